@@ -1,0 +1,69 @@
+import type { FieldError, KubeObject, ResourceType } from '@canopus/apimachinery'
+
+/**
+ * What a kind does beyond its schema. One file per kind under `kinds/`; everything is optional and pure. Objects passed to
+ * `default` and `prepare*` are private to the request and changed in place; those passed to `validate*` are only read.
+ * The order is upstream's (k8s.io/apiserver/pkg/registry/rest/create.go, update.go): default, prepare, admission, validate.
+ */
+export interface Strategy<T extends KubeObject = KubeObject> {
+  /** Fills in defaults of the version in which the object arrived (pkg/apis/<group>/<version>/defaults.go). */
+  default?(object: T): void
+  /** Resets what a client may not set at creation (usually status) and sets the first generation. */
+  prepareForCreate?(object: T, context: StrategyContext): void
+  validate?(object: T): FieldError[]
+  /** Keeps what this endpoint may not change (status on the main resource) and bumps the generation. */
+  prepareForUpdate?(object: T, old: T, context: StrategyContext): void
+  validateUpdate?(object: T, old: T): FieldError[]
+  /** The same for `/status`: by default everything but `status` and some metadata is taken from the old object. */
+  prepareForStatusUpdate?(object: T, old: T): void
+  validateStatusUpdate?(object: T, old: T): FieldError[]
+  /** Deprecations and likely mistakes, sent as `Warning` headers. */
+  warnings?(object: T, old: T | undefined): string[]
+  /** PUT to a name that does not exist creates it (leases, endpoints, events, ...). */
+  allowCreateOnUpdate?: boolean
+  /** PUT without a resourceVersion is taken as "whatever is there". Default true; false for a few kinds. */
+  allowUnconditionalUpdate?: boolean
+  /** Seconds to wait before removal, for kinds with graceful deletion (pods). Nothing where it goes at once. */
+  gracePeriod?(object: T, requested: number | undefined): number | undefined
+  /** What orphaning and deletion of dependents default to where the client does not say. Default `background`. */
+  defaultPropagation?: 'background' | 'orphan'
+  /** Checks metadata.name; default is the DNS subdomain rule. Returns what is wrong with it, one text per finding. */
+  validateName?(name: string): string[]
+  /** Whether the spec counts as changed for metadata.generation. Default: deep inequality of everything but metadata and status. */
+  hasGeneration?: boolean
+}
+
+export interface StrategyContext {
+  /** Now, as an RFC 3339 time in seconds. */
+  now: string
+}
+
+/** A column of `kubectl get`; texts and widths as upstream's printers (pkg/printers/internalversion/printers.go). */
+export interface PrinterColumn<T extends KubeObject = KubeObject> {
+  name: string
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
+  /** `name` for the first column. */
+  format?: string
+  description: string
+  /** 0 is always shown, 1 only with `-o wide`. */
+  priority: number
+  /** The cell, as the Table holds it. `now` is in milliseconds, for ages. */
+  value(object: T, now: number): string | number | boolean | null
+}
+
+/** A built-in kind, whole: its address, behaviour and looks. Custom resources make the same value at run time. */
+export interface Kind<T extends KubeObject = KubeObject> {
+  readonly type: ResourceType<T>
+  /** Name of its message in the facts table, for example `core.v1.Pod`. */
+  readonly message: string
+  readonly strategy: Strategy<T>
+  readonly columns: readonly PrinterColumn<T>[]
+  /** Field selectors besides metadata.name and metadata.namespace, for example `spec.nodeName`. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+  /** Where objects live below `/registry/`, as upstream lays them out (for example `pods`, `services/specs`, `minions`). */
+  readonly storagePrefix: string
+  /** Another version of the same kind that is the one stored, with conversions; absent where this version is. */
+  readonly storedAs?: { type: ResourceType; toStored(object: T): KubeObject; fromStored(object: KubeObject): T }
+  /** Seconds after which objects vanish (events). */
+  readonly ttlSeconds?: number
+}

@@ -1,0 +1,115 @@
+import { type FieldError, fieldErrorText } from './field-error.ts'
+import type { Status, StatusDetails } from './generated/meta.ts'
+
+/** Which object an error speaks of. `resource` is the plural, or the kind for `Invalid`, as upstream does. */
+export interface ErrorTarget {
+  group: string
+  resource: string
+  name?: string
+}
+
+/** The one error that crosses the API. Make it with the functions below; branch on `reason`, never on the message. */
+export class StatusError extends Error {
+  readonly status: Status
+  constructor(status: Omit<Status, 'kind' | 'apiVersion' | 'status'>) {
+    super(status.message)
+    this.name = 'StatusError'
+    this.status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', ...status }
+  }
+  get reason(): string {
+    return this.status.reason ?? ''
+  }
+  get code(): number {
+    return this.status.code ?? 500
+  }
+}
+
+const qualified = (target: ErrorTarget): string =>
+  target.group === '' ? target.resource : `${target.resource}.${target.group}`
+const details = (target: ErrorTarget): StatusDetails => ({
+  ...(target.name === undefined || target.name === '' ? {} : { name: target.name }),
+  ...(target.group === '' ? {} : { group: target.group }),
+  kind: target.resource,
+})
+
+// Texts and codes: k8s.io/apimachinery/pkg/api/errors/errors.go.
+export const notFoundError = (target: ErrorTarget): StatusError =>
+  new StatusError({
+    code: 404,
+    reason: 'NotFound',
+    details: details(target),
+    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} not found`,
+  })
+
+export const alreadyExistsError = (target: ErrorTarget): StatusError =>
+  new StatusError({
+    code: 409,
+    reason: 'AlreadyExists',
+    details: details(target),
+    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} already exists`,
+  })
+
+export const conflictError = (target: ErrorTarget, why: string): StatusError =>
+  new StatusError({
+    code: 409,
+    reason: 'Conflict',
+    details: details(target),
+    message: `Operation cannot be fulfilled on ${qualified(target)} ${JSON.stringify(target.name ?? '')}: ${why}`,
+  })
+
+export const forbiddenError = (target: ErrorTarget, why: string): StatusError =>
+  new StatusError({
+    code: 403,
+    reason: 'Forbidden',
+    details: details(target),
+    message:
+      target.resource === ''
+        ? `forbidden: ${why}`
+        : target.name
+          ? `${qualified(target)} ${JSON.stringify(target.name)} is forbidden: ${why}`
+          : `${qualified(target)} is forbidden: ${why}`,
+  })
+
+export const badRequestError = (message: string): StatusError =>
+  new StatusError({ code: 400, reason: 'BadRequest', message })
+export const unauthorizedError = (message = 'Unauthorized'): StatusError =>
+  new StatusError({ code: 401, reason: 'Unauthorized', message })
+export const methodNotSupportedError = (target: ErrorTarget, verb: string): StatusError =>
+  new StatusError({
+    code: 405,
+    reason: 'MethodNotAllowed',
+    details: details(target),
+    message: `${verb} is not supported on resources of kind ${JSON.stringify(qualified(target))}`,
+  })
+export const expiredError = (message: string): StatusError => new StatusError({ code: 410, reason: 'Expired', message })
+export const internalError = (message: string): StatusError =>
+  new StatusError({
+    code: 500,
+    reason: 'InternalError',
+    details: { causes: [{ message }] },
+    message: `Internal error occurred: ${message}`,
+  })
+export const serviceUnavailableError = (message: string): StatusError =>
+  new StatusError({ code: 503, reason: 'ServiceUnavailable', message })
+export const tooManyRequestsError = (message: string, retryAfterSeconds: number): StatusError =>
+  new StatusError({ code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds }, message })
+
+/** 422 with one cause per finding. `target.resource` is the Kind here. Throws nothing; expects at least one finding. */
+export function invalidError(target: ErrorTarget, errors: readonly FieldError[]): StatusError {
+  const texts = [...new Set(errors.map(fieldErrorText))]
+  const all = texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
+  return new StatusError({
+    code: 422,
+    reason: 'Invalid',
+    details: {
+      ...details(target),
+      causes: errors.map(error => ({ reason: error.type, message: error.body, field: error.field })),
+    },
+    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} is invalid: ${all}`,
+  })
+}
+
+/** Whether `error` is a StatusError with this reason (`NotFound`, `AlreadyExists`, `Conflict`, ...). */
+export function hasReason(error: unknown, reason: string): boolean {
+  return error instanceof StatusError && error.reason === reason
+}

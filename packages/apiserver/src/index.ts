@@ -1,0 +1,2 @@
+// Turns HTTP into store transactions
+export {}

@@ -1,0 +1,2 @@
+// The canopus command
+export {}

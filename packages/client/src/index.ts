@@ -1,0 +1,3 @@
+export type * from './client.ts'
+export type * from './informer.ts'
+export type * from './transport.ts'

@@ -1,0 +1,26 @@
+/** How a client reaches an API server: over HTTPS (package `host`) or by a call inside the process (package `apiserver`). */
+export interface Transport {
+  /**
+   * Sends one request. Rejects only where no answer came (connection refused, aborted); an HTTP error status is an answer.
+   */
+  send(request: TransportRequest): Promise<TransportResponse>
+}
+
+export interface TransportRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Path and query. */
+  path: string
+  headers?: Readonly<Record<string, string>>
+  body?: Uint8Array
+  signal?: AbortSignal
+}
+
+export interface TransportResponse {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The whole body. Use either this or `chunks`. */
+  bytes(): Promise<Uint8Array>
+  /** The body as it arrives, for watches and followed logs. Leaving the loop closes the stream. */
+  chunks(): AsyncIterable<Uint8Array>
+}

@@ -1,0 +1,2 @@
+// Composition roots: parse flags, build the objects, connect them, run
+export {}

@@ -1,0 +1,2 @@
+// One file per built-in controller
+export {}

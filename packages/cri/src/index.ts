@@ -1,0 +1,2 @@
+// A typed CRI v1 client over a Unix socket
+export {}

@@ -1,0 +1,2 @@
+// Answers cluster DNS from Services and EndpointSlices
+export {}

@@ -1,0 +1,2 @@
+// What a client or operator needs of a Node process: kubeconfig, credentials, TLS transport
+export {}

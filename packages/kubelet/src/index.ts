@@ -1,0 +1,2 @@
+// Makes this machine match its pods
+export {}

@@ -1,0 +1,2 @@
+// nftables rulesets as values, CNI, IPAM, routes and network namespaces
+export {}

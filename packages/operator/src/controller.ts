@@ -1,0 +1,37 @@
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { Client, InformerFactory } from '@canopus/client'
+
+/** What every controller is given. Nothing else may reach time, randomness or the network. */
+export interface ControllerContext {
+  client: Client
+  informers: InformerFactory
+  clock: Clock
+  random: Random
+  logger: Logger
+  /** Writes an event about an object, aggregated as upstream does (k8s.io/client-go/tools/record). Never throws. */
+  events: EventRecorder
+}
+
+export interface EventRecorder {
+  event(about: ObjectReferenceLike, type: 'Normal' | 'Warning', reason: string, message: string): void
+}
+
+export interface ObjectReferenceLike {
+  apiVersion?: string
+  kind?: string
+  metadata: { name: string; namespace?: string; uid: string; resourceVersion?: string }
+}
+
+/** A running loop that ends when the signal aborts; its promise settles once everything that it started has stopped. */
+export interface Controller {
+  readonly name: string
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** `namespace/name`, or `name` for cluster-scoped objects: all that a reconcile gets to know. */
+export type Key = string
+
+/** What a reconcile asks for: nothing (done), or another look after so many milliseconds. Throwing retries with back-off. */
+export interface ReconcileResult {
+  requeueAfter?: number
+}

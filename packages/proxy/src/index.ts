@@ -1,0 +1,2 @@
+// Plans rulesets from Services, EndpointSlices and NetworkPolicies
+export {}

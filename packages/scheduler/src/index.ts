@@ -1,0 +1,2 @@
+// Chooses a node for each pod
+export {}

