@@ -1,2 +1,17 @@
-// The only place that touches the real clock, randomness, processes, files, TLS, logs and metrics
-export {}
+export { isMissing, readTextIfPresent, writeFileAtomic } from './files.ts'
+export { createLogger, type LoggerOptions } from './logger.ts'
+export {
+  CommandError,
+  type DaemonIdentity,
+  type DaemonOptions,
+  isRunning,
+  type RunOptions,
+  type RunResult,
+  run,
+  startDaemon,
+  startTimeOf,
+  terminate,
+  tryRun,
+} from './process.ts'
+export { systemClock } from './system-clock.ts'
+export { systemRandom } from './system-random.ts'
