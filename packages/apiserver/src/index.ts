@@ -1,2 +1,1 @@
-// Turns HTTP into store transactions
-export {}
+export type * from './security.ts'

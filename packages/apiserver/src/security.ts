@@ -1,0 +1,197 @@
+/**
+ * The three questions that are asked of every request: who is it (Authenticator), may they (Authorizer), and is this
+ * object acceptable here and now (AdmissionPlugin). The request path knows these interfaces only; the implementations
+ * live in `authn/`, `authz/` and `admission/` and are handed in by the composition root.
+ *
+ * Everything here may answer at once or with a promise: the request path only waits where it gets a promise.
+ */
+
+import type { TokenRequest } from '@canopus/api/authentication/v1'
+import type { ServiceAccount } from '@canopus/api/core/v1'
+import type {
+  CreateOptions,
+  DeleteOptions,
+  GroupVersionKind,
+  GroupVersionResource,
+  KubeObject,
+  ResourceType,
+  UpdateOptions,
+} from '@canopus/apimachinery'
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { Transport } from '@canopus/client'
+
+export type Maybe<T> = T | Promise<T>
+
+/** Who makes a request (k8s.io/apiserver/pkg/authentication/user). */
+export interface User {
+  readonly name: string
+  readonly uid?: string
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** One TLS connection; the same object for all of its requests, so that what was learnt can be kept in a WeakMap. */
+export interface Connection {
+  readonly remoteAddress: string
+  /** The client's certificate (DER), where one was presented. */
+  readonly certificate?: Uint8Array
+  /** Whether TLS verified that certificate against the client CA. Never trust `certificate` where this is false. */
+  readonly certificateVerified: boolean
+}
+
+/** What an authenticator may look at. Header names are in lower case. */
+export interface AuthenticationRequest {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly connection: Connection
+  readonly method: string
+  /** Path without the query. */
+  readonly path: string
+}
+
+export interface Authentication {
+  readonly user: User
+  /** Audiences the credential was valid for, where it carries any. */
+  readonly audiences?: readonly string[]
+}
+
+/**
+ * Finds out who makes a request. `undefined`: no credential that this authenticator knows; the next one is asked, and when
+ * none knows, the answer is 401 (anonymous access is an authenticator too, the last). Throwing also ends in 401.
+ */
+export interface Authenticator {
+  authenticate(request: AuthenticationRequest): Maybe<Authentication | undefined>
+}
+
+/** What a request wants to do (k8s.io/apiserver/pkg/authorization/authorizer Attributes). */
+export interface Attributes {
+  readonly user: User
+  /** `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; the method in lower case for paths. */
+  readonly verb: string
+  /** False for paths such as `/healthz`: then only `path` is set. */
+  readonly isResourceRequest: boolean
+  readonly path: string
+  readonly apiGroup: string
+  readonly apiVersion: string
+  readonly resource: string
+  readonly subresource: string
+  /** Empty for cluster-scoped resources and for all namespaces. */
+  readonly namespace: string
+  readonly name: string
+  readonly fieldSelector?: string
+  readonly labelSelector?: string
+}
+
+export interface Decision {
+  readonly decision: 'allow' | 'deny' | 'no-opinion'
+  readonly reason: string
+}
+
+export interface Authorizer {
+  authorize(attributes: Attributes): Maybe<Decision>
+  /** What `user` may do in `namespace`, for SelfSubjectRulesReview. */
+  rulesFor?(user: User, namespace: string): Maybe<SubjectRules>
+}
+
+export interface SubjectRules {
+  resourceRules: { verbs: string[]; apiGroups?: string[]; resources?: string[]; resourceNames?: string[] }[]
+  nonResourceRules: { verbs: string[]; nonResourceURLs?: string[] }[]
+  incomplete: boolean
+  evaluationError?: string
+}
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
+
+/** What an admission plugin sees (k8s.io/apiserver/pkg/admission Attributes). */
+export interface AdmissionAttributes {
+  readonly operation: Operation
+  /** The resource addressed, also where a subresource is. */
+  readonly type: ResourceType
+  readonly resource: GroupVersionResource
+  /** Kind of `object`: the resource's, or the subresource's own (`Scale`, `Eviction`, `Binding`, `TokenRequest`, ...). */
+  readonly kind: GroupVersionKind
+  /** Empty for the resource itself. */
+  readonly subresource: string
+  readonly namespace: string
+  /** Empty while a name is still to be generated. */
+  readonly name: string
+  /**
+   * The object to be stored; for CONNECT the options. Absent on DELETE. Private to the request: `mutate` changes it in
+   * place, `validate` only reads it.
+   */
+  readonly object: KubeObject | undefined
+  /** What is stored now (UPDATE, DELETE). Shared: never change it. */
+  readonly oldObject: KubeObject | undefined
+  readonly options: CreateOptions | UpdateOptions | DeleteOptions
+  readonly dryRun: boolean
+  readonly user: User
+  /** Adds a `Warning` header to the answer. */
+  warn(text: string): void
+}
+
+/**
+ * One admission plugin. Throw a `StatusError` (usually `forbiddenError`) to refuse. All `mutate` run first, in the order of
+ * the chain, then the kind's validation, then all `validate`. An update is retried on conflict and then admitted again.
+ */
+export interface AdmissionPlugin {
+  readonly name: string
+  /** Operations to be asked about. */
+  readonly operations: readonly Operation[]
+  /** `group/plural[/subresource]` (`/pods`, `/pods/exec`, `apps/deployments`) to be asked about; everything where missing. */
+  readonly resources?: readonly string[]
+  mutate?(attributes: AdmissionAttributes): Maybe<void>
+  validate?(attributes: AdmissionAttributes): Maybe<void>
+}
+
+export interface ObjectChange<T extends KubeObject> {
+  readonly type: 'added' | 'updated' | 'deleted'
+  /** The new object; for `deleted` the last one. */
+  readonly object: T
+  readonly old?: T
+}
+
+/** Reads objects inside the API server. Objects are shared: never change them. */
+export interface ObjectReader {
+  /** From the cache, at once; may be some milliseconds behind. */
+  get<T extends KubeObject>(type: ResourceType<T>, name: string, namespace?: string): T | undefined
+  /** All objects of a kind in the cache, or those of a namespace. */
+  list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[]
+  /** From the store: for decisions that must not rest on a stale cache. */
+  getFresh<T extends KubeObject>(type: ResourceType<T>, name: string, namespace?: string): Promise<T | undefined>
+  /** Calls `listener` for what is there (as `added`) and for every change from now on. Returns its removal. */
+  onChange<T extends KubeObject>(type: ResourceType<T>, listener: (change: ObjectChange<T>) => void): () => void
+}
+
+/** Makes the tokens of the `serviceaccounts/token` subresource. */
+export interface TokenIssuer {
+  /** Answers the request with `status` filled in. Throws StatusError where it must be refused. */
+  issue(serviceAccount: ServiceAccount, request: TokenRequest): Promise<TokenRequest>
+}
+
+/** Checks a bearer token for TokenReview. */
+export interface TokenReviewer {
+  review(token: string, audiences: readonly string[]): Maybe<Authentication | undefined>
+}
+
+export interface Security {
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  /** In the order of the chain. */
+  readonly admission: readonly AdmissionPlugin[]
+  readonly tokenIssuer?: TokenIssuer
+  readonly tokenReviewer?: TokenReviewer
+  /** Paths outside the API that security itself serves, such as `/.well-known/openid-configuration` and `/openid/v1/jwks`. */
+  readonly documents?: ReadonlyMap<string, { contentType: string; body(): Maybe<string> }>
+}
+
+/** What the security parts are given when the server is composed. */
+export interface SecurityContext {
+  readonly objects: ObjectReader
+  /** Requests inside the process as `system:apiserver` in `system:masters`. Usable once the server has started. */
+  readonly loopback: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** Composes the security parts; `createApiServer` calls it once. */
+export type SecurityFactory = (context: SecurityContext) => Security
