@@ -1,2 +1,7 @@
-// A typed CRI v1 client over a Unix socket
-export {}
+export { type CallOptions, type Cri, type CriCalls, connectCri } from './client.ts'
+export { type ContainerdOptions, containerdConfig, registryHostsToml } from './containerd/config.ts'
+export { type ImportOptions, importImage } from './containerd/import-image.ts'
+export { CriError, type CriErrorCode, hasCode } from './error.ts'
+export { type ImageFile, type ImageRecipe, packImage } from './images/oci-image.ts'
+export { PAUSE_IMAGE, pauseImage } from './images/pause.ts'
+export type * from './types.ts'
