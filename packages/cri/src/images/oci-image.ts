@@ -84,12 +84,12 @@ export async function packImage(recipe: ImageRecipe): Promise<Buffer> {
 }
 
 interface TarEntry {
-  header: Header
+  header: Partial<Header> & { name: string }
   content?: Buffer
 }
 
 function entry(file: ImageFile): TarEntry {
-  const owner = { uid: file.uid ?? 0, gid: file.gid ?? 0, mtime: EPOCH }
+  const owner = { uid: file.uid ?? 0, gid: file.gid ?? 0 }
   if (file.target !== undefined)
     return { header: { ...owner, name: file.path, type: 'symlink', linkname: file.target, mode: 0o777 } }
   if (file.content === undefined)
@@ -100,7 +100,7 @@ function entry(file: ImageFile): TarEntry {
 async function tar(entries: readonly TarEntry[]): Promise<Buffer> {
   const stream = pack()
   const whole = buffer(stream)
-  for (const each of entries) stream.entry({ mtime: EPOCH, ...each.header }, each.content ?? Buffer.alloc(0))
+  for (const each of entries) stream.entry({ ...each.header, mtime: EPOCH }, each.content ?? Buffer.alloc(0))
   stream.finalize()
   return whole
 }
