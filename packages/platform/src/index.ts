@@ -1,5 +1,6 @@
 export { isMissing, readTextIfPresent, writeFileAtomic } from './files.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
+export * from './pki/index.ts'
 export {
   CommandError,
   type DaemonIdentity,

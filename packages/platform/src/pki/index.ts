@@ -1,0 +1,28 @@
+export {
+  type AuthorityOptions,
+  type CertifiedKey,
+  createAuthority,
+  createKey,
+  issueCertificate,
+  type LeafOptions,
+} from './certificate.ts'
+export {
+  type ClusterPki,
+  type ClusterPkiOptions,
+  createClusterPki,
+  ensureAuthority,
+  ensureClusterPki,
+  ensureLeaf,
+  issueClientCertificate,
+  type PkiFiles,
+} from './cluster-pki.ts'
+export type { AlternativeNames, KeyUsage, Subject } from './names.ts'
+export { type CertificateFacts, isIssuedBy, parseCertificate } from './parse.ts'
+export {
+  type CertificateRequest,
+  createCertificateRequest,
+  parseCertificateRequest,
+  type RequestOptions,
+  type SigningPolicy,
+  signCertificateRequest,
+} from './request.ts'
