@@ -1,2 +1,3 @@
-// Plans rulesets from Services, EndpointSlices and NetworkPolicies
-export {}
+export { planService, type ServicePlan } from './plan.ts'
+export { createProxy, type ProxyEffects, type ProxyOptions } from './proxy.ts'
+export { ServicesState, servicesTable, sharedChain } from './table.ts'

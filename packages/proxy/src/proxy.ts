@@ -1,0 +1,162 @@
+import { EndpointSlices, Services } from '@canopus/api'
+import type { Service } from '@canopus/api/core/v1'
+import type { EndpointSlice } from '@canopus/api/discovery/v1'
+import type { Clock, Logger } from '@canopus/base'
+import { sleep } from '@canopus/base'
+import type { Informer, InformerFactory } from '@canopus/client'
+import { type NftChange, type NftTable, renderChanges, renderTable } from '@canopus/network/nft-table'
+import type { Controller } from '@canopus/operator'
+import { planService, type ServicePlan } from './plan.ts'
+import { ServicesState, servicesTable } from './table.ts'
+
+/** What the proxy does to the node. */
+export interface ProxyEffects {
+  /** Applies nft commands as one transaction. */
+  applyNft(commands: string): Promise<void>
+  /** Forgets UDP flows to these addresses, which would stick to endpoints that are gone. */
+  forgetUdpFlows(addresses: readonly string[]): Promise<void>
+}
+
+export interface ProxyOptions {
+  informers: InformerFactory
+  clock: Clock
+  logger: Logger
+  nodeName: string
+  clusterCidr: string
+  /** Name of the nft table. */
+  table: string
+  effects: ProxyEffects
+  /** Milliseconds in which changes are gathered into one transaction. Default 10. */
+  gather?: number
+}
+
+const SERVICE_NAME = 'kubernetes.io/service-name'
+const RETRY_DELAY = 1000
+
+/** Keeps the node's services table in line with Services and EndpointSlices. Ends, leaving the table, when the signal aborts. */
+export function createProxy(options: ProxyOptions): Controller {
+  return { name: 'proxy', run: signal => new ServiceProxy(options).run(signal) }
+}
+
+class ServiceProxy {
+  private readonly options: ProxyOptions
+  private readonly services: Informer<Service>
+  private readonly slices: Informer<EndpointSlice>
+  private readonly table: NftTable
+  private state = new ServicesState()
+  private readonly udp = new Map<string, readonly string[]>()
+  private readonly dirty = new Set<string>()
+  private wake: () => void = () => {}
+
+  constructor(options: ProxyOptions) {
+    this.options = options
+    this.services = options.informers.informer(Services)
+    this.slices = options.informers.informer(EndpointSlices)
+    this.slices.addIndex('service', slice => serviceKeysOf(slice))
+    this.table = servicesTable(options.table, options.clusterCidr)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const removals = [
+      this.services.addHandler({
+        added: service => this.mark([keyOf(service)]),
+        updated: (_, service) => this.mark([keyOf(service)]),
+        deleted: service => this.mark([keyOf(service)]),
+      }),
+      this.slices.addHandler({
+        added: slice => this.mark(serviceKeysOf(slice)),
+        updated: (old, slice) => this.mark([...serviceKeysOf(old), ...serviceKeysOf(slice)]),
+        deleted: slice => this.mark(serviceKeysOf(slice)),
+      }),
+    ]
+    signal.addEventListener('abort', () => this.wake(), { once: true })
+    try {
+      await Promise.all([this.services.waitForSync(signal), this.slices.waitForSync(signal)])
+      await this.loop(signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      for (const remove of removals) remove()
+    }
+  }
+
+  private async loop(signal: AbortSignal): Promise<void> {
+    let rebuild = true
+    while (!signal.aborted) {
+      try {
+        await this.sync(rebuild)
+        rebuild = false
+      } catch (error) {
+        this.options.logger.error('services table could not be updated; rebuilding it', { error })
+        rebuild = true
+        await sleep(this.options.clock, RETRY_DELAY, signal)
+        continue
+      }
+      await this.untilDirty(signal)
+      await sleep(this.options.clock, this.options.gather ?? 10, signal)
+    }
+  }
+
+  /** Brings the kernel's table to the informers' state: all of it, or what changed since the last call. */
+  private async sync(rebuild: boolean): Promise<void> {
+    if (rebuild) {
+      this.state = new ServicesState()
+      for (const service of this.services.lister.list()) this.dirty.add(keyOf(service))
+    }
+    const keys = [...this.dirty]
+    this.dirty.clear()
+    const stale: string[] = []
+    const changes = keys.flatMap(key => {
+      const plan = this.plan(key)
+      const changed = this.state.update(key, plan)
+      if (changed.length > 0) stale.push(...(this.udp.get(key) ?? []), ...(plan?.udp ?? []))
+      this.udp.set(key, plan?.udp ?? [])
+      return changed
+    })
+    const commands = rebuild
+      ? renderTable(this.table) + renderChanges(this.table, this.state.all())
+      : renderChanges(this.table, inOrder(changes))
+    await this.options.effects.applyNft(commands)
+    if (stale.length > 0) await this.options.effects.forgetUdpFlows([...new Set(stale)])
+  }
+
+  private plan(key: string): ServicePlan | undefined {
+    const slash = key.indexOf('/')
+    const service = this.services.lister.get(key.slice(slash + 1), key.slice(0, slash))
+    return (
+      service && planService(service, this.slices.lister.byIndex('service', key), { nodeName: this.options.nodeName })
+    )
+  }
+
+  private mark(keys: readonly string[]): void {
+    for (const key of keys) this.dirty.add(key)
+    if (this.dirty.size > 0) this.wake()
+  }
+
+  private untilDirty(signal: AbortSignal): Promise<void> {
+    if (this.dirty.size > 0 || signal.aborted) return Promise.resolve()
+    return new Promise(resolve => {
+      this.wake = resolve
+    })
+  }
+}
+
+const RANK: Readonly<Record<NftChange['op'], number>> = {
+  'set-chain': 0,
+  'delete-element': 1,
+  'add-element': 2,
+  'flush-container': 3,
+  'delete-chain': 4,
+}
+
+/** Across services: chains first, then what goes, then what comes, so that an address may pass from one service to another. */
+function inOrder(changes: readonly NftChange[]): NftChange[] {
+  return changes.toSorted((a, b) => RANK[a.op] - RANK[b.op])
+}
+
+const keyOf = (service: Service): string => `${service.metadata.namespace}/${service.metadata.name}`
+
+function serviceKeysOf(slice: EndpointSlice): string[] {
+  const name = slice.metadata.labels?.[SERVICE_NAME]
+  return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
+}
