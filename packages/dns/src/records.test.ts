@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Service, ServiceSpec } from '@canopus/api/core/v1'
+import type { EndpointSlice } from '@canopus/api/discovery/v1'
+import { type ClusterView, type Resolution, resolve } from './records.ts'
+
+const meta = (name: string) => ({ name, namespace: 'default', uid: 'u', resourceVersion: '1', creationTimestamp: '' })
+const service = (name: string, spec: Partial<ServiceSpec>): Service => ({ metadata: meta(name), spec: { ...spec } })
+const services: Record<string, Service> = {
+  web: service('web', {
+    clusterIP: '10.96.0.10',
+    clusterIPs: ['10.96.0.10'],
+    ports: [{ name: 'http', port: 80, protocol: 'TCP' }, { port: 81 }],
+  }),
+  redis: service('redis', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'redis', port: 6379 }] }),
+  empty: service('empty', { clusterIP: 'None' }),
+  outside: service('outside', { type: 'ExternalName', externalName: 'example.test' }),
+}
+const redisSlice: EndpointSlice = {
+  metadata: { ...meta('redis-1'), labels: { 'kubernetes.io/service-name': 'redis' } },
+  addressType: 'IPv4',
+  ports: [{ name: 'redis', port: 6379, protocol: 'TCP' }],
+  endpoints: [
+    { addresses: ['10.244.0.5'], hostname: 'redis-0', conditions: { ready: true } },
+    { addresses: ['10.244.0.6'], conditions: { ready: true } },
+    { addresses: ['10.244.0.7'], hostname: 'redis-2', conditions: { ready: false } },
+  ],
+}
+const view: ClusterView = {
+  service: (namespace, name) => (namespace === 'default' ? services[name] : undefined),
+  slices: (_, name) => (name === 'redis' ? [redisSlice] : []),
+  namespaceExists: namespace => namespace === 'default',
+  serviceByAddress: address => Object.values(services).find(each => each.spec.clusterIPs?.includes(address)),
+  slicesByAddress: address =>
+    redisSlice.endpoints!.some(endpoint => endpoint.addresses!.includes(address)) ? [redisSlice] : [],
+}
+
+const text = (resolution: Resolution): string => {
+  if (resolution.outcome !== 'answer') return resolution.outcome
+  return resolution.records
+    .map(record => {
+      if ('address' in record) return `${record.type} ${record.address}`
+      if (record.type === 'SRV') return `SRV ${record.port} ${record.target}`
+      return `${record.type} ${record.type === 'TXT' ? record.text : record.target}`
+    })
+    .join(', ')
+}
+
+describe('resolve', () => {
+  const cases: [name: string, type: string, expected: string][] = [
+    ['web.default.svc.cluster.local', 'A', 'A 10.96.0.10'],
+    ['web.default.svc.cluster.local', 'AAAA', ''],
+    ['_http._tcp.web.default.svc.cluster.local', 'SRV', 'SRV 80 web.default.svc.cluster.local'],
+    ['_http._udp.web.default.svc.cluster.local', 'SRV', 'no-such-name'],
+    ['redis.default.svc.cluster.local', 'A', 'A 10.244.0.5, A 10.244.0.6'],
+    ['redis-0.redis.default.svc.cluster.local', 'A', 'A 10.244.0.5'],
+    ['redis-2.redis.default.svc.cluster.local', 'A', 'no-such-name'],
+    ['10-244-0-6.redis.default.svc.cluster.local', 'A', 'A 10.244.0.6'],
+    [
+      '_redis._tcp.redis.default.svc.cluster.local',
+      'SRV',
+      'SRV 6379 redis-0.redis.default.svc.cluster.local, SRV 6379 10-244-0-6.redis.default.svc.cluster.local',
+    ],
+    ['empty.default.svc.cluster.local', 'A', 'no-such-name'],
+    ['outside.default.svc.cluster.local', 'A', 'CNAME example.test'],
+    ['none.default.svc.cluster.local', 'A', 'no-such-name'],
+    ['default.svc.cluster.local', 'A', ''],
+    ['other.svc.cluster.local', 'A', 'no-such-name'],
+    ['10-244-0-5.default.pod.cluster.local', 'A', 'A 10.244.0.5'],
+    ['10-244-0-5.other.pod.cluster.local', 'A', 'no-such-name'],
+    ['dns-version.cluster.local', 'TXT', 'TXT 1.1.0'],
+    ['10.0.96.10.in-addr.arpa', 'PTR', 'PTR web.default.svc.cluster.local'],
+    ['5.0.244.10.in-addr.arpa', 'PTR', 'PTR redis-0.redis.default.svc.cluster.local'],
+    ['1.2.0.192.in-addr.arpa', 'PTR', 'not-ours'],
+    ['example.test', 'A', 'not-ours'],
+  ]
+  for (const [name, type, expected] of cases) {
+    it(`${name} ${type}`, () => assert.equal(text(resolve(view, 'cluster.local', name, type)), expected))
+  }
+})
