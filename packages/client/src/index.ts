@@ -1,3 +1,8 @@
 export type * from './client.ts'
 export type * from './informer.ts'
+export { createInformerFactory, type InformerFactoryOptions } from './informer-factory.ts'
+export { type ClientOptions, createClient, errorOf } from './json-client.ts'
+export { lines } from './json-lines.ts'
+export { keyOf, ObjectStore, splitKey } from './object-store.ts'
+export { listAll, listPages } from './pager.ts'
 export type * from './transport.ts'

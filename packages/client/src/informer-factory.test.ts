@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, test } from 'node:test'
+import { ConfigMaps, Pods } from '@canopus/api'
+import { expiredError, type KubeObject, serviceUnavailableError } from '@canopus/apimachinery'
+import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
+import { createInformerFactory } from './informer-factory.ts'
+import { createClient } from './json-client.ts'
+import { createFakeServer, type FakeServer } from './testing/index.ts'
+
+let clock: SimulatedClock
+let server: FakeServer
+let stop: AbortController
+
+beforeEach(() => {
+  clock = new SimulatedClock()
+  server = createFakeServer({ clock })
+  stop = new AbortController()
+})
+
+function informers(from: FakeServer = server) {
+  const client = createClient(from)
+  return createInformerFactory({ client, clock, random: new SeededRandom(1), logger: silentLogger })
+}
+
+const configMap = (name: string, namespace = 'default', data: Record<string, string> = {}) => ({
+  metadata: { name, namespace },
+  data,
+})
+
+function recorder() {
+  const seen: string[] = []
+  return {
+    seen,
+    handler: {
+      added: (object: KubeObject, initial: boolean) =>
+        void seen.push(`${initial ? 'initial' : 'added'} ${object.metadata.name}`),
+      updated: (_old: KubeObject, object: KubeObject) => void seen.push(`updated ${object.metadata.name}`),
+      deleted: (object: KubeObject) => void seen.push(`deleted ${object.metadata.name}`),
+    },
+  }
+}
+
+for (const watchList of [true, false]) {
+  describe(watchList ? 'with streamed lists' : 'with list and watch', () => {
+    test('mirrors the collection and tells handlers in order', async () => {
+      server = createFakeServer({ clock, watchList })
+      server.add(ConfigMaps, configMap('a'))
+      server.add(ConfigMaps, configMap('b'))
+      const factory = informers(server)
+      const informer = factory.informer(ConfigMaps)
+      const { seen, handler } = recorder()
+      informer.addHandler(handler)
+      assert.equal(informer.synced, false)
+      factory.start(stop.signal)
+      await factory.waitForSync()
+      assert.deepEqual(seen, ['initial a', 'initial b'])
+      server.add(ConfigMaps, configMap('c'))
+      server.change(ConfigMaps, 'a', 'default', object => (object.data = { x: '1' }))
+      server.remove(ConfigMaps, 'b', 'default')
+      await clock.advance(0)
+      assert.deepEqual(seen.slice(2), ['added c', 'updated a', 'deleted b'])
+      assert.deepEqual(
+        informer.lister.list('default').map(object => object.metadata.name),
+        ['c', 'a'],
+      )
+      assert.equal(informer.lister.get('a', 'default')?.kind, 'ConfigMap')
+      stop.abort()
+    })
+  })
+}
+
+test('resumes from where it was when the stream ends', async () => {
+  server.add(ConfigMaps, configMap('a'))
+  const factory = informers()
+  const { seen, handler } = recorder()
+  factory.informer(ConfigMaps).addHandler(handler)
+  factory.start(stop.signal)
+  await factory.waitForSync()
+  await clock.advance(60_000)
+  server.closeWatches()
+  server.add(ConfigMaps, configMap('b'))
+  await clock.advance(10_000)
+  assert.deepEqual(seen, ['initial a', 'added b'])
+  const watches = server.requests.map(request => request.path).filter(path => path.includes('watch=true'))
+  assert.match(watches.at(-1)!, /resourceVersion=1(&|$)/)
+  stop.abort()
+})
+
+test('starts anew where history is gone, and finds what was deleted meanwhile', async () => {
+  server.add(ConfigMaps, configMap('a'))
+  server.add(ConfigMaps, configMap('b'))
+  const factory = informers()
+  const { seen, handler } = recorder()
+  factory.informer(ConfigMaps).addHandler(handler)
+  factory.start(stop.signal)
+  await factory.waitForSync()
+  server.closeWatches()
+  server.remove(ConfigMaps, 'a', 'default')
+  server.add(ConfigMaps, configMap('c'))
+  server.compact()
+  await clock.advance(10_000)
+  assert.deepEqual(seen, ['initial a', 'initial b', 'added c', 'deleted a'])
+  stop.abort()
+})
+
+test('an object made anew under the old name is two events', async () => {
+  server.add(ConfigMaps, configMap('a'))
+  const factory = informers()
+  const { seen, handler } = recorder()
+  factory.informer(ConfigMaps).addHandler(handler)
+  factory.start(stop.signal)
+  await factory.waitForSync()
+  server.failNext({ path: /watch=true/ }, expiredError('too old'))
+  server.closeWatches()
+  server.remove(ConfigMaps, 'a', 'default')
+  server.add(ConfigMaps, configMap('a'))
+  await clock.advance(20_000)
+  assert.deepEqual(seen, ['initial a', 'deleted a', 'added a'])
+  stop.abort()
+})
+
+test('backs off while the server fails, then catches up', async () => {
+  server.failNext({}, serviceUnavailableError('later'), 3)
+  server.failNext({}, new Error('connection refused'), 2)
+  const factory = informers()
+  const informer = factory.informer(ConfigMaps)
+  factory.start(stop.signal)
+  await clock.advance(700)
+  assert.equal(server.requests.length, 1)
+  await clock.advance(120_000)
+  assert.equal(informer.synced, true)
+  assert.equal(server.requests.length, 6)
+  stop.abort()
+})
+
+test('indexes, namespaces and late handlers', async () => {
+  const pod = (name: string, namespace: string, nodeName: string) => ({
+    metadata: { name, namespace },
+    spec: { containers: [], nodeName },
+  })
+  server.add(Pods, pod('a', 'x', 'n1'))
+  server.add(Pods, pod('b', 'y', 'n1'))
+  const factory = informers()
+  const informer = factory.informer(Pods)
+  informer.addIndex('node', object => [object.spec?.nodeName ?? ''])
+  factory.start(stop.signal)
+  await factory.waitForSync()
+  assert.equal(informer.lister.byIndex('node', 'n1').length, 2)
+  assert.equal(informer.lister.list('x').length, 1)
+  server.change(Pods, 'a', 'x', object => (object.spec!.nodeName = 'n2'))
+  await clock.advance(0)
+  assert.deepEqual(
+    informer.lister.byIndex('node', 'n1').map(object => object.metadata.name),
+    ['b'],
+  )
+  const { seen, handler } = recorder()
+  const remove = informer.addHandler(handler)
+  assert.equal(seen.length, 2)
+  remove()
+  server.remove(Pods, 'a', 'x')
+  await clock.advance(0)
+  assert.equal(seen.length, 2)
+  assert.equal(factory.informer(Pods), informer)
+  stop.abort()
+})
+
+test('a scope sees objects enter and leave its selection', async () => {
+  const factory = informers()
+  const informer = factory.informer(ConfigMaps, { labelSelector: 'app=web' })
+  const { seen, handler } = recorder()
+  informer.addHandler(handler)
+  factory.start(stop.signal)
+  await factory.waitForSync()
+  server.add(ConfigMaps, { metadata: { name: 'a', labels: { app: 'web' } } })
+  server.add(ConfigMaps, { metadata: { name: 'b', labels: { app: 'db' } } })
+  server.change(ConfigMaps, 'a', 'default', object => (object.metadata.labels = {}))
+  server.change(ConfigMaps, 'b', 'default', object => (object.metadata.labels = { app: 'web' }))
+  await clock.advance(0)
+  assert.deepEqual(seen, ['added a', 'deleted a', 'added b'])
+  stop.abort()
+})

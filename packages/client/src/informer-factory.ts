@@ -1,0 +1,167 @@
+/** Informers: one reflector and one store per kind and scope, shared by all who ask. */
+
+import { groupResourceOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { Client, WatchEvent } from './client.ts'
+import type { Informer, InformerFactory, InformerHandler, Lister } from './informer.ts'
+import { keyOf, ObjectStore } from './object-store.ts'
+import { type ReflectorSink, runReflector } from './reflector.ts'
+
+export interface InformerFactoryOptions {
+  client: Client
+  clock: Clock
+  random: Random
+  logger: Logger
+}
+
+interface Scope {
+  namespace?: string
+  fieldSelector?: string
+  labelSelector?: string
+}
+
+/** Makes informers that all live until the signal of `start` aborts. */
+export function createInformerFactory(options: InformerFactoryOptions): InformerFactory {
+  const informers = new Map<string, SharedInformer<KubeObject>>()
+  let running: AbortSignal | undefined
+  return {
+    informer<T extends KubeObject>(type: ResourceType<T>, scope: Scope = {}): Informer<T> {
+      const id = JSON.stringify([
+        groupResourceOf(type),
+        type.version,
+        scope.namespace ?? '',
+        scope.fieldSelector ?? '',
+        scope.labelSelector ?? '',
+      ])
+      const known = informers.get(id) as SharedInformer<T> | undefined
+      if (known) return known
+      const informer = new SharedInformer<T>(type, scope, options)
+      informers.set(id, informer as unknown as SharedInformer<KubeObject>)
+      if (running) informer.start(running)
+      return informer
+    },
+    start(signal: AbortSignal): void {
+      running = signal
+      for (const informer of informers.values()) informer.start(signal)
+    },
+    async waitForSync(signal?: AbortSignal): Promise<void> {
+      await Promise.all([...informers.values()].map(informer => informer.waitForSync(signal)))
+    },
+  }
+}
+
+class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink<T> {
+  readonly type: ResourceType<T>
+  readonly #scope: Scope
+  readonly #options: InformerFactoryOptions
+  readonly #logger: Logger
+  readonly #store = new ObjectStore<T>()
+  readonly #handlers = new Set<InformerHandler<T>>()
+  #waiting: (() => void)[] = []
+  #synced = false
+  #started = false
+
+  constructor(type: ResourceType<T>, scope: Scope, options: InformerFactoryOptions) {
+    this.type = type
+    this.#scope = scope
+    this.#options = options
+    this.#logger = options.logger.child({ resource: groupResourceOf(type) })
+  }
+
+  get lister(): Lister<T> {
+    return this.#store
+  }
+
+  get synced(): boolean {
+    return this.#synced
+  }
+
+  addHandler(handler: InformerHandler<T>): () => void {
+    this.#handlers.add(handler)
+    for (const object of this.#store.list()) this.#tell(handler, () => handler.added?.(object, true))
+    return () => this.#handlers.delete(handler)
+  }
+
+  addIndex(name: string, values: (object: T) => readonly string[]): void {
+    if (!this.#store.hasIndex(name)) this.#store.addIndex(name, values)
+  }
+
+  waitForSync(signal?: AbortSignal): Promise<void> {
+    if (this.#synced) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const onAbort = (): void => reject(signal?.reason)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+    })
+  }
+
+  start(signal: AbortSignal): void {
+    if (this.#started) return
+    this.#started = true
+    const { client, clock, random } = this.#options
+    const source = client.resource(this.type)
+    void runReflector({ client: source, query: this.#scope, sink: this, clock, random, logger: this.#logger }, signal)
+  }
+
+  replace(objects: readonly T[]): void {
+    const gone = new Set(this.#store.keys())
+    const initial = !this.#synced
+    for (const object of objects) {
+      gone.delete(keyOf(object))
+      this.#put(object, initial)
+    }
+    for (const key of gone) this.#remove(key)
+    this.#synced = true
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  apply(event: WatchEvent<T>): void {
+    switch (event.type) {
+      case 'ADDED':
+      case 'MODIFIED':
+        this.#put(event.object, false)
+        break
+      case 'DELETED':
+        this.#remove(keyOf(event.object), event.object)
+        break
+      case 'BOOKMARK':
+        break
+    }
+  }
+
+  #put(object: T, initial: boolean): void {
+    const old = this.#store.getByKey(keyOf(object))
+    if (old && old.metadata.uid !== object.metadata.uid) {
+      // Deleted and made anew while nobody looked: two objects, two events.
+      this.#remove(keyOf(old))
+      this.#put(object, initial)
+      return
+    }
+    if (old?.metadata.resourceVersion === object.metadata.resourceVersion && old !== undefined) return
+    this.#store.set(object)
+    for (const handler of this.#handlers) {
+      if (old) this.#tell(handler, () => handler.updated?.(old, object))
+      else this.#tell(handler, () => handler.added?.(object, initial))
+    }
+  }
+
+  #remove(key: string, last?: T): void {
+    const old = this.#store.delete(key)
+    if (!old) return
+    const object = last ?? old
+    for (const handler of this.#handlers) this.#tell(handler, () => handler.deleted?.(object))
+  }
+
+  /** One handler's mistake must not keep the others, or the mirror, from going on. */
+  #tell(handler: InformerHandler<T>, call: () => void): void {
+    try {
+      if (this.#handlers.has(handler)) call()
+    } catch (error) {
+      this.#logger.error('an informer handler failed', { error })
+    }
+  }
+}

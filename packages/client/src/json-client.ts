@@ -1,0 +1,218 @@
+/** The client: JSON over any Transport. */
+import {
+  apiVersionOf,
+  collectionPath,
+  type DeleteOptions,
+  type Draft,
+  type KubeList,
+  type KubeObject,
+  type ResourceType,
+  type Status,
+  StatusError,
+} from '@canopus/apimachinery'
+import type {
+  Client,
+  InNamespace,
+  ListQuery,
+  PatchKind,
+  ResourceClient,
+  WatchEvent,
+  WatchQuery,
+  WriteQuery,
+} from './client.ts'
+import { lines } from './json-lines.ts'
+import { listParameters, queryString, watchParameters, writeParameters } from './query.ts'
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts'
+
+const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+}
+
+export interface ClientOptions {
+  /** Sent with every request; servers take the field manager from its first word. */
+  userAgent?: string
+}
+
+/** A typed client on `transport`. It keeps no state; make as many as there are user agents. */
+export function createClient(transport: Transport, options: ClientOptions = {}): Client {
+  const base = { accept: 'application/json', ...(options.userAgent ? { 'user-agent': options.userAgent } : {}) }
+  return {
+    transport,
+    resource: <T extends KubeObject>(type: ResourceType<T>) => createResourceClient(transport, base, type),
+  }
+}
+
+interface Call {
+  method: TransportRequest['method']
+  path: string
+  body?: unknown
+  contentType?: string
+  signal?: AbortSignal | undefined
+}
+
+async function send(transport: Transport, base: Record<string, string>, call: Call): Promise<TransportResponse> {
+  const hasBody = call.body !== undefined
+  const response = await transport.send({
+    method: call.method,
+    path: call.path,
+    headers: hasBody ? { ...base, 'content-type': call.contentType ?? 'application/json' } : base,
+    ...(hasBody ? { body: new TextEncoder().encode(JSON.stringify(call.body)) } : {}),
+    ...(call.signal ? { signal: call.signal } : {}),
+  })
+  if (response.status >= 400) throw await errorOf(response)
+  return response
+}
+
+/** Turns an answer with an error status into the error that it describes. */
+export async function errorOf(response: TransportResponse): Promise<StatusError> {
+  const text = new TextDecoder().decode(await response.bytes())
+  const status = parseStatus(text)
+  if (status) return new StatusError(status)
+  const retryAfter = Number(response.headers['retry-after'])
+  return new StatusError({
+    code: response.status,
+    reason: REASONS[response.status] ?? '',
+    message: text.trim() || `the server answered with the status ${response.status}`,
+    ...(Number.isFinite(retryAfter) ? { details: { retryAfterSeconds: retryAfter } } : {}),
+  })
+}
+
+function parseStatus(text: string): Status | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Status> | null
+    return value?.kind === 'Status' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+// What an answer without a Status means (k8s.io/apimachinery/pkg/api/errors NewGenericServerResponse).
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  406: 'NotAcceptable',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'RequestEntityTooLarge',
+  415: 'UnsupportedMediaType',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+  500: 'InternalError',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+}
+
+function createResourceClient<T extends KubeObject>(
+  transport: Transport,
+  base: Record<string, string>,
+  type: ResourceType<T>,
+): ResourceClient<T> {
+  const apiVersion = apiVersionOf(type)
+  const collection = (namespace?: string): string => collectionPath(type, namespace)
+  const item = (name: string, namespace?: string): string =>
+    `${collection(namespace)}/${encodeURIComponent(requireName(name))}`
+  const call = async <R>(request: Call): Promise<R> => {
+    const response = await send(transport, base, request)
+    const bytes = await response.bytes()
+    return (bytes.length === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))) as R
+  }
+  const put = (object: T, suffix: string, options: WriteQuery): Promise<T> =>
+    call<T>({
+      method: 'PUT',
+      path: item(object.metadata.name, object.metadata.namespace) + suffix + queryString(writeParameters(options)),
+      body: { ...object, apiVersion, kind: type.kind },
+      signal: options.signal,
+    })
+  return {
+    get: (name: string, options: InNamespace = {}) =>
+      call<T>({ method: 'GET', path: item(name, options.namespace), signal: options.signal }),
+    list: async (options: ListQuery = {}) => {
+      const path = collection(options.namespace) + queryString(listParameters(options))
+      const list = await call<KubeList<T>>({ method: 'GET', path, signal: options.signal })
+      list.items ??= []
+      // Items of a list come without their kind; everything that was handed an object may ask for it.
+      for (const object of list.items) {
+        object.apiVersion ??= apiVersion
+        object.kind ??= type.kind
+      }
+      return list
+    },
+    watch: (options: WatchQuery = {}) => watch<T>(transport, base, collection(options.namespace), options),
+    create: (object: Draft<T>, options: WriteQuery = {}) =>
+      call<T>({
+        method: 'POST',
+        path: collection(object.metadata.namespace ?? options.namespace) + queryString(writeParameters(options)),
+        body: { ...object, apiVersion, kind: type.kind },
+        signal: options.signal,
+      }),
+    update: (object: T, options: WriteQuery = {}) => put(object, '', options),
+    updateStatus: (object: T, options: WriteQuery = {}) => put(object, '/status', options),
+    patch: (name, kind, patch, options = {}) => {
+      const suffix = options.subresource ? `/${options.subresource}` : ''
+      return call<T>({
+        method: 'PATCH',
+        path: item(name, options.namespace) + suffix + queryString(writeParameters(options)),
+        body: patch,
+        contentType: PATCH_TYPES[kind],
+        signal: options.signal,
+      })
+    },
+    delete: async (name: string, options: InNamespace & { body?: DeleteOptions } = {}) => {
+      await call({
+        method: 'DELETE',
+        path: item(name, options.namespace),
+        body: deleteBody(options.body),
+        signal: options.signal,
+      })
+    },
+    deleteCollection: async (options: ListQuery & { body?: DeleteOptions } = {}) => {
+      const path = collection(options.namespace) + queryString(listParameters(options))
+      await call({ method: 'DELETE', path, body: deleteBody(options.body), signal: options.signal })
+    },
+    subresource: <R>(
+      name: string,
+      subresource: string,
+      body?: unknown,
+      options: WriteQuery & { method?: 'GET' | 'POST' | 'PUT' } = {},
+    ) =>
+      call<R>({
+        method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+        path: `${item(name, options.namespace)}/${subresource}${queryString(writeParameters(options))}`,
+        body,
+        signal: options.signal,
+      }),
+  }
+}
+
+/** An empty name would silently turn a request for one object into one for the whole collection. */
+function requireName(name: string): string {
+  if (name === '') throw new TypeError('resource name may not be empty')
+  return name
+}
+
+const deleteBody = (options: DeleteOptions | undefined): unknown =>
+  options === undefined ? undefined : { kind: 'DeleteOptions', apiVersion: 'v1', ...options }
+
+async function* watch<T extends KubeObject>(
+  transport: Transport,
+  base: Record<string, string>,
+  path: string,
+  options: WatchQuery,
+): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  const response = await send(transport, base, {
+    method: 'GET',
+    path: path + queryString(watchParameters(options)),
+    signal: options.signal,
+  })
+  for await (const line of lines(response.chunks())) {
+    const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR'; object: Status }
+    if (event.type === 'ERROR') throw new StatusError(event.object)
+    yield event
+  }
+}

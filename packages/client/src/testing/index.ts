@@ -1,0 +1,1 @@
+export { createFakeServer, type FakeRequest, type FakeServer, type FakeServerOptions } from './fake-server.ts'
