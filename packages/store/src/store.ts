@@ -2,11 +2,14 @@
  * What Kubernetes needs of its storage and no more: keys and values are bytes, every write gets one revision, and whoever
  * watches sees every write in that order. Knows no kinds. Three backends (`memory`, `embedded`, `etcd`), one conformance suite.
  *
- * Revisions: start at 1 for the first write, grow by one per write, are the same for all readers. Keys are `/registry/...`
+ * Revisions: 1 on a fresh store, grow by one per write, are the same for all readers. Keys are `/registry/...`
  * strings ordered by their UTF-8 bytes. A value that the store returned is shared: never change it.
  */
 export interface Store {
-  /** The revision of the newest write (at least 1 on a fresh store, so that `resourceVersion` is never 0). */
+  /**
+   * The revision of the newest write (1 on a fresh store, so that `resourceVersion` is never 0). Asking also has every watch
+   * deliver its progress up to this revision soon, so that a cache fed by a watch can wait until it is as new as this.
+   */
   revision(): Promise<number>
 
   /** The newest value of a key, or `undefined`. */
@@ -36,11 +39,15 @@ export interface Store {
   /**
    * Every write to keys with `prefix` and a revision greater than `from`, in order, in batches as they become durable.
    * The iteration ends when `signal` aborts and throws `CompactedError` where `from` is older than the history.
-   * Batches may carry only progress (no events): then all writes up to `revision` have been delivered.
+   * Batches may carry only progress (no events): then all writes up to `revision` have been delivered. They come within a
+   * fraction of a second after writes elsewhere, and at once after `revision()`. A slow reader gets bigger batches.
    */
   watch(prefix: string, from: number, signal: AbortSignal): AsyncIterable<WatchBatch>
 
-  /** Forgets history before `revision`: older lists and watches throw `CompactedError` from then on. */
+  /**
+   * Forgets history before `revision`: older lists and watches throw `CompactedError` from then on. Throws
+   * `FutureRevisionError`; does nothing where the history has been compacted further already.
+   */
   compact(revision: number): Promise<void>
 
   /** The oldest revision that can still be listed or watched from. */
@@ -131,5 +138,23 @@ export class FutureRevisionError extends Error {
     super(`revision ${requested} is in the future; the newest is ${current}`)
     this.name = 'FutureRevisionError'
     this.current = current
+  }
+}
+
+export class StoreClosedError extends Error {
+  constructor() {
+    super('the store is closed')
+    this.name = 'StoreClosedError'
+  }
+}
+
+/** The store cannot write or read just now or any more; the message says why and what to do. */
+export class StoreUnavailableError extends Error {
+  /** True where it is not known whether the write was done. */
+  readonly ambiguous: boolean
+  constructor(message: string, options: { cause?: unknown; ambiguous?: boolean } = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'StoreUnavailableError'
+    this.ambiguous = options.ambiguous ?? false
   }
 }

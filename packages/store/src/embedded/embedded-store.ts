@@ -1,0 +1,104 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Clock, Logger } from '@canopus/base'
+import { MvccStore } from '../mvcc/mvcc-store.ts'
+import { type Store, StoreUnavailableError } from '../store.ts'
+import { SqliteLog, sqliteCode } from './sqlite-log.ts'
+
+export interface EmbeddedStoreOptions {
+  /** Made where it is missing. Holds `store.db` and SQLite's files beside it. */
+  directory: string
+  clock: Clock
+  logger: Logger
+}
+
+/** What is written into new files. A file with a greater number was made by a newer Canopus. */
+const formatVersion = 1
+/** Marks the file as ours ("cano"). */
+const applicationId = 0x63616e6f
+
+/**
+ * Opens the store in a directory: SQLite with a write-ahead log and full synchronisation, so that an acknowledged write
+ * outlives the process and the power. Only one process at a time can have it open.
+ */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
+  const { directory, clock, logger } = options
+  const file = join(directory, 'store.db')
+  let database: DatabaseSync | undefined
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    database = new DatabaseSync(file, { timeout: 0 })
+    prepare(database, file)
+    const store = new MvccStore({ log: new SqliteLog(database), clock, defer: setImmediate, commitLimit: 1000 })
+    logger.debug('store opened', { file, revision: await store.revision() })
+    return store
+  } catch (error) {
+    database?.close()
+    throw explainOpen(error, directory, file)
+  }
+}
+
+function prepare(database: DatabaseSync, file: string): void {
+  // Exclusive: the lock is taken with the first read and kept, so a second process is told at once.
+  database.exec(`
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA page_size = 8192;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -16384;
+    PRAGMA wal_autocheckpoint = 2000;
+    PRAGMA journal_size_limit = 67108864;
+    BEGIN EXCLUSIVE;
+  `)
+  const id = pragma(database, 'application_id')
+  const version = pragma(database, 'user_version')
+  if (id === 0 && version === 0) {
+    database.exec(`
+      CREATE TABLE writes (
+        revision INTEGER PRIMARY KEY,
+        key TEXT NOT NULL,
+        deleted INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        value BLOB
+      );
+      CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+      PRAGMA application_id = ${applicationId};
+      PRAGMA user_version = ${formatVersion};
+    `)
+  } else if (id !== applicationId) {
+    throw new StoreUnavailableError(`${file} is not a Canopus store: choose another data directory`)
+  } else if (version > formatVersion) {
+    throw new StoreUnavailableError(
+      `${file} has the format ${version}, made by a newer Canopus, and this one knows up to ${formatVersion}: run the newer version, or choose another data directory`,
+    )
+  }
+  database.exec('COMMIT')
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return database.prepare(`PRAGMA ${name}`).get()?.[name] as number
+}
+
+function explainOpen(error: unknown, directory: string, file: string): Error {
+  if (error instanceof StoreUnavailableError) return error
+  const cause = { cause: error }
+  switch (sqliteCode(error)) {
+    case 5: // SQLITE_BUSY
+      return new StoreUnavailableError(
+        `the data directory ${directory} is in use by another process: stop that Canopus first, or choose another data directory`,
+        cause,
+      )
+    case 11: // SQLITE_CORRUPT
+    case 26: // SQLITE_NOTADB
+      return new StoreUnavailableError(
+        `${file} is damaged or no database: restore it from a backup, or choose another data directory`,
+        cause,
+      )
+    case 13: // SQLITE_FULL
+      return new StoreUnavailableError(`the disk that holds ${directory} is full: free some space there`, cause)
+  }
+  const reason = error instanceof Error ? error.message : String(error)
+  return new StoreUnavailableError(`cannot open the store in ${directory} (${reason})`, cause)
+}

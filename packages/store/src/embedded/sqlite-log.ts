@@ -1,0 +1,136 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { LruCache } from '@canopus/base'
+import type { LogEntry, LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
+import { type KeyValue, StoreUnavailableError } from '../store.ts'
+
+/** Bytes of values written or read lately that are kept in memory. */
+const cacheBytes = 16 * 1024 * 1024
+
+/**
+ * Values by revision in a SQLite file. The revision is the row id, so that writes only ever append to the table; the value
+ * is the last column, so that reading all the others leaves the pages with the values alone.
+ */
+export class SqliteLog implements RevisionLog {
+  readonly #database: DatabaseSync
+  readonly #insert: StatementSync
+  readonly #select: StatementSync
+  readonly #selectMany: StatementSync
+  readonly #delete: StatementSync
+  readonly #setMeta: StatementSync
+  readonly #recent = new LruCache<number, KeyValue>({ capacity: cacheBytes, weigh: kv => kv.value.length + 200 })
+  #broken: StoreUnavailableError | undefined
+
+  /** `database` must be open, with its tables made. */
+  constructor(database: DatabaseSync) {
+    this.#database = database
+    this.#insert = database.prepare(
+      'INSERT INTO writes (revision, key, deleted, expires_at, value) VALUES (?, ?, ?, ?, ?)',
+    )
+    this.#select = database.prepare('SELECT key, value FROM writes WHERE revision = ?')
+    this.#selectMany = database.prepare(
+      'SELECT w.revision, w.key, w.value FROM json_each(?) AS wanted CROSS JOIN writes AS w ON w.revision = wanted.value',
+    )
+    this.#selectMany.setReturnArrays(true)
+    this.#delete = database.prepare('DELETE FROM writes WHERE revision IN (SELECT value FROM json_each(?))')
+    this.#setMeta = database.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)')
+  }
+
+  load(visit: (entry: LogEntry) => void): { revision: number; compacted: number } {
+    const meta = new Map<string, number>()
+    for (const row of this.#database.prepare('SELECT name, value FROM meta').all())
+      meta.set(row.name as string, Number(row.value))
+    const compacted = meta.get('compacted') ?? 1
+    let revision = Math.max(1, compacted)
+    for (const row of this.#database
+      .prepare('SELECT revision, key, deleted, expires_at FROM writes ORDER BY revision')
+      .iterate()) {
+      revision = Math.max(revision, row.revision as number)
+      visit({
+        revision: row.revision as number,
+        key: row.key as string,
+        deleted: row.deleted === 1,
+        expiresAt: row.expires_at as number,
+      })
+    }
+    return { revision, compacted }
+  }
+
+  append(records: readonly LogRecord[]): void {
+    this.#transaction(() => {
+      for (const { revision, key, value, expiresAt } of records)
+        this.#insert.run(revision, key, value ? 0 : 1, expiresAt, value ?? null)
+    })
+    for (const { key, value, revision } of records) if (value) this.#recent.set(revision, { key, value, revision })
+  }
+
+  read(revision: number): KeyValue {
+    const recent = this.#recent.get(revision)
+    if (recent) return recent
+    const row = this.#select.get(revision)
+    if (!row) throw new Error(`the store has lost revision ${revision}`)
+    const found = { key: row.key as string, value: row.value as Uint8Array, revision }
+    this.#recent.set(revision, found)
+    return found
+  }
+
+  readMany(revisions: readonly number[]): KeyValue[] {
+    const found: (KeyValue | undefined)[] = revisions.map(revision => this.#recent.peek(revision))
+    const missing = revisions.filter((_, at) => found[at] === undefined)
+    if (missing.length === 0) return found as KeyValue[]
+    const rows = this.#selectMany.all(JSON.stringify(missing)) as unknown as [number, string, Uint8Array][]
+    if (rows.length !== missing.length) throw new Error(`the store has lost ${missing.length - rows.length} revisions`)
+    let row = 0
+    return found.map(kv => {
+      if (kv) return kv
+      const [revision, key, value] = rows[row++]!
+      return { key, value, revision }
+    })
+  }
+
+  setCompacted(revision: number): void {
+    this.#transaction(() => this.#setMeta.run('compacted', revision))
+  }
+
+  forget(revisions: readonly number[]): void {
+    this.#transaction(() => this.#delete.run(JSON.stringify(revisions)))
+    for (const revision of revisions) this.#recent.delete(revision)
+  }
+
+  close(): void {
+    this.#recent.clear()
+    this.#database.close()
+  }
+
+  #transaction(work: () => void): void {
+    if (this.#broken) throw this.#broken
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+      work()
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw this.#explain(error)
+    }
+  }
+
+  #explain(error: unknown): StoreUnavailableError {
+    const code = sqliteCode(error)
+    if (code === 13)
+      return new StoreUnavailableError(
+        'the disk that holds the data directory is full: free some space there and writes go on',
+        { cause: error },
+      )
+    // After a failed write or sync the kernel may have dropped the pages: only what is read afresh can be trusted.
+    this.#broken = new StoreUnavailableError(
+      `the store could not write its file (${error instanceof Error ? error.message : String(error)}): see to the disk, then start the API server again`,
+      { cause: error, ambiguous: true },
+    )
+    return this.#broken
+  }
+}
+
+/** SQLite's primary result code of an error that node:sqlite threw; 0 where it is none. */
+export function sqliteCode(error: unknown): number {
+  const code = (error as { errcode?: unknown } | undefined)?.errcode
+  return typeof code === 'number' ? code & 0xff : 0
+}

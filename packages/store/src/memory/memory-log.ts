@@ -1,0 +1,35 @@
+import type { LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
+import type { KeyValue } from '../store.ts'
+
+/** Values by revision in this process's memory. */
+export class MemoryLog implements RevisionLog {
+  readonly #values = new Map<number, KeyValue>()
+
+  load(): { revision: number; compacted: number } {
+    return { revision: 1, compacted: 1 }
+  }
+
+  append(records: readonly LogRecord[]): void {
+    for (const { key, value, revision } of records) if (value) this.#values.set(revision, { key, value, revision })
+  }
+
+  read(revision: number): KeyValue {
+    const found = this.#values.get(revision)
+    if (!found) throw new Error(`the store has lost revision ${revision}`)
+    return found
+  }
+
+  readMany(revisions: readonly number[]): KeyValue[] {
+    return revisions.map(revision => this.read(revision))
+  }
+
+  setCompacted(): void {}
+
+  forget(revisions: readonly number[]): void {
+    for (const revision of revisions) this.#values.delete(revision)
+  }
+
+  close(): void {
+    this.#values.clear()
+  }
+}
