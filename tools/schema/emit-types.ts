@@ -6,6 +6,7 @@
  * which every stored object has. Quantities and times are strings, bytes are base64 strings, raw JSON is `unknown`.
  */
 import { writeFileSync } from 'node:fs'
+import { parseMessage, splitFacts } from '../../packages/apimachinery/src/schema/facts.ts'
 
 interface Field {
   json: string
@@ -37,25 +38,20 @@ const SPECIAL: Record<string, string> = {
   'am.util.intstr.IntOrString': 'number | string',
   'am.apis.meta.v1.FieldsV1': 'Record<string, unknown>',
   'am.runtime.RawExtension': 'unknown',
-  'ax.v1.JSON': 'unknown',
-  'ax.v1.JSONSchemaPropsOrArray': 'JSONSchemaProps | JSONSchemaProps[]',
-  'ax.v1.JSONSchemaPropsOrBool': 'JSONSchemaProps | boolean',
-  'ax.v1.JSONSchemaPropsOrStringArray': 'JSONSchemaProps | string[]',
+  'apiextensions.v1.JSON': 'unknown',
+  'apiextensions.v1.JSONSchemaPropsOrArray': 'JSONSchemaProps | JSONSchemaProps[]',
+  'apiextensions.v1.JSONSchemaPropsOrBool': 'JSONSchemaProps | boolean',
+  'apiextensions.v1.JSONSchemaPropsOrStringArray': 'JSONSchemaProps | string[]',
 }
 
-/** Parses the text form of the facts table (one message per unindented line, one field per indented line). */
+/** All messages of the table, as the emitter needs them. */
 export function parseFacts(text: string): Message[] {
-  const messages: Message[] = []
-  for (const line of text.split('\n')) {
-    if (line === '') continue
-    if (line[0] !== ' ') {
-      messages.push({ name: line.split('!')[0]!, fields: [] })
-      continue
-    }
-    const [, json, type, flags = ''] = line.trim().split(' ')
-    messages.at(-1)!.fields.push({ json: json!, type: type!, flags })
-  }
-  return messages
+  return [...splitFacts(text)]
+    .filter(([name]) => !name.startsWith('='))
+    .map(([, block]) => {
+      const { name, fields } = parseMessage(block)
+      return { name, fields: fields.map(field => ({ json: field.name, type: field.type, flags: field.flags })) }
+    })
 }
 
 const packageOf = (name: string): string => name.slice(0, name.lastIndexOf('.'))

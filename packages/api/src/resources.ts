@@ -4,12 +4,12 @@
  */
 import type { GroupVersionKind, KubeObject, ResourceType, SubresourceFacts } from '@canopus/apimachinery'
 import type * as admissionregistration from './generated/admissionregistration.v1.ts'
+import type * as apiextensions from './generated/apiextensions.v1.ts'
 import type * as apps from './generated/apps.v1.ts'
 import type * as authentication from './generated/authentication.v1.ts'
 import type * as authorization from './generated/authorization.v1.ts'
 import type * as autoscalingV1 from './generated/autoscaling.v1.ts'
 import type * as autoscalingV2 from './generated/autoscaling.v2.ts'
-import type * as apiextensions from './generated/ax.v1.ts'
 import type * as batch from './generated/batch.v1.ts'
 import type * as certificates from './generated/certificates.v1.ts'
 import type * as coordination from './generated/coordination.v1.ts'
@@ -24,6 +24,7 @@ import type * as rbac from './generated/rbac.v1.ts'
 import type * as resourceGroup from './generated/resource.v1.ts'
 import type * as scheduling from './generated/scheduling.v1.ts'
 import type * as storage from './generated/storage.v1.ts'
+import type { APIService } from './kinds/apiregistration/types.ts'
 
 const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
 const WRITE_VERBS = ['get', 'patch', 'update'] as const
@@ -205,6 +206,10 @@ export const CustomResourceDefinitions = define<apiextensions.CustomResourceDefi
   false,
   { short: ['crd', 'crds'], categories: ['api-extensions'], sub: STATUS },
 )
+export const APIServices = define<APIService>('apiregistration.k8s.io', 'v1', 'apiservices', 'APIService', false, {
+  categories: ['api-extensions'],
+  sub: STATUS,
+})
 export const ControllerRevisions = define<apps.ControllerRevision>(
   'apps',
   'v1',
@@ -494,6 +499,7 @@ export const allResourceTypes: readonly ResourceType[] = [
   ValidatingAdmissionPolicyBindings,
   ValidatingWebhookConfigurations,
   CustomResourceDefinitions,
+  APIServices,
   ControllerRevisions,
   DaemonSets,
   Deployments,

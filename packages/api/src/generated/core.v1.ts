@@ -1237,7 +1237,7 @@ export interface PodTemplateSpec {
 export interface PortStatus {
   port: number
   protocol: string
-  error: string
+  error?: string
 }
 
 export interface PortworxVolumeSource {

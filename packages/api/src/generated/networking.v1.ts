@@ -96,7 +96,7 @@ export interface IngressLoadBalancerStatus {
 export interface IngressPortStatus {
   port: number
   protocol: string
-  error: string
+  error?: string
 }
 
 export interface IngressRule extends IngressRuleValue {
