@@ -1,0 +1,47 @@
+import { NAME_ALPHABET } from './names.ts'
+
+const encoder = new TextEncoder()
+
+/** FNV-1a, 32 bits, of the UTF-8 bytes of `text` (or of bytes). */
+export function fnv1a32(data: string | Uint8Array): number {
+  let hash = 0x811c9dc5
+  for (const byte of typeof data === 'string' ? encoder.encode(data) : data) {
+    hash = Math.imul(hash ^ byte, 0x01000193)
+  }
+  return hash >>> 0
+}
+
+/** FNV-1 (multiply first), 32 bits, as some of upstream's hashes are. */
+export function fnv1x32(data: string | Uint8Array): number {
+  let hash = 0x811c9dc5
+  for (const byte of typeof data === 'string' ? encoder.encode(data) : data) {
+    hash = Math.imul(hash, 0x01000193) ^ byte
+  }
+  return hash >>> 0
+}
+
+/** `text` in letters that make no words, one for one (k8s.io/apimachinery/pkg/util/rand.SafeEncodeString). */
+export function safeEncode(text: string): string {
+  let encoded = ''
+  for (const byte of encoder.encode(text)) encoded += NAME_ALPHABET[byte % NAME_ALPHABET.length]
+  return encoded
+}
+
+/**
+ * A short stable hash of plain data for names and labels such as `pod-template-hash` (upstream hashes a Go dump, so values
+ * differ from its, but length and letters are alike). `collisions` is `status.collisionCount`.
+ */
+export function templateHash(template: unknown, collisions?: number): string {
+  const salt = collisions === undefined ? '' : `#${collisions}`
+  return safeEncode(String(fnv1a32(stableJson(template) + salt)))
+}
+
+/** JSON with sorted keys, without empty values, so that equal templates have equal texts. */
+export function stableJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`
+  const fields = Object.entries(value)
+    .filter(([, each]) => each !== undefined && each !== null)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return `{${fields.map(([key, each]) => `${JSON.stringify(key)}:${stableJson(each)}`).join(',')}}`
+}

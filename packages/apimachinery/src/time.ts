@@ -1,0 +1,51 @@
+/** Times as objects hold them. `Time` has whole seconds, `MicroTime` (leases, events) has six digits; both are UTC. */
+
+/** `2026-11-21T03:08:14Z` from milliseconds since 1970. */
+export function formatTime(milliseconds: number): string {
+  return `${new Date(Math.floor(milliseconds / 1000) * 1000).toISOString().slice(0, -5)}Z`
+}
+
+/** `2026-11-21T03:08:14.123000Z` from milliseconds since 1970. */
+export function formatMicroTime(milliseconds: number): string {
+  const microseconds = Math.floor((milliseconds - Math.floor(milliseconds)) * 1000)
+  return `${new Date(Math.floor(milliseconds)).toISOString().slice(0, -1)}${String(microseconds).padStart(3, '0')}Z`
+}
+
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
+
+/** Milliseconds since 1970 (with a fraction where the text has one); nothing where the text is no RFC 3339 time. */
+export function parseTime(text: string): number | undefined {
+  const match = rfc3339.exec(text)
+  if (match === null) return undefined
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  const [zoneHour, zoneMinute] = [Number(match[9] ?? 0), Number(match[10] ?? 0)]
+  if (hour > 23 || minute > 59 || second > 59 || zoneHour > 23 || zoneMinute > 59) return undefined
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999, so that the year is set by itself.
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
+  const offset = (match[8] === '-' ? 1 : -1) * (zoneHour * 60 + zoneMinute)
+  const fraction = match[7] === undefined ? 0 : Number(`0.${match[7]}`) * 1000
+  return date.getTime() + ((hour * 60 + minute + offset) * 60 + second) * 1000 + fraction
+}
+
+/** The text as upstream writes it again: UTC, whole seconds. Nothing where it is no time. */
+export function canonicalTime(text: string): string | undefined {
+  const time = parseTime(text)
+  return time === undefined ? undefined : formatTime(time)
+}
+
+/** The same with six digits of a second. Works on the text, since a number cannot hold microseconds of today exactly. */
+export function canonicalMicroTime(text: string): string | undefined {
+  const time = parseTime(text)
+  if (time === undefined) return undefined
+  const digits = /\.(\d+)/.exec(text)?.[1] ?? ''
+  return `${formatTime(time).slice(0, -1)}.${digits.slice(0, 6).padEnd(6, '0')}Z`
+}
