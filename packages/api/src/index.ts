@@ -1,5 +1,4 @@
 export * from './kind.ts'
-export type * from './kinds/apiregistration/types.ts'
 export * from './kinds/index.ts'
 export * from './resources.ts'
 export * from './schemas.ts'

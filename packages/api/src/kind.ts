@@ -51,6 +51,9 @@ export interface PrinterColumn<T extends KubeObject = KubeObject> {
   value(object: T, now: number): string | number | boolean | null
 }
 
+/** Reads one field for a field selector; declared as a method so that a `Kind<Pod>` is a `Kind`. */
+export type FieldReader<T extends KubeObject> = { read(object: T): string }['read']
+
 /** A built-in kind, whole: its address, behaviour and looks. Custom resources make the same value at run time. */
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly type: ResourceType<T>
@@ -59,7 +62,7 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly strategy: Strategy<T>
   readonly columns: readonly PrinterColumn<T>[]
   /** Field selectors besides metadata.name and metadata.namespace, for example `spec.nodeName`. */
-  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+  readonly selectableFields?: Readonly<Record<string, FieldReader<T>>>
   /** Where objects live below `/registry/`, as upstream lays them out (for example `pods`, `services/specs`, `minions`). */
   readonly storagePrefix: string
   /** Another version of the same kind that is the one stored, with conversions; absent where this version is. */

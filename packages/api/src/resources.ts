@@ -5,6 +5,7 @@
 import type { GroupVersionKind, KubeObject, ResourceType, SubresourceFacts } from '@canopus/apimachinery'
 import type * as admissionregistration from './generated/admissionregistration.v1.ts'
 import type * as apiextensions from './generated/apiextensions.v1.ts'
+import type * as apiregistration from './generated/apiregistration.v1.ts'
 import type * as apps from './generated/apps.v1.ts'
 import type * as authentication from './generated/authentication.v1.ts'
 import type * as authorization from './generated/authorization.v1.ts'
@@ -24,7 +25,6 @@ import type * as rbac from './generated/rbac.v1.ts'
 import type * as resourceGroup from './generated/resource.v1.ts'
 import type * as scheduling from './generated/scheduling.v1.ts'
 import type * as storage from './generated/storage.v1.ts'
-import type { APIService } from './kinds/apiregistration/types.ts'
 
 const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
 const WRITE_VERBS = ['get', 'patch', 'update'] as const
@@ -206,10 +206,17 @@ export const CustomResourceDefinitions = define<apiextensions.CustomResourceDefi
   false,
   { short: ['crd', 'crds'], categories: ['api-extensions'], sub: STATUS },
 )
-export const APIServices = define<APIService>('apiregistration.k8s.io', 'v1', 'apiservices', 'APIService', false, {
-  categories: ['api-extensions'],
-  sub: STATUS,
-})
+export const APIServices = define<apiregistration.APIService>(
+  'apiregistration.k8s.io',
+  'v1',
+  'apiservices',
+  'APIService',
+  false,
+  {
+    categories: ['api-extensions'],
+    sub: STATUS,
+  },
+)
 export const ControllerRevisions = define<apps.ControllerRevision>(
   'apps',
   'v1',

@@ -1,0 +1,18 @@
+import type { MutatingAdmissionPolicy } from '../../generated/admissionregistration.v1.ts'
+import { MutatingAdmissionPolicies } from '../../resources.ts'
+import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { paramKindText } from './policy-columns.ts'
+
+export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
+  type: MutatingAdmissionPolicies,
+  message: 'admissionregistration.v1.MutatingAdmissionPolicy',
+  storagePrefix: 'mutatingadmissionpolicies',
+  strategy: strategyOf({ generation: true }),
+  columns: [
+    nameColumn,
+    integer('Mutations', 'Number of changes that it makes.', each => each.spec?.mutations?.length ?? 0),
+    text('ParamKind', 'Kind of its parameters.', each => paramKindText(each.spec?.paramKind)),
+    ageColumn,
+  ],
+})

@@ -1,0 +1,12 @@
+import type { MutatingWebhookConfiguration } from '../../generated/admissionregistration.v1.ts'
+import { MutatingWebhookConfigurations } from '../../resources.ts'
+import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
+  type: MutatingWebhookConfigurations,
+  message: 'admissionregistration.v1.MutatingWebhookConfiguration',
+  storagePrefix: 'mutatingwebhookconfigurations',
+  strategy: strategyOf({ generation: true }),
+  columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
+})

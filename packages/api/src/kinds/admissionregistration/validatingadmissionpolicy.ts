@@ -1,0 +1,18 @@
+import type { ValidatingAdmissionPolicy } from '../../generated/admissionregistration.v1.ts'
+import { ValidatingAdmissionPolicies } from '../../resources.ts'
+import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { paramKindText } from './policy-columns.ts'
+
+export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
+  type: ValidatingAdmissionPolicies,
+  message: 'admissionregistration.v1.ValidatingAdmissionPolicy',
+  storagePrefix: 'validatingadmissionpolicies',
+  strategy: strategyOf({ status: () => ({}), generation: true }),
+  columns: [
+    nameColumn,
+    integer('Validations', 'Number of rules.', each => each.spec?.validations?.length ?? 0),
+    text('ParamKind', 'Kind of its parameters.', each => paramKindText(each.spec?.paramKind)),
+    ageColumn,
+  ],
+})

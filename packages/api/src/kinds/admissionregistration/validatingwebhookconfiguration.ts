@@ -1,0 +1,12 @@
+import type { ValidatingWebhookConfiguration } from '../../generated/admissionregistration.v1.ts'
+import { ValidatingWebhookConfigurations } from '../../resources.ts'
+import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
+  type: ValidatingWebhookConfigurations,
+  message: 'admissionregistration.v1.ValidatingWebhookConfiguration',
+  storagePrefix: 'validatingwebhookconfigurations',
+  strategy: strategyOf({ generation: true }),
+  columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
+})

@@ -1,0 +1,28 @@
+import type { APIService } from '../../generated/apiregistration.v1.ts'
+import { APIServices } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const serviceText = ({ spec }: APIService): string =>
+  spec.service ? `${spec.service.namespace ?? ''}/${spec.service.name ?? ''}` : 'Local'
+
+function availableText({ status }: APIService): string {
+  const condition = status?.conditions?.find(each => each.type === 'Available')
+  if (condition === undefined) return 'Unknown'
+  return condition.status === 'True' || !condition.reason
+    ? condition.status
+    : `${condition.status} (${condition.reason})`
+}
+
+export const APIServiceKind = defineKind<APIService>({
+  type: APIServices,
+  message: 'apiregistration.v1.APIService',
+  storagePrefix: 'apiregistration.k8s.io/apiservices',
+  strategy: strategyOf({ status: () => ({}) }, { allowUnconditionalUpdate: false }),
+  columns: [
+    nameColumn,
+    text('Service', 'Who serves the group.', serviceText),
+    text('Available', 'Whether it can be reached.', availableText),
+    ageColumn,
+  ],
+})

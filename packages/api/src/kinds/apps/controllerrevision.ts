@@ -1,0 +1,24 @@
+import type { ControllerRevision } from '../../generated/apps.v1.ts'
+import { ControllerRevisions } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function controllerText({ metadata }: ControllerRevision): string {
+  const owner = metadata.ownerReferences?.find(each => each.controller)
+  if (owner === undefined) return '<none>'
+  const group = owner.apiVersion.includes('/') ? `.${owner.apiVersion.split('/')[0]}` : ''
+  return `${owner.kind.toLowerCase()}${group}/${owner.name}`
+}
+
+export const ControllerRevisionKind = defineKind<ControllerRevision>({
+  type: ControllerRevisions,
+  message: 'apps.v1.ControllerRevision',
+  storagePrefix: 'controllerrevisions',
+  strategy: strategyOf({}),
+  columns: [
+    nameColumn,
+    text('Controller', 'Whose history it belongs to.', controllerText),
+    text('Revision', 'Number in that history.', each => each.revision),
+    ageColumn,
+  ],
+})

@@ -1,0 +1,46 @@
+import type { DaemonSet } from '../../generated/apps.v1.ts'
+import { DaemonSets } from '../../resources.ts'
+import {
+  ageColumn,
+  formatLabelSelector,
+  formatLabels,
+  integer,
+  nameColumn,
+  templateColumns,
+  text,
+} from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const bornStatus = () => ({
+  currentNumberScheduled: 0,
+  numberMisscheduled: 0,
+  desiredNumberScheduled: 0,
+  numberReady: 0,
+})
+
+export const DaemonSetKind = defineKind<DaemonSet>({
+  type: DaemonSets,
+  message: 'apps.v1.DaemonSet',
+  storagePrefix: 'daemonsets',
+  strategy: strategyOf({ status: bornStatus, generation: true }),
+  columns: [
+    nameColumn,
+    integer('Desired', 'Nodes that should run a pod.', each => each.status?.desiredNumberScheduled ?? 0),
+    integer('Current', 'Nodes that run one and should.', each => each.status?.currentNumberScheduled ?? 0),
+    integer('Ready', 'Nodes whose pod is ready.', each => each.status?.numberReady ?? 0),
+    integer(
+      'Up-to-date',
+      'Nodes whose pod is of the newest template.',
+      each => each.status?.updatedNumberScheduled ?? 0,
+    ),
+    integer('Available', 'Nodes whose pod has been ready long enough.', each => each.status?.numberAvailable ?? 0),
+    text('Node Selector', 'Labels of the nodes that are meant.', each =>
+      formatLabels(each.spec.template?.spec?.nodeSelector),
+    ),
+    ageColumn,
+    ...templateColumns<DaemonSet>(
+      each => each.spec.template,
+      each => formatLabelSelector(each.spec.selector),
+    ),
+  ],
+})

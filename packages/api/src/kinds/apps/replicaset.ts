@@ -1,0 +1,23 @@
+import type { ReplicaSet } from '../../generated/apps.v1.ts'
+import { ReplicaSets } from '../../resources.ts'
+import { ageColumn, formatLabelSelector, integer, nameColumn, templateColumns } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ReplicaSetKind = defineKind<ReplicaSet>({
+  type: ReplicaSets,
+  message: 'apps.v1.ReplicaSet',
+  storagePrefix: 'replicasets',
+  strategy: strategyOf({ status: () => ({ replicas: 0 }), generation: true }),
+  columns: [
+    nameColumn,
+    integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),
+    integer('Current', 'Pods that there are.', each => each.status?.replicas ?? 0),
+    integer('Ready', 'Pods that are ready.', each => each.status?.readyReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<ReplicaSet>(
+      each => each.spec.template,
+      each => formatLabelSelector(each.spec.selector),
+    ),
+  ],
+  selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
+})

@@ -1,0 +1,37 @@
+import type { CronJob } from '../../generated/batch.v1.ts'
+import { CronJobs } from '../../resources.ts'
+import { ageOf } from '../shared/age.ts'
+import {
+  ageColumn,
+  column,
+  formatLabelSelector,
+  integer,
+  nameColumn,
+  templateColumns,
+  text,
+} from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const flagText = (flag: boolean | undefined): string => (flag === undefined ? '<unset>' : flag ? 'True' : 'False')
+
+export const CronJobKind = defineKind<CronJob>({
+  type: CronJobs,
+  message: 'batch.v1.CronJob',
+  storagePrefix: 'cronjobs',
+  strategy: strategyOf({ status: () => ({}), generation: true }),
+  columns: [
+    nameColumn,
+    text('Schedule', 'When jobs start, in cron form.', each => each.spec.schedule),
+    text('Timezone', 'Time zone of the schedule.', each => each.spec.timeZone ?? '<none>'),
+    column('Suspend', 'boolean', 'Whether no jobs start for now.', each => flagText(each.spec.suspend)),
+    integer('Active', 'Jobs that run.', each => each.status?.active?.length ?? 0),
+    text('Last Schedule', 'When a job was last due and started.', (each, now) =>
+      each.status?.lastScheduleTime ? ageOf(each.status.lastScheduleTime, now) : '<none>',
+    ),
+    ageColumn,
+    ...templateColumns<CronJob>(
+      each => each.spec.jobTemplate?.spec?.template,
+      each => formatLabelSelector(each.spec.jobTemplate?.spec?.selector),
+    ),
+  ],
+})

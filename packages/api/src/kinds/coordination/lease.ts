@@ -1,0 +1,12 @@
+import type { Lease } from '../../generated/coordination.v1.ts'
+import { Leases } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const LeaseKind = defineKind<Lease>({
+  type: Leases,
+  message: 'coordination.v1.Lease',
+  storagePrefix: 'leases',
+  strategy: strategyOf({}, { allowCreateOnUpdate: true, allowUnconditionalUpdate: false }),
+  columns: [nameColumn, text('Holder', 'Who holds the lease.', lease => lease.spec?.holderIdentity ?? ''), ageColumn],
+})

@@ -1,0 +1,23 @@
+import type { ComponentStatus } from '../../generated/core.v1.ts'
+import { ComponentStatuses } from '../../resources.ts'
+import { nameColumn, text } from '../shared/columns.ts'
+import { defineKind } from '../shared/strategy.ts'
+
+const healthy = (each: ComponentStatus) => each.conditions?.findLast(condition => condition.type === 'Healthy')
+
+/** Made up on request, never stored. */
+export const ComponentStatusKind = defineKind<ComponentStatus>({
+  type: ComponentStatuses,
+  message: 'core.v1.ComponentStatus',
+  storagePrefix: 'componentstatuses',
+  strategy: {},
+  columns: [
+    nameColumn,
+    text('Status', 'Whether the component is healthy.', each => {
+      const status = healthy(each)?.status
+      return status === 'True' ? 'Healthy' : status === 'False' ? 'Unhealthy' : 'Unknown'
+    }),
+    text('Message', 'What the component says.', each => healthy(each)?.message ?? ''),
+    text('Error', 'What is wrong with it.', each => healthy(each)?.error ?? ''),
+  ],
+})

@@ -1,0 +1,14 @@
+import type { ConfigMap } from '../../generated/core.v1.ts'
+import { ConfigMaps } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const count = (map: ConfigMap): number => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length
+
+export const ConfigMapKind = defineKind<ConfigMap>({
+  type: ConfigMaps,
+  message: 'core.v1.ConfigMap',
+  storagePrefix: 'configmaps',
+  strategy: strategyOf({}),
+  columns: [nameColumn, text('Data', 'Number of entries.', count), ageColumn],
+})

@@ -1,0 +1,23 @@
+import type { Endpoints as EndpointsObject } from '../../generated/core.v1.ts'
+import { Endpoints } from '../../resources.ts'
+import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function endpointsText({ subsets = [] }: EndpointsObject): string {
+  const list: string[] = []
+  for (const { addresses = [], ports = [] } of subsets) {
+    for (const port of ports) {
+      for (const { ip } of addresses) list.push(`${ip.includes(':') ? `[${ip}]` : ip}:${port.port}`)
+    }
+    if (ports.length === 0) for (const { ip } of addresses) list.push(ip)
+  }
+  return withMore(list, 3, '<none>')
+}
+
+export const EndpointsKind = defineKind<EndpointsObject>({
+  type: Endpoints,
+  message: 'core.v1.Endpoints',
+  storagePrefix: 'services/endpoints',
+  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  columns: [nameColumn, text('Endpoints', 'Addresses and ports behind the service.', endpointsText), ageColumn],
+})

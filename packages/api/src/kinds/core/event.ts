@@ -1,0 +1,62 @@
+import type { Event } from '../../generated/core.v1.ts'
+import { Events } from '../../resources.ts'
+import { ageOf } from '../shared/age.ts'
+import { integer, nameColumn, text, wide } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const firstSeen = (event: Event, now: number): string => ageOf(event.firstTimestamp || event.eventTime, now)
+
+function lastSeen(event: Event, now: number): string {
+  if (event.series) return ageOf(event.series.lastObservedTime, now)
+  return event.lastTimestamp ? ageOf(event.lastTimestamp, now) : firstSeen(event, now)
+}
+
+function objectText({ involvedObject: { kind = '', name } }: Event): string {
+  return name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase()
+}
+
+function sourceText({ source, reportingComponent, reportingInstance }: Event): string {
+  const component = source?.component || reportingComponent || ''
+  const host = source?.host || reportingInstance || ''
+  return host === '' ? component : `${component}, ${host}`
+}
+
+/** What field selectors of events read, by core/v1's names. */
+export const eventFields = {
+  'involvedObject.kind': (event: Event): string => event.involvedObject.kind ?? '',
+  'involvedObject.namespace': (event: Event): string => event.involvedObject.namespace ?? '',
+  'involvedObject.name': (event: Event): string => event.involvedObject.name ?? '',
+  'involvedObject.uid': (event: Event): string => event.involvedObject.uid ?? '',
+  'involvedObject.apiVersion': (event: Event): string => event.involvedObject.apiVersion ?? '',
+  'involvedObject.resourceVersion': (event: Event): string => event.involvedObject.resourceVersion ?? '',
+  'involvedObject.fieldPath': (event: Event): string => event.involvedObject.fieldPath ?? '',
+  reason: (event: Event): string => event.reason ?? '',
+  reportingComponent: (event: Event): string => event.source?.component || event.reportingComponent || '',
+  source: (event: Event): string => event.source?.component || event.reportingComponent || '',
+  type: (event: Event): string => event.type ?? '',
+}
+
+export const EventKind = defineKind<Event>({
+  type: Events,
+  message: 'core.v1.Event',
+  storagePrefix: 'events',
+  ttlSeconds: 3600,
+  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  columns: [
+    text('Last Seen', 'When it was last seen.', lastSeen),
+    text('Type', 'Normal or Warning.', event => event.type ?? ''),
+    text('Reason', 'Why, in one word for machines.', event => event.reason ?? ''),
+    text('Object', 'What it is about.', objectText),
+    wide('Subobject', 'The part of the object.', event => event.involvedObject.fieldPath ?? ''),
+    wide('Source', 'Who reports it.', sourceText),
+    text('Message', 'What happened, for people.', event => (event.message ?? '').trim()),
+    wide('First Seen', 'When it was first seen.', firstSeen),
+    {
+      ...integer('Count', 'How often it was seen.', event => event.series?.count ?? (event.count || 1)),
+      priority: 1,
+      type: 'string',
+    },
+    { ...nameColumn, priority: 1 },
+  ],
+  selectableFields: eventFields,
+})

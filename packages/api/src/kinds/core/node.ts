@@ -1,0 +1,49 @@
+import type { Node } from '../../generated/core.v1.ts'
+import { Nodes } from '../../resources.ts'
+import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function statusText({ spec, status }: Node): string {
+  const ready = status?.conditions?.findLast(each => each.type === 'Ready')
+  const word = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady'
+  return spec.unschedulable ? `${word},SchedulingDisabled` : word
+}
+
+const ROLE_PREFIX = 'node-role.kubernetes.io/'
+
+function rolesText({ metadata }: Node): string {
+  const roles = new Set<string>()
+  for (const [key, value] of Object.entries(metadata.labels ?? {})) {
+    if (key.startsWith(ROLE_PREFIX)) {
+      if (key.length > ROLE_PREFIX.length) roles.add(key.slice(ROLE_PREFIX.length))
+    } else if (key === 'kubernetes.io/role' && value !== '') roles.add(value)
+  }
+  return roles.size === 0 ? '<none>' : [...roles].sort().join(',')
+}
+
+const address = (node: Node, type: string): string =>
+  node.status?.addresses?.find(each => each.type === type)?.address ?? '<none>'
+
+export const NodeKind = defineKind<Node>({
+  type: Nodes,
+  message: 'core.v1.Node',
+  storagePrefix: 'minions',
+  strategy: strategyOf({ status: node => node.status ?? {} }),
+  columns: [
+    nameColumn,
+    text('Status', 'Whether the node is ready, and open to new pods.', statusText),
+    text('Roles', 'Roles that its labels give the node.', rolesText),
+    ageColumn,
+    text('Version', 'Version of the node agent.', node => node.status?.nodeInfo?.kubeletVersion ?? ''),
+    wide('Internal-IP', 'Address inside the cluster.', node => address(node, 'InternalIP')),
+    wide('External-IP', 'Address from outside the cluster.', node => address(node, 'ExternalIP')),
+    wide('OS-Image', 'Operating system of the node.', node => node.status?.nodeInfo?.osImage || '<unknown>'),
+    wide('Kernel-Version', 'Kernel of the node.', node => node.status?.nodeInfo?.kernelVersion || '<unknown>'),
+    wide(
+      'Container-Runtime',
+      'Container runtime and its version.',
+      node => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
+    ),
+  ],
+  selectableFields: { 'spec.unschedulable': node => String(node.spec.unschedulable ?? false) },
+})

@@ -1,0 +1,38 @@
+import type { PersistentVolume } from '../../generated/core.v1.ts'
+import { PersistentVolumes } from '../../resources.ts'
+import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { accessModesText, storageClassOf } from './storage-columns.ts'
+
+const claimText = ({ spec }: PersistentVolume): string =>
+  spec.claimRef ? `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}` : ''
+
+export const PersistentVolumeKind = defineKind<PersistentVolume>({
+  type: PersistentVolumes,
+  message: 'core.v1.PersistentVolume',
+  storagePrefix: 'persistentvolumes',
+  strategy: strategyOf({ status: () => ({ phase: 'Pending' }) }),
+  columns: [
+    nameColumn,
+    text('Capacity', 'Size of the volume.', volume => volume.spec.capacity?.storage ?? ''),
+    text('Access Modes', 'How it can be mounted.', volume => accessModesText(volume.spec.accessModes)),
+    text(
+      'Reclaim Policy',
+      'What happens to it when its claim goes.',
+      volume => volume.spec.persistentVolumeReclaimPolicy ?? '',
+    ),
+    text('Status', 'Its phase.', volume =>
+      volume.metadata.deletionTimestamp !== undefined ? 'Terminating' : (volume.status?.phase ?? ''),
+    ),
+    text('Claim', 'The claim that it is bound to.', claimText),
+    text('StorageClass', 'Its storage class.', storageClassOf),
+    text(
+      'VolumeAttributesClass',
+      'Its volume attributes class.',
+      volume => volume.spec.volumeAttributesClassName ?? '<unset>',
+    ),
+    text('Reason', 'Why it failed.', volume => volume.status?.reason ?? ''),
+    ageColumn,
+    wide('VolumeMode', 'File system or raw block device.', volume => volume.spec.volumeMode ?? '<unset>'),
+  ],
+})

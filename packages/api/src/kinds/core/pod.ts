@@ -1,0 +1,22 @@
+import type { Pod } from '../../generated/core.v1.ts'
+import { Pods } from '../../resources.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { podColumns } from './pod/columns.ts'
+
+export const PodKind = defineKind<Pod>({
+  type: Pods,
+  message: 'core.v1.Pod',
+  storagePrefix: 'pods',
+  strategy: strategyOf({ status: () => ({ phase: 'Pending' }), generation: true }),
+  columns: podColumns,
+  selectableFields: {
+    'spec.nodeName': pod => pod.spec.nodeName ?? '',
+    'spec.restartPolicy': pod => pod.spec.restartPolicy ?? '',
+    'spec.schedulerName': pod => pod.spec.schedulerName ?? '',
+    'spec.serviceAccountName': pod => pod.spec.serviceAccountName ?? '',
+    'spec.hostNetwork': pod => String(pod.spec.hostNetwork ?? false),
+    'status.phase': pod => pod.status?.phase ?? '',
+    'status.podIP': pod => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
+    'status.nominatedNodeName': pod => pod.status?.nominatedNodeName ?? '',
+  },
+})

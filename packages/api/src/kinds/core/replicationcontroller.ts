@@ -1,0 +1,23 @@
+import type { ReplicationController } from '../../generated/core.v1.ts'
+import { ReplicationControllers } from '../../resources.ts'
+import { ageColumn, formatLabels, integer, nameColumn, templateColumns } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ReplicationControllerKind = defineKind<ReplicationController>({
+  type: ReplicationControllers,
+  message: 'core.v1.ReplicationController',
+  storagePrefix: 'controllers',
+  strategy: strategyOf({ status: () => ({ replicas: 0 }), generation: true }),
+  columns: [
+    nameColumn,
+    integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),
+    integer('Current', 'Pods that there are.', each => each.status?.replicas ?? 0),
+    integer('Ready', 'Pods that are ready.', each => each.status?.readyReplicas ?? 0),
+    ageColumn,
+    ...templateColumns<ReplicationController>(
+      each => each.spec.template,
+      each => formatLabels(each.spec.selector),
+    ),
+  ],
+  selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
+})

@@ -1,0 +1,52 @@
+import type { Service } from '../../generated/core.v1.ts'
+import { Services } from '../../resources.ts'
+import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
+import { loadBalancerAddresses } from '../shared/load-balancer.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function externalAddress({ spec, status }: Service): string {
+  const ips = spec.externalIPs ?? []
+  switch (spec.type) {
+    case 'ClusterIP':
+    case 'NodePort':
+      return ips.length > 0 ? ips.join(',') : '<none>'
+    case 'LoadBalancer': {
+      const addresses = loadBalancerAddresses(status?.loadBalancer)
+      const all = ips.length > 0 ? [...(addresses === '' ? [] : addresses.split(',')), ...ips].join(',') : addresses
+      return all === '' ? '<pending>' : all
+    }
+    case 'ExternalName':
+      return spec.externalName ?? ''
+    default:
+      return '<unknown>'
+  }
+}
+
+const portsText = ({ spec }: Service): string =>
+  (spec.ports ?? [])
+    .map(each => `${each.nodePort ? `${each.port}:${each.nodePort}` : each.port}/${each.protocol}`)
+    .join(',') || '<none>'
+
+export const ServiceKind = defineKind<Service>({
+  type: Services,
+  message: 'core.v1.Service',
+  storagePrefix: 'services/specs',
+  strategy: strategyOf({ status: () => ({ loadBalancer: {} }) }),
+  columns: [
+    nameColumn,
+    text('Type', 'How the service is exposed.', service => service.spec.type ?? ''),
+    text(
+      'Cluster-IP',
+      'Address inside the cluster; None for a headless service.',
+      service => service.spec.clusterIP || '<none>',
+    ),
+    text('External-IP', 'Addresses from outside the cluster.', externalAddress),
+    text('Port(s)', 'Ports that the service offers.', portsText),
+    ageColumn,
+    wide('Selector', 'Labels of the pods to which traffic goes.', service => formatLabels(service.spec.selector)),
+  ],
+  selectableFields: {
+    'spec.clusterIP': service => service.spec.clusterIP ?? '',
+    'spec.type': service => service.spec.type ?? '',
+  },
+})

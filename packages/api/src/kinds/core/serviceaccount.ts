@@ -1,0 +1,16 @@
+import type { ServiceAccount } from '../../generated/core.v1.ts'
+import { ServiceAccounts } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ServiceAccountKind = defineKind<ServiceAccount>({
+  type: ServiceAccounts,
+  message: 'core.v1.ServiceAccount',
+  storagePrefix: 'serviceaccounts',
+  strategy: strategyOf({}),
+  columns: [
+    nameColumn,
+    text('Secrets', 'Number of secrets that pods of the account may use.', account => account.secrets?.length ?? 0),
+    ageColumn,
+  ],
+})

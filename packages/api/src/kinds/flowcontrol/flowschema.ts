@@ -1,0 +1,26 @@
+import type { FlowSchema } from '../../generated/flowcontrol.v1.ts'
+import { FlowSchemas } from '../../resources.ts'
+import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const missing = (schema: FlowSchema): string =>
+  schema.status?.conditions?.find(each => each.type === 'Dangling')?.status ?? '?'
+
+export const FlowSchemaKind = defineKind<FlowSchema>({
+  type: FlowSchemas,
+  message: 'flowcontrol.v1.FlowSchema',
+  storagePrefix: 'flowschemas',
+  strategy: strategyOf({ status: () => ({}), generation: true }, { allowUnconditionalUpdate: false }),
+  columns: [
+    nameColumn,
+    text('PriorityLevel', 'Where its requests go.', each => each.spec.priorityLevelConfiguration?.name ?? ''),
+    integer('MatchingPrecedence', 'Lower numbers are tried first.', each => each.spec.matchingPrecedence),
+    text(
+      'DistinguisherMethod',
+      'How its flows are told apart.',
+      each => each.spec.distinguisherMethod?.type ?? '<none>',
+    ),
+    ageColumn,
+    text('MissingPL', 'Whether the priority level is missing.', missing),
+  ],
+})

@@ -1,0 +1,28 @@
+import type { PriorityLevelConfiguration } from '../../generated/flowcontrol.v1.ts'
+import { PriorityLevelConfigurations } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const NONE = '<none>'
+type Level = PriorityLevelConfiguration
+
+const queuing = (level: Level) => level.spec.limited?.limitResponse?.queuing
+
+export const PriorityLevelConfigurationKind = defineKind<Level>({
+  type: PriorityLevelConfigurations,
+  message: 'flowcontrol.v1.PriorityLevelConfiguration',
+  storagePrefix: 'prioritylevelconfigurations',
+  strategy: strategyOf({ status: () => ({}), generation: true }, { allowUnconditionalUpdate: false }),
+  columns: [
+    nameColumn,
+    text('Type', 'Limited or Exempt.', level => level.spec.type),
+    text('NominalConcurrencyShares', 'Its share of the seats.', level => {
+      const shares = (level.spec.limited ?? level.spec.exempt)?.nominalConcurrencyShares
+      return shares ?? NONE
+    }),
+    text('Queues', 'Number of queues.', level => queuing(level)?.queues ?? NONE),
+    text('HandSize', 'Queues from which each flow chooses.', level => queuing(level)?.handSize ?? NONE),
+    text('QueueLengthLimit', 'Requests that a queue holds.', level => queuing(level)?.queueLengthLimit ?? NONE),
+    ageColumn,
+  ],
+})

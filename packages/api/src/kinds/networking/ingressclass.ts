@@ -1,0 +1,24 @@
+import type { IngressClass } from '../../generated/networking.v1.ts'
+import { IngressClasses } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function parametersText({ spec }: IngressClass): string {
+  const parameters = spec?.parameters
+  if (parameters === undefined) return '<none>'
+  const group = parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`
+  return `${parameters.kind}${group}/${parameters.name}`
+}
+
+export const IngressClassKind = defineKind<IngressClass>({
+  type: IngressClasses,
+  message: 'networking.v1.IngressClass',
+  storagePrefix: 'ingressclasses',
+  strategy: strategyOf({ generation: true }),
+  columns: [
+    nameColumn,
+    text('Controller', 'Who serves ingresses of the class.', each => each.spec?.controller ?? ''),
+    text('Parameters', 'Further settings for the controller.', parametersText),
+    ageColumn,
+  ],
+})

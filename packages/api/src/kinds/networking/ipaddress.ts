@@ -1,0 +1,19 @@
+import type { IPAddress } from '../../generated/networking.v1.ts'
+import { IPAddresses } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function parentText({ spec }: IPAddress): string {
+  const parent = spec?.parentRef
+  if (parent === undefined) return '<none>'
+  const resource = parent.group ? `${parent.resource}.${parent.group}` : parent.resource
+  return `${resource}/${parent.namespace ? `${parent.namespace}/` : ''}${parent.name}`
+}
+
+export const IPAddressKind = defineKind<IPAddress>({
+  type: IPAddresses,
+  message: 'networking.v1.IPAddress',
+  storagePrefix: 'ipaddresses',
+  strategy: strategyOf({ generation: true }),
+  columns: [nameColumn, text('ParentRef', 'Who uses the address.', parentText), ageColumn],
+})

@@ -1,0 +1,16 @@
+import type { ServiceCIDR } from '../../generated/networking.v1.ts'
+import { ServiceCIDRs } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ServiceCIDRKind = defineKind<ServiceCIDR>({
+  type: ServiceCIDRs,
+  message: 'networking.v1.ServiceCIDR',
+  storagePrefix: 'servicecidrs',
+  strategy: strategyOf({ status: () => ({}), generation: true }),
+  columns: [
+    nameColumn,
+    text('CIDRs', 'Ranges from which service addresses come.', each => (each.spec?.cidrs ?? []).join(',')),
+    ageColumn,
+  ],
+})

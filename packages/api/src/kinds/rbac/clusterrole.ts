@@ -1,0 +1,12 @@
+import type { ClusterRole } from '../../generated/rbac.v1.ts'
+import { ClusterRoles } from '../../resources.ts'
+import { defaultColumns } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ClusterRoleKind = defineKind<ClusterRole>({
+  type: ClusterRoles,
+  message: 'rbac.v1.ClusterRole',
+  storagePrefix: 'clusterroles',
+  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  columns: defaultColumns,
+})

@@ -1,0 +1,12 @@
+import type { Role } from '../../generated/rbac.v1.ts'
+import { Roles } from '../../resources.ts'
+import { defaultColumns } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const RoleKind = defineKind<Role>({
+  type: Roles,
+  message: 'rbac.v1.Role',
+  storagePrefix: 'roles',
+  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  columns: defaultColumns,
+})

@@ -1,0 +1,12 @@
+import type { RoleBinding } from '../../generated/rbac.v1.ts'
+import { RoleBindings } from '../../resources.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { bindingColumns } from './binding-columns.ts'
+
+export const RoleBindingKind = defineKind<RoleBinding>({
+  type: RoleBindings,
+  message: 'rbac.v1.RoleBinding',
+  storagePrefix: 'rolebindings',
+  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  columns: bindingColumns,
+})

@@ -1,0 +1,12 @@
+import type { DeviceClass } from '../../generated/resource.v1.ts'
+import { DeviceClasses } from '../../resources.ts'
+import { ageColumn, nameColumn } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const DeviceClassKind = defineKind<DeviceClass>({
+  type: DeviceClasses,
+  message: 'resource.v1.DeviceClass',
+  storagePrefix: 'deviceclasses',
+  strategy: strategyOf({ generation: true }),
+  columns: [nameColumn, ageColumn],
+})

@@ -1,0 +1,24 @@
+import type { ResourceClaim } from '../../generated/resource.v1.ts'
+import { ResourceClaims } from '../../resources.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function stateText({ metadata, status }: ResourceClaim): string {
+  const states: string[] = []
+  if (metadata.deletionTimestamp !== undefined) states.push('deleted')
+  if (status?.allocation === undefined) {
+    if (metadata.deletionTimestamp === undefined) states.push('pending')
+  } else {
+    states.push('allocated')
+    if ((status.reservedFor ?? []).length > 0) states.push('reserved')
+  }
+  return states.join(',')
+}
+
+export const ResourceClaimKind = defineKind<ResourceClaim>({
+  type: ResourceClaims,
+  message: 'resource.v1.ResourceClaim',
+  storagePrefix: 'resourceclaims',
+  strategy: strategyOf({ status: () => ({}) }),
+  columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
+})

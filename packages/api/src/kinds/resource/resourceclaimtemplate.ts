@@ -1,0 +1,12 @@
+import type { ResourceClaimTemplate } from '../../generated/resource.v1.ts'
+import { ResourceClaimTemplates } from '../../resources.ts'
+import { ageColumn, nameColumn } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
+  type: ResourceClaimTemplates,
+  message: 'resource.v1.ResourceClaimTemplate',
+  storagePrefix: 'resourceclaimtemplates',
+  strategy: strategyOf({}),
+  columns: [nameColumn, ageColumn],
+})

@@ -1,0 +1,26 @@
+import type { StorageClass } from '../../generated/storage.v1.ts'
+import { StorageClasses } from '../../resources.ts'
+import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
+import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const DEFAULT = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
+
+function nameText({ metadata }: StorageClass): string {
+  const isDefault = DEFAULT.some(key => metadata.annotations?.[key] === 'true')
+  return isDefault ? `${metadata.name} (default)` : metadata.name
+}
+
+export const StorageClassKind = defineKind<StorageClass>({
+  type: StorageClasses,
+  message: 'storage.v1.StorageClass',
+  storagePrefix: 'storageclasses',
+  strategy: strategyOf({}),
+  columns: [
+    { ...nameColumn, value: nameText },
+    text('Provisioner', 'Who makes its volumes.', each => each.provisioner),
+    text('ReclaimPolicy', 'What happens to volumes whose claim goes.', each => each.reclaimPolicy ?? 'Delete'),
+    text('VolumeBindingMode', 'When claims are bound.', each => each.volumeBindingMode ?? 'Immediate'),
+    column('AllowVolumeExpansion', 'boolean', 'Whether volumes may grow.', each => each.allowVolumeExpansion ?? false),
+    ageColumn,
+  ],
+})
