@@ -1,0 +1,245 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { addressAt } from '@canopus/network'
+import { isMissing, writeFileAtomic } from '@canopus/platform'
+import { Failure } from '../failure.ts'
+
+/** Version of the cluster's description on disk; a newer one is refused. */
+export const CONFIG_VERSION = 1
+
+export interface NodeConfig {
+  name: string
+  /** `host`: this machine itself. `namespace`: a node of its own in namespaces of this machine. */
+  place: 'host' | 'namespace'
+  address: string
+  kubeletPort: number
+}
+
+export interface StoreConfig {
+  kind: 'embedded' | 'memory' | 'etcd'
+  servers?: string[]
+  caFile?: string
+  certFile?: string
+  keyFile?: string
+}
+
+/** Everything that describes a cluster on this machine; kept so that `stop` and `up` bring the same one back. */
+export interface ClusterConfig {
+  version: number
+  name: string
+  /** Clusters side by side differ in their slot: addresses and ports follow from it. */
+  slot: number
+  dataDirectory: string
+  runDirectory: string
+  apiPort: number
+  /** Addresses on which the API server listens; the first one is what kubeconfig names. */
+  apiAddresses: string[]
+  bridge: string
+  nodeCidr: string
+  clusterCidr: string
+  serviceCidr: string
+  domain: string
+  dnsAddress: string
+  dnsPort: number
+  nodes: NodeConfig[]
+  store: StoreConfig
+  /** Registries and where pulls for them go instead; `*` stands for all others. */
+  mirrors: { registry: string; url: string }[]
+  egress: 'masquerade' | 'none'
+  kubeconfig?: string
+  /** Whether `up` entered the cluster into the kubeconfig. */
+  kubeconfigMerged: boolean
+  /** Kernel parameters as they were before the first `up`, put back by `delete`. */
+  sysctlsBefore: Record<string, string>
+}
+
+export interface Home {
+  /** `/var/lib/canopus` for root, else below the user's home. */
+  root: string
+  run: string
+}
+
+/** Where clusters of this user live. */
+export function homeOf(env: Readonly<Record<string, string | undefined>>, uid: number): Home {
+  const base = env.CANOPUS_HOME
+  if (base) return { root: base, run: join(base, 'run') }
+  if (uid === 0) return { root: '/var/lib/canopus', run: '/run/canopus' }
+  const data = env.XDG_DATA_HOME ?? join(homedir(), '.local/share')
+  return { root: join(data, 'canopus'), run: join(env.XDG_RUNTIME_DIR ?? join(data, 'canopus'), 'canopus') }
+}
+
+const indexOf = (home: Home): string => join(home.root, 'index')
+const fileOf = (home: Home, name: string): string => join(indexOf(home), `${name}.json`)
+
+/** The cluster's description, or `undefined` where there is none of that name. Throws `Failure` for one that cannot be read. */
+export function loadConfig(home: Home, name: string): ClusterConfig | undefined {
+  let text: string
+  try {
+    text = readFileSync(fileOf(home, name), 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  const config = parse(text, fileOf(home, name))
+  if (config.version > CONFIG_VERSION)
+    throw new Failure(
+      `cluster "${name}" was made by a newer Canopus (description version ${config.version}, this one reads up to ${CONFIG_VERSION})`,
+      'Use the newer Canopus, or `canopus delete` there first.',
+    )
+  return config
+}
+
+function parse(text: string, path: string): ClusterConfig {
+  try {
+    return JSON.parse(text) as ClusterConfig
+  } catch {
+    throw new Failure(
+      `${path} is damaged: it is not JSON`,
+      'Restore it, or remove it and its data directory to start anew.',
+    )
+  }
+}
+
+export function saveConfig(home: Home, config: ClusterConfig): void {
+  writeFileAtomic(fileOf(home, config.name), `${JSON.stringify(config, null, 2)}\n`, 0o600)
+}
+
+export function removeConfig(home: Home, name: string): void {
+  rmSync(fileOf(home, name), { force: true })
+}
+
+/** All clusters of this user, by name. */
+export function listConfigs(home: Home): ClusterConfig[] {
+  let files: string[]
+  try {
+    files = readdirSync(indexOf(home))
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+  return files
+    .filter(file => file.endsWith('.json'))
+    .sort()
+    .flatMap(file => loadConfig(home, file.slice(0, -'.json'.length)) ?? [])
+}
+
+/** What `up` was asked for; only what differs from the defaults. */
+export interface NewCluster {
+  name: string
+  dataDirectory?: string
+  nodes: number
+  store: StoreConfig
+  mirrors: ClusterConfig['mirrors']
+  egress: ClusterConfig['egress']
+  apiPort?: number
+  kubeconfig?: string
+}
+
+const MOST_SLOTS = 16
+const NAME = /^[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?$/
+
+/** Plans a new cluster beside the existing ones: the first free slot decides its addresses and ports. */
+export function newConfig(wanted: NewCluster, home: Home, existing: readonly ClusterConfig[]): ClusterConfig {
+  if (!NAME.test(wanted.name))
+    throw new Failure(`"${wanted.name}" is no name for a cluster: use up to 30 lower-case letters, digits and "-"`)
+  const slots = new Set(existing.map(config => config.slot))
+  const slot = Array.from({ length: MOST_SLOTS }, (_, index) => index).find(index => !slots.has(index))
+  if (slot === undefined)
+    throw new Failure(
+      `there are ${MOST_SLOTS} clusters on this machine already`,
+      'Remove one with `canopus delete --name NAME`.',
+    )
+  const nodeCidr = `172.30.${slot}.0/24`
+  const serviceCidr = `10.${96 + slot}.0.0/16`
+  const gateway = addressAt(nodeCidr, 1)
+  return {
+    version: CONFIG_VERSION,
+    name: wanted.name,
+    slot,
+    dataDirectory: wanted.dataDirectory ?? join(home.root, 'clusters', wanted.name),
+    runDirectory: join(home.run, wanted.name),
+    apiPort: wanted.apiPort ?? 6443 + slot,
+    apiAddresses: wanted.nodes > 0 ? ['127.0.0.1', gateway] : ['127.0.0.1'],
+    bridge: `canopus${slot}`,
+    nodeCidr,
+    clusterCidr: `10.${244 - slot}.0.0/16`,
+    serviceCidr,
+    domain: 'cluster.local',
+    dnsAddress: addressAt(serviceCidr, 10),
+    dnsPort: 10053 + slot,
+    nodes: Array.from({ length: wanted.nodes }, (_, index) => nodeConfig(wanted.name, nodeCidr, slot, index)),
+    store: wanted.store,
+    mirrors: wanted.mirrors,
+    egress: wanted.egress,
+    ...(wanted.kubeconfig === undefined ? {} : { kubeconfig: wanted.kubeconfig }),
+    kubeconfigMerged: false,
+    sysctlsBefore: {},
+  }
+}
+
+function nodeConfig(cluster: string, nodeCidr: string, slot: number, index: number): NodeConfig {
+  const first = index === 0
+  return {
+    name: first ? cluster : `${cluster}-${index + 1}`,
+    place: first ? 'host' : 'namespace',
+    address: addressAt(nodeCidr, index + 1),
+    kubeletPort: first ? 10250 + 10 * slot : 10250,
+  }
+}
+
+/** Directories and files of a cluster; the same names everywhere. */
+export function pathsOf(config: Pick<ClusterConfig, 'dataDirectory' | 'runDirectory'>): ClusterPaths {
+  const { dataDirectory: data, runDirectory: run } = config
+  return {
+    pki: join(data, 'pki'),
+    store: join(data, 'store'),
+    logs: join(data, 'logs'),
+    adminKubeconfig: join(data, 'admin.kubeconfig'),
+    description: join(run, 'cluster.json'),
+    processes: join(run, 'processes'),
+    namespaces: join(run, 'ns'),
+    node: name => nodePaths(join(data, 'nodes', name), join(run, 'nodes', name)),
+  }
+}
+
+export interface ClusterPaths {
+  pki: string
+  store: string
+  logs: string
+  adminKubeconfig: string
+  /** A copy of the description for the components, readable by them alone. */
+  description: string
+  /** One file per process: its id and start time. */
+  processes: string
+  namespaces: string
+  node(name: string): NodePaths
+}
+
+export interface NodePaths {
+  kubelet: string
+  podLogs: string
+  containerdRoot: string
+  containerdState: string
+  containerdSocket: string
+  containerdConfig: string
+  certsDirectory: string
+  cniDirectory: string
+  ipamDirectory: string
+  kubeconfig(user: 'kubelet' | 'proxy' | 'dns'): string
+}
+
+function nodePaths(data: string, run: string): NodePaths {
+  return {
+    kubelet: join(data, 'kubelet'),
+    podLogs: join(data, 'pod-logs'),
+    containerdRoot: join(data, 'containerd'),
+    containerdState: join(run, 'containerd'),
+    containerdSocket: join(run, 'containerd.sock'),
+    containerdConfig: join(run, 'containerd.toml'),
+    certsDirectory: join(run, 'certs.d'),
+    cniDirectory: join(run, 'cni'),
+    ipamDirectory: join(run, 'ipam'),
+    kubeconfig: user => join(data, `${user}.kubeconfig`),
+  }
+}

@@ -1,0 +1,206 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { containerdConfig, PAUSE_IMAGE, registryHostsToml } from '@canopus/cri'
+import { run, startDaemon, tryRun } from '@canopus/platform'
+import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
+import { runtimePrograms } from './host-packages.ts'
+import { componentEnv, findProcesses, mainProcess } from './processes.ts'
+import { SUPERVISE, startSupervised } from './supervisor.ts'
+
+/** The name of what runs on a node, in process marks and logs. */
+export const nodeComponent = (node: string, part: 'containerd' | 'agent' | 'init'): string => `node/${node}/${part}`
+
+const CAP_SYS_RESOURCE = 24n
+
+/** Whether containers may get a lower oom_score_adj: CAP_SYS_RESOURCE is in the bounding set. */
+function mayLowerOomScore(): boolean {
+  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return line !== null && (BigInt(`0x${line[1]}`) & (1n << CAP_SYS_RESOURCE)) !== 0n
+}
+
+/** Writes containerd's configuration and the registries' mirrors for a node. */
+export function writeRuntimeConfiguration(config: ClusterConfig, node: NodeConfig): void {
+  const paths = pathsOf(config).node(node.name)
+  const programs = runtimePrograms()
+  for (const directory of [
+    paths.containerdRoot,
+    paths.containerdState,
+    paths.cniDirectory,
+    paths.certsDirectory,
+    paths.kubelet,
+    paths.podLogs,
+  ])
+    mkdirSync(directory, { recursive: true })
+  const text = containerdConfig({
+    root: paths.containerdRoot,
+    state: paths.containerdState,
+    socket: paths.containerdSocket,
+    cniBinDir: programs.cniDirectory,
+    cniConfDir: paths.cniDirectory,
+    certsDir: paths.certsDirectory,
+    sandboxImage: PAUSE_IMAGE,
+    cgroupDriver:
+      existsSync('/run/systemd/system') && existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'systemd' : 'cgroupfs',
+    runtimes: [{ name: 'runc', path: programs.runc }],
+    mayLowerOomScore: mayLowerOomScore(),
+  })
+  writeFileSync(paths.containerdConfig, text)
+  rmSync(paths.certsDirectory, { recursive: true, force: true })
+  for (const mirror of config.mirrors) {
+    const directory = join(paths.certsDirectory, mirror.registry === '*' ? '_default' : mirror.registry)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, 'hosts.toml'), registryHostsToml(mirror.url))
+  }
+}
+
+/** Starts containerd and the node agent of a node, in the node's namespaces; what runs already is left running. */
+export async function startNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
+  writeRuntimeConfiguration(config, node)
+  if (node.place === 'host') await startHostNode(config, node, agent)
+  else await startNamespacedNode(config, node, agent)
+}
+
+/**
+ * The machine itself as a node: its network, but a mount namespace of its own whose `/` is shared, so that mounts reach into
+ * containers whatever the machine's own propagation is, and nothing of ours shows in the machine's mount table.
+ */
+async function startHostNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
+  const paths = pathsOf(config)
+  const namespace = await ensureMountNamespace(paths.namespaces, node.name)
+  const running = findProcesses(config.name)
+  const programs: [part: 'containerd' | 'agent', command: readonly string[]][] = [
+    ['containerd', [runtimePrograms().containerd, '--config', paths.node(node.name).containerdConfig]],
+    ['agent', agent],
+  ]
+  for (const [part, command] of programs) {
+    const component = nodeComponent(node.name, part)
+    if (mainProcess(running, `supervisor/${component}`)) continue
+    const orphan = mainProcess(running, component)
+    if (orphan) process.kill(orphan.pid, 'SIGKILL')
+    await startSupervised({
+      cluster: config.name,
+      component,
+      log: join(paths.logs, `${component.replaceAll('/', '-')}.log`),
+      wrapper: ['nsenter', `--mount=${namespace}`, '--'],
+      command,
+    })
+  }
+}
+
+/** Makes (or finds) a persistent mount namespace; it lives as long as its file is mounted, not as long as a process. */
+async function ensureMountNamespace(directory: string, name: string): Promise<string> {
+  const file = join(directory, `${name}.mnt`)
+  mkdirSync(directory, { recursive: true })
+  if (existsSync(file) && (await tryRun('nsenter', [`--mount=${file}`, '--', 'true'])).code === 0) return file
+  if ((await tryRun('mountpoint', ['-q', directory])).code !== 0) await run('mount', ['--bind', directory, directory])
+  await run('mount', ['--make-private', directory])
+  writeFileSync(file, '')
+  await run('unshare', [`--mount=${file}`, '--propagation', 'slave', 'mount', '--make-rshared', '/'])
+  return file
+}
+
+/** Takes the mount namespaces of a cluster away, with everything that is mounted in them alone. */
+export async function removeMountNamespaces(config: ClusterConfig): Promise<void> {
+  const { namespaces } = pathsOf(config)
+  for (const node of config.nodes) await tryRun('umount', ['--lazy', join(namespaces, `${node.name}.mnt`)])
+  await tryRun('umount', ['--lazy', namespaces])
+  rmSync(namespaces, { recursive: true, force: true })
+}
+
+/** The first process of a node in namespaces of its own: sets up mounts and waits for the network, then keeps the programs running. */
+const NODE_INIT = `
+name=$1 ready=$2 sys=$3 supervise=$4 containerd_log=$5 agent_log=$6 containerd=$7 config=$8; shift 8
+hostname "$name"
+mkdir -p "$sys"
+mount -t sysfs sysfs "$sys" && mount --rbind /sys/fs/cgroup "$sys/fs/cgroup" && mount --move "$sys" /sys
+mount --make-rshared /
+while [ ! -e "$ready" ]; do sleep 0.02; done
+sh -c "$supervise" canopus "node/$name/containerd" "$containerd_log" "$containerd" --config "$config" &
+first=$!
+sh -c "$supervise" canopus "node/$name/agent" "$agent_log" "$@" &
+second=$!
+trap 'kill -TERM $second; wait $second; kill -TERM $first; wait $first; exit 0' TERM
+while :; do wait; sleep 1; done
+`
+
+async function startNamespacedNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
+  const component = nodeComponent(node.name, 'init')
+  if (mainProcess(findProcesses(config.name), component)) return
+  const paths = pathsOf(config)
+  const own = paths.node(node.name)
+  const runtime = dirname(own.containerdSocket)
+  const ready = join(runtime, 'network-ready')
+  // After the node's end nothing of its running state is true any more: as after a power loss.
+  for (const stale of [ready, own.containerdState, own.ipamDirectory, own.containerdSocket])
+    rmSync(stale, { recursive: true, force: true })
+  mkdirSync(own.containerdState, { recursive: true })
+  mkdirSync(paths.logs, { recursive: true })
+  const log = (part: 'containerd' | 'agent'): string =>
+    join(paths.logs, `${nodeComponent(node.name, part).replaceAll('/', '-')}.log`)
+  const init = [
+    'sh',
+    '-c',
+    NODE_INIT,
+    'canopus',
+    node.name,
+    ready,
+    join(runtime, 'sys'),
+    SUPERVISE,
+    log('containerd'),
+    log('agent'),
+    runtimePrograms().containerd,
+    own.containerdConfig,
+    ...agent,
+  ]
+  const isolation = [
+    '--net',
+    '--mount',
+    '--uts',
+    '--ipc',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--propagation',
+    'private',
+  ]
+  const outer = await startDaemon('unshare', [...isolation, ...init], {
+    log: join(paths.logs, `node-${node.name}-init.log`),
+    env: componentEnv(config.name, component),
+  })
+  await connectNode(config, node, outer.pid)
+  writeFileSync(ready, '')
+}
+
+/** Gives a node's network namespace its interface on the cluster's bridge. */
+async function connectNode(config: ClusterConfig, node: NodeConfig, pid: number): Promise<void> {
+  const init = await childOf(pid)
+  const port = `cn${config.slot}-${node.address.split('.').at(-1)}`
+  const prefix = config.nodeCidr.split('/')[1]
+  await tryRun('ip', ['link', 'delete', port])
+  await run('ip', ['link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `/proc/${init}/ns/net`])
+  await run('ip', ['link', 'set', port, 'master', config.bridge, 'up'])
+  const inside = [
+    'link set lo up',
+    `address add ${node.address}/${prefix} dev eth0`,
+    'link set eth0 up',
+    `route add default via ${gatewayOf(config)}`,
+  ]
+  await run('nsenter', [`--net=/proc/${init}/ns/net`, 'ip', '-batch', '-'], {
+    input: inside.map(line => `${line}\n`).join(''),
+  })
+}
+
+export const gatewayOf = (config: Pick<ClusterConfig, 'nodeCidr'>): string => config.nodeCidr.replace(/\.0\/\d+$/, '.1')
+
+/** `unshare --fork` starts the namespace's first process as its child. */
+async function childOf(pid: number): Promise<number> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const children = existsSync(`/proc/${pid}/task/${pid}/children`)
+      ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+      : ''
+    if (children !== '') return Number(children.split(' ')[0])
+    await run('sleep', ['0.01'])
+  }
+  throw new Error(`process ${pid} started no child`)
+}
