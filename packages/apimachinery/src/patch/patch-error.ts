@@ -1,0 +1,30 @@
+/** What kind of failure: the patch is no patch (400), is too big (413), or does not fit the object (422). */
+export type PatchErrorKind = 'malformed' | 'tooLarge' | 'unprocessable'
+
+/** A patch could not be applied. Nothing was changed. */
+export class PatchError extends Error {
+  readonly kind: PatchErrorKind
+  constructor(kind: PatchErrorKind, message: string) {
+    super(message)
+    this.name = 'PatchError'
+    this.kind = kind
+  }
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The field's value, absent where the object only inherits it. */
+export const fieldOf = (object: JsonObject, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : undefined
+
+/** A value as Go's `%v` prints it, for messages that upstream words that way. */
+export function goText(value: unknown): string {
+  if (value === null || value === undefined) return '<nil>'
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`
+  if (!isObject(value)) return String(value)
+  const keys = Object.keys(value).sort()
+  return `map[${keys.map(key => `${key}:${goText(value[key])}`).join(' ')}]`
+}
