@@ -1,9 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describe, test } from 'node:test'
 import { SimulatedClock, silentLogger } from '@canopus/base'
+import { MvccStore } from '../mvcc/mvcc-store.ts'
+import { type Store, StoreUnavailableError } from '../store.ts'
 import { storeConformance } from '../testing/conformance.ts'
-import { openEmbeddedStore } from './embedded-store.ts'
+import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
+import { openDatabase, openEmbeddedStore } from './embedded-store.ts'
+import { SqliteLog } from './sqlite-log.ts'
 
 storeConformance('embedded', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'canopus-store-'))
@@ -18,4 +24,155 @@ storeConformance('embedded', async () => {
       rmSync(directory, { recursive: true, force: true })
     },
   }
+})
+
+async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'canopus-store-'))
+  try {
+    await run(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const open = (directory: string, clock = new SimulatedClock()): Promise<Store> =>
+  openEmbeddedStore({ directory, clock, logger: silentLogger })
+
+const says = (pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof StoreUnavailableError, `${error}`)
+  assert.match(error.message, pattern)
+  return true
+}
+
+describe('embedded store on disk', () => {
+  test('everything is there after closing and opening again', () =>
+    inDirectory(async directory => {
+      const before = await open(directory)
+      const a = await before.create('/registry/a', () => utf8('1'))
+      const updated = await before.update('/registry/a', () => utf8('2'), a.revision)
+      const b = await before.create('/registry/b', () => utf8('b'))
+      const gone = await before.delete('/registry/b', b.revision)
+      await before.close()
+
+      const after = await open(directory)
+      assert.equal(await after.revision(), gone.revision)
+      assert.equal(text((await after.get('/registry/a'))!.value), '2')
+      assert.equal(await after.get('/registry/b'), undefined)
+      assert.equal(text((await after.list('/registry/', { revision: a.revision })).items[0]!.value), '1')
+      const watch = collect(after, '/registry/', a.revision)
+      assert.deepEqual(
+        (await nextEvents(watch, 3)).map(event => event.revision),
+        [updated.revision, b.revision, gone.revision],
+      )
+      await watch.stop()
+      await after.close()
+    }))
+
+  test('every commit is synchronised to the disk', () =>
+    inDirectory(async directory => {
+      const database = openDatabase(directory)
+      assert.equal(database.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal')
+      assert.equal(database.prepare('PRAGMA synchronous').get()?.synchronous, 2)
+      database.close()
+    }))
+
+  test('a compaction holds after opening again, and the revision stays', () =>
+    inDirectory(async directory => {
+      const before = await open(directory)
+      const a = await before.create('/registry/a', () => utf8('1'))
+      const gone = await before.delete('/registry/a', a.revision)
+      await before.compact(gone.revision)
+      await before.close()
+      const after = await open(directory)
+      assert.equal(await after.revision(), gone.revision)
+      assert.equal(await after.compactedRevision(), gone.revision)
+      const next = await after.create('/registry/b', () => utf8('1'))
+      assert.equal(next.revision, gone.revision + 1)
+      await after.close()
+    }))
+
+  test('a key whose time was up while the store was closed goes after opening', () =>
+    inDirectory(async directory => {
+      const before = await open(directory)
+      const start = await before.create('/registry/events/a', () => utf8('1'), { ttlSeconds: 60 })
+      await before.create('/registry/events/b', () => utf8('1'), { ttlSeconds: 3600 })
+      await before.close()
+      const clock = new SimulatedClock()
+      await clock.advance(100_000)
+      const after = await open(directory, clock)
+      const watch = collect(after, '/registry/events/', start.revision + 1)
+      await clock.advance(1)
+      assert.equal((await nextEvents(watch, 1))[0]!.key, '/registry/events/a')
+      await clock.advance(3_600_000)
+      assert.equal((await nextEvents(watch, 1))[0]!.key, '/registry/events/b')
+      await watch.stop()
+      await after.close()
+    }))
+
+  test('a full disk refuses the writes of that moment, loses nothing else, and writes go on with space', () =>
+    inDirectory(async directory => {
+      const database = openDatabase(directory)
+      const store = new MvccStore({
+        log: new SqliteLog(database),
+        clock: new SimulatedClock(),
+        defer: setImmediate,
+        commitLimit: 1000,
+      })
+      const first = await store.create('/registry/a', () => utf8('1'))
+      const watch = collect(store, '/registry/', first.revision)
+      database.exec('PRAGMA max_page_count = 20')
+      const big = new Uint8Array(100_000)
+      const outcomes = await Promise.allSettled([
+        store.create('/registry/b', () => big),
+        store.delete('/registry/a', first.revision),
+        store.create('/registry/a', () => big),
+        store.create('/registry/b', () => big),
+      ])
+      for (const outcome of outcomes) {
+        assert.equal(outcome.status, 'rejected')
+        says(/disk.* is full: free some space/)(outcome.reason)
+      }
+      assert.equal(await store.revision(), first.revision)
+      assert.equal(text((await store.get('/registry/a'))!.value), '1')
+      database.exec('PRAGMA max_page_count = 1000000')
+      const next = await store.create('/registry/b', () => utf8('b'))
+      assert.equal(next.revision, first.revision + 1)
+      assert.deepEqual(
+        (await nextEvents(watch, 1)).map(event => [event.key, event.revision]),
+        [['/registry/b', next.revision]],
+      )
+      await watch.stop()
+      await store.close()
+    }))
+
+  test('a second opening is told that the directory is in use', () =>
+    inDirectory(async directory => {
+      const store = await open(directory)
+      await assert.rejects(open(directory), says(/in use by another process: stop that Canopus first/))
+      await store.create('/registry/a', () => utf8('1'))
+      await store.close()
+      await (await open(directory)).close()
+    }))
+
+  test('a file of a newer format is refused and left alone', () =>
+    inDirectory(async directory => {
+      await (await open(directory)).close()
+      const database = openDatabase(directory)
+      database.exec('PRAGMA user_version = 99')
+      database.close()
+      await assert.rejects(open(directory), says(/format 99, made by a newer Canopus.*run the newer version/))
+    }))
+
+  test('a file that is no store is refused', () =>
+    inDirectory(async directory => {
+      writeFileSync(join(directory, 'store.db'), 'certainly not a database'.repeat(500))
+      await assert.rejects(open(directory), says(/damaged or no database/))
+    }))
+
+  test('a directory that cannot be made is named', () =>
+    inDirectory(async directory => {
+      writeFileSync(join(directory, 'file'), '')
+      mkdirSync(join(directory, 'fine'))
+      await assert.rejects(open(join(directory, 'file', 'below')), says(/cannot open the store in .*below/))
+    }))
 })
