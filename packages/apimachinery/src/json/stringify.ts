@@ -1,0 +1,17 @@
+/** JSON.rawJSON (ECMAScript's proposal "JSON.parse source text access", in V8 since 11.4). */
+const json = JSON as typeof JSON & { rawJSON(text: string): unknown }
+
+/**
+ * JSON.stringify that also writes bigints, which decoding makes of integers beyond 2^53. The replacer costs time, so that it
+ * is used only where there is a bigint.
+ */
+export function encodeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return JSON.stringify(value, (_key, each: unknown) =>
+      typeof each === 'bigint' ? json.rawJSON(each.toString()) : each,
+    )
+  }
+}

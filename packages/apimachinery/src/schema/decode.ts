@@ -1,0 +1,362 @@
+import { NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
+import { surveyJson } from '../json/survey.ts'
+import { JsonSyntaxError } from '../json/syntax-error.ts'
+import { DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
+import { duration, integer, jsonKind, quantity, scalar, time, WrongType } from './decode-scalars.ts'
+import type { Field, ListSchema, MapSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
+
+export interface Decoded {
+  /** The object: only fields of the schema, in canonical form. It belongs to the caller. */
+  object: Record<string, unknown>
+  /** `unknown field "spec.foo"` and `duplicate field "spec.x"`, in the order found, each once, at most 100. */
+  strictErrors: string[]
+  /** Paths of fields that the schema does not know and that were dropped. */
+  unknownFields: string[]
+  /** Paths of fields given more than once; the last value was kept. */
+  duplicateFields: string[]
+}
+
+/** Which schema an object has, by what it says itself (empty where it says nothing). May throw. */
+export type SchemaChoice = StructSchema | ((apiVersion: string, kind: string) => StructSchema)
+
+/**
+ * Reads a JSON object of a kind. One walk checks types, drops what the schema does not know, nulls and the zero values that
+ * upstream omits, and brings quantities, times, durations and base64 into their canonical form; `metadata` and `spec` of kinds
+ * are always there. Integers beyond 2^53 become bigints (see `encodeJson`).
+ *
+ * Throws JsonSyntaxError where the text is not JSON and DecodeError where a value has the wrong type, both with the message
+ * of upstream's decoder (sigs.k8s.io/json); `decodeFailure` words the answer.
+ */
+export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): Decoded {
+  const json = typeof text === 'string' ? text : new TextDecoder().decode(text)
+  const survey = surveyJson(json)
+  if (survey.plain) {
+    const walk = new Walk(undefined)
+    const parsed = parsePlain(json)
+    if (parsed !== undefined) {
+      const decoded = walk.root(schema, parsed)
+      if (walk.members === survey.members) return decoded
+    }
+  }
+  const exact = readExactJson(json)
+  return new Walk(exact.duplicates).root(schema, exact.value)
+}
+
+/** The same for a value that was parsed elsewhere (YAML bodies). The value is changed in place and must not be used after. */
+export function decodeValue(schema: SchemaChoice, value: unknown): Decoded {
+  return new Walk(new Map()).root(schema, value)
+}
+
+/** Undefined where the exact reader has to say what is wrong. */
+function parsePlain(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+type JsonObject = Record<string, unknown>
+const MOST_STRICT_ERRORS = 100
+
+/** Stands for a value that is to be dropped. */
+const DROP = undefined
+
+class Walk {
+  /** Members of all objects seen; meaningless in exact mode. */
+  members = 0
+  private readonly duplicates: ReadonlyMap<object, readonly string[]> | undefined
+  private readonly steps: Step[] = []
+  private firstError: DecodeError | undefined
+  private readonly strict = new Set<string>()
+  private readonly unknown: string[] = []
+  private readonly repeated: string[] = []
+  /** Below schemas of schemas upstream does not look for unknown fields. */
+  private lenient = 0
+
+  /** `duplicates` is given for values that may hold NumberLiterals (exact mode), else undefined. */
+  constructor(duplicates: ReadonlyMap<object, readonly string[]> | undefined) {
+    this.duplicates = duplicates
+  }
+
+  root(choice: SchemaChoice, value: unknown): Decoded {
+    if (!isObject(value)) {
+      const expected = typeof choice === 'function' ? 'runtime.TypeMeta' : choice.goType
+      throw new DecodeError(typeErrorText(value === null ? 'null' : jsonKind(value), expected, []))
+    }
+    const schema = typeof choice === 'function' ? choice(textOf(value.apiVersion), textOf(value.kind)) : choice
+    const object = this.struct(schema, value) as JsonObject
+    if (this.firstError !== undefined) throw this.firstError
+    return {
+      object,
+      strictErrors: [...this.strict],
+      unknownFields: this.unknown,
+      duplicateFields: this.repeated,
+    }
+  }
+
+  private value(schema: Schema, value: unknown): unknown {
+    switch (schema.type) {
+      case 'struct':
+        return this.struct(schema, value)
+      case 'list':
+        return this.list(schema, value)
+      case 'map':
+        return this.map(schema, value)
+      case 'string':
+        return typeof value === 'string' ? value : this.wrongType(schema, jsonKind(value))
+      case 'bool':
+      case 'int32':
+      case 'int64':
+      case 'uint32':
+      case 'uint64':
+      case 'double':
+      case 'bytes': {
+        const result = scalar(schema.type, value)
+        return result instanceof WrongType ? this.wrongType(schema, result.found) : result
+      }
+      default:
+        return this.special(schema, value)
+    }
+  }
+
+  /** Go goes on after a wrong type and reports the first one in the end. */
+  private wrongType(schema: Schema, found: string, goType = schema.goType): undefined {
+    this.firstError ??= new DecodeError(typeErrorText(found, goType, this.steps))
+    return DROP
+  }
+
+  private struct(schema: StructSchema, value: unknown): unknown {
+    if (!isObject(value)) return this.wrongType(schema, jsonKind(value))
+    if (this.duplicates !== undefined) this.reportDuplicates(schema, value)
+    const { fields } = schema
+    let dropped: string[] | undefined
+    for (const key in value) {
+      this.members++
+      const field = fields.get(key)
+      const child = value[key]
+      const next = field === undefined ? this.unknownField(schema, key, child) : this.field(schema, field, child)
+      if (next === DROP) {
+        dropped ??= []
+        dropped.push(key)
+      } else if (next !== child) setOwn(value, key, next)
+    }
+    const object = dropped === undefined ? value : without(value, dropped)
+    if (schema.isKind) fillKind(schema, object)
+    return object
+  }
+
+  private unknownField(schema: StructSchema, key: string, child: unknown): unknown {
+    if (schema.preserveUnknown) return this.any(child)
+    this.countMembers(child)
+    if (this.lenient === 0) this.report('unknown field', key, this.unknown)
+    return DROP
+  }
+
+  private field(schema: StructSchema, field: Field, child: unknown): unknown {
+    if (child === null) return field.schema.nullable ? null : DROP
+    this.steps.push({ struct: schema, name: field.name })
+    const next = this.value(field.schema, child)
+    this.steps.pop()
+    return field.omitEmpty && !field.pointer && isZero(next) ? DROP : next
+  }
+
+  private list(schema: ListSchema, value: unknown): unknown {
+    if (!Array.isArray(value)) return this.wrongType(schema, jsonKind(value))
+    const { items } = schema
+    for (let index = 0; index < value.length; index++) {
+      const child: unknown = value[index]
+      if (child === null) {
+        value[index] = items.nullable ? null : zeroOf(items)
+        continue
+      }
+      this.steps.push(index)
+      const next = this.value(items, child)
+      this.steps.pop()
+      if (next !== child) value[index] = next
+    }
+    return value
+  }
+
+  private map(schema: MapSchema, value: unknown): unknown {
+    if (!isObject(value)) return this.wrongType(schema, jsonKind(value))
+    if (this.duplicates !== undefined) this.reportDuplicates(schema, value)
+    const { values } = schema
+    for (const key in value) {
+      this.members++
+      const child = value[key]
+      if (child === null) {
+        if (!values.nullable) setOwn(value, key, zeroOf(values))
+        continue
+      }
+      this.steps.push(key)
+      const next = this.value(values, child)
+      this.steps.pop()
+      if (next !== child) setOwn(value, key, next)
+    }
+    return value
+  }
+
+  private special(schema: SpecialSchema, value: unknown): unknown {
+    switch (schema.type) {
+      case 'any':
+        return this.any(value)
+      case 'quantity':
+        return quantity(value)
+      case 'time':
+      case 'microTime':
+        return typeof value === 'string'
+          ? time(value, schema.type === 'microTime')
+          : this.wrongType(schema, jsonKind(value), 'string')
+      case 'duration':
+        return typeof value === 'string' ? duration(value) : this.wrongType(schema, jsonKind(value), 'string')
+      case 'intOrString': {
+        if (typeof value === 'string') return value
+        const result = integer('int32', value)
+        return result instanceof WrongType ? this.wrongType(schema, result.found, 'int32') : result
+      }
+      default:
+        return this.jsonSchema(schema, value)
+    }
+  }
+
+  private any(value: unknown): unknown {
+    if (this.duplicates !== undefined) return withoutLiterals(value)
+    this.countMembers(value)
+    return value
+  }
+
+  /** The either-or types of JSON schemas; their own decoders upstream are not strict. */
+  private jsonSchema(schema: SpecialSchema, value: unknown): unknown {
+    if (schema.type === 'schemaOrBool' && typeof value === 'boolean') return value
+    this.lenient++
+    try {
+      if (Array.isArray(value) && schema.type !== 'schemaOrBool') {
+        return value.map((each: unknown) => {
+          if (schema.type === 'schemaOrList') return this.struct(schema.struct!, each)
+          return typeof each === 'string' ? each : this.wrongType(schema, jsonKind(each), 'string')
+        })
+      }
+      if (isObject(value)) return this.struct(schema.struct!, value)
+    } finally {
+      this.lenient--
+    }
+    if (schema.type === 'schemaOrBool') throw new DecodeError('boolean or JSON schema expected')
+    return DROP
+  }
+
+  private reportDuplicates(schema: StructSchema | MapSchema, value: JsonObject): void {
+    for (const key of this.duplicates?.get(value) ?? [])
+      if (schema.type === 'map' || schema.fields.has(key)) this.report('duplicate field', key, this.repeated)
+  }
+
+  private report(what: string, key: string, into: string[]): void {
+    const path = pathText(this.steps, key)
+    const text = `${what} ${JSON.stringify(path)}`
+    if (this.strict.has(text) || this.strict.size >= MOST_STRICT_ERRORS) return
+    this.strict.add(text)
+    into.push(path)
+  }
+
+  private countMembers(value: unknown): void {
+    if (typeof value !== 'object' || value === null) return
+    if (Array.isArray(value)) for (const each of value) this.countMembers(each)
+    else
+      for (const key in value) {
+        this.members++
+        this.countMembers((value as JsonObject)[key])
+      }
+  }
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberLiteral)
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** What Go leaves out for `omitempty`: false, zero, empty strings, lists and maps; structs never. */
+function isZero(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      return value === ''
+    case 'boolean':
+      return !value
+    case 'number':
+      return value === 0
+    case 'object':
+      return Array.isArray(value) && value.length === 0
+    default:
+      return false
+  }
+}
+
+/** What Go makes of a null in a list or map of plain values. */
+function zeroOf(schema: Schema): unknown {
+  switch (schema.type) {
+    case 'string':
+    case 'bytes':
+      return ''
+    case 'bool':
+      return false
+    case 'struct':
+      return {}
+    case 'quantity':
+      return '0'
+    case 'int32':
+    case 'int64':
+    case 'uint32':
+    case 'uint64':
+    case 'double':
+    case 'intOrString':
+      return 0
+    default:
+      return null
+  }
+}
+
+function without(object: JsonObject, dropped: readonly string[]): JsonObject {
+  const copy: JsonObject = {}
+  for (const key in object) if (!dropped.includes(key)) setOwn(copy, key, object[key])
+  return copy
+}
+
+/** `metadata` and a `spec` that is no pointer are part of every object of a kind. */
+function fillKind(schema: StructSchema, object: JsonObject): void {
+  for (const name of ['metadata', 'spec']) {
+    if (object[name] !== undefined) continue
+    const field = schema.fields.get(name)
+    if (field !== undefined && field.schema.type === 'struct' && !field.pointer) object[name] = {}
+  }
+}
+
+/**
+ * The message of the 400 that a failed decoding is answered with. `kind` is what the body says it is (as far as it says), `expected` the
+ * kind of the endpoint. Behaviour: transformDecodeError of k8s.io/apiserver's handlers.
+ */
+export function decodeFailure(
+  error: Error,
+  kind: { version: string; kind: string } | undefined,
+  expected: string,
+  body: Uint8Array,
+): string {
+  const message =
+    error instanceof JsonSyntaxError ? `couldn't get version/kind; json parse error: ${error.message}` : error.message
+  if (kind !== undefined && kind.kind !== '' && !(error instanceof JsonSyntaxError))
+    return `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${expected}: ${message}`
+  return `the object provided is unrecognized (must be of type ${expected}): ${message} (${summarize(body)})`
+}
+
+const SUMMARY_BYTES = 30
+
+function summarize(body: Uint8Array): string {
+  if (body.length === 0) return '<empty>'
+  const head = body.subarray(0, SUMMARY_BYTES)
+  const more = body.length > SUMMARY_BYTES ? ' ...' : ''
+  if (body[0] === 0x7b) return new TextDecoder().decode(head) + more
+  return [...head].map(byte => byte.toString(16).padStart(2, '0')).join('') + more
+}
+
+/** `strict decoding error: unknown field "spec.foo", ...`: the message for `fieldValidation=Strict`. */
+export function strictDecodingMessage(strictErrors: readonly string[]): string {
+  return `strict decoding error: ${strictErrors.join(', ')}`
+}
