@@ -2,13 +2,23 @@ import type { MutatingAdmissionPolicy } from '../../generated/admissionregistrat
 import { MutatingAdmissionPolicies } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultMatchResources } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
 
 export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   type: MutatingAdmissionPolicies,
   message: 'admissionregistration.v1.MutatingAdmissionPolicy',
   storagePrefix: 'mutatingadmissionpolicies',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      default(object) {
+        object.spec ??= {}
+        object.spec.failurePolicy ??= 'Fail'
+        defaultMatchResources(object.spec.matchConstraints)
+      },
+    },
+  ),
   columns: [
     nameColumn,
     integer('Mutations', 'Number of changes that it makes.', each => each.spec?.mutations?.length ?? 0),

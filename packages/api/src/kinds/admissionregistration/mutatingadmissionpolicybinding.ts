@@ -2,13 +2,22 @@ import type { MutatingAdmissionPolicyBinding } from '../../generated/admissionre
 import { MutatingAdmissionPolicyBindings } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultMatchResources, defaultParamRef } from './defaults.ts'
 import { paramRefText } from './policy-columns.ts'
 
 export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPolicyBinding>({
   type: MutatingAdmissionPolicyBindings,
   message: 'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   storagePrefix: 'mutatingadmissionpolicybindings',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      default(object) {
+        defaultParamRef(object.spec?.paramRef)
+        defaultMatchResources(object.spec?.matchResources)
+      },
+    },
+  ),
   columns: [
     nameColumn,
     text('PolicyName', 'The policy that it puts to use.', each => each.spec?.policyName ?? ''),

@@ -2,13 +2,23 @@ import type { ValidatingAdmissionPolicy } from '../../generated/admissionregistr
 import { ValidatingAdmissionPolicies } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultMatchResources } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
 
 export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   type: ValidatingAdmissionPolicies,
   message: 'admissionregistration.v1.ValidatingAdmissionPolicy',
   storagePrefix: 'validatingadmissionpolicies',
-  strategy: strategyOf({ status: () => ({}), generation: true }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    {
+      default(object) {
+        object.spec ??= {}
+        object.spec.failurePolicy ??= 'Fail'
+        defaultMatchResources(object.spec.matchConstraints)
+      },
+    },
+  ),
   columns: [
     nameColumn,
     integer('Validations', 'Number of rules.', each => each.spec?.validations?.length ?? 0),

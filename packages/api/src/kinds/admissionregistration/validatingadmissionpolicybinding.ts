@@ -2,13 +2,22 @@ import type { ValidatingAdmissionPolicyBinding } from '../../generated/admission
 import { ValidatingAdmissionPolicyBindings } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultMatchResources, defaultParamRef } from './defaults.ts'
 import { paramRefText } from './policy-columns.ts'
 
 export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   type: ValidatingAdmissionPolicyBindings,
   message: 'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   storagePrefix: 'validatingadmissionpolicybindings',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      default(object) {
+        defaultParamRef(object.spec?.paramRef)
+        defaultMatchResources(object.spec?.matchResources)
+      },
+    },
+  ),
   columns: [
     nameColumn,
     text('PolicyName', 'The policy that it puts to use.', each => each.spec?.policyName ?? ''),

@@ -2,11 +2,12 @@ import type { ValidatingWebhookConfiguration } from '../../generated/admissionre
 import { ValidatingWebhookConfigurations } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultValidatingWebhooks } from './defaults.ts'
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   type: ValidatingWebhookConfigurations,
   message: 'admissionregistration.v1.ValidatingWebhookConfiguration',
   storagePrefix: 'validatingwebhookconfigurations',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf({ generation: true }, { default: defaultValidatingWebhooks, allowUnconditionalUpdate: false }),
   columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
 })

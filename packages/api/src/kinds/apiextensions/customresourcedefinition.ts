@@ -3,12 +3,30 @@ import { CustomResourceDefinitions } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
-const bornStatus = () => ({ conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] as string[] })
+const bornStatus = ({ spec }: CustomResourceDefinition) => ({
+  conditions: [],
+  acceptedNames: { plural: '', kind: '' },
+  storedVersions: (spec.versions ?? []).filter(version => version.storage).map(version => version.name),
+})
+
+function defaultDefinition({ spec }: CustomResourceDefinition): void {
+  if (spec === undefined) return
+  if (spec.names !== undefined) {
+    spec.names.singular ||= (spec.names.kind ?? '').toLowerCase()
+    if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`
+  }
+  spec.conversion ??= { strategy: 'None' }
+  const service = spec.conversion.webhook?.clientConfig?.service
+  if (service) service.port ??= 443
+}
 
 export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>({
   type: CustomResourceDefinitions,
   message: 'apiextensions.v1.CustomResourceDefinition',
   storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
-  strategy: strategyOf({ status: bornStatus, generation: true }, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { status: bornStatus, generation: true },
+    { default: defaultDefinition, allowUnconditionalUpdate: false },
+  ),
   columns: defaultColumns,
 })

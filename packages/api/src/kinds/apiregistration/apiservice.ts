@@ -18,7 +18,15 @@ export const APIServiceKind = defineKind<APIService>({
   type: APIServices,
   message: 'apiregistration.v1.APIService',
   storagePrefix: 'apiregistration.k8s.io/apiservices',
-  strategy: strategyOf({ status: () => ({}) }, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { status: () => ({}) },
+    {
+      default({ spec }) {
+        if (spec?.service) spec.service.port ??= 443
+      },
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [
     nameColumn,
     text('Service', 'Who serves the group.', serviceText),

@@ -1,5 +1,6 @@
-import type { DaemonSet } from '../../generated/apps.v1.ts'
+import type { DaemonSet, DaemonSetSpec } from '../../generated/apps.v1.ts'
 import { DaemonSets } from '../../resources.ts'
+import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import {
   ageColumn,
   formatLabelSelector,
@@ -18,11 +19,25 @@ const bornStatus = () => ({
   numberReady: 0,
 })
 
+function defaultDaemonSet(object: DaemonSet): void {
+  object.spec ??= {} as DaemonSetSpec
+  const { spec } = object
+  spec.revisionHistoryLimit ??= 10
+  spec.updateStrategy ??= {}
+  spec.updateStrategy.type ||= 'RollingUpdate'
+  if (spec.updateStrategy.type === 'RollingUpdate') {
+    spec.updateStrategy.rollingUpdate ??= {}
+    spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1
+    spec.updateStrategy.rollingUpdate.maxSurge ??= 0
+  }
+  defaultPodTemplate(spec.template)
+}
+
 export const DaemonSetKind = defineKind<DaemonSet>({
   type: DaemonSets,
   message: 'apps.v1.DaemonSet',
   storagePrefix: 'daemonsets',
-  strategy: strategyOf({ status: bornStatus, generation: true }),
+  strategy: strategyOf({ status: bornStatus, generation: true }, { default: defaultDaemonSet }),
   columns: [
     nameColumn,
     integer('Desired', 'Nodes that should run a pod.', each => each.status?.desiredNumberScheduled ?? 0),

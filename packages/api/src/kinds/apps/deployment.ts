@@ -1,13 +1,38 @@
-import type { Deployment } from '../../generated/apps.v1.ts'
+import type { Deployment, DeploymentSpec } from '../../generated/apps.v1.ts'
 import { Deployments } from '../../resources.ts'
+import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
+
+function defaultDeployment(object: Deployment): void {
+  object.spec ??= {} as DeploymentSpec
+  const { spec } = object
+  spec.replicas ??= 1
+  spec.revisionHistoryLimit ??= 10
+  spec.progressDeadlineSeconds ??= 600
+  spec.strategy ??= {}
+  spec.strategy.type ||= 'RollingUpdate'
+  if (spec.strategy.type === 'RollingUpdate') {
+    spec.strategy.rollingUpdate ??= {}
+    spec.strategy.rollingUpdate.maxUnavailable ??= '25%'
+    spec.strategy.rollingUpdate.maxSurge ??= '25%'
+  }
+  defaultPodTemplate(spec.template)
+}
+
+/** Labels are the user's; controllers that report status keep their hands off them. */
+function prepareForStatusUpdate(object: Deployment, old: Deployment): void {
+  copyField(object.metadata, old.metadata, 'labels')
+}
 
 export const DeploymentKind = defineKind<Deployment>({
   type: Deployments,
   message: 'apps.v1.Deployment',
   storagePrefix: 'deployments',
-  strategy: strategyOf({ status: () => ({}), generation: true }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    { default: defaultDeployment, prepareForStatusUpdate },
+  ),
   columns: [
     nameColumn,
     text(

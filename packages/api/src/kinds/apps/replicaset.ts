@@ -1,13 +1,20 @@
-import type { ReplicaSet } from '../../generated/apps.v1.ts'
+import type { ReplicaSet, ReplicaSetSpec } from '../../generated/apps.v1.ts'
 import { ReplicaSets } from '../../resources.ts'
+import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, integer, nameColumn, templateColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+function defaultReplicaSet(object: ReplicaSet): void {
+  object.spec ??= {} as ReplicaSetSpec
+  object.spec.replicas ??= 1
+  defaultPodTemplate(object.spec.template)
+}
 
 export const ReplicaSetKind = defineKind<ReplicaSet>({
   type: ReplicaSets,
   message: 'apps.v1.ReplicaSet',
   storagePrefix: 'replicasets',
-  strategy: strategyOf({ status: () => ({ replicas: 0 }), generation: true }),
+  strategy: strategyOf({ status: () => ({ replicas: 0 }), generation: true }, { default: defaultReplicaSet }),
   columns: [
     nameColumn,
     integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),

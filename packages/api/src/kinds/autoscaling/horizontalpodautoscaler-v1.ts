@@ -39,12 +39,16 @@ export function toV2(object: HpaV1): HorizontalPodAutoscaler {
     const target = { type: 'Utilization', averageUtilization: percent }
     metrics.unshift({ type: 'Resource', resource: { name: 'cpu', target } })
   }
+  if (metrics.length === 0) {
+    const target = { type: 'Utilization', averageUtilization: 80 }
+    metrics.push({ type: 'Resource', resource: { name: 'cpu', target } })
+  }
   const behavior = parsed<HorizontalPodAutoscaler['spec']['behavior']>(annotations[BEHAVIOR])
   return {
     ...object,
     apiVersion: 'autoscaling/v2',
     metadata: withoutAnnotations(object),
-    spec: { ...spec, ...(metrics.length > 0 && { metrics }), ...(behavior && { behavior }) },
+    spec: { ...spec, metrics, ...(behavior && { behavior }) },
     ...(object.status && { status: statusToV2(object.status, annotations) }),
   }
 }
@@ -93,7 +97,14 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HpaV1>({
   type: HorizontalPodAutoscalersV1,
   message: 'autoscaling.v1.HorizontalPodAutoscaler',
   storagePrefix: 'horizontalpodautoscalers',
-  strategy: strategyOf({ status: () => ({ currentReplicas: 0, desiredReplicas: 0 }) }),
+  strategy: strategyOf(
+    { status: () => ({ currentReplicas: 0, desiredReplicas: 0 }) },
+    {
+      default(object) {
+        if (object.spec) object.spec.minReplicas ??= 1
+      },
+    },
+  ),
   columns: HorizontalPodAutoscalerKind.columns.map(column => ({
     ...column,
     value: (object: HpaV1, now: number) => column.value(toV2(object), now),

@@ -1,5 +1,6 @@
-import type { CronJob } from '../../generated/batch.v1.ts'
+import type { CronJob, CronJobSpec } from '../../generated/batch.v1.ts'
 import { CronJobs } from '../../resources.ts'
+import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
 import {
   ageColumn,
@@ -12,13 +13,25 @@ import {
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
+function defaultCronJob(object: CronJob): void {
+  object.spec ??= {} as CronJobSpec
+  const { spec } = object
+  spec.concurrencyPolicy ||= 'Allow'
+  spec.suspend ??= false
+  spec.successfulJobsHistoryLimit ??= 3
+  spec.failedJobsHistoryLimit ??= 1
+  if (spec.jobTemplate === undefined) return
+  spec.jobTemplate.metadata ??= {}
+  defaultPodTemplate(spec.jobTemplate.spec?.template)
+}
+
 const flagText = (flag: boolean | undefined): string => (flag === undefined ? '<unset>' : flag ? 'True' : 'False')
 
 export const CronJobKind = defineKind<CronJob>({
   type: CronJobs,
   message: 'batch.v1.CronJob',
   storagePrefix: 'cronjobs',
-  strategy: strategyOf({ status: () => ({}), generation: true }),
+  strategy: strategyOf({ status: () => ({}), generation: true }, { default: defaultCronJob }),
   columns: [
     nameColumn,
     text('Schedule', 'When jobs start, in cron form.', each => each.spec.schedule),

@@ -1,9 +1,48 @@
 import { humanDuration } from '@canopus/apimachinery'
-import type { Job } from '../../generated/batch.v1.ts'
+import type { Job, JobSpec } from '../../generated/batch.v1.ts'
 import { Jobs } from '../../resources.ts'
+import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const MAX_INT32 = 2 ** 31 - 1
+
+function defaultJob(job: Job): void {
+  job.spec ??= {} as JobSpec
+  const { spec } = job
+  if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1
+  spec.parallelism ??= 1
+  spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : MAX_INT32
+  spec.completionMode ??= 'NonIndexed'
+  spec.suspend ??= false
+  spec.manualSelector ??= false
+  spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed'
+  for (const rule of spec.podFailurePolicy?.rules ?? []) {
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True'
+  }
+  const labels = spec.template?.metadata?.labels
+  if (labels !== undefined && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels }
+  defaultPodTemplate(spec.template)
+}
+
+/** Labels that tie pods to the job, by their present and their former names. */
+const NAME_LABELS = ['batch.kubernetes.io/job-name', 'job-name'] as const
+const UID_LABELS = ['batch.kubernetes.io/controller-uid', 'controller-uid'] as const
+
+/** Selects the job's pods by its uid, unless the user selects them himself (pkg/registry/batch/job/strategy.go). */
+function generateSelector(job: Job): void {
+  const { spec, metadata } = job
+  if (spec.manualSelector === true || spec.template === undefined) return
+  spec.template.metadata ??= {}
+  const labels = { ...spec.template.metadata.labels }
+  for (const key of NAME_LABELS) labels[key] ??= metadata.name
+  for (const key of UID_LABELS) labels[key] ??= metadata.uid
+  spec.template.metadata.labels = labels
+  spec.selector ??= {}
+  spec.selector.matchLabels = { ...spec.selector.matchLabels }
+  spec.selector.matchLabels[UID_LABELS[0]] ??= metadata.uid
+}
 
 function statusText(job: Job): string {
   const has = (type: string): boolean =>
@@ -31,7 +70,10 @@ export const JobKind = defineKind<Job>({
   type: Jobs,
   message: 'batch.v1.Job',
   storagePrefix: 'jobs',
-  strategy: strategyOf({ status: () => ({}), generation: true }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    { default: defaultJob, prepareForCreate: generateSelector, defaultPropagation: 'orphan' },
+  ),
   columns: [
     nameColumn,
     text('Status', 'How far it is.', statusText),

@@ -3,6 +3,10 @@ import { Endpoints } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
+function defaultEndpoints({ subsets }: EndpointsObject): void {
+  for (const { ports } of subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP'
+}
+
 function endpointsText({ subsets = [] }: EndpointsObject): string {
   const list: string[] = []
   for (const { addresses = [], ports = [] } of subsets) {
@@ -18,6 +22,6 @@ export const EndpointsKind = defineKind<EndpointsObject>({
   type: Endpoints,
   message: 'core.v1.Endpoints',
   storagePrefix: 'services/endpoints',
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { default: defaultEndpoints, allowCreateOnUpdate: true }),
   columns: [nameColumn, text('Endpoints', 'Addresses and ports behind the service.', endpointsText), ageColumn],
 })

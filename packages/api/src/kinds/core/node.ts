@@ -1,7 +1,38 @@
-import type { Node } from '../../generated/core.v1.ts'
+import type { Node, NodeStatus } from '../../generated/core.v1.ts'
 import { Nodes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+const NO_INFO = {
+  machineID: '',
+  systemUUID: '',
+  bootID: '',
+  kernelVersion: '',
+  osImage: '',
+  containerRuntimeVersion: '',
+  kubeletVersion: '',
+  kubeProxyVersion: '',
+  operatingSystem: '',
+  architecture: '',
+}
+
+/** Nodes may be made with their status: the kubelet registers itself so. */
+function bornStatus(node: Node): NodeStatus {
+  const status = node.status ?? {}
+  return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: NO_INFO, ...status }
+}
+
+function defaultNode(node: Node): void {
+  node.spec ??= {}
+  pairPodCidrs(node)
+  if (node.status?.capacity !== undefined) node.status.allocatable ??= { ...node.status.capacity }
+}
+
+/** `podCIDR` is the first of `podCIDRs`. */
+function pairPodCidrs({ spec }: Node): void {
+  if (spec.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR]
+  else if (!spec.podCIDR && spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0]
+}
 
 function statusText({ spec, status }: Node): string {
   const ready = status?.conditions?.findLast(each => each.type === 'Ready')
@@ -28,7 +59,7 @@ export const NodeKind = defineKind<Node>({
   type: Nodes,
   message: 'core.v1.Node',
   storagePrefix: 'minions',
-  strategy: strategyOf({ status: node => node.status ?? {} }),
+  strategy: strategyOf({ status: bornStatus }, { default: defaultNode, prepareForUpdate: pairPodCidrs }),
   columns: [
     nameColumn,
     text('Status', 'Whether the node is ready, and open to new pods.', statusText),

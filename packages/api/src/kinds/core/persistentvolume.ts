@@ -7,11 +7,30 @@ import { accessModesText, storageClassOf } from './storage-columns.ts'
 const claimText = ({ spec }: PersistentVolume): string =>
   spec.claimRef ? `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}` : ''
 
+function defaultVolume(volume: PersistentVolume): void {
+  volume.spec ??= {}
+  const { spec } = volume
+  spec.persistentVolumeReclaimPolicy ||= 'Retain'
+  spec.volumeMode ??= 'Filesystem'
+  if (spec.hostPath) spec.hostPath.type ??= ''
+  if (spec.iscsi) spec.iscsi.iscsiInterface ||= 'default'
+  volume.status ??= {}
+  volume.status.phase ||= 'Pending'
+}
+
 export const PersistentVolumeKind = defineKind<PersistentVolume>({
   type: PersistentVolumes,
   message: 'core.v1.PersistentVolume',
   storagePrefix: 'persistentvolumes',
-  strategy: strategyOf({ status: () => ({ phase: 'Pending' }) }),
+  strategy: strategyOf(
+    { status: () => ({ phase: 'Pending' }) },
+    {
+      default: defaultVolume,
+      prepareForCreate(volume, { now }) {
+        volume.status!.lastPhaseTransitionTime = now
+      },
+    },
+  ),
   columns: [
     nameColumn,
     text('Capacity', 'Size of the volume.', volume => volume.spec.capacity?.storage ?? ''),

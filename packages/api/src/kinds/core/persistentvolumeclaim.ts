@@ -1,8 +1,29 @@
-import type { PersistentVolumeClaim } from '../../generated/core.v1.ts'
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../generated/core.v1.ts'
 import { PersistentVolumeClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
+
+/** What a claim gets, also inside a StatefulSet. */
+export function defaultClaim(claim: PersistentVolumeClaim): void {
+  claim.metadata ??= {} as PersistentVolumeClaim['metadata']
+  claim.spec ??= {} as PersistentVolumeClaimSpec
+  claim.spec.volumeMode ??= 'Filesystem'
+  claim.spec.resources ??= {}
+  claim.status ??= {}
+  claim.status.phase ||= 'Pending'
+}
+
+/** `dataSource` and `dataSourceRef` say the same unless the latter names another namespace. */
+function pairDataSources({ spec }: PersistentVolumeClaim): void {
+  if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource }
+  else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
+    const { namespace: _namespace, ...source } = spec.dataSourceRef
+    const isClaim = !source.apiGroup && source.kind === 'PersistentVolumeClaim'
+    const isSnapshot = source.apiGroup === 'snapshot.storage.k8s.io' && source.kind === 'VolumeSnapshot'
+    if (isClaim || isSnapshot) spec.dataSource = source
+  }
+}
 
 const isBound = (claim: PersistentVolumeClaim): boolean => (claim.spec.volumeName ?? '') !== ''
 
@@ -10,7 +31,10 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   type: PersistentVolumeClaims,
   message: 'core.v1.PersistentVolumeClaim',
   storagePrefix: 'persistentvolumeclaims',
-  strategy: strategyOf({ status: () => ({ phase: 'Pending' }) }),
+  strategy: strategyOf(
+    { status: () => ({ phase: 'Pending' }) },
+    { default: defaultClaim, prepareForCreate: pairDataSources },
+  ),
   columns: [
     nameColumn,
     text('Status', 'Its phase.', claim =>

@@ -1,13 +1,22 @@
 import type { Pod } from '../../generated/core.v1.ts'
 import { Pods } from '../../resources.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defineKind } from '../shared/strategy.ts'
 import { podColumns } from './pod/columns.ts'
+import { defaultPod } from './pod/defaults.ts'
+import { gracePeriod, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './pod/strategy.ts'
 
 export const PodKind = defineKind<Pod>({
   type: Pods,
   message: 'core.v1.Pod',
   storagePrefix: 'pods',
-  strategy: strategyOf({ status: () => ({ phase: 'Pending' }), generation: true }),
+  strategy: {
+    default: defaultPod,
+    prepareForCreate,
+    prepareForUpdate,
+    prepareForStatusUpdate,
+    gracePeriod,
+    hasGeneration: true,
+  },
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': pod => pod.spec.nodeName ?? '',

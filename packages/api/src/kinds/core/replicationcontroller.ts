@@ -2,12 +2,29 @@ import type { ReplicationController } from '../../generated/core.v1.ts'
 import { ReplicationControllers } from '../../resources.ts'
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultPodTemplate } from './pod/defaults.ts'
+
+/** Selector and labels come from the template where they are missing. */
+function defaultController(object: ReplicationController): void {
+  object.spec ??= {}
+  const { spec } = object
+  spec.replicas ??= 1
+  const labels = spec.template?.metadata?.labels
+  if (labels !== undefined && Object.keys(labels).length > 0) {
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels }
+    if (Object.keys(object.metadata.labels ?? {}).length === 0) object.metadata.labels = { ...labels }
+  }
+  defaultPodTemplate(spec.template)
+}
 
 export const ReplicationControllerKind = defineKind<ReplicationController>({
   type: ReplicationControllers,
   message: 'core.v1.ReplicationController',
   storagePrefix: 'controllers',
-  strategy: strategyOf({ status: () => ({ replicas: 0 }), generation: true }),
+  strategy: strategyOf(
+    { status: () => ({ replicas: 0 }), generation: true },
+    { default: defaultController, defaultPropagation: 'orphan' },
+  ),
   columns: [
     nameColumn,
     integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),

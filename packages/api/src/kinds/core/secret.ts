@@ -3,11 +3,28 @@ import { Secrets } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
+const encoder = new TextEncoder()
+
+function toBase64(text: string): string {
+  let binary = ''
+  for (const byte of encoder.encode(text)) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
+
+/** `stringData` is only for writing: it goes into `data`, over what is there. */
+function defaultSecret(secret: Secret): void {
+  secret.type ||= 'Opaque'
+  if (secret.stringData === undefined) return
+  secret.data = { ...secret.data }
+  for (const [key, value] of Object.entries(secret.stringData ?? {})) secret.data[key] = toBase64(value)
+  delete secret.stringData
+}
+
 export const SecretKind = defineKind<Secret>({
   type: Secrets,
   message: 'core.v1.Secret',
   storagePrefix: 'secrets',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { default: defaultSecret }),
   columns: [
     nameColumn,
     text('Type', 'What the secret is for.', secret => secret.type ?? ''),

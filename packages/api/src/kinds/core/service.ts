@@ -3,6 +3,8 @@ import { Services } from '../../resources.ts'
 import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultService } from './service/defaults.ts'
+import { prepareForCreate, prepareForUpdate } from './service/strategy.ts'
 
 function externalAddress({ spec, status }: Service): string {
   const ips = spec.externalIPs ?? []
@@ -31,7 +33,10 @@ export const ServiceKind = defineKind<Service>({
   type: Services,
   message: 'core.v1.Service',
   storagePrefix: 'services/specs',
-  strategy: strategyOf({ status: () => ({ loadBalancer: {} }) }),
+  strategy: strategyOf(
+    { status: () => ({ loadBalancer: {} }) },
+    { default: defaultService, prepareForCreate, prepareForUpdate },
+  ),
   columns: [
     nameColumn,
     text('Type', 'How the service is exposed.', service => service.spec.type ?? ''),

@@ -3,6 +3,13 @@ import { EndpointSlices } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
+function defaultSlice(slice: EndpointSlice): void {
+  for (const port of slice.ports ?? []) {
+    port.name ??= ''
+    port.protocol ??= 'TCP'
+  }
+}
+
 const portsText = ({ ports = [] }: EndpointSlice): string =>
   withMore(
     ports.map(({ port, name }) => (port !== undefined ? String(port) : name || '*')),
@@ -14,7 +21,7 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   type: EndpointSlices,
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf({ generation: true }, { default: defaultSlice }),
   columns: [
     nameColumn,
     text('AddressType', 'IPv4, IPv6 or FQDN.', slice => slice.addressType),

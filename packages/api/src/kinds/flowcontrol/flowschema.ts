@@ -10,7 +10,15 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   type: FlowSchemas,
   message: 'flowcontrol.v1.FlowSchema',
   storagePrefix: 'flowschemas',
-  strategy: strategyOf({ status: () => ({}), generation: true }, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    {
+      default(object) {
+        if (object.spec) object.spec.matchingPrecedence ||= 1000
+      },
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [
     nameColumn,
     text('PriorityLevel', 'Where its requests go.', each => each.spec.priorityLevelConfiguration?.name ?? ''),

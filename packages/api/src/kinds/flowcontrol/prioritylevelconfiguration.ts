@@ -6,13 +6,31 @@ import { defineKind, strategyOf } from '../shared/strategy.ts'
 const NONE = '<none>'
 type Level = PriorityLevelConfiguration
 
+function defaultLevel({ spec }: Level): void {
+  if (spec?.exempt) {
+    spec.exempt.nominalConcurrencyShares ??= 0
+    spec.exempt.lendablePercent ??= 0
+  }
+  if (!spec?.limited) return
+  spec.limited.nominalConcurrencyShares ??= 30
+  spec.limited.lendablePercent ??= 0
+  const queues = spec.limited.limitResponse?.queuing
+  if (!queues) return
+  queues.queues ||= 64
+  queues.handSize ||= 8
+  queues.queueLengthLimit ||= 50
+}
+
 const queuing = (level: Level) => level.spec.limited?.limitResponse?.queuing
 
 export const PriorityLevelConfigurationKind = defineKind<Level>({
   type: PriorityLevelConfigurations,
   message: 'flowcontrol.v1.PriorityLevelConfiguration',
   storagePrefix: 'prioritylevelconfigurations',
-  strategy: strategyOf({ status: () => ({}), generation: true }, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    { default: defaultLevel, allowUnconditionalUpdate: false },
+  ),
   columns: [
     nameColumn,
     text('Type', 'Limited or Exempt.', level => level.spec.type),

@@ -14,7 +14,14 @@ export const IngressClassKind = defineKind<IngressClass>({
   type: IngressClasses,
   message: 'networking.v1.IngressClass',
   storagePrefix: 'ingressclasses',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      default(object) {
+        if (object.spec?.parameters) object.spec.parameters.scope ??= 'Cluster'
+      },
+    },
+  ),
   columns: [
     nameColumn,
     text('Controller', 'Who serves ingresses of the class.', each => each.spec?.controller ?? ''),

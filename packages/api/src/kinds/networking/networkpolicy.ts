@@ -1,13 +1,26 @@
-import type { NetworkPolicy } from '../../generated/networking.v1.ts'
+import type { NetworkPolicy, NetworkPolicySpec } from '../../generated/networking.v1.ts'
 import { NetworkPolicies } from '../../resources.ts'
 import { ageColumn, formatLabelSelector, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+
+/** A policy is about what comes in, and about what goes out where it has rules for that. */
+function defaultPolicy(policy: NetworkPolicy): void {
+  policy.spec ??= {} as NetworkPolicySpec
+  const { spec } = policy
+  spec.podSelector ??= {}
+  for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) {
+    for (const port of rule.ports ?? []) port.protocol ??= 'TCP'
+  }
+  if ((spec.policyTypes ?? []).length === 0) {
+    spec.policyTypes = (spec.egress ?? []).length > 0 ? ['Ingress', 'Egress'] : ['Ingress']
+  }
+}
 
 export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   type: NetworkPolicies,
   message: 'networking.v1.NetworkPolicy',
   storagePrefix: 'networkpolicies',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf({ generation: true }, { default: defaultPolicy }),
   columns: [
     nameColumn,
     text('Pod-Selector', 'Pods to which it applies.', each => formatLabelSelector(each.spec?.podSelector)),

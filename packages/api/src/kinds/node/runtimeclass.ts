@@ -7,6 +7,6 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   type: RuntimeClasses,
   message: 'node.v1.RuntimeClass',
   storagePrefix: 'runtimeclasses',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { allowUnconditionalUpdate: false }),
   columns: [nameColumn, text('Handler', 'The runtime that nodes use for it.', each => each.handler), ageColumn],
 })

@@ -1,12 +1,13 @@
 import type { ClusterRoleBinding } from '../../generated/rbac.v1.ts'
 import { ClusterRoleBindings } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultBinding } from './binding.ts'
 import { bindingColumns } from './binding-columns.ts'
 
 export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   type: ClusterRoleBindings,
   message: 'rbac.v1.ClusterRoleBinding',
   storagePrefix: 'clusterrolebindings',
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { default: defaultBinding, allowCreateOnUpdate: true }),
   columns: bindingColumns,
 })

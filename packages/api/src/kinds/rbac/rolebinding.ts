@@ -1,12 +1,13 @@
 import type { RoleBinding } from '../../generated/rbac.v1.ts'
 import { RoleBindings } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultBinding } from './binding.ts'
 import { bindingColumns } from './binding-columns.ts'
 
 export const RoleBindingKind = defineKind<RoleBinding>({
   type: RoleBindings,
   message: 'rbac.v1.RoleBinding',
   storagePrefix: 'rolebindings',
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { default: defaultBinding, allowCreateOnUpdate: true }),
   columns: bindingColumns,
 })

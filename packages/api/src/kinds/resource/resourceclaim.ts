@@ -2,6 +2,7 @@ import type { ResourceClaim } from '../../generated/resource.v1.ts'
 import { ResourceClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultClaimSpec } from './defaults.ts'
 
 function stateText({ metadata, status }: ResourceClaim): string {
   const states: string[] = []
@@ -19,6 +20,6 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   type: ResourceClaims,
   message: 'resource.v1.ResourceClaim',
   storagePrefix: 'resourceclaims',
-  strategy: strategyOf({ status: () => ({}) }),
+  strategy: strategyOf({ status: () => ({}) }, { default: object => defaultClaimSpec(object.spec) }),
   columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
 })

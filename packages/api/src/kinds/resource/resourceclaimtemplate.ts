@@ -2,11 +2,12 @@ import type { ResourceClaimTemplate } from '../../generated/resource.v1.ts'
 import { ResourceClaimTemplates } from '../../resources.ts'
 import { ageColumn, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defaultClaimSpec } from './defaults.ts'
 
 export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   type: ResourceClaimTemplates,
   message: 'resource.v1.ResourceClaimTemplate',
   storagePrefix: 'resourceclaimtemplates',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { default: object => defaultClaimSpec(object.spec?.spec) }),
   columns: [nameColumn, ageColumn],
 })

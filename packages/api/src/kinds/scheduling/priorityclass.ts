@@ -7,7 +7,14 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   type: PriorityClasses,
   message: 'scheduling.v1.PriorityClass',
   storagePrefix: 'priorityclasses',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      default(object) {
+        object.preemptionPolicy ??= 'PreemptLowerPriority'
+      },
+    },
+  ),
   columns: [
     nameColumn,
     integer('Value', 'Priority of its pods.', each => each.value),

@@ -3,11 +3,23 @@ import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
+function defaultDriver(driver: CSIDriver): void {
+  driver.spec ??= {}
+  const { spec } = driver
+  spec.attachRequired ??= true
+  spec.podInfoOnMount ??= false
+  spec.storageCapacity ??= false
+  spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType'
+  if ((spec.volumeLifecycleModes ?? []).length === 0) spec.volumeLifecycleModes = ['Persistent']
+  spec.requiresRepublish ??= false
+  spec.seLinuxMount ??= false
+}
+
 export const CSIDriverKind = defineKind<CSIDriver>({
   type: CSIDrivers,
   message: 'storage.v1.CSIDriver',
   storagePrefix: 'csidrivers',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf({ generation: true }, { default: defaultDriver, allowUnconditionalUpdate: false }),
   columns: [
     nameColumn,
     column(

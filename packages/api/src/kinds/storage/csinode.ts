@@ -7,7 +7,7 @@ export const CSINodeKind = defineKind<CSINode>({
   type: CSINodes,
   message: 'storage.v1.CSINode',
   storagePrefix: 'csinodes',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { allowUnconditionalUpdate: false }),
   columns: [
     nameColumn,
     integer('Drivers', 'Number of drivers on the node.', each => each.spec?.drivers?.length ?? 0),

@@ -7,7 +7,7 @@ export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
   type: CSIStorageCapacities,
   message: 'storage.v1.CSIStorageCapacity',
   storagePrefix: 'csistoragecapacities',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { allowUnconditionalUpdate: false }),
   columns: [
     nameColumn,
     text('StorageClassName', 'Class to which the figure applies.', each => each.storageClassName),

@@ -14,7 +14,15 @@ export const StorageClassKind = defineKind<StorageClass>({
   type: StorageClasses,
   message: 'storage.v1.StorageClass',
   storagePrefix: 'storageclasses',
-  strategy: strategyOf({}),
+  strategy: strategyOf(
+    {},
+    {
+      default(object) {
+        object.reclaimPolicy ??= 'Delete'
+        object.volumeBindingMode ??= 'Immediate'
+      },
+    },
+  ),
   columns: [
     { ...nameColumn, value: nameText },
     text('Provisioner', 'Who makes its volumes.', each => each.provisioner),

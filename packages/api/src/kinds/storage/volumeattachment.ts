@@ -7,7 +7,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   type: VolumeAttachments,
   message: 'storage.v1.VolumeAttachment',
   storagePrefix: 'volumeattachments',
-  strategy: strategyOf({ status: () => ({ attached: false }) }),
+  strategy: strategyOf({ status: () => ({ attached: false }) }, { allowUnconditionalUpdate: false }),
   columns: [
     nameColumn,
     text('Attacher', 'Driver that attaches.', each => each.spec.attacher),

@@ -7,6 +7,6 @@ export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   type: VolumeAttributesClasses,
   message: 'storage.v1.VolumeAttributesClass',
   storagePrefix: 'volumeattributesclasses',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { allowUnconditionalUpdate: false }),
   columns: [nameColumn, text('DriverName', 'Driver that knows the attributes.', each => each.driverName), ageColumn],
 })

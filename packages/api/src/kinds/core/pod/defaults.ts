@@ -1,0 +1,99 @@
+/**
+ * Defaults of pods and of pod templates (pkg/apis/core/v1/defaults.go). Templates get what `defaultPodSpec` does; only real
+ * pods get what `defaultPod` adds.
+ */
+import { formatQuantity } from '@canopus/apimachinery'
+import type {
+  Container,
+  EnvVar,
+  EphemeralContainer,
+  Pod,
+  PodSpec,
+  PodTemplateSpec,
+} from '../../../generated/core.v1.ts'
+import { defaultLifecycle, defaultProbe } from './defaults-probe.ts'
+import { defaultVolume } from './defaults-volume.ts'
+import { pullPolicyOf } from './image.ts'
+import { aggregateContainers, isPodLevelResource } from './resources.ts'
+
+export function defaultPod(pod: Pod): void {
+  pod.spec ??= {} as PodSpec
+  const { spec } = pod
+  defaultPodSpec(spec)
+  for (const container of spec.containers ?? []) defaultPodContainer(container, spec.hostNetwork === true)
+  for (const container of spec.initContainers ?? []) defaultPodContainer(container, spec.hostNetwork === true)
+  if (spec.resources !== undefined) defaultPodRequests(spec)
+  spec.enableServiceLinks ??= true
+}
+
+/** Requests are limits where only limits are given; ports of the host's network are the host's. */
+function defaultPodContainer(container: Container, hostNetwork: boolean): void {
+  const { limits } = container.resources!
+  if (limits !== undefined && limits !== null) {
+    container.resources!.requests = { ...limits, ...container.resources!.requests }
+    if (Object.keys(container.resources!.requests).length === 0) delete container.resources!.requests
+  }
+  if (hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort
+}
+
+/** Requests of the whole pod: what its containers take together, else its own limits (KEP-2837). */
+function defaultPodRequests(spec: PodSpec): void {
+  const { resources } = spec
+  if (resources?.limits === undefined || Object.keys(resources.limits).length === 0) return
+  const requests = { ...resources.requests }
+  for (const [name, amount] of aggregateContainers(spec, 'requests')) {
+    if (isPodLevelResource(name)) requests[name] ??= formatQuantity(amount)
+  }
+  for (const name in resources.limits) if (isPodLevelResource(name)) requests[name] ??= resources.limits[name]!
+  if (Object.keys(requests).length > 0) resources.requests = requests
+}
+
+/** Defaults that templates get too. Changes `spec` in place. */
+export function defaultPodSpec(spec: PodSpec): void {
+  spec.restartPolicy ||= 'Always'
+  spec.dnsPolicy ||= 'ClusterFirst'
+  spec.schedulerName ||= 'default-scheduler'
+  spec.terminationGracePeriodSeconds ??= 30
+  spec.securityContext ??= {}
+  defaultServiceAccount(spec)
+  for (const volume of spec.volumes ?? []) defaultVolume(volume)
+  for (const container of spec.initContainers ?? []) defaultContainer(container)
+  for (const container of spec.containers ?? []) defaultContainer(container)
+  for (const container of spec.ephemeralContainers ?? []) defaultContainer(container)
+}
+
+/** `serviceAccount` is the older name of `serviceAccountName`; both are kept the same. */
+export function defaultServiceAccount(spec: PodSpec): void {
+  const name = spec.serviceAccountName || spec.serviceAccount
+  if (!name) return
+  spec.serviceAccountName = name
+  spec.serviceAccount = name
+}
+
+/** Defaults of a template in a workload. */
+export function defaultPodTemplate(template: PodTemplateSpec | undefined): void {
+  if (template === undefined || template === null) return
+  template.metadata ??= {}
+  template.spec ??= {} as PodSpec
+  defaultPodSpec(template.spec)
+}
+
+export function defaultContainer(container: Container | EphemeralContainer): void {
+  container.terminationMessagePath ||= '/dev/termination-log'
+  container.terminationMessagePolicy ||= 'File'
+  container.imagePullPolicy ||= pullPolicyOf(container.image ?? '')
+  container.resources ??= {}
+  for (const port of container.ports ?? []) port.protocol ||= 'TCP'
+  for (const variable of container.env ?? []) defaultEnv(variable)
+  if (container.livenessProbe) defaultProbe(container.livenessProbe)
+  if (container.readinessProbe) defaultProbe(container.readinessProbe)
+  if (container.startupProbe) defaultProbe(container.startupProbe)
+  if (container.lifecycle) defaultLifecycle(container.lifecycle)
+}
+
+function defaultEnv({ valueFrom }: EnvVar): void {
+  if (valueFrom === undefined || valueFrom === null) return
+  if (valueFrom.fieldRef) valueFrom.fieldRef.apiVersion ||= 'v1'
+  if (valueFrom.resourceFieldRef) valueFrom.resourceFieldRef.divisor ??= '0'
+  if (valueFrom.fileKeyRef) valueFrom.fileKeyRef.optional ??= false
+}
