@@ -1,2 +1,20 @@
-// The canopus command
-export {}
+export {
+  type ClusterConfig,
+  type ClusterPaths,
+  homeOf,
+  type NodeConfig,
+  type NodePaths,
+  pathsOf,
+  type StoreConfig,
+} from './cluster/config.ts'
+export { tablesOf } from './cluster/machine-network.ts'
+export { deleteCluster } from './commands/delete.ts'
+export { logs } from './commands/logs.ts'
+export { clusterStatus, status } from './commands/status.ts'
+export { stop } from './commands/stop.ts'
+export { type UpOptions, up } from './commands/up.ts'
+export type { CliEnvironment } from './environment.ts'
+export { Failure } from './failure.ts'
+export { buildImages } from './images/build.ts'
+export { createRegistry } from './images/registry.ts'
+export { createProgress, type Progress } from './progress.ts'

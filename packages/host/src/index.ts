@@ -1,2 +1,15 @@
-// What a client or operator needs of a Node process: kubeconfig, credentials, TLS transport
-export {}
+export { createInClusterTransport } from './in-cluster.ts'
+export {
+  type KubeconfigEntry,
+  type KubeconfigUser,
+  mergeKubeconfig,
+  readKubeconfigUser,
+  removeFromKubeconfig,
+} from './kubeconfig.ts'
+export { signalOfProcess } from './signals.ts'
+export {
+  createHttpsTransport,
+  createKubeconfigTransport,
+  type HttpsTransport,
+  type HttpsTransportOptions,
+} from './transport.ts'

@@ -5,6 +5,8 @@ export interface NodeTableOptions {
   /** All pods of the cluster. */
   clusterCidr: string
   serviceCidr: string
+  /** The nodes' own network, where this machine carries it. */
+  nodeCidr?: string
   /** Interfaces that lead out of the cluster (the machine's uplinks). */
   uplinks: readonly string[]
   /** What pods may do outside the cluster: go out under the node's address, or nothing. */
@@ -16,18 +18,18 @@ export interface NodeTableOptions {
  * carry unprogrammed Service addresses to strangers, and pods reach the outside under the node's address, if at all.
  */
 export function nodeTable(options: NodeTableOptions): NftTable {
+  const inside =
+    options.nodeCidr === undefined ? options.clusterCidr : `{ ${options.clusterCidr}, ${options.nodeCidr} }`
   const uplinks = options.uplinks.length > 0 ? `{ ${options.uplinks.map(name => `"${name}"`).join(', ')} }` : undefined
   const leaks = uplinks
     ? [
         `oifname ${uplinks} ip daddr { ${options.clusterCidr}, ${options.serviceCidr} } drop`,
-        ...(options.egress === 'none' ? [`oifname ${uplinks} ip saddr ${options.clusterCidr} ct state new drop`] : []),
+        ...(options.egress === 'none' ? [`oifname ${uplinks} ip saddr ${inside} ct state new drop`] : []),
       ]
     : []
   const masquerade =
     options.egress === 'masquerade'
-      ? [
-          `ip saddr ${options.clusterCidr} ip daddr != ${options.clusterCidr} fib daddr type != local masquerade fully-random`,
-        ]
+      ? [`ip saddr ${inside} ip daddr != ${inside} fib daddr type != local masquerade fully-random`]
       : []
   return {
     family: 'ip',

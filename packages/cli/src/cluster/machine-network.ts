@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs'
+import {
+  applyNft,
+  defaultRoute,
+  deleteNftTable,
+  nodeSysctls,
+  nodeTable,
+  readSysctl,
+  renderTable,
+  writeSysctl,
+} from '@canopus/network'
+import { run, tryRun } from '@canopus/platform'
+import type { ClusterConfig } from './config.ts'
+import { gatewayOf } from './node-environment.ts'
+
+/** nft names take no hyphens. */
+export const tablesOf = (config: Pick<ClusterConfig, 'name'>): { node: string; services: string } => {
+  const id = `canopus_${config.name.replaceAll('-', '_')}`
+  return { node: id, services: `${id}_services` }
+}
+
+/**
+ * The machine's part of the cluster network: forwarding, the bridge that carries the nodes' addresses, the guard against leaks.
+ * Returns kernel parameters as they were before, for `removeMachineNetwork`.
+ */
+export async function setUpMachineNetwork(config: ClusterConfig): Promise<Record<string, string>> {
+  const before = Object.fromEntries(
+    Object.keys(nodeSysctls).flatMap(name => {
+      const value = readSysctl(name)
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+  for (const [name, value] of Object.entries(nodeSysctls)) writeSysctl(name, value)
+  if ((await tryRun('ip', ['link', 'show', config.bridge])).code !== 0) {
+    const prefix = config.nodeCidr.split('/')[1]
+    await run('ip', ['link', 'add', config.bridge, 'type', 'bridge'])
+    await run('ip', ['address', 'add', `${gatewayOf(config)}/${prefix}`, 'dev', config.bridge])
+    await run('ip', ['link', 'set', config.bridge, 'up'])
+    // Frames between nodes are not this machine's packets: its own rules must not see them.
+    for (const hook of ['iptables', 'arptables', 'ip6tables'])
+      trySet(`/sys/class/net/${config.bridge}/bridge/nf_call_${hook}`, '0')
+  }
+  await applyNft(renderTable(await guardTable(config)))
+  // An unprogrammed service address is nobody's: without this it would take the default route.
+  await run('ip', ['route', 'replace', config.serviceCidr, 'dev', 'lo', 'src', gatewayOf(config)])
+  await run('ip', ['route', 'replace', 'unreachable', config.clusterCidr])
+  return before
+}
+
+async function guardTable(config: ClusterConfig): Promise<ReturnType<typeof nodeTable>> {
+  const uplink = await defaultRoute()
+  return nodeTable({
+    name: tablesOf(config).node,
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+    nodeCidr: config.nodeCidr,
+    uplinks: uplink ? [uplink.interface] : [],
+    egress: config.egress,
+  })
+}
+
+function trySet(path: string, value: string): void {
+  try {
+    writeFileSync(path, value)
+  } catch {
+    // a kernel without bridge netfilter has nothing to switch off
+  }
+}
+
+/** Takes away what `setUpMachineNetwork` and the node's components made; `restore` puts kernel parameters back. */
+export async function removeMachineNetwork(config: ClusterConfig, restore: boolean): Promise<void> {
+  const tables = tablesOf(config)
+  await deleteNftTable('ip', tables.services)
+  await deleteNftTable('ip', tables.node)
+  await tryRun('ip', ['route', 'del', config.serviceCidr, 'dev', 'lo'])
+  await tryRun('ip', ['route', 'del', 'unreachable', config.clusterCidr])
+  await tryRun('ip', ['link', 'delete', config.bridge])
+  if (restore) for (const [name, value] of Object.entries(config.sysctlsBefore)) writeSysctl(name, value)
+}

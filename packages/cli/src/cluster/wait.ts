@@ -1,0 +1,64 @@
+import { Resolver } from 'node:dns/promises'
+import { Nodes } from '@canopus/api'
+import { sleep } from '@canopus/base'
+import { type Client, createClient } from '@canopus/client'
+import { createKubeconfigTransport } from '@canopus/host'
+import type { CliEnvironment } from '../environment.ts'
+import { Failure } from '../failure.ts'
+import { type ClusterConfig, pathsOf } from './config.ts'
+
+/** Waits until the API server is ready, every node is Ready and DNS answers. Throws `Failure` saying what is missing at the end. */
+export async function untilReady(config: ClusterConfig, timeout: number, environment: CliEnvironment): Promise<void> {
+  const { progress, clock } = environment
+  const deadline = clock.monotonic() + timeout
+  const transport = createKubeconfigTransport(pathsOf(config).adminKubeconfig)
+  const client = createClient(transport)
+  const until = async (title: string, check: () => Promise<string | undefined>): Promise<void> =>
+    progress.step(title, async detail => {
+      for (;;) {
+        environment.signal.throwIfAborted()
+        const missing = await check().catch((error: Error) => error.message)
+        if (missing === undefined) return
+        detail(missing)
+        if (clock.monotonic() > deadline)
+          throw new Failure(
+            `${title}: not after ${timeout / 1000} s: ${missing}`,
+            `See \`canopus logs --name ${config.name}\`.`,
+          )
+        await sleep(clock, 25, environment.signal)
+      }
+    })
+  try {
+    await until('Starting the control plane', () => apiReady(client))
+    if (config.nodes.length === 0) return
+    await until('Waiting for the nodes', () => nodesReady(client, config))
+    await until('Waiting for DNS', () => dnsAnswers(config))
+  } finally {
+    transport.close()
+  }
+}
+
+async function apiReady(client: Client): Promise<string | undefined> {
+  const response = await client.transport.send({ method: 'GET', path: '/readyz' })
+  const text = new TextDecoder().decode(await response.bytes())
+  return response.status === 200
+    ? undefined
+    : (text.split('\n').find(line => line.includes('failed')) ?? `status ${response.status}`)
+}
+
+async function nodesReady(client: Client, config: ClusterConfig): Promise<string | undefined> {
+  const { items } = await client.resource(Nodes).list()
+  for (const { name } of config.nodes) {
+    const node = items.find(each => each.metadata.name === name)
+    const ready = node?.status?.conditions?.find(condition => condition.type === 'Ready')
+    if (ready?.status !== 'True') return `${name}: ${ready?.message ?? 'not registered yet'}`
+  }
+  return undefined
+}
+
+async function dnsAnswers(config: ClusterConfig): Promise<string | undefined> {
+  const resolver = new Resolver({ timeout: 300, tries: 1 })
+  resolver.setServers([config.dnsAddress])
+  const found = await resolver.resolve4(`kubernetes.default.svc.${config.domain}`)
+  return found.length > 0 ? undefined : 'no address for kubernetes.default'
+}

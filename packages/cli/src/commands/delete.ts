@@ -1,0 +1,44 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { removeFromKubeconfig } from '@canopus/host'
+import { removePodCgroups } from '../cluster/cgroups.ts'
+import { type ClusterConfig, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
+import { withLock } from '../cluster/lock.ts'
+import { removeMachineNetwork } from '../cluster/machine-network.ts'
+import type { CliEnvironment } from '../environment.ts'
+import { Failure } from '../failure.ts'
+import { stopCluster } from './stop.ts'
+
+/** Removes the cluster and everything that it made on this machine, its data included. */
+export async function deleteCluster(
+  options: { name: string; ignoreMissing: boolean },
+  environment: CliEnvironment,
+): Promise<void> {
+  const config = loadConfig(environment.home, options.name)
+  if (!config && options.ignoreMissing) return
+  if (!config) throw new Failure(`there is no cluster "${options.name}"`, listHint(environment))
+  await withLock(join(environment.home.root, `${options.name}.lock`), `cluster "${options.name}"`, () =>
+    removeCluster(config, environment),
+  )
+  environment.progress.say(`  Cluster "${config.name}" is gone.`)
+}
+
+/** The same without questions, also for a cluster that was only half made. */
+export async function removeCluster(config: ClusterConfig, environment: CliEnvironment): Promise<void> {
+  if (config.nodes.length > 0 && environment.uid !== 0)
+    throw new Failure('removing a node needs root', 'Run the command with sudo.')
+  const uids = await stopCluster(config, 0, environment)
+  if (config.nodes.length > 0) {
+    removePodCgroups(uids)
+    const last = listConfigs(environment.home).every(each => each.name === config.name || each.nodes.length === 0)
+    await removeMachineNetwork(config, last)
+  }
+  if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
+  rmSync(config.dataDirectory, { recursive: true, force: true })
+  removeConfig(environment.home, config.name)
+}
+
+function listHint(environment: CliEnvironment): string {
+  const names = listConfigs(environment.home).map(config => config.name)
+  return names.length === 0 ? 'There is none on this machine.' : `There are: ${names.join(', ')}`
+}

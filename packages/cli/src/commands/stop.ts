@@ -1,0 +1,59 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type ClusterConfig, loadConfig } from '../cluster/config.ts'
+import { withLock } from '../cluster/lock.ts'
+import { removeMachineNetwork } from '../cluster/machine-network.ts'
+import { nodeComponent, removeMountNamespaces } from '../cluster/node-environment.ts'
+import { findProcesses, killRemaining, mainProcess, stopComponent } from '../cluster/processes.ts'
+import { removeAllPods } from '../cluster/runtime.ts'
+import type { CliEnvironment } from '../environment.ts'
+import { Failure } from '../failure.ts'
+import { CONTROL_PLANE } from './up.ts'
+
+/** Stops the cluster's containers and components; the data stays, and `up` brings it back. */
+export async function stop(options: { name: string; grace: number }, environment: CliEnvironment): Promise<void> {
+  const config = loadConfig(environment.home, options.name)
+  if (!config) throw new Failure(`there is no cluster "${options.name}"`, 'Make one with `canopus up`.')
+  await withLock(join(environment.home.root, `${options.name}.lock`), `cluster "${options.name}"`, () =>
+    stopCluster(config, options.grace, environment),
+  )
+  environment.progress.say(
+    `  Cluster "${config.name}" is stopped. \`canopus up${config.name === 'canopus' ? '' : ` --name ${config.name}`}\` brings it back.`,
+  )
+}
+
+/** Everything that runs of a cluster is ended, pods first, and nothing of it is left but files. Returns the uids of its pods. */
+export async function stopCluster(
+  config: ClusterConfig,
+  grace: number,
+  environment: CliEnvironment,
+): Promise<string[]> {
+  const { clock, progress } = environment
+  const uids: string[] = []
+  for (const node of config.nodes.filter(each => each.place === 'namespace')) {
+    await progress.step(`Stopping node ${node.name}`, () =>
+      stopComponent(config.name, nodeComponent(node.name, 'init'), clock),
+    )
+  }
+  for (const node of config.nodes.filter(each => each.place === 'host')) {
+    await stopComponent(config.name, nodeComponent(node.name, 'agent'), clock)
+    if (mainProcess(findProcesses(config.name), nodeComponent(node.name, 'containerd')))
+      uids.push(
+        ...(await progress.step(`Stopping the pods of ${node.name}`, () => removeAllPods(config, node, grace, clock))),
+      )
+    await stopComponent(config.name, nodeComponent(node.name, 'containerd'), clock)
+  }
+  await progress.step('Stopping the control plane', () => stopComponent(config.name, CONTROL_PLANE, clock))
+  await killRemaining(config.name, clock)
+  if (config.nodes.length > 0) {
+    await removeMountNamespaces(config)
+    await removeMachineNetwork(config, false)
+  }
+  rmSync(config.runDirectory, { recursive: true, force: true })
+  return uids
+}
+
+/** Whether anything of the cluster runs. */
+export function isClusterRunning(config: ClusterConfig): boolean {
+  return findProcesses(config.name).length > 0
+}

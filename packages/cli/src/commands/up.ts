@@ -1,0 +1,201 @@
+import { mkdirSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { mergeKubeconfig, readKubeconfigUser } from '@canopus/host'
+import { writeFileAtomic } from '@canopus/platform'
+import {
+  type ClusterConfig,
+  listConfigs,
+  loadConfig,
+  type NewCluster,
+  newConfig,
+  pathsOf,
+  saveConfig,
+} from '../cluster/config.ts'
+import { ensureCredentials } from '../cluster/credentials.ts'
+import { ensureHostPackages } from '../cluster/host-packages.ts'
+import { withLock } from '../cluster/lock.ts'
+import { setUpMachineNetwork } from '../cluster/machine-network.ts'
+import { startNode } from '../cluster/node-environment.ts'
+import { findProcesses, mainProcess } from '../cluster/processes.ts'
+import { startSupervised } from '../cluster/supervisor.ts'
+import { untilReady } from '../cluster/wait.ts'
+import type { CliEnvironment } from '../environment.ts'
+import { Failure } from '../failure.ts'
+import { removeCluster } from './delete.ts'
+
+export interface UpOptions extends Omit<NewCluster, 'nodes'> {
+  /** Absent where the user did not say: one, or as many as the cluster has. */
+  nodes?: number
+  /** Enter the cluster into the user's kubeconfig and make it current. */
+  mergeKubeconfig: boolean
+  wait: boolean
+  /** Milliseconds. */
+  timeout: number
+}
+
+export const CONTROL_PLANE = 'control-plane'
+
+/** Makes the cluster if there is none, starts what does not run, and waits until it answers. */
+export async function up(options: UpOptions, environment: CliEnvironment): Promise<void> {
+  await withLock(join(environment.home.root, `${options.name}.lock`), `cluster "${options.name}"`, async () => {
+    const start = environment.clock.monotonic()
+    const existing = loadConfig(environment.home, options.name)
+    const config = existing
+      ? extended(existing, options)
+      : newConfig({ ...options, nodes: options.nodes ?? 1 }, environment.home, listConfigs(environment.home))
+    requireRoot(config, environment)
+    try {
+      await bringUp(config, options, environment)
+    } catch (error) {
+      if (!existing) await removeCluster(config, environment)
+      throw error
+    }
+    report(config, options, environment, environment.clock.monotonic() - start)
+  })
+}
+
+/** The existing cluster with what may be changed: more nodes, other mirrors. */
+function extended(config: ClusterConfig, options: UpOptions): ClusterConfig {
+  const wanted = options.nodes ?? config.nodes.length
+  if (wanted < config.nodes.length)
+    throw new Failure(
+      `cluster "${config.name}" has ${config.nodes.length} nodes`,
+      `\`canopus delete --name ${config.name}\` removes it; nodes cannot be taken away one by one yet.`,
+    )
+  if (wanted > 0 && config.nodes.length === 0)
+    throw new Failure(
+      `cluster "${config.name}" was made without nodes`,
+      'Make another one with --name, or delete this one first.',
+    )
+  if (options.dataDirectory !== undefined && options.dataDirectory !== config.dataDirectory)
+    throw new Failure(
+      `cluster "${config.name}" keeps its data in ${config.dataDirectory}`,
+      'Leave --data-dir out, or choose another --name.',
+    )
+  const grown = newConfig({ ...options, nodes: wanted }, { root: '/', run: '/' }, [])
+  const more = grown.nodes
+    .slice(config.nodes.length)
+    .map(node => ({ ...node, address: node.address.replace(/^172\.30\.\d+/, `172.30.${config.slot}`) }))
+  return {
+    ...config,
+    nodes: [...config.nodes, ...more],
+    ...(options.mirrors.length > 0 ? { mirrors: options.mirrors } : {}),
+  }
+}
+
+function requireRoot(config: ClusterConfig, environment: CliEnvironment): void {
+  if (config.nodes.length > 0 && environment.uid !== 0)
+    throw new Failure(
+      'starting a node needs root',
+      'Run the command with sudo, or with --no-node for the API server, controllers and scheduler alone.',
+    )
+}
+
+async function bringUp(config: ClusterConfig, options: UpOptions, environment: CliEnvironment): Promise<void> {
+  const { progress, clock } = environment
+  const paths = pathsOf(config)
+  if (config.nodes.length > 0) await ensureHostPackages(progress)
+  await requireFreePorts(config)
+  for (const directory of [config.dataDirectory, config.runDirectory, paths.logs])
+    mkdirSync(directory, { recursive: true, mode: 0o711 })
+  const before =
+    config.nodes.length > 0 ? await progress.step('Setting up the network', () => setUpMachineNetwork(config)) : {}
+  if (Object.keys(config.sysctlsBefore).length === 0) config.sysctlsBefore = before
+  await progress.step('Issuing certificates', () => ensureCredentials(config, clock))
+  saveConfig(environment.home, config)
+  writeFileAtomic(paths.description, JSON.stringify(config), 0o600)
+  await startControlPlane(config, environment)
+  await progress.step('Starting nodes', () =>
+    Promise.all(
+      config.nodes.map(node =>
+        startNode(config, node, [...environment.self, 'node', '--config', paths.description, '--node', node.name]),
+      ),
+    ),
+  )
+  if (options.mergeKubeconfig) enterKubeconfig(config, options, environment)
+  if (options.wait) await untilReady(config, options.timeout, environment)
+}
+
+async function startControlPlane(config: ClusterConfig, environment: CliEnvironment): Promise<void> {
+  const running = findProcesses(config.name)
+  if (mainProcess(running, `supervisor/${CONTROL_PLANE}`)) return
+  const orphan = mainProcess(running, CONTROL_PLANE)
+  if (orphan) process.kill(orphan.pid, 'SIGTERM')
+  const paths = pathsOf(config)
+  await startSupervised({
+    cluster: config.name,
+    component: CONTROL_PLANE,
+    log: join(paths.logs, `${CONTROL_PLANE}.log`),
+    command: [...environment.self, CONTROL_PLANE, '--config', paths.description],
+  })
+}
+
+/** Says so now, instead of in a log, where somebody else holds a port of ours. */
+async function requireFreePorts(config: ClusterConfig): Promise<void> {
+  const running = findProcesses(config.name)
+  const wanted = [
+    {
+      component: CONTROL_PLANE,
+      address: '127.0.0.1',
+      port: config.apiPort,
+      flag: 'Choose another one with --api-port.',
+    },
+    ...config.nodes
+      .filter(node => node.place === 'host')
+      .map(node => ({
+        component: `node/${node.name}/agent`,
+        address: node.address,
+        port: node.kubeletPort,
+        flag: 'Stop the program that holds it.',
+      })),
+  ]
+  for (const each of wanted) {
+    if (mainProcess(running, each.component) || mainProcess(running, `supervisor/${each.component}`)) continue
+    if (await answers(each.address, each.port))
+      throw new Failure(`port ${each.port} on ${each.address} is taken by another program`, each.flag)
+  }
+}
+
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = createConnection({ host, port, timeout: 500 })
+    const end = (answer: boolean) => () => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', end(true))
+    socket.once('timeout', end(false))
+    socket.once('error', end(false))
+  })
+}
+
+/** The file that kubectl reads: the flag's, else the first of $KUBECONFIG, else ~/.kube/config. */
+export function kubeconfigPath(given: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
+  return given ?? env.KUBECONFIG?.split(':').find(path => path !== '') ?? join(env.HOME ?? homedir(), '.kube/config')
+}
+
+function enterKubeconfig(config: ClusterConfig, options: UpOptions, environment: CliEnvironment): void {
+  const path = kubeconfigPath(options.kubeconfig ?? config.kubeconfig, environment.env)
+  const user = readKubeconfigUser(pathsOf(config).adminKubeconfig)
+  mergeKubeconfig(path, { ...user, name: config.name, makeCurrent: true })
+  saveConfig(environment.home, Object.assign(config, { kubeconfig: path, kubeconfigMerged: true }))
+}
+
+function report(config: ClusterConfig, options: UpOptions, environment: CliEnvironment, elapsed: number): void {
+  const { progress } = environment
+  const seconds = (elapsed / 1000).toFixed(1)
+  const nodes = config.nodes.length === 1 ? '1 node' : `${config.nodes.length} nodes`
+  if (!options.wait) progress.say(`  Cluster "${config.name}" is starting: ${nodes}, Kubernetes 1.36.`)
+  else if (config.nodes.length === 0)
+    progress.say(`  Cluster "${config.name}" is ready in ${seconds} s: no nodes, Kubernetes 1.36.`)
+  else progress.say(`  Cluster "${config.name}" is ready in ${seconds} s: ${nodes}, Kubernetes 1.36, DNS answering.`)
+  if (config.kubeconfigMerged) progress.say(`  kubectl is set to the context "${config.name}". Try:`)
+  else progress.say(`  export KUBECONFIG=${pathsOf(config).adminKubeconfig}`)
+  if (config.nodes.length > 0 && config.kubeconfigMerged)
+    progress.say(
+      '    kubectl create deployment hello --image=canopus/hello && kubectl expose deployment hello --port=80',
+    )
+  else if (config.kubeconfigMerged) progress.say('    kubectl get namespaces')
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { mergeKubeconfig, readKubeconfigUser, removeFromKubeconfig } from './kubeconfig.ts'
+
+describe('kubeconfig', () => {
+  let directory = ''
+  let path = ''
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'kubeconfig-'))
+    path = join(directory, 'nested/config')
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  const entry = {
+    name: 'canopus',
+    server: 'https://127.0.0.1:6443',
+    ca: 'CA',
+    cert: 'CERT',
+    key: 'KEY',
+    makeCurrent: true,
+  }
+
+  it('makes the file, for its owner alone, and reads it back', () => {
+    mergeKubeconfig(path, entry)
+    assert.equal(statSync(path).mode & 0o777, 0o600)
+    assert.deepEqual(readKubeconfigUser(path), { server: entry.server, ca: 'CA', cert: 'CERT', key: 'KEY' })
+  })
+
+  it('keeps what it does not know and other clusters', () => {
+    path = join(directory, 'config')
+    const other =
+      'apiVersion: v1\nkind: Config\nextensions: [{name: mine}]\ncurrent-context: other\nclusters: [{name: other, cluster: {server: "https://other"}}]\ncontexts: [{name: other, context: {cluster: other, user: other}}]\nusers: [{name: other, user: {exec: {command: login}}}]\n'
+    writeFileSync(path, other)
+    mergeKubeconfig(path, entry)
+    mergeKubeconfig(path, { ...entry, server: 'https://127.0.0.1:7443' })
+    assert.equal(readKubeconfigUser(path).server, 'https://127.0.0.1:7443')
+    assert.equal(readKubeconfigUser(path, 'other').server, 'https://other')
+    removeFromKubeconfig(path, 'canopus')
+    const left = readFileSync(path, 'utf8')
+    assert.match(left, /extensions/)
+    assert.match(left, /command: login/)
+    assert.doesNotMatch(left, /canopus/)
+  })
+
+  it('follows files relative to the kubeconfig', () => {
+    path = join(directory, 'config')
+    writeFileSync(join(directory, 'ca.crt'), 'FROM FILE')
+    writeFileSync(
+      path,
+      'current-context: c\nclusters: [{name: c, cluster: {server: "https://s", certificate-authority: ca.crt}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n',
+    )
+    assert.equal(readKubeconfigUser(path).ca, 'FROM FILE')
+  })
+
+  it('refuses what is no kubeconfig, without changing it', () => {
+    path = join(directory, 'config')
+    writeFileSync(path, '- a list\n')
+    assert.throws(() => mergeKubeconfig(path, entry), /not a YAML map/)
+    assert.equal(readFileSync(path, 'utf8'), '- a list\n')
+  })
+})

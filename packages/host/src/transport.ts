@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
+import { Agent, type Dispatcher } from 'undici'
+import { type KubeconfigUser, readKubeconfigUser } from './kubeconfig.ts'
+
+/** A transport that holds connections; close it when done. */
+export interface HttpsTransport extends Transport {
+  /** Ends all connections, also those with a request under way. */
+  close(): void
+}
+
+export interface HttpsTransportOptions
+  extends Pick<KubeconfigUser, 'server' | 'ca' | 'cert' | 'key' | 'token' | 'tokenFile'> {
+  userAgent?: string
+}
+
+/**
+ * Reaches an API server over HTTPS with keep-alive connections, a new one for each watch that is open. Undici's pool is three
+ * times cheaper than the built-in fetch and shows no difference to HTTP/2 for a component's few streams.
+ */
+export function createHttpsTransport(options: HttpsTransportOptions): HttpsTransport {
+  const agent = new Agent({
+    connect: { ca: options.ca, cert: options.cert, key: options.key },
+    keepAliveTimeout: 60_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+  const base = { 'user-agent': options.userAgent ?? 'canopus/1.36' }
+  return {
+    send: request => send(agent, options, base, request),
+    close: () => void agent.destroy(),
+  }
+}
+
+/** A transport for a kubeconfig's current context, or the one named. */
+export function createKubeconfigTransport(path: string, context?: string): HttpsTransport {
+  return createHttpsTransport(readKubeconfigUser(path, context))
+}
+
+async function send(
+  agent: Agent,
+  options: HttpsTransportOptions,
+  base: Record<string, string>,
+  request: TransportRequest,
+): Promise<TransportResponse> {
+  const token = options.tokenFile === undefined ? options.token : readFileSync(options.tokenFile, 'utf8').trim()
+  const response = await agent.request({
+    origin: options.server,
+    path: request.path,
+    method: request.method,
+    headers: { ...base, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...request.headers },
+    ...(request.body === undefined ? {} : { body: request.body }),
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+  })
+  return wrap(response)
+}
+
+function wrap(response: Dispatcher.ResponseData): TransportResponse {
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+    ),
+  )
+  return {
+    status: response.statusCode,
+    headers,
+    bytes: async () => new Uint8Array(await response.body.arrayBuffer()),
+    chunks: () => response.body,
+  }
+}
