@@ -321,7 +321,7 @@ function without(object: JsonObject, dropped: readonly string[]): JsonObject {
 }
 
 /** `metadata` and a `spec` that is no pointer are part of every object of a kind. */
-function fillKind(schema: StructSchema, object: JsonObject): void {
+export function fillKind(schema: StructSchema, object: JsonObject): void {
   for (const name of ['metadata', 'spec']) {
     if (object[name] !== undefined) continue
     const field = schema.fields.get(name)
