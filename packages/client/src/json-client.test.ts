@@ -32,7 +32,7 @@ test('paths, queries and content types', async () => {
   const { transport, sent } = recording()
   const client = createClient(transport, { userAgent: 'me/1' })
   const deployments = client.resource(Deployments)
-  const spec = { selector: {}, template: {} }
+  const spec = { selector: {}, template: { spec: { containers: [] } } }
   const object = {
     metadata: { name: 'web', namespace: 'a', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
     spec,

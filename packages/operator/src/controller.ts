@@ -20,6 +20,8 @@ export interface ObjectReferenceLike {
   apiVersion?: string
   kind?: string
   metadata: { name: string; namespace?: string; uid: string; resourceVersion?: string }
+  /** The part of the object that is meant, for example `spec.containers{redis}`. */
+  fieldPath?: string
 }
 
 /** A running loop that ends when the signal aborts; its promise settles once everything that it started has stopped. */

@@ -1,0 +1,77 @@
+/** The loop that every controller runs on: triggers fill a queue, workers reconcile keys, failures come back later. */
+
+import { StatusError } from '@canopus/apimachinery'
+import { type Logger, whenAborted } from '@canopus/base'
+import type { Controller, ControllerContext, Key, ReconcileResult } from './controller.ts'
+import type { Trigger } from './triggers.ts'
+import { WorkQueue } from './work-queue.ts'
+
+export interface ControllerDefinition {
+  name: string
+  /** What puts keys into the queue; see `primary`, `owned`, `mapped` and `on`. */
+  triggers: readonly Trigger[]
+  /**
+   * Makes the world match the object's wish, whatever the event was. Called for one key at a time per key, also when the
+   * object is gone. Throwing retries with back-off.
+   */
+  reconcile(key: Key, signal: AbortSignal): Promise<ReconcileResult | undefined>
+  /** How many keys are worked on at the same time. Default 5. */
+  workers?: number
+  /** Keys to begin with, besides those that the triggers bring. */
+  initialKeys?: readonly Key[]
+}
+
+/** Makes a controller. Its informers are asked for now; handlers are connected when it runs. */
+export function defineController(context: ControllerContext, definition: ControllerDefinition): Controller {
+  const informers = definition.triggers.map(trigger => trigger.prepare(context.informers))
+  const logger = context.logger.child({ controller: definition.name })
+  return {
+    name: definition.name,
+    async run(signal: AbortSignal): Promise<void> {
+      const queue = new WorkQueue<Key>({ clock: context.clock })
+      const enqueue = (key: Key, afterMs = 0): void => queue.addAfter(key, afterMs)
+      try {
+        await Promise.all(informers.map(informer => informer.waitForSync(signal)))
+      } catch (error) {
+        if (signal.aborted) return
+        throw error
+      }
+      const disconnect = definition.triggers.map(trigger => trigger.connect(context.informers, enqueue))
+      for (const key of definition.initialKeys ?? []) enqueue(key)
+      const workers = Array.from({ length: definition.workers ?? 5 }, () => work(queue, definition, logger, signal))
+      await whenAborted(signal)
+      for (const stop of disconnect) stop()
+      queue.close()
+      await Promise.all(workers)
+    },
+  }
+}
+
+async function work(
+  queue: WorkQueue<Key>,
+  definition: ControllerDefinition,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+    try {
+      const result = await definition.reconcile(key, signal)
+      queue.forget(key)
+      if (result?.requeueAfter !== undefined) queue.addAfter(key, result.requeueAfter)
+    } catch (error) {
+      if (!signal.aborted) onFailure(queue, key, error, logger)
+    } finally {
+      queue.done(key)
+    }
+  }
+}
+
+function onFailure(queue: WorkQueue<Key>, key: Key, error: unknown, logger: Logger): void {
+  const facts = { key, error, failures: queue.failures(key) + 1 }
+  // Somebody else was faster: what happens all day in a healthy cluster.
+  if (error instanceof StatusError && error.code === 409) logger.debug('reconcile met a conflict, trying again', facts)
+  else logger.warn('reconcile failed, trying again', facts)
+  const asked = error instanceof StatusError ? error.status.details?.retryAfterSeconds : undefined
+  if (asked) queue.addAfter(key, asked * 1000)
+  else queue.addRateLimited(key)
+}
