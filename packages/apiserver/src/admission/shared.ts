@@ -1,0 +1,36 @@
+import type { Pod } from '@canopus/api/core/v1'
+import { forbiddenError, type StatusError } from '@canopus/apimachinery'
+import type { AdmissionAttributes, Authorizer, SecurityContext } from '../security.ts'
+
+/** What admission plugins work with. */
+export interface AdmissionContext extends SecurityContext {
+  readonly authorizer: Authorizer
+}
+
+/** Annotation of pods that stand for those which a kubelet runs from files. */
+export const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror'
+
+/**
+ * The refusal of a request, naming the object as well as it can be named: before names are generated, by the prefix
+ * (k8s.io/apiserver/pkg/admission/errors.go).
+ */
+export function refusal(attributes: AdmissionAttributes, why: string): StatusError {
+  const { name, generateName } = attributes.object?.metadata ?? {}
+  return forbiddenError(
+    {
+      group: attributes.resource.group,
+      resource: attributes.resource.resource,
+      name: attributes.name || name || generateName || 'Unknown',
+    },
+    why,
+  )
+}
+
+/** The pod of a request on `pods` (or a subresource that carries a pod). */
+export function podOf(attributes: AdmissionAttributes): Pod {
+  return attributes.object as Pod
+}
+
+export function isMirrorPod(pod: Pod): boolean {
+  return pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined
+}

@@ -1,0 +1,23 @@
+import type { Security } from '../security.ts'
+import type { ServiceAccountKeys } from './service-account-keys.ts'
+
+/** What other systems need to check our service-account tokens: OpenID discovery and the public keys. */
+export function discoveryDocuments(issuer: string, keys: ServiceAccountKeys): NonNullable<Security['documents']> {
+  const configuration = {
+    issuer,
+    jwks_uri: `${issuer.replace(/\/$/, '')}/openid/v1/jwks`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [...keys.algorithms],
+  }
+  return new Map([
+    [
+      '/.well-known/openid-configuration',
+      { contentType: 'application/json', body: () => JSON.stringify(configuration) },
+    ],
+    [
+      '/openid/v1/jwks',
+      { contentType: 'application/jwk-set+json', body: async () => JSON.stringify(await keys.keySet()) },
+    ],
+  ])
+}

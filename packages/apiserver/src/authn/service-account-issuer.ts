@@ -1,0 +1,156 @@
+import { Nodes, Pods, Secrets } from '@canopus/api'
+import type { BoundObjectReference, TokenRequest } from '@canopus/api/authentication/v1'
+import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
+import {
+  badRequestError,
+  conflictError,
+  type FieldError,
+  invalid,
+  invalidError,
+  type KubeObject,
+  notFoundError,
+  type ResourceType,
+} from '@canopus/apimachinery'
+import { type Clock, type Random, uuid } from '@canopus/base'
+import type { ObjectReader, TokenIssuer } from '../security.ts'
+import {
+  type BoundClaims,
+  type KubernetesClaims,
+  legacyClaims,
+  type ObjectReference,
+} from './service-account-claims.ts'
+import type { ServiceAccountKeys } from './service-account-keys.ts'
+import { serviceAccountUser } from './user.ts'
+
+const SHORTEST_SECONDS = 600
+const LONGEST_SECONDS = 2 ** 32
+/** What the volume that admission injects asks for; such tokens live a year, for programs that read theirs only once. */
+export const PROJECTED_TOKEN_SECONDS = 3607
+const EXTENDED_SECONDS = 365 * 24 * 3600
+
+export interface IssuerOptions {
+  keys: ServiceAccountKeys
+  issuer: string
+  /** The API server's own audiences, for requests that name none. */
+  audiences: readonly string[]
+  objects: ObjectReader
+  clock: Clock
+  random: Random
+}
+
+/** Issues bound tokens (pkg/registry/core/serviceaccount/storage/token.go). */
+export class ServiceAccountTokenIssuer implements TokenIssuer {
+  readonly #options: IssuerOptions
+
+  constructor(options: IssuerOptions) {
+    this.#options = options
+  }
+
+  async issue(serviceAccount: ServiceAccount, request: TokenRequest): Promise<TokenRequest> {
+    const { keys, issuer, objects, clock, random } = this.#options
+    const seconds = request.spec.expirationSeconds ?? 3600
+    const wrong = checkSeconds(seconds)
+    if (wrong.length > 0) throw invalidError({ group: 'authentication.k8s.io', resource: 'TokenRequest' }, wrong)
+    const audiences = request.spec.audiences?.length ? request.spec.audiences : [...this.#options.audiences]
+    const name = serviceAccount.metadata.name!
+    const namespace = serviceAccount.metadata.namespace!
+    const bound = await bind(objects, serviceAccount, request.spec.boundObjectRef)
+    const extended = bound.pod !== undefined && seconds === PROJECTED_TOKEN_SECONDS && this.#isOwn(audiences)
+    const now = Math.floor(clock.now() / 1000)
+    const claims: BoundClaims = {
+      aud: audiences,
+      exp: now + (extended ? EXTENDED_SECONDS : seconds),
+      iat: now,
+      iss: issuer,
+      jti: uuid(random),
+      'kubernetes.io': {
+        namespace,
+        serviceaccount: { name, uid: serviceAccount.metadata.uid! },
+        ...bound,
+        ...(extended ? { warnafter: now + seconds } : {}),
+      },
+      nbf: now,
+      sub: serviceAccountUser(namespace, name),
+    }
+    const token = await keys.sign({ ...claims })
+    const expirationTimestamp = new Date((now + seconds) * 1000).toISOString().replace('.000Z', 'Z')
+    return {
+      ...request,
+      kind: 'TokenRequest',
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: { ...request.metadata, name, namespace },
+      spec: { ...request.spec, audiences, expirationSeconds: seconds },
+      status: { token, expirationTimestamp },
+    }
+  }
+
+  /** The token of a secret of type `kubernetes.io/service-account-token`, which ends with the secret. */
+  issueLegacy(serviceAccount: ServiceAccount, secret: Secret): Promise<string> {
+    const namespace = serviceAccount.metadata.namespace!
+    const { name, uid } = serviceAccount.metadata
+    const claims = { namespace, secretName: secret.metadata.name!, serviceAccount: { name: name!, uid: uid! } }
+    return this.#options.keys.sign(legacyClaims(claims, serviceAccountUser(namespace, name!)))
+  }
+
+  #isOwn(audiences: readonly string[]): boolean {
+    return audiences.every(each => this.#options.audiences.includes(each))
+  }
+}
+
+function checkSeconds(seconds: number): FieldError[] {
+  const field = 'spec.expirationSeconds'
+  if (seconds < SHORTEST_SECONDS) return [invalid(field, seconds, 'may not specify a duration less than 10 minutes')]
+  if (seconds > LONGEST_SECONDS) return [invalid(field, seconds, 'may not specify a duration larger than 2^32 seconds')]
+  return []
+}
+
+type Binding = Pick<KubernetesClaims, 'pod' | 'secret' | 'node'>
+
+/** Looks the bound object up in the store itself: a token bound to a stale object would be dead at birth. */
+async function bind(
+  objects: ObjectReader,
+  serviceAccount: ServiceAccount,
+  ref: BoundObjectReference | undefined,
+): Promise<Binding> {
+  if (ref === undefined) return {}
+  const namespace = serviceAccount.metadata.namespace!
+  const kind = ref.apiVersion === 'v1' ? ref.kind : undefined
+  if (kind === 'Pod') {
+    const pod = await fetchBound(objects, Pods, ref, namespace)
+    if (pod.spec?.serviceAccountName !== serviceAccount.metadata.name) {
+      throw badRequestError(
+        `cannot bind token for serviceaccount ${JSON.stringify(serviceAccount.metadata.name)} to pod running with different serviceaccount name.`,
+      )
+    }
+    const nodeName = pod.spec?.nodeName
+    if (!nodeName) return { pod: referenceTo(pod) }
+    const node = objects.get(Nodes, nodeName)
+    return { pod: referenceTo(pod), node: node ? referenceTo(node) : { name: nodeName } }
+  }
+  if (kind === 'Secret') return { secret: referenceTo(await fetchBound(objects, Secrets, ref, namespace)) }
+  if (kind === 'Node') return { node: referenceTo(await fetchBound(objects, Nodes, ref, undefined)) }
+  throw badRequestError(`cannot bind token to object of type ${ref.apiVersion ?? ''}, Kind=${ref.kind ?? ''}`)
+}
+
+async function fetchBound<T extends KubeObject>(
+  objects: ObjectReader,
+  type: ResourceType<T>,
+  ref: BoundObjectReference,
+  namespace: string | undefined,
+): Promise<T> {
+  const name = ref.name ?? ''
+  const object = await objects.getFresh(type, name, namespace)
+  if (object === undefined) throw notFoundError({ group: '', resource: type.plural, name })
+  if (ref.uid && ref.uid !== object.metadata.uid) {
+    throw conflictError(
+      { group: '', resource: ref.kind ?? '', name },
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    )
+  }
+  return object
+}
+
+const referenceTo = (object: KubeObject): ObjectReference => ({
+  name: object.metadata.name!,
+  ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }),
+})

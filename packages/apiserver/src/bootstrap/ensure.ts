@@ -1,0 +1,74 @@
+import { type Draft, hasReason, type KubeObject, type ResourceType } from '@canopus/apimachinery'
+import type { Client } from '@canopus/client'
+import type { Change } from './reconcile-roles.ts'
+
+/** Attempts at a write that others may do at the same time. */
+const ATTEMPTS = 5
+
+/** Creates the object unless one of that name exists. */
+export async function ensureObject<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: Draft<T>,
+): Promise<void> {
+  await reconcileObject(client, type, wanted, () => ({ kind: 'keep' }))
+}
+
+/** Creates the object, or changes the one that exists as `reconcile` says. Safe beside other API servers doing the same. */
+export async function reconcileObject<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: Draft<T>,
+  reconcile: (existing: T) => Change<T>,
+  known?: T,
+): Promise<void> {
+  const resource = client.resource(type)
+  const name = wanted.metadata.name!
+  const scope = wanted.metadata.namespace === undefined ? {} : { namespace: wanted.metadata.namespace }
+  let existing = known
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (existing === undefined) {
+        await resource.create(wanted, scope)
+        return
+      }
+      const change = reconcile(existing)
+      if (change.kind === 'keep') return
+      if (change.kind === 'update') {
+        await resource.update(change.object, scope)
+        return
+      }
+      await resource.delete(name, scope)
+      existing = undefined
+    } catch (error) {
+      const raced = ['AlreadyExists', 'Conflict', 'NotFound'].some(reason => hasReason(error, reason))
+      if (!raced || attempt === ATTEMPTS) throw error
+      existing = await resource.get(name, scope).catch(cause => {
+        if (hasReason(cause, 'NotFound')) return undefined
+        throw cause
+      })
+    }
+  }
+}
+
+/** The same for many objects of a kind: one list, then only the writes that are needed, `parallel` at a time. */
+export async function reconcileObjects<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: readonly Draft<T>[],
+  reconcile: (existing: T, wanted: Draft<T>) => Change<T>,
+  parallel = 16,
+): Promise<void> {
+  const key = (object: { metadata: { namespace?: string; name?: string } }): string =>
+    `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`
+  const { items } = await client.resource(type).list()
+  const existing = new Map(items.map(item => [key(item), item]))
+  const queue = [...wanted]
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const each = next
+      await reconcileObject(client, type, each, found => reconcile(found, each), existing.get(key(each)))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(parallel, queue.length) }, worker))
+}

@@ -1,0 +1,50 @@
+import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '@canopus/api'
+import type { Client } from '@canopus/client'
+import {
+  type AuthenticationFacts,
+  ensureAuthenticationConfig,
+  ensureNamespaces,
+  ensurePriorityClasses,
+} from './cluster-objects.ts'
+import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './default-roles.ts'
+import { reconcileObjects } from './ensure.ts'
+import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
+import { aggregateRules, reconcileBinding, reconcileRole } from './reconcile-roles.ts'
+
+export interface BootstrapOptions {
+  /** Where missing, `kube-system/extension-apiserver-authentication` is not written. */
+  authentication?: AuthenticationFacts
+  /** Where missing, the service `default/kubernetes` is not written. */
+  service?: KubernetesServiceFacts
+  /** Whether to keep the default roles; true where missing. */
+  rbac?: boolean
+}
+
+/**
+ * Writes what every cluster has from its first moment: system namespaces, priority classes, default roles, the service
+ * `kubernetes`. Run at every start by every API server; writes only what is missing.
+ */
+export async function bootstrapCluster(client: Client, options: BootstrapOptions = {}): Promise<void> {
+  await ensureNamespaces(client)
+  await Promise.all([
+    ensurePriorityClasses(client),
+    options.rbac === false ? undefined : ensureRoles(client),
+    options.authentication && ensureAuthenticationConfig(client, options.authentication),
+    options.service && ensureKubernetesService(client, options.service),
+  ])
+}
+
+/** The default roles and bindings; what an administrator added stays, what was taken away comes back. */
+export async function ensureRoles(client: Client): Promise<void> {
+  await Promise.all([
+    reconcileObjects(client, ClusterRoles, aggregateRules(defaultClusterRoles()), reconcileRole),
+    reconcileObjects(client, Roles, defaultRoles(), reconcileRole),
+  ])
+  await Promise.all([
+    reconcileObjects(client, ClusterRoleBindings, defaultClusterRoleBindings(), reconcileBinding),
+    reconcileObjects(client, RoleBindings, defaultRoleBindings(), reconcileBinding),
+  ])
+}
+
+export { type AuthenticationFacts, SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
+export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
