@@ -57,7 +57,11 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** The bytes to write, given the revision that they will have, so that `resourceVersion` is already inside. */
+/**
+ * The bytes to write, given the revision that they will have, so that `resourceVersion` is already inside. Must be pure: a
+ * backend that learns the revision only afterwards (etcd) stores the bytes for revision 0, sets the revision in what it
+ * reads (`stampRevision`), and calls this once more with the true revision for its answer.
+ */
 export type ValueAt = (revision: number) => Uint8Array
 
 export interface KeyValue {

@@ -1,0 +1,209 @@
+import type { Clock, Logger } from '@canopus/base'
+import * as grpc from '@grpc/grpc-js'
+import { StoreUnavailableError } from '../store.ts'
+import type { Method } from './messages.ts'
+
+export interface EtcdTls {
+  /** PEM of the authority that signed the servers' certificates. */
+  ca: string | Uint8Array
+  /** PEM of our own certificate and its key, where the servers ask for one. */
+  cert?: string | Uint8Array
+  key?: string | Uint8Array
+}
+
+export interface EtcdConnectionOptions {
+  /** `https://host:port` or `http://host:port`, in order of preference. */
+  endpoints: readonly string[]
+  tls?: EtcdTls
+  clock: Clock
+  logger: Logger
+  /** How long a call may take, reconnecting included, in milliseconds. Default 10,000. */
+  timeout?: number
+}
+
+/** A call that one server answered with an error; `details` is the server's sentence. */
+export class EtcdError extends Error {
+  readonly code: grpc.status
+  readonly details: string
+  constructor(code: grpc.status, details: string) {
+    super(`etcd: ${details}`)
+    this.name = 'EtcdError'
+    this.code = code
+    this.details = details
+  }
+}
+
+interface Endpoint {
+  readonly url: string
+  readonly client: grpc.Client
+}
+
+/** How many servers a read is tried on before giving up. */
+const readAttempts = 3
+
+/** Calls to a cluster of etcd servers: one of them at a time, another one where that fails. */
+export class EtcdConnection {
+  readonly #endpoints: Endpoint[]
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #timeout: number
+  #current = 0
+
+  constructor(options: EtcdConnectionOptions) {
+    if (options.endpoints.length === 0) throw new StoreUnavailableError('no etcd endpoint is given')
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#timeout = options.timeout ?? 10_000
+    this.#endpoints = options.endpoints.map(url => ({ url, client: createClient(url, options.tls) }))
+  }
+
+  /** A call that changes nothing: repeated on another server where one fails. */
+  async read<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
+    for (let attempt = 1; ; attempt++) {
+      const endpoint = await this.#ready()
+      try {
+        return await this.#call(endpoint, method, request)
+      } catch (error) {
+        if (!(error instanceof EtcdError) || !isTransient(error)) throw error
+        this.#distrust(endpoint, error)
+        if (attempt === readAttempts) throw new StoreUnavailableError(this.#complain(error), { cause: error })
+      }
+    }
+  }
+
+  /**
+   * A call that changes something: sent once, over a connection that stands. Where its answer is lost nobody knows
+   * whether it was done: then it throws a `StoreUnavailableError` that is `ambiguous`.
+   */
+  async write<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
+    const endpoint = await this.#ready()
+    try {
+      return await this.#call(endpoint, method, request)
+    } catch (error) {
+      if (!(error instanceof EtcdError) || !isTransient(error)) throw error
+      this.#distrust(endpoint, error)
+      const ambiguous = !isRefusal(error)
+      const outcome = ambiguous ? 'it is not known whether the write was done' : 'the write was not done'
+      throw new StoreUnavailableError(`${this.#complain(error)}; ${outcome}`, { cause: error, ambiguous })
+    }
+  }
+
+  /** Opens a stream both ways to a server that answers. */
+  async stream<Request, Response>(
+    method: Method<Request, Response>,
+  ): Promise<grpc.ClientDuplexStream<Request, Response>> {
+    const { client } = await this.#ready()
+    return client.makeBidiStreamRequest(method.path, method.request.encode, method.response.decode, requireLeader())
+  }
+
+  close(): void {
+    for (const { client } of this.#endpoints) client.close()
+  }
+
+  /** The endpoint in use, or the first other one to which a connection stands. */
+  async #ready(): Promise<Endpoint> {
+    const current = this.#endpoints[this.#current]!
+    if (current.client.getChannel().getConnectivityState(true) === grpc.connectivityState.READY) return current
+    const deadline = this.#clock.now() + this.#timeout
+    try {
+      const winner = await Promise.any(
+        this.#endpoints.map(
+          (endpoint, index) =>
+            new Promise<number>((resolve, reject) =>
+              endpoint.client.waitForReady(deadline, error => (error ? reject(error) : resolve(index))),
+            ),
+        ),
+      )
+      this.#current = winner
+      return this.#endpoints[winner]!
+    } catch (error) {
+      const urls = this.#endpoints.map(endpoint => endpoint.url).join(', ')
+      throw new StoreUnavailableError(
+        `no etcd server could be reached at ${urls} within ${this.#timeout} ms: see that etcd runs there and that addresses and TLS files are right`,
+        { cause: error },
+      )
+    }
+  }
+
+  #call<Request, Response>(endpoint: Endpoint, method: Method<Request, Response>, request: Request): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const call = endpoint.client.makeUnaryRequest(
+        method.path,
+        method.request.encode,
+        method.response.decode,
+        request,
+        requireLeader(),
+        (error, response) => {
+          timer.cancel()
+          if (error) reject(new EtcdError(error.code, error.details))
+          else resolve(response as Response)
+        },
+      )
+      const timer = this.#clock.setTimer(this.#timeout, () => call.cancel())
+    })
+  }
+
+  /** Prefers the next endpoint from now on. */
+  #distrust(endpoint: Endpoint, error: EtcdError): void {
+    if (this.#endpoints[this.#current] !== endpoint) return
+    this.#current = (this.#current + 1) % this.#endpoints.length
+    this.#logger.warn('etcd server failed', { endpoint: endpoint.url, reason: error.details })
+  }
+
+  #complain(error: EtcdError): string {
+    if (error.code === grpc.status.CANCELLED) return `etcd did not answer within ${this.#timeout} ms`
+    return `etcd cannot serve the request (${error.details})`
+  }
+}
+
+function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
+  const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
+  const buffer = (pem: string | Uint8Array | undefined): Buffer | null => (pem ? Buffer.from(pem) : null)
+  const credentials =
+    url.protocol === 'https:'
+      ? grpc.credentials.createSsl(buffer(tls?.ca), buffer(tls?.key), buffer(tls?.cert))
+      : grpc.credentials.createInsecure()
+  return new grpc.Client(`dns:${url.host}`, credentials, {
+    'grpc.max_receive_message_length': -1,
+    'grpc.max_send_message_length': -1,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 2000,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+  })
+}
+
+/** Has a server that has lost its cluster say so, instead of answering from its own past or keeping silent. */
+function requireLeader(): grpc.Metadata {
+  const metadata = new grpc.Metadata()
+  metadata.set('hasleader', 'true')
+  return metadata
+}
+
+/** True where another server, or the same one later, may do better. */
+export function isTransient(error: EtcdError): boolean {
+  switch (error.code) {
+    case grpc.status.UNAVAILABLE:
+    case grpc.status.CANCELLED:
+    case grpc.status.DEADLINE_EXCEEDED:
+    case grpc.status.ABORTED:
+    case grpc.status.INTERNAL:
+    case grpc.status.UNKNOWN:
+    case grpc.status.RESOURCE_EXHAUSTED:
+      return true
+    default:
+      return false
+  }
+}
+
+/** True where the server says that it did not even try. */
+function isRefusal(error: EtcdError): boolean {
+  return (
+    error.code === grpc.status.RESOURCE_EXHAUSTED ||
+    error.details === 'etcdserver: no leader' ||
+    error.details === 'etcdserver: not leader'
+  )
+}

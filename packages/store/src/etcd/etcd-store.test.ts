@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { silentLogger } from '@canopus/base'
+import { systemClock } from '@canopus/platform'
+import { type Store, StoreUnavailableError } from '../store.ts'
+import { stampTestValue, storeConformance } from '../testing/conformance.ts'
+import { type EtcdServer, findEtcd, startEtcd } from '../testing/etcd-server.ts'
+import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
+import { openEtcdStore } from './etcd-store.ts'
+
+const program = findEtcd()
+const skip = program ? false : 'no etcd: the Debian package etcd-server is neither installed nor to be had'
+
+describe('with a real etcd server', { skip }, () => {
+  let server: EtcdServer
+  let used = 0
+  const open = (options: { prefix?: string; endpoints?: string[]; timeout?: number } = {}): Promise<Store> =>
+    openEtcdStore({
+      endpoints: [server.endpoint],
+      clock: systemClock,
+      logger: silentLogger,
+      stampRevision: stampTestValue,
+      ...options,
+    })
+
+  before(async () => {
+    server = await startEtcd(program!)
+  })
+  after(() => server.stop())
+
+  storeConformance('etcd', async () => {
+    const store = await open({ prefix: `/test-${used++}` })
+    return { store, ttlSeconds: 1, passTime: async () => {}, close: () => store.close() }
+  })
+
+  test('a watch goes on where it was after the server has died and come back', async () => {
+    const store = await open({ prefix: '/restart' })
+    const first = await store.create('/registry/a', () => utf8('1'))
+    const watch = collect(store, '/registry/', first.revision)
+    const second = await store.update('/registry/a', () => utf8('2'), first.revision)
+    assert.equal((await nextEvents(watch, 1))[0]!.revision, second.revision)
+    await server.kill()
+    await server.start()
+    // The reading waits until the server answers again; a writing over the dead connection would have an unknown outcome.
+    assert.equal((await store.get('/registry/a'))!.revision, second.revision)
+    const third = await store.update('/registry/a', () => utf8('3'), second.revision)
+    const [event] = await nextEvents(watch, 1)
+    assert.deepEqual([text(event!.value), event!.revision], ['3', third.revision])
+    await watch.stop()
+    await store.close()
+  })
+
+  test('another endpoint is used where the first does not answer', async () => {
+    const store = await open({ prefix: '/other', endpoints: ['http://127.0.0.1:1', server.endpoint] })
+    const created = await store.create('/registry/a', () => utf8('1'))
+    assert.equal((await store.get('/registry/a'))!.revision, created.revision)
+    await store.close()
+  })
+
+  test('a write while no server answers fails with a sentence that names the endpoints', async () => {
+    const store = await open({ prefix: '/down', timeout: 500 })
+    await server.kill()
+    await assert.rejects(
+      store.create('/registry/a', () => utf8('1')),
+      (error: StoreUnavailableError) => {
+        assert.ok(error instanceof StoreUnavailableError, `${error}`)
+        assert.match(error.message, /no etcd server could be reached at http:\/\/127.0.0.1:\d+ within 500 ms/)
+        assert.equal(error.ambiguous, false)
+        return true
+      },
+    )
+    await server.start()
+    const again = await open({ prefix: '/down' })
+    assert.ok((await again.create('/registry/a', () => utf8('1'))).revision > 0)
+    await again.close()
+    await store.close()
+  })
+})
