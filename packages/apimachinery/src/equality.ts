@@ -5,7 +5,7 @@
  */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (isEmpty(a) || isEmpty(b)) return isEmpty(a) && isEmpty(b)
+  if (isMissing(a) || isMissing(b)) return isEmpty(a) && isEmpty(b)
   if (typeof a !== 'object' || typeof b !== 'object') return false
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false
@@ -21,12 +21,13 @@ export function semanticEqual(a: unknown, b: unknown): boolean {
 const own = (object: Record<string, unknown>, key: string): unknown =>
   Object.hasOwn(object, key) ? object[key] : undefined
 
+const isMissing = (value: unknown): boolean => value === undefined || value === null
+
+/** Whether it is nothing but empty lists and maps, all the way down. */
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null) return true
   if (typeof value !== 'object') return false
-  if (Array.isArray(value)) return value.length === 0
-  for (const _ in value) return false
-  return true
+  return Array.isArray(value) ? value.length === 0 : Object.values(value).every(isEmpty)
 }
 
 /** Whether two plain values are the same JSON: missing and empty differ, the order of keys does not matter. */

@@ -41,7 +41,6 @@ const binarySuffixes: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 3
 const decimalSuffixOf = new Map(Object.entries(decimalSuffixes).map(([suffix, exponent]) => [exponent, suffix]))
 const binarySuffixNames = ['', ...Object.keys(binarySuffixes)]
 
-const shape = /^([+-]?)0*((?:[1-9][0-9]*)?)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/
 const smallestScale = -9
 const maxInt64 = 2n ** 63n - 1n
 /** Digits (and powers of ten between two scales) up to which exact arithmetic is worth it. */
@@ -65,12 +64,27 @@ function interpretSuffix(suffix: string): Suffix {
   throw new QuantityError("unable to parse quantity's suffix")
 }
 
+/** Takes the text apart from left to right, so that the time it takes is linear. */
+function splitQuantity(text: string): { sign: string; numerator: string; denominator: string; suffix: string } {
+  let at = 0
+  const take = (pattern: RegExp): string => {
+    pattern.lastIndex = at
+    const taken = pattern.exec(text)?.[0] ?? ''
+    at += taken.length
+    return taken
+  }
+  const sign = take(/[+-]?/y)
+  take(/0*/y)
+  const numerator = take(/[0-9]*/y)
+  const denominator = take(/\.[0-9]*/y).slice(1)
+  const suffix = take(/[eEinumkKMGTP]*/y) + take(/[-+]?/y) + take(/[0-9]*/y)
+  if (text === '' || at < text.length) throw new QuantityError(QUANTITY_FORMAT_MESSAGE)
+  return { sign, numerator: numerator === '' ? '0' : numerator, denominator, suffix }
+}
+
 /** Parses `text`. Throws `QuantityError` with upstream's message. */
 export function parseQuantity(text: string): Quantity {
-  const match = text === '' ? null : shape.exec(text)
-  if (match === null) throw new QuantityError(QUANTITY_FORMAT_MESSAGE)
-  const [, sign = '', leading = '', denominator = '', suffixText = ''] = match
-  const numerator = leading === '' ? '0' : leading
+  const { sign, numerator, denominator, suffix: suffixText } = splitQuantity(text)
   const suffix = interpretSuffix(suffixText)
   const digits = numerator + denominator
   const magnitude = BigInt(digits)
