@@ -106,7 +106,12 @@ export class SchemaSet {
     }
     if (!isScalar(type)) return this.typeOf(type)
     const values = extras.get('e')
-    return { type, goType, ...(values ? { enum: this.enumOf(values) } : {}) }
+    return {
+      type,
+      goType,
+      ...(values ? { enum: this.enumOf(values) } : {}),
+      ...(extras.get('l') === 'atomic' ? { listType: 'atomic' } : {}),
+    }
   }
 }
 
@@ -189,6 +194,7 @@ class TableStruct implements StructSchema {
       patchStrategy: (extras.get('s')?.split(',') ?? []) as PatchStrategy[],
       ...(mergeKey === undefined ? {} : { mergeKey }),
       ...(preset === undefined ? {} : { default: JSON.parse(preset) as unknown }),
+      ...(own === undefined ? {} : { mapType: own as 'atomic' | 'granular' }),
       atomic: own === undefined ? isAtomic(schema) : own === 'atomic',
     }
   }

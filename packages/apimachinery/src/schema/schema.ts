@@ -31,6 +31,8 @@ export interface ScalarSchema extends SchemaBase {
   readonly type: ScalarType
   /** The known values, sorted. Decoding does not enforce them: validation does. */
   readonly enum?: readonly string[]
+  /** Bytes are lists to Go: upstream marks some of them, and OpenAPI repeats it. */
+  readonly listType?: 'atomic'
 }
 
 export interface SpecialSchema extends SchemaBase {
@@ -98,6 +100,8 @@ export interface Field {
   readonly mergeKey?: string
   /** The default that the schema itself states, as JSON value. Defaulting functions know more. */
   readonly default?: unknown
+  /** The field's own marker, where it has one. */
+  readonly mapType?: 'atomic' | 'granular'
   /** Whether apply treats the field as one value: the field's own marker, else its type's. */
   readonly atomic: boolean
 }
