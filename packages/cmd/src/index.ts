@@ -1,2 +1,2 @@
-// Composition roots: parse flags, build the objects, connect them, run
-export {}
+export { main } from './main.ts'
+export { createProgram } from './program.ts'

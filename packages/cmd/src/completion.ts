@@ -1,0 +1,61 @@
+import { type CliEnvironment, Failure } from '@canopus/cli'
+import type { Command } from 'commander'
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+/** `canopus completion SHELL`: a script made from the commands and flags themselves. */
+export function addCompletion(program: Command, environment: CliEnvironment): void {
+  program
+    .command('completion')
+    .description('print a completion script for bash, zsh or fish')
+    .argument('<shell>', SHELLS.join(', '))
+    .action((shell: string) => void environment.stdout.write(script(program, shell)))
+}
+
+function script(program: Command, shell: string): string {
+  const words = wordsByCommand(program)
+  switch (shell) {
+    case 'bash':
+      return bash(words)
+    case 'zsh':
+      return `autoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
+    case 'fish':
+      return [...words].flatMap(([path, each]) => each.map(word => fishLine(path, word))).join('')
+    default:
+      throw new Failure(`no completion for "${shell}"`, `There is one for ${SHELLS.join(', ')}.`)
+  }
+}
+
+/** What may follow each command, the empty path being `canopus` itself. */
+function wordsByCommand(program: Command, path = ''): Map<string, string[]> {
+  const visible = program.createHelp().visibleCommands(program)
+  const flags = program
+    .createHelp()
+    .visibleOptions(program)
+    .flatMap(option => option.long ?? [])
+  const words = new Map([[path, [...visible.map(command => command.name()), ...flags]]])
+  for (const command of visible)
+    for (const [key, value] of wordsByCommand(command, `${path} ${command.name()}`.trim())) words.set(key, value)
+  return words
+}
+
+function bash(words: ReadonlyMap<string, readonly string[]>): string {
+  const cases = [...words].map(([path, each]) => `    '${path}') words='${each.join(' ')}' ;;\n`)
+  return `_canopus() {
+  local path='' words='' word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in -*) ;; *) path="\${path:+$path }$word" ;; esac
+  done
+  case $path in
+${cases.join('')}  esac
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -F _canopus canopus
+`
+}
+
+function fishLine(path: string, word: string): string {
+  const condition = path === '' ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${path.split(' ').at(-1)}`
+  const what = word.startsWith('--') ? `-l ${word.slice(2)}` : `-a ${word}`
+  return `complete -c canopus -f -n '${condition}' ${what}\n`
+}

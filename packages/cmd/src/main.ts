@@ -1,0 +1,49 @@
+import { type CliEnvironment, createProgress, Failure, homeOf } from '@canopus/cli'
+import { signalOfProcess } from '@canopus/host'
+import { systemClock } from '@canopus/platform'
+import { CommanderError } from 'commander'
+import { createProgram } from './program.ts'
+
+/** Runs a command line to its end and returns the exit status: 0, 1 for a failure, 2 for a wrong command line. */
+export async function main(argv: readonly string[], self: readonly string[]): Promise<number> {
+  const environment: CliEnvironment = {
+    clock: systemClock,
+    home: homeOf(process.env, process.getuid?.() ?? 1),
+    uid: process.getuid?.() ?? 1,
+    env: process.env,
+    progress: createProgress({ stream: process.stderr, clock: systemClock }),
+    stdout: process.stdout,
+    self,
+    signal: signalOfProcess(),
+  }
+  let status = 0
+  const program = createProgram(environment, code => {
+    status = code
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return status
+  } catch (error) {
+    return explain(error, environment)
+  }
+}
+
+function explain(error: unknown, environment: CliEnvironment): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (environment.signal.aborted) {
+    process.stderr.write('interrupted\n')
+    return 130
+  }
+  if (error instanceof Failure) {
+    process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`)
+    return 1
+  }
+  process.stderr.write(`error: ${describe(error)}\n`)
+  return 1
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if ('code' in error && error.code === 'ENOSPC') return `the disk is full: ${error.message}`
+  return process.env.CANOPUS_DEBUG ? (error.stack ?? error.message) : error.message
+}

@@ -1,0 +1,167 @@
+import { type CliEnvironment, deleteCluster, logs, status, stop, type UpOptions, up } from '@canopus/cli'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { addCompletion } from './completion.ts'
+import { addComponents } from './components/commands.ts'
+import { addImageCommands } from './image-commands.ts'
+
+const DEFAULT_NAME = 'canopus'
+
+/** The whole command line. `exit` takes a command's exit status where it is not 0. */
+export function createProgram(environment: CliEnvironment, exit: (status: number) => void): Command {
+  const program = new Command('canopus')
+    .description('Kubernetes 1.36 on this machine, from one command.')
+    .version('canopus 0.1.0 (Kubernetes 1.36)', '--version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .showHelpAfterError('(see `canopus --help`)')
+    .exitOverride()
+  addUp(program, environment)
+  addLifeCycle(program, environment, exit)
+  addImageCommands(program, environment)
+  addComponents(program, environment)
+  addCompletion(program, environment)
+  for (const command of program.commands)
+    command.exitOverride().showHelpAfterError(`(see \`canopus ${command.name()} --help\`)`)
+  return program
+}
+
+const name = (): Option => new Option('--name <name>', 'which cluster').default(DEFAULT_NAME)
+
+interface UpFlags {
+  name: string
+  dataDir?: string
+  kubeconfig?: string
+  mergeKubeconfig: boolean
+  nodes?: number
+  node: boolean
+  wait: boolean
+  timeout: number
+  store: 'embedded' | 'memory' | 'etcd'
+  etcdServers?: string[]
+  etcdCafile?: string
+  etcdCertfile?: string
+  etcdKeyfile?: string
+  registryMirror: { registry: string; url: string }[]
+  podEgress: 'masquerade' | 'none'
+  apiPort?: number
+}
+
+function addUp(program: Command, environment: CliEnvironment): void {
+  program
+    .command('up')
+    .description('start a cluster, making it first where there is none')
+    .addOption(name())
+    .option('--data-dir <directory>', 'where the cluster keeps its data')
+    .option('--kubeconfig <file>', 'the kubeconfig to enter the cluster into (default: $KUBECONFIG or ~/.kube/config)')
+    .option('--no-merge-kubeconfig', 'leave the kubeconfig alone')
+    .option('--nodes <count>', 'nodes on this machine', number(1, 64))
+    .option('--no-node', 'only API server, controllers and scheduler; needs no root')
+    .option('--no-wait', 'return before the cluster is ready')
+    .option('--timeout <duration>', 'how long to wait for the cluster', duration, 120_000)
+    .addOption(
+      new Option('--store <kind>', 'where the API server stores objects')
+        .choices(['embedded', 'memory', 'etcd'])
+        .default('embedded'),
+    )
+    .option('--etcd-servers <urls>', 'comma-separated etcd endpoints', list)
+    .option('--etcd-cafile <file>', 'authority of the etcd servers')
+    .option('--etcd-certfile <file>', 'client certificate for etcd')
+    .option('--etcd-keyfile <file>', 'key of the client certificate for etcd')
+    .option(
+      '--registry-mirror <registry=url>',
+      'pull from there instead, `*` for every registry; may be repeated',
+      mirror,
+      [],
+    )
+    .addOption(
+      new Option('--pod-egress <mode>', 'how pods reach the world outside')
+        .choices(['masquerade', 'none'])
+        .default('masquerade'),
+    )
+    .option('--api-port <port>', 'port of the API server', number(1, 65_535))
+    .action((flags: UpFlags) => up(upOptions(flags), environment))
+}
+
+function upOptions(flags: UpFlags): UpOptions {
+  if (flags.store === 'etcd' && !flags.etcdServers) throw new InvalidArgumentError('--store etcd needs --etcd-servers')
+  return {
+    name: flags.name,
+    ...(flags.dataDir === undefined ? {} : { dataDirectory: flags.dataDir }),
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    mergeKubeconfig: flags.mergeKubeconfig,
+    ...(flags.node ? (flags.nodes === undefined ? {} : { nodes: flags.nodes }) : { nodes: 0 }),
+    wait: flags.wait,
+    timeout: flags.timeout,
+    store: {
+      kind: flags.store,
+      ...(flags.etcdServers ? { servers: flags.etcdServers } : {}),
+      ...(flags.etcdCafile ? { caFile: flags.etcdCafile } : {}),
+      ...(flags.etcdCertfile ? { certFile: flags.etcdCertfile } : {}),
+      ...(flags.etcdKeyfile ? { keyFile: flags.etcdKeyfile } : {}),
+    },
+    mirrors: flags.registryMirror,
+    egress: flags.podEgress,
+    ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
+  }
+}
+
+function addLifeCycle(program: Command, environment: CliEnvironment, exit: (status: number) => void): void {
+  program
+    .command('stop')
+    .description('stop the cluster and its containers; the data stays')
+    .addOption(name())
+    .option('--grace <seconds>', 'time for containers to end by themselves', number(0, 3600), 10)
+    .action((flags: { name: string; grace: number }) => stop(flags, environment))
+  program
+    .command('delete')
+    .description('remove the cluster and everything that it made on this machine')
+    .addOption(name())
+    .option('--ignore-not-found', 'no error where there is no such cluster', false)
+    .action((flags: { name: string; ignoreNotFound: boolean }) =>
+      deleteCluster({ name: flags.name, ignoreMissing: flags.ignoreNotFound }, environment),
+    )
+  program
+    .command('status')
+    .description('show the state of each component')
+    .option('--name <name>', 'which cluster (default: all)')
+    .addOption(new Option('-o, --output <format>', 'how to show it').choices(['text', 'json']).default('text'))
+    .action((flags: { name?: string; output: 'text' | 'json' }) => exit(status(flags, environment)))
+  program
+    .command('logs')
+    .description("show the components' logs")
+    .argument('[component]', 'for example control-plane, agent or containerd')
+    .addOption(name())
+    .option('-f, --follow', 'go on as lines come', false)
+    .option('--tail <lines>', 'how many lines from the end', number(0, 1_000_000), 100)
+    .action((component: string | undefined, flags: { name: string; follow: boolean; tail: number }) =>
+      logs({ ...flags, ...(component === undefined ? {} : { component }) }, environment),
+    )
+}
+
+function number(least: number, most: number): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`not a whole number from ${least} to ${most}.`)
+    return value
+  }
+}
+
+const list = (text: string): string[] => text.split(',').filter(part => part !== '')
+
+/** `90s`, `2m` or `1h`; a bare number means seconds. Returns milliseconds. */
+function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text)
+  if (!match) throw new InvalidArgumentError('not a duration such as 90s or 2m.')
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'] ?? 1000
+  return Number(match[1]) * unit
+}
+
+function mirror(text: string, before: { registry: string; url: string }[]): { registry: string; url: string }[] {
+  const at = text.indexOf('=')
+  const registry = text.slice(0, at)
+  const url = text.slice(at + 1)
+  if (at < 1 || !/^https?:\/\//.test(url))
+    throw new InvalidArgumentError('not of the form docker.io=http://127.0.0.1:5000.')
+  return [...before, { registry, url }]
+}

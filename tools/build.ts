@@ -1,0 +1,37 @@
+/** Makes `dist/canopus.cjs`: one file with everything, which starts several times faster than the sources. */
+import { renameSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * Bundles the command into one CommonJS file with V8's compile cache switched on. The file appears whole: a command that
+ * starts meanwhile sees the old one.
+ */
+export async function buildBundle(): Promise<void> {
+  const start = performance.now()
+  const output = `${root}dist/canopus.cjs`
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['packages/cmd/src/bin.ts'],
+    outfile: `${output}.new`,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    external: ['pino-pretty'],
+    keepNames: false,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    logLevel: 'error',
+    banner: { js: "require('node:module').enableCompileCache?.();" },
+    loader: { '.sh': 'text' },
+  })
+  renameSync(`${output}.new`, output)
+  renameSync(`${output}.new.map`, `${output}.map`)
+  console.log(`Built dist/canopus.cjs in ${((performance.now() - start) / 1000).toFixed(1)} s.`)
+}
+
+if (import.meta.main) await buildBundle()
