@@ -25,16 +25,17 @@ export function isConditionTrue(conditions: readonly ConditionLike[] | undefined
  */
 export function setCondition<C extends ConditionLike>(
   conditions: readonly C[] | undefined,
-  condition: C,
+  condition: Omit<C, 'lastTransitionTime'> & { lastTransitionTime?: string },
   now: string,
 ): readonly C[] {
   const list = conditions ?? []
   const index = list.findIndex(each => each.type === condition.type)
   const old = list[index]
-  if (old === undefined) return [...list, { ...condition, lastTransitionTime: condition.lastTransitionTime ?? now }]
+  if (old === undefined)
+    return [...list, { ...condition, lastTransitionTime: condition.lastTransitionTime ?? now } as C]
   const lastTransitionTime =
     old.status === condition.status ? old.lastTransitionTime : (condition.lastTransitionTime ?? now)
-  const changed = { ...old, ...condition, lastTransitionTime }
+  const changed: C = { ...old, ...condition, lastTransitionTime }
   if ((Object.keys(changed) as (keyof C)[]).every(key => changed[key] === old[key])) return list
   return list.with(index, changed)
 }

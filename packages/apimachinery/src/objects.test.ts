@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { clone, deepFreeze } from './clone.ts'
-import { findCondition, isConditionTrue, removeCondition, setCondition } from './conditions.ts'
+import { type ConditionLike, findCondition, isConditionTrue, removeCondition, setCondition } from './conditions.ts'
 import { deepEqual, semanticEqual } from './equality.ts'
 import { hasFinalizer, withFinalizer, withoutFinalizer } from './finalizers.ts'
 import { fnv1a32, safeEncode, stableJson, templateHash } from './hash.ts'
@@ -54,8 +54,12 @@ test('semantic equality takes missing and empty for the same', () => {
 })
 
 test('conditions keep the time of their last transition', () => {
-  const ready = { type: 'Ready', status: 'True', lastTransitionTime: 't0' }
-  const list = setCondition([ready], { type: 'Ready', status: 'True', reason: 'Fine' }, 't1')
+  const ready: ConditionLike = { type: 'Ready', status: 'True', lastTransitionTime: 't0' }
+  const list: readonly ConditionLike[] = setCondition<ConditionLike>(
+    [ready],
+    { type: 'Ready', status: 'True', reason: 'Fine' },
+    't1',
+  )
   assert.deepEqual(list, [{ type: 'Ready', status: 'True', reason: 'Fine', lastTransitionTime: 't0' }])
   assert.deepEqual(setCondition(list, { type: 'Ready', status: 'False' }, 't2')[0]?.lastTransitionTime, 't2')
   assert.equal(setCondition(list, { type: 'Ready', status: 'True', reason: 'Fine' }, 't3'), list)
