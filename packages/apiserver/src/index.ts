@@ -5,4 +5,8 @@ export {
   type KubernetesServiceFacts,
 } from './bootstrap/index.ts'
 export { type AuthorizationMode, createSecurity, type SecurityOptions } from './create-security.ts'
+export type { HealthCheck } from './health/health.ts'
+export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
+export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'
 export type * from './security.ts'
+export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'

@@ -1,0 +1,114 @@
+/** One version of one object: its bytes, and whatever was made of them on demand. */
+import { encodeJson, type KubeObject } from '@canopus/apimachinery'
+
+/** How many versions keep their parsed form. Older ones are parsed again when somebody asks. */
+const PARSED_LIMIT = 4096
+const recentlyParsed: (ObjectVersion | undefined)[] = new Array(PARSED_LIMIT).fill(undefined)
+let nextSlot = 0
+
+export class ObjectVersion {
+  readonly key: string
+  /** Empty for cluster-scoped objects. */
+  readonly namespace: string
+  readonly name: string
+  /** The object as JSON with this version's `resourceVersion` inside. Shared: never change it. */
+  readonly bytes: Uint8Array
+  readonly revision: number
+  #object: KubeObject | undefined
+  #encodings: Map<string, Uint8Array> | undefined
+
+  constructor(key: string, namespace: string, name: string, bytes: Uint8Array, revision: number) {
+    this.key = key
+    this.namespace = namespace
+    this.name = name
+    this.bytes = bytes
+    this.revision = revision
+  }
+
+  /** The parsed object. Shared: never change it. */
+  get object(): KubeObject {
+    if (this.#object !== undefined) return this.#object
+    const object = parse(this.bytes)
+    this.#object = object
+    recentlyParsed[nextSlot]?.forget()
+    recentlyParsed[nextSlot] = this
+    nextSlot = (nextSlot + 1) % PARSED_LIMIT
+    return object
+  }
+
+  /** A parsed object that belongs to the caller. */
+  parsePrivate(): KubeObject {
+    return parse(this.bytes)
+  }
+
+  /** The bytes of another encoding, made once per version. */
+  encoding(id: string, make: (version: ObjectVersion) => Uint8Array): Uint8Array {
+    const known = this.#encodings?.get(id)
+    if (known !== undefined) return known
+    const made = make(this)
+    this.#encodings ??= new Map()
+    this.#encodings.set(id, made)
+    return made
+  }
+
+  /** The same object with another revision inside, as the event of its removal shows it. */
+  atRevision(revision: number): ObjectVersion {
+    return new ObjectVersion(
+      this.key,
+      this.namespace,
+      this.name,
+      restamp(this.bytes, this.revision, revision),
+      revision,
+    )
+  }
+
+  private forget(): void {
+    this.#object = undefined
+  }
+}
+
+function parse(bytes: Uint8Array): KubeObject {
+  return JSON.parse(asBuffer(bytes).toString()) as KubeObject
+}
+
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Whether the bytes are JSON that carries this revision (objects that another API server wrote do not). */
+export function isStamped(bytes: Uint8Array, revision: number): boolean {
+  return bytes[0] === 0x7b && asBuffer(bytes).includes(`"resourceVersion":"${revision}"`)
+}
+
+function restamp(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const buffer = asBuffer(bytes)
+  const before = `"resourceVersion":"${from}"`
+  const at = buffer.indexOf(before)
+  // The first hit is metadata's own unless an owner reference or the like stands before it, which JSON.parse would tell.
+  if (at < 0 || at > buffer.indexOf('"metadata":{') + METADATA_SPAN) return restampSlowly(bytes, to)
+  return Buffer.concat([
+    buffer.subarray(0, at),
+    Buffer.from(`"resourceVersion":"${to}"`),
+    buffer.subarray(at + before.length),
+  ])
+}
+
+/** `stamp` puts resourceVersion at the head of metadata; farther behind it may be somebody else's. */
+const METADATA_SPAN = 64
+
+function restampSlowly(bytes: Uint8Array, to: number): Uint8Array {
+  const object = parse(bytes)
+  return stampedBytes(object, to)
+}
+
+/**
+ * The stored form: JSON with the revision inside, at the head of metadata. The object's key order is otherwise kept.
+ * `metadata` of the object passed is not changed.
+ */
+export function stampedBytes(object: KubeObject, revision: number): Uint8Array {
+  const { kind, apiVersion, metadata, ...rest } = object as KubeObject & Record<string, unknown>
+  const { resourceVersion: _, ...meta } = metadata
+  return Buffer.from(
+    encodeJson({ kind, apiVersion, metadata: { resourceVersion: String(revision), ...meta }, ...rest }),
+  )
+}

@@ -1,0 +1,191 @@
+/**
+ * The state of the whole store in memory, one cache per kind, kept current by a single watch: one order for all kinds, and
+ * one revision that says how far every cache has come.
+ */
+
+import { StatusError } from '@canopus/apimachinery'
+import { type Clock, type Logger, sleep } from '@canopus/base'
+import { CompactedError, type Store, type WatchBatch } from '@canopus/store'
+import { KindCache } from './kind-cache.ts'
+import { isStamped, ObjectVersion } from './object-version.ts'
+
+export const REGISTRY = '/registry/'
+
+/** How long a reader waits for a revision that is yet to come, as upstream (cacher/watch_cache.go, blockTimeout). */
+const WAIT_LIMIT = 3_000
+const BOOKMARK_PERIOD = 60_000
+
+export interface WatchCacheOptions {
+  store: Store
+  clock: Clock
+  logger: Logger
+  /** Makes stamped JSON of stored bytes that have another form (protobuf, or written without the revision). */
+  normalise(bytes: Uint8Array, revision: number): Uint8Array
+}
+
+export class WatchCache {
+  readonly #options: WatchCacheOptions
+  readonly #kinds = new Map<string, KindCache>()
+  readonly #waiters = new Set<{ revision: number; done: () => void }>()
+  readonly #abort = new AbortController()
+  #revision = 0
+  #running: Promise<void> | undefined
+
+  constructor(options: WatchCacheOptions) {
+    this.#options = options
+  }
+
+  /** Everything up to here is in the caches. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  get kinds(): Iterable<KindCache> {
+    return this.#kinds.values()
+  }
+
+  /** The cache of a storage prefix (`pods`, `services/specs`); kinds that share storage share it. */
+  kind(storagePrefix: string, namespaced: boolean): KindCache {
+    let cache = this.#kinds.get(storagePrefix)
+    if (cache === undefined) {
+      cache = new KindCache(`${REGISTRY}${storagePrefix}/`, namespaced)
+      this.#kinds.set(storagePrefix, cache)
+    }
+    return cache
+  }
+
+  /** Loads the state and follows the store until `stop`. */
+  async start(): Promise<void> {
+    await this.load()
+    this.#running = this.follow()
+    this.tick()
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    for (const kind of this.#kinds.values()) kind.hub.endAll()
+    await this.#running
+  }
+
+  /** Waits until the caches show everything that was written before now. */
+  async fresh(): Promise<number> {
+    const revision = await this.#options.store.revision()
+    if (this.#revision < revision) await this.waitFor(revision)
+    return this.#revision
+  }
+
+  /** Waits until `revision` has arrived. Throws StatusError 504 (`ResourceVersionTooLarge`) where it does not in time. */
+  waitFor(revision: number): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.setTimer(WAIT_LIMIT, () => {
+        this.#waiters.delete(waiter)
+        reject(tooLargeRevision(revision, this.#revision))
+      })
+      const waiter = {
+        revision,
+        done: () => {
+          timer.cancel()
+          resolve()
+        },
+      }
+      this.#waiters.add(waiter)
+    })
+  }
+
+  private async load(): Promise<void> {
+    const { items, revision } = await this.#options.store.list(REGISTRY)
+    const byKind = new Map<KindCache, ObjectVersion[]>()
+    for (const { key, value, revision: at } of items) {
+      const kind = this.kindOfKey(key)
+      if (kind === undefined) continue
+      const bytes = this.normalised(value, at, key)
+      if (bytes === undefined) continue
+      const { namespace, name } = kind.parseKey(key)
+      const versions = byKind.get(kind) ?? []
+      byKind.set(kind, versions)
+      versions.push(new ObjectVersion(key, namespace, name, bytes, at))
+    }
+    for (const kind of this.#kinds.values()) kind.reset(byKind.get(kind) ?? [], revision)
+    this.advance(revision)
+  }
+
+  private async follow(): Promise<void> {
+    const { signal } = this.#abort
+    while (!signal.aborted) {
+      try {
+        for await (const batch of this.#options.store.watch(REGISTRY, this.#revision, signal)) this.take(batch)
+        if (signal.aborted) return
+      } catch (error) {
+        if (signal.aborted) return
+        this.#options.logger.error('the watch on the store broke', { error })
+        if (error instanceof CompactedError) {
+          for (const kind of this.#kinds.values()) kind.hub.endAll()
+          await this.load().catch(problem => this.#options.logger.error('cannot read the store', { error: problem }))
+        }
+      }
+      await sleep(this.#options.clock, 100, signal).catch(() => {})
+    }
+  }
+
+  private take(batch: WatchBatch): void {
+    const touched = new Set<KindCache>()
+    for (const event of batch.events) {
+      const kind = this.kindOfKey(event.key)
+      if (kind === undefined) continue
+      const bytes = event.type === 'put' ? this.normalised(event.value, event.revision, event.key) : event.value
+      if (bytes === undefined) continue
+      kind.apply(event, bytes)
+      touched.add(kind)
+    }
+    this.advance(batch.revision)
+    for (const kind of touched) kind.flush()
+  }
+
+  private advance(revision: number): void {
+    if (revision > this.#revision) this.#revision = revision
+    for (const waiter of this.#waiters) {
+      if (waiter.revision > this.#revision) continue
+      this.#waiters.delete(waiter)
+      waiter.done()
+    }
+  }
+
+  private normalised(bytes: Uint8Array, revision: number, key: string): Uint8Array | undefined {
+    if (isStamped(bytes, revision)) return bytes
+    try {
+      return this.#options.normalise(bytes, revision)
+    } catch (error) {
+      this.#options.logger.error('a stored object cannot be read and is left out', { key, error })
+      return undefined
+    }
+  }
+
+  private kindOfKey(key: string): KindCache | undefined {
+    const first = key.indexOf('/', REGISTRY.length)
+    if (first < 0) return undefined
+    const second = key.indexOf('/', first + 1)
+    const long = second < 0 ? undefined : this.#kinds.get(key.slice(REGISTRY.length, second))
+    return long ?? this.#kinds.get(key.slice(REGISTRY.length, first))
+  }
+
+  private tick(): void {
+    this.#options.clock.setTimer(BOOKMARK_PERIOD, () => {
+      if (this.#abort.signal.aborted) return
+      for (const kind of this.#kinds.values()) kind.hub.bookmark(this.#revision)
+      this.tick()
+    })
+  }
+}
+
+function tooLargeRevision(wanted: number, current: number): StatusError {
+  return new StatusError({
+    code: 504,
+    reason: 'Timeout',
+    message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  })
+}

@@ -1,0 +1,201 @@
+/**
+ * Everybody who watches one kind. Watchers that want the same thing in the same form are one group: an event is matched and
+ * encoded once per group, the frames of a moment are joined into one buffer, and every stream of the group is handed that
+ * same buffer in one write (the cost of a watch event is the write, not its bytes).
+ */
+import type { StreamSink } from '../http/message.ts'
+import type { Change, EventEncoder } from './change.ts'
+import type { ObjectVersion } from './object-version.ts'
+
+/** Which objects a watcher wants to see. */
+export interface WatchFilter {
+  /** Names the filter: equal ids mean equal filters. */
+  readonly id: string
+  /** Only this namespace. */
+  readonly namespace?: string
+  /** Absent where everything in the namespace matches. */
+  readonly matches?: (version: ObjectVersion) => boolean
+  /** A field and the one value that it must have: lets the hub skip whoever cannot be concerned (kubelets by node name). */
+  readonly exact?: { field: string; value: string; of(version: ObjectVersion): string }
+}
+
+/** A reader that is behind may have so many bytes waiting before it is cut off; it then lists and watches again. */
+const MAX_WAITING = 64 * 1024 * 1024
+
+/** One open watch. */
+export class WatchStream {
+  readonly sink: StreamSink
+  readonly group: WatchGroup
+  readonly bookmarks: boolean
+  #waiting: Uint8Array[] = []
+  #waitingBytes = 0
+  #blocked = false
+
+  constructor(sink: StreamSink, group: WatchGroup, bookmarks: boolean) {
+    this.sink = sink
+    this.group = group
+    this.bookmarks = bookmarks
+    sink.onDrain(() => this.drained())
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.sink.closed) return
+    if (!this.#blocked) {
+      this.#blocked = !this.sink.write(bytes)
+      return
+    }
+    this.#waiting.push(bytes)
+    this.#waitingBytes += bytes.byteLength
+    if (this.#waitingBytes > MAX_WAITING) this.sink.end()
+  }
+
+  private drained(): void {
+    this.#blocked = false
+    if (this.#waiting.length === 0 || this.sink.closed) return
+    const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting)
+    this.#waiting = []
+    this.#waitingBytes = 0
+    this.#blocked = !this.sink.write(bytes)
+  }
+}
+
+export class WatchGroup {
+  readonly filter: WatchFilter
+  readonly encoder: EventEncoder
+  readonly streams = new Set<WatchStream>()
+  #pending: Uint8Array[] = []
+
+  constructor(filter: WatchFilter, encoder: EventEncoder) {
+    this.filter = filter
+    this.encoder = encoder
+  }
+
+  /** Takes a change in; true where something is to be sent now and was not before. */
+  offer(change: Change): boolean {
+    if (this.filter.namespace !== undefined && change.current.namespace !== this.filter.namespace) return false
+    const frame = change.frameFor(this.filter.matches, this.encoder)
+    if (frame === undefined) return false
+    return this.#pending.push(frame) === 1
+  }
+
+  flush(): void {
+    if (this.#pending.length === 0) return
+    const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending)
+    this.#pending = []
+    for (const stream of this.streams) stream.send(bytes)
+  }
+}
+
+export class WatchHub {
+  readonly #groups = new Map<string, WatchGroup>()
+  /** Groups without an exact field, and those with one by `field value`. */
+  readonly #general = new Set<WatchGroup>()
+  readonly #exact = new Map<string, Set<WatchGroup>>()
+  /** How many groups use an exact field, with the way to read it. */
+  readonly #fields = new Map<string, { groups: number; of(version: ObjectVersion): string }>()
+  #dirty: WatchGroup[] = []
+
+  get streamCount(): number {
+    let count = 0
+    for (const group of this.#groups.values()) count += group.streams.size
+    return count
+  }
+
+  /** The group of a filter and form, made if need be. What it has pending is sent, so that a newcomer starts even. */
+  group(filter: WatchFilter, encoder: EventEncoder): WatchGroup {
+    const id = `${encoder.id}\n${filter.id}`
+    let group = this.#groups.get(id)
+    if (group === undefined) {
+      group = new WatchGroup(filter, encoder)
+      this.#groups.set(id, group)
+      this.index(group)
+    } else group.flush()
+    return group
+  }
+
+  /** Lets a stream take part from the next change on. It leaves by itself when it is closed. */
+  join(stream: WatchStream): void {
+    stream.group.streams.add(stream)
+    stream.sink.onClose(() => this.leave(stream))
+  }
+
+  private leave(stream: WatchStream): void {
+    const { group } = stream
+    group.streams.delete(stream)
+    if (group.streams.size > 0) return
+    this.#groups.delete(`${group.encoder.id}\n${group.filter.id}`)
+    this.unindex(group)
+  }
+
+  offer(change: Change): void {
+    for (const group of this.#general) if (group.offer(change)) this.#dirty.push(group)
+    for (const [field, { of }] of this.#fields) {
+      const now = of(change.current)
+      const before = change.previous === undefined ? now : of(change.previous)
+      this.offerExact(`${field} ${now}`, change)
+      if (before !== now) this.offerExact(`${field} ${before}`, change)
+    }
+  }
+
+  private offerExact(id: string, change: Change): void {
+    for (const group of this.#exact.get(id) ?? []) if (group.offer(change)) this.#dirty.push(group)
+  }
+
+  /** Sends what the changes of this moment came to. */
+  flush(): void {
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const group of dirty) group.flush()
+  }
+
+  bookmark(revision: number): void {
+    for (const group of this.#groups.values()) {
+      group.flush()
+      let frame: Uint8Array | undefined
+      for (const stream of group.streams) {
+        if (!stream.bookmarks) continue
+        frame ??= group.encoder.encodeBookmark(revision, false)
+        stream.send(frame)
+      }
+    }
+  }
+
+  /** Ends every watch, after an error event where a status is given. */
+  endAll(status?: unknown): void {
+    for (const group of [...this.#groups.values()]) {
+      group.flush()
+      for (const stream of [...group.streams]) {
+        if (status !== undefined) stream.send(group.encoder.encodeError(status))
+        stream.sink.end()
+      }
+    }
+  }
+
+  private index(group: WatchGroup): void {
+    const { exact } = group.filter
+    if (exact === undefined) {
+      this.#general.add(group)
+      return
+    }
+    const id = `${exact.field} ${exact.value}`
+    const peers = this.#exact.get(id) ?? new Set()
+    this.#exact.set(id, peers.add(group))
+    const known = this.#fields.get(exact.field)
+    this.#fields.set(exact.field, { groups: (known?.groups ?? 0) + 1, of: exact.of })
+  }
+
+  private unindex(group: WatchGroup): void {
+    const { exact } = group.filter
+    if (exact === undefined) {
+      this.#general.delete(group)
+      return
+    }
+    const id = `${exact.field} ${exact.value}`
+    const peers = this.#exact.get(id)
+    if (!peers?.delete(group)) return
+    if (peers.size === 0) this.#exact.delete(id)
+    const known = this.#fields.get(exact.field)!
+    known.groups--
+    if (known.groups === 0) this.#fields.delete(exact.field)
+  }
+}

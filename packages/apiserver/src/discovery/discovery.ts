@@ -1,0 +1,106 @@
+/** Serves `/api`, `/apis` and below. Documents are made once and made anew when the served types change. */
+import type { ResourceType } from '@canopus/apimachinery'
+import { covers, parseMediaTypes } from '../encoding/media-type.ts'
+import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
+import { objectResponse } from '../registry/respond.ts'
+import {
+  aggregatedDiscovery,
+  apiGroup,
+  apiGroupList,
+  apiResourceList,
+  apiVersions,
+  etagOf,
+  type GroupResources,
+  groupTypes,
+} from './documents.ts'
+
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+
+interface Aggregated {
+  readonly body: Uint8Array
+  readonly etag: string
+}
+
+export class Discovery {
+  readonly #serverAddress: () => string
+  #groups: GroupResources[] = []
+  #core: Aggregated | undefined
+  #others: Aggregated | undefined
+
+  constructor(serverAddress: () => string) {
+    this.#serverAddress = serverAddress
+  }
+
+  /** All types served from now on. */
+  setTypes(types: Iterable<ResourceType>): void {
+    this.#groups = groupTypes(types)
+    this.#core = undefined
+    this.#others = undefined
+  }
+
+  get groups(): readonly GroupResources[] {
+    return this.#groups
+  }
+
+  /** `undefined` where the path is no discovery path. */
+  serve(request: ApiRequest): ApiResponse | undefined {
+    const segments = request.path.split('/').filter(each => each !== '')
+    const [root, first, second] = segments
+    if (root === 'api') {
+      if (segments.length === 1) return this.root(request, true)
+      return segments.length === 2 ? this.resources(request, '', first!) : undefined
+    }
+    if (root !== 'apis') return undefined
+    if (segments.length === 1) return this.root(request, false)
+    const group = this.#groups.find(each => each.group === first && each.group !== '')
+    if (group === undefined || segments.length > 3) return undefined
+    if (segments.length === 3) return this.resources(request, first!, second!)
+    return objectResponse(request.headers, 200, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })
+  }
+
+  private root(request: ApiRequest, core: boolean): ApiResponse {
+    if (wantsAggregated(request)) return this.aggregated(request, core)
+    const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.#groups)
+    const response = objectResponse(request.headers, 200, list)
+    return { ...response, headers: { ...response.headers, vary: 'Accept' } }
+  }
+
+  private aggregated(request: ApiRequest, core: boolean): ApiResponse {
+    let document = core ? this.#core : this.#others
+    if (document === undefined) {
+      const groups = this.#groups.filter(each => (each.group === '') === core)
+      const text = JSON.stringify(aggregatedDiscovery(groups))
+      document = { body: Buffer.from(text), etag: etagOf(text) }
+      if (core) this.#core = document
+      else this.#others = document
+    }
+    const headers = { etag: document.etag, vary: 'Accept', 'cache-control': 'public' }
+    if (header(request.headers, 'if-none-match') === document.etag) return { status: 304, headers }
+    return { status: 200, headers: { 'content-type': AGGREGATED, ...headers }, body: document.body }
+  }
+
+  private resources(request: ApiRequest, group: string, version: string): ApiResponse | undefined {
+    const found = this.#groups.find(each => each.group === group)?.versions.find(each => each.version === version)
+    if (found === undefined) return undefined
+    return objectResponse(request.headers, 200, apiResourceList(group, version, found.types))
+  }
+}
+
+function wantsAggregated(request: ApiRequest): boolean {
+  const accept = header(request.headers, 'accept')
+  if (accept === undefined || !accept.includes('APIGroupDiscoveryList')) return false
+  for (const clause of parseMediaTypes(accept)) {
+    if (!covers(clause, 'application/json')) continue
+    const { g, v, as, profile } = clause.parameters
+    if (as === undefined) return false
+    if (
+      g === 'apidiscovery.k8s.io' &&
+      v === 'v2' &&
+      as === 'APIGroupDiscoveryList' &&
+      (profile ?? 'nopeer') === 'nopeer'
+    ) {
+      return true
+    }
+  }
+  return false
+}

@@ -1,0 +1,126 @@
+/** Request bodies: JSON, YAML or protobuf into an object of the expected kind, with what strict validation has to say. */
+
+import { messageNameOf, schemas } from '@canopus/api'
+import {
+  badRequestError,
+  type Decoded,
+  DecodeError,
+  decodeFailure,
+  decodeObject,
+  JsonSyntaxError,
+  type KubeObject,
+  parseApiVersion,
+  StatusError,
+  type StructSchema,
+  strictDecodingMessage,
+} from '@canopus/apimachinery'
+import { type Headers, header } from '../http/message.ts'
+import { unwrapEnvelope } from './envelope.ts'
+import { parseMediaType } from './media-type.ts'
+import { MEDIA_TYPES } from './negotiate.ts'
+import { decodeMessage } from './protobuf.ts'
+import { yamlToJson } from './yaml.ts'
+
+export interface ExpectedKind {
+  readonly apiVersion: string
+  readonly kind: string
+  /** In the facts table. */
+  readonly message: string
+}
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
+
+/**
+ * Reads a body. Findings of strict validation are thrown (Strict), added to `warnings` (Warn) or dropped (Ignore). Throws
+ * StatusError 415 for media types that nobody speaks and 400 for bodies that cannot be read.
+ */
+export function decodeBody<T = KubeObject>(
+  body: Uint8Array,
+  headers: Headers,
+  expected: ExpectedKind,
+  validation: FieldValidation,
+  warnings: string[],
+): T {
+  const media = mediaOf(headers)
+  const own = { version: '', kind: '' }
+  try {
+    const decoded = media === 'protobuf' ? fromProtobuf(body, expected, own) : fromText(media, body, expected, own)
+    if (validation === 'Strict' && decoded.strictErrors.length > 0) {
+      throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
+    }
+    if (validation === 'Warn') warnings.push(...decoded.strictErrors)
+    return decoded.object as T
+  } catch (error) {
+    if (error instanceof StatusError) throw error
+    if (error instanceof DecodeError || error instanceof JsonSyntaxError) {
+      throw badRequestError(decodeFailure(error, own.kind === '' ? undefined : own, expected.kind, body))
+    }
+    throw error
+  }
+}
+
+function mediaOf(headers: Headers): 'json' | 'yaml' | 'protobuf' {
+  const contentType = header(headers, 'content-type')
+  if (contentType === undefined || contentType === '' || contentType === 'application/json') return 'json'
+  const type = parseMediaType(contentType)?.type
+  const found = MEDIA_TYPES.find(([, each]) => each === type)
+  if (found === undefined) throw unsupportedMediaTypeError(MEDIA_TYPES.map(([, each]) => each))
+  return found[0]
+}
+
+export function unsupportedMediaTypeError(accepted: readonly string[]): StatusError {
+  return new StatusError({
+    code: 415,
+    reason: 'UnsupportedMediaType',
+    message: `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  })
+}
+
+function fromText(
+  media: 'json' | 'yaml',
+  body: Uint8Array,
+  expected: ExpectedKind,
+  own: { version: string; kind: string },
+): Decoded {
+  const choose = (apiVersion: string, kind: string): StructSchema => {
+    own.kind = kind === '' ? expected.kind : kind
+    own.version = parseApiVersion(apiVersion === '' ? expected.apiVersion : apiVersion).version
+    checkKind(apiVersion, kind, expected)
+    return schemas.schemaOf(expected.message)
+  }
+  if (media === 'json') return decodeObject(choose, body)
+  const yaml = yamlToJson(body)
+  const decoded = decodeObject(choose, yaml.json)
+  return { ...decoded, strictErrors: [...yaml.strictErrors, ...decoded.strictErrors] }
+}
+
+function fromProtobuf(body: Uint8Array, expected: ExpectedKind, own: { version: string; kind: string }): Decoded {
+  try {
+    const envelope = unwrapEnvelope(body)
+    own.kind = envelope.kind === '' ? expected.kind : envelope.kind
+    own.version = parseApiVersion(envelope.apiVersion === '' ? expected.apiVersion : envelope.apiVersion).version
+    checkKind(envelope.apiVersion, envelope.kind, expected)
+    const object = decodeMessage(expected.message, envelope.raw)
+    return { object, strictErrors: [], unknownFields: [], duplicateFields: [] }
+  } catch (error) {
+    if (error instanceof StatusError || error instanceof DecodeError) throw error
+    throw new DecodeError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** What the object says it is must be what the endpoint takes; it may say nothing. */
+function checkKind(apiVersion: string, kind: string, expected: ExpectedKind): void {
+  if (apiVersion !== '' && apiVersion !== expected.apiVersion) {
+    throw badRequestError(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
+    )
+  }
+  if (kind === '' || kind === expected.kind) return
+  const { group, version } = parseApiVersion(expected.apiVersion)
+  if (messageNameOf({ group, version, kind }) === undefined) {
+    throw new DecodeError(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(expected.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+    )
+  }
+  throw badRequestError(`the kind in the data (${kind}) does not match the expected kind (${expected.kind})`)
+}

@@ -1,0 +1,240 @@
+/**
+ * One kind in one form: single objects, lists and watch events. JSON of the stored version is the stored bytes themselves;
+ * every other form is made once per object version and kept with it.
+ */
+
+import type { Kind } from '@canopus/api'
+import { apiVersionOf, type KubeObject, type ListMeta } from '@canopus/apimachinery'
+import { dump } from 'js-yaml'
+import type { EventEncoder, EventType } from '../cache/change.ts'
+import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
+import { bytesField, watchFrame, wrapEnvelope } from './envelope.ts'
+import { contentTypeOf, type Form } from './negotiate.ts'
+
+/** Encodes messages of the facts table, without envelope. */
+export type EncodeMessage = (message: string, object: unknown) => Uint8Array
+
+export interface ObjectEncoder extends EventEncoder {
+  readonly contentType: string
+  readonly watchContentType: string
+  one(version: ObjectVersion): Uint8Array
+  list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array | readonly Uint8Array[]
+}
+
+const COMMA = Buffer.from(',')
+const LIST_END = Buffer.from(']}\n')
+const NEWLINE = Buffer.from('\n')
+
+export class JsonEncoder implements ObjectEncoder {
+  readonly id: string
+  readonly contentType: string = 'application/json'
+  readonly watchContentType: string = 'application/json'
+  readonly kind: Kind
+  readonly apiVersion: string
+
+  constructor(kind: Kind, id = 'json') {
+    this.kind = kind
+    this.apiVersion = apiVersionOf(kind.type)
+    this.id = `${id} ${this.apiVersion}`
+  }
+
+  one(version: ObjectVersion): Uint8Array {
+    if (this.kind.storedAs === undefined) return version.bytes
+    return version.encoding(this.id, each => Buffer.from(JSON.stringify(this.object(each))))
+  }
+
+  list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array | readonly Uint8Array[] {
+    const { listKind } = this.listType()
+    const pieces: Uint8Array[] = [
+      Buffer.from(
+        `{"kind":"${listKind.kind}","apiVersion":"${listKind.apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
+      ),
+    ]
+    versions.forEach((version, index) => {
+      if (index > 0) pieces.push(COMMA)
+      pieces.push(this.one(version))
+    })
+    pieces.push(LIST_END)
+    return pieces
+  }
+
+  encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
+    return jsonEvent(type, this.one(version))
+  }
+
+  encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
+    return jsonEvent('BOOKMARK', Buffer.from(JSON.stringify(this.bookmark(revision, initialEventsEnd))))
+  }
+
+  encodeError(status: unknown): Uint8Array {
+    return jsonEvent('ERROR', Buffer.from(JSON.stringify(status)))
+  }
+
+  /** The object in the version that this endpoint speaks. */
+  protected object(version: ObjectVersion): KubeObject {
+    const { storedAs } = this.kind
+    return storedAs === undefined ? version.object : storedAs.fromStored(version.object)
+  }
+
+  protected listType(): { listKind: { kind: string; apiVersion: string } } {
+    return { listKind: { kind: this.kind.type.listKind, apiVersion: this.apiVersion } }
+  }
+
+  protected bookmark(revision: number, initialEventsEnd: boolean): unknown {
+    return {
+      kind: this.kind.type.kind,
+      apiVersion: this.apiVersion,
+      metadata: bookmarkMeta(revision, initialEventsEnd),
+    }
+  }
+}
+
+export function bookmarkMeta(revision: number, initialEventsEnd: boolean): Record<string, unknown> {
+  return {
+    resourceVersion: String(revision),
+    creationTimestamp: null,
+    ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+  }
+}
+
+function jsonEvent(type: string, object: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from('}\n')])
+}
+
+/** Metadata alone, for garbage collectors and metadata informers. */
+export class PartialEncoder extends JsonEncoder {
+  constructor(kind: Kind) {
+    super(kind, 'partial')
+  }
+
+  override one(version: ObjectVersion): Uint8Array {
+    return version.encoding('partial', each => Buffer.from(JSON.stringify(partialObject(each.object))))
+  }
+
+  protected override listType(): { listKind: { kind: string; apiVersion: string } } {
+    return { listKind: { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' } }
+  }
+
+  protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
+    return {
+      kind: 'PartialObjectMetadata',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata: bookmarkMeta(revision, initialEventsEnd),
+    }
+  }
+}
+
+export function partialObject(object: KubeObject): KubeObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata }
+}
+
+/** Protobuf: `inner` says what the objects are, this only changes the wire form. */
+export class ProtobufEncoder implements ObjectEncoder {
+  readonly id: string
+  readonly contentType = 'application/vnd.kubernetes.protobuf'
+  readonly watchContentType = 'application/vnd.kubernetes.protobuf;stream=watch'
+  readonly #inner: JsonEncoder
+  readonly #message: string
+  readonly #encode: EncodeMessage
+
+  constructor(inner: JsonEncoder, message: string, encode: EncodeMessage) {
+    this.id = `protobuf ${inner.id}`
+    this.#inner = inner
+    this.#message = message
+    this.#encode = encode
+  }
+
+  one(version: ObjectVersion): Uint8Array {
+    return version.encoding(`${this.id} one`, each => this.wrap(parse(this.#inner.one(each)), this.raw(each)))
+  }
+
+  /** Items are fields number 2 of every list message, as metadata is number 1. */
+  list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
+    const pieces: Uint8Array[] = [bytesField(1, this.#encode('am.apis.meta.v1.ListMeta', metadata))]
+    for (const version of versions) pieces.push(bytesField(2, this.raw(version)))
+    const head = parse(Buffer.concat(this.#inner.list([], {}) as Uint8Array[]))
+    return this.wrap(head, Buffer.concat(pieces))
+  }
+
+  encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
+    return watchFrame(type, this.one(version))
+  }
+
+  encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
+    const line = parse(this.#inner.encodeBookmark(revision, initialEventsEnd)) as unknown as { object: KubeObject }
+    return watchFrame('BOOKMARK', this.wrap(line.object, this.#encode(this.#message, line.object)))
+  }
+
+  encodeError(status: unknown): Uint8Array {
+    return watchFrame('ERROR', wrapEnvelope('v1', 'Status', this.#encode('am.apis.meta.v1.Status', status)))
+  }
+
+  private raw(version: ObjectVersion): Uint8Array {
+    return version.encoding(`${this.id} raw`, each => this.#encode(this.#message, parse(this.#inner.one(each))))
+  }
+
+  private wrap(object: KubeObject, raw: Uint8Array): Uint8Array {
+    return wrapEnvelope(object.apiVersion ?? '', object.kind ?? '', raw)
+  }
+}
+
+/** JSON made into YAML, or into JSON for people to read. Watches stay one line of JSON per event, or YAML documents. */
+export class TextEncoder implements ObjectEncoder {
+  readonly id: string
+  readonly contentType: string
+  readonly watchContentType: string
+  readonly #inner: JsonEncoder
+  readonly #yaml: boolean
+
+  constructor(inner: JsonEncoder, form: Form) {
+    this.#inner = inner
+    this.#yaml = form.media === 'yaml'
+    this.id = `${form.id} ${inner.id}`
+    this.contentType = contentTypeOf(form)
+    this.watchContentType = this.contentType
+  }
+
+  one(version: ObjectVersion): Uint8Array {
+    return this.print(this.#inner.one(version))
+  }
+
+  list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
+    return this.print(joined(this.#inner.list(versions, metadata)))
+  }
+
+  encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
+    return this.event(this.#inner.encodeEvent(type, version))
+  }
+
+  encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
+    return this.event(this.#inner.encodeBookmark(revision, initialEventsEnd))
+  }
+
+  encodeError(status: unknown): Uint8Array {
+    return this.event(this.#inner.encodeError(status))
+  }
+
+  private event(line: Uint8Array): Uint8Array {
+    return this.#yaml ? Buffer.concat([Buffer.from('---\n'), toYaml(line)]) : line
+  }
+
+  private print(bytes: Uint8Array): Uint8Array {
+    return this.#yaml ? toYaml(bytes) : indented(bytes)
+  }
+}
+
+function joined(body: Uint8Array | readonly Uint8Array[]): Uint8Array {
+  return body instanceof Uint8Array ? body : Buffer.concat(body)
+}
+
+function parse(bytes: Uint8Array): KubeObject {
+  return JSON.parse(asBuffer(bytes).toString()) as KubeObject
+}
+
+export function toYaml(json: Uint8Array): Uint8Array {
+  return Buffer.from(dump(JSON.parse(asBuffer(json).toString()), { lineWidth: -1, noRefs: true, sortKeys: true }))
+}
+
+export function indented(json: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from(JSON.stringify(JSON.parse(asBuffer(json).toString()), null, 2)), NEWLINE])
+}

@@ -1,0 +1,54 @@
+/** The encoder of every kind and form, each made once. */
+import type { Kind } from '@canopus/api'
+import type { Clock } from '@canopus/base'
+import {
+  type EncodeMessage,
+  JsonEncoder,
+  type ObjectEncoder,
+  PartialEncoder,
+  ProtobufEncoder,
+  TextEncoder,
+} from './encoder.ts'
+import { type Form, notAcceptableError } from './negotiate.ts'
+import { type IncludeObject, TableEncoder } from './table.ts'
+
+export class Encoders {
+  readonly #encode: EncodeMessage
+  readonly #clock: Clock
+  readonly #made = new WeakMap<Kind, Map<string, ObjectEncoder>>()
+
+  constructor(encode: EncodeMessage, clock: Clock) {
+    this.#encode = encode
+    this.#clock = clock
+  }
+
+  for(kind: Kind, form: Form, includeObject: IncludeObject = 'Metadata'): ObjectEncoder {
+    let forms = this.#made.get(kind)
+    if (forms === undefined) {
+      forms = new Map()
+      this.#made.set(kind, forms)
+    }
+    const id = form.as === 'Table' ? `${form.id} ${includeObject}` : form.id
+    let encoder = forms.get(id)
+    if (encoder === undefined) {
+      encoder = this.make(kind, form, includeObject)
+      forms.set(id, encoder)
+    }
+    return encoder
+  }
+
+  private make(kind: Kind, form: Form, includeObject: IncludeObject): ObjectEncoder {
+    const partial = form.as === 'PartialObjectMetadata' || form.as === 'PartialObjectMetadataList'
+    // Tables have no protobuf form (cells are free JSON).
+    if (form.as === 'Table' && form.media === 'protobuf') throw notAcceptableError()
+    const json = partial
+      ? new PartialEncoder(kind)
+      : form.as === 'Table'
+        ? new TableEncoder(kind, includeObject, this.#clock)
+        : new JsonEncoder(kind)
+    if (form.media === 'protobuf') {
+      return new ProtobufEncoder(json, partial ? 'am.apis.meta.v1.PartialObjectMetadata' : kind.message, this.#encode)
+    }
+    return form.media === 'yaml' || form.pretty ? new TextEncoder(json, form) : json
+  }
+}

@@ -1,0 +1,90 @@
+/** In which form an answer goes out (k8s.io/apiserver/pkg/endpoints/handlers/negotiation). */
+import { StatusError } from '@canopus/apimachinery'
+import { type Headers, header } from '../http/message.ts'
+import { covers, type MediaType, parseMediaTypes } from './media-type.ts'
+
+export type Media = 'json' | 'yaml' | 'protobuf'
+export type Transform = 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
+
+export interface Form {
+  /** Names the form; equal ids mean equal forms. */
+  readonly id: string
+  readonly media: Media
+  readonly pretty: boolean
+  readonly as?: Transform
+}
+
+export const MEDIA_TYPES: readonly (readonly [Media, string])[] = [
+  ['json', 'application/json'],
+  ['yaml', 'application/yaml'],
+  ['protobuf', 'application/vnd.kubernetes.protobuf'],
+]
+
+const JSON_FORM: Form = { id: 'json', media: 'json', pretty: false }
+const known = new Map<string, Form>()
+
+/**
+ * Picks the form for an `Accept` header. `transforms` are those that the endpoint can do. Throws StatusError 406 where
+ * nothing fits.
+ */
+export function negotiate(headers: Headers, transforms: readonly Transform[], prettyParameter?: string | null): Form {
+  const accept = header(headers, 'accept')
+  const pretty = wantsPretty(headers, prettyParameter)
+  if ((accept === undefined || accept === '' || accept === 'application/json') && !pretty) return JSON_FORM
+  const key = `${transforms.length > 0 ? transforms.join() : ''}|${pretty}|${accept}`
+  let form = known.get(key)
+  if (form === undefined) {
+    form = choose(accept ?? '*/*', transforms, pretty)
+    if (known.size > 1000) known.clear()
+    known.set(key, form)
+  }
+  return form
+}
+
+function choose(accept: string, transforms: readonly Transform[], pretty: boolean): Form {
+  for (const clause of parseMediaTypes(accept)) {
+    const found = MEDIA_TYPES.find(([, type]) => covers(clause, type))
+    if (found === undefined) continue
+    const as = transformOf(clause, transforms)
+    if (as === null) continue
+    const media = found[0]
+    const indent =
+      (pretty || clause.parameters.pretty === '1' || clause.parameters.pretty === 'true') && media === 'json'
+    return {
+      id: `${media}${indent ? '+pretty' : ''}${as === undefined ? '' : `;${as}`}`,
+      media,
+      pretty: indent,
+      ...(as === undefined ? {} : { as }),
+    }
+  }
+  throw notAcceptableError()
+}
+
+/** The transform that a clause asks for; `undefined` for none, null where it cannot be done. */
+function transformOf(clause: MediaType, transforms: readonly Transform[]): Transform | undefined | null {
+  const { as, g, v } = clause.parameters
+  if (as === undefined) return undefined
+  const transform = transforms.find(each => each === as)
+  return transform !== undefined && g === 'meta.k8s.io' && v === 'v1' ? transform : null
+}
+
+/** People at a terminal or a browser get indented JSON, programs do not. */
+function wantsPretty(headers: Headers, parameter: string | null | undefined): boolean {
+  if (parameter !== null && parameter !== undefined) return parameter !== 'false' && parameter !== '0'
+  const agent = header(headers, 'user-agent')
+  return (
+    agent !== undefined && (agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla/5.0'))
+  )
+}
+
+export function notAcceptableError(): StatusError {
+  return new StatusError({
+    code: 406,
+    reason: 'NotAcceptable',
+    message: `only the following media types are accepted: ${MEDIA_TYPES.map(([, type]) => type).join(', ')}`,
+  })
+}
+
+export function contentTypeOf(form: Form): string {
+  return MEDIA_TYPES.find(([media]) => media === form.media)![1]
+}

@@ -1,0 +1,108 @@
+/** Objects as rows for `kubectl get` (meta.k8s.io/v1 Table; k8s.io/kubernetes/pkg/printers). */
+
+import type { Kind, PrinterColumn } from '@canopus/api'
+import { apiVersionOf, type KubeObject, type ListMeta } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
+import type { EventType } from '../cache/change.ts'
+import type { ObjectVersion } from '../cache/object-version.ts'
+import { bookmarkMeta, JsonEncoder, partialObject } from './encoder.ts'
+
+export type IncludeObject = 'Metadata' | 'Object' | 'None'
+
+const NAME_ONLY: readonly PrinterColumn[] = [
+  {
+    name: 'Name',
+    type: 'string',
+    format: 'name',
+    description:
+      'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
+    priority: 0,
+    value: object => object.metadata.name,
+  },
+  {
+    name: 'Created At',
+    type: 'date',
+    description:
+      'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata',
+    priority: 0,
+    value: object => object.metadata.creationTimestamp ?? null,
+  },
+]
+
+export class TableEncoder extends JsonEncoder {
+  readonly #include: IncludeObject
+  readonly #clock: Clock
+  readonly #columns: readonly PrinterColumn[]
+
+  constructor(kind: Kind, include: IncludeObject, clock: Clock) {
+    super(kind, `table ${include}`)
+    this.#include = include
+    this.#clock = clock
+    this.#columns = kind.columns.length > 0 ? kind.columns : NAME_ONLY
+  }
+
+  override one(version: ObjectVersion): Uint8Array {
+    return this.table([version], { resourceVersion: version.object.metadata.resourceVersion })
+  }
+
+  override list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
+    return this.table(versions, metadata)
+  }
+
+  override encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
+    return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), this.one(version), Buffer.from('}\n')])
+  }
+
+  protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
+    const metadata = bookmarkMeta(revision, initialEventsEnd)
+    const rows = initialEventsEnd ? [{ cells: [], object: { ...this.emptyPartial(), metadata } }] : []
+    return { ...this.head({ resourceVersion: String(revision) }), rows }
+  }
+
+  private emptyPartial(): { kind: string; apiVersion: string } {
+    return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' }
+  }
+
+  private head(metadata: ListMeta): Record<string, unknown> {
+    return {
+      kind: 'Table',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      columnDefinitions: this.#columns.map(({ name, type, format, description, priority }) => ({
+        name,
+        type,
+        format: format ?? '',
+        description,
+        priority,
+      })),
+    }
+  }
+
+  private table(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
+    const now = this.#clock.now()
+    const rows = versions.map(version => {
+      const object = this.object(version)
+      return { cells: this.#columns.map(column => this.cell(column, object, now)), ...this.rowObject(object) }
+    })
+    return Buffer.from(`${JSON.stringify({ ...this.head(metadata), rows })}\n`)
+  }
+
+  private cell(column: PrinterColumn, object: KubeObject, now: number): unknown {
+    try {
+      return column.value(object, now)
+    } catch {
+      return '<error>' // An object of a foreign writer may lack what the column reads; the other rows must not suffer.
+    }
+  }
+
+  private rowObject(object: KubeObject): Record<string, unknown> {
+    switch (this.#include) {
+      case 'None':
+        return {}
+      case 'Object':
+        return { object: { kind: this.kind.type.kind, apiVersion: apiVersionOf(this.kind.type), ...object } }
+      case 'Metadata':
+        return { object: partialObject(object) }
+    }
+  }
+}

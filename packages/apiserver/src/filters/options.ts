@@ -1,0 +1,179 @@
+/** Query options of every verb, checked (k8s.io/apimachinery/pkg/apis/meta/v1/validation and internalversion/validation). */
+import {
+  badRequestError,
+  type DeleteOptions,
+  type FieldError,
+  forbidden,
+  invalid,
+  invalidError,
+  notSupported,
+  validateFieldManager,
+} from '@canopus/apimachinery'
+import { isTrue } from './request-info.ts'
+
+export interface WriteOptions {
+  readonly dryRun: boolean
+  readonly fieldManager: string
+  readonly fieldValidation: 'Ignore' | 'Warn' | 'Strict'
+  readonly force: boolean | undefined
+}
+
+const NO_OPTIONS: WriteOptions = { dryRun: false, fieldManager: '', fieldValidation: 'Warn', force: undefined }
+
+/** `kind` names the options in errors: `CreateOptions`, `UpdateOptions`, `PatchOptions`. */
+export function writeOptions(query: URLSearchParams, kind: string): WriteOptions {
+  if (query.size === 0) return NO_OPTIONS
+  const dryRun = query.getAll('dryRun').filter(each => each !== '')
+  const fieldManager = query.get('fieldManager') ?? ''
+  const fieldValidation = query.get('fieldValidation') ?? ''
+  const errors = [...dryRunErrors(dryRun), ...validateFieldManager(fieldManager)]
+  if (!['', 'Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
+    errors.push(notSupported('fieldValidation', fieldValidation, ['Ignore', 'Strict', 'Warn']))
+  }
+  const force = query.get('force')
+  throwInvalid(kind, errors)
+  return {
+    dryRun: dryRun.length > 0,
+    fieldManager,
+    fieldValidation: (fieldValidation || 'Warn') as WriteOptions['fieldValidation'],
+    force: force === null ? undefined : isTrue(force),
+  }
+}
+
+function dryRunErrors(values: readonly string[]): FieldError[] {
+  return values.every(each => each === 'All') ? [] : [notSupported('dryRun', values, ['All'])]
+}
+
+function throwInvalid(kind: string, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', resource: kind, name: '' }, errors)
+}
+
+/** Options of a delete: the body's where there is one, else the query's. */
+export function deleteOptions(query: URLSearchParams, body: DeleteOptions | undefined): DeleteOptions {
+  const options = body ?? deleteOptionsOfQuery(query)
+  const errors: FieldError[] = []
+  if (options.orphanDependents !== undefined && options.propagationPolicy !== undefined) {
+    errors.push(
+      invalid(
+        'propagationPolicy',
+        options.propagationPolicy,
+        'orphanDependents and deletionPropagation cannot be both set',
+      ),
+    )
+  }
+  const policies = ['Background', 'Foreground', 'Orphan']
+  if (options.propagationPolicy !== undefined && !policies.includes(options.propagationPolicy)) {
+    errors.push(notSupported('propagationPolicy', options.propagationPolicy, [...policies, 'nil']))
+  }
+  errors.push(...dryRunErrors(options.dryRun ?? []))
+  throwInvalid('DeleteOptions', errors)
+  return options
+}
+
+function deleteOptionsOfQuery(query: URLSearchParams): DeleteOptions {
+  const grace = query.get('gracePeriodSeconds')
+  const orphan = query.get('orphanDependents')
+  const policy = query.get('propagationPolicy')
+  const dryRun = query.getAll('dryRun').filter(each => each !== '')
+  return {
+    ...(grace === null ? {} : { gracePeriodSeconds: integer(grace, 'gracePeriodSeconds') }),
+    ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
+    ...(policy === null || policy === '' ? {} : { propagationPolicy: policy }),
+    ...(dryRun.length === 0 ? {} : { dryRun }),
+  }
+}
+
+export interface ListQuery {
+  readonly labelSelector: string
+  readonly fieldSelector: string
+  readonly limit: number
+  readonly continue: string
+  readonly resourceVersion: string
+  readonly resourceVersionMatch: string
+  readonly timeoutSeconds: number | undefined
+  readonly allowWatchBookmarks: boolean
+  readonly sendInitialEvents: boolean | undefined
+}
+
+export function listQuery(query: URLSearchParams, watch: boolean): ListQuery {
+  const initial = query.get('sendInitialEvents')
+  const timeout = query.get('timeoutSeconds')
+  const options: ListQuery = {
+    labelSelector: query.get('labelSelector') ?? '',
+    fieldSelector: query.get('fieldSelector') ?? '',
+    limit: integer(query.get('limit') || '0', 'limit'),
+    continue: query.get('continue') ?? '',
+    resourceVersion: query.get('resourceVersion') ?? '',
+    resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
+    timeoutSeconds: timeout === null || timeout === '' ? undefined : integer(timeout, 'timeoutSeconds'),
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
+  }
+  throwInvalid('ListOptions', watch ? watchErrors(options) : listErrors(options))
+  return options
+}
+
+function watchErrors(options: ListQuery): FieldError[] {
+  const { sendInitialEvents, resourceVersionMatch: match, allowWatchBookmarks } = options
+  const errors: FieldError[] = []
+  if (sendInitialEvents === undefined) {
+    if (match !== '') {
+      errors.push(
+        forbidden(
+          'resourceVersionMatch',
+          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+        ),
+      )
+    }
+    return errors
+  }
+  if (match !== 'NotOlderThan') {
+    errors.push(
+      forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
+    )
+    if (match !== '') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
+  }
+  if (sendInitialEvents && !allowWatchBookmarks) {
+    errors.push(forbidden('sendInitialEvents', 'sendInitialEvents requires setting allowWatchBookmarks to true'))
+  }
+  return errors
+}
+
+function listErrors(options: ListQuery): FieldError[] {
+  const { resourceVersionMatch: match, resourceVersion } = options
+  const errors: FieldError[] = []
+  if (options.sendInitialEvents !== undefined) {
+    errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
+  }
+  if (match === '') return errors
+  if (resourceVersion === '') {
+    errors.push(
+      forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
+    )
+  }
+  if (options.continue !== '') {
+    errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
+  }
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
+  }
+  if (match === 'Exact' && resourceVersion === '0') {
+    errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+  }
+  return errors
+}
+
+function integer(text: string, parameter: string): number {
+  if (/^[+-]?\d{1,19}$/.test(text)) return Number(text)
+  throw badRequestError(
+    `unable to convert query parameter ${JSON.stringify(parameter)}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`,
+  )
+}
+
+/** The revision that a resourceVersion means. Throws StatusError 422 where it is no number. */
+export function parseResourceVersion(text: string): number {
+  if (/^\d{1,16}$/.test(text)) return Number(text)
+  throw invalidError({ group: '', resource: '', name: '' }, [
+    invalid('resourceVersion', text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
+  ])
+}

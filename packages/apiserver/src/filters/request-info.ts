@@ -1,0 +1,115 @@
+/** What a path and method ask for (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). */
+import { parseFieldSelector, requiredFieldValue } from '@canopus/apimachinery'
+
+export interface RequestInfo {
+  readonly isResourceRequest: boolean
+  readonly path: string
+  readonly verb: string
+  /** `api` or `apis`; empty for other paths. */
+  readonly prefix: string
+  readonly group: string
+  readonly version: string
+  readonly namespace: string
+  readonly resource: string
+  readonly subresource: string
+  readonly name: string
+  /** Path segments behind the subresource, for proxies. */
+  readonly rest: readonly string[]
+  /** Where `rest` begins in the path; keeps what segments cannot tell (a trailing slash, escapes). */
+  readonly restPath: string
+  readonly query: URLSearchParams
+}
+
+const NO_QUERY = new URLSearchParams()
+const VERBS: Readonly<Record<string, string>> = {
+  POST: 'create',
+  GET: 'get',
+  HEAD: 'get',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+}
+
+/** Throws URIError where an escape in the path is malformed. */
+export function requestInfo(method: string, path: string, rawQuery: string): RequestInfo {
+  const query = rawQuery === '' ? NO_QUERY : new URLSearchParams(rawQuery)
+  const parts = path.split('/')
+  const segments = path.includes('%') ? parts.slice(1).map(decodeURIComponent) : parts.slice(1)
+  if (segments.at(-1) === '' && segments.length <= 5) segments.pop()
+  const grouped = segments[0] === 'apis'
+  if (!(grouped || segments[0] === 'api') || segments.length < (grouped ? 4 : 3)) {
+    return nonResource(method, path, query)
+  }
+  const version = grouped ? segments[2]! : segments[1]!
+  let at = grouped ? 3 : 2
+  let verb = VERBS[method] ?? ''
+  const legacyWatch = segments[at] === 'watch' && segments.length > at + 1
+  if (legacyWatch) {
+    verb = 'watch'
+    at++
+  }
+  let namespace = ''
+  if (segments[at] === 'namespaces' && segments[at + 1] !== undefined && segments[at + 1] !== '') {
+    namespace = segments[at + 1]!
+    const next = segments[at + 2]
+    if (next !== undefined && next !== '' && next !== 'status' && next !== 'finalize') at += 2
+  }
+  const [resource = '', name = '', subresource = '', ...rest] = segments.slice(at)
+  return {
+    isResourceRequest: true,
+    path,
+    verb: legacyWatch ? 'watch' : refineVerb(verb, name, query),
+    prefix: segments[0]!,
+    group: grouped ? segments[1]! : '',
+    version,
+    namespace,
+    resource,
+    subresource,
+    name: name === '' ? nameOfSelector(verb, query) : name,
+    rest,
+    restPath:
+      subresource === '' ? '' : `/${parts.slice(at + 4).join('/')}`.replace(/^\/$/, parts.length > at + 4 ? '/' : ''),
+    query,
+  }
+}
+
+function nonResource(method: string, path: string, query: URLSearchParams): RequestInfo {
+  return {
+    isResourceRequest: false,
+    path,
+    verb: method.toLowerCase(),
+    prefix: '',
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    rest: [],
+    restPath: '',
+    query,
+  }
+}
+
+function refineVerb(verb: string, name: string, query: URLSearchParams): string {
+  if (verb === 'get' && (name === '' || isTrue(query.get('watch')))) {
+    return isTrue(query.get('watch')) ? 'watch' : name === '' ? 'list' : 'get'
+  }
+  return verb === 'delete' && name === '' ? 'deletecollection' : verb
+}
+
+/** Lists and watches of one object by name are authorised by that name. */
+function nameOfSelector(verb: string, query: URLSearchParams): string {
+  const selector = verb === 'get' || verb === 'delete' ? query.get('fieldSelector') : null
+  if (selector === null || !selector.includes('metadata.name')) return ''
+  try {
+    return requiredFieldValue(parseFieldSelector(selector), 'metadata.name') ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** As Go's strconv.ParseBool sees query parameters. */
+export function isTrue(value: string | null): boolean {
+  return value === 'true' || value === '1' || value === 'True' || value === 'TRUE' || value === 't' || value === 'T'
+}

@@ -1,0 +1,60 @@
+/** HTTP/1.1 with Node's request and response objects. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Connection } from '../security.ts'
+import { readBody } from './body.ts'
+import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
+import { writePieces } from './write-pieces.ts'
+
+export function requestOfMessage(message: IncomingMessage, connection: Connection): ApiRequest {
+  const target = message.url ?? '/'
+  const question = target.indexOf('?')
+  return {
+    method: message.method ?? 'GET',
+    path: question < 0 ? target : target.slice(0, question),
+    query: question < 0 ? '' : target.slice(question + 1),
+    headers: message.headers as Headers,
+    connection,
+    body: () => readBody(message, message.headers['content-length'], () => message.destroyed && !message.complete),
+    bodyStream: () => message,
+  }
+}
+
+export function respondToMessage(message: IncomingMessage, out: ServerResponse, response: ApiResponse): void {
+  if (out.destroyed || out.headersSent) return
+  const { body, stream } = response
+  const head = message.method === 'HEAD'
+  // A body that nobody read would be taken for the next request.
+  if (!message.complete) message.resume()
+  if (stream !== undefined && !head) {
+    out.writeHead(response.status, response.headers)
+    out.flushHeaders()
+    stream(new MessageSink(out))
+    return
+  }
+  out.writeHead(response.status, { ...response.headers, 'content-length': bodyLength(body) })
+  if (body === undefined || head) out.end()
+  else if (body instanceof Uint8Array) out.end(body)
+  else writePieces(out, body)
+}
+
+class MessageSink implements StreamSink {
+  readonly #out: ServerResponse
+  constructor(out: ServerResponse) {
+    this.#out = out
+  }
+  get closed(): boolean {
+    return this.#out.destroyed || this.#out.writableEnded
+  }
+  write(chunk: Uint8Array): boolean {
+    return this.closed ? false : this.#out.write(chunk)
+  }
+  end(): void {
+    if (!this.closed) this.#out.end()
+  }
+  onClose(listener: () => void): void {
+    this.#out.once('close', listener)
+  }
+  onDrain(listener: () => void): void {
+    this.#out.on('drain', listener)
+  }
+}

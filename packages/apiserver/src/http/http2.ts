@@ -1,0 +1,76 @@
+/** HTTP/2 from the `stream` event: a third cheaper per request than Node's request and response objects. */
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { constants } from 'node:http2'
+import type { Connection } from '../security.ts'
+import { readBody } from './body.ts'
+import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
+import { writePieces } from './write-pieces.ts'
+
+const EMPTY = new Uint8Array()
+
+export function requestOfStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  endOfStream: boolean,
+  connection: Connection,
+): ApiRequest {
+  const target = headers[':path'] ?? '/'
+  const question = target.indexOf('?')
+  return {
+    method: headers[':method'] ?? 'GET',
+    path: question < 0 ? target : target.slice(0, question),
+    query: question < 0 ? '' : target.slice(question + 1),
+    headers: headers as Headers,
+    connection,
+    body: () => (endOfStream ? EMPTY : readBody(stream, headers['content-length'], () => stream.aborted)),
+    bodyStream: () => (endOfStream ? undefined : stream),
+  }
+}
+
+export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse, head: boolean): void {
+  if (stream.destroyed || stream.closed || stream.session === undefined || stream.session.destroyed) return
+  const { body, stream: streamed } = response
+  const headers: Record<string, string | string[] | number> = { ':status': response.status, ...response.headers }
+  if (streamed !== undefined && !head) {
+    stream.respond(headers)
+    streamed(new Http2Sink(stream))
+    return
+  }
+  headers['content-length'] = bodyLength(body)
+  if (body === undefined || head) {
+    stream.respond(headers, { endStream: true })
+    return
+  }
+  stream.respond(headers)
+  if (body instanceof Uint8Array) stream.end(body)
+  else writePieces(stream, body)
+  // What is left of a body that nobody wanted must not hold up the connection.
+  if (!stream.readableEnded) stream.resume()
+}
+
+class Http2Sink implements StreamSink {
+  readonly #stream: ServerHttp2Stream
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream
+    stream.resume()
+  }
+  get closed(): boolean {
+    return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded
+  }
+  write(chunk: Uint8Array): boolean {
+    return this.closed ? false : this.#stream.write(chunk)
+  }
+  end(): void {
+    if (!this.closed) this.#stream.end()
+  }
+  onClose(listener: () => void): void {
+    this.#stream.once('close', listener)
+  }
+  onDrain(listener: () => void): void {
+    this.#stream.on('drain', listener)
+  }
+}
+
+export function refuseStream(stream: ServerHttp2Stream): void {
+  if (!stream.destroyed) stream.close(constants.NGHTTP2_REFUSED_STREAM)
+}

@@ -1,0 +1,153 @@
+/** The TLS listener: HTTP/2 and HTTP/1.1 on one port, client certificates where they are presented. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { Connection } from '../security.ts'
+import { requestOfMessage, respondToMessage } from './http1.ts'
+import { requestOfStream, respondToStream } from './http2.ts'
+import { type ApiRequest, type ApiResponse, BodyAborted } from './message.ts'
+
+export interface TlsOptions {
+  /** PEM. */
+  readonly key: string
+  readonly cert: string
+  /** Authorities whose client certificates are accepted; PEM. */
+  readonly clientCa?: string | readonly string[]
+}
+
+export interface ListenOptions {
+  readonly address: string
+  /** 0 for any free port. */
+  readonly port: number
+  readonly tls: TlsOptions
+}
+
+export interface Listener {
+  readonly address: string
+  readonly port: number
+  /** New certificates for connections from now on. */
+  setTls(tls: TlsOptions): void
+  close(): Promise<void>
+}
+
+export interface Handlers {
+  handle(request: ApiRequest): Promise<ApiResponse>
+  /** Takes over an HTTP/1.1 connection that wants to be something else (exec, attach, port-forward). */
+  upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+/** At most so many requests at once on one HTTP/2 connection, as upstream; watches count. */
+const MAX_STREAMS = 1000
+
+export function listen(options: ListenOptions, handlers: Handlers): Promise<Listener> {
+  const server = createSecureServer({
+    ...tlsOf(options.tls),
+    allowHTTP1: true,
+    requestCert: options.tls.clientCa !== undefined,
+    rejectUnauthorized: false,
+    settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 256 * 1024 },
+  })
+  const connections = new WeakMap<object, Connection>()
+  const sessions = new Set<ServerHttp2Session>()
+  const sockets = new Set<Duplex>()
+  const connectionOf = (socket: TLSSocket): Connection => {
+    let connection = connections.get(socket)
+    if (connection === undefined) {
+      connection = connectionFacts(socket)
+      connections.set(socket, connection)
+    }
+    return connection
+  }
+  server.on('secureConnection', socket => {
+    socket.setNoDelay(true)
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('error', () => {})
+  })
+  server.on('session', session => {
+    sessions.add(session)
+    connections.set(session, connectionOf(session.socket as TLSSocket))
+    session.on('close', () => sessions.delete(session))
+    session.on('error', () => {})
+  })
+  server.on('stream', (opened, headers, flags) => {
+    const stream = opened as ServerHttp2Stream
+    stream.on('error', () => {})
+    const connection = connections.get(stream.session!) ?? { remoteAddress: '', certificateVerified: false }
+    const request = requestOfStream(stream, headers, (flags & END_STREAM) !== 0, connection)
+    handlers.handle(request).then(
+      response => respondToStream(stream, response, request.method === 'HEAD'),
+      error => abandon(error, () => stream.destroy()),
+    )
+  })
+  server.on('request', (message: unknown, out: unknown) => {
+    const incoming = message as IncomingMessage
+    if (incoming.httpVersionMajor === 2) return
+    const outgoing = out as ServerResponse
+    outgoing.on('error', () => {})
+    handlers.handle(requestOfMessage(incoming, connectionOf(incoming.socket as TLSSocket))).then(
+      response => respondToMessage(incoming, outgoing, response),
+      error => abandon(error, () => outgoing.destroy()),
+    )
+  })
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => {})
+    handlers.upgrade(requestOfMessage(message, connectionOf(socket as TLSSocket)), message, socket, head)
+  })
+  server.on('tlsClientError', () => {})
+  server.on('clientError', (_error, socket) => socket.destroy())
+  return started(server, options, sessions, sockets)
+}
+
+const END_STREAM = 1
+
+function abandon(error: unknown, destroy: () => void): void {
+  destroy()
+  if (!(error instanceof BodyAborted)) throw error
+}
+
+function tlsOf(tls: TlsOptions): { key: string; cert: string; ca?: string[] } {
+  const { key, cert, clientCa } = tls
+  return {
+    key,
+    cert,
+    ...(clientCa === undefined ? {} : { ca: typeof clientCa === 'string' ? [clientCa] : [...clientCa] }),
+  }
+}
+
+function connectionFacts(socket: TLSSocket): Connection {
+  const certificate = socket.getPeerX509Certificate?.()
+  return {
+    remoteAddress: socket.remoteAddress ?? '',
+    certificateVerified: socket.authorized,
+    ...(certificate === undefined ? {} : { certificate: certificate.raw }),
+  }
+}
+
+function started(
+  server: Http2SecureServer,
+  options: ListenOptions,
+  sessions: ReadonlySet<ServerHttp2Session>,
+  sockets: ReadonlySet<Duplex>,
+): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.address, () => {
+      server.off('error', reject)
+      const { address, port } = server.address() as AddressInfo
+      resolve({
+        address,
+        port,
+        setTls: tls => server.setSecureContext(tlsOf(tls)),
+        close: () =>
+          new Promise(done => {
+            server.close(() => done())
+            for (const session of sessions) session.destroy()
+            for (const socket of sockets) socket.destroy()
+          }),
+      })
+    })
+  })
+}

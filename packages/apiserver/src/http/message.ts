@@ -1,0 +1,84 @@
+/** Requests and answers as the request path sees them, whatever carried them: HTTP/2, HTTP/1.1 or a call in the process. */
+import type { Readable } from 'node:stream'
+import type { Connection, Maybe, User } from '../security.ts'
+
+export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
+export interface ApiRequest {
+  /** In upper case. */
+  readonly method: string
+  /** Path without the query, as it arrived. */
+  readonly path: string
+  /** The query without its question mark. */
+  readonly query: string
+  /** Names in lower case. */
+  readonly headers: Headers
+  readonly connection: Connection
+  /** Set where the carrier knows who is asking (calls inside the process); then nobody authenticates. */
+  readonly user?: User
+  /** The whole body. Throws StatusError 413 beyond the limit and `BodyAborted` where it was cut short. */
+  body(): Maybe<Uint8Array>
+  /** The body as a stream, for proxied requests, which have no limit. Use either this or `body`. */
+  bodyStream?(): Readable | undefined
+}
+
+/** Where a streamed answer (a watch, a followed log) goes. */
+export interface StreamSink {
+  /** False where the reader is behind: wait for `onDrain` before writing more. */
+  write(chunk: Uint8Array): boolean
+  end(): void
+  /** The reader went away, or the answer ended. */
+  onClose(listener: () => void): void
+  onDrain(listener: () => void): void
+  readonly closed: boolean
+}
+
+export interface ApiResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[]>>
+  /** Pieces are written one after the other; they may be shared bytes and are never changed. */
+  readonly body?: Uint8Array | readonly Uint8Array[]
+  /** Called once the head of the answer was sent. */
+  readonly stream?: (sink: StreamSink) => void
+}
+
+/** The client went away before its body was complete: there is nobody to answer. */
+export class BodyAborted extends Error {
+  constructor() {
+    super('the request was aborted before its body was complete')
+    this.name = 'BodyAborted'
+  }
+}
+
+/** The first value of a header. */
+export function header(headers: Headers, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' || value === undefined ? value : value[0]
+}
+
+const encoder = new TextEncoder()
+
+export function textResponse(status: number, text: string, headers: Record<string, string> = {}): ApiResponse {
+  return {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers },
+    body: encoder.encode(text),
+  }
+}
+
+export function jsonResponse(status: number, value: unknown, headers: Record<string, string> = {}): ApiResponse {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: encoder.encode(`${JSON.stringify(value)}\n`),
+  }
+}
+
+/** Length of a body in bytes. */
+export function bodyLength(body: ApiResponse['body']): number {
+  if (body === undefined) return 0
+  if (body instanceof Uint8Array) return body.byteLength
+  let total = 0
+  for (const piece of body) total += piece.byteLength
+  return total
+}

@@ -1,0 +1,23 @@
+/** One request on its way through the registry. */
+import type { CreateOptions, DeleteOptions, UpdateOptions } from '@canopus/apimachinery'
+import type { RequestInfo } from '../filters/request-info.ts'
+import type { ApiRequest } from '../http/message.ts'
+import type { User } from '../security.ts'
+
+export interface Call {
+  readonly user: User
+  readonly info: RequestInfo
+  readonly request: ApiRequest
+  /** Texts for `Warning` headers. */
+  readonly warnings: string[]
+}
+
+/** How a write is to be done. */
+export interface WriteCall {
+  readonly user: User
+  readonly dryRun: boolean
+  readonly options: CreateOptions | UpdateOptions | DeleteOptions
+  /** Empty for the resource itself. */
+  readonly subresource: string
+  readonly warnings: string[]
+}

@@ -1,0 +1,119 @@
+/** POST: from a decoded object to a stored one (k8s.io/apiserver/pkg/registry/rest/create.go). */
+import {
+  alreadyExistsError,
+  badRequestError,
+  generateName,
+  invalidError,
+  type KubeObject,
+  type ObjectMeta,
+  validateObjectMeta,
+} from '@canopus/apimachinery'
+import { uuid } from '@canopus/base'
+import { KeyExistsError } from '@canopus/store'
+import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { AdmissionTarget } from './admission.ts'
+import type { WriteCall } from './call.ts'
+import type { KindStore } from './kind-store.ts'
+
+const GENERATE_ATTEMPTS = 8
+
+/**
+ * Stores a new object. `object` is the request's own and is changed. Throws StatusError: 409 for a name that exists, 422 for
+ * an invalid object, whatever admission refuses.
+ */
+export async function createObject(
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  object: KubeObject,
+): Promise<ObjectVersion> {
+  prepareMetadata(store, namespace, object)
+  store.kind.strategy.default?.(object)
+  const generated = !object.metadata.name && Boolean(object.metadata.generateName)
+  await store.context.admission.mutate(call, targetOf(store, namespace, object))
+  for (let attempt = 1; ; attempt++) {
+    if (generated) object.metadata.name = generateName(store.context.random, object.metadata.generateName!)
+    try {
+      return await createOnce(store, call, namespace, object)
+    } catch (error) {
+      if (!(error instanceof KeyExistsError)) throw error
+      if (!generated || attempt >= GENERATE_ATTEMPTS) throw alreadyExistsError(store.target(object.metadata.name))
+    }
+  }
+}
+
+async function createOnce(
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  object: KubeObject,
+): Promise<ObjectVersion> {
+  const { kind, context, cache } = store
+  kind.strategy.prepareForCreate?.(object, store.now())
+  const release = store.hooks.allocate?.(object, undefined)
+  try {
+    const { name } = object.metadata
+    const errors = [
+      ...validateObjectMeta(object.metadata, {
+        namespaced: kind.type.namespaced,
+        ...(kind.strategy.validateName === undefined ? {} : { validateName: kind.strategy.validateName }),
+      }),
+      ...(kind.strategy.validate?.(object) ?? []),
+    ]
+    if (errors.length > 0) throw invalidError(store.invalidTarget(name), errors)
+    store.warn(call, object, undefined)
+    await context.admission.validate(call, targetOf(store, namespace, object))
+    const key = cache.keyOf(namespace, name)
+    if (call.dryRun) {
+      if ((await store.find(namespace, name)) !== undefined) throw new KeyExistsError(key)
+      release?.()
+      return store.dryRunVersion(object, undefined)
+    }
+    const stored = store.stored(object)
+    const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
+    return store.versionOf(await context.store.create(key, revision => stampedBytes(stored, revision), options))
+  } catch (error) {
+    release?.()
+    throw error
+  }
+}
+
+/** What only the server decides: uid, creation time, no deletion marks, the namespace of the request. */
+function prepareMetadata(store: KindStore, namespace: string, object: KubeObject): void {
+  const meta: Partial<ObjectMeta> = object.metadata
+  object.kind = store.kind.type.kind
+  object.apiVersion = store.apiVersion
+  matchNamespace(store, namespace, meta)
+  if (meta.resourceVersion) throw badRequestError('resourceVersion should not be set on objects to be created')
+  delete meta.resourceVersion
+  delete meta.selfLink
+  delete meta.deletionTimestamp
+  delete meta.deletionGracePeriodSeconds
+  delete meta.managedFields
+  delete meta.generation
+  meta.uid = uuid(store.context.random)
+  meta.creationTimestamp = store.now().now
+}
+
+/** The object's namespace must be the request's; it may be left out. Cluster-scoped objects have none. */
+export function matchNamespace(store: KindStore, namespace: string, meta: Partial<ObjectMeta>): void {
+  if (!store.kind.type.namespaced) {
+    delete meta.namespace
+    return
+  }
+  if (meta.namespace && meta.namespace !== namespace) {
+    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request')
+  }
+  meta.namespace = namespace
+}
+
+function targetOf(store: KindStore, namespace: string, object: KubeObject): AdmissionTarget {
+  return {
+    kind: store.kind,
+    operation: 'CREATE',
+    namespace,
+    name: object.metadata.name ?? '',
+    object,
+    oldObject: undefined,
+  }
+}

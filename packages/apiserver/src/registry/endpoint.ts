@@ -1,0 +1,303 @@
+/** The verbs of one resource: from a request to the registry, and its result to an answer. */
+
+import type { Kind } from '@canopus/api'
+import {
+  apiVersionOf,
+  type DeleteOptions,
+  type KubeObject,
+  methodNotSupportedError,
+  type Status,
+} from '@canopus/apimachinery'
+import type { ObjectVersion } from '../cache/object-version.ts'
+import { decodeBody } from '../encoding/body.ts'
+import type { ObjectEncoder } from '../encoding/encoder.ts'
+import type { Encoders } from '../encoding/encoders.ts'
+import { negotiate, type Transform } from '../encoding/negotiate.ts'
+import type { IncludeObject } from '../encoding/table.ts'
+import { deleteOptions, listQuery, writeOptions } from '../filters/options.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call, WriteCall } from './call.ts'
+import { createObject } from './create.ts'
+import { type DeleteResult, deleteObject } from './delete.ts'
+import type { KindStore } from './kind-store.ts'
+import { listObjects } from './list.ts'
+import { readPatch } from './patch.ts'
+import { statusResponse } from './respond.ts'
+import { selection } from './selection.ts'
+import { type Update, updateObject } from './update.ts'
+import { watchObjects } from './watch.ts'
+
+const ONE: readonly Transform[] = ['Table', 'PartialObjectMetadata']
+const MANY: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
+const STREAM: readonly Transform[] = ['Table', 'PartialObjectMetadata']
+
+/** Kinds whose DELETE answers the object itself rather than a Status (`ReturnDeletedObject` upstream). */
+const RETURNS_DELETED = new Set([
+  '/pods',
+  '/podtemplates',
+  '/services',
+  '/serviceaccounts',
+  '/persistentvolumes',
+  '/persistentvolumeclaims',
+  '/resourcequotas',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/volumeattachments',
+])
+
+/** Replaces what DELETE does for a kind (namespaces are emptied before they go). */
+export type DeleteVerb = (
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  name: string,
+  options: DeleteOptions,
+) => Promise<DeleteResult>
+
+export class Endpoint {
+  readonly store: KindStore
+  readonly kind: Kind
+  readonly #encoders: Encoders
+  readonly #expected: { apiVersion: string; kind: string; message: string }
+  readonly #delete: DeleteVerb
+
+  constructor(store: KindStore, encoders: Encoders, remove: DeleteVerb = deleteObject) {
+    this.store = store
+    this.kind = store.kind
+    this.#encoders = encoders
+    this.#delete = remove
+    this.#expected = { apiVersion: apiVersionOf(this.kind.type), kind: this.kind.type.kind, message: this.kind.message }
+  }
+
+  serve(call: Call): Promise<ApiResponse> {
+    const { verb } = call.info
+    if (!this.kind.type.verbs.includes(verb)) {
+      throw methodNotSupportedError({ ...this.store.target(''), name: '' }, verb)
+    }
+    switch (verb) {
+      case 'get':
+        return this.get(call)
+      case 'list':
+        return this.list(call)
+      case 'watch':
+        return this.watch(call)
+      case 'create':
+        return this.create(call)
+      case 'update':
+        return this.update(call)
+      case 'patch':
+        return this.patch(call)
+      case 'delete':
+        return this.delete(call)
+      default:
+        return this.deleteCollection(call)
+    }
+  }
+
+  encoder(call: Call, transforms: readonly Transform[] = ONE): ObjectEncoder {
+    const { query } = call.info
+    const form = negotiate(call.request.headers, transforms, query.size === 0 ? undefined : query.get('pretty'))
+    return this.#encoders.for(this.kind, form, (query.get('includeObject') ?? 'Metadata') as IncludeObject)
+  }
+
+  /** The answer with one object. */
+  respond(encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
+    return { status, headers: { 'content-type': encoder.contentType }, body: encoder.one(version) }
+  }
+
+  private async get(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call)
+    const { namespace, name } = call.info
+    return this.respond(encoder, 200, await this.store.get(this.scope(namespace), name))
+  }
+
+  private async list(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call, MANY)
+    const query = listQuery(call.info.query, false)
+    const namespace = this.collectionScope(call)
+    const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector)
+    const { versions, metadata } = await listObjects(this.store, namespace, selected, query)
+    return {
+      status: 200,
+      headers: { 'content-type': encoder.contentType },
+      body: encoder.list(versions, metadata),
+    }
+  }
+
+  private watch(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call, STREAM)
+    const query = listQuery(call.info.query, true)
+    const namespace = this.collectionScope(call)
+    const name = call.info.name === '' ? undefined : call.info.name
+    const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector, name)
+    return watchObjects(this.store, namespace, selected, query, encoder)
+  }
+
+  private async create(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call)
+    const { options, write } = this.writeCall(call, 'CreateOptions')
+    const body = await call.request.body()
+    const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
+    const version = await createObject(this.store, write, this.scope(call.info.namespace), object)
+    return this.respond(encoder, 201, version)
+  }
+
+  private async update(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call)
+    const { options, write } = this.writeCall(call, 'UpdateOptions')
+    const body = await call.request.body()
+    const warnings = [...call.warnings]
+    const decode = (into: string[]): KubeObject =>
+      decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
+    let first: KubeObject | undefined = decode(call.warnings)
+    return this.change(call, write, encoder, {
+      mayCreate: this.kind.strategy.allowCreateOnUpdate === true && write.subresource === '',
+      produce: () => {
+        const object = first ?? decode(warnings)
+        first = undefined
+        return object
+      },
+    })
+  }
+
+  private async patch(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call)
+    const { options, write } = this.writeCall(call, 'PatchOptions')
+    const body = await call.request.body()
+    const { headers } = call.request
+    const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
+    return this.change(call, write, encoder, {
+      unconditional: true,
+      produce: current => apply(current!),
+    })
+  }
+
+  /** Updates the object or one of its subresources that has the same shape (`status`, `finalize`, ...). */
+  async change(call: Call, write: WriteCall, encoder: ObjectEncoder, update: Update): Promise<ApiResponse> {
+    const { namespace, name } = call.info
+    const { version, created } = await updateObject(this.store, write, this.scope(namespace), name, update)
+    return this.respond(encoder, created ? 201 : 200, version)
+  }
+
+  /** GET, PUT and PATCH of a subresource that is a view of the same object. */
+  async serveView(call: Call, own: Pick<Update, 'prepare' | 'validate'> = {}): Promise<ApiResponse> {
+    if (call.info.verb === 'get') return this.get(call)
+    const encoder = this.encoder(call)
+    const patch = call.info.verb === 'patch'
+    const { options, write } = this.writeCall(call, patch ? 'PatchOptions' : 'UpdateOptions')
+    const body = await call.request.body()
+    const { headers } = call.request
+    if (patch) {
+      const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
+      return this.change(call, write, encoder, { ...own, unconditional: true, produce: old => apply(old!) })
+    }
+    const decode = (into: string[]): KubeObject =>
+      decodeBody(body, headers, this.#expected, options.fieldValidation, into)
+    decode(call.warnings)
+    return this.change(call, write, encoder, { ...own, produce: () => decode([]) })
+  }
+
+  private async delete(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call)
+    const { options, write } = await this.deleteCall(call)
+    const { namespace, name } = call.info
+    const result = await this.#delete(this.store, write, this.scope(namespace), name, options)
+    return this.deleted(call, encoder, options, result)
+  }
+
+  private deleted(call: Call, encoder: ObjectEncoder, options: DeleteOptions, result: DeleteResult): ApiResponse {
+    const { version, gone } = result
+    const waits = !gone && (options.orphanDependents === false || options.propagationPolicy === 'Foreground')
+    const { group, plural } = this.kind.type
+    if (!gone || RETURNS_DELETED.has(`${group}/${plural}`)) return this.respond(encoder, waits ? 202 : 200, version)
+    const details = {
+      name: version.name,
+      ...(group === '' ? {} : { group }),
+      kind: plural,
+      uid: version.object.metadata.uid,
+    }
+    const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }
+    return statusResponse(call.request.headers, 200, status)
+  }
+
+  private async deleteCollection(call: Call): Promise<ApiResponse> {
+    const encoder = this.encoder(call, MANY)
+    const { options, write } = await this.deleteCall(call)
+    const query = listQuery(call.info.query, false)
+    const namespace = this.collectionScope(call)
+    const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector)
+    const { versions, metadata } = await listObjects(this.store, namespace, selected, query)
+    const deleted: ObjectVersion[] = []
+    for (const version of versions) {
+      try {
+        const result = await this.#delete(this.store, write, version.namespace, version.name, options)
+        deleted.push(result.version)
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 404)) throw error
+      }
+    }
+    return {
+      status: 200,
+      headers: { 'content-type': encoder.contentType },
+      body: encoder.list(deleted, metadata),
+    }
+  }
+
+  writeCall(call: Call, kind: string): { options: ReturnType<typeof writeOptions>; write: WriteCall } {
+    const options = writeOptions(call.info.query, kind)
+    const write: WriteCall = {
+      user: call.user,
+      dryRun: options.dryRun,
+      options: {
+        kind,
+        apiVersion: 'meta.k8s.io/v1',
+        ...(options.dryRun ? { dryRun: ['All'] } : {}),
+        ...(options.fieldManager === '' ? {} : { fieldManager: options.fieldManager }),
+        fieldValidation: options.fieldValidation,
+      },
+      subresource: call.info.subresource,
+      warnings: call.warnings,
+    }
+    return { options, write }
+  }
+
+  async deleteCall(call: Call): Promise<{ options: DeleteOptions; write: WriteCall }> {
+    const body = await call.request.body()
+    const expected = { apiVersion: 'v1', kind: 'DeleteOptions', message: 'am.apis.meta.v1.DeleteOptions' }
+    const given = body.byteLength === 0 ? undefined : decodeDeleteOptions(body, call, expected)
+    const options = deleteOptions(call.info.query, given)
+    const dryRun = (options.dryRun ?? []).length > 0
+    return { options, write: { user: call.user, dryRun, options, subresource: '', warnings: call.warnings } }
+  }
+
+  /** Cluster-scoped objects live in the namespace ''. */
+  scope(namespace: string): string {
+    return this.kind.type.namespaced ? namespace : ''
+  }
+
+  /** `undefined` for all namespaces. */
+  private collectionScope(call: Call): string | undefined {
+    if (!this.kind.type.namespaced) return ''
+    return call.info.namespace === '' ? undefined : call.info.namespace
+  }
+}
+
+/** DeleteOptions may say to be of `v1`, of `meta.k8s.io/v1` or of the resource's own group. */
+function decodeDeleteOptions(
+  body: Uint8Array,
+  call: Call,
+  expected: { apiVersion: string; kind: string; message: string },
+): DeleteOptions {
+  const { group, version } = call.info
+  const candidates = ['v1', 'meta.k8s.io/v1', apiVersionOf({ group, version })]
+  let failure: unknown
+  for (const apiVersion of candidates) {
+    try {
+      return decodeBody<DeleteOptions>(body, call.request.headers, { ...expected, apiVersion }, 'Ignore', [])
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  throw failure
+}

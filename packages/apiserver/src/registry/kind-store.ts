@@ -1,0 +1,129 @@
+/** Everything that the verbs of one kind share: where its objects are, and how they are read. */
+
+import type { Kind, StrategyContext } from '@canopus/api'
+import {
+  apiVersionOf,
+  type ErrorTarget,
+  formatTime,
+  type KubeObject,
+  notFoundError,
+  type StatusError,
+} from '@canopus/apimachinery'
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { KeyValue, Store } from '@canopus/store'
+import type { KindCache } from '../cache/kind-cache.ts'
+import { isStamped, ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { WatchCache } from '../cache/watch-cache.ts'
+import type { AdmissionChain } from './admission.ts'
+import type { WriteCall } from './call.ts'
+
+/** What the registry needs of the server. */
+export interface RegistryContext {
+  readonly store: Store
+  readonly cache: WatchCache
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly admission: AdmissionChain
+  /** Makes stamped JSON of stored bytes of another form. */
+  normalise(bytes: Uint8Array, revision: number): Uint8Array
+}
+
+/** Undoes a reservation. */
+export type Release = () => void
+
+/** What a kind does in the server beyond its strategy, since it needs more than the object. */
+export interface KindHooks {
+  /**
+   * Reserves what the object needs of the cluster (addresses, ports) and writes it into the object, before validation.
+   * Called for dry runs too. The result undoes it, and is called where the write fails or was a dry run.
+   */
+  allocate?(object: KubeObject, old: KubeObject | undefined): Release
+  /** Whether an object marked for deletion has nothing left to wait for besides its metadata.finalizers. */
+  readyToVanish?(object: KubeObject): boolean
+}
+
+export class KindStore {
+  readonly kind: Kind
+  readonly context: RegistryContext
+  readonly cache: KindCache
+  readonly hooks: KindHooks
+  readonly apiVersion: string
+
+  constructor(kind: Kind, context: RegistryContext, hooks: KindHooks = {}) {
+    this.kind = kind
+    this.context = context
+    this.hooks = hooks
+    this.cache = context.cache.kind(kind.storagePrefix, kind.type.namespaced)
+    this.apiVersion = apiVersionOf(kind.type)
+  }
+
+  target(name: string): ErrorTarget {
+    return { group: this.kind.type.group, resource: this.kind.type.plural, name }
+  }
+
+  /** As `Invalid` errors name the object: by kind. */
+  invalidTarget(name: string): ErrorTarget {
+    return { group: this.kind.type.group, resource: this.kind.type.kind, name }
+  }
+
+  notFound(name: string): StatusError {
+    return notFoundError(this.target(name))
+  }
+
+  now(): StrategyContext {
+    return { now: formatTime(this.context.clock.now()) }
+  }
+
+  /** The newest version. Throws StatusError 404. */
+  async get(namespace: string, name: string): Promise<ObjectVersion> {
+    const version = await this.find(namespace, name)
+    if (version === undefined) throw this.notFound(name)
+    return version
+  }
+
+  async find(namespace: string, name: string): Promise<ObjectVersion | undefined> {
+    await this.context.cache.fresh()
+    return this.cache.get(namespace, name)
+  }
+
+  /** A version as the cache would make it of what the store holds. */
+  versionOf(kv: KeyValue): ObjectVersion {
+    const { namespace, name } = this.cache.parseKey(kv.key)
+    const bytes = isStamped(kv.value, kv.revision) ? kv.value : this.context.normalise(kv.value, kv.revision)
+    return new ObjectVersion(kv.key, namespace, name, bytes, kv.revision)
+  }
+
+  /** The object in this endpoint's version; shared. */
+  view(version: ObjectVersion): KubeObject {
+    const { storedAs } = this.kind
+    return storedAs === undefined ? version.object : storedAs.fromStored(version.object)
+  }
+
+  /** The same, the caller's own. */
+  privateView(version: ObjectVersion): KubeObject {
+    const { storedAs } = this.kind
+    const object = version.parsePrivate()
+    return storedAs === undefined ? object : storedAs.fromStored(object)
+  }
+
+  /** What is stored of an object of this endpoint's version. */
+  stored(object: KubeObject): KubeObject {
+    const { storedAs } = this.kind
+    return storedAs === undefined ? object : storedAs.toStored(object)
+  }
+
+  /** A version of what would have been stored. */
+  dryRunVersion(object: KubeObject, revision: number | undefined): ObjectVersion {
+    const stored = this.stored(object)
+    const { namespace = '', name } = object.metadata
+    const bytes = revision === undefined ? Buffer.from(JSON.stringify(stored)) : stampedBytes(stored, revision)
+    return new ObjectVersion(this.cache.keyOf(namespace, name), namespace, name, bytes, revision ?? 0)
+  }
+
+  /** Sends what the strategy has to remark. */
+  warn(call: WriteCall, object: KubeObject, old: KubeObject | undefined): void {
+    const texts = this.kind.strategy.warnings?.(object, old)
+    if (texts !== undefined) call.warnings.push(...texts)
+  }
+}

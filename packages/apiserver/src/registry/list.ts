@@ -1,0 +1,169 @@
+/** GET of a collection: which state it shows and which page (the resourceVersion rules of the API concepts guide). */
+import { expiredError, type ListMeta, StatusError } from '@canopus/apimachinery'
+import { CompactedError, FutureRevisionError } from '@canopus/store'
+import type { ObjectVersion } from '../cache/object-version.ts'
+import { decodeContinue, encodeContinue, expiredContinue } from '../encoding/continue-token.ts'
+import { type ListQuery, parseResourceVersion } from '../filters/options.ts'
+import type { KindStore } from './kind-store.ts'
+import type { Selection } from './selection.ts'
+
+export interface Page {
+  readonly versions: readonly ObjectVersion[]
+  readonly metadata: ListMeta
+}
+
+/** How many keys are read at once where a selector leaves few of them. */
+const CHUNK = 500
+
+export async function listObjects(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  query: ListQuery,
+): Promise<Page> {
+  if (query.continue !== '') {
+    const token = decodeContinue(query.continue)
+    if (query.resourceVersion !== '' && query.resourceVersion !== '0') {
+      throw new StatusError({
+        code: 400,
+        reason: 'BadRequest',
+        message: 'specifying resource version is not allowed when using continue',
+      })
+    }
+    return continued(store, namespace, selected, query.limit, token.revision, token.start)
+  }
+  const { resourceVersion, resourceVersionMatch: match } = query
+  if (resourceVersion === '') {
+    await store.context.cache.fresh()
+    return fromCache(store, namespace, selected, query.limit)
+  }
+  const revision = parseResourceVersion(resourceVersion)
+  const exact = match === 'Exact' || (match === '' && query.limit > 0 && revision > 0)
+  await store.context.cache.waitFor(revision)
+  if (exact) return atRevision(store, namespace, selected, query.limit, revision)
+  return fromCache(store, namespace, selected, query.limit)
+}
+
+/** The newest state in memory, without waiting. */
+function fromCache(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  limit: number,
+  startKey?: string,
+  revision = store.context.cache.revision,
+): Page {
+  const { cache } = store
+  const { matches } = selected.filter
+  if (selected.name !== undefined && namespace !== undefined) {
+    const one = cache.get(namespace, selected.name)
+    return page(one !== undefined && (matches === undefined || matches(one)) ? [one] : [], revision)
+  }
+  if (limit <= 0 && startKey === undefined) {
+    const all = cache.all(namespace)
+    return page(matches === undefined ? all : all.filter(matches), revision)
+  }
+  const versions: ObjectVersion[] = []
+  let last: ObjectVersion | undefined
+  let remaining = 0
+  for (const version of cache.iterate(namespace, startKey)) {
+    if (limit > 0 && versions.length >= limit) {
+      remaining++
+      if (!selected.everything) break
+      continue
+    }
+    last = version
+    if (matches === undefined || matches(version)) versions.push(version)
+  }
+  if (remaining === 0 || last === undefined) return page(versions, revision)
+  return page(versions, revision, nextStart(store, last.key), selected.everything ? remaining : undefined)
+}
+
+async function atRevision(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  limit: number,
+  revision: number,
+): Promise<Page> {
+  // Nothing of this kind was written since: the cache shows that very state.
+  if (store.cache.lastChange <= revision) return fromCache(store, namespace, selected, limit, undefined, revision)
+  try {
+    return await fromStore(store, namespace, selected, limit, revision, undefined)
+  } catch (error) {
+    if (error instanceof CompactedError) throw expiredError('The resourceVersion for the provided list is too old.')
+    throw error
+  }
+}
+
+async function continued(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  limit: number,
+  revision: number,
+  start: string,
+): Promise<Page> {
+  const startKey = `${store.cache.prefix}${start}`
+  if (revision === -1) {
+    await store.context.cache.fresh()
+    return fromCache(store, namespace, selected, limit, startKey)
+  }
+  await store.context.cache.waitFor(revision)
+  if (store.cache.lastChange <= revision) return fromCache(store, namespace, selected, limit, startKey, revision)
+  try {
+    return await fromStore(store, namespace, selected, limit, revision, startKey)
+  } catch (error) {
+    if (error instanceof CompactedError) throw expiredContinue(start)
+    if (error instanceof FutureRevisionError) throw expiredError('The provided continue parameter is too old')
+    throw error
+  }
+}
+
+/** A state of the past, from the store's history. */
+async function fromStore(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  limit: number,
+  revision: number,
+  startKey: string | undefined,
+): Promise<Page> {
+  const { cache, context } = store
+  const prefix = namespace === undefined || !cache.namespaced ? cache.prefix : `${cache.prefix}${namespace}/`
+  const { matches } = selected.filter
+  const versions: ObjectVersion[] = []
+  let from = startKey
+  for (;;) {
+    const chunk = limit > 0 ? Math.max(limit - versions.length, selected.everything ? 1 : CHUNK) : undefined
+    const { items, remaining } = await context.store.list(prefix, {
+      revision,
+      ...(chunk === undefined ? {} : { limit: chunk }),
+      ...(from === undefined ? {} : { startKey: from }),
+    })
+    for (const [index, item] of items.entries()) {
+      const version = store.versionOf(item)
+      if (matches !== undefined && !matches(version)) continue
+      versions.push(version)
+      const left = items.length - index - 1 + remaining
+      if (limit > 0 && versions.length === limit && left > 0) {
+        return page(versions, revision, nextStart(store, item.key), selected.everything ? left : undefined)
+      }
+    }
+    if (remaining === 0 || items.length === 0) return page(versions, revision)
+    from = `${items.at(-1)!.key}\0`
+  }
+}
+
+const nextStart = (store: KindStore, lastKey: string): string => `${lastKey.slice(store.cache.prefix.length)}\0`
+
+function page(versions: readonly ObjectVersion[], revision: number, next?: string, remaining?: number): Page {
+  return {
+    versions,
+    metadata: {
+      resourceVersion: String(revision),
+      ...(next === undefined ? {} : { continue: encodeContinue({ revision, start: next }) }),
+      ...(remaining === undefined ? {} : { remainingItemCount: remaining }),
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/** Objects for the parts of the server that decide by them (authorizer, admission, allocators). */
+import type { KubeObject, ResourceType } from '@canopus/apimachinery'
+import type { ObjectVersion } from '../cache/object-version.ts'
+import type { ObjectChange, ObjectReader } from '../security.ts'
+import type { KindStore } from './kind-store.ts'
+
+export class StoreReader implements ObjectReader {
+  readonly #storeOf: (type: ResourceType) => KindStore | undefined
+
+  constructor(storeOf: (type: ResourceType) => KindStore | undefined) {
+    this.#storeOf = storeOf
+  }
+
+  get<T extends KubeObject>(type: ResourceType<T>, name: string, namespace = ''): T | undefined {
+    const store = this.#storeOf(type)
+    const version = store?.cache.get(namespace, name)
+    return version === undefined ? undefined : (store!.view(version) as T)
+  }
+
+  list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[] {
+    const store = this.#storeOf(type)
+    return store === undefined ? [] : store.cache.all(namespace).map(version => store.view(version) as T)
+  }
+
+  async getFresh<T extends KubeObject>(type: ResourceType<T>, name: string, namespace = ''): Promise<T | undefined> {
+    const store = this.#storeOf(type)
+    const version = await store?.find(namespace, name)
+    return version === undefined ? undefined : (store!.view(version) as T)
+  }
+
+  onChange<T extends KubeObject>(type: ResourceType<T>, listener: (change: ObjectChange<T>) => void): () => void {
+    const store = this.#storeOf(type)
+    if (store === undefined) return () => {}
+    const view = (version: ObjectVersion): T => store.view(version) as T
+    for (const version of store.cache.all()) listener({ type: 'added', object: view(version) })
+    return store.cache.onChange(({ current, previous, removed }) => {
+      if (removed) listener({ type: 'deleted', object: view(current) })
+      else if (previous === undefined) listener({ type: 'added', object: view(current) })
+      else listener({ type: 'updated', object: view(current), old: view(previous) })
+    })
+  }
+}

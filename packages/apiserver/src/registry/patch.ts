@@ -1,0 +1,116 @@
+/** PATCH bodies: JSON patch, merge patch, strategic merge patch (k8s.io/apiserver/pkg/endpoints/handlers/patch.go). */
+
+import { schemas } from '@canopus/api'
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  badRequestError,
+  clone,
+  DecodeError,
+  decodeFailure,
+  decodeValue,
+  JsonSyntaxError,
+  type KubeObject,
+  mergeSchemaOf,
+  PatchError,
+  StatusError,
+  strictDecodingMessage,
+} from '@canopus/apimachinery'
+import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
+import { parseMediaType } from '../encoding/media-type.ts'
+import { yamlToJson } from '../encoding/yaml.ts'
+import { type Headers, header } from '../http/message.ts'
+
+const JSON_PATCH = 'application/json-patch+json'
+const MERGE_PATCH = 'application/merge-patch+json'
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json'
+const TYPES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH]
+
+export interface PatchedKind {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly message: string
+}
+
+/** Makes the new object of the old one; the old one is not changed. */
+export type Patcher = (old: KubeObject) => KubeObject
+
+/** Reads the patch of a request. Throws StatusError 415 and 400. */
+export function readPatch(
+  body: Uint8Array,
+  headers: Headers,
+  kind: PatchedKind,
+  validation: FieldValidation,
+  warnings: string[],
+): Patcher {
+  const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
+  if (!TYPES.includes(type)) throw unsupportedMediaTypeError(TYPES)
+  const patch = parsePatch(body)
+  const schema = schemas.schemaOf(kind.message)
+  return old => {
+    const patched = translate(() => {
+      switch (type) {
+        case JSON_PATCH:
+          return applyJsonPatch(old as never, patch)
+        case MERGE_PATCH:
+          return applyMergePatch(old as never, patch)
+        default:
+          return applyStrategicMergePatch(old as never, patch, mergeSchemaOf(schema))
+      }
+    })
+    return checked(patched, kind, validation, warnings)
+  }
+}
+
+function parsePatch(body: Uint8Array): unknown {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    try {
+      return JSON.parse(yamlToJson(body).json)
+    } catch {
+      throw badRequestError(`error decoding patch: ${reason}`)
+    }
+  }
+}
+
+function translate<T>(apply: () => T): T {
+  try {
+    return apply()
+  } catch (error) {
+    if (!(error instanceof PatchError)) throw error
+    switch (error.kind) {
+      case 'malformed':
+        throw badRequestError(error.message)
+      case 'tooLarge':
+        throw new StatusError({ code: 413, reason: 'RequestEntityTooLarge', message: error.message })
+      case 'unprocessable':
+        // Upstream answers with the patch library's own words, about no object in particular.
+        throw new StatusError({
+          code: 422,
+          reason: 'Invalid',
+          message: error.message,
+        })
+    }
+  }
+}
+
+function checked(patched: unknown, kind: PatchedKind, validation: FieldValidation, warnings: string[]): KubeObject {
+  try {
+    const decoded = decodeValue(schemas.schemaOf(kind.message), clone(patched))
+    if (decoded.strictErrors.length > 0) {
+      if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
+      if (validation === 'Warn')
+        for (const each of decoded.strictErrors) if (!warnings.includes(each)) warnings.push(each)
+    }
+    return decoded.object as unknown as KubeObject
+  } catch (error) {
+    if (!(error instanceof DecodeError || error instanceof JsonSyntaxError)) throw error
+    if (error.message.startsWith('strict decoding error')) throw badRequestError(error.message)
+    const body = new TextEncoder().encode(JSON.stringify(patched))
+    throw badRequestError(decodeFailure(error, { version: kind.apiVersion, kind: kind.kind }, kind.kind, body))
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * PUT, PATCH and every subresource that changes the stored object: read, change, write where nobody else wrote in between,
+ * else once more (k8s.io/apiserver/pkg/registry/generic/registry/store.go, Update).
+ */
+import {
+  badRequestError,
+  carryOverMetadata,
+  conflictError,
+  deepEqual,
+  type FieldError,
+  type GroupVersionKind,
+  invalidError,
+  type KubeObject,
+  type Preconditions,
+  StatusError,
+  validateObjectMetaUpdate,
+} from '@canopus/apimachinery'
+import { RevisionMismatchError } from '@canopus/store'
+import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { WriteCall } from './call.ts'
+import { createObject, matchNamespace } from './create.ts'
+import type { KindStore } from './kind-store.ts'
+
+const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
+
+/** How one endpoint changes an object. */
+export interface Update {
+  /** The object as it is to be: the caller's own. Called again where somebody else wrote first. */
+  produce(current: KubeObject | undefined): Promise<KubeObject> | KubeObject
+  /** Whether `produce` may be asked for an object that does not exist yet. */
+  readonly mayCreate?: boolean
+  /** Whether the object may come without a resourceVersion: the server's own changes and patches always may. */
+  readonly unconditional?: boolean
+  readonly preconditions?: Preconditions
+  /** Instead of the strategy's treatment of the main resource. */
+  prepare?(object: KubeObject, old: KubeObject): void
+  validate?(object: KubeObject, old: KubeObject): FieldError[]
+  /** Skips admission: changes that admission was asked about in another form (an eviction, a binding). */
+  readonly admitted?: boolean
+  readonly objectKind?: GroupVersionKind
+  /** Whether this is what sets the deletion time, which nobody else may change. */
+  readonly marksDeletion?: boolean
+}
+
+export interface UpdateResult {
+  readonly version: ObjectVersion
+  readonly created: boolean
+}
+
+export async function updateObject(
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  name: string,
+  update: Update,
+): Promise<UpdateResult> {
+  let current = store.cache.get(namespace, name)
+  let fresh = false
+  for (;;) {
+    if (current === undefined && !fresh) {
+      current = await store.find(namespace, name)
+      fresh = true
+    }
+    try {
+      if (current === undefined)
+        return { version: await createInstead(store, call, namespace, name, update), created: true }
+      return { version: await updateOnce(store, call, namespace, name, update, current), created: false }
+    } catch (error) {
+      if (error instanceof RevisionMismatchError) {
+        current = error.current === undefined ? undefined : store.versionOf(error.current)
+        fresh = true
+        continue
+      }
+      // The cache may have been behind: whatever was wrong counts only with the newest state.
+      if (fresh || !(error instanceof StatusError)) throw error
+      const before = current?.revision
+      current = await store.find(namespace, name)
+      fresh = true
+      if (current?.revision === before) throw error
+    }
+  }
+}
+
+async function createInstead(
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  name: string,
+  update: Update,
+): Promise<ObjectVersion> {
+  if (update.mayCreate !== true) throw store.notFound(name)
+  if (update.preconditions?.uid !== undefined) {
+    throw conflictError(
+      store.target(name),
+      `Precondition failed: UID in precondition: ${update.preconditions.uid}, UID in object meta: `,
+    )
+  }
+  const object = await update.produce(undefined)
+  matchName(object, name)
+  if (object.metadata.resourceVersion) {
+    if (object.metadata.resourceVersion !== '0') throw conflictError(store.target(name), MODIFIED)
+    delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion
+  }
+  return createObject(store, call, namespace, object)
+}
+
+async function updateOnce(
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  name: string,
+  update: Update,
+  current: ObjectVersion,
+): Promise<ObjectVersion> {
+  const { context, kind } = store
+  const old = store.view(current)
+  checkPreconditions(store, name, old, update.preconditions)
+  const object = await update.produce(old)
+  prepareUpdate(store, namespace, name, update, object, old)
+  if (call.subresource === '') kind.strategy.default?.(object)
+  const target = { kind, operation: 'UPDATE' as const, namespace, name, object, oldObject: old }
+  const admitted = { ...target, ...(update.objectKind === undefined ? {} : { objectKind: update.objectKind }) }
+  if (update.admitted !== true) await context.admission.mutate(call, admitted)
+  prepareByStrategy(store, call, update, object, old)
+  const release = store.hooks.allocate?.(object, old)
+  try {
+    const errors = [
+      ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...validateByStrategy(store, call, update, object, old),
+    ]
+    if (errors.length > 0) throw invalidError(store.invalidTarget(name), errors)
+    store.warn(call, object, old)
+    if (update.admitted !== true) await context.admission.validate(call, admitted)
+    if (call.dryRun) {
+      release?.()
+      return store.dryRunVersion(object, current.revision)
+    }
+    return await writeUpdate(store, object, old, current)
+  } catch (error) {
+    release?.()
+    throw error
+  }
+}
+
+async function writeUpdate(
+  store: KindStore,
+  object: KubeObject,
+  old: KubeObject,
+  current: ObjectVersion,
+): Promise<ObjectVersion> {
+  const { context, kind } = store
+  if (vanishes(store, object, old)) {
+    const { revision } = await context.store.delete(current.key, current.revision)
+    return store.dryRunVersion(object, revision)
+  }
+  if (unchanged(object, old)) return current
+  const stored = store.stored(object)
+  const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
+  return store.versionOf(
+    await context.store.update(current.key, revision => stampedBytes(stored, revision), current.revision, options),
+  )
+}
+
+/** Whether this change takes away the last thing that kept an object marked for deletion. */
+function vanishes(store: KindStore, object: KubeObject, old: KubeObject): boolean {
+  if (!old.metadata.deletionTimestamp || (object.metadata.finalizers ?? []).length > 0) return false
+  if ((old.metadata.deletionGracePeriodSeconds ?? 0) > 0) return false
+  return store.hooks.readyToVanish?.(object) ?? true
+}
+
+function unchanged(object: KubeObject, old: KubeObject): boolean {
+  const { metadata, ...rest } = object
+  const { metadata: oldMetadata, ...oldRest } = old
+  const { resourceVersion: _, ...meta } = metadata
+  const { resourceVersion: __, ...oldMeta } = oldMetadata
+  return deepEqual(meta, oldMeta) && deepEqual(rest, oldRest)
+}
+
+function prepareUpdate(
+  store: KindStore,
+  namespace: string,
+  name: string,
+  update: Update,
+  object: KubeObject,
+  old: KubeObject,
+): void {
+  object.kind = store.kind.type.kind
+  object.apiVersion = store.apiVersion
+  const meta: Partial<KubeObject['metadata']> = object.metadata
+  matchNamespace(store, namespace, meta)
+  matchName(object, name)
+  if (meta.uid && meta.uid !== old.metadata.uid) {
+    throw conflictError(
+      store.target(name),
+      `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.metadata.uid}`,
+    )
+  }
+  const version = meta.resourceVersion
+  if (version === undefined || version === '' || version === '0') {
+    const allowed = update.unconditional === true || store.kind.strategy.allowUnconditionalUpdate !== false
+    if (allowed) meta.resourceVersion = old.metadata.resourceVersion
+  } else if (version !== old.metadata.resourceVersion) throw conflictError(store.target(name), MODIFIED)
+  carryOverMetadata(object.metadata, old.metadata)
+  delete meta.selfLink
+  if (old.metadata.generation === undefined) delete meta.generation
+  else meta.generation = old.metadata.generation
+  if (old.metadata.managedFields === undefined) delete meta.managedFields
+  else meta.managedFields = old.metadata.managedFields
+}
+
+function prepareByStrategy(
+  store: KindStore,
+  call: WriteCall,
+  update: Update,
+  object: KubeObject,
+  old: KubeObject,
+): void {
+  const { strategy } = store.kind
+  if (update.prepare !== undefined) update.prepare(object, old)
+  else if (call.subresource === 'status') strategy.prepareForStatusUpdate?.(object, old)
+  else strategy.prepareForUpdate?.(object, old, store.now())
+}
+
+function validateByStrategy(
+  store: KindStore,
+  call: WriteCall,
+  update: Update,
+  object: KubeObject,
+  old: KubeObject,
+): FieldError[] {
+  const { strategy } = store.kind
+  if (update.validate !== undefined) return update.validate(object, old)
+  if (update.prepare !== undefined) return []
+  if (call.subresource === 'status') return strategy.validateStatusUpdate?.(object, old) ?? []
+  return strategy.validateUpdate?.(object, old) ?? []
+}
+
+function matchName(object: KubeObject, name: string): void {
+  if (!object.metadata.name) object.metadata.name = name
+  else if (object.metadata.name !== name) {
+    throw badRequestError(
+      `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
+    )
+  }
+}
+
+/** Throws StatusError 409 where the object is not the one that the caller means. */
+export function checkPreconditions(
+  store: KindStore,
+  name: string,
+  object: KubeObject,
+  preconditions: Preconditions | undefined,
+): void {
+  const { uid, resourceVersion } = object.metadata
+  const fail = (field: string, wanted: string, is: string): never => {
+    throw conflictError(
+      store.target(name),
+      `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${is}`,
+    )
+  }
+  if (preconditions?.uid && preconditions.uid !== uid) fail('UID', preconditions.uid, uid)
+  if (preconditions?.resourceVersion && preconditions.resourceVersion !== resourceVersion) {
+    fail('ResourceVersion', preconditions.resourceVersion, resourceVersion)
+  }
+}

@@ -1,0 +1,152 @@
+/** Composes the API server: what `DESIGN.md` section 2 draws as one box. */
+import { virtualKinds as defaultVirtualKinds, type Kind, messageNameOf } from '@canopus/api'
+import type { KubeObject, ResourceType } from '@canopus/apimachinery'
+import { encodeJson, parseApiVersion } from '@canopus/apimachinery'
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { Transport } from '@canopus/client'
+import type { Store } from '@canopus/store'
+import { stampedBytes } from './cache/object-version.ts'
+import { WatchCache } from './cache/watch-cache.ts'
+import { Discovery } from './discovery/discovery.ts'
+import { Encoders } from './encoding/encoders.ts'
+import { hasEnvelope, unwrapEnvelope } from './encoding/envelope.ts'
+import { decodeMessage, encodeMessage } from './encoding/protobuf.ts'
+import { RequestPath } from './filters/request-path.ts'
+import { Health, type HealthCheck } from './health/health.ts'
+import { inProcessTransport } from './http/in-process.ts'
+import { type Listener, type ListenOptions, listen } from './http/listen.ts'
+import type { ApiRequest, ApiResponse } from './http/message.ts'
+import { AdmissionChain } from './registry/admission.ts'
+import type { RegistryContext } from './registry/kind-store.ts'
+import { StoreReader } from './registry/object-reader.ts'
+import { Resources } from './registry/resources.ts'
+import type { ObjectReader, SecurityFactory, User } from './security.ts'
+
+export interface ApiServerOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Kinds that are stored, usually `builtInKinds`. */
+  readonly kinds: readonly Kind[]
+  /** Kinds that are answered on the spot; default `virtualKinds`. */
+  readonly virtualKinds?: readonly Kind[]
+  readonly security: SecurityFactory
+  readonly healthChecks?: readonly HealthCheck[]
+}
+
+export interface ApiServer {
+  /** The request path, whatever carries the request. Never rejects but for clients that went away. */
+  handle(request: ApiRequest): Promise<ApiResponse>
+  /** Requests inside the process under this identity. */
+  transport(user: User): Transport
+  readonly objects: ObjectReader
+  /** Loads the state. Before it, requests are answered with 503. */
+  start(): Promise<void>
+  /** Serves on a TLS port as well; may be called more than once. */
+  listen(options: ListenOptions): Promise<Listener>
+  /** Ends watches and listeners. The store stays open: it belongs to the caller. */
+  stop(): Promise<void>
+}
+
+const LOOPBACK: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, clock, random, logger, kinds } = options
+  const cache = new WatchCache({ store, clock, logger, normalise })
+  const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
+  const transport = (user: User): Transport => inProcessTransport(handle, user)
+
+  let resources: Resources | undefined
+  const objects = new StoreReader((type: ResourceType) => resources?.storeOf(type))
+  const context: RegistryContext & { admission: AdmissionChain } = {
+    store,
+    cache,
+    clock,
+    random,
+    logger,
+    admission: new AdmissionChain([]),
+    normalise,
+  }
+  resources = new Resources({
+    context,
+    encoders: new Encoders(encodeMessage, clock),
+    kinds,
+    virtualKinds: options.virtualKinds ?? defaultVirtualKinds,
+  })
+  const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger })
+  context.admission.setPlugins(security.admission)
+  const listeners = new Set<Listener>()
+  const discovery = new Discovery(() => {
+    const [first] = listeners
+    return first === undefined ? '' : `${first.address}:${first.port}`
+  })
+  discovery.setTypes(resources.types)
+  const started = { done: false }
+  const health = new Health([
+    { name: 'log', scope: 'all', check: () => {} },
+    {
+      name: 'etcd',
+      scope: 'all',
+      check: async () => {
+        await store.revision()
+      },
+    },
+    {
+      name: 'informer-sync',
+      scope: 'ready',
+      check: () => {
+        if (!started.done) throw new Error('the caches are not filled yet')
+      },
+    },
+    ...(options.healthChecks ?? []),
+  ])
+  const path = new RequestPath({
+    security,
+    resources,
+    discovery,
+    health,
+    clock,
+    random,
+    logger,
+    ready: () => started.done,
+  })
+  return {
+    handle,
+    transport,
+    objects,
+    async start() {
+      await cache.start()
+      started.done = true
+    },
+    async listen(listenOptions) {
+      const listener = await listen(listenOptions, { handle, upgrade: (...args) => path.upgrade(...args) })
+      listeners.add(listener)
+      return listener
+    },
+    async stop() {
+      started.done = false
+      await cache.stop()
+      await Promise.all([...listeners].map(listener => listener.close()))
+      listeners.clear()
+    },
+  }
+}
+
+/** Stored bytes that another API server wrote (no revision inside, or protobuf) as our own form. */
+function normalise(bytes: Uint8Array, revision: number): Uint8Array {
+  let object: KubeObject
+  if (hasEnvelope(bytes)) {
+    const { apiVersion, kind, raw } = unwrapEnvelope(bytes)
+    object = { apiVersion, kind, ...decodeMessage(messageOf(apiVersion, kind), raw) } as KubeObject
+    object = JSON.parse(encodeJson(object)) as KubeObject
+  } else object = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as KubeObject
+  return stampedBytes({ ...object, metadata: object.metadata ?? {} }, revision)
+}
+
+function messageOf(apiVersion: string, kind: string): string {
+  const { group, version } = parseApiVersion(apiVersion)
+  const message = messageNameOf({ group, version, kind })
+  if (message === undefined) throw new Error(`no kind ${kind} in version ${apiVersion}`)
+  return message
+}
