@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@canopus/base'
+import { type Clock, type Logger, withTimeout } from '@canopus/base'
 import * as grpc from '@grpc/grpc-js'
 import { StoreUnavailableError } from '../store.ts'
 import type { Method } from './messages.ts'
@@ -36,6 +36,8 @@ export class EtcdError extends Error {
 interface Endpoint {
   readonly url: string
   readonly client: grpc.Client
+  /** Settles when the connection stands or the client is closed; shared by all calls that wait for it. */
+  connecting?: Promise<void> | undefined
 }
 
 /** How many servers a read is tried on before giving up. */
@@ -104,19 +106,12 @@ export class EtcdConnection {
   async #ready(): Promise<Endpoint> {
     const current = this.#endpoints[this.#current]!
     if (current.client.getChannel().getConnectivityState(true) === grpc.connectivityState.READY) return current
-    const deadline = this.#clock.now() + this.#timeout
+    const connecting = Promise.any(this.#endpoints.map((endpoint, index) => connected(endpoint).then(() => index)))
     try {
-      const winner = await Promise.any(
-        this.#endpoints.map(
-          (endpoint, index) =>
-            new Promise<number>((resolve, reject) =>
-              endpoint.client.waitForReady(deadline, error => (error ? reject(error) : resolve(index))),
-            ),
-        ),
-      )
-      this.#current = winner
-      return this.#endpoints[winner]!
+      this.#current = await withTimeout(this.#clock, this.#timeout, 'connecting to etcd', () => connecting)
+      return this.#endpoints[this.#current]!
     } catch (error) {
+      connecting.catch(() => {})
       const urls = this.#endpoints.map(endpoint => endpoint.url).join(', ')
       throw new StoreUnavailableError(
         `no etcd server could be reached at ${urls} within ${this.#timeout} ms: see that etcd runs there and that addresses and TLS files are right`,
@@ -154,6 +149,18 @@ export class EtcdConnection {
     if (error.code === grpc.status.CANCELLED) return `etcd did not answer within ${this.#timeout} ms`
     return `etcd cannot serve the request (${error.details})`
   }
+}
+
+function connected(endpoint: Endpoint): Promise<void> {
+  endpoint.connecting ??= new Promise<void>((resolve, reject) => {
+    // The callers mind the time. A deadline given here would keep a timer running that nobody can cancel.
+    endpoint.client.waitForReady(Number.POSITIVE_INFINITY, error => {
+      endpoint.connecting = undefined
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+  return endpoint.connecting
 }
 
 function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
