@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { ClusterRole } from '../../generated/rbac.v1.ts'
 import { ClusterRoles } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
@@ -7,6 +8,6 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   type: ClusterRoles,
   message: 'rbac.v1.ClusterRole',
   storagePrefix: 'clusterroles',
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
   columns: defaultColumns,
 })

@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { ClusterRoleBinding } from '../../generated/rbac.v1.ts'
 import { ClusterRoleBindings } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -8,6 +9,6 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   type: ClusterRoleBindings,
   message: 'rbac.v1.ClusterRoleBinding',
   storagePrefix: 'clusterrolebindings',
-  strategy: strategyOf({}, { default: defaultBinding, allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { default: defaultBinding, allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
   columns: bindingColumns,
 })

@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { Role } from '../../generated/rbac.v1.ts'
 import { Roles } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
@@ -7,6 +8,6 @@ export const RoleKind = defineKind<Role>({
   type: Roles,
   message: 'rbac.v1.Role',
   storagePrefix: 'roles',
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
   columns: defaultColumns,
 })

@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { RoleBinding } from '../../generated/rbac.v1.ts'
 import { RoleBindings } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -8,6 +9,6 @@ export const RoleBindingKind = defineKind<RoleBinding>({
   type: RoleBindings,
   message: 'rbac.v1.RoleBinding',
   storagePrefix: 'rolebindings',
-  strategy: strategyOf({}, { default: defaultBinding, allowCreateOnUpdate: true }),
+  strategy: strategyOf({}, { default: defaultBinding, allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
   columns: bindingColumns,
 })
