@@ -34,8 +34,10 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
     callback()
     return () => {}
   }
-  signal.addEventListener('abort', callback, { once: true })
-  return () => signal.removeEventListener('abort', callback)
+  // A listener of its own for every call: the signal would keep only one for the same function.
+  const listener = (): void => callback()
+  signal.addEventListener('abort', listener, { once: true })
+  return () => signal.removeEventListener('abort', listener)
 }
 
 /** Says that work did not finish within its time. */
