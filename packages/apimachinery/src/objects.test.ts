@@ -61,9 +61,12 @@ test('conditions keep the time of their last transition', () => {
     't1',
   )
   assert.deepEqual(list, [{ type: 'Ready', status: 'True', reason: 'Fine', lastTransitionTime: 't0' }])
-  assert.deepEqual(setCondition(list, { type: 'Ready', status: 'False' }, 't2')[0]?.lastTransitionTime, 't2')
-  assert.equal(setCondition(list, { type: 'Ready', status: 'True', reason: 'Fine' }, 't3'), list)
-  const both = setCondition(list, { type: 'Other', status: 'False' }, 't4')
+  assert.deepEqual(
+    setCondition<ConditionLike>(list, { type: 'Ready', status: 'False' }, 't2')[0]?.lastTransitionTime,
+    't2',
+  )
+  assert.equal(setCondition<ConditionLike>(list, { type: 'Ready', status: 'True', reason: 'Fine' }, 't3'), list)
+  const both = setCondition<ConditionLike>(list, { type: 'Other', status: 'False' }, 't4')
   assert.deepEqual(findCondition(both, 'Other'), { type: 'Other', status: 'False', lastTransitionTime: 't4' })
   assert.deepEqual([isConditionTrue(both, 'Ready'), isConditionTrue(both, 'Other')], [true, false])
   assert.deepEqual(removeCondition(both, 'Other'), list)
