@@ -1,4 +1,5 @@
 export type * from './client.ts'
+export { type Discovered, discover } from './discovery.ts'
 export type * from './informer.ts'
 export { createInformerFactory, type InformerFactoryOptions } from './informer-factory.ts'
 export { type ClientOptions, createClient, errorOf } from './json-client.ts'

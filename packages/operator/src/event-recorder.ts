@@ -5,11 +5,10 @@
 
 import { Events } from '@canopus/api'
 import type { Event, ObjectReference } from '@canopus/api/core/v1'
-import { hasReason, type ObjectMeta } from '@canopus/apimachinery'
+import { formatTime, hasReason, type ObjectMeta } from '@canopus/apimachinery'
 import { type Clock, type Logger, LruCache } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import type { EventRecorder, ObjectReferenceLike } from './controller.ts'
-import { timestamp } from './time.ts'
 
 const CACHE_SIZE = 4096
 /** More different messages than this within the window are written as one. */
@@ -115,7 +114,7 @@ class Correlator {
     const combined = this.#combine(group, message, clock.monotonic())
     const text = combined ? `(combined from similar events): ${message}` : message
     const key = combined ? group : `${group}${message}`
-    const seen = this.#seen.get(key) ?? { count: 0, firstTimestamp: timestamp(now), name: undefined }
+    const seen = this.#seen.get(key) ?? { count: 0, firstTimestamp: formatTime(now), name: undefined }
     seen.count += 1
     this.#seen.set(key, seen)
     const namespace = involvedObject.namespace ?? 'default'
@@ -132,7 +131,7 @@ class Correlator {
         type,
         count: seen.count,
         firstTimestamp: seen.firstTimestamp,
-        lastTimestamp: timestamp(now),
+        lastTimestamp: formatTime(now),
         source: { component, ...(host ? { host } : {}) },
         reportingComponent: component,
         reportingInstance: host ?? '',

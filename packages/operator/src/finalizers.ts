@@ -1,10 +1,6 @@
 /** Finalizers: names that keep a deleted object until somebody has cleaned up. */
-import { hasReason, type KubeObject } from '@canopus/apimachinery'
+import { hasFinalizer, hasReason, type KubeObject } from '@canopus/apimachinery'
 import type { ResourceClient } from '@canopus/client'
-
-export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
-  return object.metadata.finalizers?.includes(finalizer) ?? false
-}
 
 /** Adds `finalizer` and answers the object as it is then. The patch fails (Conflict) where the object changed meanwhile. */
 export async function addFinalizer<T extends KubeObject>(

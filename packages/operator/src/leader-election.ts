@@ -5,10 +5,9 @@
 
 import { Leases } from '@canopus/api'
 import type { Lease, LeaseSpec } from '@canopus/api/coordination/v1'
-import { hasReason } from '@canopus/apimachinery'
+import { formatMicroTime, hasReason } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep } from '@canopus/base'
 import type { Client, ResourceClient } from '@canopus/client'
-import { microTimestamp } from './time.ts'
 
 export interface LeaderElectionOptions {
   client: Client
@@ -119,7 +118,7 @@ class Election {
   async release(): Promise<void> {
     const { clock, identity, logger, name } = this.#options
     if (!this.#observed || this.#observed.spec?.holderIdentity !== identity) return
-    const now = microTimestamp(clock.now())
+    const now = formatMicroTime(clock.now())
     const spec: LeaseSpec = {
       holderIdentity: '',
       leaseDurationSeconds: 1,
@@ -136,7 +135,7 @@ class Election {
 
   async #acquireOrRenew(): Promise<boolean> {
     const { clock, identity, name, namespace } = this.#options
-    const now = microTimestamp(clock.now())
+    const now = formatMicroTime(clock.now())
     const wanted: LeaseSpec = {
       holderIdentity: identity,
       leaseDurationSeconds: Math.round(this.#leaseDuration / 1000),

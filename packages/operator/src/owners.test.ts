@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Pods, ReplicaSets } from '@canopus/api'
-import { type KubeObject, type OwnerReference, serviceUnavailableError } from '@canopus/apimachinery'
+import {
+  controllerOf,
+  controllerReference,
+  isControlledBy,
+  type KubeObject,
+  type OwnerReference,
+  serviceUnavailableError,
+} from '@canopus/apimachinery'
 import { SimulatedClock } from '@canopus/base'
 import { createClient } from '@canopus/client'
 import { createFakeServer } from '@canopus/client/testing'
-import { claim, controllerOf, controllerReference, isControlledBy } from './owners.ts'
+import { claim } from './owners.ts'
 import { slowStart } from './slow-start.ts'
 
 function setUp(ownerMetadata: Partial<KubeObject['metadata']> = {}) {

@@ -1,30 +1,8 @@
 /**
- * Who owns an object, and taking or giving up ownership. Behaviour: k8s.io/apimachinery/pkg/apis/meta/v1 controller_ref.go,
- * kubernetes pkg/controller/controller_ref_manager.go.
+ * Taking and giving up ownership of objects. Behaviour: kubernetes pkg/controller/controller_ref_manager.go.
  */
-import { apiVersionOf, hasReason, type KubeObject, type OwnerReference, type ResourceType } from '@canopus/apimachinery'
+import { controllerOf, controllerReference, hasReason, type KubeObject, type ResourceType } from '@canopus/apimachinery'
 import type { ResourceClient } from '@canopus/client'
-
-/** The reference to the one owner that manages this object, if it has one. */
-export function controllerOf(object: KubeObject): OwnerReference | undefined {
-  return object.metadata.ownerReferences?.find(reference => reference.controller === true)
-}
-
-export function isControlledBy(object: KubeObject, owner: KubeObject): boolean {
-  return controllerOf(object)?.uid === owner.metadata.uid
-}
-
-/** The reference with which `owner` marks what it manages. */
-export function controllerReference(owner: KubeObject, type: ResourceType): OwnerReference {
-  return {
-    apiVersion: apiVersionOf(type),
-    kind: type.kind,
-    name: owner.metadata.name,
-    uid: owner.metadata.uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  }
-}
 
 export interface Claim<T extends KubeObject> {
   owner: KubeObject

@@ -1,8 +1,7 @@
 /** What wakes a controller: changes of its own kind, of what its objects own, of anything that maps to keys. */
-import { apiVersionOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
+import { controllerOf, type KubeObject, parseApiVersion, type ResourceType } from '@canopus/apimachinery'
 import { type Informer, type InformerFactory, keyOf } from '@canopus/client'
 import type { Key } from './controller.ts'
-import { controllerOf } from './owners.ts'
 
 /** Puts keys into the queue, at once or after so many milliseconds. */
 export type Enqueue = (key: Key, afterMs?: number) => void
@@ -67,9 +66,7 @@ export function mapped<T extends KubeObject>(type: ResourceType<T>, keys: (objec
 export function ownerKey(object: KubeObject, owner: ResourceType): Key | undefined {
   const reference = controllerOf(object)
   if (!reference || reference.kind !== owner.kind) return undefined
-  if (groupOf(reference.apiVersion) !== groupOf(apiVersionOf(owner))) return undefined
+  if (parseApiVersion(reference.apiVersion).group !== owner.group) return undefined
   const namespace = owner.namespaced ? object.metadata.namespace : undefined
   return keyOf({ metadata: { name: reference.name, namespace } })
 }
-
-const groupOf = (apiVersion: string): string => (apiVersion.includes('/') ? apiVersion.split('/')[0]! : '')

@@ -1,0 +1,47 @@
+/** How changes of pods reach the controller that owns them, or could own them. */
+
+import { Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
+import { controllerOf, type KubeObject, matches, type ResourceType, type Selector } from '@canopus/apimachinery'
+import { keyOf } from '@canopus/client'
+import { type ControllerContext, type Enqueue, type Expectations, on, ownerKey, type Trigger } from '@canopus/operator'
+
+export interface PodTriggerOptions<T extends KubeObject> {
+  context: ControllerContext
+  owner: ResourceType<T>
+  expectations: Expectations
+  /** Selects the pods that an owner would adopt. */
+  selectorOf(owner: T): Selector
+}
+
+/**
+ * Wakes the controller of a pod, keeps its expectations, and wakes everybody who might adopt a pod that has no controller.
+ */
+export function podTrigger<T extends KubeObject>(options: PodTriggerOptions<T>): Trigger {
+  const { context, owner, expectations } = options
+  const informer = context.informers.informer(owner)
+  const resolve = (pod: Pod): string | undefined => {
+    const key = ownerKey(pod, owner)
+    if (key === undefined) return undefined
+    const found = informer.lister.get(controllerOf(pod)!.name, pod.metadata.namespace)
+    // A namesake made anew is another owner.
+    return found && found.metadata.uid !== controllerOf(pod)!.uid ? undefined : key
+  }
+  const wakeAdopters = (pod: Pod, enqueue: Enqueue): void => {
+    for (const candidate of informer.lister.list(pod.metadata.namespace)) {
+      if (matches(options.selectorOf(candidate), pod.metadata.labels)) enqueue(keyOf(candidate))
+    }
+  }
+  return on(Pods, ({ object: pod, old, deleted }, enqueue) => {
+    const key = resolve(pod)
+    const former = old && resolve(old)
+    if (former !== undefined && former !== key) enqueue(former)
+    if (key === undefined) {
+      if (!deleted && !pod.metadata.deletionTimestamp && !controllerOf(pod)) wakeAdopters(pod, enqueue)
+      return
+    }
+    if (deleted || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, pod.metadata.uid)
+    if (!deleted && !old) expectations.creationObserved(key)
+    enqueue(key)
+  })
+}

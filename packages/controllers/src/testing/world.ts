@@ -1,0 +1,53 @@
+/** A server, a clock and a context: what every controller test begins with. */
+import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
+import { createClient, createInformerFactory } from '@canopus/client'
+import { createFakeServer, type FakeServer } from '@canopus/client/testing'
+import type { Controller, ControllerContext } from '@canopus/operator'
+
+export interface World {
+  clock: SimulatedClock
+  server: FakeServer
+  context: ControllerContext
+  /** `reason message` of every event so far. */
+  events: string[]
+  /** Runs these controllers until the world ends. */
+  start(...controllers: Controller[]): Promise<void>
+  /** Lets everything come to rest, and `milliseconds` pass. */
+  settle(milliseconds?: number): Promise<void>
+  stop(): void
+}
+
+export function createWorld(): World {
+  const clock = new SimulatedClock({ settle: turns })
+  const server = createFakeServer({ clock })
+  const client = createClient(server)
+  const random = new SeededRandom(1)
+  const informers = createInformerFactory({ client, clock, random, logger: silentLogger })
+  const events: string[] = []
+  const stop = new AbortController()
+  return {
+    clock,
+    server,
+    events,
+    context: {
+      client,
+      informers,
+      clock,
+      random,
+      logger: silentLogger,
+      events: { event: (_about, _type, reason, message) => void events.push(`${reason} ${message}`) },
+    },
+    async start(...controllers) {
+      for (const controller of controllers) void controller.run(stop.signal)
+      informers.start(stop.signal)
+      await clock.advance(1)
+    },
+    settle: (milliseconds = 1_000) => clock.advance(milliseconds),
+    stop: () => stop.abort(),
+  }
+}
+
+/** A few turns of the event loop: all promises that wait for nothing else have settled then. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise(resolve => setImmediate(resolve))
+}
