@@ -1,0 +1,1 @@
+export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
