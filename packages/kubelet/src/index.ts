@@ -1,2 +1,3 @@
-// Makes this machine match its pods
-export {}
+export { createKubelet, type Kubelet } from './kubelet.ts'
+export { type MachineFacts, readMachineFacts } from './node/machine.ts'
+export type { KubeletDirs, KubeletOptions, KubeletServerOptions } from './options.ts'

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { Events, Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
+import {
+  BUSYBOX_IMAGE,
+  busyboxImage,
+  startContainerd,
+  type TestContainerd,
+  whyNoBusybox,
+  whyNoContainerd,
+} from '@canopus/cri/testing'
+import { busybox, createHarness, type Harness } from './testing/harness.ts'
+
+const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
+const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
+
+describe('kubelet on a real containerd', { skip }, () => {
+  let containerd: TestContainerd
+  let harness: Harness
+  before(async () => {
+    containerd = await startContainerd()
+    await containerd.import(await busyboxImage())
+    harness = createHarness(containerd.cri)
+  })
+  after(async () => {
+    await harness.close()
+    await containerd.stop()
+  })
+
+  test('a pod runs, tells of itself and goes when it is deleted', async () => {
+    const startedAt = performance.now()
+    harness.run('web', { containers: [busybox(BUSYBOX_IMAGE, 'trap "exit 0" TERM; while :; do sleep 0.05; done')] })
+    const pod = await harness.until('web', running)
+    console.log('running after', performance.now() - startedAt)
+    assert.match(pod.status?.podIP ?? '', /^10\./)
+    const [status] = pod.status?.containerStatuses ?? []
+    assert.equal(status?.ready, true)
+    assert.match(status?.containerID ?? '', /^containerd:\/\/[0-9a-f]{64}$/)
+    const ready = pod.status?.conditions?.find(condition => condition.type === 'Ready')
+    assert.equal(ready?.status, 'True')
+    harness.server.change<Pod>(Pods, 'web', 'default', each => {
+      each.metadata.deletionTimestamp = new Date().toISOString()
+      each.metadata.deletionGracePeriodSeconds = 5
+    })
+    await harness.until('web', each => each === undefined)
+    const { items } = await containerd.cri.listPodSandbox()
+    assert.deepEqual(items, [])
+    const reasons = harness.server.list(Events).map(event => event.reason)
+    assert.deepEqual(new Set(reasons), new Set(['Pulled', 'Created', 'Started', 'Killing']))
+  })
+})

@@ -1,0 +1,200 @@
+import { Nodes } from '@canopus/api'
+import type { ContainerImage, Node } from '@canopus/api/core/v1'
+import { formatTime, hasReason } from '@canopus/apimachinery'
+import { type Clock, type Logger, sleep } from '@canopus/base'
+import type { Client } from '@canopus/client'
+import { type Cri, CriError } from '@canopus/cri'
+import type { KubeletOptions } from '../options.ts'
+import { diskFacts, memoryUse } from './machine.ts'
+import { MAX_IMAGES, nodeStatus, sameNodeStatus } from './node-status.ts'
+
+/** How often the status is looked at, and written at least. */
+const LOOK_EVERY = 10_000
+const WRITE_EVERY = 300_000
+const RETRY_AFTER = 500
+const IMAGES_EVERY = 60_000
+
+/** Registers the node and keeps its status current (upstream pkg/kubelet/kubelet_node_status.go). */
+export class NodeAgent {
+  readonly #options: KubeletOptions
+  readonly #client: Client
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #cri: Cri
+  /** Why the kubelet itself is not ready, or nothing where it is. */
+  readonly #unready: () => string | undefined
+  readonly #port: () => number | undefined
+  #node: Node | undefined
+  #writtenAt = Number.NEGATIVE_INFINITY
+  #images: { at: number; list: ContainerImage[] } = { at: Number.NEGATIVE_INFINITY, list: [] }
+  #wake: (() => void) | undefined
+
+  constructor(options: KubeletOptions, unready: () => string | undefined, port: () => number | undefined) {
+    this.#options = options
+    this.#client = options.client
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#cri = options.cri
+    this.#unready = unready
+    this.#port = port
+  }
+
+  /** The node as the API server last answered it. */
+  get node(): Node | undefined {
+    return this.#node
+  }
+
+  /** Looks at the status now: something that it tells of has changed. */
+  nudge(): void {
+    this.#wake?.()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let pause = LOOK_EVERY
+      try {
+        this.#node ??= await this.#register(signal)
+        await this.#update(signal)
+        // a node that has just come up should not wait for its turn to say that it is ready
+        if (this.#unready() !== undefined) pause = RETRY_AFTER
+      } catch (error) {
+        if (signal.aborted) return
+        this.#logger.warn('the node’s status could not be written', { error })
+        this.#node = undefined
+        pause = RETRY_AFTER * 2
+      }
+      await this.#pause(pause, signal)
+    }
+  }
+
+  async #pause(delay: number, signal: AbortSignal): Promise<void> {
+    const woken = new Promise<void>(resolve => {
+      this.#wake = resolve
+    })
+    const timer = new AbortController()
+    await Promise.race([woken, sleep(this.#clock, delay, AbortSignal.any([signal, timer.signal])).catch(() => {})])
+    timer.abort()
+    this.#wake = undefined
+  }
+
+  async #register(signal: AbortSignal): Promise<Node> {
+    const { nodeName, taints, podCidr, providerId } = this.#options
+    const nodes = this.#client.resource(Nodes)
+    const labels = this.#labels()
+    try {
+      const created = await nodes.create(
+        {
+          metadata: {
+            name: nodeName,
+            labels,
+            annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+          },
+          spec: {
+            ...(taints && taints.length > 0 && { taints: [...taints] }),
+            ...(podCidr !== undefined && { podCIDR: podCidr, podCIDRs: [podCidr] }),
+            ...(providerId !== undefined && { providerID: providerId }),
+          },
+          status: await this.#status(undefined),
+        },
+        { signal },
+      )
+      this.#logger.info('node registered', { node: nodeName })
+      return created
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error
+      const node = await nodes.get(nodeName, { signal })
+      const missing = Object.entries(labels).filter(([name, value]) => node.metadata.labels?.[name] !== value)
+      if (missing.length === 0) return node
+      return nodes.patch(nodeName, 'merge', { metadata: { labels: Object.fromEntries(missing) } }, { signal })
+    }
+  }
+
+  #labels(): Record<string, string> {
+    const { architecture } = this.#options.machine
+    return {
+      'beta.kubernetes.io/arch': architecture,
+      'beta.kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': architecture,
+      'kubernetes.io/hostname': this.#options.nodeName,
+      'kubernetes.io/os': 'linux',
+      ...this.#options.labels,
+    }
+  }
+
+  async #update(signal: AbortSignal): Promise<void> {
+    const old = this.#node!
+    const status = await this.#status(old)
+    const now = this.#clock.monotonic()
+    if (sameNodeStatus(old.status, status) && now - this.#writtenAt < WRITE_EVERY) return
+    const nodes = this.#client.resource(Nodes)
+    try {
+      this.#node = await nodes.updateStatus({ ...old, status }, { signal })
+    } catch (error) {
+      if (!hasReason(error, 'Conflict')) throw error
+      const fresh = await nodes.get(this.#options.nodeName, { signal })
+      this.#node = await nodes.updateStatus({ ...fresh, status: await this.#status(fresh) }, { signal })
+    }
+    this.#writtenAt = now
+  }
+
+  async #status(node: Node | undefined) {
+    const { options } = { options: this.#options }
+    const [runtime, disk] = await Promise.all([this.#runtime(), diskFacts(options.dirs.root)])
+    return nodeStatus(
+      {
+        nodeName: options.nodeName,
+        nodeIps: options.nodeIps,
+        machine: options.machine,
+        disk,
+        memory: memoryUse(),
+        freePids: true,
+        notReady: runtime.notReady ?? this.#unready(),
+        runtimeVersion: runtime.version,
+        version: options.version ?? 'v1.36.0',
+        maxPods: options.maxPods ?? 110,
+        reserved: options.reserved ?? {},
+        port: this.#port(),
+        images: await this.#imageList(),
+        now: formatTime(this.#clock.now()),
+      },
+      node?.status,
+    )
+  }
+
+  async #runtime(): Promise<{ version: string; notReady: string | undefined }> {
+    try {
+      const [version, status] = await Promise.all([this.#cri.version(), this.#cri.status()])
+      const failing = (status.status?.conditions ?? []).filter(condition => !condition.status)
+      const text = failing.map(
+        ({ type, reason, message }) =>
+          `container runtime ${type === 'NetworkReady' ? 'network' : 'status'} not ready: ${type}=false reason:${reason} message:${message}`,
+      )
+      return {
+        version: `${version.runtimeName}://${version.runtimeVersion}`,
+        notReady: text.length > 0 ? text.join(', ') : undefined,
+      }
+    } catch (error) {
+      if (!(error instanceof CriError)) throw error
+      return {
+        version: this.#node?.status?.nodeInfo?.containerRuntimeVersion ?? '',
+        notReady: 'container runtime is down',
+      }
+    }
+  }
+
+  async #imageList(): Promise<ContainerImage[]> {
+    const now = this.#clock.monotonic()
+    if (now - this.#images.at < IMAGES_EVERY) return this.#images.list
+    try {
+      const { images } = await this.#cri.listImages()
+      const list = images
+        .map(image => ({ names: [...image.repoDigests, ...image.repoTags].slice(0, 5), sizeBytes: image.size }))
+        .sort((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
+        .slice(0, MAX_IMAGES)
+      this.#images = { at: now, list }
+    } catch (error) {
+      if (!(error instanceof CriError)) throw error
+    }
+    return this.#images.list
+  }
+}

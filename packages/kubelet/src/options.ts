@@ -1,0 +1,68 @@
+import type { Taint } from '@canopus/api/core/v1'
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { Client, InformerFactory } from '@canopus/client'
+import type { Cri } from '@canopus/cri'
+import type { EventRecorder } from '@canopus/operator'
+import type { MachineFacts } from './node/machine.ts'
+
+/** Everything a kubelet is given. Nothing else reaches time, randomness, the API or the container runtime. */
+export interface KubeletOptions {
+  client: Client
+  /** The kubelet asks it for its own pods, services and its node. */
+  informers: InformerFactory
+  events: EventRecorder
+  cri: Cri
+  clock: Clock
+  random: Random
+  logger: Logger
+  nodeName: string
+  /** Addresses of the node, the first one is where the API server reaches the kubelet. */
+  nodeIps: readonly string[]
+  dirs: KubeletDirs
+  dns: {
+    /** The cluster DNS service's address; without it pods get the node's resolvers. */
+    clusterIp?: string
+    /** For example `cluster.local`. */
+    domain: string
+    /** The node's resolv.conf. Default /etc/resolv.conf. */
+    resolvConf?: string
+  }
+  /** The HTTPS server that serves logs, exec, attach, port-forward and figures. None without it. */
+  server?: KubeletServerOptions
+  machine: MachineFacts
+  cgroups: {
+    driver: 'cgroupfs' | 'systemd'
+    /** Put before `/kubepods`, to keep several nodes on one machine apart. Default: none. */
+    prefix?: string
+  }
+  /** Kept for the system, by resource name; taken off the capacity to make the allocatable. */
+  reserved?: Readonly<Record<string, string>>
+  maxPods?: number
+  labels?: Readonly<Record<string, string>>
+  taints?: readonly Taint[]
+  /** Set on the node when it registers, where no controller allocates it. */
+  podCidr?: string
+  providerId?: string
+  /** How many pods are being started at one time. More only makes each slower. Default 6. */
+  maxParallelStarts?: number
+  /** Kubernetes version that the node reports. */
+  version?: string
+}
+
+export interface KubeletDirs {
+  /** The kubelet's own, for example /var/lib/kubelet. */
+  root: string
+  /** Container logs. Default /var/log/pods. */
+  logs?: string
+}
+
+export interface KubeletServerOptions {
+  address: string
+  /** Default 10250; 0 takes any free port. */
+  port: number
+  /** PEM. */
+  certificate: string
+  key: string
+  /** PEM of the authorities whose client certificates are accepted. */
+  clientCa: string
+}

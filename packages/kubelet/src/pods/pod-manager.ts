@@ -1,0 +1,94 @@
+import type { Node, Pod } from '@canopus/api/core/v1'
+import { GRACE_PERIOD } from '../runtime/labels.ts'
+import type { PodRuntime } from '../runtime/pod-runtime.ts'
+import { removePod, stopPod } from '../runtime/stop-containers.ts'
+import type { Services } from '../services.ts'
+import { admitPod } from './admission.ts'
+import { PodWorker } from './pod-worker.ts'
+
+/** One worker per pod of this node; and an end for pods that only the runtime knows. */
+export class PodManager {
+  readonly #services: Services
+  readonly #node: () => Node | undefined
+  readonly #signal: AbortSignal
+  readonly #workers = new Map<string, PodWorker>()
+  readonly #orphans = new Map<string, Promise<void>>()
+
+  constructor(services: Services, node: () => Node | undefined, signal: AbortSignal) {
+    this.#services = services
+    this.#node = node
+    this.#signal = signal
+  }
+
+  /** The pod as the API has it. */
+  get(uid: string): Pod | undefined {
+    return this.#workers.get(uid)?.pod
+  }
+
+  pods(): Pod[] {
+    return [...this.#workers.values()].map(worker => worker.pod)
+  }
+
+  /** A pod was added or changed. */
+  apply(pod: Pod): void {
+    const { uid } = pod.metadata
+    const known = this.#workers.get(uid)
+    if (known) {
+      known.update(pod)
+      return
+    }
+    const worker = new PodWorker(
+      this.#services,
+      pod,
+      { admit: each => this.#admit(each), done: gone => this.#workers.delete(gone) },
+      this.#signal,
+    )
+    this.#workers.set(uid, worker)
+    worker.kick()
+  }
+
+  removed(uid: string): void {
+    this.#workers.get(uid)?.removed()
+  }
+
+  kick(uid: string): void {
+    this.#workers.get(uid)?.kick()
+  }
+
+  /** Ends what runs for pods that the API does not have: deleted while nobody was here to see it. */
+  endOrphans(): void {
+    for (const runtime of this.#services.view.all()) {
+      if (this.#workers.has(runtime.uid) || this.#orphans.has(runtime.uid)) continue
+      const ending = this.#endOrphan(runtime)
+        .catch(error => this.#services.logger.warn('an orphaned pod could not be ended', { pod: runtime.name, error }))
+        .finally(() => this.#orphans.delete(runtime.uid))
+      this.#orphans.set(runtime.uid, ending)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map(worker => worker.stop()))
+  }
+
+  async #endOrphan(runtime: PodRuntime): Promise<void> {
+    const { uid, name, namespace } = runtime
+    this.#services.logger.info('ending a pod that the API does not have', { pod: `${namespace}/${name}`, uid })
+    const grace = Number(runtime.containers[0]?.annotations[GRACE_PERIOD] ?? 30)
+    await stopPod(this.#services, runtime, { pod: undefined, grace })
+    await removePod(this.#services, runtime)
+    await this.#services.volumes.remove(uid)
+    this.#services.cgroups.remove(uid)
+    await this.#services.view.refresh(uid, name, namespace)
+  }
+
+  #admit(pod: Pod) {
+    const others = [...this.#workers.values()].filter(
+      worker => worker.active && worker.pod.metadata.uid !== pod.metadata.uid,
+    )
+    return admitPod(
+      pod,
+      this.#node(),
+      others.map(worker => worker.pod),
+    )
+  }
+}

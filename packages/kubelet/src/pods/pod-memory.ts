@@ -1,0 +1,32 @@
+import type { Container } from '@canopus/api/core/v1'
+import type { ProbeManager } from '../probes/manager.ts'
+import type { ContainerKnowledge, Waiting } from '../status/container-status.ts'
+import { KeyedBackOff } from './back-off.ts'
+
+/** What the kubelet remembers of a pod from one look to the next; all of it may be lost. */
+export class PodMemory {
+  /** When the kubelet first saw the pod, in milliseconds since the epoch. */
+  readonly seenAt: number
+  readonly backOff = new KeyedBackOff()
+  /** By container name. */
+  readonly waiting = new Map<string, Waiting>()
+  /** Why the pod was refused or ended by the kubelet itself. */
+  verdict: { reason: string; message: string } | undefined
+  admitted = false
+  /** Volumes were prepared once: later looks only bring them up to date. */
+  volumesReady = false
+
+  constructor(seenAt: number) {
+    this.seenAt = seenAt
+  }
+
+  knowledge(probes: ProbeManager): ContainerKnowledge {
+    return {
+      waiting: this.waiting,
+      ready: (id: string, container: Container) =>
+        container.readinessProbe === undefined || probes.readiness(id) === true,
+      started: (id: string, container: Container) =>
+        container.startupProbe === undefined || probes.startup(id) === true,
+    }
+  }
+}

@@ -1,0 +1,266 @@
+import { rm } from 'node:fs/promises'
+import { Pods } from '@canopus/api'
+import type { Pod, PodStatus } from '@canopus/api/core/v1'
+import { hasReason } from '@canopus/apimachinery'
+import type { Timer } from '@canopus/base'
+import { CriError } from '@canopus/cri'
+import { emptyRuntime, type PodRuntime } from '../runtime/pod-runtime.ts'
+import { podLogDirectory } from '../runtime/sandbox-config.ts'
+import { removePod, stopPod } from '../runtime/stop-containers.ts'
+import type { Services } from '../services.ts'
+import { OWN_CONDITIONS } from '../status/conditions.ts'
+import { podStatus } from '../status/pod-status.ts'
+import { PodMemory } from './pod-memory.ts'
+import { podText } from './pod-text.ts'
+import { podIps, syncPod } from './sync-pod.ts'
+
+const RETRY_AFTER = 1_000
+/** How often a running pod's volumes are looked at though nothing happened. */
+const REGULAR_LOOK = 45_000
+const LOOK_JITTER = 15_000
+const LONG = 3_600_000
+
+export interface PodWorkerHooks {
+  /** Whether the node takes the pod; a reason why not otherwise. */
+  admit(pod: Pod): { reason: string; message: string } | undefined
+  /** The pod is gone: from the node, and from the API as far as the kubelet has to do with it. */
+  done(uid: string): void
+}
+
+/** Looks after one pod: one step at a time, always with the newest spec. */
+export class PodWorker {
+  readonly #services: Services
+  readonly #hooks: PodWorkerHooks
+  readonly #signal: AbortSignal
+  readonly #memory: PodMemory
+  #pod: Pod
+  /** The API has no such pod any more. */
+  #gone = false
+  #dirty = false
+  #running: Promise<void> | undefined
+  #timer: Timer | undefined
+  /** Of the stop under way: aborted when the grace becomes shorter. */
+  #stopping: { controller: AbortController; grace: number } | undefined
+  #finished = false
+
+  constructor(services: Services, pod: Pod, hooks: PodWorkerHooks, signal: AbortSignal) {
+    this.#services = services
+    this.#pod = pod
+    this.#hooks = hooks
+    this.#signal = signal
+    this.#memory = new PodMemory(services.clock.now())
+  }
+
+  get pod(): Pod {
+    return this.#pod
+  }
+
+  /** Whether the pod counts against the node's resources. */
+  get active(): boolean {
+    return this.#memory.admitted && !this.#isTerminal() && !this.#finished
+  }
+
+  update(pod: Pod): void {
+    this.#pod = pod
+    this.#hurryStop()
+    this.kick()
+  }
+
+  /** The API server has deleted the pod: whatever runs is stopped. */
+  removed(): void {
+    this.#gone = true
+    this.#hurryStop()
+    this.kick()
+  }
+
+  /** Looks at the pod soon; once more where a look is under way. */
+  kick(): void {
+    this.#dirty = true
+    if (this.#running !== undefined || this.#finished || this.#signal.aborted) return
+    this.#running = this.#loop().finally(() => {
+      this.#running = undefined
+      if (this.#dirty) this.kick()
+    })
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#dirty && !this.#signal.aborted && !this.#finished) {
+      this.#dirty = false
+      this.#timer?.cancel()
+      try {
+        const again = await this.#step()
+        this.#schedule(again ?? REGULAR_LOOK + this.#services.random.next() * LOOK_JITTER)
+      } catch (error) {
+        if (this.#signal.aborted) return
+        const text = error instanceof CriError ? error.goText : error
+        this.#services.logger.warn('a pod could not be brought up to date', { pod: podText(this.#pod), error: text })
+        this.#schedule(RETRY_AFTER)
+      }
+    }
+  }
+
+  #schedule(delay: number): void {
+    if (this.#finished || this.#signal.aborted) return
+    this.#timer = this.#services.clock.setTimer(delay, () => this.kick())
+  }
+
+  /** One look. Returns the milliseconds until the next where one is due. */
+  async #step(): Promise<number | undefined> {
+    const pod = this.#pod
+    const deadlineIn = this.#judge(pod)
+    if (this.#isTerminal()) return this.#terminate(pod)
+    const runtime = this.#runtime(pod)
+    if (runtime.sandboxes.length === 0 && pod.status?.containerStatuses === undefined)
+      this.#publish(pod, runtime, false)
+    const result = await syncPod(this.#services, pod, runtime, this.#memory, {
+      progress: current => this.#publish(pod, current, false),
+    })
+    this.#services.probes.sync(pod, result.runtime, podIps(this.#services, pod, result.runtime)[0] ?? '')
+    this.#publish(pod, result.runtime, false)
+    const waits = [result.again, deadlineIn].filter(each => each !== undefined)
+    return waits.length > 0 ? Math.min(...waits) : undefined
+  }
+
+  #runtime(pod: Pod): PodRuntime {
+    const { uid, name, namespace = '' } = pod.metadata
+    return this.#services.view.get(uid) ?? emptyRuntime(uid, name, namespace)
+  }
+
+  /** Admission, and the pod's own deadline. Returns the milliseconds until that. */
+  #judge(pod: Pod): number | undefined {
+    const memory = this.#memory
+    if (!memory.admitted && memory.verdict === undefined && !this.#isTerminal()) {
+      // what already runs was admitted before the kubelet restarted
+      memory.verdict = this.#services.view.get(pod.metadata.uid) ? undefined : this.#hooks.admit(pod)
+      memory.admitted = memory.verdict === undefined
+      if (memory.verdict) this.#services.events.warning(pod, memory.verdict.reason, memory.verdict.message)
+    }
+    const { activeDeadlineSeconds } = pod.spec
+    const startTime = pod.status?.startTime
+    if (activeDeadlineSeconds === undefined || startTime === undefined || memory.verdict) return undefined
+    const left = Date.parse(startTime) + activeDeadlineSeconds * 1000 - this.#services.clock.now()
+    if (left > 0) return left
+    const message = 'Pod was active on the node longer than the specified deadline'
+    memory.verdict = { reason: 'DeadlineExceeded', message }
+    this.#services.events.normal(pod, 'DeadlineExceeded', message)
+    return undefined
+  }
+
+  /** Whether the pod is to be ended for good, or has come to its end. */
+  #isTerminal(): boolean {
+    const { deletionTimestamp } = this.#pod.metadata
+    const phase = this.#pod.status?.phase
+    const ended = phase === 'Failed' || phase === 'Succeeded'
+    return this.#gone || deletionTimestamp !== undefined || ended || this.#memory.verdict !== undefined
+  }
+
+  #publish(pod: Pod, runtime: PodRuntime, terminal: boolean): void {
+    if (this.#gone) return
+    const { services, memory } = { services: this.#services, memory: this.#memory }
+    const base = services.statuses.wanted(pod.metadata.uid)
+    // conditions and start time go on from what was last written, which the informer may not have brought back yet
+    const basis: Pod = base ? { ...pod, status: { ...pod.status, ...carried(pod, base) } } : pod
+    const status = podStatus(basis, runtime, {
+      ...memory.knowledge(services.probes),
+      now: services.clock.now(),
+      hostIps: services.nodeIps,
+      terminal,
+      verdict: memory.verdict,
+    })
+    services.statuses.write(pod, status, this.#signal)
+  }
+
+  async #terminate(pod: Pod): Promise<number | undefined> {
+    const { uid, name, namespace = '' } = pod.metadata
+    const services = this.#services
+    services.probes.ending(uid)
+    let runtime = await services.view.refresh(uid, name, namespace)
+    this.#publish(pod, runtime, false)
+    if (await this.#stopAll(pod, runtime)) return 0
+    runtime = await services.view.refresh(uid, name, namespace)
+    services.probes.forget(uid)
+    this.#publish(pod, runtime, true)
+    await services.statuses.settled(uid)
+    const deleted = this.#gone || pod.metadata.deletionTimestamp !== undefined
+    if (!deleted) {
+      await services.volumes.unmount(uid)
+      services.cgroups.remove(uid)
+      return LONG // ended by itself: its containers stay for their logs until somebody deletes it
+    }
+    await removePod(services, runtime)
+    await services.volumes.remove(uid)
+    await rm(podLogDirectory(services.logs, namespace, name, uid), { recursive: true, force: true })
+    if (!services.cgroups.remove(uid)) services.logger.debug('a cgroup is still busy', { pod: podText(pod) })
+    await services.view.refresh(uid, name, namespace)
+    await this.#confirmDeletion(pod)
+    this.#finish(uid)
+    return undefined
+  }
+
+  /** Returns true where it was broken off because there is less time now. */
+  async #stopAll(pod: Pod, runtime: PodRuntime): Promise<boolean> {
+    const grace = this.#grace(pod)
+    const controller = new AbortController()
+    this.#stopping = { controller, grace }
+    try {
+      await stopPod(this.#services, runtime, { pod, grace, signal: controller.signal })
+      return false
+    } catch (error) {
+      if (!controller.signal.aborted) throw error
+      this.#dirty = true
+      return true
+    } finally {
+      this.#stopping = undefined
+    }
+  }
+
+  #grace(pod: Pod): number {
+    if (this.#gone) return Math.min(1, pod.spec.terminationGracePeriodSeconds ?? 30)
+    return pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
+  }
+
+  #hurryStop(): void {
+    if (this.#stopping && this.#grace(this.#pod) < this.#stopping.grace) this.#stopping.controller.abort()
+  }
+
+  /** Tells the API server that nothing of the pod is left here. */
+  async #confirmDeletion(pod: Pod): Promise<void> {
+    if (this.#gone) return
+    const { name, uid, namespace } = pod.metadata
+    const body = { gracePeriodSeconds: 0, preconditions: { uid } }
+    try {
+      await this.#services.client.resource(Pods).delete(name, { body, ...(namespace !== undefined && { namespace }) })
+    } catch (error) {
+      // a conflict: another pod of that name is there already
+      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
+    }
+  }
+
+  #finish(uid: string): void {
+    this.#finished = true
+    this.#timer?.cancel()
+    this.#services.statuses.forget(uid)
+    this.#services.puller.forget(uid)
+    this.#hooks.done(uid)
+  }
+
+  /** Ends the loop; what runs on the node keeps running. Resolves once no step is under way. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel()
+    await this.#running?.catch(() => {})
+  }
+}
+
+/** Of what was last written: the kubelet's own conditions, the start and the addresses. Others' conditions are as they are now. */
+function carried(pod: Pod, written: PodStatus): Partial<PodStatus> {
+  const own = (written.conditions ?? []).filter(condition => OWN_CONDITIONS.includes(condition.type))
+  const others = (pod.status?.conditions ?? []).filter(condition => !OWN_CONDITIONS.includes(condition.type))
+  const { startTime, phase, podIPs, podIP } = written
+  return {
+    conditions: [...own, ...others],
+    ...(startTime !== undefined && { startTime }),
+    ...(phase !== undefined && { phase }),
+    ...(podIPs !== undefined && { podIPs }),
+    ...(podIP !== undefined && { podIP }),
+  }
+}

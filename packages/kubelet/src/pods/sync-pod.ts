@@ -1,0 +1,274 @@
+import { mkdirSync } from 'node:fs'
+import type { Pod } from '@canopus/api/core/v1'
+import { CriError, type PodSandboxConfig } from '@canopus/cri'
+import { podDns } from '../files/dns.ts'
+import { kernelHostname } from '../files/hostname.ts'
+import { activeSandbox, latest, type PodRuntime, type SandboxRecord } from '../runtime/pod-runtime.ts'
+import { podLogDirectory, sandboxConfig } from '../runtime/sandbox-config.ts'
+import { type StartContext, startContainer } from '../runtime/start-container.ts'
+import { StartError } from '../runtime/start-error.ts'
+import { stopContainer, stopPod } from '../runtime/stop-containers.ts'
+import type { Services } from '../services.ts'
+import { VolumeError } from '../volumes/payload.ts'
+import { type PodPlan, planPod, type StartAction } from './plan.ts'
+import type { PodMemory } from './pod-memory.ts'
+import { goDuration, podText } from './pod-text.ts'
+
+/** What a look at a pod came to. */
+export interface SyncResult {
+  runtime: PodRuntime
+  /** Milliseconds until the next look, where one is needed without anything changing. */
+  again?: number
+}
+
+const VOLUME_RETRY = 1_000
+const SANDBOX_RETRY = 1_000
+
+export interface SyncHooks {
+  /** Told of each change worth a status: what the runtime has now. */
+  progress(runtime: PodRuntime): void
+}
+
+/** Brings one pod from what the runtime has to what its spec says, as far as that goes now. */
+export async function syncPod(
+  services: Services,
+  pod: Pod,
+  runtime: PodRuntime,
+  memory: PodMemory,
+  hooks: SyncHooks,
+): Promise<SyncResult> {
+  const plan = planPod(pod, runtime, services.probes)
+  if (isIdle(plan, runtime)) return refreshVolumes(services, pod, runtime, memory)
+  return services.starts.use(() => act(services, pod, runtime, plan, memory, hooks))
+}
+
+function isIdle(plan: PodPlan, runtime: PodRuntime): boolean {
+  const nothingRuns = !plan.killPod || !anythingRuns(runtime)
+  return nothingRuns && !plan.createSandbox && plan.stop.length === 0 && plan.start.length === 0
+}
+
+function anythingRuns(runtime: PodRuntime): boolean {
+  return runtime.sandboxes.some(sandbox => sandbox.ready) || runtime.containers.some(each => each.state === 'running')
+}
+
+async function act(
+  services: Services,
+  pod: Pod,
+  runtime: PodRuntime,
+  plan: PodPlan,
+  memory: PodMemory,
+  hooks: SyncHooks,
+): Promise<SyncResult> {
+  const grace = pod.spec.terminationGracePeriodSeconds ?? 30
+  if (plan.killPod && anythingRuns(runtime)) {
+    if (plan.createSandbox)
+      services.events.normal(pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+    await stopPod(services, runtime, { pod, grace })
+  } else if (plan.createSandbox && runtime.sandboxes.length > 0)
+    services.events.normal(pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+  await Promise.all(plan.stop.map(action => stopForRestart(services, pod, action)))
+  if (!plan.createSandbox && plan.start.length === 0) return { runtime: await refresh(services, pod) }
+  const due = plan.start.filter(action => mayStart(services, pod, action, memory))
+  const again = nextTry(services, pod, plan.start, memory)
+  if (!plan.createSandbox && due.length === 0)
+    return { runtime: plan.stop.length > 0 ? await refresh(services, pod) : runtime, ...(again > 0 && { again }) }
+  return start(services, pod, runtime, plan, due, again, memory, hooks)
+}
+
+async function stopForRestart(services: Services, pod: Pod, action: PodPlan['stop'][number]): Promise<void> {
+  const { container, cause } = action
+  const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(each => each.name === container.name)
+  const probe = cause === 'liveness' ? spec?.livenessProbe : cause === 'startup' ? spec?.startupProbe : undefined
+  const grace = probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
+  const willRestart = pod.spec.restartPolicy !== 'Never' || cause === 'changed'
+  const message = willRestart ? `${action.message}, will be restarted` : action.message
+  await stopContainer(services, container, { pod, grace, message })
+}
+
+async function start(
+  services: Services,
+  pod: Pod,
+  runtime: PodRuntime,
+  plan: PodPlan,
+  due: readonly StartAction[],
+  again: number,
+  memory: PodMemory,
+  hooks: SyncHooks,
+): Promise<SyncResult> {
+  const objects = memory.volumesReady ? services.objects : services.objects.notOlderThan(memory.seenAt)
+  let volumes: Map<string, string>
+  const prepare = (): Promise<Map<string, string>> =>
+    services.volumes.prepare(pod, objects, services.downwardFacts(podIps(services, pod, runtime)))
+  const config = configOf(services, pod, plan.attempt)
+  try {
+    services.cgroups.create(pod)
+    volumes = await prepare()
+    memory.volumesReady = true
+  } catch (error) {
+    services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
+    if (!(error instanceof VolumeError))
+      services.logger.warn('a pod could not be prepared', { pod: podText(pod), error })
+    return { runtime, again: VOLUME_RETRY }
+  }
+  let current = runtime
+  let sandbox = activeSandbox(runtime)
+  if (plan.createSandbox || sandbox === undefined) {
+    const created = await createSandbox(services, pod, config)
+    if (created === undefined) return { runtime: await refresh(services, pod), again: SANDBOX_RETRY }
+    current = await refresh(services, pod)
+    sandbox = activeSandbox(current)
+    if (sandbox === undefined) return { runtime: current, again: SANDBOX_RETRY }
+    if (usesOwnIp(pod))
+      volumes = await services.volumes.prepare(pod, objects, services.downwardFacts(podIps(services, pod, current)))
+  }
+  const context: StartContext = {
+    pod,
+    runtime: current,
+    sandbox,
+    sandboxConfig: config,
+    volumes,
+    objects,
+    ips: podIps(services, pod, current),
+    onPull: () => hooks.progress(current),
+  }
+  const failed = await startAll(services, context, due, memory)
+  const after = await refresh(services, pod)
+  const wait = failed ? nextTry(services, pod, plan.start, memory) : again
+  return { runtime: after, ...(wait > 0 && { again: wait }) }
+}
+
+/** Starts containers one after the other, as upstream does. One that fails does not hold up the others. */
+async function startAll(
+  services: Services,
+  context: StartContext,
+  actions: readonly StartAction[],
+  memory: PodMemory,
+): Promise<boolean> {
+  let failed = false
+  for (const action of actions) {
+    const { name } = action.container
+    try {
+      if (action.previous) memory.backOff.next(backOffKey(action), finishedAt(action), services.clock.now())
+      await startContainer(services, context, action)
+      memory.waiting.delete(name)
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error
+      failed = true
+      memory.waiting.set(name, { reason: error.reason, message: error.message })
+      if (['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull'].includes(error.reason))
+        services.events.warning(context.pod, 'Failed', `Error: ${error.reason}`, name)
+      if (error.reason === 'InvalidImageName')
+        services.events.warning(context.pod, 'Failed', 'Error: InvalidImageName', name)
+    }
+  }
+  return failed
+}
+
+async function createSandbox(services: Services, pod: Pod, config: PodSandboxConfig): Promise<string | undefined> {
+  const { name, namespace = '', uid } = pod.metadata
+  mkdirSync(podLogDirectory(services.logs, namespace, name, uid), { recursive: true, mode: 0o755 })
+  try {
+    const { podSandboxId } = await services.cri.runPodSandbox({ config })
+    return podSandboxId
+  } catch (error) {
+    if (!(error instanceof CriError)) throw error
+    services.events.warning(pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${error.goText}`)
+    services.logger.warn('a sandbox could not be made', { pod: podText(pod), error: error.message })
+    return undefined
+  }
+}
+
+function configOf(services: Services, pod: Pod, attempt: number): PodSandboxConfig {
+  return sandboxConfig(pod, {
+    attempt,
+    hostname: kernelHostname(pod, services.dns.domain),
+    dns: podDns(pod, services.hostDns(), services.dns),
+    logs: services.logs,
+    cgroupParent: services.cgroups.parentOf(pod),
+  })
+}
+
+const finishedAt = (action: StartAction): number => action.previous?.finishedAt || action.previous?.createdAt || 0
+const backOffKey = (action: StartAction): string => `${action.container.name}/${action.container.image ?? ''}`
+
+/** Whether the back-off after a crash is over; where not, the container's status says so. */
+function mayStart(services: Services, pod: Pod, action: StartAction, memory: PodMemory): boolean {
+  const { previous, container } = action
+  if (previous === undefined || previous.state !== 'exited') return true
+  const left = memory.backOff.remaining(backOffKey(action), finishedAt(action), services.clock.now())
+  if (left === 0) return true
+  const delay = goDuration(memory.backOff.delay(backOffKey(action)))
+  const message = `back-off ${delay} restarting failed container=${container.name} pod=${podText(pod)}`
+  if (memory.waiting.get(container.name)?.message !== message)
+    services.events.warning(
+      pod,
+      'BackOff',
+      `Back-off restarting failed container ${container.name} in pod ${podText(pod)}`,
+      container.name,
+    )
+  memory.waiting.set(container.name, { reason: 'CrashLoopBackOff', message })
+  return false
+}
+
+/** Milliseconds until the first of the containers that wait may be tried again; 0 where none waits. */
+function nextTry(services: Services, pod: Pod, actions: readonly StartAction[], memory: PodMemory): number {
+  const waits = actions.flatMap(action => {
+    const crash =
+      action.previous?.state === 'exited'
+        ? memory.backOff.remaining(backOffKey(action), finishedAt(action), services.clock.now())
+        : 0
+    const pull = services.puller.remaining(pod, action.container.image ?? '')
+    const other = memory.waiting.has(action.container.name) ? VOLUME_RETRY * 10 : 0
+    const wait = Math.max(crash, pull) || other
+    return wait > 0 ? [wait] : []
+  })
+  return waits.length === 0 ? 0 : Math.min(...waits)
+}
+
+/** Running pods' volumes are brought up to date with what they show. */
+async function refreshVolumes(
+  services: Services,
+  pod: Pod,
+  runtime: PodRuntime,
+  memory: PodMemory,
+): Promise<SyncResult> {
+  const live = runtime.containers.some(each => each.state === 'running')
+  if (
+    !live ||
+    !(pod.spec.volumes ?? []).some(
+      volume => volume.configMap ?? volume.secret ?? volume.projected ?? volume.downwardAPI,
+    )
+  )
+    return { runtime }
+  try {
+    await services.volumes.prepare(pod, services.objects, services.downwardFacts(podIps(services, pod, runtime)))
+    memory.volumesReady = true
+  } catch (error) {
+    services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
+  }
+  return { runtime }
+}
+
+export function podIps(services: Services, pod: Pod, runtime: PodRuntime): readonly string[] {
+  if (pod.spec.hostNetwork) return services.nodeIps
+  return (activeSandbox(runtime) as SandboxRecord | undefined)?.ips ?? []
+}
+
+function usesOwnIp(pod: Pod): boolean {
+  return JSON.stringify(pod.spec.volumes ?? []).includes('"status.podIP')
+}
+
+function refresh(services: Services, pod: Pod): Promise<PodRuntime> {
+  const { uid, name, namespace = '' } = pod.metadata
+  return services.view.refresh(uid, name, namespace)
+}
+
+/** Whether every container of the pod has come to its end and none is to be started again. */
+export function isOver(pod: Pod, runtime: PodRuntime): boolean {
+  const policy = pod.spec.restartPolicy ?? 'Always'
+  if (policy === 'Always') return false
+  return pod.spec.containers.every(container => {
+    const record = latest(runtime, container.name)
+    return record?.state === 'exited' && (policy === 'Never' || record.exitCode === 0)
+  })
+}

@@ -1,0 +1,179 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Pod } from '@canopus/api/core/v1'
+import type { Logger } from '@canopus/base'
+import { isMissing } from '@canopus/platform'
+import { type QosClass, qosClass } from '../pods/qos.ts'
+import { cpuQuota, cpuShares, cpuWeight, podResources } from './resources.ts'
+
+const V2_CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids']
+
+/** The pods' cgroups: one per quality of service, one per pod below it. */
+export interface Cgroups {
+  /** What the runtime is told as the parent of a pod's containers. */
+  parentOf(pod: Pod): string
+  /** Makes the pod's cgroup and sets what all its containers together may use. */
+  create(pod: Pod): void
+  /** Removes the pod's cgroup, wherever it is. False while something still runs in it. */
+  remove(uid: string): boolean
+  /** Removes all that is left of us: the cgroups of the qualities of service and those of pods. */
+  removeAll(): void
+  /** Uids of the pods that have a cgroup. */
+  pods(): string[]
+  /** Where a pod's figures are read, or nothing where it has none: the directory of one controller. */
+  directory(uid: string, controller: string): string | undefined
+}
+
+export interface CgroupOptions {
+  driver: 'cgroupfs' | 'systemd'
+  prefix?: string
+  /** Where the hierarchies are mounted. Default /sys/fs/cgroup. */
+  mount?: string
+  logger: Logger
+}
+
+const QUALITIES: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort']
+
+export function createCgroups(options: CgroupOptions): Cgroups {
+  const mount = options.mount ?? '/sys/fs/cgroup'
+  const unified = existsSync(join(mount, 'cgroup.controllers'))
+  const roots = unified ? [mount] : hierarchies(mount)
+  const path = (quality: QosClass, uid?: string): string => cgroupPath(options, quality, uid)
+  const everywhere = (relative: string): string[] => roots.map(root => join(root, relative))
+  return {
+    parentOf: pod =>
+      options.driver === 'systemd'
+        ? path(qosClass(pod), pod.metadata.uid).split('/').pop()!
+        : path(qosClass(pod), pod.metadata.uid),
+    create(pod) {
+      if (options.driver === 'systemd') return // systemd makes slices itself and would not know of ours
+      const relative = path(qosClass(pod), pod.metadata.uid)
+      for (const root of roots) makeBelow(root, relative, unified)
+      setLimits(pod, mount, relative, unified, options.logger)
+    },
+    remove(uid) {
+      const directories = QUALITIES.flatMap(quality => everywhere(path(quality, uid)))
+      return directories.map(removeTree).every(done => done)
+    },
+    removeAll() {
+      for (const directory of everywhere(path('Guaranteed'))) removeTree(directory)
+    },
+    pods: () => [...new Set(QUALITIES.flatMap(quality => everywhere(path(quality)).flatMap(podsBelow)))],
+    directory(uid, controller) {
+      const root = unified ? mount : join(mount, controller)
+      return QUALITIES.map(quality => join(root, path(quality, uid))).find(each => existsSync(each))
+    },
+  }
+}
+
+/** A cgroup's path below the mount, as upstream lays them out (pkg/kubelet/cm/cgroup_manager_linux.go). */
+export function cgroupPath(
+  options: { driver: 'cgroupfs' | 'systemd'; prefix?: string },
+  quality: QosClass,
+  uid?: string,
+): string {
+  const parts = ['kubepods']
+  if (quality !== 'Guaranteed') parts.push(quality.toLowerCase())
+  if (uid !== undefined) parts.push(`pod${uid}`)
+  if (options.driver === 'cgroupfs') return `${options.prefix ?? ''}/${parts.join('/')}`
+  const escaped = parts.map(part => part.replaceAll('-', '_'))
+  const prefix = options.prefix === undefined ? '' : `${options.prefix.replace(/^\//, '').replaceAll('/', '-')}-`
+  return `/${escaped.map((_, index) => `${prefix}${escaped.slice(0, index + 1).join('-')}.slice`).join('/')}`
+}
+
+/** The v1 controllers' mounts, `systemd` and `unified` among them; links such as `cpu` to `cpu,cpuacct` only once. */
+function hierarchies(mount: string): string[] {
+  return readdirSync(mount, { withFileTypes: true })
+    .filter(entry => entry.isDirectory())
+    .map(entry => join(mount, entry.name))
+}
+
+function makeBelow(root: string, relative: string, unified: boolean): void {
+  let directory = root
+  for (const part of relative.split('/').filter(each => each !== '')) {
+    if (unified) enableControllers(directory)
+    directory = join(directory, part)
+    if (!existsSync(directory)) {
+      mkdirSync(directory, { recursive: true })
+      inheritCpuset(directory)
+    }
+  }
+}
+
+function enableControllers(directory: string): void {
+  const available = readFileSync(join(directory, 'cgroup.controllers'), 'utf8').trim().split(' ')
+  for (const name of V2_CONTROLLERS.filter(each => available.includes(each)))
+    attempt(() => writeFileSync(join(directory, 'cgroup.subtree_control'), `+${name}`))
+}
+
+/** A new v1 cpuset has no CPUs at all, and nothing can be put into it. */
+function inheritCpuset(directory: string): void {
+  for (const name of ['cpuset.cpus', 'cpuset.mems']) {
+    const own = join(directory, name)
+    attempt(() => {
+      if (existsSync(own) && readFileSync(own, 'utf8').trim() === '')
+        writeFileSync(own, readFileSync(join(directory, '..', name), 'utf8'))
+    })
+  }
+}
+
+function setLimits(pod: Pod, mount: string, relative: string, unified: boolean, logger: Logger): void {
+  const { cpuRequest, cpuLimit, memoryLimit } = podResources(pod)
+  const shares = cpuShares(cpuRequest)
+  const quota = cpuQuota(cpuLimit)
+  const settings: [string, string][] = unified
+    ? [
+        [join(mount, relative, 'cpu.weight'), String(cpuWeight(shares))],
+        ...(quota > 0 ? ([[join(mount, relative, 'cpu.max'), `${quota} 100000`]] as [string, string][]) : []),
+        ...(memoryLimit > 0
+          ? ([[join(mount, relative, 'memory.max'), String(memoryLimit)]] as [string, string][])
+          : []),
+      ]
+    : [
+        [join(mount, 'cpu', relative, 'cpu.shares'), String(shares)],
+        ...(quota > 0
+          ? ([[join(mount, 'cpu', relative, 'cpu.cfs_quota_us'), String(quota)]] as [string, string][])
+          : []),
+        ...(memoryLimit > 0
+          ? ([[join(mount, 'memory', relative, 'memory.limit_in_bytes'), String(memoryLimit)]] as [string, string][])
+          : []),
+      ]
+  for (const [file, value] of settings) {
+    try {
+      writeFileSync(file, value)
+    } catch (error) {
+      logger.warn('a pod’s cgroup could not be set', { pod: pod.metadata.name, file, value, error })
+    }
+  }
+}
+
+/** Removes a cgroup with those below it. False where a process is still in one. */
+function removeTree(directory: string): boolean {
+  try {
+    for (const entry of readdirSync(directory, { withFileTypes: true }))
+      if (entry.isDirectory() && !removeTree(join(directory, entry.name))) return false
+    rmdirSync(directory)
+    return true
+  } catch (error) {
+    return isMissing(error)
+  }
+}
+
+function podsBelow(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .map(name => /^(?:.*-)?pod(.+?)(?:\.slice)?$/.exec(name)?.[1]?.replaceAll('_', '-'))
+      .filter(uid => uid !== undefined)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+function attempt(effect: () => void): void {
+  try {
+    effect()
+  } catch {
+    // a controller that is not there or not ours to switch: the limit that needs it will say so
+  }
+}

@@ -1,0 +1,84 @@
+import type { Pod, ResourceRequirements } from '@canopus/api/core/v1'
+import { milliValue, quantityValue } from '@canopus/apimachinery'
+import type { LinuxContainerResources } from '@canopus/cri'
+import { qosClass } from '../pods/qos.ts'
+
+const MIN_SHARES = 2
+const MAX_SHARES = 262_144
+const PERIOD = 100_000
+const MIN_QUOTA = 1_000
+
+/** cgroup v1 `cpu.shares` for so many thousandths of a CPU. */
+export function cpuShares(milli: number): number {
+  return milli === 0 ? MIN_SHARES : Math.min(MAX_SHARES, Math.max(MIN_SHARES, Math.floor((milli * 1024) / 1000)))
+}
+
+/** `cpu.cfs_quota_us` within a period of 100 ms; 0 where there is no limit. */
+export function cpuQuota(milli: number): number {
+  return milli === 0 ? 0 : Math.max(MIN_QUOTA, Math.floor((milli * PERIOD) / 1000))
+}
+
+/** cgroup v2 `cpu.weight` that stands for these shares (KEP 2254). */
+export function cpuWeight(shares: number): number {
+  return Math.floor(1 + ((shares - MIN_SHARES) * 9999) / (MAX_SHARES - MIN_SHARES))
+}
+
+const amount = (list: Readonly<Record<string, string>> | undefined, name: string): string => list?.[name] ?? '0'
+
+/** What a container may use, as the runtime wants it told. `memoryCapacity` is the machine's, in bytes. */
+export function containerResources(
+  pod: Pod,
+  resources: ResourceRequirements | undefined,
+  memoryCapacity: number,
+): LinuxContainerResources {
+  const limits = resources?.limits
+  const requests = resources?.requests
+  const cpuRequest = requests?.cpu ?? limits?.cpu
+  return {
+    cpuPeriod: PERIOD,
+    cpuQuota: cpuQuota(milliValue(amount(limits, 'cpu'))),
+    cpuShares: cpuShares(cpuRequest === undefined ? 0 : milliValue(cpuRequest)),
+    memoryLimitInBytes: quantityValue(amount(limits, 'memory')),
+    oomScoreAdj: oomScoreAdjust(pod, quantityValue(amount(requests, 'memory')), memoryCapacity),
+  }
+}
+
+/** Who is killed first when memory runs out (upstream pkg/kubelet/qos/policy.go). */
+export function oomScoreAdjust(pod: Pod, memoryRequest: number, memoryCapacity: number): number {
+  if ((pod.spec.priority ?? 0) >= 2_000_000_000) return -997
+  const quality = qosClass(pod)
+  if (quality === 'Guaranteed') return -997
+  if (quality === 'BestEffort') return 1000
+  const score = 1000 - Math.floor((1000 * memoryRequest) / memoryCapacity)
+  return Math.min(999, Math.max(3, score))
+}
+
+export interface PodResources {
+  /** Thousandths of a CPU. */
+  cpuRequest: number
+  /** Thousandths of a CPU; 0 where a container has none. */
+  cpuLimit: number
+  /** Bytes; 0 where a container has none. */
+  memoryLimit: number
+}
+
+/** What all containers of a pod together may use: its cgroup's settings. */
+export function podResources(pod: Pod): PodResources {
+  const sum = (pick: (resources: ResourceRequirements | undefined) => number): number => {
+    const regular = pod.spec.containers.reduce((total, container) => total + pick(container.resources), 0)
+    let sidecars = 0
+    let peak = 0
+    for (const container of pod.spec.initContainers ?? []) {
+      if (container.restartPolicy === 'Always') sidecars += pick(container.resources)
+      else peak = Math.max(peak, sidecars + pick(container.resources))
+    }
+    return Math.max(peak, sidecars + regular)
+  }
+  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+  const limited = (name: string): boolean => all.every(container => container.resources?.limits?.[name] !== undefined)
+  return {
+    cpuRequest: sum(resources => milliValue(resources?.requests?.cpu ?? resources?.limits?.cpu ?? '0')),
+    cpuLimit: limited('cpu') ? sum(resources => milliValue(amount(resources?.limits, 'cpu'))) : 0,
+    memoryLimit: limited('memory') ? sum(resources => quantityValue(amount(resources?.limits, 'memory'))) : 0,
+  }
+}

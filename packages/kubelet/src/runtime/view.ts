@@ -1,0 +1,179 @@
+import type { Logger } from '@canopus/base'
+import type { Cri, PodSandbox, RuntimeContainer, RuntimeContainerStatus } from '@canopus/cri'
+import { hasCode } from '@canopus/cri'
+import { CONTAINER_HASH, CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID, RESTART_COUNT } from './labels.ts'
+import { type ContainerRecord, emptyRuntime, type PodRuntime, type SandboxRecord } from './pod-runtime.ts'
+import { terminationMessage } from './termination-message.ts'
+
+const STATES = {
+  CONTAINER_CREATED: 'created',
+  CONTAINER_RUNNING: 'running',
+  CONTAINER_EXITED: 'exited',
+  CONTAINER_UNKNOWN: 'unknown',
+} as const
+
+const NANOSECONDS_PER_MILLISECOND = 1e6
+
+/**
+ * What the container runtime has, by pod. Two short calls list everything; the details of a container or sandbox are asked
+ * for once per state that it is in. (Upstream's PLEG; containerd 1.6 has no event stream for it.)
+ */
+export class RuntimeView {
+  readonly #cri: Cri
+  readonly #logger: Logger
+  readonly #logs: string
+  readonly #containers = new Map<string, { state: string; record: ContainerRecord }>()
+  readonly #sandboxes = new Map<string, { state: string; record: SandboxRecord }>()
+  #pods = new Map<string, PodRuntime>()
+
+  constructor(cri: Cri, logs: string, logger: Logger) {
+    this.#cri = cri
+    this.#logs = logs
+    this.#logger = logger
+  }
+
+  /** The pod as last seen. */
+  get(uid: string): PodRuntime | undefined {
+    return this.#pods.get(uid)
+  }
+
+  all(): Iterable<PodRuntime> {
+    return this.#pods.values()
+  }
+
+  /** Looks at everything. Returns the uids of the pods that changed. Throws `CriError` where the runtime does not answer. */
+  async relist(): Promise<string[]> {
+    const [{ items }, { containers }] = await Promise.all([this.#cri.listPodSandbox(), this.#cri.listContainers()])
+    const fresh = await this.#assemble(items, containers)
+    const changed = [...new Set([...fresh.keys(), ...this.#pods.keys()])].filter(
+      uid => fingerprint(fresh.get(uid)) !== fingerprint(this.#pods.get(uid)),
+    )
+    this.#pods = fresh
+    this.#forget(items, containers)
+    return changed
+  }
+
+  /** Looks at one pod anew. */
+  async refresh(uid: string, name: string, namespace: string): Promise<PodRuntime> {
+    const filter = { labelSelector: { [POD_UID]: uid } }
+    const [{ items }, { containers }] = await Promise.all([
+      this.#cri.listPodSandbox({ filter }),
+      this.#cri.listContainers({ filter }),
+    ])
+    const pod = (await this.#assemble(items, containers)).get(uid)
+    if (pod) this.#pods.set(uid, pod)
+    else this.#pods.delete(uid)
+    return pod ?? emptyRuntime(uid, name, namespace)
+  }
+
+  async #assemble(
+    sandboxes: readonly PodSandbox[],
+    containers: readonly RuntimeContainer[],
+  ): Promise<Map<string, PodRuntime>> {
+    const pods = new Map<string, PodRuntime & { sandboxes: SandboxRecord[]; containers: ContainerRecord[] }>()
+    const podOf = (labels: Readonly<Record<string, string>>) => {
+      const uid = labels[POD_UID]
+      if (uid === undefined) return undefined // not ours
+      let pod = pods.get(uid)
+      if (pod === undefined) {
+        const { name, namespace } = emptyRuntime(uid, labels[POD_NAME] ?? '', labels[POD_NAMESPACE] ?? '')
+        pod = { uid, name, namespace, sandboxes: [], containers: [] }
+        pods.set(uid, pod)
+      }
+      return pod
+    }
+    await Promise.all([
+      ...sandboxes.map(async listed => {
+        const record = await this.#sandbox(listed)
+        if (record) podOf(listed.labels)?.sandboxes.push(record)
+      }),
+      ...containers.map(async listed => {
+        const record = await this.#container(listed)
+        if (record) podOf(listed.labels)?.containers.push(record)
+      }),
+    ])
+    for (const pod of pods.values()) {
+      pod.sandboxes.sort((a, b) => b.createdAt - a.createdAt || b.attempt - a.attempt)
+      pod.containers.sort((a, b) => b.createdAt - a.createdAt || b.attempt - a.attempt)
+    }
+    return pods
+  }
+
+  async #sandbox(listed: PodSandbox): Promise<SandboxRecord | undefined> {
+    const known = this.#sandboxes.get(listed.id)
+    if (known?.state === listed.state) return known.record
+    try {
+      const { status } = await this.#cri.podSandboxStatus({ podSandboxId: listed.id })
+      if (status === undefined) return undefined
+      const ips = status.network?.ip ? [status.network.ip, ...status.network.additionalIps.map(each => each.ip)] : []
+      const hostNetwork = status.linux?.namespaces?.options?.network === 'NODE'
+      const record: SandboxRecord = {
+        id: listed.id,
+        attempt: listed.metadata?.attempt ?? 0,
+        ready: status.state === 'SANDBOX_READY',
+        createdAt: status.createdAt / NANOSECONDS_PER_MILLISECOND,
+        ips: hostNetwork ? [] : ips,
+        hostNetwork,
+      }
+      this.#sandboxes.set(listed.id, { state: status.state, record })
+      return record
+    } catch (error) {
+      return this.#gone(error, listed.id)
+    }
+  }
+
+  async #container(listed: RuntimeContainer): Promise<ContainerRecord | undefined> {
+    const known = this.#containers.get(listed.id)
+    if (known?.state === listed.state) return known.record
+    try {
+      const { status } = await this.#cri.containerStatus({ containerId: listed.id })
+      if (status === undefined) return undefined
+      const record = await this.#record(listed, status)
+      this.#containers.set(listed.id, { state: status.state, record })
+      return record
+    } catch (error) {
+      return this.#gone(error, listed.id)
+    }
+  }
+
+  async #record(listed: RuntimeContainer, status: RuntimeContainerStatus): Promise<ContainerRecord> {
+    const state = STATES[status.state]
+    const finished = state === 'exited'
+    return {
+      id: listed.id,
+      name: listed.labels[CONTAINER_NAME] ?? listed.metadata?.name ?? '',
+      sandboxId: listed.podSandboxId,
+      attempt: Number(listed.annotations[RESTART_COUNT] ?? listed.metadata?.attempt ?? 0),
+      state,
+      createdAt: status.createdAt / NANOSECONDS_PER_MILLISECOND,
+      startedAt: status.startedAt / NANOSECONDS_PER_MILLISECOND,
+      finishedAt: status.finishedAt / NANOSECONDS_PER_MILLISECOND,
+      exitCode: status.exitCode,
+      reason: status.reason,
+      message: finished ? await terminationMessage(status, this.#logs) : status.message,
+      image: status.image?.image ?? '',
+      imageId: status.imageRef,
+      logPath: status.logPath,
+      hash: listed.annotations[CONTAINER_HASH] ?? '',
+      annotations: listed.annotations,
+    }
+  }
+
+  #gone(error: unknown, id: string): undefined {
+    if (!hasCode(error, 'NOT_FOUND')) throw error
+    this.#logger.debug('gone while being looked at', { id })
+    return undefined
+  }
+
+  #forget(sandboxes: readonly PodSandbox[], containers: readonly RuntimeContainer[]): void {
+    const alive = new Set([...sandboxes, ...containers].map(each => each.id))
+    for (const id of this.#containers.keys()) if (!alive.has(id)) this.#containers.delete(id)
+    for (const id of this.#sandboxes.keys()) if (!alive.has(id)) this.#sandboxes.delete(id)
+  }
+}
+
+function fingerprint(pod: PodRuntime | undefined): string {
+  if (pod === undefined) return ''
+  const sandboxes = pod.sandboxes.map(each => `${each.id}${each.ready}`)
+  return [...sandboxes, ...pod.containers.map(each => each.id + each.state)].sort().join()
+}

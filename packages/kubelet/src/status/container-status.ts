@@ -1,0 +1,153 @@
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  EphemeralContainer,
+  Pod,
+} from '@canopus/api/core/v1'
+import { formatTime } from '@canopus/apimachinery'
+import { shouldRestart } from '../pods/plan.ts'
+import { isRestartable } from '../pods/pod-text.ts'
+import type { ContainerRecord, PodRuntime } from '../runtime/pod-runtime.ts'
+
+/** Why a container does not run (yet): what its last start failed with, or what it waits for. */
+export interface Waiting {
+  reason: string
+  message: string
+}
+
+/** What is known of containers beside the runtime's word. */
+export interface ContainerKnowledge {
+  /** By container name: the last failed start, or the back-off that holds the next one up. */
+  waiting: ReadonlyMap<string, Waiting>
+  /** Whether a container's readiness probe lets it be ready; true where it has none. */
+  ready(containerId: string, container: Container): boolean
+  /** Whether a container's startup probe has succeeded; true where it has none. */
+  started(containerId: string, container: Container): boolean
+}
+
+export const RUNTIME_SCHEME = 'containerd://'
+
+/** The status of each of `containers`, in their order (upstream pkg/kubelet/kubelet_pods.go, convertToAPIContainerStatuses). */
+export function containerStatuses(
+  pod: Pod,
+  containers: readonly (Container | EphemeralContainer)[],
+  runtime: PodRuntime,
+  knowledge: ContainerKnowledge,
+  kind: 'init' | 'regular' | 'ephemeral',
+): ContainerStatus[] {
+  const old = new Map(
+    [
+      ...(pod.status?.containerStatuses ?? []),
+      ...(pod.status?.initContainerStatuses ?? []),
+      ...(pod.status?.ephemeralContainerStatuses ?? []),
+    ].map(status => [status.name, status]),
+  )
+  return containers.map(container => {
+    const records = runtime.containers.filter(record => record.name === container.name)
+    const status =
+      records.length > 0
+        ? fromRecords(container as Container, records, knowledge, kind)
+        : withoutRecord(pod, container, old.get(container.name), kind)
+    return withWaiting(pod, container, status, records[0], knowledge, kind)
+  })
+}
+
+function withoutRecord(
+  pod: Pod,
+  container: Container | EphemeralContainer,
+  old: ContainerStatus | undefined,
+  kind: string,
+): ContainerStatus {
+  const initializing = kind === 'regular' ? (pod.spec.initContainers ?? []).length > 0 : kind === 'init'
+  const reason = initializing ? 'PodInitializing' : 'ContainerCreating'
+  const base = { name: container.name, image: container.image ?? '', imageID: '', ready: false, started: false }
+  // what had run before the runtime lost it
+  if (old?.state?.terminated && kind === 'init') return { ...old, restartCount: old.restartCount }
+  return {
+    ...base,
+    restartCount: old?.restartCount ?? 0,
+    state: { waiting: { reason } },
+    lastState: old?.lastState ?? {},
+  }
+}
+
+function fromRecords(
+  container: Container,
+  records: readonly ContainerRecord[],
+  knowledge: ContainerKnowledge,
+  kind: 'init' | 'regular' | 'ephemeral',
+): ContainerStatus {
+  const [newest, ...older] = records as [ContainerRecord, ...ContainerRecord[]]
+  const ended = older.find(record => record.state === 'exited' || record.state === 'unknown')
+  const running = newest.state === 'running'
+  const plainInit = kind === 'init' && !isRestartable(container)
+  const started = running && !plainInit && knowledge.started(newest.id, container)
+  const ready = plainInit
+    ? newest.state === 'exited' && newest.exitCode === 0
+    : kind !== 'ephemeral' && started && knowledge.ready(newest.id, container)
+  return {
+    name: container.name,
+    state: stateOf(newest),
+    lastState: ended ? { terminated: terminated(ended) } : {},
+    ready,
+    restartCount: newest.attempt,
+    image: newest.image || (container.image ?? ''),
+    imageID: newest.imageId,
+    containerID: RUNTIME_SCHEME + newest.id,
+    started,
+    ...(running &&
+      container.resources &&
+      Object.keys(container.resources).length > 0 && { resources: container.resources }),
+    ...(running && container.resources?.requests && { allocatedResources: container.resources.requests }),
+  }
+}
+
+function stateOf(record: ContainerRecord): ContainerState {
+  switch (record.state) {
+    case 'running':
+      return { running: { startedAt: formatTime(record.startedAt) } }
+    case 'exited':
+      return { terminated: terminated(record) }
+    case 'created':
+      return { waiting: { reason: 'ContainerCreating' } }
+    case 'unknown':
+      return {
+        terminated: {
+          exitCode: 137,
+          reason: 'ContainerStatusUnknown',
+          message: 'The container could not be located when the pod was terminated',
+        },
+      }
+  }
+}
+
+/** How a container ended, as statuses say it. */
+export function terminated(record: ContainerRecord): ContainerStateTerminated {
+  return {
+    exitCode: record.exitCode,
+    reason: record.reason || (record.exitCode === 0 ? 'Completed' : 'Error'),
+    ...(record.message !== '' && { message: record.message }),
+    ...(record.startedAt > 0 && { startedAt: formatTime(record.startedAt) }),
+    finishedAt: formatTime(record.finishedAt || record.createdAt),
+    containerID: RUNTIME_SCHEME + record.id,
+  }
+}
+
+/** A container that is to be started again and cannot be shows why; what it was before becomes its last state. */
+function withWaiting(
+  pod: Pod,
+  container: Container | EphemeralContainer,
+  status: ContainerStatus,
+  record: ContainerRecord | undefined,
+  knowledge: ContainerKnowledge,
+  kind: 'init' | 'regular' | 'ephemeral',
+): ContainerStatus {
+  const waiting = knowledge.waiting.get(container.name)
+  if (waiting === undefined || status.state?.running) return status
+  const sidecar = kind === 'init' && isRestartable(container as Container)
+  if (kind !== 'ephemeral' && !sidecar && !shouldRestart(pod, record)) return status
+  const lastState = status.state?.terminated ? { terminated: status.state.terminated } : (status.lastState ?? {})
+  return { ...status, state: { waiting: { ...waiting } }, lastState, ready: false, started: false }
+}

@@ -1,0 +1,162 @@
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Pod, ProjectedVolumeSource, Volume } from '@canopus/api/core/v1'
+import type { Clock, Random } from '@canopus/base'
+import type { DownwardFacts } from '../env/downward.ts'
+import type { ReferencedObjects } from '../env/environment.ts'
+import { type Payload, type ProjectedFile, writeAtomically } from './atomic-writer.ts'
+import { ensureTmpfs, mountsBelow, prepareEmptyDir, unmountBelow } from './empty-dir.ts'
+import { prepareHostPath } from './host-path.ts'
+import { configMapFiles, downwardFiles, secretFiles, VolumeError } from './payload.ts'
+import type { TokenCache } from './service-account-token.ts'
+
+const DEFAULT_MODE = 0o644
+
+export interface VolumesOptions {
+  /** The kubelet's directory. */
+  root: string
+  clock: Clock
+  random: Random
+  tokens: TokenCache
+}
+
+/** Makes pods' volumes on the node, keeps their content current, and removes them. */
+export class Volumes {
+  readonly #options: VolumesOptions
+  #secretsReady: Promise<void> | undefined
+
+  constructor(options: VolumesOptions) {
+    this.#options = options
+  }
+
+  /** Where a pod's directory is. */
+  podDirectory(uid: string): string {
+    return join(this.#options.root, 'pods', uid)
+  }
+
+  /**
+   * Prepares every volume, or brings it up to date. Returns their places on the node by name. Throws `VolumeError` with the
+   * first volume that cannot be had (named in the message as upstream does).
+   */
+  async prepare(pod: Pod, objects: ReferencedObjects, facts: DownwardFacts): Promise<Map<string, string>> {
+    const paths = await Promise.all(
+      (pod.spec.volumes ?? []).map(async volume => {
+        try {
+          return [volume.name, await this.#prepare(pod, volume, objects, facts)] as const
+        } catch (error) {
+          const text = error instanceof Error ? error.message : String(error)
+          throw new VolumeError(`MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${text}`)
+        }
+      }),
+    )
+    return new Map(paths)
+  }
+
+  /** Removes everything of a pod. Its containers must be gone. */
+  async remove(uid: string): Promise<void> {
+    await this.unmount(uid)
+    rmSync(this.podDirectory(uid), { recursive: true, force: true })
+  }
+
+  /** Removes a pod's volumes. Its containers must have ended; what they said last is kept. */
+  async unmount(uid: string): Promise<void> {
+    const directories = [join(this.podDirectory(uid), 'volumes'), join(this.#secrets, uid)]
+    for (const directory of directories) {
+      if (mountsBelow(directory).length > 0) await unmountBelow(directory)
+      rmSync(directory, { recursive: true, force: true })
+    }
+    this.#options.tokens.forget(uid)
+  }
+
+  get #secrets(): string {
+    return join(this.#options.root, 'secrets')
+  }
+
+  async #prepare(pod: Pod, volume: Volume, objects: ReferencedObjects, facts: DownwardFacts): Promise<string> {
+    const { uid, namespace = '' } = pod.metadata
+    const place = (plugin: string): string =>
+      join(this.podDirectory(uid), 'volumes', `kubernetes.io~${plugin}`, volume.name)
+    if (volume.hostPath) {
+      prepareHostPath(volume.hostPath)
+      return volume.hostPath.path
+    }
+    if (volume.emptyDir) {
+      const path = place('empty-dir')
+      await prepareEmptyDir(path, volume.emptyDir, pod.spec.securityContext?.fsGroup)
+      return path
+    }
+    if (volume.configMap) {
+      const { name = '', items, optional, defaultMode = DEFAULT_MODE } = volume.configMap
+      const map = await objects.configMap(namespace, name)
+      return this.#write(pod, place('configmap'), configMapFiles(map, name, { items, optional, defaultMode }))
+    }
+    if (volume.downwardAPI) {
+      const { items = [], defaultMode = DEFAULT_MODE } = volume.downwardAPI
+      return this.#write(pod, place('downward-api'), downwardFiles(items, defaultMode, pod, facts))
+    }
+    if (volume.secret) {
+      const { secretName = '', items, optional, defaultMode = DEFAULT_MODE } = volume.secret
+      const secret = await objects.secret(namespace, secretName)
+      const files = secretFiles(secret, secretName, { items, optional, defaultMode })
+      return this.#write(pod, await this.#secretPlace(uid, volume.name), files)
+    }
+    if (volume.projected) {
+      const files = await this.#project(pod, volume.projected, objects, facts)
+      return this.#write(pod, await this.#secretPlace(uid, volume.name), files)
+    }
+    const kind = Object.keys(volume).find(key => key !== 'name') ?? 'unknown'
+    throw new VolumeError(`no volume plugin matched: ${kind} volumes are not supported on this node`)
+  }
+
+  async #secretPlace(uid: string, name: string): Promise<string> {
+    this.#secretsReady ??= ensureTmpfs(this.#secrets)
+    await this.#secretsReady
+    return join(this.#secrets, uid, name)
+  }
+
+  #write(pod: Pod, path: string, payload: Payload): string {
+    const gid = pod.spec.securityContext?.fsGroup
+    mkdirSync(path, { recursive: true })
+    chmodSync(path, gid === undefined ? 0o777 : 0o2777)
+    writeAtomically(path, payload, gid === undefined ? {} : { gid }, this.#options.clock, this.#options.random)
+    return path
+  }
+
+  async #project(
+    pod: Pod,
+    source: ProjectedVolumeSource,
+    objects: ReferencedObjects,
+    facts: DownwardFacts,
+  ): Promise<Map<string, ProjectedFile>> {
+    const namespace = pod.metadata.namespace ?? ''
+    const defaultMode = source.defaultMode ?? DEFAULT_MODE
+    const files = new Map<string, ProjectedFile>()
+    for (const { configMap, secret, downwardAPI, serviceAccountToken, ...others } of source.sources ?? []) {
+      let some: ReadonlyMap<string, ProjectedFile>
+      if (configMap) {
+        const { name = '', items, optional } = configMap
+        some = configMapFiles(await objects.configMap(namespace, name), name, { items, optional, defaultMode })
+      } else if (secret) {
+        const { name = '', items, optional } = secret
+        some = secretFiles(await objects.secret(namespace, name), name, { items, optional, defaultMode })
+      } else if (downwardAPI) some = downwardFiles(downwardAPI.items ?? [], defaultMode, pod, facts)
+      else if (serviceAccountToken) {
+        const text = await this.#options.tokens.get(pod, serviceAccountToken)
+        some = new Map([[serviceAccountToken.path, tokenFile(pod, text, defaultMode)]])
+      } else throw new VolumeError(`projected source ${Object.keys(others).join()} is not supported on this node`)
+      for (const [path, file] of some) files.set(path, file)
+    }
+    return files
+  }
+}
+
+/** A token is for the pod's user alone where that is known, and for its group where it has one. */
+function tokenFile(pod: Pod, text: string, defaultMode: number): ProjectedFile {
+  const users = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(
+    container => container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser,
+  )
+  const user = users.every(each => each === users[0]) ? users[0] : undefined
+  const content = Buffer.from(text)
+  if (user !== undefined) return { content, mode: 0o600, uid: user }
+  return { content, mode: pod.spec.securityContext?.fsGroup === undefined ? defaultMode : 0o600 }
+}
