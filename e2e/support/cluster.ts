@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Kubectl } from './kubectl.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const launcher = join(root, 'canopus')
+const images = join(root, '.cache/images')
+
+/** Why tests with real containers cannot run here, or `false` where they can. */
+export function containerSkip(): string | false {
+  if (process.platform !== 'linux') return 'needs Linux'
+  return process.getuid?.() === 0 ? false : 'needs root'
+}
+
+export interface CommandResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs `./canopus` with a home of its own. */
+export function canopus(home: string, args: readonly string[], timeout = 300_000): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(launcher, args, {
+      env: { ...process.env, CANOPUS_HOME: home },
+      timeout,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', chunk => {
+      stdout += chunk
+    })
+    child.stderr.on('data', chunk => {
+      stderr += chunk
+    })
+    child.on('error', reject)
+    child.on('close', code => resolve({ code: code ?? 137, stdout, stderr }))
+  })
+}
+
+/** A real cluster for a test file, in directories of its own, with a registry that has the images of `images/`. */
+export class TestCluster {
+  readonly name: string
+  readonly home: string
+  readonly kubeconfig: string
+  readonly kubectl: Kubectl
+  private registry: ChildProcess | undefined
+  private registryPort = 0
+
+  constructor(name: string) {
+    this.name = name
+    this.home = mkdtempSync(join(tmpdir(), 'canopus-e2e-'))
+    this.kubeconfig = join(this.home, 'kubeconfig')
+    this.kubectl = new Kubectl(this.kubeconfig)
+  }
+
+  /** `canopus <args> --name <this cluster>`; throws with its output where it fails. */
+  async command(...args: string[]): Promise<CommandResult> {
+    const result = await this.tryCommand(...args)
+    if (result.code !== 0)
+      throw new Error(
+        `canopus ${args.join(' ')}: status ${result.code}\n${result.stderr}${result.stdout}${await this.logs()}`,
+      )
+    return result
+  }
+
+  tryCommand(...args: string[]): Promise<CommandResult> {
+    return canopus(this.home, [...args, '--name', this.name])
+  }
+
+  async up(...flags: string[]): Promise<CommandResult> {
+    await this.startRegistry()
+    const mirror = `*=http://127.0.0.1:${this.registryPort}`
+    return this.command(
+      'up',
+      '--kubeconfig',
+      this.kubeconfig,
+      '--registry-mirror',
+      mirror,
+      '--pod-egress',
+      'none',
+      ...flags,
+    )
+  }
+
+  /** Removes the cluster, the registry and every file, also after a failure. */
+  async remove(): Promise<void> {
+    const result = await this.tryCommand('delete', '--ignore-not-found')
+    this.registry?.kill('SIGTERM')
+    rmSync(this.home, { recursive: true, force: true })
+    if (result.code !== 0) throw new Error(`canopus delete: ${result.stderr}`)
+  }
+
+  async logs(): Promise<string> {
+    return (await canopus(this.home, ['logs', '--name', this.name, '--tail', '40'])).stdout
+  }
+
+  private async startRegistry(): Promise<void> {
+    if (this.registry) return
+    if (!existsSync(join(images, 'references.json'))) {
+      const built = spawnSync(launcher, ['image', 'build', '--store', images], { encoding: 'utf8' })
+      if (built.status !== 0) throw new Error(`canopus image build: ${built.stderr}`)
+    }
+    this.registryPort = await freePort()
+    const serving = spawn(
+      launcher,
+      ['image', 'serve', '--store', images, '--address', `127.0.0.1:${this.registryPort}`],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+    this.registry = serving
+    await new Promise<void>((resolve, reject) => {
+      serving.stderr.on('data', chunk => String(chunk).includes('serving') && resolve())
+      serving.once('exit', code => reject(new Error(`the registry ended with status ${code}`)))
+    })
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}

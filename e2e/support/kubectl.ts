@@ -1,0 +1,80 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { withDebianPackages } from '../../tools/debian-packages.ts'
+
+const CACHE = fileURLToPath(new URL('../../.cache/bin', import.meta.url))
+
+export interface KubectlResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** A real kubectl that somebody else built: one on the PATH, else the one of Debian's unstable suite, kept in `.cache`. */
+export function findKubectl(): string {
+  const found = spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim()
+  if (found !== '') return found
+  const cached = join(CACHE, 'kubectl')
+  if (!existsSync(cached)) {
+    mkdirSync(CACHE, { recursive: true })
+    withDebianPackages(['kubectl'], root => copyFileSync(join(root, 'usr/bin/kubectl'), cached))
+    chmodSync(cached, 0o755)
+  }
+  return cached
+}
+
+/** Every kubectl on this machine, by file name: the one found and other versions beside the file that it leads to. */
+export function allKubectls(): string[] {
+  const first = findKubectl()
+  const directory = dirname(realpathSync(first))
+  const others = readdirSync(directory).filter(name => /^kubectl\.\d+\.\d+$/.test(name))
+  return [first, ...others.map(name => join(directory, name))]
+}
+
+/** kubectl for one cluster. */
+export class Kubectl {
+  readonly program: string
+  readonly kubeconfig: string
+  constructor(kubeconfig: string, program = findKubectl()) {
+    this.program = program
+    this.kubeconfig = kubeconfig
+  }
+
+  /** Runs to the end, whatever the status; killed after `timeout` milliseconds. */
+  try(args: readonly string[], options: { input?: string; timeout?: number } = {}): Promise<KubectlResult> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(this.program, args, {
+        env: { ...process.env, KUBECONFIG: this.kubeconfig },
+        timeout: options.timeout ?? 60_000,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      })
+      let stdout = ''
+      let stderr = ''
+      child.stdout.on('data', chunk => {
+        stdout += chunk
+      })
+      child.stderr.on('data', chunk => {
+        stderr += chunk
+      })
+      child.stdin.on('error', () => {})
+      child.on('error', reject)
+      child.on('close', code => resolve({ code: code ?? 137, stdout, stderr }))
+      child.stdin.end(options.input ?? '')
+    })
+  }
+
+  /** Runs to the end and returns what it printed. Throws for a status other than 0. */
+  async run(args: readonly string[], options: { input?: string; timeout?: number } = {}): Promise<string> {
+    const result = await this.try(args, options)
+    if (result.code !== 0)
+      throw new Error(`kubectl ${args.join(' ')}: status ${result.code}: ${result.stderr || result.stdout}`)
+    return result.stdout
+  }
+
+  /** Waits with `kubectl wait` for something like `condition=Ready` or `jsonpath={.status.phase}=Running`. */
+  wait(what: string, until: string, timeout = 60): Promise<string> {
+    return this.run(['wait', what, `--for=${until}`, `--timeout=${timeout}s`], { timeout: (timeout + 10) * 1000 })
+  }
+}
