@@ -1,4 +1,5 @@
 export * from './kind.ts'
 export * from './kinds/index.ts'
+export * from './openapi/index.ts'
 export * from './resources.ts'
 export * from './schemas.ts'

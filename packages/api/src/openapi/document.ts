@@ -1,0 +1,121 @@
+import { allResourceTypes } from '../resources.ts'
+import { schemas as builtIn, messageNameOf } from '../schemas.ts'
+import { Definitions } from './definitions.ts'
+import { type Descriptions, NO_DESCRIPTIONS } from './descriptions.ts'
+import { definitionName } from './names.ts'
+import { Parameters } from './parameters.ts'
+import { discoveryPaths, groupVersionPath, KindPaths } from './paths.ts'
+import type { GroupVersionKind, JsonSchema, OpenApiKind, OpenApiOptions, PathItem } from './types.ts'
+
+/** All built-in kinds, as `openApiV2` and `openApiV3` take them. */
+export function builtInOpenApiKinds(): OpenApiKind[] {
+  return allResourceTypes.map(type => {
+    const message = messageNameOf(type)
+    if (message === undefined) throw new Error(`no message for ${type.kind} in ${type.group}/${type.version}`)
+    return { type, message }
+  })
+}
+
+const META = 'am.apis.meta.v1'
+const LIST_META = `${META}.ListMeta`
+
+/** What both versions of the document are made of. */
+export interface Contents {
+  paths: PathItem[]
+  definitions: Definitions
+  /** Definitions that do not come from the table: those of custom kinds and their lists. */
+  custom: Record<string, JsonSchema>
+  /** Definition name to message name, for everything the table knows. */
+  messages: ReadonlyMap<string, string>
+}
+
+/** Collects paths and definitions of kinds. `all` are the kinds the server serves at all, which option messages name. */
+export function contentsOf(
+  version: 2 | 3,
+  kinds: readonly OpenApiKind[],
+  all: readonly OpenApiKind[],
+  options: OpenApiOptions,
+): Contents {
+  const schemas = options.schemas ?? builtIn
+  const descriptions: Descriptions = options.descriptions ?? NO_DESCRIPTIONS
+  const parameters = new Parameters(schemas, descriptions)
+  const definitions = new Definitions(version, schemas, descriptions, kindsByMessage(all))
+  const paths = groupVersionsOf(kinds).map(({ group, version: name }) => groupVersionPath(group, name))
+  for (const kind of kinds) paths.push(...new KindPaths(kind, parameters, messageNameOf).all())
+  return {
+    paths,
+    definitions,
+    custom: customDefinitions(kinds, definitions),
+    messages: new Map(schemas.names().map(message => [definitionName(message), message])),
+  }
+}
+
+/** The discovery paths of all groups of these kinds. */
+export const discoveryOf = (kinds: readonly OpenApiKind[]): PathItem[] =>
+  discoveryPaths([...new Set(kinds.map(kind => kind.type.group))])
+
+function groupVersionsOf(kinds: readonly OpenApiKind[]): { group: string; version: string }[] {
+  const seen = new Map(kinds.map(({ type }) => [`${type.group}/${type.version}`, type]))
+  return [...seen.values()].map(({ group, version }) => ({ group, version }))
+}
+
+/** Messages that are kinds, with the kinds they are. `DeleteOptions` and `WatchEvent` belong to every group version. */
+function kindsByMessage(all: readonly OpenApiKind[]): ReadonlyMap<string, readonly GroupVersionKind[]> {
+  const found = new Map<string, GroupVersionKind[]>()
+  const add = (message: string | undefined, kind: GroupVersionKind): void => {
+    if (message === undefined) return
+    const known = found.get(message) ?? []
+    if (!known.some(each => each.group === kind.group && each.version === kind.version && each.kind === kind.kind))
+      found.set(message, [...known, kind])
+  }
+  for (const kind of ['APIGroup', 'APIGroupList', 'APIResourceList', 'APIVersions', 'Status'])
+    add(`${META}.${kind}`, { group: '', kind, version: 'v1' })
+  for (const { type, message } of all) {
+    const { group, version } = type
+    add(message, { group, kind: type.kind, version })
+    const list = { group, kind: type.listKind, version }
+    if (message !== undefined) add(messageNameOf(list), list)
+    for (const { type: other } of Object.values(type.subresources))
+      if (other && !other.kind.endsWith('Options'))
+        add(messageNameOf(other), { group: other.group, kind: other.kind, version: other.version })
+  }
+  for (const { group, version } of [{ group: '', version: 'v1' }, ...groupVersionsOf(all)])
+    for (const kind of ['DeleteOptions', 'WatchEvent']) add(`${META}.${kind}`, { group, kind, version })
+  return found
+}
+
+function customDefinitions(kinds: readonly OpenApiKind[], definitions: Definitions): Record<string, JsonSchema> {
+  const custom: Record<string, JsonSchema> = {}
+  for (const { type, definition } of kinds) {
+    if (definition === undefined) continue
+    const { group, kind, version } = type
+    custom[definition.name] = { ...definition.schema, 'x-kubernetes-group-version-kind': [{ group, kind, version }] }
+    custom[`${definition.name}List`] = {
+      description: `${type.listKind} is a list of ${kind}`,
+      type: 'object',
+      required: ['items'],
+      properties: {
+        apiVersion: { type: 'string' },
+        kind: { type: 'string' },
+        metadata: definitions.reference(LIST_META),
+        items: { type: 'array', items: { $ref: definitions.path(definition.name) } },
+      },
+      'x-kubernetes-group-version-kind': [{ group, kind: type.listKind, version }],
+    }
+  }
+  return custom
+}
+
+/** Writes the reference to a payload's definition, and remembers that the document needs it. */
+export function payloadReference(contents: Contents, definition: string): JsonSchema {
+  const message = contents.messages.get(definition)
+  return message === undefined
+    ? { $ref: contents.definitions.path(definition) }
+    : contents.definitions.reference(message)
+}
+
+/** Every definition of the document: those of custom kinds and those referred to. */
+export function allDefinitions(contents: Contents): Record<string, JsonSchema> {
+  const all = { ...contents.definitions.all(), ...contents.custom }
+  return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)))
+}

@@ -1,0 +1,7 @@
+export { type Descriptions, NO_DESCRIPTIONS, parseDescriptions } from './descriptions.ts'
+export { builtInOpenApiKinds } from './document.ts'
+export { definitionName } from './names.ts'
+export type { JsonSchema, OpenApiKind, OpenApiOptions } from './types.ts'
+export { openApiV2 } from './v2.ts'
+export { OPENAPI_V2_PROTOBUF, openApiV2Protobuf } from './v2-protobuf.ts'
+export { openApiV3, openApiV3Index, openApiV3Path } from './v3.ts'

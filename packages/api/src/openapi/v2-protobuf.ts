@@ -1,0 +1,247 @@
+/**
+ * An OpenAPI v2 document as protobuf: the message openapi.v2.Document of gnostic-models, which client-go's OpenAPISchema() asks
+ * for as `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`. Covers what `openApiV2` writes.
+ */
+import { ProtobufWriter } from '@canopus/apimachinery'
+
+export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+
+type JsonObject = Readonly<Record<string, unknown>>
+/** Writes a value as field `number` (as several fields for lists). */
+type Write = (writer: ProtobufWriter, number: number, value: unknown) => void
+/** Fields of a message by ascending number: key in JSON, number, how to write it. Keys `x-...` go to the vendor extensions. */
+interface Message {
+  fields: readonly (readonly [string, number, Write])[]
+  vendor?: number
+}
+
+const LENGTH = 2
+
+const text: Write = (writer, number, value) => {
+  writer.varint(writer.text(value as string))
+  writer.varint(number * 8 + LENGTH)
+}
+
+const flag: Write = (writer, number, value) => {
+  if (value !== true) return
+  writer.varint(1)
+  writer.varint(number * 8)
+}
+
+/** A nested message whose content `write` writes. */
+function nested(writer: ProtobufWriter, number: number, write: () => void): void {
+  const before = writer.written
+  write()
+  writer.varint(writer.written - before)
+  writer.varint(number * 8 + LENGTH)
+}
+
+const list =
+  (item: Write): Write =>
+  (writer, number, value) => {
+    for (const each of [...(value as readonly unknown[])].reverse()) item(writer, number, each)
+  }
+
+/** gnostic keeps free values as YAML text, which JSON is. */
+const any: Write = (writer, number, value) =>
+  nested(writer, number, () => text(writer, 2, `${JSON.stringify(value)}\n`))
+
+/** A list of messages with name (1) and value (2), from the entries of an object. */
+const named =
+  (item: Write): Write =>
+  (writer, number, value) => {
+    for (const [name, each] of Object.entries(value as JsonObject).reverse())
+      nested(writer, number, () => {
+        item(writer, 2, each)
+        text(writer, 1, name)
+      })
+  }
+
+/** A message around one field, as gnostic has for choices and for maps. */
+const wrapped =
+  (inner: number, item: Write): Write =>
+  (writer, number, value) =>
+    nested(writer, number, () => item(writer, inner, value))
+
+const message =
+  (describe: () => Message): Write =>
+  (writer, number, value) =>
+    nested(writer, number, () => writeFields(writer, describe(), value as JsonObject))
+
+function writeFields(writer: ProtobufWriter, { fields, vendor }: Message, object: JsonObject): void {
+  if (vendor !== undefined) {
+    const extensions = Object.fromEntries(Object.entries(object).filter(([key]) => key.startsWith('x-')))
+    named(any)(writer, vendor, extensions)
+  }
+  for (let index = fields.length - 1; index >= 0; index--) {
+    const [key, number, write] = fields[index]!
+    if (object[key] !== undefined) write(writer, number, object[key])
+  }
+}
+
+const typeItem: Write = (writer, number, value) =>
+  nested(writer, number, () => list(text)(writer, 1, Array.isArray(value) ? value : [value]))
+
+const schema = message(() => SCHEMA)
+const SCHEMA: Message = {
+  fields: [
+    ['$ref', 1, text],
+    ['format', 2, text],
+    ['title', 3, text],
+    ['description', 4, text],
+    ['default', 5, any],
+    ['required', 19, list(text)],
+    ['enum', 20, list(any)],
+    ['additionalProperties', 21, wrapped(1, schema)],
+    ['type', 22, typeItem],
+    ['items', 23, wrapped(1, schema)],
+    ['allOf', 24, list(schema)],
+    ['properties', 25, wrapped(1, named(schema))],
+  ],
+  vendor: 31,
+}
+
+const BODY: Message = {
+  fields: [
+    ['description', 1, text],
+    ['name', 2, text],
+    ['in', 3, text],
+    ['required', 4, flag],
+    ['schema', 5, schema],
+  ],
+}
+const PATH: Message = {
+  fields: [
+    ['required', 1, flag],
+    ['in', 2, text],
+    ['description', 3, text],
+    ['name', 4, text],
+    ['type', 5, text],
+    ['uniqueItems', 19, flag],
+  ],
+}
+const QUERY: Message = {
+  fields: [
+    ['required', 1, flag],
+    ['in', 2, text],
+    ['description', 3, text],
+    ['name', 4, text],
+    ['type', 6, text],
+    ['uniqueItems', 20, flag],
+  ],
+}
+
+/** ParametersItem: a parameter (1), which is a body (1) or not (2), and then of the query (3) or of the path (4). */
+const parameter: Write = (writer, number, value) => {
+  const { in: place } = value as JsonObject
+  nested(writer, number, () =>
+    nested(writer, 1, () => {
+      if (place === 'body') body(writer, 1, value)
+      else nested(writer, 2, () => (place === 'path' ? path(writer, 4, value) : query(writer, 3, value)))
+    }),
+  )
+}
+const body = message(() => BODY)
+const path = message(() => PATH)
+const query = message(() => QUERY)
+
+const RESPONSE: Message = {
+  fields: [
+    ['description', 1, text],
+    ['schema', 2, wrapped(1, schema)],
+  ],
+}
+const responses: Write = wrapped(
+  1,
+  named(
+    wrapped(
+      1,
+      message(() => RESPONSE),
+    ),
+  ),
+)
+
+const OPERATION: Message = {
+  fields: [
+    ['tags', 1, list(text)],
+    ['description', 3, text],
+    ['operationId', 5, text],
+    ['produces', 6, list(text)],
+    ['consumes', 7, list(text)],
+    ['parameters', 8, list(parameter)],
+    ['responses', 9, responses],
+    ['schemes', 10, list(text)],
+  ],
+  vendor: 13,
+}
+const operation = message(() => OPERATION)
+
+const PATH_ITEM: Message = {
+  fields: [
+    ['get', 2, operation],
+    ['put', 3, operation],
+    ['post', 4, operation],
+    ['delete', 5, operation],
+    ['options', 6, operation],
+    ['head', 7, operation],
+    ['patch', 8, operation],
+    ['parameters', 9, list(parameter)],
+  ],
+}
+
+const INFO: Message = {
+  fields: [
+    ['title', 1, text],
+    ['version', 2, text],
+  ],
+}
+
+const API_KEY: Message = {
+  fields: [
+    ['type', 1, text],
+    ['name', 2, text],
+    ['in', 3, text],
+    ['description', 4, text],
+  ],
+}
+
+const DOCUMENT: Message = {
+  fields: [
+    ['swagger', 1, text],
+    ['info', 2, message(() => INFO)],
+    ['paths', 8, wrapped(2, named(message(() => PATH_ITEM)))],
+    ['definitions', 9, wrapped(1, named(schema))],
+    [
+      'security',
+      12,
+      list(
+        wrapped(
+          1,
+          named((writer, number, value) => nested(writer, number, () => list(text)(writer, 1, value))),
+        ),
+      ),
+    ],
+    [
+      'securityDefinitions',
+      13,
+      wrapped(
+        1,
+        named(
+          wrapped(
+            2,
+            message(() => API_KEY),
+          ),
+        ),
+      ),
+    ],
+  ],
+}
+
+const INITIAL_SIZE = 4 * 1024 * 1024
+
+/** The bytes of a document that `openApiV2` made. */
+export function openApiV2Protobuf(document: Readonly<Record<string, unknown>>): Uint8Array<ArrayBuffer> {
+  const writer = new ProtobufWriter(INITIAL_SIZE)
+  writeFields(writer, DOCUMENT, document)
+  return writer.finish()
+}

@@ -1,0 +1,96 @@
+import { allDefinitions, builtInOpenApiKinds, type Contents, contentsOf, payloadReference } from './document.ts'
+import type { JsonSchema, OpenApiKind, OpenApiOptions, Operation, Parameter, Payload } from './types.ts'
+
+const RESPONSES: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' }
+
+/** The path of a group version in the index of `/openapi/v3`: `api/v1`, `apis/apps/v1`. */
+export const openApiV3Path = (type: { group: string; version: string }): string =>
+  type.group === '' ? `api/${type.version}` : `apis/${type.group}/${type.version}`
+
+/** What `/openapi/v3` answers: the documents there are, each with a hash of its content by which clients cache it. */
+export function openApiV3Index(documents: readonly { path: string; hash: string }[]): Record<string, unknown> {
+  const paths: Record<string, unknown> = {}
+  for (const { path, hash } of documents) paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }
+  return { paths }
+}
+
+/**
+ * The OpenAPI v3 document of one group version (`apis/apps/v1`), or undefined where none of the kinds is in it. `kinds` are
+ * all kinds that the server serves.
+ */
+export function openApiV3(
+  groupVersionPath: string,
+  kinds: readonly OpenApiKind[] = builtInOpenApiKinds(),
+  options: OpenApiOptions = {},
+): Record<string, unknown> | undefined {
+  const own = kinds.filter(kind => openApiV3Path(kind.type) === groupVersionPath)
+  if (own.length === 0) return undefined
+  const contents = contentsOf(3, own, kinds, options)
+  const paths: Record<string, unknown> = {}
+  for (const item of contents.paths.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    const written: Record<string, unknown> = {}
+    for (const operation of item.operations) written[operation.method] = writeOperation(contents, operation)
+    if (item.parameters.length > 0) written.parameters = item.parameters.map(writeParameter)
+    paths[item.path] = written
+  }
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: options.version ?? 'unversioned' },
+    paths,
+    components: {
+      schemas: allDefinitions(contents),
+      securitySchemes: {
+        BearerToken: {
+          type: 'apiKey',
+          description: 'Bearer Token authentication',
+          name: 'authorization',
+          in: 'header',
+        },
+      },
+    },
+    security: [{ BearerToken: [] }],
+  }
+}
+
+function writeParameter(parameter: Parameter): JsonSchema {
+  return {
+    name: parameter.name,
+    in: parameter.in,
+    ...(parameter.description === undefined ? {} : { description: parameter.description }),
+    ...(parameter.in === 'path' ? { required: true } : {}),
+    schema: { type: parameter.type, uniqueItems: true },
+  }
+}
+
+function contentOf(contents: Contents, payload: Payload, mediaTypes: readonly string[]): JsonSchema {
+  const schema = payload === 'string' ? { type: 'string' } : payloadReference(contents, payload.definition)
+  return Object.fromEntries(mediaTypes.map(mediaType => [mediaType, { schema }]))
+}
+
+function writeOperation(contents: Contents, operation: Operation): JsonSchema {
+  const { body } = operation
+  const responses: Record<string, unknown> = {}
+  for (const [code, payload] of operation.responses)
+    responses[code] = {
+      description: RESPONSES[code] ?? 'OK',
+      content: contentOf(contents, payload, operation.produces),
+    }
+  responses['401'] = { description: RESPONSES[401] }
+  return {
+    tags: [operation.tag],
+    description: operation.description,
+    operationId: operation.id,
+    ...(operation.parameters.length > 0 ? { parameters: operation.parameters.map(writeParameter) } : {}),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            content: contentOf(contents, body.payload, operation.consumes),
+            ...(body.required ? { required: true } : {}),
+          },
+        }),
+    responses,
+    ...(operation.action === undefined ? {} : { 'x-kubernetes-action': operation.action }),
+    ...(operation.target === undefined ? {} : { 'x-kubernetes-group-version-kind': operation.target }),
+  }
+}
