@@ -4,6 +4,13 @@ export {
   ensureKubernetesService,
   type KubernetesServiceFacts,
 } from './bootstrap/index.ts'
+export {
+  type AutoApproval,
+  type CsrSigner,
+  type CsrSignerOptions,
+  createCsrSigner,
+  type SigningResult,
+} from './certificates/csr-signer.ts'
 export { type AuthorizationMode, createSecurity, type SecurityOptions } from './create-security.ts'
 export type { HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'

@@ -5,9 +5,9 @@ import type { PolicyRule } from '@canopus/api/rbac/v1'
 import { FakeObjects } from '../authn/testing/fake-objects.ts'
 import { defaultClusterRoleBindings, defaultClusterRoles } from '../bootstrap/default-roles.ts'
 import { aggregateRules } from '../bootstrap/reconcile-roles.ts'
+import { forbiddenAttributes } from '../filters/authorization.ts'
 import type { Attributes, Authorizer, Decision } from '../security.ts'
 import { compact, uncovered } from './covers.ts'
-import { accessDenied } from './denial.ts'
 import { alwaysAllow, alwaysDeny, privilegedGroup, unionAuthorizer } from './modes.ts'
 import { RbacAuthorizer } from './rbac.ts'
 import { RoleIndex } from './role-index.ts'
@@ -243,7 +243,7 @@ describe('denials', () => {
   ]
   for (const [request, group, reason, expected] of cases) {
     it(`read like upstream: ${request}`, () => {
-      const error = accessDenied(attributes(request, JANE, group), reason)
+      const error = forbiddenAttributes(attributes(request, JANE, group), reason)
       assert.equal(error.message, expected)
       assert.equal(error.code, 403)
     })

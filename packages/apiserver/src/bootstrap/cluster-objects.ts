@@ -36,15 +36,17 @@ export interface AuthenticationFacts {
   /** PEM of the authority whose client certificates are accepted. */
   clientCa: string
   /** PEM of the authority that signs the front proxy's client certificate. */
-  requestHeaderCa?: string
+  requestHeaderClientCa?: string
+  /** Common names that the front proxy's certificate may have; `front-proxy-client` where missing. */
+  requestHeaderAllowedNames?: readonly string[]
 }
 
 /** How extension API servers learn whom to trust: the config map `kube-system/extension-apiserver-authentication`. */
 export async function ensureAuthenticationConfig(client: Client, facts: AuthenticationFacts): Promise<void> {
   const data: Record<string, string> = { 'client-ca-file': facts.clientCa }
-  if (facts.requestHeaderCa !== undefined) {
-    data['requestheader-client-ca-file'] = facts.requestHeaderCa
-    data['requestheader-allowed-names'] = '["front-proxy-client"]'
+  if (facts.requestHeaderClientCa !== undefined) {
+    data['requestheader-client-ca-file'] = facts.requestHeaderClientCa
+    data['requestheader-allowed-names'] = JSON.stringify(facts.requestHeaderAllowedNames ?? ['front-proxy-client'])
     data['requestheader-username-headers'] = '["X-Remote-User"]'
     data['requestheader-uid-headers'] = '["X-Remote-Uid"]'
     data['requestheader-group-headers'] = '["X-Remote-Group"]'

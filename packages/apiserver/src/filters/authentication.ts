@@ -59,15 +59,10 @@ function wanted(request: ApiRequest): User {
     if (key.startsWith(EXTRA)) extra[decodeURIComponent(key.slice(EXTRA.length))] = all(key)
   }
   const uid = header(headers, 'impersonate-uid')
-  const groups = all('impersonate-group')
-  if (groups.length === 0 && name.startsWith(SYSTEM_SERVICE_ACCOUNT)) {
-    const namespace = name.slice(SYSTEM_SERVICE_ACCOUNT.length).split(':')[0]!
-    groups.push('system:serviceaccounts', `system:serviceaccounts:${namespace}`)
-  }
   return {
     name,
     ...(uid === undefined ? {} : { uid }),
-    groups,
+    groups: all('impersonate-group'),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
 }
@@ -87,11 +82,7 @@ async function check(authorizer: Authorizer, user: User, as: User): Promise<User
   if (as.name.startsWith(SYSTEM_SERVICE_ACCOUNT) && namespace && account) {
     asked.push({ ...base, apiGroup: '', resource: 'serviceaccounts', namespace, name: account })
   } else asked.push({ ...base, apiGroup: '', resource: 'users', name: as.name })
-  for (const group of as.groups) {
-    if (!group.startsWith('system:serviceaccounts')) {
-      asked.push({ ...base, apiGroup: '', resource: 'groups', name: group })
-    }
-  }
+  for (const group of as.groups) asked.push({ ...base, apiGroup: '', resource: 'groups', name: group })
   const other = { ...base, apiGroup: 'authentication.k8s.io' }
   if (as.uid !== undefined) asked.push({ ...other, resource: 'uids', name: as.uid })
   for (const [key, values] of Object.entries(as.extra ?? {})) {
@@ -101,6 +92,12 @@ async function check(authorizer: Authorizer, user: User, as: User): Promise<User
     const { decision, reason } = await authorizer.authorize(attributes)
     if (decision !== 'allow') throw forbiddenAttributes(attributes, reason)
   }
+  // Groups that follow from the name need no permission of their own; those asked for by header do, whatever they are.
+  const implied =
+    as.groups.length === 0 && as.name.startsWith(SYSTEM_SERVICE_ACCOUNT) && namespace
+      ? ['system:serviceaccounts', `system:serviceaccounts:${namespace}`]
+      : []
   const everybody = as.name === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated'
-  return as.groups.includes(everybody) ? as : { ...as, groups: [...as.groups, everybody] }
+  const groups = new Set([...as.groups, ...implied, everybody])
+  return { ...as, groups: [...groups] }
 }

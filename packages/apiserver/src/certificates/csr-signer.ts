@@ -1,0 +1,87 @@
+import type { CertificateSigningRequest } from '@canopus/api/certificates/v1'
+import type { Clock } from '@canopus/base'
+import {
+  type CertificateRequest,
+  type CertifiedKey,
+  parseCertificateRequest,
+  signCertificateRequest,
+} from '@canopus/platform'
+import { isOwnSigner, SIGNERS, whatIsWrong } from './signers.ts'
+
+/** What became of a request at its signer. */
+export type SigningResult =
+  | { readonly kind: 'signed' /** PEM in base64, as `status.certificate` holds it. */; readonly certificate: string }
+  /** For the condition `Failed` with the reason `SignerValidationFailure`. */
+  | { readonly kind: 'failed'; readonly message: string }
+  /** Another signer's business. */
+  | { readonly kind: 'foreign' }
+
+/** A right whose holders get their request approved without a person. */
+export interface AutoApproval {
+  /** To be asked of SubjectAccessReview as `create certificatesigningrequests/<subresource>` in certificates.k8s.io. */
+  readonly subresource: 'selfnodeclient' | 'nodeclient'
+  /** For the condition `Approved`, with the reason `AutoApproved`. */
+  readonly message: string
+}
+
+/**
+ * What the controllers of certificates.k8s.io need of the world of certificates; the composition root hands it to them.
+ * Both reject where the request cannot be read at all.
+ */
+export interface CsrSigner {
+  /** The rights under which this request may be approved at once, the narrowest first. */
+  autoApprovals(csr: CertificateSigningRequest): Promise<readonly AutoApproval[]>
+  /** Signs a request that was approved (the caller sees to that). */
+  sign(csr: CertificateSigningRequest): Promise<SigningResult>
+}
+
+export interface CsrSignerOptions {
+  ca: CertifiedKey
+  clock: Clock
+  /** Milliseconds; the longest and usual lifetime of certificates, one year where missing. */
+  validity?: number
+}
+
+const YEAR = 365 * 24 * 3600 * 1000
+/** Shorter lifetimes are not issued: certificates start five minutes in the past. */
+const SHORTEST = 10 * 60 * 1000
+
+/** Signs for the cluster's own signers with its authority (pkg/controller/certificates/{signer,approver}). */
+export function createCsrSigner(options: CsrSignerOptions): CsrSigner {
+  return {
+    async autoApprovals(csr) {
+      if (csr.spec.signerName !== SIGNERS.kubeletClient) return []
+      const request = await read(csr)
+      if (whatIsWrong(request, csr.spec.usages ?? [], csr.spec.signerName) !== undefined) return []
+      const own = csr.spec.username === request.subject.commonName
+      return own ? [SELF_NODE_CLIENT, NODE_CLIENT] : [NODE_CLIENT]
+    },
+    async sign(csr) {
+      const { signerName, usages = [], expirationSeconds } = csr.spec
+      if (!isOwnSigner(signerName)) return { kind: 'foreign' }
+      const request = await read(csr)
+      const wrong = whatIsWrong(request, usages, signerName)
+      if (wrong !== undefined) return { kind: 'failed', message: wrong }
+      const longest = options.validity ?? YEAR
+      const validity = expirationSeconds === undefined ? longest : clamp(expirationSeconds * 1000, SHORTEST, longest)
+      const pem = await signCertificateRequest(options.ca, request, { usages, validity, clock: options.clock })
+      return { kind: 'signed', certificate: Buffer.from(pem).toString('base64') }
+    },
+  }
+}
+
+const SELF_NODE_CLIENT: AutoApproval = {
+  subresource: 'selfnodeclient',
+  message: 'Auto approving self kubelet client certificate after SubjectAccessReview.',
+}
+const NODE_CLIENT: AutoApproval = {
+  subresource: 'nodeclient',
+  message: 'Auto approving kubelet client certificate after SubjectAccessReview.',
+}
+
+/** `spec.request` is base64 of PEM, as the API carries bytes. */
+function read(csr: CertificateSigningRequest): Promise<CertificateRequest> {
+  return parseCertificateRequest(Buffer.from(csr.spec.request, 'base64').toString('utf8'))
+}
+
+const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(value, high))
