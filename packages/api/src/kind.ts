@@ -3,7 +3,9 @@ import type { FieldError, KubeObject, ResourceType } from '@canopus/apimachinery
 /**
  * What a kind does beyond its schema. One file per kind under `kinds/`; everything is optional and pure. Objects passed to
  * `default` and `prepare*` are private to the request and changed in place; those passed to `validate*` are only read.
- * The order is upstream's (k8s.io/apiserver/pkg/registry/rest/create.go, update.go): default, prepare, admission, validate.
+ * The order is upstream's (k8s.io/apiserver/pkg/endpoints/handlers/create.go, pkg/registry/rest/create.go): decode and default,
+ * mutating admission, default again, prepare, validate, validating admission. Name, uid and creationTimestamp are set before
+ * `prepareForCreate`; on updates the metadata that clients may not change is taken over before `prepareForUpdate`.
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
   /** Fills in defaults of the version in which the object arrived (pkg/apis/<group>/<version>/defaults.go). */
@@ -17,6 +19,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** The same for `/status`: by default everything but `status` and some metadata is taken from the old object. */
   prepareForStatusUpdate?(object: T, old: T): void
   validateStatusUpdate?(object: T, old: T): FieldError[]
+  /** Endpoints that write a part of the object itself: `pods/resize`, `pods/ephemeralcontainers`, `namespaces/finalize`, ... */
+  subresources?: Readonly<Record<string, SubresourceStrategy<T>>>
   /** Deprecations and likely mistakes, sent as `Warning` headers. */
   warnings?(object: T, old: T | undefined): string[]
   /** PUT to a name that does not exist creates it (leases, endpoints, events, ...). */
@@ -33,9 +37,17 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   hasGeneration?: boolean
 }
 
+/** As the updates of the main resource: first keep what this endpoint may not change, then check. */
+export interface SubresourceStrategy<T extends KubeObject = KubeObject> {
+  prepareForUpdate(object: T, old: T, context: StrategyContext): void
+  validateUpdate(object: T, old: T): FieldError[]
+}
+
 export interface StrategyContext {
   /** Now, as an RFC 3339 time in seconds. */
   now: string
+  /** Who asks; certificate requests record it. */
+  user?: { name: string; uid?: string; groups?: readonly string[]; extra?: Readonly<Record<string, string[]>> }
 }
 
 /** A column of `kubectl get`; texts and widths as upstream's printers (pkg/printers/internalversion/printers.go). */

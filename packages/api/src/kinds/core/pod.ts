@@ -4,6 +4,9 @@ import { defineKind } from '../shared/strategy.ts'
 import { podColumns } from './pod/columns.ts'
 import { defaultPod } from './pod/defaults.ts'
 import { gracePeriod, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './pod/strategy.ts'
+import { ephemeralContainers, resize } from './pod/subresources.ts'
+import { validatePodStatusUpdate } from './pod/validate-status.ts'
+import { validatePod, validatePodUpdate } from './pod/validation.ts'
 
 export const PodKind = defineKind<Pod>({
   type: Pods,
@@ -14,6 +17,10 @@ export const PodKind = defineKind<Pod>({
     prepareForCreate,
     prepareForUpdate,
     prepareForStatusUpdate,
+    validate: validatePod,
+    validateUpdate: validatePodUpdate,
+    validateStatusUpdate: validatePodStatusUpdate,
+    subresources: { resize, ephemeralcontainers: ephemeralContainers },
     gracePeriod,
     hasGeneration: true,
   },

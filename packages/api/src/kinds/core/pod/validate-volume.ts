@@ -1,0 +1,170 @@
+import {
+  checkDns1123Label,
+  checkDns1123Subdomain,
+  compareQuantities,
+  duplicate,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+} from '@canopus/apimachinery'
+import type { HostPathVolumeSource, Volume } from '../../../generated/core.v1.ts'
+import {
+  checkDescendingPath,
+  checkFileMode,
+  checkNoBacksteps,
+  checkOptionalChoice,
+  checkText,
+  type Errors,
+} from '../../shared/check.ts'
+import { checkClaimTemplateSpec } from '../claim-validation.ts'
+import { checkDownwardFile, checkKeysToPaths, checkProjected } from './validate-projection.ts'
+import { remoteVolumes } from './validate-remote-volume.ts'
+
+type Source = Exclude<keyof Volume, 'name'>
+type Check = (errors: Errors, path: string, volume: Volume) => void
+
+/** A check for every source; the order is the one in which upstream finds a second source too many. */
+const SOURCES: readonly [Source, Check][] = [
+  ['emptyDir', checkEmptyDir],
+  ['hostPath', (errors, path, { hostPath }) => checkHostPath(errors, path, hostPath!)],
+  ['gitRepo', checkGitRepo],
+  ['secret', checkSecret],
+  ['persistentVolumeClaim', checkClaim],
+  ['downwardAPI', checkDownward],
+  ['configMap', checkConfigMap],
+  ['projected', (errors, path, { projected }) => checkProjected(errors, path, projected!)],
+  ['csi', checkCsi],
+  ['ephemeral', checkEphemeral],
+  ['image', checkImage],
+  ...remoteVolumes,
+]
+const CHECKS = new Map<string, Check>(SOURCES)
+
+/** Checks all volumes; answers those without findings, by name. */
+export function checkVolumes(
+  errors: Errors,
+  path: string,
+  volumes: readonly Volume[],
+  podName: string | undefined,
+): Map<string, Volume> {
+  const good = new Map<string, Volume>()
+  for (let i = 0; i < volumes.length; i++) {
+    const volume = volumes[i]!
+    const at = `${path}[${i}]`
+    const before = errors.length
+    checkSources(errors, at, volume)
+    if (!volume.name) errors.push(required(`${at}.name`))
+    else checkText(errors, `${at}.name`, volume.name, checkDns1123Label)
+    if (good.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name))
+    if (volume.ephemeral && podName && volume.name) checkClaimName(errors, at, podName, volume.name)
+    if (errors.length === before) good.set(volume.name, volume)
+  }
+  return good
+}
+
+function checkClaimName(errors: Errors, path: string, podName: string, volume: string): void {
+  const claim = `${podName}-${volume}`
+  for (const message of checkDns1123Subdomain(claim)) {
+    errors.push(invalid(`${path}.name`, volume, `PVC name "${claim}": ${message}`))
+  }
+}
+
+function checkSources(errors: Errors, path: string, volume: Volume): void {
+  let sources = 0
+  for (const key in volume) {
+    const check = CHECKS.get(key)
+    if (check === undefined || !volume[key as Source]) continue
+    if (sources++ > 0) errors.push(forbidden(`${path}.${key}`, 'may not specify more than 1 volume type'))
+    else check(errors, `${path}.${key}`, volume)
+  }
+  if (sources === 0) errors.push(required(path, 'must specify a volume type'))
+}
+
+function checkEmptyDir(errors: Errors, path: string, { emptyDir }: Volume): void {
+  const size = emptyDir!.sizeLimit
+  if (size !== undefined && compareQuantities(size, '0') < 0) {
+    errors.push(forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity'))
+  }
+}
+
+const HOST_PATH_TYPES = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+]
+
+export function checkHostPath(errors: Errors, path: string, { path: host, type }: HostPathVolumeSource): void {
+  if (!host) {
+    errors.push(required(`${path}.path`))
+    return
+  }
+  checkNoBacksteps(errors, `${path}.path`, host)
+  checkOptionalChoice(errors, `${path}.type`, type, HOST_PATH_TYPES)
+}
+
+function checkGitRepo(errors: Errors, path: string, { gitRepo }: Volume): void {
+  if (!gitRepo!.repository) errors.push(required(`${path}.repository`))
+  if (gitRepo!.directory) checkDescendingPath(errors, `${path}.directory`, gitRepo!.directory)
+}
+
+function checkSecret(errors: Errors, path: string, { secret }: Volume): void {
+  if (!secret!.secretName) errors.push(required(`${path}.secretName`))
+  checkFileMode(errors, `${path}.defaultMode`, secret!.defaultMode)
+  checkKeysToPaths(errors, `${path}.items`, secret!.items ?? [])
+}
+
+function checkConfigMap(errors: Errors, path: string, { configMap }: Volume): void {
+  if (!configMap!.name) errors.push(required(`${path}.name`))
+  checkFileMode(errors, `${path}.defaultMode`, configMap!.defaultMode)
+  checkKeysToPaths(errors, `${path}.items`, configMap!.items ?? [])
+}
+
+function checkClaim(errors: Errors, path: string, { persistentVolumeClaim }: Volume): void {
+  if (!persistentVolumeClaim!.claimName) errors.push(required(`${path}.claimName`))
+}
+
+function checkDownward(errors: Errors, path: string, { downwardAPI }: Volume): void {
+  checkFileMode(errors, `${path}.defaultMode`, downwardAPI!.defaultMode)
+  for (const file of downwardAPI!.items ?? []) checkDownwardFile(errors, path, file)
+}
+
+/** The name of a CSI driver, at most 63 characters of a subdomain in either case. */
+export function checkDriverName(errors: Errors, field: string, name: string | undefined): void {
+  if (!name) {
+    errors.push(required(field))
+    return
+  }
+  if (name.length > 63) {
+    errors.push({ type: 'FieldValueTooLong', field, body: 'Too long: may not be more than 63 bytes' })
+  }
+  checkText(errors, field, name.toLowerCase(), checkDns1123Subdomain)
+}
+
+function checkCsi(errors: Errors, path: string, { csi }: Volume): void {
+  checkDriverName(errors, `${path}.driver`, csi!.driver)
+  if (csi!.nodePublishSecretRef && !csi!.nodePublishSecretRef.name) {
+    errors.push(required(`${path}.nodePublishSecretRef.name`))
+  }
+}
+
+function checkEphemeral(errors: Errors, path: string, { ephemeral }: Volume): void {
+  if (!ephemeral!.volumeClaimTemplate) errors.push(required(`${path}.volumeClaimTemplate`))
+  else checkClaimTemplateSpec(errors, `${path}.volumeClaimTemplate.spec`, ephemeral!.volumeClaimTemplate.spec)
+}
+
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never']
+
+function checkImage(errors: Errors, path: string, { image }: Volume): void {
+  if (!image!.reference) errors.push(required(`${path}.reference`))
+  else if (image!.reference.trim() !== image!.reference) {
+    errors.push(invalid(`${path}.reference`, image!.reference, 'must not have leading or trailing whitespace'))
+  }
+  const policy = image!.pullPolicy
+  if (policy && !PULL_POLICIES.includes(policy)) errors.push(notSupported(`${path}.pullPolicy`, policy, PULL_POLICIES))
+}
