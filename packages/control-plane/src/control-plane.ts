@@ -92,7 +92,7 @@ function componentContext(
     random,
     logger,
     informers: createInformerFactory({ client, clock, random, logger }),
-    events: createEventRecorder({ client, clock, random, logger, source }),
+    events: createEventRecorder({ client, clock, logger, component: source }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { EndpointSlices, Nodes, Services } from '@canopus/api'
+import { ClusterRoleBindings, ClusterRoles, EndpointSlices, Nodes, Services } from '@canopus/api'
 import type { Node, Service } from '@canopus/api/core/v1'
 import type { EndpointSlice } from '@canopus/api/discovery/v1'
 import { type Draft, hasReason } from '@canopus/apimachinery'
@@ -31,7 +31,7 @@ export function createClusterDnsController(context: ControllerContext, options: 
     triggers: [primary(Nodes), mapped(EndpointSlices, slice => nodeOfSlice(slice))],
     initialKeys: [''],
     async reconcile(key) {
-      if (key === '') await ensureService(context, options)
+      if (key === '') await Promise.all([ensureService(context, options), ensureAccess(context)])
       else await reconcileSlice(context, nodes.lister.get(key), slices.lister.get(sliceName(key), NAMESPACE), options)
       return undefined
     },
@@ -45,6 +45,28 @@ function nodeOfSlice(slice: EndpointSlice): string[] {
   return namespace === NAMESPACE && name.startsWith(`${NAME}-`) ? [name.slice(NAME.length + 1)] : []
 }
 
+/** The user as whom the DNS of every node reads what it answers from. */
+export const DNS_USER = 'system:canopus:dns'
+
+async function ensureAccess(context: ControllerContext): Promise<void> {
+  const rules = [
+    { apiGroups: [''], resources: ['services', 'namespaces'], verbs: ['list', 'watch'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+  ]
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: DNS_USER }
+  const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: DNS_USER }]
+  await unlessThere(context.client.resource(ClusterRoles).create({ metadata: { name: DNS_USER }, rules }))
+  await unlessThere(
+    context.client.resource(ClusterRoleBindings).create({ metadata: { name: DNS_USER }, roleRef, subjects }),
+  )
+}
+
+async function unlessThere(creation: Promise<unknown>): Promise<void> {
+  await creation.catch(error => {
+    if (!hasReason(error, 'AlreadyExists')) throw error
+  })
+}
+
 async function ensureService(context: ControllerContext, options: ClusterDnsOptions): Promise<void> {
   const service: Draft<Service> = {
     metadata: { name: NAME, namespace: NAMESPACE, labels: LABELS },
@@ -55,12 +77,7 @@ async function ensureService(context: ControllerContext, options: ClusterDnsOpti
       ports: PORTS.map(port => ({ ...port, targetPort: options.port })),
     },
   }
-  await context.client
-    .resource(Services)
-    .create(service)
-    .catch(error => {
-      if (!hasReason(error, 'AlreadyExists')) throw error
-    })
+  await unlessThere(context.client.resource(Services).create(service))
 }
 
 async function reconcileSlice(

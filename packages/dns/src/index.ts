@@ -1,4 +1,4 @@
-export { type ClusterDnsOptions, createClusterDnsController } from './cluster-dns.ts'
+export { type ClusterDnsOptions, createClusterDnsController, DNS_USER } from './cluster-dns.ts'
 export { createDns, type DnsOptions } from './dns.ts'
 export { createForwarder, nameServers } from './forward.ts'
 export { type ClusterView, type DnsRecord, type Resolution, resolve } from './records.ts'

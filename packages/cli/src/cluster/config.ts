@@ -227,6 +227,7 @@ export interface NodePaths {
   cniDirectory: string
   ipamDirectory: string
   kubeconfig(user: 'kubelet' | 'proxy' | 'dns'): string
+  serving: { certificate: string; key: string }
 }
 
 function nodePaths(data: string, run: string): NodePaths {
@@ -241,5 +242,6 @@ function nodePaths(data: string, run: string): NodePaths {
     cniDirectory: join(run, 'cni'),
     ipamDirectory: join(run, 'ipam'),
     kubeconfig: user => join(data, `${user}.kubeconfig`),
+    serving: { certificate: join(data, 'kubelet.crt'), key: join(data, 'kubelet.key') },
   }
 }

@@ -2,8 +2,14 @@ import { existsSync } from 'node:fs'
 import type { Clock } from '@canopus/base'
 import { mergeKubeconfig } from '@canopus/host'
 import { addressAt } from '@canopus/network'
-import { type ClusterPki, ensureClusterPki, issueClientCertificate } from '@canopus/platform'
-import { type ClusterConfig, pathsOf } from './config.ts'
+import {
+  type ClusterPki,
+  ensureClusterPki,
+  issueCertificate,
+  issueClientCertificate,
+  writeFileAtomic,
+} from '@canopus/platform'
+import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 
 /** The group whose members may do everything (bound to cluster-admin at bootstrap, so that it can be taken away again). */
 const ADMINISTRATORS = 'system:masters'
@@ -59,5 +65,26 @@ export async function ensureCredentials(config: ClusterConfig, clock: Clock): Pr
       makeCurrent: true,
     })
   }
+  for (const node of config.nodes) await ensureServingCertificate(config, node, pki, clock)
   return pki
+}
+
+/** What the kubelet shows to the API server. */
+async function ensureServingCertificate(
+  config: ClusterConfig,
+  node: NodeConfig,
+  pki: ClusterPki,
+  clock: Clock,
+): Promise<void> {
+  const { certificate, key } = pathsOf(config).node(node.name).serving
+  if (existsSync(certificate) && existsSync(key)) return
+  const pair = await issueCertificate(pki.ca, {
+    commonName: `system:node:${node.name}`,
+    organizations: ['system:nodes'],
+    hosts: [node.name, node.address],
+    purposes: ['server auth'],
+    clock,
+  })
+  writeFileAtomic(key, pair.key, 0o600)
+  writeFileAtomic(certificate, pair.certificate)
 }

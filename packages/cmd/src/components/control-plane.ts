@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { type ClusterConfig, pathsOf } from '@canopus/cli'
+import { startControlPlane } from '@canopus/control-plane'
+import { createClusterDnsController } from '@canopus/dns'
+import { addressAt } from '@canopus/network'
+import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
+import { createMemoryStore, openEmbeddedStore, openEtcdStore, type Store } from '@canopus/store'
+
+/** Runs API server, controllers and scheduler of a cluster until the signal aborts. */
+export async function runControlPlane(config: ClusterConfig, signal: AbortSignal): Promise<void> {
+  const logger = createLogger({ to: 1 })
+  const pki = await ensureClusterPki(pathsOf(config).pki, {
+    clusterName: config.name,
+    clusterDomain: config.domain,
+    addresses: [...new Set([addressAt(config.serviceCidr, 1), ...config.apiAddresses])],
+    clock: systemClock,
+  })
+  const store = await openStore(config, logger)
+  try {
+    const { server, finished } = await startControlPlane(
+      {
+        store,
+        clock: systemClock,
+        random: systemRandom,
+        logger,
+        pki,
+        serviceCidr: config.serviceCidr,
+        clusterCidr: config.clusterCidr,
+        advertise: {
+          address: config.apiAddresses.at(-1)!,
+          port: config.apiPort,
+          serviceAddress: addressAt(config.serviceCidr, 1),
+        },
+        extraControllers: context =>
+          config.nodes.length > 0
+            ? [createClusterDnsController(context, { address: config.dnsAddress, port: config.dnsPort })]
+            : [],
+      },
+      signal,
+    )
+    for (const address of config.apiAddresses) await server.listen({ address, port: config.apiPort, tls: tlsOf(pki) })
+    logger.info('the API server is listening', { addresses: config.apiAddresses, port: config.apiPort })
+    await finished
+  } finally {
+    await store.close()
+  }
+}
+
+function tlsOf(pki: ClusterPki): { key: string; cert: string; clientCa: string } {
+  return { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
+}
+
+async function openStore(config: ClusterConfig, logger: ReturnType<typeof createLogger>): Promise<Store> {
+  const { store } = config
+  const clock = systemClock
+  switch (store.kind) {
+    case 'memory':
+      return createMemoryStore({ clock })
+    case 'embedded':
+      return openEmbeddedStore({ directory: pathsOf(config).store, clock, logger })
+    case 'etcd':
+      return openEtcdStore({ endpoints: store.servers ?? [], clock, logger, ...etcdTls(store) })
+  }
+}
+
+function etcdTls(store: ClusterConfig['store']): { tls?: { ca: string; cert: string; key: string } } {
+  const { caFile, certFile, keyFile } = store
+  if (caFile === undefined || certFile === undefined || keyFile === undefined) return {}
+  const [ca, cert, key] = [caFile, certFile, keyFile].map(file => readFileSync(file, 'utf8'))
+  return { tls: { ca: ca!, cert: cert!, key: key! } }
+}
