@@ -166,6 +166,10 @@ test('nulls and omitted zero values are dropped, pointers and required fields ar
   })
 })
 
+test('the zero time is no time', () => {
+  assert.deepEqual(decodeObject(pod, '{"metadata":{"creationTimestamp":"0001-01-01T00:00:00Z"}}').object, base)
+})
+
 test('metadata and spec are always there', () => {
   assert.deepEqual(decodeObject(pod, '{"kind":"Pod"}').object, { kind: 'Pod', ...base })
 })

@@ -59,6 +59,8 @@ function parsePlain(json: string): unknown {
 type JsonObject = Record<string, unknown>
 const MOST_STRICT_ERRORS = 100
 
+const ZERO_TIME = '0001-01-01T00:00:00'
+
 /** Stands for a value that is to be dropped. */
 const DROP = undefined
 
@@ -197,6 +199,12 @@ class Walk {
     return value
   }
 
+  /** Go's zero time is no time. */
+  private time(schema: SpecialSchema, value: string): unknown {
+    const text = time(value, schema.type === 'microTime')
+    return text.startsWith(ZERO_TIME) ? DROP : text
+  }
+
   private special(schema: SpecialSchema, value: unknown): unknown {
     switch (schema.type) {
       case 'any':
@@ -205,9 +213,7 @@ class Walk {
         return quantity(value)
       case 'time':
       case 'microTime':
-        return typeof value === 'string'
-          ? time(value, schema.type === 'microTime')
-          : this.wrongType(schema, jsonKind(value), 'string')
+        return typeof value === 'string' ? this.time(schema, value) : this.wrongType(schema, jsonKind(value), 'string')
       case 'duration':
         return typeof value === 'string' ? duration(value) : this.wrongType(schema, jsonKind(value), 'string')
       case 'intOrString': {

@@ -1,12 +1,16 @@
 import { formatDuration, parseDurationNanoseconds } from '../../duration.ts'
 import { readExactJson, withoutLiterals } from '../../json/exact-reader.ts'
 import { encodeJson } from '../../json/stringify.ts'
-import { canonicalQuantity } from '../../quantity.ts'
+import { JsonSyntaxError } from '../../json/syntax-error.ts'
+import { canonicalQuantity, QuantityError } from '../../quantity.ts'
 import { formatTime, parseTime } from '../../time.ts'
 import { ProtobufError, type ProtobufReader } from './reader.ts'
 import type { ProtobufWriter } from './writer.ts'
 
 const LENGTH = 2
+/** Go's zero time and the last second that RFC 3339 can write. */
+const ZERO_TIME = -62_135_596_800
+const LAST_TIME = 253_402_300_799
 const decoder = new TextDecoder()
 
 /** Field `number` with a text. */
@@ -41,7 +45,8 @@ export function readTime(reader: ProtobufReader, micro: boolean): string | null 
     else return false
     return true
   })
-  if (Math.abs(seconds) > 8.64e12) throw new ProtobufError('proto: time out of range')
+  if (seconds === ZERO_TIME) return null
+  if (seconds < ZERO_TIME || seconds > LAST_TIME) throw new ProtobufError('proto: time out of range')
   const text = formatTime(seconds * 1000)
   if (!micro) return text
   return `${text.slice(0, -1)}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`
@@ -95,7 +100,7 @@ export function readAny(reader: ProtobufReader): unknown {
   eachField(reader, (number, wireType) => {
     if (number !== 1 || wireType !== 2) return false
     const text = decoder.decode(reader.bytes())
-    if (text !== '') value = withoutLiterals(readExactJson(text).value)
+    if (text !== '') value = orProtobufError(() => withoutLiterals(readExactJson(text).value))
     return true
   })
   return value
@@ -109,7 +114,17 @@ export function readQuantity(reader: ProtobufReader): string {
     text = reader.text()
     return true
   })
-  return canonicalQuantity(text === '' ? '0' : text)
+  return orProtobufError(() => canonicalQuantity(text === '' ? '0' : text))
+}
+
+/** What is wrong inside a value is wrong with the message. */
+function orProtobufError<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof JsonSyntaxError || error instanceof QuantityError) throw new ProtobufError(error.message)
+    throw error
+  }
 }
 
 /** Calls `take` for every field; a field it does not take (returns false, nothing read) is passed over. */
