@@ -1,2 +1,2 @@
-// A whole cluster in one process
-export {}
+export { runSimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
+export { type StartClusterOptions, startCluster, type TestCluster } from './start-cluster.ts'

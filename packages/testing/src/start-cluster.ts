@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ApiServer } from '@canopus/apiserver'
+import { type Clock, type Logger, type Random, silentLogger } from '@canopus/base'
+import { type Client, createClient, createInformerFactory } from '@canopus/client'
+import { startControlPlane } from '@canopus/control-plane'
+import { mergeKubeconfig } from '@canopus/host'
+import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock, systemRandom } from '@canopus/platform'
+import { createMemoryStore, type Store } from '@canopus/store'
+import { runSimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
+
+export interface StartClusterOptions {
+  /** How many simulated nodes there are; their pods become Ready without a container. Default 0. */
+  nodes?: number
+  /** How the simulated nodes behave. */
+  simulation?: Partial<SimulatedNodesOptions>
+  /** Default: the machine's clock. */
+  clock?: Clock
+  random?: Random
+  logger?: Logger
+  /** Default: a store in memory. The cluster closes it. */
+  store?: Store
+  /** Serve HTTPS on a loopback port of its own, for kubectl and other programs. Default true. */
+  listen?: boolean
+}
+
+export interface TestCluster {
+  /** As the administrator, by calls inside the process. */
+  readonly client: Client
+  readonly server: ApiServer
+  /** Path of a kubeconfig for the administrator; empty where the cluster does not listen. */
+  readonly kubeconfig: string
+  /** `https://127.0.0.1:PORT`; empty where the cluster does not listen. */
+  readonly url: string
+  readonly pki: ClusterPki
+  /** Ends everything and removes what was written. */
+  stop(): Promise<void>
+}
+
+const ADMINISTRATOR = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
+const SERVICE_CIDR = '10.96.0.0/16'
+const CLUSTER_CIDR = '10.244.0.0/16'
+
+/**
+ * A whole cluster inside this process: API server, controllers and scheduler on a store in memory, and simulated nodes where
+ * asked for. Resolves when the first object can be created.
+ */
+export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
+  const { clock = systemClock, random = systemRandom, logger = silentLogger } = options
+  const store = options.store ?? createMemoryStore({ clock })
+  const pki = await createClusterPki({ clusterName: 'test', addresses: ['127.0.0.1'], clock })
+  const stopping = new AbortController()
+  const { server, finished } = await startControlPlane(
+    { store, clock, random, logger, pki, serviceCidr: SERVICE_CIDR, clusterCidr: CLUSTER_CIDR },
+    stopping.signal,
+  )
+  const client = createClient(server.transport(ADMINISTRATOR))
+  const nodes = simulate(options, { client, clock, random, logger }, stopping.signal)
+  const served = options.listen === false ? undefined : await serve(server, pki, clock)
+  return {
+    client,
+    server,
+    kubeconfig: served?.kubeconfig ?? '',
+    url: served?.url ?? '',
+    pki,
+    async stop() {
+      stopping.abort(new Error('the cluster is being stopped'))
+      await Promise.all([finished, nodes])
+      await store.close()
+      if (served) rmSync(served.directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function simulate(
+  options: StartClusterOptions,
+  context: { client: Client; clock: Clock; random: Random; logger: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  if (!options.nodes) return
+  const informers = createInformerFactory(context)
+  const running = runSimulatedNodes({ ...context, informers, count: options.nodes, ...options.simulation }, signal)
+  informers.start(signal)
+  await running
+}
+
+async function serve(
+  server: ApiServer,
+  pki: ClusterPki,
+  clock: Clock,
+): Promise<{ url: string; kubeconfig: string; directory: string }> {
+  const tls = { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
+  const [listener, user] = await Promise.all([
+    server.listen({ address: '127.0.0.1', port: 0, tls }),
+    issueClientCertificate(pki.ca, { commonName: ADMINISTRATOR.name, organizations: ['system:masters'], clock }),
+  ])
+  const directory = mkdtempSync(join(tmpdir(), 'canopus-cluster-'))
+  const kubeconfig = join(directory, 'kubeconfig')
+  const url = `https://127.0.0.1:${listener.port}`
+  mergeKubeconfig(kubeconfig, {
+    name: 'canopus-test',
+    server: url,
+    ca: pki.ca.certificate,
+    cert: user.certificate,
+    key: user.key,
+    makeCurrent: true,
+  })
+  return { url, kubeconfig, directory }
+}
