@@ -2,10 +2,13 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Pods, Services as ServiceKind } from '@canopus/api'
 import { sleep } from '@canopus/base'
+import { PAUSE_IMAGE } from '@canopus/cri'
 import { readTextIfPresent } from '@canopus/platform'
 import { PodEvents } from './events.ts'
 import { parseResolvConf } from './files/dns.ts'
+import { ImageGarbageCollector } from './images/garbage.ts'
 import { ImagePuller } from './images/puller.ts'
+import { rotateLogs } from './logs/rotate.ts'
 import { runNodeLease } from './node/lease.ts'
 import { diskFacts } from './node/machine.ts'
 import { NodeAgent } from './node/node-agent.ts'
@@ -15,7 +18,9 @@ import { PodManager } from './pods/pod-manager.ts'
 import { Semaphore } from './pods/semaphore.ts'
 import { ProbeManager } from './probes/manager.ts'
 import { createCgroups } from './runtime/cgroups.ts'
+import { collectGarbage } from './runtime/garbage.ts'
 import { RuntimeView } from './runtime/view.ts'
+import { type KubeletServer, startServer } from './server/server.ts'
 import type { Services } from './services.ts'
 import { StatusWriter } from './status/status-writer.ts'
 import { ObjectCache } from './volumes/object-cache.ts'
@@ -24,6 +29,8 @@ import { Volumes } from './volumes/volumes.ts'
 
 const RELIST_EVERY = 1_000
 const HOUSEKEEPING_EVERY = 30_000
+const ROTATE_EVERY = 10_000
+const IMAGES_EVERY = 300_000
 const DEFAULT_LOGS = '/var/log/pods'
 
 /** Makes this machine match the pods that are bound to its node. */
@@ -42,6 +49,7 @@ class Running {
   readonly #services: Services
   readonly #node: NodeAgent
   readonly #pods: PodManager
+  readonly #images: ImageGarbageCollector
   #unready: string | undefined = 'PLEG is not healthy: pleg has yet to be successful'
 
   constructor(options: KubeletOptions, signal: AbortSignal) {
@@ -58,12 +66,14 @@ class Running {
     this.#node = new NodeAgent(
       options,
       () => this.#unready,
-      () => options.server?.port,
+      () => this.#server?.port,
     )
+    this.#images = new ImageGarbageCollector(options.cri, options.clock, options.logger, PAUSE_IMAGE)
     this.#pods = new PodManager(this.#services, () => this.#node.node, signal)
   }
 
   #allocatable: Record<string, string> = {}
+  #server: KubeletServer | undefined
 
   async run(): Promise<void> {
     const signal = this.#signal
@@ -75,6 +85,7 @@ class Running {
     const pods = informers.informer(Pods, { fieldSelector: `spec.nodeName=${nodeName}` })
     const services = informers.informer(ServiceKind)
     informers.start(signal)
+    this.#server = await this.#serve()
     const node = this.#node.run(signal)
     const lease = runNodeLease(
       { client, clock, logger, nodeName, nodeUid: () => this.#node.node?.metadata.uid },
@@ -89,11 +100,16 @@ class Running {
         updated: (_, pod) => this.#pods.apply(pod),
         deleted: pod => this.#pods.removed(pod.metadata.uid),
       })
-      await this.#housekeeping()
+      await Promise.all([
+        this.#every(HOUSEKEEPING_EVERY, () => this.#cleanUp()),
+        this.#every(ROTATE_EVERY, () => rotateLogs(this.#options.cri, clock, logger, this.#services.view.all())),
+        this.#every(IMAGES_EVERY, () => this.#collectImages()),
+      ])
     } catch (error) {
       if (!signal.aborted) throw error
     } finally {
       await Promise.allSettled([node, lease, relisting])
+      await this.#server?.close()
       await this.#pods.stop()
       this.#services.probes.stop()
     }
@@ -125,11 +141,31 @@ class Running {
     }
   }
 
-  async #housekeeping(): Promise<void> {
+  #serve(): Promise<KubeletServer | undefined> {
+    const { server: options, dirs } = this.#options
+    if (options === undefined) return Promise.resolve(undefined)
+    return startServer({ options, services: this.#services, root: dirs.root, pods: () => this.#pods.pods() })
+  }
+
+  async #cleanUp(): Promise<void> {
+    this.#pods.endOrphans()
+    this.#services.objects.prune()
+    await collectGarbage(this.#services, uid => this.#pods.get(uid) !== undefined, this.#options.dirs.root)
+  }
+
+  async #collectImages(): Promise<void> {
+    await this.#images.collect(this.#services.view.all(), await diskFacts(this.#options.dirs.root))
+  }
+
+  /** Does something again and again; a failure is logged and the next turn tries anew. */
+  async #every(period: number, effect: () => Promise<void>): Promise<void> {
     while (!this.#signal.aborted) {
-      this.#pods.endOrphans()
-      this.#services.objects.prune()
-      await sleep(this.#options.clock, HOUSEKEEPING_EVERY, this.#signal).catch(() => {})
+      try {
+        await effect()
+      } catch (error) {
+        if (!this.#signal.aborted) this.#options.logger.warn('housekeeping failed', { error })
+      }
+      await sleep(this.#options.clock, period, this.#signal).catch(() => {})
     }
   }
 }

@@ -26,7 +26,14 @@ export async function makeEnvironment(
   for (const source of container.envFrom ?? []) await addAll(result, source, pod, objects)
   const own = new Map<string, string>()
   for (const variable of container.env ?? []) {
-    const value = await valueOf(variable, pod, container, objects, facts, name => own.get(name) ?? services.get(name))
+    const value = await variableValue(
+      variable,
+      pod,
+      container,
+      objects,
+      facts,
+      name => own.get(name) ?? services.get(name),
+    )
     if (value === undefined) continue
     own.set(variable.name, value)
     result.set(variable.name, value)
@@ -35,7 +42,7 @@ export async function makeEnvironment(
   return result
 }
 
-async function valueOf(
+async function variableValue(
   variable: EnvVar,
   pod: Pod,
   container: Container,

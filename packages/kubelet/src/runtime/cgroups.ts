@@ -57,6 +57,7 @@ export function createCgroups(options: CgroupOptions): Cgroups {
     },
     removeAll() {
       for (const directory of everywhere(path('Guaranteed'))) removeTree(directory)
+      if (options.prefix !== undefined) for (const directory of everywhere(options.prefix)) removeTree(directory)
     },
     pods: () => [...new Set(QUALITIES.flatMap(quality => everywhere(path(quality)).flatMap(podsBelow)))],
     directory(uid, controller) {

@@ -1,0 +1,254 @@
+import { createReadStream } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { join, sep } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Pod } from '@canopus/api/core/v1'
+import { CriError } from '@canopus/cri'
+import { isMissing } from '@canopus/platform'
+import type { KubeletServerOptions } from '../options.ts'
+import { activeSandbox } from '../runtime/pod-runtime.ts'
+import type { Services } from '../services.ts'
+import { KubeletAuth } from './auth.ts'
+import { serveContainerLogs } from './container-logs.ts'
+import { HttpError } from './http-error.ts'
+import { refuse, splice } from './splice.ts'
+import { resourceMetrics, statsSummary } from './stats.ts'
+
+const NODE_LOGS = '/var/log'
+const RUN_TIMEOUT = 120_000
+
+export interface ServerFacts {
+  options: KubeletServerOptions
+  services: Services
+  /** The kubelet's directory: its disk is the node's. */
+  root: string
+  pods(): readonly Pod[]
+}
+
+export interface KubeletServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** The kubelet's own API: logs, exec, attach, port-forward, figures (upstream pkg/kubelet/server/server.go). */
+export async function startServer(facts: ServerFacts): Promise<KubeletServer> {
+  const { options, services } = facts
+  const auth = new KubeletAuth(services.client, services.clock, services.nodeName)
+  const server = createServer({
+    cert: options.certificate,
+    key: options.key,
+    ca: options.clientCa,
+    requestCert: true,
+    rejectUnauthorized: false, // who has no certificate may have a token
+    ALPNProtocols: ['http/1.1'],
+  })
+  const open = new Set<Duplex>()
+  server.on('request', (request, response) => void handle(facts, auth, request, response))
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    socket.on('error', () => socket.destroy())
+    void upgrade(facts, auth, request, socket, head)
+  })
+  server.on('tlsClientError', () => {}) // somebody who does not speak TLS
+  await listen(server, options)
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    async close() {
+      for (const socket of open) socket.destroy()
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+function listen(server: Server, options: KubeletServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.address, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function handle(
+  facts: ServerFacts,
+  auth: KubeletAuth,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    await auth.check(request)
+    await route(facts, request, response)
+  } catch (error) {
+    const { status, message } = describe(error)
+    if (status >= 500) facts.services.logger.warn('a request failed', { url: request.url, error })
+    if (response.headersSent) response.destroy()
+    else response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(message)
+  }
+}
+
+async function route(facts: ServerFacts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { services } = facts
+  const url = new URL(request.url ?? '/', 'https://kubelet')
+  const [first = '', ...rest] = url.pathname.split('/').slice(1)
+  switch (first) {
+    case 'healthz':
+      response.end('ok')
+      return
+    case 'pods':
+      return json(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: facts.pods() })
+    case 'containerLogs': {
+      const [namespace = '', name = '', container = ''] = rest.map(decodeURIComponent)
+      return serveContainerLogs(services, findPod(facts, namespace, name), container, url.searchParams, response)
+    }
+    case 'run':
+      return serveRun(facts, rest.map(decodeURIComponent), url.searchParams, response)
+    case 'logs':
+      return serveNodeLogs(rest.map(decodeURIComponent).join('/'), response)
+    case 'stats':
+      return json(response, await statsSummary(services, facts.pods(), facts.root))
+    case 'metrics':
+      response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+      response.end(resourceMetrics(services, facts.pods()))
+      return
+    case 'exec':
+    case 'attach':
+    case 'portForward':
+      throw new HttpError(400, 'Upgrade request required')
+    default:
+      throw new HttpError(404, '404 page not found\n')
+  }
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}
+
+function findPod(facts: ServerFacts, namespace: string, name: string, uid?: string): Pod {
+  const pod = facts
+    .pods()
+    .find(
+      ({ metadata }) => metadata.name === name && metadata.namespace === namespace && (!uid || metadata.uid === uid),
+    )
+  if (pod === undefined) throw new HttpError(404, `pod ${JSON.stringify(`${name}_${namespace}`)} does not exist`)
+  return pod
+}
+
+function runningContainer(facts: ServerFacts, pod: Pod, name: string): string {
+  const records = facts.services.view.get(pod.metadata.uid)?.containers ?? []
+  const record = records.find(each => each.name === name && each.state === 'running')
+  if (record === undefined) throw new HttpError(404, `container not found (${JSON.stringify(name)})`)
+  return record.id
+}
+
+/** `/<verb>/<namespace>/<pod>[/<uid>]/<container>`. */
+function target(facts: ServerFacts, parts: readonly string[]): { pod: Pod; container: string } {
+  const [namespace = '', name = '', ...more] = parts
+  const container = more.at(-1) ?? ''
+  return { pod: findPod(facts, namespace, name, more.length > 1 ? more[0] : undefined), container }
+}
+
+async function serveRun(
+  facts: ServerFacts,
+  parts: readonly string[],
+  query: URLSearchParams,
+  response: ServerResponse,
+): Promise<void> {
+  const { pod, container } = target(facts, parts)
+  const cmd = (query.get('cmd') ?? '').split(' ')
+  const containerId = runningContainer(facts, pod, container)
+  const result = await facts.services.cri.execSync({ containerId, cmd, timeout: RUN_TIMEOUT / 1000 })
+  response.writeHead(200, { 'content-type': 'text/plain' })
+  response.end(Buffer.concat([result.stdout, result.stderr]))
+}
+
+/** Files below /var/log, and lists of its directories. */
+async function serveNodeLogs(path: string, response: ServerResponse): Promise<void> {
+  try {
+    const real = await realpath(join(NODE_LOGS, path))
+    if (real !== NODE_LOGS && !real.startsWith(NODE_LOGS + sep)) throw new HttpError(403, 'forbidden')
+    if ((await stat(real)).isDirectory()) {
+      const entries = await readdir(real, { withFileTypes: true })
+      const names = entries.map(entry => `${entry.name}${entry.isDirectory() ? '/' : ''}`).sort()
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+      const escaped = (text: string): string => text.replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`)
+      response.end(
+        `<pre>\n${names.map(name => `<a href="${encodeURI(name)}">${escaped(name)}</a>\n`).join('')}</pre>\n`,
+      )
+      return
+    }
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    await pipeline(createReadStream(real), response)
+  } catch (error) {
+    if (isMissing(error)) throw new HttpError(404, '404 page not found\n')
+    throw error
+  }
+}
+
+async function upgrade(
+  facts: ServerFacts,
+  auth: KubeletAuth,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  try {
+    await auth.check(request)
+    splice(request, socket, head, await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet')))
+  } catch (error) {
+    const { status, message } = describe(error)
+    refuse(socket, status, STATUS_TEXT[status] ?? 'Error', message)
+  }
+}
+
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  500: 'Internal Server Error',
+}
+
+/** Where the container runtime serves this very stream, once. */
+async function streamingUrl(facts: ServerFacts, url: URL): Promise<string> {
+  const { cri, view } = facts.services
+  const [verb, ...parts] = url.pathname.split('/').slice(1).map(decodeURIComponent)
+  const flag = (...names: string[]): boolean =>
+    names.some(name => ['1', 'true'].includes(url.searchParams.get(name) ?? ''))
+  if (verb === 'portForward') {
+    const [namespace = '', name = '', uid] = parts
+    const pod = findPod(facts, namespace, name, uid)
+    const sandbox = activeSandbox(
+      view.get(pod.metadata.uid) ?? { uid: '', name: '', namespace: '', sandboxes: [], containers: [] },
+    )
+    if (sandbox === undefined) throw new HttpError(404, `pod not found (${JSON.stringify(`${name}_${namespace}`)})`)
+    return (await cri.portForward({ podSandboxId: sandbox.id })).url
+  }
+  if (verb !== 'exec' && verb !== 'attach') throw new HttpError(404, '404 page not found\n')
+  const { pod, container } = target(facts, parts)
+  const containerId = runningContainer(facts, pod, container)
+  const tty = flag('tty')
+  const streams = {
+    tty,
+    stdin: flag('input', 'stdin'),
+    stdout: flag('output', 'stdout'),
+    stderr: flag('error', 'stderr') && !tty,
+  }
+  if (!streams.stdin && !streams.stdout && !streams.stderr)
+    throw new HttpError(400, 'you must specify at least 1 of stdin, stdout, stderr')
+  if (verb === 'attach') return (await cri.attach({ containerId, ...streams })).url
+  const cmd = url.searchParams.getAll('command')
+  return (await cri.exec({ containerId, cmd, ...streams })).url
+}
+
+function describe(error: unknown): { status: number; message: string } {
+  if (error instanceof HttpError) return { status: error.status, message: error.message }
+  if (error instanceof CriError) return { status: error.code === 'NOT_FOUND' ? 404 : 500, message: error.goText }
+  return { status: 500, message: error instanceof Error ? error.message : String(error) }
+}
