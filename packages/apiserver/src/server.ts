@@ -1,16 +1,15 @@
 /** Composes the API server: what `DESIGN.md` section 2 draws as one box. */
-import { virtualKinds as defaultVirtualKinds, type Kind, messageNameOf } from '@canopus/api'
+import { virtualKinds as defaultVirtualKinds, type Kind, schemaOfKind } from '@canopus/api'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
-import { encodeJson, parseApiVersion } from '@canopus/apimachinery'
+import { decodeProtobuf, isProtobuf, parseApiVersion, type StructSchema } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
-import { stampedBytes } from './cache/object-version.ts'
+import { asBuffer, stampedBytes } from './cache/object-version.ts'
 import { WatchCache } from './cache/watch-cache.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
-import { hasEnvelope, unwrapEnvelope } from './encoding/envelope.ts'
-import { decodeMessage, encodeMessage } from './encoding/protobuf.ts'
+import { encodeMessage } from './encoding/protobuf.ts'
 import { RequestPath } from './filters/request-path.ts'
 import { Health, type HealthCheck } from './health/health.ts'
 import { inProcessTransport } from './http/in-process.ts'
@@ -21,6 +20,7 @@ import type { RegistryContext } from './registry/kind-store.ts'
 import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
 import type { ObjectReader, SecurityFactory, User } from './security.ts'
+import type { KubeletCredentials } from './subresources/node-address.ts'
 
 export interface ApiServerOptions {
   readonly store: Store
@@ -32,6 +32,8 @@ export interface ApiServerOptions {
   /** Kinds that are answered on the spot; default `virtualKinds`. */
   readonly virtualKinds?: readonly Kind[]
   readonly security: SecurityFactory
+  /** With which kubelets are called for logs, exec and the like. */
+  readonly kubelet?: KubeletCredentials
   readonly healthChecks?: readonly HealthCheck[]
 }
 
@@ -101,16 +103,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     ...(options.healthChecks ?? []),
   ])
-  const path = new RequestPath({
-    security,
+  const { authorizer, tokenIssuer } = security
+  const subresources = {
     resources,
-    discovery,
-    health,
+    objects,
+    authorizer,
+    ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
+    ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
     clock,
     random,
     logger,
-    ready: () => started.done,
-  })
+  }
+  const ready = (): boolean => started.done
+  const path = new RequestPath({ security, resources, discovery, health, clock, random, logger, subresources, ready })
   return {
     handle,
     transport,
@@ -135,18 +140,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
 /** Stored bytes that another API server wrote (no revision inside, or protobuf) as our own form. */
 function normalise(bytes: Uint8Array, revision: number): Uint8Array {
-  let object: KubeObject
-  if (hasEnvelope(bytes)) {
-    const { apiVersion, kind, raw } = unwrapEnvelope(bytes)
-    object = { apiVersion, kind, ...decodeMessage(messageOf(apiVersion, kind), raw) } as KubeObject
-    object = JSON.parse(encodeJson(object)) as KubeObject
-  } else object = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as KubeObject
+  const object = isProtobuf(bytes)
+    ? (decodeProtobuf(schemaOf, bytes) as unknown as KubeObject)
+    : (JSON.parse(asBuffer(bytes).toString()) as KubeObject)
   return stampedBytes({ ...object, metadata: object.metadata ?? {} }, revision)
 }
 
-function messageOf(apiVersion: string, kind: string): string {
-  const { group, version } = parseApiVersion(apiVersion)
-  const message = messageNameOf({ group, version, kind })
-  if (message === undefined) throw new Error(`no kind ${kind} in version ${apiVersion}`)
-  return message
+function schemaOf(apiVersion: string, kind: string): StructSchema {
+  const schema = schemaOfKind({ ...parseApiVersion(apiVersion), kind })
+  if (schema === undefined) throw new Error(`no kind ${kind} in version ${apiVersion}`)
+  return schema
 }

@@ -7,18 +7,18 @@ import {
   DecodeError,
   decodeFailure,
   decodeObject,
+  decodeProtobuf,
   JsonSyntaxError,
   type KubeObject,
+  ProtobufError,
   parseApiVersion,
   StatusError,
   type StructSchema,
   strictDecodingMessage,
 } from '@canopus/apimachinery'
 import { type Headers, header } from '../http/message.ts'
-import { unwrapEnvelope } from './envelope.ts'
 import { parseMediaType } from './media-type.ts'
 import { MEDIA_TYPES } from './negotiate.ts'
-import { decodeMessage } from './protobuf.ts'
 import { yamlToJson } from './yaml.ts'
 
 export interface ExpectedKind {
@@ -82,12 +82,7 @@ function fromText(
   expected: ExpectedKind,
   own: { version: string; kind: string },
 ): Decoded {
-  const choose = (apiVersion: string, kind: string): StructSchema => {
-    own.kind = kind === '' ? expected.kind : kind
-    own.version = parseApiVersion(apiVersion === '' ? expected.apiVersion : apiVersion).version
-    checkKind(apiVersion, kind, expected)
-    return schemas.schemaOf(expected.message)
-  }
+  const choose = schemaChoice(expected, own)
   if (media === 'json') return decodeObject(choose, body)
   const yaml = yamlToJson(body)
   const decoded = decodeObject(choose, yaml.json)
@@ -96,15 +91,24 @@ function fromText(
 
 function fromProtobuf(body: Uint8Array, expected: ExpectedKind, own: { version: string; kind: string }): Decoded {
   try {
-    const envelope = unwrapEnvelope(body)
-    own.kind = envelope.kind === '' ? expected.kind : envelope.kind
-    own.version = parseApiVersion(envelope.apiVersion === '' ? expected.apiVersion : envelope.apiVersion).version
-    checkKind(envelope.apiVersion, envelope.kind, expected)
-    const object = decodeMessage(expected.message, envelope.raw)
+    const object = decodeProtobuf(schemaChoice(expected, own), body)
     return { object, strictErrors: [], unknownFields: [], duplicateFields: [] }
   } catch (error) {
-    if (error instanceof StatusError || error instanceof DecodeError) throw error
-    throw new DecodeError(error instanceof Error ? error.message : String(error))
+    if (error instanceof ProtobufError) throw new DecodeError(error.message)
+    throw error
+  }
+}
+
+/** Notes what the body says it is, and refuses what the endpoint does not take. */
+function schemaChoice(
+  expected: ExpectedKind,
+  own: { version: string; kind: string },
+): (apiVersion: string, kind: string) => StructSchema {
+  return (apiVersion, kind) => {
+    own.kind = kind === '' ? expected.kind : kind
+    own.version = parseApiVersion(apiVersion === '' ? expected.apiVersion : apiVersion).version
+    checkKind(apiVersion, kind, expected)
+    return schemas.schemaOf(expected.message)
   }
 }
 

@@ -4,11 +4,17 @@
  */
 
 import type { Kind } from '@canopus/api'
-import { apiVersionOf, type KubeObject, type ListMeta } from '@canopus/apimachinery'
+import {
+  apiVersionOf,
+  encodeProtobufList,
+  encodeWatchFrame,
+  type KubeObject,
+  type ListMeta,
+  wrapMessage,
+} from '@canopus/apimachinery'
 import { dump } from 'js-yaml'
 import type { EventEncoder, EventType } from '../cache/change.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
-import { bytesField, watchFrame, wrapEnvelope } from './envelope.ts'
 import { contentTypeOf, type Form } from './negotiate.ts'
 
 /** Encodes messages of the facts table, without envelope. */
@@ -44,11 +50,9 @@ export class JsonEncoder implements ObjectEncoder {
   }
 
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array | readonly Uint8Array[] {
-    const { listKind } = this.listType()
+    const { kind, apiVersion } = this.listType()
     const pieces: Uint8Array[] = [
-      Buffer.from(
-        `{"kind":"${listKind.kind}","apiVersion":"${listKind.apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
-      ),
+      Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`),
     ]
     versions.forEach((version, index) => {
       if (index > 0) pieces.push(COMMA)
@@ -76,8 +80,8 @@ export class JsonEncoder implements ObjectEncoder {
     return storedAs === undefined ? version.object : storedAs.fromStored(version.object)
   }
 
-  protected listType(): { listKind: { kind: string; apiVersion: string } } {
-    return { listKind: { kind: this.kind.type.listKind, apiVersion: this.apiVersion } }
+  listType(): { kind: string; apiVersion: string } {
+    return { kind: this.kind.type.listKind, apiVersion: this.apiVersion }
   }
 
   protected bookmark(revision: number, initialEventsEnd: boolean): unknown {
@@ -111,8 +115,8 @@ export class PartialEncoder extends JsonEncoder {
     return version.encoding('partial', each => Buffer.from(JSON.stringify(partialObject(each.object))))
   }
 
-  protected override listType(): { listKind: { kind: string; apiVersion: string } } {
-    return { listKind: { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' } }
+  override listType(): { kind: string; apiVersion: string } {
+    return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }
   }
 
   protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
@@ -148,25 +152,28 @@ export class ProtobufEncoder implements ObjectEncoder {
     return version.encoding(`${this.id} one`, each => this.wrap(parse(this.#inner.one(each)), this.raw(each)))
   }
 
-  /** Items are fields number 2 of every list message, as metadata is number 1. */
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
-    const pieces: Uint8Array[] = [bytesField(1, this.#encode('am.apis.meta.v1.ListMeta', metadata))]
-    for (const version of versions) pieces.push(bytesField(2, this.raw(version)))
-    const head = parse(Buffer.concat(this.#inner.list([], {}) as Uint8Array[]))
-    return this.wrap(head, Buffer.concat(pieces))
+    return encodeProtobufList(
+      this.#inner.listType(),
+      this.#encode('am.apis.meta.v1.ListMeta', metadata),
+      versions.map(version => this.raw(version)),
+    )
   }
 
   encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
-    return watchFrame(type, this.one(version))
+    return encodeWatchFrame(type, this.one(version))
   }
 
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
     const line = parse(this.#inner.encodeBookmark(revision, initialEventsEnd)) as unknown as { object: KubeObject }
-    return watchFrame('BOOKMARK', this.wrap(line.object, this.#encode(this.#message, line.object)))
+    return encodeWatchFrame('BOOKMARK', this.wrap(line.object, this.#encode(this.#message, line.object)))
   }
 
   encodeError(status: unknown): Uint8Array {
-    return watchFrame('ERROR', wrapEnvelope('v1', 'Status', this.#encode('am.apis.meta.v1.Status', status)))
+    return encodeWatchFrame(
+      'ERROR',
+      wrapMessage({ apiVersion: 'v1', kind: 'Status' }, this.#encode('am.apis.meta.v1.Status', status)),
+    )
   }
 
   private raw(version: ObjectVersion): Uint8Array {
@@ -174,7 +181,7 @@ export class ProtobufEncoder implements ObjectEncoder {
   }
 
   private wrap(object: KubeObject, raw: Uint8Array): Uint8Array {
-    return wrapEnvelope(object.apiVersion ?? '', object.kind ?? '', raw)
+    return wrapMessage({ apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }, raw)
   }
 }
 

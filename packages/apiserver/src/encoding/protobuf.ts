@@ -1,9 +1,9 @@
-/** Messages of the facts table in protobuf. */
+/** Messages of the facts table in protobuf, by the table's names. */
 
-export function encodeMessage(_message: string, _object: unknown): Uint8Array {
-  throw new Error('protobuf is not there yet')
-}
+import { schemas } from '@canopus/api'
+import { encodeMessage as encode } from '@canopus/apimachinery'
 
-export function decodeMessage(_message: string, _bytes: Uint8Array): Record<string, unknown> {
-  throw new Error('protobuf is not there yet')
+/** Without envelope. */
+export function encodeMessage(message: string, object: unknown): Uint8Array {
+  return encode(schemas.schemaOf(message), object)
 }

@@ -1,7 +1,14 @@
 /** The way of a request: who, may they, what is it, do it; and whatever goes wrong becomes a Status. */
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { badRequestError, internalError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
+import { Pods } from '@canopus/api'
+import {
+  badRequestError,
+  internalError,
+  methodNotSupportedError,
+  StatusError,
+  serviceUnavailableError,
+} from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, uuid } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
 import type { Discovery } from '../discovery/discovery.ts'
@@ -9,9 +16,14 @@ import { versionInfo } from '../discovery/version.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, BodyAborted, header, jsonResponse, textResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
 import type { Resources } from '../registry/resources.ts'
 import { errorResponse } from '../registry/respond.ts'
+import { serveComponentStatuses } from '../reviews/component-status.ts'
+import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Security, User } from '../security.ts'
+import { splice } from '../subresources/backend.ts'
+import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { authenticate, impersonate } from './authentication.ts'
 import { authorize } from './authorization.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
@@ -25,6 +37,7 @@ export interface RequestPathOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly subresources: SubresourceContext
   /** Whether the caches are filled. */
   ready(): boolean
 }
@@ -48,12 +61,17 @@ export class RequestPath {
     }
   }
 
-  /** Exec, attach and port-forward over HTTP/1.1. */
-  upgrade(request: ApiRequest, _message: IncomingMessage, socket: Duplex, _head: Buffer): void {
-    this.handle(request).then(
-      () => socket.destroy(),
-      () => socket.destroy(),
-    )
+  /** Exec, attach, port-forward and proxied upgrades over HTTP/1.1: joins the connection with the one behind. */
+  async upgrade(request: ApiRequest, _message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    try {
+      const call = await this.admit(request, [])
+      const endpoint = this.endpointOf(call)
+      const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
+      const answer = backend === undefined ? notFoundPage() : await splice(request, backend, socket, head)
+      if (answer !== undefined) refuse(socket, answer)
+    } catch (error) {
+      refuse(socket, this.failure(request, error))
+    }
   }
 
   /** Authentication, impersonation and authorisation. */
@@ -72,11 +90,42 @@ export class RequestPath {
   private async dispatch(call: Call): Promise<ApiResponse> {
     const { info, request } = call
     if (!info.isResourceRequest) return this.document(request)
-    const { resources, ready } = this.#options
+    const { ready, subresources } = this.#options
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
-    const endpoint = resources.endpoint(info.group, info.version, info.resource)
-    if (endpoint === undefined || misplaced(endpoint.kind.type.namespaced, info)) return notFoundPage()
-    return endpoint.serve(call)
+    const endpoint = this.endpointOf(call)
+    if (endpoint === undefined) return this.virtual(call)
+    if (info.subresource === '') return endpoint.serve(call)
+    const handler = subresourceHandler(endpoint, info.subresource)
+    const facts = endpoint.kind.type.subresources[info.subresource]
+    if (handler === undefined || facts === undefined) return notFoundPage()
+    if (!facts.verbs.includes(info.verb) && info.subresource !== 'proxy') {
+      throw methodNotSupportedError(endpoint.store.target(''), info.verb)
+    }
+    return handler(subresources, endpoint, call)
+  }
+
+  /** Kinds that are not stored: reviews, bindings, component statuses. */
+  private async virtual(call: Call): Promise<ApiResponse> {
+    const { resources, security, clock, subresources } = this.#options
+    const { info } = call
+    const kind = resources.virtual(info.group, info.version, info.resource)
+    if (kind === undefined || info.subresource !== '' || kind.type.namespaced !== (info.namespace !== '')) {
+      return notFoundPage()
+    }
+    if (!kind.type.verbs.includes(info.verb)) {
+      throw methodNotSupportedError({ group: info.group, resource: info.resource }, info.verb)
+    }
+    if (isReview(kind)) return serveReview({ security, clock }, kind, call)
+    if (kind.type.plural === 'bindings') {
+      return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call)
+    }
+    return serveComponentStatuses(call)
+  }
+
+  private endpointOf({ info }: Call): Endpoint | undefined {
+    if (!info.isResourceRequest) return undefined
+    const endpoint = this.#options.resources.endpoint(info.group, info.version, info.resource)
+    return endpoint === undefined || misplaced(endpoint.kind.type.namespaced, info) ? undefined : endpoint
   }
 
   private async document(request: ApiRequest): Promise<ApiResponse> {
@@ -101,7 +150,8 @@ export class RequestPath {
       return errorResponse(headers, new StatusError({ code: 410, reason: 'Expired', message }))
     }
     this.#options.logger.error('a request failed', { method: request.method, path: request.path, error })
-    return errorResponse(headers, internalError(error instanceof Error ? error.message : String(error)))
+    const problem = internalError(error instanceof Error ? error.message : String(error))
+    return jsonResponse(problem.code, problem.status)
   }
 
   private finish(request: ApiRequest, response: ApiResponse): ApiResponse {
@@ -117,7 +167,18 @@ function readInfo(request: ApiRequest): RequestInfo {
 /** Namespaced objects have no path outside their namespace, and the other way round. */
 function misplaced(namespaced: boolean, info: RequestInfo): boolean {
   if (!namespaced) return info.namespace !== '' && info.resource !== 'namespaces'
-  return info.namespace === '' && ((info.verb !== 'list' && info.verb !== 'watch') || info.path.split('/').length > 6)
+  return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
+}
+
+/** Answers an upgrade that does not come about, and closes. */
+function refuse(socket: Duplex, response: ApiResponse): void {
+  if (socket.destroyed) return
+  const body = response.body instanceof Uint8Array ? response.body : Buffer.concat(response.body ?? [])
+  const headers = { ...response.headers, 'content-length': String(body.byteLength), connection: 'close' }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  const { status } = response
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n`)
+  socket.end(body)
 }
 
 export function notFoundPage(): ApiResponse {

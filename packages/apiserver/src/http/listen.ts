@@ -35,7 +35,7 @@ export interface Listener {
 export interface Handlers {
   handle(request: ApiRequest): Promise<ApiResponse>
   /** Takes over an HTTP/1.1 connection that wants to be something else (exec, attach, port-forward). */
-  upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): void
+  upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
 }
 
 /** At most so many requests at once on one HTTP/2 connection, as upstream; watches count. */
@@ -94,7 +94,7 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
   })
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {})
-    handlers.upgrade(requestOfMessage(message, connectionOf(socket as TLSSocket)), message, socket, head)
+    void handlers.upgrade(requestOfMessage(message, connectionOf(socket as TLSSocket)), message, socket, head)
   })
   server.on('tlsClientError', () => {})
   server.on('clientError', (_error, socket) => socket.destroy())

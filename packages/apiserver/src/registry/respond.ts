@@ -1,9 +1,8 @@
 /** Answers that are not stored objects: Status, and objects made on the spot. */
 
 import { messageNameOf } from '@canopus/api'
-import { type Status, StatusError } from '@canopus/apimachinery'
+import { parseApiVersion, type Status, StatusError, wrapMessage } from '@canopus/apimachinery'
 import { indented, toYaml } from '../encoding/encoder.ts'
-import { wrapEnvelope } from '../encoding/envelope.ts'
 import { contentTypeOf, type Form, negotiate } from '../encoding/negotiate.ts'
 import { encodeMessage } from '../encoding/protobuf.ts'
 import type { ApiResponse, Headers } from '../http/message.ts'
@@ -41,10 +40,9 @@ function encodeAs(form: Form, status: number, object: { kind?: string; apiVersio
   const headers = { 'content-type': contentTypeOf(form) }
   if (form.media === 'protobuf') {
     const { kind = '', apiVersion = 'v1' } = object
-    const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
-    const message = messageNameOf({ group: group!, version: version!, kind })
+    const message = messageNameOf({ ...parseApiVersion(apiVersion), kind })
     if (message !== undefined) {
-      return { status, headers, body: wrapEnvelope(apiVersion, kind, encodeMessage(message, object)) }
+      return { status, headers, body: wrapMessage({ apiVersion, kind }, encodeMessage(message, object)) }
     }
     return { status, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(object)) }
   }

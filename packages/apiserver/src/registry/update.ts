@@ -125,7 +125,7 @@ async function updateOnce(
   const release = store.hooks.allocate?.(object, old)
   try {
     const errors = [
-      ...validateObjectMetaUpdate(object.metadata, old.metadata),
+      ...(update.marksDeletion === true ? [] : validateObjectMetaUpdate(object.metadata, old.metadata)),
       ...validateByStrategy(store, call, update, object, old),
     ]
     if (errors.length > 0) throw invalidError(store.invalidTarget(name), errors)

@@ -1,0 +1,215 @@
+/** Kinds that are answered on the spot: who am I, may I, may they, whose token is this. */
+
+import type { Kind } from '@canopus/api'
+import { virtualKinds } from '@canopus/api'
+import type { SelfSubjectReview, TokenReview, UserInfo } from '@canopus/api/authentication/v1'
+import type {
+  ResourceAttributes,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+  SubjectAccessReviewSpec,
+} from '@canopus/api/authorization/v1'
+import {
+  apiVersionOf,
+  badRequestError,
+  type FieldError,
+  formatSelector,
+  formatTime,
+  invalid,
+  invalidError,
+  type KubeObject,
+  labelSelector,
+  required,
+} from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
+import { decodeBody } from '../encoding/body.ts'
+import { writeOptions } from '../filters/options.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import { objectResponse } from '../registry/respond.ts'
+import type { Attributes, Security, User } from '../security.ts'
+
+export interface ReviewContext {
+  readonly security: Security
+  readonly clock: Clock
+}
+
+type Review = (context: ReviewContext, call: Call, object: never) => Promise<unknown>
+
+const reviews: Readonly<Record<string, Review>> = {
+  SelfSubjectReview: selfSubjectReview,
+  TokenReview: tokenReview,
+  SubjectAccessReview: accessReview,
+  LocalSubjectAccessReview: accessReview,
+  SelfSubjectAccessReview: selfAccessReview,
+  SelfSubjectRulesReview: rulesReview,
+}
+
+export const isReview = (kind: Kind): boolean => kind.type.kind in reviews && virtualKinds.includes(kind)
+
+/** POST of a review: answers the same object with its status filled in. */
+export async function serveReview(context: ReviewContext, kind: Kind, call: Call): Promise<ApiResponse> {
+  const options = writeOptions(call.info.query, 'CreateOptions')
+  const expected = { apiVersion: apiVersionOf(kind.type), kind: kind.type.kind, message: kind.message }
+  const body = await call.request.body()
+  const object = decodeBody(body, call.request.headers, expected, options.fieldValidation, call.warnings)
+  object.kind = expected.kind
+  object.apiVersion = expected.apiVersion
+  const status = await reviews[expected.kind]!(context, call, object as never)
+  return objectResponse(call.request.headers, 201, { ...object, status } as KubeObject, call.info.query.get('pretty'))
+}
+
+export function userInfo(user: User): UserInfo {
+  const extra = Object.fromEntries(Object.entries(user.extra ?? {}).map(([key, values]) => [key, [...values]]))
+  return {
+    username: user.name,
+    ...(user.uid === undefined || user.uid === '' ? {} : { uid: user.uid }),
+    groups: [...user.groups],
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
+  }
+}
+
+async function selfSubjectReview(context: ReviewContext, call: Call, object: SelfSubjectReview): Promise<unknown> {
+  object.metadata = { ...object.metadata, creationTimestamp: formatTime(context.clock.now()) }
+  return { userInfo: userInfo(call.user) }
+}
+
+async function tokenReview({ security }: ReviewContext, _call: Call, object: TokenReview): Promise<unknown> {
+  const { token, audiences = [] } = object.spec
+  if (!token) throw badRequestError('token is required for TokenReview in authentication')
+  if (security.tokenReviewer === undefined) return { user: {} }
+  try {
+    const found = await security.tokenReviewer.review(token, audiences)
+    if (found === undefined) return { user: {} }
+    return {
+      authenticated: true,
+      user: userInfo(found.user),
+      ...(found.audiences === undefined || found.audiences.length === 0 ? {} : { audiences: [...found.audiences] }),
+    }
+  } catch (error) {
+    return { user: {}, error: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function accessReview({ security }: ReviewContext, call: Call, object: SubjectAccessReview): Promise<unknown> {
+  const { spec } = object
+  const local = call.info.namespace
+  const errors = specErrors(spec)
+  if (!spec.user && (spec.groups ?? []).length === 0) {
+    errors.push(required('spec.user', 'at least one of user or group must be specified'))
+  }
+  if (local !== '' && spec.resourceAttributes?.namespace !== local) {
+    errors.push(
+      invalid(
+        'spec.resourceAttributes.namespace',
+        spec.resourceAttributes?.namespace ?? '',
+        'must match metadata.namespace',
+      ),
+    )
+  }
+  throwInvalid(object, errors)
+  const { uid, extra } = spec
+  const user: User = {
+    name: spec.user ?? '',
+    groups: spec.groups ?? [],
+    ...(uid === undefined ? {} : { uid }),
+    ...(extra === undefined ? {} : { extra }),
+  }
+  return decide(security, user, spec)
+}
+
+async function selfAccessReview(
+  { security }: ReviewContext,
+  call: Call,
+  object: SubjectAccessReview,
+): Promise<unknown> {
+  throwInvalid(object, specErrors(object.spec))
+  return decide(security, call.user, object.spec)
+}
+
+function specErrors(spec: SubjectAccessReviewSpec): FieldError[] {
+  const { resourceAttributes, nonResourceAttributes } = spec
+  if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
+    return [
+      invalid(
+        'spec.nonResourceAttributes',
+        nonResourceAttributes,
+        'cannot be specified in combination with resourceAttributes',
+      ),
+    ]
+  }
+  if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
+    return [
+      invalid(
+        'spec.resourceAttributes',
+        nonResourceAttributes,
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    ]
+  }
+  return []
+}
+
+function throwInvalid(object: SubjectAccessReview, errors: readonly FieldError[]): void {
+  if (errors.length === 0) return
+  throw invalidError({ group: 'authorization.k8s.io', resource: object.kind ?? '', name: '' }, errors)
+}
+
+async function decide(security: Security, user: User, spec: SubjectAccessReviewSpec): Promise<unknown> {
+  const { decision, reason } = await security.authorizer.authorize(attributesOf(user, spec))
+  return {
+    allowed: decision === 'allow',
+    ...(decision === 'deny' ? { denied: true } : {}),
+    ...(reason === '' ? {} : { reason }),
+  }
+}
+
+function attributesOf(user: User, spec: SubjectAccessReviewSpec): Attributes {
+  const { resourceAttributes: asked, nonResourceAttributes: path } = spec
+  return {
+    user,
+    verb: (asked?.verb ?? path?.verb) || '',
+    isResourceRequest: asked !== undefined,
+    path: path?.path ?? '',
+    apiGroup: asked?.group ?? '',
+    apiVersion: asked?.version ?? '',
+    resource: asked?.resource ?? '',
+    subresource: asked?.subresource ?? '',
+    namespace: asked?.namespace ?? '',
+    name: asked?.name ?? '',
+    ...selectorsOf(asked),
+  }
+}
+
+function selectorsOf(asked: ResourceAttributes | undefined): { fieldSelector?: string; labelSelector?: string } {
+  const fields = asked?.fieldSelector
+  const labels = asked?.labelSelector
+  const fieldText =
+    fields?.rawSelector ??
+    fields?.requirements
+      ?.filter(each => each.operator === 'In' && each.values?.length === 1)
+      .map(each => `${each.key}=${each.values![0]}`)
+      .join(',')
+  const labelText =
+    labels?.rawSelector ??
+    (labels?.requirements === undefined
+      ? undefined
+      : formatSelector(labelSelector({ matchExpressions: labels.requirements })))
+  return {
+    ...(fieldText ? { fieldSelector: fieldText } : {}),
+    ...(labelText ? { labelSelector: labelText } : {}),
+  }
+}
+
+async function rulesReview({ security }: ReviewContext, call: Call, object: SelfSubjectRulesReview): Promise<unknown> {
+  const namespace = object.spec.namespace ?? ''
+  if (namespace === '') throw badRequestError('no namespace on request')
+  return (
+    (await security.authorizer.rulesFor?.(call.user, namespace)) ?? {
+      resourceRules: [],
+      nonResourceRules: [],
+      incomplete: true,
+      evaluationError: 'the authorizer cannot enumerate rules',
+    }
+  )
+}

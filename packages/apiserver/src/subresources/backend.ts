@@ -1,0 +1,179 @@
+/** Requests that the API server passes on: to kubelets, pods and services. */
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Duplex, Readable } from 'node:stream'
+import { StatusError } from '@canopus/apimachinery'
+import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
+
+export interface Backend {
+  readonly tls: boolean
+  readonly host: string
+  readonly port: number
+  /** Path and query. */
+  readonly path: string
+  readonly cert?: string
+  readonly key?: string
+  readonly ca?: string
+}
+
+/** Headers that belong to one connection, and those that carry the caller's credentials. */
+const NOT_FORWARDED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'host',
+  'authorization',
+  'http2-settings',
+])
+
+function forwardedHeaders(headers: Headers): Record<string, string | string[]> {
+  const result: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(':') || NOT_FORWARDED.has(name) || name.startsWith('impersonate-'))
+      continue
+    result[name] = typeof value === 'string' ? value : [...value]
+  }
+  return result
+}
+
+function open(
+  backend: Backend,
+  method: string,
+  headers: Record<string, string | string[]>,
+): ReturnType<typeof httpRequest> {
+  const { host, port, path, cert, key, ca } = backend
+  const common = { host, port, path, method, headers, agent: false as const }
+  if (!backend.tls) return httpRequest(common)
+  return httpsRequest({
+    ...common,
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(ca === undefined ? {} : { ca }),
+    rejectUnauthorized: ca !== undefined,
+  })
+}
+
+/** Passes a request on and streams the answer back. `rewrite` changes the answer's headers. */
+export function forward(
+  request: ApiRequest,
+  backend: Backend,
+  rewrite: (headers: Record<string, string | string[]>) => void = () => {},
+): Promise<ApiResponse> {
+  return new Promise((resolve, reject) => {
+    const outgoing = open(backend, request.method, forwardedHeaders(request.headers))
+    outgoing.on('error', error => reject(unreachable(backend, error)))
+    outgoing.on('response', (incoming: IncomingMessage) => {
+      const headers: Record<string, string | string[]> = {}
+      for (const [name, value] of Object.entries(incoming.headers)) {
+        if (value !== undefined && !NOT_FORWARDED.has(name)) headers[name] = value
+      }
+      rewrite(headers)
+      resolve({
+        status: incoming.statusCode ?? 502,
+        headers,
+        stream: sink => pump(incoming, sink, () => outgoing.destroy()),
+      })
+    })
+    const body = request.bodyStream?.()
+    if (body !== undefined) {
+      body.on('error', () => outgoing.destroy())
+      body.pipe(outgoing)
+      return
+    }
+    Promise.resolve(request.body()).then(
+      bytes => outgoing.end(bytes),
+      error => {
+        outgoing.destroy()
+        reject(error)
+      },
+    )
+  })
+}
+
+function pump(from: Readable, sink: StreamSink, abort: () => void): void {
+  from.on('data', (chunk: Buffer) => {
+    if (!sink.write(chunk)) from.pause()
+  })
+  sink.onDrain(() => from.resume())
+  from.on('end', () => sink.end())
+  from.on('error', () => sink.end())
+  sink.onClose(() => {
+    from.destroy()
+    abort()
+  })
+}
+
+export function unreachable(backend: Backend, error: Error): StatusError {
+  const scheme = backend.tls ? 'https' : 'http'
+  return new StatusError({
+    code: 503,
+    reason: 'ServiceUnavailable',
+    message: `error trying to reach service: ${error.message || String(error)} (${scheme}://${backend.host}:${backend.port})`,
+  })
+}
+
+/**
+ * Passes an upgrade on and joins the two connections once the other side has agreed. Where it does not agree, its answer is
+ * handed back. Rejects with StatusError 503 where it cannot be reached.
+ */
+export function splice(
+  request: ApiRequest,
+  backend: Backend,
+  socket: Duplex,
+  head: Buffer,
+): Promise<ApiResponse | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = forwardedHeaders(request.headers)
+    headers.connection = 'Upgrade'
+    headers.upgrade = String(request.headers.upgrade ?? '')
+    const outgoing = open(backend, request.method, headers)
+    outgoing.on('error', error => reject(unreachable(backend, error)))
+    socket.on('close', () => outgoing.destroy())
+    outgoing.on('upgrade', (incoming: IncomingMessage, other: Duplex, otherHead: Buffer) => {
+      socket.write(headOf(incoming))
+      if (otherHead.length > 0) socket.write(otherHead)
+      if (head.length > 0) other.write(head)
+      join(socket, other)
+      resolve(undefined)
+    })
+    outgoing.on('response', (incoming: IncomingMessage) => {
+      const chunks: Buffer[] = []
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+      incoming.on('error', error => reject(unreachable(backend, error)))
+      incoming.on('end', () => {
+        const contentType = incoming.headers['content-type'] ?? 'text/plain'
+        resolve({
+          status: incoming.statusCode ?? 502,
+          headers: { 'content-type': contentType },
+          body: Buffer.concat(chunks),
+        })
+      })
+    })
+    outgoing.end()
+  })
+}
+
+function headOf(incoming: IncomingMessage): string {
+  const lines = [`HTTP/1.1 ${incoming.statusCode} ${incoming.statusMessage}`]
+  for (let index = 0; index < incoming.rawHeaders.length; index += 2) {
+    lines.push(`${incoming.rawHeaders[index]}: ${incoming.rawHeaders[index + 1]}`)
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+function join(a: Duplex, b: Duplex): void {
+  a.pipe(b)
+  b.pipe(a)
+  const end = (): void => {
+    a.destroy()
+    b.destroy()
+  }
+  for (const each of [a, b]) {
+    each.on('error', end)
+    each.on('close', end)
+  }
+}

@@ -1,0 +1,98 @@
+/** `pods/binding` and the `bindings` resource: the scheduler's decision (pkg/registry/core/pod/storage, BindingREST). */
+import type { Binding, Pod, PodCondition } from '@canopus/api/core/v1'
+import {
+  badRequestError,
+  conflictError,
+  formatTime,
+  invalidError,
+  notSupported,
+  required,
+  type Status,
+} from '@canopus/apimachinery'
+import { decodeBody } from '../encoding/body.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import { statusResponse } from '../registry/respond.ts'
+import { updateObject } from '../registry/update.ts'
+import type { SubresourceContext } from './subresource.ts'
+
+const BINDING = { apiVersion: 'v1', kind: 'Binding', message: 'core.v1.Binding' }
+
+export async function serveBinding(context: SubresourceContext, pods: Endpoint, call: Call): Promise<ApiResponse> {
+  const { options, write } = pods.writeCall(call, 'CreateOptions')
+  const { headers } = call.request
+  const binding = decodeBody<Binding>(
+    await call.request.body(),
+    headers,
+    BINDING,
+    options.fieldValidation,
+    call.warnings,
+  )
+  const name = call.info.name === '' ? binding.metadata.name : call.info.name
+  if (call.info.name !== '' && binding.metadata.name && binding.metadata.name !== name) {
+    throw badRequestError('name in URL does not match name in Binding object')
+  }
+  checkBinding(binding, name)
+  const subresource = { ...write, subresource: 'binding' }
+  const target = {
+    kind: pods.kind,
+    operation: 'CREATE' as const,
+    namespace: call.info.namespace,
+    name,
+    object: binding,
+    oldObject: undefined,
+    objectKind: { group: '', version: 'v1', kind: 'Binding' },
+  }
+  await pods.store.context.admission.mutate(subresource, target)
+  await pods.store.context.admission.validate(subresource, target)
+  const now = formatTime(context.clock.now())
+  await updateObject(pods.store, subresource, call.info.namespace, name, {
+    unconditional: true,
+    admitted: true,
+    ...(binding.metadata.uid ? { preconditions: { uid: binding.metadata.uid } } : {}),
+    produce: old => bound(old as Pod, binding, now),
+    prepare: pod => {
+      if (pod.metadata.generation !== undefined) pod.metadata.generation++
+    },
+    validate: () => [],
+  })
+  const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
+  return statusResponse(headers, 201, status)
+}
+
+function checkBinding(binding: Binding, name: string): void {
+  const { kind, name: node } = binding.target ?? {}
+  const errors = [
+    ...(kind && kind !== 'Node' ? [notSupported('target.kind', kind, ['Node', '<empty>'])] : []),
+    ...(node ? [] : [required('target.name')]),
+  ]
+  if (errors.length > 0) throw invalidError({ group: '', resource: 'Binding', name }, errors)
+}
+
+function bound(old: Pod, binding: Binding, now: string): Pod {
+  const { name } = old.metadata
+  const refuse = (why: string): never => {
+    throw conflictError({ group: '', resource: 'pods/binding', name }, why)
+  }
+  if (old.metadata.deletionTimestamp) refuse(`pod ${name} is being deleted, cannot be assigned to a host`)
+  if (old.spec.nodeName) refuse(`pod ${name} is already assigned to node ${JSON.stringify(old.spec.nodeName)}`)
+  if ((old.spec.schedulingGates ?? []).length > 0) refuse(`pod ${name} has non-empty .spec.schedulingGates`)
+  const { annotations, labels } = binding.metadata
+  const metadata = { ...old.metadata }
+  if (annotations !== undefined) metadata.annotations = { ...metadata.annotations, ...annotations }
+  if (labels !== undefined) metadata.labels = { ...metadata.labels, ...labels }
+  const scheduled: PodCondition = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastTransitionTime: now,
+    ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation + 1 }),
+  }
+  const conditions = [...(old.status?.conditions ?? []).filter(each => each.type !== 'PodScheduled'), scheduled]
+  return {
+    ...old,
+    metadata,
+    spec: { ...old.spec, nodeName: binding.target.name! },
+    status: { ...old.status, conditions },
+  }
+}

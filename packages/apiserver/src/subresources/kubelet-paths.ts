@@ -1,0 +1,109 @@
+/** The kubelet's paths for logs, exec, attach and port-forward (pkg/registry/core/pod/strategy.go, LogLocation and others). */
+import type { Pod } from '@canopus/api/core/v1'
+import { badRequestError, type FieldError, invalid, invalidError } from '@canopus/apimachinery'
+import { isTrue } from '../filters/request-info.ts'
+
+/** Copies flags under the names that the kubelet knows. */
+const STREAMS = [
+  ['stdin', 'input'],
+  ['stdout', 'output'],
+  ['stderr', 'error'],
+  ['tty', 'tty'],
+] as const
+
+export function kubeletPath(pod: Pod, subresource: string, query: URLSearchParams): string {
+  const { namespace = '', name } = pod.metadata
+  const where = `${namespace}/${name}`
+  switch (subresource) {
+    case 'log':
+      return `/containerLogs/${where}/${logContainer(pod, query)}${suffix(logParameters(query))}`
+    case 'exec':
+      return `/exec/${where}/${runningContainer(pod, query)}${suffix(execParameters(query))}`
+    case 'attach':
+      return `/attach/${where}/${runningContainer(pod, query)}${suffix(streamParameters(query))}`
+    default:
+      return `/portForward/${where}${suffix(portParameters(query))}`
+  }
+}
+
+const suffix = (parameters: URLSearchParams): string => (parameters.size === 0 ? '' : `?${parameters}`)
+
+function streamParameters(query: URLSearchParams): URLSearchParams {
+  const result = new URLSearchParams()
+  // Stdout and stderr are on unless they are turned off, as the defaults of PodExecOptions.
+  const given = STREAMS.filter(([name]) => isTrue(query.get(name)))
+  for (const [, own] of given) result.set(own, '1')
+  return result
+}
+
+function execParameters(query: URLSearchParams): URLSearchParams {
+  const result = streamParameters(query)
+  for (const each of query.getAll('command')) result.append('command', each)
+  return result
+}
+
+function portParameters(query: URLSearchParams): URLSearchParams {
+  const result = new URLSearchParams()
+  const ports = query.getAll('ports').flatMap(each => each.split(','))
+  if (ports.length > 0) result.set('port', ports.join(','))
+  return result
+}
+
+function logParameters(query: URLSearchParams): URLSearchParams {
+  const result = new URLSearchParams()
+  for (const flag of ['follow', 'previous', 'timestamps']) if (isTrue(query.get(flag))) result.set(flag, 'true')
+  const errors: FieldError[] = []
+  for (const [name, least] of [
+    ['sinceSeconds', 1],
+    ['tailLines', 0],
+    ['limitBytes', 1],
+  ] as const) {
+    const text = query.get(name)
+    if (text === null || text === '') continue
+    const value = Number(text)
+    if (!Number.isSafeInteger(value)) throw badRequestError(`unable to convert query parameter ${JSON.stringify(name)}`)
+    if (value < least) errors.push(invalid(name, value, `must be greater than ${least === 0 ? 'or equal to 0' : '0'}`))
+    else result.set(name, text)
+  }
+  const sinceTime = query.get('sinceTime')
+  if (sinceTime) {
+    if (result.has('sinceSeconds')) {
+      errors.push({
+        ...invalid('', '', ''),
+        type: 'FieldValueForbidden',
+        body: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+      })
+    }
+    result.set('sinceTime', sinceTime)
+  }
+  const stream = query.get('stream')
+  if (stream) result.set('stream', stream)
+  if (errors.length > 0) throw invalidError({ group: '', resource: 'PodLogOptions', name: '' }, errors)
+  return result
+}
+
+function logContainer(pod: Pod, query: URLSearchParams): string {
+  return containerOf(pod, query.get('container') ?? '')
+}
+
+function runningContainer(pod: Pod, query: URLSearchParams): string {
+  return containerOf(pod, query.get('container') ?? '')
+}
+
+/** The container asked for, or the only one. Throws StatusError 400. */
+function containerOf(pod: Pod, wanted: string): string {
+  const { name } = pod.metadata
+  const names = pod.spec.containers.map(each => each.name)
+  const init = (pod.spec.initContainers ?? []).map(each => each.name)
+  const ephemeral = (pod.spec.ephemeralContainers ?? []).map(each => each.name)
+  if (wanted !== '') {
+    if ([...names, ...init, ...ephemeral].includes(wanted)) return wanted
+    throw badRequestError(`container ${wanted} is not valid for pod ${name}`)
+  }
+  if (names.length === 1) return names[0]!
+  if (names.length === 0) throw badRequestError(`a container name must be specified for pod ${name}`)
+  const others = init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : ''
+  throw badRequestError(
+    `a container name must be specified for pod ${name}, choose one of: [${names.join(' ')}]${others}`,
+  )
+}

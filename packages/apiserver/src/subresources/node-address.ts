@@ -1,0 +1,45 @@
+/** Where a node's kubelet listens, and with what the API server shows itself there. */
+import { Nodes } from '@canopus/api'
+import type { Node } from '@canopus/api/core/v1'
+import { badRequestError, notFoundError } from '@canopus/apimachinery'
+import type { ObjectReader } from '../security.ts'
+
+export interface KubeletCredentials {
+  /** PEM of the client certificate (`apiserver-kubelet-client`). */
+  readonly cert: string
+  readonly key: string
+  /** Authority of the kubelets' serving certificates; not verified where missing, as upstream. */
+  readonly ca?: string
+  /** Address types in order of preference; upstream's order where missing. */
+  readonly addressTypes?: readonly string[]
+}
+
+const ADDRESS_TYPES = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP']
+const KUBELET_PORT = 10250
+
+export interface NodeAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** Throws StatusError 404 for a node that does not exist and 400 for one that tells no address. */
+export function kubeletAddress(objects: ObjectReader, name: string, credentials: KubeletCredentials): NodeAddress {
+  const node = objects.get(Nodes, name)
+  if (node === undefined) throw notFoundError({ group: '', resource: 'nodes', name })
+  return { host: addressOf(node, credentials.addressTypes ?? ADDRESS_TYPES), port: portOf(node) }
+}
+
+function portOf(node: Node): number {
+  return node.status?.daemonEndpoints?.kubeletEndpoint?.Port || KUBELET_PORT
+}
+
+function addressOf(node: Node, types: readonly string[]): string {
+  const addresses = node.status?.addresses ?? []
+  // A host name need not resolve from here; an address always works, and is what kubelets report.
+  const order = types === ADDRESS_TYPES ? ['InternalIP', ...types] : types
+  for (const type of order) {
+    const found = addresses.find(each => each.type === type)
+    if (found !== undefined) return found.address
+  }
+  throw badRequestError(`no preferred addresses found; known addresses: ${JSON.stringify(addresses)}`)
+}

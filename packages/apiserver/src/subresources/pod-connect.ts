@@ -1,0 +1,54 @@
+/** Logs, exec, attach and port-forward: passed on to the kubelet of the pod's node. */
+import type { Pod } from '@canopus/api/core/v1'
+import { badRequestError, serviceUnavailableError } from '@canopus/apimachinery'
+import { authorize } from '../filters/authorization.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import { type Backend, forward } from './backend.ts'
+import { admitConnect } from './connect-admission.ts'
+import { kubeletPath } from './kubelet-paths.ts'
+import { kubeletAddress } from './node-address.ts'
+import type { SubresourceContext } from './subresource.ts'
+
+export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
+  const backend = await podBackend(context, endpoint, call)
+  return forward({ ...call.request, method: 'GET', body: () => new Uint8Array(), bodyStream: () => undefined }, backend)
+}
+
+/** Exec and the like are upgrades; a plain request is told so. */
+export async function serveConnect(): Promise<ApiResponse> {
+  throw badRequestError('Upgrade request required')
+}
+
+/** Where an upgrade of a pod's subresource goes. */
+export async function connectBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend> {
+  // Web sockets open with GET, but what they do is no reading.
+  if (call.info.verb === 'get') {
+    await authorize(context.authorizer, call.user, { ...call.info, verb: 'create' })
+  }
+  const kinds: Record<string, string> = {
+    exec: 'PodExecOptions',
+    attach: 'PodAttachOptions',
+    portforward: 'PodPortForwardOptions',
+  }
+  await admitConnect(endpoint, call, kinds[call.info.subresource]!)
+  return podBackend(context, endpoint, call)
+}
+
+async function podBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend> {
+  const { namespace, name, subresource, query } = call.info
+  const pod = endpoint.store.view(await endpoint.store.get(namespace, name)) as Pod
+  const path = kubeletPath(pod, subresource, query)
+  if (!pod.spec.nodeName) throw badRequestError(`pod ${name} does not have a host assigned`)
+  if (context.kubelet === undefined) throw serviceUnavailableError('this server has no credentials for kubelets')
+  const { cert, key, ca } = context.kubelet
+  return {
+    tls: true,
+    ...kubeletAddress(context.objects, pod.spec.nodeName, context.kubelet),
+    path,
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+  }
+}

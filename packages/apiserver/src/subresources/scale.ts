@@ -1,0 +1,94 @@
+/** `/scale`: the number of replicas, in one shape for every kind that has one. */
+import type { Scale } from '@canopus/api/autoscaling/v1'
+import {
+  badRequestError,
+  conflictError,
+  formatSelector,
+  invalid,
+  invalidError,
+  type KubeObject,
+  type LabelSelector,
+  labelSelector,
+  labelSetSelector,
+} from '@canopus/apimachinery'
+import { decodeBody } from '../encoding/body.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import { readPatch } from '../registry/patch.ts'
+import { objectResponse } from '../registry/respond.ts'
+import { updateObject } from '../registry/update.ts'
+import type { SubresourceContext } from './subresource.ts'
+
+interface Scalable extends KubeObject {
+  spec?: { replicas?: number; selector?: LabelSelector | Record<string, string> }
+  status?: { replicas?: number }
+}
+
+const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscaling.v1.Scale' }
+
+export async function serveScale(_context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
+  const { store } = endpoint
+  const { namespace, name, verb, query } = call.info
+  const { headers } = call.request
+  const respond = (object: KubeObject): ApiResponse =>
+    objectResponse(headers, 200, scaleOf(object), query.get('pretty'))
+  if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
+  const { options, write } = endpoint.writeCall(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+  const body = await call.request.body()
+  const wanted =
+    verb === 'patch'
+      ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
+      : constant(decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings))
+  const { version } = await updateObject(store, write, namespace, name, {
+    unconditional: true,
+    produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, name),
+  })
+  return respond(store.view(version))
+}
+
+const constant = (scale: Scale) => (): KubeObject => scale
+
+function scaleOf(object: KubeObject): Scale {
+  const { metadata, spec, status } = object as Scalable
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
+    spec: spec?.replicas ? { replicas: spec.replicas } : {},
+    status: { replicas: status?.replicas ?? 0, ...selectorText(object as Scalable) },
+  }
+}
+
+function selectorText({ kind, spec }: Scalable): { selector?: string } {
+  const selector = spec?.selector
+  if (selector === undefined) return {}
+  const parsed =
+    kind === 'ReplicationController'
+      ? labelSetSelector(selector as Record<string, string>)
+      : labelSelector(selector as LabelSelector)
+  const text = formatSelector(parsed)
+  return text === '' ? {} : { selector: text }
+}
+
+function scaled(old: Scalable, scale: Scale, name: string): KubeObject {
+  const { metadata } = scale
+  if (metadata.name && metadata.name !== name) {
+    throw badRequestError(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
+  }
+  const version = metadata.resourceVersion
+  if (version && version !== old.metadata.resourceVersion) {
+    throw conflictError(
+      { group: 'autoscaling', resource: 'scale', name },
+      'the object has been modified; please apply your changes to the latest version and try again',
+    )
+  }
+  const replicas = scale.spec?.replicas ?? 0
+  if (replicas < 0) {
+    throw invalidError({ group: 'autoscaling', resource: 'Scale', name }, [
+      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ])
+  }
+  return { ...old, metadata: { ...old.metadata }, spec: { ...old.spec, replicas } } as KubeObject
+}

@@ -1,0 +1,22 @@
+/** What the handlers of subresources are given. */
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import type { Resources } from '../registry/resources.ts'
+import type { Authorizer, ObjectReader, TokenIssuer } from '../security.ts'
+import type { KubeletCredentials } from './node-address.ts'
+
+export interface SubresourceContext {
+  readonly resources: Resources
+  readonly objects: ObjectReader
+  readonly authorizer: Authorizer
+  readonly tokenIssuer?: TokenIssuer
+  /** With which kubelets are called; without it logs, exec and the like are answered with 503. */
+  readonly kubelet?: KubeletCredentials
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export type SubresourceHandler = (context: SubresourceContext, endpoint: Endpoint, call: Call) => Promise<ApiResponse>

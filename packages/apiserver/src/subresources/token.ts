@@ -1,0 +1,41 @@
+/** `serviceaccounts/token`: a bound token from the issuer. */
+import type { TokenRequest } from '@canopus/api/authentication/v1'
+import type { ServiceAccount } from '@canopus/api/core/v1'
+import { serviceUnavailableError } from '@canopus/apimachinery'
+import { decodeBody } from '../encoding/body.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import { objectResponse } from '../registry/respond.ts'
+import type { SubresourceContext } from './subresource.ts'
+
+const TOKEN_REQUEST = {
+  apiVersion: 'authentication.k8s.io/v1',
+  kind: 'TokenRequest',
+  message: 'authentication.v1.TokenRequest',
+}
+
+export async function serveToken(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
+  const { namespace, name } = call.info
+  const { options, write } = endpoint.writeCall(call, 'CreateOptions')
+  const { headers } = call.request
+  const body = await call.request.body()
+  const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
+  const { store } = endpoint
+  const account = store.view(await store.get(namespace, name)) as ServiceAccount
+  const target = {
+    kind: endpoint.kind,
+    operation: 'CREATE' as const,
+    namespace,
+    name,
+    object: request,
+    oldObject: undefined,
+    objectKind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+  }
+  await store.context.admission.mutate(write, target)
+  await store.context.admission.validate(write, target)
+  if (context.tokenIssuer === undefined) throw serviceUnavailableError('this server issues no tokens')
+  const answer = await context.tokenIssuer.issue(account, request)
+  const { kind, apiVersion } = TOKEN_REQUEST
+  return objectResponse(headers, 201, { kind, apiVersion, ...answer })
+}
