@@ -1,10 +1,16 @@
 /**
  * An OpenAPI v2 document as protobuf: the message openapi.v2.Document of gnostic-models, which client-go's OpenAPISchema() asks
- * for as `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`. Covers what `openApiV2` writes.
+ * for. Covers what `openApiV2` writes.
  */
 import { ProtobufWriter } from '@canopus/apimachinery'
 
-export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** The content type of the answer. */
+export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+/** What clients may ask for: the second is an old name, which is no valid media type and must not be answered. */
+export const OPENAPI_V2_PROTOBUF_ACCEPTED = [
+  OPENAPI_V2_PROTOBUF,
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+] as const
 
 type JsonObject = Readonly<Record<string, unknown>>
 /** Writes a value as field `number` (as several fields for lists). */
