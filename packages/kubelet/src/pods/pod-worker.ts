@@ -16,8 +16,8 @@ import { podIps, syncPod } from './sync-pod.ts'
 
 const RETRY_AFTER = 1_000
 /** How often a running pod's volumes are looked at though nothing happened. */
-const REGULAR_LOOK = 45_000
-const LOOK_JITTER = 15_000
+const REGULAR_LOOK = 25_000
+const LOOK_JITTER = 10_000
 const LONG = 3_600_000
 
 export interface PodWorkerHooks {

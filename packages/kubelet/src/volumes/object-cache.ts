@@ -9,10 +9,13 @@ interface Entry {
   fetchedAt: number
   value: Promise<KubeObject | undefined>
   immutable: boolean
+  absent: boolean
 }
 
 /** How old an object may be when a running pod's volumes are looked at again, in milliseconds. */
-const FRESH_FOR = 20_000
+const FRESH_FOR = 10_000
+/** The same for "there is none of that name": whoever waits for it should not wait long. */
+const ABSENT_FOR = 500
 
 /**
  * The config maps and secrets that pods refer to. A kubelet may only get objects by name (the Node authorizer), so they are
@@ -46,7 +49,7 @@ export class ObjectCache implements ReferencedObjects {
 
   /** Drops what nobody asked for in a while. */
   prune(): void {
-    const limit = this.#clock.now() - 10 * FRESH_FOR
+    const limit = this.#clock.now() - 20 * FRESH_FOR
     for (const [key, entry] of this.#entries) if (entry.fetchedAt < limit) this.#entries.delete(key)
   }
 
@@ -58,14 +61,15 @@ export class ObjectCache implements ReferencedObjects {
   ): Promise<T | undefined> {
     const key = `${type.plural}/${namespace}/${name}`
     const known = this.#entries.get(key)
-    const oldest = Math.max(since, this.#clock.now() - FRESH_FOR)
-    if (known !== undefined && (known.immutable ? known.fetchedAt >= since : known.fetchedAt >= oldest))
-      return known.value as Promise<T | undefined>
+    const now = this.#clock.now()
+    const oldest = Math.max(since, known?.immutable ? 0 : now - (known?.absent ? ABSENT_FOR : FRESH_FOR))
+    if (known !== undefined && known.fetchedAt >= oldest) return known.value as Promise<T | undefined>
     const value = this.#fetch(type, namespace, name)
-    const entry: Entry = { fetchedAt: this.#clock.now(), value, immutable: false }
+    const entry: Entry = { fetchedAt: now, value, immutable: false, absent: false }
     this.#entries.set(key, entry)
     value.then(
       object => {
+        entry.absent = object === undefined
         entry.immutable = (object as { immutable?: boolean } | undefined)?.immutable === true
       },
       () => {
