@@ -1,0 +1,74 @@
+/**
+ * What a deployment's replica sets carry besides pods: hash, revision and the size that was wished for.
+ * Behaviour: kubernetes pkg/controller/deployment/util/deployment_util.go.
+ */
+
+import type { Deployment, ReplicaSet } from '@canopus/api/apps/v1'
+import type { PodTemplateSpec } from '@canopus/api/core/v1'
+import { semanticEqual, templateHash } from '@canopus/apimachinery'
+
+export const HASH_LABEL = 'pod-template-hash'
+export const REVISION = 'deployment.kubernetes.io/revision'
+export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history'
+export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas'
+export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas'
+
+/** Annotations of the deployment that its replica sets do not get. */
+const NOT_COPIED = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  REVISION,
+  REVISION_HISTORY,
+  DESIRED_REPLICAS,
+  MAX_REPLICAS,
+  'deprecated.deployment.rollback.to',
+])
+
+export function revisionOf(object: { metadata: { annotations?: Record<string, string> } }): number {
+  const revision = Number(object.metadata.annotations?.[REVISION] ?? 0)
+  return Number.isInteger(revision) ? revision : 0
+}
+
+/** The name of the label's value for this template; a new one after every collision of names. */
+export function hashOf(deployment: Deployment): string {
+  return templateHash(deployment.spec.template, deployment.status?.collisionCount)
+}
+
+const byAge = (a: ReplicaSet, b: ReplicaSet): number =>
+  compare(a.metadata.creationTimestamp, b.metadata.creationTimestamp) || compare(a.metadata.name, b.metadata.name)
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+export const oldestFirst = (sets: readonly ReplicaSet[]): ReplicaSet[] => [...sets].sort(byAge)
+
+/** The replica set of the current template; the oldest, should there be several. */
+export function findNew(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
+  const wanted = withoutHash(deployment.spec.template)
+  return oldestFirst(sets).find(set => semanticEqual(withoutHash(set.spec.template), wanted))
+}
+
+function withoutHash(template: PodTemplateSpec | undefined): unknown {
+  const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {}
+  return { ...template, metadata: { ...template?.metadata, labels } }
+}
+
+/** The annotations that `set` should have; the very ones it has where nothing changes. */
+export function annotationsOf(deployment: Deployment, set: ReplicaSet, revision: number): Record<string, string> {
+  const annotations = { ...set.metadata.annotations }
+  const former = revisionOf(set)
+  for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
+    if (!NOT_COPIED.has(name)) annotations[name] = value
+  }
+  if (former < revision) {
+    annotations[REVISION] = String(revision)
+    if (former > 0) {
+      // A rollback gives an old replica set a new number; the old ones stay on record.
+      const history = annotations[REVISION_HISTORY]
+      annotations[REVISION_HISTORY] = history ? `${history},${former}` : String(former)
+    }
+  }
+  return annotations
+}
+
+/** The annotations by which proportional scaling knows what the sizes were meant for. */
+export function sizeAnnotations(deployment: Deployment, maxReplicas: number): Record<string, string> {
+  return { [DESIRED_REPLICAS]: String(deployment.spec.replicas ?? 1), [MAX_REPLICAS]: String(maxReplicas) }
+}
