@@ -1,0 +1,146 @@
+/**
+ * Keeps the older form of endpoints, one object per service, for those who still read it
+ * (kubernetes pkg/controller/endpoint).
+ */
+
+import { Endpoints, Services } from '@canopus/api'
+import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from '@canopus/api/core/v1'
+import { formatTime, hasReason, isIpv6, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
+import { keyOf, splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
+import { isReady } from '../common/pods.ts'
+import { isNamespaceTerminating } from '../replica-set.ts'
+import { hostnameOf, isEligible, isHeadless, targetPortOf } from './endpoint.ts'
+import { TRIGGER_TIME } from './plan-slices.ts'
+import { podsToServices, selectedPods } from './selection.ts'
+import { isSelecting, lastChange } from './slices-controller.ts'
+
+const MAX_ADDRESSES = 1000
+const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity'
+const MANAGED_BY = 'endpoints.kubernetes.io/managed-by'
+const HEADLESS = 'service.kubernetes.io/headless'
+
+/** The subsets of a service: addresses that share their ports, sorted, ready and not ready apart. */
+export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
+  const groups = new Map<string, { ports: EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }>()
+  const wantsIpv6 =
+    (service.spec?.ipFamilies?.[0] ?? (isIpv6(service.spec?.clusterIP ?? '') ? 'IPv6' : 'IPv4')) === 'IPv6'
+  for (const pod of pods) {
+    const publishAll = service.spec?.publishNotReadyAddresses === true
+    if (!isEligible(pod, publishAll)) continue
+    const ips = pod.status?.podIPs?.map(each => each.ip) ?? [pod.status?.podIP ?? '']
+    const ip = ips.find(each => isIpv6(each) === wantsIpv6)
+    if (!ip) continue
+    const ports: EndpointPort[] = []
+    for (const each of service.spec?.ports ?? []) {
+      const port = targetPortOf(pod, each)
+      if (port === undefined) continue
+      ports.push({
+        ...(each.name ? { name: each.name } : {}),
+        port,
+        protocol: each.protocol ?? 'TCP',
+        ...(each.appProtocol ? { appProtocol: each.appProtocol } : {}),
+      })
+    }
+    if (ports.length === 0 && !(isHeadless(service) && (service.spec?.ports ?? []).length === 0)) continue
+    const id = stableJson(ports)
+    const group = groups.get(id) ?? { ports, ready: [], notReady: [] }
+    groups.set(id, group)
+    const hostname = hostnameOf(pod, service)
+    const address: EndpointAddress = {
+      ip,
+      ...(hostname ? { hostname } : {}),
+      ...(pod.spec?.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+      targetRef: { kind: 'Pod', namespace: pod.metadata.namespace!, name: pod.metadata.name, uid: pod.metadata.uid },
+    }
+    if (isReady(pod) || publishAll) group.ready.push(address)
+    else group.notReady.push(address)
+  }
+  const byIp = (a: EndpointAddress, b: EndpointAddress): number => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : 0)
+  return [...groups.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { ports, ready, notReady }]) => ({
+      ...(ready.length > 0 ? { addresses: ready.sort(byIp) } : {}),
+      ...(notReady.length > 0 ? { notReadyAddresses: notReady.sort(byIp) } : {}),
+      ...(ports.length > 0 ? { ports } : {}),
+    }))
+}
+
+/** No object holds more than a thousand addresses; those that are not ready give way first. */
+export function truncated(subsets: readonly EndpointSubset[]): { subsets: EndpointSubset[]; isOver: boolean } {
+  const count = (field: 'addresses' | 'notReadyAddresses'): number =>
+    subsets.reduce((sum, subset) => sum + (subset[field]?.length ?? 0), 0)
+  if (count('addresses') + count('notReadyAddresses') <= MAX_ADDRESSES) return { subsets: [...subsets], isOver: false }
+  let left = MAX_ADDRESSES
+  const take = (addresses: EndpointAddress[] | undefined): EndpointAddress[] => {
+    const taken = (addresses ?? []).slice(0, left)
+    left -= taken.length
+    return taken
+  }
+  const ready = subsets.map(subset => take(subset.addresses))
+  const notReady = subsets.map(subset => take(subset.notReadyAddresses))
+  const cut = subsets.map((subset, index) => ({
+    ...(ready[index]!.length > 0 ? { addresses: ready[index]! } : {}),
+    ...(notReady[index]!.length > 0 ? { notReadyAddresses: notReady[index]! } : {}),
+    ...(subset.ports ? { ports: subset.ports } : {}),
+  }))
+  return { subsets: cut.filter(subset => subset.addresses || subset.notReadyAddresses), isOver: true }
+}
+
+export function createEndpointsController(context: ControllerContext): Controller {
+  const services = context.informers.informer(Services)
+  const endpoints = context.informers.informer(Endpoints)
+  const client = context.client.resource(Endpoints)
+  return defineController(context, {
+    name: 'endpoints-controller',
+    triggers: [primary(Services), podsToServices(context), mapped(Endpoints, object => [keyOf(object)])],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const service = services.lister.get(name, namespace)
+      const current = endpoints.lister.get(name, namespace)
+      if (!service) {
+        // Endpoints that somebody made by hand for a service without a selector are not ours to delete.
+        if (!current || current.metadata.labels?.[MANAGED_BY] === undefined) return undefined
+        await client.delete(name, { namespace: namespace! }).catch(error => {
+          if (!hasReason(error, 'NotFound')) throw error
+        })
+        return undefined
+      }
+      if (!isSelecting(service)) return undefined
+      const pods = selectedPods(context, service)
+      const { subsets, isOver } = truncated(subsetsOf(service, pods))
+      const metadata = metadataOf(service, current?.metadata, isOver)
+      const unchanged =
+        current !== undefined &&
+        semanticEqual(current.subsets, subsets) &&
+        semanticEqual(current.metadata.labels, metadata.labels) &&
+        (current.metadata.annotations?.[OVER_CAPACITY] === 'truncated') === isOver
+      if (unchanged) return undefined
+      const changedAt = lastChange(service, pods)
+      if (changedAt !== undefined)
+        metadata.annotations = { ...metadata.annotations, [TRIGGER_TIME]: formatTime(changedAt) }
+      try {
+        if (current) await client.update({ ...current, metadata, subsets })
+        else await client.create({ metadata, subsets })
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return undefined
+        throw error
+      }
+      return undefined
+    },
+  })
+}
+
+function metadataOf(service: Service, old: ObjectMeta | undefined, isOver: boolean): ObjectMeta {
+  const { [HEADLESS]: _headless, ...labels } = service.metadata.labels ?? {}
+  const { [OVER_CAPACITY]: _over, [TRIGGER_TIME]: _time, ...annotations } = old?.annotations ?? {}
+  return {
+    ...(old ?? { name: service.metadata.name, namespace: service.metadata.namespace! }),
+    labels: {
+      ...labels,
+      ...(isHeadless(service) ? { [HEADLESS]: '' } : {}),
+      [MANAGED_BY]: 'endpoint-controller',
+    },
+    annotations: isOver ? { ...annotations, [OVER_CAPACITY]: 'truncated' } : annotations,
+  } as ObjectMeta
+}

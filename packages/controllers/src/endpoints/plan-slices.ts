@@ -1,0 +1,165 @@
+/**
+ * How a service's endpoints are laid out in slices: at most so many per slice, slices of equal ports together, as few
+ * writes as possible. Behaviour: kubernetes staging/src/k8s.io/endpointslice/reconciler.go.
+ */
+
+import { Services } from '@canopus/api'
+import type { Node, Pod, Service } from '@canopus/api/core/v1'
+import type { Endpoint, EndpointPort, EndpointSlice } from '@canopus/api/discovery/v1'
+import { controllerReference, formatTime, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
+import { type AddressType, addressesOf, addressTypes, endpointOf, isEligible, isHeadless, portsOf } from './endpoint.ts'
+
+export const SERVICE_NAME = 'kubernetes.io/service-name'
+export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
+export const CONTROLLER = 'endpointslice-controller.k8s.io'
+export const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time'
+const HEADLESS = 'service.kubernetes.io/headless'
+
+export interface SliceState {
+  service: Service
+  /** The pods that the service selects. */
+  pods: readonly Pod[]
+  /** The slices of this controller for this service. */
+  slices: readonly EndpointSlice[]
+  node(name: string): Node | undefined
+  maxEndpoints: number
+  /** When the change that led here happened, in milliseconds. */
+  triggeredAt: number | undefined
+}
+
+export interface SliceChanges {
+  create: EndpointSlice[]
+  update: EndpointSlice[]
+  delete: EndpointSlice[]
+}
+
+export function planSlices(state: SliceState): SliceChanges {
+  const changes: SliceChanges = { create: [], update: [], delete: [] }
+  const types = addressTypes(state.service)
+  for (const type of types) planFamily(state, type, changes)
+  changes.delete.push(...state.slices.filter(slice => !types.includes(slice.addressType as AddressType)))
+  return changes
+}
+
+interface Group {
+  ports: EndpointPort[]
+  endpoints: Endpoint[]
+}
+
+function planFamily(state: SliceState, type: AddressType, changes: SliceChanges): void {
+  const wanted = groupByPorts(state, type)
+  const left = new Map<string, EndpointSlice[]>()
+  for (const slice of state.slices) {
+    if (slice.addressType !== type || slice.metadata.deletionTimestamp) continue
+    const id = stableJson(slice.ports)
+    left.set(id, [...(left.get(id) ?? []), slice])
+  }
+  // A service without endpoints keeps one empty slice, so that consumers know it was looked at.
+  if (wanted.size === 0) wanted.set(stableJson([]), { ports: [], endpoints: [] })
+  const spare: EndpointSlice[] = []
+  for (const [id, slices] of left) if (!wanted.has(id)) spare.push(...slices)
+  for (const [id, group] of wanted) planGroup(state, type, group, left.get(id) ?? [], spare, changes)
+  changes.delete.push(...spare)
+}
+
+function groupByPorts({ service, pods, node }: SliceState, type: AddressType): Map<string, Group> {
+  const groups = new Map<string, Group>()
+  for (const pod of pods) {
+    if (!isEligible(pod, true) || addressesOf(pod, type).length === 0) continue
+    const ports = portsOf(pod, service)
+    const id = stableJson(ports)
+    const group = groups.get(id) ?? { ports, endpoints: [] }
+    groups.set(id, group)
+    group.endpoints.push(endpointOf(pod, service, type, pod.spec?.nodeName ? node(pod.spec.nodeName) : undefined))
+  }
+  return groups
+}
+
+const idOf = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses.join()
+
+function planGroup(
+  state: SliceState,
+  type: AddressType,
+  { ports, endpoints }: Group,
+  slices: readonly EndpointSlice[],
+  spare: EndpointSlice[],
+  changes: SliceChanges,
+): void {
+  const missing = new Map(endpoints.map(endpoint => [idOf(endpoint), endpoint]))
+  // Endpoints stay in the slice where they are; what is gone leaves a gap.
+  const kept = slices.map(slice => {
+    const next: Endpoint[] = []
+    for (const each of slice.endpoints ?? []) {
+      const endpoint = missing.get(idOf(each))
+      if (!endpoint || !missing.delete(idOf(each))) continue
+      next.push(endpoint)
+    }
+    return { slice, endpoints: next }
+  })
+  // What is new fills slices that are written anyway, then the fullest of those that have room, then new ones.
+  const rest = [...missing.values()]
+  const room = (each: { endpoints: Endpoint[] }): number => state.maxEndpoints - each.endpoints.length
+  const isTouched = (each: (typeof kept)[number]): boolean => !semanticEqual(each.endpoints, each.slice.endpoints)
+  for (const each of kept.filter(isTouched)) each.endpoints.push(...rest.splice(0, Math.max(0, room(each))))
+  if (rest.length > 0 && rest.length < state.maxEndpoints) {
+    const fitting = kept.filter(each => room(each) >= rest.length).sort((a, b) => room(a) - room(b))[0]
+    fitting?.endpoints.push(...rest.splice(0))
+  }
+  while (rest.length > 0) {
+    const chunk = rest.splice(0, state.maxEndpoints)
+    const reused = spare.pop()
+    if (reused) changes.update.push(sliceOf(state, type, ports, chunk, reused))
+    else changes.create.push(sliceOf(state, type, ports, chunk))
+  }
+  const isEmpty = endpoints.length === 0
+  if (isEmpty && kept.length === 0) {
+    const reused = spare.pop()
+    if (reused) changes.update.push(sliceOf(state, type, ports, [], reused))
+    else changes.create.push(sliceOf(state, type, ports, []))
+  }
+  const placeholder = isEmpty ? kept[0] : undefined
+  for (const each of kept) {
+    if (each.endpoints.length === 0 && each !== placeholder) changes.delete.push(each.slice)
+    else {
+      const next = sliceOf(state, type, ports, each.endpoints, each.slice)
+      const isSame =
+        semanticEqual(next.endpoints, each.slice.endpoints) &&
+        semanticEqual(next.ports, each.slice.ports) &&
+        semanticEqual(next.metadata.labels, each.slice.metadata.labels)
+      if (!isSame) changes.update.push(next)
+    }
+  }
+}
+
+function sliceOf(
+  { service, triggeredAt }: SliceState,
+  addressType: AddressType,
+  ports: EndpointPort[],
+  endpoints: Endpoint[],
+  old?: EndpointSlice,
+): EndpointSlice {
+  const { [TRIGGER_TIME]: _time, ...annotations } = old?.metadata.annotations ?? {}
+  const metadata: Partial<ObjectMeta> = {
+    ...(old
+      ? old.metadata
+      : {
+          generateName: `${service.metadata.name}-`,
+          namespace: service.metadata.namespace!,
+          ownerReferences: [controllerReference(service, Services)],
+        }),
+    labels: labelsOf(service),
+    annotations: triggeredAt === undefined ? annotations : { ...annotations, [TRIGGER_TIME]: formatTime(triggeredAt) },
+  }
+  return { metadata: metadata as ObjectMeta, addressType, endpoints, ports }
+}
+
+/** The service's labels go along, save those that say whose slices these are. */
+function labelsOf(service: Service): Record<string, string> {
+  const { [HEADLESS]: _headless, ...labels } = service.metadata.labels ?? {}
+  return {
+    ...labels,
+    ...(isHeadless(service) ? { [HEADLESS]: '' } : {}),
+    [SERVICE_NAME]: service.metadata.name,
+    [MANAGED_BY]: CONTROLLER,
+  }
+}

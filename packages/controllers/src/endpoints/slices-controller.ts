@@ -1,0 +1,99 @@
+/** Keeps the endpoint slices of services that select pods (kubernetes pkg/controller/endpointslice). */
+
+import { EndpointSlices, Nodes, Services } from '@canopus/api'
+import type { Pod, Service } from '@canopus/api/core/v1'
+import type { EndpointSlice } from '@canopus/api/discovery/v1'
+import { hasReason, parseTime } from '@canopus/apimachinery'
+import { splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
+import { isNamespaceTerminating } from '../replica-set.ts'
+import { CONTROLLER, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
+import { podsToServices, selectedPods } from './selection.ts'
+
+export interface EndpointSliceOptions {
+  /** Default 100. */
+  maxEndpointsPerSlice?: number
+}
+
+export function createEndpointSliceController(
+  context: ControllerContext,
+  options: EndpointSliceOptions = {},
+): Controller {
+  const services = context.informers.informer(Services)
+  const slices = context.informers.informer(EndpointSlices)
+  const nodes = context.informers.informer(Nodes)
+  slices.addIndex(SERVICE_NAME, slice => {
+    const name = slice.metadata.labels?.[SERVICE_NAME]
+    return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
+  })
+  const client = context.client.resource(EndpointSlices)
+  return defineController(context, {
+    name: 'endpointslice-controller',
+    triggers: [
+      primary(Services),
+      podsToServices(context),
+      mapped(EndpointSlices, slice => {
+        const { [SERVICE_NAME]: name, [MANAGED_BY]: manager } = slice.metadata.labels ?? {}
+        return name !== undefined && manager === CONTROLLER ? [`${slice.metadata.namespace}/${name}`] : []
+      }),
+      // Zones come from nodes, which may turn up after their pods.
+      on(Nodes, ({ object, initial, old }, enqueue) => {
+        const zone = 'topology.kubernetes.io/zone'
+        if (initial || old?.metadata.labels?.[zone] === object.metadata.labels?.[zone]) return
+        for (const service of services.lister.list()) {
+          enqueue(`${service.metadata.namespace}/${service.metadata.name}`)
+        }
+      }),
+    ],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const service = services.lister.get(name, namespace)
+      // The slices of a service that is gone go with it, by their owner reference.
+      if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) return undefined
+      const pods = selectedPods(context, service)
+      const own = slices.lister.byIndex(SERVICE_NAME, key).filter(isOurs)
+      const changes = planSlices({
+        service,
+        pods,
+        slices: own,
+        node: node => nodes.lister.get(node),
+        maxEndpoints: options.maxEndpointsPerSlice ?? 100,
+        triggeredAt: lastChange(service, pods),
+      })
+      try {
+        for (const slice of changes.create) await client.create(slice)
+        for (const slice of changes.update) await client.update(slice)
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return undefined
+        const text = `Error updating Endpoint Slices for Service ${key}: ${error instanceof Error ? error.message : error}`
+        if (!hasReason(error, 'Conflict')) {
+          context.events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', text)
+        }
+        throw error
+      }
+      for (const { metadata } of changes.delete) {
+        await client.delete(metadata.name, { namespace: namespace! }).catch(error => {
+          if (!hasReason(error, 'NotFound')) throw error
+        })
+      }
+      return undefined
+    },
+  })
+}
+
+const isOurs = (slice: EndpointSlice): boolean => slice.metadata.labels?.[MANAGED_BY] === CONTROLLER
+
+/** Services without a selector, and external names, have their endpoints made by somebody else. */
+export function isSelecting({ spec }: Service): boolean {
+  return spec?.type !== 'ExternalName' && Object.keys(spec?.selector ?? {}).length > 0
+}
+
+/** When the newest of the changes happened that led to these endpoints. */
+export function lastChange(service: Service, pods: readonly Pod[]): number | undefined {
+  const moments = [service.metadata.creationTimestamp, ...pods.map(readySince)].map(time => parseTime(time ?? ''))
+  const known = moments.filter(moment => moment !== undefined)
+  return known.length === 0 ? undefined : Math.max(...(known as number[]))
+}
+
+const readySince = (pod: Pod): string | undefined =>
+  pod.status?.conditions?.find(condition => condition.type === 'Ready')?.lastTransitionTime
