@@ -7,15 +7,7 @@ import { Leases, Nodes, Pods } from '@canopus/api'
 import type { Lease } from '@canopus/api/coordination/v1'
 import type { Node, NodeCondition, Pod, Taint, Toleration } from '@canopus/api/core/v1'
 import { formatTime, hasReason, parseTime, setCondition } from '@canopus/apimachinery'
-import {
-  type Controller,
-  type ControllerContext,
-  defineController,
-  mapped,
-  on,
-  patchStatus,
-  primary,
-} from '@canopus/operator'
+import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 
 export interface NodeLifecycleOptions {
   /** Milliseconds without a heartbeat after which a node counts as lost. Default 50 s. */
@@ -55,24 +47,21 @@ export function desiredTaints(node: Node, now: string): Taint[] {
 }
 
 /** The condition texts of a node that has stopped sending heartbeats. */
-function unknownConditions(node: Node, now: string): NodeCondition[] {
+function unknownConditions(node: Node, now: string): readonly NodeCondition[] {
   const types = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
-  return types.reduce<NodeCondition[]>(
-    (conditions, type) => {
-      const old = conditions.find(condition => condition.type === type)
-      if (old?.status === 'Unknown') return conditions
-      const [reason, message] = old
-        ? ['NodeStatusUnknown', 'Kubelet stopped posting node status.']
-        : ['NodeStatusNeverUpdated', 'Kubelet never posted node status.']
-      const unknown = { type, status: 'Unknown', reason, message, lastTransitionTime: now }
-      return setCondition(
-        conditions,
-        old?.lastHeartbeatTime === undefined ? unknown : { ...unknown, lastHeartbeatTime: old.lastHeartbeatTime },
-        now,
-      )
-    },
-    [...(node.status?.conditions ?? [])],
-  )
+  return types.reduce<readonly NodeCondition[]>((conditions, type) => {
+    const old = conditions.find(condition => condition.type === type)
+    if (old?.status === 'Unknown') return conditions
+    const [reason, message] = old
+      ? ['NodeStatusUnknown', 'Kubelet stopped posting node status.']
+      : ['NodeStatusNeverUpdated', 'Kubelet never posted node status.']
+    const unknown = { type, status: 'Unknown', reason, message, lastTransitionTime: now }
+    return setCondition(
+      conditions,
+      old?.lastHeartbeatTime === undefined ? unknown : { ...unknown, lastHeartbeatTime: old.lastHeartbeatTime },
+      now,
+    )
+  }, node.status?.conditions ?? [])
 }
 
 /** Milliseconds since the node was last heard of: its lease, its status, or its birth. */
@@ -127,9 +116,11 @@ async function markUnknown(context: ControllerContext, node: Node, now: string):
     'NodeNotReady',
     `Node ${node.metadata.name} status is now: NodeNotReady`,
   )
-  const updated = await patchStatus(context.client, Nodes, node, { ...node.status, conditions })
+  const updated = await context.client
+    .resource(Nodes)
+    .updateStatus({ ...node, status: { ...node.status, conditions: [...conditions] } })
   await markPodsNotReady(context, node.metadata.name, now)
-  return updated ?? node
+  return updated
 }
 
 /** Services must not lead to pods on a lost node, although nobody there can say so. */
