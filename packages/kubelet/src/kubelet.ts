@@ -29,6 +29,8 @@ import { Volumes } from './volumes/volumes.ts'
 
 const RELIST_EVERY = 1_000
 const HOUSEKEEPING_EVERY = 30_000
+/** The runtime may be silent for so long before the node is not ready. */
+const RUNTIME_GRACE = 30_000
 const ROTATE_EVERY = 10_000
 const IMAGES_EVERY = 300_000
 const DEFAULT_LOGS = '/var/log/pods'
@@ -50,7 +52,8 @@ class Running {
   readonly #node: NodeAgent
   readonly #pods: PodManager
   readonly #images: ImageGarbageCollector
-  #unready: string | undefined = 'PLEG is not healthy: pleg has yet to be successful'
+  /** Since when the runtime does not answer, by the monotonic clock; nothing while it does. */
+  #silentSince: number | undefined = Number.NEGATIVE_INFINITY
 
   constructor(options: KubeletOptions, signal: AbortSignal) {
     this.#options = options
@@ -65,7 +68,7 @@ class Running {
     )
     this.#node = new NodeAgent(
       options,
-      () => this.#unready,
+      () => this.#whyUnready(),
       () => this.#server?.port,
     )
     this.#images = new ImageGarbageCollector(options.cri, options.clock, options.logger, PAUSE_IMAGE)
@@ -120,22 +123,29 @@ class Running {
     this.#relisted = resolve
   })
 
+  /** A runtime that is restarted must not cost the node its readiness. */
+  #whyUnready(): string | undefined {
+    const since = this.#silentSince
+    if (since === undefined || this.#options.clock.monotonic() - since < RUNTIME_GRACE) return undefined
+    return 'container runtime is down'
+  }
+
   /** Looks at the runtime every second; pods whose containers changed are looked at at once. */
   async #relist(): Promise<void> {
     const { clock, logger } = this.#options
     while (!this.#signal.aborted) {
       try {
         const changed = await this.#services.view.relist()
-        if (this.#unready !== undefined) {
-          this.#unready = undefined
+        if (this.#silentSince !== undefined) {
+          this.#silentSince = undefined
           this.#node.nudge()
           this.#relisted()
         }
         for (const uid of changed) this.#pods.kick(uid)
       } catch (error) {
         if (this.#signal.aborted) return
-        if (this.#unready === undefined) logger.warn('the container runtime does not answer', { error })
-        this.#unready = `PLEG is not healthy: ${error instanceof Error ? error.message : String(error)}`
+        if (this.#silentSince === undefined) logger.warn('the container runtime does not answer', { error })
+        this.#silentSince ??= clock.monotonic()
       }
       await sleep(clock, RELIST_EVERY, this.#signal).catch(() => {})
     }

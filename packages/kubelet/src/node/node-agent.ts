@@ -21,7 +21,7 @@ export class NodeAgent {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #cri: Cri
-  /** Why the kubelet itself is not ready, or nothing where it is. */
+  /** Why the kubelet is not ready though the runtime answers, or answers no more; nothing where it is. */
   readonly #unready: () => string | undefined
   readonly #port: () => number | undefined
   #node: Node | undefined

@@ -39,7 +39,7 @@ export async function syncPod(
 ): Promise<SyncResult> {
   const plan = planPod(pod, runtime, services.probes)
   if (isIdle(plan, runtime)) return refreshVolumes(services, pod, runtime, memory)
-  return services.starts.use(() => act(services, pod, runtime, plan, memory, hooks))
+  return act(services, pod, runtime, plan, memory, hooks)
 }
 
 function isIdle(plan: PodPlan, runtime: PodRuntime): boolean {
@@ -168,7 +168,7 @@ async function createSandbox(services: Services, pod: Pod, config: PodSandboxCon
   const { name, namespace = '', uid } = pod.metadata
   mkdirSync(podLogDirectory(services.logs, namespace, name, uid), { recursive: true, mode: 0o755 })
   try {
-    const { podSandboxId } = await services.cri.runPodSandbox({ config })
+    const { podSandboxId } = await services.starts.use(() => services.cri.runPodSandbox({ config }))
     return podSandboxId
   } catch (error) {
     if (!(error instanceof CriError)) throw error

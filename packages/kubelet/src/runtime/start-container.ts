@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Container, EphemeralContainer, Pod } from '@canopus/api/core/v1'
 import { uuid } from '@canopus/base'
-import { CriError, type Mount, type PodSandboxConfig } from '@canopus/cri'
+import { type ContainerConfig, CriError, type Mount, type PodSandboxConfig } from '@canopus/cri'
 import { DownwardError } from '../env/downward.ts'
 import { ContainerConfigError, makeEnvironment, type ReferencedObjects } from '../env/environment.ts'
 import { serviceEnvironment } from '../env/service-env.ts'
@@ -36,14 +36,27 @@ export interface StartContext {
 
 /** Pulls the image where needed, makes the container, starts it, runs its postStart hook. Throws `StartError`. */
 export async function startContainer(services: Services, context: StartContext, action: StartAction): Promise<void> {
-  const { cri, events } = services
   const { pod } = context
   const container = action.container as Container
   const image = await services.puller.ensure(pod, container, context.objects, context.sandboxConfig, context.onPull)
   const config = await configure(services, context, action, image)
+  // before the next sandbox: a pod that has one is nearer to running
+  const containerId = await services.starts.use(() => createAndStart(services, context, container, config), true)
+  const hook = container.lifecycle?.postStart
+  if (hook) await postStart(services, context, container, containerId, hook)
+}
+
+async function createAndStart(
+  services: Services,
+  context: StartContext,
+  container: Container,
+  config: ContainerConfig,
+): Promise<string> {
+  const { cri, events } = services
+  const { pod, sandboxConfig } = context
   let containerId: string
   try {
-    const request = { podSandboxId: context.sandbox.id, config, sandboxConfig: context.sandboxConfig }
+    const request = { podSandboxId: context.sandbox.id, config, sandboxConfig }
     containerId = (await cri.createContainer(request)).containerId
   } catch (error) {
     throw failed(services, pod, container, 'CreateContainerError', error)
@@ -55,8 +68,7 @@ export async function startContainer(services: Services, context: StartContext, 
     throw failed(services, pod, container, 'RunContainerError', error)
   }
   events.normal(pod, 'Started', 'Container started', container.name)
-  const hook = container.lifecycle?.postStart
-  if (hook) await postStart(services, context, container, containerId, hook)
+  return containerId
 }
 
 function failed(services: Services, pod: Pod, container: Container, reason: string, error: unknown): StartError {

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { Events, Leases, Nodes, Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
+import {
+  BUSYBOX_IMAGE,
+  busyboxImage,
+  startContainerd,
+  type TestContainerd,
+  whyNoBusybox,
+  whyNoContainerd,
+} from '@canopus/cri/testing'
+import { busybox, createHarness, type Harness, NODE } from './testing/harness.ts'
+
+const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
+const FOREVER = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
+const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
+const idOf = (pod: Pod | undefined): string | undefined => pod?.status?.containerStatuses?.[0]?.containerID
+
+describe('bad days of a node', { skip }, () => {
+  let containerd: TestContainerd
+  let harness: Harness
+  before(async () => {
+    containerd = await startContainerd()
+    await containerd.import(await busyboxImage())
+    harness = createHarness(containerd.cri)
+  })
+  after(async () => {
+    await harness.close()
+    await containerd.stop()
+  })
+
+  test('the node registers, becomes ready and holds a lease', async () => {
+    const ready = () => harness.server.get(Nodes, NODE)?.status?.conditions?.find(each => each.type === 'Ready')?.status
+    await harness.until('-', () => ready() === 'True')
+    const node = harness.server.get(Nodes, NODE)!
+    assert.match(node.status!.nodeInfo!.containerRuntimeVersion, /^containerd:\/\/\d/)
+    assert.equal(node.metadata.labels?.['kubernetes.io/hostname'], NODE)
+    assert.ok(Number(node.status!.capacity!.cpu) > 0)
+    await harness.until('-', () => harness.server.get(Leases, NODE, 'kube-node-lease') !== undefined)
+  })
+
+  test('a new kubelet takes over running pods as they are', async () => {
+    harness.run('kept', { containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
+    harness.run('gone', { containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
+    const before = await harness.until('kept', running)
+    await harness.until('gone', running)
+    await harness.stopKubelet()
+    harness.server.remove(Pods, 'gone', 'default')
+    harness.startKubelet()
+    const names = async (): Promise<string[]> =>
+      (await containerd.cri.listPodSandbox()).items.map(sandbox => sandbox.metadata?.name ?? '')
+    while ((await names()).includes('gone'));
+    const after = harness.pod('kept')
+    assert.equal(idOf(after), idOf(before))
+    assert.equal(after?.status?.containerStatuses?.[0]?.restartCount, 0)
+    assert.deepEqual(after?.status?.startTime, before.status?.startTime)
+  })
+
+  test('the runtime crashes and comes back: nothing is restarted', async () => {
+    const before = harness.pod('kept')
+    await containerd.crash()
+    harness.run('during', { containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
+    await containerd.start()
+    await harness.until('during', running)
+    assert.equal(idOf(harness.pod('kept')), idOf(before))
+    assert.equal(harness.pod('kept')?.status?.containerStatuses?.[0]?.restartCount, 0)
+  })
+
+  test('a sandbox that dies is made anew, with its containers', async () => {
+    const before = harness.pod('kept')
+    const { items } = await containerd.cri.listPodSandbox({
+      filter: { labelSelector: { 'io.kubernetes.pod.name': 'kept' } },
+    })
+    await containerd.cri.stopPodSandbox({ podSandboxId: items[0]!.id })
+    const pod = await harness.until(
+      'kept',
+      each => running(each) && idOf(each) !== idOf(before) && each?.status?.containerStatuses?.[0]?.ready === true,
+    )
+    assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 1)
+    assert.ok(harness.server.list(Events).some(event => event.reason === 'SandboxChanged'))
+  })
+
+  test('thirty pods at once', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `many-${index}`)
+    const startedAt = performance.now()
+    for (const name of names) harness.run(name, { containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
+    await Promise.all(names.map(name => harness.until(name, running)))
+    console.log(`# 30 pods running after ${Math.round(performance.now() - startedAt)} ms`)
+    const addresses = new Set(names.map(name => harness.pod(name)?.status?.podIP))
+    assert.equal(addresses.size, 30)
+  })
+})
