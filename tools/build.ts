@@ -2,6 +2,7 @@
 import { renameSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { writeDescriptions } from './schema/descriptions.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -34,4 +35,7 @@ export async function buildBundle(): Promise<void> {
   console.log(`Built dist/canopus.cjs in ${((performance.now() - start) / 1000).toFixed(1)} s.`)
 }
 
-if (import.meta.main) await buildBundle()
+if (import.meta.main) {
+  await buildBundle()
+  writeDescriptions()
+}

@@ -84,10 +84,12 @@ export function collectDescriptions(): Record<string, Record<string, string>> {
   return result
 }
 
-if (import.meta.main) {
-  const target = process.argv[2] ?? join(root, 'dist/descriptions.json.gz')
+/** Writes `dist/descriptions.json.gz`, or another file; part of the build. */
+export function writeDescriptions(target = join(root, 'dist/descriptions.json.gz')): void {
   const bytes = gzipSync(JSON.stringify(collectDescriptions()), { level: 9 })
   mkdirSync(dirname(target), { recursive: true })
   writeFileSync(target, bytes)
-  console.log(`${target}: ${bytes.length} bytes`)
+  console.log(`Wrote ${target} (${bytes.length} bytes).`)
 }
+
+if (import.meta.main) writeDescriptions(process.argv[2])
