@@ -1,10 +1,11 @@
 /** Composes the API server: what `DESIGN.md` section 2 draws as one box. */
-import { virtualKinds as defaultVirtualKinds, type Kind, schemaOfKind } from '@canopus/api'
+import { type Descriptions, virtualKinds as defaultVirtualKinds, type Kind, schemaOfKind } from '@canopus/api'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { decodeProtobuf, isProtobuf, parseApiVersion, type StructSchema } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
+import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import { asBuffer, stampedBytes } from './cache/object-version.ts'
 import { WatchCache } from './cache/watch-cache.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -15,6 +16,8 @@ import { Health, type HealthCheck } from './health/health.ts'
 import { inProcessTransport } from './http/in-process.ts'
 import { type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import type { RegistryContext } from './registry/kind-store.ts'
 import { StoreReader } from './registry/object-reader.ts'
@@ -34,6 +37,12 @@ export interface ApiServerOptions {
   readonly security: SecurityFactory
   /** With which kubelets are called for logs, exec and the like. */
   readonly kubelet?: KubeletCredentials
+  /** Address ranges of services, one per family; the first is the default family. Default 10.96.0.0/16. */
+  readonly serviceCidr?: string | readonly string[]
+  /** Ports for services on every node, both ends included. Default 30000 to 32767. */
+  readonly nodePortRange?: PortRange
+  /** Sentences for the OpenAPI documents; asked for when a document is first written. */
+  readonly descriptions?: () => Descriptions | undefined
   readonly healthChecks?: readonly HealthCheck[]
 }
 
@@ -70,12 +79,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission: new AdmissionChain([]),
     normalise,
   }
+  const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
+  const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
+  const services = new ServiceAllocators(ranges, nodePortRange, random)
   resources = new Resources({
     context,
+    hooks: { '/services': services },
     encoders: new Encoders(encodeMessage, clock),
     kinds,
     virtualKinds: options.virtualKinds ?? defaultVirtualKinds,
   })
+  services.follow(objects)
   const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger })
   context.admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
@@ -103,6 +117,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     ...(options.healthChecks ?? []),
   ])
+  const openapi = new OpenApi(options.descriptions ?? (() => undefined))
+  openapi.setKinds(resources.kinds)
+  const metrics = new Metrics()
   const { authorizer, tokenIssuer } = security
   const subresources = {
     resources,
@@ -115,7 +132,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
   }
   const ready = (): boolean => started.done
-  const path = new RequestPath({ security, resources, discovery, health, clock, random, logger, subresources, ready })
+  const path = new RequestPath({
+    security,
+    resources,
+    discovery,
+    health,
+    clock,
+    random,
+    logger,
+    subresources,
+    openapi,
+    metrics,
+    ready,
+  })
   return {
     handle,
     transport,

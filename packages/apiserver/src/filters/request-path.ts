@@ -15,6 +15,8 @@ import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, BodyAborted, header, jsonResponse, textResponse } from '../http/message.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { OpenApi } from '../openapi/openapi.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -38,6 +40,8 @@ export interface RequestPathOptions {
   readonly random: Random
   readonly logger: Logger
   readonly subresources: SubresourceContext
+  readonly openapi: OpenApi
+  readonly metrics: Metrics
   /** Whether the caches are filled. */
   ready(): boolean
 }
@@ -51,14 +55,19 @@ export class RequestPath {
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
     const warnings: string[] = []
+    const { clock, metrics } = this.#options
+    const start = clock.monotonic()
+    let call: Call | undefined
+    let response: ApiResponse
     try {
-      const call = await this.admit(request, warnings)
-      const response = await this.dispatch(call)
-      return this.finish(request, withWarnings(response, warnings))
+      call = await this.admit(request, warnings)
+      response = await this.dispatch(call)
     } catch (error) {
       if (error instanceof BodyAborted) throw error
-      return this.finish(request, withWarnings(this.failure(request, error), warnings))
+      response = this.failure(request, error)
     }
+    metrics.observe(call?.info, response.status, clock.monotonic() - start)
+    return this.finish(request, withWarnings(response, warnings))
   }
 
   /** Exec, attach, port-forward and proxied upgrades over HTTP/1.1: joins the connection with the one behind. */
@@ -129,7 +138,7 @@ export class RequestPath {
   }
 
   private async document(request: ApiRequest): Promise<ApiResponse> {
-    const { discovery, health, security, resources } = this.#options
+    const { discovery, health, security, resources, openapi, metrics } = this.#options
     const { path, method } = request
     if (method !== 'GET' && method !== 'HEAD') return notFoundPage()
     if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo())
@@ -138,7 +147,8 @@ export class RequestPath {
     if (document !== undefined) {
       return textResponse(200, await document.body(), { 'content-type': document.contentType })
     }
-    return discovery.serve(request) ?? (await health.serve(request)) ?? notFoundPage()
+    if (path === '/metrics') return textResponse(200, metrics.text(resources.context.cache))
+    return openapi.serve(request) ?? discovery.serve(request) ?? (await health.serve(request)) ?? notFoundPage()
   }
 
   private failure(request: ApiRequest, error: unknown): ApiResponse {

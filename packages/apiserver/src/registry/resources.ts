@@ -30,10 +30,13 @@ export class Resources {
     }
   }
 
+  get kinds(): Kind[] {
+    const stored = [...this.#endpoints.values()].flatMap(each => [...each.values()].map(({ kind }) => kind))
+    return [...stored, ...[...this.#virtual.values()].flatMap(each => [...each.values()])]
+  }
+
   get types(): ResourceType[] {
-    const stored = [...this.#endpoints.values()].flatMap(each => [...each.values()].map(({ kind }) => kind.type))
-    const virtual = [...this.#virtual.values()].flatMap(each => [...each.values()].map(({ type }) => type))
-    return [...stored, ...virtual]
+    return this.kinds.map(({ type }) => type)
   }
 
   endpoint(group: string, version: string, plural: string): Endpoint | undefined {

@@ -1,0 +1,65 @@
+/** Numbers in a range, each held by at most one owner: the state behind cluster addresses and node ports. */
+import { type Random, randomInt } from '@canopus/base'
+
+export class RangeFullError extends Error {
+  constructor() {
+    super('range is full')
+    this.name = 'RangeFullError'
+  }
+}
+
+export class Allocator {
+  /** How many numbers there are, counted from 0. */
+  readonly size: number
+  /** The first so many are only given to those who ask for them by name (KEP-3070, KEP-3668). */
+  readonly reserved: number
+  readonly #owners = new Map<number, string>()
+  readonly #random: Random
+
+  constructor(size: number, reserved: number, random: Random) {
+    this.size = size
+    this.reserved = reserved
+    this.#random = random
+  }
+
+  ownerOf(index: number): string | undefined {
+    return this.#owners.get(index)
+  }
+
+  /** False where somebody else has it. */
+  take(index: number, owner: string): boolean {
+    const current = this.#owners.get(index)
+    if (current !== undefined && current !== owner) return false
+    this.#owners.set(index, owner)
+    return true
+  }
+
+  /** Notes what is known to be so, whoever was thought to have it. */
+  record(index: number, owner: string): void {
+    this.#owners.set(index, owner)
+  }
+
+  release(index: number, owner: string): void {
+    if (this.#owners.get(index) === owner) this.#owners.delete(index)
+  }
+
+  /** Some free number: from behind the reserved ones while there is one. Throws RangeFullError. */
+  takeAny(owner: string): number {
+    const index = this.free(this.reserved, this.size) ?? this.free(0, this.reserved)
+    if (index === undefined) throw new RangeFullError()
+    this.#owners.set(index, owner)
+    return index
+  }
+
+  private free(from: number, to: number): number | undefined {
+    const span = to - from
+    if (span <= 0) return undefined
+    const start = randomInt(this.#random, span)
+    // Every number is looked at only where nearly all are taken.
+    for (let step = 0; step < span; step++) {
+      const index = from + ((start + step) % span)
+      if (!this.#owners.has(index)) return index
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,64 @@
+/** A range of cluster addresses as numbers counted from its first usable one. */
+import { formatIp, parseCidr, parseIp } from '@canopus/apimachinery'
+
+/** More addresses than this are not used of one range (an IPv6 /64 has more than anybody can count). */
+const MAX_SIZE = 2 ** 20
+
+export class ServiceRange {
+  readonly cidr: string
+  readonly family: 'IPv4' | 'IPv6'
+  readonly #base: bigint
+  /** Usable addresses: neither the network's nor (IPv4) the broadcast one. */
+  readonly size: number
+
+  /** Throws an Error where the text is no range with room for a service. */
+  constructor(cidr: string) {
+    const parsed = parseCidr(cidr)
+    if (parsed === undefined) throw new Error(`${JSON.stringify(cidr)} is no address range (such as 10.96.0.0/16)`)
+    const bits = parsed.bytes.length * 8
+    this.cidr = cidr
+    this.family = bits === 32 ? 'IPv4' : 'IPv6'
+    const total = 2n ** BigInt(bits - parsed.length)
+    this.#base = (toBigInt(parsed.bytes) / total) * total
+    const usable = total - (this.family === 'IPv4' ? 2n : 1n)
+    this.size = Number(usable > MAX_SIZE ? BigInt(MAX_SIZE) : usable)
+    if (this.size < 1) throw new Error(`the address range ${cidr} has no room for services`)
+  }
+
+  addressAt(index: number): string {
+    const length = this.family === 'IPv4' ? 4 : 16
+    const bytes: number[] = new Array(length).fill(0)
+    let rest = this.#base + 1n + BigInt(index)
+    for (let at = length - 1; at >= 0; at--) {
+      bytes[at] = Number(rest & 255n)
+      rest >>= 8n
+    }
+    return formatIp(bytes)
+  }
+
+  /** `undefined` where the address is not in the range. */
+  indexOf(address: string): number | undefined {
+    const bytes = parseIp(address)
+    if (bytes === undefined || address.includes(':') !== (this.family === 'IPv6')) return undefined
+    const index = toBigInt(bytes.slice(this.family === 'IPv4' ? -4 : 0)) - this.#base - 1n
+    return index >= 0n && index < BigInt(this.size) ? Number(index) : undefined
+  }
+}
+
+function toBigInt(bytes: readonly number[]): bigint {
+  let value = 0n
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
+  return value
+}
+
+/** How many of the first addresses are kept for those who ask for them: as upstream, between 16 and 256. */
+export function reservedAddresses(size: number): number {
+  if (size < 16) return 0
+  return Math.min(Math.max(16, Math.floor(size / 16)), 256)
+}
+
+/** The same for node ports: between 16 and 128. */
+export function reservedPorts(size: number): number {
+  if (size < 16) return 0
+  return Math.min(Math.max(16, Math.floor(size / 32)), 128)
+}

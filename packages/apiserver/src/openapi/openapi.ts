@@ -1,0 +1,129 @@
+/** Serves `/openapi/v3` and `/openapi/v2`. A document is written when somebody first asks for it, then kept. */
+import { createHash } from 'node:crypto'
+import {
+  type Descriptions,
+  OPENAPI_V2_PROTOBUF,
+  OPENAPI_V2_PROTOBUF_ACCEPTED,
+  type OpenApiKind,
+  openApiV2,
+  openApiV2Protobuf,
+  openApiV3,
+  openApiV3Index,
+  openApiV3Path,
+} from '@canopus/api'
+import { etagOf } from '../discovery/documents.ts'
+import { KUBERNETES_VERSION } from '../discovery/version.ts'
+import { parseMediaTypes } from '../encoding/media-type.ts'
+import { notAcceptableError } from '../encoding/negotiate.ts'
+import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
+
+interface Document {
+  readonly body: Uint8Array
+  readonly etag: string
+}
+
+export class OpenApi {
+  readonly #descriptions: () => Descriptions | undefined
+  #kinds: readonly OpenApiKind[] = []
+  #hashes = new Map<string, string>()
+  readonly #documents = new Map<string, Document>()
+
+  constructor(descriptions: () => Descriptions | undefined) {
+    this.#descriptions = descriptions
+  }
+
+  setKinds(kinds: readonly OpenApiKind[]): void {
+    this.#kinds = kinds
+    this.#documents.clear()
+    this.#hashes = new Map()
+    for (const { type } of kinds) this.#hashes.set(openApiV3Path(type), '')
+  }
+
+  /** `undefined` where the path is no OpenAPI path. Throws StatusError 406. */
+  serve(request: ApiRequest): ApiResponse | undefined {
+    const { path } = request
+    if (path === '/openapi/v2') return this.v2(request)
+    if (path === '/openapi/v3' || path === '/openapi/v3/') return json(request, this.index())
+    return path.startsWith('/openapi/v3/') ? this.v3(request, path.slice('/openapi/v3/'.length)) : undefined
+  }
+
+  private v2(request: ApiRequest): ApiResponse {
+    const accept = parseMediaTypes(header(request.headers, 'accept') ?? '*/*')
+    for (const { type } of accept) {
+      if ((OPENAPI_V2_PROTOBUF_ACCEPTED as readonly string[]).includes(type)) {
+        const document = this.document('v2 protobuf', () => openApiV2Protobuf(this.v2Document()))
+        return answer(request, document, OPENAPI_V2_PROTOBUF)
+      }
+      if (type === 'application/json' || type === '*/*' || type === 'application/*') {
+        return json(
+          request,
+          this.document('v2', () => Buffer.from(JSON.stringify(this.v2Document()))),
+        )
+      }
+    }
+    throw notAcceptableError()
+  }
+
+  private v2Document(): Record<string, unknown> {
+    return openApiV2(this.#kinds, this.options())
+  }
+
+  private options(): { descriptions?: Descriptions; version: string } {
+    const descriptions = this.#descriptions()
+    return { version: KUBERNETES_VERSION, ...(descriptions === undefined ? {} : { descriptions }) }
+  }
+
+  private index(): Document {
+    return this.document('v3', () => {
+      const documents = [...this.#hashes.keys()].sort().map(path => ({ path, hash: this.hashOf(path) }))
+      return Buffer.from(JSON.stringify(openApiV3Index(documents)))
+    })
+  }
+
+  /** Names the content without writing the document: everything that it is made of. */
+  private hashOf(path: string): string {
+    let hash = this.#hashes.get(path)
+    if (hash !== '' && hash !== undefined) return hash
+    const kinds = this.#kinds.filter(({ type }) => openApiV3Path(type) === path)
+    const facts = JSON.stringify([KUBERNETES_VERSION, this.#descriptions() !== undefined, kinds])
+    hash = createHash('sha512').update(facts).digest('hex').toUpperCase()
+    this.#hashes.set(path, hash)
+    return hash
+  }
+
+  private v3(request: ApiRequest, path: string): ApiResponse | undefined {
+    if (!this.#hashes.has(path)) return undefined
+    const asked = new URLSearchParams(request.query).get('hash')
+    const hash = this.hashOf(path)
+    if (asked !== null && asked !== hash) {
+      return { status: 301, headers: { location: `/openapi/v3/${path}?hash=${hash}` } }
+    }
+    const document = this.document(path, () =>
+      Buffer.from(JSON.stringify(openApiV3(path, this.#kinds, this.options()) ?? {})),
+    )
+    const response = json(request, document)
+    if (asked === null) return response
+    // What has its hash in the address never changes.
+    return { ...response, headers: { ...response.headers, 'cache-control': 'public, immutable' } }
+  }
+
+  private document(id: string, write: () => Uint8Array): Document {
+    let document = this.#documents.get(id)
+    if (document === undefined) {
+      const body = write()
+      document = { body, etag: etagOf(Buffer.from(body).toString('latin1')) }
+      this.#documents.set(id, document)
+    }
+    return document
+  }
+}
+
+function json(request: ApiRequest, document: Document): ApiResponse {
+  return answer(request, document, 'application/json')
+}
+
+function answer(request: ApiRequest, { body, etag }: Document, contentType: string): ApiResponse {
+  const headers = { etag, vary: 'Accept' }
+  if (header(request.headers, 'if-none-match') === etag) return { status: 304, headers }
+  return { status: 200, headers: { 'content-type': contentType, ...headers }, body }
+}
