@@ -2,6 +2,7 @@ import type { ControllerRevision } from '../../generated/apps.v1.ts'
 import { ControllerRevisions } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateControllerRevision, validateControllerRevisionUpdate } from './validation.ts'
 
 function controllerText({ metadata }: ControllerRevision): string {
   const owner = metadata.ownerReferences?.find(each => each.controller)
@@ -14,7 +15,7 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   type: ControllerRevisions,
   message: 'apps.v1.ControllerRevision',
   storagePrefix: 'controllerrevisions',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { validate: validateControllerRevision, validateUpdate: validateControllerRevisionUpdate }),
   columns: [
     nameColumn,
     text('Controller', 'Whose history it belongs to.', controllerText),

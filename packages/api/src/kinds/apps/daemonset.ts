@@ -11,6 +11,7 @@ import {
   text,
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateDaemonSet, validateDaemonSetStatusUpdate, validateDaemonSetUpdate } from './validation.ts'
 
 const bornStatus = () => ({
   currentNumberScheduled: 0,
@@ -37,7 +38,15 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   type: DaemonSets,
   message: 'apps.v1.DaemonSet',
   storagePrefix: 'daemonsets',
-  strategy: strategyOf({ status: bornStatus, generation: true }, { default: defaultDaemonSet }),
+  strategy: strategyOf(
+    { status: bornStatus, generation: true },
+    {
+      default: defaultDaemonSet,
+      validate: validateDaemonSet,
+      validateUpdate: validateDaemonSetUpdate,
+      validateStatusUpdate: validateDaemonSetStatusUpdate,
+    },
+  ),
   columns: [
     nameColumn,
     integer('Desired', 'Nodes that should run a pod.', each => each.status?.desiredNumberScheduled ?? 0),

@@ -3,6 +3,7 @@ import { Deployments } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 
 function defaultDeployment(object: Deployment): void {
   object.spec ??= {} as DeploymentSpec
@@ -31,7 +32,13 @@ export const DeploymentKind = defineKind<Deployment>({
   storagePrefix: 'deployments',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    { default: defaultDeployment, prepareForStatusUpdate },
+    {
+      default: defaultDeployment,
+      validate: validateDeployment,
+      validateUpdate: validateDeploymentUpdate,
+      validateStatusUpdate: validateDeploymentStatusUpdate,
+      prepareForStatusUpdate,
+    },
   ),
   columns: [
     nameColumn,

@@ -3,6 +3,7 @@ import { ReplicaSets } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, integer, nameColumn, templateColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 
 function defaultReplicaSet(object: ReplicaSet): void {
   object.spec ??= {} as ReplicaSetSpec
@@ -14,7 +15,15 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   type: ReplicaSets,
   message: 'apps.v1.ReplicaSet',
   storagePrefix: 'replicasets',
-  strategy: strategyOf({ status: () => ({ replicas: 0 }), generation: true }, { default: defaultReplicaSet }),
+  strategy: strategyOf(
+    { status: () => ({ replicas: 0 }), generation: true },
+    {
+      default: defaultReplicaSet,
+      validate: validateReplicaSet,
+      validateUpdate: validateReplicaSetUpdate,
+      validateStatusUpdate: validateReplicaSetStatusUpdate,
+    },
+  ),
   columns: [
     nameColumn,
     integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),

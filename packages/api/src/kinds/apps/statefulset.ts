@@ -4,6 +4,7 @@ import { defaultClaim } from '../core/persistentvolumeclaim.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateStatefulSet, validateStatefulSetStatusUpdate, validateStatefulSetUpdate } from './validation.ts'
 
 function defaultStatefulSet(object: StatefulSet): void {
   object.spec ??= {} as StatefulSetSpec
@@ -34,7 +35,12 @@ export const StatefulSetKind = defineKind<StatefulSet>({
   storagePrefix: 'statefulsets',
   strategy: strategyOf(
     { status: () => ({ replicas: 0, availableReplicas: 0 }), generation: true },
-    { default: defaultStatefulSet },
+    {
+      default: defaultStatefulSet,
+      validate: validateStatefulSet,
+      validateUpdate: validateStatefulSetUpdate,
+      validateStatusUpdate: validateStatefulSetStatusUpdate,
+    },
   ),
   columns: [
     nameColumn,

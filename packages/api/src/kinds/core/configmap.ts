@@ -2,6 +2,7 @@ import type { ConfigMap } from '../../generated/core.v1.ts'
 import { ConfigMaps } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateConfigMap, validateConfigMapUpdate } from './data-validation.ts'
 
 const count = (map: ConfigMap): number => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length
 
@@ -9,6 +10,6 @@ export const ConfigMapKind = defineKind<ConfigMap>({
   type: ConfigMaps,
   message: 'core.v1.ConfigMap',
   storagePrefix: 'configmaps',
-  strategy: strategyOf({}),
+  strategy: strategyOf({}, { validate: validateConfigMap, validateUpdate: validateConfigMapUpdate }),
   columns: [nameColumn, text('Data', 'Number of entries.', count), ageColumn],
 })

@@ -2,6 +2,7 @@ import type { Endpoints as EndpointsObject } from '../../generated/core.v1.ts'
 import { Endpoints } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateEndpoints } from './endpoints-validation.ts'
 
 function defaultEndpoints({ subsets }: EndpointsObject): void {
   for (const { ports } of subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP'
@@ -22,6 +23,14 @@ export const EndpointsKind = defineKind<EndpointsObject>({
   type: Endpoints,
   message: 'core.v1.Endpoints',
   storagePrefix: 'services/endpoints',
-  strategy: strategyOf({}, { default: defaultEndpoints, allowCreateOnUpdate: true }),
+  strategy: strategyOf(
+    {},
+    {
+      default: defaultEndpoints,
+      validate: validateEndpoints,
+      validateUpdate: validateEndpoints,
+      allowCreateOnUpdate: true,
+    },
+  ),
   columns: [nameColumn, text('Endpoints', 'Addresses and ports behind the service.', endpointsText), ageColumn],
 })

@@ -2,6 +2,7 @@ import type { LimitRange } from '../../generated/core.v1.ts'
 import { LimitRanges } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateLimitRange } from './quota-validation.ts'
 
 /** For containers: limits default to the most allowed, requests to the limits, else to the least. */
 function defaultLimits(range: LimitRange): void {
@@ -19,6 +20,14 @@ export const LimitRangeKind = defineKind<LimitRange>({
   type: LimitRanges,
   message: 'core.v1.LimitRange',
   storagePrefix: 'limitranges',
-  strategy: strategyOf({}, { default: defaultLimits, allowCreateOnUpdate: true }),
+  strategy: strategyOf(
+    {},
+    {
+      default: defaultLimits,
+      validate: validateLimitRange,
+      validateUpdate: validateLimitRange,
+      allowCreateOnUpdate: true,
+    },
+  ),
   columns: defaultColumns,
 })

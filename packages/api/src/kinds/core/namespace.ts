@@ -1,9 +1,44 @@
+import { checkDns1123Label, checkQualifiedName, type FieldError, invalid } from '@canopus/apimachinery'
 import type { Namespace } from '../../generated/core.v1.ts'
 import { Namespaces } from '../../resources.ts'
+import { checkText, type Errors } from '../shared/check.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
 
+/** Holds a namespace until everything in it is gone. */
 const FINALIZER = 'kubernetes'
+const STANDARD_FINALIZERS = [FINALIZER, 'orphan', 'foregroundDeletion']
+const NAME_LABEL = 'kubernetes.io/metadata.name'
+
+/** The namespace's name is also a label, so that selectors find it. */
+function defaultNamespace(namespace: Namespace): void {
+  namespace.spec ??= {}
+  const { name } = namespace.metadata
+  if (!name) return
+  namespace.metadata.labels ??= {}
+  namespace.metadata.labels[NAME_LABEL] = name
+}
+
+function checkFinalizers(errors: Errors, { spec }: Namespace, fieldOf: (index: number) => string): void {
+  for (const [index, finalizer] of (spec.finalizers ?? []).entries()) {
+    checkText(errors, fieldOf(index), finalizer, checkQualifiedName)
+    if (finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)) continue
+    const why = 'name is neither a standard finalizer name nor is it fully qualified'
+    errors.push(invalid(fieldOf(index), finalizer, why))
+  }
+}
+
+function validate(namespace: Namespace): FieldError[] {
+  const errors: Errors = []
+  checkFinalizers(errors, namespace, () => 'spec.finalizers')
+  return errors
+}
+
+function validateStatusUpdate({ metadata, status }: Namespace): FieldError[] {
+  const [wanted, when] = metadata.deletionTimestamp === undefined ? ['Active', 'empty'] : ['Terminating', 'not empty']
+  if (status?.phase === wanted) return []
+  return [invalid('status.Phase', status?.phase ?? '', `may only be '${wanted}' if \`deletionTimestamp\` is ${when}`)]
+}
 
 export const NamespaceKind = defineKind<Namespace>({
   type: Namespaces,
@@ -12,20 +47,29 @@ export const NamespaceKind = defineKind<Namespace>({
   strategy: strategyOf(
     { status: () => ({ phase: 'Active' }) },
     {
-      default(namespace) {
-        namespace.spec ??= {}
-        const name = namespace.metadata.name
-        if (!name) return
-        namespace.metadata.labels ??= {}
-        namespace.metadata.labels['kubernetes.io/metadata.name'] = name
-      },
+      default: defaultNamespace,
       prepareForCreate(namespace) {
+        defaultNamespace(namespace)
         const finalizers = namespace.spec.finalizers ?? []
         namespace.spec.finalizers = finalizers.includes(FINALIZER) ? finalizers : [...finalizers, FINALIZER]
       },
       prepareForUpdate(namespace, old) {
-        if (old.spec?.finalizers === undefined) delete namespace.spec.finalizers
-        else namespace.spec.finalizers = old.spec.finalizers
+        copyField(namespace.spec, old.spec, 'finalizers')
+      },
+      validate,
+      validateStatusUpdate,
+      validateName: checkDns1123Label,
+      subresources: {
+        finalize: {
+          prepareForUpdate(namespace, old) {
+            copyField(namespace, old, 'status')
+          },
+          validateUpdate(namespace) {
+            const errors: Errors = []
+            checkFinalizers(errors, namespace, index => `spec.finalizers[${index}]`)
+            return errors
+          },
+        },
       },
     },
   ),

@@ -2,6 +2,7 @@ import type { Node, NodeStatus } from '../../generated/core.v1.ts'
 import { Nodes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateNode, validateNodeUpdate } from './node-validation.ts'
 
 const NO_INFO = {
   machineID: '',
@@ -59,7 +60,16 @@ export const NodeKind = defineKind<Node>({
   type: Nodes,
   message: 'core.v1.Node',
   storagePrefix: 'minions',
-  strategy: strategyOf({ status: bornStatus }, { default: defaultNode, prepareForUpdate: pairPodCidrs }),
+  strategy: strategyOf(
+    { status: bornStatus },
+    {
+      default: defaultNode,
+      prepareForUpdate: pairPodCidrs,
+      validate: validateNode,
+      validateUpdate: validateNodeUpdate,
+      validateStatusUpdate: validateNodeUpdate,
+    },
+  ),
   columns: [
     nameColumn,
     text('Status', 'Whether the node is ready, and open to new pods.', statusText),

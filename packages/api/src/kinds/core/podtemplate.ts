@@ -1,14 +1,27 @@
+import { type FieldError, required } from '@canopus/apimachinery'
 import type { PodTemplate } from '../../generated/core.v1.ts'
 import { PodTemplates } from '../../resources.ts'
+import type { Errors } from '../shared/check.ts'
 import { containerImages, containerNames, formatLabels, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultPodTemplate } from './pod/defaults.ts'
+import { checkPodTemplate } from './pod/validate-spec.ts'
+
+function validate({ template }: PodTemplate): FieldError[] {
+  const errors: Errors = []
+  if (template === undefined) errors.push(required('template'))
+  else checkPodTemplate(errors, 'template', template)
+  return errors
+}
 
 export const PodTemplateKind = defineKind<PodTemplate>({
   type: PodTemplates,
   message: 'core.v1.PodTemplate',
   storagePrefix: 'podtemplates',
-  strategy: strategyOf({ generation: true }, { default: object => defaultPodTemplate(object.template) }),
+  strategy: strategyOf(
+    { generation: true },
+    { default: object => defaultPodTemplate(object.template), validate, validateUpdate: validate },
+  ),
   columns: [
     nameColumn,
     text('Containers', 'Names of the containers.', each => containerNames(each.template?.spec?.containers ?? [])),

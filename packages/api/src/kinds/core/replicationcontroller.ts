@@ -3,6 +3,10 @@ import { ReplicationControllers } from '../../resources.ts'
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultPodTemplate } from './pod/defaults.ts'
+import {
+  validateReplicationController,
+  validateReplicationControllerStatusUpdate,
+} from './replicationcontroller-validation.ts'
 
 /** Selector and labels come from the template where they are missing. */
 function defaultController(object: ReplicationController): void {
@@ -23,7 +27,13 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   storagePrefix: 'controllers',
   strategy: strategyOf(
     { status: () => ({ replicas: 0 }), generation: true },
-    { default: defaultController, defaultPropagation: 'orphan' },
+    {
+      default: defaultController,
+      validate: validateReplicationController,
+      validateUpdate: validateReplicationController,
+      validateStatusUpdate: validateReplicationControllerStatusUpdate,
+      defaultPropagation: 'orphan',
+    },
   ),
   columns: [
     nameColumn,

@@ -2,6 +2,11 @@ import type { ResourceQuota } from '../../generated/core.v1.ts'
 import { ResourceQuotas } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import {
+  validateResourceQuota,
+  validateResourceQuotaStatusUpdate,
+  validateResourceQuotaUpdate,
+} from './quota-validation.ts'
 
 /** `pods: 1/10, ...` of the resources for which `wanted` holds, sorted. */
 function usage({ status }: ResourceQuota, wanted: (resource: string) => boolean): string {
@@ -18,7 +23,17 @@ export const ResourceQuotaKind = defineKind<ResourceQuota>({
   type: ResourceQuotas,
   message: 'core.v1.ResourceQuota',
   storagePrefix: 'resourcequotas',
-  strategy: strategyOf({ status: () => ({}) }),
+  strategy: strategyOf(
+    { status: () => ({}) },
+    {
+      default(quota) {
+        quota.spec ??= {}
+      },
+      validate: validateResourceQuota,
+      validateUpdate: validateResourceQuotaUpdate,
+      validateStatusUpdate: validateResourceQuotaStatusUpdate,
+    },
+  ),
   columns: [
     nameColumn,
     text('Request', 'What is used of what may be used.', quota => usage(quota, resource => !isLimit(resource))),

@@ -2,6 +2,7 @@ import type { Secret } from '../../generated/core.v1.ts'
 import { Secrets } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateSecret, validateSecretUpdate } from './data-validation.ts'
 
 const encoder = new TextEncoder()
 
@@ -24,7 +25,7 @@ export const SecretKind = defineKind<Secret>({
   type: Secrets,
   message: 'core.v1.Secret',
   storagePrefix: 'secrets',
-  strategy: strategyOf({}, { default: defaultSecret }),
+  strategy: strategyOf({}, { default: defaultSecret, validate: validateSecret, validateUpdate: validateSecretUpdate }),
   columns: [
     nameColumn,
     text('Type', 'What the secret is for.', secret => secret.type ?? ''),

@@ -1,3 +1,4 @@
+import { checkDns1035Label } from '@canopus/apimachinery'
 import type { Service } from '../../generated/core.v1.ts'
 import { Services } from '../../resources.ts'
 import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
@@ -5,6 +6,7 @@ import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultService } from './service/defaults.ts'
 import { prepareForCreate, prepareForUpdate } from './service/strategy.ts'
+import { validateService, validateServiceStatusUpdate, validateServiceUpdate } from './service/validation.ts'
 
 function externalAddress({ spec, status }: Service): string {
   const ips = spec.externalIPs ?? []
@@ -35,7 +37,15 @@ export const ServiceKind = defineKind<Service>({
   storagePrefix: 'services/specs',
   strategy: strategyOf(
     { status: () => ({ loadBalancer: {} }) },
-    { default: defaultService, prepareForCreate, prepareForUpdate },
+    {
+      default: defaultService,
+      prepareForCreate,
+      prepareForUpdate,
+      validate: validateService,
+      validateUpdate: validateServiceUpdate,
+      validateStatusUpdate: validateServiceStatusUpdate,
+      validateName: checkDns1035Label,
+    },
   ),
   columns: [
     nameColumn,

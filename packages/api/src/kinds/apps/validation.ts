@@ -1,0 +1,234 @@
+/** Workloads of the group apps (pkg/apis/apps/validation/validation.go). */
+import { type FieldError, forbidden, invalid, notSupported, required, semanticEqual } from '@canopus/apimachinery'
+import type {
+  ControllerRevision,
+  DaemonSet,
+  DaemonSetUpdateStrategy,
+  Deployment,
+  DeploymentStrategy,
+  ReplicaSet,
+  StatefulSet,
+  StatefulSetSpec,
+} from '../../generated/apps.v1.ts'
+import { checkImmutable, checkNonNegative, checkOptionalChoice, type Errors, push } from '../shared/check.ts'
+import {
+  checkCounts,
+  checkIntOrPercent,
+  checkNotMoreThanAll,
+  checkSelectorAndTemplate,
+  isZero,
+} from './template-validation.ts'
+
+export function validateDeployment({ spec }: Deployment): FieldError[] {
+  const errors: Errors = []
+  checkNonNegative(errors, 'spec.replicas', spec.replicas)
+  checkSelectorAndTemplate(errors, spec.selector, spec.template, 'deployment', 'ReplicaSet')
+  checkDeploymentStrategy(errors, spec.strategy ?? {})
+  checkNonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds)
+  checkNonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
+  const deadline = spec.progressDeadlineSeconds
+  checkNonNegative(errors, 'spec.progressDeadlineSeconds', deadline)
+  if (deadline !== undefined && deadline <= (spec.minReadySeconds ?? 0)) {
+    errors.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
+  }
+  return errors
+}
+
+function checkDeploymentStrategy(errors: Errors, strategy: DeploymentStrategy): void {
+  const path = 'spec.strategy.rollingUpdate'
+  const rolling = strategy.rollingUpdate
+  if (strategy.type === 'Recreate') {
+    if (rolling) errors.push(forbidden(path, "may not be specified when strategy `type` is 'Recreate'"))
+  } else if (strategy.type !== 'RollingUpdate') {
+    errors.push(notSupported('spec.strategy', strategy, ['Recreate', 'RollingUpdate']))
+  } else if (!rolling) errors.push(required(path, 'this should be defaulted and never be nil'))
+  else {
+    checkIntOrPercent(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
+    checkIntOrPercent(errors, `${path}.maxSurge`, rolling.maxSurge)
+    if (isZero(rolling.maxUnavailable) && isZero(rolling.maxSurge)) {
+      errors.push(invalid(`${path}.maxUnavailable`, rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'))
+    }
+    checkNotMoreThanAll(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
+  }
+}
+
+export function validateDeploymentUpdate(object: Deployment, old: Deployment): FieldError[] {
+  const errors = validateDeployment(object)
+  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
+  return errors
+}
+
+const DEPLOYMENT_COUNTS = ['updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas'] as const
+
+export function validateDeploymentStatusUpdate({ status }: Deployment, old: Deployment): FieldError[] {
+  const errors: Errors = []
+  checkCounts(errors, status, DEPLOYMENT_COUNTS)
+  checkCollisions(errors, status?.collisionCount, old.status?.collisionCount)
+  return errors
+}
+
+function checkCollisions(errors: Errors, count: number | undefined, old: number | undefined): void {
+  if (old === undefined) return
+  if (count === undefined || count < old) {
+    errors.push(invalid('status.collisionCount', count, 'cannot be decremented'))
+  }
+}
+
+export function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
+  const errors: Errors = []
+  checkNonNegative(errors, 'spec.replicas', spec.replicas)
+  checkNonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds)
+  checkSelectorAndTemplate(errors, spec.selector, spec.template, 'deployment', 'ReplicaSet')
+  return errors
+}
+
+export function validateReplicaSetUpdate(object: ReplicaSet, old: ReplicaSet): FieldError[] {
+  const errors = validateReplicaSet(object)
+  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
+  return errors
+}
+
+export function validateReplicaSetStatusUpdate({ status }: ReplicaSet): FieldError[] {
+  const errors: Errors = []
+  checkCounts(errors, status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'])
+  return errors
+}
+
+export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
+  const errors: Errors = []
+  const management = spec.podManagementPolicy
+  if (!management) errors.push(required('spec.podManagementPolicy'))
+  else if (management !== 'OrderedReady' && management !== 'Parallel') {
+    errors.push(invalid('spec.podManagementPolicy', management, "must be 'OrderedReady' or 'Parallel'"))
+  }
+  checkStatefulSetStrategy(errors, spec)
+  const retention = spec.persistentVolumeClaimRetentionPolicy
+  for (const field of ['whenDeleted', 'whenScaled'] as const) {
+    const path = `spec.persistentVolumeClaimRetentionPolicy.${field}`
+    checkOptionalChoice(errors, path, retention?.[field], ['Delete', 'Retain'])
+  }
+  checkNonNegative(errors, 'spec.replicas', spec.replicas)
+  checkNonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds)
+  checkNonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
+  checkNonNegative(errors, 'spec.ordinals.start', spec.ordinals?.start)
+  checkSelectorAndTemplate(errors, spec.selector, spec.template, 'statefulset', 'StatefulSet')
+  return errors
+}
+
+function checkStatefulSetStrategy(errors: Errors, { updateStrategy: strategy = {} }: StatefulSetSpec): void {
+  const rolling = strategy.rollingUpdate
+  const path = 'spec.updateStrategy.rollingUpdate'
+  if (!strategy.type) errors.push(required('spec.updateStrategy'))
+  else if (strategy.type === 'OnDelete') {
+    if (rolling) errors.push(invalid(path, rolling, "only allowed for updateStrategy 'RollingUpdate'"))
+  } else if (strategy.type !== 'RollingUpdate') {
+    errors.push(invalid('spec.updateStrategy', strategy, "must be 'RollingUpdate' or 'OnDelete'"))
+  } else {
+    checkNonNegative(errors, `${path}.partition`, rolling?.partition)
+    if (rolling?.maxUnavailable === undefined) return
+    checkIntOrPercent(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
+    if (isZero(rolling.maxUnavailable)) {
+      errors.push(invalid(`${path}.maxUnavailable`, rolling.maxUnavailable, 'cannot be 0'))
+    }
+    checkNotMoreThanAll(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
+  }
+}
+
+const STATEFULSET_FIXED =
+  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+
+export function validateStatefulSetUpdate(object: StatefulSet, old: StatefulSet): FieldError[] {
+  const errors = validateStatefulSet(object)
+  const { replicas, ordinals, template, updateStrategy, minReadySeconds } = object.spec
+  const { revisionHistoryLimit, persistentVolumeClaimRetentionPolicy } = object.spec
+  const munged = {
+    ...old.spec,
+    replicas,
+    ordinals,
+    template,
+    updateStrategy,
+    minReadySeconds,
+    revisionHistoryLimit,
+    persistentVolumeClaimRetentionPolicy,
+  }
+  if (!semanticEqual(munged, object.spec)) errors.push(forbidden('spec', STATEFULSET_FIXED))
+  return errors
+}
+
+const STATEFULSET_COUNTS = ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const
+
+export function validateStatefulSetStatusUpdate({ status }: StatefulSet, old: StatefulSet): FieldError[] {
+  const errors: Errors = []
+  checkCounts(errors, status, STATEFULSET_COUNTS)
+  checkCollisions(errors, status?.collisionCount, old.status?.collisionCount)
+  return errors
+}
+
+export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
+  const errors: Errors = []
+  checkSelectorAndTemplate(errors, spec.selector, spec.template, 'daemonset', 'DaemonSet')
+  checkNonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds)
+  checkDaemonSetStrategy(errors, spec.updateStrategy ?? {})
+  checkNonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
+  return errors
+}
+
+function checkDaemonSetStrategy(errors: Errors, strategy: DaemonSetUpdateStrategy): void {
+  if (strategy.type === 'OnDelete') return
+  const path = 'spec.updateStrategy.rollingUpdate'
+  const rolling = strategy.rollingUpdate
+  if (strategy.type !== 'RollingUpdate') {
+    errors.push(notSupported('spec.updateStrategy', strategy, ['RollingUpdate', 'OnDelete']))
+  } else if (!rolling) errors.push(required(path))
+  else {
+    checkIntOrPercent(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
+    checkNotMoreThanAll(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
+    checkIntOrPercent(errors, `${path}.maxSurge`, rolling.maxSurge)
+    checkNotMoreThanAll(errors, `${path}.maxSurge`, rolling.maxSurge)
+    const stops = !isZero(rolling.maxUnavailable)
+    const adds = !isZero(rolling.maxSurge)
+    if (!stops && !adds) errors.push(required(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'))
+    if (stops && adds) {
+      errors.push(invalid(`${path}.maxSurge`, rolling.maxSurge, 'may not be set when maxUnavailable is non-zero'))
+    }
+  }
+}
+
+export function validateDaemonSetUpdate(object: DaemonSet, old: DaemonSet): FieldError[] {
+  const errors = validateDaemonSet(object)
+  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
+  return errors
+}
+
+const DAEMON_COUNTS = [
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'observedGeneration',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+  'collisionCount',
+] as const
+
+export function validateDaemonSetStatusUpdate({ status }: DaemonSet, old: DaemonSet): FieldError[] {
+  const errors: Errors = []
+  for (const field of DAEMON_COUNTS) checkNonNegative(errors, `status.${field}`, status?.[field])
+  checkCollisions(errors, status?.collisionCount, old.status?.collisionCount)
+  return errors
+}
+
+export function validateControllerRevision(object: ControllerRevision): FieldError[] {
+  const errors: Errors = []
+  if (object.data === undefined || object.data === null) errors.push(required('data', 'data is mandatory'))
+  checkNonNegative(errors, 'revision', object.revision)
+  return errors
+}
+
+export function validateControllerRevisionUpdate(object: ControllerRevision, old: ControllerRevision): FieldError[] {
+  const errors: Errors = []
+  push(errors, validateControllerRevision(object))
+  checkImmutable(errors, 'data', object.data, old.data)
+  return errors
+}

@@ -1,0 +1,82 @@
+/** Nodes (validation.go: ValidateNode, ValidateNodeUpdate). Upstream looks for taints under `metadata`; clients see that path. */
+import {
+  checkLabelValue,
+  checkQualifiedName,
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  validateCidr,
+} from '@canopus/apimachinery'
+import type { Node, Taint } from '../../generated/core.v1.ts'
+import { checkText, type Errors, fieldError, push } from '../shared/check.ts'
+import { checkAmount } from '../shared/resource-names.ts'
+import { checkTaintEffect } from './pod/validate-affinity.ts'
+
+function checkTaints(errors: Errors, path: string, taints: readonly Taint[]): void {
+  const seen = new Set<string>()
+  for (const [index, taint] of taints.entries()) {
+    const at = `${path}[${index}]`
+    checkText(errors, `${at}.key`, taint.key ?? '', checkQualifiedName)
+    const messages = checkLabelValue(taint.value ?? '')
+    if (messages.length > 0) errors.push(invalid(`${at}.value`, taint.value, messages.join(';')))
+    checkTaintEffect(errors, `${at}.effect`, taint.effect)
+    const key = `${taint.effect} ${taint.key}`
+    if (seen.has(key)) {
+      const { body } = duplicate(at, taint)
+      errors.push(fieldError('FieldValueDuplicate', at, `${body}: taints must be unique by key and effect pair`))
+    }
+    seen.add(key)
+  }
+}
+
+function checkAmounts(errors: Errors, { status }: Node): void {
+  for (const list of ['capacity', 'allocatable'] as const) {
+    for (const [name, amount] of Object.entries(status?.[list] ?? {})) {
+      checkAmount(errors, `status.${list}.${name}`, name, amount)
+    }
+  }
+}
+
+export function validateNode(node: Node): FieldError[] {
+  const errors: Errors = []
+  checkTaints(errors, 'metadata.taints', node.spec.taints ?? [])
+  checkAmounts(errors, node)
+  const cidrs = node.spec.podCIDRs ?? []
+  for (const [index, cidr] of cidrs.entries()) push(errors, validateCidr(`spec.podCIDRs[${index}]`, cidr))
+  if (cidrs.length < 2) return errors
+  const families = new Set(cidrs.map(cidr => cidr.includes(':')))
+  if (families.size !== 2 || cidrs.length > 2) {
+    errors.push(invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family'))
+  }
+  for (const [index, cidr] of cidrs.entries()) {
+    if (cidrs.indexOf(cidr) < index) errors.push(duplicate(`spec.podCIDRs[${index}]`, cidr))
+  }
+  return errors
+}
+
+export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
+  const errors: Errors = []
+  checkAmounts(errors, node)
+  const addresses = node.status?.addresses ?? []
+  const seen = new Set<string>()
+  for (const [index, address] of addresses.entries()) {
+    const key = `${address.type} ${address.address}`
+    if (seen.has(key)) errors.push(duplicate(`status.addresses[${index}]`, address))
+    seen.add(key)
+  }
+  const cidrs = old.spec.podCIDRs ?? []
+  const now = node.spec.podCIDRs ?? []
+  const text = 'node updates may not change podCIDR except from "" to valid'
+  if (cidrs.length > 0 && cidrs.length !== now.length) errors.push(forbidden('spec.podCIDRs', text))
+  else
+    for (const [index, cidr] of cidrs.entries()) if (cidr !== now[index]) errors.push(forbidden('spec.podCIDRs', text))
+  if (old.spec.providerID && old.spec.providerID !== node.spec.providerID) {
+    errors.push(forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid'))
+  }
+  checkTaints(errors, 'metadata.taints', node.spec.taints ?? [])
+  if ((node.spec.externalID ?? '') !== (old.spec.externalID ?? '')) {
+    errors.push(forbidden('spec.externalID', 'may not be updated'))
+  }
+  return errors
+}
