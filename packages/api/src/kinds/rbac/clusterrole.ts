@@ -1,4 +1,4 @@
-import { checkPathSegmentName, checkPathSegmentName } from '@canopus/apimachinery'
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { ClusterRole } from '../../generated/rbac.v1.ts'
 import { ClusterRoles } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
@@ -9,6 +9,14 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   type: ClusterRoles,
   message: 'rbac.v1.ClusterRole',
   storagePrefix: 'clusterroles',
-  strategy: strategyOf({}, { validate: validateClusterRole, validateUpdate: validateClusterRole, validateName: checkPathSegmentName, allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
+  strategy: strategyOf(
+    {},
+    {
+      validate: validateClusterRole,
+      validateUpdate: validateClusterRole,
+      validateName: checkPathSegmentName,
+      allowCreateOnUpdate: true,
+    },
+  ),
   columns: defaultColumns,
 })

@@ -1,4 +1,4 @@
-import { checkPathSegmentName, checkPathSegmentName } from '@canopus/apimachinery'
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { ClusterRoleBinding } from '../../generated/rbac.v1.ts'
 import { ClusterRoleBindings } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -10,6 +10,15 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   type: ClusterRoleBindings,
   message: 'rbac.v1.ClusterRoleBinding',
   storagePrefix: 'clusterrolebindings',
-  strategy: strategyOf({}, { default: defaultBinding, validate: validateClusterRoleBinding, validateUpdate: validateClusterRoleBindingUpdate, validateName: checkPathSegmentName, allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
+  strategy: strategyOf(
+    {},
+    {
+      default: defaultBinding,
+      validate: validateClusterRoleBinding,
+      validateUpdate: validateClusterRoleBindingUpdate,
+      validateName: checkPathSegmentName,
+      allowCreateOnUpdate: true,
+    },
+  ),
   columns: bindingColumns,
 })

@@ -1,4 +1,4 @@
-import { checkPathSegmentName, checkPathSegmentName } from '@canopus/apimachinery'
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { Role } from '../../generated/rbac.v1.ts'
 import { Roles } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
@@ -9,6 +9,14 @@ export const RoleKind = defineKind<Role>({
   type: Roles,
   message: 'rbac.v1.Role',
   storagePrefix: 'roles',
-  strategy: strategyOf({}, { validate: validateRole, validateUpdate: validateRole, validateName: checkPathSegmentName, allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
+  strategy: strategyOf(
+    {},
+    {
+      validate: validateRole,
+      validateUpdate: validateRole,
+      validateName: checkPathSegmentName,
+      allowCreateOnUpdate: true,
+    },
+  ),
   columns: defaultColumns,
 })

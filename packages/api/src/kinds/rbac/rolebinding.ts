@@ -1,4 +1,4 @@
-import { checkPathSegmentName, checkPathSegmentName } from '@canopus/apimachinery'
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { RoleBinding } from '../../generated/rbac.v1.ts'
 import { RoleBindings } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -10,6 +10,15 @@ export const RoleBindingKind = defineKind<RoleBinding>({
   type: RoleBindings,
   message: 'rbac.v1.RoleBinding',
   storagePrefix: 'rolebindings',
-  strategy: strategyOf({}, { default: defaultBinding, validate: validateRoleBinding, validateUpdate: validateRoleBindingUpdate, validateName: checkPathSegmentName, allowCreateOnUpdate: true, validateName: checkPathSegmentName }),
+  strategy: strategyOf(
+    {},
+    {
+      default: defaultBinding,
+      validate: validateRoleBinding,
+      validateUpdate: validateRoleBindingUpdate,
+      validateName: checkPathSegmentName,
+      allowCreateOnUpdate: true,
+    },
+  ),
   columns: bindingColumns,
 })
