@@ -1,2 +1,11 @@
-// Chooses a node for each pod
-export {}
+export { ClusterCache } from './cache.ts'
+export { type Decision, SchedulingCycle } from './cycle.ts'
+export { failureMessage } from './diagnosis.ts'
+export type * from './framework.ts'
+export { NodeInfo } from './node-info.ts'
+export { requiredNodeMatcher } from './plugins/node-affinity.ts'
+export { tolerates, untoleratedTaint } from './plugins/taint-toleration.ts'
+export { type PodInfo, podInfo } from './pod-info.ts'
+export { defaultProfile } from './profile.ts'
+export { podRequests, type Resources, resourcesOf } from './resources.ts'
+export { createScheduler, type SchedulerOptions } from './scheduler.ts'

@@ -1,0 +1,178 @@
+import type { Node, Pod } from '@canopus/api/core/v1'
+import { NodeInfo } from './node-info.ts'
+import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
+
+/**
+ * All nodes and the pods on them, kept current by increments from the informers, plus pods that were given a node a moment
+ * ago and are not seen there yet (assumed). A scheduling cycle runs without a pause, so it reads the cache itself: there
+ * is no snapshot to take.
+ */
+export class ClusterCache {
+  /** In no order that means anything; a removed node's place goes to the last one. */
+  readonly nodes: NodeInfo[] = []
+  readonly #byName = new Map<string, NodeInfo>()
+  /** On which node a pod counts. */
+  readonly #placed = new Map<string, { node: string; pod: PodInfo; assumed: boolean }>()
+  /** Pods on nodes that are not known (yet). */
+  readonly #homeless = new Map<string, Map<string, PodInfo>>()
+  /** Which pods wait for victims to leave a node. */
+  readonly #nominated = new Map<string, { node: string; pod: PodInfo }>()
+  readonly #images = new Map<string, number>()
+  #affine = 0
+  #antiAffine = 0
+
+  node(name: string): NodeInfo | undefined {
+    return this.#byName.get(name)
+  }
+
+  /** How many placed pods have affinity terms of any kind, and required anti-affinity. */
+  get podsWithAffinity(): number {
+    return this.#affine
+  }
+  get podsWithRequiredAntiAffinity(): number {
+    return this.#antiAffine
+  }
+
+  setNode(node: Node): void {
+    const known = this.#byName.get(node.metadata.name)
+    if (known !== undefined) {
+      this.#countImages(known, -1)
+      known.setNode(node)
+      this.#countImages(known, 1)
+      return
+    }
+    const info = new NodeInfo(node)
+    info.slot = this.nodes.push(info) - 1
+    this.#byName.set(info.name, info)
+    for (const pod of this.#homeless.get(info.name)?.values() ?? []) info.addPod(pod)
+    this.#homeless.delete(info.name)
+    this.#countImages(info, 1)
+  }
+
+  /** On how many nodes the image lies. */
+  nodesWithImage(image: string): number {
+    return this.#images.get(image) ?? 0
+  }
+
+  #countImages(node: NodeInfo, sign: 1 | -1): void {
+    for (const image of node.images.keys()) {
+      const count = this.nodesWithImage(image) + sign
+      if (count > 0) this.#images.set(image, count)
+      else this.#images.delete(image)
+    }
+  }
+
+  removeNode(name: string): void {
+    const info = this.#byName.get(name)
+    if (info === undefined) return
+    this.#byName.delete(name)
+    this.#countImages(info, -1)
+    const last = this.nodes.pop()!
+    if (last !== info) {
+      this.nodes[info.slot] = last
+      last.slot = info.slot
+    }
+    if (info.pods.size > 0) this.#homeless.set(name, new Map(info.pods))
+  }
+
+  /** Takes over a pod as the API server has it: where it runs, or that it takes no room any more. */
+  setPod(pod: Pod): void {
+    const info = podInfo(pod)
+    const node = pod.spec?.nodeName
+    if (!node || isTerminal(pod)) this.removePod(info.key)
+    else this.#place(info, node, false)
+  }
+
+  removePod(key: string): void {
+    const placed = this.#placed.get(key)
+    this.#nominated.delete(key)
+    if (placed === undefined) return
+    this.#placed.delete(key)
+    this.#countAffinity(placed.pod, -1)
+    const node = this.#byName.get(placed.node)
+    if (node !== undefined) node.removePod(key)
+    else this.#homeless.get(placed.node)?.delete(key)
+  }
+
+  /** Counts the pod on the node from now on, until the API server says otherwise or the binding fails. */
+  assume(pod: PodInfo, node: string): void {
+    this.#place(pod, node, true)
+  }
+
+  /** Takes back an assumption, unless the API server has confirmed it meanwhile. */
+  forget(key: string): void {
+    if (this.#placed.get(key)?.assumed === true) this.removePod(key)
+  }
+
+  /** Whether the pod counts on some node. */
+  has(key: string): boolean {
+    return this.#placed.has(key)
+  }
+
+  isAssumed(key: string): boolean {
+    return this.#placed.get(key)?.assumed === true
+  }
+
+  #place(pod: PodInfo, nodeName: string, assumed: boolean): void {
+    this.removePod(pod.key)
+    this.#placed.set(pod.key, { node: nodeName, pod, assumed })
+    this.#countAffinity(pod, 1)
+    const node = this.#byName.get(nodeName)
+    if (node !== undefined) node.addPod(pod)
+    else {
+      let waiting = this.#homeless.get(nodeName)
+      if (waiting === undefined) {
+        waiting = new Map()
+        this.#homeless.set(nodeName, waiting)
+      }
+      waiting.set(pod.key, pod)
+    }
+  }
+
+  /** Answers `question` as if `gone` had left the node and `come` were on it. Everything is put back afterwards. */
+  imagine<T>(node: NodeInfo, gone: readonly PodInfo[], come: readonly PodInfo[], question: () => T): T {
+    for (const pod of gone) this.#shift(node, pod, -1)
+    for (const pod of come) this.#shift(node, pod, 1)
+    try {
+      return question()
+    } finally {
+      for (const pod of come) this.#shift(node, pod, -1)
+      for (const pod of gone) this.#shift(node, pod, 1)
+    }
+  }
+
+  #shift(node: NodeInfo, pod: PodInfo, sign: 1 | -1): void {
+    if (sign === 1) node.addPod(pod)
+    else node.removePod(pod.key)
+    this.#countAffinity(pod, sign)
+  }
+
+  #countAffinity(pod: PodInfo, sign: 1 | -1): void {
+    const preferred = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
+    if (pod.requiredAntiAffinity.length > 0) this.#antiAffine += sign
+    if (pod.requiredAntiAffinity.length + pod.requiredAffinity.length + preferred > 0) this.#affine += sign
+  }
+
+  /** Remembers that the pod waits for room on the node; no name forgets it. */
+  nominate(pod: PodInfo, node: string | undefined): void {
+    if (node === undefined || node === '') this.#nominated.delete(pod.key)
+    else this.#nominated.set(pod.key, { node, pod })
+  }
+
+  nominatedNode(key: string): string | undefined {
+    return this.#nominated.get(key)?.node
+  }
+
+  get hasNominations(): boolean {
+    return this.#nominated.size > 0
+  }
+
+  /** Pods other than `pod`, no less important than it, that wait for room on the node. */
+  nominatedOn(node: string, pod: PodInfo): PodInfo[] {
+    const pods: PodInfo[] = []
+    for (const each of this.#nominated.values()) {
+      if (each.node === node && each.pod.key !== pod.key && each.pod.priority >= pod.priority) pods.push(each.pod)
+    }
+    return pods
+  }
+}

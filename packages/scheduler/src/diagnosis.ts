@@ -1,0 +1,28 @@
+import type { Failure, Rejection } from './framework.ts'
+
+export const NO_NODES_MESSAGE = 'no nodes available to schedule pods'
+
+/** `0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu.`, as upstream's FitError words it. */
+export function failureMessage(failure: Failure, allNodes: number, postFilter?: string): string {
+  const { early, rejections } = failure
+  let message = `0/${allNodes} nodes are available:`
+  if (early !== undefined) message += ` ${early.reasons.join(', ')}.`
+  else {
+    const counted = countReasons(rejections.values())
+    if (counted.length > 0) message += ` ${counted.join(', ')}.`
+  }
+  return postFilter === undefined || postFilter === '' ? message : `${message} ${postFilter}`
+}
+
+function countReasons(rejections: Iterable<Rejection>): string[] {
+  const counts = new Map<string, number>()
+  for (const { reasons } of rejections) for (const each of reasons) counts.set(each, (counts.get(each) ?? 0) + 1)
+  return [...counts].map(([reason, count]) => `${count} ${reason}`).sort()
+}
+
+/** The plugins whose rejections stand in the way. */
+export function rejectingPlugins(failure: Failure): ReadonlySet<string> {
+  const plugins = new Set([...failure.rejections.values()].map(each => each.plugin))
+  if (failure.early !== undefined) plugins.add(failure.early.plugin)
+  return plugins
+}

@@ -1,0 +1,129 @@
+import type { Requirement } from '@canopus/apimachinery'
+import type { ClusterCache } from './cache.ts'
+import type { NodeInfo } from './node-info.ts'
+import type { NamespaceLabels, PodInfo } from './pod-info.ts'
+
+/** Why a node, or every node, does not do. A verdict, not an error: errors are thrown. */
+export interface Rejection {
+  readonly plugin: string
+  readonly reasons: readonly string[]
+  /** No eviction of other pods could help (upstream's UnschedulableAndUnresolvable). */
+  readonly unresolvable?: boolean
+}
+
+/** What plugins may look at. */
+export interface ClusterView {
+  readonly cache: ClusterCache
+  readonly namespaceLabels: NamespaceLabels
+  /** What the services and the controller that the pod belongs to select by, for default spreading; empty without any. */
+  readonly ownSelector: (pod: PodInfo) => readonly Requirement[]
+}
+
+/** A filter that has looked at the pod and the cluster: it can judge nodes one by one. */
+export interface NodeFilter {
+  /** Only nodes of these names can do; the others need not be asked. */
+  readonly only?: ReadonlySet<string>
+  check(node: NodeInfo): Rejection | undefined
+}
+
+/** A scorer that has looked at the pod and at all nodes that do. */
+export interface NodeScorer {
+  /** The raw score of a node. */
+  score(node: NodeInfo): number
+  /** Brings the raw scores, in the order of the nodes, between 0 and 100. */
+  normalise?(scores: number[]): void
+}
+
+export const MAX_SCORE = 100
+
+/** Something that changed in the cluster and may make room for pods that found none. */
+export type ClusterEvent =
+  | 'NodeAdd'
+  | 'NodeAllocatable'
+  | 'NodeLabel'
+  | 'NodeTaint'
+  | 'NodeCondition'
+  | 'AssignedPodAdd'
+  | 'AssignedPodUpdate'
+  | 'AssignedPodDelete'
+  | 'PodUpdate'
+  | 'NamespaceUpdate'
+  | 'Timeout'
+
+/**
+ * A plugin is a small object with a name and those of upstream's extension points that it wants. PreFilter and Filter are
+ * one function here: `filter` looks at the pod once and answers what judges each node; so do PreScore and Score.
+ */
+export interface SchedulerPlugin {
+  readonly name: string
+  /** Upstream's PreEnqueue: a rejection keeps the pod out of the queue until the pod itself changes. */
+  preEnqueue?(pod: PodInfo): Rejection | undefined
+  /** Upstream's QueueSort: negative where `a` comes first. Times are when the pods were queued first. */
+  compare?(a: QueueOrder, b: QueueOrder): number
+  /**
+   * Set where what `filter` says depends on nothing but this text and the node object: pods of the same key share
+   * verdicts until the node changes.
+   */
+  staticKey?(pod: PodInfo): string
+  /** PreFilter and Filter. Nothing: every node does. A rejection: no node does. */
+  filter?(pod: PodInfo, cluster: ClusterView): NodeFilter | Rejection | undefined
+  /** PostFilter: what to do where no node does. */
+  postFilter?(pod: PodInfo, cluster: ClusterView, failure: Failure): PostFilterResult | undefined
+  /** PreScore and Score. Nothing: no opinion on this pod. */
+  score?(pod: PodInfo, cluster: ClusterView, nodes: readonly NodeInfo[]): NodeScorer | undefined
+  /** Holds what the pod will need on the node; a rejection sends the pod back. */
+  reserve?(pod: PodInfo, node: string): Rejection | undefined
+  unreserve?(pod: PodInfo, node: string): void
+  /** May hold the pod back until something else has come about. Rejecting throws nothing: it answers. */
+  permit?(pod: PodInfo, node: string, signal: AbortSignal): Promise<Rejection | undefined>
+  preBind?(pod: PodInfo, node: string, signal: AbortSignal): Promise<Rejection | undefined>
+  /** True where it has bound the pod; the first one that does ends the row. */
+  bind?(pod: PodInfo, node: string, signal: AbortSignal): Promise<boolean>
+  postBind?(pod: PodInfo, node: string): void
+  /** Which changes may undo a rejection of this plugin. Default: all. */
+  readonly events?: readonly ClusterEvent[]
+}
+
+export interface QueueOrder {
+  readonly pod: PodInfo
+  readonly queuedAt: number
+  /** Breaks ties in the order of arrival. */
+  readonly sequence: number
+}
+
+/** Why no node does. */
+export interface Failure {
+  /** Set where a plugin rejected the pod before any node was asked. */
+  readonly early?: Rejection
+  readonly rejections: ReadonlyMap<string, Rejection>
+}
+
+export interface PostFilterResult {
+  /** Goes into the pod's message. */
+  message: string
+  /** The node that the pod shall wait for, and whom to evict there. */
+  nomination?: { node: string; victims: readonly PodInfo[] }
+}
+
+/** A plugin in a profile, with the weight of its scores. */
+export interface ProfileEntry {
+  plugin: SchedulerPlugin
+  weight: number
+}
+
+/** Plugins in order: filters and scorers are asked in this order. */
+export type Profile = readonly ProfileEntry[]
+
+export function isRejection(value: NodeFilter | Rejection): value is Rejection {
+  return 'reasons' in value
+}
+
+/** Spreads raw scores over 0 to 100 by the highest (upstream's DefaultNormalizeScore). */
+export function normaliseByHighest(scores: number[], reverse: boolean): void {
+  let highest = 0
+  for (const score of scores) if (score > highest) highest = score
+  for (let i = 0; i < scores.length; i++) {
+    const part = highest === 0 ? 0 : Math.floor((MAX_SCORE * scores[i]!) / highest)
+    scores[i] = reverse ? MAX_SCORE - part : part
+  }
+}

@@ -1,0 +1,119 @@
+import type { Node } from '@canopus/api/core/v1'
+import type { HostPort, PodInfo } from './pod-info.ts'
+import { type Resources, resourcesOf } from './resources.ts'
+
+let latestRevision = 0
+
+/**
+ * A node with the pods on it and the sums over them, kept current by increments. The figures that every decision needs are
+ * plain numbers of their own, so that going over thousands of nodes stays cheap.
+ */
+export class NodeInfo {
+  readonly name: string
+  node: Node
+  /** Another number after each change of the node object, never used twice: what was worked out before is void. */
+  revision = 0
+  /** Place in the cache's list of nodes. */
+  slot = -1
+  readonly pods = new Map<string, PodInfo>()
+  /** Those pods that have any affinity, and any required anti-affinity. */
+  readonly podsWithAffinity = new Map<string, PodInfo>()
+  readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>()
+  allocatable: Resources = {}
+  allocatableCpu = 0
+  allocatableMemory = 0
+  allocatablePods = 0
+  readonly requested: Resources = {}
+  requestedCpu = 0
+  requestedMemory = 0
+  scoringCpu = 0
+  scoringMemory = 0
+  readonly #ports = new Map<string, HostPort[]>()
+  #images: ReadonlyMap<string, number> | undefined
+
+  constructor(node: Node) {
+    this.name = node.metadata.name
+    this.node = node
+    this.setNode(node)
+  }
+
+  /** Takes over a new version of the node object. */
+  setNode(node: Node): void {
+    this.node = node
+    this.revision = ++latestRevision
+    this.allocatable = resourcesOf(node.status?.allocatable)
+    this.allocatableCpu = this.allocatable.cpu ?? 0
+    this.allocatableMemory = this.allocatable.memory ?? 0
+    this.allocatablePods = this.allocatable.pods ?? 0
+    this.#images = undefined
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.node.metadata.labels ?? {}
+  }
+
+  addPod(pod: PodInfo): void {
+    if (this.pods.has(pod.key)) return
+    this.pods.set(pod.key, pod)
+    this.#count(pod, 1)
+    for (const port of pod.hostPorts) {
+      const key = `${port.protocol}/${port.port}`
+      this.#ports.set(key, [...(this.#ports.get(key) ?? []), port])
+    }
+    const antiAffine = pod.requiredAntiAffinity.length > 0
+    const preferred = pod.preferredAffinity.length + pod.preferredAntiAffinity.length > 0
+    if (antiAffine) this.podsWithRequiredAntiAffinity.set(pod.key, pod)
+    if (antiAffine || preferred || pod.requiredAffinity.length > 0) this.podsWithAffinity.set(pod.key, pod)
+  }
+
+  removePod(key: string): PodInfo | undefined {
+    const pod = this.pods.get(key)
+    if (pod === undefined) return undefined
+    this.pods.delete(key)
+    this.podsWithAffinity.delete(key)
+    this.podsWithRequiredAntiAffinity.delete(key)
+    this.#count(pod, -1)
+    for (const port of pod.hostPorts) {
+      const portKey = `${port.protocol}/${port.port}`
+      const left = (this.#ports.get(portKey) ?? []).filter(each => each !== port)
+      if (left.length > 0) this.#ports.set(portKey, left)
+      else this.#ports.delete(portKey)
+    }
+    return pod
+  }
+
+  #count(pod: PodInfo, sign: 1 | -1): void {
+    for (const [name, amount] of Object.entries(pod.requests)) {
+      this.requested[name] = (this.requested[name] ?? 0) + sign * amount
+    }
+    this.requestedCpu += sign * (pod.requests.cpu ?? 0)
+    this.requestedMemory += sign * (pod.requests.memory ?? 0)
+    this.scoringCpu += sign * (pod.scoringRequests.cpu ?? 0)
+    this.scoringMemory += sign * (pod.scoringRequests.memory ?? 0)
+  }
+
+  /** Whether the port is taken: an address of all interfaces clashes with every other. */
+  hasPortConflict(port: HostPort): boolean {
+    const taken = this.#ports.get(`${port.protocol}/${port.port}`)
+    return taken?.some(each => addressesClash(each.ip, port.ip)) === true
+  }
+
+  /** Bytes of each image that the node has, by each of its names. */
+  get images(): ReadonlyMap<string, number> {
+    this.#images ??= new Map(
+      (this.node.status?.images ?? []).flatMap(image =>
+        (image.names ?? []).map((name): [string, number] => [normalImageName(name), image.sizeBytes ?? 0]),
+      ),
+    )
+    return this.#images
+  }
+}
+
+function addressesClash(a: string, b: string): boolean {
+  return a === b || a === '0.0.0.0' || b === '0.0.0.0'
+}
+
+/** `name:latest` where neither tag nor digest is given. */
+export function normalImageName(name: string): string {
+  return name.lastIndexOf(':') <= name.lastIndexOf('/') ? `${name}:latest` : name
+}

@@ -1,0 +1,13 @@
+import type { SchedulerPlugin } from '../framework.ts'
+
+const rejection = { plugin: 'NodePorts', reasons: ["node(s) didn't have free ports for the requested pod ports"] }
+
+/** A host port is taken by one pod at a time, per protocol and address. */
+export const nodePorts: SchedulerPlugin = {
+  name: 'NodePorts',
+  events: ['NodeAdd', 'AssignedPodDelete'],
+  filter(pod) {
+    if (pod.hostPorts.length === 0) return undefined
+    return { check: node => (pod.hostPorts.some(port => node.hasPortConflict(port)) ? rejection : undefined) }
+  },
+}

@@ -1,0 +1,97 @@
+import { Pods } from '@canopus/api'
+import type { Pod, PodCondition } from '@canopus/api/core/v1'
+import { findCondition, formatTime, hasReason } from '@canopus/apimachinery'
+import type { ResourceClient } from '@canopus/client'
+import type { ControllerContext } from '@canopus/operator'
+import type { PodInfo } from './pod-info.ts'
+
+/** All that the scheduler writes: bindings, conditions, nominations, evictions. */
+export class PodWriter {
+  readonly #pods: ResourceClient<Pod>
+  readonly #context: ControllerContext
+
+  constructor(context: ControllerContext) {
+    this.#pods = context.client.resource(Pods)
+    this.#context = context
+  }
+
+  /** Gives the pod its node. Throws where the pod is gone, replaced or bound already. */
+  async bind(pod: PodInfo, node: string): Promise<void> {
+    const { name } = pod.pod.metadata
+    const { namespace, uid } = pod
+    const binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, namespace, uid },
+      target: { kind: 'Node', name: node },
+    }
+    await this.#pods.subresource(name, 'binding', binding, { namespace })
+  }
+
+  /**
+   * Says on the pod why it has no node, and which node it shall wait for (an empty text takes that back; nothing leaves it
+   * as it is). Writes only what changed.
+   */
+  async setUnscheduled(pod: PodInfo, reason: string, message: string, nominated: string | undefined): Promise<void> {
+    const { metadata, status } = pod.pod
+    const condition = changedCondition(pod.pod, {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      ...(metadata.generation ? { observedGeneration: metadata.generation } : {}),
+    })
+    const renominated = nominated !== undefined && nominated !== (status?.nominatedNodeName ?? '')
+    if (condition === undefined && !renominated) return
+    await this.#patchStatus(pod, {
+      ...(condition === undefined ? {} : { conditions: [this.#stamped(pod.pod, condition)] }),
+      ...(renominated ? { nominatedNodeName: nominated === '' ? null : nominated } : {}),
+    })
+  }
+
+  /** Takes a pod off its node for a more important one: first says why, then deletes it. */
+  async evict(victim: PodInfo, preemptor: PodInfo, node: string): Promise<void> {
+    if (victim.pod.metadata.deletionTimestamp !== undefined) return
+    const { name } = victim.pod.metadata
+    const { namespace, uid } = victim
+    const scheduler = preemptor.pod.spec?.schedulerName ?? 'default-scheduler'
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: `${scheduler}: preempting to accommodate a higher priority pod`,
+    }
+    try {
+      await this.#patchStatus(victim, { conditions: [this.#stamped(victim.pod, condition)] })
+      await this.#pods.delete(name, { namespace, body: { preconditions: { uid } } })
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) return
+      throw error
+    }
+    const message = `Preempted by pod ${preemptor.uid} on node ${node}`
+    this.#context.events.event(victim.pod, 'Normal', 'Preempted', message)
+  }
+
+  #stamped(pod: Pod, condition: PodCondition): PodCondition {
+    const old = findCondition(pod.status?.conditions, condition.type)
+    const kept = old?.status === condition.status ? old.lastTransitionTime : undefined
+    return { ...condition, lastTransitionTime: kept ?? formatTime(this.#context.clock.now()) }
+  }
+
+  async #patchStatus(pod: PodInfo, status: Record<string, unknown>): Promise<void> {
+    // The uid keeps the patch off a pod of the same name made meanwhile.
+    const patch = { metadata: { uid: pod.uid }, status }
+    await this.#pods.patch(pod.pod.metadata.name, 'strategic', patch, {
+      namespace: pod.namespace,
+      subresource: 'status',
+    })
+  }
+}
+
+/** The condition, where it says something that the pod's does not say yet. */
+function changedCondition(pod: Pod, condition: PodCondition): PodCondition | undefined {
+  const old = findCondition(pod.status?.conditions, condition.type)
+  const same =
+    old?.status === condition.status && old.reason === condition.reason && (old.message ?? '') === condition.message
+  return same ? undefined : condition
+}
