@@ -106,7 +106,7 @@ class Walk {
       case 'map':
         return this.map(schema, value)
       case 'string':
-        return typeof value === 'string' ? value : this.wrongType(schema, jsonKind(value))
+        return typeof value === 'string' ? value : this.wrongType(schema, value)
       case 'bool':
       case 'int32':
       case 'int64':
@@ -114,22 +114,24 @@ class Walk {
       case 'uint64':
       case 'double':
       case 'bytes': {
+        if (schema.goType === '') return this.any(value)
         const result = scalar(schema.type, value)
-        return result instanceof WrongType ? this.wrongType(schema, result.found) : result
+        return result instanceof WrongType ? this.wrongType(schema, value, result.found) : result
       }
       default:
         return this.special(schema, value)
     }
   }
 
-  /** Go goes on after a wrong type and reports the first one in the end. */
-  private wrongType(schema: Schema, found: string, goType = schema.goType): undefined {
+  /** Go goes on after a wrong type and reports the first one in the end. Custom resources leave it to validation. */
+  private wrongType(schema: Schema, value: unknown, found = jsonKind(value), goType = schema.goType): unknown {
+    if (schema.goType === '') return this.any(value)
     this.firstError ??= new DecodeError(typeErrorText(found, goType, this.steps))
     return DROP
   }
 
   private struct(schema: StructSchema, value: unknown): unknown {
-    if (!isObject(value)) return this.wrongType(schema, jsonKind(value))
+    if (!isObject(value)) return this.wrongType(schema, value)
     if (this.duplicates !== undefined) this.reportDuplicates(schema, value)
     const { fields } = schema
     let dropped: string[] | undefined
@@ -164,12 +166,12 @@ class Walk {
   }
 
   private list(schema: ListSchema, value: unknown): unknown {
-    if (!Array.isArray(value)) return this.wrongType(schema, jsonKind(value))
+    if (!Array.isArray(value)) return this.wrongType(schema, value)
     const { items } = schema
     for (let index = 0; index < value.length; index++) {
       const child: unknown = value[index]
       if (child === null) {
-        value[index] = items.nullable ? null : zeroOf(items)
+        if (items.goType !== '') value[index] = zeroOf(items)
         continue
       }
       this.steps.push(index)
@@ -181,14 +183,14 @@ class Walk {
   }
 
   private map(schema: MapSchema, value: unknown): unknown {
-    if (!isObject(value)) return this.wrongType(schema, jsonKind(value))
+    if (!isObject(value)) return this.wrongType(schema, value)
     if (this.duplicates !== undefined) this.reportDuplicates(schema, value)
     const { values } = schema
     for (const key in value) {
       this.members++
       const child = value[key]
       if (child === null) {
-        if (!values.nullable) setOwn(value, key, zeroOf(values))
+        if (values.goType !== '') setOwn(value, key, zeroOf(values))
         continue
       }
       this.steps.push(key)
@@ -213,13 +215,16 @@ class Walk {
         return quantity(value)
       case 'time':
       case 'microTime':
-        return typeof value === 'string' ? this.time(schema, value) : this.wrongType(schema, jsonKind(value), 'string')
+        return typeof value === 'string'
+          ? this.time(schema, value)
+          : this.wrongType(schema, value, jsonKind(value), 'string')
       case 'duration':
-        return typeof value === 'string' ? duration(value) : this.wrongType(schema, jsonKind(value), 'string')
+        return typeof value === 'string' ? duration(value) : this.wrongType(schema, value, jsonKind(value), 'string')
       case 'intOrString': {
         if (typeof value === 'string') return value
+        if (schema.goType === '') return this.any(value)
         const result = integer('int32', value)
-        return result instanceof WrongType ? this.wrongType(schema, result.found, 'int32') : result
+        return result instanceof WrongType ? this.wrongType(schema, value, result.found, 'int32') : result
       }
       default:
         return this.jsonSchema(schema, value)
@@ -240,7 +245,7 @@ class Walk {
       if (Array.isArray(value) && schema.type !== 'schemaOrBool') {
         return value.map((each: unknown) => {
           if (schema.type === 'schemaOrList') return this.struct(schema.struct!, each)
-          return typeof each === 'string' ? each : this.wrongType(schema, jsonKind(each), 'string')
+          return typeof each === 'string' ? each : this.wrongType(schema, each, jsonKind(each), 'string')
         })
       }
       if (isObject(value)) return this.struct(schema.struct!, value)

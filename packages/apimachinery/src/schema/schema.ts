@@ -21,7 +21,7 @@ export type SpecialType =
   | 'schemaOrStrings'
 
 interface SchemaBase {
-  /** As Go prints the type in decoding errors, for example `[]v1.Container`. */
+  /** As Go prints the type in decoding errors, for example `[]v1.Container`. Empty for custom resources, which decode untyped. */
   readonly goType: string
   /** Whether an explicit null is kept. Only custom resources have such fields. */
   readonly nullable?: boolean

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { metaFacts } from '../generated/facts.ts'
+import { decodeObject } from './decode.ts'
+import { fieldOf } from './schema.ts'
+import { SchemaSet } from './schema-set.ts'
+import { customResourceSchema, type StructuralProps } from './structural.ts'
+
+const objectMeta = new SchemaSet(metaFacts).schemaOf('am.apis.meta.v1.ObjectMeta')
+const props: StructuralProps = {
+  type: 'object',
+  properties: {
+    spec: {
+      type: 'object',
+      required: ['size'],
+      properties: {
+        size: { type: 'integer', default: 1 },
+        port: { 'x-kubernetes-int-or-string': true },
+        note: { type: 'string', nullable: true },
+        tags: { type: 'object', additionalProperties: { type: 'string' } },
+        parts: {
+          type: 'array',
+          items: { type: 'object', properties: { name: { type: 'string' } } },
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+        },
+        free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, properties: { a: { type: 'object' } } },
+        template: { type: 'object', 'x-kubernetes-embedded-resource': true },
+      },
+    },
+  },
+}
+const foo = customResourceSchema(props, objectMeta, 'com.example.v1.Foo')
+
+test('a custom object is pruned, and what was pruned is reported', () => {
+  const { object, strictErrors } = decodeObject(
+    foo,
+    JSON.stringify({
+      apiVersion: 'example.com/v1',
+      kind: 'Foo',
+      metadata: { name: 'a', nonsense: 1 },
+      spec: {
+        size: 0,
+        port: 'http',
+        unknown: { x: 1 },
+        tags: { a: 'b' },
+        parts: [{ name: 'p', other: 1 }, null],
+        free: { b: { c: [1] }, a: { d: 1 } },
+        template: { kind: 'Bar', metadata: { name: 't', y: 1 }, spec: {} },
+      },
+      extra: true,
+    }),
+  )
+  assert.deepEqual(object, {
+    apiVersion: 'example.com/v1',
+    kind: 'Foo',
+    metadata: { name: 'a' },
+    spec: {
+      size: 0,
+      port: 'http',
+      tags: { a: 'b' },
+      parts: [{ name: 'p' }, null],
+      free: { b: { c: [1] }, a: {} },
+      template: { kind: 'Bar', metadata: { name: 't' } },
+    },
+  })
+  assert.deepEqual(strictErrors, [
+    'unknown field "metadata.nonsense"',
+    'unknown field "spec.unknown"',
+    'unknown field "spec.parts[0].other"',
+    'unknown field "spec.free.a.d"',
+    'unknown field "spec.template.metadata.y"',
+    'unknown field "spec.template.spec"',
+    'unknown field "extra"',
+  ])
+})
+
+test('wrong types are left to validation, those of metadata are not', () => {
+  const spec = { size: 'many', tags: [1], parts: { name: 'x' }, port: { a: 1 } }
+  assert.deepEqual(decodeObject(foo, JSON.stringify({ spec })).object, { metadata: {}, spec })
+  assert.throws(
+    () => decodeObject(foo, '{"metadata":{"labels":1}}'),
+    /cannot unmarshal number into Go struct field ObjectMeta\.metadata\.labels of type map\[string\]string/,
+  )
+})
+
+test('null stays where it is allowed, integers stay exact', () => {
+  const { object } = decodeObject(foo, '{"spec":{"note":null,"size":9007199254740993,"port":null}}')
+  assert.deepEqual(object.spec, { note: null, size: 9007199254740993n })
+})
+
+test('lists and defaults tell what apply and defaulting need', () => {
+  const spec = fieldOf(foo, 'spec')!.schema
+  const parts = fieldOf(spec, 'parts')!
+  assert.deepEqual(parts.schema.type === 'list' && [parts.schema.listType, parts.schema.mapKeys], ['map', ['name']])
+  assert.equal(parts.atomic, false)
+  assert.equal(fieldOf(spec, 'size')!.default, 1)
+  assert.equal(fieldOf(spec, 'size')!.required, true)
+})
+
+test('without a schema everything is kept', () => {
+  const open = customResourceSchema(undefined, objectMeta, 'x')
+  const { object, strictErrors } = decodeObject(open, '{"kind":"X","data":{"a":[1,{"b":null}]}}')
+  assert.deepEqual(object, { kind: 'X', data: { a: [1, { b: null }] }, metadata: {} })
+  assert.deepEqual(strictErrors, [])
+})
