@@ -43,7 +43,7 @@ export async function ensureCredentials(config: ClusterConfig, clock: Clock): Pr
         { file: own.kubeconfig('proxy'), commonName: 'system:kube-proxy', organizations: [], server },
         {
           file: own.kubeconfig('dns'),
-          commonName: 'system:serviceaccount:kube-system:kube-dns',
+          commonName: 'system:canopus:dns',
           organizations: [],
           server,
         },

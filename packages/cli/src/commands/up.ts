@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { createServer } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { mergeKubeconfig, readKubeconfigUser } from '@canopus/host'
@@ -153,21 +153,24 @@ async function requireFreePorts(config: ClusterConfig): Promise<void> {
   ]
   for (const each of wanted) {
     if (mainProcess(running, each.component) || mainProcess(running, `supervisor/${each.component}`)) continue
-    if (await answers(each.address, each.port))
+    if (await isTaken(each.address, each.port))
       throw new Failure(`port ${each.port} on ${each.address} is taken by another program`, each.flag)
   }
 }
 
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = createConnection({ host, port, timeout: 500 })
-    const end = (answer: boolean) => () => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', end(true))
-    socket.once('timeout', end(false))
-    socket.once('error', end(false))
+/**
+ * Whether somebody listens there. Asked by taking the port for a moment, never by connecting: an address that is not ours yet
+ * would be looked for outside this machine.
+ */
+function isTaken(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', error => {
+      const code = 'code' in error ? error.code : ''
+      if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') resolve(code === 'EADDRINUSE')
+      else reject(error)
+    })
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)))
   })
 }
 
