@@ -49,6 +49,8 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     logger: logger.child({ component: 'apiserver' }),
     kinds: builtInKinds,
     security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
+    serviceCidr: options.serviceCidr,
+    kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
   })
   await server.start()
   await bootstrapCluster(createClient(server.transport(BOOTSTRAP)), bootstrapOptions(options))
