@@ -33,6 +33,22 @@ test('every kind that is served, and its list, has a schema', () => {
   }
 })
 
+test('kinds are told apart by their whole group', () => {
+  const cases: readonly [string, string, string, string | undefined][] = [
+    ['', 'v1', 'Pod', 'core.v1.Pod'],
+    ['rbac.authorization.k8s.io', 'v1', 'Role', 'rbac.v1.Role'],
+    ['apps.example.com', 'v1', 'Deployment', undefined],
+    ['apps', 'v1beta1', 'Deployment', undefined],
+    ['', 'v1', 'Status', 'am.apis.meta.v1.Status'],
+    ['meta.k8s.io', 'v1', 'PartialObjectMetadata', 'am.apis.meta.v1.PartialObjectMetadata'],
+    ['example.com', 'v1', 'Status', undefined],
+    ['example.com', 'v1', 'DeleteOptions', 'am.apis.meta.v1.DeleteOptions'],
+    ['constructor', 'v1', 'Pod', undefined],
+  ]
+  for (const [group, version, kind, message] of cases)
+    assert.equal(messageNameOf({ group, version, kind }), message, `${group}/${version} ${kind}`)
+})
+
 test('merge metadata is found by way of fieldOf', () => {
   const at = (...names: string[]): ReturnType<typeof fieldOf> => {
     let schema: Schema = schemas.schemaOf('apps.v1.Deployment')

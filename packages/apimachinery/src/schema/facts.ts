@@ -24,11 +24,21 @@ export interface MessageFacts {
 /** Splits the table into blocks by name, without parsing them. Names of enums begin with `=`. */
 export function splitFacts(text: string): Map<string, string> {
   const blocks = new Map<string, string>()
-  for (const block of text.split(/\n(?=[^ \n])/)) {
-    const name = /^[^ \n]+/.exec(block)?.[0]
-    if (name !== undefined) blocks.set(name, block)
+  let start = 0
+  while (start < text.length) {
+    let end = text.indexOf('\n', start)
+    const head = end
+    while (end >= 0 && text[end + 1] === ' ') end = text.indexOf('\n', end + 1)
+    if (end < 0) end = text.length
+    if (end > start) blocks.set(firstWord(text, start, head < 0 ? end : head), text.slice(start, end))
+    start = end + 1
   }
   return blocks
+}
+
+function firstWord(text: string, start: number, end: number): string {
+  const space = text.indexOf(' ', start)
+  return text.slice(start, space < 0 || space > end ? end : space)
 }
 
 export function parseMessage(block: string): MessageFacts {
