@@ -1,5 +1,15 @@
 export * from './kind.ts'
+export { podQosClass } from './kinds/core/pod/qos.ts'
+export {
+  type Amounts,
+  aggregateContainers,
+  amountsOf,
+  isPodLevelResource,
+  podLimits,
+  podRequests,
+} from './kinds/core/pod/resources.ts'
 export * from './kinds/index.ts'
 export * from './openapi/index.ts'
+export * from './quota/index.ts'
 export * from './resources.ts'
 export * from './schemas.ts'

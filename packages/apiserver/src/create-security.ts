@@ -1,4 +1,4 @@
-import { allAdmission } from './admission/index.ts'
+import { allAdmission, OFF_BY_DEFAULT } from './admission/index.ts'
 import { anonymousAuthenticator } from './authn/anonymous.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
@@ -15,7 +15,7 @@ import { NodeGraph } from './authz/node-graph.ts'
 import { RbacAuthorizer } from './authz/rbac.ts'
 import { RoleIndex } from './authz/role-index.ts'
 import { NODE_RULES } from './bootstrap/default-roles.ts'
-import type { Authorizer, Security, SecurityContext, SecurityFactory } from './security.ts'
+import type { AdmissionPlugin, Authorizer, Security, SecurityContext, SecurityFactory } from './security.ts'
 
 export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
 
@@ -36,6 +36,8 @@ export interface SecurityOptions {
   bootstrapTokens?: boolean
   /** In this order; `Node` and `RBAC` where missing. */
   authorizationModes?: readonly AuthorizationMode[]
+  /** Admission plugins to run besides the usual ones, by name (`StorageObjectInUseProtection`). */
+  enabledAdmission?: readonly string[]
   /** Admission plugins to leave out, by name. */
   disabledAdmission?: readonly string[]
 }
@@ -47,17 +49,17 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
     const audiences = options.audiences ?? [issuer]
     const keys = serviceAccountKeys(options.serviceAccountKey, options.otherServiceAccountKeys)
     const bearer = new BearerTokens(tokenKinds(options, context, keys, issuer, audiences), audiences)
-    const authorizer = createAuthorizer(options.authorizationModes ?? ['Node', 'RBAC'], context)
     const { objects, clock, random } = context
+    const roles = new RoleIndex(objects)
+    const rbac = new RbacAuthorizer(roles)
+    const authorizer = createAuthorizer(options.authorizationModes ?? ['Node', 'RBAC'], rbac, context)
     return {
       authenticator: unionAuthenticator({
         credentials: [new ClientCertificateAuthenticator(() => clock.now()), bearer],
         ...(options.anonymous === false ? {} : { anonymous: anonymousAuthenticator }),
       }),
       authorizer,
-      admission: allAdmission({ ...context, authorizer }).filter(
-        plugin => !options.disabledAdmission?.includes(plugin.name),
-      ),
+      admission: allAdmission({ ...context, authorizer, roles, rbac }).filter(plugin => isEnabled(plugin, options)),
       tokenIssuer: new ServiceAccountTokenIssuer({ keys, issuer, audiences, objects, clock, random }),
       tokenReviewer: bearer,
       documents: discoveryDocuments(issuer, keys),
@@ -79,13 +81,22 @@ function tokenKinds(
   ]
 }
 
-function createAuthorizer(modes: readonly AuthorizationMode[], { objects }: SecurityContext): Authorizer {
+function isEnabled({ name }: AdmissionPlugin, options: SecurityOptions): boolean {
+  if (options.disabledAdmission?.includes(name)) return false
+  return !OFF_BY_DEFAULT.includes(name) || (options.enabledAdmission?.includes(name) ?? false)
+}
+
+function createAuthorizer(
+  modes: readonly AuthorizationMode[],
+  rbac: RbacAuthorizer,
+  { objects }: SecurityContext,
+): Authorizer {
   const make = (mode: AuthorizationMode): Authorizer => {
     switch (mode) {
       case 'Node':
         return new NodeAuthorizer(new NodeGraph(objects), NODE_RULES)
       case 'RBAC':
-        return new RbacAuthorizer(new RoleIndex(objects))
+        return rbac
       case 'AlwaysAllow':
         return alwaysAllow
       case 'AlwaysDeny':

@@ -1,20 +1,53 @@
 import type { AdmissionPlugin } from '../security.ts'
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
+import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
+import { nodeRestriction } from './node-restriction.ts'
 import { priority } from './priority.ts'
+import { resourceQuota } from './resource-quota.ts'
+import { roleEscalation } from './role-escalation.ts'
+import { runtimeClass } from './runtime-class.ts'
 import { serviceAccount } from './service-account.ts'
 import type { AdmissionContext } from './shared.ts'
+import {
+  defaultIngressClass,
+  defaultStorageClass,
+  persistentVolumeClaimResize,
+  storageObjectInUseProtection,
+} from './storage.ts'
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts'
 
-/** The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go). */
+/**
+ * The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go). Quota comes last: it charges, and what
+ * is refused after it would stay charged until the next count.
+ */
 export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
   return [
     namespaceLifecycle(context),
+    limitRanger(context),
     serviceAccount(context),
+    nodeRestriction(context),
     taintNodesByCondition,
     priority(context),
     defaultTolerationSeconds,
+    defaultStorageClass(context),
+    storageObjectInUseProtection,
+    persistentVolumeClaimResize(context),
+    runtimeClass(context),
+    certificateApproval(context),
+    certificateSigning(context),
+    certificateSubjectRestriction,
+    defaultIngressClass(context),
+    roleEscalation(context),
+    resourceQuota(context),
   ]
 }
+
+/**
+ * Plugins that run only where they are asked for: the finalizers of StorageObjectInUseProtection are taken away by
+ * controllers that must be there, or volume claims could never be deleted.
+ */
+export const OFF_BY_DEFAULT: readonly string[] = ['StorageObjectInUseProtection']
 
 export type { AdmissionContext } from './shared.ts'

@@ -1,10 +1,15 @@
 import type { Pod } from '@canopus/api/core/v1'
 import { forbiddenError, type StatusError } from '@canopus/apimachinery'
+import type { RbacAuthorizer } from '../authz/rbac.ts'
+import type { RoleIndex } from '../authz/role-index.ts'
 import type { AdmissionAttributes, Authorizer, SecurityContext } from '../security.ts'
 
 /** What admission plugins work with. */
 export interface AdmissionContext extends SecurityContext {
   readonly authorizer: Authorizer
+  /** Roles and what they give, also where requests are authorized in other ways. */
+  readonly roles: RoleIndex
+  readonly rbac: RbacAuthorizer
 }
 
 /** Annotation of pods that stand for those which a kubelet runs from files. */

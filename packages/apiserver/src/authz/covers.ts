@@ -51,14 +51,18 @@ function coversPath(list: readonly string[], path: string): boolean {
   return list.some(each => each === path || (each.endsWith('*') && path.startsWith(each.slice(0, -1))))
 }
 
-/** Puts parts together again that differ in the verb alone, for a message that can be read. */
+/** Puts parts on the same resource together that differ in the verb alone, for a message that can be read. */
 export function compact(rules: readonly PolicyRule[]): PolicyRule[] {
   const joined = new Map<string, PolicyRule>()
+  const others: PolicyRule[] = []
   for (const rule of rules) {
-    const { verbs, ...rest } = rule
-    const key = JSON.stringify(rest)
-    const known = joined.get(key)
-    joined.set(key, known === undefined ? rule : { ...known, verbs: [...known.verbs, ...verbs] })
+    if (rule.nonResourceURLs !== undefined) others.push(rule)
+    else {
+      const { verbs, ...rest } = rule
+      const key = JSON.stringify(rest)
+      const known = joined.get(key)
+      joined.set(key, known === undefined ? rule : { ...known, verbs: [...known.verbs, ...verbs] })
+    }
   }
-  return [...joined.values()].sort((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1))
+  return [...others, ...joined.values()]
 }

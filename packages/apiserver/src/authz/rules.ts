@@ -46,8 +46,8 @@ export function showRule(rule: PolicyRule): string {
   const parts: [string, readonly string[] | undefined][] = [
     ['APIGroups', rule.apiGroups],
     ['Resources', rule.resources],
-    ['ResourceNames', rule.resourceNames],
     ['NonResourceURLs', rule.nonResourceURLs],
+    ['ResourceNames', rule.resourceNames],
     ['Verbs', rule.verbs],
   ]
   const shown = parts.filter(([, list]) => list !== undefined && list.length > 0)
