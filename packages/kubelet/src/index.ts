@@ -1,3 +1,10 @@
+export { CertificateKeeper, type CertificateKeeperOptions } from './certificates/certificate-keeper.ts'
+export {
+  CertificateError,
+  type CertificateWish,
+  type NodeSigner,
+  requestCertificate,
+} from './certificates/request-certificate.ts'
 export { createKubelet, type Kubelet } from './kubelet.ts'
 export { type MachineFacts, readMachineFacts } from './node/machine.ts'
 export type { KubeletDirs, KubeletOptions, KubeletServerOptions } from './options.ts'

@@ -20,7 +20,7 @@ export class PodMemory {
     this.seenAt = seenAt
   }
 
-  knowledge(probes: ProbeManager): ContainerKnowledge {
+  knowledge(probes: ProbeManager): Omit<ContainerKnowledge, 'over'> {
     return {
       waiting: this.waiting,
       ready: (id: string, container: Container) =>

@@ -5,6 +5,7 @@ import type { PodEvents } from '../events.ts'
 import type { ProbeVerdicts } from '../pods/plan.ts'
 import { isRestartable } from '../pods/pod-text.ts'
 import type { PodRuntime } from '../runtime/pod-runtime.ts'
+import { RUNTIME_SCHEME } from '../status/container-status.ts'
 import { runProbe } from './run-probe.ts'
 import { ProbeWorker } from './worker.ts'
 
@@ -109,7 +110,7 @@ export class ProbeManager implements ProbeVerdicts {
     return new ProbeWorker({
       probe,
       startedAt,
-      initial: kind === 'readiness' ? false : undefined,
+      initial: initialVerdict(pod, kind, containerId),
       stopsOn: kind === 'startup' ? 'both' : kind === 'liveness' ? 'failure' : 'nothing',
       now: () => clock.now(),
       setTimer: (delay, callback) => clock.setTimer(delay, callback),
@@ -128,4 +129,17 @@ export class ProbeManager implements ProbeVerdicts {
       },
     })
   }
+}
+
+/**
+ * What holds until the probe has spoken. A container that runs already when the kubelet starts is what the API says of it
+ * (KEP 4781): a new kubelet must not take pods out of service.
+ */
+function initialVerdict(pod: Pod, kind: ProbeKind, containerId: string): boolean | undefined {
+  if (kind === 'liveness') return undefined
+  const known = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(
+    status => status.containerID === RUNTIME_SCHEME + containerId,
+  )
+  if (kind === 'readiness') return known?.ready ?? false
+  return known?.started ? true : undefined
 }

@@ -30,6 +30,7 @@ export class ProbeWorker {
   constructor(options: ProbeWorkerOptions) {
     this.#options = options
     this.#verdict = options.initial
+    if (options.stopsOn === 'both' && options.initial !== undefined) return
     const delay = (options.probe.initialDelaySeconds ?? 0) * 1000
     this.#schedule(Math.max(0, options.startedAt + delay - options.now()))
   }

@@ -25,6 +25,8 @@ export interface ContainerKnowledge {
   ready(containerId: string, container: Container): boolean
   /** Whether a container's startup probe has succeeded; true where it has none. */
   started(containerId: string, container: Container): boolean
+  /** The pod is being ended, or has come to its end: what is not there any more was there. */
+  over: boolean
 }
 
 export const RUNTIME_SCHEME = 'containerd://'
@@ -49,7 +51,7 @@ export function containerStatuses(
     const status =
       records.length > 0
         ? fromRecords(container as Container, records, knowledge, kind)
-        : withoutRecord(pod, container, old.get(container.name), kind)
+        : withoutRecord(pod, container, old.get(container.name), kind, knowledge.over)
     return withWaiting(pod, container, status, records[0], knowledge, kind)
   })
 }
@@ -59,7 +61,11 @@ function withoutRecord(
   container: Container | EphemeralContainer,
   old: ContainerStatus | undefined,
   kind: string,
+  over: boolean,
 ): ContainerStatus {
+  if (over && old?.state?.terminated) return old
+  if (over && old?.state?.running)
+    return { ...old, state: { terminated: lost() }, lastState: {}, ready: false, started: false }
   const initializing = kind === 'regular' ? (pod.spec.initContainers ?? []).length > 0 : kind === 'init'
   const reason = initializing ? 'PodInitializing' : 'ContainerCreating'
   const base = { name: container.name, image: container.image ?? '', imageID: '', ready: false, started: false }
@@ -113,14 +119,13 @@ function stateOf(record: ContainerRecord): ContainerState {
     case 'created':
       return { waiting: { reason: 'ContainerCreating' } }
     case 'unknown':
-      return {
-        terminated: {
-          exitCode: 137,
-          reason: 'ContainerStatusUnknown',
-          message: 'The container could not be located when the pod was terminated',
-        },
-      }
+      return { terminated: lost() }
   }
+}
+
+function lost(): ContainerStateTerminated {
+  const message = 'The container could not be located when the pod was terminated'
+  return { exitCode: 137, reason: 'ContainerStatusUnknown', message }
 }
 
 /** How a container ended, as statuses say it. */

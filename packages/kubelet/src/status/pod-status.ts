@@ -6,7 +6,7 @@ import { podConditions } from './conditions.ts'
 import { type ContainerKnowledge, containerStatuses } from './container-status.ts'
 import { type PodPhase, podPhase } from './phase.ts'
 
-export interface StatusFacts extends ContainerKnowledge {
+export interface StatusFacts extends Omit<ContainerKnowledge, 'over'> {
   /** Milliseconds since the epoch. */
   now: number
   hostIps: readonly string[]
@@ -20,10 +20,13 @@ export interface StatusFacts extends ContainerKnowledge {
 export function podStatus(pod: Pod, runtime: PodRuntime, facts: StatusFacts): PodStatus {
   const { spec } = pod
   const sandbox = activeSandbox(runtime)
-  const active = { ...runtime, containers: runtime.containers }
-  const init = containerStatuses(pod, spec.initContainers ?? [], active, facts, 'init')
-  const regular = containerStatuses(pod, spec.containers, active, facts, 'regular')
-  const ephemeral = containerStatuses(pod, spec.ephemeralContainers ?? [], active, facts, 'ephemeral')
+  const knowledge = { ...facts, over: facts.terminal || isEnded(pod.status?.phase) }
+  const init = containerStatuses(pod, spec.initContainers ?? [], runtime, knowledge, 'init')
+  const regular = containerStatuses(pod, spec.containers, runtime, knowledge, 'regular')
+  const ephemeral = containerStatuses(pod, spec.ephemeralContainers ?? [], runtime, knowledge, 'ephemeral')
+  // a pod that was refused never had any
+  const refused =
+    facts.verdict !== undefined && runtime.containers.length === 0 && pod.status?.containerStatuses === undefined
   const initialized = spec.containers.some(container =>
     runtime.containers.some(record => record.name === container.name),
   )
@@ -42,9 +45,9 @@ export function podStatus(pod: Pod, runtime: PodRuntime, facts: StatusFacts): Po
     hostIPs: facts.hostIps.map(ip => ({ ip })),
     ...(ips.length > 0 && { podIP: ips[0]!, podIPs: ips.map(ip => ({ ip })) }),
     startTime: pod.status?.startTime ?? now,
-    ...(init.length > 0 && { initContainerStatuses: init }),
-    containerStatuses: regular,
-    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
+    ...(!refused && init.length > 0 && { initContainerStatuses: init }),
+    ...(!refused && { containerStatuses: regular }),
+    ...(!refused && ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: qosClass(pod),
     ...othersOf(pod.status),
   }
@@ -56,9 +59,13 @@ function carriedVerdict(pod: Pod): { reason?: string; message?: string } {
   return { ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) }
 }
 
+function isEnded(phase: string | undefined): phase is 'Failed' | 'Succeeded' {
+  return phase === 'Failed' || phase === 'Succeeded'
+}
+
 /** Phases never go back from an end. */
 function keepTerminal(old: string | undefined, computed: PodPhase): PodPhase {
-  return old === 'Failed' || old === 'Succeeded' ? old : computed
+  return isEnded(old) ? old : computed
 }
 
 /** Of the active sandbox; an ended pod keeps the address that it had. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Pods } from '@canopus/api'
 import type { Pod, PodSpec } from '@canopus/api/core/v1'
 import { type Logger, sleep } from '@canopus/base'
-import { createClient, createInformerFactory } from '@canopus/client'
+import { createClient, createInformerFactory, type Transport } from '@canopus/client'
 import { createFakeServer, type FakeServer } from '@canopus/client/testing'
 import type { Cri } from '@canopus/cri'
 import { createEventRecorder } from '@canopus/operator'
@@ -33,12 +33,16 @@ export interface Harness {
   close(): Promise<void>
 }
 
-export function createHarness(cri: Cri, change: Partial<KubeletOptions> = {}): Harness {
+export function createHarness(
+  cri: Cri,
+  change: Partial<KubeletOptions> = {},
+  around: (server: Transport) => Transport = server => server,
+): Harness {
   const clock = systemClock
   const directory = mkdtempSync(join(tmpdir(), 'kubelet-'))
   const logger: Logger = createLogger({ to: join(directory, 'kubelet.log'), level: 'debug' })
   const server = createFakeServer({ clock })
-  const client = createClient(server)
+  const client = createClient(around(server))
   const cgroups = { driver: 'cgroupfs' as const, prefix: `/canopus-test-${process.pid}` }
   let running: { controller: AbortController; ended: Promise<void> } | undefined
 
