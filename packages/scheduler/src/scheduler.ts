@@ -71,14 +71,19 @@ class Scheduler implements Controller {
     this.#cycle = new SchedulingCycle(this.#profile, this.#cluster, random)
     this.#queue = new SchedulingQueue({ clock, profile: this.#profile })
     this.#writer = new PodWriter(context)
-    informers.informer(Pods)
-    informers.informer(Nodes)
+    this.#sources()
+  }
+
+  /** What must be known before the first decision. Asking for an informer once makes it start with the others. */
+  #sources(): { waitForSync(signal?: AbortSignal): Promise<void> }[] {
+    const { informers } = this.#context
+    return [informers.informer(Pods), informers.informer(Nodes), informers.informer(Namespaces)]
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { informers, clock } = this.#context
+    const { clock } = this.#context
     try {
-      await informers.waitForSync(signal)
+      await Promise.all(this.#sources().map(each => each.waitForSync(signal)))
     } catch (error) {
       if (signal.aborted) return
       throw error

@@ -62,7 +62,7 @@ export function aNode(name: string, facts: NodeFacts = {}): Node {
       creationTimestamp: '2026-01-01T00:00:00Z',
       labels: { 'kubernetes.io/hostname': name, ...labels },
     },
-    ...(spec ? { spec } : {}),
+    spec: spec ?? {},
     status: {
       allocatable: { cpu: '4', memory: '8Gi', pods: '110', ...allocatable },
       ...(images ? { images } : {}),

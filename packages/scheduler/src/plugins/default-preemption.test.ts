@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Node, Pod } from '@canopus/api/core/v1'
+import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
+import { SeededRandom } from '@canopus/base'
+import { failureMessage } from '../diagnosis.ts'
+import { podInfo } from '../pod-info.ts'
+import { aNode, aPod, type PodFacts, scenario } from '../testing/builders.ts'
+import { defaultPreemption } from './default-preemption.ts'
+
+function preempt(nodes: Node[], pods: Pod[], pod: Pod, budgets: PodDisruptionBudget[] = []) {
+  const { cycle, cluster, cache } = scenario({ nodes, pods })
+  const info = podInfo(pod)
+  const decision = cycle.decide(info)
+  assert.ok('failure' in decision, 'the pod must not fit as things are')
+  const before = nodes.map(node => [...cache.node(node.metadata.name)!.pods.keys()].sort())
+  const plugin = defaultPreemption({
+    random: new SeededRandom(1),
+    check: (each, node) => cycle.check(each, node),
+    budgets: () => budgets,
+  })
+  const result = plugin.postFilter!(info, cluster, decision.failure)!
+  const after = nodes.map(node => [...cache.node(node.metadata.name)!.pods.keys()].sort())
+  assert.deepEqual(after, before, 'trying changes nothing')
+  return {
+    message: failureMessage(decision.failure, nodes.length, result.message),
+    node: result.nomination?.node,
+    victims: result.nomination?.victims.map(each => each.pod.metadata.name).sort(),
+  }
+}
+
+const on = (nodeName: string, name: string, priority: number, cpu = '2', more: PodFacts = {}): Pod =>
+  aPod(name, { ...more, requests: { cpu }, spec: { nodeName, priority } })
+const important = (cpu = '2') => aPod('p', { requests: { cpu }, spec: { priority: 100 } })
+
+test('evicts the fewest and least important pods', () => {
+  const nodes = [aNode('a'), aNode('b'), aNode('c')]
+  const pods = [
+    on('a', 'a1', 50),
+    on('a', 'a2', 10),
+    on('b', 'b1', 50),
+    on('b', 'b2', 20),
+    on('c', 'c1', 200),
+    on('c', 'c2', 200),
+  ]
+  const { node, victims } = preempt(nodes, pods, important())
+  assert.deepEqual([node, victims], ['a', ['a2']])
+  assert.deepEqual(preempt(nodes, pods, important('4')), {
+    message: '0/3 nodes are available: 3 Insufficient cpu.',
+    node: 'a',
+    victims: ['a1', 'a2'],
+  })
+})
+
+test('says why evicting does not help', () => {
+  const nodes = [aNode('a'), aNode('b', { spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } })]
+  const { message, node } = preempt(nodes, [on('a', 'a1', 200, '4')], important())
+  assert.equal(node, undefined)
+  assert.equal(
+    message,
+    '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.',
+  )
+  const tooBig = preempt([aNode('a')], [on('a', 'a1', 1, '4')], important('8'))
+  assert.match(tooBig.message, /preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\.$/)
+})
+
+test('pods that never preempt, or already wait for victims, evict nobody', () => {
+  const peaceful = aPod('p', { requests: { cpu: '2' }, spec: { priority: 100, preemptionPolicy: 'Never' } })
+  assert.match(preempt([aNode('a')], [on('a', 'a1', 1, '4')], peaceful).message, /preemptionPolicy=Never\.$/)
+  const leaving = on('a', 'a1', 1, '4')
+  leaving.metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
+  const waiting = aPod('p', {
+    requests: { cpu: '2' },
+    spec: { priority: 100 },
+    status: { nominatedNodeName: 'a' },
+  })
+  assert.match(preempt([aNode('a')], [leaving], waiting).message, /terminating pod on the nominated node\.$/)
+})
+
+test('disruption budgets are kept where that can be', () => {
+  const nodes = [aNode('a'), aNode('b')]
+  const guarded = { labels: { app: 'db' } }
+  const pods = [on('a', 'a1', 1, '4', guarded), on('b', 'b1', 50, '4')]
+  const budget = {
+    metadata: { name: 'db' },
+    spec: { selector: { matchLabels: { app: 'db' } } },
+    status: { disruptionsAllowed: 0 },
+  } as unknown as PodDisruptionBudget
+  assert.deepEqual(preempt(nodes, pods, important()).victims, ['a1'])
+  assert.deepEqual(preempt(nodes, pods, important(), [budget]).victims, ['b1'])
+})
+
+test('a pod that waits for room keeps it from less important ones', () => {
+  const { cache, choose } = scenario({ nodes: [aNode('a')] })
+  cache.nominate(podInfo(important('4')), 'a')
+  assert.equal(choose(aPod('small', { requests: { cpu: '1' } })), '0/1 nodes are available: 1 Insufficient cpu.')
+  assert.equal(choose(aPod('greater', { requests: { cpu: '1' }, spec: { priority: 200 } })), 'a')
+})
