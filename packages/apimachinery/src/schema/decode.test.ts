@@ -118,7 +118,14 @@ const wrongTypes: readonly [string, string][] = [
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
   ],
   [spec('{"volumes":[{"secret":{"data":{"k":"a*=="}}}]}'), 'illegal base64 data at input byte 1'],
-  ['[]', 'json: cannot unmarshal array into Go value of type v1.Pod'],
+  [
+    '[]',
+    String.raw`couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`,
+  ],
+  [
+    '{"kind":5}',
+    "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string",
+  ],
 ]
 
 for (const [text, message] of wrongTypes)
@@ -171,6 +178,7 @@ test('the zero time is no time', () => {
 })
 
 test('metadata and spec are always there', () => {
+  assert.deepEqual(decodeObject(pod, 'null').object, base)
   assert.deepEqual(decodeObject(pod, '{"kind":"Pod"}').object, { kind: 'Pod', ...base })
 })
 

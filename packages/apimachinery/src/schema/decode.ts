@@ -82,10 +82,8 @@ class Walk {
   }
 
   root(choice: SchemaChoice, value: unknown): Decoded {
-    if (!isObject(value)) {
-      const expected = typeof choice === 'function' ? 'runtime.TypeMeta' : choice.goType
-      throw new DecodeError(typeErrorText(value === null ? 'null' : jsonKind(value), expected, []))
-    }
+    if (value === null) return this.root(choice, {})
+    checkTypeMeta(value)
     const schema = typeof choice === 'function' ? choice(textOf(value.apiVersion), textOf(value.kind)) : choice
     const object = this.struct(schema, value) as JsonObject
     if (this.firstError !== undefined) throw this.firstError
@@ -278,6 +276,24 @@ class Walk {
         this.countMembers((value as JsonObject)[key])
       }
   }
+}
+
+/** Upstream reads apiVersion and kind first, by themselves. Throws DecodeError with its message. */
+function checkTypeMeta(value: unknown): asserts value is JsonObject {
+  const fail = (found: unknown, where: string): never => {
+    throw new DecodeError(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(found)} into Go ${where}`,
+    )
+  }
+  if (!isObject(value)) {
+    const fields = String.raw`APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\""`
+    fail(value, `value of type struct { ${fields} }`)
+  } else
+    for (const name of ['apiVersion', 'kind']) {
+      const found = value[name]
+      if (found !== undefined && found !== null && typeof found !== 'string')
+        fail(found, `struct field .${name} of type string`)
+    }
 }
 
 const isObject = (value: unknown): value is JsonObject =>
