@@ -15,6 +15,7 @@ export { type AuthorizationMode, createSecurity, type SecurityOptions } from './
 export type { HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
 export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'
+export { loadDescriptions } from './openapi/load-descriptions.ts'
 export type * from './security.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'
 export type { KubeletCredentials } from './subresources/node-address.ts'
