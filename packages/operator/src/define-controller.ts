@@ -38,24 +38,31 @@ export function defineController(context: ControllerContext, definition: Control
       }
       const disconnect = definition.triggers.map(trigger => trigger.connect(context.informers, enqueue))
       for (const key of definition.initialKeys ?? []) enqueue(key)
-      const workers = Array.from({ length: definition.workers ?? 5 }, () => work(queue, definition, logger, signal))
-      await whenAborted(signal)
+      await runWorkers({ queue, logger, workers: definition.workers ?? 5, reconcile: definition.reconcile }, signal)
       for (const stop of disconnect) stop()
-      queue.close()
-      await Promise.all(workers)
     },
   }
 }
 
-async function work(
-  queue: WorkQueue<Key>,
-  definition: ControllerDefinition,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<void> {
+export interface WorkOptions<K> {
+  queue: WorkQueue<K>
+  logger: Logger
+  workers: number
+  reconcile(key: K, signal: AbortSignal): Promise<ReconcileResult | undefined>
+}
+
+/** Works the queue off until `signal` aborts; then closes it and waits for what is under way. */
+export async function runWorkers<K>(options: WorkOptions<K>, signal: AbortSignal): Promise<void> {
+  const workers = Array.from({ length: options.workers }, () => work(options, signal))
+  await whenAborted(signal)
+  options.queue.close()
+  await Promise.all(workers)
+}
+
+async function work<K>({ queue, logger, reconcile }: WorkOptions<K>, signal: AbortSignal): Promise<void> {
   for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
     try {
-      const result = await definition.reconcile(key, signal)
+      const result = await reconcile(key, signal)
       queue.forget(key)
       if (result?.requeueAfter !== undefined) queue.addAfter(key, result.requeueAfter)
     } catch (error) {
@@ -66,7 +73,7 @@ async function work(
   }
 }
 
-function onFailure(queue: WorkQueue<Key>, key: Key, error: unknown, logger: Logger): void {
+function onFailure<K>(queue: WorkQueue<K>, key: K, error: unknown, logger: Logger): void {
   const facts = { key, error, failures: queue.failures(key) + 1 }
   // Somebody else was faster: what happens all day in a healthy cluster.
   if (error instanceof StatusError && error.code === 409) logger.debug('reconcile met a conflict, trying again', facts)

@@ -1,5 +1,5 @@
 export type * from './controller.ts'
-export { type ControllerDefinition, defineController } from './define-controller.ts'
+export { type ControllerDefinition, defineController, runWorkers, type WorkOptions } from './define-controller.ts'
 export { createEventRecorder, type EventRecorderOptions } from './event-recorder.ts'
 export { Expectations } from './expectations.ts'
 export { addFinalizer, removeFinalizer } from './finalizers.ts'

@@ -1,0 +1,265 @@
+/**
+ * Deletes what has lost its owners, in the background, in the foreground or not at all, as the owner's deletion asked.
+ * Behaviour: kubernetes pkg/controller/garbagecollector/garbagecollector.go.
+ */
+
+import { CustomResourceDefinitions } from '@canopus/api'
+import {
+  apiVersionOf,
+  FOREGROUND_FINALIZER,
+  hasFinalizer,
+  hasReason,
+  type KubeObject,
+  type ObjectMeta,
+  ORPHAN_FINALIZER,
+  type OwnerReference,
+  type ResourceType,
+  withoutFinalizer,
+} from '@canopus/apimachinery'
+import { type Logger, sleep } from '@canopus/base'
+import { type Controller, type ControllerContext, runWorkers, WorkQueue } from '@canopus/operator'
+import { blockingDependents, type GraphNode, type Identity, OwnerGraph } from './graph.ts'
+import { Monitors } from './monitors.ts'
+import { type OwnerState, planItem } from './plan.ts'
+
+const DISCOVERY_PERIOD_MS = 30_000
+const WORKERS = 20
+
+export function createGarbageCollector(context: ControllerContext): Controller {
+  context.informers.informer(CustomResourceDefinitions)
+  return {
+    name: 'garbage-collector-controller',
+    run: signal => new GarbageCollector(context).run(signal),
+  }
+}
+
+class GarbageCollector {
+  readonly #context: ControllerContext
+  readonly #logger: Logger
+  readonly #graph = new OwnerGraph()
+  readonly #queue: WorkQueue<string>
+  readonly #monitors: Monitors
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    this.#logger = context.logger.child({ controller: 'garbage-collector-controller' })
+    this.#queue = new WorkQueue({ clock: context.clock })
+    this.#monitors = new Monitors(context, {
+      observed: (object, type) => this.#wake(this.#graph.observe(object, identityOf(object, type))),
+      gone: object => this.#wake(this.#graph.remove(object.metadata.uid)),
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const following = this.#followServer(signal)
+    const changed = this.#context.informers.informer(CustomResourceDefinitions).addHandler({
+      updated: (old, object) => {
+        if (old.status?.conditions?.length !== object.status?.conditions?.length) this.#refreshSoon?.()
+      },
+      deleted: () => this.#refreshSoon?.(),
+    })
+    try {
+      await following.ready
+      await runWorkers(
+        { queue: this.#queue, logger: this.#logger, workers: WORKERS, reconcile: uid => this.#look(uid) },
+        signal,
+      )
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      changed()
+      this.#queue.close()
+      this.#monitors.stop()
+      await following.ended
+    }
+  }
+
+  #refreshSoon: (() => void) | undefined
+
+  /** Keeps the monitors in step with what is served. `ready` resolves after the first time. */
+  #followServer(signal: AbortSignal): { ready: Promise<void>; ended: Promise<void> } {
+    const { clock } = this.#context
+    let isReady = (): void => {}
+    const ready = new Promise<void>((resolve, reject) => {
+      isReady = resolve
+      if (signal.aborted) reject(signal.reason)
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    ready.catch(() => {})
+    const loop = async (): Promise<void> => {
+      while (!signal.aborted) {
+        try {
+          await this.#monitors.refresh(signal)
+          isReady()
+        } catch (error) {
+          if (signal.aborted) return
+          this.#logger.warn('could not follow what the server serves', { error })
+        }
+        const early = new AbortController()
+        this.#refreshSoon = () => early.abort()
+        await sleep(clock, DISCOVERY_PERIOD_MS, AbortSignal.any([signal, early.signal])).catch(() => {})
+        this.#refreshSoon = undefined
+        // What a definition announces is served a moment later.
+        if (early.signal.aborted) await sleep(clock, 1_000, signal).catch(() => {})
+      }
+    }
+    return { ready, ended: loop() }
+  }
+
+  #wake(nodes: readonly GraphNode[]): void {
+    for (const node of nodes) this.#queue.add(node.uid)
+  }
+
+  async #look(uid: string): Promise<undefined> {
+    const node = this.#graph.get(uid)
+    if (!node) return
+    if (node.orphaningDependents) return this.#orphan(node)
+    if (node.beingDeleted && !node.deletingDependents) return
+    const type = this.#typeOf(node.identity)
+    const live = await this.#get(type, node.identity, uid)
+    if (!live) {
+      this.#wake(this.#graph.remove(uid))
+      return
+    }
+    if (node.virtual) throw new Error(`${node.identity.kind} ${node.identity.name} has not been seen yet`)
+    if (node.deletingDependents) return this.#finishForeground(node, type)
+    await this.#judge(node, type, live)
+    return undefined
+  }
+
+  async #judge(node: GraphNode, type: ResourceType, live: KubeObject): Promise<void> {
+    const states = new Map<string, OwnerState>()
+    for (const reference of live.metadata.ownerReferences ?? []) {
+      states.set(reference.uid, await this.#stateOf(reference, live.metadata.namespace))
+    }
+    const verdict = planItem({
+      object: live,
+      stateOf: reference => states.get(reference.uid) ?? 'solid',
+      hasDependents: node.dependents.size > 0,
+      hasWaitingDependents: [...node.dependents].some(dependent => dependent.deletingDependents),
+    })
+    switch (verdict.type) {
+      case 'keep':
+        return
+      case 'dropReferences':
+        return this.#changeMetadata(type, node.identity, node.uid, withoutOwners(verdict.uids))
+      case 'delete':
+        // A circle of owners that all wait for each other is cut here.
+        if (verdict.unblock) await this.#changeMetadata(type, node.identity, node.uid, unblocked)
+        return this.#delete(type, node, verdict.policy)
+    }
+  }
+
+  async #stateOf(reference: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
+    const type = this.#typeOf(reference)
+    // An owner in a namespace cannot own what is in none; upstream leaves such objects alone.
+    if (type.namespaced && !namespace) return 'solid'
+    const owner = await this.#get(type, { ...reference, namespace }, reference.uid)
+    if (!owner) return 'absent'
+    const isWaiting = owner.metadata.deletionTimestamp !== undefined && hasFinalizer(owner, FOREGROUND_FINALIZER)
+    return isWaiting ? 'waiting' : 'solid'
+  }
+
+  async #finishForeground(node: GraphNode, type: ResourceType): Promise<undefined> {
+    const blocking = blockingDependents(node)
+    if (blocking.length === 0) {
+      return this.#changeMetadata(type, node.identity, node.uid, withoutFinalizerNamed(FOREGROUND_FINALIZER))
+    }
+    this.#wake(blocking.filter(dependent => !dependent.deletingDependents))
+    return undefined
+  }
+
+  async #orphan(owner: GraphNode): Promise<undefined> {
+    await Promise.all(
+      [...owner.dependents].map(dependent =>
+        this.#changeMetadata(
+          this.#typeOf(dependent.identity),
+          dependent.identity,
+          dependent.uid,
+          withoutOwners([owner.uid]),
+        ),
+      ),
+    )
+    const type = this.#typeOf(owner.identity)
+    return this.#changeMetadata(type, owner.identity, owner.uid, withoutFinalizerNamed(ORPHAN_FINALIZER))
+  }
+
+  #typeOf({ apiVersion, kind }: { apiVersion: string; kind: string }): ResourceType {
+    const type = this.#monitors.typeOf(apiVersion, kind)
+    if (!type) throw new Error(`no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`)
+    return type
+  }
+
+  /** The object as the server has it; nothing where it is gone or another one has its name. */
+  async #get(
+    type: ResourceType,
+    { name, namespace }: Omit<Identity, 'apiVersion' | 'kind'>,
+    uid: string,
+  ): Promise<KubeObject | undefined> {
+    try {
+      const object = await this.#context.client.resource(type).get(name, inScope(type, namespace))
+      return object.metadata.uid === uid ? object : undefined
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) return undefined
+      throw error
+    }
+  }
+
+  async #delete(type: ResourceType, { identity, uid }: GraphNode, propagationPolicy: string): Promise<void> {
+    const { name, namespace } = identity
+    const body = { preconditions: { uid }, propagationPolicy }
+    try {
+      await this.#context.client.resource(type).delete(name, { ...inScope(type, namespace), body })
+    } catch (error) {
+      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
+    }
+  }
+
+  async #changeMetadata(
+    type: ResourceType,
+    identity: Identity,
+    uid: string,
+    change: (metadata: ObjectMeta) => Record<string, unknown> | undefined,
+  ): Promise<undefined> {
+    const live = await this.#get(type, identity, uid)
+    const patch = live && change(live.metadata)
+    if (!patch) return
+    const { resourceVersion, name } = live.metadata
+    try {
+      // With its resourceVersion: where somebody was faster, the next look decides anew.
+      const body = { metadata: { ...patch, uid, resourceVersion } }
+      await this.#context.client.resource(type).patch(name, 'merge', body, inScope(type, identity.namespace))
+    } catch (error) {
+      if (!hasReason(error, 'NotFound')) throw error
+    }
+  }
+}
+
+const inScope = (type: ResourceType, namespace: string | undefined): { namespace?: string } =>
+  type.namespaced && namespace ? { namespace } : {}
+
+function identityOf(object: KubeObject, type: ResourceType): Identity {
+  const { name, namespace } = object.metadata
+  return { apiVersion: apiVersionOf(type), kind: type.kind, name, namespace }
+}
+
+const withoutOwners =
+  (uids: readonly string[]) =>
+  ({ ownerReferences = [] }: ObjectMeta): Record<string, unknown> | undefined => {
+    const left = ownerReferences.filter(reference => !uids.includes(reference.uid))
+    if (left.length === ownerReferences.length) return undefined
+    return { ownerReferences: left.length > 0 ? left : null }
+  }
+
+const withoutFinalizerNamed =
+  (name: string) =>
+  ({ finalizers }: ObjectMeta): Record<string, unknown> | undefined => {
+    if (!finalizers?.includes(name)) return undefined
+    const left = withoutFinalizer(finalizers, name)
+    return { finalizers: left.length > 0 ? left : null }
+  }
+
+function unblocked({ ownerReferences = [] }: ObjectMeta): Record<string, unknown> | undefined {
+  if (!ownerReferences.some(reference => reference.blockOwnerDeletion)) return undefined
+  return { ownerReferences: ownerReferences.map(reference => ({ ...reference, blockOwnerDeletion: false })) }
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { ConfigMaps, Nodes, Secrets } from '@canopus/api'
+import { type KubeObject, type OwnerReference, ownerReference } from '@canopus/apimachinery'
+import { createWorld, type World } from '../testing/world.ts'
+import { createGarbageCollector } from './controller.ts'
+import { type OwnerState, planItem } from './plan.ts'
+
+let world: World
+beforeEach(async () => {
+  world = createWorld()
+  await world.start(createGarbageCollector(world.context))
+  await world.settle()
+})
+afterEach(() => world.stop())
+
+const add = (name: string, owners: KubeObject[] = [], more: Partial<OwnerReference> = {}) =>
+  world.server.add(ConfigMaps, {
+    metadata: {
+      name,
+      namespace: 'default',
+      ownerReferences: owners.map(owner => ({ ...ownerReference(owner, ConfigMaps), ...more })),
+    },
+  })
+const names = () => world.server.list(ConfigMaps).map(object => object.metadata.name)
+const get = (name: string) => world.server.get(ConfigMaps, name, 'default')
+const remove = (name: string, propagationPolicy?: string) =>
+  world.context.client
+    .resource(ConfigMaps)
+    .delete(name, { namespace: 'default', body: propagationPolicy ? { propagationPolicy } : {} })
+
+test('in the background: the owner goes at once, then its dependents, and theirs', async () => {
+  const owner = add('owner')
+  const child = add('child', [owner])
+  add('grandchild', [child])
+  add('stranger')
+  await world.settle()
+  await remove('owner')
+  assert.ok(!names().includes('owner'))
+  await world.settle()
+  assert.deepEqual(names(), ['stranger'])
+})
+
+test('in the foreground: the owner waits for dependents that block it', async () => {
+  const owner = add('owner')
+  add('child', [owner], { blockOwnerDeletion: true })
+  world.server.change(ConfigMaps, 'child', 'default', object => (object.metadata.finalizers = ['example.com/hold']))
+  add('loose', [owner])
+  await world.settle()
+  await remove('owner', 'Foreground')
+  await world.settle()
+  assert.deepEqual(names(), ['child', 'owner'])
+  assert.ok(get('child')?.metadata.deletionTimestamp)
+  assert.deepEqual(get('owner')?.metadata.finalizers, ['foregroundDeletion'])
+  world.server.remove(ConfigMaps, 'child', 'default')
+  await world.settle()
+  assert.deepEqual(names(), [])
+})
+
+test('orphaned: the dependents live on without their owner', async () => {
+  const owner = add('owner')
+  const other = add('other')
+  add('child', [owner, other])
+  await world.settle()
+  await remove('owner', 'Orphan')
+  await world.settle()
+  assert.deepEqual(names(), ['child', 'other'])
+  assert.deepEqual(
+    get('child')?.metadata.ownerReferences?.map(reference => reference.name),
+    ['other'],
+  )
+})
+
+test('a dependent stays while one owner lives, and loses the reference to the one that is gone', async () => {
+  const a = add('a')
+  const b = add('b')
+  add('child', [a, b])
+  await world.settle()
+  await remove('a')
+  await world.settle()
+  assert.deepEqual(
+    get('child')?.metadata.ownerReferences?.map(reference => reference.name),
+    ['b'],
+  )
+  await remove('b')
+  await world.settle()
+  assert.deepEqual(names(), [])
+})
+
+test('an owner that never was, or was made anew, counts as absent', async () => {
+  const owner = add('owner')
+  add('wrong-uid', [{ ...owner, metadata: { ...owner.metadata, uid: 'another' } }])
+  add('no-such', [{ ...owner, metadata: { ...owner.metadata, name: 'none', uid: 'none' } }])
+  await world.settle()
+  assert.deepEqual(names(), ['owner'])
+})
+
+test('an owner of another kind, without a namespace', async () => {
+  const node = world.server.add(Nodes, { metadata: { name: 'n' }, spec: {} })
+  world.server.add(Secrets, {
+    metadata: { name: 's', namespace: 'default', ownerReferences: [ownerReference(node, Nodes)] },
+  })
+  await world.settle()
+  assert.equal(world.server.list(Secrets).length, 1)
+  await world.context.client.resource(Nodes).delete('n')
+  await world.settle()
+  assert.equal(world.server.list(Secrets).length, 0)
+})
+
+test('a circle of owners is deleted in the foreground without standing still', async () => {
+  const a = add('a')
+  const b = add('b', [a], { blockOwnerDeletion: true })
+  const c = add('c', [b], { blockOwnerDeletion: true })
+  world.server.change(ConfigMaps, 'a', 'default', object => {
+    object.metadata.ownerReferences = [{ ...ownerReference(c, ConfigMaps), blockOwnerDeletion: true }]
+  })
+  await world.settle()
+  await remove('a', 'Foreground')
+  await world.settle(10_000)
+  assert.deepEqual(names(), [])
+})
+
+test('an owner of a kind that nobody serves is left open', async () => {
+  const owner = add('owner')
+  world.server.add(ConfigMaps, {
+    metadata: {
+      name: 'child',
+      ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'Widget', name: 'w', uid: 'w' }],
+    },
+  })
+  await world.settle(60_000)
+  assert.deepEqual(names(), ['child', 'owner'])
+  assert.ok(owner)
+})
+
+describe('planItem', () => {
+  const reference = (uid: string): OwnerReference => ({ apiVersion: 'v1', kind: 'X', name: uid, uid })
+  const table: [string, OwnerState[], string[], boolean, string][] = [
+    ['no owners', [], [], false, 'keep'],
+    ['all solid', ['solid', 'solid'], [], false, 'keep'],
+    ['one solid', ['solid', 'absent', 'waiting'], [], false, 'dropReferences'],
+    ['all absent', ['absent'], [], false, 'Background'],
+    ['waiting with dependents', ['waiting'], [], true, 'Foreground'],
+    ['waiting without dependents', ['waiting'], [], false, 'Background'],
+    ['marked for orphaning', ['absent'], ['orphan'], false, 'Orphan'],
+    ['marked for foreground', ['absent'], ['foregroundDeletion'], false, 'Foreground'],
+  ]
+  for (const [name, states, finalizers, hasDependents, expected] of table) {
+    test(name, () => {
+      const ownerReferences = states.map((_, index) => reference(String(index)))
+      const metadata = { name: 'x', uid: 'x', resourceVersion: '1', creationTimestamp: '', ownerReferences, finalizers }
+      const verdict = planItem({
+        object: { metadata },
+        stateOf: each => states[Number(each.uid)]!,
+        hasDependents,
+        hasWaitingDependents: false,
+      })
+      assert.equal(verdict.type === 'delete' ? verdict.policy : verdict.type, expected)
+    })
+  }
+})

@@ -1,0 +1,140 @@
+/**
+ * Who owns whom, over all kinds, as far as the informers have shown it.
+ * Behaviour: kubernetes pkg/controller/garbagecollector (graph.go, graph_builder.go).
+ */
+import {
+  FOREGROUND_FINALIZER,
+  hasFinalizer,
+  type KubeObject,
+  ORPHAN_FINALIZER,
+  type OwnerReference,
+  semanticEqual,
+} from '@canopus/apimachinery'
+
+/** Where to find an object. */
+export interface Identity {
+  apiVersion: string
+  kind: string
+  name: string
+  namespace: string | undefined
+}
+
+export interface GraphNode {
+  readonly uid: string
+  identity: Identity
+  owners: readonly OwnerReference[]
+  readonly dependents: Set<GraphNode>
+  /** Known only because somebody names it as an owner. */
+  virtual: boolean
+  beingDeleted: boolean
+  /** Deleted in the foreground: it waits for its dependents. */
+  deletingDependents: boolean
+  /** Deleted with the wish that its dependents live on. */
+  orphaningDependents: boolean
+}
+
+/** Keeps the graph and says, after every change, which nodes need a look. */
+export class OwnerGraph {
+  readonly #nodes = new Map<string, GraphNode>()
+
+  get(uid: string): GraphNode | undefined {
+    return this.#nodes.get(uid)
+  }
+
+  get size(): number {
+    return this.#nodes.size
+  }
+
+  /** An object is there, or has changed. */
+  observe(object: KubeObject, identity: Identity): GraphNode[] {
+    const { uid, ownerReferences = [] } = object.metadata
+    const known = this.#nodes.get(uid)
+    const node = known ?? newNode(uid, identity, false)
+    const before = { ...node }
+    this.#nodes.set(uid, node)
+    node.virtual = false
+    node.identity = identity
+    node.beingDeleted = object.metadata.deletionTimestamp !== undefined
+    node.deletingDependents ||= node.beingDeleted && hasFinalizer(object, FOREGROUND_FINALIZER)
+    node.orphaningDependents = node.beingDeleted && hasFinalizer(object, ORPHAN_FINALIZER)
+    node.owners = ownerReferences
+    const wake = this.#relink(node, before.owners)
+    if (node.orphaningDependents && !before.orphaningDependents) wake.push(node)
+    if (node.deletingDependents && !before.deletingDependents) wake.push(node, ...node.dependents)
+    return wake
+  }
+
+  /** The object is gone. Its dependents may go too; owners that wait for it may go on. */
+  remove(uid: string): GraphNode[] {
+    const node = this.#nodes.get(uid)
+    if (!node) return []
+    this.#nodes.delete(uid)
+    const wake = [...node.dependents]
+    for (const reference of node.owners) {
+      const owner = this.#nodes.get(reference.uid)
+      owner?.dependents.delete(node)
+      if (owner?.deletingDependents) wake.push(owner)
+    }
+    // Those who still name it keep it as a node, so that the next look finds the dependents.
+    if (node.dependents.size > 0) {
+      const ghost = newNode(uid, node.identity, true)
+      for (const dependent of node.dependents) ghost.dependents.add(dependent)
+      this.#nodes.set(uid, ghost)
+    }
+    return wake
+  }
+
+  #relink(node: GraphNode, before: readonly OwnerReference[]): GraphNode[] {
+    const wake: GraphNode[] = []
+    const current = new Map(node.owners.map(reference => [reference.uid, reference]))
+    const former = new Map(before.map(reference => [reference.uid, reference]))
+    for (const [uid, reference] of current) {
+      const old = former.get(uid)
+      if (old) {
+        // An owner that no longer has to wait for this one may go on.
+        const owner = this.#nodes.get(uid)
+        if (owner?.deletingDependents && !semanticEqual(old, reference)) wake.push(owner)
+        continue
+      }
+      const owner = this.#nodes.get(uid) ?? this.#addVirtual(node, reference, wake)
+      owner.dependents.add(node)
+      if (owner.deletingDependents) wake.push(owner, node)
+    }
+    for (const uid of former.keys()) {
+      if (current.has(uid)) continue
+      const owner = this.#nodes.get(uid)
+      owner?.dependents.delete(node)
+      if (owner?.deletingDependents) wake.push(owner)
+      if (owner?.virtual && owner.dependents.size === 0) this.#nodes.delete(uid)
+    }
+    return wake
+  }
+
+  #addVirtual(dependent: GraphNode, reference: OwnerReference, wake: GraphNode[]): GraphNode {
+    const { apiVersion, kind, name, uid } = reference
+    const owner = newNode(uid, { apiVersion, kind, name, namespace: dependent.identity.namespace }, true)
+    this.#nodes.set(uid, owner)
+    wake.push(owner)
+    return owner
+  }
+}
+
+function newNode(uid: string, identity: Identity, virtual: boolean): GraphNode {
+  return {
+    uid,
+    identity,
+    owners: [],
+    dependents: new Set(),
+    virtual,
+    beingDeleted: false,
+    deletingDependents: false,
+    orphaningDependents: false,
+  }
+}
+
+/** Dependents whose references say that this owner must not go before them. */
+export function blockingDependents(node: GraphNode): GraphNode[] {
+  return [...node.dependents].filter(dependent =>
+    dependent.owners.some(reference => reference.uid === node.uid && reference.blockOwnerDeletion === true),
+  )
+}

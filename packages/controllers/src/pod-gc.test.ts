@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, test } from 'node:test'
+import { Nodes, Pods } from '@canopus/api'
+import { createPodGarbageCollector } from './pod-gc.ts'
+import { createWorld, type World } from './testing/world.ts'
+
+let world: World
+beforeEach(() => {
+  world = createWorld()
+})
+afterEach(() => world.stop())
+const addPod = (name: string, more: { node?: string; phase?: string; deleted?: boolean } = {}) =>
+  world.server.add(Pods, {
+    metadata: {
+      name,
+      ...(more.deleted ? { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 30 } : {}),
+    },
+    spec: { containers: [], ...(more.node ? { nodeName: more.node } : {}) },
+    status: { phase: more.phase ?? 'Running' },
+  })
+const names = () => world.server.list(Pods).map(pod => pod.metadata.name)
+
+test('finished pods beyond the threshold go, the oldest first', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) {
+    addPod(name, { phase: 'Succeeded' })
+    await world.clock.advance(1_000)
+  }
+  addPod('running')
+  await world.start(createPodGarbageCollector(world.context, { terminatedPodThreshold: 2 }))
+  await world.settle()
+  assert.deepEqual(names(), ['c', 'd', 'running'])
+})
+
+test('pods of a node that is gone are failed and removed after a while', async () => {
+  world.server.add(Nodes, { metadata: { name: 'n' }, spec: {} })
+  addPod('here', { node: 'n' })
+  addPod('lost', { node: 'gone' })
+  await world.start(createPodGarbageCollector(world.context))
+  await world.settle(30_000)
+  assert.deepEqual(names(), ['here', 'lost'])
+  await world.settle(30_000)
+  assert.deepEqual(names(), ['here'])
+  const patch = world.server.requests.find(request => request.method === 'PATCH')?.body as {
+    status: { phase: string; conditions: { reason: string; message: string }[] }
+  }
+  assert.equal(patch.status.phase, 'Failed')
+  assert.equal(patch.status.conditions[0]?.reason, 'DeletionByPodGC')
+  assert.equal(patch.status.conditions[0]?.message, 'PodGC: node no longer exists')
+})
+
+test('a pod that was deleted before it found a node goes', async () => {
+  addPod('unplaced', { deleted: true, phase: 'Pending' })
+  addPod('pending', { phase: 'Pending' })
+  await world.start(createPodGarbageCollector(world.context))
+  await world.settle()
+  assert.deepEqual(names(), ['pending'])
+})
+
+test('pods on their way out of a node out of service go', async () => {
+  world.server.add(Nodes, {
+    metadata: { name: 'n' },
+    spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] },
+  })
+  addPod('leaving', { node: 'n', deleted: true })
+  addPod('staying', { node: 'n' })
+  await world.start(createPodGarbageCollector(world.context))
+  await world.settle()
+  assert.deepEqual(names(), ['staying'])
+})

@@ -1,0 +1,142 @@
+/**
+ * Removes pods that nobody will finish: of nodes that are gone, deleted before they were placed, or simply too many that
+ * are long over. Behaviour: kubernetes pkg/controller/podgc.
+ */
+
+import { Nodes, Pods } from '@canopus/api'
+import type { Node, Pod, PodCondition } from '@canopus/api/core/v1'
+import { formatTime, hasReason, isConditionTrue, setCondition } from '@canopus/apimachinery'
+import { sleep } from '@canopus/base'
+import type { Controller, ControllerContext } from '@canopus/operator'
+import { isFinished } from './common/pods.ts'
+
+export interface PodGcOptions {
+  /** How many finished pods may stay. Default 12,500; 0 for all. */
+  terminatedPodThreshold?: number
+}
+
+const PERIOD_MS = 20_000
+/** How long a node must be missing before its pods count as orphaned. */
+const QUARANTINE_MS = 40_000
+const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service'
+
+export interface Doomed {
+  pod: Pod
+  /** Told by the condition DisruptionTarget, where the pod did not end by itself. */
+  disruption: string | undefined
+}
+
+export interface PodGcState {
+  pods: readonly Pod[]
+  nodes: ReadonlyMap<string, Node>
+  /** Nodes known to have been missing for long enough. */
+  missingNodes: ReadonlySet<string>
+  threshold: number
+}
+
+/** The pods to remove, each once. */
+export function planPodGc({ pods, nodes, missingNodes, threshold }: PodGcState): Doomed[] {
+  const doomed = new Map<string, Doomed>()
+  const add = (pod: Pod, disruption?: string): void => {
+    if (!doomed.has(pod.metadata.uid)) doomed.set(pod.metadata.uid, { pod, disruption })
+  }
+  if (threshold > 0) {
+    const finished = pods.filter(isFinished).sort(oldestFirst)
+    for (const pod of finished.slice(0, Math.max(0, finished.length - threshold))) add(pod)
+  }
+  for (const pod of pods) {
+    const { nodeName } = pod.spec ?? {}
+    const { deletionTimestamp } = pod.metadata
+    if (nodeName && missingNodes.has(nodeName)) add(pod, 'PodGC: node no longer exists')
+    else if (deletionTimestamp && !nodeName) add(pod)
+    else if (deletionTimestamp && nodeName && isOutOfService(nodes.get(nodeName))) {
+      add(pod, 'PodGC: node is out of service')
+    }
+  }
+  return [...doomed.values()]
+}
+
+const oldestFirst = (a: Pod, b: Pod): number => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1)
+
+function isOutOfService(node: Node | undefined): boolean {
+  if (!node || isConditionTrue(node.status?.conditions, 'Ready')) return false
+  return node.spec?.taints?.some(taint => taint.key === OUT_OF_SERVICE) === true
+}
+
+export function createPodGarbageCollector(context: ControllerContext, options: PodGcOptions = {}): Controller {
+  const pods = context.informers.informer(Pods)
+  const nodes = context.informers.informer(Nodes)
+  const logger = context.logger.child({ controller: 'pod-garbage-collector-controller' })
+  /** Since when, on the monotonic clock, nodes that pods name have been missing. */
+  const missingSince = new Map<string, number>()
+
+  const findMissing = async (): Promise<Set<string>> => {
+    const now = context.clock.monotonic()
+    const named = new Set(pods.lister.list().map(pod => pod.spec?.nodeName ?? ''))
+    for (const name of named) {
+      if (name !== '' && !nodes.lister.get(name)) missingSince.set(name, missingSince.get(name) ?? now)
+    }
+    const missing = new Set<string>()
+    for (const [name, since] of missingSince) {
+      if (nodes.lister.get(name) || !named.has(name)) missingSince.delete(name)
+      else if (now - since >= QUARANTINE_MS && !(await exists(name))) missing.add(name)
+    }
+    return missing
+  }
+  const exists = async (name: string): Promise<boolean> => {
+    try {
+      await context.client.resource(Nodes).get(name)
+      return true
+    } catch (error) {
+      return !hasReason(error, 'NotFound')
+    }
+  }
+  return {
+    name: 'pod-garbage-collector-controller',
+    async run(signal) {
+      try {
+        await Promise.all([pods.waitForSync(signal), nodes.waitForSync(signal)])
+        while (!signal.aborted) {
+          const doomed = planPodGc({
+            pods: pods.lister.list(),
+            nodes: new Map(nodes.lister.list().map(node => [node.metadata.name, node])),
+            missingNodes: await findMissing(),
+            threshold: options.terminatedPodThreshold ?? 12_500,
+          })
+          for (const each of doomed) {
+            await remove(context, each).catch(error => logger.warn('could not remove a pod', { error }))
+          }
+          await sleep(context.clock, PERIOD_MS, signal)
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    },
+  }
+}
+
+async function remove({ client, clock }: ControllerContext, { pod, disruption }: Doomed): Promise<void> {
+  const { name, namespace, uid } = pod.metadata
+  const resource = client.resource(Pods)
+  try {
+    if (!isFinished(pod) && pod.spec?.nodeName) {
+      // Whoever counts pods (jobs) must see how it ended before it is gone.
+      const now = formatTime(clock.now())
+      const condition: PodCondition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'DeletionByPodGC',
+        ...(disruption ? { message: disruption } : {}),
+      }
+      const conditions = disruption
+        ? setCondition(pod.status?.conditions, condition, now)
+        : (pod.status?.conditions ?? [])
+      const patch = { metadata: { uid }, status: { phase: 'Failed', conditions } }
+      await resource.patch(name, 'merge', patch, { namespace: namespace!, subresource: 'status' })
+    }
+    const body = { gracePeriodSeconds: 0, preconditions: { uid } }
+    await resource.delete(name, { namespace: namespace!, body })
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error
+  }
+}
