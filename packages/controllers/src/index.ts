@@ -1,2 +1,13 @@
-// One file per built-in controller
-export {}
+export { type ControllersOptions, controllerNames, createControllers } from './create-controllers.ts'
+export { createDeploymentController } from './deployment/controller.ts'
+export { createEndpointsController } from './endpoints/endpoints-controller.ts'
+export { createEndpointSliceController, type EndpointSliceOptions } from './endpoints/slices-controller.ts'
+export { createGarbageCollector } from './garbage-collector/controller.ts'
+export { createNamespaceController } from './namespace.ts'
+export { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
+export { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
+export { createTaintEvictionController } from './node/taint-eviction.ts'
+export { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
+export { createReplicaSetController, createReplicationController } from './replica-set.ts'
+export { createRootCaPublisher, type RootCaOptions } from './root-ca-publisher.ts'
+export { createServiceAccountController } from './service-account.ts'

@@ -1,0 +1,111 @@
+/** The controllers of a cluster, by the names that `--controllers` of a controller manager knows. */
+import { type Controller, type ControllerContext, createEventRecorder, type EventRecorder } from '@canopus/operator'
+import { createDeploymentController } from './deployment/controller.ts'
+import { createEndpointsController } from './endpoints/endpoints-controller.ts'
+import { createEndpointSliceController } from './endpoints/slices-controller.ts'
+import { createGarbageCollector } from './garbage-collector/controller.ts'
+import { createNamespaceController } from './namespace.ts'
+import { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
+import { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
+import { createTaintEvictionController } from './node/taint-eviction.ts'
+import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
+import { createReplicaSetController, createReplicationController } from './replica-set.ts'
+import { createRootCaPublisher } from './root-ca-publisher.ts'
+import { createServiceAccountController } from './service-account.ts'
+
+export interface ControllersOptions {
+  /**
+   * Which to run, as the flag `--controllers`: names, `*` for all that run by default, `-name` for all but one.
+   * Default `['*']`.
+   */
+  controllers?: readonly string[]
+  /** PEM of the API server's certificate authority, published in every namespace; without it nothing is published. */
+  rootCa?: string
+  /** Without it nodes get no pod addresses. */
+  nodeIpam?: NodeIpamOptions
+  nodeLifecycle?: NodeLifecycleOptions
+  podGc?: PodGcOptions
+  /** Makes the recorder of each controller's events. Default: events are written through the client. */
+  events?: (component: string) => EventRecorder
+}
+
+interface Entry {
+  name: string
+  /** Upstream's name for the source of its events, where that is another. */
+  component?: string
+  /** Nothing where the options leave out what it needs. */
+  create(context: ControllerContext, options: ControllersOptions): Controller | undefined
+}
+
+const ENTRIES: readonly Entry[] = [
+  { name: 'namespace-controller', create: createNamespaceController },
+  { name: 'serviceaccount-controller', create: createServiceAccountController },
+  {
+    name: 'root-ca-certificate-publisher-controller',
+    create: (context, { rootCa }) => (rootCa === undefined ? undefined : createRootCaPublisher(context, { rootCa })),
+  },
+  { name: 'replicaset-controller', create: createReplicaSetController },
+  {
+    name: 'replicationcontroller-controller',
+    component: 'replication-controller',
+    create: createReplicationController,
+  },
+  { name: 'deployment-controller', create: createDeploymentController },
+  {
+    name: 'endpointslice-controller',
+    component: 'endpoint-slice-controller',
+    create: context => createEndpointSliceController(context),
+  },
+  { name: 'endpoints-controller', component: 'endpoint-controller', create: createEndpointsController },
+  { name: 'garbage-collector-controller', create: createGarbageCollector },
+  {
+    name: 'pod-garbage-collector-controller',
+    create: (context, { podGc }) => createPodGarbageCollector(context, podGc),
+  },
+  {
+    name: 'node-ipam-controller',
+    component: 'cidrAllocator',
+    create: (context, { nodeIpam }) => (nodeIpam ? createNodeIpamController(context, nodeIpam) : undefined),
+  },
+  {
+    name: 'node-lifecycle-controller',
+    component: 'node-controller',
+    create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
+  },
+  { name: 'taint-eviction-controller', create: createTaintEvictionController },
+]
+
+/** Every controller there is. */
+export const controllerNames: readonly string[] = ENTRIES.map(entry => entry.name)
+
+/**
+ * Makes the controllers that the options ask for. Their informers are asked for at once, so make them before
+ * `context.informers.start`; each runs with its own `run(signal)`. Throws where a name is unknown.
+ */
+export function createControllers(context: ControllerContext, options: ControllersOptions = {}): Controller[] {
+  const wanted = selection(options.controllers ?? ['*'])
+  const { client, clock, logger } = context
+  const recorder = options.events ?? (component => createEventRecorder({ client, clock, logger, component }))
+  const controllers: Controller[] = []
+  for (const { name, component, create } of ENTRIES) {
+    if (!wanted(name)) continue
+    const controller = create({ ...context, events: recorder(component ?? name) }, options)
+    if (controller) controllers.push(controller)
+  }
+  return controllers
+}
+
+/** The last word on a name counts; `*` speaks for those that are not named. */
+function selection(words: readonly string[]): (name: string) => boolean {
+  for (const word of words) {
+    const name = word.replace(/^-/, '')
+    if (name !== '*' && !controllerNames.includes(name)) {
+      throw new TypeError(`${JSON.stringify(name)} is not in the list of known controllers`)
+    }
+  }
+  return name => {
+    if (words.includes(name)) return true
+    if (words.includes(`-${name}`)) return false
+    return words.includes('*')
+  }
+}

@@ -1,0 +1,57 @@
+/** What the silence of a node means (kubernetes pkg/controller/nodelifecycle/node_lifecycle_controller.go). */
+
+import type { Lease } from '@canopus/api/coordination/v1'
+import type { Node, NodeCondition } from '@canopus/api/core/v1'
+import { findCondition, formatTime } from '@canopus/apimachinery'
+
+const WATCHED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
+
+/** When a node was last heard of, on our own clock. */
+export interface Heartbeat {
+  heardAt: number
+  lease: string | undefined
+  status: string | undefined
+}
+
+/** The heartbeat after another look. A sign of life is whatever changed since the last one. */
+export function heartbeatOf(node: Node, lease: Lease | undefined, last: Heartbeat | undefined, now: number): Heartbeat {
+  const current = {
+    lease: lease?.spec?.renewTime,
+    status: findCondition(node.status?.conditions, 'Ready')?.lastHeartbeatTime,
+  }
+  const isAlive = !last || current.lease !== last.lease || current.status !== last.status
+  return { ...current, heardAt: isAlive ? now : last.heardAt }
+}
+
+/** The conditions of a node that has been silent for too long; nothing where they say so already. */
+export function silentConditions(node: Node, now: number): NodeCondition[] | undefined {
+  const time = formatTime(now)
+  const conditions = [...(node.status?.conditions ?? [])]
+  let isChanged = false
+  for (const type of WATCHED) {
+    const at = conditions.findIndex(each => each.type === type)
+    const old = conditions[at]
+    if (old?.status === 'Unknown') continue
+    isChanged = true
+    const unknown: NodeCondition = {
+      ...old,
+      type,
+      status: 'Unknown',
+      reason: old ? 'NodeStatusUnknown' : 'NodeStatusNeverUpdated',
+      message: old ? 'Kubelet stopped posting node status.' : 'Kubelet never posted node status.',
+      lastHeartbeatTime: old?.lastHeartbeatTime ?? node.metadata.creationTimestamp,
+      lastTransitionTime: time,
+    }
+    if (at === -1) conditions.push(unknown)
+    else conditions[at] = unknown
+  }
+  return isChanged ? conditions : undefined
+}
+
+/** Nodes per second that may be marked for eviction, given how many there are and how many are not ready. */
+export function evictionRate(total: number, notReady: number): number {
+  // When nothing is ready, the fault is more likely ours than all of theirs.
+  if (total > 0 && notReady === total) return 0
+  if (notReady > 2 && notReady / total >= 0.55) return total > 50 ? 0.01 : 0
+  return 0.1
+}

@@ -1,0 +1,93 @@
+/**
+ * Removes pods from nodes whose NoExecute taints they do not tolerate, at once or when their patience ends.
+ * Behaviour: kubernetes pkg/controller/tainteviction.
+ */
+
+import { Nodes, Pods } from '@canopus/api'
+import type { Pod, PodCondition, Taint } from '@canopus/api/core/v1'
+import { formatTime, hasReason, parseTime, setCondition } from '@canopus/apimachinery'
+import { keyOf, splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
+import { podsByNode } from './lifecycle.ts'
+import { tolerates } from './taints.ts'
+
+/** When the pod must go, in milliseconds since the epoch; nothing where it may stay. */
+export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
+  const noExecute = taints.filter(taint => taint.effect === 'NoExecute')
+  if (noExecute.length === 0) return undefined
+  let patience = Number.POSITIVE_INFINITY
+  let since = now
+  for (const taint of noExecute) {
+    const used = (pod.spec?.tolerations ?? []).filter(toleration => tolerates(toleration, taint))
+    if (used.length === 0) return now
+    for (const { tolerationSeconds } of used) {
+      if (tolerationSeconds !== undefined) patience = Math.min(patience, Math.max(0, tolerationSeconds))
+    }
+    since = Math.min(since, parseTime(taint.timeAdded ?? '') ?? now)
+  }
+  return patience === Number.POSITIVE_INFINITY ? undefined : since + patience * 1000
+}
+
+export function createTaintEvictionController(context: ControllerContext): Controller {
+  const nodes = context.informers.informer(Nodes)
+  const pods = podsByNode(context)
+  /** Pods whose removal is set, by uid. */
+  const scheduled = new Map<string, number>()
+  return defineController(context, {
+    name: 'taint-eviction-controller',
+    triggers: [
+      primary(Pods, ({ object, deleted }) => {
+        if (deleted) scheduled.delete(object.metadata.uid)
+        return !deleted && object.spec?.nodeName !== undefined
+      }),
+      on(Nodes, ({ object, old, deleted }, enqueue) => {
+        if (deleted || (old && JSON.stringify(old.spec?.taints) === JSON.stringify(object.spec?.taints))) return
+        for (const pod of pods.of(object.metadata.name)) enqueue(keyOf(pod))
+      }),
+    ],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const pod = pods.informer.lister.get(name, namespace)
+      if (!pod?.spec?.nodeName || pod.metadata.deletionTimestamp) return undefined
+      const now = context.clock.now()
+      const taints = nodes.lister.get(pod.spec.nodeName)?.spec?.taints ?? []
+      const { uid } = pod.metadata
+      let at = evictionTime(pod, taints, now)
+      if (at === undefined) {
+        if (scheduled.delete(uid)) {
+          context.events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`)
+        }
+        return undefined
+      }
+      // A taint without a time counts from when it was first seen.
+      at = Math.min(at, scheduled.get(uid) ?? Number.POSITIVE_INFINITY)
+      if (at > now) {
+        scheduled.set(uid, at)
+        return { requeueAfter: at - now }
+      }
+      scheduled.delete(uid)
+      await evict(context, pod, key)
+      return undefined
+    },
+  })
+}
+
+async function evict(context: ControllerContext, pod: Pod, key: string): Promise<void> {
+  const { name, namespace, uid } = pod.metadata
+  const client = context.client.resource(Pods)
+  context.events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`)
+  try {
+    const condition: PodCondition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'DeletionByTaintManager',
+      message: 'Taint manager: deleting due to NoExecute taint',
+    }
+    const conditions = setCondition(pod.status?.conditions, condition, formatTime(context.clock.now()))
+    const patch = { metadata: { uid }, status: { conditions } }
+    await client.patch(name, 'merge', patch, { namespace: namespace!, subresource: 'status' })
+    await client.delete(name, { namespace: namespace!, body: { preconditions: { uid } } })
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error
+  }
+}
