@@ -53,6 +53,7 @@ export function openDatabase(directory: string): DatabaseSync {
 
 function prepare(database: DatabaseSync, file: string): void {
   // Pages of 4 KB: a pod's bytes lie on a page of their own, and loading the index reads only the eighth part of the file.
+  // Checkpoints every 4 MB hold everybody up for 7 ms; every 16 MB it would be 25 ms, and no faster on the whole.
   // Exclusive: the lock is taken with the first read and kept, so a second process is told at once.
   database.exec(`
     PRAGMA locking_mode = EXCLUSIVE;
@@ -61,7 +62,7 @@ function prepare(database: DatabaseSync, file: string): void {
     PRAGMA synchronous = FULL;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -16384;
-    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA wal_autocheckpoint = 1000;
     PRAGMA journal_size_limit = 67108864;
     BEGIN EXCLUSIVE;
   `)

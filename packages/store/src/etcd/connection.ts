@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls'
 import { type Clock, type Logger, withTimeout } from '@canopus/base'
 import * as grpc from '@grpc/grpc-js'
 import { StoreUnavailableError } from '../store.ts'
@@ -166,11 +168,17 @@ function connected(endpoint: Endpoint): Promise<void> {
 function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
   const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
   const buffer = (pem: string | Uint8Array | undefined): Buffer | null => (pem ? Buffer.from(pem) : null)
-  const credentials =
-    url.protocol === 'https:'
-      ? grpc.credentials.createSsl(buffer(tls?.ca), buffer(tls?.key), buffer(tls?.cert))
-      : grpc.credentials.createInsecure()
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const isSecure = url.protocol === 'https:'
+  // The certificate must name the host, address or name, whatever name TLS is told (below).
+  const checkServerIdentity = (_: string, certificate: PeerCertificate) => checkIdentity(host, certificate)
+  const credentials = isSecure
+    ? grpc.credentials.createSsl(buffer(tls?.ca), buffer(tls?.key), buffer(tls?.cert), { checkServerIdentity })
+    : grpc.credentials.createInsecure()
+  // Node refuses an address as the name of a TLS server, which is what grpc-js would give it.
+  const tlsName = isSecure && isIP(host) ? { 'grpc.ssl_target_name_override': 'localhost' } : {}
   return new grpc.Client(`dns:${url.host}`, credentials, {
+    ...tlsName,
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
     'grpc.initial_reconnect_backoff_ms': 100,

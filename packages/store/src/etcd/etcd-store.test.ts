@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { silentLogger } from '@canopus/base'
-import { systemClock } from '@canopus/platform'
+import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
 import { type Store, StoreUnavailableError } from '../store.ts'
 import { stampTestValue, storeConformance } from '../testing/conformance.ts'
 import { type EtcdServer, findEtcd, startEtcd } from '../testing/etcd-server.ts'
@@ -60,6 +63,8 @@ describe('with a real etcd server', { skip }, () => {
   test('a write while no server answers fails with a sentence that names the endpoints', async () => {
     const store = await open({ prefix: '/down', timeout: 500 })
     await server.kill()
+    // The reading finds out that the connection is dead.
+    await assert.rejects(store.get('/registry/a'), StoreUnavailableError)
     await assert.rejects(
       store.create('/registry/a', () => utf8('1')),
       (error: StoreUnavailableError) => {
@@ -74,5 +79,33 @@ describe('with a real etcd server', { skip }, () => {
     assert.ok((await again.create('/registry/a', () => utf8('1'))).revision > 0)
     await again.close()
     await store.close()
+  })
+
+  test('TLS with certificates on both sides; a stranger gets nowhere', async () => {
+    const authority = await createAuthority({ commonName: 'etcd-ca', clock: systemClock })
+    const issue = (commonName: string, hosts: string[] = []) =>
+      issueCertificate(authority, { commonName, hosts, purposes: ['server auth', 'client auth'], clock: systemClock })
+    const [serving, client] = [await issue('etcd', ['127.0.0.1']), await issue('apiserver')]
+    const directory = mkdtempSync(join(tmpdir(), 'canopus-etcd-tls-'))
+    const file = (name: string, pem: string): string => {
+      writeFileSync(join(directory, name), pem)
+      return join(directory, name)
+    }
+    const flags = ['--client-cert-auth', '--trusted-ca-file', file('ca.crt', authority.certificate)]
+    flags.push('--cert-file', file('server.crt', serving.certificate), '--key-file', file('server.key', serving.key))
+    const secured = await startEtcd(program!, flags, 'https')
+    try {
+      const endpoints = [secured.endpoint]
+      const tls = { ca: authority.certificate, cert: client.certificate, key: client.key }
+      const store = await openEtcdStore({ endpoints, tls, clock: systemClock, logger: silentLogger })
+      const created = await store.create('/registry/a', () => utf8('1'))
+      assert.equal((await store.get('/registry/a'))!.revision, created.revision)
+      await store.close()
+      const anonymous = { endpoints, tls: { ca: tls.ca }, timeout: 500, clock: systemClock, logger: silentLogger }
+      await assert.rejects(openEtcdStore(anonymous), /etcd/)
+    } finally {
+      await secured.stop()
+      rmSync(directory, { recursive: true })
+    }
   })
 })

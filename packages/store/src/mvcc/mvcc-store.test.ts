@@ -200,7 +200,8 @@ async function agreesWithModel(open: () => Promise<Subject>, numRuns: number): P
         await subject.close()
       }
     }),
-    { numRuns, seed: process.env.CANOPUS_LONG_TESTS ? Date.now() : 1 },
+    // The long run draws anew every time; fast-check says the seed where it finds something.
+    process.env.CANOPUS_LONG_TESTS ? { numRuns } : { numRuns, seed: 1 },
   )
 }
 
