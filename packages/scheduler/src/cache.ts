@@ -1,4 +1,5 @@
 import type { Node, Pod } from '@canopus/api/core/v1'
+import { NodeFigures } from './node-figures.ts'
 import { NodeInfo } from './node-info.ts'
 import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
 
@@ -10,6 +11,7 @@ import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
 export class ClusterCache {
   /** In no order that means anything; a removed node's place goes to the last one. */
   readonly nodes: NodeInfo[] = []
+  readonly figures = new NodeFigures()
   readonly #byName = new Map<string, NodeInfo>()
   /** On which node a pod counts. */
   readonly #placed = new Map<string, { node: string; pod: PodInfo; assumed: boolean }>()
@@ -41,8 +43,8 @@ export class ClusterCache {
       this.#countImages(known, 1)
       return
     }
-    const info = new NodeInfo(node)
-    info.slot = this.nodes.push(info) - 1
+    const info = new NodeInfo(node, this.figures, this.nodes.length)
+    this.nodes.push(info)
     this.#byName.set(info.name, info)
     for (const pod of this.#homeless.get(info.name)?.values() ?? []) info.addPod(pod)
     this.#homeless.delete(info.name)
@@ -70,8 +72,10 @@ export class ClusterCache {
     const last = this.nodes.pop()!
     if (last !== info) {
       this.nodes[info.slot] = last
+      this.figures.move(last.slot, info.slot)
       last.slot = info.slot
     }
+    this.figures.latest++
     if (info.pods.size > 0) this.#homeless.set(name, new Map(info.pods))
   }
 
@@ -165,6 +169,11 @@ export class ClusterCache {
 
   get hasNominations(): boolean {
     return this.#nominated.size > 0
+  }
+
+  /** Nodes for which pods wait. */
+  nominatedNodes(): ReadonlySet<string> {
+    return new Set([...this.#nominated.values()].map(each => each.node))
   }
 
   /** Pods other than `pod`, no less important than it, that wait for room on the node. */

@@ -1,4 +1,4 @@
-import { LruCache, type Random, randomInt } from '@canopus/base'
+import { type Random, randomInt } from '@canopus/base'
 import {
   type ClusterView,
   type Failure,
@@ -9,152 +9,140 @@ import {
   type SchedulerPlugin,
 } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
+import { type PodClass, PodClasses } from './pod-classes.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** Where a pod goes, or why it can go nowhere. */
 export type Decision = { node: NodeInfo; score: number } | { failure: Failure }
 
-/** Verdicts of the static filters about all nodes, by the node's place, for all pods of one class. */
-interface ClassVerdicts {
-  readonly revisions: number[]
-  readonly verdicts: (Rejection | undefined)[]
+/** What there is to ask about one pod: the static filters by its class, the others anew for each decision. */
+interface Question {
+  readonly pod: PodInfo
+  readonly podClass: PodClass
+  readonly filters: readonly NodeFilter[]
 }
 
-const CLASSES_KEPT = 1000
-
 /**
- * Chooses a node for one pod: filters, scores, picks. Runs without a pause, so that the cache is the snapshot. Filters that
- * declare a `staticKey` are asked once per class of pods and version of a node.
+ * Chooses a node for one pod: filters, scores, picks. Runs without a pause, so that the cache is the snapshot. All nodes are
+ * looked at, every time: with figures in rows (`NodeFigures`) and static verdicts by class (`PodClasses`) that is cheap.
  */
 export class SchedulingCycle {
   readonly #profile: Profile
   readonly #cluster: ClusterView
   readonly #random: Random
-  readonly #static: readonly SchedulerPlugin[]
   readonly #dynamic: readonly SchedulerPlugin[]
-  readonly #classes = new LruCache<string, ClassVerdicts>({ capacity: CLASSES_KEPT })
+  readonly #classes: PodClasses
+  #slots = new Int32Array(64)
+  #scores = new Float64Array(64)
+  #totals = new Float64Array(64)
 
   constructor(profile: Profile, cluster: ClusterView, random: Random) {
     this.#profile = profile
     this.#cluster = cluster
     this.#random = random
-    const filters = profile.map(each => each.plugin).filter(each => each.filter !== undefined)
-    this.#static = filters.filter(each => each.staticKey !== undefined)
-    this.#dynamic = filters.filter(each => each.staticKey === undefined)
+    const plugins = profile.map(each => each.plugin)
+    this.#dynamic = plugins.filter(each => each.filter !== undefined && each.staticKey === undefined)
+    this.#classes = new PodClasses(plugins, cluster)
   }
 
   /** The node with the highest score; ties are decided by chance. */
   decide(pod: PodInfo): Decision {
-    const filters = this.#filters(pod)
-    if (isRejection(filters)) return { failure: { early: filters, rejections: new Map() } }
-    const feasible: NodeInfo[] = []
-    const rejections = new Map<string, Rejection>()
-    for (const node of this.#candidates(filters.only, rejections)) {
-      const rejection = this.#checkWithNominated(pod, node, filters)
-      if (rejection === undefined) feasible.push(node)
-      else rejections.set(node.name, rejection)
-    }
-    if (feasible.length === 0) return { failure: { rejections } }
-    return this.#best(pod, feasible)
+    const question = this.#question(pod)
+    if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    this.#makeRoom(question.podClass.count)
+    const count = this.#filter(question)
+    if (count === 0) return { failure: { rejections: this.#rejections(question) } }
+    return this.#best(question, this.#slots.subarray(0, count))
   }
 
-  /** Whether the pod could run on the node as things are. */
+  /** Why the pod could not run on the node as things are; nothing where it could. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined {
-    const filters = this.#filters(pod)
-    if (isRejection(filters)) return filters
-    if (filters.only !== undefined && !filters.only.has(node.name)) return absent
-    return filters.check(node)
+    const question = this.#question(pod)
+    return isEarly(question) ? question : check(question, node)
   }
 
-  #filters(pod: PodInfo): NodeFilter | Rejection {
-    const statics: NodeFilter[] = []
-    const dynamics: NodeFilter[] = []
-    for (const [plugins, filters] of [
-      [this.#static, statics],
-      [this.#dynamic, dynamics],
-    ] as const) {
-      for (const plugin of plugins) {
-        const filter = plugin.filter!(pod, this.#cluster)
-        if (filter === undefined) continue
-        if (isRejection(filter)) return filter
-        filters.push(filter)
-      }
+  #question(pod: PodInfo): Question | Rejection {
+    const podClass = this.#classes.of(pod)
+    if ('reasons' in podClass) return podClass
+    const filters: NodeFilter[] = []
+    for (const plugin of this.#dynamic) {
+      const filter = plugin.filter!(pod, this.#cluster)
+      if (filter === undefined) continue
+      if (isRejection(filter)) return filter
+      filters.push(filter)
     }
-    const checkStatic = this.#remembered(pod, statics)
-    const only = [...statics, ...dynamics].flatMap(each => (each.only === undefined ? [] : [each.only]))
-    return {
-      ...(only.length === 0 ? {} : { only: only.reduce((a, b) => a.intersection(b)) }),
-      check(node) {
-        const rejection = checkStatic(node)
-        if (rejection !== undefined) return rejection
-        for (const filter of dynamics) {
-          const other = filter.check(node)
-          if (other !== undefined) return other
-        }
-        return undefined
-      },
-    }
+    return { pod, podClass, filters }
   }
 
-  #remembered(pod: PodInfo, filters: readonly NodeFilter[]): NodeFilter['check'] {
-    const key = this.#static.map(plugin => plugin.staticKey!(pod)).join('\n')
-    let known = this.#classes.get(key)
-    if (known === undefined) {
-      known = { revisions: [], verdicts: [] }
-      this.#classes.set(key, known)
-    }
-    const { revisions, verdicts } = known
-    return node => {
-      const { slot } = node
-      if (revisions[slot] === node.revision) return verdicts[slot]
-      let verdict: Rejection | undefined
-      for (const filter of filters) {
-        verdict = filter.check(node)
-        if (verdict !== undefined) break
-      }
-      // Filled up in order, so that the lists stay dense.
-      for (let i = revisions.length; i < slot; i++) revisions[i] = -1
-      revisions[slot] = node.revision
-      verdicts[slot] = verdict
-      return verdict
-    }
+  #makeRoom(count: number): void {
+    if (this.#slots.length >= count) return
+    const size = count * 2
+    this.#slots = new Int32Array(size)
+    this.#scores = new Float64Array(size)
+    this.#totals = new Float64Array(size)
   }
 
-  #candidates(only: ReadonlySet<string> | undefined, rejections: Map<string, Rejection>): readonly NodeInfo[] {
+  /** Puts the slots of the nodes that do to the front and answers how many they are. */
+  #filter({ pod, podClass, filters }: Question): number {
+    const slots = this.#slots
     const { nodes } = this.#cluster.cache
-    if (only === undefined) return nodes
-    const named: NodeInfo[] = []
-    for (const node of nodes) {
-      if (only.has(node.name)) named.push(node)
-      else rejections.set(node.name, absent)
+    slots.set(podClass.feasible.subarray(0, podClass.count))
+    let count = podClass.count
+    for (const filter of filters) {
+      if (filter.keep !== undefined) count = filter.keep(slots, count)
+      else count = keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
     }
-    return named
+    const waited = this.#cluster.cache.nominatedNodes()
+    if (waited.size === 0) return count
+    return keepIf(slots, count, slot => {
+      const node = nodes[slot]!
+      return !waited.has(node.name) || this.#checkWithNominated(pod, node) === undefined
+    })
   }
 
   /** A node must do with, and also without, the pods that wait for room there and are no less important. */
-  #checkWithNominated(pod: PodInfo, node: NodeInfo, filters: NodeFilter): Rejection | undefined {
+  #checkWithNominated(pod: PodInfo, node: NodeInfo): Rejection | undefined {
     const { cache } = this.#cluster
-    if (cache.hasNominations) {
-      const waiting = cache.nominatedOn(node.name, pod)
-      if (waiting.length > 0) {
-        const rejection = cache.imagine(node, [], waiting, () => this.check(pod, node))
-        if (rejection !== undefined) return rejection
-      }
-    }
-    return filters.check(node)
+    const waiting = cache.nominatedOn(node.name, pod)
+    return waiting.length === 0 ? undefined : cache.imagine(node, [], waiting, () => this.check(pod, node))
   }
 
-  #best(pod: PodInfo, nodes: readonly NodeInfo[]): Decision {
-    if (nodes.length === 1) return { node: nodes[0]!, score: 0 }
-    const totals = new Float64Array(nodes.length)
-    for (const { plugin, weight } of this.#profile) {
-      const scorer = weight > 0 ? plugin.score?.(pod, this.#cluster, nodes) : undefined
-      if (scorer === undefined) continue
-      const scores = new Array<number>(nodes.length)
-      for (let i = 0; i < nodes.length; i++) scores[i] = scorer.score(nodes[i]!)
-      scorer.normalise?.(scores)
-      for (let i = 0; i < nodes.length; i++) totals[i]! += weight * scores[i]!
+  /** Why each node does not do. Only asked where none does. */
+  #rejections(question: Question): Map<string, Rejection> {
+    const rejections = new Map<string, Rejection>()
+    for (const node of this.#cluster.cache.nodes) {
+      const rejection = check(question, node) ?? this.#checkWithNominated(question.pod, node)
+      if (rejection !== undefined) rejections.set(node.name, rejection)
     }
+    return rejections
+  }
+
+  #best({ pod, podClass }: Question, slots: Int32Array): Decision {
+    const { nodes } = this.#cluster.cache
+    if (slots.length === 1) return { node: nodes[slots[0]!]!, score: 0 }
+    const totals = this.#totals.subarray(0, slots.length)
+    totals.fill(0)
+    const scores = this.#scores.subarray(0, slots.length)
+    let candidates: NodeInfo[] | undefined
+    for (const { plugin, weight } of this.#profile) {
+      if (weight === 0 || plugin.score === undefined) continue
+      if (plugin.staticKey !== undefined) {
+        if (!takeStatic(podClass, plugin, slots, scores)) continue
+      } else {
+        candidates ??= Array.from(slots, slot => nodes[slot]!)
+        const scorer = plugin.score(pod, this.#cluster, candidates)
+        if (scorer === undefined) continue
+        if (scorer.scoreAll !== undefined) scorer.scoreAll(slots, scores)
+        else for (let i = 0; i < scores.length; i++) scores[i] = scorer.score(candidates[i]!)
+        scorer.normalise?.(scores)
+      }
+      for (let i = 0; i < totals.length; i++) totals[i]! += weight * scores[i]!
+    }
+    const best = this.#highest(totals)
+    return { node: nodes[slots[best]!]!, score: totals[best]! }
+  }
+
+  #highest(totals: Float64Array): number {
     let best = 0
     let ties = 1
     for (let i = 1; i < totals.length; i++) {
@@ -163,12 +151,33 @@ export class SchedulingCycle {
         ties = 1
       } else if (totals[i] === totals[best] && randomInt(this.#random, ++ties) === 0) best = i
     }
-    return { node: nodes[best]!, score: totals[best]! }
+    return best
   }
 }
 
-const absent: Rejection = {
-  plugin: 'NodeAffinity',
-  reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
-  unresolvable: true,
+const isEarly = (question: Question | Rejection): question is Rejection => 'reasons' in question
+
+function check({ podClass, filters }: Question, node: NodeInfo): Rejection | undefined {
+  const rejection = podClass.rejectionOf(node)
+  if (rejection !== undefined) return rejection
+  for (const filter of filters) {
+    const other = filter.check(node)
+    if (other !== undefined) return other
+  }
+  return undefined
+}
+
+function keepIf(slots: Int32Array, count: number, does: (slot: number) => boolean): number {
+  let kept = 0
+  for (let i = 0; i < count; i++) if (does(slots[i]!)) slots[kept++] = slots[i]!
+  return kept
+}
+
+/** Fills in the remembered scores, normalised over these nodes; false where the plugin has no opinion. */
+function takeStatic(podClass: PodClass, plugin: SchedulerPlugin, slots: Int32Array, scores: Float64Array): boolean {
+  const known = podClass.scoresOf(plugin)
+  if (known === undefined) return false
+  for (let i = 0; i < slots.length; i++) scores[i] = known.raw[slots[i]!]!
+  known.scorer.normalise?.(scores)
+  return true
 }

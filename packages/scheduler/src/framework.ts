@@ -24,14 +24,21 @@ export interface NodeFilter {
   /** Only nodes of these names can do; the others need not be asked. */
   readonly only?: ReadonlySet<string>
   check(node: NodeInfo): Rejection | undefined
+  /**
+   * The same for many nodes at once, by their slots in the cache's figures: moves those that do to the front and answers
+   * how many they are. Optional; for filters that every pod goes through.
+   */
+  keep?(slots: Int32Array, count: number): number
 }
 
 /** A scorer that has looked at the pod and at all nodes that do. */
 export interface NodeScorer {
   /** The raw score of a node. */
   score(node: NodeInfo): number
+  /** The same for many nodes at once, by their slots in the cache's figures. Optional. */
+  scoreAll?(slots: Int32Array, scores: Float64Array): void
   /** Brings the raw scores, in the order of the nodes, between 0 and 100. */
-  normalise?(scores: number[]): void
+  normalise?(scores: Float64Array): void
 }
 
 export const MAX_SCORE = 100
@@ -61,8 +68,8 @@ export interface SchedulerPlugin {
   /** Upstream's QueueSort: negative where `a` comes first. Times are when the pods were queued first. */
   compare?(a: QueueOrder, b: QueueOrder): number
   /**
-   * Set where what `filter` says depends on nothing but this text and the node object: pods of the same key share
-   * verdicts until the node changes.
+   * Set where what `filter` and `score` (before it is normalised) say depends on nothing but this text and the labels, spec
+   * and name of the node: pods of the same key share verdicts until the node changes.
    */
   staticKey?(pod: PodInfo): string
   /** PreFilter and Filter. Nothing: every node does. A rejection: no node does. */
@@ -119,7 +126,7 @@ export function isRejection(value: NodeFilter | Rejection): value is Rejection {
 }
 
 /** Spreads raw scores over 0 to 100 by the highest (upstream's DefaultNormalizeScore). */
-export function normaliseByHighest(scores: number[], reverse: boolean): void {
+export function normaliseByHighest(scores: Float64Array, reverse: boolean): void {
   let highest = 0
   for (const score of scores) if (score > highest) highest = score
   for (let i = 0; i < scores.length; i++) {

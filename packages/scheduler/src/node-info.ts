@@ -1,50 +1,52 @@
 import type { Node } from '@canopus/api/core/v1'
+import { deepEqual } from '@canopus/apimachinery'
+import type { NodeFigures } from './node-figures.ts'
 import type { HostPort, PodInfo } from './pod-info.ts'
 import { type Resources, resourcesOf } from './resources.ts'
 
-let latestRevision = 0
-
 /**
- * A node with the pods on it and the sums over them, kept current by increments. The figures that every decision needs are
- * plain numbers of their own, so that going over thousands of nodes stays cheap.
+ * A node with the pods on it and the sums over them, kept current by increments. The figures that every decision needs lie
+ * in `NodeFigures`.
  */
 export class NodeInfo {
   readonly name: string
   node: Node
-  /** Another number after each change of the node object, never used twice: what was worked out before is void. */
-  revision = 0
-  /** Place in the cache's list of nodes. */
-  slot = -1
+  /** Place in the cache's list of nodes and in its figures. */
+  slot: number
   readonly pods = new Map<string, PodInfo>()
   /** Those pods that have any affinity, and any required anti-affinity. */
   readonly podsWithAffinity = new Map<string, PodInfo>()
   readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>()
   allocatable: Resources = {}
-  allocatableCpu = 0
-  allocatableMemory = 0
-  allocatablePods = 0
   readonly requested: Resources = {}
-  requestedCpu = 0
-  requestedMemory = 0
-  scoringCpu = 0
-  scoringMemory = 0
+  readonly #figures: NodeFigures
   readonly #ports = new Map<string, HostPort[]>()
   #images: ReadonlyMap<string, number> | undefined
 
-  constructor(node: Node) {
+  constructor(node: Node, figures: NodeFigures, slot: number) {
     this.name = node.metadata.name
     this.node = node
-    this.setNode(node)
+    this.slot = slot
+    this.#figures = figures
+    figures.open(slot)
+    figures.touch(slot)
+    this.#takeOver(node)
   }
 
   /** Takes over a new version of the node object. */
   setNode(node: Node): void {
+    const old = this.node
+    const same = deepEqual(old.metadata.labels, node.metadata.labels) && deepEqual(old.spec, node.spec)
+    if (!same) this.#figures.touch(this.slot)
+    this.#takeOver(node)
+  }
+
+  #takeOver(node: Node): void {
     this.node = node
-    this.revision = ++latestRevision
     this.allocatable = resourcesOf(node.status?.allocatable)
-    this.allocatableCpu = this.allocatable.cpu ?? 0
-    this.allocatableMemory = this.allocatable.memory ?? 0
-    this.allocatablePods = this.allocatable.pods ?? 0
+    this.#figures.allocatableCpu[this.slot] = this.allocatable.cpu ?? 0
+    this.#figures.allocatableMemory[this.slot] = this.allocatable.memory ?? 0
+    this.#figures.allocatablePods[this.slot] = this.allocatable.pods ?? 0
     this.#images = undefined
   }
 
@@ -86,10 +88,13 @@ export class NodeInfo {
     for (const [name, amount] of Object.entries(pod.requests)) {
       this.requested[name] = (this.requested[name] ?? 0) + sign * amount
     }
-    this.requestedCpu += sign * (pod.requests.cpu ?? 0)
-    this.requestedMemory += sign * (pod.requests.memory ?? 0)
-    this.scoringCpu += sign * (pod.scoringRequests.cpu ?? 0)
-    this.scoringMemory += sign * (pod.scoringRequests.memory ?? 0)
+    const { slot } = this
+    const figures = this.#figures
+    figures.pods[slot]! += sign
+    figures.requestedCpu[slot]! += sign * (pod.requests.cpu ?? 0)
+    figures.requestedMemory[slot]! += sign * (pod.requests.memory ?? 0)
+    figures.scoringCpu[slot]! += sign * (pod.scoringRequests.cpu ?? 0)
+    figures.scoringMemory[slot]! += sign * (pod.scoringRequests.memory ?? 0)
   }
 
   /** Whether the port is taken: an address of all interfaces clashes with every other. */

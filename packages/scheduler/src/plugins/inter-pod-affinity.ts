@@ -94,7 +94,7 @@ function preferences(pod: PodInfo, { cache, namespaceLabels }: ClusterView): Top
   return sums
 }
 
-function spreadBetweenExtremes(scores: number[]): void {
+function spreadBetweenExtremes(scores: Float64Array): void {
   let lowest = Number.POSITIVE_INFINITY
   let highest = Number.NEGATIVE_INFINITY
   for (const score of scores) {

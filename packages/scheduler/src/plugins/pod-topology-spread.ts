@@ -177,7 +177,7 @@ function domainCounter(
 }
 
 /** The fewer pods the better; nodes that do not count (not a number) get nothing. */
-function invert(scores: number[]): void {
+function invert(scores: Float64Array): void {
   let lowest = Number.POSITIVE_INFINITY
   let highest = 0
   for (const score of scores) {

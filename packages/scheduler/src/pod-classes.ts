@@ -1,0 +1,139 @@
+import { LruCache } from '@canopus/base'
+import type { ClusterView, NodeFilter, NodeScorer, Rejection, SchedulerPlugin } from './framework.ts'
+import { isRejection } from './framework.ts'
+import type { NodeInfo } from './node-info.ts'
+import type { PodInfo } from './pod-info.ts'
+
+const CLASSES_KEPT = 1000
+
+/**
+ * What the static plugins (those with a `staticKey`) say of all nodes, worked out once for all pods that ask for the same.
+ * Most pods of a cluster are copies of a few templates, and nodes seldom change what these plugins look at.
+ */
+export class PodClasses {
+  readonly #cluster: ClusterView
+  readonly #filters: readonly SchedulerPlugin[]
+  readonly #scorers: readonly SchedulerPlugin[]
+  readonly #plugins: readonly SchedulerPlugin[]
+  readonly #classes = new LruCache<string, PodClass>({ capacity: CLASSES_KEPT })
+
+  constructor(plugins: readonly SchedulerPlugin[], cluster: ClusterView) {
+    this.#cluster = cluster
+    this.#plugins = plugins.filter(each => each.staticKey !== undefined)
+    this.#filters = this.#plugins.filter(each => each.filter !== undefined)
+    this.#scorers = this.#plugins.filter(each => each.score !== undefined)
+  }
+
+  /** The class of the pod, current as of now; or the rejection of all nodes. */
+  of(pod: PodInfo): PodClass | Rejection {
+    const key = this.#plugins.map(plugin => plugin.staticKey!(pod)).join('\n')
+    let known = this.#classes.get(key)
+    if (known === undefined) {
+      const filters: NodeFilter[] = []
+      for (const plugin of this.#filters) {
+        const filter = plugin.filter!(pod, this.#cluster)
+        if (filter === undefined) continue
+        if (isRejection(filter)) return filter
+        filters.push(filter)
+      }
+      known = new PodClass(pod, filters, this.#scorers, this.#cluster)
+      this.#classes.set(key, known)
+    }
+    known.refresh()
+    return known
+  }
+}
+
+/** Raw scores of one static plugin, by slot. */
+export interface StaticScores {
+  readonly raw: Float64Array
+  readonly scorer: NodeScorer
+}
+
+export class PodClass {
+  /** Slots of the nodes that the static filters let pass: the first `count` count. */
+  feasible = new Int32Array(0)
+  count = 0
+  readonly #pod: PodInfo
+  readonly #filters: readonly NodeFilter[]
+  readonly #scorers: readonly SchedulerPlugin[]
+  readonly #cluster: ClusterView
+  readonly #only: ReadonlySet<string> | undefined
+  #revisions = new Float64Array(0)
+  #passes = new Uint8Array(0)
+  #latest = -1
+  #scores: ReadonlyMap<SchedulerPlugin, StaticScores> | undefined
+
+  constructor(pod: PodInfo, filters: readonly NodeFilter[], scorers: readonly SchedulerPlugin[], cluster: ClusterView) {
+    this.#pod = pod
+    this.#filters = filters
+    this.#scorers = scorers
+    this.#cluster = cluster
+    const named = filters.flatMap(each => (each.only === undefined ? [] : [each.only]))
+    this.#only = named.length === 0 ? undefined : named.reduce((a, b) => a.intersection(b))
+  }
+
+  /** Looks again at the nodes that have changed since the last time. */
+  refresh(): void {
+    const { figures, nodes } = this.#cluster.cache
+    if (this.#latest === figures.latest) return
+    this.#latest = figures.latest
+    this.#scores = undefined
+    if (this.#passes.length < nodes.length) {
+      const size = figures.revision.length
+      this.#passes = copyInto(new Uint8Array(size), this.#passes)
+      this.#revisions = copyInto(new Float64Array(size), this.#revisions)
+      this.feasible = new Int32Array(size)
+    }
+    this.count = 0
+    for (let slot = 0; slot < nodes.length; slot++) {
+      const revision = figures.revision[slot]!
+      if (this.#revisions[slot] !== revision) {
+        this.#revisions[slot] = revision
+        this.#passes[slot] = this.rejectionOf(nodes[slot]!) === undefined ? 1 : 0
+      }
+      if (this.#passes[slot] === 1) this.feasible[this.count++] = slot
+    }
+  }
+
+  /** Why the static filters refuse the node. */
+  rejectionOf(node: NodeInfo): Rejection | undefined {
+    if (this.#only !== undefined && !this.#only.has(node.name)) return notNamed
+    for (const filter of this.#filters) {
+      const rejection = filter.check(node)
+      if (rejection !== undefined) return rejection
+    }
+    return undefined
+  }
+
+  /** Raw scores of the static plugin for all feasible nodes; nothing where it has no opinion. */
+  scoresOf(plugin: SchedulerPlugin): StaticScores | undefined {
+    this.#scores ??= this.#scoreAll()
+    return this.#scores.get(plugin)
+  }
+
+  #scoreAll(): ReadonlyMap<SchedulerPlugin, StaticScores> {
+    const { nodes } = this.#cluster.cache
+    const candidates = Array.from(this.feasible.subarray(0, this.count), slot => nodes[slot]!)
+    const scores = new Map<SchedulerPlugin, StaticScores>()
+    for (const plugin of this.#scorers) {
+      const scorer = plugin.score!(this.#pod, this.#cluster, candidates)
+      if (scorer === undefined) continue
+      const raw = new Float64Array(nodes.length)
+      for (const node of candidates) raw[node.slot] = scorer.score(node)
+      scores.set(plugin, { raw, scorer })
+    }
+    return scores
+  }
+}
+
+const notNamed: Rejection = {
+  plugin: 'NodeAffinity',
+  reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
+  unresolvable: true,
+}
+
+function copyInto<A extends Uint8Array | Float64Array>(target: A, source: A): A {
+  target.set(source)
+  return target
+}
