@@ -1,5 +1,11 @@
 import { builtInKinds } from '@canopus/api'
-import { type ApiServer, bootstrapCluster, createApiServer, createSecurity } from '@canopus/apiserver'
+import {
+  type ApiServer,
+  type ApiServerOptions,
+  bootstrapCluster,
+  createApiServer,
+  createSecurity,
+} from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
 import { createControllers } from '@canopus/controllers'
@@ -18,6 +24,8 @@ export interface ControlPlaneOptions {
   clusterCidr: string
   /** Where pods reach the API server; absent where there are no pods to do so. */
   advertise?: { address: string; port: number; serviceAddress: string }
+  /** Sentences for `kubectl explain`. */
+  descriptions?: ApiServerOptions['descriptions']
   /** More controllers that run beside the usual ones. */
   extraControllers?: (context: ControllerContext) => readonly Controller[]
 }
@@ -48,6 +56,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     random,
     logger: logger.child({ component: 'apiserver' }),
     kinds: builtInKinds,
+    ...(options.descriptions ? { descriptions: options.descriptions } : {}),
     security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },

@@ -1,7 +1,8 @@
 import { ClusterRoleBindings, ClusterRoles, EndpointSlices, Nodes, Services } from '@canopus/api'
 import type { Node, Service } from '@canopus/api/core/v1'
 import type { EndpointSlice } from '@canopus/api/discovery/v1'
-import { type Draft, hasReason } from '@canopus/apimachinery'
+import { type Draft, hasReason, type KubeObject } from '@canopus/apimachinery'
+import type { ResourceClient } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
 
 export interface ClusterDnsOptions {
@@ -55,16 +56,19 @@ async function ensureAccess(context: ControllerContext): Promise<void> {
   ]
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: DNS_USER }
   const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: DNS_USER }]
-  await unlessThere(context.client.resource(ClusterRoles).create({ metadata: { name: DNS_USER }, rules }))
-  await unlessThere(
-    context.client.resource(ClusterRoleBindings).create({ metadata: { name: DNS_USER }, roleRef, subjects }),
-  )
+  await ensure(context.client.resource(ClusterRoles), { metadata: { name: DNS_USER }, rules })
+  await ensure(context.client.resource(ClusterRoleBindings), { metadata: { name: DNS_USER }, roleRef, subjects })
 }
 
-async function unlessThere(creation: Promise<unknown>): Promise<void> {
-  await creation.catch(error => {
-    if (!hasReason(error, 'AlreadyExists')) throw error
-  })
+/** Creates what is not there; what is there stays as somebody may have changed it. */
+async function ensure<T extends KubeObject>(client: ResourceClient<T>, draft: Draft<T>): Promise<void> {
+  const { name = '', namespace } = draft.metadata
+  try {
+    await client.get(name, namespace === undefined ? {} : { namespace })
+  } catch (error) {
+    if (!hasReason(error, 'NotFound')) throw error
+    await client.create(draft)
+  }
 }
 
 async function ensureService(context: ControllerContext, options: ClusterDnsOptions): Promise<void> {
@@ -77,7 +81,7 @@ async function ensureService(context: ControllerContext, options: ClusterDnsOpti
       ports: PORTS.map(port => ({ ...port, targetPort: options.port })),
     },
   }
-  await unlessThere(context.client.resource(Services).create(service))
+  await ensure(context.client.resource(Services), service)
 }
 
 async function reconcileSlice(

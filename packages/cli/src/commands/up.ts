@@ -52,6 +52,7 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
       if (!existing) await removeCluster(config, environment)
       throw error
     }
+    if (options.wait) await waitForCluster(config, !existing, options, environment)
     report(config, options, environment, environment.clock.monotonic() - start)
   })
 }
@@ -115,7 +116,21 @@ async function bringUp(config: ClusterConfig, options: UpOptions, environment: C
     ),
   )
   if (options.mergeKubeconfig) enterKubeconfig(config, options, environment)
-  if (options.wait) await untilReady(config, options.timeout, environment)
+}
+
+/** A cluster that is not ready in time stays, so that its logs can be read; one that was interrupted in the making goes. */
+async function waitForCluster(
+  config: ClusterConfig,
+  isNew: boolean,
+  options: UpOptions,
+  environment: CliEnvironment,
+): Promise<void> {
+  try {
+    await untilReady(config, options.timeout, environment)
+  } catch (error) {
+    if (isNew && environment.signal.aborted) await removeCluster(config, environment)
+    throw error
+  }
 }
 
 async function startControlPlane(config: ClusterConfig, environment: CliEnvironment): Promise<void> {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadDescriptions } from '@canopus/apiserver'
 import { type ClusterConfig, pathsOf } from '@canopus/cli'
 import { startControlPlane } from '@canopus/control-plane'
 import { createClusterDnsController } from '@canopus/dns'
@@ -26,6 +28,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         pki,
         serviceCidr: config.serviceCidr,
         clusterCidr: config.clusterCidr,
+        descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         advertise: {
           address: config.apiAddresses.at(-1)!,
           port: config.apiPort,

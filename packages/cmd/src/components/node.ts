@@ -115,7 +115,6 @@ async function runKubelet(context: NodeContext, access: Access, cri: Cri, signal
     },
     machine: readMachineFacts(),
     cgroups: { driver: 'cgroupfs', ...(node.place === 'host' ? {} : { prefix: `/${node.name}` }) },
-    ...(node.place === 'host' ? { labels: { 'node-role.kubernetes.io/control-plane': '' } } : {}),
     version: 'v1.36.0',
   }).run(signal)
 }
