@@ -109,7 +109,10 @@ function componentContext(
 
 function managed(options: ControlPlaneOptions, context: ControllerContext): Component[] {
   const controllers = [
-    ...createControllers(context, { rootCa: options.pki.ca.certificate, nodeIpam: { clusterCidr: options.clusterCidr } }),
+    ...createControllers(context, {
+      rootCa: options.pki.ca.certificate,
+      nodeIpam: { clusterCidrs: [options.clusterCidr] },
+    }),
     ...(options.extraControllers?.(context) ?? []),
   ]
   return [
