@@ -30,6 +30,14 @@ export class WrongType {
   }
 }
 
+/** The value has the right type and is wrong all the same: the message says how. */
+export class WrongValue {
+  readonly message: string
+  constructor(message: string) {
+    this.message = message
+  }
+}
+
 const INT64_MAX = 2n ** 63n - 1n
 const RANGES: Record<'int32' | 'int64' | 'uint32' | 'uint64', readonly [bigint, bigint]> = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -54,7 +62,7 @@ export function integer(type: 'int32' | 'int64' | 'uint32' | 'uint64', value: un
   return exact >= from && exact <= to ? toSmallest(exact) : new WrongType(jsonKind(value, true))
 }
 
-/** The value of a scalar field, or WrongType. Throws DecodeError for what is no base64. */
+/** The value of a scalar field, or WrongType, or WrongValue for what is no base64. */
 export function scalar(type: ScalarType, value: unknown): unknown {
   switch (type) {
     case 'string':
@@ -78,13 +86,13 @@ function double(value: unknown): number | WrongType {
   return Number.isFinite(number) ? number : new WrongType(jsonKind(value, true))
 }
 
-/** Standard base64 in its canonical form. Throws DecodeError with Go's text; line breaks are ignored, as in Go. */
-export function base64(text: string): string {
+/** Standard base64 in its canonical form, or WrongValue with Go's text; line breaks are ignored, as in Go. */
+function base64(text: string): string | WrongValue {
   const compact = /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, '') : text
   if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) {
     const bad = compact.search(/[^A-Za-z0-9+/]/)
     const at = bad >= 0 && !/^={1,2}$/.test(compact.slice(bad)) ? bad : compact.length - (compact.length % 4)
-    throw new DecodeError(`illegal base64 data at input byte ${at}`)
+    return new WrongValue(`illegal base64 data at input byte ${at}`)
   }
   if (!compact.endsWith('=')) return compact
   const tail = compact.slice(-4)

@@ -87,11 +87,11 @@ const wrongTypes: readonly [string, string][] = [
   ],
   [
     spec('{"volumes":[{"secret":{"data":"x"}}]}'),
-    'json: cannot unmarshal string into Go struct field SecretVolumeSource.spec.volumes.secret.data of type map[string][]uint8',
+    'json: cannot unmarshal string into Go struct field SecretVolumeSource.spec.volumes.VolumeSource.secret.data of type map[string][]uint8',
   ],
   [
     spec('{"volumes":[{"secret":true}]}'),
-    'json: cannot unmarshal bool into Go struct field Volume.spec.volumes.secret of type v1.SecretVolumeSource',
+    'json: cannot unmarshal bool into Go struct field Volume.spec.volumes.VolumeSource.secret of type v1.SecretVolumeSource',
   ],
   [
     spec('{"containers":[{"target":1.5}]}'),
@@ -133,11 +133,18 @@ for (const [text, message] of wrongTypes)
     assert.throws(() => decodeObject(pod, text), new DecodeError(message))
   })
 
-test('of several wrong types the first is reported', () => {
-  assert.throws(
-    () => decodeObject(pod, spec('{"hostNetwork":"x","grace":"y"}')),
-    /cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool/,
-  )
+test('of several findings the first is reported, unless a type that decodes itself ends the decoding', () => {
+  const first = 'cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool'
+  const cases: readonly [string, string][] = [
+    ['{"hostNetwork":"x","grace":"y"}', `json: ${first}`],
+    ['{"hostNetwork":"x","volumes":[{"secret":{"data":{"a":"?"}}}]}', `json: ${first}`],
+    ['{"volumes":[{"secret":{"data":{"a":"?"}}}],"hostNetwork":"x"}', 'illegal base64 data at input byte 0'],
+    [
+      '{"hostNetwork":"x","overhead":{"a":"b"}}',
+      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    ],
+  ]
+  for (const [text, message] of cases) assert.throws(() => decodeObject(pod, spec(text)), new DecodeError(message))
 })
 
 test('canonical forms', () => {

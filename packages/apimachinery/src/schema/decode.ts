@@ -2,7 +2,7 @@ import { NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/e
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError } from '../json/syntax-error.ts'
 import { DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
-import { duration, integer, jsonKind, quantity, scalar, time, WrongType } from './decode-scalars.ts'
+import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import type { Field, ListSchema, MapSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
 
 export interface Decoded {
@@ -114,18 +114,29 @@ class Walk {
       case 'bytes': {
         if (schema.goType === '') return this.any(value)
         const result = scalar(schema.type, value)
-        return result instanceof WrongType ? this.wrongType(schema, value, result.found) : result
+        if (result instanceof WrongType) return this.wrongType(schema, value, result.found)
+        return result instanceof WrongValue ? this.remember(new DecodeError(result.message)) : result
       }
       default:
         return this.special(schema, value)
     }
   }
 
-  /** Go goes on after a wrong type and reports the first one in the end. Custom resources leave it to validation. */
-  private wrongType(schema: Schema, value: unknown, found = jsonKind(value), goType = schema.goType): unknown {
+  /** Custom resources leave wrong types to validation. */
+  private wrongType(schema: Schema, value: unknown, found = jsonKind(value)): unknown {
     if (schema.goType === '') return this.any(value)
-    this.firstError ??= new DecodeError(typeErrorText(found, goType, this.steps))
+    return this.remember(new DecodeError(typeErrorText(found, schema.goType, this.steps)))
+  }
+
+  /** Go goes on after most errors and reports the first one in the end. */
+  private remember(error: DecodeError): undefined {
+    this.firstError ??= error
     return DROP
+  }
+
+  /** Types that decode themselves in Go end the decoding with their error, whatever was wrong before. */
+  private fail(found: string, goType: string): never {
+    throw new DecodeError(typeErrorText(found, goType, this.steps))
   }
 
   private struct(schema: StructSchema, value: unknown): unknown {
@@ -157,7 +168,7 @@ class Walk {
 
   private field(schema: StructSchema, field: Field, child: unknown): unknown {
     if (child === null) return field.schema.nullable ? null : DROP
-    this.steps.push({ struct: schema, name: field.name })
+    this.steps.push({ struct: schema, field })
     const next = this.value(field.schema, child)
     this.steps.pop()
     return field.omitEmpty && !field.pointer && isZero(next) ? DROP : next
@@ -213,16 +224,14 @@ class Walk {
         return quantity(value)
       case 'time':
       case 'microTime':
-        return typeof value === 'string'
-          ? this.time(schema, value)
-          : this.wrongType(schema, value, jsonKind(value), 'string')
+        return typeof value === 'string' ? this.time(schema, value) : this.fail(jsonKind(value), 'string')
       case 'duration':
-        return typeof value === 'string' ? duration(value) : this.wrongType(schema, value, jsonKind(value), 'string')
+        return typeof value === 'string' ? duration(value) : this.fail(jsonKind(value), 'string')
       case 'intOrString': {
         if (typeof value === 'string') return value
         if (schema.goType === '') return this.any(value)
         const result = integer('int32', value)
-        return result instanceof WrongType ? this.wrongType(schema, value, result.found, 'int32') : result
+        return result instanceof WrongType ? this.fail(result.found, 'int32') : result
       }
       default:
         return this.jsonSchema(schema, value)
@@ -243,7 +252,7 @@ class Walk {
       if (Array.isArray(value) && schema.type !== 'schemaOrBool') {
         return value.map((each: unknown) => {
           if (schema.type === 'schemaOrList') return this.struct(schema.struct!, each)
-          return typeof each === 'string' ? each : this.wrongType(schema, each, jsonKind(each), 'string')
+          return typeof each === 'string' ? each : this.fail(jsonKind(each), 'string')
         })
       }
       if (isObject(value)) return this.struct(schema.struct!, value)

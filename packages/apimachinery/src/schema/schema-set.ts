@@ -115,6 +115,10 @@ export class SchemaSet {
   }
 }
 
+const embeddedPath = (struct: StructSchema, field: Field): string => {
+  const name = struct.name.slice(struct.name.lastIndexOf('.') + 1)
+  return field.embeddedIn === undefined ? name : `${name}.${field.embeddedIn}`
+}
 const elementExtras = (extras: ReadonlyMap<string, string>): ReadonlyMap<string, string> => {
   const values = extras.get('e')
   return new Map(values === undefined ? [] : [['e', values]])
@@ -170,7 +174,7 @@ class TableStruct implements StructSchema {
     for (const member of this.members) {
       if (member.inline && member.schema.type === 'struct')
         for (const [name, field] of member.schema.fields) {
-          if (!fields.has(name)) fields.set(name, field)
+          if (!fields.has(name)) fields.set(name, { ...field, embeddedIn: embeddedPath(member.schema, field) })
         }
       else if (member.name !== '-') fields.set(member.name, member)
     }

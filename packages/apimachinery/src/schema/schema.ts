@@ -100,6 +100,8 @@ export interface Field {
   readonly mergeKey?: string
   /** The default that the schema itself states, as JSON value. Defaulting functions know more. */
   readonly default?: unknown
+  /** For a field of an inlined struct: the names of the structs it comes by, for example `VolumeSource`. Errors show them. */
+  readonly embeddedIn?: string
   /** The field's own marker, where it has one. */
   readonly mapType?: 'atomic' | 'granular'
   /** Whether apply treats the field as one value: the field's own marker, else its type's. */
