@@ -45,6 +45,8 @@ export class WatchHub {
   readonly #history: History
   readonly #clock: Clock
   #progressTimer: Timer | undefined
+  /** What all watchers were last told; those that came later know as much from the history. */
+  #progressedTo = 0
   #closed = false
 
   constructor(history: History, clock: Clock) {
@@ -105,7 +107,10 @@ export class WatchHub {
   progress(): void {
     this.#progressTimer?.cancel()
     this.#progressTimer = undefined
-    const batch: WatchBatch = { events: [], revision: this.#history.revision }
+    const { revision } = this.#history
+    if (revision === this.#progressedTo) return
+    this.#progressedTo = revision
+    const batch: WatchBatch = { events: [], revision }
     for (const group of this.#groups.values()) for (const watcher of group.watchers) watcher.offerProgress(batch)
   }
 
@@ -210,8 +215,8 @@ class Watcher implements AsyncIterator<WatchBatch, undefined> {
   }
 
   offerProgress(batch: WatchBatch): void {
-    if (this.#state !== 'live' || this.#queue.length > 0 || this.#delivered >= batch.revision) return
-    const waiting = this.#waiting.shift()
+    if (this.#state !== 'live' || this.#delivered >= batch.revision) return
+    const waiting = this.#queue.length === 0 ? this.#waiting.shift() : undefined
     if (waiting) waiting.resolve({ done: false, value: this.#handOut(batch) })
     else this.#owesProgress = true
   }
@@ -252,13 +257,15 @@ class Watcher implements AsyncIterator<WatchBatch, undefined> {
   #takeQueued(): WatchBatch | undefined {
     const queue = this.#queue
     if (queue.length > 0) {
-      this.#dropQueue()
+      this.#queue = []
+      this.#queuedEvents = 0
       if (queue.length === 1) return queue[0]
       return { events: queue.flatMap(batch => batch.events), revision: queue.at(-1)!.revision }
     }
     if (!this.#owesProgress || this.#state !== 'live') return undefined
     this.#owesProgress = false
-    return { events: [], revision: this.#history.revision }
+    const { revision } = this.#history
+    return revision > this.#delivered ? { events: [], revision } : undefined
   }
 
   #dropQueue(): void {
