@@ -20,12 +20,21 @@ export async function reconcileObject<T extends KubeObject>(
   type: ResourceType<T>,
   wanted: Draft<T>,
   reconcile: (existing: T) => Change<T>,
-  known?: T,
+): Promise<void> {
+  await converge(client, type, wanted, reconcile, await find(client, type, wanted))
+}
+
+/** `found` is what exists as far as is known; where a write shows that it has changed, it is looked at again. */
+async function converge<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: Draft<T>,
+  reconcile: (existing: T) => Change<T>,
+  found: T | undefined,
 ): Promise<void> {
   const resource = client.resource(type)
-  const name = wanted.metadata.name!
-  const scope = wanted.metadata.namespace === undefined ? {} : { namespace: wanted.metadata.namespace }
-  let existing = known
+  const scope = scopeOf(wanted)
+  let existing = found
   for (let attempt = 1; ; attempt++) {
     try {
       if (existing === undefined) {
@@ -38,16 +47,29 @@ export async function reconcileObject<T extends KubeObject>(
         await resource.update(change.object, scope)
         return
       }
-      await resource.delete(name, scope)
+      await resource.delete(wanted.metadata.name!, scope)
       existing = undefined
     } catch (error) {
       const raced = ['AlreadyExists', 'Conflict', 'NotFound'].some(reason => hasReason(error, reason))
       if (!raced || attempt === ATTEMPTS) throw error
-      existing = await resource.get(name, scope).catch(cause => {
-        if (hasReason(cause, 'NotFound')) return undefined
-        throw cause
-      })
+      existing = await find(client, type, wanted)
     }
+  }
+}
+
+const scopeOf = ({ metadata: { namespace } }: { metadata: { namespace?: string } }): { namespace?: string } =>
+  namespace === undefined ? {} : { namespace }
+
+async function find<T extends KubeObject>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: Draft<T>,
+): Promise<T | undefined> {
+  try {
+    return await client.resource(type).get(wanted.metadata.name!, scopeOf(wanted))
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined
+    throw error
   }
 }
 
@@ -67,7 +89,7 @@ export async function reconcileObjects<T extends KubeObject>(
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const each = next
-      await reconcileObject(client, type, each, found => reconcile(found, each), existing.get(key(each)))
+      await converge(client, type, each, found => reconcile(found, each), existing.get(key(each)))
     }
   }
   await Promise.all(Array.from({ length: Math.min(parallel, queue.length) }, worker))
