@@ -64,8 +64,7 @@ class SimulatedKubelets {
     await Promise.all(
       names.map(async (name, index) => {
         await nodes.create(nodeNamed(name)).catch(ignoreExisting)
-        const node = await nodes.get(name)
-        await nodes.updateStatus({ ...node, status: this.nodeStatus(node, index) })
+        await nodes.patch(name, 'merge', { status: this.nodeStatus(index) }, { subresource: 'status' })
       }),
     )
   }
@@ -134,11 +133,10 @@ class SimulatedKubelets {
     return `10.244.${Math.floor(index / 250) % 256}.${(index % 250) + 2}`
   }
 
-  private nodeStatus(node: Node, index: number): NodeStatus {
+  private nodeStatus(index: number): NodeStatus {
     const now = formatTime(this.options.clock.now())
     const capacity = { ...CAPACITY, ...this.options.capacity }
     return {
-      ...node.status,
       capacity,
       allocatable: capacity,
       addresses: [{ type: 'InternalIP', address: `172.31.${Math.floor(index / 250)}.${(index % 250) + 2}` }],
