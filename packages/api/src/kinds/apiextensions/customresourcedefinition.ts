@@ -2,6 +2,7 @@ import type { CustomResourceDefinition } from '../../generated/apiextensions.v1.
 import { CustomResourceDefinitions } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateDefinition, validateDefinitionUpdate } from './validation.ts'
 
 const bornStatus = ({ spec }: CustomResourceDefinition) => ({
   conditions: [],
@@ -26,7 +27,12 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
   strategy: strategyOf(
     { status: bornStatus, generation: true },
-    { default: defaultDefinition, allowUnconditionalUpdate: false },
+    {
+      validate: validateDefinition,
+      validateUpdate: validateDefinitionUpdate,
+      default: defaultDefinition,
+      allowUnconditionalUpdate: false,
+    },
   ),
   columns: defaultColumns,
 })

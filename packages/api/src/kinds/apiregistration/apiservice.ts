@@ -2,6 +2,7 @@ import type { APIService } from '../../generated/apiregistration.v1.ts'
 import { APIServices } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateApiService } from './validation.ts'
 
 const serviceText = ({ spec }: APIService): string =>
   spec.service ? `${spec.service.namespace ?? ''}/${spec.service.name ?? ''}` : 'Local'
@@ -21,6 +22,8 @@ export const APIServiceKind = defineKind<APIService>({
   strategy: strategyOf(
     { status: () => ({}) },
     {
+      validate: validateApiService,
+      validateUpdate: validateApiService,
       default({ spec }) {
         if (spec?.service) spec.service.port ??= 443
       },

@@ -4,6 +4,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../ge
 import { HorizontalPodAutoscalers, HorizontalPodAutoscalersV1 } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { HorizontalPodAutoscalerKind } from './horizontalpodautoscaler.ts'
+import { validateAutoscaler } from './validation.ts'
 
 /** What v1 has no field for travels in annotations (pkg/apis/autoscaling/v1/conversion.go). */
 const METRICS = 'autoscaling.alpha.kubernetes.io/metrics'
@@ -103,6 +104,8 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HpaV1>({
       default(object) {
         if (object.spec) object.spec.minReplicas ??= 1
       },
+      validate: object => validateAutoscaler(toV2(object)),
+      validateUpdate: object => validateAutoscaler(toV2(object)),
     },
   ),
   columns: HorizontalPodAutoscalerKind.columns.map(column => ({

@@ -3,6 +3,7 @@ import { HorizontalPodAutoscalers } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { targetsText } from './hpa-columns.ts'
+import { validateAutoscaler } from './validation.ts'
 
 function defaultAutoscaler({ spec }: HorizontalPodAutoscaler): void {
   if (spec === undefined) return
@@ -28,7 +29,7 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   storagePrefix: 'horizontalpodautoscalers',
   strategy: strategyOf(
     { status: () => ({ desiredReplicas: 0, currentMetrics: null }) },
-    { default: defaultAutoscaler },
+    { validate: validateAutoscaler, validateUpdate: validateAutoscaler, default: defaultAutoscaler },
   ),
   columns: [
     nameColumn,

@@ -12,6 +12,7 @@ import {
   text,
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateCronJob, validateCronJobUpdate } from './cronjob-validation.ts'
 
 function defaultCronJob(object: CronJob): void {
   object.spec ??= {} as CronJobSpec
@@ -31,7 +32,10 @@ export const CronJobKind = defineKind<CronJob>({
   type: CronJobs,
   message: 'batch.v1.CronJob',
   storagePrefix: 'cronjobs',
-  strategy: strategyOf({ status: () => ({}), generation: true }, { default: defaultCronJob }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    { default: defaultCronJob, validate: validateCronJob, validateUpdate: validateCronJobUpdate },
+  ),
   columns: [
     nameColumn,
     text('Schedule', 'When jobs start, in cron form.', each => each.spec.schedule),

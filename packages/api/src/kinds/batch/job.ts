@@ -5,6 +5,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateJob, validateJobStatusUpdate, validateJobUpdate } from './validation.ts'
 
 const MAX_INT32 = 2 ** 31 - 1
 
@@ -72,7 +73,14 @@ export const JobKind = defineKind<Job>({
   storagePrefix: 'jobs',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    { default: defaultJob, prepareForCreate: generateSelector, defaultPropagation: 'orphan' },
+    {
+      validate: validateJob,
+      validateUpdate: validateJobUpdate,
+      validateStatusUpdate: validateJobStatusUpdate,
+      default: defaultJob,
+      prepareForCreate: generateSelector,
+      defaultPropagation: 'orphan',
+    },
   ),
   columns: [
     nameColumn,

@@ -1,8 +1,14 @@
-import { humanDuration } from '@canopus/apimachinery'
+import { checkPathSegmentName, humanDuration } from '@canopus/apimachinery'
 import type { CertificateSigningRequest } from '../../generated/certificates.v1.ts'
 import { CertificateSigningRequests } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
+import { approval, prepareForCreate, validateRequest, validateStatusUpdate } from './validation.ts'
+
+/** Nothing of a request can be changed, only its metadata. */
+function keepSpec(object: CertificateSigningRequest, old: CertificateSigningRequest): void {
+  copyField(object, old, 'spec')
+}
 
 function conditionText({ status }: CertificateSigningRequest): string {
   const has = (type: string): boolean => status?.conditions?.some(each => each.type === type) ?? false
@@ -14,7 +20,18 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
   type: CertificateSigningRequests,
   message: 'certificates.v1.CertificateSigningRequest',
   storagePrefix: 'certificatesigningrequests',
-  strategy: strategyOf({ status: () => ({}) }),
+  strategy: strategyOf(
+    { status: () => ({}) },
+    {
+      validate: validateRequest,
+      validateUpdate: validateRequest,
+      validateStatusUpdate: validateStatusUpdate,
+      prepareForCreate,
+      prepareForUpdate: keepSpec,
+      subresources: { approval },
+      validateName: checkPathSegmentName,
+    },
+  ),
   columns: [
     nameColumn,
     ageColumn,

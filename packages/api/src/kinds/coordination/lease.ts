@@ -2,11 +2,20 @@ import type { Lease } from '../../generated/coordination.v1.ts'
 import { Leases } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateLease } from './validation.ts'
 
 export const LeaseKind = defineKind<Lease>({
   type: Leases,
   message: 'coordination.v1.Lease',
   storagePrefix: 'leases',
-  strategy: strategyOf({}, { allowCreateOnUpdate: true, allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    {},
+    {
+      validate: validateLease,
+      validateUpdate: validateLease,
+      allowCreateOnUpdate: true,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [nameColumn, text('Holder', 'Who holds the lease.', lease => lease.spec?.holderIdentity ?? ''), ageColumn],
 })

@@ -3,6 +3,7 @@ import { Events } from '../../resources.ts'
 import { ageOf } from '../shared/age.ts'
 import { integer, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateCoreEvent } from './event-validation.ts'
 
 const firstSeen = (event: Event, now: number): string => ageOf(event.firstTimestamp || event.eventTime, now)
 
@@ -41,7 +42,10 @@ export const EventKind = defineKind<Event>({
   message: 'core.v1.Event',
   storagePrefix: 'events',
   ttlSeconds: 3600,
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf(
+    {},
+    { validate: validateCoreEvent, validateUpdate: validateCoreEvent, allowCreateOnUpdate: true },
+  ),
   columns: [
     text('Last Seen', 'When it was last seen.', lastSeen),
     text('Type', 'Normal or Warning.', event => event.type ?? ''),

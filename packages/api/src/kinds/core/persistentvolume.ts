@@ -3,6 +3,7 @@ import { PersistentVolumes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
+import { validateVolume, validateVolumeUpdate } from './volume-validation.ts'
 
 const claimText = ({ spec }: PersistentVolume): string =>
   spec.claimRef ? `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}` : ''
@@ -25,6 +26,8 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
   strategy: strategyOf(
     { status: () => ({ phase: 'Pending' }) },
     {
+      validate: validateVolume,
+      validateUpdate: validateVolumeUpdate,
       default: defaultVolume,
       prepareForCreate(volume, { now }) {
         volume.status!.lastPhaseTransitionTime = now

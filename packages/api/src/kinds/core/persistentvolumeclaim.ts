@@ -3,6 +3,7 @@ import { PersistentVolumeClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
+import { validateClaim, validateClaimUpdate } from './volume-validation.ts'
 
 /** What a claim gets, also inside a StatefulSet. */
 export function defaultClaim(claim: PersistentVolumeClaim): void {
@@ -33,7 +34,12 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   storagePrefix: 'persistentvolumeclaims',
   strategy: strategyOf(
     { status: () => ({ phase: 'Pending' }) },
-    { default: defaultClaim, prepareForCreate: pairDataSources },
+    {
+      validate: validateClaim,
+      validateUpdate: validateClaimUpdate,
+      default: defaultClaim,
+      prepareForCreate: pairDataSources,
+    },
   ),
   columns: [
     nameColumn,

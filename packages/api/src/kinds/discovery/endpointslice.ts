@@ -2,6 +2,7 @@ import type { EndpointSlice } from '../../generated/discovery.v1.ts'
 import { EndpointSlices } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateEndpointSlice, validateEndpointSliceUpdate } from './validation.ts'
 
 function defaultSlice(slice: EndpointSlice): void {
   for (const port of slice.ports ?? []) {
@@ -21,7 +22,10 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   type: EndpointSlices,
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
-  strategy: strategyOf({ generation: true }, { default: defaultSlice }),
+  strategy: strategyOf(
+    { generation: true },
+    { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate, default: defaultSlice },
+  ),
   columns: [
     nameColumn,
     text('AddressType', 'IPv4, IPv6 or FQDN.', slice => slice.addressType),

@@ -3,6 +3,7 @@ import type { Event as CoreEvent } from '../../generated/core.v1.ts'
 import type { Event } from '../../generated/events.v1.ts'
 import { Events, EventsV1 } from '../../resources.ts'
 import { EventKind, eventFields } from '../core/event.ts'
+import { validateNewEvent, validateNewEventUpdate } from '../core/event-validation.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 
 /** The stored form: core/v1 with its older names (pkg/apis/events/v1/conversion.go). */
@@ -52,7 +53,14 @@ export const EventV1Kind = defineKind<Event>({
   message: 'events.v1.Event',
   storagePrefix: 'events',
   ttlSeconds: 3600,
-  strategy: strategyOf({}, { allowCreateOnUpdate: true }),
+  strategy: strategyOf(
+    {},
+    {
+      allowCreateOnUpdate: true,
+      validate: event => validateNewEvent(toCoreEvent(event)),
+      validateUpdate: (event, old) => validateNewEventUpdate(toCoreEvent(event), toCoreEvent(old)),
+    },
+  ),
   columns: EventKind.columns.map(column => ({
     ...column,
     value: (event: Event, now: number) => column.value(toCoreEvent(event), now),

@@ -3,6 +3,7 @@ import { Ingresses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateIngress, validateIngressUpdate } from './ingress-validation.ts'
 
 function hostsText({ spec }: Ingress): string {
   const hosts = (spec.rules ?? []).slice(0, 3).flatMap(rule => (rule.host ? [rule.host] : []))
@@ -18,7 +19,10 @@ export const IngressKind = defineKind<Ingress>({
   type: Ingresses,
   message: 'networking.v1.Ingress',
   storagePrefix: 'ingress',
-  strategy: strategyOf({ status: () => ({ loadBalancer: {} }), generation: true }),
+  strategy: strategyOf(
+    { status: () => ({ loadBalancer: {} }), generation: true },
+    { validate: validateIngress, validateUpdate: validateIngressUpdate },
+  ),
   columns: [
     nameColumn,
     text('Class', 'Which controller serves it.', classText),

@@ -2,6 +2,7 @@ import type { IngressClass } from '../../generated/networking.v1.ts'
 import { IngressClasses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateIngressClass, validateIngressClassUpdate } from './ingress-validation.ts'
 
 function parametersText({ spec }: IngressClass): string {
   const parameters = spec?.parameters
@@ -17,6 +18,8 @@ export const IngressClassKind = defineKind<IngressClass>({
   strategy: strategyOf(
     { generation: true },
     {
+      validate: validateIngressClass,
+      validateUpdate: validateIngressClassUpdate,
       default(object) {
         if (object.spec?.parameters) object.spec.parameters.scope ??= 'Cluster'
       },

@@ -2,6 +2,7 @@ import type { IPAddress } from '../../generated/networking.v1.ts'
 import { IPAddresses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { checkAddressName, validateAddress, validateAddressUpdate } from './address-validation.ts'
 
 function parentText({ spec }: IPAddress): string {
   const parent = spec?.parentRef
@@ -14,6 +15,9 @@ export const IPAddressKind = defineKind<IPAddress>({
   type: IPAddresses,
   message: 'networking.v1.IPAddress',
   storagePrefix: 'ipaddresses',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf(
+    { generation: true },
+    { validate: validateAddress, validateUpdate: validateAddressUpdate, validateName: checkAddressName },
+  ),
   columns: [nameColumn, text('ParentRef', 'Who uses the address.', parentText), ageColumn],
 })

@@ -2,6 +2,7 @@ import type { NetworkPolicy, NetworkPolicySpec } from '../../generated/networkin
 import { NetworkPolicies } from '../../resources.ts'
 import { ageColumn, formatLabelSelector, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateNetworkPolicy } from './policy-validation.ts'
 
 /** A policy is about what comes in, and about what goes out where it has rules for that. */
 function defaultPolicy(policy: NetworkPolicy): void {
@@ -20,7 +21,10 @@ export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   type: NetworkPolicies,
   message: 'networking.v1.NetworkPolicy',
   storagePrefix: 'networkpolicies',
-  strategy: strategyOf({ generation: true }, { default: defaultPolicy }),
+  strategy: strategyOf(
+    { generation: true },
+    { validate: validateNetworkPolicy, validateUpdate: validateNetworkPolicy, default: defaultPolicy },
+  ),
   columns: [
     nameColumn,
     text('Pod-Selector', 'Pods to which it applies.', each => formatLabelSelector(each.spec?.podSelector)),

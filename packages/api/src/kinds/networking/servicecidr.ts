@@ -2,12 +2,16 @@ import type { ServiceCIDR } from '../../generated/networking.v1.ts'
 import { ServiceCIDRs } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateRanges, validateRangesUpdate } from './address-validation.ts'
 
 export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   type: ServiceCIDRs,
   message: 'networking.v1.ServiceCIDR',
   storagePrefix: 'servicecidrs',
-  strategy: strategyOf({ status: () => ({}), generation: true }),
+  strategy: strategyOf(
+    { status: () => ({}), generation: true },
+    { validate: validateRanges, validateUpdate: validateRangesUpdate },
+  ),
   columns: [
     nameColumn,
     text('CIDRs', 'Ranges from which service addresses come.', each => (each.spec?.cidrs ?? []).join(',')),

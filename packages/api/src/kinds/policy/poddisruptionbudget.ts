@@ -2,6 +2,7 @@ import type { PodDisruptionBudget } from '../../generated/policy.v1.ts'
 import { PodDisruptionBudgets } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateBudget, validateBudgetStatusUpdate } from './validation.ts'
 
 const bornStatus = () => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 })
 
@@ -9,7 +10,15 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   type: PodDisruptionBudgets,
   message: 'policy.v1.PodDisruptionBudget',
   storagePrefix: 'poddisruptionbudgets',
-  strategy: strategyOf({ status: bornStatus, generation: true }, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { status: bornStatus, generation: true },
+    {
+      validate: validateBudget,
+      validateUpdate: validateBudget,
+      validateStatusUpdate: validateBudgetStatusUpdate,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [
     nameColumn,
     text('Min Available', 'Pods that must stay.', each => String(each.spec.minAvailable ?? 'N/A')),

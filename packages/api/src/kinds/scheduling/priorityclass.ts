@@ -2,6 +2,7 @@ import type { PriorityClass } from '../../generated/scheduling.v1.ts'
 import { PriorityClasses } from '../../resources.ts'
 import { ageColumn, column, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validatePriorityClass, validatePriorityClassUpdate } from './validation.ts'
 
 export const PriorityClassKind = defineKind<PriorityClass>({
   type: PriorityClasses,
@@ -10,6 +11,8 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   strategy: strategyOf(
     { generation: true },
     {
+      validate: validatePriorityClass,
+      validateUpdate: validatePriorityClassUpdate,
       default(object) {
         object.preemptionPolicy ??= 'PreemptLowerPriority'
       },

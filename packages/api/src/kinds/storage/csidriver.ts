@@ -2,6 +2,7 @@ import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
 
 function defaultDriver(driver: CSIDriver): void {
   driver.spec ??= {}
@@ -19,7 +20,15 @@ export const CSIDriverKind = defineKind<CSIDriver>({
   type: CSIDrivers,
   message: 'storage.v1.CSIDriver',
   storagePrefix: 'csidrivers',
-  strategy: strategyOf({ generation: true }, { default: defaultDriver, allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      validate: validateCSIDriver,
+      validateUpdate: validateCSIDriverUpdate,
+      default: defaultDriver,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [
     nameColumn,
     column(

@@ -2,12 +2,16 @@ import type { CSINode } from '../../generated/storage.v1.ts'
 import { CSINodes } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateCSINode } from './validation.ts'
 
 export const CSINodeKind = defineKind<CSINode>({
   type: CSINodes,
   message: 'storage.v1.CSINode',
   storagePrefix: 'csinodes',
-  strategy: strategyOf({}, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    {},
+    { validate: validateCSINode, validateUpdate: validateCSINode, allowUnconditionalUpdate: false },
+  ),
   columns: [
     nameColumn,
     integer('Drivers', 'Number of drivers on the node.', each => each.spec?.drivers?.length ?? 0),

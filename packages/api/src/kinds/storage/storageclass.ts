@@ -2,6 +2,7 @@ import type { StorageClass } from '../../generated/storage.v1.ts'
 import { StorageClasses } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
 
 const DEFAULT = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
 
@@ -17,6 +18,8 @@ export const StorageClassKind = defineKind<StorageClass>({
   strategy: strategyOf(
     {},
     {
+      validate: validateStorageClass,
+      validateUpdate: validateStorageClassUpdate,
       default(object) {
         object.reclaimPolicy ??= 'Delete'
         object.volumeBindingMode ??= 'Immediate'

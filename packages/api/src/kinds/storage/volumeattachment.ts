@@ -2,12 +2,20 @@ import type { VolumeAttachment } from '../../generated/storage.v1.ts'
 import { VolumeAttachments } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateVolumeAttachment, validateVolumeAttachmentUpdate } from './validation.ts'
 
 export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   type: VolumeAttachments,
   message: 'storage.v1.VolumeAttachment',
   storagePrefix: 'volumeattachments',
-  strategy: strategyOf({ status: () => ({ attached: false }) }, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { status: () => ({ attached: false }) },
+    {
+      validate: validateVolumeAttachment,
+      validateUpdate: validateVolumeAttachmentUpdate,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [
     nameColumn,
     text('Attacher', 'Driver that attaches.', each => each.spec.attacher),

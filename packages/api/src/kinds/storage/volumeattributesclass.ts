@@ -2,11 +2,19 @@ import type { VolumeAttributesClass } from '../../generated/storage.v1.ts'
 import { VolumeAttributesClasses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateVolumeAttributesClass, validateVolumeAttributesClassUpdate } from './validation.ts'
 
 export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
   type: VolumeAttributesClasses,
   message: 'storage.v1.VolumeAttributesClass',
   storagePrefix: 'volumeattributesclasses',
-  strategy: strategyOf({}, { allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    {},
+    {
+      validate: validateVolumeAttributesClass,
+      validateUpdate: validateVolumeAttributesClassUpdate,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [nameColumn, text('DriverName', 'Driver that knows the attributes.', each => each.driverName), ageColumn],
 })

@@ -1,0 +1,167 @@
+/** Ingresses and their classes (pkg/apis/networking/validation/validation.go). */
+import {
+  checkDns1035Label,
+  checkDns1123Subdomain,
+  checkPathSegmentName,
+  checkPortName,
+  checkPortNumber,
+  checkWildcardDns1123Subdomain,
+  type FieldError,
+  forbidden,
+  invalid,
+  isIp,
+  notSupported,
+  required,
+} from '@canopus/apimachinery'
+import type {
+  HTTPIngressPath,
+  Ingress,
+  IngressBackend,
+  IngressClass,
+  IngressRule,
+} from '../../generated/networking.v1.ts'
+import { checkImmutable, checkNumber, checkText, type Errors } from '../shared/check.ts'
+
+const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
+const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix']
+const BAD_SEQUENCES = ['//', '/./', '/../', '%2f', '%2F']
+const BAD_ENDINGS = ['/..', '/.']
+
+export function validateIngress(ingress: Ingress): FieldError[] {
+  const errors: Errors = []
+  if (ingress.metadata.annotations?.[CLASS_ANNOTATION] !== undefined && ingress.spec.ingressClassName !== undefined) {
+    const field = `annotations.${CLASS_ANNOTATION}`
+    const value = ingress.metadata.annotations[CLASS_ANNOTATION]
+    errors.push(invalid(field, value, 'can not be set when the class field is also set'))
+  }
+  checkSpec(errors, ingress)
+  return errors
+}
+
+export function validateIngressUpdate(ingress: Ingress): FieldError[] {
+  const errors: Errors = []
+  checkSpec(errors, ingress)
+  return errors
+}
+
+function checkSpec(errors: Errors, { spec }: Ingress): void {
+  const rules = spec.rules ?? []
+  if (rules.length === 0 && spec.defaultBackend === undefined) {
+    errors.push(invalid('spec', spec.rules, 'either `defaultBackend` or `rules` must be specified'))
+  }
+  if (spec.defaultBackend) checkBackend(errors, 'spec.defaultBackend', spec.defaultBackend)
+  for (const [index, rule] of rules.entries()) checkRule(errors, `spec.rules[${index}]`, rule)
+  for (const [index, { hosts = [], secretName }] of (spec.tls ?? []).entries()) {
+    const path = `spec.tls[${index}]`
+    for (const [i, host] of hosts.entries()) checkHost(errors, `${path}.hosts[${i}]`, host)
+    if (secretName) checkText(errors, `${path}.secretName`, secretName, checkDns1123Subdomain)
+  }
+  if (spec.ingressClassName !== undefined) {
+    checkText(errors, 'spec.ingressClassName', spec.ingressClassName, checkDns1123Subdomain)
+  }
+}
+
+function checkHost(errors: Errors, field: string, host: string): void {
+  checkText(errors, field, host, host.includes('*') ? checkWildcardDns1123Subdomain : checkDns1123Subdomain)
+}
+
+function checkRule(errors: Errors, path: string, { host, http }: IngressRule): void {
+  if (host) {
+    if (isIp(host)) errors.push(invalid(`${path}.host`, host, 'must be a DNS name, not an IP address'))
+    checkHost(errors, `${path}.host`, host)
+  }
+  if (http === undefined) return
+  if ((http.paths ?? []).length === 0) errors.push(required(`${path}.http.paths`))
+  for (const [index, each] of (http.paths ?? []).entries()) checkPath(errors, `${path}.http.paths[${index}]`, each)
+}
+
+function checkPath(errors: Errors, at: string, { path, pathType, backend }: HTTPIngressPath): void {
+  if (!pathType) {
+    errors.push(required(`${at}.pathType`, 'pathType must be specified'))
+    return
+  }
+  if (pathType === 'Exact' || pathType === 'Prefix') {
+    if (!path?.startsWith('/')) errors.push(invalid(`${at}.path`, path ?? '', 'must be an absolute path'))
+    if (path) {
+      for (const bad of BAD_SEQUENCES) {
+        if (path.includes(bad)) errors.push(invalid(`${at}.path`, path, `must not contain '${bad}'`))
+      }
+      for (const bad of BAD_ENDINGS) {
+        if (path.endsWith(bad)) errors.push(invalid(`${at}.path`, path, `cannot end with '${bad}'`))
+      }
+    }
+  } else if (pathType === 'ImplementationSpecific') {
+    if (path && !path.startsWith('/')) errors.push(invalid(`${at}.path`, path, 'must be an absolute path'))
+  } else errors.push(notSupported(`${at}.pathType`, pathType, PATH_TYPES))
+  checkBackend(errors, `${at}.backend`, backend ?? {})
+}
+
+function checkBackend(errors: Errors, path: string, { service, resource }: IngressBackend): void {
+  if (service && resource) {
+    errors.push(invalid(path, '', 'cannot set both resource and service backends'))
+    return
+  }
+  if (resource) {
+    for (const field of ['kind', 'name'] as const) {
+      if (!resource[field]) errors.push(required(`${path}.resource.${field}`))
+      else checkText(errors, `${path}.resource.${field}`, resource[field], checkPathSegmentName)
+    }
+    return
+  }
+  if (!service?.name) errors.push(required(`${path}.service.name`))
+  else checkText(errors, `${path}.service.name`, service.name, checkDns1035Label)
+  const { name, number } = service?.port ?? {}
+  if (name && number) errors.push(invalid(path, '', 'cannot set both port name & port number'))
+  else if (name) checkText(errors, `${path}.service.port.name`, name, checkPortName)
+  else if (number) checkNumber(errors, `${path}.service.port.number`, number, checkPortNumber)
+  else errors.push(required(path, 'port name or number is required'))
+}
+
+const LONGEST_CONTROLLER = 250
+
+export function validateIngressClass({ spec }: IngressClass): FieldError[] {
+  const errors: Errors = []
+  const controller = spec?.controller ?? ''
+  if (controller.length > LONGEST_CONTROLLER) {
+    const body = `Too long: may not be more than ${LONGEST_CONTROLLER} bytes`
+    errors.push({ type: 'FieldValueTooLong', field: 'spec.controller', body })
+  }
+  checkDomainPath(errors, 'spec.controller', controller)
+  const parameters = spec?.parameters
+  if (parameters === undefined) return errors
+  const path = 'spec.parameters'
+  for (const field of ['kind', 'name'] as const) {
+    if (!parameters[field]) errors.push(required(`${path}.${field}`))
+    else checkText(errors, `${path}.${field}`, parameters[field], checkPathSegmentName)
+  }
+  const { scope, namespace } = parameters
+  if (!scope) errors.push(required(`${path}.scope`))
+  else if (scope === 'Namespace') {
+    if (!namespace) errors.push(required(`${path}.namespace`, "`parameters.scope` is set to 'Namespace'"))
+  } else if (scope === 'Cluster') {
+    if (namespace !== undefined) errors.push(forbidden(`${path}.namespace`, "`parameters.scope` is set to 'Cluster'"))
+  } else errors.push(notSupported(`${path}.scope`, scope, ['Cluster', 'Namespace']))
+  return errors
+}
+
+/** `example.com/controller`: a domain, then a path. */
+function checkDomainPath(errors: Errors, field: string, text: string): void {
+  if (text === '') {
+    errors.push(required(field))
+    return
+  }
+  const slash = text.indexOf('/')
+  if (slash <= 0 || slash === text.length - 1) {
+    errors.push(invalid(field, text, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+    return
+  }
+  for (const message of checkDns1123Subdomain(text.slice(0, slash))) {
+    errors.push(invalid(field, text.slice(0, slash), message))
+  }
+}
+
+export function validateIngressClassUpdate(object: IngressClass, old: IngressClass): FieldError[] {
+  const errors = validateIngressClass(object)
+  checkImmutable(errors, 'spec.controller', object.spec.controller, old.spec.controller)
+  return errors
+}

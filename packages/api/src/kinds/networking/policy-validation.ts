@@ -1,0 +1,100 @@
+/** Network policies (pkg/apis/networking/validation/validation.go). */
+import {
+  checkPortName,
+  checkPortNumber,
+  type FieldError,
+  forbidden,
+  invalid,
+  maskedBytes,
+  notSupported,
+  parseCidr,
+  required,
+  validateCidr,
+  validateLabelSelector,
+} from '@canopus/apimachinery'
+import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../generated/networking.v1.ts'
+import { PROTOCOLS } from '../core/pod/validate-container.ts'
+import { checkNumber, checkText, type Errors, push } from '../shared/check.ts'
+
+export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
+  const errors: Errors = []
+  push(errors, validateLabelSelector(spec.podSelector, 'spec.podSelector'))
+  for (const [index, { ports = [], from = [] }] of (spec.ingress ?? []).entries()) {
+    checkRule(errors, `spec.ingress[${index}]`, ports, from, 'from')
+  }
+  for (const [index, { ports = [], to = [] }] of (spec.egress ?? []).entries()) {
+    checkRule(errors, `spec.egress[${index}]`, ports, to, 'to')
+  }
+  const types = spec.policyTypes ?? []
+  if (types.length > 2) {
+    errors.push(invalid('spec.policyTypes', types, 'may not specify more than two policyTypes'))
+    return errors
+  }
+  for (const [index, type] of types.entries()) {
+    if (type === 'Ingress' || type === 'Egress') continue
+    errors.push(notSupported(`spec.policyTypes[${index}]`, type, ['Egress', 'Ingress']))
+  }
+  return errors
+}
+
+function checkRule(
+  errors: Errors,
+  path: string,
+  ports: readonly NetworkPolicyPort[],
+  peers: readonly NetworkPolicyPeer[],
+  direction: string,
+): void {
+  for (const [index, port] of ports.entries()) checkPort(errors, `${path}.ports[${index}]`, port)
+  for (const [index, peer] of peers.entries()) checkPeer(errors, `${path}.${direction}[${index}]`, peer)
+}
+
+function checkPort(errors: Errors, path: string, { protocol, port, endPort }: NetworkPolicyPort): void {
+  if (protocol !== undefined && !PROTOCOLS.includes(protocol)) {
+    errors.push(notSupported(`${path}.protocol`, protocol, PROTOCOLS))
+  }
+  if (port === undefined) {
+    if (endPort !== undefined) errors.push(required(`${path}.port`, 'must be specified when `endPort` is specified'))
+  } else if (typeof port === 'string') {
+    if (endPort !== undefined) {
+      errors.push(invalid(`${path}.endPort`, endPort, 'may not be specified when `port` is non-numeric'))
+    }
+    checkText(errors, `${path}.port`, port, checkPortName)
+  } else {
+    checkNumber(errors, `${path}.port`, port, checkPortNumber)
+    if (endPort === undefined) return
+    checkNumber(errors, `${path}.endPort`, endPort, checkPortNumber)
+    if (endPort < port) errors.push(invalid(`${path}.endPort`, endPort, 'must be greater than or equal to `port`'))
+  }
+}
+
+function checkPeer(errors: Errors, path: string, { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer): void {
+  push(errors, validateLabelSelector(podSelector, `${path}.podSelector`))
+  push(errors, validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`))
+  if (ipBlock) checkBlock(errors, `${path}.ipBlock`, ipBlock)
+  if (!podSelector && !namespaceSelector && !ipBlock) errors.push(required(path, 'must specify a peer'))
+  else if (ipBlock && (podSelector || namespaceSelector)) {
+    errors.push(forbidden(path, 'may not specify both ipBlock and another peer'))
+  }
+}
+
+function checkBlock(errors: Errors, path: string, { cidr, except = [] }: IPBlock): void {
+  if (!cidr) {
+    errors.push(required(`${path}.cidr`))
+    return
+  }
+  const found = validateCidr(`${path}.cidr`, cidr)
+  push(errors, found)
+  if (found.length > 0) return
+  const outer = parseCidr(cidr)!
+  for (const [index, each] of except.entries()) {
+    const field = `${path}.except[${index}]`
+    const bad = validateCidr(field, each)
+    push(errors, bad)
+    if (bad.length > 0) continue
+    const inner = parseCidr(each)!
+    const within = maskedBytes({ bytes: inner.bytes, length: Math.min(outer.length, inner.bytes.length * 8) })
+    const network = maskedBytes(outer)
+    const inside = within.length === network.length && within.every((byte, i) => byte === network[i])
+    if (!inside || inner.length <= outer.length) errors.push(invalid(field, each, 'must be a strict subset of `cidr`'))
+  }
+}

@@ -1,0 +1,32 @@
+import { type FieldError, invalid, validateLabelSelector } from '@canopus/apimachinery'
+import type { PodDisruptionBudget } from '../../generated/policy.v1.ts'
+import { checkIntOrPercent, checkNotMoreThanAll } from '../apps/template-validation.ts'
+import { checkNonNegative, checkOptionalChoice, type Errors, push } from '../shared/check.ts'
+
+/** pkg/apis/policy/validation/validation.go. */
+export function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
+  const errors: Errors = []
+  const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec
+  if (minAvailable !== undefined && maxUnavailable !== undefined) {
+    errors.push(invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set'))
+  }
+  for (const [field, value] of [
+    ['spec.minAvailable', minAvailable],
+    ['spec.maxUnavailable', maxUnavailable],
+  ] as const) {
+    checkIntOrPercent(errors, field, value)
+    checkNotMoreThanAll(errors, field, value)
+  }
+  push(errors, validateLabelSelector(selector, 'spec.selector'))
+  const policies = ['AlwaysAllow', 'IfHealthyBudget']
+  checkOptionalChoice(errors, 'spec.unhealthyPodEvictionPolicy', unhealthyPodEvictionPolicy, policies)
+  return errors
+}
+
+export function validateBudgetStatusUpdate({ status }: PodDisruptionBudget): FieldError[] {
+  const errors: Errors = []
+  for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) {
+    checkNonNegative(errors, `status.${field}`, status?.[field])
+  }
+  return errors
+}
