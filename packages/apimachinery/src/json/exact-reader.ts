@@ -37,6 +37,7 @@ export function readExactJson(text: string): ExactJson {
   return new Reader(text).read()
 }
 
+const IN_LITERAL = /^(?:in (?:literal|numeric|exponent|string escape|\\u)|after decimal)/
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
@@ -58,7 +59,11 @@ class Reader {
   }
 
   private fail(context: string): never {
-    if (this.at >= this.text.length) throw new JsonSyntaxError('unexpected end of JSON input')
+    if (this.at >= this.text.length) {
+      // Go asks at the end whether a space may follow, and complains about that space inside of literals.
+      if (!IN_LITERAL.test(context)) throw new JsonSyntaxError('unexpected end of JSON input')
+      throw new JsonSyntaxError(`invalid character ' ' ${context}`)
+    }
     throw new JsonSyntaxError(`invalid character ${quoteChar(this.text, this.at)} ${context}`)
   }
 

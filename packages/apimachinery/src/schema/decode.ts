@@ -326,8 +326,8 @@ function isZero(value: unknown): boolean {
   }
 }
 
-/** What Go makes of a null in a list or map of plain values. */
-function zeroOf(schema: Schema): unknown {
+/** What Go makes of a null in a list or map of plain values, or of a map entry without a value. */
+export function zeroOf(schema: Schema): unknown {
   switch (schema.type) {
     case 'string':
     case 'bytes':

@@ -30,7 +30,7 @@ const ELEMENTS: readonly (readonly [string, RegExp, Range?])[] = [
   ['-', /^-/],
   ['02', /^\d\d/, [1, 31, 'day']],
   ['T', /^T/],
-  ['15', /^\d\d/, [0, 23, 'hour']],
+  ['15', /^\d\d?/, [0, 23, 'hour']],
   [':', /^:/],
   ['04', /^\d\d/, [0, 59, 'minute']],
   [':', /^:/],

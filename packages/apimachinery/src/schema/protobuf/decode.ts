@@ -1,5 +1,6 @@
 import { setOwn } from '../../json/exact-reader.ts'
 import { MAX_DEPTH } from '../../json/syntax-error.ts'
+import { zeroOf } from '../decode.ts'
 import type { Field, ScalarType, Schema, SpecialSchema, StructSchema } from '../schema.ts'
 import { ProtobufError, ProtobufReader } from './reader.ts'
 import { eachField, readAny, readDuration, readIntOrString, readQuantity, readTime, toBase64 } from './special.ts'
@@ -133,8 +134,7 @@ function readEntry(reader: ProtobufReader, map: JsonObject, values: Schema, wire
     else return false
     return true
   })
-  if (value === undefined) value = wireType === 2 && values.type !== 'struct' ? '' : wireType === 2 ? {} : 0
-  setOwn(map, key, value)
+  setOwn(map, key, value === undefined ? zeroOf(values) : value)
 }
 
 function valueReader(schema: Schema): ReadValue {
@@ -185,15 +185,19 @@ function scalarReader(type: ScalarType): ReadValue {
     case 'double':
       return reader => reader.double()
     case 'int32':
-      return reader => Number(reader.signed()) | 0
+      return reader => lowBits(reader.signed()) | 0
     case 'uint32':
-      return reader => Number(reader.signed()) >>> 0
+      return reader => lowBits(reader.signed()) >>> 0
     case 'uint64':
       return reader => reader.unsigned64()
     case 'int64':
       return reader => reader.signed()
   }
 }
+
+/** The low 32 bits of an integer that may be wider than the field, as Go takes them. */
+const lowBits = (value: number | bigint): number =>
+  typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value
 
 function specialReader(schema: SpecialSchema): ReadValue {
   switch (schema.type) {

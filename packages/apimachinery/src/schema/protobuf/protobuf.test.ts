@@ -86,6 +86,13 @@ for (const [bytes, message] of broken)
     assert.throws(() => decodeMessage(spec, Buffer.from(bytes, 'hex')), new ProtobufError(message))
   })
 
+test('damaged values are read as Go reads them', () => {
+  const wide = Buffer.from('10f8ffffffff7f', 'hex')
+  assert.deepEqual(decodeMessage(spec, wide), { small: -8 })
+  const entryWithoutValue = Buffer.from('52030a0161', 'hex')
+  assert.deepEqual(decodeMessage(spec, entryWithoutValue), { limits: { a: '0' } })
+})
+
 test('endless nesting is refused', () => {
   let bytes: Uint8Array = new Uint8Array(0)
   for (let level = 0; level < 1500; level++) {
