@@ -2,6 +2,8 @@ import type { Node, Pod } from '@canopus/api/core/v1'
 import { NodeFigures } from './node-figures.ts'
 import { NodeInfo } from './node-info.ts'
 import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
+import { SelectorCounts } from './selector-counts.ts'
+import { Topology } from './topology.ts'
 
 /**
  * All nodes and the pods on them, kept current by increments from the informers, plus pods that were given a node a moment
@@ -12,6 +14,8 @@ export class ClusterCache {
   /** In no order that means anything; a removed node's place goes to the last one. */
   readonly nodes: NodeInfo[] = []
   readonly figures = new NodeFigures()
+  readonly topology = new Topology(this.nodes, this.figures)
+  readonly selectorCounts = new SelectorCounts()
   readonly #byName = new Map<string, NodeInfo>()
   /** On which node a pod counts. */
   readonly #placed = new Map<string, { node: string; pod: PodInfo; assumed: boolean }>()
@@ -92,7 +96,7 @@ export class ClusterCache {
     this.#nominated.delete(key)
     if (placed === undefined) return
     this.#placed.delete(key)
-    this.#countAffinity(placed.pod, -1)
+    this.#count(placed.pod, placed.node, -1)
     const node = this.#byName.get(placed.node)
     if (node !== undefined) node.removePod(key)
     else this.#homeless.get(placed.node)?.delete(key)
@@ -120,7 +124,7 @@ export class ClusterCache {
   #place(pod: PodInfo, nodeName: string, assumed: boolean): void {
     this.removePod(pod.key)
     this.#placed.set(pod.key, { node: nodeName, pod, assumed })
-    this.#countAffinity(pod, 1)
+    this.#count(pod, nodeName, 1)
     const node = this.#byName.get(nodeName)
     if (node !== undefined) node.addPod(pod)
     else {
@@ -148,10 +152,12 @@ export class ClusterCache {
   #shift(node: NodeInfo, pod: PodInfo, sign: 1 | -1): void {
     if (sign === 1) node.addPod(pod)
     else node.removePod(pod.key)
-    this.#countAffinity(pod, sign)
+    this.#count(pod, node.name, sign)
   }
 
-  #countAffinity(pod: PodInfo, sign: 1 | -1): void {
+  #count(pod: PodInfo, node: string, sign: 1 | -1): void {
+    if (sign === 1) this.selectorCounts.add(pod, node)
+    else this.selectorCounts.remove(pod, node)
     const preferred = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
     if (pod.requiredAntiAffinity.length > 0) this.#antiAffine += sign
     if (pod.requiredAntiAffinity.length + pod.requiredAffinity.length + preferred > 0) this.#affine += sign

@@ -1,5 +1,6 @@
 import { type Random, randomInt } from '@canopus/base'
 import {
+  type Candidates,
   type ClusterView,
   type Failure,
   isRejection,
@@ -123,17 +124,16 @@ export class SchedulingCycle {
     const totals = this.#totals.subarray(0, slots.length)
     totals.fill(0)
     const scores = this.#scores.subarray(0, slots.length)
-    let candidates: NodeInfo[] | undefined
+    const candidates = new LazyCandidates(nodes, slots)
     for (const { plugin, weight } of this.#profile) {
       if (weight === 0 || plugin.score === undefined) continue
       if (plugin.staticKey !== undefined) {
         if (!takeStatic(podClass, plugin, slots, scores)) continue
       } else {
-        candidates ??= Array.from(slots, slot => nodes[slot]!)
         const scorer = plugin.score(pod, this.#cluster, candidates)
         if (scorer === undefined) continue
         if (scorer.scoreAll !== undefined) scorer.scoreAll(slots, scores)
-        else for (let i = 0; i < scores.length; i++) scores[i] = scorer.score(candidates[i]!)
+        else for (let i = 0; i < scores.length; i++) scores[i] = scorer.score(nodes[slots[i]!]!)
         scorer.normalise?.(scores)
       }
       for (let i = 0; i < totals.length; i++) totals[i]! += weight * scores[i]!
@@ -142,16 +142,37 @@ export class SchedulingCycle {
     return { node: nodes[slots[best]!]!, score: totals[best]! }
   }
 
+  /** Place of the highest score; one of them by chance where several are. */
   #highest(totals: Float64Array): number {
-    let best = 0
-    let ties = 1
-    for (let i = 1; i < totals.length; i++) {
-      if (totals[i]! > totals[best]!) {
-        best = i
+    let best = Number.NEGATIVE_INFINITY
+    let ties = 0
+    for (let i = 0; i < totals.length; i++) {
+      if (totals[i]! > best) {
+        best = totals[i]!
         ties = 1
-      } else if (totals[i] === totals[best] && randomInt(this.#random, ++ties) === 0) best = i
+      } else if (totals[i] === best) ties++
     }
-    return best
+    let chosen = ties === 1 ? 0 : randomInt(this.#random, ties)
+    for (let i = 0; i < totals.length; i++) if (totals[i] === best && chosen-- === 0) return i
+    return 0
+  }
+}
+
+class LazyCandidates implements Candidates {
+  readonly count: number
+  readonly #all: readonly NodeInfo[]
+  readonly #slots: Int32Array
+  #nodes: readonly NodeInfo[] | undefined
+
+  constructor(all: readonly NodeInfo[], slots: Int32Array) {
+    this.count = slots.length
+    this.#all = all
+    this.#slots = slots
+  }
+
+  get nodes(): readonly NodeInfo[] {
+    this.#nodes ??= Array.from(this.#slots, slot => this.#all[slot]!)
+    return this.#nodes
   }
 }
 

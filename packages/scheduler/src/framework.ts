@@ -31,6 +31,13 @@ export interface NodeFilter {
   keep?(slots: Int32Array, count: number): number
 }
 
+/** The nodes among which the best is sought. */
+export interface Candidates {
+  readonly count: number
+  /** Made when it is first asked for: plugins that have no opinion should not ask. */
+  readonly nodes: readonly NodeInfo[]
+}
+
 /** A scorer that has looked at the pod and at all nodes that do. */
 export interface NodeScorer {
   /** The raw score of a node. */
@@ -77,7 +84,7 @@ export interface SchedulerPlugin {
   /** PostFilter: what to do where no node does. */
   postFilter?(pod: PodInfo, cluster: ClusterView, failure: Failure): PostFilterResult | undefined
   /** PreScore and Score. Nothing: no opinion on this pod. */
-  score?(pod: PodInfo, cluster: ClusterView, nodes: readonly NodeInfo[]): NodeScorer | undefined
+  score?(pod: PodInfo, cluster: ClusterView, candidates: Candidates): NodeScorer | undefined
   /** Holds what the pod will need on the node; a rejection sends the pod back. */
   reserve?(pod: PodInfo, node: string): Rejection | undefined
   unreserve?(pod: PodInfo, node: string): void

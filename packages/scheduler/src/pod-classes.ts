@@ -117,7 +117,7 @@ export class PodClass {
     const candidates = Array.from(this.feasible.subarray(0, this.count), slot => nodes[slot]!)
     const scores = new Map<SchedulerPlugin, StaticScores>()
     for (const plugin of this.#scorers) {
-      const scorer = plugin.score!(this.#pod, this.#cluster, candidates)
+      const scorer = plugin.score!(this.#pod, this.#cluster, { count: candidates.length, nodes: candidates })
       if (scorer === undefined) continue
       const raw = new Float64Array(nodes.length)
       for (const node of candidates) raw[node.slot] = scorer.score(node)

@@ -56,44 +56,63 @@ function defaultConstraints(pod: PodInfo, cluster: ClusterView): Constraint[] {
   ]
 }
 
-/** How many pods on the node the constraint counts. Pods on their way out do not. */
-function countOn(node: NodeInfo, pod: PodInfo, selector: Selector): number {
-  let count = 0
-  for (const other of node.pods.values()) {
-    if (other.namespace !== pod.namespace || other.pod.metadata.deletionTimestamp !== undefined) continue
-    if (matches(selector, other.labels)) count++
-  }
-  return count
-}
-
-type Counts = Map<string, number>
-
-/** Which nodes count for a constraint: those that the pod could be on at all. */
-function inclusion(pod: PodInfo): (constraint: Constraint, node: NodeInfo) => boolean {
-  const affinity = requiredNodeMatcher(pod)
+/** Which nodes count for a constraint: those that the pod could be on at all. Nothing: all of them. */
+function inclusion(pod: PodInfo, constraint: Constraint): ((node: NodeInfo) => boolean) | undefined {
+  const affinity = constraint.honourAffinity ? requiredNodeMatcher(pod) : undefined
   const tolerations = pod.pod.spec?.tolerations ?? []
-  return (constraint, node) => {
-    if (constraint.honourAffinity && affinity !== undefined && !affinity(node)) return false
-    return !constraint.honourTaints || untoleratedTaint(node.node.spec?.taints ?? [], tolerations) === undefined
-  }
+  if (affinity === undefined && !constraint.honourTaints) return undefined
+  return node =>
+    (affinity === undefined || affinity(node)) &&
+    (!constraint.honourTaints || untoleratedTaint(node.node.spec?.taints ?? [], tolerations) === undefined)
 }
 
-const hasAllKeys = (node: NodeInfo, constraints: readonly Constraint[]): boolean =>
-  constraints.every(each => node.labels[each.topologyKey] !== undefined)
+/** Pods that the constraint counts, by the number of their domain. `known` tells the domains that count. */
+interface Domains {
+  readonly ids: Int32Array
+  readonly pods: Float64Array
+  readonly known: Uint8Array
+}
 
-function countsByDomain(pod: PodInfo, cluster: ClusterView, constraints: readonly Constraint[]): Counts[] {
-  const counts = constraints.map((): Counts => new Map())
-  const included = inclusion(pod)
-  for (const node of cluster.cache.nodes) {
-    if (!hasAllKeys(node, constraints)) continue
-    for (const [index, constraint] of constraints.entries()) {
-      if (!included(constraint, node)) continue
-      const domain = node.labels[constraint.topologyKey]!
-      const before = counts[index]!.get(domain) ?? 0
-      counts[index]!.set(domain, before + countOn(node, pod, constraint.selector))
-    }
+/** Sums up the pods on the nodes that count, of all those of whose slots `counts` says yes. */
+function domainsOf(
+  pod: PodInfo,
+  { cache }: ClusterView,
+  constraint: Constraint,
+  counts: (slot: number) => boolean,
+): Domains {
+  const { ids, names } = cache.topology.column(constraint.topologyKey)
+  const pods = new Float64Array(names.length)
+  const known = new Uint8Array(names.length)
+  const included = inclusion(pod, constraint)
+  for (let slot = 0; slot < cache.nodes.length; slot++) {
+    const id = ids[slot]!
+    if (id >= 0 && counts(slot) && (included === undefined || included(cache.nodes[slot]!))) known[id] = 1
   }
-  return counts
+  for (const [name, count] of cache.selectorCounts.of(pod.namespace, constraint.selector)) {
+    const node = cache.node(name)
+    if (node === undefined || ids[node.slot]! < 0 || !counts(node.slot)) continue
+    if (included === undefined || included(node)) pods[ids[node.slot]!]! += count
+  }
+  return { ids, pods, known }
+}
+
+/** Whether the node in a slot has all the labels that the constraints name. */
+function labelledBy({ cache }: ClusterView, constraints: readonly Constraint[]): (slot: number) => boolean {
+  const columns = constraints.map(each => cache.topology.column(each.topologyKey).ids)
+  return slot => columns.every(ids => ids[slot]! >= 0)
+}
+
+/** How many pods a domain may have at most, so that one more does not skew the spread. */
+function limitOf(pod: PodInfo, constraint: Constraint, { pods, known }: Domains): number {
+  let fewest = Number.POSITIVE_INFINITY
+  let domains = 0
+  for (let id = 0; id < known.length; id++) {
+    if (known[id] === 0) continue
+    domains++
+    if (pods[id]! < fewest) fewest = pods[id]!
+  }
+  if (domains < constraint.minDomains) fewest = 0
+  return fewest + constraint.maxSkew - (matches(constraint.selector, pod.labels) ? 1 : 0)
 }
 
 /** Spreads pods evenly over zones, hosts or whatever label the pod names. */
@@ -111,69 +130,59 @@ export const podTopologySpread: SchedulerPlugin = {
   filter(pod, cluster) {
     const constraints = constraintsOf(pod, 'DoNotSchedule')
     if (constraints.length === 0) return undefined
-    const counts = countsByDomain(pod, cluster, constraints)
-    const limits = constraints.map((constraint, index) => {
-      const domains = counts[index]!
-      const fewest = domains.size < constraint.minDomains ? 0 : Math.min(...domains.values())
-      const self = matches(constraint.selector, pod.labels) ? 1 : 0
-      return fewest + constraint.maxSkew - self
+    const labelled = labelledBy(cluster, constraints)
+    const rules = constraints.map(constraint => {
+      const domains = domainsOf(pod, cluster, constraint, labelled)
+      return { ...domains, limit: limitOf(pod, constraint, domains) }
     })
     return {
-      check(node) {
-        for (const [index, { topologyKey }] of constraints.entries()) {
-          const domain = node.labels[topologyKey]
-          if (domain === undefined) return unlabelled
-          if ((counts[index]!.get(domain) ?? 0) > limits[index]!) return skewed
+      check({ slot }) {
+        for (const { ids, pods, limit } of rules) {
+          const id = ids[slot]!
+          if (id < 0) return unlabelled
+          if (pods[id]! > limit) return skewed
         }
         return undefined
       },
     }
   },
-  score(pod, cluster, nodes) {
+  score(pod, cluster, candidates) {
     const own = constraintsOf(pod, 'ScheduleAnyway')
-    const constraints =
-      (pod.pod.spec?.topologySpreadConstraints ?? []).length > 0 ? own : defaultConstraints(pod, cluster)
+    const asked = (pod.pod.spec?.topologySpreadConstraints ?? []).length > 0
+    const constraints = asked ? own : defaultConstraints(pod, cluster)
     if (constraints.length === 0) return undefined
     // Defaults take nodes as they are; who asks for spreading means nodes that have the labels.
-    const ignored = new Set(own.length > 0 ? nodes.filter(node => !hasAllKeys(node, constraints)) : [])
-    const counters = constraints.map(constraint => domainCounter(constraint, pod, cluster, nodes, ignored))
+    const labelled = asked ? labelledBy(cluster, constraints) : () => true
+    const eligible = candidates.nodes.filter(node => labelled(node.slot))
+    const rules = constraints.map(constraint => {
+      const { ids, pods } = domainsOf(pod, cluster, constraint, labelled)
+      return { ids, pods, weight: weightOf(constraint, ids, eligible), rest: constraint.maxSkew - 1 }
+    })
+    const at = (slot: number): number => {
+      if (!labelled(slot)) return Number.NaN
+      let sum = 0
+      for (const { ids, pods, weight, rest } of rules) {
+        const id = ids[slot]!
+        if (id >= 0) sum += pods[id]! * weight + rest
+      }
+      return Math.round(sum)
+    }
     return {
-      score(node) {
-        if (ignored.has(node)) return Number.NaN
-        let sum = 0
-        for (const [index, counter] of counters.entries()) sum += counter(node) + (constraints[index]!.maxSkew - 1)
-        return Math.round(sum)
+      score: node => at(node.slot),
+      scoreAll(slots, scores) {
+        for (let i = 0; i < scores.length; i++) scores[i] = at(slots[i]!)
       },
       normalise: invert,
     }
   },
 }
 
-/** For one constraint: how many pods are in the node's domain, weighed by how many domains there are. */
-function domainCounter(
-  constraint: Constraint,
-  pod: PodInfo,
-  cluster: ClusterView,
-  nodes: readonly NodeInfo[],
-  ignored: ReadonlySet<NodeInfo>,
-): (node: NodeInfo) => number {
-  const { topologyKey, selector } = constraint
-  const counts: Counts = new Map()
-  for (const node of nodes) {
-    const domain = node.labels[topologyKey]
-    if (domain !== undefined && !ignored.has(node)) counts.set(domain, 0)
-  }
-  const weight = Math.log((topologyKey === HOSTNAME ? nodes.length - ignored.size : counts.size) + 2)
-  if (topologyKey === HOSTNAME) {
-    return node => (node.labels[HOSTNAME] === undefined ? 0 : countOn(node, pod, selector) * weight)
-  }
-  const included = inclusion(pod)
-  for (const node of cluster.cache.nodes) {
-    const domain = node.labels[topologyKey]
-    if (domain === undefined || !counts.has(domain) || !included(constraint, node)) continue
-    counts.set(domain, counts.get(domain)! + countOn(node, pod, selector))
-  }
-  return node => (counts.get(node.labels[topologyKey] ?? '') ?? 0) * weight
+/** The more domains there are, the more a pod in one of them weighs. Every host is a domain. */
+function weightOf({ topologyKey }: Constraint, ids: Int32Array, nodes: readonly NodeInfo[]): number {
+  if (topologyKey === HOSTNAME) return Math.log(nodes.length + 2)
+  const domains = new Set<number>()
+  for (const node of nodes) if (ids[node.slot]! >= 0) domains.add(ids[node.slot]!)
+  return Math.log(domains.size + 2)
 }
 
 /** The fewer pods the better; nodes that do not count (not a number) get nothing. */

@@ -41,7 +41,7 @@ export const taintToleration: SchedulerPlugin = {
       },
     }
   },
-  score(pod, _cluster, nodes) {
+  score(pod, _cluster, { nodes }) {
     if (!nodes.some(node => node.node.spec?.taints?.some(taint => taint.effect === 'PreferNoSchedule')))
       return undefined
     const soft = (pod.pod.spec?.tolerations ?? []).filter(each => !each.effect || each.effect === 'PreferNoSchedule')

@@ -1,0 +1,68 @@
+import { formatSelector, matches, type Selector } from '@canopus/apimachinery'
+import type { PodInfo } from './pod-info.ts'
+
+/** Per namespace; what was asked for longest ago is forgotten first. */
+const SELECTORS_KEPT = 200
+
+interface Tracked {
+  readonly selector: Selector
+  /** How many pods the selector selects on each node, by the node's name. */
+  readonly counts: Map<string, number>
+}
+
+interface NamespaceCounts {
+  readonly pods: Map<string, { pod: PodInfo; node: string }>
+  readonly tracked: Map<string, Tracked>
+}
+
+/**
+ * How many pods of a namespace a selector selects on each node: what spreading asks for each pod anew. Counted once per
+ * selector, and kept current from then on.
+ */
+export class SelectorCounts {
+  readonly #namespaces = new Map<string, NamespaceCounts>()
+
+  /** Pods by the name of their node. Nodes without any are missing. */
+  of(namespace: string, selector: Selector): ReadonlyMap<string, number> {
+    const { pods, tracked } = this.#namespace(namespace)
+    const key = formatSelector(selector)
+    let found = tracked.get(key)
+    if (found === undefined) {
+      found = { selector, counts: new Map() }
+      for (const { pod, node } of pods.values()) count(found, pod, node, 1)
+      if (tracked.size >= SELECTORS_KEPT) tracked.delete(tracked.keys().next().value!)
+    } else tracked.delete(key)
+    tracked.set(key, found)
+    return found.counts
+  }
+
+  add(pod: PodInfo, node: string): void {
+    const { pods, tracked } = this.#namespace(pod.namespace)
+    pods.set(pod.key, { pod, node })
+    for (const each of tracked.values()) count(each, pod, node, 1)
+  }
+
+  remove(pod: PodInfo, node: string): void {
+    const { pods, tracked } = this.#namespace(pod.namespace)
+    if (!pods.delete(pod.key)) return
+    for (const each of tracked.values()) count(each, pod, node, -1)
+    if (pods.size === 0) this.#namespaces.delete(pod.namespace)
+  }
+
+  #namespace(name: string): NamespaceCounts {
+    let namespace = this.#namespaces.get(name)
+    if (namespace === undefined) {
+      namespace = { pods: new Map(), tracked: new Map() }
+      this.#namespaces.set(name, namespace)
+    }
+    return namespace
+  }
+}
+
+function count(tracked: Tracked, pod: PodInfo, node: string, sign: 1 | -1): void {
+  // Pods on their way out do not count.
+  if (pod.pod.metadata.deletionTimestamp !== undefined || !matches(tracked.selector, pod.labels)) return
+  const sum = (tracked.counts.get(node) ?? 0) + sign
+  if (sum === 0) tracked.counts.delete(node)
+  else tracked.counts.set(node, sum)
+}

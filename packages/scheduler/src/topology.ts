@@ -1,0 +1,65 @@
+import type { NodeFigures } from './node-figures.ts'
+import type { NodeInfo } from './node-info.ts'
+
+/** The value of one label of every node, as a number: `names[ids[slot]]`, or -1 where a node has no such label. */
+export interface TopologyColumn {
+  readonly ids: Int32Array
+  readonly names: readonly string[]
+}
+
+interface GrowingColumn {
+  ids: Int32Array
+  revisions: Float64Array
+  latest: number
+  readonly names: string[]
+  readonly byName: Map<string, number>
+}
+
+/** Columns by label key (zone, hostname, ...), made when first asked for and brought up to date when asked again. */
+export class Topology {
+  readonly #columns = new Map<string, GrowingColumn>()
+  readonly #nodes: readonly NodeInfo[]
+  readonly #figures: NodeFigures
+
+  constructor(nodes: readonly NodeInfo[], figures: NodeFigures) {
+    this.#nodes = nodes
+    this.#figures = figures
+  }
+
+  column(key: string): TopologyColumn {
+    let column = this.#columns.get(key)
+    if (column === undefined) {
+      column = { ids: new Int32Array(0), revisions: new Float64Array(0), latest: -1, names: [], byName: new Map() }
+      this.#columns.set(key, column)
+    }
+    if (column.latest !== this.#figures.latest) this.#refresh(column, key)
+    return column
+  }
+
+  #refresh(column: GrowingColumn, key: string): void {
+    const { revision, latest } = this.#figures
+    column.latest = latest
+    if (column.ids.length < this.#nodes.length) {
+      const ids = new Int32Array(revision.length)
+      ids.set(column.ids)
+      const revisions = new Float64Array(revision.length)
+      revisions.set(column.revisions)
+      Object.assign(column, { ids, revisions })
+    }
+    for (let slot = 0; slot < this.#nodes.length; slot++) {
+      if (column.revisions[slot] === revision[slot]) continue
+      column.revisions[slot] = revision[slot]!
+      column.ids[slot] = idOf(column, this.#nodes[slot]!.labels[key])
+    }
+  }
+}
+
+function idOf(column: GrowingColumn, name: string | undefined): number {
+  if (name === undefined) return -1
+  let id = column.byName.get(name)
+  if (id === undefined) {
+    id = column.names.push(name) - 1
+    column.byName.set(name, id)
+  }
+  return id
+}
