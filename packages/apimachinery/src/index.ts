@@ -9,7 +9,7 @@ export { metaFacts } from './generated/facts.ts'
 export type * from './generated/meta.ts'
 export * from './hash.ts'
 export * from './ip.ts'
-export * from './json/exact-reader.ts'
+export { NumberLiteral, readExactJson, withoutLiterals } from './json/exact-reader.ts'
 export * from './json/stringify.ts'
 export { JsonSyntaxError } from './json/syntax-error.ts'
 export * from './label-selector-parser.ts'
@@ -20,9 +20,15 @@ export * from './object-meta.ts'
 export * from './owner.ts'
 export * from './patch/index.ts'
 export * from './quantity.ts'
-export * from './schema/decode.ts'
+export {
+  type Decoded,
+  decodeFailure,
+  decodeObject,
+  decodeValue,
+  type SchemaChoice,
+  strictDecodingMessage,
+} from './schema/decode.ts'
 export { DecodeError } from './schema/decode-error.ts'
-export * from './schema/facts.ts'
 export { decodeMessage } from './schema/protobuf/decode.ts'
 export { encodeMessage } from './schema/protobuf/encode.ts'
 export * from './schema/protobuf/envelope.ts'

@@ -14,12 +14,13 @@ export const PROTOBUF_CONTENT_TYPE = 'application/vnd.kubernetes.protobuf'
 const PREFIX = Uint8Array.of(0x6b, 0x38, 0x73, 0x00)
 const LENGTH = 2
 
-export interface TypeMeta {
+/** How an object names its kind. */
+export interface KindName {
   apiVersion: string
   kind: string
 }
 
-export interface Envelope extends TypeMeta {
+export interface Envelope extends KindName {
   /** The message. A view on the bytes given. */
   raw: Uint8Array
   contentEncoding: string
@@ -38,7 +39,7 @@ function writeBytes(writer: ProtobufWriter, number: number, bytes: Uint8Array): 
 }
 
 /** Puts an encoded message into its envelope. */
-export function wrapMessage(type: TypeMeta, raw: Uint8Array): Uint8Array<ArrayBuffer> {
+export function wrapMessage(type: KindName, raw: Uint8Array): Uint8Array<ArrayBuffer> {
   return withWriter(writer => {
     writeText(writer, 4, '')
     writeText(writer, 3, '')
@@ -72,7 +73,7 @@ export function unwrapMessage(bytes: Uint8Array): Envelope {
   return envelope
 }
 
-function readTypeMeta(reader: ProtobufReader, into: TypeMeta): void {
+function readTypeMeta(reader: ProtobufReader, into: KindName): void {
   eachField(reader, (number, wireType) => {
     if (wireType !== 2 || number > 2) return false
     if (number === 1) into.apiVersion = reader.text()
@@ -82,8 +83,8 @@ function readTypeMeta(reader: ProtobufReader, into: TypeMeta): void {
 }
 
 /** An object with its envelope; apiVersion and kind are the object's own unless given. */
-export function encodeProtobuf(schema: StructSchema, object: object, type?: TypeMeta): Uint8Array<ArrayBuffer> {
-  const own = object as Partial<TypeMeta>
+export function encodeProtobuf(schema: StructSchema, object: object, type?: KindName): Uint8Array<ArrayBuffer> {
+  const own = object as Partial<KindName>
   const named = type ?? { apiVersion: own.apiVersion ?? '', kind: own.kind ?? '' }
   return wrapMessage(named, encodeMessage(schema, object))
 }
@@ -105,7 +106,7 @@ export function decodeProtobuf(schema: SchemaChoice, bytes: Uint8Array): Record<
 
 /** A list made of messages that are encoded already (without envelopes): its metadata as field 1, each item as field 2. */
 export function encodeProtobufList(
-  type: TypeMeta,
+  type: KindName,
   listMeta: Uint8Array,
   items: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
