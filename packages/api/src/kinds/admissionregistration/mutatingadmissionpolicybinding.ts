@@ -10,7 +10,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   message: 'admissionregistration.v1.MutatingAdmissionPolicyBinding',
   storagePrefix: 'mutatingadmissionpolicybindings',
   strategy: strategyOf(
-    { generation: true },
+    { spec: true, generation: true },
     {
       default(object) {
         defaultParamRef(object.spec?.paramRef)

@@ -10,7 +10,7 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   message: 'admissionregistration.v1.ValidatingAdmissionPolicyBinding',
   storagePrefix: 'validatingadmissionpolicybindings',
   strategy: strategyOf(
-    { generation: true },
+    { spec: true, generation: true },
     {
       default(object) {
         defaultParamRef(object.spec?.paramRef)

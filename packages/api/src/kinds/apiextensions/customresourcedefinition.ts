@@ -11,11 +11,9 @@ const bornStatus = ({ spec }: CustomResourceDefinition) => ({
 })
 
 function defaultDefinition({ spec }: CustomResourceDefinition): void {
-  if (spec === undefined) return
-  if (spec.names !== undefined) {
-    spec.names.singular ||= (spec.names.kind ?? '').toLowerCase()
-    if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`
-  }
+  spec.names ??= { plural: '', kind: '' }
+  spec.names.singular ||= (spec.names.kind ?? '').toLowerCase()
+  if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`
   spec.conversion ??= { strategy: 'None' }
   const service = spec.conversion.webhook?.clientConfig?.service
   if (service) service.port ??= 443
@@ -26,7 +24,7 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   message: 'apiextensions.v1.CustomResourceDefinition',
   storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
   strategy: strategyOf(
-    { status: bornStatus, generation: true },
+    { spec: true, status: bornStatus, generation: true },
     {
       validate: validateDefinition,
       validateUpdate: validateDefinitionUpdate,

@@ -20,7 +20,7 @@ export const APIServiceKind = defineKind<APIService>({
   message: 'apiregistration.v1.APIService',
   storagePrefix: 'apiregistration.k8s.io/apiservices',
   strategy: strategyOf(
-    { status: () => ({}) },
+    { spec: true, status: () => ({}) },
     {
       validate: validateApiService,
       validateUpdate: validateApiService,

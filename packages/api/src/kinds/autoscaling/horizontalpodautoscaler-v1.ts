@@ -99,7 +99,7 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HpaV1>({
   message: 'autoscaling.v1.HorizontalPodAutoscaler',
   storagePrefix: 'horizontalpodautoscalers',
   strategy: strategyOf(
-    { status: () => ({ currentReplicas: 0, desiredReplicas: 0 }) },
+    { spec: true, status: () => ({ currentReplicas: 0, desiredReplicas: 0 }) },
     {
       default(object) {
         if (object.spec) object.spec.minReplicas ??= 1

@@ -28,7 +28,7 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   message: 'autoscaling.v2.HorizontalPodAutoscaler',
   storagePrefix: 'horizontalpodautoscalers',
   strategy: strategyOf(
-    { status: () => ({ desiredReplicas: 0, currentMetrics: null }) },
+    { spec: true, status: () => ({ desiredReplicas: 0, currentMetrics: null }) },
     { validate: validateAutoscaler, validateUpdate: validateAutoscaler, default: defaultAutoscaler },
   ),
   columns: [

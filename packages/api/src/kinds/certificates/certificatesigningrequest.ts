@@ -21,7 +21,7 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
   message: 'certificates.v1.CertificateSigningRequest',
   storagePrefix: 'certificatesigningrequests',
   strategy: strategyOf(
-    { status: () => ({}) },
+    { spec: true, status: () => ({}) },
     {
       validate: validateRequest,
       validateUpdate: validateRequest,

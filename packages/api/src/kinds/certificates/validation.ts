@@ -117,7 +117,9 @@ export function prepareForCreate(object: Request, { user }: StrategyContext): vo
   spec.username = user.name
   if (user.uid) spec.uid = user.uid
   if (user.groups && user.groups.length > 0) spec.groups = [...user.groups]
-  if (user.extra && Object.keys(user.extra).length > 0) spec.extra = { ...user.extra }
+  if (user.extra && Object.keys(user.extra).length > 0) {
+    spec.extra = Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]))
+  }
 }
 
 /** Verdicts are given by `/approval`, certificates by `/status`; neither takes away what was decided. */
@@ -132,6 +134,11 @@ function checkKept(errors: Errors, object: Request, old: Request, types: readonl
 export function validateStatusUpdate(object: Request, old: Request): FieldError[] {
   const errors = validateRequest(object)
   checkKept(errors, object, old, ['Approved', 'Denied', 'Failed'])
+  for (const type of ['Approved', 'Denied']) {
+    const has = ({ status }: Request): boolean => status?.conditions?.some(each => each.type === type) ?? false
+    if (has(old) || !has(object)) continue
+    errors.push(forbidden('status.conditions', `updates may not add a condition of type ${JSON.stringify(type)}`))
+  }
   if (old.status?.certificate && object.status?.certificate !== old.status.certificate) {
     errors.push(forbidden('status.certificate', 'updates may not set certificate content that has been set'))
   }

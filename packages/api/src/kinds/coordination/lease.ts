@@ -9,7 +9,7 @@ export const LeaseKind = defineKind<Lease>({
   message: 'coordination.v1.Lease',
   storagePrefix: 'leases',
   strategy: strategyOf(
-    {},
+    { spec: true },
     {
       validate: validateLease,
       validateUpdate: validateLease,

@@ -44,7 +44,14 @@ export const EventKind = defineKind<Event>({
   ttlSeconds: 3600,
   strategy: strategyOf(
     {},
-    { validate: validateCoreEvent, validateUpdate: validateCoreEvent, allowCreateOnUpdate: true },
+    {
+      default(event) {
+        event.involvedObject ??= {}
+      },
+      validate: validateCoreEvent,
+      validateUpdate: validateCoreEvent,
+      allowCreateOnUpdate: true,
+    },
   ),
   columns: [
     text('Last Seen', 'When it was last seen.', lastSeen),

@@ -24,11 +24,8 @@ export const ResourceQuotaKind = defineKind<ResourceQuota>({
   message: 'core.v1.ResourceQuota',
   storagePrefix: 'resourcequotas',
   strategy: strategyOf(
-    { status: () => ({}) },
+    { spec: true, status: () => ({}) },
     {
-      default(quota) {
-        quota.spec ??= {}
-      },
       validate: validateResourceQuota,
       validateUpdate: validateResourceQuotaUpdate,
       validateStatusUpdate: validateResourceQuotaStatusUpdate,

@@ -11,7 +11,7 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   message: 'flowcontrol.v1.FlowSchema',
   storagePrefix: 'flowschemas',
   strategy: strategyOf(
-    { status: () => ({}), generation: true },
+    { spec: true, status: () => ({}), generation: true },
     {
       default(object) {
         if (object.spec) object.spec.matchingPrecedence ||= 1000

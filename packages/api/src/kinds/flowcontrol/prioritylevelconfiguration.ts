@@ -28,7 +28,7 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
   message: 'flowcontrol.v1.PriorityLevelConfiguration',
   storagePrefix: 'prioritylevelconfigurations',
   strategy: strategyOf(
-    { status: () => ({}), generation: true },
+    { spec: true, status: () => ({}), generation: true },
     { default: defaultLevel, allowUnconditionalUpdate: false },
   ),
   columns: [

@@ -20,7 +20,7 @@ export const IngressKind = defineKind<Ingress>({
   message: 'networking.v1.Ingress',
   storagePrefix: 'ingress',
   strategy: strategyOf(
-    { status: () => ({ loadBalancer: {} }), generation: true },
+    { spec: true, status: () => ({ loadBalancer: {} }), generation: true },
     { validate: validateIngress, validateUpdate: validateIngressUpdate },
   ),
   columns: [

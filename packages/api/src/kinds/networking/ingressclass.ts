@@ -16,7 +16,7 @@ export const IngressClassKind = defineKind<IngressClass>({
   message: 'networking.v1.IngressClass',
   storagePrefix: 'ingressclasses',
   strategy: strategyOf(
-    { generation: true },
+    { spec: true, generation: true },
     {
       validate: validateIngressClass,
       validateUpdate: validateIngressClassUpdate,

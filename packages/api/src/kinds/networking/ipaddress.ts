@@ -16,7 +16,7 @@ export const IPAddressKind = defineKind<IPAddress>({
   message: 'networking.v1.IPAddress',
   storagePrefix: 'ipaddresses',
   strategy: strategyOf(
-    { generation: true },
+    { spec: true, generation: true },
     { validate: validateAddress, validateUpdate: validateAddressUpdate, validateName: checkAddressName },
   ),
   columns: [nameColumn, text('ParentRef', 'Who uses the address.', parentText), ageColumn],

@@ -11,7 +11,7 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   message: 'policy.v1.PodDisruptionBudget',
   storagePrefix: 'poddisruptionbudgets',
   strategy: strategyOf(
-    { status: bornStatus, generation: true },
+    { spec: true, status: bornStatus, generation: true },
     {
       validate: validateBudget,
       validateUpdate: validateBudget,

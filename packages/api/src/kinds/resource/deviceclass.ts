@@ -7,6 +7,6 @@ export const DeviceClassKind = defineKind<DeviceClass>({
   type: DeviceClasses,
   message: 'resource.v1.DeviceClass',
   storagePrefix: 'deviceclasses',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf({ spec: true, generation: true }),
   columns: [nameColumn, ageColumn],
 })

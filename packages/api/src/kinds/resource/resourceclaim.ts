@@ -20,6 +20,6 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   type: ResourceClaims,
   message: 'resource.v1.ResourceClaim',
   storagePrefix: 'resourceclaims',
-  strategy: strategyOf({ status: () => ({}) }, { default: object => defaultClaimSpec(object.spec) }),
+  strategy: strategyOf({ spec: true, status: () => ({}) }, { default: object => defaultClaimSpec(object.spec) }),
   columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
 })

@@ -8,6 +8,6 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   type: ResourceClaimTemplates,
   message: 'resource.v1.ResourceClaimTemplate',
   storagePrefix: 'resourceclaimtemplates',
-  strategy: strategyOf({}, { default: object => defaultClaimSpec(object.spec?.spec) }),
+  strategy: strategyOf({ spec: true }, { default: object => defaultClaimSpec(object.spec?.spec) }),
   columns: [nameColumn, ageColumn],
 })

@@ -7,7 +7,7 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   type: ResourceSlices,
   message: 'resource.v1.ResourceSlice',
   storagePrefix: 'resourceslices',
-  strategy: strategyOf({ generation: true }),
+  strategy: strategyOf({ spec: true, generation: true }),
   columns: [
     nameColumn,
     text('Node', 'Node that has the devices.', each => each.spec.nodeName ?? '<unset>'),
@@ -17,6 +17,6 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   ],
   selectableFields: {
     'spec.nodeName': each => each.spec.nodeName ?? '',
-    'spec.driver': each => each.spec.driver,
+    'spec.driver': each => each.spec.driver ?? '',
   },
 })

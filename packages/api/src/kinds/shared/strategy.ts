@@ -6,6 +6,8 @@ import { sameExcept } from './equality.ts'
 interface Common<T> {
   /** The status with which an object is born; given for kinds that have one. */
   status?(object: T): unknown
+  /** Whether the kind has a `spec`, which then is never missing, whatever the client sent. */
+  spec?: boolean
   /** Whether `metadata.generation` counts changes outside metadata and status. */
   generation?: boolean
 }
@@ -26,6 +28,10 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
   return {
     hasGeneration: common.generation === true,
     ...own,
+    default(object) {
+      if (common.spec) (object as Open).spec ??= {}
+      own.default?.(object)
+    },
     prepareForCreate(object, context) {
       if (hasStatus) (object as Open).status = common.status!(object)
       if (common.generation) object.metadata.generation = 1

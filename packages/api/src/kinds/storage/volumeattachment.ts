@@ -9,7 +9,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   message: 'storage.v1.VolumeAttachment',
   storagePrefix: 'volumeattachments',
   strategy: strategyOf(
-    { status: () => ({ attached: false }) },
+    { spec: true, status: () => ({ attached: false }) },
     {
       validate: validateVolumeAttachment,
       validateUpdate: validateVolumeAttachmentUpdate,

@@ -22,7 +22,7 @@ function keepOld(pod: Pod, old: Pod, change: (spec: Pod['spec']) => Pod['spec'])
 }
 
 /** Takes resources and resize policies of containers of the same name. */
-function resized(containers: readonly Container[] | undefined, old: readonly Container[]): Container[] {
+function resized(containers: readonly Container[] | undefined, old: readonly Container[] = []): Container[] {
   return old.map(container => {
     const wanted = containers?.find(each => each.name === container.name)
     if (wanted === undefined) return container

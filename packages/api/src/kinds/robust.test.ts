@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fieldErrorText, type KubeObject } from '@canopus/apimachinery'
+import type { Kind } from '../kind.ts'
+import { testData } from '../testing/test-data.ts'
+import { builtInKinds } from './index.ts'
+
+const context = { now: '2026-01-01T00:00:00Z', user: { name: 'someone' } }
+
+/** Runs everything that a request may call. */
+function exercise(kind: Kind, given: KubeObject): void {
+  const { strategy } = kind
+  const object = structuredClone(given)
+  strategy.default?.(object)
+  strategy.prepareForCreate?.(object, context)
+  for (const error of strategy.validate?.(object) ?? []) assert.equal(typeof fieldErrorText(error), 'string')
+  const changed = structuredClone(given)
+  strategy.default?.(changed)
+  strategy.prepareForUpdate?.(changed, object, context)
+  strategy.validateUpdate?.(changed, object)
+  strategy.prepareForStatusUpdate?.(changed, object)
+  strategy.validateStatusUpdate?.(changed, object)
+  for (const subresource of Object.values(strategy.subresources ?? {})) {
+    subresource.prepareForUpdate(changed, object, context)
+    subresource.validateUpdate(changed, object)
+  }
+  strategy.gracePeriod?.(object, undefined)
+  for (const column of kind.columns) column.value(object, 0)
+  for (const read of Object.values(kind.selectableFields ?? {})) assert.equal(typeof read(object), 'string')
+  if (kind.storedAs) kind.storedAs.fromStored(kind.storedAs.toStored(object))
+}
+
+const metadata = { name: 'a', namespace: 'b', uid: 'c', resourceVersion: '1', creationTimestamp: context.now }
+
+for (const kind of builtInKinds) {
+  test(`${kind.message}: nothing but metadata throws nowhere`, () => {
+    exercise(kind, { metadata: { ...metadata } })
+    exercise(kind, { metadata: { ...metadata }, spec: {} } as KubeObject)
+    exercise(kind, { metadata: { ...metadata }, spec: { template: {} }, status: {} } as KubeObject)
+  })
+}
+
+const fixtures = testData('api-fixtures/testdata/HEAD')
+
+test('fully populated objects throw nowhere', context => {
+  if (fixtures === undefined) return context.skip('skipped: api-fixtures/testdata/HEAD is not there')
+  for (const kind of builtInKinds) {
+    const { group, version, kind: name } = kind.type
+    const file = `${fixtures}/${group === '' ? 'core' : group}.${version}.${name}.json`
+    if (existsSync(file)) exercise(kind, JSON.parse(readFileSync(file, 'utf8')) as KubeObject)
+  }
+})
