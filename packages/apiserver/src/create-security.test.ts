@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { builtInKinds, ClusterRoleBindings, RoleBindings, Secrets } from '@canopus/api'
+import type { ClusterRoleBinding, RoleBinding } from '@canopus/api/rbac/v1'
+import type { Draft } from '@canopus/apimachinery'
+import { silentLogger } from '@canopus/base'
+import { type Client, createClient } from '@canopus/client'
+import {
+  type ClusterPki,
+  createAuthority,
+  createCertificateRequest,
+  createClusterPki,
+  createKey,
+  issueClientCertificate,
+  systemClock,
+  systemRandom,
+} from '@canopus/platform'
+import { createMemoryStore } from '@canopus/store'
+import { bootstrapCluster } from './bootstrap/index.ts'
+import { createSecurity } from './create-security.ts'
+import type { Connection } from './security.ts'
+import { type ApiServer, createApiServer } from './server.ts'
+
+const RBAC = 'rbac.authorization.k8s.io'
+const clock = systemClock
+
+let pki: ClusterPki
+let server: ApiServer
+let admin: Client
+before(async () => {
+  pki = await createClusterPki({ clusterName: 'test', clock })
+  server = createApiServer({
+    store: createMemoryStore({ clock }),
+    clock,
+    random: systemRandom,
+    logger: silentLogger,
+    kinds: builtInKinds,
+    security: createSecurity({
+      serviceAccountKey: pki.serviceAccount.privateKey,
+      tokenFile: 't0k3n,file-user,uid-1,"dev"',
+    }),
+  })
+  await server.start()
+  admin = createClient(server.transport({ name: 'admin', groups: ['system:masters'] }))
+  await bootstrapCluster(admin)
+})
+after(() => server.stop())
+
+interface Caller {
+  token?: string
+  connection?: Partial<Connection>
+  headers?: Record<string, string>
+}
+
+async function call(caller: Caller, method: string, path: string, body?: object) {
+  const response = await server.handle({
+    method,
+    path,
+    query: '',
+    headers: {
+      ...(caller.token === undefined ? {} : { authorization: `Bearer ${caller.token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...caller.headers,
+    },
+    connection: { remoteAddress: '127.0.0.1', certificateVerified: false, ...caller.connection },
+    body: () => (body === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(body))),
+  })
+  const { body: answer } = response
+  const bytes = answer === undefined ? Buffer.alloc(0) : answer instanceof Uint8Array ? answer : Buffer.concat(answer)
+  return { status: response.status, text: Buffer.from(bytes).toString('utf8') }
+}
+
+async function certified(commonName: string, organizations: string[], own = true): Promise<Caller> {
+  const ca = own ? pki.ca : await createAuthority({ commonName: 'stranger', clock })
+  const { certificate } = await issueClientCertificate(ca, { commonName, organizations, clock })
+  return { connection: { certificate: new X509Certificate(certificate).raw, certificateVerified: own } }
+}
+
+describe('who may come in', () => {
+  const anonymous: Caller = {}
+  const cases: [string, () => Promise<Caller> | Caller, string, number, RegExp][] = [
+    ['anybody to health', () => anonymous, '/healthz', 200, /^ok$/],
+    ['anybody to the version', () => anonymous, '/version', 200, /gitVersion/],
+    [
+      'nobody without a name to the API',
+      () => anonymous,
+      '/api/v1/pods',
+      403,
+      /User \\"system:anonymous\\" cannot list resource \\"pods\\" in API group \\"\\" at the cluster scope/,
+    ],
+    [
+      'nobody without a name to discovery',
+      () => anonymous,
+      '/api',
+      403,
+      /forbidden: User \\"system:anonymous\\" cannot get path \\"\/api\\"/,
+    ],
+    ['a master by certificate', () => certified('root', ['system:masters']), '/api/v1/pods', 200, /PodList/],
+    ['a known user to discovery', () => certified('jane', []), '/api', 200, /APIVersions/],
+    ['a known user with no rights', () => certified('jane', []), '/api/v1/pods', 403, /User \\"jane\\" cannot list/],
+    [
+      'no foreign certificate, whatever it says',
+      () => certified('root', ['system:masters'], false),
+      '/healthz',
+      401,
+      /"reason":"Unauthorized","message":"Unauthorized"/,
+    ],
+    ['a static token', () => ({ token: 't0k3n' }), '/api', 200, /APIVersions/],
+    ['no unknown token, not even as anonymous', () => ({ token: 'nonsense' }), '/healthz', 401, /Unauthorized/],
+  ]
+  for (const [name, caller, path, status, text] of cases) {
+    it(`${status} ${name}`, async () => {
+      const answer = await call(await caller(), 'GET', path)
+      assert.equal(answer.status, status, answer.text)
+      assert.match(answer.text, text)
+    })
+  }
+
+  it('says who one is', async () => {
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+    const { text } = await call({ token: 't0k3n' }, 'POST', path, review)
+    assert.deepEqual(JSON.parse(text).status.userInfo, {
+      username: 'file-user',
+      uid: 'uid-1',
+      groups: ['dev', 'system:authenticated'],
+    })
+  })
+
+  it('serves the keys of service-account tokens to service accounts alone', async () => {
+    assert.equal((await call({}, 'GET', '/openid/v1/jwks')).status, 403)
+    const robot = await serviceAccount('keys')
+    const { status, text } = await call({ token: robot.token }, 'GET', '/openid/v1/jwks')
+    assert.equal(status, 200, text)
+    assert.equal(JSON.parse(text).keys.length, 1)
+  })
+})
+
+/** A service account that may read pods of its namespace, and a token of its own. */
+async function serviceAccount(namespace: string): Promise<{ token: string }> {
+  const root = await certified('root', ['system:masters'])
+  await call(root, 'POST', '/api/v1/namespaces', { metadata: { name: namespace } })
+  const collection = `/api/v1/namespaces/${namespace}/serviceaccounts`
+  await call(root, 'POST', collection, { metadata: { name: 'robot' } })
+  await admin.resource(RoleBindings).create(
+    {
+      metadata: { name: 'robot', namespace },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'view' },
+      subjects: [{ kind: 'ServiceAccount', name: 'robot', namespace }],
+    } as Draft<RoleBinding>,
+    { namespace },
+  )
+  const asked = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } }
+  const { status, text } = await call(root, 'POST', `${collection}/robot/token`, asked)
+  assert.equal(status, 201, text)
+  return { token: JSON.parse(text).status.token }
+}
+
+describe('a service account', () => {
+  it('reads what its role says, until it is deleted', async () => {
+    const { token } = await serviceAccount('robots')
+    assert.equal((await call({ token }, 'GET', '/api/v1/namespaces/robots/pods')).status, 200)
+    const elsewhere = await call({ token }, 'GET', '/api/v1/namespaces/default/pods')
+    assert.equal(elsewhere.status, 403)
+    assert.match(elsewhere.text, /User \\"system:serviceaccount:robots:robot\\" cannot list/)
+    const root = await certified('root', ['system:masters'])
+    await call(root, 'DELETE', '/api/v1/namespaces/robots/serviceaccounts/robot')
+    assert.equal((await call({ token }, 'GET', '/api/v1/namespaces/robots/pods')).status, 401)
+  })
+
+  it('can be looked up by TokenReview', async () => {
+    const { token } = await serviceAccount('reviewed')
+    const root = await certified('root', ['system:masters'])
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }
+    const { text } = await call(root, 'POST', '/apis/authentication.k8s.io/v1/tokenreviews', review)
+    const { status } = JSON.parse(text)
+    assert.equal(status.authenticated, true)
+    assert.equal(status.user.username, 'system:serviceaccount:reviewed:robot')
+    assert.deepEqual(status.audiences, ['https://kubernetes.default.svc.cluster.local'])
+    const wrong = { ...review, spec: { token: `${token}x` } }
+    const refused = await call(root, 'POST', '/apis/authentication.k8s.io/v1/tokenreviews', wrong)
+    assert.equal(JSON.parse(refused.text).status.authenticated ?? false, false)
+  })
+
+  it('can be impersonated by whoever may', async () => {
+    const root = await certified('root', ['system:masters'])
+    const headers = { 'impersonate-user': 'system:serviceaccount:default:robot' }
+    const refused = await call({ ...root, headers }, 'GET', '/api/v1/namespaces/default/pods')
+    assert.equal(refused.status, 403)
+    assert.match(refused.text, /User \\"system:serviceaccount:default:robot\\" cannot list/)
+  })
+})
+
+describe('a new node', () => {
+  it('comes in with a bootstrap token and may ask for its certificate, and nothing else', async () => {
+    const data = {
+      'token-id': btoa('abcdef'),
+      'token-secret': btoa('0123456789abcdef'),
+      'usage-bootstrap-authentication': btoa('true'),
+    }
+    const metadata = { name: 'bootstrap-token-abcdef', namespace: 'kube-system' }
+    await admin.resource(Secrets).create({ metadata, type: 'bootstrap.kubernetes.io/token', data })
+    await admin.resource(ClusterRoleBindings).create({
+      metadata: { name: 'bootstrappers' },
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'system:node-bootstrapper' },
+      subjects: [{ apiGroup: RBAC, kind: 'Group', name: 'system:bootstrappers' }],
+    } as Draft<ClusterRoleBinding>)
+    const pem = await createCertificateRequest(await createKey(), {
+      commonName: 'system:node:n1',
+      organizations: ['system:nodes'],
+    })
+    const caller = { token: 'abcdef.0123456789abcdef' }
+    const created = await call(caller, 'POST', '/apis/certificates.k8s.io/v1/certificatesigningrequests', {
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'CertificateSigningRequest',
+      metadata: { name: 'n1' },
+      spec: {
+        request: Buffer.from(pem).toString('base64'),
+        signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
+        usages: ['digital signature', 'client auth'],
+      },
+    })
+    assert.equal(created.status, 201, created.text)
+    assert.equal(JSON.parse(created.text).spec.username, 'system:bootstrap:abcdef')
+    assert.equal((await call(caller, 'GET', '/api/v1/nodes')).status, 403)
+  })
+
+  it('then writes itself and its lease, and no other', async () => {
+    const node = await certified('system:node:n1', ['system:nodes'])
+    const made = await call(node, 'POST', '/api/v1/nodes', { metadata: { name: 'n1' } })
+    assert.equal(made.status, 201, made.text)
+    assert.deepEqual(JSON.parse(made.text).spec.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }])
+    const other = await call(node, 'POST', '/api/v1/nodes', { metadata: { name: 'n2' } })
+    assert.equal(other.status, 403)
+    assert.match(other.text, /node \\"n1\\" is not allowed to modify node \\"n2\\"/)
+    const lease = (name: string) => ({ metadata: { name, namespace: 'kube-node-lease' }, spec: {} })
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases'
+    assert.equal((await call(node, 'POST', leases, lease('n1'))).status, 201)
+    assert.equal((await call(node, 'POST', leases, lease('n2'))).status, 403)
+    const secrets = await call(node, 'GET', '/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef')
+    assert.equal(secrets.status, 403)
+    assert.match(secrets.text, /no relationship found between node 'n1' and this object/)
+  })
+})
