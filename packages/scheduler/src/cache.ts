@@ -98,8 +98,13 @@ export class ClusterCache {
     this.#placed.delete(key)
     this.#count(placed.pod, placed.node, -1)
     const node = this.#byName.get(placed.node)
-    if (node !== undefined) node.removePod(key)
-    else this.#homeless.get(placed.node)?.delete(key)
+    if (node !== undefined) {
+      node.removePod(key)
+      return
+    }
+    const homeless = this.#homeless.get(placed.node)
+    homeless?.delete(key)
+    if (homeless?.size === 0) this.#homeless.delete(placed.node)
   }
 
   /** Counts the pod on the node from now on, until the API server says otherwise or the binding fails. */

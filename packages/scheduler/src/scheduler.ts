@@ -1,6 +1,6 @@
 import { Namespaces, Nodes, PodDisruptionBudgets, Pods } from '@canopus/api'
 import type { Node, Pod } from '@canopus/api/core/v1'
-import { hasReason } from '@canopus/apimachinery'
+import { deepEqual, hasReason } from '@canopus/apimachinery'
 import { sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
 import { ClusterCache } from './cache.ts'
@@ -9,6 +9,7 @@ import { failureMessage, NO_NODES_MESSAGE, rejectingPlugins } from './diagnosis.
 import type { ClusterView, Failure, PostFilterResult, Profile, Rejection } from './framework.ts'
 import { nodeChanges, sameForScheduling } from './node-events.ts'
 import { ownSelectorFrom } from './own-selector.ts'
+import { defaultBinder } from './plugins/default-binder.ts'
 import { defaultPreemption } from './plugins/default-preemption.ts'
 import { isTerminal, namespaceLabelsFrom, type PodInfo, podInfo } from './pod-info.ts'
 import { PodWriter } from './pod-writer.ts'
@@ -18,7 +19,7 @@ import { type QueuedPod, SchedulingQueue } from './queue.ts'
 export interface SchedulerOptions {
   /** Pods that ask for other schedulers are left alone. Default `default-scheduler`. */
   schedulerNames?: readonly string[]
-  /** Plugins in order; default upstream's. Preemption is added unless one with a `postFilter` is there. */
+  /** Plugins in order; default upstream's. Preemption is added unless one with a `postFilter` is there, and the binder. */
   profile?: Profile
   /** How many bindings may be under way at once. Default 256. */
   maxBindings?: number
@@ -66,11 +67,15 @@ class Scheduler implements Controller {
       check: (pod, node) => this.#cycle.check(pod, node),
       budgets: namespace => budgets.list(namespace),
     })
-    const preempts = profile.some(each => each.plugin.postFilter !== undefined)
-    this.#profile = preempts ? profile : [...profile, { plugin: preemption, weight: 0 }]
+    this.#writer = new PodWriter(context)
+    const binder = defaultBinder((pod, node) => this.#writer.bind(pod, node))
+    this.#profile = [
+      ...profile,
+      ...(profile.some(each => each.plugin.postFilter !== undefined) ? [] : [{ plugin: preemption, weight: 0 }]),
+      { plugin: binder, weight: 0 },
+    ]
     this.#cycle = new SchedulingCycle(this.#profile, this.#cluster, random)
     this.#queue = new SchedulingQueue({ clock, profile: this.#profile })
-    this.#writer = new PodWriter(context)
     this.#sources()
   }
 
@@ -132,7 +137,7 @@ class Scheduler implements Controller {
       informers.informer(Namespaces).addHandler({ updated: () => this.#queue.move('NamespaceUpdate') }),
       informers.informer(Pods).addHandler({
         added: pod => this.#podSeen(pod),
-        updated: (_old, pod) => this.#podSeen(pod),
+        updated: (old, pod) => this.#podSeen(pod, old),
         deleted: pod => this.#podGone(pod),
       }),
     ]
@@ -149,15 +154,15 @@ class Scheduler implements Controller {
     for (const event of nodeChanges(old, node)) this.#queue.move(event)
   }
 
-  #podSeen(pod: Pod): void {
+  #podSeen(pod: Pod, old?: Pod): void {
     const info = podInfo(pod)
     if (isTerminal(pod)) {
       this.#podGone(pod)
     } else if (pod.spec?.nodeName) {
-      const known = this.#cache.has(info.key)
       this.#cache.setPod(pod)
       this.#queue.remove(info.key)
-      this.#queue.move(known ? 'AssignedPodUpdate' : 'AssignedPodAdd')
+      if (!old?.spec?.nodeName) this.#queue.move('AssignedPodAdd')
+      else if (countsDifferently(old, pod)) this.#queue.move('AssignedPodUpdate')
     } else if (this.#isOurs(pod)) {
       if (pod.metadata.deletionTimestamp !== undefined) this.#queue.remove(info.key)
       // A pod that has been bound a moment ago is settled, whatever its older versions say.
@@ -286,10 +291,9 @@ class Scheduler implements Controller {
     for (const { plugin } of this.#profile) plugin.postBind?.(pod, node)
   }
 
-  /** The first plugin that binds does; without any, the binding subresource is written (upstream's DefaultBinder). */
+  /** The first plugin that binds does; the default binder stands last. */
   async #write(pod: PodInfo, node: string, signal: AbortSignal): Promise<void> {
     for (const { plugin } of this.#profile) if (await plugin.bind?.(pod, node, signal)) return
-    await this.#writer.bind(pod, node)
   }
 
   #bindingFailed(entry: QueuedPod, node: string, error: unknown): void {
@@ -316,4 +320,13 @@ class Scheduler implements Controller {
       })
     this.#underWay.add(guarded)
   }
+}
+
+/** Whether a pod on a node takes other room than before, or is another one to selectors. Its status changes all the time. */
+function countsDifferently(old: Pod, pod: Pod): boolean {
+  return (
+    !deepEqual(podInfo(old).requests, podInfo(pod).requests) ||
+    !deepEqual(old.metadata.labels, pod.metadata.labels) ||
+    (old.metadata.deletionTimestamp === undefined) !== (pod.metadata.deletionTimestamp === undefined)
+  )
 }
