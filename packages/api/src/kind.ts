@@ -47,7 +47,12 @@ export interface StrategyContext {
   /** Now, as an RFC 3339 time in seconds. */
   now: string
   /** Who asks; certificate requests record it. */
-  user?: { name: string; uid?: string; groups?: readonly string[]; extra?: Readonly<Record<string, string[]>> }
+  user?: {
+    name: string
+    uid?: string
+    groups?: readonly string[]
+    extra?: Readonly<Record<string, readonly string[]>>
+  }
 }
 
 /** A column of `kubectl get`; texts and widths as upstream's printers (pkg/printers/internalversion/printers.go). */

@@ -49,7 +49,7 @@ async function createOnce(
   object: KubeObject,
 ): Promise<ObjectVersion> {
   const { kind, context, cache } = store
-  kind.strategy.prepareForCreate?.(object, store.now())
+  kind.strategy.prepareForCreate?.(object, { ...store.now(), user: call.user })
   const release = store.hooks.allocate?.(object, undefined)
   try {
     const { name } = object.metadata
