@@ -179,6 +179,37 @@ describe('the kubelet’s server', { skip }, () => {
     assert.equal(JSON.parse(channels.get(3)!).details.causes[0].message, '3')
   })
 
+  test('exec over WebSocket v5 is translated: stdin can be closed', async () => {
+    const channels = await exec(['sh', '-c', 'wc -c; echo err >&2; exit 5'], 'v5.channel.k8s.io', 'x'.repeat(100_000))
+    assert.equal(channels.get(1), '100000\n')
+    assert.equal(channels.get(2), 'err\n')
+    const status = JSON.parse(channels.get(3)!)
+    assert.deepEqual(
+      [status.status, status.reason, status.details.causes[0].message],
+      ['Failure', 'NonZeroExitCode', '5'],
+    )
+    const fine = await exec(['true'], 'v5.channel.k8s.io')
+    assert.equal(JSON.parse(fine.get(3)!).status, 'Success')
+    const much = await exec(
+      ['sh', '-c', 'dd if=/dev/zero bs=1M count=20 2>/dev/null | tr "\\0" y'],
+      'v5.channel.k8s.io',
+    )
+    assert.equal(much.get(1)?.length, 20 * 2 ** 20)
+  })
+
+  test('what cannot be streamed is refused before the upgrade', async () => {
+    const refused = async (path: string): Promise<number | undefined> => {
+      const socket = open(path, 'v5.channel.k8s.io')
+      const [, response] = await once(socket, 'unexpected-response')
+      socket.on('error', () => {})
+      response.destroy()
+      return response.statusCode
+    }
+    assert.equal(await refused('/exec/default/web/nope?command=true&output=1'), 404)
+    assert.equal(await refused('/exec/default/nope/main?command=true&output=1'), 404)
+    assert.equal(await refused('/exec/default/web/main?command=true'), 400)
+  })
+
   test('figures', async () => {
     const { body } = await get('/metrics/resource')
     assert.match(body, /^container_memory_working_set_bytes\{container="main",namespace="default",pod="web"\} \d+$/m)

@@ -8,12 +8,15 @@ import { pipeline } from 'node:stream/promises'
 import type { Pod } from '@canopus/api/core/v1'
 import { CriError } from '@canopus/cri'
 import { isMissing } from '@canopus/platform'
+import { type WebSocket, WebSocketServer } from 'ws'
 import type { KubeletServerOptions } from '../options.ts'
 import { activeSandbox } from '../runtime/pod-runtime.ts'
 import type { Services } from '../services.ts'
 import { KubeletAuth } from './auth.ts'
 import { serveContainerLogs } from './container-logs.ts'
 import { HttpError } from './http-error.ts'
+import { PORT_FORWARD_PROTOCOL, servePortForwardTunnel } from './port-forward-tunnel.ts'
+import { REMOTE_COMMAND_PROTOCOL, type RemoteStreams, serveRemoteCommand } from './remote-command.ts'
 import { refuse, splice } from './splice.ts'
 import { resourceMetrics, statsSummary } from './stats.ts'
 
@@ -200,11 +203,37 @@ async function upgrade(
 ): Promise<void> {
   try {
     await auth.check(request)
-    splice(request, socket, head, await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet')))
+    const { url, streams } = await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet'))
+    const protocol = translatedProtocol(request, streams !== undefined)
+    if (protocol === undefined) return splice(request, socket, head, url)
+    const client = await acceptWebSocket(request, socket, head, protocol)
+    const served = streams ? serveRemoteCommand(client, url, streams) : servePortForwardTunnel(client, url)
+    served.catch(error => {
+      facts.services.logger.warn('a stream failed', { url: request.url, error })
+      client.close(1011)
+    })
   } catch (error) {
     const { status, message } = describe(error)
     refuse(socket, status, STATUS_TEXT[status] ?? 'Error', message)
   }
+}
+
+/** The WebSocket protocol that we have to speak ourselves because the runtime does not, or nothing where it does. */
+function translatedProtocol(request: IncomingMessage, isCommand: boolean): string | undefined {
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket') return undefined
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(each => each.trim())
+  const ours = isCommand ? REMOTE_COMMAND_PROTOCOL : PORT_FORWARD_PROTOCOL
+  return offered.includes(ours) ? ours : undefined
+}
+
+function acceptWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, protocol: string): Promise<WebSocket> {
+  const server = new WebSocketServer({ noServer: true, handleProtocols: () => protocol, perMessageDeflate: false })
+  return new Promise(resolve =>
+    server.handleUpgrade(request, socket, head, client => {
+      client.pause() // nothing of what it sends at once may be lost
+      resolve(client)
+    }),
+  )
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -215,8 +244,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   500: 'Internal Server Error',
 }
 
-/** Where the container runtime serves this very stream, once. */
-async function streamingUrl(facts: ServerFacts, url: URL): Promise<string> {
+/** Where the container runtime serves this very stream, once; and which streams, where it is a command. */
+async function streamingUrl(facts: ServerFacts, url: URL): Promise<{ url: string; streams?: RemoteStreams }> {
   const { cri, view } = facts.services
   const [verb, ...parts] = url.pathname.split('/').slice(1).map(decodeURIComponent)
   const flag = (...names: string[]): boolean =>
@@ -228,7 +257,7 @@ async function streamingUrl(facts: ServerFacts, url: URL): Promise<string> {
       view.get(pod.metadata.uid) ?? { uid: '', name: '', namespace: '', sandboxes: [], containers: [] },
     )
     if (sandbox === undefined) throw new HttpError(404, `pod not found (${JSON.stringify(`${name}_${namespace}`)})`)
-    return (await cri.portForward({ podSandboxId: sandbox.id })).url
+    return cri.portForward({ podSandboxId: sandbox.id })
   }
   if (verb !== 'exec' && verb !== 'attach') throw new HttpError(404, '404 page not found\n')
   const { pod, container } = target(facts, parts)
@@ -242,9 +271,9 @@ async function streamingUrl(facts: ServerFacts, url: URL): Promise<string> {
   }
   if (!streams.stdin && !streams.stdout && !streams.stderr)
     throw new HttpError(400, 'you must specify at least 1 of stdin, stdout, stderr')
-  if (verb === 'attach') return (await cri.attach({ containerId, ...streams })).url
+  if (verb === 'attach') return { ...(await cri.attach({ containerId, ...streams })), streams }
   const cmd = url.searchParams.getAll('command')
-  return (await cri.exec({ containerId, cmd, ...streams })).url
+  return { ...(await cri.exec({ containerId, cmd, ...streams })), streams }
 }
 
 function describe(error: unknown): { status: number; message: string } {
