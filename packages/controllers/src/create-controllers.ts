@@ -1,5 +1,6 @@
 /** The controllers of a cluster, by the names that `--controllers` of a controller manager knows. */
 import { type Controller, type ControllerContext, createEventRecorder, type EventRecorder } from '@canopus/operator'
+import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
 import { createEndpointsController } from './endpoints/endpoints-controller.ts'
 import { createEndpointSliceController } from './endpoints/slices-controller.ts'
@@ -12,6 +13,7 @@ import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
+import { createStatefulSetController } from './stateful-set/controller.ts'
 
 export interface ControllersOptions {
   /**
@@ -72,6 +74,8 @@ const ENTRIES: readonly Entry[] = [
     component: 'node-controller',
     create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
   },
+  { name: 'statefulset-controller', create: createStatefulSetController },
+  { name: 'daemonset-controller', create: createDaemonSetController },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
 ]
 

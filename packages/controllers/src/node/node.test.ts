@@ -95,7 +95,7 @@ describe('node lifecycle', () => {
     addNode('a', 'Unknown')
     addNode('b', 'False')
     await world.start(createNodeLifecycleController(world.context))
-    await world.settle(60_000)
+    await world.settle(20_000)
     assert.deepEqual(
       [...taints('a'), ...taints('b')],
       ['node.kubernetes.io/unreachable:NoSchedule', 'node.kubernetes.io/not-ready:NoSchedule'],

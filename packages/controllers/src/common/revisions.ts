@@ -1,0 +1,124 @@
+/**
+ * The history of a template, kept in ControllerRevisions, for kinds whose pods carry their own identity.
+ * Behaviour: kubernetes pkg/controller/history.
+ */
+
+import { ControllerRevisions } from '@canopus/api'
+import type { ControllerRevision } from '@canopus/api/apps/v1'
+import type { PodTemplateSpec } from '@canopus/api/core/v1'
+import {
+  clone,
+  controllerOf,
+  controllerReference,
+  hasReason,
+  isControlledBy,
+  type KubeObject,
+  type LabelSelector,
+  labelSelector,
+  matches,
+  type ObjectMeta,
+  type ResourceType,
+  semanticEqual,
+  templateHash,
+} from '@canopus/apimachinery'
+import type { ControllerContext } from '@canopus/operator'
+
+export const REVISION_LABEL = 'controller-revision-hash'
+
+/** Objects whose template has a history. */
+export interface Templated extends KubeObject {
+  spec: { template: PodTemplateSpec; selector: LabelSelector; revisionHistoryLimit?: number }
+}
+
+/** The part of the object that a revision restores, as a strategic merge patch. */
+function dataOf(object: Templated): unknown {
+  return { spec: { template: { ...clone(object.spec.template), $patch: 'replace' } } }
+}
+
+/** The template as it was in `revision`. */
+export function templateOf(revision: ControllerRevision): PodTemplateSpec {
+  const data = revision.data as { spec: { template: PodTemplateSpec & { $patch?: string } } }
+  const { $patch: _patch, ...template } = data.spec.template
+  return template
+}
+
+/** The object's revisions, oldest first; orphans that match its selector count as its own. */
+export function revisionsOf(context: ControllerContext, object: Templated): ControllerRevision[] {
+  const selector = labelSelector(object.spec.selector)
+  return context.informers
+    .informer(ControllerRevisions)
+    .lister.list(object.metadata.namespace)
+    .filter(each => (controllerOf(each) ? isControlledBy(each, object) : matches(selector, each.metadata.labels)))
+    .sort((a, b) => a.revision - b.revision || (a.metadata.name < b.metadata.name ? -1 : 1))
+}
+
+export interface Revised {
+  /** All of them, oldest first; the last is of the current template. */
+  revisions: ControllerRevision[]
+  update: ControllerRevision
+  collisionCount: number | undefined
+}
+
+/** Sees to it that the newest revision is of the current template: reuses an old one of the same content or makes one. */
+export async function ensureRevision(
+  context: ControllerContext,
+  object: Templated,
+  type: ResourceType,
+  known: readonly ControllerRevision[],
+  collisionCount: number | undefined,
+): Promise<Revised> {
+  const client = context.client.resource(ControllerRevisions)
+  const data = dataOf(object)
+  const next = (known.at(-1)?.revision ?? 0) + 1
+  const equal = known.filter(each => semanticEqual(each.data, data)).at(-1)
+  if (equal) {
+    const others = known.filter(each => each !== equal)
+    if (equal === known.at(-1)) return { revisions: [...known], update: equal, collisionCount }
+    const update = await client.update({ ...equal, revision: next })
+    return { revisions: [...others, update], update, collisionCount }
+  }
+  for (let collisions = collisionCount; ; collisions = (collisions ?? 0) + 1) {
+    const hash = templateHash(data, collisions)
+    const name = `${object.metadata.name}-${hash}`
+    const namespace = object.metadata.namespace!
+    const metadata: Partial<ObjectMeta> = {
+      name,
+      namespace,
+      labels: { ...object.spec.template.metadata?.labels, [REVISION_LABEL]: hash },
+      ownerReferences: [controllerReference(object, type)],
+    }
+    try {
+      const update = await client.create({ metadata, data, revision: next })
+      return { revisions: [...known, update], update, collisionCount: collisions }
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error
+      const found = await client.get(name, { namespace })
+      // Our own, which the cache does not show yet; anything else has only the name in common.
+      if (isControlledBy(found, object) && semanticEqual(found.data, data)) {
+        return { revisions: [...known, found], update: found, collisionCount: collisions }
+      }
+    }
+  }
+}
+
+/** Deletes the oldest revisions that nothing uses, beyond the limit. */
+export async function truncateHistory(
+  context: ControllerContext,
+  object: Templated,
+  revisions: readonly ControllerRevision[],
+  inUse: ReadonlySet<string>,
+): Promise<void> {
+  const unused = revisions.filter(each => !inUse.has(each.metadata.name) && !inUse.has(hashOf(each)))
+  const surplus = unused.length - (object.spec.revisionHistoryLimit ?? 10)
+  for (const { metadata } of unused.slice(0, Math.max(0, surplus))) {
+    const namespace = metadata.namespace!
+    await context.client
+      .resource(ControllerRevisions)
+      .delete(metadata.name, { namespace })
+      .catch(error => {
+        if (!hasReason(error, 'NotFound')) throw error
+      })
+  }
+}
+
+export const hashOf = (revision: ControllerRevision): string => revision.metadata.labels?.[REVISION_LABEL] ?? ''

@@ -1,0 +1,168 @@
+/**
+ * What to do next for a stateful set: pods one after the other, up in order and down in reverse, or all at once.
+ * Behaviour: kubernetes pkg/controller/statefulset/stateful_set_control.go.
+ */
+import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '@canopus/api/apps/v1'
+import type { Pod } from '@canopus/api/core/v1'
+import { availableIn, isAvailable, isReady } from '../common/pods.ts'
+import { hasIdentity, ordinalOf, revisionOfPod } from './identity.ts'
+
+export interface StatefulSetState {
+  set: StatefulSet
+  pods: readonly Pod[]
+  current: ControllerRevision
+  update: ControllerRevision
+  collisionCount: number | undefined
+  now: number
+}
+
+export type Action =
+  | { type: 'create'; ordinal: number; revision: ControllerRevision }
+  | { type: 'delete'; pod: Pod; reason: 'scale' | 'update' | 'ended' }
+  | { type: 'identify'; pod: Pod; ordinal: number }
+
+export interface StatefulSetPlan {
+  actions: Action[]
+  status: StatefulSetStatus
+  /** Milliseconds until a pod becomes available that the next step waits for. */
+  waitMs: number | undefined
+}
+
+const isCreated = (pod: Pod): boolean => Boolean(pod.status?.phase)
+const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined
+const isRunningAndReady = (pod: Pod): boolean => pod.status?.phase === 'Running' && isReady(pod)
+const hasEnded = (pod: Pod): boolean => pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded'
+
+export function planStatefulSet(state: StatefulSetState): StatefulSetPlan {
+  const { set } = state
+  const first = set.spec.ordinals?.start ?? 0
+  const wanted = set.spec.replicas ?? 1
+  const slots = new Array<Pod | undefined>(wanted).fill(undefined)
+  const condemned: { pod: Pod; ordinal: number }[] = []
+  for (const pod of state.pods) {
+    const ordinal = ordinalOf(set, pod)
+    if (ordinal === undefined) continue
+    if (ordinal >= first && ordinal < first + wanted) slots[ordinal - first] = pod
+    else condemned.push({ pod, ordinal })
+  }
+  condemned.sort((a, b) => b.ordinal - a.ordinal)
+  const plan: StatefulSetPlan = { actions: [], status: statusOf(state), waitMs: undefined }
+  if (set.metadata.deletionTimestamp) return plan
+  const isOrdered = set.spec.podManagementPolicy !== 'Parallel'
+  const gone = condemned.map(each => each.pod)
+  const steps: (() => boolean)[] = [
+    () => planSlots(state, slots, first, isOrdered, plan),
+    () => planCondemned(state, slots, gone, isOrdered, plan),
+    () => planUpdate(state, slots, plan),
+  ]
+  for (const step of steps) if (!step()) break
+  return plan
+}
+
+/** Every step answers whether the next may follow. */
+function planSlots(
+  state: StatefulSetState,
+  slots: readonly (Pod | undefined)[],
+  first: number,
+  isOrdered: boolean,
+  plan: StatefulSetPlan,
+): boolean {
+  for (const [index, pod] of slots.entries()) {
+    const ordinal = first + index
+    if (pod && hasEnded(pod)) {
+      if (!isTerminating(pod)) plan.actions.push({ type: 'delete', pod, reason: 'ended' })
+      if (isOrdered) return false
+      continue
+    }
+    if (!pod) {
+      plan.actions.push({ type: 'create', ordinal, revision: revisionFor(state, ordinal, first) })
+      if (isOrdered) return false
+      continue
+    }
+    if (!isTerminating(pod) && !hasIdentity(pod, ordinal)) plan.actions.push({ type: 'identify', pod, ordinal })
+    if (isOrdered && (!isCreated(pod) || isTerminating(pod) || !isRunningAndReady(pod))) return false
+    if (isOrdered && !isAvailableNow(state, pod, plan)) return false
+  }
+  return true
+}
+
+/** A pod made anew below the partition gets the old template. */
+function revisionFor({ set, current, update }: StatefulSetState, ordinal: number, first: number): ControllerRevision {
+  if (set.spec.updateStrategy?.type === 'OnDelete') return update
+  const rolling = set.spec.updateStrategy?.rollingUpdate
+  const kept = rolling ? (rolling.partition ?? 0) : (set.status?.currentReplicas ?? 0)
+  return ordinal < first + kept ? current : update
+}
+
+function planCondemned(
+  state: StatefulSetState,
+  slots: readonly (Pod | undefined)[],
+  condemned: readonly Pod[],
+  isOrdered: boolean,
+  plan: StatefulSetPlan,
+): boolean {
+  const ascending = [...slots.filter(pod => pod !== undefined), ...[...condemned].reverse()]
+  const firstUnhealthy = ascending.find(pod => isTerminating(pod) || !isRunningAndReady(pod))
+  for (const pod of condemned) {
+    if (isTerminating(pod)) {
+      if (isOrdered) return false
+      continue
+    }
+    // Nothing goes while another pod is unwell; but the one that is unwell itself may.
+    if (isOrdered && !isRunningAndReady(pod) && pod !== firstUnhealthy) return false
+    if (isOrdered && pod !== firstUnhealthy && !isAvailableNow(state, pod, plan)) return false
+    plan.actions.push({ type: 'delete', pod, reason: 'scale' })
+    if (isOrdered) return false
+  }
+  return true
+}
+
+/** From the last pod down to the partition, one at a time: the old ones go, the new ones must be well. */
+function planUpdate(state: StatefulSetState, slots: readonly (Pod | undefined)[], plan: StatefulSetPlan): boolean {
+  const { set, update } = state
+  if (set.spec.updateStrategy?.type === 'OnDelete' || plan.actions.length > 0) return false
+  const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0
+  for (let index = slots.length - 1; index >= partition; index--) {
+    const pod = slots[index]
+    if (!pod) return false
+    if (revisionOfPod(pod) !== update.metadata.name && !isTerminating(pod)) {
+      plan.actions.push({ type: 'delete', pod, reason: 'update' })
+      return false
+    }
+    if (isTerminating(pod) || !isRunningAndReady(pod) || !isAvailableNow(state, pod, plan)) return false
+  }
+  return true
+}
+
+function isAvailableNow({ set, now }: StatefulSetState, pod: Pod, plan: StatefulSetPlan): boolean {
+  const wait = availableIn(pod, set.spec.minReadySeconds ?? 0, now)
+  if (wait !== undefined && wait > 0) plan.waitMs = wait
+  return wait === 0
+}
+
+function statusOf(state: StatefulSetState): StatefulSetStatus {
+  const { set, current, update, now } = state
+  const pods = state.pods.filter(pod => ordinalOf(set, pod) !== undefined && isCreated(pod))
+  const live = pods.filter(pod => !isTerminating(pod))
+  const ready = pods.filter(isRunningAndReady)
+  const count = (revision: ControllerRevision): number =>
+    live.filter(pod => revisionOfPod(pod) === revision.metadata.name).length
+  const status: StatefulSetStatus = {
+    observedGeneration: set.metadata.generation ?? 0,
+    replicas: pods.length,
+    readyReplicas: ready.length,
+    availableReplicas: ready.filter(pod => isAvailable(pod, set.spec.minReadySeconds ?? 0, now)).length,
+    currentReplicas: count(current),
+    updatedReplicas: count(update),
+    currentRevision: current.metadata.name,
+    updateRevision: update.metadata.name,
+    collisionCount: state.collisionCount ?? 0,
+    ...(set.status?.conditions ? { conditions: set.status.conditions } : {}),
+  }
+  const isDone = status.updatedReplicas === status.replicas && status.readyReplicas === status.replicas
+  if (set.spec.updateStrategy?.type !== 'OnDelete' && isDone) {
+    status.currentReplicas = status.updatedReplicas!
+    status.currentRevision = status.updateRevision!
+  }
+  return status
+}
