@@ -240,6 +240,15 @@ test('strategic merge patches', () => {
       { containers: [{ name: 'x' }, { name: 'y' }, b, { name: 'c' }, a] },
     ],
     [
+      'order, where new items take the places of deleted ones',
+      { containers: [{ name: 'x' }, a, { name: 'y' }] },
+      {
+        '$setElementOrder/containers': [{ name: 'a' }, { name: 'c' }],
+        containers: [{ name: 'c' }, { name: 'x', $patch: 'delete' }],
+      },
+      { containers: [a, { name: 'y' }, { name: 'c' }] },
+    ],
+    [
       'order of scalars',
       { finalizers: ['a', 'b', 'c'] },
       {

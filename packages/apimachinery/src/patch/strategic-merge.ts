@@ -211,7 +211,26 @@ function mergeInOrder(
   done.add(name)
   const merged = mergedForOrder(live, changes, field, name)
   if (mergeKey !== undefined) requireMergeKey(merged as JsonObject[], mergeKey)
-  setField(result, name, arrange(merged, { wanted, live: Array.isArray(live) ? live : [], mergeKey }))
+  const order = Array.isArray(live) ? liveOrder(live, Array.isArray(changes) ? changes : [], mergeKey) : []
+  setField(result, name, arrange(merged, { wanted, live: order, mergeKey }))
+}
+
+/**
+ * The order of the list as it was, by which items that the patch does not name keep their places. Where the patch deletes
+ * items, its new ones take the freed places at the end: so upstream's lists come out, whose memory is reused that way.
+ */
+function liveOrder(live: readonly unknown[], changes: readonly unknown[], mergeKey: string | undefined): unknown[] {
+  if (mergeKey === undefined) return [...live]
+  const gone = new Set<unknown>()
+  for (const item of changes) {
+    if (isObject(item) && fieldOf(item, DIRECTIVE) === 'delete') gone.add(item[mergeKey])
+  }
+  const left = live.filter(item => !gone.has(identityOf(item, mergeKey)))
+  const there = new Set(left.map(item => identityOf(item, mergeKey)))
+  const added = changes.filter(
+    item => isObject(item) && !Object.hasOwn(item, DIRECTIVE) && !there.has(identityOf(item, mergeKey)),
+  )
+  return [...left, ...added.slice(0, live.length - left.length)]
 }
 
 function mergedForOrder(
