@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { ConfigMaps, Events, Pods, Secrets, Services } from '@canopus/api'
 import type { Pod, PodSpec, Service } from '@canopus/api/core/v1'
+import type { Transport } from '@canopus/client'
 import {
   BUSYBOX_IMAGE,
   busyboxImage,
@@ -19,13 +20,34 @@ const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Runni
 const ended = (pod: Pod | undefined): boolean => ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '')
 const main = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]
 
+/** Issues tokens that say what they are for. */
+function withTokens(inner: Transport): Transport {
+  return {
+    async send(request) {
+      if (!request.path.endsWith('/token')) return inner.send(request)
+      const { spec } = JSON.parse(new TextDecoder().decode(request.body))
+      const token = `${request.path.split('/').at(-2)}:${spec.boundObjectRef.name}:${spec.audiences}:${spec.expirationSeconds}`
+      const status = { token, expirationTimestamp: new Date(Date.now() + spec.expirationSeconds * 1000).toISOString() }
+      const bytes = Buffer.from(JSON.stringify({ metadata: {}, spec, status }))
+      return {
+        status: 201,
+        headers: {},
+        bytes: async () => bytes,
+        async *chunks() {
+          yield bytes
+        },
+      }
+    },
+  }
+}
+
 describe('what pods may ask for', { skip, concurrency: 4 }, () => {
   let containerd: TestContainerd
   let harness: Harness
   before(async () => {
     containerd = await startContainerd()
     await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
+    harness = createHarness(containerd.cri, {}, withTokens)
   })
   after(async () => {
     await harness.close()
@@ -134,6 +156,77 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       },
     )
     assert.equal(text, 'ABKA\n400\n644\n1\nx\nvolumes777\n777\n')
+  })
+
+  test('a projected volume: token, config map and downward API in one', async () => {
+    harness.server.add(ConfigMaps, { metadata: { name: 'ca', namespace: 'default' }, data: { 'ca.crt': 'CA' } })
+    const text = await say(
+      'api-access',
+      'cd /var/run/secrets/kubernetes.io/serviceaccount; cat token; echo; cat ca.crt; echo; cat namespace; echo; stat -L -c "%a %u" token; grep -c " /var/run/secrets/kubernetes.io/serviceaccount " /proc/mounts; df -T . | grep -c tmpfs',
+      {
+        serviceAccountName: 'robot',
+        securityContext: { runAsUser: 1000 },
+        volumes: [
+          {
+            name: 'kube-api-access',
+            projected: {
+              defaultMode: 0o644,
+              sources: [
+                { serviceAccountToken: { path: 'token', expirationSeconds: 3607 } },
+                { configMap: { name: 'ca', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+                { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+              ],
+            },
+          },
+        ],
+      },
+      {
+        volumeMounts: [
+          { name: 'kube-api-access', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
+        ],
+      },
+    )
+    assert.equal(text, 'robot:api-access::3607\nCA\ndefault\n600 1000\n1\n1\n')
+  })
+
+  test('what a pod must not reach by sub paths', async () => {
+    const volumes = [{ name: 'v', emptyDir: {} }]
+    const link = {
+      ...busybox(BUSYBOX_IMAGE, 'ln -s /etc /v/out'),
+      name: 'link',
+      volumeMounts: [{ name: 'v', mountPath: '/v' }],
+    }
+    harness.run('escape', {
+      volumes,
+      initContainers: [link],
+      containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/x', subPath: 'out' }] })],
+    })
+    harness.run('dots', {
+      volumes,
+      containers: [
+        busybox(BUSYBOX_IMAGE, FOREVER, {
+          env: [{ name: 'UP', value: '../..' }],
+          volumeMounts: [{ name: 'v', mountPath: '/x', subPathExpr: '$(UP)' }],
+        }),
+      ],
+    })
+    for (const name of ['escape', 'dots'])
+      await harness.until(name, each => main(each)?.state?.waiting?.reason === 'CreateContainerConfigError')
+  })
+
+  test('deleting a pod breaks off what it waits for', async () => {
+    harness.run('stuck', {
+      containers: [
+        busybox(BUSYBOX_IMAGE, FOREVER, { lifecycle: { postStart: { exec: { command: ['sleep', '60'] } } } }),
+      ],
+      terminationGracePeriodSeconds: 1,
+    })
+    await untilEvent('stuck', 'Started', 'Container started')
+    harness.server.change<Pod>(Pods, 'stuck', 'default', each => {
+      each.metadata.deletionTimestamp = new Date().toISOString()
+      each.metadata.deletionGracePeriodSeconds = 1
+    })
+    await harness.until('stuck', each => each === undefined, 10_000)
   })
 
   test('changes of a config map reach a running pod', async () => {

@@ -6,5 +6,6 @@ export {
   requestCertificate,
 } from './certificates/request-certificate.ts'
 export { createKubelet, type Kubelet } from './kubelet.ts'
+export { cleanUpNode } from './node/clean-up.ts'
 export { type MachineFacts, readMachineFacts } from './node/machine.ts'
 export type { KubeletDirs, KubeletOptions, KubeletServerOptions } from './options.ts'

@@ -17,6 +17,7 @@ import type { KubeletOptions } from './options.ts'
 import { PodManager } from './pods/pod-manager.ts'
 import { Semaphore } from './pods/semaphore.ts'
 import { ProbeManager } from './probes/manager.ts'
+import { bindCri } from './runtime/bound-cri.ts'
 import { createCgroups } from './runtime/cgroups.ts'
 import { collectGarbage } from './runtime/garbage.ts'
 import { RuntimeView } from './runtime/view.ts'
@@ -55,7 +56,8 @@ class Running {
   /** Since when the runtime does not answer, by the monotonic clock; nothing while it does. */
   #silentSince: number | undefined = Number.NEGATIVE_INFINITY
 
-  constructor(options: KubeletOptions, signal: AbortSignal) {
+  constructor(given: KubeletOptions, signal: AbortSignal) {
+    const options = { ...given, cri: bindCri(given.cri, signal) }
     this.#options = options
     this.#signal = signal
     mkdirSync(options.dirs.root, { recursive: true })
@@ -95,6 +97,7 @@ class Running {
       signal,
     )
     const relisting = this.#relist()
+    this.#tell('Starting', 'Starting kubelet.')
     try {
       await this.#firstRelist
       await Promise.all([pods.waitForSync(signal), services.waitForSync(signal)])
@@ -157,7 +160,19 @@ class Running {
     return startServer({ options, services: this.#services, root: dirs.root, pods: () => this.#pods.pods() })
   }
 
+  /** An event about the node. Its uid is its name, as upstream's kubelets have it. */
+  #tell(reason: string, message: string): void {
+    const { nodeName, events } = this.#options
+    events.event(
+      { apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } },
+      'Normal',
+      reason,
+      message,
+    )
+  }
+
   async #cleanUp(): Promise<void> {
+    this.#services.cgroups.balance(this.#options.machine.cpus, this.#pods.pods())
     this.#pods.endOrphans()
     this.#services.objects.prune()
     await collectGarbage(this.#services, uid => this.#pods.get(uid) !== undefined, this.#options.dirs.root)

@@ -1,5 +1,5 @@
 import type { Container, EphemeralContainer, Pod, Secret } from '@canopus/api/core/v1'
-import type { Clock } from '@canopus/base'
+import { abortable, type Clock } from '@canopus/base'
 import { type AuthConfig, type Cri, CriError, type PodSandboxConfig } from '@canopus/cri'
 import type { ReferencedObjects } from '../env/environment.ts'
 import type { PodEvents } from '../events.ts'
@@ -9,6 +9,17 @@ import type { ImageUser } from '../runtime/security.ts'
 import { StartError } from '../runtime/start-error.ts'
 import { credentialsFor } from './credentials.ts'
 import { withDefaultTag } from './reference.ts'
+
+/** On whose behalf an image is pulled. */
+export interface PullContext {
+  pod: Pod
+  objects: ReferencedObjects
+  sandboxConfig: PodSandboxConfig
+  /** Ends the waiting; the pull itself goes on for whoever else wants the image. */
+  signal: AbortSignal
+  /** Called before a pull, which may take long. */
+  onPull(): void
+}
 
 export interface LocalImage {
   /** What a container is made from. */
@@ -42,14 +53,9 @@ export class ImagePuller {
     for (const known of this.#errors.keys()) if (known.startsWith(`${uid}/`)) this.#errors.delete(known)
   }
 
-  /** Throws `StartError` with the reasons that pods show. `onPull` is called before a pull, which may take long. */
-  async ensure(
-    pod: Pod,
-    container: Container | EphemeralContainer,
-    objects: ReferencedObjects,
-    sandbox: PodSandboxConfig,
-    onPull: () => void,
-  ): Promise<LocalImage> {
+  /** Throws `StartError` with the reasons that pods show. */
+  async ensure(context: PullContext, container: Container | EphemeralContainer): Promise<LocalImage> {
+    const { pod } = context
     const wanted = container.image ?? ''
     const image = withDefaultTag(wanted)
     if (image === undefined) {
@@ -70,8 +76,8 @@ export class ImagePuller {
       throw new StartError('ErrImageNeverPull', message)
     }
     this.#checkBackOff(pod, container)
-    onPull()
-    await this.#pull(pod, container, image, objects, sandbox)
+    context.onPull()
+    await this.#pull(context, container, image)
     const pulled = await this.#inspect(pod, container, image)
     if (pulled === undefined)
       throw new StartError('ErrImagePull', `image ${JSON.stringify(image)} vanished after the pull`)
@@ -98,19 +104,15 @@ export class ImagePuller {
     throw new StartError('ImagePullBackOff', `${message}: ErrImagePull: ${this.#errors.get(backOffKey) ?? ''}`)
   }
 
-  async #pull(
-    pod: Pod,
-    container: Container | EphemeralContainer,
-    image: string,
-    objects: ReferencedObjects,
-    sandbox: PodSandboxConfig,
-  ): Promise<void> {
+  async #pull(context: PullContext, container: Container | EphemeralContainer, image: string): Promise<void> {
+    const { pod, objects, sandboxConfig, signal } = context
     const quoted = JSON.stringify(container.image)
     this.#events.normal(pod, 'Pulling', `Pulling image ${quoted}`, container.name)
     const startedAt = this.#clock.monotonic()
     try {
-      await this.#pullOnce(image, await pullSecrets(pod, objects), sandbox)
+      await abortable(this.#pullOnce(image, await pullSecrets(pod, objects), sandboxConfig), signal)
     } catch (error) {
+      if (signal.aborted) throw error
       const message = textOf(error)
       this.#events.warning(pod, 'Failed', `Failed to pull image ${quoted}: ${message}`, container.name)
       const now = this.#clock.now()

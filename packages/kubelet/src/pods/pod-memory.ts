@@ -15,6 +15,8 @@ export class PodMemory {
   admitted = false
   /** Volumes were prepared once: later looks only bring them up to date. */
   volumesReady = false
+  /** How often in a row the pod could not be prepared: volumes, sandbox. */
+  failures = 0
 
   constructor(seenAt: number) {
     this.seenAt = seenAt

@@ -12,7 +12,7 @@ import { OWN_CONDITIONS } from '../status/conditions.ts'
 import { podStatus } from '../status/pod-status.ts'
 import { PodMemory } from './pod-memory.ts'
 import { podText } from './pod-text.ts'
-import { podIps, syncPod } from './sync-pod.ts'
+import { podIps, type SyncResult, syncPod } from './sync-pod.ts'
 
 const RETRY_AFTER = 1_000
 /** How often a running pod's volumes are looked at though nothing happened. */
@@ -41,6 +41,8 @@ export class PodWorker {
   #timer: Timer | undefined
   /** Of the stop under way: aborted when the grace becomes shorter. */
   #stopping: { controller: AbortController; grace: number } | undefined
+  /** Of the look under way at a pod that is to run: aborted when it is to be ended instead. */
+  #syncing: AbortController | undefined
   #finished = false
 
   constructor(services: Services, pod: Pod, hooks: PodWorkerHooks, signal: AbortSignal) {
@@ -62,14 +64,14 @@ export class PodWorker {
 
   update(pod: Pod): void {
     this.#pod = pod
-    this.#hurryStop()
+    this.#interrupt()
     this.kick()
   }
 
   /** The API server has deleted the pod: whatever runs is stopped. */
   removed(): void {
     this.#gone = true
-    this.#hurryStop()
+    this.#interrupt()
     this.kick()
   }
 
@@ -112,13 +114,29 @@ export class PodWorker {
     const runtime = this.#runtime(pod)
     if (runtime.sandboxes.length === 0 && pod.status?.containerStatuses === undefined)
       this.#publish(pod, runtime, false)
-    const result = await syncPod(this.#services, pod, runtime, this.#memory, {
-      progress: current => this.#publish(pod, current, false),
-    })
+    const result = await this.#sync(pod, runtime)
+    if (result === undefined) return 0
     this.#services.probes.sync(pod, result.runtime, podIps(this.#services, pod, result.runtime)[0] ?? '')
     this.#publish(pod, result.runtime, false)
     const waits = [result.again, deadlineIn].filter(each => each !== undefined)
     return waits.length > 0 ? Math.min(...waits) : undefined
+  }
+
+  /** Nothing where it was broken off because the pod is to be ended. */
+  async #sync(pod: Pod, runtime: PodRuntime): Promise<SyncResult | undefined> {
+    const controller = new AbortController()
+    this.#syncing = controller
+    try {
+      return await syncPod(this.#services, pod, runtime, this.#memory, {
+        signal: AbortSignal.any([controller.signal, this.#signal]),
+        progress: current => this.#publish(pod, current, false),
+      })
+    } catch (error) {
+      if (!controller.signal.aborted) throw error
+      return undefined
+    } finally {
+      this.#syncing = undefined
+    }
   }
 
   #runtime(pod: Pod): PodRuntime {
@@ -219,7 +237,9 @@ export class PodWorker {
     return pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
   }
 
-  #hurryStop(): void {
+  /** Breaks off what the pod's new state makes pointless. */
+  #interrupt(): void {
+    if (this.#isTerminal()) this.#syncing?.abort()
     if (this.#stopping && this.#grace(this.#pod) < this.#stopping.grace) this.#stopping.controller.abort()
   }
 

@@ -21,10 +21,14 @@ export interface SyncResult {
   again?: number
 }
 
-const VOLUME_RETRY = 1_000
-const SANDBOX_RETRY = 1_000
+const RETRY_AT_FIRST = 500
+const RETRY_AT_LAST = 16_000
+/** A container that failed to start for a reason of its own spec. */
+const START_RETRY = 10_000
 
 export interface SyncHooks {
+  /** Aborts when the pod is to be ended: what takes long must not hold that up. */
+  signal: AbortSignal
   /** Told of each change worth a status: what the runtime has now. */
   progress(runtime: PodRuntime): void
 }
@@ -108,19 +112,20 @@ async function start(
     services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
     if (!(error instanceof VolumeError))
       services.logger.warn('a pod could not be prepared', { pod: podText(pod), error })
-    return { runtime, again: VOLUME_RETRY }
+    return { runtime, again: retryDelay(memory) }
   }
   let current = runtime
   let sandbox = activeSandbox(runtime)
   if (plan.createSandbox || sandbox === undefined) {
     const created = await createSandbox(services, pod, config)
-    if (created === undefined) return { runtime: await refresh(services, pod), again: SANDBOX_RETRY }
+    if (created === undefined) return { runtime: await refresh(services, pod), again: retryDelay(memory) }
     current = await refresh(services, pod)
     sandbox = activeSandbox(current)
-    if (sandbox === undefined) return { runtime: current, again: SANDBOX_RETRY }
+    if (sandbox === undefined) return { runtime: current, again: retryDelay(memory) }
     if (usesOwnIp(pod))
       volumes = await services.volumes.prepare(pod, objects, services.downwardFacts(podIps(services, pod, current)))
   }
+  memory.failures = 0
   const context: StartContext = {
     pod,
     runtime: current,
@@ -129,6 +134,7 @@ async function start(
     volumes,
     objects,
     ips: podIps(services, pod, current),
+    signal: hooks.signal,
     onPull: () => hooks.progress(current),
   }
   const failed = await startAll(services, context, due, memory)
@@ -146,6 +152,7 @@ async function startAll(
 ): Promise<boolean> {
   let failed = false
   for (const action of actions) {
+    context.signal.throwIfAborted()
     const { name } = action.container
     try {
       if (action.previous) memory.backOff.next(backOffKey(action), finishedAt(action), services.clock.now())
@@ -162,6 +169,11 @@ async function startAll(
     }
   }
   return failed
+}
+
+/** Longer with every failure in a row. */
+function retryDelay(memory: PodMemory): number {
+  return Math.min(RETRY_AT_LAST, RETRY_AT_FIRST * 2 ** memory.failures++)
 }
 
 async function createSandbox(services: Services, pod: Pod, config: PodSandboxConfig): Promise<string | undefined> {
@@ -218,7 +230,7 @@ function nextTry(services: Services, pod: Pod, actions: readonly StartAction[], 
         ? memory.backOff.remaining(backOffKey(action), finishedAt(action), services.clock.now())
         : 0
     const pull = services.puller.remaining(pod, action.container.image ?? '')
-    const other = memory.waiting.has(action.container.name) ? VOLUME_RETRY * 10 : 0
+    const other = memory.waiting.has(action.container.name) ? START_RETRY : 0
     const wait = Math.max(crash, pull) || other
     return wait > 0 ? [wait] : []
   })

@@ -14,6 +14,8 @@ export interface Cgroups {
   parentOf(pod: Pod): string
   /** Makes the pod's cgroup and sets what all its containers together may use. */
   create(pod: Pod): void
+  /** Shares the CPUs out between the qualities of service by what their pods ask for. */
+  balance(cpus: number, pods: readonly Pod[]): void
   /** Removes the pod's cgroup, wherever it is. False while something still runs in it. */
   remove(uid: string): boolean
   /** Removes all that is left of us: the cgroups of the qualities of service and those of pods. */
@@ -50,6 +52,21 @@ export function createCgroups(options: CgroupOptions): Cgroups {
       const relative = path(qosClass(pod), pod.metadata.uid)
       for (const root of roots) makeBelow(root, relative, unified)
       setLimits(pod, mount, relative, unified, options.logger)
+    },
+    balance(cpus, pods) {
+      if (options.driver === 'systemd') return
+      const asked = pods
+        .filter(pod => qosClass(pod) === 'Burstable')
+        .reduce((sum, pod) => sum + podResources(pod).cpuRequest, 0)
+      const shares: [QosClass, number][] = [
+        ['Guaranteed', cpuShares(cpus * 1000)],
+        ['Burstable', cpuShares(asked)],
+        ['BestEffort', cpuShares(0)],
+      ]
+      for (const [quality, share] of shares) {
+        for (const root of roots) makeBelow(root, path(quality), unified)
+        setShares(mount, path(quality), share, unified, options.logger)
+      }
     },
     remove(uid) {
       const directories = QUALITIES.flatMap(quality => everywhere(path(quality, uid)))
@@ -120,31 +137,30 @@ function inheritCpuset(directory: string): void {
 
 function setLimits(pod: Pod, mount: string, relative: string, unified: boolean, logger: Logger): void {
   const { cpuRequest, cpuLimit, memoryLimit } = podResources(pod)
-  const shares = cpuShares(cpuRequest)
+  setShares(mount, relative, cpuShares(cpuRequest), unified, logger)
   const quota = cpuQuota(cpuLimit)
-  const settings: [string, string][] = unified
-    ? [
-        [join(mount, relative, 'cpu.weight'), String(cpuWeight(shares))],
-        ...(quota > 0 ? ([[join(mount, relative, 'cpu.max'), `${quota} 100000`]] as [string, string][]) : []),
-        ...(memoryLimit > 0
-          ? ([[join(mount, relative, 'memory.max'), String(memoryLimit)]] as [string, string][])
-          : []),
-      ]
-    : [
-        [join(mount, 'cpu', relative, 'cpu.shares'), String(shares)],
-        ...(quota > 0
-          ? ([[join(mount, 'cpu', relative, 'cpu.cfs_quota_us'), String(quota)]] as [string, string][])
-          : []),
-        ...(memoryLimit > 0
-          ? ([[join(mount, 'memory', relative, 'memory.limit_in_bytes'), String(memoryLimit)]] as [string, string][])
-          : []),
-      ]
-  for (const [file, value] of settings) {
-    try {
-      writeFileSync(file, value)
-    } catch (error) {
-      logger.warn('a pod’s cgroup could not be set', { pod: pod.metadata.name, file, value, error })
-    }
+  if (quota > 0) {
+    if (unified) set(join(mount, relative, 'cpu.max'), `${quota} 100000`, logger)
+    else set(join(mount, 'cpu', relative, 'cpu.cfs_quota_us'), String(quota), logger)
+  }
+  if (memoryLimit > 0) {
+    const file = unified
+      ? join(mount, relative, 'memory.max')
+      : join(mount, 'memory', relative, 'memory.limit_in_bytes')
+    set(file, String(memoryLimit), logger)
+  }
+}
+
+function setShares(mount: string, relative: string, shares: number, unified: boolean, logger: Logger): void {
+  if (unified) set(join(mount, relative, 'cpu.weight'), String(cpuWeight(shares)), logger)
+  else set(join(mount, 'cpu', relative, 'cpu.shares'), String(shares), logger)
+}
+
+function set(file: string, value: string, logger: Logger): void {
+  try {
+    writeFileSync(file, value)
+  } catch (error) {
+    logger.warn('a cgroup could not be set', { file, value, error })
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Container, EphemeralContainer, Pod } from '@canopus/api/core/v1'
-import { uuid } from '@canopus/base'
+import { abortable, uuid } from '@canopus/base'
 import { type ContainerConfig, CriError, type Mount, type PodSandboxConfig } from '@canopus/cri'
 import { DownwardError } from '../env/downward.ts'
 import { ContainerConfigError, makeEnvironment, type ReferencedObjects } from '../env/environment.ts'
@@ -31,14 +31,15 @@ export interface StartContext {
   objects: ReferencedObjects
   /** Addresses of the pod: the sandbox's, or the node's on its network. */
   ips: readonly string[]
+  /** Aborts when the pod is to be ended. */
+  signal: AbortSignal
   onPull(): void
 }
 
 /** Pulls the image where needed, makes the container, starts it, runs its postStart hook. Throws `StartError`. */
 export async function startContainer(services: Services, context: StartContext, action: StartAction): Promise<void> {
-  const { pod } = context
   const container = action.container as Container
-  const image = await services.puller.ensure(pod, container, context.objects, context.sandboxConfig, context.onPull)
+  const image = await services.puller.ensure(context, container)
   const config = await configure(services, context, action, image)
   // before the next sandbox: a pod that has one is nearer to running
   const containerId = await services.starts.use(() => createAndStart(services, context, container, config), true)
@@ -141,7 +142,8 @@ async function postStart(
   hook: NonNullable<NonNullable<Container['lifecycle']>['postStart']>,
 ): Promise<void> {
   try {
-    await runHook(services.cri, services.clock, hook, { containerId, ip: context.ips[0] ?? '', container }, 0)
+    const target = { containerId, ip: context.ips[0] ?? '', container }
+    await abortable(runHook(services.cri, services.clock, hook, target, 0), context.signal)
   } catch (error) {
     if (!(error instanceof HookError)) throw error
     const { pod } = context

@@ -14,8 +14,9 @@ import {
   whyNoContainerd,
 } from '@canopus/cri/testing'
 import { type CertifiedKey, createAuthority, issueCertificate, systemClock } from '@canopus/platform'
-import { WebSocket } from 'ws'
+import { createWebSocketStream, WebSocket } from 'ws'
 import { busybox, createHarness, type Harness } from '../testing/harness.ts'
+import { SpdyConnection } from './spdy-connection.ts'
 
 const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
 const PORT = 20250 + (process.pid % 1000)
@@ -195,6 +196,26 @@ describe('the kubelet’s server', { skip }, () => {
       'v5.channel.k8s.io',
     )
     assert.equal(much.get(1)?.length, 20 * 2 ** 20)
+  })
+
+  test('port-forward through a WebSocket tunnel', async () => {
+    const socket = open('/portForward/default/web', 'SPDY/3.1+portforward.k8s.io')
+    await once(socket, 'open')
+    const connection = new SpdyConnection(createWebSocketStream(socket), Buffer.alloc(0))
+    await connection.open({ streamtype: 'error', port: '8080', requestid: '0' })
+    const data = await connection.open({ streamtype: 'data', port: '8080', requestid: '0' })
+    let text = ''
+    const over = new Promise<void>(resolve => {
+      data.onData = piece => {
+        text += piece
+      }
+      data.onEnd = resolve
+    })
+    data.write(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
+    await over
+    assert.match(text, /hello/)
+    connection.close()
+    socket.terminate()
   })
 
   test('what cannot be streamed is refused before the upgrade', async () => {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { constants, createDeflate, type Deflate } from 'node:zlib'
 
 const VERSION = 0x8003
@@ -31,7 +32,7 @@ interface Stream extends SpdyStream {
  * moby/spdystream): no flow control, and headers of replies are of no interest, so they are not even unpacked.
  */
 export class SpdyConnection {
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #streams = new Map<number, Stream>()
   /** Headers are packed as one zlib stream for the whole connection; its preset dictionary is optional, and left out. */
   readonly #deflate: Deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH })
@@ -40,7 +41,7 @@ export class SpdyConnection {
   #opening: Promise<unknown> = Promise.resolve()
   #received: Buffer
 
-  constructor(socket: Socket, head: Buffer) {
+  constructor(socket: Duplex, head: Buffer) {
     this.#socket = socket
     this.#received = head
     socket.on('data', (data: Buffer) => {
