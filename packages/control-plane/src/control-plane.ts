@@ -5,6 +5,7 @@ import {
   bootstrapCluster,
   createApiServer,
   createSecurity,
+  runCompaction,
 } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
@@ -67,7 +68,10 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     ...managed(options, componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options)),
     scheduled(componentContext(server, SCHEDULER, 'default-scheduler', options)),
   ]
-  const running = components.map(component => component(signal))
+  const running = [
+    ...components.map(component => component(signal)),
+    runCompaction({ store, clock, logger: logger.child({ component: 'apiserver' }) }, signal),
+  ]
   const finished = Promise.all(running).then(() => server.stop())
   return { server, finished }
 }
