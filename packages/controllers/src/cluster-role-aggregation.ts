@@ -5,7 +5,7 @@
 
 import { ClusterRoles } from '@canopus/api'
 import type { ClusterRole, PolicyRule } from '@canopus/api/rbac/v1'
-import { labelSelector, matchesSelector, semanticEqual } from '@canopus/apimachinery'
+import { labelSelector, matches, semanticEqual } from '@canopus/apimachinery'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
 
 export function createClusterRoleAggregationController(context: ControllerContext): Controller {
@@ -37,7 +37,7 @@ export function aggregate(role: ClusterRole, all: readonly ClusterRole[]): Polic
   for (const selector of role.aggregationRule?.clusterRoleSelectors ?? []) {
     const parsed = labelSelector(selector)
     for (const other of sorted) {
-      if (other.metadata.name === role.metadata.name || !matchesSelector(parsed, other.metadata.labels ?? {})) continue
+      if (other.metadata.name === role.metadata.name || !matches(parsed, other.metadata.labels)) continue
       for (const rule of other.rules ?? []) if (!rules.some(known => semanticEqual(known, rule))) rules.push(rule)
     }
   }

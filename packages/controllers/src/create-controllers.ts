@@ -1,5 +1,10 @@
 /** The controllers of a cluster, by the names that `--controllers` of a controller manager knows. */
 import { type Controller, type ControllerContext, createEventRecorder, type EventRecorder } from '@canopus/operator'
+import { createCsrApprover } from './certificates/approver.ts'
+import { createCsrCleaner } from './certificates/cleaner.ts'
+import type { CsrSigner } from './certificates/csr-signer.ts'
+import { createCsrSigningController } from './certificates/signer.ts'
+import { createClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
 import { createEndpointsController } from './endpoints/endpoints-controller.ts'
@@ -11,6 +16,7 @@ import { createNodeLifecycleController, type NodeLifecycleOptions } from './node
 import { createTaintEvictionController } from './node/taint-eviction.ts'
 import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
+import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
@@ -27,6 +33,10 @@ export interface ControllersOptions {
   nodeIpam?: NodeIpamOptions
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
+  /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
+  csrSigner?: CsrSigner
+  /** Whether nodes get serving certificates for their own addresses without a person's approval. */
+  approveKubeletServing?: boolean
   /** Makes the recorder of each controller's events. Default: events are written through the client. */
   events?: (component: string) => EventRecorder
 }
@@ -77,6 +87,18 @@ const ENTRIES: readonly Entry[] = [
   { name: 'statefulset-controller', create: createStatefulSetController },
   { name: 'daemonset-controller', create: createDaemonSetController },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
+  { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },
+  { name: 'resourcequota-controller', create: createResourceQuotaController },
+  {
+    name: 'certificatesigningrequest-approving-controller',
+    create: (context, { csrSigner, approveKubeletServing = false }) =>
+      csrSigner && createCsrApprover(context, { csrSigner, approveServing: approveKubeletServing }),
+  },
+  {
+    name: 'certificatesigningrequest-signing-controller',
+    create: (context, { csrSigner }) => csrSigner && createCsrSigningController(context, { csrSigner }),
+  },
+  { name: 'certificatesigningrequest-cleaner-controller', create: createCsrCleaner },
 ]
 
 /** Every controller there is. */

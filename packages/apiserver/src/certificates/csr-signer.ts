@@ -6,6 +6,7 @@ import {
   parseCertificateRequest,
   signCertificateRequest,
 } from '@canopus/platform'
+import { NODE_USER_PREFIX } from '../authn/user.ts'
 import { isOwnSigner, SIGNERS, whatIsWrong } from './signers.ts'
 
 /** What became of a request at its signer. */
@@ -26,11 +27,13 @@ export interface AutoApproval {
 
 /**
  * What the controllers of certificates.k8s.io need of the world of certificates; the composition root hands it to them.
- * Both reject where the request cannot be read at all.
+ * All reject where the request cannot be read at all.
  */
 export interface CsrSigner {
   /** The rights under which this request may be approved at once, the narrowest first. */
   autoApprovals(csr: CertificateSigningRequest): Promise<readonly AutoApproval[]>
+  /** For a well-formed serving certificate that a node asks for itself: the node, and the names it should be good for. */
+  servingRequest(csr: CertificateSigningRequest): Promise<{ node: string; hosts: readonly string[] } | undefined>
   /** Signs a request that was approved (the caller sees to that). */
   sign(csr: CertificateSigningRequest): Promise<SigningResult>
 }
@@ -55,6 +58,17 @@ export function createCsrSigner(options: CsrSignerOptions): CsrSigner {
       if (whatIsWrong(request, csr.spec.usages ?? [], csr.spec.signerName) !== undefined) return []
       const own = csr.spec.username === request.subject.commonName
       return own ? [SELF_NODE_CLIENT, NODE_CLIENT] : [NODE_CLIENT]
+    },
+    async servingRequest(csr) {
+      const { signerName, usages = [], username } = csr.spec
+      if (signerName !== SIGNERS.kubeletServing) return undefined
+      const request = await read(csr)
+      if (whatIsWrong(request, usages, signerName) !== undefined) return undefined
+      if (username !== request.subject.commonName) return undefined
+      return {
+        node: request.subject.commonName.slice(NODE_USER_PREFIX.length),
+        hosts: [...request.dnsNames, ...request.addresses],
+      }
     },
     async sign(csr) {
       const { signerName, usages = [], expirationSeconds } = csr.spec

@@ -32,7 +32,9 @@ export function createCsrApprover(context: ControllerContext, options: CsrApprov
     const condition = { type: 'Approved', status: 'True', reason: 'AutoApproved', message }
     const status = { ...csr.status, conditions: [...(csr.status?.conditions ?? []), condition] }
     const approved = { ...csr, status }
-    await client.resource(CertificateSigningRequests).subresource(csr.metadata.name, 'approval', approved, { method: 'PUT' })
+    await client
+      .resource(CertificateSigningRequests)
+      .subresource(csr.metadata.name, 'approval', approved, { method: 'PUT' })
     return undefined
   }
 

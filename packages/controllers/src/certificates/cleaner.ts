@@ -21,7 +21,9 @@ export function createCsrCleaner(context: ControllerContext): Controller {
       const left = endOfUse(csr) - context.clock.now()
       if (left > 0) return { requeueAfter: left }
       try {
-        await context.client.resource(CertificateSigningRequests).delete(name, { body: { preconditions: { uid: csr.metadata.uid } } })
+        await context.client
+          .resource(CertificateSigningRequests)
+          .delete(name, { body: { preconditions: { uid: csr.metadata.uid } } })
       } catch (error) {
         if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
       }

@@ -6,7 +6,10 @@ import { formatTime } from '@canopus/apimachinery'
 import { type Controller, type ControllerContext, defineController, primary } from '@canopus/operator'
 import { type CsrSigner, hasCondition } from './csr-signer.ts'
 
-export function createCsrSigningController(context: ControllerContext, { csrSigner }: { csrSigner: CsrSigner }): Controller {
+export function createCsrSigningController(
+  context: ControllerContext,
+  { csrSigner }: { csrSigner: CsrSigner },
+): Controller {
   const requests = context.informers.informer(CertificateSigningRequests)
   const client = context.client.resource(CertificateSigningRequests)
   return defineController(context, {
@@ -39,4 +42,7 @@ export function createCsrSigningController(context: ControllerContext, { csrSign
 }
 
 const isToSign = (csr: CertificateSigningRequest): boolean =>
-  !csr.status?.certificate && hasCondition(csr, 'Approved') && !hasCondition(csr, 'Failed') && !hasCondition(csr, 'Denied')
+  !csr.status?.certificate &&
+  hasCondition(csr, 'Approved') &&
+  !hasCondition(csr, 'Failed') &&
+  !hasCondition(csr, 'Denied')

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { ConfigMaps, Pods, ResourceQuotas } from '@canopus/api'
+import type { Pod, ResourceQuota } from '@canopus/api/core/v1'
+import type { Draft } from '@canopus/apimachinery'
+import { createResourceQuotaController } from './resource-quota.ts'
+import { createWorld } from './testing/world.ts'
+
+it('quotas are counted when they come, when they change, and when something goes', async t => {
+  const world = createWorld()
+  t.after(() => world.stop())
+  const { client } = world.context
+  const scope = { namespace: 'ns' }
+  const pod = (name: string, cpu: string, namespace = 'ns') =>
+    ({
+      metadata: { name, namespace },
+      spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] },
+    }) as Draft<Pod>
+  const used = async () => (await client.resource(ResourceQuotas).get('q', scope)).status?.used
+
+  await client.resource(Pods).create(pod('a', '250m'))
+  await client.resource(Pods).create(pod('b', '0.5'))
+  await client.resource(Pods).create(pod('c', '1', 'other'))
+  await world.start(createResourceQuotaController(world.context))
+  const hard = { pods: '5', 'requests.cpu': '2', 'count/configmaps': '3' }
+  await client.resource(ResourceQuotas).create({
+    metadata: { name: 'q', namespace: 'ns' },
+    spec: { hard },
+  } as Draft<ResourceQuota>)
+  await world.settle()
+  const quota = await client.resource(ResourceQuotas).get('q', scope)
+  assert.deepEqual(quota.status, {
+    hard,
+    used: { pods: '2', 'requests.cpu': '750m', 'count/configmaps': '0' },
+  })
+
+  await client.resource(Pods).delete('b', scope)
+  await world.settle()
+  assert.deepEqual(await used(), { pods: '1', 'requests.cpu': '250m', 'count/configmaps': '0' })
+
+  await client.resource(ConfigMaps).create({ metadata: { name: 'm', namespace: 'ns' } })
+  const before = await client.resource(ResourceQuotas).get('q', scope)
+  await client.resource(ResourceQuotas).update({ ...before, spec: { hard: { 'count/configmaps': '4' } } })
+  await world.settle()
+  assert.deepEqual(await used(), { 'count/configmaps': '1' })
+})

@@ -1,0 +1,127 @@
+/**
+ * Counts what quotas limit (kubernetes pkg/controller/resourcequota). Admission raises the count when something is made; this
+ * controller brings it down when something goes, and sets it right from time to time.
+ */
+
+import { builtInKinds, quotaEvaluator, quotaMatches, ResourceQuotas } from '@canopus/api'
+import type { ResourceQuota } from '@canopus/api/core/v1'
+import {
+  addQuantities,
+  formatQuantity,
+  type KubeObject,
+  type Quantity,
+  quantityOf,
+  type ResourceType,
+  semanticEqual,
+} from '@canopus/apimachinery'
+import type { Informer } from '@canopus/client'
+import {
+  type Controller,
+  type ControllerContext,
+  defineController,
+  type Enqueue,
+  type Trigger,
+} from '@canopus/operator'
+
+/** Everything is counted anew this often, in milliseconds. */
+const RECOUNT = 5 * 60_000
+/** Things often go in numbers: they are counted once, a moment later. */
+const PAUSE = 100
+
+export function createResourceQuotaController(context: ControllerContext): Controller {
+  const quotas = context.informers.informer(ResourceQuotas)
+  const watched = new Map<ResourceType, Informer<KubeObject>>()
+  let wake: Enqueue = () => {}
+
+  /** The objects of a kind are watched from the moment that a quota first speaks of it. */
+  async function informerOf(type: ResourceType, signal: AbortSignal): Promise<Informer<KubeObject>> {
+    let informer = watched.get(type)
+    if (informer === undefined) {
+      informer = context.informers.informer(type)
+      watched.set(type, informer)
+      const recount = ({ metadata: { namespace = '' } }: KubeObject): void => {
+        for (const quota of quotas.lister.list(namespace)) {
+          if (speaksOf(quota, type)) wake(`${namespace}/${quota.metadata.name}`, PAUSE)
+        }
+      }
+      informer.addHandler({ updated: (_, object) => recount(object), deleted: recount })
+    }
+    await informer.waitForSync(signal)
+    return informer
+  }
+
+  return defineController(context, {
+    name: 'resourcequota-controller',
+    workers: 2,
+    triggers: [
+      changedQuotas(enqueue => {
+        wake = enqueue
+      }),
+    ],
+    async reconcile(key, signal) {
+      const [namespace = '', name = ''] = key.split('/')
+      const quota = quotas.lister.get(name, namespace)
+      if (quota === undefined) return undefined
+      const hard = quota.spec?.hard ?? {}
+      const used: Record<string, Quantity> = {}
+      for (const { type } of builtInKinds) {
+        if (!type.namespaced || !speaksOf(quota, type)) continue
+        const informer = await informerOf(type, signal)
+        count(quota, type, informer.lister.list(namespace), context.clock.now(), used)
+      }
+      const status = {
+        hard,
+        used: Object.fromEntries(Object.entries(used).map(([resource, amount]) => [resource, formatQuantity(amount)])),
+      }
+      if (!semanticEqual(status, { hard: quota.status?.hard, used: quota.status?.used })) {
+        await context.client.resource(ResourceQuotas).updateStatus({ ...quota, status })
+      }
+      return { requeueAfter: RECOUNT }
+    },
+  })
+}
+
+/** Quotas that are new or whose wish has changed; admission's own writes are no reason to count. */
+function changedQuotas(started: (enqueue: Enqueue) => void): Trigger {
+  return {
+    prepare: informers => informers.informer(ResourceQuotas) as unknown as Informer<KubeObject>,
+    connect(informers, enqueue) {
+      started(enqueue)
+      const wakeFor = ({ metadata }: ResourceQuota): void => enqueue(`${metadata.namespace}/${metadata.name}`)
+      return informers.informer(ResourceQuotas).addHandler({
+        added: wakeFor,
+        updated: (old, quota) => {
+          if (!semanticEqual(old.spec, quota.spec) || !semanticEqual(quota.spec?.hard, quota.status?.hard))
+            wakeFor(quota)
+        },
+      })
+    },
+  }
+}
+
+function speaksOf({ spec }: ResourceQuota, type: ResourceType): boolean {
+  const evaluator = quotaEvaluator(type)
+  return evaluator !== undefined && Object.keys(spec?.hard ?? {}).some(name => evaluator.tracks(name))
+}
+
+/** Adds what the objects use of the quota's resources; those that nothing uses stand at zero. */
+export function count(
+  quota: ResourceQuota,
+  type: ResourceType,
+  objects: readonly KubeObject[],
+  now: number,
+  used: Record<string, Quantity>,
+): void {
+  const evaluator = quotaEvaluator(type)!
+  const hard = quota.spec?.hard ?? {}
+  const tracked = Object.keys(hard).filter(name => evaluator.tracks(name))
+  for (const name of tracked) used[name] ??= quantityOf(0)
+  for (const object of objects) {
+    if (!quotaMatches(quota, hard, evaluator, object)) continue
+    const usage = evaluator.usage(object, now)
+    for (const name of tracked) {
+      const amount = usage.get(name)
+      if (amount !== undefined) used[name] = addQuantities(used[name]!, amount)
+    }
+  }
+}
