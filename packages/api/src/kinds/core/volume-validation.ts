@@ -12,6 +12,7 @@ import {
 import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec } from '../../generated/core.v1.ts'
 import { checkImmutable, checkOptionalChoice, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
 import { describeDifference } from '../shared/difference.ts'
+import { copyField } from '../shared/strategy.ts'
 import { checkAccessModes, checkClaimTemplateSpec, VOLUME_MODES } from './claim-validation.ts'
 import { checkNodeSelector } from './pod/validate-affinity.ts'
 import { checkHostPath } from './pod/validate-volume.ts'
@@ -30,7 +31,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   const errors = validateClaim(claim)
   const munged = { ...claim.spec }
   const before = { ...old.spec }
-  if (!before.volumeName) before.volumeName = munged.volumeName ?? ''
+  if (!before.volumeName) copyField(before, munged, 'volumeName')
   if (before.storageClassName === undefined && munged.storageClassName !== undefined) {
     before.storageClassName = munged.storageClassName
   }
@@ -41,8 +42,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
       munged.resources = { ...munged.resources, requests: { ...munged.resources.requests, storage: oldSize } }
     }
     if (munged.volumeAttributesClassName !== undefined) {
-      munged.volumeAttributesClassName = before.volumeAttributesClassName ?? ''
-      before.volumeAttributesClassName ??= ''
+      copyField(munged, before, 'volumeAttributesClassName')
     }
   }
   if (!semanticEqual(munged, before)) {

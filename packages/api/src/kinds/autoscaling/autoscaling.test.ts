@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { HorizontalPodAutoscaler as HpaV1 } from '../../generated/autoscaling.v1.ts'
+import type { HorizontalPodAutoscaler } from '../../generated/autoscaling.v2.ts'
+import { created, testCreate } from '../../testing/validation-table.ts'
+import { HorizontalPodAutoscalerKind } from './horizontalpodautoscaler.ts'
+import { fromV2, toV2 } from './horizontalpodautoscaler-v1.ts'
+import { targetsText } from './hpa-columns.ts'
+
+const metadata = { name: 'web', namespace: 'default' }
+const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+const hpa = { metadata, spec: { scaleTargetRef, maxReplicas: 5 } } as unknown as HorizontalPodAutoscaler
+
+testCreate(HorizontalPodAutoscalerKind, hpa, [
+  {
+    name: 'fewer than one at most',
+    change: object => {
+      object.spec.maxReplicas = 0
+    },
+    errors: [
+      'spec.maxReplicas: Invalid value: 0: must be greater than 0',
+      'spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`',
+    ],
+  },
+  {
+    name: 'no target',
+    change: object => {
+      object.spec.scaleTargetRef = { kind: 'Deployment', name: '' }
+    },
+    errors: ['spec.scaleTargetRef.name: Required value'],
+  },
+  {
+    name: 'metric without its source',
+    change: object => {
+      object.spec.metrics = [{ type: 'Pods' }]
+    },
+    errors: ['spec.metrics[0].pods: Required value: must populate information for the given metric source'],
+  },
+])
+
+test('HorizontalPodAutoscaler: eighty per cent of CPU by default', () => {
+  const { spec } = created(HorizontalPodAutoscalerKind, hpa)
+  assert.equal(spec.minReplicas, 1)
+  assert.equal(targetsText({ metadata, spec } as unknown as HorizontalPodAutoscaler), 'cpu: <unknown>/80%')
+})
+
+test('v1 and v2 say the same', () => {
+  const v1 = {
+    metadata,
+    spec: { scaleTargetRef, maxReplicas: 5, targetCPUUtilizationPercentage: 60 },
+  } as unknown as HpaV1
+  const v2 = toV2(v1)
+  assert.deepEqual(v2.spec.metrics, [
+    { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
+  ])
+  assert.equal(fromV2(v2).spec.targetCPUUtilizationPercentage, 60)
+})
+
+test('what v1 has no field for survives in annotations', () => {
+  const memory = {
+    type: 'Resource',
+    resource: { name: 'memory', target: { type: 'AverageValue', averageValue: '1Gi' } },
+  }
+  const behavior = { scaleDown: { selectPolicy: 'Min' } }
+  const v2 = { ...hpa, apiVersion: 'autoscaling/v2', spec: { ...hpa.spec, metrics: [memory], behavior } }
+  const v1 = fromV2(v2)
+  assert.ok(v1.metadata.annotations!['autoscaling.alpha.kubernetes.io/metrics'])
+  const back = toV2(v1)
+  assert.deepEqual(back.spec, v2.spec)
+  assert.equal(back.metadata.annotations, undefined)
+})
