@@ -1,4 +1,4 @@
-import type { NftTable } from './nft-table.ts'
+import type { NftChain, NftTable } from './nft-table.ts'
 
 export interface NodeTableOptions {
   name: string
@@ -9,6 +9,11 @@ export interface NodeTableOptions {
   nodeCidr?: string
   /** Interfaces that lead out of the cluster (the machine's uplinks). */
   uplinks: readonly string[]
+  /**
+   * Ports of this machine's loopback that nodes in namespaces of their own reach under the bridge's address, such as a local
+   * registry's. The bridge needs the kernel parameter `route_localnet`.
+   */
+  loopback?: { bridge: string; gateway: string; ports: readonly number[] }
   /** What pods may do outside the cluster: go out under the node's address, or nothing. */
   egress: 'masquerade' | 'none'
 }
@@ -42,7 +47,15 @@ export function nodeTable(options: NodeTableOptions): NftTable {
         hook: 'type filter hook output priority filter - 10; policy accept;',
         rules: leaks.slice(0, 1),
       },
+      ...loopbackChains(options.loopback),
       { name: 'egress', hook: 'type nat hook postrouting priority srcnat + 10; policy accept;', rules: masquerade },
     ],
   }
+}
+
+function loopbackChains(loopback: NodeTableOptions['loopback']): NftChain[] {
+  if (!loopback || loopback.ports.length === 0) return []
+  const { bridge, gateway, ports } = loopback
+  const rule = `iifname "${bridge}" ip daddr ${gateway} tcp dport { ${ports.join(', ')} } dnat to 127.0.0.1`
+  return [{ name: 'loopback', hook: 'type nat hook prerouting priority dstnat - 10; policy accept;', rules: [rule] }]
 }

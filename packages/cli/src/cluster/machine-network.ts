@@ -10,8 +10,10 @@ import {
   writeSysctl,
 } from '@canopus/network'
 import { run, tryRun } from '@canopus/platform'
-import type { ClusterConfig } from './config.ts'
-import { gatewayOf } from './node-environment.ts'
+import type { ClusterConfig, NodeConfig } from './config.ts'
+
+/** The machine's address on the cluster's bridge. */
+export const gatewayOf = (config: Pick<ClusterConfig, 'nodeCidr'>): string => config.nodeCidr.replace(/\.0\/\d+$/, '.1')
 
 /** nft names take no hyphens. */
 export const tablesOf = (config: Pick<ClusterConfig, 'name'>): { node: string; services: string } => {
@@ -40,6 +42,7 @@ export async function setUpMachineNetwork(config: ClusterConfig): Promise<Record
     for (const hook of ['iptables', 'arptables', 'ip6tables'])
       trySet(`/sys/class/net/${config.bridge}/bridge/nf_call_${hook}`, '0')
   }
+  writeSysctl(`net.ipv4.conf.${config.bridge}.route_localnet`, '1')
   await applyNft(renderTable(await guardTable(config)))
   // An unprogrammed service address is nobody's: without this it would take the default route.
   await run('ip', ['route', 'replace', config.serviceCidr, 'dev', 'lo', 'src', gatewayOf(config)])
@@ -55,8 +58,25 @@ async function guardTable(config: ClusterConfig): Promise<ReturnType<typeof node
     serviceCidr: config.serviceCidr,
     nodeCidr: config.nodeCidr,
     uplinks: uplink ? [uplink.interface] : [],
+    loopback: { bridge: config.bridge, gateway: gatewayOf(config), ports: loopbackPorts(config) },
     egress: config.egress,
   })
+}
+
+/** Ports of mirrors on this machine's loopback, which nodes in namespaces reach through the bridge. */
+function loopbackPorts(config: ClusterConfig): number[] {
+  const urls = config.mirrors.map(mirror => new URL(mirror.url)).filter(isLoopback)
+  return [...new Set(urls.map(url => Number(url.port || (url.protocol === 'https:' ? 443 : 80))))]
+}
+
+const isLoopback = (url: URL): boolean => url.hostname === 'localhost' || url.hostname.startsWith('127.')
+
+/** A mirror's address as a node sees it. */
+export function mirrorUrlFor(config: ClusterConfig, node: NodeConfig, text: string): string {
+  const url = new URL(text)
+  if (node.place === 'host' || !isLoopback(url)) return text
+  url.hostname = gatewayOf(config)
+  return url.href.replace(/\/$/, '')
 }
 
 function trySet(path: string, value: string): void {

@@ -4,6 +4,7 @@ import { containerdConfig, PAUSE_IMAGE, registryHostsToml } from '@canopus/cri'
 import { run, startDaemon, tryRun } from '@canopus/platform'
 import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 import { runtimePrograms } from './host-packages.ts'
+import { gatewayOf, mirrorUrlFor } from './machine-network.ts'
 import { componentEnv, findProcesses, mainProcess } from './processes.ts'
 import { SUPERVISE, startSupervised } from './supervisor.ts'
 
@@ -49,7 +50,7 @@ export function writeRuntimeConfiguration(config: ClusterConfig, node: NodeConfi
   for (const mirror of config.mirrors) {
     const directory = join(paths.certsDirectory, mirror.registry === '*' ? '_default' : mirror.registry)
     mkdirSync(directory, { recursive: true })
-    writeFileSync(join(directory, 'hosts.toml'), registryHostsToml(mirror.url))
+    writeFileSync(join(directory, 'hosts.toml'), registryHostsToml(mirrorUrlFor(config, node, mirror.url)))
   }
 }
 
@@ -190,8 +191,6 @@ async function connectNode(config: ClusterConfig, node: NodeConfig, pid: number)
     input: inside.map(line => `${line}\n`).join(''),
   })
 }
-
-export const gatewayOf = (config: Pick<ClusterConfig, 'nodeCidr'>): string => config.nodeCidr.replace(/\.0\/\d+$/, '.1')
 
 /** `unshare --fork` starts the namespace's first process as its child. */
 async function childOf(pid: number): Promise<number> {
