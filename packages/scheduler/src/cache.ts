@@ -24,19 +24,12 @@ export class ClusterCache {
   /** Which pods wait for victims to leave a node. */
   readonly #nominated = new Map<string, { node: string; pod: PodInfo }>()
   readonly #images = new Map<string, number>()
-  #affine = 0
-  #antiAffine = 0
+  /** Placed pods with affinity terms of any kind, and those with required anti-affinity, with the names of their nodes. */
+  readonly podsWithAffinity = new Map<PodInfo, string>()
+  readonly podsWithRequiredAntiAffinity = new Map<PodInfo, string>()
 
   node(name: string): NodeInfo | undefined {
     return this.#byName.get(name)
-  }
-
-  /** How many placed pods have affinity terms of any kind, and required anti-affinity. */
-  get podsWithAffinity(): number {
-    return this.#affine
-  }
-  get podsWithRequiredAntiAffinity(): number {
-    return this.#antiAffine
   }
 
   setNode(node: Node): void {
@@ -163,9 +156,12 @@ export class ClusterCache {
   #count(pod: PodInfo, node: string, sign: 1 | -1): void {
     if (sign === 1) this.selectorCounts.add(pod, node)
     else this.selectorCounts.remove(pod, node)
-    const preferred = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
-    if (pod.requiredAntiAffinity.length > 0) this.#antiAffine += sign
-    if (pod.requiredAntiAffinity.length + pod.requiredAffinity.length + preferred > 0) this.#affine += sign
+    const note = (pods: Map<PodInfo, string>): void => {
+      if (sign === 1) pods.set(pod, node)
+      else pods.delete(pod)
+    }
+    if (pod.requiredAntiAffinity.length > 0) note(this.podsWithRequiredAntiAffinity)
+    if (pod.hasAffinity) note(this.podsWithAffinity)
   }
 
   /** Remembers that the pod waits for room on the node; no name forgets it. */

@@ -14,9 +14,6 @@ export class NodeInfo {
   /** Place in the cache's list of nodes and in its figures. */
   slot: number
   readonly pods = new Map<string, PodInfo>()
-  /** Those pods that have any affinity, and any required anti-affinity. */
-  readonly podsWithAffinity = new Map<string, PodInfo>()
-  readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>()
   allocatable: Resources = {}
   readonly requested: Resources = {}
   readonly #figures: NodeFigures
@@ -62,18 +59,12 @@ export class NodeInfo {
       const key = `${port.protocol}/${port.port}`
       this.#ports.set(key, [...(this.#ports.get(key) ?? []), port])
     }
-    const antiAffine = pod.requiredAntiAffinity.length > 0
-    const preferred = pod.preferredAffinity.length + pod.preferredAntiAffinity.length > 0
-    if (antiAffine) this.podsWithRequiredAntiAffinity.set(pod.key, pod)
-    if (antiAffine || preferred || pod.requiredAffinity.length > 0) this.podsWithAffinity.set(pod.key, pod)
   }
 
   removePod(key: string): PodInfo | undefined {
     const pod = this.pods.get(key)
     if (pod === undefined) return undefined
     this.pods.delete(key)
-    this.podsWithAffinity.delete(key)
-    this.podsWithRequiredAntiAffinity.delete(key)
     this.#count(pod, -1)
     for (const port of pod.hostPorts) {
       const portKey = `${port.protocol}/${port.port}`

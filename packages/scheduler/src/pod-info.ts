@@ -35,6 +35,8 @@ export interface PodInfo {
   readonly requiredAntiAffinity: readonly AffinityTerm[]
   readonly preferredAffinity: readonly AffinityTerm[]
   readonly preferredAntiAffinity: readonly AffinityTerm[]
+  /** Whether there are any terms at all. */
+  readonly hasAffinity: boolean
 }
 
 const known = new WeakMap<Pod, PodInfo>()
@@ -65,6 +67,7 @@ function build(pod: Pod): PodInfo {
     requests: podRequests(pod),
     scoringRequests: podScoringRequests(pod),
     hostPorts: hostPortsOf(pod),
+    hasAffinity: affinity !== undefined || anti !== undefined,
     requiredAffinity: (affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(each => term(each)),
     requiredAntiAffinity: (anti?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(each => term(each)),
     preferredAffinity: (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(each =>

@@ -188,6 +188,8 @@ class Scheduler implements Controller {
 
   #schedule(entry: QueuedPod, signal: AbortSignal): void {
     const { pod } = entry
+    // Gone, or bound by somebody else, between being taken from the queue and now.
+    if (this.#queue.get(pod.key) !== entry) return
     let decision: Decision
     try {
       decision = this.#cycle.decide(pod)

@@ -6,9 +6,13 @@ const SELECTORS_KEPT = 200
 
 interface Tracked {
   readonly selector: Selector
+  /** Whether pods on their way out count too. */
+  readonly leaving: boolean
   /** How many pods the selector selects on each node, by the node's name. */
   readonly counts: Map<string, number>
 }
+
+const none: ReadonlyMap<string, number> = new Map()
 
 interface NamespaceCounts {
   readonly pods: Map<string, { pod: PodInfo; node: string }>
@@ -22,13 +26,20 @@ interface NamespaceCounts {
 export class SelectorCounts {
   readonly #namespaces = new Map<string, NamespaceCounts>()
 
-  /** Pods by the name of their node. Nodes without any are missing. */
-  of(namespace: string, selector: Selector): ReadonlyMap<string, number> {
-    const { pods, tracked } = this.#namespace(namespace)
-    const key = formatSelector(selector)
+  /** Namespaces that have pods on nodes. */
+  namespaces(): Iterable<string> {
+    return this.#namespaces.keys()
+  }
+
+  /** Pods by the name of their node; those on their way out only with `leaving`. Nodes without any are missing. */
+  of(namespace: string, selector: Selector, leaving: boolean): ReadonlyMap<string, number> {
+    const known = this.#namespaces.get(namespace)
+    if (known === undefined) return none
+    const { pods, tracked } = known
+    const key = `${leaving}${formatSelector(selector)}`
     let found = tracked.get(key)
     if (found === undefined) {
-      found = { selector, counts: new Map() }
+      found = { selector, leaving, counts: new Map() }
       for (const { pod, node } of pods.values()) count(found, pod, node, 1)
       if (tracked.size >= SELECTORS_KEPT) tracked.delete(tracked.keys().next().value!)
     } else tracked.delete(key)
@@ -43,10 +54,10 @@ export class SelectorCounts {
   }
 
   remove(pod: PodInfo, node: string): void {
-    const { pods, tracked } = this.#namespace(pod.namespace)
-    if (!pods.delete(pod.key)) return
-    for (const each of tracked.values()) count(each, pod, node, -1)
-    if (pods.size === 0) this.#namespaces.delete(pod.namespace)
+    const known = this.#namespaces.get(pod.namespace)
+    if (known?.pods.delete(pod.key) !== true) return
+    for (const each of known.tracked.values()) count(each, pod, node, -1)
+    if (known.pods.size === 0) this.#namespaces.delete(pod.namespace)
   }
 
   #namespace(name: string): NamespaceCounts {
@@ -60,8 +71,8 @@ export class SelectorCounts {
 }
 
 function count(tracked: Tracked, pod: PodInfo, node: string, sign: 1 | -1): void {
-  // Pods on their way out do not count.
-  if (pod.pod.metadata.deletionTimestamp !== undefined || !matches(tracked.selector, pod.labels)) return
+  if (!tracked.leaving && pod.pod.metadata.deletionTimestamp !== undefined) return
+  if (!matches(tracked.selector, pod.labels)) return
   const sum = (tracked.counts.get(node) ?? 0) + sign
   if (sum === 0) tracked.counts.delete(node)
   else tracked.counts.set(node, sum)

@@ -1,5 +1,6 @@
+import { matches, type Selector } from '@canopus/apimachinery'
+import type { ClusterCache } from '../cache.ts'
 import { type ClusterView, MAX_SCORE, type NodeScorer, type SchedulerPlugin } from '../framework.ts'
-import type { NodeInfo } from '../node-info.ts'
 import { type AffinityTerm, type NamespaceLabels, type PodInfo, termMatches } from '../pod-info.ts'
 
 const name = 'InterPodAffinity'
@@ -9,87 +10,113 @@ const othersAnti = { plugin: name, reasons: ["node(s) didn't satisfy existing po
 /** How much a required affinity of a placed pod draws others (upstream's HardPodAffinityWeight). */
 const REQUIRED_WEIGHT = 1
 
-/** Sums by topology key and value, for example by zone. */
+/** Sums by domain (zone, host, ...), for several topology keys. */
 class TopologySums {
-  readonly #byKey = new Map<string, Map<string, number>>()
+  readonly #cache: ClusterCache
+  readonly #columns = new Map<string, { ids: Int32Array; sums: Float64Array }>()
 
-  add(node: NodeInfo, topologyKey: string, amount: number): void {
-    const value = node.labels[topologyKey]
-    if (value === undefined) return
-    let values = this.#byKey.get(topologyKey)
-    if (values === undefined) {
-      values = new Map()
-      this.#byKey.set(topologyKey, values)
+  constructor(cache: ClusterCache) {
+    this.#cache = cache
+  }
+
+  /** Adds to the domain of the node, where both are known. */
+  add(nodeName: string, topologyKey: string, amount: number): void {
+    const node = this.#cache.node(nodeName)
+    if (node === undefined) return
+    let column = this.#columns.get(topologyKey)
+    if (column === undefined) {
+      const { ids, names } = this.#cache.topology.column(topologyKey)
+      column = { ids, sums: new Float64Array(names.length) }
+      this.#columns.set(topologyKey, column)
     }
-    values.set(value, (values.get(value) ?? 0) + amount)
+    const id = column.ids[node.slot]!
+    if (id >= 0) column.sums[id]! += amount
   }
 
-  at(node: NodeInfo, topologyKey: string): number {
-    const value = node.labels[topologyKey]
-    return value === undefined ? 0 : (this.#byKey.get(topologyKey)?.get(value) ?? 0)
+  at(slot: number, topologyKey: string): number {
+    const column = this.#columns.get(topologyKey)
+    const id = column?.ids[slot] ?? -1
+    return id < 0 ? 0 : column!.sums[id]!
   }
 
-  total(node: NodeInfo): number {
-    let sum = 0
-    for (const key of this.#byKey.keys()) sum += this.at(node, key)
-    return sum
+  /** The sum over all keys. */
+  total(slot: number): number {
+    let total = 0
+    for (const { ids, sums } of this.#columns.values()) {
+      const id = ids[slot]!
+      if (id >= 0) total += sums[id]!
+    }
+    return total
   }
 
-  any(node: NodeInfo): boolean {
-    for (const key of this.#byKey.keys()) if (this.at(node, key) > 0) return true
+  any(slot: number): boolean {
+    for (const { ids, sums } of this.#columns.values()) {
+      const id = ids[slot]!
+      if (id >= 0 && sums[id]! > 0) return true
+    }
     return false
   }
 
   get empty(): boolean {
-    return this.#byKey.size === 0
+    for (const { sums } of this.#columns.values()) if (sums.some(each => each !== 0)) return false
+    return true
+  }
+}
+
+/** The namespaces that a term speaks of, among those that have pods on nodes. */
+function namespacesOf(term: AffinityTerm, { cache, namespaceLabels }: ClusterView): Iterable<string> {
+  if (term.namespaceSelector === 'nothing') return term.namespaces
+  const selected = new Set(term.namespaces)
+  for (const namespace of cache.selectorCounts.namespaces()) {
+    if (matches(term.namespaceSelector, namespaceLabels(namespace))) selected.add(namespace)
+  }
+  return selected
+}
+
+/** Adds up the placed pods that the pod's own term means, by their domains. */
+function addOwn(sums: TopologySums, term: AffinityTerm, cluster: ClusterView, weight: number): void {
+  for (const namespace of namespacesOf(term, cluster)) {
+    const counts = cluster.cache.selectorCounts.of(namespace, term.selector, true)
+    for (const [node, count] of counts) sums.add(node, term.topologyKey, weight * count)
   }
 }
 
 const matchesAll = (terms: readonly AffinityTerm[], pod: PodInfo, labels: NamespaceLabels): boolean =>
   terms.every(term => termMatches(term, pod, labels))
 
-/** What the placed pods mean for the new one: whom it wants near, whom it wants far, who wants it far. */
-function countRequired(pod: PodInfo, { cache, namespaceLabels }: ClusterView) {
-  const near = new TopologySums()
-  const far = new TopologySums()
-  const unwanted = new TopologySums()
-  const { requiredAffinity, requiredAntiAffinity } = pod
-  const looksAtAll = requiredAffinity.length + requiredAntiAffinity.length > 0
-  for (const node of cache.nodes) {
-    for (const other of node.podsWithRequiredAntiAffinity.values()) {
-      for (const term of other.requiredAntiAffinity) {
-        if (termMatches(term, pod, namespaceLabels)) unwanted.add(node, term.topologyKey, 1)
-      }
-    }
-    if (!looksAtAll) continue
-    for (const other of node.pods.values()) {
-      if (requiredAffinity.length > 0 && matchesAll(requiredAffinity, other, namespaceLabels)) {
-        for (const term of requiredAffinity) near.add(node, term.topologyKey, 1)
-      }
-      for (const term of requiredAntiAffinity) {
-        if (termMatches(term, other, namespaceLabels)) far.add(node, term.topologyKey, 1)
-      }
-    }
+/** Adds up the placed pods that all required terms together mean: only such a pod is company. */
+function addCompany(sums: TopologySums, pod: PodInfo, cluster: ClusterView): void {
+  const terms = pod.requiredAffinity
+  const [first] = terms
+  if (first === undefined) return
+  if (terms.length === 1) {
+    addOwn(sums, first, cluster, 1)
+    return
   }
-  return { near, far, unwanted }
+  const selector: Selector = terms.flatMap(each => (each.selector === 'nothing' ? [] : each.selector))
+  const selectsNothing = terms.some(each => each.selector === 'nothing')
+  const everywhere = terms.map(each => new Set(namespacesOf(each, cluster)))
+  const namespaces = selectsNothing ? [] : everywhere.reduce((a, b) => a.intersection(b))
+  for (const namespace of namespaces) {
+    const counts = cluster.cache.selectorCounts.of(namespace, selector, true)
+    for (const [node, count] of counts) for (const term of terms) sums.add(node, term.topologyKey, count)
+  }
 }
 
-function preferences(pod: PodInfo, { cache, namespaceLabels }: ClusterView): TopologySums {
-  const sums = new TopologySums()
-  const wishes = pod.preferredAffinity.length + pod.preferredAntiAffinity.length > 0
-  const add = (terms: readonly AffinityTerm[], about: PodInfo, node: NodeInfo, sign: 1 | -1, weight?: number): void => {
-    for (const term of terms) {
-      if (termMatches(term, about, namespaceLabels)) sums.add(node, term.topologyKey, sign * (weight ?? term.weight))
+function preferences(pod: PodInfo, cluster: ClusterView): TopologySums {
+  const { cache, namespaceLabels } = cluster
+  const sums = new TopologySums(cache)
+  for (const term of pod.preferredAffinity) addOwn(sums, term, cluster, term.weight)
+  for (const term of pod.preferredAntiAffinity) addOwn(sums, term, cluster, -term.weight)
+  for (const [other, node] of cache.podsWithAffinity) {
+    const add = (terms: readonly AffinityTerm[], weightOf: (term: AffinityTerm) => number): void => {
+      for (const term of terms) {
+        if (termMatches(term, pod, namespaceLabels)) sums.add(node, term.topologyKey, weightOf(term))
+      }
     }
-  }
-  for (const node of cache.nodes) {
-    for (const other of (wishes ? node.pods : node.podsWithAffinity).values()) {
-      add(pod.preferredAffinity, other, node, 1)
-      add(pod.preferredAntiAffinity, other, node, -1)
-      add(other.requiredAffinity, pod, node, 1, REQUIRED_WEIGHT)
-      add(other.preferredAffinity, pod, node, 1)
-      add(other.preferredAntiAffinity, pod, node, -1)
-    }
+    add(other.requiredAffinity, () => REQUIRED_WEIGHT)
+    add(other.preferredAffinity, term => term.weight)
+    add(other.preferredAntiAffinity, term => -term.weight)
   }
   return sums
 }
@@ -120,28 +147,46 @@ export const interPodAffinity: SchedulerPlugin = {
     'PodUpdate',
   ],
   filter(pod, cluster) {
-    const own = pod.requiredAffinity.length + pod.requiredAntiAffinity.length
-    if (own === 0 && cluster.cache.podsWithRequiredAntiAffinity === 0) return undefined
-    const { near, far, unwanted } = countRequired(pod, cluster)
-    const isFirst = near.empty && matchesAll(pod.requiredAffinity, pod, cluster.namespaceLabels)
-    const isNear = (node: NodeInfo): boolean => {
-      if (pod.requiredAffinity.some(term => node.labels[term.topologyKey] === undefined)) return false
-      // The first of a group that wants to be together has nobody to be near to.
-      return isFirst || pod.requiredAffinity.every(term => near.at(node, term.topologyKey) > 0)
+    const { cache, namespaceLabels } = cluster
+    const { requiredAffinity, requiredAntiAffinity } = pod
+    if (requiredAffinity.length + requiredAntiAffinity.length + cache.podsWithRequiredAntiAffinity.size === 0) {
+      return undefined
     }
+    const near = new TopologySums(cache)
+    const far = new TopologySums(cache)
+    const unwanted = new TopologySums(cache)
+    addCompany(near, pod, cluster)
+    for (const term of requiredAntiAffinity) addOwn(far, term, cluster, 1)
+    for (const [other, node] of cache.podsWithRequiredAntiAffinity) {
+      for (const term of other.requiredAntiAffinity) {
+        if (termMatches(term, pod, namespaceLabels)) unwanted.add(node, term.topologyKey, 1)
+      }
+    }
+    const labelled = requiredAffinity.map(term => cache.topology.column(term.topologyKey).ids)
+    // The first of a group that wants to be together has nobody to be near to.
+    const isFirst = near.empty && matchesAll(requiredAffinity, pod, namespaceLabels)
+    const isNear = (slot: number): boolean =>
+      labelled.every(ids => ids[slot]! >= 0) &&
+      (isFirst || requiredAffinity.every(term => near.at(slot, term.topologyKey) > 0))
     return {
-      check(node) {
-        if (pod.requiredAffinity.length > 0 && !isNear(node)) return noAffinity
-        if (pod.requiredAntiAffinity.some(term => far.at(node, term.topologyKey) > 0)) return ownAnti
-        return unwanted.any(node) ? othersAnti : undefined
+      check({ slot }) {
+        if (!isNear(slot)) return noAffinity
+        if (requiredAntiAffinity.some(term => far.at(slot, term.topologyKey) > 0)) return ownAnti
+        return unwanted.any(slot) ? othersAnti : undefined
       },
     }
   },
   score(pod, cluster): NodeScorer | undefined {
     const wishes = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
-    if (wishes === 0 && cluster.cache.podsWithAffinity === 0) return undefined
+    if (wishes === 0 && cluster.cache.podsWithAffinity.size === 0) return undefined
     const sums = preferences(pod, cluster)
     if (sums.empty) return undefined
-    return { score: node => sums.total(node), normalise: spreadBetweenExtremes }
+    return {
+      score: node => sums.total(node.slot),
+      scoreAll(slots, scores) {
+        for (let i = 0; i < scores.length; i++) scores[i] = sums.total(slots[i]!)
+      },
+      normalise: spreadBetweenExtremes,
+    }
   },
 }

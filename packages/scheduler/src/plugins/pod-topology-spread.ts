@@ -88,7 +88,7 @@ function domainsOf(
     const id = ids[slot]!
     if (id >= 0 && counts(slot) && (included === undefined || included(cache.nodes[slot]!))) known[id] = 1
   }
-  for (const [name, count] of cache.selectorCounts.of(pod.namespace, constraint.selector)) {
+  for (const [name, count] of cache.selectorCounts.of(pod.namespace, constraint.selector, false)) {
     const node = cache.node(name)
     if (node === undefined || ids[node.slot]! < 0 || !counts(node.slot)) continue
     if (included === undefined || included(node)) pods[ids[node.slot]!]! += count
