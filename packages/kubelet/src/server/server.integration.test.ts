@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as httpsRequest } from 'node:https'
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { Pod } from '@canopus/api/core/v1'
 import type { Transport, TransportResponse } from '@canopus/client'
@@ -14,8 +14,9 @@ import {
   whyNoContainerd,
 } from '@canopus/cri/testing'
 import { type CertifiedKey, createAuthority, issueCertificate, systemClock } from '@canopus/platform'
-import { createWebSocketStream, WebSocket } from 'ws'
+import { createWebSocketStream, WebSocket, WebSocketServer } from 'ws'
 import { busybox, createHarness, type Harness } from '../testing/harness.ts'
+import { servePortForwardTunnel } from './port-forward-tunnel.ts'
 import { SpdyConnection } from './spdy-connection.ts'
 
 const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
@@ -199,7 +200,40 @@ describe('the kubelet’s server', { skip }, () => {
   })
 
   test('port-forward through a WebSocket tunnel', async () => {
-    const socket = open('/portForward/default/web', 'SPDY/3.1+portforward.k8s.io')
+    const answer = await new Promise<string>((resolve, reject) => {
+      const request = httpsRequest({
+        host: '127.0.0.1',
+        port: PORT,
+        path: '/portForward/default/web',
+        ca: authority.certificate,
+        cert: admin.certificate,
+        key: admin.key,
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+          'sec-websocket-protocol': 'SPDY/3.1+portforward.k8s.io',
+        },
+      })
+      request.on('upgrade', (response, socket) => {
+        socket.destroy()
+        resolve(response.headers['sec-websocket-protocol'] ?? '')
+      })
+      request.on('error', reject)
+      request.end()
+    })
+    assert.equal(answer, 'SPDY/3.1+portforward.k8s.io')
+
+    const { items } = await containerd.cri.listPodSandbox()
+    const { url } = await containerd.cri.portForward({ podSandboxId: items[0]!.id })
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    server.on('connection', client => {
+      client.pause()
+      void servePortForwardTunnel(client, url)
+    })
+    await once(server, 'listening')
+    const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
     await once(socket, 'open')
     const connection = new SpdyConnection(createWebSocketStream(socket), Buffer.alloc(0))
     await connection.open({ streamtype: 'error', port: '8080', requestid: '0' })
@@ -214,8 +248,8 @@ describe('the kubelet’s server', { skip }, () => {
     data.write(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
     await over
     assert.match(text, /hello/)
-    connection.close()
     socket.terminate()
+    server.close()
   })
 
   test('what cannot be streamed is refused before the upgrade', async () => {

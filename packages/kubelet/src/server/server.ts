@@ -226,8 +226,11 @@ function translatedProtocol(request: IncomingMessage, isCommand: boolean): strin
   return offered.includes(ours) ? ours : undefined
 }
 
+/** The names of these protocols are no tokens of HTTP (they have a slash), so the library must not see them. */
 function acceptWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, protocol: string): Promise<WebSocket> {
-  const server = new WebSocketServer({ noServer: true, handleProtocols: () => protocol, perMessageDeflate: false })
+  delete request.headers['sec-websocket-protocol']
+  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  server.on('headers', headers => headers.push(`Sec-WebSocket-Protocol: ${protocol}`))
   return new Promise(resolve =>
     server.handleUpgrade(request, socket, head, client => {
       client.pause() // nothing of what it sends at once may be lost
