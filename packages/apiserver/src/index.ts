@@ -1,6 +1,8 @@
 export {
   type BootstrapOptions,
+  type BootstrapTokenOptions,
   bootstrapCluster,
+  createBootstrapToken,
   ensureKubernetesService,
   type KubernetesServiceFacts,
 } from './bootstrap/index.ts'

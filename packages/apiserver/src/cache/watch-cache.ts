@@ -4,7 +4,7 @@
  */
 
 import { StatusError } from '@canopus/apimachinery'
-import { type Clock, type Logger, sleep } from '@canopus/base'
+import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
 import { CompactedError, type Store, type WatchBatch } from '@canopus/store'
 import { KindCache } from './kind-cache.ts'
 import { isStamped, ObjectVersion } from './object-version.ts'
@@ -30,6 +30,7 @@ export class WatchCache {
   readonly #abort = new AbortController()
   #revision = 0
   #running: Promise<void> | undefined
+  #bookmarks: Timer | undefined
 
   constructor(options: WatchCacheOptions) {
     this.#options = options
@@ -63,6 +64,7 @@ export class WatchCache {
 
   async stop(): Promise<void> {
     this.#abort.abort()
+    this.#bookmarks?.cancel()
     for (const kind of this.#kinds.values()) kind.hub.endAll()
     await this.#running
   }
@@ -170,7 +172,7 @@ export class WatchCache {
   }
 
   private tick(): void {
-    this.#options.clock.setTimer(BOOKMARK_PERIOD, () => {
+    this.#bookmarks = this.#options.clock.setTimer(BOOKMARK_PERIOD, () => {
       if (this.#abort.signal.aborted) return
       for (const kind of this.#kinds.values()) kind.hub.bookmark(this.#revision)
       this.tick()

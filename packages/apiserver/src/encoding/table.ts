@@ -84,7 +84,7 @@ export class TableEncoder extends JsonEncoder {
       const object = this.object(version)
       return { cells: this.#columns.map(column => this.cell(column, object, now)), ...this.rowObject(object) }
     })
-    return Buffer.from(`${JSON.stringify({ ...this.head(metadata), rows })}\n`)
+    return Buffer.from(JSON.stringify({ ...this.head(metadata), rows }))
   }
 
   private cell(column: PrinterColumn, object: KubeObject, now: number): unknown {

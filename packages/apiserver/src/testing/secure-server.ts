@@ -35,8 +35,9 @@ export async function startSecureServer(options: { store?: Store; logger?: Logge
   const clock = systemClock
   const pki = await createClusterPki({ clusterName: 'test', clock })
   const admin = await issueClientCertificate(pki.ca, { commonName: 'admin', organizations: ['system:masters'], clock })
+  const store = options.store ?? createMemoryStore({ clock })
   const server = createApiServer({
-    store: options.store ?? createMemoryStore({ clock }),
+    store,
     clock,
     random: systemRandom,
     logger: options.logger ?? createLogger({ level: 'warn' }),
@@ -63,6 +64,7 @@ export async function startSecureServer(options: { store?: Store; logger?: Logge
     kubeconfig,
     async stop() {
       await server.stop()
+      if (options.store === undefined) await store.close()
       rmSync(directory, { recursive: true, force: true })
     },
   }

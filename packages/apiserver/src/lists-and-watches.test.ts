@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
+
+let server: MemoryServer
+before(async () => {
+  server = await startMemoryServer()
+})
+after(() => server.stop())
+
+const base = (namespace: string): string => `/api/v1/namespaces/${namespace}/configmaps`
+const map = (name: string, labels: Record<string, string> = {}): object => ({ metadata: { name, labels } })
+const names = (list: { items: { metadata: { name: string } }[] }): string[] =>
+  list.items.map(each => each.metadata.name)
+async function fill(namespace: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await server.send('POST', base(namespace), map(`m${i}`, { parity: i % 2 === 0 ? 'even' : 'odd' }))
+  }
+}
+
+describe('list', () => {
+  before(() => fill('lists', 10))
+
+  const selections: readonly [string, string, string[]][] = [
+    ['labels', 'labelSelector=parity=even', ['m0', 'm2', 'm4', 'm6', 'm8']],
+    ['sets of labels', 'labelSelector=parity%20notin%20(even)', ['m1', 'm3', 'm5', 'm7', 'm9']],
+    ['a name', 'fieldSelector=metadata.name=m3', ['m3']],
+    ['not a name', 'fieldSelector=metadata.name!=m3&labelSelector=parity=odd', ['m1', 'm5', 'm7', 'm9']],
+    ['nothing that is there', 'labelSelector=nobody', []],
+  ]
+  for (const [name, query, expected] of selections) {
+    it(`selects by ${name}`, async () => {
+      assert.deepEqual(names((await server.send('GET', `${base('lists')}?${query}`)).json), expected)
+    })
+  }
+
+  const refused: readonly [string, string, number, RegExp][] = [
+    [
+      'unknown fields',
+      'fieldSelector=data.x=1',
+      400,
+      /"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"/,
+    ],
+    ['bad label selectors', 'labelSelector=a%20b', 400, /./],
+    ['bad versions', 'resourceVersion=abc', 422, /resourceVersion: Invalid value: "abc"/],
+    [
+      'a match without version',
+      'resourceVersionMatch=Exact',
+      422,
+      /resourceVersionMatch is forbidden unless resourceVersion is provided/,
+    ],
+    ['bad limits', 'limit=x', 400, /strconv.ParseInt/],
+    ['bad tokens', 'continue=xyz', 400, /continue key is not valid/],
+  ]
+  for (const [name, query, code, message] of refused) {
+    it(`refuses ${name}`, async () => {
+      const { status, json } = await server.send('GET', `${base('lists')}?${query}`)
+      assert.equal(status, code, json.message)
+      assert.match(json.message, message)
+    })
+  }
+
+  it('pages through one state, whatever is written meanwhile', async () => {
+    const first = await server.send('GET', `${base('lists')}?limit=4`)
+    assert.deepEqual(names(first.json), ['m0', 'm1', 'm2', 'm3'])
+    assert.equal(first.json.metadata.remainingItemCount, 6)
+    await server.send('POST', base('lists'), map('m45'))
+    await server.send('DELETE', `${base('lists')}/m7`)
+    const token = encodeURIComponent(first.json.metadata.continue)
+    const second = await server.send('GET', `${base('lists')}?limit=4&continue=${token}`)
+    assert.deepEqual(names(second.json), ['m4', 'm5', 'm6', 'm7'])
+    assert.equal(second.json.metadata.resourceVersion, first.json.metadata.resourceVersion)
+    assert.equal(second.json.metadata.remainingItemCount, 2)
+    const last = await server.send(
+      'GET',
+      `${base('lists')}?limit=4&continue=${encodeURIComponent(second.json.metadata.continue)}`,
+    )
+    assert.deepEqual(names(last.json), ['m8', 'm9'])
+    assert.equal(last.json.metadata.continue, undefined)
+    assert.equal(last.json.metadata.remainingItemCount, undefined)
+  })
+
+  it('offers a token for the rest where history is gone', async () => {
+    const first = await server.send('GET', `${base('lists')}?limit=4`)
+    await server.send('POST', base('lists'), map('m99'))
+    await server.store.compact(await server.store.revision())
+    const token = encodeURIComponent(first.json.metadata.continue)
+    const expired = await server.send('GET', `${base('lists')}?limit=4&continue=${token}`)
+    assert.equal(expired.status, 410)
+    assert.equal(expired.json.reason, 'Expired')
+    const again = await server.send(
+      'GET',
+      `${base('lists')}?continue=${encodeURIComponent(expired.json.metadata.continue)}`,
+    )
+    assert.equal(again.status, 200)
+    assert.equal(names(again.json)[0], 'm4')
+  })
+
+  it('shows a state of the past exactly, and refuses one that is gone or yet to come', async () => {
+    const { json: before } = await server.send('GET', base('lists'))
+    const revision = before.metadata.resourceVersion
+    await server.send('DELETE', `${base('lists')}/m0`)
+    const exact = `${base('lists')}?resourceVersion=${revision}&resourceVersionMatch=Exact`
+    const { json: then } = await server.send('GET', exact)
+    assert.equal(then.metadata.resourceVersion, revision)
+    assert.ok(names(then).includes('m0'))
+    const { json: newer } = await server.send('GET', `${base('lists')}?resourceVersion=${revision}`)
+    assert.ok(!names(newer).includes('m0'))
+    await server.store.compact(await server.store.revision())
+    assert.equal((await server.send('GET', exact)).status, 410)
+  })
+
+  it('deletes a selection', async () => {
+    await fill('gone', 4)
+    const { status } = await server.send('DELETE', `${base('gone')}?labelSelector=parity=even`)
+    assert.equal(status, 200)
+    assert.deepEqual(names((await server.send('GET', base('gone'))).json), ['m1', 'm3'])
+  })
+})
+
+describe('forms', () => {
+  before(() => server.send('POST', base('forms'), map('one', { a: 'b' })))
+
+  it('makes tables', async () => {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
+    const { json, headers } = await server.send('GET', base('forms'), undefined, { accept })
+    assert.equal(headers['content-type'], 'application/json')
+    assert.equal(json.kind, 'Table')
+    assert.deepEqual(
+      json.columnDefinitions.map((each: { name: string }) => each.name),
+      ['Name', 'Data', 'Age'],
+    )
+    assert.equal(json.rows[0].cells[0], 'one')
+    assert.equal(json.rows[0].object.kind, 'PartialObjectMetadata')
+    const whole = await server.send('GET', `${base('forms')}?includeObject=Object`, undefined, { accept })
+    assert.equal(whole.json.rows[0].object.kind, 'ConfigMap')
+  })
+
+  it('gives metadata alone', async () => {
+    const list = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'
+    const { json } = await server.send('GET', base('forms'), undefined, { accept: list })
+    assert.equal(json.kind, 'PartialObjectMetadataList')
+    assert.equal(json.items[0].kind, 'PartialObjectMetadata')
+    const one = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'
+    const { json: object } = await server.send('GET', `${base('forms')}/one`, undefined, { accept: one })
+    assert.deepEqual(Object.keys(object), ['kind', 'apiVersion', 'metadata'])
+  })
+
+  it('writes YAML, indented JSON and protobuf', async () => {
+    const yaml = await server.send('GET', `${base('forms')}/one`, undefined, { accept: 'application/yaml' })
+    assert.match(yaml.text, /^apiVersion: v1\nkind: ConfigMap\nmetadata:\n/)
+    const pretty = await server.send('GET', `${base('forms')}/one?pretty=true`)
+    assert.match(pretty.text, /^\{\n {2}"kind": "ConfigMap",\n/)
+    const accept = 'application/vnd.kubernetes.protobuf,application/json'
+    const protobuf = await server.send('GET', `${base('forms')}/one`, undefined, { accept })
+    assert.equal(protobuf.headers['content-type'], 'application/vnd.kubernetes.protobuf')
+    assert.equal(protobuf.text.slice(0, 4), 'k8s\0')
+    const stored = await server.send('POST', base('forms2'), protobuf.bytes, {
+      'content-type': 'application/vnd.kubernetes.protobuf',
+    })
+    assert.equal(stored.status, 400) // it carries a resourceVersion and another namespace
+    const missing = await server.send('GET', `${base('forms')}/two`, undefined, { accept })
+    assert.equal(missing.status, 404)
+    assert.equal(missing.text.slice(0, 4), 'k8s\0')
+  })
+
+  it('serves one stored kind in two versions', async () => {
+    const core = '/api/v1/namespaces/forms/events'
+    const modern = '/apis/events.k8s.io/v1/namespaces/forms/events'
+    const event = {
+      metadata: { name: 'e' },
+      involvedObject: { kind: 'Pod', name: 'p', namespace: 'forms' },
+      message: 'm',
+    }
+    assert.equal((await server.send('POST', core, event)).status, 201)
+    const { json } = await server.send('GET', `${modern}/e`)
+    assert.equal(json.apiVersion, 'events.k8s.io/v1')
+    assert.equal(json.note, 'm')
+    assert.equal(json.regarding.name, 'p')
+    const { json: list } = await server.send('GET', `${modern}?fieldSelector=regarding.name=p`)
+    assert.equal(list.items[0].apiVersion, 'events.k8s.io/v1')
+  })
+})
+
+describe('watch', () => {
+  const patch = (path: string, body: unknown): Promise<unknown> =>
+    server.send('PATCH', path, body, { 'content-type': 'application/merge-patch+json' })
+
+  it('delivers what happens after a version, in order', async () => {
+    const { json } = await server.send('GET', base('w1'))
+    await server.send('POST', base('w1'), map('early'))
+    const watch = await server.watch(`${base('w1')}?watch=true&resourceVersion=${json.metadata.resourceVersion}`)
+    await server.send('POST', base('w1'), map('late'))
+    await patch(`${base('w1')}/late`, { data: { a: 'b' } })
+    await server.send('DELETE', `${base('w1')}/late`)
+    const seen: string[] = []
+    let last = 0
+    for (let i = 0; i < 4; i++) {
+      const { type, object } = await watch.next()
+      seen.push(`${type} ${object.metadata.name}`)
+      assert.ok(Number(object.metadata.resourceVersion) > last)
+      last = Number(object.metadata.resourceVersion)
+    }
+    assert.deepEqual(seen, ['ADDED early', 'ADDED late', 'MODIFIED late', 'DELETED late'])
+    watch.end()
+  })
+
+  it('turns leaving a selection into DELETED and entering it into ADDED', async () => {
+    await server.send('POST', base('w2'), map('x', { side: 'in' }))
+    const watch = await server.watch(`${base('w2')}?watch=true&resourceVersion=0&labelSelector=side=in`)
+    assert.equal((await watch.next()).type, 'ADDED')
+    await patch(`${base('w2')}/x`, { metadata: { labels: { side: 'out' } } })
+    const left = await watch.next()
+    assert.equal(left.type, 'DELETED')
+    assert.equal(left.object.metadata.labels.side, 'in')
+    const { json } = await server.send('GET', `${base('w2')}/x`)
+    assert.equal(left.object.metadata.resourceVersion, json.metadata.resourceVersion)
+    await patch(`${base('w2')}/x`, { data: { unseen: 'yes' } })
+    await patch(`${base('w2')}/x`, { metadata: { labels: { side: 'in' } } })
+    assert.equal((await watch.next()).type, 'ADDED')
+    watch.end()
+  })
+
+  it('sends the state and says where it ends (WatchList)', async () => {
+    await fill('w3', 3)
+    const watch = await server.watch(
+      `${base('w3')}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+    )
+    for (const name of ['m0', 'm1', 'm2']) {
+      const { type, object } = await watch.next()
+      assert.deepEqual([type, object.metadata.name], ['ADDED', name])
+    }
+    const { type, object } = await watch.next()
+    assert.equal(type, 'BOOKMARK')
+    assert.equal(object.kind, 'ConfigMap')
+    assert.deepEqual(object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' })
+    const { json } = await server.send('GET', base('w3'))
+    assert.equal(object.metadata.resourceVersion, json.metadata.resourceVersion)
+    watch.end()
+  })
+
+  it('refuses WatchList without its conditions', async () => {
+    const { status, json } = await server.send('GET', `${base('w3')}?watch=true&sendInitialEvents=true`)
+    assert.equal(status, 422)
+    assert.match(json.message, /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/)
+  })
+
+  it('watches one name only', async () => {
+    const watch = await server.watch(`${base('w4')}?watch=true&fieldSelector=metadata.name=b`)
+    await server.send('POST', base('w4'), map('a'))
+    await server.send('POST', base('w4'), map('b'))
+    assert.equal((await watch.next()).object.metadata.name, 'b')
+    watch.end()
+  })
+
+  it('ends with an ERROR event where history is gone', async () => {
+    const other = await startMemoryServer({ store: server.store })
+    const watch = await other.watch(`${base('w1')}?watch=true&resourceVersion=1`)
+    const { type, object } = await watch.next()
+    assert.equal(type, 'ERROR')
+    assert.equal(object.code, 410)
+    assert.equal(object.reason, 'Expired')
+    assert.match(object.message, /^too old resource version: 1 \(\d+\)$/)
+    assert.equal(await watch.next(), undefined)
+    await other.stop()
+  })
+
+  it('frames protobuf events by length', async () => {
+    const watch = await server.watch(`${base('w5')}?watch=true`, {
+      accept: 'application/vnd.kubernetes.protobuf;stream=watch,application/json;stream=watch',
+    })
+    assert.match(String(watch.headers['content-type']), /application\/vnd.kubernetes.protobuf/)
+    await server.send('POST', base('w5'), map('x'))
+    await server.send('GET', `${base('w5')}/x`)
+    const frame = Buffer.from(watch.bytes)
+    assert.equal(frame.readUInt32BE(0), frame.length - 4)
+    assert.ok(frame.includes('ADDED'))
+    assert.ok(frame.includes('k8s\0'))
+    watch.end()
+  })
+
+  it('makes tables of events', async () => {
+    const watch = await server.watch('/api/v1/namespaces/w6/configmaps?watch=true', {
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+    })
+    await server.send('POST', base('w6'), map('row'))
+    const { object } = await watch.next()
+    assert.equal(object.kind, 'Table')
+    assert.equal(object.rows[0].cells[0], 'row')
+    watch.end()
+  })
+
+  it('shows every watcher the same order', async () => {
+    const watches = await Promise.all([1, 2, 3].map(() => server.watch(`${base('w7')}?watch=true`)))
+    await Promise.all(Array.from({ length: 30 }, (_, i) => server.send('POST', base('w7'), map(`p${i}`))))
+    const orders = await Promise.all(
+      watches.map(async watch => {
+        const order: string[] = []
+        while (order.length < 30) order.push((await watch.next()).object.metadata.name)
+        watch.end()
+        return order.join()
+      }),
+    )
+    assert.equal(new Set(orders).size, 1)
+  })
+
+  it('logged no error', () => assert.deepEqual(server.errors, []))
+})
