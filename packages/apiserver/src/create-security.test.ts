@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { builtInKinds, ClusterRoleBindings, RoleBindings, Secrets } from '@canopus/api'
-import type { ClusterRoleBinding, RoleBinding } from '@canopus/api/rbac/v1'
+import { builtInKinds, RoleBindings, SubjectAccessReviews } from '@canopus/api'
+import type { SubjectAccessReview } from '@canopus/api/authorization/v1'
+import type { RoleBinding } from '@canopus/api/rbac/v1'
 import type { Draft } from '@canopus/apimachinery'
 import { silentLogger } from '@canopus/base'
 import { type Client, createClient } from '@canopus/client'
@@ -17,7 +18,7 @@ import {
   systemRandom,
 } from '@canopus/platform'
 import { createMemoryStore } from '@canopus/store'
-import { bootstrapCluster } from './bootstrap/index.ts'
+import { bootstrapCluster, createBootstrapToken } from './bootstrap/index.ts'
 import { createSecurity } from './create-security.ts'
 import type { Connection } from './security.ts'
 import { type ApiServer, createApiServer } from './server.ts'
@@ -43,7 +44,7 @@ before(async () => {
   })
   await server.start()
   admin = createClient(server.transport({ name: 'admin', groups: ['system:masters'] }))
-  await bootstrapCluster(admin)
+  await bootstrapCluster(admin, { nodeBootstrap: true })
 })
 after(() => server.stop())
 
@@ -194,23 +195,12 @@ describe('a service account', () => {
 
 describe('a new node', () => {
   it('comes in with a bootstrap token and may ask for its certificate, and nothing else', async () => {
-    const data = {
-      'token-id': btoa('abcdef'),
-      'token-secret': btoa('0123456789abcdef'),
-      'usage-bootstrap-authentication': btoa('true'),
-    }
-    const metadata = { name: 'bootstrap-token-abcdef', namespace: 'kube-system' }
-    await admin.resource(Secrets).create({ metadata, type: 'bootstrap.kubernetes.io/token', data })
-    await admin.resource(ClusterRoleBindings).create({
-      metadata: { name: 'bootstrappers' },
-      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'system:node-bootstrapper' },
-      subjects: [{ apiGroup: RBAC, kind: 'Group', name: 'system:bootstrappers' }],
-    } as Draft<ClusterRoleBinding>)
+    const token = await createBootstrapToken(admin, { clock, random: systemRandom })
     const pem = await createCertificateRequest(await createKey(), {
       commonName: 'system:node:n1',
       organizations: ['system:nodes'],
     })
-    const caller = { token: 'abcdef.0123456789abcdef' }
+    const caller = { token }
     const created = await call(caller, 'POST', '/apis/certificates.k8s.io/v1/certificatesigningrequests', {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'CertificateSigningRequest',
@@ -222,8 +212,23 @@ describe('a new node', () => {
       },
     })
     assert.equal(created.status, 201, created.text)
-    assert.equal(JSON.parse(created.text).spec.username, 'system:bootstrap:abcdef')
+    const { spec } = JSON.parse(created.text)
+    assert.equal(spec.username, `system:bootstrap:${token.slice(0, 6)}`)
     assert.equal((await call(caller, 'GET', '/api/v1/nodes')).status, 403)
+    const review = await admin.resource(SubjectAccessReviews).create({
+      metadata: {},
+      spec: {
+        user: spec.username,
+        groups: spec.groups,
+        resourceAttributes: {
+          group: 'certificates.k8s.io',
+          resource: 'certificatesigningrequests',
+          subresource: 'nodeclient',
+          verb: 'create',
+        },
+      },
+    } as unknown as Draft<SubjectAccessReview>)
+    assert.equal(review.status?.allowed, true, 'its request is approved without a person')
   })
 
   it('then writes itself and its lease, and no other', async () => {
@@ -238,7 +243,7 @@ describe('a new node', () => {
     const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases'
     assert.equal((await call(node, 'POST', leases, lease('n1'))).status, 201)
     assert.equal((await call(node, 'POST', leases, lease('n2'))).status, 403)
-    const secrets = await call(node, 'GET', '/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef')
+    const secrets = await call(node, 'GET', '/api/v1/namespaces/kube-system/secrets/anything')
     assert.equal(secrets.status, 403)
     assert.match(secrets.text, /no relationship found between node 'n1' and this object/)
   })

@@ -4,6 +4,7 @@ import {
   type ApiServerOptions,
   bootstrapCluster,
   createApiServer,
+  createCsrSigner,
   createSecurity,
   runCompaction,
 } from '@canopus/apiserver'
@@ -81,6 +82,7 @@ type Component = (signal: AbortSignal) => Promise<void>
 function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof bootstrapCluster>[1] {
   const { advertise, pki } = options
   return {
+    nodeBootstrap: true,
     authentication: {
       clientCa: pki.ca.certificate,
       requestHeaderClientCa: pki.frontProxyCa.certificate,
@@ -116,6 +118,8 @@ function managed(options: ControlPlaneOptions, context: ControllerContext): Comp
     ...createControllers(context, {
       rootCa: options.pki.ca.certificate,
       nodeIpam: { clusterCidrs: [options.clusterCidr] },
+      csrSigner: createCsrSigner({ ca: options.pki.ca, clock: options.clock }),
+      approveKubeletServing: true,
     }),
     ...(options.extraControllers?.(context) ?? []),
   ]

@@ -9,6 +9,7 @@ import {
 import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './default-roles.ts'
 import { reconcileObjects } from './ensure.ts'
 import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
+import { ensureNodeBootstrap } from './node-bootstrap.ts'
 import { aggregateRules, reconcileBinding, reconcileRole } from './reconcile-roles.ts'
 
 export interface BootstrapOptions {
@@ -18,6 +19,8 @@ export interface BootstrapOptions {
   service?: KubernetesServiceFacts
   /** Whether to keep the default roles; true where missing. */
   rbac?: boolean
+  /** Whether machines with a bootstrap token may join by themselves; false where missing, as upstream. */
+  nodeBootstrap?: boolean
 }
 
 /**
@@ -32,6 +35,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     options.authentication && ensureAuthenticationConfig(client, options.authentication),
     options.service && ensureKubernetesService(client, options.service),
   ])
+  if (options.nodeBootstrap) await ensureNodeBootstrap(client)
 }
 
 /** The default roles and bindings; what an administrator added stays, what was taken away comes back. */
@@ -48,3 +52,4 @@ export async function ensureRoles(client: Client): Promise<void> {
 
 export { type AuthenticationFacts, SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
+export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'
