@@ -10,6 +10,8 @@ import { createDeploymentController } from './deployment/controller.ts'
 import { createEndpointsController } from './endpoints/endpoints-controller.ts'
 import { createEndpointSliceController } from './endpoints/slices-controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
+import { createJobController } from './job/controller.ts'
+import { createTtlAfterFinishedController } from './job/ttl.ts'
 import { createNamespaceController } from './namespace.ts'
 import { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
@@ -86,6 +88,8 @@ const ENTRIES: readonly Entry[] = [
   },
   { name: 'statefulset-controller', create: createStatefulSetController },
   { name: 'daemonset-controller', create: createDaemonSetController },
+  { name: 'job-controller', create: createJobController },
+  { name: 'ttl-after-finished-controller', create: createTtlAfterFinishedController },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
   { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },
   { name: 'resourcequota-controller', create: createResourceQuotaController },

@@ -1,0 +1,170 @@
+/** Runs pods until enough of them have succeeded (kubernetes pkg/controller/job). */
+
+import { Jobs, Pods } from '@canopus/api'
+import type { Job } from '@canopus/api/batch/v1'
+import type { Pod } from '@canopus/api/core/v1'
+import { controllerOf, hasReason, labelSelector, matches, semanticEqual, withoutFinalizer } from '@canopus/apimachinery'
+import { keyOf, splitKey } from '@canopus/client'
+import {
+  type Controller,
+  type ControllerContext,
+  claim,
+  defineController,
+  Expectations,
+  type Key,
+  on,
+  ownerKey,
+  primary,
+  type ReconcileResult,
+  slowStart,
+} from '@canopus/operator'
+import { podTrigger } from '../common/pod-trigger.ts'
+import { claimablePods, podInformer } from '../common/pods.ts'
+import { isNamespaceTerminating } from '../replica-set.ts'
+import { type FailureStreak, type JobPlan, planJob } from './plan.ts'
+import { isTracked, jobPod, TRACKING } from './pods.ts'
+
+const CONTROLLER_NAME = 'kubernetes.io/job-controller'
+/** Marks keys of pods whose job is gone. */
+const ORPHAN = '!'
+
+export function createJobController(context: ControllerContext): Controller {
+  const jobs = context.informers.informer(Jobs)
+  const pods = podInformer(context.informers)
+  const expectations = new Expectations(context.clock)
+  const streaks = new Map<Key, FailureStreak>()
+  const shell = new Shell(context, expectations)
+  const jobOf = (pod: Pod): Job | undefined => {
+    const job = jobs.lister.get(controllerOf(pod)?.name ?? '', pod.metadata.namespace)
+    return job?.metadata.uid === controllerOf(pod)?.uid ? job : undefined
+  }
+  return defineController(context, {
+    name: 'job-controller',
+    triggers: [
+      primary(Jobs),
+      podTrigger({ context, owner: Jobs, expectations, selectorOf: job => labelSelector(job.spec.selector) }),
+      // Pods must not hang on a finalizer that nobody will remove.
+      on(Pods, ({ object, deleted }, enqueue) => {
+        const isOrphan = !deleted && isTracked(object) && (!ownerKey(object, Jobs) || !jobOf(object))
+        if (isOrphan) enqueue(`${ORPHAN}${keyOf(object)}`)
+      }),
+      on(Jobs, ({ object, deleted }, enqueue) => {
+        if (!deleted) return
+        for (const pod of claimablePods(pods, object)) if (isTracked(pod)) enqueue(`${ORPHAN}${keyOf(pod)}`)
+      }),
+    ],
+    async reconcile(key): Promise<ReconcileResult | undefined> {
+      if (key.startsWith(ORPHAN)) {
+        const { name, namespace } = splitKey(key.slice(ORPHAN.length))
+        const pod = pods.lister.get(name, namespace)
+        if (pod && isTracked(pod) && !jobOf(pod)) await shell.untrack(pod)
+        return undefined
+      }
+      const { name, namespace } = splitKey(key)
+      const job = jobs.lister.get(name, namespace)
+      if (!job) {
+        expectations.forget(key)
+        streaks.delete(key)
+        return undefined
+      }
+      if ((job.spec.managedBy ?? CONTROLLER_NAME) !== CONTROLLER_NAME) return undefined
+      const selector = labelSelector(job.spec.selector)
+      const own = await claim<Pod>({
+        owner: job,
+        ownerType: Jobs,
+        candidates: claimablePods(pods, job),
+        matches: pod => matches(selector, pod.metadata.labels),
+        client: context.client.resource(Pods),
+        freshOwner: () => context.client.resource(Jobs).get(name, { namespace: namespace! }),
+      })
+      const plan = planJob({ job, pods: own, now: context.clock.now(), streak: streaks.get(key) })
+      const error = await shell.apply(job, plan, expectations.satisfied(key))
+      if (plan.streak) streaks.set(key, plan.streak)
+      else streaks.delete(key)
+      if (error !== undefined) throw error
+      return plan.waitMs === undefined ? undefined : { requeueAfter: plan.waitMs }
+    },
+  })
+}
+
+class Shell {
+  readonly #context: ControllerContext
+  readonly #expectations: Expectations
+
+  constructor(context: ControllerContext, expectations: Expectations) {
+    this.#context = context
+    this.#expectations = expectations
+  }
+
+  /** Does what is planned; answers what went wrong while making pods. */
+  async apply(job: Job, plan: JobPlan, mayManage: boolean): Promise<unknown> {
+    const { client, events } = this.#context
+    const status = { ...plan.status }
+    let error: unknown
+    if (mayManage) {
+      for (const pod of plan.discard) {
+        await this.untrack(pod)
+        await this.#delete(job, pod)
+      }
+      await Promise.all(plan.stop.map(pod => this.#delete(job, pod)))
+      const made = await this.#create(job, plan)
+      error = made.error
+      status.active = (status.active ?? 0) - (plan.create.length - made.succeeded)
+    } else status.active = (status.active ?? 0) - plan.create.length
+    if (!semanticEqual(status, job.status)) {
+      // On a conflict the counting begins anew from what is there: nothing is counted twice.
+      await client.resource(Jobs).updateStatus({ ...job, status })
+      for (const { type, reason, message } of plan.events) events.event(job, type, reason, message)
+    }
+    await Promise.all(plan.untrack.map(pod => this.untrack(pod)))
+    return error
+  }
+
+  async untrack(pod: Pod): Promise<void> {
+    const { name, namespace, uid, resourceVersion, finalizers } = pod.metadata
+    if (!finalizers?.includes(TRACKING)) return
+    const left = withoutFinalizer(finalizers, TRACKING)
+    const patch = { metadata: { uid, resourceVersion, finalizers: left.length > 0 ? left : null } }
+    try {
+      await this.#context.client.resource(Pods).patch(name, 'merge', patch, { namespace: namespace! })
+    } catch (error) {
+      if (!hasReason(error, 'NotFound')) throw error
+    }
+  }
+
+  async #create(job: Job, plan: JobPlan): Promise<{ succeeded: number; error: unknown }> {
+    const { client, events } = this.#context
+    const key = keyOf(job)
+    const { create } = plan
+    if (create.length === 0) return { succeeded: 0, error: undefined }
+    this.#expectations.expectCreations(key, create.length)
+    const { succeeded, error } = await slowStart(create.length, async at => {
+      const { index, failures } = create[at]!
+      try {
+        const pod = await client.resource(Pods).create(jobPod(job, index, failures))
+        events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
+      } catch (failure) {
+        if (!isNamespaceTerminating(failure)) {
+          const text = failure instanceof Error ? failure.message : String(failure)
+          events.event(job, 'Warning', 'FailedCreate', `Error creating: ${text}`)
+        }
+        throw failure
+      }
+    })
+    if (succeeded < create.length) this.#expectations.lowerCreations(key, create.length - succeeded)
+    return { succeeded, error: isNamespaceTerminating(error) ? undefined : error }
+  }
+
+  async #delete(job: Job, pod: Pod): Promise<void> {
+    const { name, namespace, uid } = pod.metadata
+    const { client, events } = this.#context
+    this.#expectations.expectDeletions(keyOf(job), [uid])
+    try {
+      await client.resource(Pods).delete(name, { namespace: namespace!, body: { preconditions: { uid } } })
+      events.event(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
+    } catch (error) {
+      this.#expectations.deletionObserved(keyOf(job), uid)
+      if (!hasReason(error, 'NotFound')) throw error
+    }
+  }
+}

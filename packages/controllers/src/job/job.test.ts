@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { Jobs, Pods } from '@canopus/api'
+import type { JobSpec } from '@canopus/api/batch/v1'
+import type { Pod } from '@canopus/api/core/v1'
+import { createWorld, type World } from '../testing/world.ts'
+import { createJobController } from './controller.ts'
+import { formatIndexes, parseIndexes } from './indexes.ts'
+import { createTtlAfterFinishedController } from './ttl.ts'
+
+let world: World
+beforeEach(async () => {
+  world = createWorld()
+  await world.start(createJobController(world.context), createTtlAfterFinishedController(world.context))
+})
+afterEach(() => world.stop())
+
+const add = (spec: Partial<JobSpec> = {}) =>
+  world.server.add(Jobs, {
+    metadata: { name: 'work', namespace: 'default' },
+    spec: {
+      selector: { matchLabels: { job: 'work' } },
+      template: {
+        metadata: { labels: { job: 'work' } },
+        spec: { containers: [{ name: 'c', image: 'i' }], restartPolicy: 'Never' },
+      },
+      completions: 2,
+      parallelism: 1,
+      backoffLimit: 6,
+      ...spec,
+    },
+  })
+const job = () => world.server.get(Jobs, 'work', 'default')!
+const condition = (type: string) => job().status?.conditions?.find(each => each.type === type)
+const pods = () => world.server.list(Pods)
+const isLive = (pod: Pod) =>
+  !['Succeeded', 'Failed'].includes(pod.status?.phase ?? '') && !pod.metadata.deletionTimestamp
+const live = () => pods().filter(isLive)
+const patch = (spec: object) =>
+  world.context.client.resource(Jobs).patch('work', 'merge', { spec }, { namespace: 'default' })
+const end = async (pod: Pod, phase: 'Succeeded' | 'Failed', exitCode = phase === 'Failed' ? 1 : 0) => {
+  world.server.change(Pods, pod.metadata.name, 'default', each => {
+    each.spec!.nodeName = 'n'
+    const finishedAt = new Date(world.clock.now()).toISOString()
+    const state = { terminated: { exitCode, finishedAt } }
+    each.status = {
+      phase,
+      containerStatuses: [{ name: 'c', image: '', imageID: '', ready: false, restartCount: 0, state }],
+    }
+  })
+  await world.settle()
+}
+const indexOf = (pod: Pod) => Number(pod.metadata.labels?.['batch.kubernetes.io/job-completion-index'])
+
+test('runs to completion, one after the other, and counts every pod once', async () => {
+  add()
+  await world.settle()
+  assert.deepEqual(
+    live().map(pod => pod.metadata.finalizers),
+    [['batch.kubernetes.io/job-tracking']],
+  )
+  assert.equal(job().status?.active, 1)
+  assert.ok(job().status?.startTime)
+  await end(live()[0]!, 'Succeeded')
+  assert.equal(job().status?.succeeded, 1)
+  await end(live()[0]!, 'Succeeded')
+  const { succeeded, failed, active, uncountedTerminatedPods } = job().status!
+  assert.deepEqual(
+    { succeeded, failed, active, uncountedTerminatedPods },
+    { succeeded: 2, failed: 0, active: 0, uncountedTerminatedPods: {} },
+  )
+  assert.equal(condition('SuccessCriteriaMet')?.reason, 'CompletionsReached')
+  assert.equal(condition('Complete')?.status, 'True')
+  assert.equal(condition('Complete')?.message, 'Reached expected number of succeeded pods')
+  assert.ok(job().status?.completionTime)
+  assert.ok(pods().every(pod => (pod.metadata.finalizers ?? []).length === 0))
+  assert.ok(world.events.includes('Completed Job completed'))
+  assert.equal(pods().length, 2)
+})
+
+test('failed pods are replaced after a growing delay until the limit', async () => {
+  add({ completions: 1, backoffLimit: 2 })
+  await world.settle()
+  await end(live()[0]!, 'Failed')
+  assert.equal(live().length, 0)
+  await world.settle(10_000)
+  await end(live()[0]!, 'Failed')
+  await world.settle(15_000)
+  assert.equal(live().length, 0)
+  await world.settle(10_000)
+  await end(live()[0]!, 'Failed')
+  assert.equal(job().status?.failed, 3)
+  assert.equal(condition('Failed')?.reason, 'BackoffLimitExceeded')
+  assert.equal(condition('Failed')?.message, 'Job has reached the specified backoff limit')
+  assert.equal(condition('FailureTarget')?.status, 'True')
+  await world.settle(3_600_000)
+  assert.equal(live().length, 0)
+})
+
+test('a deadline stops what runs, and the end waits for it', async () => {
+  add({ activeDeadlineSeconds: 30 })
+  await world.settle()
+  const [pod] = live()
+  world.server.change(Pods, pod!.metadata.name, 'default', each => (each.spec!.nodeName = 'n'))
+  await world.settle(31_000)
+  assert.equal(condition('FailureTarget')?.reason, 'DeadlineExceeded')
+  assert.equal(condition('Failed'), undefined)
+  assert.ok(pods()[0]!.metadata.deletionTimestamp)
+  world.server.remove(Pods, pod!.metadata.name, 'default')
+  await world.settle()
+  assert.equal(condition('Failed')?.reason, 'DeadlineExceeded')
+  assert.equal(job().status?.failed, 1)
+})
+
+test('indexed: every index succeeds once and is replaced where it fails', async () => {
+  add({ completionMode: 'Indexed', completions: 4, parallelism: 3 })
+  await world.settle()
+  assert.deepEqual(live().map(indexOf), [0, 1, 2])
+  const [first] = live()
+  assert.match(first!.metadata.name, /^work-0-/)
+  assert.equal(first!.spec?.hostname, 'work-0')
+  assert.equal(first!.spec?.containers[0]?.env?.[0]?.name, 'JOB_COMPLETION_INDEX')
+  await end(live().find(pod => indexOf(pod) === 2)!, 'Succeeded')
+  assert.deepEqual(live().map(indexOf).sort(), [0, 1, 3])
+  assert.equal(job().status?.completedIndexes, '2')
+  await end(live().find(pod => indexOf(pod) === 1)!, 'Failed')
+  await world.settle(10_000)
+  assert.deepEqual(live().map(indexOf).sort(), [0, 1, 3])
+  for (const pod of live()) await end(pod, 'Succeeded')
+  assert.equal(job().status?.completedIndexes, '0-3')
+  assert.equal(job().status?.succeeded, 4)
+  assert.equal(condition('Complete')?.status, 'True')
+})
+
+test('without completions, one success and nothing active is the end', async () => {
+  add({ completions: undefined, parallelism: 2 } as Partial<JobSpec>)
+  await world.settle()
+  assert.equal(live().length, 2)
+  await end(live()[0]!, 'Succeeded')
+  assert.equal(live().length, 1)
+  assert.equal(condition('Complete'), undefined)
+  await end(live()[0]!, 'Succeeded')
+  assert.equal(condition('Complete')?.status, 'True')
+})
+
+test('suspended: no pods, no clock; resumed: both again', async () => {
+  add({ suspend: true })
+  await world.settle()
+  assert.equal(pods().length, 0)
+  assert.equal(condition('Suspended')?.reason, 'JobSuspended')
+  assert.equal(job().status?.startTime, undefined)
+  await patch({ suspend: false })
+  await world.settle()
+  assert.equal(live().length, 1)
+  assert.equal(condition('Suspended')?.status, 'False')
+  assert.ok(job().status?.startTime)
+  await patch({ suspend: true })
+  await world.settle()
+  assert.equal(live().length, 0)
+  assert.equal(job().status?.failed, 0)
+})
+
+test('less parallelism discards without counting', async () => {
+  add({ completions: 10, parallelism: 4 })
+  await world.settle()
+  assert.equal(live().length, 4)
+  await patch({ parallelism: 1 })
+  await world.settle()
+  assert.equal(live().length, 1)
+  assert.equal(job().status?.failed, 0)
+})
+
+test('the failure policy ignores disruptions and fails the job on an exit code', async () => {
+  add({
+    podFailurePolicy: {
+      rules: [
+        { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+        { action: 'FailJob', onExitCodes: { containerName: 'c', operator: 'In', values: [42] } },
+      ],
+    },
+  })
+  await world.settle()
+  world.server.change(Pods, live()[0]!.metadata.name, 'default', pod => {
+    pod.status = { phase: 'Failed', conditions: [{ type: 'DisruptionTarget', status: 'True' }] }
+  })
+  await world.settle()
+  assert.equal(job().status?.failed, 0)
+  assert.equal(live().length, 1)
+  const [pod] = live()
+  await end(pod!, 'Failed', 42)
+  assert.equal(condition('Failed')?.reason, 'PodFailurePolicy')
+  assert.equal(
+    condition('Failed')?.message,
+    `Container c for pod default/${pod!.metadata.name} failed with exit code 42 matching FailJob rule at index 1`,
+  )
+})
+
+test('failures per index end that index alone', async () => {
+  add({
+    completionMode: 'Indexed',
+    completions: 2,
+    parallelism: 2,
+    backoffLimit: 2_147_483_647,
+    backoffLimitPerIndex: 1,
+  })
+  await world.settle()
+  await end(live().find(pod => indexOf(pod) === 0)!, 'Failed')
+  await world.settle(11_000)
+  const retry = live().find(pod => indexOf(pod) === 0)!
+  assert.equal(retry.metadata.annotations?.['batch.kubernetes.io/job-index-failure-count'], '1')
+  await end(retry, 'Failed')
+  assert.equal(job().status?.failedIndexes, '0')
+  await world.settle(60_000)
+  assert.deepEqual(live().map(indexOf), [1])
+  await end(live()[0]!, 'Succeeded')
+  assert.equal(condition('Failed')?.reason, 'FailedIndexes')
+})
+
+test('a success policy ends the job early', async () => {
+  add({
+    completionMode: 'Indexed',
+    completions: 3,
+    parallelism: 3,
+    successPolicy: { rules: [{ succeededIndexes: '0-1', succeededCount: 1 }] },
+  })
+  await world.settle()
+  await end(live().find(pod => indexOf(pod) === 1)!, 'Succeeded')
+  await world.settle()
+  assert.equal(condition('SuccessCriteriaMet')?.reason, 'SuccessPolicy')
+  assert.equal(condition('SuccessCriteriaMet')?.message, 'Matched rules at index 0')
+  assert.equal(condition('Complete')?.status, 'True')
+})
+
+test('pods of a job that is gone lose their finalizer', async () => {
+  add()
+  await world.settle()
+  world.server.remove(Jobs, 'work', 'default')
+  await world.settle()
+  assert.deepEqual(
+    pods().map(pod => pod.metadata.finalizers ?? []),
+    [[]],
+  )
+})
+
+test('a finished job goes when its time to live is over', async () => {
+  add({ completions: 1, ttlSecondsAfterFinished: 60 })
+  await world.settle()
+  await end(live()[0]!, 'Succeeded')
+  await world.settle(50_000)
+  assert.equal(job().metadata.deletionTimestamp, undefined)
+  await world.settle(12_000)
+  assert.deepEqual(job().metadata.finalizers, ['foregroundDeletion'])
+})
+
+describe('index sets', () => {
+  for (const text of ['', '0', '0,1', '0-2', '1,3-5,7', '0,2,4-9']) {
+    test(JSON.stringify(text), () => assert.equal(formatIndexes(parseIndexes(text, 100)), text))
+  }
+  test('out of range is left out', () => assert.deepEqual([...parseIndexes('1-5,9', 3)], [1, 2]))
+})

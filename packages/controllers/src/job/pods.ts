@@ -1,0 +1,80 @@
+/** The pods of a job: how they are made and what has become of them (kubernetes pkg/controller/job). */
+
+import { Jobs } from '@canopus/api'
+import type { Job } from '@canopus/api/batch/v1'
+import type { Container, Pod } from '@canopus/api/core/v1'
+import { parseTime } from '@canopus/apimachinery'
+import { podFromTemplate } from '../common/pods.ts'
+
+/** Holds a pod until its end is counted. */
+export const TRACKING = 'batch.kubernetes.io/job-tracking'
+export const COMPLETION_INDEX = 'batch.kubernetes.io/job-completion-index'
+export const INDEX_FAILURES = 'batch.kubernetes.io/job-index-failure-count'
+
+export const isIndexed = (job: Job): boolean => job.spec.completionMode === 'Indexed'
+export const isTracked = (pod: Pod): boolean => pod.metadata.finalizers?.includes(TRACKING) === true
+export const hasSucceeded = (pod: Pod): boolean => pod.status?.phase === 'Succeeded'
+
+/** Pods on their way out count as failed at once, unless the job waits until they really have ended. */
+export function hasFailed(job: Job, pod: Pod): boolean {
+  if (pod.status?.phase === 'Failed') return true
+  if (waitsForFailure(job)) return false
+  return pod.metadata.deletionTimestamp !== undefined && pod.status?.phase !== 'Succeeded'
+}
+
+/** Replacements come only when the former pod has failed for good. */
+export function waitsForFailure(job: Job): boolean {
+  return job.spec.podReplacementPolicy === 'Failed' || job.spec.podFailurePolicy !== undefined
+}
+
+export function indexOf(pod: Pod): number | undefined {
+  const text = pod.metadata.annotations?.[COMPLETION_INDEX] ?? pod.metadata.labels?.[COMPLETION_INDEX]
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
+}
+
+/** When the pod ended, in milliseconds; `now` where nothing tells. */
+export function endOf(pod: Pod, now: number): number {
+  const ends = (pod.status?.containerStatuses ?? [])
+    .map(status => parseTime(status.state?.terminated?.finishedAt ?? ''))
+    .filter(end => end !== undefined)
+  if (ends.length > 0) return Math.max(...(ends as number[]))
+  const ready = pod.status?.conditions?.find(condition => condition.type === 'Ready')
+  const since = ready?.status === 'False' ? parseTime(ready.lastTransitionTime ?? '') : undefined
+  return since ?? parseTime(pod.metadata.deletionTimestamp ?? '') ?? now
+}
+
+/** A new pod; `index` and the failures of that index so far are for indexed jobs. */
+export function jobPod(job: Job, index: number | undefined, failures: number): Pod {
+  const pod = podFromTemplate(job, Jobs, job.spec.template)
+  const metadata = { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), TRACKING] }
+  if (index === undefined) return { ...pod, metadata }
+  const name = `${job.metadata.name}-${index}`
+  const perIndex: Record<string, string> =
+    job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures) }
+  return {
+    ...pod,
+    metadata: {
+      ...metadata,
+      generateName: `${name}-`,
+      labels: { ...metadata.labels, [COMPLETION_INDEX]: String(index) },
+      annotations: { ...metadata.annotations, [COMPLETION_INDEX]: String(index), ...perIndex },
+    },
+    spec: {
+      ...pod.spec!,
+      hostname: pod.spec!.hostname ?? name,
+      containers: pod.spec!.containers.map(withIndex),
+      ...(pod.spec!.initContainers ? { initContainers: pod.spec!.initContainers.map(withIndex) } : {}),
+    },
+  }
+}
+
+const INDEX_VARIABLE = 'JOB_COMPLETION_INDEX'
+
+function withIndex(container: Container): Container {
+  if (container.env?.some(variable => variable.name === INDEX_VARIABLE)) return container
+  const fieldPath = `metadata.labels['${COMPLETION_INDEX}']`
+  return {
+    ...container,
+    env: [...(container.env ?? []), { name: INDEX_VARIABLE, valueFrom: { fieldRef: { fieldPath } } }],
+  }
+}
