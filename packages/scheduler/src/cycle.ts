@@ -159,19 +159,17 @@ export class SchedulingCycle {
 }
 
 class LazyCandidates implements Candidates {
-  readonly count: number
+  readonly slots: Int32Array
   readonly #all: readonly NodeInfo[]
-  readonly #slots: Int32Array
   #nodes: readonly NodeInfo[] | undefined
 
   constructor(all: readonly NodeInfo[], slots: Int32Array) {
-    this.count = slots.length
+    this.slots = slots
     this.#all = all
-    this.#slots = slots
   }
 
   get nodes(): readonly NodeInfo[] {
-    this.#nodes ??= Array.from(this.#slots, slot => this.#all[slot]!)
+    this.#nodes ??= Array.from(this.slots, slot => this.#all[slot]!)
     return this.#nodes
   }
 }

@@ -33,7 +33,8 @@ export interface NodeFilter {
 
 /** The nodes among which the best is sought. */
 export interface Candidates {
-  readonly count: number
+  /** Their places in the cache's figures and columns. */
+  readonly slots: Int32Array
   /** Made when it is first asked for: plugins that have no opinion should not ask. */
   readonly nodes: readonly NodeInfo[]
 }
@@ -135,9 +136,13 @@ export function isRejection(value: NodeFilter | Rejection): value is Rejection {
 /** Spreads raw scores over 0 to 100 by the highest (upstream's DefaultNormalizeScore). */
 export function normaliseByHighest(scores: Float64Array, reverse: boolean): void {
   let highest = 0
-  for (const score of scores) if (score > highest) highest = score
+  for (let i = 0; i < scores.length; i++) if (scores[i]! > highest) highest = scores[i]!
+  if (highest === 0) {
+    scores.fill(reverse ? MAX_SCORE : 0)
+    return
+  }
   for (let i = 0; i < scores.length; i++) {
-    const part = highest === 0 ? 0 : Math.floor((MAX_SCORE * scores[i]!) / highest)
+    const part = Math.floor((MAX_SCORE * scores[i]!) / highest)
     scores[i] = reverse ? MAX_SCORE - part : part
   }
 }

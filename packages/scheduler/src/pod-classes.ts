@@ -114,13 +114,14 @@ export class PodClass {
 
   #scoreAll(): ReadonlyMap<SchedulerPlugin, StaticScores> {
     const { nodes } = this.#cluster.cache
-    const candidates = Array.from(this.feasible.subarray(0, this.count), slot => nodes[slot]!)
+    const slots = this.feasible.subarray(0, this.count)
+    const candidates = { slots, nodes: Array.from(slots, slot => nodes[slot]!) }
     const scores = new Map<SchedulerPlugin, StaticScores>()
     for (const plugin of this.#scorers) {
-      const scorer = plugin.score!(this.#pod, this.#cluster, { count: candidates.length, nodes: candidates })
+      const scorer = plugin.score!(this.#pod, this.#cluster, candidates)
       if (scorer === undefined) continue
       const raw = new Float64Array(nodes.length)
-      for (const node of candidates) raw[node.slot] = scorer.score(node)
+      for (const node of candidates.nodes) raw[node.slot] = scorer.score(node)
       scores.set(plugin, { raw, scorer })
     }
     return scores

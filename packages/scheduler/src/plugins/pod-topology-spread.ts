@@ -66,11 +66,10 @@ function inclusion(pod: PodInfo, constraint: Constraint): ((node: NodeInfo) => b
     (!constraint.honourTaints || untoleratedTaint(node.node.spec?.taints ?? [], tolerations) === undefined)
 }
 
-/** Pods that the constraint counts, by the number of their domain. `known` tells the domains that count. */
+/** Pods that the constraint counts, by the number of their domain. */
 interface Domains {
   readonly ids: Int32Array
   readonly pods: Float64Array
-  readonly known: Uint8Array
 }
 
 /** Sums up the pods on the nodes that count, of all those of whose slots `counts` says yes. */
@@ -82,18 +81,13 @@ function domainsOf(
 ): Domains {
   const { ids, names } = cache.topology.column(constraint.topologyKey)
   const pods = new Float64Array(names.length)
-  const known = new Uint8Array(names.length)
   const included = inclusion(pod, constraint)
-  for (let slot = 0; slot < cache.nodes.length; slot++) {
-    const id = ids[slot]!
-    if (id >= 0 && counts(slot) && (included === undefined || included(cache.nodes[slot]!))) known[id] = 1
-  }
   for (const [name, count] of cache.selectorCounts.of(pod.namespace, constraint.selector, false)) {
     const node = cache.node(name)
     if (node === undefined || ids[node.slot]! < 0 || !counts(node.slot)) continue
     if (included === undefined || included(node)) pods[ids[node.slot]!]! += count
   }
-  return { ids, pods, known }
+  return { ids, pods }
 }
 
 /** Whether the node in a slot has all the labels that the constraints name. */
@@ -103,11 +97,22 @@ function labelledBy({ cache }: ClusterView, constraints: readonly Constraint[]):
 }
 
 /** How many pods a domain may have at most, so that one more does not skew the spread. */
-function limitOf(pod: PodInfo, constraint: Constraint, { pods, known }: Domains): number {
+function limitOf(
+  pod: PodInfo,
+  { cache }: ClusterView,
+  constraint: Constraint,
+  { ids, pods }: Domains,
+  counts: (slot: number) => boolean,
+): number {
+  const included = inclusion(pod, constraint)
+  const known = new Uint8Array(pods.length)
   let fewest = Number.POSITIVE_INFINITY
   let domains = 0
-  for (let id = 0; id < known.length; id++) {
-    if (known[id] === 0) continue
+  for (let slot = 0; slot < cache.nodes.length; slot++) {
+    const id = ids[slot]!
+    if (id < 0 || known[id] === 1 || !counts(slot)) continue
+    if (included !== undefined && !included(cache.nodes[slot]!)) continue
+    known[id] = 1
     domains++
     if (pods[id]! < fewest) fewest = pods[id]!
   }
@@ -133,7 +138,7 @@ export const podTopologySpread: SchedulerPlugin = {
     const labelled = labelledBy(cluster, constraints)
     const rules = constraints.map(constraint => {
       const domains = domainsOf(pod, cluster, constraint, labelled)
-      return { ...domains, limit: limitOf(pod, constraint, domains) }
+      return { ...domains, limit: limitOf(pod, cluster, constraint, domains, labelled) }
     })
     return {
       check({ slot }) {
@@ -153,10 +158,10 @@ export const podTopologySpread: SchedulerPlugin = {
     if (constraints.length === 0) return undefined
     // Defaults take nodes as they are; who asks for spreading means nodes that have the labels.
     const labelled = asked ? labelledBy(cluster, constraints) : () => true
-    const eligible = candidates.nodes.filter(node => labelled(node.slot))
+    const eligible = asked ? candidates.slots.filter(labelled) : candidates.slots
     const rules = constraints.map(constraint => {
-      const { ids, pods } = domainsOf(pod, cluster, constraint, labelled)
-      return { ids, pods, weight: weightOf(constraint, ids, eligible), rest: constraint.maxSkew - 1 }
+      const domains = domainsOf(pod, cluster, constraint, labelled)
+      return { ...domains, weight: weightOf(constraint, domains, eligible), rest: constraint.maxSkew - 1 }
     })
     const at = (slot: number): number => {
       if (!labelled(slot)) return Number.NaN
@@ -178,11 +183,17 @@ export const podTopologySpread: SchedulerPlugin = {
 }
 
 /** The more domains there are, the more a pod in one of them weighs. Every host is a domain. */
-function weightOf({ topologyKey }: Constraint, ids: Int32Array, nodes: readonly NodeInfo[]): number {
-  if (topologyKey === HOSTNAME) return Math.log(nodes.length + 2)
-  const domains = new Set<number>()
-  for (const node of nodes) if (ids[node.slot]! >= 0) domains.add(ids[node.slot]!)
-  return Math.log(domains.size + 2)
+function weightOf({ topologyKey }: Constraint, { ids, pods }: Domains, slots: Int32Array): number {
+  if (topologyKey === HOSTNAME) return Math.log(slots.length + 2)
+  const known = new Uint8Array(pods.length)
+  let domains = 0
+  for (let i = 0; i < slots.length; i++) {
+    const id = ids[slots[i]!]!
+    if (id < 0 || known[id] === 1) continue
+    known[id] = 1
+    domains++
+  }
+  return Math.log(domains + 2)
 }
 
 /** The fewer pods the better; nodes that do not count (not a number) get nothing. */
