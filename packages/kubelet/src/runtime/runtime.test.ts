@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Container } from '@canopus/api/core/v1'
-import { silentLogger } from '@canopus/base'
+import { deferred, silentLogger } from '@canopus/base'
+import type { Cri } from '@canopus/cri'
 import { ContainerConfigError } from '../env/environment.ts'
 import { buildContainer, buildPod, buildRuntime, buildSandbox } from '../testing/builders.ts'
 import { cgroupPath, createCgroups } from './cgroups.ts'
@@ -13,6 +14,7 @@ import { deadContainers, deadSandboxes } from './garbage.ts'
 import { containerHash } from './hash.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { containerSecurity, type ImageUser, namespaceOptions, verifyRunAsNonRoot } from './security.ts'
+import { RuntimeView } from './view.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'cgroups-'))
 after(() => rmSync(base, { recursive: true }))
@@ -182,4 +184,33 @@ test('garbage: two containers of each name stay, and sandboxes that hold one', (
   )
   assert.deepEqual(deadContainers(runtime, 1_000), [])
   assert.deepEqual(deadSandboxes(runtime), ['s1'])
+})
+
+test('a look at one pod is not undone by a listing that began before it', async () => {
+  const sandbox = { id: 's0', state: 'SANDBOX_READY', labels: { 'io.kubernetes.pod.uid': 'u1' }, createdAt: 0 }
+  let sandboxes: object[] = []
+  const listing = deferred()
+  let held = true
+  const cri = {
+    listPodSandbox: async () => {
+      const items = sandboxes
+      if (held) {
+        held = false
+        await listing.promise
+      }
+      return { items }
+    },
+    listContainers: async () => ({ containers: [] }),
+    podSandboxStatus: async () => ({ status: sandbox }),
+  } as unknown as Cri
+  const view = new RuntimeView(cri, '/logs', silentLogger)
+  const relisting = view.relist()
+  sandboxes = [sandbox]
+  assert.equal((await view.refresh('u1', 'web', 'default')).sandboxes.length, 1)
+  listing.resolve()
+  assert.deepEqual(await relisting, [])
+  assert.equal(view.get('u1')?.sandboxes.length, 1)
+  sandboxes = []
+  assert.deepEqual(await view.relist(), ['u1'])
+  assert.equal(view.get('u1'), undefined)
 })

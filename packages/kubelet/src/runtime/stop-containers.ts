@@ -81,7 +81,7 @@ export async function stopPod(services: Services, runtime: PodRuntime, options: 
   }
   for (const sandbox of runtime.sandboxes) {
     if (!sandbox.ready) continue
-    await services.cri.stopPodSandbox({ podSandboxId: sandbox.id })
+    await services.starts.use(() => services.cri.stopPodSandbox({ podSandboxId: sandbox.id }))
   }
 }
 
@@ -92,9 +92,11 @@ export async function removePod(services: Services, runtime: PodRuntime): Promis
     await services.cri.removeContainer({ containerId: container.id })
   }
   for (const sandbox of runtime.sandboxes) {
-    // also where it is down already: only stopping it frees its network
-    await services.cri.stopPodSandbox({ podSandboxId: sandbox.id })
-    await services.cri.removePodSandbox({ podSandboxId: sandbox.id })
+    await services.starts.use(async () => {
+      // also where it is down already: only stopping it frees its network
+      await services.cri.stopPodSandbox({ podSandboxId: sandbox.id })
+      await services.cri.removePodSandbox({ podSandboxId: sandbox.id })
+    })
   }
 }
 

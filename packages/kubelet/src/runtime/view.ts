@@ -25,6 +25,10 @@ export class RuntimeView {
   readonly #containers = new Map<string, { state: string; record: ContainerRecord }>()
   readonly #sandboxes = new Map<string, { state: string; record: SandboxRecord }>()
   #pods = new Map<string, PodRuntime>()
+  /** Counts what happens, so that an older look never replaces a newer one. */
+  #moment = 0
+  /** When each pod was last looked at by itself, in moments. */
+  readonly #refreshed = new Map<string, number>()
 
   constructor(cri: Cri, logs: string, logger: Logger) {
     this.#cri = cri
@@ -43,8 +47,10 @@ export class RuntimeView {
 
   /** Looks at everything. Returns the uids of the pods that changed. Throws `CriError` where the runtime does not answer. */
   async relist(): Promise<string[]> {
+    const startedAt = ++this.#moment
     const [{ items }, { containers }] = await Promise.all([this.#cri.listPodSandbox(), this.#cri.listContainers()])
     const fresh = await this.#assemble(items, containers)
+    this.#keepNewer(fresh, startedAt)
     const changed = [...new Set([...fresh.keys(), ...this.#pods.keys()])].filter(
       uid => fingerprint(fresh.get(uid)) !== fingerprint(this.#pods.get(uid)),
     )
@@ -63,7 +69,21 @@ export class RuntimeView {
     const pod = (await this.#assemble(items, containers)).get(uid)
     if (pod) this.#pods.set(uid, pod)
     else this.#pods.delete(uid)
+    this.#refreshed.set(uid, ++this.#moment)
     return pod ?? emptyRuntime(uid, name, namespace)
+  }
+
+  /** Pods that were looked at by themselves while everything was being listed are as that look saw them. */
+  #keepNewer(fresh: Map<string, PodRuntime>, startedAt: number): void {
+    for (const [uid, moment] of this.#refreshed) {
+      if (moment < startedAt) {
+        this.#refreshed.delete(uid)
+        continue
+      }
+      const seen = this.#pods.get(uid)
+      if (seen) fresh.set(uid, seen)
+      else fresh.delete(uid)
+    }
   }
 
   async #assemble(
