@@ -38,6 +38,8 @@ export class SchedulingQueue {
   readonly #maxBackoff: number
   readonly #maxUnschedulable: number
   readonly #pods = new Map<string, QueuedPod>()
+  /** Those of them that are unschedulable, so that events need not look at all. */
+  readonly #stuck = new Set<QueuedPod>()
   /** May hold pods that have left meanwhile; popping skips them. */
   readonly #active: Heap<QueuedPod>
   readonly #backoff = new Heap<{ entry: QueuedPod; until: number }>((a, b) => a.until - b.until)
@@ -76,6 +78,7 @@ export class SchedulingQueue {
   set(pod: PodInfo): void {
     const entry = this.#pods.get(pod.key)
     if (entry === undefined || entry.pod.uid !== pod.uid) {
+      this.remove(pod.key)
       this.#enqueue(this.#newEntry(pod))
       return
     }
@@ -90,7 +93,13 @@ export class SchedulingQueue {
     const entry = this.#pods.get(key)
     if (entry === undefined) return
     this.#pods.delete(key)
-    entry.state = 'inFlight'
+    this.#enter(entry, 'inFlight')
+  }
+
+  #enter(entry: QueuedPod, state: QueuedPod['state']): void {
+    entry.state = state
+    if (state === 'unschedulable') this.#stuck.add(entry)
+    else this.#stuck.delete(entry)
   }
 
   /** The next pod to be tried; waits for one. Nothing once the queue is closed. */
@@ -105,7 +114,7 @@ export class SchedulingQueue {
   #next(): QueuedPod | undefined {
     for (let entry = this.#active.pop(); entry !== undefined; entry = this.#active.pop()) {
       if (entry.state !== 'active' || this.#pods.get(entry.pod.key) !== entry) continue
-      entry.state = 'inFlight'
+      this.#enter(entry, 'inFlight')
       entry.attempts++
       return entry
     }
@@ -116,7 +125,7 @@ export class SchedulingQueue {
   unschedulable(entry: QueuedPod, rejectedBy: ReadonlySet<string>): void {
     if (!this.#isCurrent(entry)) return
     entry.rejectedBy = rejectedBy
-    entry.state = 'unschedulable'
+    this.#enter(entry, 'unschedulable')
     entry.until = this.#clock.now()
     this.#wakeAt(entry.until + this.#maxUnschedulable)
   }
@@ -133,9 +142,7 @@ export class SchedulingQueue {
 
   /** Something happened in the cluster: pods that it may help are tried again, after their back-off. */
   move(event: ClusterEvent): void {
-    for (const entry of this.#pods.values()) {
-      if (entry.state === 'unschedulable' && this.#canHelp(entry, event)) this.#delay(entry)
-    }
+    for (const entry of [...this.#stuck]) if (this.#canHelp(entry, event)) this.#delay(entry)
   }
 
   /** Tries this pod again at once, whatever it waits for. */
@@ -171,7 +178,7 @@ export class SchedulingQueue {
     const gate = this.#gate(entry.pod)
     if (gate === undefined) this.#activate(entry)
     else {
-      entry.state = 'gated'
+      this.#enter(entry, 'gated')
       entry.rejectedBy = new Set([gate.plugin])
     }
   }
@@ -185,7 +192,7 @@ export class SchedulingQueue {
   }
 
   #activate(entry: QueuedPod): void {
-    entry.state = 'active'
+    this.#enter(entry, 'active')
     entry.until = this.#clock.now()
     this.#active.push(entry)
     if (this.#waiting === undefined) return
@@ -201,7 +208,7 @@ export class SchedulingQueue {
       this.#activate(entry)
       return
     }
-    entry.state = 'backoff'
+    this.#enter(entry, 'backoff')
     entry.until = since + wait
     this.#backoff.push({ entry, until: entry.until })
     this.#wakeAt(entry.until)
@@ -235,15 +242,12 @@ export class SchedulingQueue {
       const { entry, until } = next
       if (this.#isCurrent(entry) && entry.state === 'backoff' && entry.until === until) this.#activate(entry)
     }
-    let waiting = false
-    for (const entry of this.#pods.values()) {
-      if (entry.state !== 'unschedulable') continue
+    for (const entry of [...this.#stuck]) {
       if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry)
-      else waiting = true
     }
     const next = this.#backoff.peek()
     if (next !== undefined) this.#wakeAt(next.until)
-    if (waiting) this.#wakeAt(now + FLUSH_INTERVAL)
+    if (this.#stuck.size > 0) this.#wakeAt(now + FLUSH_INTERVAL)
   }
 }
 
