@@ -4,6 +4,7 @@ import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMatchResources } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
+import { validateMutatingPolicy } from './validation.ts'
 
 export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   type: MutatingAdmissionPolicies,
@@ -11,10 +12,11 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   storagePrefix: 'mutatingadmissionpolicies',
   strategy: strategyOf(
     { generation: true },
-    {
+    { validate: validateMutatingPolicy, validateUpdate: validateMutatingPolicy, 
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'
+        object.spec.reinvocationPolicy ??= 'Never'
         defaultMatchResources(object.spec.matchConstraints)
       },
     },

@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMatchResources, defaultParamRef } from './defaults.ts'
 import { paramRefText } from './policy-columns.ts'
+import { validateMutatingBinding } from './validation.ts'
 
 export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPolicyBinding>({
   type: MutatingAdmissionPolicyBindings,
@@ -11,7 +12,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   storagePrefix: 'mutatingadmissionpolicybindings',
   strategy: strategyOf(
     { spec: true, generation: true },
-    {
+    { validate: validateMutatingBinding, validateUpdate: validateMutatingBinding, 
       default(object) {
         defaultParamRef(object.spec?.paramRef)
         defaultMatchResources(object.spec?.matchResources)

@@ -3,11 +3,12 @@ import { MutatingWebhookConfigurations } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMutatingWebhooks } from './defaults.ts'
+import { validateWebhooks } from './validation.ts'
 
 export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   type: MutatingWebhookConfigurations,
   message: 'admissionregistration.v1.MutatingWebhookConfiguration',
   storagePrefix: 'mutatingwebhookconfigurations',
-  strategy: strategyOf({ generation: true }, { default: defaultMutatingWebhooks, allowUnconditionalUpdate: false }),
+  strategy: strategyOf({ generation: true }, { validate: validateWebhooks, validateUpdate: validateWebhooks,  default: defaultMutatingWebhooks, allowUnconditionalUpdate: false }),
   columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
 })

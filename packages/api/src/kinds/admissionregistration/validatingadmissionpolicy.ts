@@ -4,6 +4,7 @@ import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMatchResources } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
+import { validateValidatingPolicy } from './validation.ts'
 
 export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   type: ValidatingAdmissionPolicies,
@@ -11,7 +12,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   storagePrefix: 'validatingadmissionpolicies',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    {
+    { validate: validateValidatingPolicy, validateUpdate: validateValidatingPolicy, 
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'

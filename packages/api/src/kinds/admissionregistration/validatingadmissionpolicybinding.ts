@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMatchResources, defaultParamRef } from './defaults.ts'
 import { paramRefText } from './policy-columns.ts'
+import { validateValidatingBinding } from './validation.ts'
 
 export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissionPolicyBinding>({
   type: ValidatingAdmissionPolicyBindings,
@@ -11,7 +12,7 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   storagePrefix: 'validatingadmissionpolicybindings',
   strategy: strategyOf(
     { spec: true, generation: true },
-    {
+    { validate: validateValidatingBinding, validateUpdate: validateValidatingBinding, 
       default(object) {
         defaultParamRef(object.spec?.paramRef)
         defaultMatchResources(object.spec?.matchResources)

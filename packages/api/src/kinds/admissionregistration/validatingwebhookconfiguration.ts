@@ -3,11 +3,12 @@ import { ValidatingWebhookConfigurations } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultValidatingWebhooks } from './defaults.ts'
+import { validateWebhooks } from './validation.ts'
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   type: ValidatingWebhookConfigurations,
   message: 'admissionregistration.v1.ValidatingWebhookConfiguration',
   storagePrefix: 'validatingwebhookconfigurations',
-  strategy: strategyOf({ generation: true }, { default: defaultValidatingWebhooks, allowUnconditionalUpdate: false }),
+  strategy: strategyOf({ generation: true }, { validate: validateWebhooks, validateUpdate: validateWebhooks,  default: defaultValidatingWebhooks, allowUnconditionalUpdate: false }),
   columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
 })

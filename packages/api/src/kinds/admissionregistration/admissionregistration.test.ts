@@ -1,0 +1,115 @@
+import type {
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+} from '../../generated/admissionregistration.v1.ts'
+import { testCreate } from '../../testing/validation-table.ts'
+import { ValidatingAdmissionPolicyKind } from './validatingadmissionpolicy.ts'
+import { ValidatingAdmissionPolicyBindingKind } from './validatingadmissionpolicybinding.ts'
+import { ValidatingWebhookConfigurationKind } from './validatingwebhookconfiguration.ts'
+
+const metadata = { name: 'a' }
+const rule = { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }
+const webhook = {
+  name: 'check.example.com',
+  clientConfig: { url: 'https://hook.example.com/check' },
+  rules: [rule],
+  sideEffects: 'None',
+  admissionReviewVersions: ['v1'],
+}
+
+testCreate(
+  ValidatingWebhookConfigurationKind,
+  { metadata, webhooks: [webhook] } as unknown as ValidatingWebhookConfiguration,
+  [
+    {
+      name: 'short name',
+      change: object => {
+        object.webhooks![0]!.name = 'check'
+      },
+      errors: [
+        'webhooks[0].name: Invalid value: "check": should be a domain with at least three segments separated by dots',
+      ],
+    },
+    {
+      name: 'nobody to ask',
+      change: object => {
+        object.webhooks![0]!.clientConfig = {}
+      },
+      errors: ['webhooks[0].clientConfig: Required value: exactly one of url or service is required'],
+    },
+    {
+      name: 'plain HTTP',
+      change: object => {
+        object.webhooks![0]!.clientConfig = { url: 'http://a.b/c' }
+      },
+      errors: [
+        `webhooks[0].clientConfig.url: Invalid value: "http": 'https' is the only allowed URL scheme; desired format: https://host[/path]`,
+      ],
+    },
+    {
+      name: 'side effects',
+      change: object => {
+        object.webhooks![0]!.sideEffects = 'Some'
+      },
+      errors: [
+        'webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"',
+      ],
+    },
+    {
+      name: 'a minute to wait',
+      change: object => {
+        object.webhooks![0]!.timeoutSeconds = 60
+      },
+      errors: [
+        'webhooks[0].timeoutSeconds: Invalid value: 60: the timeout value must be between 1 and 30 seconds',
+      ],
+    },
+    {
+      name: 'a version that nobody speaks',
+      change: object => {
+        object.webhooks![0]!.admissionReviewVersions = ['v2']
+      },
+      errors: [
+        'webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1',
+      ],
+    },
+  ],
+)
+
+const policy = {
+  metadata,
+  spec: { matchConstraints: { resourceRules: [rule] }, validations: [{ expression: 'true' }] },
+} as unknown as ValidatingAdmissionPolicy
+
+testCreate(ValidatingAdmissionPolicyKind, policy, [
+  {
+    name: 'no rules',
+    change: object => {
+      object.spec.validations = []
+    },
+    errors: [
+      'spec.validations: Required value: validations or auditAnnotations must contain at least one item',
+      'spec.auditAnnotations: Required value: validations or auditAnnotations must contain at least one item',
+    ],
+  },
+  {
+    name: 'no constraints',
+    change: object => {
+      delete object.spec.matchConstraints
+    },
+    errors: ['spec.matchConstraints: Required value'],
+  },
+])
+
+const binding = { metadata, spec: { policyName: 'a', validationActions: ['Deny'] } }
+
+testCreate(ValidatingAdmissionPolicyBindingKind, binding as unknown as ValidatingAdmissionPolicyBinding, [
+  {
+    name: 'no action',
+    change: object => {
+      object.spec.validationActions = []
+    },
+    errors: ['spec.validationActions: Required value: at least one validation action is required'],
+  },
+])
