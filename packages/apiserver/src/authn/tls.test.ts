@@ -2,12 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:https'
 import { after, before, describe, it } from 'node:test'
 import { silentLogger } from '@canopus/base'
-import {
-  type CertifiedKey,
-  createAuthority,
-  issueClientCertificate,
-  systemClock,
-} from '@canopus/platform'
+import { type CertifiedKey, createAuthority, issueClientCertificate, systemClock } from '@canopus/platform'
 import { type SecureServer, startSecureServer } from '../testing/secure-server.ts'
 
 const MASTERS = { commonName: 'root', organizations: ['system:masters'] }
