@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findProcesses } from '../../packages/cli/src/cluster/processes.ts'
 import { Kubectl } from './kubectl.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -96,6 +97,22 @@ export class TestCluster {
     if (result.code !== 0) throw new Error(`canopus delete: ${result.stderr}`)
   }
 
+  /** Kills the first process of a node in namespaces, found from any process on the node: everything on the node is gone at once. */
+  powerOff(node: string, processOnNode: number): void {
+    for (let pid = processOnNode; pid > 1; pid = parentOf(pid)) {
+      const insideIds = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+      if (insideIds?.[1] === '1') return void process.kill(pid, 'SIGKILL')
+    }
+    throw new Error(`${node} has no first process above ${processOnNode}`)
+  }
+
+  /** SIGKILL for every component and supervisor; the containers and their shims are left. */
+  killEverything(): void {
+    const ours = findProcesses(this.name).filter(each => each.program !== 'containerd-shim')
+    const supervisors = ours.filter(each => each.component.startsWith('supervisor/'))
+    for (const each of [...supervisors, ...ours.filter(own => !supervisors.includes(own))]) process.kill(each.pid, 'SIGKILL')
+  }
+
   async logs(): Promise<string> {
     return (await canopus(this.home, ['logs', '--name', this.name, '--tail', '40'])).stdout
   }
@@ -118,6 +135,10 @@ export class TestCluster {
       serving.once('exit', code => reject(new Error(`the registry ended with status ${code}`)))
     })
   }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
 }
 
 export function freePort(): Promise<number> {

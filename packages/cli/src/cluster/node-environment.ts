@@ -116,11 +116,8 @@ mkdir -p "$sys"
 mount -t sysfs sysfs "$sys" && mount --rbind /sys/fs/cgroup "$sys/fs/cgroup" && mount --move "$sys" /sys
 mount --make-rshared /
 while [ ! -e "$ready" ]; do sleep 0.02; done
-sh -c "$supervise" canopus "node/$name/containerd" "$containerd_log" "$containerd" --config "$config" &
-first=$!
-sh -c "$supervise" canopus "node/$name/agent" "$agent_log" "$@" &
-second=$!
-trap 'kill -TERM $second; wait $second; kill -TERM $first; wait $first; exit 0' TERM
+CANOPUS_COMPONENT=supervisor/node/$name/containerd sh -c "$supervise" canopus "node/$name/containerd" "$containerd_log" "$containerd" --config "$config" &
+CANOPUS_COMPONENT=supervisor/node/$name/agent sh -c "$supervise" canopus "node/$name/agent" "$agent_log" "$@" &
 while :; do wait; sleep 1; done
 `
 

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ClusterConfig, loadConfig } from '../cluster/config.ts'
+import { type ClusterConfig, loadConfig, type NodeConfig } from '../cluster/config.ts'
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
 import { nodeComponent, removeMountNamespaces } from '../cluster/node-environment.ts'
@@ -29,20 +29,7 @@ export async function stopCluster(
   environment: CliEnvironment,
 ): Promise<string[]> {
   const { clock, progress } = environment
-  const uids: string[] = []
-  for (const node of config.nodes.filter(each => each.place === 'namespace')) {
-    await progress.step(`Stopping node ${node.name}`, () =>
-      stopComponent(config.name, nodeComponent(node.name, 'init'), clock),
-    )
-  }
-  for (const node of config.nodes.filter(each => each.place === 'host')) {
-    await stopComponent(config.name, nodeComponent(node.name, 'agent'), clock)
-    if (mainProcess(findProcesses(config.name), nodeComponent(node.name, 'containerd')))
-      uids.push(
-        ...(await progress.step(`Stopping the pods of ${node.name}`, () => removeAllPods(config, node, grace, clock))),
-      )
-    await stopComponent(config.name, nodeComponent(node.name, 'containerd'), clock)
-  }
+  const stopped = await Promise.all(config.nodes.map(node => stopNode(config, node, grace, environment)))
   await progress.step('Stopping the control plane', () => stopComponent(config.name, CONTROL_PLANE, clock))
   await killRemaining(config.name, clock)
   if (config.nodes.length > 0) {
@@ -50,6 +37,23 @@ export async function stopCluster(
     await removeMachineNetwork(config, false)
   }
   rmSync(config.runDirectory, { recursive: true, force: true })
+  return stopped.flat()
+}
+
+/** Ends a node's agent, its pods, containerd, and with them the node's namespaces. Returns the uids of its pods. */
+async function stopNode(
+  config: ClusterConfig,
+  node: NodeConfig,
+  grace: number,
+  { clock, progress }: CliEnvironment,
+): Promise<string[]> {
+  const part = (name: Parameters<typeof nodeComponent>[1]): string => nodeComponent(node.name, name)
+  await stopComponent(config.name, part('agent'), clock)
+  const uids = mainProcess(findProcesses(config.name), part('containerd'))
+    ? await progress.step(`Stopping the pods of ${node.name}`, () => removeAllPods(config, node, grace, clock))
+    : []
+  await stopComponent(config.name, part('containerd'), clock)
+  if (node.place === 'namespace') await stopComponent(config.name, part('init'), clock, 0)
   return uids
 }
 
