@@ -1,4 +1,5 @@
 export * from './kind.ts'
+export { defaultPodTemplate } from './kinds/core/pod/defaults.ts'
 export { podQosClass } from './kinds/core/pod/qos.ts'
 export {
   type Amounts,
@@ -8,7 +9,9 @@ export {
   podLimits,
   podRequests,
 } from './kinds/core/pod/resources.ts'
+export { validateBinding } from './kinds/core/pod/validation.ts'
 export * from './kinds/index.ts'
+export { SYSTEM_PRIORITIES } from './kinds/scheduling/validation.ts'
 export * from './openapi/index.ts'
 export * from './quota/index.ts'
 export * from './resources.ts'

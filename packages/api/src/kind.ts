@@ -84,6 +84,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly storagePrefix: string
   /** Another version of the same kind that is the one stored, with conversions; absent where this version is. */
   readonly storedAs?: { type: ResourceType; toStored(object: T): KubeObject; fromStored(object: KubeObject): T }
+  /** Said in a `Warning` header by every request for the kind, for example `v1 Endpoints is deprecated in v1.33+; ...`. */
+  readonly deprecation?: string
   /** Seconds after which objects vanish (events). */
   readonly ttlSeconds?: number
 }

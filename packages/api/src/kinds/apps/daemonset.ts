@@ -12,6 +12,7 @@ import {
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateDaemonSet, validateDaemonSetStatusUpdate, validateDaemonSetUpdate } from './validation.ts'
+import { templateWarnings } from './template-warnings.ts'
 
 const bornStatus = () => ({
   currentNumberScheduled: 0,
@@ -40,7 +41,7 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   storagePrefix: 'daemonsets',
   strategy: strategyOf(
     { status: bornStatus, generation: true },
-    {
+    { warnings: templateWarnings('spec.template', each => each.spec.template), 
       default: defaultDaemonSet,
       validate: validateDaemonSet,
       validateUpdate: validateDaemonSetUpdate,

@@ -4,6 +4,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
+import { templateWarnings } from './template-warnings.ts'
 
 function defaultDeployment(object: Deployment): void {
   object.spec ??= {} as DeploymentSpec
@@ -32,7 +33,7 @@ export const DeploymentKind = defineKind<Deployment>({
   storagePrefix: 'deployments',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    {
+    { warnings: templateWarnings('spec.template', each => each.spec.template), 
       default: defaultDeployment,
       validate: validateDeployment,
       validateUpdate: validateDeploymentUpdate,

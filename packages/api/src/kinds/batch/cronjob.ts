@@ -13,6 +13,7 @@ import {
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateCronJob, validateCronJobUpdate } from './cronjob-validation.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 
 function defaultCronJob(object: CronJob): void {
   object.spec ??= {} as CronJobSpec
@@ -34,7 +35,7 @@ export const CronJobKind = defineKind<CronJob>({
   storagePrefix: 'cronjobs',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    { default: defaultCronJob, validate: validateCronJob, validateUpdate: validateCronJobUpdate },
+    { warnings: templateWarnings('spec.jobTemplate.spec.template', each => each.spec.jobTemplate?.spec?.template),  default: defaultCronJob, validate: validateCronJob, validateUpdate: validateCronJobUpdate },
   ),
   columns: [
     nameColumn,

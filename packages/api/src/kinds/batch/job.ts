@@ -6,6 +6,7 @@ import { ageOf } from '../shared/age.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateJob, validateJobStatusUpdate, validateJobUpdate } from './validation.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 
 const MAX_INT32 = 2 ** 31 - 1
 
@@ -73,7 +74,7 @@ export const JobKind = defineKind<Job>({
   storagePrefix: 'jobs',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    {
+    { warnings: templateWarnings('spec.template', each => each.spec.template), 
       validate: validateJob,
       validateUpdate: validateJobUpdate,
       validateStatusUpdate: validateJobStatusUpdate,

@@ -10,6 +10,7 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
   type: ComponentStatuses,
   message: 'core.v1.ComponentStatus',
   storagePrefix: 'componentstatuses',
+  deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
   strategy: {},
   columns: [
     nameColumn,

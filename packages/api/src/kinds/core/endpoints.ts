@@ -23,6 +23,7 @@ export const EndpointsKind = defineKind<EndpointsObject>({
   type: Endpoints,
   message: 'core.v1.Endpoints',
   storagePrefix: 'services/endpoints',
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   strategy: strategyOf(
     {},
     {

@@ -7,6 +7,7 @@ import { gracePeriod, prepareForCreate, prepareForStatusUpdate, prepareForUpdate
 import { ephemeralContainers, resize } from './pod/subresources.ts'
 import { validatePodStatusUpdate } from './pod/validate-status.ts'
 import { validatePod, validatePodUpdate } from './pod/validation.ts'
+import { podWarnings } from './pod/warnings.ts'
 
 export const PodKind = defineKind<Pod>({
   type: Pods,
@@ -21,6 +22,7 @@ export const PodKind = defineKind<Pod>({
     validateUpdate: validatePodUpdate,
     validateStatusUpdate: validatePodStatusUpdate,
     subresources: { resize, ephemeralcontainers: ephemeralContainers },
+    warnings: podWarnings,
     gracePeriod,
     hasGeneration: true,
   },

@@ -6,6 +6,7 @@ import { containerImages, containerNames, formatLabels, nameColumn, text } from 
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultPodTemplate } from './pod/defaults.ts'
 import { checkPodTemplate } from './pod/validate-spec.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 
 function validate({ template }: PodTemplate): FieldError[] {
   const errors: Errors = []
@@ -20,7 +21,7 @@ export const PodTemplateKind = defineKind<PodTemplate>({
   storagePrefix: 'podtemplates',
   strategy: strategyOf(
     { generation: true },
-    { default: object => defaultPodTemplate(object.template), validate, validateUpdate: validate },
+    { warnings: templateWarnings('template', each => each.template),  default: object => defaultPodTemplate(object.template), validate, validateUpdate: validate },
   ),
   columns: [
     nameColumn,

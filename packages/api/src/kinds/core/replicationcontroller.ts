@@ -7,6 +7,7 @@ import {
   validateReplicationController,
   validateReplicationControllerStatusUpdate,
 } from './replicationcontroller-validation.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 
 /** Selector and labels come from the template where they are missing. */
 function defaultController(object: ReplicationController): void {
@@ -27,7 +28,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   storagePrefix: 'controllers',
   strategy: strategyOf(
     { status: () => ({ replicas: 0 }), generation: true },
-    {
+    { warnings: templateWarnings('spec.template', each => each.spec.template), 
       default: defaultController,
       validate: validateReplicationController,
       validateUpdate: validateReplicationController,

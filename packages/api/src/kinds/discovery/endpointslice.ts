@@ -23,7 +23,7 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
   strategy: strategyOf(
-    { generation: true },
+    { generation: true, labelsCount: true },
     { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate, default: defaultSlice },
   ),
   columns: [

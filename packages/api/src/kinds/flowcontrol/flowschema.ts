@@ -2,6 +2,7 @@ import type { FlowSchema } from '../../generated/flowcontrol.v1.ts'
 import { FlowSchemas } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateFlowSchema } from './validation.ts'
 
 const missing = (schema: FlowSchema): string =>
   schema.status?.conditions?.find(each => each.type === 'Dangling')?.status ?? '?'
@@ -12,7 +13,7 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   storagePrefix: 'flowschemas',
   strategy: strategyOf(
     { spec: true, status: () => ({}), generation: true },
-    {
+    { validate: validateFlowSchema, validateUpdate: validateFlowSchema, 
       default(object) {
         if (object.spec) object.spec.matchingPrecedence ||= 1000
       },

@@ -2,6 +2,7 @@ import type { PriorityLevelConfiguration } from '../../generated/flowcontrol.v1.
 import { PriorityLevelConfigurations } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validatePriorityLevel } from './validation.ts'
 
 const NONE = '<none>'
 type Level = PriorityLevelConfiguration
@@ -29,7 +30,7 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
   storagePrefix: 'prioritylevelconfigurations',
   strategy: strategyOf(
     { spec: true, status: () => ({}), generation: true },
-    { default: defaultLevel, allowUnconditionalUpdate: false },
+    { validate: validatePriorityLevel, validateUpdate: validatePriorityLevel,  default: defaultLevel, allowUnconditionalUpdate: false },
   ),
   columns: [
     nameColumn,

@@ -3,6 +3,7 @@ import { ResourceClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultClaimSpec } from './defaults.ts'
+import { validateClaim, validateClaimUpdate } from './validation.ts'
 
 function stateText({ metadata, status }: ResourceClaim): string {
   const states: string[] = []
@@ -20,6 +21,6 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   type: ResourceClaims,
   message: 'resource.v1.ResourceClaim',
   storagePrefix: 'resourceclaims',
-  strategy: strategyOf({ spec: true, status: () => ({}) }, { default: object => defaultClaimSpec(object.spec) }),
+  strategy: strategyOf({ spec: true, status: () => ({}) }, { validate: validateClaim, validateUpdate: validateClaimUpdate,  default: object => defaultClaimSpec(object.spec) }),
   columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
 })

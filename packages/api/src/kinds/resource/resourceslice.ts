@@ -2,12 +2,13 @@ import type { ResourceSlice } from '../../generated/resource.v1.ts'
 import { ResourceSlices } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { validateSlice, validateSliceUpdate } from './validation.ts'
 
 export const ResourceSliceKind = defineKind<ResourceSlice>({
   type: ResourceSlices,
   message: 'resource.v1.ResourceSlice',
   storagePrefix: 'resourceslices',
-  strategy: strategyOf({ spec: true, generation: true }),
+  strategy: strategyOf({ spec: true, generation: true }, { validate: validateSlice, validateUpdate: validateSliceUpdate, }),
   columns: [
     nameColumn,
     text('Node', 'Node that has the devices.', each => each.spec.nodeName ?? '<unset>'),

@@ -1,5 +1,5 @@
 /** Makes strategies out of the few things in which kinds differ. */
-import type { KubeObject } from '@canopus/apimachinery'
+import { type KubeObject, semanticEqual } from '@canopus/apimachinery'
 import type { Kind, Strategy } from '../../kind.ts'
 import { sameExcept } from './equality.ts'
 
@@ -10,6 +10,8 @@ interface Common<T> {
   spec?: boolean
   /** Whether `metadata.generation` counts changes outside metadata and status. */
   generation?: boolean
+  /** Whether changed labels count too (endpoint slices). */
+  labelsCount?: boolean
 }
 
 type Open = KubeObject & Record<string, unknown>
@@ -40,7 +42,9 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
     prepareForUpdate(object, old, context) {
       if (hasStatus) copyField(object as Open, old as Open, 'status')
       own.prepareForUpdate?.(object, old, context)
-      if (common.generation) setGeneration(object, old, sameSpec(object, old))
+      if (!common.generation) return
+      const sameLabels = !common.labelsCount || semanticEqual(object.metadata.labels, old.metadata.labels)
+      setGeneration(object, old, sameLabels && sameSpec(object, old))
     },
     ...(hasStatus && {
       prepareForStatusUpdate(object: T, old: T): void {

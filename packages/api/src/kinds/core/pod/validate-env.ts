@@ -22,11 +22,16 @@ const ENV_FIELDS = [
   'status.podIPs',
 ]
 
+/** Names that need no closer look. */
+const USUAL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
 export function checkEnv(errors: Errors, path: string, variables: readonly EnvVar[]): void {
   for (let i = 0; i < variables.length; i++) {
     const variable = variables[i]!
     if (!variable.name) errors.push(required(`${path}[${i}].name`))
-    else checkText(errors, `${path}[${i}].name`, variable.name, checkEnvVarName)
+    else if (!USUAL_NAME.test(variable.name)) {
+      checkText(errors, `${path}[${i}].name`, variable.name, checkEnvVarName)
+    }
     if (variable.valueFrom) checkValueFrom(errors, `${path}[${i}].valueFrom`, variable)
   }
 }
