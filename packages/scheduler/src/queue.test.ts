@@ -43,7 +43,7 @@ test('important pods come first, then those that came first', async () => {
   assert.deepEqual(await popped(), ['late'])
 })
 
-test('unschedulable pods wait for an event that their plugins care about, and then for their back-off', async () => {
+test('unschedulable pods wait for an event that their plugins care about', async () => {
   const { queue, popped, held } = setUp()
   queue.set(podInfo(aPod('p')))
   assert.deepEqual(await popped(), ['p'])
@@ -51,12 +51,37 @@ test('unschedulable pods wait for an event that their plugins care about, and th
   queue.move('AssignedPodDelete')
   assert.deepEqual(await popped(10_000), [])
   queue.move('NodeLabel')
-  assert.deepEqual(await popped(), ['p'], 'the back-off is over long since')
-  queue.unschedulable(held.pop()!, new Set(['NodeAffinity']))
-  queue.move('NodeAdd')
-  assert.deepEqual(await popped(1999), [])
-  assert.deepEqual(await popped(1), ['p'], 'the second back-off is two seconds')
+  assert.deepEqual(await popped(), ['p'])
   assert.deepEqual(queue.sizes(), { active: 0, backoff: 0, unschedulable: 0, gated: 0, inFlight: 1 })
+})
+
+test('the back-off is cut short when there is nothing else to do, and only then', async () => {
+  const clock = new SimulatedClock()
+  const queue = new SchedulingQueue({ clock, profile: defaultProfile })
+  const pop = async (): Promise<string | undefined> => (await queue.pop())?.pod.pod.metadata.name
+  queue.set(podInfo(aPod('tried')))
+  const tried = (await queue.pop())!
+  queue.unschedulable(tried, new Set(['NodeAffinity']))
+  queue.move('NodeAdd')
+  assert.equal(queue.sizes().backoff, 1)
+  queue.set(podInfo(aPod('new')))
+  assert.deepEqual([await pop(), await pop()], ['new', 'tried'])
+  queue.unschedulable(tried, new Set(['NodeAffinity']))
+  const next = pop()
+  queue.move('NodeAdd')
+  assert.equal(await next, 'tried')
+})
+
+test('a pod tried many times in vain waits its whole back-off', async () => {
+  const { queue, popped, held } = setUp()
+  queue.set(podInfo(aPod('p')))
+  for (let attempt = 1; attempt <= 6; attempt++) {
+    assert.deepEqual(await popped(), ['p'])
+    queue.unschedulable(held.pop()!, new Set(['NodeAffinity']))
+    queue.move('NodeAdd')
+  }
+  assert.deepEqual(await popped(9999), [])
+  assert.deepEqual(await popped(1), ['p'])
 })
 
 test('the back-off doubles up to ten seconds', async () => {

@@ -26,10 +26,19 @@ export interface QueueOptions {
 }
 
 const FLUSH_INTERVAL = 30_000
+/** How often a pod's back-off may be cut short: many hopeless pods must not keep the process busy with every event. */
+const EARLY_ATTEMPTS = 5
+
+/** A pod in back-off; void where the pod has left that state, or has come to it again. */
+interface Waiting {
+  entry: QueuedPod
+  until: number
+}
 
 /**
  * Where pods wait for the scheduler, in three places: active (next to be tried, most important first), back-off (tried in
- * vain; the wait doubles from 1 s to 10 s), unschedulable (nothing that could help has happened yet). Gated pods are in none.
+ * vain; the wait doubles from 1 s to 10 s, but the first ones end at once when there is nothing else to do),
+ * unschedulable (nothing that could help has happened yet). Gated pods are in none.
  */
 export class SchedulingQueue {
   readonly #clock: Clock
@@ -42,7 +51,9 @@ export class SchedulingQueue {
   readonly #stuck = new Set<QueuedPod>()
   /** May hold pods that have left meanwhile; popping skips them. */
   readonly #active: Heap<QueuedPod>
-  readonly #backoff = new Heap<{ entry: QueuedPod; until: number }>((a, b) => a.until - b.until)
+  /** Back-off that may be cut short, and back-off that may not: after errors, and for pods tried many times in vain. */
+  readonly #backoff = new Heap<Waiting>((a, b) => a.until - b.until || a.entry.sequence - b.entry.sequence)
+  readonly #penalty = new Heap<Waiting>((a, b) => a.until - b.until || a.entry.sequence - b.entry.sequence)
   readonly #helps = new Map<string, ReadonlySet<ClusterEvent> | undefined>()
   #sequence = 0
   #waiting: Deferred<QueuedPod | undefined> | undefined
@@ -110,15 +121,25 @@ export class SchedulingQueue {
     return this.#waiting.promise
   }
 
-  /** The next pod to be tried, if one is there. */
+  /** The next pod to be tried, if one is there; with nothing else to do, one whose back-off is not over yet. */
   #next(): QueuedPod | undefined {
     for (let entry = this.#active.pop(); entry !== undefined; entry = this.#active.pop()) {
-      if (entry.state !== 'active' || this.#pods.get(entry.pod.key) !== entry) continue
-      this.#enter(entry, 'inFlight')
-      entry.attempts++
-      return entry
+      if (entry.state === 'active' && this.#isCurrent(entry)) return this.#take(entry)
+    }
+    for (let next = this.#backoff.pop(); next !== undefined; next = this.#backoff.pop()) {
+      if (this.#isWaiting(next)) return this.#take(next.entry)
     }
     return undefined
+  }
+
+  #take(entry: QueuedPod): QueuedPod {
+    this.#enter(entry, 'inFlight')
+    entry.attempts++
+    return entry
+  }
+
+  #isWaiting({ entry, until }: Waiting): boolean {
+    return this.#isCurrent(entry) && entry.state === 'backoff' && entry.until === until
   }
 
   /** The pod found no node because of these plugins: it waits until something happens that they care about. */
@@ -132,7 +153,7 @@ export class SchedulingQueue {
 
   /** Something failed that may go well the next time. */
   retry(entry: QueuedPod): void {
-    if (this.#isCurrent(entry)) this.#delay(entry)
+    if (this.#isCurrent(entry)) this.#delay(entry, this.#penalty)
   }
 
   /** The pod has its node. */
@@ -142,7 +163,9 @@ export class SchedulingQueue {
 
   /** Something happened in the cluster: pods that it may help are tried again, after their back-off. */
   move(event: ClusterEvent): void {
-    for (const entry of [...this.#stuck]) if (this.#canHelp(entry, event)) this.#delay(entry)
+    for (const entry of [...this.#stuck])
+      if (this.#canHelp(entry, event))
+        this.#delay(entry, entry.attempts > EARLY_ATTEMPTS ? this.#penalty : this.#backoff)
   }
 
   /** Tries this pod again at once, whatever it waits for. */
@@ -195,13 +218,20 @@ export class SchedulingQueue {
     this.#enter(entry, 'active')
     entry.until = this.#clock.now()
     this.#active.push(entry)
-    if (this.#waiting === undefined) return
-    const { resolve } = this.#waiting
-    this.#waiting = undefined
-    resolve(this.#next())
+    this.#serve()
   }
 
-  #delay(entry: QueuedPod): void {
+  /** Hands the next pod to whoever waits for one. */
+  #serve(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    const entry = this.#next()
+    if (entry === undefined) return
+    this.#waiting = undefined
+    waiting.resolve(entry)
+  }
+
+  #delay(entry: QueuedPod, place: Heap<Waiting>): void {
     const wait = Math.min(this.#initialBackoff * 2 ** Math.max(0, entry.attempts - 1), this.#maxBackoff)
     const since = entry.state === 'unschedulable' ? entry.until : this.#clock.now()
     if (since + wait <= this.#clock.now()) {
@@ -210,8 +240,9 @@ export class SchedulingQueue {
     }
     this.#enter(entry, 'backoff')
     entry.until = since + wait
-    this.#backoff.push({ entry, until: entry.until })
+    place.push({ entry, until: entry.until })
     this.#wakeAt(entry.until)
+    if (place === this.#backoff) this.#serve()
   }
 
   #canHelp(entry: QueuedPod, event: ClusterEvent): boolean {
@@ -237,16 +268,19 @@ export class SchedulingQueue {
   #wake(): void {
     const now = this.#clock.now()
     this.#timerAt = Number.POSITIVE_INFINITY
-    for (let next = this.#backoff.peek(); next !== undefined && next.until <= now; next = this.#backoff.peek()) {
-      this.#backoff.pop()
-      const { entry, until } = next
-      if (this.#isCurrent(entry) && entry.state === 'backoff' && entry.until === until) this.#activate(entry)
+    for (const place of [this.#backoff, this.#penalty]) {
+      for (let next = place.peek(); next !== undefined && next.until <= now; next = place.peek()) {
+        place.pop()
+        if (this.#isWaiting(next)) this.#activate(next.entry)
+      }
     }
     for (const entry of [...this.#stuck]) {
       if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry)
     }
-    const next = this.#backoff.peek()
-    if (next !== undefined) this.#wakeAt(next.until)
+    for (const place of [this.#backoff, this.#penalty]) {
+      const next = place.peek()
+      if (next !== undefined) this.#wakeAt(next.until)
+    }
     if (this.#stuck.size > 0) this.#wakeAt(now + FLUSH_INTERVAL)
   }
 }
