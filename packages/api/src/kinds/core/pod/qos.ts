@@ -1,22 +1,25 @@
-import { addQuantities, compareQuantities, parseQuantity, type Quantity } from '@canopus/apimachinery'
-import type { PodSpec } from '../../../generated/core.v1.ts'
+import { milliValue } from '@canopus/apimachinery'
+import type { PodSpec, ResourceRequirements } from '../../../generated/core.v1.ts'
 
-const COUNTED = ['cpu', 'memory'] as const
+/** Sums in thousandths, of what is asked for and of the limits; nothing for what no container names. */
+interface Sums {
+  requests: [cpu: number, memory: number]
+  limits: [cpu: number, memory: number]
+}
 
-type Sums = Map<string, Quantity>
+function add(sums: [number, number], amounts: Readonly<Record<string, string>> | undefined): boolean {
+  if (amounts === undefined) return false
+  const cpu = amounts.cpu === undefined ? 0 : milliValue(amounts.cpu)
+  const memory = amounts.memory === undefined ? 0 : milliValue(amounts.memory)
+  if (cpu > 0) sums[0] += cpu
+  if (memory > 0) sums[1] += memory
+  return cpu > 0 && memory > 0
+}
 
-function add(sums: Sums, amounts: Readonly<Record<string, string>> | undefined): number {
-  let found = 0
-  for (const name of COUNTED) {
-    const text = amounts?.[name]
-    if (text === undefined) continue
-    const amount = parseQuantity(text)
-    if (amount.mantissa <= 0n) continue
-    found++
-    const before = sums.get(name)
-    sums.set(name, before === undefined ? amount : addQuantities(before, amount))
-  }
-  return found
+/** Answers whether both resources are limited. */
+function addResources(sums: Sums, resources: ResourceRequirements | undefined): boolean {
+  add(sums.requests, resources?.requests)
+  return add(sums.limits, resources?.limits)
 }
 
 /**
@@ -24,24 +27,16 @@ function add(sums: Sums, amounts: Readonly<Record<string, string>> | undefined):
  * asks for just that, BestEffort where none asks for anything, else Burstable.
  */
 export function podQosClass(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const requests: Sums = new Map()
-  const limits: Sums = new Map()
-  let guaranteed = true
-  const ofPod = spec.resources
-  if (ofPod !== undefined && (ofPod.limits !== undefined || ofPod.requests !== undefined)) {
-    add(requests, ofPod.requests)
-    if (add(limits, ofPod.limits) < COUNTED.length) guaranteed = false
-  } else {
-    for (const { resources } of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
-      add(requests, resources?.requests)
-      if (add(limits, resources?.limits) < COUNTED.length) guaranteed = false
-    }
+  const sums: Sums = { requests: [0, 0], limits: [0, 0] }
+  let limited = true
+  const own = spec.resources
+  if (own !== undefined && (own.limits !== undefined || own.requests !== undefined)) limited = addResources(sums, own)
+  else {
+    for (const container of spec.containers ?? []) if (!addResources(sums, container.resources)) limited = false
+    for (const container of spec.initContainers ?? []) if (!addResources(sums, container.resources)) limited = false
   }
-  if (requests.size === 0 && limits.size === 0) return 'BestEffort'
-  if (!guaranteed || requests.size !== limits.size) return 'Burstable'
-  for (const [name, request] of requests) {
-    const limit = limits.get(name)
-    if (limit === undefined || compareQuantities(limit, request) !== 0) return 'Burstable'
-  }
-  return 'Guaranteed'
+  const [cpu, memory] = sums.requests
+  const [cpuLimit, memoryLimit] = sums.limits
+  if (cpu + memory + cpuLimit + memoryLimit === 0) return 'BestEffort'
+  return limited && cpu === cpuLimit && memory === memoryLimit ? 'Guaranteed' : 'Burstable'
 }
