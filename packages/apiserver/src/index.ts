@@ -13,7 +13,12 @@ export {
   createCsrSigner,
   type SigningResult,
 } from './certificates/csr-signer.ts'
-export { type AuthorizationMode, createSecurity, type SecurityOptions } from './create-security.ts'
+export {
+  type AuthorizationMode,
+  createLegacyTokenIssuer,
+  createSecurity,
+  type SecurityOptions,
+} from './create-security.ts'
 export type { HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
 export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'

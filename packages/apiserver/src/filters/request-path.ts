@@ -9,7 +9,7 @@ import {
   StatusError,
   serviceUnavailableError,
 } from '@canopus/apimachinery'
-import { type Clock, type Logger, type Random, uuid } from '@canopus/base'
+import type { Clock, Logger, Random } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
 import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
@@ -26,6 +26,7 @@ import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Security, User } from '../security.ts'
 import { splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
+import { AuditIds } from './audit-ids.ts'
 import { authenticate, impersonate } from './authentication.ts'
 import { authorize } from './authorization.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
@@ -48,9 +49,11 @@ export interface RequestPathOptions {
 
 export class RequestPath {
   readonly #options: RequestPathOptions
+  readonly #auditIds: AuditIds
 
   constructor(options: RequestPathOptions) {
     this.#options = options
+    this.#auditIds = new AuditIds(options.random)
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
@@ -165,7 +168,7 @@ export class RequestPath {
   }
 
   private finish(request: ApiRequest, response: ApiResponse): ApiResponse {
-    const auditId = header(request.headers, 'audit-id') ?? uuid(this.#options.random)
+    const auditId = header(request.headers, 'audit-id') ?? this.#auditIds.next()
     return { ...response, headers: { 'audit-id': auditId, 'cache-control': 'no-cache, private', ...response.headers } }
   }
 }

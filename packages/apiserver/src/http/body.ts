@@ -32,17 +32,22 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
+    let settled = false
+    const fail = (): void => {
+      if (!settled) reject(new BodyAborted())
+    }
     stream.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size <= BODY_LIMIT) chunks.push(chunk)
       else reject(tooLargeError())
     })
     stream.on('end', () => {
-      if (aborted() || (announced !== undefined && size < announced)) return reject(new BodyAborted())
+      if (aborted() || (announced !== undefined && size < announced)) return fail()
+      settled = true
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
     })
-    stream.on('error', () => reject(new BodyAborted()))
-    stream.on('aborted', () => reject(new BodyAborted()))
-    stream.on('close', () => reject(new BodyAborted()))
+    stream.on('error', fail)
+    stream.on('aborted', fail)
+    stream.on('close', fail)
   })
 }

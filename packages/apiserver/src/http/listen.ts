@@ -82,6 +82,9 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
       error => abandon(error, () => stream.destroy()),
     )
   })
+  // Node makes request and response objects for HTTP/2 too as soon as somebody listens to `request`; here that is for
+  // HTTP/1.1 alone, and those objects cost as much as the rest of a request.
+  server.removeAllListeners('newListener')
   server.on('request', (message: unknown, out: unknown) => {
     const incoming = message as IncomingMessage
     if (incoming.httpVersionMajor === 2) return

@@ -1,40 +1,61 @@
 /** Writes many small shared buffers as few big ones, no faster than the reader takes them. */
 import type { Writable } from 'node:stream'
 
-const PIECE = 64 * 1024
+const CHUNK = 64 * 1024
+
+/** Chunks that were written and can be filled again: lists of many megabytes would otherwise keep the collector busy. */
+const spare: Buffer[] = []
+const MAX_SPARE = 64
 
 export function writePieces(out: Writable, pieces: readonly Uint8Array[]): void {
-  let next = 0
-  const go = (): void => {
-    while (next < pieces.length) {
+  const writer = new PieceWriter(out, pieces)
+  writer.run()
+}
+
+class PieceWriter {
+  readonly #out: Writable
+  readonly #pieces: readonly Uint8Array[]
+  #next = 0
+  /** How much of the next piece is written already. */
+  #offset = 0
+
+  constructor(out: Writable, pieces: readonly Uint8Array[]) {
+    this.#out = out
+    this.#pieces = pieces
+  }
+
+  run(): void {
+    const out = this.#out
+    while (this.#next < this.#pieces.length) {
       if (out.destroyed) return
-      let size = 0
-      const first = next
-      while (next < pieces.length && (size === 0 || size + pieces[next]!.byteLength <= PIECE)) {
-        size += pieces[next]!.byteLength
-        next++
-      }
-      const chunk = next - first === 1 ? pieces[first]! : join(pieces, first, next, size)
-      if (next === pieces.length) {
-        out.end(chunk)
-        return
-      }
-      if (!out.write(chunk)) {
-        out.once('drain', go)
+      const chunk = spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK)
+      const size = this.fill(chunk)
+      const more = out.write(size === CHUNK ? chunk : chunk.subarray(0, size), error => {
+        // After an error the bytes may still be on their way: then the chunk is left to the collector.
+        if (!error && spare.length < MAX_SPARE) spare.push(chunk)
+      })
+      if (!more && this.#next < this.#pieces.length) {
+        out.once('drain', () => this.run())
         return
       }
     }
+    out.end()
   }
-  if (pieces.length === 0) out.end()
-  else go()
-}
 
-function join(pieces: readonly Uint8Array[], from: number, to: number, size: number): Buffer {
-  const chunk = Buffer.allocUnsafe(size)
-  let at = 0
-  for (let index = from; index < to; index++) {
-    chunk.set(pieces[index]!, at)
-    at += pieces[index]!.byteLength
+  private fill(chunk: Buffer): number {
+    let at = 0
+    while (at < CHUNK && this.#next < this.#pieces.length) {
+      const piece = this.#pieces[this.#next]!
+      const size = Math.min(piece.byteLength - this.#offset, CHUNK - at)
+      if (size === 1)
+        chunk[at] = piece[this.#offset]! // the commas of a list
+      else chunk.set(size === piece.byteLength ? piece : piece.subarray(this.#offset, this.#offset + size), at)
+      at += size
+      this.#offset += size
+      if (this.#offset < piece.byteLength) break
+      this.#offset = 0
+      this.#next++
+    }
+    return at
   }
-  return chunk
 }

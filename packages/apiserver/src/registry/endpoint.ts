@@ -14,7 +14,7 @@ import type { ObjectEncoder } from '../encoding/encoder.ts'
 import type { Encoders } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
 import type { IncludeObject } from '../encoding/table.ts'
-import { deleteOptions, listQuery, writeOptions } from '../filters/options.ts'
+import { deleteOptions, listQuery, parseResourceVersion, writeOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call, WriteCall } from './call.ts'
 import { createObject } from './create.ts'
@@ -108,8 +108,14 @@ export class Endpoint {
 
   private async get(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
-    const { namespace, name } = call.info
-    return this.respond(encoder, 200, await this.store.get(this.scope(namespace), name))
+    const { namespace, name, query } = call.info
+    const resourceVersion = query.size === 0 ? null : query.get('resourceVersion')
+    const { cache } = this.store.context
+    if (!resourceVersion) await cache.fresh()
+    else if (resourceVersion !== '0') await cache.waitFor(parseResourceVersion(resourceVersion))
+    const version = this.store.cache.get(this.scope(namespace), name)
+    if (version === undefined) throw this.store.notFound(name)
+    return this.respond(encoder, 200, version)
   }
 
   private async list(call: Call): Promise<ApiResponse> {

@@ -14,6 +14,7 @@ import type { KeyValue, Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
 import { isStamped, ObjectVersion, stampedBytes } from '../cache/object-version.ts'
 import type { WatchCache } from '../cache/watch-cache.ts'
+import type { User } from '../security.ts'
 import type { AdmissionChain } from './admission.ts'
 import type { WriteCall } from './call.ts'
 
@@ -39,6 +40,8 @@ export interface KindHooks {
    * Called for dry runs too. The result undoes it, and is called where the write fails or was a dry run.
    */
   allocate?(object: KubeObject, old: KubeObject | undefined): Release
+  /** Notes in a new object who made it, whatever the object says (certificate signing requests). */
+  identify?(object: KubeObject, user: User): void
   /** Whether an object marked for deletion has nothing left to wait for besides its metadata.finalizers. */
   readyToVanish?(object: KubeObject): boolean
 }

@@ -2,6 +2,7 @@
 import type { Kind } from '@canopus/api'
 import type { ResourceType } from '@canopus/apimachinery'
 import type { Encoders } from '../encoding/encoders.ts'
+import { certificateSigningRequestHooks } from './certificate-signing-request.ts'
 import { Endpoint } from './endpoint.ts'
 import { type KindHooks, KindStore, type RegistryContext } from './kind-store.ts'
 import { deleteNamespace, namespaceHooks } from './namespace.ts'
@@ -15,6 +16,11 @@ export interface ResourcesOptions {
   readonly hooks?: Readonly<Record<string, KindHooks>>
 }
 
+const HOOKS: Readonly<Record<string, KindHooks>> = {
+  '/namespaces': namespaceHooks,
+  'certificates.k8s.io/certificatesigningrequests': certificateSigningRequestHooks,
+}
+
 export class Resources {
   readonly encoders: Encoders
   readonly context: RegistryContext
@@ -24,7 +30,8 @@ export class Resources {
   constructor(options: ResourcesOptions) {
     this.encoders = options.encoders
     this.context = options.context
-    for (const kind of options.kinds) this.add(kind, options.hooks?.[`${kind.type.group}/${kind.type.plural}`])
+    const hooks = { ...HOOKS, ...options.hooks }
+    for (const kind of options.kinds) this.add(kind, hooks[`${kind.type.group}/${kind.type.plural}`])
     for (const kind of options.virtualKinds) {
       put(this.#virtual, kind.type, kind)
     }
@@ -52,8 +59,8 @@ export class Resources {
   }
 
   private add(kind: Kind, hooks: KindHooks | undefined): void {
-    const isNamespace = kind.type.group === '' && kind.type.plural === 'namespaces'
-    const store = new KindStore(kind, this.context, isNamespace ? namespaceHooks : hooks)
+    const isNamespace = hooks === namespaceHooks
+    const store = new KindStore(kind, this.context, hooks)
     put(this.#endpoints, kind.type, new Endpoint(store, this.encoders, isNamespace ? deleteNamespace : undefined))
   }
 }

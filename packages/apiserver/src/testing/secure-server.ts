@@ -42,6 +42,7 @@ export async function startSecureServer(options: { store?: Store; logger?: Logge
     random: systemRandom,
     logger: options.logger ?? createLogger({ level: 'warn' }),
     kinds: builtInKinds,
+    kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
     security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
   })
   await server.start()

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
+import { request as httpsRequest } from 'node:https'
+import { after, before, describe, it } from 'node:test'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { Nodes, Pods, ServiceAccounts } from '@canopus/api'
+import { createClient } from '@canopus/client'
+import { type EchoKubelet, startEchoKubelet } from '../testing/kubelet.ts'
+import { type SecureServer, startSecureServer } from '../testing/secure-server.ts'
+
+let secure: SecureServer
+let kubelet: EchoKubelet
+let session: ClientHttp2Session
+const identity = (): { ca: string; cert: string; key: string } => ({
+  ca: secure.pki.ca.certificate,
+  cert: secure.admin.certificate,
+  key: secure.admin.key,
+})
+
+before(async () => {
+  secure = await startSecureServer()
+  kubelet = await startEchoKubelet(secure.pki.apiserver, secure.pki.ca.certificate)
+  session = connectHttp2(secure.url, identity())
+  await seed()
+})
+after(async () => {
+  session.destroy()
+  await kubelet.stop()
+  await secure.stop()
+})
+
+async function seed(): Promise<void> {
+  const client = createClient(secure.server.transport({ name: 'seed', groups: ['system:masters'] }))
+  const node = await client.resource(Nodes).create({ metadata: { name: 'n1' }, spec: {} })
+  await client.resource(Nodes).updateStatus({
+    ...node,
+    status: {
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      daemonEndpoints: { kubeletEndpoint: { Port: kubelet.port } },
+    },
+  })
+  await client.resource(ServiceAccounts).create({ metadata: { name: 'default', namespace: 'default' } })
+  const pods = client.resource(Pods)
+  await pods.create({
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] },
+  })
+}
+
+interface Answer {
+  status: number
+  text: string
+}
+
+function h2(method: string, path: string, body?: Uint8Array, headers: Record<string, string> = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined })
+    let status = 0
+    const chunks: Buffer[] = []
+    stream.on('response', each => {
+      status = Number(each[':status'])
+    })
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    stream.on('end', () => resolve({ status, text: Buffer.concat(chunks).toString() }))
+    stream.on('error', reject)
+    if (body !== undefined) stream.end(body)
+  })
+}
+
+function h1(method: string, path: string, body?: Uint8Array): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(`${secure.url}${path}`, { method, ...identity() }, response => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => resolve({ status: response.statusCode!, text: Buffer.concat(chunks).toString() }))
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+function tls(): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host: '127.0.0.1', port: secure.listener.port, ...identity() }, () => resolve(socket))
+    socket.on('error', reject)
+  })
+}
+
+const CMS = '/api/v1/namespaces/default/configmaps'
+const big = Buffer.from(JSON.stringify({ metadata: { name: 'big' }, data: { a: 'x'.repeat(3 * 1024 * 1024) } }))
+const named = (name: string): Buffer => Buffer.from(JSON.stringify({ metadata: { name } }))
+
+describe('both protocols', () => {
+  for (const [name, send] of [
+    ['HTTP/2', h2],
+    ['HTTP/1.1', h1],
+  ] as const) {
+    it(`${name}: writes, reads and refuses`, async () => {
+      const id = name === 'HTTP/2' ? 'two' : 'one'
+      assert.equal((await send('POST', CMS, named(id))).status, 201)
+      assert.equal((await send('GET', `${CMS}/${id}`)).status, 200)
+      assert.equal((await send('GET', `${CMS}/none`)).status, 404)
+      const refused = await send('POST', CMS, big)
+      assert.equal(refused.status, 413)
+      assert.equal(JSON.parse(refused.text).message, 'Request entity too large: limit is 3145728')
+      assert.equal((await send('GET', `${CMS}/${id}`)).status, 200)
+    })
+  }
+
+  it('stores nothing of a body that was cut short with its connection', async () => {
+    const other = connectHttp2(secure.url, identity())
+    other.on('error', () => {})
+    const stream = other.request({ ':method': 'POST', ':path': CMS })
+    stream.on('error', () => {})
+    // What arrives is valid by itself; only the missing end tells that it is not all.
+    await new Promise(resolve => stream.write(named('cut'), resolve))
+    const gone = new Promise(resolve => other.on('close', resolve))
+    other.destroy()
+    await gone
+    assert.equal((await h2('GET', `${CMS}/cut`)).status, 404)
+  })
+
+  it('knows people by their certificates, and strangers not', async () => {
+    const me = await h2('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', Buffer.from('{}'))
+    assert.equal(JSON.parse(me.text).status.userInfo.username, 'admin')
+    const stranger = connectHttp2(secure.url, { ca: secure.pki.ca.certificate })
+    const status = await new Promise(resolve => {
+      stranger.request({ ':path': CMS }).on('response', each => resolve(each[':status']))
+    })
+    assert.equal(status, 403)
+    stranger.destroy()
+  })
+})
+
+describe('kubelets', () => {
+  it('passes logs on', async () => {
+    const { status, text } = await h2('GET', '/api/v1/namespaces/default/pods/p/log?tailLines=2&follow=true')
+    assert.equal(status, 200)
+    assert.equal(text, 'first line\nsecond line\n')
+    assert.deepEqual(kubelet.requests.at(-1), {
+      line: 'GET /containerLogs/default/p/c?follow=true&tailLines=2',
+      certified: true,
+    })
+  })
+
+  const logErrors: readonly [string, number, RegExp][] = [
+    ['/api/v1/namespaces/default/pods/none/log', 404, /pods \\"none\\" not found/],
+    ['/api/v1/namespaces/default/pods/p/log?container=x', 400, /container x is not valid for pod p/],
+    ['/api/v1/namespaces/default/pods/p/log?sinceSeconds=-1', 422, /sinceSeconds: Invalid value: -1/],
+  ]
+  for (const [path, code, message] of logErrors) {
+    it(`answers ${code} to ${path}`, async () => {
+      const { status, text } = await h2('GET', path)
+      assert.equal(status, code, text)
+      assert.match(text, message)
+    })
+  }
+
+  it('joins exec with the kubelet, both ways', async () => {
+    const socket = await tls()
+    socket.write(
+      'POST /api/v1/namespaces/default/pods/p/exec?command=sh&command=-c&stdin=true&stdout=true HTTP/1.1\r\n' +
+        'Host: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n',
+    )
+    let text = ''
+    const echoed = new Promise<void>(resolve => {
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+        if (text.endsWith('\r\n\r\n')) socket.write('hello')
+        if (text.endsWith('hello')) resolve()
+      })
+    })
+    await echoed
+    assert.match(text, /^HTTP\/1.1 101 /)
+    assert.equal(kubelet.requests.at(-1)!.line, 'POST /exec/default/p/c?input=1&output=1&command=sh&command=-c')
+    socket.destroy()
+  })
+
+  it('refuses upgrades with a Status', async () => {
+    const socket = await tls()
+    socket.write(
+      'GET /api/v1/namespaces/default/pods/none/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    )
+    let text = ''
+    await new Promise(resolve => {
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+      })
+      socket.on('end', resolve)
+    })
+    assert.match(text, /^HTTP\/1.1 404 Not Found\r\n[\s\S]*pods \\"none\\" not found/)
+  })
+
+  it('proxies to nodes, and keeps redirects below its path', async () => {
+    const { status, text } = await h2('GET', '/api/v1/nodes/n1/proxy/some/path?a=b')
+    assert.equal(status, 200)
+    assert.match(text, /first line/)
+    assert.equal(kubelet.requests.at(-1)!.line, 'GET /some/path?a=b')
+    const location = await new Promise(resolve => {
+      session.request({ ':path': '/api/v1/nodes/n1/proxy/redirect' }).on('response', each => resolve(each.location))
+    })
+    assert.equal(location, '/api/v1/nodes/n1/proxy/elsewhere')
+  })
+})
