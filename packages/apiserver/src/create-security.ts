@@ -1,10 +1,11 @@
+import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
 import { allAdmission, OFF_BY_DEFAULT } from './admission/index.ts'
 import { anonymousAuthenticator } from './authn/anonymous.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
 import { ClientCertificateAuthenticator } from './authn/client-certificate.ts'
 import { discoveryDocuments } from './authn/discovery-documents.ts'
-import { ServiceAccountTokenIssuer } from './authn/service-account-issuer.ts'
+import { issueLegacyToken, ServiceAccountTokenIssuer } from './authn/service-account-issuer.ts'
 import { type ServiceAccountKeys, serviceAccountKeys } from './authn/service-account-keys.ts'
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts'
 import { parseTokenFile } from './authn/token-file.ts'
@@ -65,6 +66,17 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
       documents: discoveryDocuments(issuer, keys),
     } satisfies Security
   }
+}
+
+/**
+ * Makes the tokens of secrets of type `kubernetes.io/service-account-token`, for the controller that fills them in.
+ * `serviceAccountKey` is PEM (`sa.key`).
+ */
+export function createLegacyTokenIssuer(
+  serviceAccountKey: string,
+): (account: ServiceAccount, secret: Secret) => Promise<string> {
+  const keys = serviceAccountKeys(serviceAccountKey)
+  return (account, secret) => issueLegacyToken(keys, account, secret)
 }
 
 function tokenKinds(

@@ -5,6 +5,7 @@ import {
   bootstrapCluster,
   createApiServer,
   createCsrSigner,
+  createLegacyTokenIssuer,
   createSecurity,
   runCompaction,
 } from '@canopus/apiserver'
@@ -118,6 +119,7 @@ function managed(options: ControlPlaneOptions, context: ControllerContext): Comp
     ...createControllers(context, {
       rootCa: options.pki.ca.certificate,
       nodeIpam: { clusterCidrs: [options.clusterCidr] },
+      issueToken: createLegacyTokenIssuer(options.pki.serviceAccount.privateKey),
       csrSigner: createCsrSigner({ ca: options.pki.ca, clock: options.clock }),
       approveKubeletServing: true,
     }),

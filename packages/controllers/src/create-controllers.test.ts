@@ -9,6 +9,7 @@ test('all of them together: a deployment comes up, its owner goes, its namespace
   const controllers = createControllers(world.context, {
     rootCa: 'PEM',
     nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
+    issueToken: async () => 'token',
     csrSigner: {
       autoApprovals: async () => [],
       servingRequest: async () => undefined,

@@ -5,8 +5,10 @@ import { createCsrCleaner } from './certificates/cleaner.ts'
 import type { CsrSigner } from './certificates/csr-signer.ts'
 import { createCsrSigningController } from './certificates/signer.ts'
 import { createClusterRoleAggregationController } from './cluster-role-aggregation.ts'
+import { createCronJobController } from './cron-job/controller.ts'
 import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
+import { createDisruptionController } from './disruption.ts'
 import { createEndpointsController } from './endpoints/endpoints-controller.ts'
 import { createEndpointSliceController } from './endpoints/slices-controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
@@ -21,7 +23,9 @@ import { createReplicaSetController, createReplicationController } from './repli
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
+import { createServiceAccountTokenController, createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
+import { createTokenCleaner } from './token-cleaner.ts'
 
 export interface ControllersOptions {
   /**
@@ -35,6 +39,8 @@ export interface ControllersOptions {
   nodeIpam?: NodeIpamOptions
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
+  /** Makes the tokens of secrets of type `kubernetes.io/service-account-token`; without it they stay empty. */
+  issueToken?: ServiceAccountTokenOptions['issueToken']
   /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
   csrSigner?: CsrSigner
   /** Whether nodes get serving certificates for their own addresses without a person's approval. */
@@ -90,9 +96,19 @@ const ENTRIES: readonly Entry[] = [
   { name: 'daemonset-controller', create: createDaemonSetController },
   { name: 'job-controller', create: createJobController },
   { name: 'ttl-after-finished-controller', create: createTtlAfterFinishedController },
+  { name: 'cronjob-controller', create: createCronJobController },
+  { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
+  { name: 'token-cleaner-controller', create: createTokenCleaner },
+  { name: 'serviceaccount-token-controller', create: createServiceAccountTokenController },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
   { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },
   { name: 'resourcequota-controller', create: createResourceQuotaController },
+  {
+    name: 'serviceaccount-token-controller',
+    create: (context, { issueToken, rootCa }) =>
+      issueToken &&
+      createServiceAccountTokenController(context, { issueToken, ...(rootCa === undefined ? {} : { rootCa }) }),
+  },
   {
     name: 'certificatesigningrequest-approving-controller',
     create: (context, { csrSigner, approveKubeletServing = false }) =>

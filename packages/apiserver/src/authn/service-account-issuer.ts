@@ -84,17 +84,17 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     }
   }
 
-  /** The token of a secret of type `kubernetes.io/service-account-token`, which ends with the secret. */
-  issueLegacy(serviceAccount: ServiceAccount, secret: Secret): Promise<string> {
-    const namespace = serviceAccount.metadata.namespace!
-    const { name, uid } = serviceAccount.metadata
-    const claims = { namespace, secretName: secret.metadata.name!, serviceAccount: { name: name!, uid: uid! } }
-    return this.#options.keys.sign(legacyClaims(claims, serviceAccountUser(namespace, name!)))
-  }
-
   #isOwn(audiences: readonly string[]): boolean {
     return audiences.every(each => this.#options.audiences.includes(each))
   }
+}
+
+/** The token of a secret of type `kubernetes.io/service-account-token`, which ends with the secret. */
+export function issueLegacyToken(keys: ServiceAccountKeys, account: ServiceAccount, secret: Secret): Promise<string> {
+  const { name, uid } = account.metadata
+  const namespace = account.metadata.namespace!
+  const claims = { namespace, secretName: secret.metadata.name!, serviceAccount: { name: name!, uid: uid! } }
+  return keys.sign(legacyClaims(claims, serviceAccountUser(namespace, name!)))
 }
 
 function checkSeconds(seconds: number): FieldError[] {

@@ -8,7 +8,7 @@ import { StatusError } from '@canopus/apimachinery'
 import { SeededRandom, SimulatedClock } from '@canopus/base'
 import type { Authentication } from '../security.ts'
 import { discoveryDocuments } from './discovery-documents.ts'
-import { ServiceAccountTokenIssuer } from './service-account-issuer.ts'
+import { issueLegacyToken, ServiceAccountTokenIssuer } from './service-account-issuer.ts'
 import { serviceAccountKeys } from './service-account-keys.ts'
 import { ServiceAccountTokens } from './service-account-tokens.ts'
 import { FakeObjects } from './testing/fake-objects.ts'
@@ -208,9 +208,9 @@ describe('bound service-account tokens', () => {
 
 describe('legacy service-account tokens', () => {
   it('are good while their secret holds them', async () => {
-    const { issuer, tokens, objects, account } = setUp()
+    const { keys, tokens, objects, account } = setUp()
     const secret = { metadata: { name: 'robot-token', namespace: 'ns' } } as Secret
-    const token = await issuer.issueLegacy(account, secret)
+    const token = await issueLegacyToken(keys, account, secret)
     objects.put(Secrets, { ...secret, data: { token: btoa(token) } })
     const found = (await tokens.authenticateToken(token, [API])) as Authentication
     assert.equal(found.user.name, 'system:serviceaccount:ns:robot')
