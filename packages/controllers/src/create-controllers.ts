@@ -23,7 +23,7 @@ import { createReplicaSetController, createReplicationController } from './repli
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
-import { createServiceAccountTokenController, createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
+import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
 
@@ -99,7 +99,6 @@ const ENTRIES: readonly Entry[] = [
   { name: 'cronjob-controller', create: createCronJobController },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'token-cleaner-controller', create: createTokenCleaner },
-  { name: 'serviceaccount-token-controller', create: createServiceAccountTokenController },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
   { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },
   { name: 'resourcequota-controller', create: createResourceQuotaController },

@@ -1,0 +1,196 @@
+/** How many pods may be disrupted now, by each budget (kubernetes pkg/controller/disruption). */
+
+import {
+  Deployments,
+  PodDisruptionBudgets,
+  Pods,
+  ReplicaSets,
+  ReplicationControllers,
+  StatefulSets,
+} from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
+import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '@canopus/api/policy/v1'
+import {
+  controllerOf,
+  formatTime,
+  labelSelector,
+  matches,
+  parseApiVersion,
+  parseTime,
+  semanticEqual,
+  setCondition,
+} from '@canopus/apimachinery'
+import { keyOf, splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, on, patchStatus, primary } from '@canopus/operator'
+import { scaledValue } from './common/int-or-percent.ts'
+import { isFinished, isReady } from './common/pods.ts'
+
+/** How long an evicted pod may take to show that it is going. */
+const DELETION_TIMEOUT_MS = 120_000
+
+export interface BudgetState {
+  budget: PodDisruptionBudget
+  /** The pods that it covers. */
+  pods: readonly Pod[]
+  /** How many pods their controllers want together; nothing where that cannot be told. */
+  scale: number | undefined
+  now: number
+}
+
+export interface BudgetPlan {
+  status: PodDisruptionBudgetStatus
+  /** Milliseconds until an announced disruption counts as given up. */
+  waitMs: number | undefined
+}
+
+export function planBudget({ budget, pods, scale, now }: BudgetState): BudgetPlan {
+  const counted = pods.filter(pod => !isFinished(pod))
+  const { minAvailable, maxUnavailable } = budget.spec
+  let expectedPods = scale ?? counted.length
+  let desiredHealthy = 0
+  if (maxUnavailable !== undefined) {
+    desiredHealthy = Math.max(0, expectedPods - (scaledValue(maxUnavailable, expectedPods, 'up') ?? 0))
+  } else if (typeof minAvailable === 'string') desiredHealthy = scaledValue(minAvailable, expectedPods, 'up') ?? 0
+  else if (minAvailable !== undefined) {
+    expectedPods = counted.length
+    desiredHealthy = minAvailable
+  }
+  const { disruptedPods, waitMs } = stillDisrupted(budget, pods, now)
+  const currentHealthy = counted.filter(
+    pod => isReady(pod) && !pod.metadata.deletionTimestamp && disruptedPods[pod.metadata.name] === undefined,
+  ).length
+  const spare = currentHealthy - desiredHealthy
+  const disruptionsAllowed = expectedPods <= 0 || spare <= 0 ? 0 : spare
+  const condition = {
+    type: 'DisruptionAllowed',
+    status: disruptionsAllowed > 0 ? 'True' : 'False',
+    reason: disruptionsAllowed > 0 ? 'SufficientPods' : 'InsufficientPods',
+    message: '',
+    observedGeneration: budget.metadata.generation ?? 0,
+    lastTransitionTime: formatTime(now),
+  }
+  const status: PodDisruptionBudgetStatus = {
+    observedGeneration: budget.metadata.generation ?? 0,
+    disruptionsAllowed,
+    currentHealthy,
+    desiredHealthy,
+    expectedPods,
+    conditions: [...setCondition(budget.status?.conditions, condition, formatTime(now))],
+    ...(Object.keys(disruptedPods).length > 0 ? { disruptedPods } : {}),
+  }
+  return { status, waitMs }
+}
+
+/** Evictions that were granted and whose pods have not begun to go. */
+function stillDisrupted(
+  { status }: PodDisruptionBudget,
+  pods: readonly Pod[],
+  now: number,
+): { disruptedPods: Record<string, string>; waitMs: number | undefined } {
+  const disruptedPods: Record<string, string> = {}
+  let waitMs: number | undefined
+  for (const pod of pods) {
+    const time = status?.disruptedPods?.[pod.metadata.name]
+    if (time === undefined || pod.metadata.deletionTimestamp) continue
+    const left = (parseTime(time) ?? 0) + DELETION_TIMEOUT_MS - now
+    if (left <= 0) continue
+    disruptedPods[pod.metadata.name] = time
+    waitMs = Math.min(waitMs ?? Number.POSITIVE_INFINITY, left)
+  }
+  return { disruptedPods, waitMs }
+}
+
+export function createDisruptionController(context: ControllerContext): Controller {
+  const budgets = context.informers.informer(PodDisruptionBudgets)
+  const pods = context.informers.informer(Pods)
+  const scales = new Scales(context)
+  return defineController(context, {
+    name: 'disruption-controller',
+    triggers: [
+      primary(PodDisruptionBudgets),
+      on(Pods, ({ object, old }, enqueue) => {
+        for (const budget of budgets.lister.list(object.metadata.namespace)) {
+          const selector = labelSelector(budget.spec.selector)
+          if (matches(selector, object.metadata.labels) || (old && matches(selector, old.metadata.labels))) {
+            enqueue(keyOf(budget))
+          }
+        }
+      }),
+    ],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const budget = budgets.lister.get(name, namespace)
+      if (!budget) return undefined
+      const selector = labelSelector(budget.spec.selector)
+      const covered = pods.lister.list(namespace).filter(pod => matches(selector, pod.metadata.labels))
+      if (covered.length === 0) context.events.event(budget, 'Normal', 'NoPods', 'No matching pods found')
+      const { status, waitMs } = planBudget({
+        budget,
+        pods: covered,
+        scale: scales.of(covered),
+        now: context.clock.now(),
+      })
+      await patchStatus(
+        context.client.resource(PodDisruptionBudgets),
+        budget,
+        latest => {
+          // An eviction that was granted meanwhile must not be forgotten: it is counted by the next look.
+          if (latest !== budget && !semanticEqual(latest.status?.disruptedPods, budget.status?.disruptedPods)) {
+            return undefined
+          }
+          return semanticEqual(latest.status, status) ? undefined : { ...latest, status }
+        },
+        { clock: context.clock },
+      )
+      return waitMs === undefined ? undefined : { requeueAfter: waitMs }
+    },
+  })
+}
+
+/** What the controllers of pods want. */
+class Scales {
+  readonly #context: ControllerContext
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+    for (const type of [Deployments, ReplicaSets, ReplicationControllers, StatefulSets]) {
+      // All of them, so that they are in step before the first count.
+      context.informers.informer<{ metadata: Pod['metadata'] }>(type)
+    }
+  }
+
+  /** The sum over all controllers of these pods; nothing where one is of a kind without a known scale. */
+  of(pods: readonly Pod[]): number | undefined {
+    const wanted = new Map<string, number>()
+    for (const pod of pods) {
+      const controller = controllerOf(pod)
+      if (!controller) return undefined
+      const scale = this.#scaleOf(controller.apiVersion, controller.kind, controller.name, pod.metadata.namespace!)
+      if (!scale) return undefined
+      wanted.set(scale.uid, scale.replicas)
+    }
+    return [...wanted.values()].reduce((sum, replicas) => sum + replicas, 0)
+  }
+
+  #scaleOf(
+    apiVersion: string,
+    kind: string,
+    name: string,
+    namespace: string,
+  ): { uid: string; replicas: number } | undefined {
+    const { informers } = this.#context
+    const { group } = parseApiVersion(apiVersion)
+    const found = (object: { metadata: { uid: string }; spec?: { replicas?: number } } | undefined) =>
+      object && { uid: object.metadata.uid, replicas: object.spec?.replicas ?? 1 }
+    if (group === '' && kind === 'ReplicationController') {
+      return found(informers.informer(ReplicationControllers).lister.get(name, namespace))
+    }
+    if (group !== 'apps') return undefined
+    if (kind === 'StatefulSet') return found(informers.informer(StatefulSets).lister.get(name, namespace))
+    if (kind !== 'ReplicaSet') return undefined
+    const set = informers.informer(ReplicaSets).lister.get(name, namespace)
+    const owner = set && controllerOf(set)
+    if (owner?.kind !== 'Deployment') return found(set)
+    return found(informers.informer(Deployments).lister.get(owner.name, namespace))
+  }
+}
