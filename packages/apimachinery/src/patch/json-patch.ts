@@ -55,7 +55,7 @@ const unescapeKey = (key: string): string => key.replaceAll('~1', '/').replaceAl
 function indexOf(key: string, length: number): number {
   if (!/^[+-]?[0-9]+$/.test(key)) {
     const quoted = JSON.stringify(key)
-    throw unprocessable(`value was not a proper array index: '${key}': strconv.Atoi: parsing ${quoted}: invalid syntax`)
+    throw unprocessable(`strconv.Atoi: parsing ${quoted}: invalid syntax`)
   }
   const index = Number(key)
   if (index >= length || index < -length) throw unprocessable(badIndex(index))
@@ -77,7 +77,10 @@ class JsonPatchRun {
     if (!['add', 'remove', 'replace', 'move', 'copy', 'test'].includes(op)) {
       throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op : 'unknown'}`)
     }
-    if (typeof operation.path !== 'string') throw missing(`${op} operation failed to decode path`)
+    if (typeof operation.path !== 'string') {
+      const detail = op === 'add' || op === 'remove' || op === 'copy' ? '' : ': operation missing path field'
+      throw missing(`${op} operation failed to decode path${detail}`)
+    }
     switch (op) {
       case 'add':
         this.#add(operation.path, operation.value ?? null)
@@ -143,7 +146,14 @@ class JsonPatchRun {
   #insert(container: Container, key: string, value: unknown): void {
     if (!Array.isArray(container)) setField(container, key, value)
     else if (key === '-') container.push(value)
-    else container.splice(indexOf(key, container.length + 1), 0, value)
+    else {
+      const at = wrap(
+        `value was not a proper array index: '${key}'`,
+        () => indexOf(key, container.length + 1),
+        isSyntax,
+      )
+      container.splice(at, 0, value)
+    }
   }
 
   #delete(container: Container, key: string): void {
@@ -152,19 +162,9 @@ class JsonPatchRun {
     else throw missing(`Unable to remove nonexistent key: ${key}`)
   }
 
-  /** The value at `key`; throws what the library says of a missing one. */
+  /** The value at `key`; nothing for a missing field, as the library has it, but an error for a missing item. */
   #get(container: Container, key: string): unknown {
-    if (Array.isArray(container)) return container[indexOf(key, container.length)]
-    if (!Object.hasOwn(container, key)) throw missing(`unable to get nonexistent key: ${key}`)
-    return container[key]
-  }
-
-  #wrap<T>(context: string, action: () => T): T {
-    try {
-      return action()
-    } catch (error) {
-      throw error instanceof PatchError ? unprocessable(`${context}: ${error.message}`) : error
-    }
+    return Array.isArray(container) ? container[indexOf(key, container.length)] : fieldOf(container, key)
   }
 
   #add(path: string, value: unknown): void {
@@ -174,13 +174,13 @@ class JsonPatchRun {
     }
     const place = this.#find(path, true)
     if (place === undefined) throw missing(`add operation does not apply: doc is missing path: "${path}"`)
-    this.#wrap(`error in add for path: '${path}'`, () => this.#insert(place.container, place.key, value))
+    wrap(`error in add for path: '${path}'`, () => this.#insert(place.container, place.key, value))
   }
 
   #remove(path: string): void {
     const place = this.#find(path, true)
     if (place === undefined) throw missing(`remove operation does not apply: doc is missing path: "${path}"`)
-    this.#wrap(`error in remove for path: '${path}'`, () => this.#delete(place.container, place.key))
+    wrap(`error in remove for path: '${path}'`, () => this.#delete(place.container, place.key))
   }
 
   #replace(path: string, value: unknown): void {
@@ -191,8 +191,10 @@ class JsonPatchRun {
     const place = this.#find(path, true)
     if (place === undefined) throw missing(`replace operation does not apply: doc is missing path: ${path}`)
     const { container, key } = place
-    const present = Array.isArray(container) ? this.#peek(container, key) !== undefined : Object.hasOwn(container, key)
-    if (!present) throw missing(`replace operation does not apply: doc is missing key: ${path}`)
+    // A missing field of an object is simply set: RFC 6902 forbids it, but upstream's clients have come to rely on it.
+    if (Array.isArray(container) && this.#peek(container, key) === undefined) {
+      throw missing(`replace operation does not apply: doc is missing key: ${path}`)
+    }
     this.#put(container, key, value)
   }
 
@@ -204,46 +206,57 @@ class JsonPatchRun {
     }
     const place = this.#find(path, false)
     if (place === undefined) throw missing(`test operation does not apply: is missing path: ${path}`)
-    const { container, key } = place
-    const actual = Array.isArray(container)
-      ? this.#wrap(`error in test for path: '${path}'`, () => this.#get(container, key))
-      : (fieldOf(container, key) ?? null)
-    if (!deepEqual(actual, value)) throw failed()
+    const actual = wrap(`error in test for path: '${path}'`, () => this.#get(place.container, place.key))
+    if (!deepEqual(actual ?? null, value)) throw failed()
   }
 
-  #take(kind: 'move' | 'copy', from: string | undefined): unknown {
-    if (typeof from !== 'string') throw missing(`${kind} operation failed to decode from`)
-    const place = this.#find(from, false)
+  #source(kind: 'move' | 'copy', from: unknown, change: boolean): { container: Container; key: string } {
+    if (typeof from !== 'string')
+      throw missing(`${kind} operation failed to decode from: operation, missing from field`)
+    const place = this.#find(from, change)
     if (place === undefined) throw missing(`${kind} operation does not apply: doc is missing from path: ${from}`)
-    return this.#wrap(`error in ${kind} for path: '${from}'`, () => this.#get(place.container, place.key))
+    return place
   }
 
-  #place(kind: 'move' | 'copy', path: string, value: unknown): void {
+  #destination(kind: 'move' | 'copy', path: string): { container: Container; key: string } {
     const place = this.#find(path, true)
-    if (place === undefined) {
-      throw missing(`${kind} operation does not apply: doc is missing destination path: ${path}`)
-    }
-    this.#wrap(`error in ${kind} for path: '${path}'`, () => this.#insert(place.container, place.key, value))
+    if (place !== undefined) return place
+    throw missing(`${kind} operation does not apply: doc is missing destination path: ${path}`)
   }
 
-  #move(path: string, from: string | undefined): void {
-    const value = this.#take('move', from)
-    // RFC 6902 section 4.4: a value cannot move into itself.
-    if (path.startsWith(`${from}/`))
-      throw missing(`move operation does not apply: doc is missing destination path: ${path}`)
-    const source = this.#find(from!, true)!
-    this.#delete(source.container, source.key)
-    this.#place('move', path, value)
+  #move(path: string, from: unknown): void {
+    const source = this.#source('move', from, true)
+    const value = wrap(`error in move for path: '${source.key}'`, () => {
+      const moved = this.#get(source.container, source.key)
+      this.#delete(source.container, source.key)
+      return moved
+    })
+    const { container, key } = this.#destination('move', path)
+    wrap(`error in move for path: '${path}'`, () => this.#insert(container, key, value))
   }
 
-  #copy(path: string, from: string | undefined): void {
-    const value = this.#take('copy', from)
-    this.#copied += JSON.stringify(value)?.length ?? 0
+  #copy(path: string, from: unknown): void {
+    const source = this.#source('copy', from, false)
+    const value = wrap(`error in copy for from: '${from}'`, () => this.#get(source.container, source.key)) ?? null
+    const { container, key } = this.#destination('copy', path)
+    this.#copied += JSON.stringify(value).length
     if (this.#copied > MAX_JSON_PATCH_COPY_BYTES) {
       const limit = `exceeding the limit ${MAX_JSON_PATCH_COPY_BYTES}`
       const message = `Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, ${limit}`
       throw new PatchError('tooLarge', message)
     }
-    this.#place('copy', path, clone(value))
+    wrap('error while adding value during copy', () => this.#insert(container, key, clone(value)))
+  }
+}
+
+const isSyntax = (error: PatchError): boolean => error.message.startsWith('strconv')
+
+/** Puts `context` in front of what went wrong in `action`. */
+function wrap<T>(context: string, action: () => T, applies: (error: PatchError) => boolean = () => true): T {
+  try {
+    return action()
+  } catch (error) {
+    if (error instanceof PatchError && applies(error)) throw unprocessable(`${context}: ${error.message}`)
+    throw error
   }
 }

@@ -98,6 +98,8 @@ test('JSON patches: all operations', () => {
     [{ a: { b: [1] } }, [{ op: 'test', path: '/a/b', value: [1] }], { a: { b: [1] } }],
     [{ a: 1 }, [{ op: 'test', path: '/gone', value: null }], { a: 1 }],
     [{ a: 1 }, [{ op: 'replace', path: '', value: { b: 2 } }], { b: 2 }],
+    [{ a: 1 }, [{ op: 'replace', path: '/new', value: 2 }], { a: 1, new: 2 }],
+    [{ a: 1 }, [{ op: 'copy', from: '/gone', path: '/b' }], { a: 1, b: null }],
     [
       { a: { b: 1 } },
       [
@@ -131,9 +133,24 @@ test('JSON patches that do not fit are refused', () => {
       "error in remove for path: '/x': Unable to remove nonexistent key: x: missing value",
     ],
     [
-      [{ op: 'replace', path: '/x', value: 1 }],
+      [{ op: 'replace', path: '/a/b/9', value: 1 }],
       'unprocessable',
-      'replace operation does not apply: doc is missing key: /x: missing value',
+      'replace operation does not apply: doc is missing key: /a/b/9: missing value',
+    ],
+    [
+      [{ op: 'add', path: '/a/b/x', value: 1 }],
+      'unprocessable',
+      `error in add for path: '/a/b/x': value was not a proper array index: 'x': strconv.Atoi: parsing "x": invalid syntax`,
+    ],
+    [
+      [{ op: 'move', from: '/a/x', path: '/z' }],
+      'unprocessable',
+      "error in move for path: 'x': Unable to remove nonexistent key: x: missing value",
+    ],
+    [
+      [{ op: 'test', value: 1 }],
+      'unprocessable',
+      'test operation failed to decode path: operation missing path field: missing value',
     ],
     [[{ op: 'test', path: '/s', value: 'x' }], 'unprocessable', 'testing value /s failed: test failed'],
     [
