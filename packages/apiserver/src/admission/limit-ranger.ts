@@ -10,8 +10,6 @@ const ANNOTATION = 'kubernetes.io/limit-ranger'
 
 /** Defaults and bounds of what containers, pods and claims may ask for (plugin/pkg/admission/limitranger). */
 export function limitRanger({ objects }: AdmissionContext): AdmissionPlugin {
-  const itemsFor = (attributes: AdmissionAttributes): readonly LimitRangeItem[] =>
-    objects.list(LimitRanges, attributes.namespace).flatMap(range => range.spec?.limits ?? [])
   return {
     name: 'LimitRanger',
     operations: ['CREATE', 'UPDATE'],
@@ -24,13 +22,14 @@ export function limitRanger({ objects }: AdmissionContext): AdmissionPlugin {
     },
     validate(attributes) {
       if (!concerns(attributes)) return
-      const items = itemsFor(attributes)
-      if (items.length === 0) return
-      const wrong =
-        attributes.type.plural === 'pods'
-          ? checkPod(podOf(attributes), items)
-          : checkClaim(attributes.object as PersistentVolumeClaim, items)
-      if (wrong.length > 0) throw refusal(attributes, aggregate(wrong))
+      for (const { spec } of objects.list(LimitRanges, attributes.namespace)) {
+        const items = spec?.limits ?? []
+        const wrong =
+          attributes.type.plural === 'pods'
+            ? checkPod(podOf(attributes), items)
+            : checkClaim(attributes.object as PersistentVolumeClaim, items)
+        if (wrong.length > 0) throw refusal(attributes, aggregate(wrong))
+      }
     },
   }
 }
