@@ -1,3 +1,5 @@
+import { encodeJson } from './json/stringify.ts'
+
 /**
  * Validation findings, one per field, as upstream's `field.Error` words them
  * (k8s.io/apimachinery/pkg/util/validation/field/errors.go): the text lands in the Status message and its causes.
@@ -27,7 +29,7 @@ export function fieldErrorText(error: FieldError): string {
   return error.field === '' ? error.body : `${error.field}: ${error.body}`
 }
 
-const show = (value: unknown): string => (value === undefined ? 'null' : JSON.stringify(value))
+const show = (value: unknown): string => (value === undefined ? 'null' : encodeJson(value))
 const withDetail = (head: string, detail: string): string => (detail === '' ? head : `${head}: ${detail}`)
 
 export const required = (field: string, detail = ''): FieldError => ({

@@ -1,3 +1,4 @@
+import { encodeJson } from './json/stringify.ts'
 import { NAME_ALPHABET } from './names.ts'
 
 const encoder = new TextEncoder()
@@ -38,7 +39,7 @@ export function templateHash(template: unknown, collisions?: number): string {
 
 /** JSON with sorted keys, without empty values, so that equal templates have equal texts. */
 export function stableJson(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (typeof value !== 'object' || value === null) return encodeJson(value) ?? 'null'
   if (Array.isArray(value)) return `[${value.map(stableJson).join(',')}]`
   const fields = Object.entries(value)
     .filter(([, each]) => each !== undefined && each !== null)

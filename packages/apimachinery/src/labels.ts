@@ -74,7 +74,7 @@ function validateRequirement(
     default:
       errors.push(invalid(`${field}.operator`, requirement.operator ?? '', 'not a valid selector operator'))
   }
-  errors.push(...checked(`${field}.key`, requirement.key, checkQualifiedName))
+  errors.push(...checked(`${field}.key`, requirement.key ?? '', checkQualifiedName))
   if (rules.allowInvalidValues !== true) {
     errors.push(...values.flatMap((value, index) => checked(`${field}.values[${index}]`, value, checkLabelValue)))
   }

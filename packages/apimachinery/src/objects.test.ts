@@ -109,5 +109,6 @@ test('hashes', () => {
   assert.match(templateHash({ spec: { a: 1 } }), /^[bcdfghjklmnpqrstvwxz2456789]{1,10}$/)
   assert.equal(templateHash({ a: 1, b: 2 }), templateHash({ b: 2, a: 1, c: undefined }))
   assert.notEqual(templateHash({ a: 1 }), templateHash({ a: 1 }, 1))
+  assert.equal(stableJson({ big: 2n ** 60n }), '{"big":1152921504606846976}')
   assert.equal(stableJson({ b: [1, 'x'], a: null, c: { z: 1, y: 2 } }), '{"b":[1,"x"],"c":{"y":2,"z":1}}')
 })

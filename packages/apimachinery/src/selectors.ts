@@ -91,7 +91,7 @@ export function labelSelector(selector: LabelSelector | undefined | null): Selec
     if (own === undefined) {
       throw new SelectorError(`${JSON.stringify(operator)} is not a valid label selector operator`)
     }
-    requirements.push(newRequirement(key, own, values ?? []))
+    requirements.push(newRequirement(key ?? '', own, values ?? []))
   }
   return sorted(requirements)
 }

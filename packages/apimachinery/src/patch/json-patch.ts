@@ -1,5 +1,6 @@
 import { clone, setField } from '../clone.ts'
 import { deepEqual } from '../equality.ts'
+import { encodeJson } from '../json/stringify.ts'
 import { fieldOf, isObject, type JsonObject, PatchError } from './patch-error.ts'
 
 /** Upstream's limits (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, server/config.go). */
@@ -239,7 +240,7 @@ class JsonPatchRun {
     const source = this.#source('copy', from, false)
     const value = wrap(`error in copy for from: '${from}'`, () => this.#get(source.container, source.key)) ?? null
     const { container, key } = this.#destination('copy', path)
-    this.#copied += JSON.stringify(value).length
+    this.#copied += encodeJson(value).length
     if (this.#copied > MAX_JSON_PATCH_COPY_BYTES) {
       const limit = `exceeding the limit ${MAX_JSON_PATCH_COPY_BYTES}`
       const message = `Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, ${limit}`

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { deepFreeze } from '../clone.ts'
+import { encodeJson } from '../json/stringify.ts'
 import { applyJsonPatch } from './json-patch.ts'
 import { applyMergePatch, createMergePatch } from './merge-patch.ts'
 import type { MergeField, MergeSchema } from './merge-schema.ts'
@@ -109,9 +110,10 @@ test('JSON patches: all operations', () => {
       { a: { b: 1 }, c: { b: 2 } },
     ],
     [{}, [], {}],
+    [{ n: 2n ** 60n }, [{ op: 'copy', from: '/n', path: '/m' }], { n: 2n ** 60n, m: 2n ** 60n }],
   ]
   for (const [original, patch, expected] of cases) {
-    assert.deepEqual(applyJsonPatch(deepFreeze(original), deepFreeze(patch)), expected, JSON.stringify(patch))
+    assert.deepEqual(applyJsonPatch(deepFreeze(original), deepFreeze(patch)), expected, encodeJson(patch))
   }
 })
 
