@@ -45,6 +45,12 @@ describe('impersonation', () => {
       { name: 'jane', uid: 'u1', groups: ['dev', 'ops', 'system:authenticated'], extra: { reason: ['test'] } },
     ],
     [
+      'a user with keys that are encoded, or not quite',
+      { 'impersonate-user': 'jane', 'impersonate-extra-example.com%2fa': 'x', 'impersonate-extra-50%': 'y' },
+      ['/users jane', 'authentication.k8s.io/userextras/example.com/a x', 'authentication.k8s.io/userextras/50% y'],
+      { name: 'jane', groups: ['system:authenticated'], extra: { 'example.com/a': ['x'], '50%': ['y'] } },
+    ],
+    [
       'a service account, with the groups that follow',
       { 'impersonate-user': 'system:serviceaccount:ns:robot' },
       ['/serviceaccounts ns/robot'],

@@ -56,7 +56,7 @@ function wanted(request: ApiRequest): User {
   const name = header(headers, 'impersonate-user')!
   const extra: Record<string, string[]> = {}
   for (const key in headers) {
-    if (key.startsWith(EXTRA)) extra[decodeURIComponent(key.slice(EXTRA.length))] = all(key)
+    if (key.startsWith(EXTRA)) extra[unescaped(key.slice(EXTRA.length))] = all(key)
   }
   const uid = header(headers, 'impersonate-uid')
   return {
@@ -64,6 +64,15 @@ function wanted(request: ApiRequest): User {
     ...(uid === undefined ? {} : { uid }),
     groups: all('impersonate-group'),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
+  }
+}
+
+/** Keys are percent-encoded where they hold what headers may not; anything else stands for itself. */
+function unescaped(key: string): string {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    return key
   }
 }
 
