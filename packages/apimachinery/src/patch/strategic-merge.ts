@@ -9,6 +9,8 @@ const SET_ORDER = '$setElementOrder/'
 const DELETE_FROM = '$deleteFromPrimitiveList/'
 
 const unprocessable = (message: string): PatchError => new PatchError('unprocessable', message)
+/** A directive that is not of its form; upstream answers these with 400. */
+const badFormat = (what: string): PatchError => new PatchError('malformed', `invalid patch format of ${what}`)
 const goType = (value: unknown): string => {
   if (value === null || value === undefined) return '%!s(<nil>)'
   if (Array.isArray(value)) return '[]interface {}'
@@ -58,11 +60,11 @@ function replaceOrDelete(patch: JsonObject): JsonObject {
 function retained(original: JsonObject, patch: JsonObject): Record<string, unknown> {
   const keys = fieldOf(patch, RETAIN_KEYS)
   if (keys === undefined) return { ...original }
-  if (!Array.isArray(keys)) throw unprocessable('invalid patch format of retainKeys')
+  if (!Array.isArray(keys)) throw badFormat('retainKeys')
   const kept = new Set<unknown>(keys)
   for (const [key, value] of Object.entries(patch)) {
     if (value === null || key === RETAIN_KEYS || key.startsWith(DELETE_FROM) || key.startsWith(SET_ORDER)) continue
-    if (!kept.has(key)) throw unprocessable('invalid patch format of retainKeys')
+    if (!kept.has(key)) throw badFormat('retainKeys')
   }
   const result: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(original)) if (kept.has(key)) setField(result, key, value)
@@ -101,7 +103,7 @@ function deleteScalars(result: Record<string, unknown>, key: string, value: unkn
   const old = fieldOf(result, key)
   if (!Array.isArray(old) || !Array.isArray(value)) return
   if (old.length === 0 && value.length === 0) return
-  if (areObjects(old, value)) throw unprocessable('invalid patch format of primitive list')
+  if (areObjects(old, value)) throw badFormat('primitive list')
   const gone = new Set<unknown>(value)
   setField(
     result,
