@@ -52,27 +52,21 @@ testCreate(
       change: object => {
         object.webhooks![0]!.sideEffects = 'Some'
       },
-      errors: [
-        'webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"',
-      ],
+      errors: ['webhooks[0].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"'],
     },
     {
       name: 'a minute to wait',
       change: object => {
         object.webhooks![0]!.timeoutSeconds = 60
       },
-      errors: [
-        'webhooks[0].timeoutSeconds: Invalid value: 60: the timeout value must be between 1 and 30 seconds',
-      ],
+      errors: ['webhooks[0].timeoutSeconds: Invalid value: 60: the timeout value must be between 1 and 30 seconds'],
     },
     {
       name: 'a version that nobody speaks',
       change: object => {
         object.webhooks![0]!.admissionReviewVersions = ['v2']
       },
-      errors: [
-        'webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1',
-      ],
+      errors: ['webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1'],
     },
   ],
 )

@@ -12,7 +12,9 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   storagePrefix: 'mutatingadmissionpolicies',
   strategy: strategyOf(
     { generation: true },
-    { validate: validateMutatingPolicy, validateUpdate: validateMutatingPolicy, 
+    {
+      validate: validateMutatingPolicy,
+      validateUpdate: validateMutatingPolicy,
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'

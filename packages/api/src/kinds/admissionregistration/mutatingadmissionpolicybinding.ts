@@ -12,7 +12,9 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   storagePrefix: 'mutatingadmissionpolicybindings',
   strategy: strategyOf(
     { spec: true, generation: true },
-    { validate: validateMutatingBinding, validateUpdate: validateMutatingBinding, 
+    {
+      validate: validateMutatingBinding,
+      validateUpdate: validateMutatingBinding,
       default(object) {
         defaultParamRef(object.spec?.paramRef)
         defaultMatchResources(object.spec?.matchResources)

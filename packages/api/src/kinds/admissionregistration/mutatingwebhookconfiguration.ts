@@ -9,6 +9,14 @@ export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
   type: MutatingWebhookConfigurations,
   message: 'admissionregistration.v1.MutatingWebhookConfiguration',
   storagePrefix: 'mutatingwebhookconfigurations',
-  strategy: strategyOf({ generation: true }, { validate: validateWebhooks, validateUpdate: validateWebhooks,  default: defaultMutatingWebhooks, allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      validate: validateWebhooks,
+      validateUpdate: validateWebhooks,
+      default: defaultMutatingWebhooks,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
 })

@@ -12,7 +12,9 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   storagePrefix: 'validatingadmissionpolicies',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    { validate: validateValidatingPolicy, validateUpdate: validateValidatingPolicy, 
+    {
+      validate: validateValidatingPolicy,
+      validateUpdate: validateValidatingPolicy,
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'

@@ -12,7 +12,9 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   storagePrefix: 'validatingadmissionpolicybindings',
   strategy: strategyOf(
     { spec: true, generation: true },
-    { validate: validateValidatingBinding, validateUpdate: validateValidatingBinding, 
+    {
+      validate: validateValidatingBinding,
+      validateUpdate: validateValidatingBinding,
       default(object) {
         defaultParamRef(object.spec?.paramRef)
         defaultMatchResources(object.spec?.matchResources)

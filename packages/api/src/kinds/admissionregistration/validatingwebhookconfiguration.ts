@@ -9,6 +9,14 @@ export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
   type: ValidatingWebhookConfigurations,
   message: 'admissionregistration.v1.ValidatingWebhookConfiguration',
   storagePrefix: 'validatingwebhookconfigurations',
-  strategy: strategyOf({ generation: true }, { validate: validateWebhooks, validateUpdate: validateWebhooks,  default: defaultValidatingWebhooks, allowUnconditionalUpdate: false }),
+  strategy: strategyOf(
+    { generation: true },
+    {
+      validate: validateWebhooks,
+      validateUpdate: validateWebhooks,
+      default: defaultValidatingWebhooks,
+      allowUnconditionalUpdate: false,
+    },
+  ),
   columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
 })

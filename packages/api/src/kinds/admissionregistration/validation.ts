@@ -151,7 +151,8 @@ function checkUrl(errors: Errors, field: string, text: string): void {
   if (url.host === '') errors.push(invalid(field, url.host, `host must be specified; ${form}`))
   if (/^[a-z]+:\/\/[^/]*@/.test(text)) errors.push(invalid(field, '', 'user information is not permitted in the URL'))
   if (url.hash !== '') errors.push(invalid(field, url.hash.slice(1), 'fragments are not permitted in the URL'))
-  if (url.search !== '') errors.push(invalid(field, url.search.slice(1), 'query parameters are not permitted in the URL'))
+  if (url.search !== '')
+    errors.push(invalid(field, url.search.slice(1), 'query parameters are not permitted in the URL'))
 }
 
 /** Names and presence of conditions; whether they compile is asked elsewhere. */
@@ -236,7 +237,8 @@ export function validateValidatingPolicy({ spec }: ValidatingAdmissionPolicy): F
     }
     if (message !== undefined && message !== '' && message.trim() === '') {
       errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'))
-    } else if (message?.includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'))
+    } else if (message?.includes('\n'))
+      errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'))
     const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized']
     checkOptionalChoice(errors, `${at}.reason`, reason, reasons)
   }
@@ -305,7 +307,8 @@ export function validateValidatingBinding(binding: ValidatingAdmissionPolicyBind
     if (actions.indexOf(action) < index) errors.push(duplicate(`${field}[${index}]`, action))
   }
   if (actions.includes('Deny') && actions.includes('Warn')) {
-    const text = 'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)'
+    const text =
+      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)'
     errors.push(invalid(field, actions, text))
   }
   return errors

@@ -11,8 +11,8 @@ import {
   text,
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateDaemonSet, validateDaemonSetStatusUpdate, validateDaemonSetUpdate } from './validation.ts'
 import { templateWarnings } from './template-warnings.ts'
+import { validateDaemonSet, validateDaemonSetStatusUpdate, validateDaemonSetUpdate } from './validation.ts'
 
 const bornStatus = () => ({
   currentNumberScheduled: 0,
@@ -41,7 +41,8 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   storagePrefix: 'daemonsets',
   strategy: strategyOf(
     { status: bornStatus, generation: true },
-    { warnings: templateWarnings('spec.template', each => each.spec.template), 
+    {
+      warnings: templateWarnings('spec.template', each => each.spec.template),
       default: defaultDaemonSet,
       validate: validateDaemonSet,
       validateUpdate: validateDaemonSetUpdate,

@@ -3,8 +3,8 @@ import { Deployments } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 import { templateWarnings } from './template-warnings.ts'
+import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
 
 function defaultDeployment(object: Deployment): void {
   object.spec ??= {} as DeploymentSpec
@@ -33,7 +33,8 @@ export const DeploymentKind = defineKind<Deployment>({
   storagePrefix: 'deployments',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    { warnings: templateWarnings('spec.template', each => each.spec.template), 
+    {
+      warnings: templateWarnings('spec.template', each => each.spec.template),
       default: defaultDeployment,
       validate: validateDeployment,
       validateUpdate: validateDeploymentUpdate,

@@ -3,8 +3,8 @@ import { ReplicaSets } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, formatLabelSelector, integer, nameColumn, templateColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 import { templateWarnings } from './template-warnings.ts'
+import { validateReplicaSet, validateReplicaSetStatusUpdate, validateReplicaSetUpdate } from './validation.ts'
 
 function defaultReplicaSet(object: ReplicaSet): void {
   object.spec ??= {} as ReplicaSetSpec
@@ -18,7 +18,8 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   storagePrefix: 'replicasets',
   strategy: strategyOf(
     { status: () => ({ replicas: 0 }), generation: true },
-    { warnings: templateWarnings('spec.template', each => each.spec.template), 
+    {
+      warnings: templateWarnings('spec.template', each => each.spec.template),
       default: defaultReplicaSet,
       validate: validateReplicaSet,
       validateUpdate: validateReplicaSetUpdate,

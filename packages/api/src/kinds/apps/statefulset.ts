@@ -4,8 +4,8 @@ import { defaultClaim } from '../core/persistentvolumeclaim.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateStatefulSet, validateStatefulSetStatusUpdate, validateStatefulSetUpdate } from './validation.ts'
 import { templateWarnings } from './template-warnings.ts'
+import { validateStatefulSet, validateStatefulSetStatusUpdate, validateStatefulSetUpdate } from './validation.ts'
 
 function defaultStatefulSet(object: StatefulSet): void {
   object.spec ??= {} as StatefulSetSpec
@@ -36,7 +36,8 @@ export const StatefulSetKind = defineKind<StatefulSet>({
   storagePrefix: 'statefulsets',
   strategy: strategyOf(
     { status: () => ({ replicas: 0, availableReplicas: 0 }), generation: true },
-    { warnings: templateWarnings('spec.template', each => each.spec.template), 
+    {
+      warnings: templateWarnings('spec.template', each => each.spec.template),
       default: defaultStatefulSet,
       validate: validateStatefulSet,
       validateUpdate: validateStatefulSetUpdate,

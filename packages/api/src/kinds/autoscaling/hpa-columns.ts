@@ -6,21 +6,21 @@ type Current = { value?: string; averageValue?: string; averageUtilization?: num
 
 const UNKNOWN = '<unknown>'
 
-function averageText(target: MetricTarget, current: Current): string {
-  if (target.averageValue !== undefined) return `${current?.averageValue ?? UNKNOWN}/${target.averageValue} (avg)`
-  return `${current?.value ?? UNKNOWN}/${target.value ?? ''}`
+function averageText(target: MetricTarget | undefined, current: Current): string {
+  if (target?.averageValue !== undefined) return `${current?.averageValue ?? UNKNOWN}/${target.averageValue} (avg)`
+  return `${current?.value ?? UNKNOWN}/${target?.value ?? ''}`
 }
 
-function resourceText(name: string, target: MetricTarget, current: Current): string {
-  if (target.averageValue !== undefined) return `${name}: ${current?.averageValue ?? UNKNOWN}/${target.averageValue}`
+function resourceText(name: string, target: MetricTarget | undefined, current: Current): string {
+  if (target?.averageValue !== undefined) return `${name}: ${current?.averageValue ?? UNKNOWN}/${target.averageValue}`
   const used = current?.averageUtilization === undefined ? UNKNOWN : `${current.averageUtilization}%`
-  const wanted = target.averageUtilization === undefined ? '<auto>' : `${target.averageUtilization}%`
+  const wanted = target?.averageUtilization === undefined ? '<auto>' : `${target.averageUtilization}%`
   return `${name}: ${used}/${wanted}`
 }
 
 function metricText(spec: MetricSpec, status: MetricStatus | undefined): string {
   if (spec.external) return averageText(spec.external.target, status?.external?.current)
-  if (spec.pods) return `${status?.pods?.current.averageValue ?? UNKNOWN}/${spec.pods.target.averageValue ?? ''}`
+  if (spec.pods) return `${status?.pods?.current?.averageValue ?? UNKNOWN}/${spec.pods.target?.averageValue ?? ''}`
   if (spec.object) return averageText(spec.object.target, status?.object?.current)
   if (spec.resource) return resourceText(spec.resource.name, spec.resource.target, status?.resource?.current)
   if (spec.containerResource) {

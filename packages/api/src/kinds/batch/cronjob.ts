@@ -1,5 +1,6 @@
 import type { CronJob, CronJobSpec } from '../../generated/batch.v1.ts'
 import { CronJobs } from '../../resources.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
 import {
@@ -13,7 +14,6 @@ import {
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateCronJob, validateCronJobUpdate } from './cronjob-validation.ts'
-import { templateWarnings } from '../apps/template-warnings.ts'
 
 function defaultCronJob(object: CronJob): void {
   object.spec ??= {} as CronJobSpec
@@ -35,7 +35,12 @@ export const CronJobKind = defineKind<CronJob>({
   storagePrefix: 'cronjobs',
   strategy: strategyOf(
     { status: () => ({}), generation: true },
-    { warnings: templateWarnings('spec.jobTemplate.spec.template', each => each.spec.jobTemplate?.spec?.template),  default: defaultCronJob, validate: validateCronJob, validateUpdate: validateCronJobUpdate },
+    {
+      warnings: templateWarnings('spec.jobTemplate.spec.template', each => each.spec.jobTemplate?.spec?.template),
+      default: defaultCronJob,
+      validate: validateCronJob,
+      validateUpdate: validateCronJobUpdate,
+    },
   ),
   columns: [
     nameColumn,

@@ -140,7 +140,7 @@ export function validateJobUpdate(job: Job, old: Job): FieldError[] {
   const before = old.spec
   checkCompletions(errors, spec, before)
   checkImmutable(errors, 'spec.selector', spec.selector, before.selector)
-  const suspended = before.suspend === true && old.status?.startTime === undefined
+  const suspended = before.suspend === true && old.status?.startTime === undefined && spec.template !== undefined
   checkImmutable(errors, 'spec.template', suspended ? withOldPlacement(spec, before) : spec.template, before.template)
   checkImmutable(errors, 'spec.completionMode', spec.completionMode, before.completionMode)
   checkImmutable(errors, 'spec.podFailurePolicy', spec.podFailurePolicy, before.podFailurePolicy)

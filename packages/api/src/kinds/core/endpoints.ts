@@ -12,7 +12,7 @@ function endpointsText({ subsets = [] }: EndpointsObject): string {
   const list: string[] = []
   for (const { addresses = [], ports = [] } of subsets) {
     for (const port of ports) {
-      for (const { ip } of addresses) list.push(`${ip.includes(':') ? `[${ip}]` : ip}:${port.port}`)
+      for (const { ip = '' } of addresses) list.push(`${ip.includes(':') ? `[${ip}]` : ip}:${port.port}`)
     }
     if (ports.length === 0) for (const { ip } of addresses) list.push(ip)
   }

@@ -1,12 +1,12 @@
 import { type FieldError, required } from '@canopus/apimachinery'
 import type { PodTemplate } from '../../generated/core.v1.ts'
 import { PodTemplates } from '../../resources.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 import type { Errors } from '../shared/check.ts'
 import { containerImages, containerNames, formatLabels, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultPodTemplate } from './pod/defaults.ts'
 import { checkPodTemplate } from './pod/validate-spec.ts'
-import { templateWarnings } from '../apps/template-warnings.ts'
 
 function validate({ template }: PodTemplate): FieldError[] {
   const errors: Errors = []
@@ -21,7 +21,12 @@ export const PodTemplateKind = defineKind<PodTemplate>({
   storagePrefix: 'podtemplates',
   strategy: strategyOf(
     { generation: true },
-    { warnings: templateWarnings('template', each => each.template),  default: object => defaultPodTemplate(object.template), validate, validateUpdate: validate },
+    {
+      warnings: templateWarnings('template', each => each.template),
+      default: object => defaultPodTemplate(object.template),
+      validate,
+      validateUpdate: validate,
+    },
   ),
   columns: [
     nameColumn,

@@ -1,5 +1,6 @@
 import type { ReplicationController } from '../../generated/core.v1.ts'
 import { ReplicationControllers } from '../../resources.ts'
+import { templateWarnings } from '../apps/template-warnings.ts'
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultPodTemplate } from './pod/defaults.ts'
@@ -7,7 +8,6 @@ import {
   validateReplicationController,
   validateReplicationControllerStatusUpdate,
 } from './replicationcontroller-validation.ts'
-import { templateWarnings } from '../apps/template-warnings.ts'
 
 /** Selector and labels come from the template where they are missing. */
 function defaultController(object: ReplicationController): void {
@@ -28,7 +28,8 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   storagePrefix: 'controllers',
   strategy: strategyOf(
     { status: () => ({ replicas: 0 }), generation: true },
-    { warnings: templateWarnings('spec.template', each => each.spec.template), 
+    {
+      warnings: templateWarnings('spec.template', each => each.spec.template),
       default: defaultController,
       validate: validateReplicationController,
       validateUpdate: validateReplicationController,

@@ -13,7 +13,9 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   storagePrefix: 'flowschemas',
   strategy: strategyOf(
     { spec: true, status: () => ({}), generation: true },
-    { validate: validateFlowSchema, validateUpdate: validateFlowSchema, 
+    {
+      validate: validateFlowSchema,
+      validateUpdate: validateFlowSchema,
       default(object) {
         if (object.spec) object.spec.matchingPrecedence ||= 1000
       },

@@ -30,7 +30,12 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
   storagePrefix: 'prioritylevelconfigurations',
   strategy: strategyOf(
     { spec: true, status: () => ({}), generation: true },
-    { validate: validatePriorityLevel, validateUpdate: validatePriorityLevel,  default: defaultLevel, allowUnconditionalUpdate: false },
+    {
+      validate: validatePriorityLevel,
+      validateUpdate: validatePriorityLevel,
+      default: defaultLevel,
+      allowUnconditionalUpdate: false,
+    },
   ),
   columns: [
     nameColumn,

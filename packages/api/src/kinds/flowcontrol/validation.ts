@@ -1,5 +1,12 @@
 /** Priority and fairness of requests (pkg/apis/flowcontrol/validation/validation.go). */
-import { checkDns1123Subdomain, type FieldError, forbidden, invalid, notSupported, required } from '@canopus/apimachinery'
+import {
+  checkDns1123Subdomain,
+  type FieldError,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+} from '@canopus/apimachinery'
 import type {
   FlowSchema,
   LimitResponse,
@@ -73,7 +80,11 @@ function checkVerbs(errors: Errors, field: string, verbs: readonly string[] = []
 }
 
 function checkSubject(errors: Errors, path: string, { kind, user, group, serviceAccount }: Subject): void {
-  const named: Readonly<Record<string, { name: string } | undefined>> = { User: user, Group: group, ServiceAccount: serviceAccount }
+  const named: Readonly<Record<string, { name: string } | undefined>> = {
+    User: user,
+    Group: group,
+    ServiceAccount: serviceAccount,
+  }
   if (!Object.hasOwn(named, kind ?? '')) {
     errors.push(notSupported(`${path}.kind`, kind ?? '', ['Group', 'ServiceAccount', 'User']))
     return
@@ -93,12 +104,15 @@ export function validatePriorityLevel({ spec }: PriorityLevelConfiguration): Fie
   const errors: Errors = []
   const { type, limited, exempt } = spec
   if (type === 'Exempt') {
-    if (limited) errors.push(forbidden('spec.limited', "must be nil if the type is not Limited"))
+    if (limited) errors.push(forbidden('spec.limited', 'must be nil if the type is not Limited'))
   } else if (type === 'Limited') {
     if (exempt) errors.push(forbidden('spec.exempt', 'must be nil if the type is Limited'))
     if (!limited) errors.push(required('spec.limited', 'must not be empty when type is Limited'))
   } else errors.push(notSupported('spec.type', type ?? '', ['Exempt', 'Limited']))
-  for (const [name, part] of [['limited', limited], ['exempt', exempt]] as const) {
+  for (const [name, part] of [
+    ['limited', limited],
+    ['exempt', exempt],
+  ] as const) {
     checkNonNegative(errors, `spec.${name}.nominalConcurrencyShares`, part?.nominalConcurrencyShares)
     const lendable = part?.lendablePercent
     if (lendable !== undefined && (lendable < 0 || lendable > 100)) {
@@ -120,7 +134,8 @@ function checkResponse(errors: Errors, path: string, response: LimitResponse | u
       return
     }
     for (const field of ['queueLengthLimit', 'queues', 'handSize'] as const) {
-      if (!(queuing[field] > 0)) errors.push(invalid(`${path}.queuing.${field}`, queuing[field] ?? 0, 'must be positive'))
+      if (!(queuing[field] > 0))
+        errors.push(invalid(`${path}.queuing.${field}`, queuing[field] ?? 0, 'must be positive'))
     }
     if (queuing.handSize > queuing.queues) {
       const text = `should not be greater than queues (${queuing.queues})`

@@ -8,6 +8,9 @@ export const DeviceClassKind = defineKind<DeviceClass>({
   type: DeviceClasses,
   message: 'resource.v1.DeviceClass',
   storagePrefix: 'deviceclasses',
-  strategy: strategyOf({ spec: true, generation: true }, { validate: validateDeviceClass, validateUpdate: validateDeviceClass, }),
+  strategy: strategyOf(
+    { spec: true, generation: true },
+    { validate: validateDeviceClass, validateUpdate: validateDeviceClass },
+  ),
   columns: [nameColumn, ageColumn],
 })

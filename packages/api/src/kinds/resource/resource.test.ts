@@ -15,9 +15,7 @@ testCreate(ResourceClaimKind, claim, [
     change: object => {
       object.spec.devices.requests = [{ name: 'gpu' }]
     },
-    errors: [
-      'spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required',
-    ],
+    errors: ['spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required'],
   },
   {
     name: 'a count of all',

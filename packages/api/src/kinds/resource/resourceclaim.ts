@@ -21,6 +21,9 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   type: ResourceClaims,
   message: 'resource.v1.ResourceClaim',
   storagePrefix: 'resourceclaims',
-  strategy: strategyOf({ spec: true, status: () => ({}) }, { validate: validateClaim, validateUpdate: validateClaimUpdate,  default: object => defaultClaimSpec(object.spec) }),
+  strategy: strategyOf(
+    { spec: true, status: () => ({}) },
+    { validate: validateClaim, validateUpdate: validateClaimUpdate, default: object => defaultClaimSpec(object.spec) },
+  ),
   columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
 })

@@ -9,6 +9,13 @@ export const ResourceClaimTemplateKind = defineKind<ResourceClaimTemplate>({
   type: ResourceClaimTemplates,
   message: 'resource.v1.ResourceClaimTemplate',
   storagePrefix: 'resourceclaimtemplates',
-  strategy: strategyOf({ spec: true }, { validate: validateTemplate, validateUpdate: validateTemplateUpdate,  default: object => defaultClaimSpec(object.spec?.spec) }),
+  strategy: strategyOf(
+    { spec: true },
+    {
+      validate: validateTemplate,
+      validateUpdate: validateTemplateUpdate,
+      default: object => defaultClaimSpec(object.spec?.spec),
+    },
+  ),
   columns: [nameColumn, ageColumn],
 })

@@ -8,7 +8,10 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   type: ResourceSlices,
   message: 'resource.v1.ResourceSlice',
   storagePrefix: 'resourceslices',
-  strategy: strategyOf({ spec: true, generation: true }, { validate: validateSlice, validateUpdate: validateSliceUpdate, }),
+  strategy: strategyOf(
+    { spec: true, generation: true },
+    { validate: validateSlice, validateUpdate: validateSliceUpdate },
+  ),
   columns: [
     nameColumn,
     text('Node', 'Node that has the devices.', each => each.spec.nodeName ?? '<unset>'),

@@ -50,7 +50,8 @@ function checkClaimSpec(errors: Errors, path: string, spec: ResourceClaimSpec | 
     for (const [index, entry] of (devices?.[list] ?? []).entries()) {
       for (const [i, name] of (entry.requests ?? []).entries()) {
         if (names.has(name.split('/')[0]!)) continue
-        const text = 'must be the name of a request in the claim or the name of a request and a subrequest separated by \'/\''
+        const text =
+          "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
         errors.push(invalid(`${path}.devices.${list}[${index}].requests[${i}]`, name, text))
       }
     }
@@ -64,7 +65,9 @@ function checkRequest(errors: Errors, path: string, request: DeviceRequest): voi
   if (request.exactly === undefined && alternatives.length === 0) {
     errors.push(required(path, 'exactly one of `exactly` or `firstAvailable` is required'))
   } else if (request.exactly !== undefined && alternatives.length > 0) {
-    errors.push(invalid(path, null, 'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set'))
+    errors.push(
+      invalid(path, null, 'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set'),
+    )
   }
   if (request.exactly) checkExact(errors, `${path}.exactly`, request.exactly)
   if (alternatives.length > MOST_ALTERNATIVES) {

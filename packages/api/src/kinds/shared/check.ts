@@ -21,8 +21,9 @@ export function push(errors: Errors, more: readonly FieldError[]): void {
 }
 
 /** Every finding of `rule` about `value` is an invalid value of `field`. */
-export function checkText(errors: Errors, field: string, value: string, rule: NameCheck): void {
-  for (const message of rule(value)) errors.push(invalid(field, value, message))
+export function checkText(errors: Errors, field: string, value: string | undefined, rule: NameCheck): void {
+  const text = value ?? ''
+  for (const message of rule(text)) errors.push(invalid(field, text, message))
 }
 
 export function checkNumber(errors: Errors, field: string, value: number, rule: (value: number) => string[]): void {
@@ -66,17 +67,19 @@ export function checkFileMode(errors: Errors, field: string, mode: number | unde
 export const fieldError = (type: FieldErrorType, field: string, body: string): FieldError => ({ type, field, body })
 
 /** A relative path without `..` steps. */
-export function checkDescendingPath(errors: Errors, field: string, path: string): void {
+export function checkDescendingPath(errors: Errors, field: string, path: string | undefined): void {
+  if (!path) return
   if (path.startsWith('/')) errors.push(invalid(field, path, 'must be a relative path'))
   checkNoBacksteps(errors, field, path)
 }
 
-export function checkNoBacksteps(errors: Errors, field: string, path: string): void {
-  if (path.includes('..') && path.split('/').includes('..')) errors.push(invalid(field, path, "must not contain '..'"))
+export function checkNoBacksteps(errors: Errors, field: string, path: string | undefined): void {
+  if (path?.includes('..') && path.split('/').includes('..')) errors.push(invalid(field, path, "must not contain '..'"))
 }
 
 /** The same, and not one of the names that the kubelet uses for itself (`..data`). */
-export function checkLocalPath(errors: Errors, field: string, path: string): void {
+export function checkLocalPath(errors: Errors, field: string, path: string | undefined): void {
+  if (!path) return
   checkDescendingPath(errors, field, path)
   if (path.startsWith('..') && !path.startsWith('../')) errors.push(invalid(field, path, "must not start with '..'"))
 }

@@ -112,7 +112,7 @@ export function checkPodResources(errors: Errors, path: string, spec: PodSpec, c
     const text = `must be greater than or equal to aggregate container requests of ${formatQuantity(amount)}`
     errors.push(invalid(`${path}.requests[${name}]`, own, text))
   }
-  for (const [index, container] of spec.containers.entries()) {
+  for (const [index, container] of (spec.containers ?? []).entries()) {
     for (const name in container.resources?.limits) {
       const limit = container.resources.limits[name]!
       const own = resources.limits?.[name]

@@ -20,13 +20,17 @@ export function podSpecWarnings(path: string, spec: PodSpec | undefined): string
     if (Object.hasOwn(OLD_LABELS, key)) warnings.push(`${path}.nodeSelector[${key}]: ${OLD_LABELS[key]}`)
   }
   for (const [index, { name }] of (spec.imagePullSecrets ?? []).entries()) {
-    if (!name) warnings.push(`${path}.imagePullSecrets[${index}].name: invalid empty name ${JSON.stringify(name ?? '')}`)
+    if (!name)
+      warnings.push(`${path}.imagePullSecrets[${index}].name: invalid empty name ${JSON.stringify(name ?? '')}`)
   }
   for (const [index, { gitRepo }] of (spec.volumes ?? []).entries()) {
-    if (gitRepo) warnings.push(`${path}.volumes[${index}].gitRepo: deprecated in v1.11, and disabled by default in v1.33+`)
+    if (gitRepo)
+      warnings.push(`${path}.volumes[${index}].gitRepo: deprecated in v1.11, and disabled by default in v1.33+`)
   }
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
-    warnings.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`)
+    warnings.push(
+      `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
+    )
   }
   for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
     for (const [index, container] of (spec[list] ?? []).entries()) {
