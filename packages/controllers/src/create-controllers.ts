@@ -10,6 +10,7 @@ import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
 import { createDisruptionController } from './disruption.ts'
 import { createEndpointsController } from './endpoints/endpoints-controller.ts'
+import { createEndpointSliceMirroringController } from './endpoints/mirroring-controller.ts'
 import { createEndpointSliceController } from './endpoints/slices-controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
 import { createJobController } from './job/controller.ts'
@@ -26,6 +27,7 @@ import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
+import { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'
 
 export interface ControllersOptions {
   /**
@@ -77,6 +79,7 @@ const ENTRIES: readonly Entry[] = [
     create: context => createEndpointSliceController(context),
   },
   { name: 'endpoints-controller', component: 'endpoint-controller', create: createEndpointsController },
+  { name: 'endpointslice-mirroring-controller', create: createEndpointSliceMirroringController },
   { name: 'garbage-collector-controller', create: createGarbageCollector },
   {
     name: 'pod-garbage-collector-controller',
@@ -98,6 +101,8 @@ const ENTRIES: readonly Entry[] = [
   { name: 'ttl-after-finished-controller', create: createTtlAfterFinishedController },
   { name: 'cronjob-controller', create: createCronJobController },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
+  { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
+  { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
   { name: 'token-cleaner-controller', create: createTokenCleaner },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
   { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },

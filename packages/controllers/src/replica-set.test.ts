@@ -157,17 +157,23 @@ describe('planScaling', () => {
   ]
   for (const [name, first, second] of table) {
     test(name, () => {
-      const scaling = planScaling(1, [second, first], [], Date.UTC(2026, 0, 2))
+      const scaling = planScaling(1, [second, first], () => [], Date.UTC(2026, 0, 2))
       assert.deepEqual(scaling, { type: 'delete', pods: [first] })
     })
   }
   test('the node with more of the same loses one', () => {
     const pods = [pod('a', { node: 'n1' }), pod('b', { node: 'n2' }), pod('c', { node: 'n2' })]
-    const scaling = planScaling(2, pods, pods, 0)
+    const scaling = planScaling(2, pods, () => pods, 0)
     assert.ok(scaling.type === 'delete' && scaling.pods[0]!.spec?.nodeName === 'n2')
   })
   test('no more than 500 at a time', () => {
-    assert.deepEqual(planScaling(10_000, [], [], 0), { type: 'create', count: 500 })
-    assert.deepEqual(planScaling(0, [], [], 0), { type: 'none' })
+    assert.deepEqual(
+      planScaling(10_000, [], () => [], 0),
+      { type: 'create', count: 500 },
+    )
+    assert.deepEqual(
+      planScaling(0, [], () => [], 0),
+      { type: 'none' },
+    )
   })
 })

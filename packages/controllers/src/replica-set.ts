@@ -73,13 +73,18 @@ export const createReplicationController = (context: ControllerContext): Control
 
 export type Scaling = { type: 'none' } | { type: 'create'; count: number } | { type: 'delete'; pods: readonly Pod[] }
 
-/** How to get from the pods that are there to the number that is wished. */
-export function planScaling(wanted: number, active: readonly Pod[], related: readonly Pod[], now: number): Scaling {
+/** From the pods that are there to the number that is wished. `related` share the load; asked where some must go. */
+export function planScaling(
+  wanted: number,
+  active: readonly Pod[],
+  related: () => readonly Pod[],
+  now: number,
+): Scaling {
   const missing = wanted - active.length
   if (missing > 0) return { type: 'create', count: Math.min(missing, BURST) }
   if (missing === 0) return { type: 'none' }
   const count = Math.min(-missing, BURST)
-  return { type: 'delete', pods: rankForDeletion(active, related, now).slice(0, count) }
+  return { type: 'delete', pods: rankForDeletion(active, related(), now).slice(0, count) }
 }
 
 export interface Observed {
@@ -143,7 +148,7 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
       })
       const failure =
         expectations.satisfied(key) && !object.metadata.deletionTimestamp
-          ? await scale(shell, object, owned, pods.lister.list(namespace))
+          ? await scale(shell, object, owned, () => pods.lister.list(namespace))
           : undefined
       const terminating = flavour.type.kind === 'ReplicaSet' ? owned.filter(isTerminating).length : 0
       return writeStatus(shell, object, owned, failure, terminating)
@@ -167,11 +172,11 @@ async function scale<T extends Replicas>(
   shell: Shell<T>,
   object: T,
   owned: readonly Pod[],
-  all: readonly Pod[],
+  all: () => readonly Pod[],
 ): Promise<Failure | undefined> {
   const { context, flavour } = shell
   const selector = flavour.selectorOf(object)
-  const related = all.filter(pod => isActive(pod) && matches(selector, pod.metadata.labels))
+  const related = () => all().filter(pod => isActive(pod) && matches(selector, pod.metadata.labels))
   const scaling = planScaling(object.spec?.replicas ?? 1, owned.filter(isActive), related, context.clock.now())
   switch (scaling.type) {
     case 'none':

@@ -34,36 +34,56 @@ export interface SliceChanges {
 }
 
 export function planSlices(state: SliceState): SliceChanges {
-  const changes: SliceChanges = { create: [], update: [], delete: [] }
   const types = addressTypes(state.service)
-  for (const type of types) planFamily(state, type, changes)
-  changes.delete.push(...state.slices.filter(slice => !types.includes(slice.addressType as AddressType)))
-  return changes
+  const groups = new Map(types.map(type => [type, groupByPorts(state, type)]))
+  // A service without endpoints keeps one empty slice, so that consumers know it was looked at.
+  for (const group of groups.values()) if (group.size === 0) group.set(stableJson([]), { ports: [], endpoints: [] })
+  return layOut(groups, {
+    slices: state.slices,
+    maxEndpoints: state.maxEndpoints,
+    make: (type, ports, endpoints, old) => sliceOf(state, type, ports, endpoints, old),
+  })
 }
 
-interface Group {
+export interface Layout {
+  /** The slices that are there. */
+  slices: readonly EndpointSlice[]
+  maxEndpoints: number
+  make(type: AddressType, ports: EndpointPort[], endpoints: Endpoint[], old?: EndpointSlice): EndpointSlice
+}
+
+/** Endpoints that share their ports. */
+export interface Group {
   ports: EndpointPort[]
   endpoints: Endpoint[]
 }
 
-function planFamily(state: SliceState, type: AddressType, changes: SliceChanges): void {
-  const wanted = groupByPorts(state, type)
+/** Groups, by the JSON of their ports. */
+export type Groups = Map<string, Group>
+
+/** Spreads groups of endpoints over slices, moving as little as possible. */
+export function layOut(families: ReadonlyMap<AddressType, Groups>, layout: Layout): SliceChanges {
+  const changes: SliceChanges = { create: [], update: [], delete: [] }
+  for (const [type, groups] of families) planFamily(layout, type, groups, changes)
+  changes.delete.push(...layout.slices.filter(slice => !families.has(slice.addressType as AddressType)))
+  return changes
+}
+
+function planFamily(layout: Layout, type: AddressType, wanted: Groups, changes: SliceChanges): void {
   const left = new Map<string, EndpointSlice[]>()
-  for (const slice of state.slices) {
+  for (const slice of layout.slices) {
     if (slice.addressType !== type || slice.metadata.deletionTimestamp) continue
     const id = stableJson(slice.ports)
     left.set(id, [...(left.get(id) ?? []), slice])
   }
-  // A service without endpoints keeps one empty slice, so that consumers know it was looked at.
-  if (wanted.size === 0) wanted.set(stableJson([]), { ports: [], endpoints: [] })
   const spare: EndpointSlice[] = []
   for (const [id, slices] of left) if (!wanted.has(id)) spare.push(...slices)
-  for (const [id, group] of wanted) planGroup(state, type, group, left.get(id) ?? [], spare, changes)
+  for (const [id, group] of wanted) planGroup(layout, type, group, left.get(id) ?? [], spare, changes)
   changes.delete.push(...spare)
 }
 
-function groupByPorts({ service, pods, node }: SliceState, type: AddressType): Map<string, Group> {
-  const groups = new Map<string, Group>()
+function groupByPorts({ service, pods, node }: SliceState, type: AddressType): Groups {
+  const groups: Groups = new Map()
   for (const pod of pods) {
     if (!isEligible(pod, true) || addressesOf(pod, type).length === 0) continue
     const ports = portsOf(pod, service)
@@ -78,7 +98,7 @@ function groupByPorts({ service, pods, node }: SliceState, type: AddressType): M
 const idOf = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses.join()
 
 function planGroup(
-  state: SliceState,
+  layout: Layout,
   type: AddressType,
   { ports, endpoints }: Group,
   slices: readonly EndpointSlice[],
@@ -98,30 +118,30 @@ function planGroup(
   })
   // What is new fills slices that are written anyway, then the fullest of those that have room, then new ones.
   const rest = [...missing.values()]
-  const room = (each: { endpoints: Endpoint[] }): number => state.maxEndpoints - each.endpoints.length
+  const room = (each: { endpoints: Endpoint[] }): number => layout.maxEndpoints - each.endpoints.length
   const isTouched = (each: (typeof kept)[number]): boolean => !semanticEqual(each.endpoints, each.slice.endpoints)
   for (const each of kept.filter(isTouched)) each.endpoints.push(...rest.splice(0, Math.max(0, room(each))))
-  if (rest.length > 0 && rest.length < state.maxEndpoints) {
+  if (rest.length > 0 && rest.length < layout.maxEndpoints) {
     const fitting = kept.filter(each => room(each) >= rest.length).sort((a, b) => room(a) - room(b))[0]
     fitting?.endpoints.push(...rest.splice(0))
   }
   while (rest.length > 0) {
-    const chunk = rest.splice(0, state.maxEndpoints)
+    const chunk = rest.splice(0, layout.maxEndpoints)
     const reused = spare.pop()
-    if (reused) changes.update.push(sliceOf(state, type, ports, chunk, reused))
-    else changes.create.push(sliceOf(state, type, ports, chunk))
+    if (reused) changes.update.push(layout.make(type, ports, chunk, reused))
+    else changes.create.push(layout.make(type, ports, chunk))
   }
   const isEmpty = endpoints.length === 0
   if (isEmpty && kept.length === 0) {
     const reused = spare.pop()
-    if (reused) changes.update.push(sliceOf(state, type, ports, [], reused))
-    else changes.create.push(sliceOf(state, type, ports, []))
+    if (reused) changes.update.push(layout.make(type, ports, [], reused))
+    else changes.create.push(layout.make(type, ports, []))
   }
   const placeholder = isEmpty ? kept[0] : undefined
   for (const each of kept) {
     if (each.endpoints.length === 0 && each !== placeholder) changes.delete.push(each.slice)
     else {
-      const next = sliceOf(state, type, ports, each.endpoints, each.slice)
+      const next = layout.make(type, ports, each.endpoints, each.slice)
       const isSame =
         semanticEqual(next.endpoints, each.slice.endpoints) &&
         semanticEqual(next.ports, each.slice.ports) &&

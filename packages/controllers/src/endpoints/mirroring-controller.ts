@@ -1,0 +1,127 @@
+/**
+ * Mirrors endpoints that somebody made by hand into slices, which is all that proxies and DNS read
+ * (kubernetes pkg/controller/endpointslicemirroring).
+ */
+
+import { EndpointSlices, Endpoints, Services } from '@canopus/api'
+import type { EndpointAddress, Endpoints as EndpointsObject } from '@canopus/api/core/v1'
+import type { Endpoint, EndpointSlice } from '@canopus/api/discovery/v1'
+import { controllerReference, hasReason, isIpv6, type ObjectMeta, stableJson } from '@canopus/apimachinery'
+import { splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
+import { isNamespaceTerminating } from '../replica-set.ts'
+import type { AddressType } from './endpoint.ts'
+import { type Groups, layOut, MANAGED_BY, SERVICE_NAME, TRIGGER_TIME } from './plan-slices.ts'
+
+const CONTROLLER = 'endpointslicemirroring-controller.k8s.io'
+const SKIP = 'endpointslice.kubernetes.io/skip-mirror'
+const LEADER = 'control-plane.alpha.kubernetes.io/leader'
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+const MAX_ENDPOINTS = 1000
+
+/** Leader election once used endpoints; those are no endpoints of anything. */
+export function isMirrored({ metadata }: EndpointsObject): boolean {
+  return metadata.labels?.[SKIP] !== 'true' && metadata.annotations?.[LEADER] === undefined
+}
+
+/** The endpoints of the older form, by family and ports. */
+export function groupsOf({ subsets = [] }: EndpointsObject): Map<AddressType, Groups> {
+  const families = new Map<AddressType, Groups>([
+    ['IPv4', new Map()],
+    ['IPv6', new Map()],
+  ])
+  for (const subset of subsets) {
+    const ports = (subset.ports ?? []).map(({ name, port, protocol, appProtocol }) => ({
+      name: name ?? '',
+      protocol: protocol ?? 'TCP',
+      port,
+      ...(appProtocol ? { appProtocol } : {}),
+    }))
+    const id = stableJson(ports)
+    const add = (address: EndpointAddress, ready: boolean): void => {
+      const groups = families.get(isIpv6(address.ip) ? 'IPv6' : 'IPv4')!
+      const group = groups.get(id) ?? { ports, endpoints: [] }
+      groups.set(id, group)
+      if (group.endpoints.length < MAX_ENDPOINTS) group.endpoints.push(endpointOf(address, ready))
+    }
+    for (const address of subset.addresses ?? []) add(address, true)
+    for (const address of subset.notReadyAddresses ?? []) add(address, false)
+  }
+  return families
+}
+
+function endpointOf({ ip, hostname, nodeName, targetRef }: EndpointAddress, ready: boolean): Endpoint {
+  return {
+    addresses: [ip],
+    conditions: { ready },
+    ...(hostname ? { hostname } : {}),
+    ...(nodeName ? { nodeName } : {}),
+    ...(targetRef ? { targetRef } : {}),
+  }
+}
+
+export function createEndpointSliceMirroringController(context: ControllerContext): Controller {
+  const endpoints = context.informers.informer(Endpoints)
+  const services = context.informers.informer(Services)
+  const slices = context.informers.informer(EndpointSlices)
+  const client = context.client.resource(EndpointSlices)
+  const isOurs = (slice: EndpointSlice): boolean => slice.metadata.labels?.[MANAGED_BY] === CONTROLLER
+  return defineController(context, {
+    name: 'endpointslice-mirroring-controller',
+    triggers: [
+      primary(Endpoints),
+      primary(Services),
+      mapped(EndpointSlices, slice =>
+        isOurs(slice) ? [`${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME]}`] : [],
+      ),
+    ],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const object = endpoints.lister.get(name, namespace)
+      const service = services.lister.get(name, namespace)
+      const own = slices.lister
+        .list(namespace)
+        .filter(slice => isOurs(slice) && slice.metadata.labels?.[SERVICE_NAME] === name)
+      // Services with a selector have slices of their own.
+      const isSelecting = Object.keys(service?.spec?.selector ?? {}).length > 0
+      const wanted = object && service && !isSelecting && isMirrored(object) ? object : undefined
+      const changes = layOut(wanted ? groupsOf(wanted) : new Map(), {
+        slices: own,
+        maxEndpoints: MAX_ENDPOINTS,
+        make: (addressType, ports, made, old) => ({
+          metadata: metadataOf(wanted!, old),
+          addressType,
+          endpoints: made,
+          ports,
+        }),
+      })
+      try {
+        for (const slice of changes.create) await client.create(slice)
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return undefined
+        throw error
+      }
+      for (const slice of changes.update) await client.update(slice)
+      for (const { metadata } of changes.delete) {
+        await client.delete(metadata.name, { namespace: namespace! }).catch(error => {
+          if (!hasReason(error, 'NotFound')) throw error
+        })
+      }
+      return undefined
+    },
+  })
+}
+
+function metadataOf(object: EndpointsObject, old: EndpointSlice | undefined): ObjectMeta {
+  const { [TRIGGER_TIME]: _time, [LAST_APPLIED]: _applied, ...annotations } = object.metadata.annotations ?? {}
+  const fresh = {
+    generateName: `${object.metadata.name}-`,
+    namespace: object.metadata.namespace!,
+    ownerReferences: [controllerReference(object, Endpoints)],
+  }
+  return {
+    ...(old?.metadata ?? fresh),
+    annotations,
+    labels: { ...object.metadata.labels, [SERVICE_NAME]: object.metadata.name, [MANAGED_BY]: CONTROLLER },
+  } as ObjectMeta
+}

@@ -1,0 +1,84 @@
+/**
+ * Keeps claims while pods use them, and volumes while claims are bound to them
+ * (kubernetes pkg/controller/volume/{pvcprotection,pvprotection}).
+ */
+
+import { PersistentVolumeClaims, PersistentVolumes, Pods } from '@canopus/api'
+import type { PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
+import { hasFinalizer } from '@canopus/apimachinery'
+import { splitKey } from '@canopus/client'
+import {
+  addFinalizer,
+  type Controller,
+  type ControllerContext,
+  defineController,
+  on,
+  primary,
+  removeFinalizer,
+} from '@canopus/operator'
+import { isFinished } from '../common/pods.ts'
+
+const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection'
+const VOLUME_FINALIZER = 'kubernetes.io/pv-protection'
+const BY_CLAIM = 'claim'
+
+/** The claims that a pod mounts: named ones, and those made for it alone. */
+export function claimsOf(pod: Pod): string[] {
+  const names: string[] = []
+  for (const volume of pod.spec?.volumes ?? []) {
+    if (volume.persistentVolumeClaim) names.push(volume.persistentVolumeClaim.claimName)
+    else if (volume.ephemeral) names.push(`${pod.metadata.name}-${volume.name}`)
+  }
+  return names
+}
+
+/** A pod that has no node yet will not be started with a claim that is going. */
+export const isUsing = (pod: Pod): boolean => Boolean(pod.spec?.nodeName) && !isFinished(pod)
+
+export function createClaimProtectionController(context: ControllerContext): Controller {
+  const claims = context.informers.informer(PersistentVolumeClaims)
+  const pods = context.informers.informer(Pods)
+  pods.addIndex(BY_CLAIM, pod => claimsOf(pod).map(name => `${pod.metadata.namespace}/${name}`))
+  const client = context.client.resource(PersistentVolumeClaims)
+  const isDue = (claim: PersistentVolumeClaim): boolean =>
+    hasFinalizer(claim, CLAIM_FINALIZER) === (claim.metadata.deletionTimestamp !== undefined)
+  return defineController(context, {
+    name: 'persistentvolumeclaim-protection-controller',
+    triggers: [
+      primary(PersistentVolumeClaims, ({ object, deleted }) => !deleted && isDue(object)),
+      on(Pods, ({ object, deleted }, enqueue) => {
+        if (!deleted && isUsing(object)) return
+        for (const name of claimsOf(object)) enqueue(`${object.metadata.namespace}/${name}`)
+      }),
+    ],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const claim = claims.lister.get(name, namespace)
+      if (!claim || !isDue(claim)) return undefined
+      if (!claim.metadata.deletionTimestamp) await addFinalizer(client, claim, CLAIM_FINALIZER)
+      else if (!pods.lister.byIndex(BY_CLAIM, key).some(isUsing)) {
+        // The cache may lag behind the scheduler: ask once more before it is too late.
+        const live = await context.client.resource(Pods).list({ namespace: namespace! })
+        if (live.items.some(pod => isUsing(pod) && claimsOf(pod).includes(name))) return { requeueAfter: 1_000 }
+        await removeFinalizer(client, claim, CLAIM_FINALIZER)
+      }
+      return undefined
+    },
+  })
+}
+
+export function createVolumeProtectionController(context: ControllerContext): Controller {
+  const volumes = context.informers.informer(PersistentVolumes)
+  const client = context.client.resource(PersistentVolumes)
+  return defineController(context, {
+    name: 'persistentvolume-protection-controller',
+    triggers: [primary(PersistentVolumes, ({ deleted }) => !deleted)],
+    async reconcile(name) {
+      const volume = volumes.lister.get(name)
+      if (!volume) return undefined
+      if (!volume.metadata.deletionTimestamp) await addFinalizer(client, volume, VOLUME_FINALIZER)
+      else if (volume.status?.phase !== 'Bound') await removeFinalizer(client, volume, VOLUME_FINALIZER)
+      return undefined
+    },
+  })
+}
