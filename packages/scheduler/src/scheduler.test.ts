@@ -6,6 +6,7 @@ import { findCondition, internalError } from '@canopus/apimachinery'
 import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
 import { createFakeServer, type FakeServer } from '@canopus/client/testing'
+import type { ControllerContext } from '@canopus/operator'
 import { createScheduler, type SchedulerOptions } from './scheduler.ts'
 import { aNode, aPod } from './testing/builders.ts'
 
@@ -27,7 +28,7 @@ afterEach(async () => {
   await running
 })
 
-async function start(options: SchedulerOptions = {}): Promise<void> {
+function newContext(): ControllerContext {
   const client = createClient(server)
   const random = new SeededRandom(1)
   const informers = createInformerFactory({ client, clock, random, logger: silentLogger })
@@ -36,9 +37,13 @@ async function start(options: SchedulerOptions = {}): Promise<void> {
       events.push(`${about.metadata.name} ${type} ${reason}: ${message}`)
     },
   }
-  const context = { client, informers, clock, random, logger: silentLogger, events: recorder }
+  return { client, informers, clock, random, logger: silentLogger, events: recorder }
+}
+
+async function start(options: SchedulerOptions = {}): Promise<void> {
+  const context = newContext()
   running = createScheduler(context, options).run(stop.signal)
-  informers.start(stop.signal)
+  context.informers.start(stop.signal)
   await clock.advance(0)
 }
 
@@ -174,4 +179,26 @@ test('several schedulers may share a cluster', async () => {
   server.add(Pods, aPod('theirs'))
   await start({ schedulerNames: ['mine'] })
   assert.deepEqual([nodeOf('mine'), nodeOf('theirs')], ['n', undefined])
+})
+
+test('a scheduler that stops and runs again, as leaders do, begins anew', async () => {
+  server.add(Nodes, aNode('n', { allocatable: { cpu: '1' } }))
+  const context = newContext()
+  const scheduler = createScheduler(context)
+  context.informers.start(stop.signal)
+  const first = new AbortController()
+  const firstRun = scheduler.run(first.signal)
+  server.add(Pods, aPod('a', { requests: { cpu: '1' } }))
+  await clock.advance(0)
+  assert.equal(nodeOf('a'), 'n')
+  first.abort()
+  await firstRun
+  server.remove(Pods, 'a', 'default')
+  server.add(Pods, aPod('b', { requests: { cpu: '1' } }))
+  await clock.advance(0)
+  assert.equal(nodeOf('b'), undefined)
+  running = scheduler.run(stop.signal)
+  await clock.advance(0)
+  assert.equal(nodeOf('b'), 'n')
+  await scheduler.run(AbortSignal.abort())
 })

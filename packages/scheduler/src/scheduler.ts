@@ -1,7 +1,7 @@
 import { Namespaces, Nodes, PodDisruptionBudgets, Pods } from '@canopus/api'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { deepEqual, hasReason } from '@canopus/apimachinery'
-import { sleep } from '@canopus/base'
+import { onAbort, sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
 import { ClusterCache } from './cache.ts'
 import { type Decision, SchedulingCycle } from './cycle.ts'
@@ -31,11 +31,12 @@ const MILLISECONDS_PER_TURN = 8
 
 /** Makes the scheduler: it gives every pod without a node the best one, or says on the pod why there is none. */
 export function createScheduler(context: ControllerContext, options: SchedulerOptions = {}): Controller {
-  return new Scheduler(context, options)
+  // Asked for now, so that its informers start with the others; every run begins with nothing remembered.
+  new Scheduler(context, options)
+  return { name: 'scheduler', run: signal => new Scheduler(context, options).run(signal) }
 }
 
-class Scheduler implements Controller {
-  readonly name = 'scheduler'
+class Scheduler {
   readonly #context: ControllerContext
   readonly #names: ReadonlySet<string>
   readonly #maxBindings: number
@@ -94,8 +95,7 @@ class Scheduler implements Controller {
       throw error
     }
     const disconnect = this.#connect()
-    const onAbort = (): void => this.#queue.close()
-    signal.addEventListener('abort', onAbort, { once: true })
+    const disarm = onAbort(signal, () => this.#queue.close())
     try {
       let decisions = 0
       let turn = clock.monotonic()
@@ -113,7 +113,7 @@ class Scheduler implements Controller {
         }
       }
     } finally {
-      signal.removeEventListener('abort', onAbort)
+      disarm()
       this.#queue.close()
       for (const stop of disconnect) stop()
       await Promise.allSettled(this.#underWay)
