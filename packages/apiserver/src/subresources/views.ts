@@ -80,8 +80,8 @@ export function serveEphemeralContainers(
       const pod = object as Pod
       const before = old as Pod
       const { ephemeralContainers } = pod.spec
-      pod.spec = { ...before.spec }
-      if (ephemeralContainers !== undefined) pod.spec.ephemeralContainers = ephemeralContainers
+      const { ephemeralContainers: _, ...spec } = before.spec
+      pod.spec = ephemeralContainers === undefined ? spec : { ...spec, ephemeralContainers }
       pod.metadata = { ...before.metadata, resourceVersion: pod.metadata.resourceVersion }
       if (before.status === undefined) delete pod.status
       else pod.status = before.status

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Answer, type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
+
+let server: MemoryServer
+before(async () => {
+  server = await startMemoryServer()
+})
+after(() => server.stop())
+
+const CMS = '/api/v1/namespaces/default/configmaps'
+const PODS = '/api/v1/namespaces/default/pods'
+const merge = (path: string, body: unknown): Promise<Answer> =>
+  server.send('PATCH', path, body, { 'content-type': 'application/merge-patch+json' })
+const create = (name: string, metadata: object = {}): Promise<Answer> =>
+  server.send('POST', CMS, { metadata: { name, ...metadata } })
+const pod = (name: string, nodeName?: string): Promise<Answer> =>
+  server.send('POST', PODS, { metadata: { name }, spec: { nodeName, containers: [{ name: 'c', image: 'i' }] } })
+
+describe('deletion', () => {
+  it('answers a Status with the uid for most kinds', async () => {
+    const { json: object } = await create('plain')
+    const { status, json } = await server.send('DELETE', `${CMS}/plain`)
+    assert.equal(status, 200)
+    assert.deepEqual(json, {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: { name: 'plain', kind: 'configmaps', uid: object.metadata.uid },
+    })
+    assert.equal((await server.send('DELETE', `${CMS}/plain`)).status, 404)
+  })
+
+  it('waits for finalizers, refuses new ones, goes with the last', async () => {
+    await create('held', { finalizers: ['example.com/one', 'example.com/two'] })
+    const { status, json: marked } = await server.send('DELETE', `${CMS}/held`)
+    assert.equal(status, 200)
+    assert.equal(marked.kind, 'ConfigMap')
+    assert.equal(marked.metadata.deletionGracePeriodSeconds, 0)
+    assert.match(marked.metadata.deletionTimestamp, /Z$/)
+    const { json: again } = await server.send('DELETE', `${CMS}/held`)
+    assert.equal(again.metadata.resourceVersion, marked.metadata.resourceVersion)
+    const more = await merge(`${CMS}/held`, { metadata: { finalizers: ['example.com/one', 'example.com/three'] } })
+    assert.equal(more.status, 422)
+    assert.match(
+      more.json.message,
+      /metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers \[\]string\{"example.com\/three"\}/,
+    )
+    assert.equal((await merge(`${CMS}/held`, { metadata: { finalizers: ['example.com/one'] } })).status, 200)
+    const last = await merge(`${CMS}/held`, { metadata: { finalizers: null } })
+    assert.equal(last.status, 200)
+    assert.equal((await server.send('GET', `${CMS}/held`)).status, 404)
+  })
+
+  const propagations: readonly [string, object, string[], number][] = [
+    ['foreground', { propagationPolicy: 'Foreground' }, ['foregroundDeletion'], 202],
+    ['orphan', { propagationPolicy: 'Orphan' }, ['orphan'], 200],
+    ['orphan (the old way)', { orphanDependents: true }, ['orphan'], 200],
+  ]
+  for (const [name, options, finalizers, code] of propagations) {
+    it(`marks for ${name} propagation`, async () => {
+      const id = `p-${name.replace(/\W+/g, '-')}x`
+      await create(id)
+      const { status, json } = await server.send('DELETE', `${CMS}/${id}`, {
+        kind: 'DeleteOptions',
+        apiVersion: 'v1',
+        ...options,
+      })
+      assert.equal(status, code)
+      assert.deepEqual(json.metadata.finalizers, finalizers)
+    })
+  }
+
+  it('takes options of the query, and of any group', async () => {
+    await create('query')
+    const { json } = await server.send('DELETE', `${CMS}/query?propagationPolicy=Foreground`)
+    assert.deepEqual(json.metadata.finalizers, ['foregroundDeletion'])
+    await create('meta')
+    const body = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', dryRun: ['All'] }
+    assert.equal((await server.send('DELETE', `${CMS}/meta`, body)).status, 200)
+    assert.equal((await server.send('GET', `${CMS}/meta`)).status, 200)
+  })
+
+  const refused: readonly [string, object, number, RegExp][] = [
+    [
+      'both ways at once',
+      { orphanDependents: true, propagationPolicy: 'Orphan' },
+      422,
+      /orphanDependents and deletionPropagation cannot be both set/,
+    ],
+    ['unknown policies', { propagationPolicy: 'Sideways' }, 422, /propagationPolicy: Unsupported value: "Sideways"/],
+    [
+      'another uid',
+      { preconditions: { uid: 'x' } },
+      409,
+      /Precondition failed: UID in precondition: x, UID in object meta: /,
+    ],
+    [
+      'another version',
+      { preconditions: { resourceVersion: '1' } },
+      409,
+      /Precondition failed: ResourceVersion in precondition: 1/,
+    ],
+  ]
+  for (const [name, options, code, message] of refused) {
+    it(`refuses ${name}`, async () => {
+      await create('kept')
+      const { status, json } = await server.send('DELETE', `${CMS}/kept`, options)
+      assert.equal(status, code, json.message)
+      assert.match(json.message, message)
+    })
+  }
+})
+
+describe('graceful deletion of pods', () => {
+  it('removes pods without a node at once', async () => {
+    await pod('unbound')
+    const { status, json } = await server.send('DELETE', `${PODS}/unbound`)
+    assert.equal(status, 200)
+    assert.equal(json.kind, 'Pod')
+    assert.equal((await server.send('GET', `${PODS}/unbound`)).status, 404)
+  })
+
+  it('waits for the kubelet, which confirms with grace 0; the period may only shrink', async () => {
+    const { json: created } = await pod('bound', 'n1')
+    const { json: marked } = await server.send('DELETE', `${PODS}/bound`)
+    assert.equal(marked.metadata.deletionGracePeriodSeconds, 30)
+    assert.equal(marked.metadata.generation, created.metadata.generation + 1)
+    const { json: longer } = await server.send('DELETE', `${PODS}/bound`, { gracePeriodSeconds: 60 })
+    assert.equal(longer.metadata.deletionGracePeriodSeconds, 30)
+    const { json: shorter } = await server.send('DELETE', `${PODS}/bound`, { gracePeriodSeconds: 5 })
+    assert.equal(shorter.metadata.deletionGracePeriodSeconds, 5)
+    const seconds = Date.parse(marked.metadata.deletionTimestamp) - Date.parse(shorter.metadata.deletionTimestamp)
+    assert.equal(seconds, 25_000)
+    const confirm = { gracePeriodSeconds: 0, preconditions: { uid: created.metadata.uid } }
+    assert.equal((await server.send('DELETE', `${PODS}/bound`, confirm)).status, 200)
+    assert.equal((await server.send('GET', `${PODS}/bound`)).status, 404)
+  })
+})
+
+describe('namespaces', () => {
+  it('are marked, emptied by somebody, finalized, gone', async () => {
+    await server.send('POST', '/api/v1/namespaces', { metadata: { name: 'n' } })
+    const { json: marked } = await server.send('DELETE', '/api/v1/namespaces/n')
+    assert.equal(marked.kind, 'Namespace')
+    assert.equal(marked.status.phase, 'Terminating')
+    assert.deepEqual(marked.spec.finalizers, ['kubernetes'])
+    const again = await server.send('DELETE', '/api/v1/namespaces/n')
+    assert.equal(again.status, 409)
+    assert.match(again.json.message, /The system is ensuring all content is removed from this namespace/)
+    const plain = await server.send('PUT', '/api/v1/namespaces/n', { ...marked, spec: { finalizers: [] } })
+    assert.deepEqual(plain.json.spec.finalizers, ['kubernetes'])
+    const { json: current } = await server.send('GET', '/api/v1/namespaces/n')
+    const finalized = await server.send('PUT', '/api/v1/namespaces/n/finalize', {
+      ...current,
+      spec: { finalizers: [] },
+    })
+    assert.equal(finalized.status, 200)
+    assert.equal((await server.send('GET', '/api/v1/namespaces/n')).status, 404)
+  })
+
+  it('logged no error', () => assert.deepEqual(server.errors, []))
+})

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+
+let server: MemoryServer
+before(async () => {
+  server = await startMemoryServer()
+})
+after(() => server.stop())
+
+const AUTHORIZATION = '/apis/authorization.k8s.io/v1'
+const attributes = { resourceAttributes: { verb: 'get', resource: 'pods', namespace: 'default' } }
+
+describe('reviews', () => {
+  it('say who asks', async () => {
+    const { status, json } = await server.send('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {})
+    assert.equal(status, 201)
+    assert.equal(json.kind, 'SelfSubjectReview')
+    assert.equal(json.status.userInfo.username, 'tester')
+  })
+
+  const accepted: readonly [string, object][] = [
+    ['/selfsubjectaccessreviews', { spec: attributes }],
+    ['/subjectaccessreviews', { spec: { ...attributes, user: 'x' } }],
+    [
+      '/namespaces/default/localsubjectaccessreviews',
+      { metadata: { namespace: 'default' }, spec: { ...attributes, user: 'x' } },
+    ],
+    ['/selfsubjectaccessreviews', { spec: { nonResourceAttributes: { path: '/x', verb: 'get' } } }],
+  ]
+  for (const [path, body] of accepted) {
+    it(`answer POST ${path}`, async () => {
+      const { status, json } = await server.send('POST', `${AUTHORIZATION}${path}`, body)
+      assert.equal(status, 201, json.message)
+      assert.equal(json.status.allowed, true)
+    })
+  }
+
+  const refused: readonly [string, object, number, RegExp][] = [
+    ['/subjectaccessreviews', { spec: attributes }, 422, /at least one of user or group must be specified/],
+    [
+      '/selfsubjectaccessreviews',
+      { spec: {} },
+      422,
+      /exactly one of nonResourceAttributes or resourceAttributes must be specified/,
+    ],
+    [
+      '/namespaces/other/localsubjectaccessreviews',
+      { spec: { ...attributes, user: 'x' } },
+      422,
+      /must match metadata.namespace/,
+    ],
+    ['/selfsubjectrulesreviews', { spec: {} }, 400, /no namespace on request/],
+  ]
+  for (const [path, body, code, message] of refused) {
+    it(`refuse a bad ${path}`, async () => {
+      const { status, json } = await server.send('POST', `${AUTHORIZATION}${path}`, body)
+      assert.equal(status, code, json.message)
+      assert.match(json.message, message)
+    })
+  }
+
+  it('are not listed', async () => {
+    assert.equal((await server.send('GET', `${AUTHORIZATION}/subjectaccessreviews`)).status, 405)
+  })
+})

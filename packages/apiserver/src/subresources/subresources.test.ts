@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { createCertificateRequest, createKey } from '@canopus/platform'
+import { type Answer, type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+
+let server: MemoryServer
+before(async () => {
+  server = await startMemoryServer()
+})
+after(() => server.stop())
+
+const PODS = '/api/v1/namespaces/default/pods'
+const BUDGETS = '/apis/policy/v1/namespaces/default/poddisruptionbudgets'
+const pod = (name: string, more: object = {}): Promise<Answer> =>
+  server.send('POST', PODS, {
+    metadata: { name, labels: { app: name } },
+    spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '1' } } }], ...more },
+  })
+const merge = (path: string, body: unknown): Promise<Answer> =>
+  server.send('PATCH', path, body, { 'content-type': 'application/merge-patch+json' })
+
+describe('binding', () => {
+  const bind = (name: string, node: string, metadata: object = {}): Promise<Answer> =>
+    server.send('POST', `${PODS}/${name}/binding`, {
+      metadata: { name, ...metadata },
+      target: { kind: 'Node', name: node },
+    })
+
+  it('sets the node once', async () => {
+    await pod('b1')
+    const { status, json } = await bind('b1', 'n1', { annotations: { a: 'b' } })
+    assert.equal(status, 201)
+    assert.equal(json.status, 'Success')
+    const { json: bound } = await server.send('GET', `${PODS}/b1`)
+    assert.equal(bound.spec.nodeName, 'n1')
+    assert.equal(bound.metadata.annotations.a, 'b')
+    assert.equal(bound.status.conditions[0].type, 'PodScheduled')
+    const again = await bind('b1', 'n2')
+    assert.equal(again.status, 409)
+    assert.match(again.json.message, /pod b1 is already assigned to node "n1"/)
+  })
+
+  it('refuses other kinds of targets, missing pods and other pods of the name', async () => {
+    await pod('b2')
+    const other = await server.send('POST', `${PODS}/b2/binding`, {
+      metadata: { name: 'b2' },
+      target: { kind: 'Rock', name: 'n' },
+    })
+    assert.equal(other.status, 422)
+    assert.equal((await bind('none', 'n1')).status, 404)
+    assert.equal((await bind('b2', 'n1', { uid: 'other' })).status, 409)
+  })
+
+  it('is also a resource of its own', async () => {
+    await pod('b3')
+    const body = { metadata: { name: 'b3' }, target: { name: 'n1' } }
+    assert.equal((await server.send('POST', '/api/v1/namespaces/default/bindings', body)).status, 201)
+    assert.equal((await server.send('GET', `${PODS}/b3`)).json.spec.nodeName, 'n1')
+  })
+})
+
+describe('eviction', () => {
+  const evict = (name: string, more: object = {}): Promise<Answer> =>
+    server.send('POST', `${PODS}/${name}/eviction`, {
+      kind: 'Eviction',
+      apiVersion: 'policy/v1',
+      metadata: { name, namespace: 'default' },
+      ...more,
+    })
+  async function ready(name: string): Promise<void> {
+    await pod(name, { nodeName: 'n1' })
+    const { status } = await merge(`${PODS}/${name}/status`, {
+      status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+    })
+    assert.equal(status, 200)
+  }
+
+  it('deletes where no budget speaks against it', async () => {
+    await pod('e1')
+    assert.equal((await evict('e1')).status, 201)
+    assert.equal((await server.send('GET', `${PODS}/e1`)).status, 404)
+  })
+
+  it('asks the budget, and charges it', async () => {
+    await ready('e2')
+    const { json: budget } = await server.send('POST', BUDGETS, {
+      metadata: { name: 'budget' },
+      spec: { minAvailable: 1, selector: { matchLabels: { app: 'e2' } } },
+    })
+    const unseen = await evict('e2')
+    assert.equal(unseen.status, 429)
+    assert.equal(unseen.json.details.causes[0].reason, 'DisruptionBudget')
+    assert.match(unseen.json.details.causes[0].message, /still being processed/)
+    assert.equal(unseen.headers['retry-after'], '10')
+    const status = {
+      observedGeneration: 1,
+      currentHealthy: 1,
+      desiredHealthy: 1,
+      expectedPods: 1,
+      disruptionsAllowed: 0,
+    }
+    await server.send('PUT', `${BUDGETS}/budget/status`, { ...budget, status })
+    const full = await evict('e2')
+    assert.equal(full.status, 429)
+    assert.equal(full.json.message, "Cannot evict pod as it would violate the pod's disruption budget.")
+    assert.equal(
+      full.json.details.causes[0].message,
+      'The disruption budget budget needs 1 healthy pods and has 1 currently',
+    )
+    await merge(`${BUDGETS}/budget/status`, { status: { disruptionsAllowed: 1 } })
+    assert.equal((await evict('e2', { deleteOptions: { dryRun: ['All'] } })).status, 201)
+    assert.equal((await evict('e2')).status, 201)
+    const { json: charged } = await server.send('GET', `${BUDGETS}/budget`)
+    assert.equal(charged.status.disruptionsAllowed, 0)
+    assert.deepEqual(Object.keys(charged.status.disruptedPods), ['e2'])
+    const { json: evicted } = await server.send('GET', `${PODS}/e2`)
+    assert.equal(evicted.metadata.deletionGracePeriodSeconds, 30)
+    assert.ok(evicted.status.conditions.some((each: { type: string }) => each.type === 'DisruptionTarget'))
+  })
+})
+
+describe('views of a pod', () => {
+  it('adds ephemeral containers, and only adds', async () => {
+    await pod('v1')
+    const path = `${PODS}/v1/ephemeralcontainers`
+    const strategic = { 'content-type': 'application/strategic-merge-patch+json' }
+    const debug = { name: 'debug', image: 'busybox' }
+    const { status, json } = await server.send('PATCH', path, { spec: { ephemeralContainers: [debug] } }, strategic)
+    assert.equal(status, 200, json.message)
+    assert.equal(json.spec.ephemeralContainers[0].name, 'debug')
+    assert.equal(json.metadata.generation, 2)
+    const removed = await merge(path, { spec: { ephemeralContainers: [] } })
+    assert.equal(removed.status, 422)
+    assert.match(removed.json.message, /may not be removed/)
+    const sneaky = await merge(path, { spec: { containers: [{ name: 'c', image: 'other' }] } })
+    assert.equal(sneaky.json.spec?.containers[0].image ?? 'i', 'i')
+  })
+
+  it('resizes cpu and memory', async () => {
+    await pod('v2')
+    const { status, json } = await server.send(
+      'PATCH',
+      `${PODS}/v2/resize`,
+      { spec: { containers: [{ name: 'c', image: 'other', resources: { requests: { cpu: '2' } } }] } },
+      { 'content-type': 'application/strategic-merge-patch+json' },
+    )
+    assert.equal(status, 200, json.message)
+    assert.equal(json.spec.containers[0].resources.requests.cpu, '2')
+    assert.equal(json.spec.containers[0].image, 'i')
+    assert.equal(json.metadata.generation, 2)
+  })
+})
+
+describe('certificate signing requests', () => {
+  const PATH = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
+  it('note who asks, and are approved once', async () => {
+    const request = await createCertificateRequest(await createKey(), { commonName: 'somebody' })
+    const { json: created, status } = await server.send('POST', PATH, {
+      metadata: { name: 'r' },
+      spec: {
+        request: Buffer.from(request).toString('base64'),
+        signerName: 'example.com/s',
+        usages: ['client auth'],
+        username: 'liar',
+      },
+    })
+    assert.equal(status, 201, created.message)
+    assert.equal(created.spec.username, 'tester')
+    const condition = { type: 'Approved', status: 'True', reason: 'r', message: 'm' }
+    const approved = await server.send('PUT', `${PATH}/r/approval`, { ...created, status: { conditions: [condition] } })
+    assert.equal(approved.status, 200)
+    assert.match(approved.json.status.conditions[0].lastTransitionTime, /Z$/)
+    const denied = await server.send('PUT', `${PATH}/r/approval`, {
+      ...approved.json,
+      status: { conditions: [...approved.json.status.conditions, { ...condition, type: 'Denied' }] },
+    })
+    assert.equal(denied.status, 422)
+  })
+})
+
+describe('services', () => {
+  const PATH = '/api/v1/namespaces/default/services'
+  const service = (name: string, spec: object): Promise<Answer> =>
+    server.send('POST', PATH, { metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } })
+
+  it('get addresses and ports, and give them back', async () => {
+    const { json } = await service('s1', { type: 'NodePort', clusterIP: '10.96.0.50' })
+    assert.deepEqual(json.spec.clusterIPs, ['10.96.0.50'])
+    assert.deepEqual(json.spec.ipFamilies, ['IPv4'])
+    assert.equal(json.spec.ipFamilyPolicy, 'SingleStack')
+    const { nodePort } = json.spec.ports[0]
+    assert.ok(nodePort >= 30000 && nodePort <= 32767)
+    const taken = await service('s2', { clusterIP: '10.96.0.50' })
+    assert.equal(taken.status, 422)
+    assert.match(
+      taken.json.message,
+      /spec.clusterIPs: Invalid value: \["10.96.0.50"\]: failed to allocate IP 10.96.0.50: provided IP is already allocated/,
+    )
+    const port = await service('s2', { type: 'NodePort', ports: [{ port: 80, nodePort }] })
+    assert.match(port.json.message, /spec.ports\[0\].nodePort: Invalid value: \d+: provided port is already allocated/)
+    await server.send('DELETE', `${PATH}/s1`)
+    await server.send('GET', PATH)
+    assert.equal((await service('s2', { clusterIP: '10.96.0.50' })).status, 201)
+  })
+
+  it('reserve nothing on a dry run or for a refused service', async () => {
+    const dry = { metadata: { name: 'dry' }, spec: { clusterIP: '10.96.0.60', ports: [{ port: 80 }] } }
+    assert.equal((await server.send('POST', `${PATH}?dryRun=All`, dry)).status, 201)
+    assert.equal((await service('BAD', { clusterIP: '10.96.0.60' })).status, 422)
+    assert.equal((await service('s3', { clusterIP: '10.96.0.60' })).status, 201)
+  })
+
+  it('keep what they have when they are replaced', async () => {
+    const { json } = await service('s4', { type: 'NodePort' })
+    const { clusterIP: _, clusterIPs: __, ...spec } = json.spec
+    const replaced = await server.send('PUT', `${PATH}/s4`, { ...json, spec: { ...spec, selector: { a: 'b' } } })
+    assert.equal(replaced.status, 200, replaced.json.message)
+    assert.equal(replaced.json.spec.clusterIP, json.spec.clusterIP)
+    assert.equal(replaced.json.spec.ports[0].nodePort, json.spec.ports[0].nodePort)
+  })
+
+  const refused: readonly [string, object, RegExp][] = [
+    [
+      'addresses out of range',
+      { clusterIP: '192.168.1.1' },
+      /the provided IP \(192.168.1.1\) is not in the valid range. The range of valid IPs is 10.96.0.0\/16/,
+    ],
+    [
+      'ports out of range',
+      { type: 'NodePort', ports: [{ port: 80, nodePort: 99 }] },
+      /The range of valid ports is 30000-32767/,
+    ],
+    ['families that are not there', { ipFamilies: ['IPv6'] }, /not configured on this cluster/],
+  ]
+  for (const [name, spec, message] of refused) {
+    it(`refuses ${name}`, async () => {
+      const { status, json } = await service('refused', spec)
+      assert.equal(status, 422, json.message)
+      assert.match(json.message, message)
+    })
+  }
+
+  it('share a node port between protocols of one port', async () => {
+    const ports = [
+      { name: 't', port: 53, protocol: 'TCP' },
+      { name: 'u', port: 53, protocol: 'UDP' },
+    ]
+    const { json } = await service('dns', { type: 'NodePort', ports })
+    assert.equal(json.spec.ports[0].nodePort, json.spec.ports[1].nodePort)
+  })
+
+  it('have no address when headless', async () => {
+    const { json } = await service('headless', { clusterIP: 'None', selector: { a: 'b' } })
+    assert.deepEqual(json.spec.clusterIPs, ['None'])
+    assert.equal(json.spec.ipFamilyPolicy, 'SingleStack')
+  })
+
+  it('logged no error', () => assert.deepEqual(server.errors, []))
+})
