@@ -75,8 +75,9 @@ async function work<K>({ queue, logger, reconcile }: WorkOptions<K>, signal: Abo
 
 function onFailure<K>(queue: WorkQueue<K>, key: K, error: unknown, logger: Logger): void {
   const facts = { key, error, failures: queue.failures(key) + 1 }
-  // Somebody else was faster: what happens all day in a healthy cluster.
-  if (error instanceof StatusError && error.code === 409) logger.debug('reconcile met a conflict, trying again', facts)
+  // Somebody else was faster, or the object has just gone: what happens all day in a healthy cluster.
+  const isRace = error instanceof StatusError && (error.code === 409 || error.code === 404)
+  if (isRace) logger.debug('reconcile was overtaken, trying again', facts)
   else logger.warn('reconcile failed, trying again', facts)
   const asked = error instanceof StatusError ? error.status.details?.retryAfterSeconds : undefined
   if (asked) queue.addAfter(key, asked * 1000)
