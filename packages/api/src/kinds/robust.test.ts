@@ -61,7 +61,8 @@ function* damaged(object: KubeObject): Iterable<[path: string, copy: KubeObject]
     for (const key of Object.keys(record)) {
       const before = record[key]
       const at = `${path}.${key}`
-      if (at === '.metadata') continue
+      // Templates are pods once more, and pods have a walk of their own.
+      if (at === '.metadata' || at.endsWith('emplate.spec')) continue
       if (!Array.isArray(value)) {
         delete record[key]
         yield [`without ${at}`, copy]

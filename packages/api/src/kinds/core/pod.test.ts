@@ -169,6 +169,13 @@ testCreate(PodKind, valid, [
     errors: ['spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type'],
   },
   {
+    name: 'image volume without an image',
+    change: pod => {
+      pod.spec.volumes!.push({ name: 'files', image: {} })
+    },
+    errors: ['spec.volumes[1].image.reference: Required value'],
+  },
+  {
     name: 'two volumes of one name',
     change: pod => {
       pod.spec.volumes!.push({ name: 'data', emptyDir: {} })

@@ -58,6 +58,8 @@ export function checkVolumes(
     else checkText(errors, `${at}.name`, volume.name, checkDns1123Label)
     if (good.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name))
     if (volume.ephemeral && podName && volume.name) checkClaimName(errors, at, podName, volume.name)
+    // Templates may leave the image to whatever completes them.
+    if (volume.image && !volume.image.reference && podName !== undefined) errors.push(required(`${at}.image.reference`))
     if (errors.length === before) good.set(volume.name, volume)
   }
   return good
@@ -161,8 +163,7 @@ function checkEphemeral(errors: Errors, path: string, { ephemeral }: Volume): vo
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never']
 
 function checkImage(errors: Errors, path: string, { image }: Volume): void {
-  if (!image!.reference) errors.push(required(`${path}.reference`))
-  else if (image!.reference.trim() !== image!.reference) {
+  if (image!.reference && image!.reference.trim() !== image!.reference) {
     errors.push(invalid(`${path}.reference`, image!.reference, 'must not have leading or trailing whitespace'))
   }
   const policy = image!.pullPolicy
