@@ -27,6 +27,8 @@ export class WatchStream {
   readonly sink: StreamSink
   readonly group: WatchGroup
   readonly bookmarks: boolean
+  /** What comes before the live events and was not sent yet. */
+  #first: Iterator<Uint8Array> | undefined
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #blocked = false
@@ -35,12 +37,21 @@ export class WatchStream {
     this.sink = sink
     this.group = group
     this.bookmarks = bookmarks
-    sink.onDrain(() => this.drained())
+    sink.onDrain(() => {
+      this.#blocked = false
+      this.pump()
+    })
+  }
+
+  /** Sends these pieces first, made one by one as the reader takes them: the state may be bigger than memory allows twice. */
+  begin(pieces: Iterable<Uint8Array>): void {
+    this.#first = pieces[Symbol.iterator]()
+    this.pump()
   }
 
   send(bytes: Uint8Array): void {
     if (this.sink.closed) return
-    if (!this.#blocked) {
+    if (!this.#blocked && this.#first === undefined) {
       this.#blocked = !this.sink.write(bytes)
       return
     }
@@ -49,13 +60,23 @@ export class WatchStream {
     if (this.#waitingBytes > MAX_WAITING) this.sink.end()
   }
 
-  private drained(): void {
-    this.#blocked = false
-    if (this.#waiting.length === 0 || this.sink.closed) return
+  private pump(): void {
+    while (!this.#blocked && !this.sink.closed) {
+      const next = this.next()
+      if (next === undefined) return
+      this.#blocked = !this.sink.write(next)
+    }
+  }
+
+  private next(): Uint8Array | undefined {
+    const first = this.#first?.next()
+    if (first !== undefined && !first.done) return first.value
+    this.#first = undefined
+    if (this.#waiting.length === 0) return undefined
     const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting)
     this.#waiting = []
     this.#waitingBytes = 0
-    this.#blocked = !this.sink.write(bytes)
+    return bytes
   }
 }
 

@@ -137,7 +137,16 @@ export class RequestPath {
   private endpointOf({ info }: Call): Endpoint | undefined {
     if (!info.isResourceRequest) return undefined
     const endpoint = this.#options.resources.endpoint(info.group, info.version, info.resource)
-    return endpoint === undefined || misplaced(endpoint.kind.type.namespaced, info) ? undefined : endpoint
+    if (endpoint === undefined || !misplaced(endpoint.kind.type.namespaced, info)) return endpoint
+    // The collection of all namespaces can be read and nothing else.
+    if (endpoint.kind.type.namespaced && info.name === '') {
+      throw new StatusError({
+        code: 405,
+        reason: 'MethodNotAllowed',
+        message: 'the server does not allow this method on the requested resource',
+      })
+    }
+    return undefined
   }
 
   private async document(request: ApiRequest): Promise<ApiResponse> {

@@ -1,9 +1,9 @@
 /** GET with `watch=true`: what has happened since a revision, then what happens (KEP-3157 for `sendInitialEvents`). */
-import { expiredError, type StatusError } from '@canopus/apimachinery'
+import { expiredError, StatusError } from '@canopus/apimachinery'
 import { randomInt } from '@canopus/base'
 import type { Change } from '../cache/change.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
-import { type WatchGroup, WatchStream } from '../cache/watch-hub.ts'
+import { WatchStream } from '../cache/watch-hub.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type ListQuery, parseResourceVersion } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -32,13 +32,14 @@ export async function watchObjects(
     stream: sink => {
       const group = store.cache.hub.group(selected.filter, encoder)
       const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
-      const expired = begin(store, namespace, selected, query, start, stream, encoder)
-      if (expired !== undefined) {
-        sink.write(encoder.encodeError(expired.status))
+      const first = beginning(store, namespace, selected, query, start, encoder)
+      if (first instanceof StatusError) {
+        sink.write(encoder.encodeError(first.status))
         sink.end()
         return
       }
       store.cache.hub.join(stream)
+      stream.begin(first)
       const timer = store.context.clock.setTimer(seconds * 1000, () => {
         group.flush()
         if (query.allowWatchBookmarks) stream.send(encoder.encodeBookmark(cache.revision, false))
@@ -69,71 +70,68 @@ async function startOf(store: KindStore, query: ListQuery): Promise<Start> {
   return { state: false, since }
 }
 
-/** Sends what comes before the first live event; returns the error where the history does not reach back. */
-function begin(
+/** What comes before the first live event, or the error where the history does not reach back. */
+function beginning(
   store: KindStore,
   namespace: string | undefined,
   selected: Selection,
   query: ListQuery,
   start: Start,
-  stream: WatchStream,
   encoder: ObjectEncoder,
-): StatusError | undefined {
+): Iterable<Uint8Array> | StatusError {
   if (start.state) {
-    sendState(store, namespace, selected, stream, encoder)
-    if (query.sendInitialEvents === true) stream.send(encoder.encodeBookmark(store.context.cache.revision, true))
-    return undefined
+    const end =
+      query.sendInitialEvents === true ? encoder.encodeBookmark(store.context.cache.revision, true) : undefined
+    return joined(stateFrames(stateOf(store, namespace, selected), selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
   if (changes === undefined) {
     return expiredError(`too old resource version: ${start.since} (${store.cache.history.start})`)
   }
-  replay(changes, stream.group, stream, encoder)
-  return undefined
+  return joined(changeFrames(changes, selected, encoder))
 }
 
-function sendState(
-  store: KindStore,
-  namespace: string | undefined,
+/** The objects as they are now; what is written later does not change the answer. */
+function stateOf(store: KindStore, namespace: string | undefined, selected: Selection): readonly ObjectVersion[] {
+  if (selected.name === undefined || namespace === undefined) return store.cache.all(namespace)
+  const one = store.cache.get(namespace, selected.name)
+  return one === undefined ? [] : [one]
+}
+
+function* stateFrames(
+  versions: readonly ObjectVersion[],
   selected: Selection,
-  stream: WatchStream,
   encoder: ObjectEncoder,
-): void {
+  end: Uint8Array | undefined,
+): Generator<Uint8Array> {
   const { matches } = selected.filter
-  const send = joining(stream)
-  const offer = (version: ObjectVersion | undefined): void => {
-    if (version !== undefined && (matches === undefined || matches(version)))
-      send(encoder.encodeEvent('ADDED', version))
+  for (const version of versions) {
+    if (matches === undefined || matches(version)) yield encoder.encodeEvent('ADDED', version)
   }
-  if (selected.name !== undefined && namespace !== undefined) offer(store.cache.get(namespace, selected.name))
-  else for (const version of store.cache.all(namespace)) offer(version)
-  send(undefined)
+  if (end !== undefined) yield end
 }
 
-function replay(changes: readonly Change[], group: WatchGroup, stream: WatchStream, encoder: ObjectEncoder): void {
-  const { namespace, matches } = group.filter
-  const send = joining(stream)
+function* changeFrames(changes: readonly Change[], selected: Selection, encoder: ObjectEncoder): Generator<Uint8Array> {
+  const { namespace, matches } = selected.filter
   for (const change of changes) {
     if (namespace !== undefined && change.current.namespace !== namespace) continue
     const frame = change.frameFor(matches, encoder)
-    if (frame !== undefined) send(frame)
+    if (frame !== undefined) yield frame
     change.forgetFrames()
   }
-  send(undefined)
 }
 
-/** Collects frames into bigger pieces; `undefined` sends the rest. */
-function joining(stream: { send(bytes: Uint8Array): void }): (frame: Uint8Array | undefined) => void {
-  let frames: Uint8Array[] = []
+/** Joins frames into bigger pieces. */
+function* joined(frames: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let pending: Uint8Array[] = []
   let size = 0
-  return frame => {
-    if (frame !== undefined) {
-      frames.push(frame)
-      size += frame.byteLength
-    }
-    if (size < PIECE && frame !== undefined) return
-    if (frames.length > 0) stream.send(frames.length === 1 ? frames[0]! : Buffer.concat(frames))
-    frames = []
+  for (const frame of frames) {
+    pending.push(frame)
+    size += frame.byteLength
+    if (size < PIECE) continue
+    yield Buffer.concat(pending)
+    pending = []
     size = 0
   }
+  if (pending.length > 0) yield Buffer.concat(pending)
 }
