@@ -1,4 +1,5 @@
 import type { APIService } from '../../generated/apiregistration.v1.ts'
+import type { StrategyContext } from '../../kind.ts'
 import { APIServices } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -15,6 +16,20 @@ function availableText({ status }: APIService): string {
     : `${condition.status} (${condition.reason})`
 }
 
+/** Groups that this server serves itself are available from the start. */
+function markLocal({ spec, status }: APIService, { now }: StrategyContext): void {
+  if (spec.service !== undefined) return
+  status!.conditions = [
+    {
+      type: 'Available',
+      status: 'True',
+      lastTransitionTime: now,
+      reason: 'Local',
+      message: 'Local APIServices are always available',
+    },
+  ]
+}
+
 export const APIServiceKind = defineKind<APIService>({
   type: APIServices,
   message: 'apiregistration.v1.APIService',
@@ -27,6 +42,7 @@ export const APIServiceKind = defineKind<APIService>({
       default({ spec }) {
         if (spec?.service) spec.service.port ??= 443
       },
+      prepareForCreate: markLocal,
       allowUnconditionalUpdate: false,
     },
   ),
