@@ -74,12 +74,12 @@ export class RequestPath {
   }
 
   /** Exec, attach, port-forward and proxied upgrades over HTTP/1.1: joins the connection with the one behind. */
-  async upgrade(request: ApiRequest, _message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     try {
       const call = await this.admit(request, [])
       const endpoint = this.endpointOf(call)
       const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
-      const answer = backend === undefined ? notFoundPage() : await splice(request, backend, socket, head)
+      const answer = backend === undefined ? notFoundPage() : await splice(message, backend, socket, head)
       if (answer !== undefined) refuse(socket, answer)
     } catch (error) {
       refuse(socket, this.failure(request, error))

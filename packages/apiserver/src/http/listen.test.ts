@@ -41,10 +41,12 @@ async function seed(): Promise<void> {
   })
   await client.resource(ServiceAccounts).create({ metadata: { name: 'default', namespace: 'default' } })
   const pods = client.resource(Pods)
-  await pods.create({
-    metadata: { name: 'p', namespace: 'default' },
-    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] },
-  })
+  for (const name of ['p', 'waiting']) {
+    await pods.create({
+      metadata: { name, namespace: 'default' },
+      spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] },
+    })
+  }
 }
 
 interface Answer {
@@ -160,7 +162,8 @@ describe('kubelets', () => {
     const socket = await tls()
     socket.write(
       'POST /api/v1/namespaces/default/pods/p/exec?command=sh&command=-c&stdin=true&stdout=true HTTP/1.1\r\n' +
-        'Host: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n',
+        'Host: x\r\nX-Stream-Protocol-Version: v5.channel.k8s.io\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n' +
+        'Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n',
     )
     let text = ''
     const echoed = new Promise<void>(resolve => {
@@ -173,7 +176,14 @@ describe('kubelets', () => {
     await echoed
     assert.match(text, /^HTTP\/1.1 101 /)
     assert.equal(kubelet.requests.at(-1)!.line, 'POST /exec/default/p/c?input=1&output=1&command=sh&command=-c')
+    assert.deepEqual(kubelet.protocols, ['v5.channel.k8s.io', 'v4.channel.k8s.io'])
     socket.destroy()
+  })
+
+  it('makes a Status of what kubelets refuse', async () => {
+    const { status, text } = await h2('GET', '/api/v1/namespaces/default/pods/waiting/log')
+    assert.equal(status, 400)
+    assert.equal(JSON.parse(text).message, 'container "c" in pod "waiting" is waiting to start')
   })
 
   it('refuses upgrades with a Status', async () => {

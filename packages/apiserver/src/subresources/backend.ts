@@ -2,7 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
-import { StatusError } from '@canopus/apimachinery'
+import { badRequestError, internalError, StatusError } from '@canopus/apimachinery'
 import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
 
 export interface Backend {
@@ -107,6 +107,49 @@ function pump(from: Readable, sink: StreamSink, abort: () => void): void {
   })
 }
 
+/**
+ * What a kubelet answers instead of a log, as a Status (k8s.io/apiserver/pkg/registry/generic/rest/response_checker.go).
+ * Throws StatusError for everything but success.
+ */
+export async function checkAnswer(response: ApiResponse): Promise<ApiResponse> {
+  const { status } = response
+  if (status >= 200 && status <= 206) return response
+  const text = (await readStart(response)).trim()
+  if (status === 400) throw badRequestError(text)
+  if (status === 404) {
+    throw new StatusError({
+      code: 404,
+      reason: 'NotFound',
+      message: 'the server could not find the requested resource',
+    })
+  }
+  throw new StatusError({
+    code: status,
+    reason: status === 500 ? 'InternalError' : 'Unknown',
+    message: `an error on the server (${JSON.stringify(text || 'unknown')}) has prevented the request from succeeding`,
+  })
+}
+
+const MAX_ERROR_TEXT = 2048
+
+function readStart({ stream }: ApiResponse): Promise<string> {
+  return new Promise(resolve => {
+    let text = ''
+    const sink: StreamSink = {
+      closed: false,
+      write(chunk) {
+        if (text.length < MAX_ERROR_TEXT) text += Buffer.from(chunk).toString()
+        return true
+      },
+      end: () => resolve(text.slice(0, MAX_ERROR_TEXT)),
+      onClose: () => {},
+      onDrain: () => {},
+    }
+    if (stream === undefined) resolve('')
+    else stream(sink)
+  })
+}
+
 export function unreachable(backend: Backend, error: Error): StatusError {
   const scheme = backend.tls ? 'https' : 'http'
   return new StatusError({
@@ -116,22 +159,24 @@ export function unreachable(backend: Backend, error: Error): StatusError {
   })
 }
 
+const undialled = (error: Error): StatusError => internalError(`error dialing backend: ${error.message}`)
+
 /**
  * Passes an upgrade on and joins the two connections once the other side has agreed. Where it does not agree, its answer is
- * handed back. Rejects with StatusError 503 where it cannot be reached.
+ * handed back. Headers that were given more than once stay apart. Rejects with StatusError 500 where it cannot be reached.
  */
 export function splice(
-  request: ApiRequest,
+  message: IncomingMessage,
   backend: Backend,
   socket: Duplex,
   head: Buffer,
 ): Promise<ApiResponse | undefined> {
   return new Promise((resolve, reject) => {
-    const headers = forwardedHeaders(request.headers)
+    const headers = forwardedHeaders(message.headersDistinct)
     headers.connection = 'Upgrade'
-    headers.upgrade = String(request.headers.upgrade ?? '')
-    const outgoing = open(backend, request.method, headers)
-    outgoing.on('error', error => reject(unreachable(backend, error)))
+    headers.upgrade = message.headers.upgrade ?? ''
+    const outgoing = open(backend, message.method ?? 'GET', headers)
+    outgoing.on('error', error => reject(undialled(error)))
     socket.on('close', () => outgoing.destroy())
     outgoing.on('upgrade', (incoming: IncomingMessage, other: Duplex, otherHead: Buffer) => {
       socket.write(headOf(incoming))
@@ -143,7 +188,7 @@ export function splice(
     outgoing.on('response', (incoming: IncomingMessage) => {
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-      incoming.on('error', error => reject(unreachable(backend, error)))
+      incoming.on('error', error => reject(undialled(error)))
       incoming.on('end', () => {
         const contentType = incoming.headers['content-type'] ?? 'text/plain'
         resolve({

@@ -5,7 +5,7 @@ import { authorize } from '../filters/authorization.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
-import { type Backend, forward } from './backend.ts'
+import { type Backend, checkAnswer, forward } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
 import { kubeletPath } from './kubelet-paths.ts'
 import { kubeletAddress } from './node-address.ts'
@@ -13,7 +13,8 @@ import type { SubresourceContext } from './subresource.ts'
 
 export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   const backend = await podBackend(context, endpoint, call)
-  return forward({ ...call.request, method: 'GET', body: () => new Uint8Array(), bodyStream: () => undefined }, backend)
+  const request = { ...call.request, method: 'GET', body: () => new Uint8Array(), bodyStream: () => undefined }
+  return checkAnswer(await forward(request, backend))
 }
 
 /** Exec and the like are upgrades; a plain request is told so. */

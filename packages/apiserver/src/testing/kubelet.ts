@@ -7,11 +7,14 @@ export interface EchoKubelet {
   readonly port: number
   /** `METHOD path` of every request so far, and whether it came with a client certificate. */
   readonly requests: { line: string; certified: boolean }[]
+  /** The last value list of `X-Stream-Protocol-Version`. */
+  readonly protocols: readonly string[]
   stop(): Promise<void>
 }
 
 export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promise<EchoKubelet> {
   const requests: { line: string; certified: boolean }[] = []
+  const facts = { protocols: [] as readonly string[] }
   const server: Server = createServer({
     key: serving.key,
     cert: serving.certificate,
@@ -25,7 +28,8 @@ export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promi
   }
   server.on('request', (message, out) => {
     note(message)
-    if (message.url?.startsWith('/redirect')) out.writeHead(302, { location: '/elsewhere' }).end()
+    if (message.url?.includes('/waiting')) out.writeHead(400).end('container "c" in pod "waiting" is waiting to start')
+    else if (message.url?.startsWith('/redirect')) out.writeHead(302, { location: '/elsewhere' }).end()
     else {
       out.writeHead(200, { 'content-type': 'text/plain' })
       out.write('first line\n')
@@ -34,6 +38,7 @@ export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promi
   })
   server.on('upgrade', (message, socket) => {
     note(message)
+    facts.protocols = message.headersDistinct['x-stream-protocol-version'] ?? []
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n')
     socket.pipe(socket)
     socket.on('error', () => {})
@@ -43,6 +48,9 @@ export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promi
       resolve({
         port: (server.address() as AddressInfo).port,
         requests,
+        get protocols() {
+          return facts.protocols
+        },
         stop: () =>
           new Promise(done => {
             server.close(() => done())
