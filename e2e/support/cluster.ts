@@ -74,6 +74,11 @@ export class TestCluster {
     return canopus(this.home, [...args, '--name', this.name])
   }
 
+  /** Starts the registry, building its images where that was not done before. `up` does it too. */
+  prepare(): Promise<void> {
+    return this.startRegistry()
+  }
+
   async up(...flags: string[]): Promise<CommandResult> {
     await this.startRegistry()
     const mirror = `*=http://127.0.0.1:${this.registryPort}`
@@ -110,7 +115,8 @@ export class TestCluster {
   killEverything(): void {
     const ours = findProcesses(this.name).filter(each => each.program !== 'containerd-shim')
     const supervisors = ours.filter(each => each.component.startsWith('supervisor/'))
-    for (const each of [...supervisors, ...ours.filter(own => !supervisors.includes(own))]) process.kill(each.pid, 'SIGKILL')
+    for (const each of [...supervisors, ...ours.filter(own => !supervisors.includes(own))])
+      process.kill(each.pid, 'SIGKILL')
   }
 
   async logs(): Promise<string> {

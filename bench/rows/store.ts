@@ -1,28 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { silentLogger } from '../packages/base/src/index.ts'
-import { systemClock } from '../packages/platform/src/index.ts'
-import { createMemoryStore, openEmbeddedStore, type Store } from '../packages/store/src/index.ts'
-
-interface Figure {
-  name: string
-  value: number
-  unit: string
-}
+import { silentLogger } from '../../packages/base/src/index.ts'
+import { systemClock } from '../../packages/platform/src/index.ts'
+import { createMemoryStore, openEmbeddedStore, type Store } from '../../packages/store/src/index.ts'
+import { type Benchmark, type Figure, figureOf, repeat, time } from '../support/figure.ts'
 
 /** Bytes of a pod with its managed fields. */
 const podBytes = Buffer.alloc(4500, 'x')
 const rounds = 3
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!
-
-/** Milliseconds that `work` takes. */
-async function time(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now()
-  await work()
-  return performance.now() - start
-}
 
 async function putAll(store: Store, prefix: string, total: number, inFlight: number): Promise<void> {
   let next = 0
@@ -42,23 +28,20 @@ async function puts(store: Store, backend: string): Promise<Figure[]> {
     [64, 20_000],
     [1000, 20_000],
   ] as const) {
-    const rates: number[] = []
-    for (let round = 0; round < rounds; round++) {
+    const rates = await repeat(rounds, async round => {
       const prefix = `/registry/pods/bench-${inFlight}-${round}/`
-      const took = await time(() => putAll(store, prefix, total, inFlight))
-      rates.push((total / took) * 1000)
-    }
-    const name = `store ${backend}: puts of 4.5 KB, ${inFlight} in flight`
-    figures.push({ name, value: Math.round(median(rates)), unit: 'puts/s' })
+      return (total / (await time(() => putAll(store, prefix, total, inFlight)))) * 1000
+    })
+    figures.push(figureOf(`store ${backend}: puts of 4.5 KB, ${inFlight} in flight`, 'puts/s', rates))
   }
   return figures
 }
 
 async function lists(store: Store, backend: string): Promise<Figure[]> {
-  const took: number[] = []
-  for (let round = 0; round < rounds; round++)
-    took.push(await time(() => store.list(`/registry/pods/bench-64-${round}/`, { limit: 5000 })))
-  return [{ name: `store ${backend}: list of 5,000 values of 4.5 KB`, value: round1(median(took)), unit: 'ms' }]
+  const took = await repeat(rounds, round =>
+    time(() => store.list(`/registry/pods/bench-64-${round}/`, { limit: 5000 })),
+  )
+  return [figureOf(`store ${backend}: list of 5,000 values of 4.5 KB`, 'ms', took)]
 }
 
 /** From the call of one write until the last of the watchers has it. */
@@ -74,29 +57,27 @@ async function fanOut(store: Store, backend: string, watchers: number): Promise<
     }
   }
   const running = Array.from({ length: watchers }, watch)
-  const took: number[] = []
-  for (let n = 0; n < 50; n++)
-    took.push(
-      await time(async () => {
-        const { promise, resolve } = Promise.withResolvers<void>()
-        allSeen = resolve
-        await store.create(`/registry/fan-out/${n}`, () => podBytes)
-        await promise
-      }),
-    )
+  const took = await repeat(50, n =>
+    time(async () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      allSeen = resolve
+      await store.create(`/registry/fan-out/${n}`, () => podBytes)
+      await promise
+    }),
+  )
   controller.abort()
   await Promise.all(running)
-  return [{ name: `store ${backend}: one write seen by ${watchers} watchers`, value: round1(median(took)), unit: 'ms' }]
+  return [figureOf(`store ${backend}: one write seen by ${watchers} watchers`, 'ms', took)]
 }
-
-const round1 = (value: number): number => Math.round(value * 10) / 10
 
 async function measure(store: Store, backend: string): Promise<Figure[]> {
   return [...(await puts(store, backend)), ...(await lists(store, backend)), ...(await fanOut(store, backend, 1000))]
 }
 
 /** Figures of the store alone, without an API server above it. */
-export async function run(): Promise<Figure[]> {
+export const store: Benchmark = { name: 'store', run }
+
+async function run(): Promise<Figure[]> {
   const directory = mkdtempSync(join(tmpdir(), 'canopus-bench-'))
   const memory = createMemoryStore({ clock: systemClock })
   const embedded = await openEmbeddedStore({ directory, clock: systemClock, logger: silentLogger })
@@ -106,7 +87,7 @@ export async function run(): Promise<Figure[]> {
     const reopened = await time(async () =>
       (await openEmbeddedStore({ directory, clock: systemClock, logger: silentLogger })).close(),
     )
-    figures.push({ name: 'store embedded: open with 120,000 values', value: Math.round(reopened), unit: 'ms' })
+    figures.push(figureOf('store embedded: open with 120,000 values', 'ms', [reopened]))
     return figures
   } finally {
     await memory.close()

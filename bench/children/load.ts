@@ -1,0 +1,140 @@
+/** The clients of a benchmark, in a process of their own. */
+import { answerCalls } from '../support/child.ts'
+import { type Credentials, H2Connection, requestHead } from '../support/h2-connection.ts'
+import { podNamed } from '../support/pod.ts'
+
+export interface Load {
+  requests: number
+  failures: number
+  milliseconds: number
+  /** Milliseconds from request to answer, at the median and of the slowest in a hundred. */
+  latency: { p50: number; p99: number }
+}
+
+const NEWLINE = 10
+let connections: H2Connection[] = []
+/** Events that all watches of this process together have seen. */
+let seen = 0
+let awaited: { count: number; done(): void } | undefined
+
+answerCalls(
+  {
+    async connect(options: Credentials & { connections: number }): Promise<void> {
+      connections = await Promise.all(Array.from({ length: options.connections }, () => H2Connection.open(options)))
+    },
+
+    /** GETs one path until the time is over. */
+    get({ path, inFlight, milliseconds }: { path: string; inFlight: number; milliseconds: number }): Promise<Load> {
+      const head = requestHead('GET', path)
+      const end = performance.now() + milliseconds
+      return drive(inFlight, () => (performance.now() < end ? { head } : undefined))
+    },
+
+    /** Creates pods, one request each. */
+    create({ prefix, inFlight, total }: { prefix: string; inFlight: number; total: number }): Promise<Load> {
+      const head = requestHead('POST', '/api/v1/namespaces/default/pods')
+      const bodies = Array.from({ length: total }, (_, index) => podBody(`${prefix}-${index}`))
+      let next = 0
+      return drive(inFlight, () => (next < total ? { head, body: bodies[next++]! } : undefined))
+    },
+
+    /** The number of bytes of each answer. */
+    async list({ path, times }: { path: string; times: number }): Promise<number[]> {
+      const sizes: number[] = []
+      for (let round = 0; round < times; round++)
+        sizes.push((await connections[0]!.fetch(requestHead('GET', path))).length)
+      return sizes
+    },
+
+    /** Opens watches, spread evenly over the connections, and waits until all have begun. */
+    async watch({ path, streams }: { path: string; streams: number }): Promise<void> {
+      const head = requestHead('GET', path)
+      await Promise.all(
+        Array.from({ length: streams }, (_, n) => openWatch(connections[n % connections.length]!, head)),
+      )
+    },
+
+    /** Events that all watches together have seen since the last time that somebody asked. */
+    events(): number {
+      const count = seen
+      seen = 0
+      return count
+    },
+
+    /** Creates one pod and waits until so many watches have seen it; returns the milliseconds. */
+    async fanOut({ name, watchers }: { name: string; watchers: number }): Promise<number> {
+      seen = 0
+      const body = podBody(name)
+      const all = new Promise<void>(resolve => {
+        awaited = { count: watchers, done: resolve }
+      })
+      const start = performance.now()
+      await Promise.all([connections[0]!.fetch(requestHead('POST', '/api/v1/namespaces/default/pods'), body), all])
+      return performance.now() - start
+    },
+  },
+  async () => {
+    for (const connection of connections) connection.close()
+  },
+)
+
+const podBody = (name: string): Buffer => Buffer.from(JSON.stringify(podNamed(name)))
+
+interface Work {
+  head: Buffer
+  body?: Buffer
+}
+
+/** Keeps so many requests under way until there is no more work. */
+function drive(inFlight: number, next: () => Work | undefined): Promise<Load> {
+  const start = performance.now()
+  const latencies: number[] = []
+  let failures = 0
+  let running = 0
+  return new Promise(resolve => {
+    const send = (connection: H2Connection): void => {
+      const work = next()
+      if (work === undefined) {
+        if (running === 0) resolve(summary(performance.now() - start, latencies, failures))
+        return
+      }
+      running++
+      const sent = performance.now()
+      connection.request(work.head, work.body, {
+        headers: success => {
+          if (!success) failures++
+        },
+        end: () => {
+          running--
+          latencies.push(performance.now() - sent)
+          send(connection)
+        },
+      })
+    }
+    for (let n = 0; n < inFlight; n++) send(connections[n % connections.length]!)
+  })
+}
+
+function summary(milliseconds: number, latencies: number[], failures: number): Load {
+  const sorted = Float64Array.from(latencies).sort()
+  const at = (part: number): number => sorted[Math.floor(sorted.length * part)] ?? 0
+  return { requests: latencies.length, failures, milliseconds, latency: { p50: at(0.5), p99: at(0.99) } }
+}
+
+function openWatch(connection: H2Connection, head: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    connection.request(head, undefined, {
+      headers: success => (success ? resolve() : reject(new Error('a watch was refused'))),
+      data: countEvents,
+      end: () => console.error('a watch ended'),
+    })
+  })
+}
+
+function countEvents(bytes: Buffer): void {
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) seen++
+  if (awaited === undefined || seen < awaited.count) return
+  const { done } = awaited
+  awaited = undefined
+  done()
+}

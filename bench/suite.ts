@@ -1,0 +1,25 @@
+import { clusterUp } from './rows/cluster-up.ts'
+import { create } from './rows/create.ts'
+import { fanOut } from './rows/fan-out.ts'
+import { get } from './rows/get.ts'
+import { idle } from './rows/idle.ts'
+import { list } from './rows/list.ts'
+import { pods } from './rows/pods.ts'
+import { startCluster } from './rows/start-cluster.ts'
+import { store } from './rows/store.ts'
+import { streams } from './rows/streams.ts'
+import type { Benchmark } from './support/figure.ts'
+
+/** Every benchmark, in the order of the table. */
+export const suite: readonly Benchmark[] = [
+  startCluster,
+  clusterUp,
+  pods,
+  create,
+  get,
+  list,
+  fanOut,
+  streams,
+  idle,
+  store,
+]

@@ -1,0 +1,39 @@
+import { type Child, startChild } from './child.ts'
+import type { Reading } from './gauge.ts'
+import type { Credentials } from './h2-connection.ts'
+
+/** A server and its clients, each in a process of its own. */
+export interface ApiBench {
+  readonly server: Child
+  readonly clients: Child
+  readonly credentials: Credentials
+}
+
+export interface ApiBenchOptions {
+  server?: 'api-server.ts' | 'bare-server.ts'
+  backend?: 'embedded' | 'memory'
+  connections?: number
+}
+
+/** Starts both, hands them to `work`, and ends them whatever happens. */
+export async function withApi<T>(options: ApiBenchOptions, work: (bench: ApiBench) => Promise<T>): Promise<T> {
+  // For a profile of the server: CANOPUS_BENCH_SERVER_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles'.
+  const flags = (process.env.CANOPUS_BENCH_SERVER_FLAGS ?? '').split(' ').filter(flag => flag !== '')
+  const server = startChild(options.server ?? 'api-server.ts', flags)
+  const clients = startChild('load.ts')
+  try {
+    const credentials = await server.call<Credentials>('start', { backend: options.backend ?? 'embedded' })
+    await clients.call('connect', { ...credentials, connections: options.connections ?? 4 })
+    return await work({ server, clients, credentials })
+  } finally {
+    await clients.stop()
+    await server.stop()
+  }
+}
+
+/** What `work` costs the server. */
+export async function measured<T>({ server }: ApiBench, work: () => Promise<T>): Promise<{ result: T; cost: Reading }> {
+  await server.call('begin')
+  const result = await work()
+  return { result, cost: await server.call<Reading>('end') }
+}

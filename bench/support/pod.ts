@@ -1,0 +1,82 @@
+import type { Pod } from '../../packages/api/src/generated/core.v1.ts'
+
+const CONTAINERS = [
+  { name: 'web', image: 'registry.example.com/shop/catalogue-web:2.14.3', port: 8080 },
+  { name: 'metrics', image: 'registry.example.com/shop/metrics-sidecar:1.9.0', port: 9102 },
+]
+
+/**
+ * A pod as a deployment in production makes it: two containers with probes, resources, environment and volumes, labels,
+ * annotations, affinity. The API server stores about 4,500 bytes of JSON for it.
+ */
+export function podNamed(name: string, namespace = 'default'): Omit<Pod, 'metadata'> & { metadata: object } {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace,
+      labels: {
+        'app.kubernetes.io/name': 'catalogue',
+        'app.kubernetes.io/instance': 'catalogue-production',
+        'app.kubernetes.io/component': 'web',
+        'app.kubernetes.io/version': '2.14.3',
+        'pod-template-hash': '6b7f9c5d8d',
+      },
+      annotations: {
+        'prometheus.io/scrape': 'true',
+        'prometheus.io/port': '9102',
+      },
+    },
+    spec: {
+      serviceAccountName: 'default',
+      automountServiceAccountToken: false,
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'example.com/dedicated', operator: 'Equal', value: 'shop', effect: 'NoSchedule' }],
+      affinity: {
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            {
+              weight: 100,
+              podAffinityTerm: {
+                topologyKey: 'kubernetes.io/hostname',
+                labelSelector: { matchLabels: { 'app.kubernetes.io/instance': 'catalogue-production' } },
+              },
+            },
+          ],
+        },
+      },
+      containers: CONTAINERS.map(container),
+      volumes: [
+        { name: 'config', configMap: { name: 'catalogue-config' } },
+        { name: 'cache', emptyDir: { sizeLimit: '256Mi' } },
+      ],
+      terminationGracePeriodSeconds: 45,
+    },
+  } as unknown as Omit<Pod, 'metadata'> & { metadata: object }
+}
+
+function container({ name, image, port }: (typeof CONTAINERS)[number]): object {
+  return {
+    name,
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    args: ['--listen', `:${port}`, '--log-format=json', '--shutdown-timeout=30s'],
+    ports: [{ name: 'http', containerPort: port, protocol: 'TCP' }],
+    env: [
+      { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      { name: 'DATABASE_HOST', value: 'postgres.databases.svc.cluster.local' },
+      { name: 'DATABASE_PASSWORD', valueFrom: { secretKeyRef: { name: 'catalogue-credentials', key: 'password' } } },
+      { name: 'FEATURE_FLAGS', value: 'search-v2,related-products,fast-checkout' },
+    ],
+    resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { cpu: '1', memory: '512Mi' } },
+    readinessProbe: { httpGet: { path: '/healthz/ready', port: 'http' }, periodSeconds: 5, failureThreshold: 3 },
+    livenessProbe: { httpGet: { path: '/healthz/live', port: 'http' }, initialDelaySeconds: 10, periodSeconds: 20 },
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true },
+    volumeMounts: [
+      { name: 'config', mountPath: '/etc/catalogue', readOnly: true },
+      { name: 'cache', mountPath: '/var/cache/catalogue' },
+    ],
+  }
+}
