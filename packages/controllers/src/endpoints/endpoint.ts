@@ -2,7 +2,7 @@
 
 import type { Node, Pod, Service, ServicePort } from '@canopus/api/core/v1'
 import type { Endpoint, EndpointPort } from '@canopus/api/discovery/v1'
-import { isIpv6 } from '@canopus/apimachinery'
+import { isIpv6, stableJson } from '@canopus/apimachinery'
 import { isReady } from '../common/pods.ts'
 
 export type AddressType = 'IPv4' | 'IPv6'
@@ -68,6 +68,21 @@ export function portsOf(pod: Pod, service: Service): EndpointPort[] {
     })
   }
   return ports
+}
+
+/** Ports of pods with their JSON. Only names are looked up pod by pod; where there are none, all pods are alike. */
+export function memoizedPorts<P>(
+  service: Service,
+  portsOf: (pod: Pod) => P[],
+): (pod: Pod) => { ports: P[]; id: string } {
+  const isNamed = (service.spec?.ports ?? []).some(({ targetPort }) => typeof targetPort === 'string')
+  const compute = (pod: Pod): { ports: P[]; id: string } => {
+    const ports = portsOf(pod)
+    return { ports, id: stableJson(ports) }
+  }
+  if (isNamed) return compute
+  let known: { ports: P[]; id: string } | undefined
+  return pod => (known ??= compute(pod))
 }
 
 /** The number behind a service's target port, which may be the name of a container's port. */

@@ -5,14 +5,14 @@
 
 import { Endpoints, Services } from '@canopus/api'
 import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from '@canopus/api/core/v1'
-import { formatTime, hasReason, isIpv6, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
+import { hasReason, isIpv6, type ObjectMeta, semanticEqual } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
 import { isReady } from '../common/pods.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
-import { hostnameOf, isEligible, isHeadless, targetPortOf } from './endpoint.ts'
+import { hostnameOf, isEligible, isHeadless, memoizedPorts, portsOf } from './endpoint.ts'
 import { TRIGGER_TIME } from './plan-slices.ts'
-import { podsToServices, selectedPods } from './selection.ts'
+import { Gathering, podsToServices, selectedPods } from './selection.ts'
 import { isSelecting, lastChange } from './slices-controller.ts'
 
 const MAX_ADDRESSES = 1000
@@ -25,25 +25,15 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubse
   const groups = new Map<string, { ports: EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }>()
   const wantsIpv6 =
     (service.spec?.ipFamilies?.[0] ?? (isIpv6(service.spec?.clusterIP ?? '') ? 'IPv6' : 'IPv4')) === 'IPv6'
+  const portsFor = memoizedPorts(service, pod => legacyPorts(pod, service))
   for (const pod of pods) {
     const publishAll = service.spec?.publishNotReadyAddresses === true
     if (!isEligible(pod, publishAll)) continue
     const ips = pod.status?.podIPs?.map(each => each.ip) ?? [pod.status?.podIP ?? '']
     const ip = ips.find(each => isIpv6(each) === wantsIpv6)
     if (!ip) continue
-    const ports: EndpointPort[] = []
-    for (const each of service.spec?.ports ?? []) {
-      const port = targetPortOf(pod, each)
-      if (port === undefined) continue
-      ports.push({
-        ...(each.name ? { name: each.name } : {}),
-        port,
-        protocol: each.protocol ?? 'TCP',
-        ...(each.appProtocol ? { appProtocol: each.appProtocol } : {}),
-      })
-    }
+    const { ports, id } = portsFor(pod)
     if (ports.length === 0 && !(isHeadless(service) && (service.spec?.ports ?? []).length === 0)) continue
-    const id = stableJson(ports)
     const group = groups.get(id) ?? { ports, ready: [], notReady: [] }
     groups.set(id, group)
     const hostname = hostnameOf(pod, service)
@@ -64,6 +54,16 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubse
       ...(notReady.length > 0 ? { notReadyAddresses: notReady.sort(byIp) } : {}),
       ...(ports.length > 0 ? { ports } : {}),
     }))
+}
+
+/** The older form leaves out names that are empty. */
+function legacyPorts(pod: Pod, service: Service): EndpointPort[] {
+  return portsOf(pod, service).map(({ name, port, protocol, appProtocol }) => ({
+    ...(name ? { name } : {}),
+    port: port!,
+    ...(protocol ? { protocol } : {}),
+    ...(appProtocol ? { appProtocol } : {}),
+  }))
 }
 
 /** No object holds more than a thousand addresses; those that are not ready give way first. */
@@ -91,14 +91,16 @@ export function createEndpointsController(context: ControllerContext): Controlle
   const services = context.informers.informer(Services)
   const endpoints = context.informers.informer(Endpoints)
   const client = context.client.resource(Endpoints)
+  const gathering = new Gathering()
   return defineController(context, {
     name: 'endpoints-controller',
-    triggers: [primary(Services), podsToServices(context), mapped(Endpoints, object => [keyOf(object)])],
+    triggers: [primary(Services), podsToServices(context, gathering), mapped(Endpoints, object => [keyOf(object)])],
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
       const service = services.lister.get(name, namespace)
       const current = endpoints.lister.get(name, namespace)
       if (!service) {
+        gathering.note(key, 0)
         // Endpoints that somebody made by hand for a service without a selector are not ours to delete.
         if (!current || current.metadata.labels?.[MANAGED_BY] === undefined) return undefined
         await client.delete(name, { namespace: namespace! }).catch(error => {
@@ -108,6 +110,7 @@ export function createEndpointsController(context: ControllerContext): Controlle
       }
       if (!isSelecting(service)) return undefined
       const pods = selectedPods(context, service)
+      gathering.note(key, pods.length)
       const { subsets, isOver } = truncated(subsetsOf(service, pods))
       const metadata = metadataOf(service, current?.metadata, isOver)
       const unchanged =
@@ -117,8 +120,7 @@ export function createEndpointsController(context: ControllerContext): Controlle
         (current.metadata.annotations?.[OVER_CAPACITY] === 'truncated') === isOver
       if (unchanged) return undefined
       const changedAt = lastChange(service, pods)
-      if (changedAt !== undefined)
-        metadata.annotations = { ...metadata.annotations, [TRIGGER_TIME]: formatTime(changedAt) }
+      if (changedAt !== undefined) metadata.annotations = { ...metadata.annotations, [TRIGGER_TIME]: changedAt }
       try {
         if (current) await client.update({ ...current, metadata, subsets })
         else await client.create({ metadata, subsets })

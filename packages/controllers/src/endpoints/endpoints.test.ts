@@ -202,7 +202,7 @@ describe('pure parts', () => {
     assert.equal(subsets[0]!.notReadyAddresses!.length, 400)
   })
   test('a plan applied leaves nothing to plan', () => {
-    const state = { service, pods, node: () => undefined, maxEndpoints: 100, triggeredAt: 0 }
+    const state = { service, pods, node: () => undefined, maxEndpoints: 100, triggeredAt: '2026-01-01T00:00:00Z' }
     const first = planSlices({ ...state, slices: [] })
     assert.equal(first.create.length, 12)
     assert.deepEqual(planSlices({ ...state, slices: first.create }), { create: [], update: [], delete: [] })

@@ -6,8 +6,17 @@
 import { Services } from '@canopus/api'
 import type { Node, Pod, Service } from '@canopus/api/core/v1'
 import type { Endpoint, EndpointPort, EndpointSlice } from '@canopus/api/discovery/v1'
-import { controllerReference, formatTime, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
-import { type AddressType, addressesOf, addressTypes, endpointOf, isEligible, isHeadless, portsOf } from './endpoint.ts'
+import { controllerReference, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
+import {
+  type AddressType,
+  addressesOf,
+  addressTypes,
+  endpointOf,
+  isEligible,
+  isHeadless,
+  memoizedPorts,
+  portsOf,
+} from './endpoint.ts'
 
 export const SERVICE_NAME = 'kubernetes.io/service-name'
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
@@ -23,8 +32,8 @@ export interface SliceState {
   slices: readonly EndpointSlice[]
   node(name: string): Node | undefined
   maxEndpoints: number
-  /** When the change that led here happened, in milliseconds. */
-  triggeredAt: number | undefined
+  /** When the change that led here happened (RFC 3339). */
+  triggeredAt: string | undefined
 }
 
 export interface SliceChanges {
@@ -84,10 +93,10 @@ function planFamily(layout: Layout, type: AddressType, wanted: Groups, changes: 
 
 function groupByPorts({ service, pods, node }: SliceState, type: AddressType): Groups {
   const groups: Groups = new Map()
+  const portsFor = memoizedPorts(service, pod => portsOf(pod, service))
   for (const pod of pods) {
     if (!isEligible(pod, true) || addressesOf(pod, type).length === 0) continue
-    const ports = portsOf(pod, service)
-    const id = stableJson(ports)
+    const { ports, id } = portsFor(pod)
     const group = groups.get(id) ?? { ports, endpoints: [] }
     groups.set(id, group)
     group.endpoints.push(endpointOf(pod, service, type, pod.spec?.nodeName ? node(pod.spec.nodeName) : undefined))
@@ -168,7 +177,7 @@ function sliceOf(
           ownerReferences: [controllerReference(service, Services)],
         }),
     labels: labelsOf(service),
-    annotations: triggeredAt === undefined ? annotations : { ...annotations, [TRIGGER_TIME]: formatTime(triggeredAt) },
+    annotations: triggeredAt === undefined ? annotations : { ...annotations, [TRIGGER_TIME]: triggeredAt },
   }
   return { metadata: metadata as ObjectMeta, addressType, endpoints, ports }
 }

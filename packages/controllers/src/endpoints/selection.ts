@@ -14,8 +14,31 @@ export function selectedPods(context: ControllerContext, service: Service): read
     .filter(pod => matches(selector, pod.metadata.labels))
 }
 
+/**
+ * How long changes of a service's pods are gathered: big services are looked at as a whole for every change, so that many
+ * changes of one moment should be one look. Small ones are looked at at once.
+ */
+export class Gathering {
+  readonly #sizes = new Map<string, number>()
+
+  /** Notes how many pods the service has; none where it is gone. */
+  note(key: string, pods: number): void {
+    if (pods >= SMALL) this.#sizes.set(key, pods)
+    else this.#sizes.delete(key)
+  }
+
+  /** Milliseconds to wait for more. */
+  delay(key: string): number {
+    return Math.min(LONGEST_MS, (this.#sizes.get(key) ?? 0) / PODS_PER_MS)
+  }
+}
+
+const SMALL = 100
+const PODS_PER_MS = 5
+const LONGEST_MS = 1_000
+
 /** Wakes the services that select a pod, or did, when something changes that endpoints show. */
-export function podsToServices(context: ControllerContext): Trigger {
+export function podsToServices(context: ControllerContext, gathering: Gathering): Trigger {
   const services = context.informers.informer(Services)
   return on(Pods, ({ object, old }, enqueue) => {
     if (old && !isRelevant(old, object)) return
@@ -24,7 +47,8 @@ export function podsToServices(context: ControllerContext): Trigger {
       if (!selector || Object.keys(selector).length === 0) continue
       const wanted = labelSetSelector(selector)
       if (matches(wanted, object.metadata.labels) || (old && matches(wanted, old.metadata.labels))) {
-        enqueue(keyOf(service))
+        const key = keyOf(service)
+        enqueue(key, gathering.delay(key))
       }
     }
   })

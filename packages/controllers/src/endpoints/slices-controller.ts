@@ -3,12 +3,12 @@
 import { EndpointSlices, Nodes, Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
 import type { EndpointSlice } from '@canopus/api/discovery/v1'
-import { hasReason, parseTime } from '@canopus/apimachinery'
+import { hasReason } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { CONTROLLER, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
-import { podsToServices, selectedPods } from './selection.ts'
+import { Gathering, podsToServices, selectedPods } from './selection.ts'
 
 export interface EndpointSliceOptions {
   /** Default 100. */
@@ -27,11 +27,12 @@ export function createEndpointSliceController(
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
   })
   const client = context.client.resource(EndpointSlices)
+  const gathering = new Gathering()
   return defineController(context, {
     name: 'endpointslice-controller',
     triggers: [
       primary(Services),
-      podsToServices(context),
+      podsToServices(context, gathering),
       mapped(EndpointSlices, slice => {
         const { [SERVICE_NAME]: name, [MANAGED_BY]: manager } = slice.metadata.labels ?? {}
         return name !== undefined && manager === CONTROLLER ? [`${slice.metadata.namespace}/${name}`] : []
@@ -48,9 +49,11 @@ export function createEndpointSliceController(
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
       const service = services.lister.get(name, namespace)
+      if (!service) gathering.note(key, 0)
       // The slices of a service that is gone go with it, by their owner reference.
       if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) return undefined
       const pods = selectedPods(context, service)
+      gathering.note(key, pods.length)
       const own = slices.lister.byIndex(SERVICE_NAME, key).filter(isOurs)
       const changes = planSlices({
         service,
@@ -88,12 +91,13 @@ export function isSelecting({ spec }: Service): boolean {
   return spec?.type !== 'ExternalName' && Object.keys(spec?.selector ?? {}).length > 0
 }
 
-/** When the newest of the changes happened that led to these endpoints. */
-export function lastChange(service: Service, pods: readonly Pod[]): number | undefined {
-  const moments = [service.metadata.creationTimestamp, ...pods.map(readySince)].map(time => parseTime(time ?? ''))
-  const known = moments.filter(moment => moment !== undefined)
-  return known.length === 0 ? undefined : Math.max(...(known as number[]))
+/** When the newest of the changes happened that led to these endpoints, as a time in RFC 3339. */
+export function lastChange(service: Service, pods: readonly Pod[]): string | undefined {
+  // All of them are UTC and whole seconds: as texts they sort like moments, and there may be thousands.
+  let newest = service.metadata.creationTimestamp
+  for (const pod of pods) {
+    const since = pod.status?.conditions?.find(condition => condition.type === 'Ready')?.lastTransitionTime
+    if (since !== undefined && since > newest) newest = since
+  }
+  return newest || undefined
 }
-
-const readySince = (pod: Pod): string | undefined =>
-  pod.status?.conditions?.find(condition => condition.type === 'Ready')?.lastTransitionTime
