@@ -154,7 +154,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       started.done = true
     },
     async listen(listenOptions) {
-      const listener = await listen(listenOptions, { handle, upgrade: (...args) => path.upgrade(...args) })
+      const listener = await listen(listenOptions, {
+        handle,
+        upgrade: (...args) => path.upgrade(...args),
+        failed: error => logger.error('an answer could not be sent', { error }),
+      })
       listeners.add(listener)
       return listener
     },

@@ -21,12 +21,14 @@ export class KindCache {
   readonly #buckets = new Map<string, Bucket>()
   readonly #namespaces = new SortedNames()
   readonly #listeners = new Set<ChangeListener>()
+  readonly #onError: (error: unknown) => void
   #history: History
   #size = 0
   #lastChange = 0
   #unsent: Change[] = []
 
-  constructor(prefix: string, namespaced: boolean) {
+  constructor(prefix: string, namespaced: boolean, onError: (error: unknown) => void) {
+    this.#onError = onError
     this.prefix = prefix
     this.namespaced = namespaced
     this.#history = new History(0)
@@ -92,15 +94,23 @@ export class KindCache {
 
   private tellDifferences(before: Map<string, ObjectVersion>, revision: number): void {
     if (this.#listeners.size === 0) return
-    const tell = (change: Change): void => {
-      for (const listener of this.#listeners) listener(change)
-    }
     for (const version of this.all()) {
       const old = before.get(version.key)
       before.delete(version.key)
-      if (old?.revision !== version.revision) tell(new Change(version, old, false))
+      if (old?.revision !== version.revision) this.tell(new Change(version, old, false))
     }
-    for (const old of before.values()) tell(new Change(old.atRevision(revision), old, true))
+    for (const old of before.values()) this.tell(new Change(old.atRevision(revision), old, true))
+  }
+
+  /** One listener's trouble is neither the others' nor the store's. */
+  private tell(change: Change): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
   }
 
   /** Takes a write in, and tells the listeners; the watchers are told by `flush`. */
@@ -121,7 +131,7 @@ export class KindCache {
     this.#history.add(change)
     this.hub.offer(change)
     this.#unsent.push(change)
-    for (const listener of this.#listeners) listener(change)
+    this.tell(change)
   }
 
   /** Sends the frames of what was applied since the last time, and lets go of them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { schemas } from '@canopus/api'
+import { ConfigMaps, schemas } from '@canopus/api'
 import { encodeMessage, wrapMessage } from '@canopus/apimachinery'
 import { systemClock } from '@canopus/platform'
 import { createMemoryStore } from '@canopus/store'
@@ -135,5 +135,21 @@ describe('slow readers', () => {
     stream.begin([Buffer.from('s')])
     for (let i = 0; i < 70; i++) stream.send(Buffer.alloc(1024 * 1024))
     assert.ok(ended())
+  })
+})
+
+describe('trouble', () => {
+  it('with one listener does not stop the others, nor the server', async () => {
+    const server = await startMemoryServer()
+    const seen: string[] = []
+    server.server.objects.onChange(ConfigMaps, () => {
+      throw new Error('mine')
+    })
+    server.server.objects.onChange(ConfigMaps, ({ object }) => seen.push(object.metadata.name))
+    for (const name of ['a', 'b']) await server.send('POST', '/api/v1/namespaces/d/configmaps', { metadata: { name } })
+    assert.equal((await server.send('GET', '/api/v1/namespaces/d/configmaps')).json.items.length, 2)
+    assert.deepEqual(seen, ['a', 'b'])
+    assert.equal(server.errors.length, 2)
+    await server.stop()
   })
 })

@@ -49,7 +49,9 @@ export class WatchCache {
   kind(storagePrefix: string, namespaced: boolean): KindCache {
     let cache = this.#kinds.get(storagePrefix)
     if (cache === undefined) {
-      cache = new KindCache(`${REGISTRY}${storagePrefix}/`, namespaced)
+      cache = new KindCache(`${REGISTRY}${storagePrefix}/`, namespaced, error =>
+        this.#options.logger.error('a listener failed', { storagePrefix, error }),
+      )
       this.#kinds.set(storagePrefix, cache)
     }
     return cache

@@ -148,18 +148,28 @@ export class WatchHub {
     this.unindex(group)
   }
 
+  /** Takes a change in for everybody whom it concerns; sent by `flush`. Throws nothing. */
   offer(change: Change): void {
-    for (const group of this.#general) if (group.offer(change)) this.#dirty.push(group)
+    for (const group of this.#general) this.offerTo(group, change)
     for (const [field, { of }] of this.#fields) {
-      const now = of(change.current)
-      const before = change.previous === undefined ? now : of(change.previous)
+      const now = readable(of, change.current)
+      const before = change.previous === undefined ? now : readable(of, change.previous)
       this.offerExact(`${field} ${now}`, change)
       if (before !== now) this.offerExact(`${field} ${before}`, change)
     }
   }
 
   private offerExact(id: string, change: Change): void {
-    for (const group of this.#exact.get(id) ?? []) if (group.offer(change)) this.#dirty.push(group)
+    for (const group of this.#exact.get(id) ?? []) this.offerTo(group, change)
+  }
+
+  /** An object that somebody's filter or form chokes on ends the watches of that group, not everybody's. */
+  private offerTo(group: WatchGroup, change: Change): void {
+    try {
+      if (group.offer(change)) this.#dirty.push(group)
+    } catch {
+      for (const stream of [...group.streams]) stream.sink.end()
+    }
   }
 
   /** Sends what the changes of this moment came to. */
@@ -218,5 +228,13 @@ export class WatchHub {
     const known = this.#fields.get(exact.field)!
     known.groups--
     if (known.groups === 0) this.#fields.delete(exact.field)
+  }
+}
+
+function readable(of: (version: ObjectVersion) => string, version: ObjectVersion): string {
+  try {
+    return of(version)
+  } catch {
+    return ''
   }
 }

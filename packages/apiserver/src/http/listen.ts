@@ -36,6 +36,8 @@ export interface Handlers {
   handle(request: ApiRequest): Promise<ApiResponse>
   /** Takes over an HTTP/1.1 connection that wants to be something else (exec, attach, port-forward). */
   upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
+  /** Hears of answers that could not be sent for a reason that is not the client's. */
+  failed(error: unknown): void
 }
 
 /** At most so many requests at once on one HTTP/2 connection, as upstream; watches count. */
@@ -77,10 +79,10 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     stream.on('error', () => {})
     const connection = connections.get(stream.session!) ?? { remoteAddress: '', certificateVerified: false }
     const request = requestOfStream(stream, headers, (flags & END_STREAM) !== 0, connection)
-    handlers.handle(request).then(
-      response => respondToStream(stream, response, request.method === 'HEAD'),
-      error => abandon(error, () => stream.destroy()),
-    )
+    handlers
+      .handle(request)
+      .then(response => respondToStream(stream, response, request.method === 'HEAD'))
+      .catch(error => abandon(handlers, error, () => stream.destroy()))
   })
   // Node makes request and response objects for HTTP/2 too as soon as somebody listens to `request`; here that is for
   // HTTP/1.1 alone, and those objects cost as much as the rest of a request.
@@ -90,10 +92,10 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     if (incoming.httpVersionMajor === 2) return
     const outgoing = out as ServerResponse
     outgoing.on('error', () => {})
-    handlers.handle(requestOfMessage(incoming, connectionOf(incoming.socket as TLSSocket))).then(
-      response => respondToMessage(incoming, outgoing, response),
-      error => abandon(error, () => outgoing.destroy()),
-    )
+    handlers
+      .handle(requestOfMessage(incoming, connectionOf(incoming.socket as TLSSocket)))
+      .then(response => respondToMessage(incoming, outgoing, response))
+      .catch(error => abandon(handlers, error, () => outgoing.destroy()))
   })
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {})
@@ -106,9 +108,10 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
 
 const END_STREAM = 1
 
-function abandon(error: unknown, destroy: () => void): void {
+/** Nobody is left to be answered, or the answer cannot be sent: the stream ends, the server goes on. */
+function abandon(handlers: Handlers, error: unknown, destroy: () => void): void {
   destroy()
-  if (!(error instanceof BodyAborted)) throw error
+  if (!(error instanceof BodyAborted)) handlers.failed(error)
 }
 
 function tlsOf(tls: TlsOptions): { key: string; cert: string; ca?: string[] } {
