@@ -31,6 +31,7 @@ import {
   type ReconcileResult,
   slowStart,
 } from '@canopus/operator'
+import { Gathering } from './common/gathering.ts'
 import { rankForDeletion } from './common/pod-rank.ts'
 import { podTrigger } from './common/pod-trigger.ts'
 import {
@@ -123,18 +124,20 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
   const pods = podInformer(context.informers)
   const informer = context.informers.informer(flavour.type)
   const expectations = new Expectations(context.clock)
+  const gathering = new Gathering()
   const shell: Shell<T> = { context, flavour, expectations }
   return defineController(context, {
     name: flavour.name,
     triggers: [
       primary(flavour.type),
-      podTrigger({ context, owner: flavour.type, expectations, selectorOf: flavour.selectorOf }),
+      podTrigger({ context, owner: flavour.type, expectations, gathering, selectorOf: flavour.selectorOf }),
     ],
     async reconcile(key: Key): Promise<ReconcileResult | undefined> {
       const { name, namespace } = splitKey(key)
       const object = informer.lister.get(name, namespace)
       if (!object) {
         expectations.forget(key)
+        gathering.note(key, 0)
         return undefined
       }
       const selector = flavour.selectorOf(object)
@@ -146,6 +149,7 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
         client: context.client.resource(Pods),
         freshOwner: () => context.client.resource(flavour.type).get(name, { namespace: namespace! }),
       })
+      gathering.note(key, owned.length)
       const failure =
         expectations.satisfied(key) && !object.metadata.deletionTimestamp
           ? await scale(shell, object, owned, () => pods.lister.list(namespace))

@@ -5,11 +5,14 @@ import type { Pod } from '@canopus/api/core/v1'
 import { controllerOf, type KubeObject, matches, type ResourceType, type Selector } from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type ControllerContext, type Enqueue, type Expectations, on, ownerKey, type Trigger } from '@canopus/operator'
+import type { Gathering } from './gathering.ts'
 
 export interface PodTriggerOptions<T extends KubeObject> {
   context: ControllerContext
   owner: ResourceType<T>
   expectations: Expectations
+  /** Delays the look at big owners. */
+  gathering?: Gathering
   /** Selects the pods that an owner would adopt. */
   selectorOf(owner: T): Selector
 }
@@ -42,6 +45,6 @@ export function podTrigger<T extends KubeObject>(options: PodTriggerOptions<T>):
     }
     if (deleted || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, pod.metadata.uid)
     if (!deleted && !old) expectations.creationObserved(key)
-    enqueue(key)
+    enqueue(key, options.gathering?.delay(key))
   })
 }

@@ -18,6 +18,7 @@ import {
   primary,
   slowStart,
 } from '@canopus/operator'
+import { Gathering } from '../common/gathering.ts'
 import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, nextAvailable, podFromTemplate, podInformer } from '../common/pods.ts'
 import { ensureRevision, hashOf, REVISION_LABEL, revisionsOf, truncateHistory } from '../common/revisions.ts'
@@ -34,6 +35,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
   const pods = podInformer(context.informers)
   context.informers.informer(ControllerRevisions)
   const expectations = new Expectations(context.clock)
+  const gathering = new Gathering()
   const shell = new Shell(context, expectations)
   return defineController(context, {
     name: 'daemonset-controller',
@@ -43,6 +45,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         context,
         owner: DaemonSets,
         expectations,
+        gathering,
         selectorOf: set => labelSelector(set.spec.selector),
       }),
       owned(ControllerRevisions, DaemonSets),
@@ -60,6 +63,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
       const set = sets.lister.get(name, namespace)
       if (!set) {
         expectations.forget(key)
+        gathering.note(key, 0)
         return undefined
       }
       if (semanticEqual(set.spec.selector, {})) {
@@ -77,6 +81,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         client: context.client.resource(Pods),
         freshOwner: () => context.client.resource(DaemonSets).get(name, { namespace: namespace! }),
       })
+      gathering.note(key, own.length)
       const known = revisionsOf(context, set)
       const { revisions, update, collisionCount } = await ensureRevision(
         context,

@@ -8,11 +8,12 @@ import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from
 import { hasReason, isIpv6, type ObjectMeta, semanticEqual } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
+import { Gathering } from '../common/gathering.ts'
 import { isReady } from '../common/pods.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { hostnameOf, isEligible, isHeadless, memoizedPorts, portsOf } from './endpoint.ts'
 import { TRIGGER_TIME } from './plan-slices.ts'
-import { Gathering, podsToServices, selectedPods } from './selection.ts'
+import { podsToServices, selectedPods } from './selection.ts'
 import { isSelecting, lastChange } from './slices-controller.ts'
 
 const MAX_ADDRESSES = 1000

@@ -6,9 +6,10 @@ import type { EndpointSlice } from '@canopus/api/discovery/v1'
 import { hasReason } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
+import { Gathering } from '../common/gathering.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { CONTROLLER, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
-import { Gathering, podsToServices, selectedPods } from './selection.ts'
+import { podsToServices, selectedPods } from './selection.ts'
 
 export interface EndpointSliceOptions {
   /** Default 100. */

@@ -18,6 +18,7 @@ import {
   type ReconcileResult,
   slowStart,
 } from '@canopus/operator'
+import { Gathering } from '../common/gathering.ts'
 import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
@@ -33,6 +34,7 @@ export function createJobController(context: ControllerContext): Controller {
   const pods = podInformer(context.informers)
   const expectations = new Expectations(context.clock)
   const streaks = new Map<Key, FailureStreak>()
+  const gathering = new Gathering()
   const shell = new Shell(context, expectations)
   const jobOf = (pod: Pod): Job | undefined => {
     const job = jobs.lister.get(controllerOf(pod)?.name ?? '', pod.metadata.namespace)
@@ -42,7 +44,13 @@ export function createJobController(context: ControllerContext): Controller {
     name: 'job-controller',
     triggers: [
       primary(Jobs),
-      podTrigger({ context, owner: Jobs, expectations, selectorOf: job => labelSelector(job.spec.selector) }),
+      podTrigger({
+        context,
+        owner: Jobs,
+        expectations,
+        gathering,
+        selectorOf: job => labelSelector(job.spec.selector),
+      }),
       // Pods must not hang on a finalizer that nobody will remove.
       on(Pods, ({ object, deleted }, enqueue) => {
         const isOrphan = !deleted && isTracked(object) && (!ownerKey(object, Jobs) || !jobOf(object))
@@ -64,6 +72,7 @@ export function createJobController(context: ControllerContext): Controller {
       const job = jobs.lister.get(name, namespace)
       if (!job) {
         expectations.forget(key)
+        gathering.note(key, 0)
         streaks.delete(key)
         return undefined
       }
@@ -77,6 +86,7 @@ export function createJobController(context: ControllerContext): Controller {
         client: context.client.resource(Pods),
         freshOwner: () => context.client.resource(Jobs).get(name, { namespace: namespace! }),
       })
+      gathering.note(key, own.length)
       const plan = planJob({ job, pods: own, now: context.clock.now(), streak: streaks.get(key) })
       const error = await shell.apply(job, plan, expectations.satisfied(key))
       if (plan.streak) streaks.set(key, plan.streak)
