@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { ConfigMaps, Events, Pods, Secrets, Services } from '@canopus/api'
+import { ConfigMaps, Events, PersistentVolumeClaims, PersistentVolumes, Pods, Secrets, Services } from '@canopus/api'
 import type { Pod, PodSpec, Service } from '@canopus/api/core/v1'
 import type { Transport } from '@canopus/client'
 import {
@@ -156,6 +156,28 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       },
     )
     assert.equal(text, 'ABKA\n400\n644\n1\nx\nvolumes777\n777\n')
+  })
+
+  test('a claim bound to a directory of the node', async () => {
+    const path = `${harness.directory}/disk`
+    harness.run('claims', {
+      containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
+      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+    })
+    await untilEvent('claims', 'FailedMount', 'persistentvolumeclaim "data" not found')
+    const spec = { volumeName: 'pv-1', accessModes: ['ReadWriteOnce'] }
+    const claim = harness.server.add(PersistentVolumeClaims, {
+      metadata: { name: 'data', namespace: 'default' },
+      spec,
+      status: { phase: 'Bound' },
+    })
+    harness.server.add(PersistentVolumes, {
+      metadata: { name: 'pv-1' },
+      spec: { hostPath: { path, type: 'DirectoryOrCreate' }, claimRef: { uid: claim.metadata.uid } },
+    })
+    await harness.until('claims', running)
+    await exec('claims', ['sh', '-c', 'echo kept > /v/file'])
+    assert.equal(readFileSync(`${path}/file`, 'utf8'), 'kept\n')
   })
 
   test('a projected volume: token, config map and downward API in one', async () => {

@@ -212,7 +212,7 @@ function makeServices(
     logger,
     events,
     view: new RuntimeView(cri, logs, logger),
-    volumes: new Volumes({ root: dirs.root, clock, random, tokens: new TokenCache(client, clock, random) }),
+    volumes: new Volumes({ root: dirs.root, client, clock, random, tokens: new TokenCache(client, clock, random) }),
     objects: new ObjectCache(client, clock),
     puller: new ImagePuller(cri, events, clock),
     cgroups: createCgroups({ ...options.cgroups, logger }),

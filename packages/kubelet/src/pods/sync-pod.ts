@@ -64,12 +64,11 @@ async function act(
   hooks: SyncHooks,
 ): Promise<SyncResult> {
   const grace = pod.spec.terminationGracePeriodSeconds ?? 30
-  if (plan.killPod && anythingRuns(runtime)) {
+  if (plan.killPod && runtime.sandboxes.length > 0) {
     if (plan.createSandbox)
       services.events.normal(pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
     await stopPod(services, runtime, { pod, grace })
-  } else if (plan.createSandbox && runtime.sandboxes.length > 0)
-    services.events.normal(pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.')
+  }
   await Promise.all(plan.stop.map(action => stopForRestart(services, pod, action)))
   if (!plan.createSandbox && plan.start.length === 0) return { runtime: await refresh(services, pod) }
   const due = plan.start.filter(action => mayStart(services, pod, action, memory))

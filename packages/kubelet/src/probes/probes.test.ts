@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { Probe } from '@canopus/api/core/v1'
 import { SimulatedClock } from '@canopus/base'
 import { systemClock } from '@canopus/platform'
+import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { probeGrpc } from './grpc.ts'
 import { probeHttp, probeTcp, resolvePort } from './network.ts'
 import { ProbeWorker, type ProbeWorkerOptions } from './worker.ts'
@@ -111,13 +112,14 @@ for (const { name, probe, answers, initial, stopsOn = 'nothing', changes, runs }
 
 const container = { ports: [{ name: 'web', containerPort: 0 }] }
 
-test('http: statuses from 200 to 399 are well, headers are as given', async () => {
+test('http: statuses from 200 to 399 are well, headers are as given', async context => {
   const seen: (string | undefined)[] = []
   const server = createServer((request, response) => {
     seen.push(request.headers['user-agent'], request.headers.host, request.headers['x-a'] as string)
     response.writeHead(Number(request.url!.slice(1)), { location: '/500' }).end('body')
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  context.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const target = { ip: '127.0.0.1', container: { ports: [{ name: 'web', containerPort: port }] } }
   const get = (path: string, httpHeaders: { name: string; value: string }[] = []) =>
@@ -140,9 +142,10 @@ test('http: statuses from 200 to 399 are well, headers are as given', async () =
   })
 })
 
-test('http and tcp: an answer that does not come', async () => {
+test('http and tcp: an answer that does not come', async context => {
   const server = createTcpServer(() => {})
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  context.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const slow = await probeHttp({ port }, { ip: '127.0.0.1', container }, systemClock, 30)
   assert.match(slow.message, /context deadline exceeded/)
@@ -161,4 +164,45 @@ test('grpc: nobody there', async () => {
   const result = await probeGrpc('127.0.0.1', 1, 'svc', Date.now() + 2000)
   assert.equal(result.ok, false)
   assert.match(result.message, /^timeout: failed to connect service "127\.0\.0\.1:1"/)
+})
+
+test('grpc: the standard health service', async context => {
+  const seen: string[] = []
+  const statuses: Record<string, number> = { '': 1, down: 2 }
+  const server = new Server()
+  server.addService(
+    {
+      Check: {
+        path: '/grpc.health.v1.Health/Check',
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: (request: { service: string }) => Buffer.from(request.service),
+        requestDeserialize: (bytes: Buffer) => ({ service: bytes.subarray(2).toString() }),
+        responseSerialize: (answer: { status: number }) => Buffer.from([0x08, answer.status]),
+        responseDeserialize: (bytes: Buffer) => ({ status: bytes[1] ?? 0 }),
+      },
+    },
+    {
+      Check(
+        call: { request: { service: string } },
+        answer: (error: { code: status } | null, value?: { status: number }) => void,
+      ) {
+        seen.push(call.request.service)
+        const found = statuses[call.request.service]
+        if (found === undefined) answer({ code: status.NOT_FOUND })
+        else answer(null, { status: found })
+      },
+    },
+  )
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  )
+  context.after(() => server.forceShutdown())
+  const probe = (service: string) => probeGrpc('127.0.0.1', port, service, Date.now() + 2000)
+  assert.deepEqual(await probe(''), { ok: true, message: 'service healthy' })
+  assert.deepEqual(await probe('down'), { ok: false, message: 'service unhealthy (responded with "NOT_SERVING")' })
+  assert.match((await probe('other')).message, /unknown service "other"/)
+  assert.deepEqual(seen, ['', 'down', 'other'])
 })

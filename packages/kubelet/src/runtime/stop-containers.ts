@@ -79,8 +79,9 @@ export async function stopPod(services: Services, runtime: PodRuntime, options: 
     const records = alive.filter(record => record.name === name)
     await Promise.all(records.map(record => stopContainer(services, record, { ...options, grace })))
   }
-  for (const sandbox of runtime.sandboxes) {
-    if (!sandbox.ready) continue
+  for (const [index, sandbox] of runtime.sandboxes.entries()) {
+    // the newest also where it is down already: it may still hold the pod's address
+    if (!sandbox.ready && index > 0) continue
     await services.starts.use(() => services.cri.stopPodSandbox({ podSandboxId: sandbox.id }))
   }
 }

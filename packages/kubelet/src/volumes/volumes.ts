@@ -2,9 +2,11 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pod, ProjectedVolumeSource, Volume } from '@canopus/api/core/v1'
 import type { Clock, Random } from '@canopus/base'
+import type { Client } from '@canopus/client'
 import type { DownwardFacts } from '../env/downward.ts'
 import type { ReferencedObjects } from '../env/environment.ts'
 import { type Payload, type ProjectedFile, writeAtomically } from './atomic-writer.ts'
+import { claimName, prepareClaim } from './claims.ts'
 import { ensureTmpfs, mountsBelow, prepareEmptyDir, unmountBelow } from './empty-dir.ts'
 import { prepareHostPath } from './host-path.ts'
 import { configMapFiles, downwardFiles, secretFiles, VolumeError } from './payload.ts'
@@ -18,6 +20,7 @@ export interface VolumesOptions {
   clock: Clock
   random: Random
   tokens: TokenCache
+  client: Client
 }
 
 /** Makes pods' volumes on the node, keeps their content current, and removes them. */
@@ -104,6 +107,8 @@ export class Volumes {
       const files = await this.#project(pod, volume.projected, objects, facts)
       return this.#write(pod, await this.#secretPlace(uid, volume.name), files)
     }
+    const claim = claimName(pod, volume)
+    if (claim !== undefined) return prepareClaim(this.#options.client, pod, claim)
     const kind = Object.keys(volume).find(key => key !== 'name') ?? 'unknown'
     throw new VolumeError(`no volume plugin matched: ${kind} volumes are not supported on this node`)
   }
