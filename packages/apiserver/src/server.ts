@@ -1,12 +1,11 @@
 /** Composes the API server: what `DESIGN.md` section 2 draws as one box. */
-import { type Descriptions, virtualKinds as defaultVirtualKinds, type Kind, schemaOfKind } from '@canopus/api'
-import type { KubeObject, ResourceType } from '@canopus/apimachinery'
-import { decodeProtobuf, isProtobuf, parseApiVersion, type StructSchema } from '@canopus/apimachinery'
+import { type Descriptions, virtualKinds as defaultVirtualKinds, type Kind } from '@canopus/api'
+import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
-import { asBuffer, stampedBytes } from './cache/object-version.ts'
+import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
@@ -19,10 +18,9 @@ import type { ApiRequest, ApiResponse } from './http/message.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
-import type { RegistryContext } from './registry/kind-store.ts'
 import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
-import type { ObjectReader, SecurityFactory, User } from './security.ts'
+import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
 
 export interface ApiServerOptions {
@@ -63,43 +61,119 @@ export interface ApiServer {
 const LOOPBACK: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { store, clock, random, logger, kinds } = options
+  const { store, clock, random, logger } = options
   const cache = new WatchCache({ store, clock, logger, normalise })
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
-
-  let resources: Resources | undefined
-  const objects = new StoreReader((type: ResourceType) => resources?.storeOf(type))
-  const context: RegistryContext & { admission: AdmissionChain } = {
-    store,
-    cache,
-    clock,
-    random,
-    logger,
-    admission: new AdmissionChain([]),
-    normalise,
+  const { resources, objects, admission } = composeResources(options, cache)
+  const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger })
+  admission.setPlugins(security.admission)
+  const listeners = new Set<Listener>()
+  let started = false
+  const path = composePath(options, {
+    security,
+    resources,
+    objects,
+    ready: () => started,
+    address: () => {
+      const [first] = listeners
+      return first === undefined ? '' : `${first.address}:${first.port}`
+    },
+  })
+  return {
+    handle,
+    transport,
+    objects,
+    async start() {
+      await cache.start()
+      started = true
+    },
+    async listen(listenOptions) {
+      const listener = await listen(listenOptions, {
+        handle,
+        upgrade: (...args) => path.upgrade(...args),
+        failed: error => logger.error('an answer could not be sent', { error }),
+      })
+      listeners.add(listener)
+      return listener
+    },
+    async stop() {
+      started = false
+      await cache.stop()
+      await Promise.all([...listeners].map(listener => listener.close()))
+      listeners.clear()
+    },
   }
+}
+
+/** The registry with what it allocates, and the view of its objects for those who decide by them. */
+function composeResources(
+  options: ApiServerOptions,
+  cache: WatchCache,
+): { resources: Resources; objects: ObjectReader; admission: AdmissionChain } {
+  const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
   const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
   const services = new ServiceAllocators(ranges, nodePortRange, random)
-  resources = new Resources({
-    context,
+  const admission = new AdmissionChain()
+  const resources = new Resources({
+    context: { store, cache, clock, random, logger, admission, normalise },
     hooks: { '/services': services },
     encoders: new Encoders(encodeMessage, clock),
     kinds,
-    virtualKinds: options.virtualKinds ?? defaultVirtualKinds,
+    virtualKinds,
   })
+  const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
   services.follow(objects)
-  const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger })
-  context.admission.setPlugins(security.admission)
-  const listeners = new Set<Listener>()
-  const discovery = new Discovery(() => {
-    const [first] = listeners
-    return first === undefined ? '' : `${first.address}:${first.port}`
-  })
+  return { resources, objects, admission }
+}
+
+interface PathParts {
+  readonly security: Security
+  readonly resources: Resources
+  readonly objects: ObjectReader
+  ready(): boolean
+  /** Where the server listens, for `/api`. */
+  address(): string
+}
+
+function composePath(
+  options: ApiServerOptions,
+  { security, resources, objects, ready, address }: PathParts,
+): RequestPath {
+  const { clock, random, logger, kubelet } = options
+  const { authorizer, tokenIssuer } = security
+  const discovery = new Discovery(address)
   discovery.setTypes(resources.types)
-  const started = { done: false }
-  const health = new Health([
+  const openapi = new OpenApi(options.descriptions ?? (() => undefined))
+  openapi.setKinds(resources.kinds)
+  return new RequestPath({
+    security,
+    resources,
+    discovery,
+    openapi,
+    health: new Health([...ownChecks(options.store, ready), ...(options.healthChecks ?? [])]),
+    metrics: new Metrics(),
+    subresources: {
+      resources,
+      objects,
+      authorizer,
+      ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
+      ...(kubelet === undefined ? {} : { kubelet }),
+      clock,
+      random,
+      logger,
+    },
+    clock,
+    random,
+    logger,
+    ready,
+  })
+}
+
+/** Checks under the names that upstream gave them. */
+function ownChecks(store: Store, ready: () => boolean): HealthCheck[] {
+  return [
     { name: 'log', scope: 'all', check: () => {} },
     {
       name: 'etcd',
@@ -112,75 +186,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       name: 'informer-sync',
       scope: 'ready',
       check: () => {
-        if (!started.done) throw new Error('the caches are not filled yet')
+        if (!ready()) throw new Error('the caches are not filled yet')
       },
     },
-    ...(options.healthChecks ?? []),
-  ])
-  const openapi = new OpenApi(options.descriptions ?? (() => undefined))
-  openapi.setKinds(resources.kinds)
-  const metrics = new Metrics()
-  const { authorizer, tokenIssuer } = security
-  const subresources = {
-    resources,
-    objects,
-    authorizer,
-    ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
-    ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
-    clock,
-    random,
-    logger,
-  }
-  const ready = (): boolean => started.done
-  const path = new RequestPath({
-    security,
-    resources,
-    discovery,
-    health,
-    clock,
-    random,
-    logger,
-    subresources,
-    openapi,
-    metrics,
-    ready,
-  })
-  return {
-    handle,
-    transport,
-    objects,
-    async start() {
-      await cache.start()
-      started.done = true
-    },
-    async listen(listenOptions) {
-      const listener = await listen(listenOptions, {
-        handle,
-        upgrade: (...args) => path.upgrade(...args),
-        failed: error => logger.error('an answer could not be sent', { error }),
-      })
-      listeners.add(listener)
-      return listener
-    },
-    async stop() {
-      started.done = false
-      await cache.stop()
-      await Promise.all([...listeners].map(listener => listener.close()))
-      listeners.clear()
-    },
-  }
-}
-
-/** Stored bytes that another API server wrote (no revision inside, or protobuf) as our own form. */
-function normalise(bytes: Uint8Array, revision: number): Uint8Array {
-  const object = isProtobuf(bytes)
-    ? (decodeProtobuf(schemaOf, bytes) as unknown as KubeObject)
-    : (JSON.parse(asBuffer(bytes).toString()) as KubeObject)
-  return stampedBytes({ ...object, metadata: object.metadata ?? {} }, revision)
-}
-
-function schemaOf(apiVersion: string, kind: string): StructSchema {
-  const schema = schemaOfKind({ ...parseApiVersion(apiVersion), kind })
-  if (schema === undefined) throw new Error(`no kind ${kind} in version ${apiVersion}`)
-  return schema
+  ]
 }

@@ -5,6 +5,7 @@
  */
 import type { StreamSink } from '../http/message.ts'
 import type { Change, EventEncoder } from './change.ts'
+import { Deliveries } from './deliveries.ts'
 import type { ObjectVersion } from './object-version.ts'
 
 /** Which objects a watcher wants to see. */
@@ -99,11 +100,11 @@ export class WatchGroup {
     return this.#pending.push(frame) === 1
   }
 
-  flush(): void {
+  flush(deliveries: Deliveries): void {
     if (this.#pending.length === 0) return
     const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending)
     this.#pending = []
-    for (const stream of this.streams) stream.send(bytes)
+    deliveries.add(bytes, this.streams)
   }
 }
 
@@ -115,6 +116,7 @@ export class WatchHub {
   /** How many groups use an exact field, with the way to read it. */
   readonly #fields = new Map<string, { groups: number; of(version: ObjectVersion): string }>()
   #dirty: WatchGroup[] = []
+  readonly #deliveries = new Deliveries(() => this.flush())
 
   get streamCount(): number {
     let count = 0
@@ -130,7 +132,7 @@ export class WatchHub {
       group = new WatchGroup(filter, encoder)
       this.#groups.set(id, group)
       this.index(group)
-    } else group.flush()
+    } else group.flush(this.#deliveries)
     return group
   }
 
@@ -172,16 +174,24 @@ export class WatchHub {
     }
   }
 
-  /** Sends what the changes of this moment came to. */
+  /** Sends what the changes of this moment came to; once the last ones have gone out, so that a busy hub joins more of them. */
   flush(): void {
+    if (this.#deliveries.busy) return
     const dirty = this.#dirty
     this.#dirty = []
-    for (const group of dirty) group.flush()
+    for (const group of dirty) group.flush(this.#deliveries)
+  }
+
+  /** The same, and waits for nothing: afterwards every stream has everything. */
+  settle(): void {
+    this.#deliveries.finish()
+    this.flush()
+    this.#deliveries.finish()
   }
 
   bookmark(revision: number): void {
+    this.settle()
     for (const group of this.#groups.values()) {
-      group.flush()
       let frame: Uint8Array | undefined
       for (const stream of group.streams) {
         if (!stream.bookmarks) continue
@@ -193,8 +203,8 @@ export class WatchHub {
 
   /** Ends every watch, after an error event where a status is given. */
   endAll(status?: unknown): void {
+    this.settle()
     for (const group of [...this.#groups.values()]) {
-      group.flush()
       for (const stream of [...group.streams]) {
         if (status !== undefined) stream.send(group.encoder.encodeError(status))
         stream.sink.end()

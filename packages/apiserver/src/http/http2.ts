@@ -1,6 +1,5 @@
 /** HTTP/2 from the `stream` event: a third cheaper per request than Node's request and response objects. */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import { constants } from 'node:http2'
 import type { Connection } from '../security.ts'
 import { readBody } from './body.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
@@ -69,8 +68,4 @@ class Http2Sink implements StreamSink {
   onDrain(listener: () => void): void {
     this.#stream.on('drain', listener)
   }
-}
-
-export function refuseStream(stream: ServerHttp2Stream): void {
-  if (!stream.destroyed) stream.close(constants.NGHTTP2_REFUSED_STREAM)
 }

@@ -17,12 +17,8 @@ export interface AdmissionTarget {
 }
 
 export class AdmissionChain {
-  #plugins: readonly AdmissionPlugin[]
+  #plugins: readonly AdmissionPlugin[] = []
   readonly #selected = new Map<string, { mutating: AdmissionPlugin[]; validating: AdmissionPlugin[] }>()
-
-  constructor(plugins: readonly AdmissionPlugin[]) {
-    this.#plugins = plugins
-  }
 
   /** The plugins are made after the registry, since they read objects through it. */
   setPlugins(plugins: readonly AdmissionPlugin[]): void {

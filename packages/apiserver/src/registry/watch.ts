@@ -41,7 +41,7 @@ export async function watchObjects(
       store.cache.hub.join(stream)
       stream.begin(first)
       const timer = store.context.clock.setTimer(seconds * 1000, () => {
-        group.flush()
+        store.cache.hub.settle()
         if (query.allowWatchBookmarks) stream.send(encoder.encodeBookmark(cache.revision, false))
         sink.end()
       })
