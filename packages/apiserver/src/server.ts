@@ -142,7 +142,7 @@ function composePath(
   { security, resources, objects, ready, address }: PathParts,
 ): RequestPath {
   const { clock, random, logger, kubelet } = options
-  const { authorizer, tokenIssuer } = security
+  const { tokenIssuer } = security
   const discovery = new Discovery(address)
   discovery.setTypes(resources.types)
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
@@ -157,7 +157,6 @@ function composePath(
     subresources: {
       resources,
       objects,
-      authorizer,
       ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
       ...(kubelet === undefined ? {} : { kubelet }),
       clock,

@@ -96,7 +96,14 @@ export class RequestPath {
     if (acting instanceof Promise) acting = await acting
     const allowed = authorize(security.authorizer, acting, info)
     if (allowed instanceof Promise) await allowed
-    return { user: acting, info, request, warnings }
+    const own = acting
+    return {
+      user: own,
+      info,
+      request,
+      warnings,
+      authorize: verb => authorize(security.authorizer, own, { ...info, verb }),
+    }
   }
 
   private async dispatch(call: Call): Promise<ApiResponse> {

@@ -2,7 +2,7 @@
 import type { CreateOptions, DeleteOptions, UpdateOptions } from '@canopus/apimachinery'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { ApiRequest } from '../http/message.ts'
-import type { User } from '../security.ts'
+import type { Maybe, User } from '../security.ts'
 
 export interface Call {
   readonly user: User
@@ -10,6 +10,8 @@ export interface Call {
   readonly request: ApiRequest
   /** Texts for `Warning` headers. */
   readonly warnings: string[]
+  /** Asks for one more permission on the same resource. Throws StatusError 403. */
+  authorize(verb: string): Maybe<void>
 }
 
 /** How a write is to be done. */

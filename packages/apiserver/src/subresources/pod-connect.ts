@@ -1,7 +1,6 @@
 /** Logs, exec, attach and port-forward: passed on to the kubelet of the pod's node. */
 import type { Pod } from '@canopus/api/core/v1'
 import { badRequestError, serviceUnavailableError } from '@canopus/apimachinery'
-import { authorize } from '../filters/authorization.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
@@ -25,9 +24,7 @@ export async function serveConnect(): Promise<ApiResponse> {
 /** Where an upgrade of a pod's subresource goes. */
 export async function connectBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend> {
   // Web sockets open with GET, but what they do is no reading.
-  if (call.info.verb === 'get') {
-    await authorize(context.authorizer, call.user, { ...call.info, verb: 'create' })
-  }
+  if (call.info.verb === 'get') await call.authorize('create')
   const kinds: Record<string, string> = {
     exec: 'PodExecOptions',
     attach: 'PodAttachOptions',

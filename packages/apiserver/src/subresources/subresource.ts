@@ -4,13 +4,12 @@ import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 import type { Resources } from '../registry/resources.ts'
-import type { Authorizer, ObjectReader, TokenIssuer } from '../security.ts'
+import type { ObjectReader, TokenIssuer } from '../security.ts'
 import type { KubeletCredentials } from './node-address.ts'
 
 export interface SubresourceContext {
   readonly resources: Resources
   readonly objects: ObjectReader
-  readonly authorizer: Authorizer
   readonly tokenIssuer?: TokenIssuer
   /** With which kubelets are called; without it logs, exec and the like are answered with 503. */
   readonly kubelet?: KubeletCredentials
