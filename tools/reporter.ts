@@ -2,7 +2,7 @@
 import type { TestEvent } from 'node:test/reporters'
 
 interface Details {
-  error?: { cause?: unknown; message?: string }
+  error?: { cause?: unknown; message?: string; failureType?: string }
   type?: string
 }
 
@@ -14,7 +14,9 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue
     const { name, file, line, skip, todo } = event.data
     const details = event.data.details as Details
-    if (details.type === 'suite') continue
+    // A suite fails with its tests; by itself only where a hook of it does.
+    if (details.type === 'suite' && (event.type === 'test:pass' || details.error?.failureType === 'subtestsFailed'))
+      continue
     if (event.type === 'test:fail' && !todo) {
       totals.failed++
       yield `FAILED  ${name}  (${relative(file)}:${line})\n${indent(failure(details))}\n`

@@ -53,7 +53,12 @@ const checks = runChecks()
 const results: Totals[] = [
   { ...checks, skipped: 0 },
   ...(wanted === undefined || wanted === 'unit'
-    ? [runTests('unit tests', all.filter(file => !real.includes(file)).sort(), ['--test-isolation=none'])]
+    ? [
+        runTests('unit tests', all.filter(file => !real.includes(file)).sort(), [
+          '--test-isolation=none',
+          '--test-timeout=120000',
+        ]),
+      ]
     : []),
   ...(wanted === undefined || wanted === 'integration'
     ? [runTests('tests with real programs', real.sort(), ['--test-concurrency=1', '--test-timeout=300000'])]
