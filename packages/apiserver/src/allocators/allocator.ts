@@ -2,9 +2,12 @@
 import { type Random, randomInt } from '@canopus/base'
 
 export class RangeFullError extends Error {
-  constructor() {
+  /** What there are no more of. */
+  readonly what: string
+  constructor(what: string) {
     super('range is full')
     this.name = 'RangeFullError'
+    this.what = what
   }
 }
 
@@ -15,8 +18,10 @@ export class Allocator {
   readonly reserved: number
   readonly #owners = new Map<number, string>()
   readonly #random: Random
+  readonly #what: string
 
-  constructor(size: number, reserved: number, random: Random) {
+  constructor(what: string, size: number, reserved: number, random: Random) {
+    this.#what = what
     this.size = size
     this.reserved = reserved
     this.#random = random
@@ -46,7 +51,7 @@ export class Allocator {
   /** Some free number: from behind the reserved ones while there is one. Throws RangeFullError. */
   takeAny(owner: string): number {
     const index = this.free(this.reserved, this.size) ?? this.free(0, this.reserved)
-    if (index === undefined) throw new RangeFullError()
+    if (index === undefined) throw new RangeFullError(this.#what)
     this.#owners.set(index, owner)
     return index
   }

@@ -30,11 +30,11 @@ export class ServiceAllocators implements KindHooks {
   constructor(ranges: readonly string[], portRange: PortRange, random: Random) {
     this.#addresses = ranges.map(cidr => {
       const range = new ServiceRange(cidr)
-      return { range, taken: new Allocator(range.size, reservedAddresses(range.size), random) }
+      return { range, taken: new Allocator('serviceIP', range.size, reservedAddresses(range.size), random) }
     })
     this.#portRange = portRange
     const size = portRange.to - portRange.from + 1
-    this.#ports = new Allocator(size, reservedPorts(size), random)
+    this.#ports = new Allocator('nodePort', size, reservedPorts(size), random)
   }
 
   /** Learns from the services what is taken, from now on. */
@@ -56,7 +56,9 @@ export class ServiceAllocators implements KindHooks {
       return release
     } catch (error) {
       release()
-      throw error instanceof RangeFullError ? internalError(`failed to allocate a serviceIP: ${error.message}`) : error
+      throw error instanceof RangeFullError
+        ? internalError(`failed to allocate a ${error.what}: ${error.message}`)
+        : error
     }
   }
 
