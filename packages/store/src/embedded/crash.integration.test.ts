@@ -13,7 +13,7 @@ import { collect, text } from '../testing/watching.ts'
 import { openEmbeddedStore } from './embedded-store.ts'
 
 const child = fileURLToPath(new URL('../testing/crash-child.ts', import.meta.url))
-const kills = process.env.CANOPUS_LONG_TESTS ? 300 : 24
+const kills = process.env.CANOPUS_LONG_TESTS ? 1000 : 200
 /** Chains of kills, each on a directory of its own, that run side by side. */
 const chains = 3
 
