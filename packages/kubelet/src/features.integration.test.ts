@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { ConfigMaps, Events, PersistentVolumeClaims, PersistentVolumes, Pods, Secrets, Services } from '@canopus/api'
-import type { Pod, PodSpec, Service } from '@canopus/api/core/v1'
+import type { ConfigMap, Pod, PodSpec, Service } from '@canopus/api/core/v1'
 import type { Transport } from '@canopus/client'
 import {
   BUSYBOX_IMAGE,
@@ -47,7 +47,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
   before(async () => {
     containerd = await startContainerd()
     await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri, {}, withTokens)
+    harness = createHarness(containerd.cri, { refreshEvery: 400 }, withTokens)
   })
   after(async () => {
     await harness.close()
@@ -251,17 +251,27 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
     await harness.until('stuck', each => each === undefined, 10_000)
   })
 
-  test('changes of a config map reach a running pod', async () => {
+  test('changes of objects reach a running pod', async () => {
     harness.server.add(ConfigMaps, { metadata: { name: 'live', namespace: 'default' }, data: { v: '1' } })
+    const sources = [
+      { configMap: { name: 'live' } },
+      { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
+    ]
     harness.run('live', {
       containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
-      volumes: [
-        { name: 'v', configMap: { name: 'live' } },
-        { name: 'l', downwardAPI: { items: [] } },
-      ],
+      volumes: [{ name: 'v', projected: { sources } }],
     })
     await harness.until('live', running)
     assert.equal(await exec('live', ['cat', '/v/v']), '1')
+    harness.server.change<ConfigMap>(ConfigMaps, 'live', 'default', each => {
+      each.data = { w: '2' }
+    })
+    harness.server.change<Pod>(Pods, 'live', 'default', each => {
+      each.metadata.labels = { a: 'b' }
+    })
+    let seen = ''
+    while (seen !== 'labels\nw\na="b"2') seen = await exec('live', ['sh', '-c', 'ls /v; cat /v/labels /v/w'])
+    assert.equal(harness.pod('live')?.status?.containerStatuses?.[0]?.restartCount, 0)
   })
 
   test('a missing config map holds the pod up until it is there', async () => {

@@ -32,6 +32,7 @@ const RELIST_EVERY = 1_000
 const HOUSEKEEPING_EVERY = 30_000
 /** The runtime may be silent for so long before the node is not ready. */
 const RUNTIME_GRACE = 30_000
+const REFRESH_EVERY = 25_000
 const ROTATE_EVERY = 10_000
 const IMAGES_EVERY = 300_000
 const DEFAULT_LOGS = '/var/log/pods'
@@ -202,6 +203,7 @@ function makeServices(
 ): Services {
   const { client, cri, clock, random, logger, nodeName, nodeIps, dns, dirs, machine, informers } = options
   const logs = dirs.logs ?? DEFAULT_LOGS
+  const refreshEvery = options.refreshEvery ?? REFRESH_EVERY
   const events = new PodEvents(options.events)
   const services = informers.informer(ServiceKind)
   return {
@@ -213,7 +215,8 @@ function makeServices(
     events,
     view: new RuntimeView(cri, logs, logger),
     volumes: new Volumes({ root: dirs.root, client, clock, random, tokens: new TokenCache(client, clock, random) }),
-    objects: new ObjectCache(client, clock),
+    objects: new ObjectCache(client, clock, refreshEvery / 2),
+    refreshEvery,
     puller: new ImagePuller(cri, events, clock),
     cgroups: createCgroups({ ...options.cgroups, logger }),
     probes: new ProbeManager({ cri, clock, events, changed }),

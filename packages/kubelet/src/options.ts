@@ -45,6 +45,8 @@ export interface KubeletOptions {
   providerId?: string
   /** How many pods are being started at one time. More only makes each slower. Default 6. */
   maxParallelStarts?: number
+  /** How often running pods' volumes are compared with the objects that they show, in milliseconds. Default 25 s. */
+  refreshEvery?: number
   /** Kubernetes version that the node reports. */
   version?: string
 }

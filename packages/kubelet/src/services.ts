@@ -35,6 +35,8 @@ export interface Services {
   readonly dns: ClusterDns
   readonly logs: string
   readonly seccompRoot: string
+  /** Milliseconds between two looks at a pod that nothing happens to. */
+  readonly refreshEvery: number
   /** Bytes. */
   readonly memoryCapacity: number
   /** The node's own resolv.conf, as it is now. */

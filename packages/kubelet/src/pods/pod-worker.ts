@@ -15,9 +15,8 @@ import { podText } from './pod-text.ts'
 import { podIps, type SyncResult, syncPod } from './sync-pod.ts'
 
 const RETRY_AFTER = 1_000
-/** How often a running pod's volumes are looked at though nothing happened. */
-const REGULAR_LOOK = 25_000
-const LOOK_JITTER = 10_000
+/** Looks at pods that nothing happens to are spread over time by this share of their period. */
+const LOOK_JITTER = 0.4
 const LONG = 3_600_000
 
 export interface PodWorkerHooks {
@@ -91,7 +90,8 @@ export class PodWorker {
       this.#timer?.cancel()
       try {
         const again = await this.#step()
-        this.#schedule(again ?? REGULAR_LOOK + this.#services.random.next() * LOOK_JITTER)
+        const { refreshEvery, random } = this.#services
+        this.#schedule(again ?? refreshEvery * (1 + LOOK_JITTER * random.next()))
       } catch (error) {
         if (this.#signal.aborted) return
         const text = error instanceof CriError ? error.goText : error

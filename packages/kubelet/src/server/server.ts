@@ -115,8 +115,10 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
     case 'logs':
       return serveNodeLogs(rest.map(decodeURIComponent).join('/'), response)
     case 'stats':
+      if (rest.join('/') !== 'summary') throw new HttpError(404, '404 page not found\n')
       return json(response, await statsSummary(services, facts.pods(), facts.root))
     case 'metrics':
+      if (rest.length > 0 && rest.join('/') !== 'resource') throw new HttpError(404, '404 page not found\n')
       response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
       response.end(resourceMetrics(services, facts.pods()))
       return

@@ -12,8 +12,6 @@ interface Entry {
   absent: boolean
 }
 
-/** How old an object may be when a running pod's volumes are looked at again, in milliseconds. */
-const FRESH_FOR = 10_000
 /** The same for "there is none of that name": whoever waits for it should not wait long. */
 const ABSENT_FOR = 500
 
@@ -24,11 +22,14 @@ const ABSENT_FOR = 500
 export class ObjectCache implements ReferencedObjects {
   readonly #client: Client
   readonly #clock: Clock
+  readonly #freshFor: number
   readonly #entries = new Map<string, Entry>()
 
-  constructor(client: Client, clock: Clock) {
+  /** `freshFor`: how old an object may be when a running pod's volumes are looked at again, in milliseconds. */
+  constructor(client: Client, clock: Clock, freshFor: number) {
     this.#client = client
     this.#clock = clock
+    this.#freshFor = freshFor
   }
 
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined> {
@@ -49,7 +50,7 @@ export class ObjectCache implements ReferencedObjects {
 
   /** Drops what nobody asked for in a while. */
   prune(): void {
-    const limit = this.#clock.now() - 20 * FRESH_FOR
+    const limit = this.#clock.now() - 20 * this.#freshFor
     for (const [key, entry] of this.#entries) if (entry.fetchedAt < limit) this.#entries.delete(key)
   }
 
@@ -62,7 +63,7 @@ export class ObjectCache implements ReferencedObjects {
     const key = `${type.plural}/${namespace}/${name}`
     const known = this.#entries.get(key)
     const now = this.#clock.now()
-    const oldest = Math.max(since, known?.immutable ? 0 : now - (known?.absent ? ABSENT_FOR : FRESH_FOR))
+    const oldest = Math.max(since, known?.immutable ? 0 : now - (known?.absent ? ABSENT_FOR : this.#freshFor))
     if (known !== undefined && known.fetchedAt >= oldest) return known.value as Promise<T | undefined>
     const value = this.#fetch(type, namespace, name)
     const entry: Entry = { fetchedAt: now, value, immutable: false, absent: false }
