@@ -124,7 +124,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
     })
     const text = await say(
       'volumes',
-      'cat /cfg/a.txt /cfg/sub/bee /sec/key /one/a.txt; echo; stat -L -c %a /sec/key /cfg/a.txt; mount | grep -c " on /mem type tmpfs"; touch /work/x && ls /work; cat /etc/podinfo/labels; stat -c %a /work /mem',
+      'cat /cfg/a.txt /cfg/sub/bee /sec/key /one/a.txt; echo; stat -L -c %a /sec/key /cfg/a.txt; mount | grep -c " on /mem type tmpfs"; touch /share/x && ls /share; cat /etc/podinfo/labels; stat -c %a /share /mem',
       {
         volumes: [
           {
@@ -149,7 +149,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
           { name: 'cfg', mountPath: '/one/a.txt', subPath: 'a.txt' },
           { name: 'sec', mountPath: '/sec', readOnly: true },
           { name: 'mem', mountPath: '/mem' },
-          { name: 'work', mountPath: '/work', subPathExpr: 'deep/$(SUB)' },
+          { name: 'work', mountPath: '/share', subPathExpr: 'deep/$(SUB)' },
           { name: 'info', mountPath: '/etc/podinfo' },
         ],
         env: [{ name: 'SUB', value: 'er' }],

@@ -1,6 +1,6 @@
 import { Nodes } from '@canopus/api'
 import type { ContainerImage, Node } from '@canopus/api/core/v1'
-import { formatTime, hasReason } from '@canopus/apimachinery'
+import { formatTime, hasReason, isConditionTrue } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import { type Cri, CriError } from '@canopus/cri'
@@ -56,7 +56,7 @@ export class NodeAgent {
         this.#node ??= await this.#register(signal)
         await this.#update(signal)
         // a node that has just come up should not wait for its turn to say that it is ready
-        if (this.#unready() !== undefined) pause = RETRY_AFTER
+        if (!isConditionTrue(this.#node.status?.conditions, 'Ready')) pause = RETRY_AFTER
       } catch (error) {
         if (signal.aborted) return
         this.#logger.warn('the node’s status could not be written', { error })
