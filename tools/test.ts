@@ -40,7 +40,7 @@ function runTests(title: string, files: readonly string[], flags: readonly strin
   return result.status !== 0 && totals.failed === 0 ? { ...totals, failed: 1 } : totals
 }
 
-const all = globSync('{packages,tools,bench,images}/**/*.test.ts', {
+const all = globSync('{packages,tools,bench,images,examples}/**/*.test.ts', {
   cwd: root,
   exclude: path => path.includes('node_modules'),
 })

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { ConfigMaps, Deployments, Jobs, Namespaces, Nodes, Pods } from '@canopus/api'
+import type { KubeObject, ResourceType } from '@canopus/apimachinery'
+import { createClient } from '@canopus/client'
+import { createKubeconfigTransport } from '@canopus/host'
+import { startCluster, type TestCluster } from './start-cluster.ts'
+
+/** Watches objects of a kind until one has this name and satisfies the condition. */
+async function until<T extends KubeObject>(
+  cluster: TestCluster,
+  type: ResourceType<T>,
+  name: string,
+  condition: (object: T) => boolean,
+): Promise<T> {
+  const abort = new AbortController()
+  const watch = cluster.client
+    .resource(type)
+    .watch({ namespace: 'default', fieldSelector: `metadata.name=${name}`, signal: abort.signal })
+  for await (const { type: kind, object } of watch) {
+    if (kind === 'BOOKMARK' || !condition(object)) continue
+    abort.abort()
+    return object
+  }
+  throw new Error(`the watch of ${name} ended`)
+}
+
+const template = (labels: Record<string, string>, restartPolicy = 'Always') => ({
+  metadata: { labels },
+  spec: { restartPolicy, containers: [{ name: 'main', image: 'example' }] },
+})
+
+describe('startCluster', { timeout: 60_000 }, () => {
+  it('gives an API that other programs reach, and leaves nothing behind', async () => {
+    const cluster = await startCluster()
+    const transport = createKubeconfigTransport(cluster.kubeconfig)
+    const outside = createClient(transport)
+    await outside
+      .resource(ConfigMaps)
+      .create({ metadata: { name: 'made-outside', namespace: 'default' }, data: { a: 'b' } })
+    const inside = await cluster.client.resource(ConfigMaps).get('made-outside', { namespace: 'default' })
+    assert.deepEqual(inside.data, { a: 'b' })
+    await cluster.stop()
+    assert.equal(existsSync(cluster.kubeconfig), false)
+    await assert.rejects(outside.resource(ConfigMaps).list())
+    transport.close()
+  })
+
+  it('runs deployments and jobs on simulated nodes', async () => {
+    const cluster = await startCluster({ nodes: 3, listen: false })
+    const { client } = cluster
+    const labels = { app: 'web' }
+    await client.resource(Deployments).create({
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { replicas: 6, selector: { matchLabels: labels }, template: template(labels) },
+    })
+    await until(cluster, Deployments, 'web', deployment => deployment.status?.readyReplicas === 6)
+    const pods = await client.resource(Pods).list({ namespace: 'default', labelSelector: 'app=web' })
+    assert.equal(new Set(pods.items.map(pod => pod.spec.nodeName)).size, 3)
+    await client.resource(Jobs).create({
+      metadata: { name: 'once', namespace: 'default' },
+      spec: { completions: 2, template: template({ job: 'once' }, 'Never') },
+    })
+    await until(cluster, Jobs, 'once', job => job.status?.succeeded === 2)
+    assert.equal((await client.resource(Nodes).list()).items.length, 3)
+    await cluster.stop()
+  })
+
+  it('removes namespaces with what is in them, and dependents with their owners', async () => {
+    const cluster = await startCluster({ nodes: 1, listen: false })
+    const { client } = cluster
+    await client.resource(Namespaces).create({ metadata: { name: 'passing' }, spec: {} })
+    await client.resource(Deployments).create({
+      metadata: { name: 'web', namespace: 'passing' },
+      spec: { replicas: 2, selector: { matchLabels: { a: 'b' } }, template: template({ a: 'b' }) },
+    })
+    const abort = new AbortController()
+    const gone = (async () => {
+      for await (const event of client
+        .resource(Namespaces)
+        .watch({ fieldSelector: 'metadata.name=passing', signal: abort.signal }))
+        if (event.type === 'DELETED') return
+    })()
+    await client.resource(Namespaces).delete('passing')
+    await gone
+    abort.abort()
+    assert.deepEqual((await client.resource(Pods).list({ namespace: 'passing' })).items, [])
+    await cluster.stop()
+  })
+})
