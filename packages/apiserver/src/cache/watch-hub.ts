@@ -85,6 +85,7 @@ export class WatchGroup {
   readonly filter: WatchFilter
   readonly encoder: EventEncoder
   readonly streams = new Set<WatchStream>()
+  #sideBySide: ReadonlySet<WatchStream> | undefined
   #pending: Uint8Array[] = []
 
   constructor(filter: WatchFilter, encoder: EventEncoder) {
@@ -104,8 +105,24 @@ export class WatchGroup {
     if (this.#pending.length === 0) return
     const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending)
     this.#pending = []
-    deliveries.add(bytes, this.streams)
+    this.#sideBySide ??= byConnection(this.streams)
+    deliveries.add(bytes, this.#sideBySide)
   }
+
+  add(stream: WatchStream): void {
+    this.streams.add(stream)
+    this.#sideBySide = undefined
+  }
+
+  remove(stream: WatchStream): void {
+    this.streams.delete(stream)
+    this.#sideBySide = undefined
+  }
+}
+
+/** Streams of one connection side by side: what they are sent in the same moment leaves in one TLS record. */
+function byConnection(streams: ReadonlySet<WatchStream>): ReadonlySet<WatchStream> {
+  return new Set([...Map.groupBy(streams, stream => stream.sink.connection ?? stream).values()].flat())
 }
 
 export class WatchHub {
@@ -138,13 +155,13 @@ export class WatchHub {
 
   /** Lets a stream take part from the next change on. It leaves by itself when it is closed. */
   join(stream: WatchStream): void {
-    stream.group.streams.add(stream)
+    stream.group.add(stream)
     stream.sink.onClose(() => this.leave(stream))
   }
 
   private leave(stream: WatchStream): void {
     const { group } = stream
-    group.streams.delete(stream)
+    group.remove(stream)
     if (group.streams.size > 0) return
     this.#groups.delete(`${group.encoder.id}\n${group.filter.id}`)
     this.unindex(group)

@@ -49,8 +49,10 @@ export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse
 
 class Http2Sink implements StreamSink {
   readonly #stream: ServerHttp2Stream
+  readonly connection: object
   constructor(stream: ServerHttp2Stream) {
     this.#stream = stream
+    this.connection = stream.session ?? stream
     stream.resume()
   }
   get closed(): boolean {

@@ -31,6 +31,8 @@ export interface StreamSink {
   onClose(listener: () => void): void
   onDrain(listener: () => void): void
   readonly closed: boolean
+  /** The same for all answers on one connection, where several share it. */
+  readonly connection?: object
 }
 
 export interface ApiResponse {
