@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { removeFromKubeconfig } from '@canopus/host'
 import { removePodCgroups } from '../cluster/cgroups.ts'
 import { type ClusterConfig, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
+import { removeHostPortRules } from '../cluster/host-port-rules.ts'
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
 import type { CliEnvironment } from '../environment.ts'
@@ -32,6 +33,7 @@ export async function removeCluster(config: ClusterConfig, environment: CliEnvir
     removePodCgroups(uids)
     const last = listConfigs(environment.home).every(each => each.name === config.name || each.nodes.length === 0)
     await removeMachineNetwork(config, last)
+    if (last) await removeHostPortRules()
   }
   if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
   rmSync(config.dataDirectory, { recursive: true, force: true })
