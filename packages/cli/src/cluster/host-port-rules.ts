@@ -6,7 +6,7 @@ import { tryRun } from '@canopus/platform'
  */
 export async function removeHostPortRules(): Promise<void> {
   const saved = await tryRun('iptables-save', ['-t', 'nat']).catch(() => undefined)
-  if (!saved || saved.code !== 0) return
+  if (saved?.code !== 0) return
   const commands = planHostPortRemoval(saved.stdout)
   if (commands.length === 0) return
   const input = ['*nat', ...commands, 'COMMIT', ''].join('\n')
