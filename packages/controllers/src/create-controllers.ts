@@ -27,6 +27,7 @@ import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
+import { createEphemeralVolumeController } from './volume/ephemeral.ts'
 import { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'
 
 export interface ControllersOptions {
@@ -101,6 +102,7 @@ const ENTRIES: readonly Entry[] = [
   { name: 'ttl-after-finished-controller', create: createTtlAfterFinishedController },
   { name: 'cronjob-controller', create: createCronJobController },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
+  { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
   { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
   { name: 'token-cleaner-controller', create: createTokenCleaner },

@@ -3,7 +3,7 @@
 import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from '@canopus/api'
 import type { StatefulSet } from '@canopus/api/apps/v1'
 import type { Pod } from '@canopus/api/core/v1'
-import { hasReason, labelSelector, matches, semanticEqual } from '@canopus/apimachinery'
+import { hasReason, labelSelector, matches, ownerReference, semanticEqual } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import {
   type Controller,
@@ -92,6 +92,7 @@ async function act(
     case 'create':
       return create(context, set, action, hasClaim)
     case 'delete':
+      if (action.reason === 'scale') await handClaimsOver(context, set, action.pod)
       return remove(context, set, action.pod, action.reason === 'ended')
     case 'identify':
       await context.client.resource(Pods).update(withIdentity(set, action.pod, action.ordinal))
@@ -126,6 +127,28 @@ async function create(
     const text = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${error instanceof Error ? error.message : error}`
     events.event(set, 'Warning', 'FailedCreate', text)
     throw error
+  }
+}
+
+/** Where claims go with their pod, the pod that is about to go becomes their owner: the garbage collector does the rest. */
+async function handClaimsOver({ client }: ControllerContext, set: StatefulSet, pod: Pod): Promise<void> {
+  if (set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled !== 'Delete') return
+  const resource = client.resource(PersistentVolumeClaims)
+  const namespace = set.metadata.namespace!
+  for (const [, { metadata }] of claimsOf(set, ordinalOf(set, pod)!)) {
+    try {
+      const claim = await resource.get(metadata.name, { namespace })
+      const { ownerReferences = [], resourceVersion, uid } = claim.metadata
+      if (ownerReferences.some(reference => reference.uid === pod.metadata.uid)) continue
+      const references = [
+        ...ownerReferences.filter(reference => reference.uid !== set.metadata.uid),
+        { ...ownerReference(pod, Pods), blockOwnerDeletion: true },
+      ]
+      const patch = { metadata: { uid, resourceVersion, ownerReferences: references } }
+      await resource.patch(metadata.name, 'merge', patch, { namespace })
+    } catch (error) {
+      if (!hasReason(error, 'NotFound')) throw error
+    }
   }
 }
 

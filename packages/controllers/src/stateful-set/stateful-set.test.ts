@@ -175,6 +175,23 @@ test('claims are made once, mounted, and stay', async () => {
   assert.equal(claims().length, 2)
 })
 
+test('claims go with their pod where the retention policy says so', async () => {
+  add({
+    replicas: 2,
+    persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Delete' },
+    volumeClaimTemplates: [
+      { metadata: { name: 'data', uid: '', resourceVersion: '', creationTimestamp: '' }, spec: {} },
+    ],
+  })
+  await tend()
+  const owners = (name: string) =>
+    world.server.get(PersistentVolumeClaims, name, 'default')?.metadata.ownerReferences?.map(each => each.kind)
+  assert.deepEqual(owners('data-db-1'), ['StatefulSet'])
+  await patch({ replicas: 1 })
+  await tend()
+  assert.deepEqual([owners('data-db-0'), owners('data-db-1')], [['StatefulSet'], ['Pod']])
+})
+
 test('minReadySeconds holds up the next pod', async () => {
   add({ replicas: 2, minReadySeconds: 30 })
   await world.settle()

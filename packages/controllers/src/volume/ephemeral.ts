@@ -1,0 +1,61 @@
+/** Makes the claims that pods bring with them in their own spec (kubernetes pkg/controller/volume/ephemeral). */
+
+import { PersistentVolumeClaims, Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
+import { clone, controllerReference, hasReason, isControlledBy, type ObjectMeta } from '@canopus/apimachinery'
+import { splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, on, owned, primary } from '@canopus/operator'
+
+const hasEphemeral = (pod: Pod): boolean => (pod.spec?.volumes ?? []).some(volume => volume.ephemeral)
+
+export function createEphemeralVolumeController(context: ControllerContext): Controller {
+  const pods = context.informers.informer(Pods)
+  const claims = context.informers.informer(PersistentVolumeClaims)
+  const client = context.client.resource(PersistentVolumeClaims)
+  return defineController(context, {
+    name: 'ephemeral-volume-controller',
+    triggers: [
+      primary(Pods, ({ object, old, deleted }) => !deleted && !old && hasEphemeral(object)),
+      // A claim in the way may make room for the one that the pod needs.
+      owned(PersistentVolumeClaims, Pods),
+      on(PersistentVolumeClaims, ({ object, deleted }, enqueue) => {
+        if (!deleted) return
+        for (const pod of pods.lister.list(object.metadata.namespace)) {
+          if (hasEphemeral(pod) && object.metadata.name.startsWith(`${pod.metadata.name}-`)) {
+            enqueue(`${pod.metadata.namespace}/${pod.metadata.name}`)
+          }
+        }
+      }),
+    ],
+    async reconcile(key) {
+      const { name, namespace } = splitKey(key)
+      const pod = pods.lister.get(name, namespace)
+      if (!pod || pod.metadata.deletionTimestamp) return undefined
+      for (const volume of pod.spec?.volumes ?? []) {
+        const template = volume.ephemeral?.volumeClaimTemplate
+        if (!template) continue
+        const claimName = `${name}-${volume.name}`
+        const known = claims.lister.get(claimName, namespace)
+        if (known) {
+          if (isControlledBy(known, pod)) continue
+          throw new Error(`PVC ${key}-${volume.name} was not created for pod ${key} (pod is not owner)`)
+        }
+        const { labels, annotations } = template.metadata ?? {}
+        const metadata: Partial<ObjectMeta> = {
+          name: claimName,
+          namespace: namespace!,
+          ...(labels ? { labels } : {}),
+          ...(annotations ? { annotations } : {}),
+          ownerReferences: [controllerReference(pod, Pods)],
+        }
+        try {
+          await client.create({ metadata, spec: clone(template.spec) })
+        } catch (error) {
+          // The cache does not show our own yet.
+          if (!hasReason(error, 'AlreadyExists')) throw error
+        }
+      }
+      return undefined
+    },
+  })
+}
