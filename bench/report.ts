@@ -39,8 +39,8 @@ export function figureLines(figure: Figure): string {
   return lines.join('\n')
 }
 
-export function machineLine({ cpu, cores, memoryGb, node, kernel }: Machine): string {
-  return `${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node}, Linux ${kernel}`
+export function machineLine({ cpu, cores, memoryGb, node, kernel, load }: Machine): string {
+  return `${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node}, Linux ${kernel}, load ${load}`
 }
 
 const indent = (text: string): string => `        ${text}`

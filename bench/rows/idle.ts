@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findProcesses } from '../../packages/cli/src/cluster/processes.ts'
-import { withCluster } from '../support/container-cluster.ts'
+import { ownProcesses, withCluster } from '../support/container-cluster.ts'
 import { atMost, type Benchmark, type Figure, figureOf, rounded } from '../support/figure.ts'
 import { cpuOf, memoryOf } from '../support/machine.ts'
 
@@ -16,9 +15,7 @@ export const idle: Benchmark = {
     withCluster(async (cluster): Promise<Figure[]> => {
       await cluster.up()
       await sleep(SETTLE)
-      const processes = findProcesses(cluster.name).filter(
-        ({ component, program }) => !program.startsWith('containerd') && !/^node\/.*\/containerd$/.test(component),
-      )
+      const processes = ownProcesses(cluster.name)
       const cpu: number[] = []
       const memory: number[] = []
       const total = (of: (pid: number) => number): number => processes.reduce((sum, { pid }) => sum + of(pid), 0)

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { TestCluster } from '../../e2e/support/cluster.ts'
+import { type ClusterProcess, findProcesses } from '../../packages/cli/src/cluster/processes.ts'
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import { createKubeconfigTransport } from '../../packages/host/src/index.ts'
 
@@ -27,4 +28,11 @@ export async function withClient<T>(cluster: TestCluster, work: (client: Client)
   } finally {
     transport.close()
   }
+}
+
+/** Everything of a cluster that is Canopus': components and supervisors, not containerd and its shims. */
+export function ownProcesses(cluster: string): ClusterProcess[] {
+  return findProcesses(cluster).filter(
+    ({ component, program }) => !program.startsWith('containerd') && !/^node\/.*\/containerd$/.test(component),
+  )
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 
 export interface Machine {
   cpu: string
@@ -7,6 +7,8 @@ export interface Machine {
   memoryGb: number
   node: string
   kernel: string
+  /** Processes that ran or waited for a core in the last minute, on average: what others do disturbs the figures. */
+  load: number
 }
 
 /** What figures depend on. */
@@ -17,6 +19,7 @@ export function machine(): Machine {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     node: process.version,
     kernel: release(),
+    load: Math.round(loadavg()[0]! * 10) / 10,
   }
 }
 
