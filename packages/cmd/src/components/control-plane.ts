@@ -29,11 +29,8 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         serviceCidr: config.serviceCidr,
         clusterCidr: config.clusterCidr,
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
-        advertise: {
-          address: config.apiAddresses.at(-1)!,
-          port: config.apiPort,
-          serviceAddress: addressAt(config.serviceCidr, 1),
-        },
+        // Without nodes there are no pods to reach the server, and a loopback address may not be published.
+        ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
         extraControllers: context =>
           config.nodes.length > 0
             ? [createClusterDnsController(context, { address: config.dnsAddress, port: config.dnsPort })]
@@ -46,6 +43,14 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
     await finished
   } finally {
     await store.close()
+  }
+}
+
+function advertised(config: ClusterConfig): { address: string; port: number; serviceAddress: string } {
+  return {
+    address: config.apiAddresses.at(-1)!,
+    port: config.apiPort,
+    serviceAddress: addressAt(config.serviceCidr, 1),
   }
 }
 
