@@ -1,21 +1,12 @@
-import { builtInKinds } from '@canopus/api'
-import {
-  type ApiServer,
-  type ApiServerOptions,
-  bootstrapCluster,
-  createApiServer,
-  createCsrSigner,
-  createLegacyTokenIssuer,
-  createSecurity,
-  runCompaction,
-} from '@canopus/apiserver'
+import { type ApiServer, type ApiServerOptions, createSecurity, runCompaction } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
-import { createControllers } from '@canopus/controllers'
 import { type Controller, type ControllerContext, createEventRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
+import { startApiServer } from './api-server.ts'
+import { createControllerManager } from './controller-manager.ts'
 
 export interface ControlPlaneOptions {
   store: Store
@@ -45,42 +36,38 @@ const CONTROLLER_MANAGER = {
   groups: ['system:masters', 'system:authenticated'],
 }
 const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
-const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
 /**
  * Starts API server, controllers and scheduler on one event loop. They talk through the API like everywhere, only that
  * requests are calls. Resolves once the API answers and the cluster's own objects are there; ends with the signal.
  */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
-  const { store, clock, random, logger, pki } = options
-  const server = createApiServer({
+  const { store, clock, random, pki } = options
+  const logger = options.logger.child({ component: 'apiserver' })
+  const server = await startApiServer({
     store,
     clock,
     random,
-    logger: logger.child({ component: 'apiserver' }),
-    kinds: builtInKinds,
+    logger,
     ...(options.descriptions ? { descriptions: options.descriptions } : {}),
     security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
+    bootstrap: bootstrapOptions(options),
   })
-  await server.start()
-  await bootstrapCluster(createClient(server.transport(BOOTSTRAP)), bootstrapOptions(options))
-  const components = [
-    ...managed(options, componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options)),
-    scheduled(componentContext(server, SCHEDULER, 'default-scheduler', options)),
-  ]
-  const running = [
-    ...components.map(component => component(signal)),
-    runCompaction({ store, clock, logger: logger.child({ component: 'apiserver' }) }, signal),
-  ]
+  const manager = createControllerManager(
+    componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options),
+    managerOptions(options),
+  )
+  const schedulerContext = componentContext(server, SCHEDULER, 'default-scheduler', options)
+  const scheduler = createScheduler(schedulerContext)
+  schedulerContext.informers.start(signal)
+  const running = [manager.run(signal), scheduler.run(signal), runCompaction({ store, clock, logger }, signal)]
   const finished = Promise.all(running).then(() => server.stop())
   return { server, finished }
 }
 
-type Component = (signal: AbortSignal) => Promise<void>
-
-function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof bootstrapCluster>[1] {
+function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof startApiServer>[0]['bootstrap'] {
   const { advertise, pki } = options
   return {
     nodeBootstrap: true,
@@ -92,6 +79,17 @@ function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof boots
     ...(advertise
       ? { service: { clusterIP: advertise.serviceAddress, address: advertise.address, port: advertise.port } }
       : {}),
+  }
+}
+
+function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {
+  const { pki, clusterCidr, extraControllers } = options
+  return {
+    rootCa: pki.ca.certificate,
+    nodeIpam: { clusterCidrs: [clusterCidr] },
+    serviceAccountKey: pki.serviceAccount.privateKey,
+    signingCa: pki.ca,
+    ...(extraControllers ? { extra: extraControllers } : {}),
   }
 }
 
@@ -111,32 +109,5 @@ function componentContext(
     logger,
     informers: createInformerFactory({ client, clock, random, logger }),
     events: createEventRecorder({ client, clock, logger, component: source }),
-  }
-}
-
-function managed(options: ControlPlaneOptions, context: ControllerContext): Component[] {
-  const controllers = [
-    ...createControllers(context, {
-      rootCa: options.pki.ca.certificate,
-      nodeIpam: { clusterCidrs: [options.clusterCidr] },
-      issueToken: createLegacyTokenIssuer(options.pki.serviceAccount.privateKey),
-      csrSigner: createCsrSigner({ ca: options.pki.ca, clock: options.clock }),
-      approveKubeletServing: true,
-    }),
-    ...(options.extraControllers?.(context) ?? []),
-  ]
-  return [
-    async signal => {
-      context.informers.start(signal)
-      await Promise.all(controllers.map(controller => controller.run(signal)))
-    },
-  ]
-}
-
-function scheduled(context: ControllerContext): Component {
-  const scheduler = createScheduler(context)
-  return async signal => {
-    context.informers.start(signal)
-    await scheduler.run(signal)
   }
 }

@@ -1,0 +1,60 @@
+import { createCsrSigner, createLegacyTokenIssuer } from '@canopus/apiserver'
+import type { Client } from '@canopus/client'
+import { type ControllersOptions, controllerNames, createControllers } from '@canopus/controllers'
+import type { Controller, ControllerContext } from '@canopus/operator'
+import type { CertifiedKey } from '@canopus/platform'
+
+export interface ControllerManagerOptions
+  extends Pick<ControllersOptions, 'controllers' | 'rootCa' | 'nodeIpam' | 'nodeLifecycle' | 'podGc'> {
+  /** PEM; fills secrets of type `kubernetes.io/service-account-token`. */
+  serviceAccountKey?: string
+  /** Signs what kubelets ask for; without it certificate requests wait for somebody else. */
+  signingCa?: CertifiedKey
+  /** Milliseconds that signed certificates live; one year where missing. */
+  signingDuration?: number
+  /** As whom a controller works, by its name. Default: all as the context's client. */
+  clientFor?: (controller: string) => Client
+  /** More controllers that run beside the usual ones. */
+  extra?: (context: ControllerContext) => readonly Controller[]
+}
+
+/** All controllers as one, sharing the context's informers. */
+export function createControllerManager(context: ControllerContext, options: ControllerManagerOptions): Controller {
+  const controllers = [...builtIn(context, options), ...(options.extra?.(context) ?? [])]
+  return {
+    name: 'controller-manager',
+    async run(signal) {
+      context.informers.start(signal)
+      await Promise.all(controllers.map(controller => controller.run(signal)))
+    },
+  }
+}
+
+function builtIn(context: ControllerContext, options: ControllerManagerOptions): Controller[] {
+  const { clientFor, serviceAccountKey, signingCa, signingDuration, extra: _, ...rest } = options
+  const given: ControllersOptions = {
+    ...rest,
+    ...(serviceAccountKey === undefined ? {} : { issueToken: createLegacyTokenIssuer(serviceAccountKey) }),
+    ...(signingCa === undefined
+      ? {}
+      : {
+          csrSigner: createCsrSigner({
+            ca: signingCa,
+            clock: context.clock,
+            ...(signingDuration === undefined ? {} : { validity: signingDuration }),
+          }),
+          approveKubeletServing: true,
+        }),
+  }
+  if (!clientFor) return createControllers(context, given)
+  const words = given.controllers ?? ['*']
+  const unknown = words
+    .map(word => word.replace(/^-/, ''))
+    .filter(name => name !== '*' && !controllerNames.includes(name))
+  return [...controllerNames.filter(name => isSelected(name, words)), ...unknown].flatMap(name =>
+    createControllers({ ...context, client: clientFor(name) }, { ...given, controllers: [name] }),
+  )
+}
+
+const isSelected = (name: string, words: readonly string[]): boolean =>
+  words.includes(name) || (words.includes('*') && !words.includes(`-${name}`))
