@@ -43,8 +43,9 @@ export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse
   stream.respond(headers)
   if (body instanceof Uint8Array) stream.end(body)
   else writePieces(stream, body)
-  // What is left of a body that nobody wanted must not hold up the connection.
-  if (!stream.readableEnded) stream.resume()
+  // What is left of a body that nobody wanted must not hold up the connection. Where there is none, Node would only destroy
+  // the stream sooner, with an error object for the write that is under way.
+  if (!stream.endAfterHeaders && !stream.readableEnded) stream.resume()
 }
 
 class Http2Sink implements StreamSink {
