@@ -13,7 +13,7 @@ export class NodeGraph {
 
   constructor(objects: ObjectReader) {
     this.#objects = objects
-    objects.onChange(Pods, change => this.#changed(change))
+    objects.onChange(Pods, change => this.#changed(change), { mentioning: '"nodeName":' })
   }
 
   /** Whether a pod bound to `node` refers to the object, also through the volume that its claim is bound to. */

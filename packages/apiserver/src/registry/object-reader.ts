@@ -1,7 +1,7 @@
 /** Objects for the parts of the server that decide by them (authorizer, admission, allocators). */
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
-import type { ObjectVersion } from '../cache/object-version.ts'
-import type { ObjectChange, ObjectReader } from '../security.ts'
+import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
+import type { ChangeOptions, ObjectChange, ObjectReader } from '../security.ts'
 import type { KindStore } from './kind-store.ts'
 
 export class StoreReader implements ObjectReader {
@@ -28,12 +28,19 @@ export class StoreReader implements ObjectReader {
     return version === undefined ? undefined : (store!.view(version) as T)
   }
 
-  onChange<T extends KubeObject>(type: ResourceType<T>, listener: (change: ObjectChange<T>) => void): () => void {
+  onChange<T extends KubeObject>(
+    type: ResourceType<T>,
+    listener: (change: ObjectChange<T>) => void,
+    { mentioning }: ChangeOptions = {},
+  ): () => void {
     const store = this.#storeOf(type)
     if (store === undefined) return () => {}
     const view = (version: ObjectVersion): T => store.view(version) as T
-    for (const version of store.cache.all()) listener({ type: 'added', object: view(version) })
+    const mentions = (version: ObjectVersion | undefined): boolean =>
+      mentioning === undefined || (version !== undefined && asBuffer(version.bytes).includes(mentioning))
+    for (const version of store.cache.all()) if (mentions(version)) listener({ type: 'added', object: view(version) })
     return store.cache.onChange(({ current, previous, removed }) => {
+      if (!mentions(current) && !mentions(previous)) return
       if (removed) listener({ type: 'deleted', object: view(current) })
       else if (previous === undefined) listener({ type: 'added', object: view(current) })
       else listener({ type: 'updated', object: view(current), old: view(previous) })
