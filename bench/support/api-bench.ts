@@ -17,9 +17,7 @@ export interface ApiBenchOptions {
 
 /** Starts both, hands them to `work`, and ends them whatever happens. */
 export async function withApi<T>(options: ApiBenchOptions, work: (bench: ApiBench) => Promise<T>): Promise<T> {
-  // For a profile of the server: CANOPUS_BENCH_SERVER_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles'.
-  const flags = (process.env.CANOPUS_BENCH_SERVER_FLAGS ?? '').split(' ').filter(flag => flag !== '')
-  const server = startChild(options.server ?? 'api-server.ts', flags)
+  const server = startChild(options.server ?? 'api-server.ts')
   const clients = startChild('load.ts')
   try {
     const credentials = await server.call<Credentials>('start', { backend: options.backend ?? 'embedded' })

@@ -25,10 +25,10 @@ export interface Child {
 }
 
 /** Starts a file of `children/` in a process of its own. */
-export function startChild(file: string, flags: readonly string[] = []): Child {
+export function startChild(file: string): Child {
   const path = fileURLToPath(new URL(`../children/${file}`, import.meta.url))
   const process_ = fork(path, {
-    execArgv: ['--disable-warning=ExperimentalWarning', ...flags],
+    execArgv: ['--disable-warning=ExperimentalWarning'],
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
