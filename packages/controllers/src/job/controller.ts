@@ -4,7 +4,7 @@ import { Jobs, Pods } from '@canopus/api'
 import type { Job } from '@canopus/api/batch/v1'
 import type { Pod } from '@canopus/api/core/v1'
 import { controllerOf, hasReason, labelSelector, matches, semanticEqual, withoutFinalizer } from '@canopus/apimachinery'
-import { keyOf, splitKey } from '@canopus/client'
+import { keyOf, type ResourceClient, splitKey } from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
@@ -53,6 +53,7 @@ export function createJobController(context: ControllerContext): Controller {
       }),
       // Pods must not hang on a finalizer that nobody will remove.
       on(Pods, ({ object, deleted }, enqueue) => {
+        if (deleted || !isTracked(object)) shell.untracked.delete(object.metadata.uid)
         const isOrphan = !deleted && isTracked(object) && (!ownerKey(object, Jobs) || !jobOf(object))
         if (isOrphan) enqueue(`${ORPHAN}${keyOf(object)}`)
       }),
@@ -81,13 +82,18 @@ export function createJobController(context: ControllerContext): Controller {
       const own = await claim<Pod>({
         owner: job,
         ownerType: Jobs,
-        candidates: claimablePods(pods, job),
+        candidates: claimablePods(pods, job).map(pod => shell.asKnown(pod)),
         matches: pod => matches(selector, pod.metadata.labels),
         client: context.client.resource(Pods),
         freshOwner: () => context.client.resource(Jobs).get(name, { namespace: namespace! }),
       })
       gathering.note(key, own.length)
-      const plan = planJob({ job, pods: own, now: context.clock.now(), streak: streaks.get(key) })
+      const plan = planJob({
+        job,
+        pods: own,
+        now: context.clock.now(),
+        streak: streaks.get(key),
+      })
       const error = await shell.apply(job, plan, expectations.satisfied(key))
       if (plan.streak) streaks.set(key, plan.streak)
       else streaks.delete(key)
@@ -100,6 +106,8 @@ export function createJobController(context: ControllerContext): Controller {
 class Shell {
   readonly #context: ControllerContext
   readonly #expectations: Expectations
+  /** Pods that lost their finalizer and, in the cache, may still have it. */
+  readonly untracked = new Set<string>()
 
   constructor(context: ControllerContext, expectations: Expectations) {
     this.#context = context
@@ -130,16 +138,37 @@ class Shell {
     return error
   }
 
+  /** Without the finalizer that we have taken away already, so that nothing is counted twice. */
+  asKnown(pod: Pod): Pod {
+    const { uid, finalizers } = pod.metadata
+    if (!this.untracked.has(uid)) return pod
+    return { ...pod, metadata: { ...pod.metadata, finalizers: withoutFinalizer(finalizers, TRACKING) } }
+  }
+
   async untrack(pod: Pod): Promise<void> {
     const { name, namespace, uid, resourceVersion, finalizers } = pod.metadata
     if (!finalizers?.includes(TRACKING)) return
     const left = withoutFinalizer(finalizers, TRACKING)
     const patch = { metadata: { uid, resourceVersion, finalizers: left.length > 0 ? left : null } }
+    const pods = this.#context.client.resource(Pods)
     try {
-      await this.#context.client.resource(Pods).patch(name, 'merge', patch, { namespace: namespace! })
+      await pods.patch(name, 'merge', patch, { namespace: namespace! })
+      this.#lose(pod)
     } catch (error) {
-      if (!hasReason(error, 'NotFound')) throw error
+      if (hasReason(error, 'NotFound')) return
+      if (!hasReason(error, 'Conflict')) throw error
+      // It has changed since, if only because we have just deleted it.
+      const current = await find(pods, name, namespace!)
+      if (current?.metadata.uid === uid && current.metadata.resourceVersion !== resourceVersion) {
+        await this.untrack(current)
+      }
     }
+  }
+
+  /** Where the cache shows it already, there is nothing to remember. */
+  #lose({ metadata: { name, namespace, uid } }: Pod): void {
+    const cached = this.#context.informers.informer(Pods).lister.get(name, namespace)
+    if (cached?.metadata.uid === uid && isTracked(cached)) this.untracked.add(uid)
   }
 
   async #create(job: Job, plan: JobPlan): Promise<{ succeeded: number; error: unknown }> {
@@ -174,7 +203,19 @@ class Shell {
       events.event(job, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
     } catch (error) {
       this.#expectations.deletionObserved(keyOf(job), uid)
-      if (!hasReason(error, 'NotFound')) throw error
+      if (hasReason(error, 'NotFound')) return
+      const text = error instanceof Error ? error.message : String(error)
+      events.event(job, 'Warning', 'FailedDelete', `Error deleting: ${text}`)
+      throw error
     }
+  }
+}
+
+async function find(pods: ResourceClient<Pod>, name: string, namespace: string): Promise<Pod | undefined> {
+  try {
+    return await pods.get(name, { namespace })
+  } catch (error) {
+    if (hasReason(error, 'NotFound')) return undefined
+    throw error
   }
 }

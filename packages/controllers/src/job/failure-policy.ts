@@ -31,7 +31,7 @@ function matchRule({ onExitCodes, onPodConditions }: PodFailurePolicyRule, pod: 
   const where = `pod ${pod.metadata.namespace}/${pod.metadata.name}`
   if (onExitCodes) {
     const { containerName, operator, values } = onExitCodes
-    for (const status of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
+    for (const status of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]) {
       const code = exitCode(status)
       if (code === undefined || code === 0 || (containerName !== undefined && status.name !== containerName)) continue
       const isListed = values.includes(code)

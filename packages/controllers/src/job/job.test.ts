@@ -185,7 +185,7 @@ test('the failure policy ignores disruptions and fails the job on an exit code',
   })
   await world.settle()
   assert.equal(job().status?.failed, 0)
-  assert.equal(live().length, 1)
+  await world.settle(10_000)
   const [pod] = live()
   await end(pod!, 'Failed', 42)
   assert.equal(condition('Failed')?.reason, 'PodFailurePolicy')
@@ -229,6 +229,56 @@ test('a success policy ends the job early', async () => {
   assert.equal(condition('SuccessCriteriaMet')?.reason, 'SuccessPolicy')
   assert.equal(condition('SuccessCriteriaMet')?.message, 'Matched rules at index 0')
   assert.equal(condition('Complete')?.status, 'True')
+  assert.deepEqual([job().status?.succeeded, job().status?.failed], [1, 0])
+})
+
+test('an index remembers its failures though the failed pod was deleted', async () => {
+  const perIndex = { completionMode: 'Indexed', backoffLimitPerIndex: 2, backoffLimit: 2_147_483_647 }
+  add({ ...perIndex, completions: 1 })
+  await world.settle()
+  const [first] = live()
+  await end(first!, 'Failed')
+  await world.context.client.resource(Pods).delete(first!.metadata.name, { namespace: 'default' })
+  await world.settle()
+  assert.deepEqual(pods().map(isLive), [false])
+  await world.settle(11_000)
+  assert.equal(live()[0]!.metadata.annotations?.['batch.kubernetes.io/job-index-failure-count'], '1')
+  assert.equal(pods().length, 1)
+  assert.equal(job().status?.failed, 1)
+})
+
+test('an indexed job that shrinks gives up its last indexes', async () => {
+  add({ completionMode: 'Indexed', completions: 4, parallelism: 4 })
+  await world.settle()
+  await end(live().find(pod => indexOf(pod) === 3)!, 'Succeeded')
+  assert.equal(job().status?.succeeded, 1)
+  await patch({ completions: 2, parallelism: 2 })
+  await world.settle()
+  assert.deepEqual(live().map(indexOf).sort(), [0, 1])
+  assert.deepEqual([job().status?.succeeded, job().status?.failed], [0, 0])
+  assert.equal(job().status?.completedIndexes, undefined)
+})
+
+test('a work queue leaves what runs alone after its first success', async () => {
+  add({ completions: undefined, parallelism: 3 } as Partial<JobSpec>)
+  await world.settle()
+  await end(live()[0]!, 'Succeeded')
+  await patch({ parallelism: 1 })
+  await world.settle()
+  assert.equal(live().length, 2)
+})
+
+test('the pods of a job on its way out are let go', async () => {
+  add({ podReplacementPolicy: 'Failed' })
+  await world.settle()
+  const name = live()[0]!.metadata.name
+  world.server.change(Pods, name, 'default', pod => (pod.spec!.nodeName = 'n'))
+  await world.context.client
+    .resource(Jobs)
+    .delete('work', { namespace: 'default', body: { propagationPolicy: 'Foreground' } })
+  await world.settle()
+  assert.ok(job().metadata.deletionTimestamp)
+  assert.deepEqual(pods()[0]!.metadata.finalizers ?? [], [])
 })
 
 test('pods of a job that is gone lose their finalizer', async () => {

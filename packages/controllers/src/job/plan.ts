@@ -77,7 +77,8 @@ class Planner {
   readonly #active: Pod[]
   readonly #terminating: Pod[]
   readonly #plan: JobPlan
-  readonly #verdicts = new Map<string, FailureVerdict>()
+  /** Failed and not counted yet. */
+  readonly #failures = new Map<Pod, FailureVerdict>()
   #uncounted: { succeeded: Set<string>; failed: Set<string> }
   #succeeded = 0
   #failed = 0
@@ -113,8 +114,9 @@ class Planner {
       return this.#plan
     }
     this.#fold()
-    this.#count()
+    this.#note()
     const end = this.#end()
+    this.#count(end)
     let active = this.#active.length
     if (end) {
       this.#plan.stop = this.#active
@@ -153,42 +155,84 @@ class Planner {
     this.#failedIndexes = parseIndexes(this.#job.status?.failedIndexes, this.#limit)
   }
 
-  /** Notes the pods that have ended since. */
-  #count(): void {
-    const failures: Pod[] = []
-    let hasSuccess = false
+  /** Finds the pods that have ended since. */
+  #note(): void {
+    let lastSuccess = Number.NEGATIVE_INFINITY
     for (const pod of this.#pods) {
       const { uid } = pod.metadata
       if (!isTracked(pod)) continue
-      if (this.#uncounted.succeeded.has(uid) || this.#uncounted.failed.has(uid)) {
-        this.#plan.untrack.push(pod)
-        continue
-      }
-      if (this.#uncounted.succeeded.size + this.#uncounted.failed.size >= MAX_UNCOUNTED) break
-      if (hasSucceeded(pod)) {
-        hasSuccess = true
+      if (this.#uncounted.succeeded.has(uid) || this.#uncounted.failed.has(uid)) this.#plan.untrack.push(pod)
+      else if (hasSucceeded(pod)) {
+        if (this.#isFull) continue
+        lastSuccess = Math.max(lastSuccess, endOf(pod))
         this.#plan.untrack.push(pod)
         if (!isIndexed(this.#job)) this.#uncounted.succeeded.add(uid)
-        else {
-          const index = indexOf(pod)
-          if (index !== undefined && index < this.#limit) this.#completed.add(index)
-        }
-      } else if (hasFailed(this.#job, pod)) {
-        this.#plan.untrack.push(pod)
-        const verdict = judgeFailure(this.#job, pod)
-        this.#verdicts.set(uid, verdict)
-        if (verdict.action === 'Ignore') continue
-        failures.push(pod)
-        this.#uncounted.failed.add(uid)
-        this.#noteIndexFailure(pod, verdict)
+        else if (this.#isInRange(pod)) this.#completed.add(indexOf(pod)!)
+      } else if (hasFailed(this.#job, pod) && this.#isInRange(pod)) {
+        this.#failures.set(pod, judgeFailure(this.#job, pod))
       }
     }
+    for (const [pod, verdict] of this.#failures) this.#noteIndexFailure(pod, verdict)
     if (isIndexed(this.#job)) this.#succeeded = this.#completed.size
-    if (hasSuccess) this.#plan.streak = undefined
-    if (failures.length > 0) {
-      const lastAt = Math.max(...failures.map(pod => endOf(pod, this.#now)))
-      this.#plan.streak = { failures: (this.#plan.streak?.failures ?? 0) + failures.length, lastAt }
+    this.#noteStreak(lastSuccess)
+  }
+
+  /** Failures up to the last success are forgiven. Where every index has failures of its own, the job has no streak. */
+  #noteStreak(lastSuccess: number): void {
+    if (lastSuccess > Number.NEGATIVE_INFINITY) this.#plan.streak = undefined
+    if (this.#job.spec.backoffLimitPerIndex !== undefined) return
+    const ends = [...this.#failures.keys()].map(pod => endOf(pod)).filter(at => at > lastSuccess)
+    if (ends.length === 0) return
+    const before = this.#plan.streak
+    this.#plan.streak = {
+      failures: (before?.failures ?? 0) + ends.length,
+      lastAt: Math.max(before?.lastAt ?? Number.NEGATIVE_INFINITY, ...ends),
     }
+  }
+
+  /** Counts the failures, and, once the job is over or on its way out, lets go of all other pods. */
+  #count(end: End | undefined): void {
+    const isLast = end !== undefined || this.#job.metadata.deletionTimestamp !== undefined
+    const held = isLast ? new Set<Pod>() : this.#held()
+    for (const [pod, verdict] of this.#failures) {
+      if (held.has(pod)) continue
+      if (this.#isFull) return
+      this.#plan.untrack.push(pod)
+      if (verdict.action !== 'Ignore') this.#uncounted.failed.add(pod.metadata.uid)
+    }
+    if (!isLast) return
+    for (const pod of this.#pods) {
+      if (!isTracked(pod) || hasSucceeded(pod) || this.#failures.has(pod)) continue
+      if (this.#uncounted.failed.has(pod.metadata.uid)) continue
+      if (this.#isFull) return
+      this.#plan.untrack.push(pod)
+      const isFailure = end?.type === 'FailureTarget' && this.#isInRange(pod)
+      if (isFailure && judgeFailure(this.#job, pod).action !== 'Ignore') this.#uncounted.failed.add(pod.metadata.uid)
+    }
+  }
+
+  /** The last failed pod of an index stays until its successor is there, which takes over the count of failures. */
+  #held(): Set<Pod> {
+    const byIndex = new Map<number, Pod>()
+    if (this.#job.spec.backoffLimitPerIndex === undefined) return new Set()
+    const replaced = new Set(this.#active.map(indexOf))
+    for (const pod of this.#failures.keys()) {
+      const index = indexOf(pod)
+      if (index === undefined || replaced.has(index)) continue
+      if (this.#completed.has(index) || this.#failedIndexes.has(index)) continue
+      const other = byIndex.get(index)
+      if (!other || failuresBefore(other) <= failuresBefore(pod)) byIndex.set(index, pod)
+    }
+    return new Set(byIndex.values())
+  }
+
+  get #isFull(): boolean {
+    return this.#uncounted.succeeded.size + this.#uncounted.failed.size >= MAX_UNCOUNTED
+  }
+
+  /** Pods of an indexed job count only with an index that it has. */
+  #isInRange(pod: Pod): boolean {
+    return !isIndexed(this.#job) || (indexOf(pod) ?? this.#limit) < this.#limit
   }
 
   #noteIndexFailure(pod: Pod, verdict: FailureVerdict): void {
@@ -213,11 +257,13 @@ class Planner {
   #failure(): End | undefined {
     const fail = (reason: string, message: string): End => ({ type: 'FailureTarget', reason, message })
     const { backoffLimit, activeDeadlineSeconds, backoffLimitPerIndex, maxFailedIndexes } = this.#job.spec
-    for (const verdict of this.#verdicts.values()) {
+    const newFailures = [...this.#failures.values()]
+    for (const verdict of newFailures) {
       if (verdict.action === 'FailJob') return fail('PodFailurePolicy', verdict.message)
     }
     const limit = backoffLimit ?? (backoffLimitPerIndex === undefined ? 6 : Number.POSITIVE_INFINITY)
-    if (this.#failed + this.#uncounted.failed.size > limit || this.#restartsExceed(limit)) {
+    const counting = newFailures.filter(({ action }) => action !== 'Ignore').length
+    if (this.#failed + this.#uncounted.failed.size + counting > limit || this.#restartsExceed(limit)) {
       return fail('BackoffLimitExceeded', 'Job has reached the specified backoff limit')
     }
     const started = parseTime(this.#job.status?.startTime ?? '')
@@ -239,7 +285,7 @@ class Planner {
   #restartsExceed(limit: number): boolean {
     if (this.#job.spec.template.spec.restartPolicy !== 'OnFailure') return false
     let restarts = 0
-    for (const { status } of this.#active) {
+    for (const { status } of [...this.#active, ...this.#terminating]) {
       for (const each of [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]) {
         restarts += each.restartCount ?? 0
       }
@@ -270,12 +316,12 @@ class Planner {
     const done = this.#succeeded + this.#uncounted.succeeded.size
     const active = this.#active.length
     let wanted: number
-    if (completions === undefined) wanted = done > 0 ? Math.min(active, parallelism) : parallelism
+    if (completions === undefined) wanted = done > 0 ? active : parallelism
     else wanted = Math.max(0, Math.min(parallelism, completions - done))
-    if (active > wanted) {
-      const surplus = [...this.#active].sort(leastWorthFirst).slice(0, active - wanted)
+    const surplus = this.#surplus(active - wanted).slice(0, BURST)
+    if (surplus.length > 0) {
       this.#plan.discard = surplus
-      return wanted
+      return active - surplus.length
     }
     const terminating = waitsForFailure(this.#job) ? this.#terminating.length : 0
     const missing = Math.min(wanted - active - terminating, BURST)
@@ -285,6 +331,20 @@ class Planner {
       for (let i = 0; i < missing; i++) this.#plan.create.push({ index: undefined, failures: 0 })
     }
     return active + this.#plan.create.length
+  }
+
+  /** Pods to remove: those without an index of their own, and at least so many. */
+  #surplus(atLeast: number): Pod[] {
+    const surplus: Pod[] = []
+    const left: Pod[] = []
+    const taken = new Set<number>()
+    for (const pod of [...this.#active].sort(leastWorthFirst).reverse()) {
+      const index = indexOf(pod)
+      if (isIndexed(this.#job) && (!this.#isInRange(pod) || taken.has(index!))) surplus.push(pod)
+      else left.push(pod)
+      if (index !== undefined) taken.add(index)
+    }
+    return [...surplus, ...left.reverse().slice(0, Math.max(0, atLeast - surplus.length))]
   }
 
   #createIndexes(missing: number): void {
@@ -309,7 +369,7 @@ class Planner {
       const isIgnored = judgeFailure(this.#job, pod).action === 'Ignore'
       const failures = failuresBefore(pod) + (isIgnored ? 0 : 1)
       const known = byIndex.get(index)
-      if (!known || known.failures < failures) byIndex.set(index, { failures, lastAt: endOf(pod, this.#now) })
+      if (!known || known.failures < failures) byIndex.set(index, { failures, lastAt: endOf(pod) })
     }
     return byIndex
   }
@@ -360,6 +420,10 @@ class Planner {
     if (end.type === 'SuccessCriteriaMet') {
       this.#set(status, 'Complete', 'True', end.reason, end.message)
       status.completionTime = time
+      if (this.#succeeded > this.#limit) {
+        const message = 'Too many succeeded pods running after completion count reached'
+        this.#plan.events.push({ type: 'Warning', reason: 'TooManySucceededPods', message })
+      }
       this.#plan.events.push({ type: 'Normal', reason: 'Completed', message: 'Job completed' })
     } else {
       this.#set(status, 'Failed', 'True', end.reason, end.message)
@@ -401,7 +465,8 @@ class Planner {
       lastProbeTime: time,
       lastTransitionTime: time,
     }
-    status.conditions = [...(status.conditions ?? []).filter(each => each.type !== type), condition]
+    const conditions = status.conditions ?? []
+    status.conditions = known ? conditions.map(each => (each === known ? condition : each)) : [...conditions, condition]
   }
 }
 

@@ -32,15 +32,19 @@ export function indexOf(pod: Pod): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
 }
 
-/** When the pod ended, in milliseconds; `now` where nothing tells. */
-export function endOf(pod: Pod, now: number): number {
+/** When the pod ended, in milliseconds. */
+export function endOf(pod: Pod): number {
   const ends = (pod.status?.containerStatuses ?? [])
     .map(status => parseTime(status.state?.terminated?.finishedAt ?? ''))
     .filter(end => end !== undefined)
   if (ends.length > 0) return Math.max(...(ends as number[]))
   const ready = pod.status?.conditions?.find(condition => condition.type === 'Ready')
-  const since = ready?.status === 'False' ? parseTime(ready.lastTransitionTime ?? '') : undefined
-  return since ?? parseTime(pod.metadata.deletionTimestamp ?? '') ?? now
+  const unready = ready?.status === 'False' ? parseTime(ready.lastTransitionTime ?? '') : undefined
+  if (unready !== undefined) return unready
+  const { creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata
+  // The time of deletion is when its grace ends: it was asked for before.
+  if (deletionTimestamp) return (parseTime(deletionTimestamp) ?? 0) - deletionGracePeriodSeconds * 1000
+  return parseTime(creationTimestamp) ?? 0
 }
 
 /** A new pod; `index` and the failures of that index so far are for indexed jobs. */
@@ -48,26 +52,28 @@ export function jobPod(job: Job, index: number | undefined, failures: number): P
   const pod = podFromTemplate(job, Jobs, job.spec.template)
   const metadata = { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), TRACKING] }
   if (index === undefined) return { ...pod, metadata }
-  const name = `${job.metadata.name}-${index}`
+  const suffix = `-${index}-`
   const perIndex: Record<string, string> =
     job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures) }
   return {
     ...pod,
     metadata: {
       ...metadata,
-      generateName: `${name}-`,
+      generateName: `${job.metadata.name.slice(0, MAX_GENERATE_NAME - suffix.length)}${suffix}`,
       labels: { ...metadata.labels, [COMPLETION_INDEX]: String(index) },
       annotations: { ...metadata.annotations, [COMPLETION_INDEX]: String(index), ...perIndex },
     },
     spec: {
       ...pod.spec!,
-      hostname: pod.spec!.hostname ?? name,
+      hostname: `${job.metadata.name}-${index}`,
       containers: pod.spec!.containers.map(withIndex),
       ...(pod.spec!.initContainers ? { initContainers: pod.spec!.initContainers.map(withIndex) } : {}),
     },
   }
 }
 
+/** The server cuts off what is longer, and the index must stay. */
+const MAX_GENERATE_NAME = 58
 const INDEX_VARIABLE = 'JOB_COMPLETION_INDEX'
 
 function withIndex(container: Container): Container {
