@@ -41,7 +41,9 @@ export class ProtobufWriter {
   }
 
   bytes(bytes: Uint8Array): void {
-    this.buffer.set(bytes, this.reserve(bytes.length))
+    // The buffer may be another one once there is room.
+    const at = this.reserve(bytes.length)
+    this.buffer.set(bytes, at)
   }
 
   /** The text's bytes, without a length. Returns their number. */
