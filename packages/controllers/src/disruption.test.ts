@@ -51,6 +51,47 @@ test('follows the pods and what their controllers want', async () => {
   assert.equal(budget().conditions?.[0]?.reason, 'InsufficientPods')
 })
 
+const addPod = (name: string, kind?: string) =>
+  world.server.add(Pods, {
+    metadata: {
+      name,
+      namespace: 'default',
+      labels: { app: 'web' },
+      ...(kind ? { ownerReferences: [{ apiVersion: 'batch/v1', kind, name: 'o', uid: 'o', controller: true }] } : {}),
+    },
+    spec: { containers: [] },
+    status: { phase: 'Running', conditions: ready },
+  })
+
+test('pods without a controller are not expected, and that is told', async () => {
+  addPod('a')
+  add({ maxUnavailable: 1 })
+  await world.settle()
+  assert.deepEqual([budget().expectedPods, budget().disruptionsAllowed], [0, 0])
+  assert.ok(world.events.some(event => event.startsWith('UnmanagedPods')))
+})
+
+test('where the controller has no scale nothing may be disrupted', async () => {
+  addPod('a', 'Job')
+  add({ maxUnavailable: 1 })
+  await world.settle()
+  const [condition] = budget().conditions!
+  assert.deepEqual(
+    [budget().disruptionsAllowed, condition?.status, condition?.reason, condition?.message],
+    [0, 'False', 'SyncFailed', 'jobs.batch does not implement the scale subresource'],
+  )
+  const text = 'Failed to calculate the number of expected pods: jobs.batch does not implement the scale subresource'
+  assert.ok(world.events.includes(`CalculateExpectedPodCountFailed ${text}`))
+})
+
+test('a fixed number asks for no controller', async () => {
+  addPod('a', 'Job')
+  addPod('b')
+  add({ minAvailable: 1 })
+  await world.settle()
+  assert.deepEqual([budget().expectedPods, budget().disruptionsAllowed], [2, 1])
+})
+
 test('a granted eviction counts until it is forgotten', async () => {
   world.server.add(Pods, {
     metadata: { name: 'a', namespace: 'default', labels: { app: 'web' } },

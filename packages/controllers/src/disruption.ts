@@ -32,7 +32,7 @@ export interface BudgetState {
   budget: PodDisruptionBudget
   /** The pods that it covers. */
   pods: readonly Pod[]
-  /** How many pods their controllers want together; nothing where that cannot be told. */
+  /** How many pods their controllers want together; nothing where the pods themselves are all there is to count. */
   scale: number | undefined
   now: number
 }
@@ -124,12 +124,17 @@ export function createDisruptionController(context: ControllerContext): Controll
       const selector = labelSelector(budget.spec.selector)
       const covered = pods.lister.list(namespace).filter(pod => matches(selector, pod.metadata.labels))
       if (covered.length === 0) context.events.event(budget, 'Normal', 'NoPods', 'No matching pods found')
-      const { status, waitMs } = planBudget({
-        budget,
-        pods: covered,
-        scale: scales.of(covered),
-        now: context.clock.now(),
-      })
+      const now = context.clock.now()
+      const { replicas, unmanaged, failure } = isFixed(budget) ? UNSCALED : scales.of(covered)
+      if (failure !== undefined) {
+        const text = `Failed to calculate the number of expected pods: ${failure}`
+        context.events.event(budget, 'Warning', 'CalculateExpectedPodCountFailed', text)
+      }
+      if (unmanaged.length > 0) tellUnmanaged(context, budget)
+      const { status, waitMs } =
+        failure === undefined
+          ? planBudget({ budget, pods: covered, scale: replicas, now })
+          : { status: failSafe(budget, failure, now), waitMs: undefined }
       await patchStatus(
         context.client.resource(PodDisruptionBudgets),
         budget,
@@ -147,6 +152,60 @@ export function createDisruptionController(context: ControllerContext): Controll
   })
 }
 
+/** Where the number of pods is all that matters, nobody's wishes are asked for. */
+const isFixed = ({ spec }: PodDisruptionBudget): boolean =>
+  spec.maxUnavailable === undefined && typeof spec.minAvailable !== 'string'
+
+/** Nothing may be disrupted while nobody knows how many pods there should be. */
+function failSafe(budget: PodDisruptionBudget, message: string, now: number): PodDisruptionBudgetStatus {
+  const condition = {
+    type: 'DisruptionAllowed',
+    status: 'False',
+    reason: 'SyncFailed',
+    message,
+    observedGeneration: budget.status?.observedGeneration ?? 0,
+    lastTransitionTime: formatTime(now),
+  }
+  return {
+    currentHealthy: 0,
+    desiredHealthy: 0,
+    expectedPods: 0,
+    ...budget.status,
+    disruptionsAllowed: 0,
+    conditions: [...setCondition(budget.status?.conditions, condition, formatTime(now))],
+  }
+}
+
+function tellUnmanaged({ events }: ControllerContext, budget: PodDisruptionBudget): void {
+  const text =
+    `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec.selector ?? {})}) were found ` +
+    'to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined ' +
+    'behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
+  events.event(budget, 'Warning', 'UnmanagedPods', text)
+}
+
+interface Scale {
+  /** The sum over all controllers; nothing where one is of a kind of somebody else's making. */
+  replicas?: number
+  /** Pods without a controller. */
+  unmanaged: string[]
+  /** Why the sum cannot be told. */
+  failure?: string
+}
+
+const UNSCALED: Scale = { unmanaged: [] }
+
+/** Kinds whose wishes are read here. */
+const SCALED: ReadonlySet<string> = new Set(['/ReplicationController', 'apps/ReplicaSet', 'apps/StatefulSet'])
+
+/** Kinds that have pods and no scale. */
+const WITHOUT_SCALE: Readonly<Record<string, string>> = {
+  'batch/Job': 'jobs.batch',
+  'batch/CronJob': 'cronjobs.batch',
+  'apps/DaemonSet': 'daemonsets.apps',
+  '/Node': 'nodes',
+}
+
 /** What the controllers of pods want. */
 class Scales {
   readonly #context: ControllerContext
@@ -159,17 +218,25 @@ class Scales {
     }
   }
 
-  /** The sum over all controllers of these pods; nothing where one is of a kind without a known scale. */
-  of(pods: readonly Pod[]): number | undefined {
+  of(pods: readonly Pod[]): Scale {
     const wanted = new Map<string, number>()
+    const unmanaged: string[] = []
     for (const pod of pods) {
       const controller = controllerOf(pod)
-      if (!controller) return undefined
-      const scale = this.#scaleOf(controller.apiVersion, controller.kind, controller.name, pod.metadata.namespace!)
-      if (!scale) return undefined
+      if (!controller) {
+        unmanaged.push(pod.metadata.name)
+        continue
+      }
+      const { apiVersion, kind, name } = controller
+      const { group } = parseApiVersion(apiVersion)
+      const unscaled = WITHOUT_SCALE[`${group}/${kind}`]
+      if (unscaled) return { unmanaged, failure: `${unscaled} does not implement the scale subresource` }
+      if (!SCALED.has(`${group}/${kind}`)) return { unmanaged }
+      const scale = this.#scaleOf(apiVersion, kind, name, pod.metadata.namespace!)
+      if (!scale) return { unmanaged, failure: `found no controllers for pod ${JSON.stringify(pod.metadata.name)}` }
       wanted.set(scale.uid, scale.replicas)
     }
-    return [...wanted.values()].reduce((sum, replicas) => sum + replicas, 0)
+    return { unmanaged, replicas: [...wanted.values()].reduce((sum, replicas) => sum + replicas, 0) }
   }
 
   #scaleOf(

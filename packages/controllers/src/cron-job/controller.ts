@@ -133,7 +133,7 @@ class Sync {
     if (scheduled === undefined || formatTime(scheduled) === status?.lastScheduleTime) return later
     const deadline = spec.startingDeadlineSeconds
     if (deadline !== undefined && scheduled + deadline * 1000 < now) {
-      this.#tell('Warning', 'MissSchedule', `Missed scheduled time to start a job: ${formatTime(scheduled)}`)
+      this.#tell('Warning', 'MissSchedule', `Missed scheduled time to start a job: ${longTime(scheduled)}`)
       return later
     }
     const name = jobName(this.#cronJob, scheduled)
@@ -202,6 +202,9 @@ class Sync {
     this.#context.events.event(this.#cronJob, type, reason, message)
   }
 }
+
+/** As RFC 1123 writes it, with a numeric zone. */
+const longTime = (milliseconds: number): string => new Date(milliseconds).toUTCString().replace('GMT', '+0000')
 
 function referenceTo({ metadata }: Job): ObjectReference {
   const { name, namespace, uid, resourceVersion } = metadata

@@ -101,6 +101,17 @@ test('a moment that was missed by more than the deadline is let go', async () =>
   assert.deepEqual(names(), [])
 })
 
+test('more than a hundred missed moments are told, and the last one counts', async () => {
+  add({ suspend: true })
+  await world.settle(120 * MINUTE + 1_000)
+  const resource = world.context.client.resource(CronJobs)
+  await resource.patch('tick', 'merge', { spec: { suspend: false } }, { namespace: 'default' })
+  await world.settle()
+  assert.equal(names().length, 1)
+  assert.equal(cronJob().status?.lastScheduleTime, '2026-01-01T02:00:00Z')
+  assert.ok(world.events.some(event => event.startsWith('TooManyMissedTimes too many missed start times')))
+})
+
 test('a schedule that makes no sense is reported', async () => {
   add({ schedule: 'every day' })
   await world.settle(MINUTE)
