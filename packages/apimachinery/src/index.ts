@@ -1,3 +1,4 @@
+export * from './apply/index.ts'
 export * from './clone.ts'
 export * from './conditions.ts'
 export * from './duration.ts'

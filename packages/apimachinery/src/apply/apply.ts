@@ -1,0 +1,89 @@
+/** Server-side apply, from a configuration to the new object and its owners. */
+import type { ManagedFieldsEntry, ObjectMeta } from '../generated/meta.ts'
+import { validateAnnotations } from '../labels.ts'
+import { badRequestError, StatusError } from '../status-error.ts'
+import { checkConfig, findingsText } from './check.ts'
+import { mentioned } from './collect.ts'
+import { compare } from './compare.ts'
+import { applyConflictError, conflictsOutside } from './conflict.ts'
+import { difference, type FieldSet } from './field-set.ts'
+import { readManagers, writeManagers } from './managers.ts'
+import { type Applied, applyOnce, ownersBeforeApply, rootOf, type WriteScope } from './ownership.ts'
+import { isMap, type Plain } from './shape.ts'
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+/** The manager of `kubectl apply --server-side`, which may take over what `kubectl apply` left behind. */
+const KUBECTL = 'kubectl'
+
+export interface ApplyRequest {
+  /** The object as it is, without managedFields; `{}` where there is none. */
+  readonly live: Plain
+  readonly stored: readonly ManagedFieldsEntry[] | undefined
+  /** As the client wrote it. */
+  readonly config: Plain
+  readonly manager: string
+  readonly force: boolean
+  /** `namespace/name; group/version, Kind=kind`, for errors. */
+  readonly objectText: string
+}
+
+export interface ApplyResult {
+  /** Shares with `live` and `config`: do not change it. */
+  readonly object: Plain
+  readonly managedFields: ManagedFieldsEntry[] | undefined
+}
+
+/** Throws StatusError: 400 for configurations that cannot be applied, 409 for conflicts, 500 for those that do not fit the schema. */
+export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResult {
+  const { config, manager, force } = request
+  if (metaOf(config)?.managedFields !== undefined) throw badRequestError('metadata.managedFields must be nil')
+  const findings = checkConfig(rootOf(scope.schema), config)
+  if (findings.length > 0) {
+    throw failed(`failed to create typed patch object (${request.objectText}): ${findingsText(findings)}`)
+  }
+  const { live } = request
+  let managers = readManagers(request.stored)
+  if (managers === undefined) throw failed('failed to decode managed fields')
+  if (managers.size === 0) managers = ownersBeforeApply(scope, live)
+  let applied = applyOnce(scope, live, config, managers, manager, force)
+  if (applied.conflicts.length > 0) {
+    const left = manager === KUBECTL ? conflictsOutside(applied.conflicts, lastApplied(scope, live)) : applied.conflicts
+    if (left.length > 0) throw applyConflictError(left)
+    applied = applyOnce(scope, live, config, managers, manager, true)
+  }
+  return { object: withLastApplied(applied, config, manager), managedFields: writeManagers(applied.managers) }
+}
+
+const failed = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })
+
+const metaOf = (object: Plain): Partial<ObjectMeta> | undefined =>
+  isMap(object.metadata) ? (object.metadata as Partial<ObjectMeta>) : undefined
+
+/** What client-side apply wrote last and nobody has changed since: `kubectl` may take it without force. */
+function lastApplied(scope: WriteScope, live: Plain): FieldSet {
+  const text = metaOf(live)?.annotations?.[LAST_APPLIED]
+  if (!text) return {}
+  let config: unknown
+  try {
+    config = JSON.parse(text)
+  } catch {
+    return {}
+  }
+  const root = rootOf(scope.schema)
+  if (!isMap(config) || config.apiVersion !== scope.apiVersion || checkConfig(root, config).length > 0) return {}
+  const { added, modified, removed } = compare(root, config, live)
+  return difference(difference(difference(mentioned(root, config), modified), added), removed)
+}
+
+/** Keeps the annotation of client-side apply up to date where it is there, so that one may go back to it. */
+function withLastApplied({ object }: Applied, config: Plain, manager: string): Plain {
+  const meta = metaOf(object)
+  if (manager !== KUBECTL || !meta?.annotations?.[LAST_APPLIED]) return object
+  const own = metaOf(config) ?? {}
+  const { [LAST_APPLIED]: _, ...others } = own.annotations ?? {}
+  const metadata = { ...own, ...(own.annotations === undefined ? {} : { annotations: others }) }
+  const annotations = { ...meta.annotations, [LAST_APPLIED]: `${JSON.stringify({ ...config, metadata })}\n` }
+  const fits = validateAnnotations(annotations, 'metadata.annotations').length === 0
+  const { [LAST_APPLIED]: __, ...without } = annotations
+  return { ...object, metadata: { ...meta, annotations: fits ? annotations : without } }
+}

@@ -1,0 +1,119 @@
+/** The fields of an object. */
+import { ElementError, entryElement, fieldElement } from './elements.ts'
+import { EMPTY, type FieldSet, LEAF, nodeOf } from './field-set.ts'
+import {
+  childType,
+  DEDUCED,
+  entryType,
+  formOf,
+  isNamed,
+  isVoid,
+  listOf,
+  type Plain,
+  structOf,
+  type Type,
+} from './shape.ts'
+
+type Draft = Record<string, FieldSet>
+
+/**
+ * The leaves that an object mentions, and the entries of its lists and maps: what an applied configuration owns
+ * (sigs.k8s.io/structured-merge-diff/typed/tofieldset.go).
+ */
+export function mentioned(type: Type, value: unknown): FieldSet {
+  switch (formOf(type, value)) {
+    case 'map':
+      return value === null ? EMPTY : mentionedOfMap(type, value as Plain)
+    case 'list':
+      return value === null ? EMPTY : mentionedOfList(type, value as readonly unknown[])
+    default:
+      return EMPTY
+  }
+}
+
+function mentionedOfMap(type: Type, value: Plain): FieldSet {
+  const { schema } = type
+  const out: Draft = {}
+  for (const key of Object.keys(value)) {
+    const child = childType(schema, key) ?? DEDUCED
+    const each = value[key]
+    const form = formOf(child, each)
+    const member = form === 'leaf' || each === null || (form === 'map' && isVoid(each)) || !isNamed(schema, key)
+    const node = nodeOf(member, mentioned(child, each))
+    if (node !== undefined) out[fieldElement(key)] = node
+  }
+  return out
+}
+
+function mentionedOfList(type: Type, value: readonly unknown[]): FieldSet {
+  const list = listOf(type)
+  const items = entryType(list.items)
+  const out: Draft = {}
+  for (const each of value) {
+    const element = entryElement(list, each)
+    out[element] = out[element] === undefined ? nodeOf(true, mentioned(items, each))! : LEAF
+  }
+  return out
+}
+
+/** Everything below a value that is new, with all that lies between: a node of the set of added or removed fields. */
+export function everything(type: Type, value: unknown): FieldSet {
+  if (isVoid(value))
+    return type.schema.type === 'struct' && !type.atomic && value !== null ? allOfMap(type, {}, true) : LEAF
+  switch (formOf(type, value)) {
+    case 'map':
+      return allOfMap(type, value as Plain, true)
+    case 'list':
+      return allOfList(type, value as readonly unknown[])
+    default:
+      return LEAF
+  }
+}
+
+function allOfMap(type: Type, value: Plain, self: boolean): FieldSet {
+  const { schema } = type
+  const out: Draft = self ? { '.': LEAF } : {}
+  const keys = Object.keys(value).sort()
+  if (schema.type === 'struct') {
+    const { fields, always } = structOf(schema)
+    if (addMissing(keys, value, always)) keys.sort()
+    for (const key of keys) {
+      const field = fields.get(key)
+      const each = value[key]
+      if (field === undefined) out[fieldElement(key)] = everything(DEDUCED, each)
+      else out[field.element] = field.atomic ? LEAF : everything(field, each === undefined ? field.zero : each)
+    }
+  } else {
+    const values = schema.type === 'map' ? entryType(schema.values) : DEDUCED
+    for (const key of keys) out[fieldElement(key)] = everything(values, value[key])
+  }
+  return keys.length === 0 ? LEAF : out
+}
+
+function addMissing(keys: string[], value: Plain, always: readonly { readonly name: string }[]): boolean {
+  const before = keys.length
+  for (const { name } of always) if (!Object.hasOwn(value, name)) keys.push(name)
+  return keys.length > before
+}
+
+function allOfList(type: Type, value: readonly unknown[]): FieldSet {
+  const list = listOf(type)
+  const items = entryType(list.items)
+  const out: Draft = { '.': LEAF }
+  for (const each of value) {
+    const element = tryElement(list, each)
+    if (element === undefined) continue
+    out[element] = out[element] === undefined ? everything(items, each) : LEAF
+  }
+  return out
+}
+
+/** The element of an entry, or nothing where it cannot be told: stored objects may hold what apply would refuse. */
+export function tryElement(list: ReturnType<typeof listOf>, entry: unknown): string | undefined {
+  try {
+    return entryElement(list, entry)
+  } catch (error) {
+    if (error instanceof ElementError) return undefined
+    throw error
+  }
+}

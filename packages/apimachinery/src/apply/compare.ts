@@ -1,0 +1,126 @@
+/** What changed between two objects (sigs.k8s.io/structured-merge-diff/typed/compare.go). */
+import { deepEqual } from '../equality.ts'
+import { everything, tryElement } from './collect.ts'
+import { fieldElement } from './elements.ts'
+import { below, EMPTY, type FieldSet, LEAF, withPath } from './field-set.ts'
+import {
+  childType,
+  DEDUCED,
+  entryType,
+  formOf,
+  isMap,
+  isVoid,
+  listOf,
+  type Plain,
+  type Type,
+  valueAt,
+} from './shape.ts'
+
+export interface Comparison {
+  readonly added: FieldSet
+  readonly modified: FieldSet
+  readonly removed: FieldSet
+}
+
+/** Compares two objects of one type. An object that does not exist is `{}`. */
+export function compare(type: Type, old: Plain, next: Plain): Comparison {
+  const comparer = new Comparer()
+  comparer.maps(type, old, next)
+  return comparer
+}
+
+class Comparer implements Comparison {
+  added = EMPTY
+  modified = EMPTY
+  removed = EMPTY
+  readonly #path: string[] = []
+
+  private values(type: Type, old: unknown, next: unknown): void {
+    if (old === next) return
+    if (old === undefined) this.added = withPath(this.added, this.#path, everything(type, next))
+    else if (next === undefined) this.removed = withPath(this.removed, this.#path, everything(type, old))
+    else this.both(type, old, next)
+  }
+
+  private both(type: Type, old: unknown, next: unknown): void {
+    const form = formOf(type, old)
+    if (form !== formOf(type, next)) this.mixed(type, old, next)
+    else if (form === 'leaf' || (isVoid(old) && isVoid(next))) {
+      if (!sameValue(type, old, next)) this.modified = withPath(this.modified, this.#path)
+    } else if (form === 'map') this.maps(type, (old ?? {}) as Plain, (next ?? {}) as Plain)
+    else this.lists(type, (old ?? []) as readonly unknown[], (next ?? []) as readonly unknown[])
+  }
+
+  /** A leaf became a map or the other way round. */
+  private mixed(type: Type, old: unknown, next: unknown): void {
+    this.modified = withPath(this.modified, this.#path)
+    if (isMap(old)) this.removed = withBelow(this.removed, this.#path, everything(type, old))
+    if (isMap(next)) this.added = withBelow(this.added, this.#path, everything(type, next))
+  }
+
+  maps(type: Type, old: Plain, next: Plain): void {
+    const { schema } = type
+    const path = this.#path
+    const visit = (key: string): void => {
+      const before = valueAt(schema, old, key)
+      const after = valueAt(schema, next, key)
+      if (before === after) return
+      path.push(fieldElement(key))
+      this.values(childType(schema, key) ?? DEDUCED, before, after)
+      path.pop()
+    }
+    for (const key of Object.keys(old)) visit(key)
+    for (const key of Object.keys(next)) if (!Object.hasOwn(old, key)) visit(key)
+  }
+
+  private lists(type: Type, old: readonly unknown[], next: readonly unknown[]): void {
+    const list = listOf(type)
+    const items = entryType(list.items)
+    const before = entriesOf(list, old)
+    const after = entriesOf(list, next)
+    for (const [element, entries] of before) this.entries(items, element, entries, after.get(element) ?? [])
+    for (const [element, entries] of after) if (!before.has(element)) this.entries(items, element, [], entries)
+  }
+
+  /** Entries with the same key: more than one on a side cannot be told apart, so they count as one. */
+  private entries(items: Type, element: string, old: readonly unknown[], next: readonly unknown[]): void {
+    const path = this.#path
+    path.push(element)
+    if (old.length <= 1 && next.length <= 1) this.values(items, old[0], next[0])
+    else if (old.length >= 2 && next.length >= 2) {
+      if (!deepEqual(old, next)) this.modified = withPath(this.modified, path)
+    } else if (old.length >= 2) {
+      if (next.length === 1) this.values(items, undefined, next[0])
+      this.removed = withPath(this.removed, path)
+    } else {
+      if (old.length === 1) this.values(items, old[0], undefined)
+      this.added = withPath(this.added, path)
+    }
+    path.pop()
+  }
+}
+
+/** Two values that stand for nothing are the same for Go where the type has no null. */
+function sameValue(type: Type, old: unknown, next: unknown): boolean {
+  const { type: kind, goType } = type.schema
+  if (goType !== '' && (kind === 'list' || kind === 'map') && isVoid(old) && isVoid(next)) return true
+  return deepEqual(old, next)
+}
+
+function entriesOf(list: ReturnType<typeof listOf>, values: readonly unknown[]): Map<string, unknown[]> {
+  const entries = new Map<string, unknown[]>()
+  for (const value of values) {
+    const element = tryElement(list, value)
+    if (element === undefined) continue
+    const known = entries.get(element)
+    if (known === undefined) entries.set(element, [value])
+    else known.push(value)
+  }
+  return entries
+}
+
+function withBelow(set: FieldSet, path: readonly string[], node: FieldSet): FieldSet {
+  let out = set
+  for (const [element, child] of Object.entries(below(node))) out = withPath(out, [...path, element], child ?? LEAF)
+  return out
+}

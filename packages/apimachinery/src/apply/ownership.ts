@@ -1,0 +1,234 @@
+/**
+ * What a write does to the owners of fields: every create, update and patch is tracked, and an apply merges
+ * (sigs.k8s.io/structured-merge-diff/merge/update.go, k8s.io/apimachinery/pkg/util/managedfields/internal).
+ */
+import { deepEqual } from '../equality.ts'
+import type { ManagedFieldsEntry } from '../generated/meta.ts'
+import type { StructSchema } from '../schema/schema.ts'
+import { mentioned } from './collect.ts'
+import { type Comparison, compare } from './compare.ts'
+import type { Conflict } from './conflict.ts'
+import { difference, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts'
+import { capUpdates, identityOf, isReset, type Manager, readManagers, writeManagers } from './managers.ts'
+import { mergeConfig } from './merge.ts'
+import { prune } from './prune.ts'
+import { reconcile } from './reconcile.ts'
+import type { Plain, Type } from './shape.ts'
+
+/** Other versions of the same kind, in which some managers wrote. */
+export interface Versions {
+  schemaOf(apiVersion: string): StructSchema | undefined
+  /** Undefined where a version is not served any more. The object is not changed. */
+  convert(object: Plain, from: string, to: string): Plain | undefined
+}
+
+/** The endpoint through which a write comes. */
+export interface WriteScope {
+  readonly schema: StructSchema
+  readonly apiVersion: string
+  /** Empty for the resource itself. */
+  readonly subresource: string
+  /** Leaves out what this endpoint does not write (status of the main resource). */
+  readonly filter?: (fields: FieldSet) => FieldSet
+  readonly versions?: Versions
+  /** RFC 3339. */
+  readonly now: string
+}
+
+/** Fields of every object that nobody owns. */
+const NOBODYS: FieldSet = {
+  'f:apiVersion': LEAF,
+  'f:kind': LEAF,
+  'f:metadata': {
+    '.': LEAF,
+    'f:name': LEAF,
+    'f:namespace': LEAF,
+    'f:creationTimestamp': LEAF,
+    'f:selfLink': LEAF,
+    'f:uid': LEAF,
+    'f:clusterName': LEAF,
+    'f:generation': LEAF,
+    'f:managedFields': LEAF,
+    'f:resourceVersion': LEAF,
+  },
+}
+
+export const rootOf = (schema: StructSchema): Type => ({ schema, atomic: false })
+
+/** Owners of a new object. `object` is as the client sent it, with defaults; what its metadata says about owners is ignored. */
+export function ownersOfNew(scope: WriteScope, object: Plain, managerName: string): ManagedFieldsEntry[] | undefined {
+  const { added } = compare(rootOf(scope.schema), {}, object)
+  const fields = difference(filtered(scope, added), NOBODYS)
+  if (isEmptySet(fields)) return undefined
+  const manager = managerOf(scope, managerName, 'Update', fields)
+  return writeManagers(new Map([['', manager]]))
+}
+
+/**
+ * Owners after a change of `live` to `next`; both without regard to what they say about owners. `sent` are those in the
+ * request, `stored` those of the live object.
+ */
+export function ownersOfUpdate(
+  scope: WriteScope,
+  live: Plain,
+  next: Plain,
+  stored: readonly ManagedFieldsEntry[] | undefined,
+  sent: readonly ManagedFieldsEntry[] | null | undefined,
+  managerName: string,
+): ManagedFieldsEntry[] | undefined {
+  const before = currentManagers(scope, stored, sent)
+  // An object whose owners are not known is not tracked until somebody applies.
+  if (before.size === 0) return undefined
+  const managers = trackUpdate(scope, live, next, before, managerName)
+  capUpdates(managers)
+  return writeManagers(managers)
+}
+
+function currentManagers(
+  scope: WriteScope,
+  stored: readonly ManagedFieldsEntry[] | undefined,
+  sent: readonly ManagedFieldsEntry[] | null | undefined,
+): Map<string, Manager> {
+  const fromLive = (): Map<string, Manager> => readManagers(stored) ?? new Map()
+  if (scope.subresource !== '' || sent === stored) return fromLive()
+  if (isReset(sent)) return new Map()
+  const own = readManagers(sent ?? undefined)
+  return own === undefined || own.size === 0 ? fromLive() : own
+}
+
+function trackUpdate(
+  scope: WriteScope,
+  live: Plain,
+  next: Plain,
+  before: Map<string, Manager>,
+  managerName: string,
+): Map<string, Manager> {
+  const { managers, comparison } = release(scope, live, next, reconciled(scope, before), '')
+  const changed = union(comparison.modified, comparison.added)
+  const fields = difference(filtered(scope, changed), NOBODYS)
+  if (isEmptySet(fields)) return managers
+  const manager = managerOf(scope, managerName, 'Update', fields)
+  const id = identityOf(manager)
+  const previous = managers.get(id)
+  managers.set(id, previous === undefined ? manager : { ...manager, fields: union(fields, previous.fields) })
+  return managers
+}
+
+export interface Applied {
+  /** The merged object; the live one where the configuration changes nothing. */
+  readonly object: Plain
+  readonly changed: boolean
+  readonly managers: Map<string, Manager>
+  /** What others own and the configuration changes. With `force` there are none: it is taken from them. */
+  readonly conflicts: readonly Conflict[]
+}
+
+/** Merges a configuration into the live object ({} where there is none). Throws ElementError. */
+export function applyOnce(
+  scope: WriteScope,
+  live: Plain,
+  config: Plain,
+  before: Map<string, Manager>,
+  managerName: string,
+  force: boolean,
+): Applied {
+  const root = rootOf(scope.schema)
+  const managers = reconciled(scope, before)
+  const merged = mergeConfig(root, live, config) as Plain
+  const own = managerOf(scope, managerName, 'Apply', filtered(scope, mentioned(root, config)))
+  const id = identityOf(own)
+  const last = managers.get(id)
+  managers.set(id, { ...own, time: last?.time })
+  const object = last === undefined ? merged : prune(scope, merged, managers, id, last)
+  const released = release(scope, live, object, managers, id)
+  const changed = !deepEqual(live, object)
+  if (!force && released.conflicts.length > 0) return { object: live, changed, managers, conflicts: released.conflicts }
+  const fields = difference(own.fields, NOBODYS)
+  if (isEmptySet(fields)) released.managers.delete(id)
+  else {
+    const time = changed ? scope.now : last?.time
+    released.managers.set(id, { ...own, fields, time })
+  }
+  return { object: changed ? object : live, changed, managers: released.managers, conflicts: [] }
+}
+
+interface Released {
+  readonly managers: Map<string, Manager>
+  readonly comparison: Comparison
+  readonly conflicts: readonly Conflict[]
+}
+
+/** Takes from all managers but one what the change changes and removes. */
+function release(
+  scope: WriteScope,
+  live: Plain,
+  next: Plain,
+  managers: Map<string, Manager>,
+  except: string,
+): Released {
+  const comparison = compare(rootOf(scope.schema), live, next)
+  const byVersion = new Map<string, Comparison | undefined>([[scope.apiVersion, filteredComparison(scope, comparison)]])
+  const conflicts: Conflict[] = []
+  const out = new Map<string, Manager>()
+  for (const [id, manager] of managers) {
+    if (id === except) {
+      out.set(id, manager)
+      continue
+    }
+    if (!byVersion.has(manager.apiVersion)) {
+      byVersion.set(manager.apiVersion, comparisonIn(scope, live, next, manager.apiVersion))
+    }
+    const changes = byVersion.get(manager.apiVersion)
+    if (changes === undefined) continue
+    const taken = intersection(manager.fields, union(changes.modified, changes.added))
+    for (const path of pathsOf(taken)) conflicts.push({ id, manager, path })
+    const fields = difference(difference(manager.fields, taken), changes.removed)
+    if (!isEmptySet(fields)) out.set(id, fields === manager.fields ? manager : { ...manager, fields })
+  }
+  return { managers: out, comparison: byVersion.get(scope.apiVersion)!, conflicts }
+}
+
+function comparisonIn(scope: WriteScope, live: Plain, next: Plain, apiVersion: string): Comparison | undefined {
+  const { versions } = scope
+  const schema = versions?.schemaOf(apiVersion)
+  if (versions === undefined || schema === undefined) return undefined
+  const old = versions.convert(live, scope.apiVersion, apiVersion)
+  const now = versions.convert(next, scope.apiVersion, apiVersion)
+  if (old === undefined || now === undefined) return undefined
+  return filteredComparison(scope, compare(rootOf(schema), old, now))
+}
+
+function reconciled(scope: WriteScope, managers: Map<string, Manager>): Map<string, Manager> {
+  const out = new Map<string, Manager>()
+  for (const [id, manager] of managers) {
+    const schema = schemaIn(scope, manager.apiVersion)
+    const fields = schema === undefined ? manager.fields : reconcile(rootOf(schema), manager.fields)
+    out.set(id, fields === manager.fields ? manager : { ...manager, fields })
+  }
+  return out
+}
+
+export function schemaIn(scope: WriteScope, apiVersion: string): StructSchema | undefined {
+  return apiVersion === scope.apiVersion ? scope.schema : scope.versions?.schemaOf(apiVersion)
+}
+
+const filtered = (scope: WriteScope, fields: FieldSet): FieldSet => scope.filter?.(fields) ?? fields
+
+function filteredComparison(scope: WriteScope, { added, modified, removed }: Comparison): Comparison {
+  const { filter } = scope
+  return filter === undefined
+    ? { added, modified, removed }
+    : { added: filter(added), modified: filter(modified), removed: filter(removed) }
+}
+
+function managerOf(scope: WriteScope, name: string, operation: Manager['operation'], fields: FieldSet): Manager {
+  const { apiVersion, subresource, now } = scope
+  return { name: name === '' ? 'unknown' : name, operation, apiVersion, subresource, time: now, fields }
+}
+
+const BEFORE_FIRST_APPLY = 'before-first-apply'
+
+/** Owners of an object that was never tracked, when somebody applies to it for the first time. */
+export function ownersBeforeApply(scope: WriteScope, live: Plain): Map<string, Manager> {
+  return trackUpdate(scope, {}, live, new Map(), BEFORE_FIRST_APPLY)
+}
