@@ -15,6 +15,7 @@ import { createEndpointSliceController } from './endpoints/slices-controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
 import { createJobController } from './job/controller.ts'
 import { createTtlAfterFinishedController } from './job/ttl.ts'
+import { createLegacyTokenCleaner } from './legacy-token-cleaner.ts'
 import { createNamespaceController } from './namespace.ts'
 import { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
@@ -115,6 +116,7 @@ const ENTRIES: readonly Entry[] = [
       issueToken &&
       createServiceAccountTokenController(context, { issueToken, ...(rootCa === undefined ? {} : { rootCa }) }),
   },
+  { name: 'legacy-serviceaccount-token-cleaner-controller', create: context => createLegacyTokenCleaner(context) },
   {
     name: 'certificatesigningrequest-approving-controller',
     create: (context, { csrSigner, approveKubeletServing = false }) =>

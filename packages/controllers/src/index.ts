@@ -14,6 +14,7 @@ export { createEndpointSliceController, type EndpointSliceOptions } from './endp
 export { createGarbageCollector } from './garbage-collector/controller.ts'
 export { createJobController } from './job/controller.ts'
 export { createTtlAfterFinishedController } from './job/ttl.ts'
+export { createLegacyTokenCleaner } from './legacy-token-cleaner.ts'
 export { createNamespaceController } from './namespace.ts'
 export { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
 export { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
