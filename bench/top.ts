@@ -1,18 +1,30 @@
-/** `bench/top.ts FILE.cpuprofile...`: where a profile's time went, by function and by file, the most expensive first. */
+/**
+ * `bench/top.ts FILE.cpuprofile...`: where a profile's time went, the most expensive first: by function, by file, and by
+ * function of ours with everything that it called.
+ */
 import { readFileSync } from 'node:fs'
 
+interface Node {
+  id: number
+  callFrame: Frame
+  children?: number[]
+}
+
+interface Frame {
+  functionName: string
+  url: string
+  lineNumber: number
+}
+
 interface Profile {
-  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
+  nodes: Node[]
   samples: number[]
   timeDeltas: number[]
 }
 
 const SHOWN = 35
 
-function selfTimes(
-  profile: Profile,
-  nameOf: (frame: Profile['nodes'][number]['callFrame']) => string,
-): Map<string, number> {
+function selfTimes(profile: Profile, nameOf: (frame: Frame) => string): Map<string, number> {
   const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
   const times = new Map<string, number>()
   profile.samples.forEach((id, index) => {
@@ -22,9 +34,26 @@ function selfTimes(
   return times
 }
 
-function show(title: string, times: Map<string, number>): void {
-  const idle = times.get('(idle)') ?? 0
-  const busy = [...times.values()].reduce((sum, each) => sum + each, 0) - idle
+/** Time of functions with all that they called; recursion counts once. */
+function totalTimes(profile: Profile): Map<string, number> {
+  const parents = new Map(profile.nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)))
+  const nodes = new Map(profile.nodes.map(node => [node.id, node]))
+  const times = new Map<string, number>()
+  profile.samples.forEach((sample, index) => {
+    const seen = new Set<string>()
+    for (let id: number | undefined = sample; id !== undefined; id = parents.get(id)) {
+      const { callFrame } = nodes.get(id)!
+      if (callFrame.functionName === '(idle)' || callFrame.url.includes('/packages/')) seen.add(functionOf(callFrame))
+    }
+    for (const name of seen) times.set(name, (times.get(name) ?? 0) + profile.timeDeltas[index]!)
+  })
+  return times
+}
+
+const functionOf = ({ functionName, url, lineNumber }: Frame): string =>
+  url === '' ? functionName || '(native)' : `${functionName || '(anonymous)'} ${short(url)}:${lineNumber + 1}`
+
+function show(title: string, times: Map<string, number>, busy: number): void {
   console.log(`${title}: ${Math.round(busy / 1000)} ms busy`)
   const sorted = [...times].filter(([name]) => name !== '(idle)').sort(([, a], [, b]) => b - a)
   for (const [name, each] of sorted.slice(0, SHOWN))
@@ -35,14 +64,10 @@ const short = (url: string): string => url.replace(/^.*\/(packages|node_modules)
 
 for (const path of process.argv.slice(2)) {
   const profile = JSON.parse(readFileSync(path, 'utf8')) as Profile
-  show(
-    `${path} by function`,
-    selfTimes(profile, ({ functionName, url, lineNumber }) =>
-      url === '' ? functionName || '(native)' : `${functionName || '(anonymous)'} ${short(url)}:${lineNumber + 1}`,
-    ),
-  )
-  show(
-    `${path} by file`,
-    selfTimes(profile, ({ functionName, url }) => (url === '' ? functionName : short(url))),
-  )
+  const functions = selfTimes(profile, functionOf)
+  const busy = [...functions].reduce((sum, [name, each]) => (name === '(idle)' ? sum : sum + each), 0)
+  show(`${path} by function`, functions, busy)
+  const fileOf = ({ functionName, url }: Frame): string => (url === '' ? functionName : short(url))
+  show(`${path} by file`, selfTimes(profile, fileOf), busy)
+  show(`${path} with callees`, totalTimes(profile), busy)
 }
