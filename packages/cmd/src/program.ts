@@ -2,6 +2,7 @@ import { type CliEnvironment, deleteCluster, logs, status, stop, type UpOptions,
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
 import { addComponents } from './components/commands.ts'
+import { duration, list, number } from './flags.ts'
 import { addImageCommands } from './image-commands.ts'
 
 const DEFAULT_NAME = 'canopus'
@@ -136,25 +137,6 @@ function addLifeCycle(program: Command, environment: CliEnvironment, exit: (stat
     .action((component: string | undefined, flags: { name: string; follow: boolean; tail: number }) =>
       logs({ ...flags, ...(component === undefined ? {} : { component }) }, environment),
     )
-}
-
-function number(least: number, most: number): (text: string) => number {
-  return text => {
-    const value = Number(text)
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`not a whole number from ${least} to ${most}.`)
-    return value
-  }
-}
-
-const list = (text: string): string[] => text.split(',').filter(part => part !== '')
-
-/** `90s`, `2m` or `1h`; a bare number means seconds. Returns milliseconds. */
-function duration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text)
-  if (!match) throw new InvalidArgumentError('not a duration such as 90s or 2m.')
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'] ?? 1000
-  return Number(match[1]) * unit
 }
 
 function mirror(text: string, before: { registry: string; url: string }[]): { registry: string; url: string }[] {

@@ -41,10 +41,16 @@ export function defaultClusterRoles(): Draft<ClusterRole>[] {
       apiVersion: API_VERSION,
       kind: 'ClusterRole',
       metadata: metadata(CONTROLLER_PREFIX + name),
-      rules: [...rules],
+      rules: rules.map(withPatch),
     }),
   )
   return [...general, ...controllers]
+}
+
+/** Our controllers patch where upstream's replace: who may do the one may do the other. */
+function withPatch(rule: PolicyRule): PolicyRule {
+  const { verbs } = rule
+  return verbs.includes('update') && !verbs.includes('patch') ? { ...rule, verbs: [...verbs, 'patch'].sort() } : rule
 }
 
 export function defaultClusterRoleBindings(): Draft<ClusterRoleBinding>[] {

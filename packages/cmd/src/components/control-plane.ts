@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
 import { type ClusterConfig, pathsOf } from '@canopus/cli'
@@ -6,7 +5,7 @@ import { startControlPlane } from '@canopus/control-plane'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
-import { createMemoryStore, openEmbeddedStore, openEtcdStore, type Store } from '@canopus/store'
+import { openStore } from './store.ts'
 
 /** Runs API server, controllers and scheduler of a cluster until the signal aborts. */
 export async function runControlPlane(config: ClusterConfig, signal: AbortSignal): Promise<void> {
@@ -17,7 +16,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
     addresses: [...new Set([addressAt(config.serviceCidr, 1), ...config.apiAddresses])],
     clock: systemClock,
   })
-  const store = await openStore(config, logger)
+  const store = await openStore(config.store, pathsOf(config).store, logger)
   try {
     const { server, finished } = await startControlPlane(
       {
@@ -56,24 +55,4 @@ function advertised(config: ClusterConfig): { address: string; port: number; ser
 
 function tlsOf(pki: ClusterPki): { key: string; cert: string; clientCa: string } {
   return { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
-}
-
-async function openStore(config: ClusterConfig, logger: ReturnType<typeof createLogger>): Promise<Store> {
-  const { store } = config
-  const clock = systemClock
-  switch (store.kind) {
-    case 'memory':
-      return createMemoryStore({ clock })
-    case 'embedded':
-      return openEmbeddedStore({ directory: pathsOf(config).store, clock, logger })
-    case 'etcd':
-      return openEtcdStore({ endpoints: store.servers ?? [], clock, logger, ...etcdTls(store) })
-  }
-}
-
-function etcdTls(store: ClusterConfig['store']): { tls?: { ca: string; cert: string; key: string } } {
-  const { caFile, certFile, keyFile } = store
-  if (caFile === undefined || certFile === undefined || keyFile === undefined) return {}
-  const [ca, cert, key] = [caFile, certFile, keyFile].map(file => readFileSync(file, 'utf8'))
-  return { tls: { ca: ca!, cert: cert!, key: key! } }
 }

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { type Clock, type Logger, sleep } from '@canopus/base'
+import type { Logger } from '@canopus/base'
 import { type ClusterConfig, Failure, type NodeConfig, type NodePaths, pathsOf, tablesOf } from '@canopus/cli'
-import { type Client, createClient, createInformerFactory, type InformerFactory } from '@canopus/client'
-import { type Cri, connectCri, importImage, PAUSE_IMAGE, pauseImage } from '@canopus/cri'
-import { createDns, createForwarder, nameServers } from '@canopus/dns'
-import { createKubeconfigTransport, type HttpsTransport } from '@canopus/host'
-import { createKubelet, readMachineFacts } from '@canopus/kubelet'
-import { applyNft, nodeSysctls, writeSysctl } from '@canopus/network'
-import { createEventRecorder } from '@canopus/operator'
-import { createLogger, systemClock, systemRandom, tryRun } from '@canopus/platform'
-import { createProxy } from '@canopus/proxy'
+import { type Cri, connectCri } from '@canopus/cri'
+import { nameServers } from '@canopus/dns'
+import { nodeSysctls, writeSysctl } from '@canopus/network'
+import { createLogger, systemClock } from '@canopus/platform'
+import { type Access, accessByKubeconfig } from './access.ts'
+import { createNodeDns } from './dns.ts'
+import { createNodeKubelet } from './kubelet.ts'
 import { runPodNetwork } from './pod-network.ts'
+import { createNodeProxy } from './proxy.ts'
+import { runtimeReady } from './runtime.ts'
 
 /** What the parts of a node share. */
 interface NodeContext {
@@ -18,7 +18,6 @@ interface NodeContext {
   node: NodeConfig
   paths: NodePaths
   logger: Logger
-  clock: Clock
 }
 
 /** Runs kubelet, service proxy, DNS and pod network of one node until the signal aborts. Containers keep running. */
@@ -30,14 +29,13 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
     node,
     paths: pathsOf(config).node(name),
     logger: createLogger({ to: 1, facts: { node: name } }),
-    clock: systemClock,
   }
   for (const [parameter, value] of Object.entries(nodeSysctls)) writeSysctl(parameter, value)
-  const cri = connectCri(context.paths.containerdSocket, context.clock)
+  const cri = connectCri(context.paths.containerdSocket, systemClock)
   const access = ['kubelet', 'proxy', 'dns'].map(user => createAccess(context, user as 'kubelet' | 'proxy' | 'dns'))
   const [kubelet, proxy, dns] = access as [Access, Access, Access]
   try {
-    await runtimeReady(context, cri, signal)
+    await runtimeReady(context.paths.containerdSocket, cri, context.logger, signal)
     const parts = [
       runKubelet(context, kubelet, cri, signal),
       runPodNetwork(context, proxy.informers, signal),
@@ -49,59 +47,19 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    for (const each of access) each.transport.close()
+    for (const each of access) each.close()
     cri.close()
   }
 }
 
-interface Access {
-  transport: HttpsTransport
-  client: Client
-  informers: InformerFactory
+/** Each part works as a user of its own. */
+function createAccess({ paths, logger }: NodeContext, user: 'kubelet' | 'proxy' | 'dns'): Access {
+  return accessByKubeconfig(paths.kubeconfig(user), logger.child({ component: user }))
 }
 
-function createAccess({ paths, clock, logger }: NodeContext, user: 'kubelet' | 'proxy' | 'dns'): Access {
-  const transport = createKubeconfigTransport(paths.kubeconfig(user))
-  const client = createClient(transport)
-  return {
-    transport,
-    client,
-    informers: createInformerFactory({
-      client,
-      clock,
-      random: systemRandom,
-      logger: logger.child({ component: user }),
-    }),
-  }
-}
-
-/** Waits for containerd's answer and gives it the pause image, which no registry has to serve then. */
-async function runtimeReady({ clock, paths, logger }: NodeContext, cri: Cri, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    try {
-      await cri.version({}, { deadline: 2000 })
-      break
-    } catch (error) {
-      logger.debug('containerd does not answer yet', { error })
-      await sleep(clock, 20, signal)
-    }
-  }
-  const { image } = await cri.imageStatus({ image: { image: PAUSE_IMAGE } })
-  if (!image) await importImage(paths.containerdSocket, await pauseImage())
-}
-
-async function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: AbortSignal): Promise<void> {
-  const { config, node, paths, clock } = context
-  const logger = context.logger.child({ component: 'kubelet' })
-  const { client, informers } = access
-  await createKubelet({
-    client,
-    informers,
-    events: createEventRecorder({ client, clock, logger, component: 'kubelet', host: node.name }),
-    cri,
-    clock,
-    random: systemRandom,
-    logger,
+function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: AbortSignal): Promise<void> {
+  const { config, node, paths } = context
+  return createNodeKubelet(access, cri, context.logger.child({ component: 'kubelet' }), {
     nodeName: node.name,
     nodeIps: [node.address],
     dirs: { root: paths.kubelet, logs: paths.podLogs },
@@ -113,47 +71,25 @@ async function runKubelet(context: NodeContext, access: Access, cri: Cri, signal
       key: readFileSync(paths.serving.key, 'utf8'),
       clientCa: readFileSync(`${pathsOf(config).pki}/ca.crt`, 'utf8'),
     },
-    machine: readMachineFacts(),
     cgroups: { driver: 'cgroupfs', ...(node.place === 'host' ? {} : { prefix: `/${node.name}` }) },
-    version: 'v1.36.0',
   }).run(signal)
 }
 
-async function runProxy(
-  { config, node, clock, logger }: NodeContext,
-  access: Access,
-  signal: AbortSignal,
-): Promise<void> {
-  await createProxy({
-    informers: access.informers,
-    clock,
+function runProxy({ config, node, logger }: NodeContext, { informers }: Access, signal: AbortSignal): Promise<void> {
+  return createNodeProxy({
+    informers,
     logger: logger.child({ component: 'proxy' }),
     nodeName: node.name,
     clusterCidr: config.clusterCidr,
     table: tablesOf(config).services,
-    effects: {
-      applyNft,
-      async forgetUdpFlows(addresses) {
-        for (const address of addresses) await tryRun('conntrack', ['-D', '-p', 'udp', '--orig-dst', address])
-      },
-    },
   }).run(signal)
 }
 
-async function runDns(
-  { config, node, clock, logger }: NodeContext,
-  access: Access,
-  signal: AbortSignal,
-): Promise<void> {
+function runDns({ config, node, logger }: NodeContext, { informers }: Access, signal: AbortSignal): Promise<void> {
   const servers = config.egress === 'none' ? [] : nameServers('/etc/resolv.conf', [config.dnsAddress])
-  const forward = createForwarder(servers, clock)
-  await createDns({
-    informers: access.informers,
-    clock,
-    logger: logger.child({ component: 'dns' }),
-    domain: config.domain,
-    address: node.address,
-    port: config.dnsPort,
-    ...(forward ? { forward } : {}),
-  }).run(signal)
+  const { domain, dnsPort: port } = config
+  return createNodeDns(
+    { informers, logger: logger.child({ component: 'dns' }), domain, address: node.address, port },
+    servers,
+  ).run(signal)
 }

@@ -1,0 +1,205 @@
+/** Each component of the control plane as a process of its own, with the flags that manifests for Kubernetes' own have. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { silentLogger } from '../packages/base/src/index.ts'
+import { createClient, createInformerFactory } from '../packages/client/src/index.ts'
+import { createKubeconfigTransport, mergeKubeconfig } from '../packages/host/src/index.ts'
+import {
+  type ClusterPki,
+  systemClock as clock,
+  ensureClusterPki,
+  issueClientCertificate,
+  systemRandom as random,
+} from '../packages/platform/src/index.ts'
+import { runSimulatedNodes } from '../packages/testing/src/index.ts'
+import { freePort } from './support/cluster.ts'
+import { Kubectl } from './support/kubectl.ts'
+
+const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
+
+/** Programs that run beside the test, with what they wrote. */
+class Processes {
+  private readonly running: { name: string; child: ChildProcess; ended: Promise<number> }[] = []
+  output = ''
+
+  start(name: string, command: string, args: readonly string[], home: string): void {
+    const child = spawn(command, args, {
+      env: { ...process.env, CANOPUS_HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', chunk => {
+        this.output += chunk
+      })
+    const ended = new Promise<number>(resolve =>
+      child.on('close', (code, signal) => resolve(signal ? 128 : (code ?? 1))),
+    )
+    this.running.push({ name, child, ended })
+  }
+
+  /** Ends all, the last one first, and returns their statuses by name. */
+  async stop(): Promise<Record<string, number>> {
+    const statuses: Record<string, number> = {}
+    for (const { name, child, ended } of this.running.splice(0).reverse()) {
+      child.kill('SIGTERM')
+      statuses[name] = await ended
+    }
+    return statuses
+  }
+}
+
+const USERS = {
+  admin: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
+  'controller-manager': { commonName: 'system:kube-controller-manager', organizations: [] },
+  scheduler: { commonName: 'system:kube-scheduler', organizations: [] },
+}
+
+async function writeKubeconfigs(home: string, pki: ClusterPki, port: number): Promise<void> {
+  for (const [name, user] of Object.entries(USERS)) {
+    const pair = await issueClientCertificate(pki.ca, { ...user, clock })
+    mergeKubeconfig(join(home, `${name}.kubeconfig`), {
+      name: 'components',
+      server: `https://127.0.0.1:${port}`,
+      ca: pki.ca.certificate,
+      cert: pair.certificate,
+      key: pair.key,
+      makeCurrent: true,
+    })
+  }
+}
+
+for (const backend of ['embedded', 'etcd'] as const) {
+  const skip = backend === 'etcd' && !existsSync('/usr/bin/etcd') ? 'needs etcd' : false
+  describe(`API server on the store "${backend}", controllers and scheduler, each alone`, { skip }, () => {
+    const home = mkdtempSync(join(tmpdir(), 'canopus-components-'))
+    const processes = new Processes()
+    const kubectl = new Kubectl(join(home, 'admin.kubeconfig'))
+    const stopNodes = new AbortController()
+    let nodes: Promise<void> = Promise.resolve()
+
+    /** Flags of the store; starts etcd where it is the store. */
+    const storeFlags = async (): Promise<string[]> => {
+      if (backend === 'embedded') return [`--storage-backend=embedded`, `--data-dir=${join(home, 'store')}`]
+      const [clients, peers] = [await freePort(), await freePort()]
+      const url = `http://127.0.0.1:${clients}`
+      const flags = ['--data-dir', join(home, 'etcd'), '--listen-client-urls', url, '--advertise-client-urls', url]
+      processes.start('etcd', '/usr/bin/etcd', [...flags, '--listen-peer-urls', `http://127.0.0.1:${peers}`], home)
+      return [`--etcd-servers=${url}`]
+    }
+
+    const untilReady = async (): Promise<void> => {
+      for (let attempt = 0; attempt < 100; attempt++)
+        if ((await kubectl.try(['get', '--raw', '/readyz'])).stdout === 'ok') return
+      throw new Error(`the API server is not ready: ${processes.output}`)
+    }
+
+    before(async () => {
+      const port = await freePort()
+      const pki = await ensureClusterPki(join(home, 'pki'), { clusterName: 'components', clock })
+      await writeKubeconfigs(home, pki, port)
+      const file = (name: string): string => join(home, 'pki', name)
+      const start = (name: string, ...flags: string[]): void => processes.start(name, launcher, [name, ...flags], home)
+      start(
+        'apiserver',
+        ...(await storeFlags()),
+        `--secure-port=${port}`,
+        '--bind-address=127.0.0.1',
+        '--advertise-address=127.0.0.1',
+        '--allow-privileged=true',
+        '--authorization-mode=Node,RBAC',
+        '--enable-admission-plugins=NodeRestriction',
+        '--enable-bootstrap-token-auth=true',
+        '--service-cluster-ip-range=10.90.0.0/16',
+        '--service-node-port-range=31000-31010',
+        '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+        `--service-account-key-file=${file('sa.pub')}`,
+        `--service-account-signing-key-file=${file('sa.key')}`,
+        `--client-ca-file=${file('ca.crt')}`,
+        `--tls-cert-file=${file('apiserver.crt')}`,
+        `--tls-private-key-file=${file('apiserver.key')}`,
+        `--kubelet-client-certificate=${file('apiserver-kubelet-client.crt')}`,
+        `--kubelet-client-key=${file('apiserver-kubelet-client.key')}`,
+        '-v=2',
+      )
+      start(
+        'controller-manager',
+        `--kubeconfig=${join(home, 'controller-manager.kubeconfig')}`,
+        '--controllers=*,bootstrapsigner,tokencleaner',
+        '--leader-elect=true',
+        '--leader-elect-retry-period=200ms',
+        '--allocate-node-cidrs=true',
+        '--cluster-cidr=10.91.0.0/16',
+        `--root-ca-file=${file('ca.crt')}`,
+        `--service-account-private-key-file=${file('sa.key')}`,
+        `--cluster-signing-cert-file=${file('ca.crt')}`,
+        `--cluster-signing-key-file=${file('ca.key')}`,
+        '--use-service-account-credentials=true',
+      )
+      start(
+        'scheduler',
+        `--kubeconfig=${join(home, 'scheduler.kubeconfig')}`,
+        '--leader-elect=true',
+        '--leader-elect-retry-period=200ms',
+      )
+      await untilReady()
+      const transport = createKubeconfigTransport(join(home, 'admin.kubeconfig'))
+      const client = createClient(transport)
+      const context = { client, clock, random, logger: silentLogger }
+      const informers = createInformerFactory(context)
+      nodes = runSimulatedNodes({ ...context, informers, count: 2 }, stopNodes.signal).finally(() => transport.close())
+      informers.start(stopNodes.signal)
+    })
+
+    after(async () => {
+      stopNodes.abort()
+      await nodes
+      await processes.stop()
+      rmSync(home, { recursive: true, force: true })
+    })
+
+    it("brings a deployment's pods onto nodes", async () => {
+      await kubectl.run(['create', 'deployment', 'web', '--image=nginx', '--replicas=4'])
+      const done = await kubectl.try(['rollout', 'status', 'deployment/web', '--timeout=60s'], { timeout: 70_000 })
+      assert.equal(done.code, 0, `${done.stderr}${processes.output}`)
+      const names = await kubectl.run(['get', 'pods', '-o', 'jsonpath={.items[*].spec.nodeName}'])
+      assert.equal(names.match(/node-[01]/g)?.length, 4, names)
+    })
+
+    it('takes service addresses, node ports and pod ranges from its flags', async () => {
+      await kubectl.run(['expose', 'deployment', 'web', '--port=80', '--type=NodePort'])
+      const path = 'jsonpath={.spec.clusterIP} {.spec.ports[0].nodePort}'
+      const [address = '', port] = (await kubectl.run(['get', 'service', 'web', '-o', path])).split(' ')
+      assert.match(address, /^10\.90\./)
+      assert.ok(Number(port) >= 31000 && Number(port) <= 31010, port)
+      const ranges = await kubectl.run(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.podCIDR}'])
+      assert.match(ranges, /^10\.91\.\d+\.0\/24 10\.91\.\d+\.0\/24$/)
+    })
+
+    it('has one leader of each, and controllers that work as their own service accounts', async () => {
+      const path = 'jsonpath={.items[*].metadata.name}'
+      const leases = (await kubectl.run(['get', 'leases', '-n', 'kube-system', '-o', path])).split(' ')
+      assert.deepEqual(leases.filter(name => name.startsWith('kube-')).sort(), [
+        'kube-controller-manager',
+        'kube-scheduler',
+      ])
+      const accounts = (await kubectl.run(['get', 'serviceaccounts', '-n', 'kube-system', '-o', path])).split(' ')
+      for (const name of ['deployment-controller', 'replicaset-controller', 'generic-garbage-collector'])
+        assert.ok(accounts.includes(name), name)
+      const forbidden = processes.output.split('\n').filter(line => line.includes('forbidden'))
+      assert.deepEqual(forbidden, [])
+    })
+
+    it('ends with status 0 when asked to', async () => {
+      stopNodes.abort()
+      await nodes
+      const statuses = await processes.stop()
+      for (const name of ['scheduler', 'controller-manager', 'apiserver'])
+        assert.equal(statuses[name], 0, `${name}: ${processes.output}`)
+    })
+  })
+}

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs'
+import type { Logger } from '@canopus/base'
+import { Failure } from '@canopus/cli'
+import { type Client, createClient, createInformerFactory, type InformerFactory, type Transport } from '@canopus/client'
+import { createKubeconfigTransport } from '@canopus/host'
+import { type ControllerContext, createEventRecorder } from '@canopus/operator'
+import { systemClock, systemRandom } from '@canopus/platform'
+
+/** How a component reaches the API server, under one identity. */
+export interface Access {
+  client: Client
+  informers: InformerFactory
+  close(): void
+}
+
+/** Access by a transport of the caller's. */
+export function accessBy(transport: Transport & { close?(): void }, logger: Logger): Access {
+  const client = createClient(transport)
+  return {
+    client,
+    informers: createInformerFactory({ client, clock: systemClock, random: systemRandom, logger }),
+    close: () => transport.close?.(),
+  }
+}
+
+/** Access by the current context of a kubeconfig. Throws `Failure` where the file does not have it. */
+export function accessByKubeconfig(path: string, logger: Logger): Access {
+  return accessBy(kubeconfigTransport(path), logger)
+}
+
+export function kubeconfigTransport(path: string): ReturnType<typeof createKubeconfigTransport> {
+  if (!existsSync(path)) throw new Failure(`--kubeconfig: there is no file ${path}`)
+  try {
+    return createKubeconfigTransport(path)
+  } catch (error) {
+    throw new Failure(`--kubeconfig: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/** What controllers and the scheduler are given; `source` is the component that their events name. */
+export function controllerContext(access: Access, source: string, logger: Logger): ControllerContext {
+  const { client, informers } = access
+  const clock = systemClock
+  return {
+    client,
+    informers,
+    clock,
+    random: systemRandom,
+    logger,
+    events: createEventRecorder({ client, clock, logger, component: source }),
+  }
+}

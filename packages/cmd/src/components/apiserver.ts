@@ -1,0 +1,276 @@
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { type AuthorizationMode, createSecurity, loadDescriptions, runCompaction } from '@canopus/apiserver'
+import { type Logger, whenAborted } from '@canopus/base'
+import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
+import { startApiServer } from '@canopus/control-plane'
+import { addressAt } from '@canopus/network'
+import { systemClock, systemRandom } from '@canopus/platform'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { bool, fileIfGiven, fileOf, given, list, lists, number, required } from '../flags.ts'
+import {
+  addFlagsWithoutEffect,
+  addLogFlags,
+  componentLogger,
+  type LogFlags,
+  reportFlagsWithoutEffect,
+} from './common-flags.ts'
+import { servingCertificate } from './serving-certificate.ts'
+import { openStore } from './store.ts'
+
+interface ApiServerFlags extends LogFlags {
+  storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
+  dataDir: string
+  etcdServers?: string[]
+  etcdCafile?: string
+  etcdCertfile?: string
+  etcdKeyfile?: string
+  securePort: number
+  bindAddress: string
+  advertiseAddress?: string
+  certDir: string
+  tlsCertFile?: string
+  tlsPrivateKeyFile?: string
+  clientCaFile?: string
+  requestheaderClientCaFile?: string
+  requestheaderAllowedNames?: string[]
+  serviceAccountKeyFile?: string[]
+  serviceAccountSigningKeyFile?: string
+  serviceAccountIssuer?: string
+  apiAudiences?: string[]
+  serviceClusterIpRange: string
+  serviceNodePortRange: { from: number; to: number }
+  authorizationMode: AuthorizationMode[]
+  enableAdmissionPlugins: string[]
+  disableAdmissionPlugins: string[]
+  anonymousAuth: boolean
+  tokenAuthFile?: string
+  enableBootstrapTokenAuth: boolean
+  kubeletClientCertificate?: string
+  kubeletClientKey?: string
+  kubeletCertificateAuthority?: string
+  kubeletPreferredAddressTypes?: string[]
+}
+
+const WITHOUT_EFFECT = [
+  'allow-privileged',
+  'proxy-client-cert-file',
+  'proxy-client-key-file',
+  'requestheader-extra-headers-prefix',
+  'requestheader-group-headers',
+  'requestheader-username-headers',
+]
+
+/** `canopus apiserver`: the API server alone, with kube-apiserver's flags. */
+export function addApiServer(program: Command, environment: CliEnvironment): Command {
+  const command = program.command('apiserver').description('run an API server alone')
+  const data = join(environment.home.root, 'apiserver')
+  addStoreFlags(command, data)
+  command
+    .option('--secure-port <port>', 'port of the HTTPS listener', number(0, 65_535), 6443)
+    .option('--bind-address <address>', 'address of the HTTPS listener', '0.0.0.0')
+    .option(
+      '--advertise-address <address>',
+      'where pods reach this server (default: the address of the first interface)',
+    )
+    .option('--cert-dir <directory>', 'where a certificate is made if none is given', join(data, 'certificates'))
+    .option('--tls-cert-file <file>', 'certificate of the HTTPS listener')
+    .option('--tls-private-key-file <file>', 'its key')
+    .option('--service-cluster-ip-range <cidrs>', 'addresses of services', '10.96.0.0/16')
+    .option('--service-node-port-range <from-to>', 'ports of services on every node', portRange, {
+      from: 30000,
+      to: 32767,
+    })
+    .option('--kubelet-client-certificate <file>', 'certificate with which kubelets are called')
+    .option('--kubelet-client-key <file>', 'its key')
+    .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates (default: not verified)")
+    .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
+  addSecurityFlags(command)
+  addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addLogFlags(command)
+  return command.action((flags: ApiServerFlags) => {
+    const logger = componentLogger(flags, 'apiserver')
+    reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
+    return runApiServer(flags, logger, environment.signal)
+  })
+}
+
+function addStoreFlags(command: Command, data: string): void {
+  command
+    .addOption(
+      new Option(
+        '--storage-backend <kind>',
+        'where objects are stored (default: etcd where --etcd-servers is given, else embedded)',
+      ).choices(['embedded', 'memory', 'etcd', 'etcd3']),
+    )
+    .option('--data-dir <directory>', 'of the embedded store', data)
+    .option('--etcd-servers <urls>', 'comma-separated etcd endpoints', lists)
+    .option('--etcd-cafile <file>', 'authority of the etcd servers')
+    .option('--etcd-certfile <file>', 'client certificate for etcd')
+    .option('--etcd-keyfile <file>', 'its key')
+}
+
+function addSecurityFlags(command: Command): void {
+  command
+    .option('--client-ca-file <file>', 'authorities whose client certificates are accepted')
+    .option(
+      '--requestheader-client-ca-file <file>',
+      "authority of front proxies' certificates, told to extension servers",
+    )
+    .option('--requestheader-allowed-names <names>', "names that front proxies' certificates may have", list)
+    .option('--service-account-signing-key-file <file>', 'key that signs service-account tokens')
+    .option('--service-account-key-file <file>', 'keys whose tokens are accepted; may be repeated', repeated)
+    .option('--service-account-issuer <url>', 'issuer of service-account tokens')
+    .option('--api-audiences <names>', 'audiences of this server (default: the issuer)', list)
+    .option('--authorization-mode <modes>', 'in order: Node, RBAC, AlwaysAllow, AlwaysDeny', modes, ['Node', 'RBAC'])
+    .option('--enable-admission-plugins <names>', 'run these besides the usual ones', lists, [])
+    .option('--disable-admission-plugins <names>', 'leave these out', lists, [])
+    .option('--anonymous-auth [bool]', 'requests without a credential are system:anonymous', bool, true)
+    .option('--token-auth-file <file>', 'static tokens: token,user,uid,"groups"')
+    .option('--enable-bootstrap-token-auth [bool]', 'accept bootstrap tokens', bool, false)
+}
+
+const repeated = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text]
+
+function modes(text: string): AuthorizationMode[] {
+  return list(text).map(mode => {
+    if (mode === 'Node' || mode === 'RBAC' || mode === 'AlwaysAllow' || mode === 'AlwaysDeny') return mode
+    throw new InvalidArgumentError(`${mode} is none of Node, RBAC, AlwaysAllow, AlwaysDeny.`)
+  })
+}
+
+/** `30000-32767`, both ends included. */
+function portRange(text: string): { from: number; to: number } {
+  const match = /^(\d+)-(\d+)$/.exec(text)
+  const [from, to] = [Number(match?.[1]), Number(match?.[2])]
+  if (!match || from < 1 || to > 65_535 || to < from)
+    throw new InvalidArgumentError('not a range of ports such as 30000-32767.')
+  return { from, to }
+}
+
+async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+  const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress)
+  const serviceAddress = addressAt(flags.serviceClusterIpRange.split(',')[0]!, 1)
+  const tls = await servingCertificate({
+    certFile: flags.tlsCertFile,
+    keyFile: flags.tlsPrivateKeyFile,
+    directory: flags.certDir,
+    name: 'apiserver',
+    hosts: [advertise, serviceAddress, 'localhost', '127.0.0.1', 'kubernetes.default.svc'],
+    clock: systemClock,
+  })
+  const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
+  const root = process.env.CANOPUS_ROOT ?? '.'
+  const security = createSecurity(securityOptions(flags))
+  const store = await openStore(storeConfig(flags), flags.dataDir, logger)
+  const basics = { store, clock: systemClock, random: systemRandom, logger }
+  try {
+    const server = await startApiServer({
+      ...basics,
+      ...kubeletCredentials(flags),
+      security,
+      serviceCidr: flags.serviceClusterIpRange,
+      nodePortRange: flags.serviceNodePortRange,
+      descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
+      bootstrap: {
+        nodeBootstrap: flags.enableBootstrapTokenAuth,
+        ...serviceFacts(flags, serviceAddress, advertise, logger),
+        ...authenticationFacts(flags, clientCa),
+      },
+    })
+    await server.listen({
+      address: flags.bindAddress,
+      port: flags.securePort,
+      tls: { key: tls.key, cert: tls.certificate, ...given({ clientCa }) },
+    })
+    logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
+    await Promise.all([runCompaction(basics, signal), whenAborted(signal)])
+    await server.stop()
+  } finally {
+    await store.close()
+  }
+}
+
+function storeConfig(flags: ApiServerFlags): StoreConfig {
+  const asked = flags.storageBackend === 'etcd3' ? 'etcd' : flags.storageBackend
+  const kind = asked ?? (flags.etcdServers ? 'etcd' : 'embedded')
+  if (kind === 'etcd' && !flags.etcdServers) throw new Failure('--storage-backend=etcd needs --etcd-servers')
+  if (kind !== 'etcd' && flags.etcdServers) throw new Failure(`--etcd-servers do not go with --storage-backend=${kind}`)
+  return {
+    kind,
+    ...given({
+      servers: flags.etcdServers,
+      caFile: flags.etcdCafile,
+      certFile: flags.etcdCertfile,
+      keyFile: flags.etcdKeyfile,
+    }),
+  } as StoreConfig
+}
+
+function securityOptions(flags: ApiServerFlags): Parameters<typeof createSecurity>[0] {
+  const signingKey = required('service-account-signing-key-file', flags.serviceAccountSigningKeyFile)
+  const others = (flags.serviceAccountKeyFile ?? []).map(path => fileOf('service-account-key-file', path))
+  return {
+    serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
+    otherServiceAccountKeys: others,
+    authorizationModes: flags.authorizationMode,
+    anonymous: flags.anonymousAuth,
+    bootstrapTokens: flags.enableBootstrapTokenAuth,
+    enabledAdmission: flags.enableAdmissionPlugins,
+    disabledAdmission: flags.disableAdmissionPlugins,
+    ...(flags.serviceAccountIssuer === undefined ? {} : { serviceAccountIssuer: flags.serviceAccountIssuer }),
+    ...(flags.apiAudiences === undefined ? {} : { audiences: flags.apiAudiences }),
+    ...(flags.tokenAuthFile === undefined ? {} : { tokenFile: fileOf('token-auth-file', flags.tokenAuthFile) }),
+  }
+}
+
+function kubeletCredentials(flags: ApiServerFlags): Pick<Parameters<typeof startApiServer>[0], 'kubelet'> {
+  const { kubeletClientCertificate, kubeletClientKey, kubeletCertificateAuthority, kubeletPreferredAddressTypes } =
+    flags
+  if (kubeletClientCertificate === undefined || kubeletClientKey === undefined) return {}
+  const ca = fileIfGiven('kubelet-certificate-authority', kubeletCertificateAuthority)
+  return {
+    kubelet: {
+      cert: fileOf('kubelet-client-certificate', kubeletClientCertificate),
+      key: fileOf('kubelet-client-key', kubeletClientKey),
+      ...(ca === undefined ? {} : { ca }),
+      ...(kubeletPreferredAddressTypes === undefined ? {} : { addressTypes: kubeletPreferredAddressTypes }),
+    },
+  }
+}
+
+function authenticationFacts(
+  flags: ApiServerFlags,
+  clientCa: string | undefined,
+): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'authentication'> {
+  if (clientCa === undefined) return {}
+  const requestHeaderClientCa = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
+  return {
+    authentication: {
+      clientCa,
+      ...(requestHeaderClientCa === undefined ? {} : { requestHeaderClientCa }),
+      ...(flags.requestheaderAllowedNames ? { requestHeaderAllowedNames: flags.requestheaderAllowedNames } : {}),
+    },
+  }
+}
+
+/** The service `kubernetes`, which cannot lead to loopback: pods have one of their own. */
+function serviceFacts(
+  flags: ApiServerFlags,
+  clusterIP: string,
+  address: string,
+  logger: Logger,
+): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'service'> {
+  if (!isLoopback(address)) return { service: { clusterIP, address, port: flags.securePort } }
+  logger.warn('pods cannot reach a loopback address: there is no service "kubernetes"', { address })
+  return {}
+}
+
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
+
+/** What to advertise where nobody said: the address that is listened on, else the first of an interface. */
+function ownAddress(bind: string): string {
+  if (bind !== '0.0.0.0' && bind !== '::' && !isLoopback(bind)) return bind
+  const all = Object.values(networkInterfaces()).flatMap(each => each ?? [])
+  return all.find(each => each.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1'
+}

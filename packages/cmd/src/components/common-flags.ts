@@ -1,0 +1,88 @@
+import { hostname } from 'node:os'
+import { type Logger, uuid } from '@canopus/base'
+import { runWithLease } from '@canopus/operator'
+import { createLogger, systemClock, systemRandom } from '@canopus/platform'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { bool, duration } from '../flags.ts'
+import type { Access } from './access.ts'
+
+/** `-v=4`, `--v 4`: the higher, the more is logged. */
+export interface LogFlags {
+  v: number
+}
+
+export function addLogFlags(command: Command): void {
+  command.option(
+    '-v, --v <level>',
+    'how much is logged; 4 and more shows details',
+    text => {
+      const level = Number(text.replace(/^=/, ''))
+      if (!Number.isInteger(level)) throw new InvalidArgumentError('not a whole number.')
+      return level
+    },
+    2,
+  )
+}
+
+/** Lines of JSON on standard error, each with the component's name. */
+export function componentLogger({ v }: LogFlags, component: string): Logger {
+  return createLogger({ to: 2, level: v >= 4 ? 'debug' : 'info', facts: { component } })
+}
+
+/** Flags that upstream has and that change nothing here: they are taken, so that manifests written for it work, and logged. */
+export function addFlagsWithoutEffect(command: Command, names: readonly string[]): void {
+  for (const name of names) command.addOption(new Option(`--${name} [value]`).hideHelp())
+}
+
+export function reportFlagsWithoutEffect(command: Command, names: readonly string[], logger: Logger): void {
+  const used = names.filter(name => command.getOptionValueSource(camel(name)) === 'cli')
+  if (used.length > 0) logger.warn('these flags have no effect in Canopus', { flags: used })
+}
+
+const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+
+export interface LeaderFlags {
+  leaderElect: boolean
+  leaderElectLeaseDuration: number
+  leaderElectRenewDeadline: number
+  leaderElectRetryPeriod: number
+  leaderElectResourceName: string
+  leaderElectResourceNamespace: string
+}
+
+export function addLeaderFlags(command: Command, lease: string): void {
+  command
+    .option('--leader-elect [bool]', 'work only while holding the lease; one of several replicas does', bool, true)
+    .option('--leader-elect-lease-duration <duration>', 'how long others wait after the last renewal', duration, 15_000)
+    .option('--leader-elect-renew-deadline <duration>', 'how long the holder tries to renew', duration, 10_000)
+    .option('--leader-elect-retry-period <duration>', 'time between attempts', duration, 2000)
+    .option('--leader-elect-resource-name <name>', 'the lease', lease)
+    .option('--leader-elect-resource-namespace <namespace>', 'where the lease is', 'kube-system')
+}
+
+/** Runs `work`, under the lease where that is asked for. Rejects where the lease is lost. */
+export function runElected(
+  flags: LeaderFlags,
+  access: Access,
+  logger: Logger,
+  work: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!flags.leaderElect) return work(signal)
+  return runWithLease(
+    {
+      client: access.client,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      namespace: flags.leaderElectResourceNamespace,
+      name: flags.leaderElectResourceName,
+      identity: `${hostname()}_${uuid(systemRandom)}`,
+      leaseDuration: flags.leaderElectLeaseDuration,
+      renewDeadline: flags.leaderElectRenewDeadline,
+      retryPeriod: flags.leaderElectRetryPeriod,
+    },
+    work,
+    signal,
+  )
+}

@@ -1,0 +1,184 @@
+import type { Logger } from '@canopus/base'
+import { type CliEnvironment, Failure } from '@canopus/cli'
+import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
+import { controllerNames } from '@canopus/controllers'
+import { createClusterDnsController } from '@canopus/dns'
+import { type Command, InvalidArgumentError } from 'commander'
+import { bool, duration, fileOf, list, number, required } from '../flags.ts'
+import { accessByKubeconfig, controllerContext } from './access.ts'
+import {
+  addFlagsWithoutEffect,
+  addLeaderFlags,
+  addLogFlags,
+  componentLogger,
+  type LeaderFlags,
+  type LogFlags,
+  reportFlagsWithoutEffect,
+  runElected,
+} from './common-flags.ts'
+import { createServiceAccountClients } from './service-account-clients.ts'
+
+interface ControllerManagerFlags extends LogFlags, LeaderFlags {
+  kubeconfig?: string
+  controllers: string[]
+  rootCaFile?: string
+  serviceAccountPrivateKeyFile?: string
+  clusterSigningCertFile?: string
+  clusterSigningKeyFile?: string
+  clusterSigningDuration?: number
+  allocateNodeCidrs: boolean
+  clusterCidr?: string[]
+  nodeCidrMaskSize?: number
+  nodeMonitorGracePeriod?: number
+  terminatedPodGcThreshold?: number
+  useServiceAccountCredentials: boolean
+  clusterDns?: string
+  clusterDnsPort: number
+}
+
+const WITHOUT_EFFECT = [
+  'authentication-kubeconfig',
+  'authorization-kubeconfig',
+  'bind-address',
+  'client-ca-file',
+  'cluster-name',
+  'requestheader-client-ca-file',
+  'secure-port',
+  'service-cluster-ip-range',
+]
+
+/** `canopus controller-manager`: the controllers alone, with kube-controller-manager's flags. */
+export function addControllerManager(program: Command, environment: CliEnvironment): Command {
+  const command = program
+    .command('controller-manager')
+    .description('run the controllers alone')
+    .option('--kubeconfig <file>', 'how to reach the API server')
+    .option('--controllers <names>', '`*` for all, `name` for one, `-name` for all but one', controllers, ['*'])
+    .option('--root-ca-file <file>', 'authority of the API server, published in every namespace')
+    .option('--service-account-private-key-file <file>', 'key that signs tokens in secrets')
+    .option('--cluster-signing-cert-file <file>', 'authority that signs certificates for nodes')
+    .option('--cluster-signing-key-file <file>', 'its key')
+    .option('--cluster-signing-duration <duration>', 'how long signed certificates live', duration)
+    .option('--allocate-node-cidrs [bool]', 'give every node a range of pod addresses', bool, false)
+    .option('--cluster-cidr <cidrs>', 'addresses of pods', list)
+    .option('--node-cidr-mask-size <bits>', "prefix length of a node's range", number(8, 32))
+    .option('--node-monitor-grace-period <duration>', 'how long a node may be silent', duration)
+    .option('--terminated-pod-gc-threshold <count>', 'how many finished pods may stay', number(0, 1_000_000))
+    .option('--use-service-account-credentials [bool]', 'each controller works as its own service account', bool, false)
+    .option('--cluster-dns <address>', 'keep the service kube-dns at this address, for `canopus dns` on every node')
+    .option('--cluster-dns-port <port>', "port of the nodes' DNS", number(1, 65_535), 10053)
+  addLeaderFlags(command, 'kube-controller-manager')
+  addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addLogFlags(command)
+  return command.action((flags: ControllerManagerFlags) => {
+    const logger = componentLogger(flags, 'controller-manager')
+    reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
+    return runControllerManager(flags, logger, environment.signal)
+  })
+}
+
+/** Names from before they were made regular, which manifests still use. */
+const ALIASES: Readonly<Record<string, string>> = {
+  tokencleaner: 'token-cleaner-controller',
+  serviceaccount: 'serviceaccount-controller',
+  deployment: 'deployment-controller',
+  replicaset: 'replicaset-controller',
+  statefulset: 'statefulset-controller',
+  daemonset: 'daemonset-controller',
+  job: 'job-controller',
+  cronjob: 'cronjob-controller',
+  namespace: 'namespace-controller',
+  garbagecollector: 'garbage-collector-controller',
+  nodelifecycle: 'node-lifecycle-controller',
+  nodeipam: 'node-ipam-controller',
+  disruption: 'disruption-controller',
+  endpoint: 'endpoints-controller',
+  endpointslice: 'endpointslice-controller',
+}
+/** Controllers of upstream that there is no need for here. */
+const ABSENT = ['bootstrapsigner', 'bootstrap-signer-controller']
+
+function controllers(text: string): string[] {
+  return list(text).flatMap(word => {
+    const name = word.replace(/^-/, '')
+    if (ABSENT.includes(name)) return []
+    const known = ALIASES[name] ?? name
+    if (known !== '*' && !controllerNames.includes(known))
+      throw new InvalidArgumentError(
+        `"${name}" is not in the list of known controllers: ${controllerNames.join(', ')}.`,
+      )
+    return [word.startsWith('-') ? `-${known}` : known]
+  })
+}
+
+async function runControllerManager(flags: ControllerManagerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+  const kubeconfig = required('kubeconfig', flags.kubeconfig)
+  const options = managerOptions(flags)
+  const access = accessByKubeconfig(kubeconfig, logger)
+  const accounts = flags.useServiceAccountCredentials
+    ? createServiceAccountClients(kubeconfig, access.client)
+    : undefined
+  try {
+    const context = controllerContext(access, 'controller-manager', logger)
+    await runElected(
+      flags,
+      access,
+      logger,
+      async leading => {
+        const manager = createControllerManager(context, {
+          ...options,
+          ...(accounts ? { clientFor: (name: string) => accounts.of(name) } : {}),
+        })
+        logger.info('controllers are starting')
+        await manager.run(leading)
+      },
+      signal,
+    )
+  } finally {
+    accounts?.close()
+    access.close()
+  }
+}
+
+function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions {
+  const { clusterDns, clusterDnsPort: port } = flags
+  return {
+    controllers: flags.controllers,
+    ...(flags.rootCaFile === undefined ? {} : { rootCa: fileOf('root-ca-file', flags.rootCaFile) }),
+    ...nodeIpam(flags),
+    ...signing(flags),
+    ...(flags.serviceAccountPrivateKeyFile === undefined
+      ? {}
+      : { serviceAccountKey: fileOf('service-account-private-key-file', flags.serviceAccountPrivateKeyFile) }),
+    ...(flags.nodeMonitorGracePeriod === undefined
+      ? {}
+      : { nodeLifecycle: { monitorGracePeriod: flags.nodeMonitorGracePeriod } }),
+    ...(flags.terminatedPodGcThreshold === undefined
+      ? {}
+      : { podGc: { terminatedPodThreshold: flags.terminatedPodGcThreshold } }),
+    ...(clusterDns === undefined
+      ? {}
+      : { extra: context => [createClusterDnsController(context, { address: clusterDns, port })] }),
+  }
+}
+
+function nodeIpam(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'nodeIpam'> {
+  if (!flags.allocateNodeCidrs) return {}
+  const clusterCidrs = required('cluster-cidr', flags.clusterCidr)
+  const mask = flags.nodeCidrMaskSize
+  return { nodeIpam: { clusterCidrs, ...(mask === undefined ? {} : { maskSizeIpv4: mask }) } }
+}
+
+function signing(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'signingCa' | 'signingDuration'> {
+  const { clusterSigningCertFile: certFile, clusterSigningKeyFile: keyFile, clusterSigningDuration } = flags
+  if (certFile === undefined && keyFile === undefined) return {}
+  if (certFile === undefined || keyFile === undefined)
+    throw new Failure('--cluster-signing-cert-file and --cluster-signing-key-file belong together')
+  return {
+    signingCa: {
+      certificate: fileOf('cluster-signing-cert-file', certFile),
+      key: fileOf('cluster-signing-key-file', keyFile),
+    },
+    ...(clusterSigningDuration === undefined ? {} : { signingDuration: clusterSigningDuration }),
+  }
+}

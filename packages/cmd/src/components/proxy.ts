@@ -1,0 +1,66 @@
+import { hostname } from 'node:os'
+import type { Logger } from '@canopus/base'
+import type { CliEnvironment } from '@canopus/cli'
+import { applyNft, deleteNftTable, nodeSysctls, writeSysctl } from '@canopus/network'
+import type { Controller } from '@canopus/operator'
+import { systemClock, tryRun } from '@canopus/platform'
+import { createProxy, type ProxyOptions } from '@canopus/proxy'
+import { type Command, Option } from 'commander'
+import { required } from '../flags.ts'
+import { accessByKubeconfig } from './access.ts'
+import { addLogFlags, componentLogger, type LogFlags } from './common-flags.ts'
+
+interface ProxyFlags extends LogFlags {
+  kubeconfig?: string
+  clusterCidr?: string
+  hostnameOverride?: string
+  nftTable: string
+  cleanup: boolean
+}
+
+/** `canopus proxy`: the service proxy of this machine alone, with kube-proxy's flags. */
+export function addProxy(program: Command, environment: CliEnvironment): Command {
+  const command = program
+    .command('proxy')
+    .description("run this machine's service proxy alone")
+    .option('--kubeconfig <file>', 'how to reach the API server')
+    .option('--cluster-cidr <cidr>', 'addresses of pods')
+    .option('--hostname-override <name>', "the node's name (default: the machine's)")
+    .addOption(new Option('--proxy-mode <mode>', 'how packets are led').choices(['nftables']).default('nftables'))
+    .option('--nft-table <name>', 'the table that is kept', 'canopus_services')
+    .option('--cleanup', 'remove the table and end', false)
+  addLogFlags(command)
+  return command.action((flags: ProxyFlags) => runProxy(flags, componentLogger(flags, 'proxy'), environment.signal))
+}
+
+async function runProxy(flags: ProxyFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+  if (flags.cleanup) return void (await deleteNftTable('ip', flags.nftTable))
+  const clusterCidr = required('cluster-cidr', flags.clusterCidr)
+  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger)
+  for (const [parameter, value] of Object.entries(nodeSysctls)) writeSysctl(parameter, value)
+  try {
+    const { informers } = access
+    const nodeName = flags.hostnameOverride ?? hostname().toLowerCase()
+    const proxy = createNodeProxy({ informers, logger, nodeName, clusterCidr, table: flags.nftTable })
+    informers.start(signal)
+    await proxy.run(signal)
+  } finally {
+    access.close()
+  }
+}
+
+/** The service proxy with this machine's nft and conntrack. */
+export function createNodeProxy(
+  options: Pick<ProxyOptions, 'informers' | 'logger' | 'nodeName' | 'clusterCidr' | 'table'>,
+): Controller {
+  return createProxy({
+    ...options,
+    clock: systemClock,
+    effects: {
+      applyNft,
+      async forgetUdpFlows(addresses) {
+        for (const address of addresses) await tryRun('conntrack', ['-D', '-p', 'udp', '--orig-dst', address])
+      },
+    },
+  })
+}

@@ -1,0 +1,59 @@
+import type { Logger } from '@canopus/base'
+import type { CliEnvironment } from '@canopus/cli'
+import { createScheduler } from '@canopus/scheduler'
+import type { Command } from 'commander'
+import { required } from '../flags.ts'
+import { accessByKubeconfig, controllerContext } from './access.ts'
+import {
+  addFlagsWithoutEffect,
+  addLeaderFlags,
+  addLogFlags,
+  componentLogger,
+  type LeaderFlags,
+  type LogFlags,
+  reportFlagsWithoutEffect,
+  runElected,
+} from './common-flags.ts'
+
+interface SchedulerFlags extends LogFlags, LeaderFlags {
+  kubeconfig?: string
+}
+
+const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig', 'bind-address', 'secure-port']
+
+/** `canopus scheduler`: the scheduler alone, with kube-scheduler's flags. */
+export function addScheduler(program: Command, environment: CliEnvironment): Command {
+  const command = program
+    .command('scheduler')
+    .description('run the scheduler alone')
+    .option('--kubeconfig <file>', 'how to reach the API server')
+  addLeaderFlags(command, 'kube-scheduler')
+  addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addLogFlags(command)
+  return command.action((flags: SchedulerFlags) => {
+    const logger = componentLogger(flags, 'scheduler')
+    reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
+    return runScheduler(flags, logger, environment.signal)
+  })
+}
+
+async function runScheduler(flags: SchedulerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger)
+  try {
+    const context = controllerContext(access, 'default-scheduler', logger)
+    await runElected(
+      flags,
+      access,
+      logger,
+      async leading => {
+        const scheduler = createScheduler(context)
+        access.informers.start(leading)
+        logger.info('the scheduler is starting')
+        await scheduler.run(leading)
+      },
+      signal,
+    )
+  } finally {
+    access.close()
+  }
+}
