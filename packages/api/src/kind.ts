@@ -1,4 +1,5 @@
-import type { FieldError, KubeObject, ResourceType } from '@canopus/apimachinery'
+import type { FieldError, KubeObject, ResourceType, StructSchema } from '@canopus/apimachinery'
+import type { OpenApiKind } from './openapi/types.ts'
 
 /**
  * What a kind does beyond its schema. One file per kind under `kinds/`; everything is optional and pure. Objects passed to
@@ -74,7 +75,7 @@ export type FieldReader<T extends KubeObject> = { read(object: T): string }['rea
 /** A built-in kind, whole: its address, behaviour and looks. Custom resources make the same value at run time. */
 export interface Kind<T extends KubeObject = KubeObject> {
   readonly type: ResourceType<T>
-  /** Name of its message in the facts table, for example `core.v1.Pod`. */
+  /** Name of its message in the facts table, for example `core.v1.Pod`; empty for custom kinds. */
   readonly message: string
   readonly strategy: Strategy<T>
   readonly columns: readonly PrinterColumn<T>[]
@@ -88,4 +89,17 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly deprecation?: string
   /** Seconds after which objects vanish (events). */
   readonly ttlSeconds?: number
+  /** Only custom kinds have these. */
+  readonly custom?: CustomKindFacts
+}
+
+/** What the facts table knows of built-in kinds, for kinds made of a CustomResourceDefinition. */
+export interface CustomKindFacts {
+  /** By which bodies and patches are read. */
+  readonly schema: StructSchema
+  readonly definition: NonNullable<OpenApiKind['definition']>
+  /** Where `/scale` finds its numbers, as JSON paths. */
+  readonly scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string }
+  /** Differs between states of the definition, so that what was made by an older one is not taken for today's. */
+  readonly id: string
 }

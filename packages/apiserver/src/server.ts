@@ -1,5 +1,5 @@
 /** Composes the API server: what `DESIGN.md` section 2 draws as one box. */
-import { type Descriptions, virtualKinds as defaultVirtualKinds, type Kind } from '@canopus/api'
+import { type Descriptions, virtualKinds as defaultVirtualKinds, type Kind, type OpenApiKind } from '@canopus/api'
 import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
@@ -7,6 +7,7 @@ import type { Store } from '@canopus/store'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
+import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
 import { encodeMessage } from './encoding/protobuf.ts'
@@ -128,6 +129,9 @@ function composeResources(
   return { resources, objects, admission }
 }
 
+const openApiKind = ({ type, message, custom }: Kind): OpenApiKind =>
+  custom === undefined ? { type, message } : { type, definition: custom.definition }
+
 interface PathParts {
   readonly security: Security
   readonly resources: Resources
@@ -144,9 +148,13 @@ function composePath(
   const { clock, random, logger, kubelet } = options
   const { tokenIssuer } = security
   const discovery = new Discovery(address)
-  discovery.setTypes(resources.types)
+  discovery.setTypes(() => resources.types)
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
-  openapi.setKinds(resources.kinds)
+  openapi.setKinds(() => resources.kinds.map(openApiKind))
+  new CustomResources(resources, type => {
+    discovery.changed()
+    openapi.changed(type)
+  }).follow(objects)
   return new RequestPath({
     security,
     resources,

@@ -45,7 +45,7 @@ export function contentsOf(
   return {
     paths,
     definitions,
-    custom: customDefinitions(kinds, definitions),
+    custom: customDefinitions(version, kinds, definitions),
     messages: new Map(schemas.names().map(message => [definitionName(message), message])),
   }
 }
@@ -84,12 +84,18 @@ function kindsByMessage(all: readonly OpenApiKind[]): ReadonlyMap<string, readon
   return found
 }
 
-function customDefinitions(kinds: readonly OpenApiKind[], definitions: Definitions): Record<string, JsonSchema> {
+function customDefinitions(
+  version: 2 | 3,
+  kinds: readonly OpenApiKind[],
+  definitions: Definitions,
+): Record<string, JsonSchema> {
   const custom: Record<string, JsonSchema> = {}
   for (const { type, definition } of kinds) {
     if (definition === undefined) continue
-    const { group, kind, version } = type
-    custom[definition.name] = { ...definition.schema, 'x-kubernetes-group-version-kind': [{ group, kind, version }] }
+    const { group, kind, version: name } = type
+    const target = { group, kind, version: name }
+    const schema = withMetadata((version === 2 ? definition.schemaV2 : undefined) ?? definition.schema, definitions)
+    custom[definition.name] = { ...schema, 'x-kubernetes-group-version-kind': [target] }
     custom[`${definition.name}List`] = {
       description: `${type.listKind} is a list of ${kind}`,
       type: 'object',
@@ -100,10 +106,28 @@ function customDefinitions(kinds: readonly OpenApiKind[], definitions: Definitio
         metadata: definitions.reference(LIST_META),
         items: { type: 'array', items: { $ref: definitions.path(definition.name) } },
       },
-      'x-kubernetes-group-version-kind': [{ group, kind: type.listKind, version }],
+      'x-kubernetes-group-version-kind': [{ ...target, kind: type.listKind }],
     }
   }
   return custom
+}
+
+/** A custom kind's properties name everything but `metadata`, which is ObjectMeta. */
+function withMetadata(schema: JsonSchema, definitions: Definitions): JsonSchema {
+  const properties = schema.properties as Record<string, JsonSchema> | undefined
+  if (properties === undefined || properties.metadata !== undefined) return schema
+  const { apiVersion, kind, ...rest } = properties
+  const metadata = definitions.reference(`${META}.ObjectMeta`)
+  return {
+    ...schema,
+    properties: {
+      ...(apiVersion === undefined ? {} : { apiVersion }),
+      ...(kind === undefined ? {} : { kind }),
+      metadata:
+        '$ref' in metadata && definitions.path('').startsWith('#/components') ? { allOf: [metadata] } : metadata,
+      ...rest,
+    },
+  }
 }
 
 /** Writes the reference to a payload's definition, and remembers that the document needs it. */

@@ -102,7 +102,10 @@ test('a custom kind appears with its own schema', () => {
   const schemas = at(document, 'components', 'schemas') as Json
   assert.deepEqual(schemas['com.example.v1.Foo'], {
     type: 'object',
-    properties: { spec: { type: 'object' } },
+    properties: {
+      metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+      spec: { type: 'object' },
+    },
     'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Foo', version: 'v1' }],
   })
   assert.deepEqual(at(schemas['com.example.v1.FooList'], 'properties', 'items'), {

@@ -10,7 +10,12 @@ export interface OpenApiKind {
   /** The facts table's message of a built-in kind. */
   readonly message?: string
   /** The definition of a custom kind: its name in the document (`com.example.v1.Foo`), its schema, and that of its list (made where absent). */
-  readonly definition?: { readonly name: string; readonly schema: JsonSchema }
+  readonly definition?: {
+    readonly name: string
+    readonly schema: JsonSchema
+    /** What v2 can say of it; default `schema`. */
+    readonly schemaV2?: JsonSchema
+  }
 }
 
 export interface OpenApiOptions {

@@ -155,7 +155,7 @@ class Walk {
       } else if (next !== child) setOwn(value, key, next)
     }
     const object = dropped === undefined ? value : without(value, dropped)
-    if (schema.isKind) fillKind(schema, object)
+    if (schema.isKind && schema.embeddedResource !== true) fillKind(schema, object)
     return object
   }
 
@@ -356,10 +356,10 @@ function without(object: JsonObject, dropped: readonly string[]): JsonObject {
   return copy
 }
 
-/** `metadata` and a `spec` that is no pointer are part of every object of a kind. */
+/** `metadata` and a `spec` that is no pointer are part of every object of a kind; custom kinds only have `metadata`. */
 export function fillKind(schema: StructSchema, object: JsonObject): void {
   for (const name of ['metadata', 'spec']) {
-    if (object[name] !== undefined) continue
+    if (object[name] !== undefined || (name === 'spec' && schema.goType === '')) continue
     const field = schema.fields.get(name)
     if (field !== undefined && field.schema.type === 'struct' && !field.pointer) object[name] = {}
   }

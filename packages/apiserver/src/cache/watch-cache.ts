@@ -5,7 +5,7 @@
 
 import { StatusError } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
-import { CompactedError, type Store, type WatchBatch } from '@canopus/store'
+import { CompactedError, type KeyValue, type Store, type WatchBatch } from '@canopus/store'
 import { KindCache } from './kind-cache.ts'
 import { isStamped, ObjectVersion } from './object-version.ts'
 
@@ -57,6 +57,20 @@ export class WatchCache {
     return cache
   }
 
+  /** As `kind`, for a kind that comes while the cache runs: nothing of it is stored yet. */
+  addKind(storagePrefix: string, namespaced: boolean): KindCache {
+    const known = this.#kinds.has(storagePrefix)
+    const cache = this.kind(storagePrefix, namespaced)
+    if (!known) cache.reset([], this.#revision)
+    return cache
+  }
+
+  /** Ends the watches on a kind and lets go of its objects. */
+  removeKind(storagePrefix: string): void {
+    this.#kinds.get(storagePrefix)?.hub.endAll()
+    this.#kinds.delete(storagePrefix)
+  }
+
   /** Loads the state and follows the store until `stop`. */
   async start(): Promise<void> {
     await this.load()
@@ -99,10 +113,24 @@ export class WatchCache {
 
   private async load(): Promise<void> {
     const { items, revision } = await this.#options.store.list(REGISTRY)
+    // Listeners of one kind may add another (definitions of custom resources), whose turn then comes in the next round.
+    const done = new Set<KindCache>()
+    for (let fresh = [...this.#kinds.values()]; fresh.length > 0; ) {
+      const byKind = this.versionsOf(items, new Set(fresh))
+      for (const kind of fresh) {
+        kind.reset(byKind.get(kind) ?? [], revision)
+        done.add(kind)
+      }
+      fresh = [...this.#kinds.values()].filter(kind => !done.has(kind))
+    }
+    this.advance(revision)
+  }
+
+  private versionsOf(items: readonly KeyValue[], wanted: ReadonlySet<KindCache>): Map<KindCache, ObjectVersion[]> {
     const byKind = new Map<KindCache, ObjectVersion[]>()
     for (const { key, value, revision: at } of items) {
       const kind = this.kindOfKey(key)
-      if (kind === undefined) continue
+      if (kind === undefined || !wanted.has(kind)) continue
       const bytes = this.normalised(value, at, key)
       if (bytes === undefined) continue
       const { namespace, name } = kind.parseKey(key)
@@ -110,8 +138,7 @@ export class WatchCache {
       byKind.set(kind, versions)
       versions.push(new ObjectVersion(key, namespace, name, bytes, at))
     }
-    for (const kind of this.#kinds.values()) kind.reset(byKind.get(kind) ?? [], revision)
-    this.advance(revision)
+    return byKind
   }
 
   private async follow(): Promise<void> {

@@ -23,7 +23,8 @@ interface Aggregated {
 
 export class Discovery {
   readonly #serverAddress: () => string
-  #groups: GroupResources[] = []
+  #types: () => Iterable<ResourceType> = () => []
+  #groups: GroupResources[] | undefined
   #core: Aggregated | undefined
   #others: Aggregated | undefined
 
@@ -31,14 +32,20 @@ export class Discovery {
     this.#serverAddress = serverAddress
   }
 
-  /** All types served from now on. */
-  setTypes(types: Iterable<ResourceType>): void {
-    this.#groups = groupTypes(types)
+  /** Where to ask for the types that are served; asked again after each `changed`. */
+  setTypes(types: () => Iterable<ResourceType>): void {
+    this.#types = types
+    this.changed()
+  }
+
+  changed(): void {
+    this.#groups = undefined
     this.#core = undefined
     this.#others = undefined
   }
 
   get groups(): readonly GroupResources[] {
+    this.#groups ??= groupTypes(this.#types())
     return this.#groups
   }
 
@@ -52,7 +59,7 @@ export class Discovery {
     }
     if (root !== 'apis') return undefined
     if (segments.length === 1) return this.root(request, false)
-    const group = this.#groups.find(each => each.group === first && each.group !== '')
+    const group = this.groups.find(each => each.group === first && each.group !== '')
     if (group === undefined || segments.length > 3) return undefined
     if (segments.length === 3) return this.resources(request, first!, second!)
     return objectResponse(request.headers, 200, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })
@@ -60,7 +67,7 @@ export class Discovery {
 
   private root(request: ApiRequest, core: boolean): ApiResponse {
     if (wantsAggregated(request)) return this.aggregated(request, core)
-    const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.#groups)
+    const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.groups)
     const response = objectResponse(request.headers, 200, list)
     return { ...response, headers: { ...response.headers, vary: 'Accept' } }
   }
@@ -68,7 +75,7 @@ export class Discovery {
   private aggregated(request: ApiRequest, core: boolean): ApiResponse {
     let document = core ? this.#core : this.#others
     if (document === undefined) {
-      const groups = this.#groups.filter(each => (each.group === '') === core)
+      const groups = this.groups.filter(each => (each.group === '') === core)
       const text = JSON.stringify(aggregatedDiscovery(groups))
       document = { body: Buffer.from(text), etag: etagOf(text) }
       if (core) this.#core = document
@@ -80,7 +87,7 @@ export class Discovery {
   }
 
   private resources(request: ApiRequest, group: string, version: string): ApiResponse | undefined {
-    const found = this.#groups.find(each => each.group === group)?.versions.find(each => each.version === version)
+    const found = this.groups.find(each => each.group === group)?.versions.find(each => each.version === version)
     if (found === undefined) return undefined
     return objectResponse(request.headers, 200, apiResourceList(group, version, found.types))
   }

@@ -26,6 +26,8 @@ export interface ExpectedKind {
   readonly kind: string
   /** In the facts table. */
   readonly message: string
+  /** Of custom kinds, which are not in the table. */
+  readonly schema?: StructSchema
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
@@ -42,6 +44,7 @@ export function decodeBody<T = KubeObject>(
   warnings: string[],
 ): T {
   const media = mediaOf(headers)
+  if (media === 'protobuf' && expected.schema !== undefined) throw unsupportedMediaTypeError(TEXT_TYPES)
   const own = { version: '', kind: '' }
   try {
     const decoded = media === 'protobuf' ? fromProtobuf(body, expected, own) : fromText(media, body, expected, own)
@@ -58,6 +61,9 @@ export function decodeBody<T = KubeObject>(
     throw error
   }
 }
+
+/** What custom objects can be sent as. */
+const TEXT_TYPES = ['application/json', 'application/yaml']
 
 function mediaOf(headers: Headers): 'json' | 'yaml' | 'protobuf' {
   const contentType = header(headers, 'content-type')
@@ -108,7 +114,7 @@ function schemaChoice(
     own.kind = kind === '' ? expected.kind : kind
     own.version = parseApiVersion(apiVersion === '' ? expected.apiVersion : apiVersion).version
     checkKind(apiVersion, kind, expected)
-    return schemas.schemaOf(expected.message)
+    return expected.schema ?? schemas.schemaOf(expected.message)
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Kind } from '@canopus/api'
 import {
   apiVersionOf,
+  encodeJson,
   encodeProtobufList,
   encodeWatchFrame,
   type KubeObject,
@@ -41,12 +42,15 @@ export class JsonEncoder implements ObjectEncoder {
   constructor(kind: Kind, id = 'json') {
     this.kind = kind
     this.apiVersion = apiVersionOf(kind.type)
-    this.id = `${id} ${this.apiVersion}`
+    this.id = `${id} ${kind.custom?.id ?? ''}${this.apiVersion}`
   }
 
   one(version: ObjectVersion): Uint8Array {
     if (this.kind.storedAs === undefined) return version.bytes
-    return version.encoding(this.id, each => Buffer.from(JSON.stringify(this.object(each))))
+    return version.encoding(this.id, each => {
+      const object = this.object(each)
+      return object === each.object ? each.bytes : Buffer.from(encodeJson(object))
+    })
   }
 
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array | readonly Uint8Array[] {

@@ -25,28 +25,33 @@ const known = new Map<string, Form>()
 
 /**
  * Picks the form for an `Accept` header. `transforms` are those that the endpoint can do. Throws StatusError 406 where
- * nothing fits.
+ * nothing fits. Custom objects have no protobuf form of their own (`hasProtobuf`).
  */
-export function negotiate(headers: Headers, transforms: readonly Transform[], prettyParameter?: string | null): Form {
+export function negotiate(
+  headers: Headers,
+  transforms: readonly Transform[],
+  prettyParameter?: string | null,
+  hasProtobuf = true,
+): Form {
   const accept = header(headers, 'accept')
   const pretty = wantsPretty(headers, prettyParameter)
   if ((accept === undefined || accept === '' || accept === 'application/json') && !pretty) return JSON_FORM
-  const key = `${transforms.length > 0 ? transforms.join() : ''}|${pretty}|${accept}`
+  const key = `${transforms.length > 0 ? transforms.join() : ''}|${pretty}|${hasProtobuf}|${accept}`
   let form = known.get(key)
   if (form === undefined) {
-    form = choose(accept ?? '*/*', transforms, pretty)
+    form = choose(accept ?? '*/*', transforms, pretty, hasProtobuf)
     if (known.size > 1000) known.clear()
     known.set(key, form)
   }
   return form
 }
 
-function choose(accept: string, transforms: readonly Transform[], pretty: boolean): Form {
+function choose(accept: string, transforms: readonly Transform[], pretty: boolean, hasProtobuf: boolean): Form {
   for (const clause of parseMediaTypes(accept)) {
     const found = MEDIA_TYPES.find(([, type]) => covers(clause, type))
     if (found === undefined) continue
     const as = transformOf(clause, transforms)
-    if (as === null) continue
+    if (as === null || (as === undefined && found[0] === 'protobuf' && !hasProtobuf)) continue
     const media = found[0]
     const indent =
       (pretty || clause.parameters.pretty === '1' || clause.parameters.pretty === 'true') && media === 'json'

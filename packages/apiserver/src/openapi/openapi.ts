@@ -22,21 +22,45 @@ interface Document {
   readonly etag: string
 }
 
+/** Documents that speak of every group version. */
+const SUMMARIES = ['v2', 'v2 protobuf', 'v3']
+
 export class OpenApi {
   readonly #descriptions: () => Descriptions | undefined
-  #kinds: readonly OpenApiKind[] = []
-  #hashes = new Map<string, string>()
+  #source: () => readonly OpenApiKind[] = () => []
+  #known: readonly OpenApiKind[] | undefined
+  readonly #hashes = new Map<string, string>()
   readonly #documents = new Map<string, Document>()
 
   constructor(descriptions: () => Descriptions | undefined) {
     this.#descriptions = descriptions
   }
 
-  setKinds(kinds: readonly OpenApiKind[]): void {
-    this.#kinds = kinds
+  /** Where to ask for the kinds that are served; asked again after each `changed`. */
+  setKinds(kinds: () => readonly OpenApiKind[]): void {
+    this.#source = kinds
+    this.#known = undefined
+    this.#hashes.clear()
     this.#documents.clear()
-    this.#hashes = new Map()
-    for (const { type } of kinds) this.#hashes.set(openApiV3Path(type), '')
+  }
+
+  /** Kinds of this group version have come, gone or changed. */
+  changed(groupVersion: { group: string; version: string }): void {
+    const path = openApiV3Path(groupVersion)
+    this.#known = undefined
+    this.#hashes.delete(path)
+    for (const id of [path, ...SUMMARIES]) this.#documents.delete(id)
+  }
+
+  /** The kinds, and a place for the hash of every group version. */
+  private kinds(): readonly OpenApiKind[] {
+    if (this.#known !== undefined) return this.#known
+    const kinds = this.#source()
+    this.#known = kinds
+    const paths = new Set(kinds.map(({ type }) => openApiV3Path(type)))
+    for (const path of this.#hashes.keys()) if (!paths.has(path)) this.#hashes.delete(path)
+    for (const path of paths) if (!this.#hashes.has(path)) this.#hashes.set(path, '')
+    return kinds
   }
 
   /** `undefined` where the path is no OpenAPI path. Throws StatusError 406. */
@@ -65,7 +89,7 @@ export class OpenApi {
   }
 
   private v2Document(): Record<string, unknown> {
-    return openApiV2(this.#kinds, this.options())
+    return openApiV2(this.kinds(), this.options())
   }
 
   private options(): { descriptions?: Descriptions; version: string } {
@@ -75,6 +99,7 @@ export class OpenApi {
 
   private index(): Document {
     return this.document('v3', () => {
+      this.kinds()
       const documents = [...this.#hashes.keys()].sort().map(path => ({ path, hash: this.hashOf(path) }))
       return Buffer.from(JSON.stringify(openApiV3Index(documents)))
     })
@@ -84,7 +109,7 @@ export class OpenApi {
   private hashOf(path: string): string {
     let hash = this.#hashes.get(path)
     if (hash !== '' && hash !== undefined) return hash
-    const kinds = this.#kinds.filter(({ type }) => openApiV3Path(type) === path)
+    const kinds = this.kinds().filter(({ type }) => openApiV3Path(type) === path)
     const facts = JSON.stringify([KUBERNETES_VERSION, this.#descriptions() !== undefined, kinds])
     hash = createHash('sha512').update(facts).digest('hex').toUpperCase()
     this.#hashes.set(path, hash)
@@ -92,6 +117,7 @@ export class OpenApi {
   }
 
   private v3(request: ApiRequest, path: string): ApiResponse | undefined {
+    this.kinds()
     if (!this.#hashes.has(path)) return undefined
     const asked = new URLSearchParams(request.query).get('hash')
     const hash = this.hashOf(path)
@@ -99,7 +125,7 @@ export class OpenApi {
       return { status: 301, headers: { location: `/openapi/v3/${path}?hash=${hash}` } }
     }
     const document = this.document(path, () =>
-      Buffer.from(JSON.stringify(openApiV3(path, this.#kinds, this.options()) ?? {})),
+      Buffer.from(JSON.stringify(openApiV3(path, this.kinds(), this.options()) ?? {})),
     )
     const response = json(request, document)
     if (asked === null) return response

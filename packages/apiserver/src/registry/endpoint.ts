@@ -10,18 +10,20 @@ import {
   type Status,
 } from '@canopus/apimachinery'
 import type { ObjectVersion } from '../cache/object-version.ts'
-import { decodeBody } from '../encoding/body.ts'
+import { decodeBody, type ExpectedKind } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import type { Encoders } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
 import type { IncludeObject } from '../encoding/table.ts'
-import { deleteOptions, listQuery, parseResourceVersion, writeOptions } from '../filters/options.ts'
+import { deleteOptions, listQuery, parseResourceVersion, type WriteOptions, writeOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
+import { applyUpdate, checkPatchOptions, isApplyPatch } from './apply.ts'
 import type { Call, WriteCall } from './call.ts'
 import { createObject } from './create.ts'
 import { type DeleteResult, deleteObject } from './delete.ts'
 import type { KindStore } from './kind-store.ts'
 import { listObjects } from './list.ts'
+import { managerOfAgent } from './owners.ts'
 import { readPatch } from './patch.ts'
 import { statusResponse } from './respond.ts'
 import { selection } from './selection.ts'
@@ -62,7 +64,7 @@ export class Endpoint {
   readonly store: KindStore
   readonly kind: Kind
   readonly #encoders: Encoders
-  readonly #expected: { apiVersion: string; kind: string; message: string }
+  readonly #expected: ExpectedKind
   readonly #delete: DeleteVerb
 
   constructor(store: KindStore, encoders: Encoders, remove: DeleteVerb = deleteObject) {
@@ -70,11 +72,18 @@ export class Endpoint {
     this.kind = store.kind
     this.#encoders = encoders
     this.#delete = remove
-    this.#expected = { apiVersion: apiVersionOf(this.kind.type), kind: this.kind.type.kind, message: this.kind.message }
+    const { type, message, custom } = this.kind
+    this.#expected = {
+      apiVersion: apiVersionOf(type),
+      kind: type.kind,
+      message,
+      ...(custom === undefined ? {} : { schema: custom.schema }),
+    }
   }
 
   serve(call: Call): Promise<ApiResponse> {
     const { verb } = call.info
+    if (this.kind.deprecation !== undefined) call.warnings.push(this.kind.deprecation)
     if (!this.kind.type.verbs.includes(verb)) {
       throw methodNotSupportedError({ ...this.store.target(''), name: '' }, verb)
     }
@@ -100,7 +109,8 @@ export class Endpoint {
 
   encoder(call: Call, transforms: readonly Transform[] = ONE): ObjectEncoder {
     const { query } = call.info
-    const form = negotiate(call.request.headers, transforms, query.size === 0 ? undefined : query.get('pretty'))
+    const pretty = query.size === 0 ? undefined : query.get('pretty')
+    const form = negotiate(call.request.headers, transforms, pretty, this.kind.custom === undefined)
     return this.#encoders.for(this.kind, form, (query.get('includeObject') ?? 'Metadata') as IncludeObject)
   }
 
@@ -176,11 +186,16 @@ export class Endpoint {
     const { options, write } = this.writeCall(call, 'PatchOptions')
     const body = await call.request.body()
     const { headers } = call.request
+    if (isApplyPatch(headers)) return this.change(call, write, encoder, this.applying(call, write, options, body))
     const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
     return this.change(call, write, encoder, {
       unconditional: true,
       produce: current => apply(current!),
     })
+  }
+
+  private applying(call: Call, write: WriteCall, options: WriteOptions, body: Uint8Array): Update {
+    return applyUpdate({ store: this.store, kind: this.#expected, write, options }, call, body)
   }
 
   /** Updates the object or one of its subresources that has the same shape (`status`, `finalize`, ...). */
@@ -198,6 +213,9 @@ export class Endpoint {
     const { options, write } = this.writeCall(call, patch ? 'PatchOptions' : 'UpdateOptions')
     const body = await call.request.body()
     const { headers } = call.request
+    if (patch && isApplyPatch(headers)) {
+      return this.change(call, write, encoder, { ...own, ...this.applying(call, write, options, body) })
+    }
     if (patch) {
       const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
       return this.change(call, write, encoder, { ...own, unconditional: true, produce: old => apply(old!) })
@@ -259,6 +277,7 @@ export class Endpoint {
 
   writeCall(call: Call, kind: string): { options: ReturnType<typeof writeOptions>; write: WriteCall } {
     const options = writeOptions(call.info.query, kind)
+    if (kind === 'PatchOptions') checkPatchOptions(call.request.headers, options)
     const write: WriteCall = {
       user: call.user,
       dryRun: options.dryRun,
@@ -270,6 +289,7 @@ export class Endpoint {
         fieldValidation: options.fieldValidation,
       },
       subresource: call.info.subresource,
+      manager: options.fieldManager || managerOfAgent(call.request.headers),
       warnings: call.warnings,
     }
     return { options, write }

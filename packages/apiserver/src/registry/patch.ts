@@ -15,6 +15,7 @@ import {
   mergeSchemaOf,
   PatchError,
   StatusError,
+  type StructSchema,
   strictDecodingMessage,
 } from '@canopus/apimachinery'
 import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
@@ -25,12 +26,15 @@ import { type Headers, header } from '../http/message.ts'
 const JSON_PATCH = 'application/json-patch+json'
 const MERGE_PATCH = 'application/merge-patch+json'
 const STRATEGIC_PATCH = 'application/strategic-merge-patch+json'
-const TYPES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH]
+const APPLY_PATCH = 'application/apply-patch+yaml'
+const TYPES = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH]
 
 export interface PatchedKind {
   readonly apiVersion: string
   readonly kind: string
   readonly message: string
+  /** Of custom kinds, which know no strategic merge patch. */
+  readonly schema?: StructSchema
 }
 
 /** Makes the new object of the old one; the old one is not changed. */
@@ -45,9 +49,10 @@ export function readPatch(
   warnings: string[],
 ): Patcher {
   const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
-  if (!TYPES.includes(type)) throw unsupportedMediaTypeError(TYPES)
+  const types = kind.schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
+  if (!types.includes(type)) throw unsupportedMediaTypeError(types)
   const patch = parsePatch(body)
-  const schema = schemas.schemaOf(kind.message)
+  const schema = kind.schema ?? schemas.schemaOf(kind.message)
   return old => {
     const patched = translate(() => {
       switch (type) {
@@ -59,7 +64,7 @@ export function readPatch(
           return applyStrategicMergePatch(old as never, patch, mergeSchemaOf(schema))
       }
     })
-    return checked(patched, kind, validation, warnings)
+    return checkPatched(patched, kind, validation, warnings)
   }
 }
 
@@ -98,9 +103,15 @@ function translate<T>(apply: () => T): T {
   }
 }
 
-function checked(patched: unknown, kind: PatchedKind, validation: FieldValidation, warnings: string[]): KubeObject {
+/** The patched object as one of its kind. Throws StatusError 400. */
+export function checkPatched(
+  patched: unknown,
+  kind: PatchedKind,
+  validation: FieldValidation,
+  warnings: string[],
+): KubeObject {
   try {
-    const decoded = decodeValue(schemas.schemaOf(kind.message), clone(patched))
+    const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), clone(patched))
     if (decoded.strictErrors.length > 0) {
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
       if (validation === 'Warn')

@@ -1,9 +1,10 @@
 /** Every resource that is served, by group, version and plural. */
 import type { Kind } from '@canopus/api'
 import type { ResourceType } from '@canopus/apimachinery'
+import { deleteDefinition } from '../custom-resources/delete-definition.ts'
 import type { Encoders } from '../encoding/encoders.ts'
 import { certificateSigningRequestHooks } from './certificate-signing-request.ts'
-import { Endpoint } from './endpoint.ts'
+import { type DeleteVerb, Endpoint } from './endpoint.ts'
 import { type KindHooks, KindStore, type RegistryContext } from './kind-store.ts'
 import { deleteNamespace, namespaceHooks } from './namespace.ts'
 
@@ -19,6 +20,11 @@ export interface ResourcesOptions {
 const HOOKS: Readonly<Record<string, KindHooks>> = {
   '/namespaces': namespaceHooks,
   'certificates.k8s.io/certificatesigningrequests': certificateSigningRequestHooks,
+}
+
+const DELETE_VERBS: Readonly<Record<string, DeleteVerb>> = {
+  '/namespaces': deleteNamespace,
+  'apiextensions.k8s.io/customresourcedefinitions': deleteDefinition,
 }
 
 export class Resources {
@@ -58,10 +64,31 @@ export class Resources {
     return this.endpoint(type.group, type.version, type.plural)?.store
   }
 
+  /** Serves a kind made at run time, in place of an older state of it. Built-in kinds cannot be replaced: false. */
+  serveCustom(store: KindStore): boolean {
+    const { group, version, plural } = store.kind.type
+    const known = this.endpoint(group, version, plural)
+    if (known !== undefined && known.kind.custom === undefined) return false
+    put(this.#endpoints, store.kind.type, new Endpoint(store, this.encoders))
+    return true
+  }
+
+  /** Stops serving a kind made at run time. */
+  withdrawCustom({ group, version, plural }: ResourceType): void {
+    const key = `${group}/${version}`
+    const inner = this.#endpoints.get(key)
+    if (inner?.get(plural)?.kind.custom === undefined) return
+    inner.delete(plural)
+    if (inner.size === 0) this.#endpoints.delete(key)
+  }
+
   private add(kind: Kind, hooks: KindHooks | undefined): void {
-    const isNamespace = hooks === namespaceHooks
     const store = new KindStore(kind, this.context, hooks)
-    put(this.#endpoints, kind.type, new Endpoint(store, this.encoders, isNamespace ? deleteNamespace : undefined))
+    put(
+      this.#endpoints,
+      kind.type,
+      new Endpoint(store, this.encoders, DELETE_VERBS[`${kind.type.group}/${kind.type.plural}`]),
+    )
   }
 }
 

@@ -11,6 +11,7 @@ import {
   labelSelector,
   labelSetSelector,
 } from '@canopus/apimachinery'
+import { serveCustomScale } from '../custom-resources/scale.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
@@ -28,6 +29,7 @@ interface Scalable extends KubeObject {
 const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscaling.v1.Scale' }
 
 export async function serveScale(_context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
+  if (endpoint.kind.custom?.scale !== undefined) return serveCustomScale(endpoint, call, endpoint.kind.custom.scale)
   const { store } = endpoint
   const { namespace, name, verb, query } = call.info
   const { headers } = call.request

@@ -19,6 +19,15 @@ function defaultDefinition({ spec }: CustomResourceDefinition): void {
   if (service) service.port ??= 443
 }
 
+/** Every version that was ever the stored one stays listed until somebody has migrated its objects. */
+function rememberStorageVersion(object: CustomResourceDefinition): void {
+  const { spec, status } = object
+  const name = (spec.versions ?? []).find(version => version.storage)?.name
+  if (name === undefined || status === undefined) return
+  const stored = status.storedVersions ?? []
+  if (!stored.includes(name)) object.status = { ...status, storedVersions: [...stored, name] }
+}
+
 export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>({
   type: CustomResourceDefinitions,
   message: 'apiextensions.v1.CustomResourceDefinition',
@@ -29,6 +38,7 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
       validate: validateDefinition,
       validateUpdate: validateDefinitionUpdate,
       default: defaultDefinition,
+      prepareForUpdate: rememberStorageVersion,
       allowUnconditionalUpdate: false,
     },
   ),

@@ -1,0 +1,73 @@
+/** Printer columns of definitions (k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor). */
+import type { PrinterColumn } from '@canopus/api'
+import type { CustomResourceColumnDefinition } from '@canopus/api/apiextensions/v1'
+import { humanDuration } from '@canopus/apimachinery'
+import { parseJsonPath } from './json-path.ts'
+
+const NAME: PrinterColumn = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  description: 'Name of the object, unique among its kind within a namespace.',
+  priority: 0,
+  value: object => object.metadata.name,
+}
+
+const AGE: CustomResourceColumnDefinition = {
+  name: 'Age',
+  type: 'date',
+  description: 'When the object was created.',
+  jsonPath: '.metadata.creationTimestamp',
+}
+
+/** The name, then what the definition asks for; without any of its own, the age. */
+export function printerColumns(own: readonly CustomResourceColumnDefinition[] | undefined): PrinterColumn[] {
+  return [NAME, ...(own === undefined || own.length === 0 ? [AGE] : own).map(columnOf)]
+}
+
+function columnOf({
+  name,
+  type,
+  format,
+  description,
+  priority,
+  jsonPath,
+}: CustomResourceColumnDefinition): PrinterColumn {
+  let find: ReturnType<typeof parseJsonPath>
+  try {
+    find = parseJsonPath(jsonPath)
+  } catch {
+    find = () => []
+  }
+  return {
+    name,
+    type: type as PrinterColumn['type'],
+    ...(format ? { format } : {}),
+    description: description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
+    priority: priority ?? 0,
+    value(object, now) {
+      const [first] = find(object)
+      return first === undefined ? null : cell(type, first, now)
+    },
+  }
+}
+
+function cell(type: string, value: unknown, now: number): string | number | boolean | null {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' ? value : JSON.stringify(value)
+    case 'integer':
+      return typeof value === 'number' ? Math.trunc(value) : null
+    case 'number':
+      return typeof value === 'number' ? value : null
+    case 'boolean':
+      return typeof value === 'boolean' ? value : null
+    case 'date': {
+      if (typeof value !== 'string') return null
+      const time = Date.parse(value)
+      return Number.isNaN(time) ? '<invalid>' : humanDuration(now - time)
+    }
+    default:
+      return null
+  }
+}

@@ -1,0 +1,145 @@
+/** Makes kinds of definitions: the same values that built-in kinds are, so that nothing else has to tell them apart. */
+import { type FieldReader, type Kind, schemas } from '@canopus/api'
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  JSONSchemaProps,
+} from '@canopus/api/apiextensions/v1'
+import {
+  apiVersionOf,
+  clone,
+  customResourceSchema,
+  decodeValue,
+  deepEqual,
+  internalError,
+  type KubeObject,
+  type ResourceType,
+  type StructSchema,
+  type StructuralProps,
+} from '@canopus/apimachinery'
+import { printerColumns } from './columns.ts'
+import { applyDefaults } from './defaults.ts'
+import { parseJsonPath } from './json-path.ts'
+import { openApiDefinition } from './openapi.ts'
+import { customStrategy } from './strategy.ts'
+
+const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const
+const WRITE_VERBS = ['get', 'patch', 'update'] as const
+
+const EVERYTHING: JSONSchemaProps = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+
+/** Where objects of a definition live below `/registry/`. */
+export const customStoragePrefix = ({ spec }: CustomResourceDefinition): string => `${spec.group}/${spec.names.plural}`
+
+/** One kind for every version of a definition, served or not, by version name. `id` names this state of the definition. */
+export function customKinds(definition: CustomResourceDefinition, id: string): Map<string, Kind> {
+  return new Map(definition.spec.versions.map(version => [version.name, customKind(definition, version, id)]))
+}
+
+function customKind(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion, id: string): Kind {
+  const { spec } = definition
+  const type = resourceType(definition, version)
+  const props = version.schema?.openAPIV3Schema ?? EVERYTHING
+  const openapi = openApiDefinition(definition, version)
+  const schema = customResourceSchema(props as StructuralProps, objectMeta(), openapi.name)
+  const scale = version.subresources?.scale
+  const deprecation = deprecationOf(definition, version)
+  return {
+    type,
+    message: '',
+    strategy: customStrategy(props, version.subresources?.status !== undefined),
+    columns: printerColumns(version.additionalPrinterColumns),
+    selectableFields: selectableFields(version),
+    storagePrefix: customStoragePrefix(definition),
+    storedAs: storedAs(definition, type, schema, props),
+    custom: {
+      schema,
+      definition: openapi,
+      id: `${spec.group}/${spec.names.plural} ${id}`,
+      ...(scale ? { scale } : {}),
+    },
+    ...(deprecation === undefined ? {} : { deprecation }),
+  }
+}
+
+const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')
+
+function resourceType({ spec }: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceType {
+  const { names, group, scope } = spec
+  const { status, scale } = version.subresources ?? {}
+  return {
+    group,
+    version: version.name,
+    plural: names.plural,
+    singular: names.singular ?? names.kind.toLowerCase(),
+    kind: names.kind,
+    listKind: names.listKind ?? `${names.kind}List`,
+    namespaced: scope === 'Namespaced',
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    verbs: VERBS,
+    subresources: {
+      ...(status ? { status: { verbs: WRITE_VERBS } } : {}),
+      ...(scale ? { scale: { type: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: WRITE_VERBS } } : {}),
+    },
+  }
+}
+
+/**
+ * Stored objects may be of another version, written before a default or a field was added or after one was dropped: reading
+ * brings them into the form of today. What needs no change is returned as it is.
+ */
+function storedAs(
+  definition: CustomResourceDefinition,
+  type: ResourceType,
+  schema: StructSchema,
+  props: JSONSchemaProps,
+): NonNullable<Kind['storedAs']> {
+  const { spec } = definition
+  const storage = spec.versions.find(each => each.storage) ?? spec.versions[0]!
+  const stored = resourceType(definition, storage)
+  const own = apiVersionOf(type)
+  const convert = (object: KubeObject, apiVersion: string): KubeObject => {
+    if (object.apiVersion === apiVersion) return object
+    if (spec.conversion?.strategy !== 'Webhook') return { ...object, apiVersion }
+    throw internalError(
+      `conversion webhook for ${object.apiVersion}, Kind=${type.kind} failed: webhook conversion is not supported by this server`,
+    )
+  }
+  return {
+    type: stored,
+    toStored: object => convert(object, apiVersionOf(stored)),
+    fromStored(object) {
+      const current = convert(clone(object), own)
+      const read = decodeValue(schema, current).object
+      applyDefaults(props, read)
+      return deepEqual(read, object) ? object : (read as unknown as KubeObject)
+    },
+  }
+}
+
+function selectableFields({
+  selectableFields: fields = [],
+}: CustomResourceDefinitionVersion): Record<string, FieldReader<KubeObject>> {
+  const readers: Record<string, FieldReader<KubeObject>> = {}
+  for (const { jsonPath } of fields) {
+    const find = parseJsonPath(jsonPath)
+    readers[jsonPath.replace(/^\./, '')] = object => {
+      const [value] = find(object)
+      return value === undefined || value === null ? '' : String(value)
+    }
+  }
+  return readers
+}
+
+function deprecationOf(
+  { spec }: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+): string | undefined {
+  if (version.deprecated !== true) return undefined
+  if (version.deprecationWarning) return version.deprecationWarning
+  const { group, names } = spec
+  const better = spec.versions.find(each => each.served && each.deprecated !== true)
+  const text = `${group}/${version.name} ${names.kind} is deprecated`
+  return better === undefined ? text : `${text}; use ${group}/${better.name} ${names.kind}`
+}

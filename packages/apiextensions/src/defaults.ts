@@ -1,0 +1,44 @@
+/** Defaults of structural schemas (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting). */
+import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
+import { clone, setField } from '@canopus/apimachinery'
+
+/**
+ * Sets what is missing, in place. A null where the schema allows none counts as missing where there is a default, and is
+ * dropped where there is none.
+ */
+export function applyDefaults(schema: JSONSchemaProps, value: unknown): void {
+  if (Array.isArray(value)) {
+    const { items } = schema
+    if (items !== undefined && !Array.isArray(items)) for (const each of value) applyDefaults(items, each)
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  const object = value as Record<string, unknown>
+  for (const name in schema.properties) fill(object, name, schema.properties[name]!)
+  const { additionalProperties } = schema
+  if (typeof additionalProperties !== 'object') return
+  for (const name of Object.keys(object)) {
+    if (!hasProperty(schema, name)) fill(object, name, additionalProperties)
+  }
+}
+
+/** Whether there is anything to set anywhere below. */
+export function hasDefaults(schema: JSONSchemaProps): boolean {
+  if (schema.default !== undefined) return true
+  const { properties, additionalProperties, items } = schema
+  if (properties !== undefined && Object.values(properties).some(hasDefaults)) return true
+  if (typeof additionalProperties === 'object' && hasDefaults(additionalProperties)) return true
+  return items !== undefined && !Array.isArray(items) && hasDefaults(items)
+}
+
+function hasProperty(schema: JSONSchemaProps, name: string): boolean {
+  return schema.properties !== undefined && Object.hasOwn(schema.properties, name)
+}
+
+function fill(object: Record<string, unknown>, name: string, schema: JSONSchemaProps): void {
+  const present = Object.hasOwn(object, name)
+  const missing = !present || (object[name] === null && schema.nullable !== true)
+  if (missing && schema.default !== undefined) setField(object, name, clone(schema.default))
+  else if (missing && present) delete object[name]
+  if (object[name] !== undefined) applyDefaults(schema, object[name])
+}

@@ -1,0 +1,5 @@
+export { customKinds, customStoragePrefix } from './custom-kind.ts'
+export { applyDefaults } from './defaults.ts'
+export { type JsonPath, parseJsonPath, plainPath } from './json-path.ts'
+export { matchesPattern, patternProblem } from './patterns.ts'
+export { validateValue } from './values.ts'

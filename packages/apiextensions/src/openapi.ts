@@ -1,0 +1,64 @@
+/** What OpenAPI documents say of custom kinds (k8s.io/apiextensions-apiserver/pkg/controller/openapi/builder). */
+import type { OpenApiKind } from '@canopus/api'
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  JSONSchemaProps,
+} from '@canopus/api/apiextensions/v1'
+
+type Writable = Record<string, unknown>
+
+const META_PROPERTIES = {
+  apiVersion: {
+    type: 'string',
+    description: 'The version of the schema that this object is written in; servers convert between versions.',
+  },
+  kind: { type: 'string', description: 'The kind of resource that this object represents, in CamelCase.' },
+}
+
+/** Keys that OpenAPI v2 cannot say. */
+const ONLY_V3 = ['oneOf', 'anyOf', 'not', 'nullable', 'default', 'x-kubernetes-validations'] as const
+
+export function openApiDefinition(
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+): NonNullable<OpenApiKind['definition']> {
+  const { group, names } = definition.spec
+  const name = [...group.split('.').reverse(), version.name, names.kind].join('.')
+  const schema = version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+  return { name, schema: rootOf(schema), schemaV2: rootOf(withoutV3(schema)) }
+}
+
+/** `metadata` is left to the document, which knows how to refer to ObjectMeta. */
+function rootOf(schema: JSONSchemaProps): Writable {
+  const { metadata: _, ...properties } = schema.properties ?? {}
+  const preserves = schema['x-kubernetes-preserve-unknown-fields'] === true && schema.properties === undefined
+  return { ...schema, ...(preserves ? {} : { properties: { ...META_PROPERTIES, ...properties } }) }
+}
+
+function withoutV3(schema: JSONSchemaProps): JSONSchemaProps {
+  const result: Writable = { ...schema }
+  for (const key of ONLY_V3) delete result[key]
+  if (schema['x-kubernetes-int-or-string'] === true || schema.nullable === true) {
+    delete result.type
+    delete result.items
+    delete result.properties
+    delete result.additionalProperties
+    return result as JSONSchemaProps
+  }
+  if (schema['x-kubernetes-preserve-unknown-fields'] === true) {
+    delete result.items
+    delete result.properties
+    delete result.type
+    return result as JSONSchemaProps
+  }
+  if (schema.properties !== undefined) {
+    result.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, each]) => [name, withoutV3(each)]),
+    )
+  }
+  if (typeof schema.additionalProperties === 'object')
+    result.additionalProperties = withoutV3(schema.additionalProperties)
+  if (schema.items !== undefined && !Array.isArray(schema.items)) result.items = withoutV3(schema.items)
+  return result as JSONSchemaProps
+}

@@ -1,0 +1,191 @@
+/**
+ * Serves what CustomResourceDefinitions define: follows them in the cache, keeps their status, and makes and withdraws kinds
+ * before anybody can see that a definition is established or gone.
+ */
+import { CustomResourceDefinitions, type Kind } from '@canopus/api'
+import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
+import { customKinds, customStoragePrefix } from '@canopus/apiextensions'
+import {
+  formatTime,
+  hasReason,
+  isConditionTrue,
+  methodNotSupportedError,
+  type ResourceType,
+} from '@canopus/apimachinery'
+import type { WriteCall } from '../registry/call.ts'
+import { KindStore } from '../registry/kind-store.ts'
+import type { Resources } from '../registry/resources.ts'
+import { updateObject } from '../registry/update.ts'
+import type { ObjectReader } from '../security.ts'
+import { cleanUp } from './clean-up.ts'
+import { CLEANUP_FINALIZER } from './delete-definition.ts'
+import { statusOf } from './names.ts'
+
+/** A definition as it is served. */
+interface Served {
+  definition: CustomResourceDefinition
+  /** What the kinds were made of. */
+  readonly spec: string
+  readonly kinds: ReadonlyMap<string, Kind>
+  /** Of every version, served or not. */
+  readonly stores: ReadonlyMap<string, KindStore>
+  /** Versions that have endpoints. */
+  readonly open: Set<string>
+}
+
+const OWN_WRITES: WriteCall = {
+  user: { name: 'system:apiserver', groups: ['system:masters'] },
+  dryRun: false,
+  options: { kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' },
+  subresource: 'status',
+  warnings: [],
+}
+
+export class CustomResources {
+  readonly #resources: Resources
+  readonly #changed: (type: ResourceType) => void
+  readonly #served = new Map<string, Served>()
+  readonly #cleaning = new Set<string>()
+  #states = 0
+
+  /** `changed` hears of every group version whose kinds came, went or changed. */
+  constructor(resources: Resources, changed: (type: ResourceType) => void) {
+    this.#resources = resources
+    this.#changed = changed
+  }
+
+  follow(objects: ObjectReader): void {
+    objects.onChange(CustomResourceDefinitions, ({ type, object }) => {
+      if (type === 'deleted') this.forget(object)
+      else this.take(object)
+    })
+  }
+
+  private definitions(): CustomResourceDefinition[] {
+    return [...this.#served.values()].map(({ definition }) => definition)
+  }
+
+  private take(definition: CustomResourceDefinition): void {
+    const served = this.serve(definition)
+    const name = definition.metadata.name
+    if (definition.metadata.deletionTimestamp !== undefined) {
+      if ((definition.metadata.finalizers ?? []).includes(CLEANUP_FINALIZER)) this.cleanUp(name, served)
+      return
+    }
+    const status = statusOf(definition, this.definitions(), '')
+    if (status !== definition.status) void this.writeStatus(name)
+  }
+
+  /** Makes the kinds of this state of the definition, and opens and closes endpoints. */
+  private serve(definition: CustomResourceDefinition): Served {
+    const { name } = definition.metadata
+    const before = this.#served.get(name)
+    const spec = JSON.stringify([definition.metadata.uid, definition.spec])
+    const served = before !== undefined && before.spec === spec ? before : this.make(definition, spec)
+    served.definition = definition
+    this.#served.set(name, served)
+    const established = isConditionTrue(definition.status?.conditions, 'Established')
+    if (before !== undefined && before !== served) this.close(before, served)
+    for (const version of definition.spec.versions) {
+      const store = served.stores.get(version.name)!
+      const open = established && version.served
+      if (open === served.open.has(version.name)) continue
+      if (!open) this.#resources.withdrawCustom(store.kind.type)
+      else if (!this.#resources.serveCustom(store)) continue
+      if (open) served.open.add(version.name)
+      else served.open.delete(version.name)
+      this.#changed(store.kind.type)
+    }
+    return served
+  }
+
+  private make(definition: CustomResourceDefinition, spec: string): Served {
+    const { context } = this.#resources
+    context.cache.addKind(customStoragePrefix(definition), definition.spec.scope === 'Namespaced')
+    const kinds = customKinds(definition, String(++this.#states))
+    const stores = new Map<string, KindStore>()
+    for (const [version, kind] of kinds) {
+      stores.set(
+        version,
+        new KindStore(kind, context, { allocate: (_, old) => this.refuseWhileEnding(kind, definition, old) }),
+      )
+    }
+    return { definition, spec, kinds, stores, open: new Set() }
+  }
+
+  /** Watches end, so that clients see the objects as they are from now on. */
+  private close(before: Served, after: Served | undefined): void {
+    for (const version of before.open) {
+      const { kind } = before.stores.get(version)!
+      if (after === undefined || !after.stores.has(version)) this.#resources.withdrawCustom(kind.type)
+      this.#changed(kind.type)
+    }
+    for (const { cache } of before.stores.values()) cache.hub.endAll()
+  }
+
+  private refuseWhileEnding({ type }: Kind, { metadata }: CustomResourceDefinition, old: unknown): () => void {
+    const now = this.#served.get(metadata.name)?.definition.status?.conditions
+    if (old === undefined && isConditionTrue(now, 'Terminating')) {
+      const error = methodNotSupportedError({ group: type.group, resource: type.plural }, 'create')
+      error.status.message = 'create not allowed while custom resource definition is terminating'
+      throw error
+    }
+    return () => {}
+  }
+
+  private forget(definition: CustomResourceDefinition): void {
+    const { name } = definition.metadata
+    const served = this.#served.get(name)
+    if (served === undefined) return
+    this.#served.delete(name)
+    this.close(served, undefined)
+    this.#resources.context.cache.removeKind(customStoragePrefix(definition))
+    // Names that it held may be free for others now.
+    for (const other of this.definitions()) {
+      if (other.spec.group === definition.spec.group && !isConditionTrue(other.status?.conditions, 'NamesAccepted')) {
+        this.take(other)
+      }
+    }
+  }
+
+  private async writeStatus(name: string): Promise<void> {
+    await this.change(name, definition => {
+      const now = formatTime(this.#resources.context.clock.now())
+      return { ...definition, status: statusOf(definition, this.definitions(), now) }
+    })
+  }
+
+  private cleanUp(name: string, { definition, stores }: Served): void {
+    if (this.#cleaning.has(name)) return
+    this.#cleaning.add(name)
+    const storage = definition.spec.versions.find(each => each.storage) ?? definition.spec.versions[0]!
+    const change = (edit: (current: CustomResourceDefinition) => CustomResourceDefinition): Promise<void> =>
+      this.change(name, edit)
+    void cleanUp(stores.get(storage.name)!, change)
+      .catch(error => this.#resources.context.logger.error('custom objects could not be removed', { name, error }))
+      .finally(() => this.#cleaning.delete(name))
+  }
+
+  /** Writes what only the server writes; a definition that is gone needs it no more. */
+  private async change(
+    name: string,
+    edit: (current: CustomResourceDefinition) => CustomResourceDefinition,
+  ): Promise<void> {
+    const store = this.#resources.storeOf(CustomResourceDefinitions)!
+    try {
+      await updateObject(store, OWN_WRITES, '', name, {
+        unconditional: true,
+        admitted: true,
+        produce: current => {
+          const definition = current as CustomResourceDefinition
+          return edit({ ...definition, metadata: { ...definition.metadata } })
+        },
+        prepare: () => {},
+        validate: () => [],
+      })
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) return
+      this.#resources.context.logger.error('the status of a definition could not be written', { name, error })
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** `/scale` of custom objects: the numbers are where the definition says (pkg/registry/customresource/etcd.go, ScaleREST). */
+import type { CustomKindFacts } from '@canopus/api'
+import type { Scale } from '@canopus/api/autoscaling/v1'
+import { plainPath } from '@canopus/apiextensions'
+import {
+  badRequestError,
+  clone,
+  conflictError,
+  internalError,
+  invalid,
+  invalidError,
+  type KubeObject,
+  setField,
+} from '@canopus/apimachinery'
+import { decodeBody } from '../encoding/body.ts'
+import type { ApiResponse } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
+import type { Endpoint } from '../registry/endpoint.ts'
+import { readPatch } from '../registry/patch.ts'
+import { objectResponse } from '../registry/respond.ts'
+import { updateObject } from '../registry/update.ts'
+
+type Paths = NonNullable<CustomKindFacts['scale']>
+
+const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscaling.v1.Scale' }
+const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
+
+export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Paths): Promise<ApiResponse> {
+  const { store } = endpoint
+  const { name, verb, query } = call.info
+  const namespace = endpoint.scope(call.info.namespace)
+  const { headers } = call.request
+  const respond = (object: KubeObject): ApiResponse =>
+    objectResponse(headers, 200, scaleOf(object, paths), query.get('pretty'))
+  if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
+  const { options, write } = endpoint.writeCall(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+  const body = await call.request.body()
+  const given =
+    verb === 'patch' ? undefined : decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
+  const patch =
+    verb === 'patch'
+      ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
+      : () => given as KubeObject
+  const { version } = await updateObject(store, { ...write, subresource: '' }, namespace, name, {
+    unconditional: true,
+    objectKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+    produce: old => scaled(old!, patch(scaleOf(old!, paths)) as Scale, name, paths),
+  })
+  return respond(store.view(version))
+}
+
+function scaleOf(object: KubeObject, paths: Paths): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const replicas = numberAt(object, paths.specReplicasPath)
+  if (replicas === undefined)
+    throw internalError(`the spec replicas field ${JSON.stringify(paths.specReplicasPath)} does not exist`)
+  const selector = paths.labelSelectorPath === undefined ? undefined : valueAt(object, paths.labelSelectorPath)
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp },
+    spec: replicas === 0 ? {} : { replicas },
+    status: {
+      replicas: numberAt(object, paths.statusReplicasPath) ?? 0,
+      ...(typeof selector === 'string' && selector !== '' ? { selector } : {}),
+    },
+  }
+}
+
+function scaled(old: KubeObject, scale: Scale, name: string, paths: Paths): KubeObject {
+  const { metadata } = scale
+  if (metadata.name && metadata.name !== name) {
+    throw badRequestError(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
+  }
+  if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) {
+    throw conflictError({ group: 'autoscaling', resource: 'scale', name }, MODIFIED)
+  }
+  const replicas = scale.spec?.replicas ?? 0
+  if (replicas < 0) {
+    throw invalidError({ group: 'autoscaling', resource: 'Scale', name }, [
+      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ])
+  }
+  const object = clone(old)
+  const names = plainPath(paths.specReplicasPath)!
+  let at = object as unknown as Record<string, unknown>
+  for (const each of names.slice(0, -1)) {
+    if (typeof at[each] !== 'object' || at[each] === null) setField(at, each, {})
+    at = at[each] as Record<string, unknown>
+  }
+  setField(at, names.at(-1)!, replicas)
+  return object
+}
+
+function valueAt(object: KubeObject, path: string): unknown {
+  let value: unknown = object
+  for (const name of plainPath(path) ?? []) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+    value = (value as Record<string, unknown>)[name]
+  }
+  return value
+}
+
+function numberAt(object: KubeObject, path: string): number | undefined {
+  const value = valueAt(object, path)
+  return typeof value === 'number' ? value : undefined
+}
