@@ -15,7 +15,7 @@ export const idle: Benchmark = {
     withCluster(async (cluster): Promise<Figure[]> => {
       await cluster.up()
       await sleep(SETTLE)
-      const processes = ownProcesses(cluster.name)
+      const processes = ownProcesses(cluster)
       const cpu: number[] = []
       const memory: number[] = []
       const total = (of: (pid: number) => number): number => processes.reduce((sum, { pid }) => sum + of(pid), 0)

@@ -75,7 +75,7 @@ async function many(runtime: TestContainerd, cluster: TestCluster, client: Clien
 }
 
 const cpuOfCluster = (cluster: TestCluster): number =>
-  ownProcesses(cluster.name).reduce((sum, { pid }) => sum + cpuOf(pid), 0)
+  ownProcesses(cluster).reduce((sum, { pid }) => sum + cpuOf(pid), 0)
 
 const pod = (name: string): never =>
   ({

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { TestCluster } from '../../e2e/support/cluster.ts'
-import { type ClusterProcess, findProcesses } from '../../packages/cli/src/cluster/processes.ts'
+import { type ClusterProcess, findProcesses, markOf } from '../../packages/cli/src/cluster/processes.ts'
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import { createKubeconfigTransport } from '../../packages/host/src/index.ts'
 
@@ -31,8 +31,8 @@ export async function withClient<T>(cluster: TestCluster, work: (client: Client)
 }
 
 /** Everything of a cluster that is Canopus': components and supervisors, not containerd and its shims. */
-export function ownProcesses(cluster: string): ClusterProcess[] {
-  return findProcesses(cluster).filter(
+export function ownProcesses(cluster: TestCluster): ClusterProcess[] {
+  return findProcesses(markOf(cluster.description())).filter(
     ({ component, program }) => !program.startsWith('containerd') && !/^node\/.*\/containerd$/.test(component),
   )
 }

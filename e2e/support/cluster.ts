@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findProcesses } from '../../packages/cli/src/cluster/processes.ts'
+import { findProcesses, markOf } from '../../packages/cli/src/cluster/processes.ts'
 import { Kubectl } from './kubectl.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -113,10 +113,15 @@ export class TestCluster {
 
   /** SIGKILL for every component and supervisor; the containers and their shims are left. */
   killEverything(): void {
-    const ours = findProcesses(this.name).filter(each => each.program !== 'containerd-shim')
+    const ours = findProcesses(markOf(this.description())).filter(each => each.program !== 'containerd-shim')
     const supervisors = ours.filter(each => each.component.startsWith('supervisor/'))
     for (const each of [...supervisors, ...ours.filter(own => !supervisors.includes(own))])
       process.kill(each.pid, 'SIGKILL')
+  }
+
+  /** What the cluster is, as `canopus` keeps it. */
+  description(): { name: string; slot: number } {
+    return JSON.parse(readFileSync(join(this.home, 'index', `${this.name}.json`), 'utf8'))
   }
 
   async logs(): Promise<string> {

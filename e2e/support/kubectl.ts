@@ -25,6 +25,12 @@ export function findKubectl(): string {
   return cached
 }
 
+/** A kubectl that goes on: what it printed, when it matches, and its end. */
+export interface Following {
+  until(pattern: RegExp): Promise<string>
+  readonly ended: Promise<void>
+}
+
 /** Every kubectl on this machine, by file name: the one found and other versions beside the file that it leads to. */
 export function allKubectls(): string[] {
   const first = findKubectl()
@@ -71,6 +77,33 @@ export class Kubectl {
     if (result.code !== 0)
       throw new Error(`kubectl ${args.join(' ')}: status ${result.code}: ${result.stderr || result.stdout}`)
     return result.stdout
+  }
+
+  /** Starts a command that ends only with `signal`, such as a watch or port-forward. */
+  follow(args: readonly string[], signal: AbortSignal): Following {
+    const child = spawn(this.program, args, {
+      env: { ...process.env, KUBECONFIG: this.kubeconfig },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    let notify = (): void => {}
+    const add = (chunk: unknown): void => {
+      output += chunk
+      notify()
+    }
+    child.stdout.on('data', add)
+    child.stderr.on('data', add)
+    const ended = new Promise<void>(resolve => child.on('close', () => resolve()))
+    signal.addEventListener('abort', () => child.kill('SIGTERM'))
+    const until = (pattern: RegExp): Promise<string> =>
+      new Promise((resolve, reject) => {
+        notify = () => {
+          if (pattern.test(output)) resolve(output)
+        }
+        notify()
+        void ended.then(() => reject(new Error(`kubectl ${args.join(' ')} ended without ${pattern}: ${output}`)))
+      })
+    return { until, ended }
   }
 
   /** Waits with `kubectl wait` for something like `condition=Ready` or `jsonpath={.status.phase}=Running`. */

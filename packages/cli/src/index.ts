@@ -8,6 +8,7 @@ export {
   type StoreConfig,
 } from './cluster/config.ts'
 export { tablesOf } from './cluster/machine-network.ts'
+export { findProcesses, markOf } from './cluster/processes.ts'
 export { deleteCluster } from './commands/delete.ts'
 export { logs } from './commands/logs.ts'
 export { clusterStatus, status } from './commands/status.ts'

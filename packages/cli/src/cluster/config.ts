@@ -70,7 +70,8 @@ export function homeOf(env: Readonly<Record<string, string | undefined>>, uid: n
 }
 
 const indexOf = (home: Home): string => join(home.root, 'index')
-const fileOf = (home: Home, name: string): string => join(indexOf(home), `${name}.json`)
+/** Where the description of a cluster is. */
+export const fileOf = (home: Home, name: string): string => join(indexOf(home), `${name}.json`)
 
 /** The cluster's description, or `undefined` where there is none of that name. Throws `Failure` for one that cannot be read. */
 export function loadConfig(home: Home, name: string): ClusterConfig | undefined {
@@ -136,20 +137,16 @@ export interface NewCluster {
   kubeconfig?: string
 }
 
-const MOST_SLOTS = 16
 const NAME = /^[a-z0-9]([-a-z0-9]{0,28}[a-z0-9])?$/
 
-/** Plans a new cluster beside the existing ones: the first free slot decides its addresses and ports. */
-export function newConfig(wanted: NewCluster, home: Home, existing: readonly ClusterConfig[]): ClusterConfig {
-  if (!NAME.test(wanted.name))
-    throw new Failure(`"${wanted.name}" is no name for a cluster: use up to 30 lower-case letters, digits and "-"`)
-  const slots = new Set(existing.map(config => config.slot))
-  const slot = Array.from({ length: MOST_SLOTS }, (_, index) => index).find(index => !slots.has(index))
-  if (slot === undefined)
-    throw new Failure(
-      `there are ${MOST_SLOTS} clusters on this machine already`,
-      'Remove one with `canopus delete --name NAME`.',
-    )
+/** Throws `Failure` for what cannot be a cluster's name: it becomes part of file, interface and table names. */
+export function requireClusterName(name: string): void {
+  if (!NAME.test(name))
+    throw new Failure(`"${name}" is no name for a cluster: use up to 30 lower-case letters, digits and "-"`)
+}
+
+/** Plans a new cluster: its slot (see slots.ts) decides its addresses and ports. */
+export function newConfig(wanted: NewCluster, home: Home, slot: number): ClusterConfig {
   const nodeCidr = `172.30.${slot}.0/24`
   const serviceCidr = `10.${96 + slot}.0.0/16`
   const gateway = addressAt(nodeCidr, 1)

@@ -15,11 +15,11 @@ import type { ClusterConfig, NodeConfig } from './config.ts'
 /** The machine's address on the cluster's bridge. */
 export const gatewayOf = (config: Pick<ClusterConfig, 'nodeCidr'>): string => config.nodeCidr.replace(/\.0\/\d+$/, '.1')
 
-/** nft names take no hyphens. */
-export const tablesOf = (config: Pick<ClusterConfig, 'name'>): { node: string; services: string } => {
-  const id = `canopus_${config.name.replaceAll('-', '_')}`
-  return { node: id, services: `${id}_services` }
-}
+/** Names of the cluster's nft tables; by its slot, which no other cluster on this machine has. */
+export const tablesOf = (config: Pick<ClusterConfig, 'slot'>): { node: string; services: string } => ({
+  node: `canopus${config.slot}`,
+  services: `canopus${config.slot}_services`,
+})
 
 /**
  * The machine's part of the cluster network: forwarding, the bridge that carries the nodes' addresses, the guard against leaks.

@@ -5,7 +5,7 @@ import { run, startDaemon, tryRun } from '@canopus/platform'
 import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 import { runtimePrograms } from './host-packages.ts'
 import { gatewayOf, mirrorUrlFor } from './machine-network.ts'
-import { componentEnv, findProcesses, mainProcess } from './processes.ts'
+import { componentEnv, findProcesses, mainProcess, markOf } from './processes.ts'
 import { SUPERVISE, startSupervised } from './supervisor.ts'
 
 /** The name of what runs on a node, in process marks and logs. */
@@ -68,7 +68,7 @@ export async function startNode(config: ClusterConfig, node: NodeConfig, agent: 
 async function startHostNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
   const paths = pathsOf(config)
   const namespace = await ensureMountNamespace(paths.namespaces, node.name)
-  const running = findProcesses(config.name)
+  const running = findProcesses(markOf(config))
   const programs: [part: 'containerd' | 'agent', command: readonly string[]][] = [
     ['containerd', [runtimePrograms().containerd, '--config', paths.node(node.name).containerdConfig]],
     ['agent', agent],
@@ -79,7 +79,7 @@ async function startHostNode(config: ClusterConfig, node: NodeConfig, agent: rea
     const orphan = mainProcess(running, component)
     if (orphan) process.kill(orphan.pid, 'SIGKILL')
     await startSupervised({
-      cluster: config.name,
+      cluster: markOf(config),
       component,
       log: join(paths.logs, `${component.replaceAll('/', '-')}.log`),
       wrapper: ['nsenter', `--mount=${namespace}`, '--'],
@@ -123,7 +123,7 @@ while :; do wait; sleep 1; done
 
 async function startNamespacedNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
   const component = nodeComponent(node.name, 'init')
-  if (mainProcess(findProcesses(config.name), component)) return
+  if (mainProcess(findProcesses(markOf(config)), component)) return
   const paths = pathsOf(config)
   const own = paths.node(node.name)
   const runtime = dirname(own.containerdSocket)
@@ -164,7 +164,7 @@ async function startNamespacedNode(config: ClusterConfig, node: NodeConfig, agen
   ]
   const outer = await startDaemon('unshare', [...isolation, ...init], {
     log: join(paths.logs, `node-${node.name}-init.log`),
-    env: componentEnv(config.name, component),
+    env: componentEnv(markOf(config), component),
   })
   await connectNode(config, node, outer.pid)
   writeFileSync(ready, '')

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Clock, sleep } from '@canopus/base'
 import { type DaemonIdentity, isRunning, startTimeOf, terminate } from '@canopus/platform'
+import type { ClusterConfig } from './config.ts'
 
 /**
  * Which processes belong to a cluster is written in their environment, which the kernel keeps for us: no files of process ids
@@ -12,6 +13,9 @@ export interface ClusterProcess extends DaemonIdentity {
   program: string
   parent: number
 }
+
+/** What marks a cluster's processes: its name and its slot, since another user's cluster may have the same name. */
+export const markOf = (config: Pick<ClusterConfig, 'name' | 'slot'>): string => `${config.name}.${config.slot}`
 
 /** The variables that mark a process as a component of a cluster. */
 export function componentEnv(cluster: string, component: string): Record<string, string> {

@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeFromKubeconfig } from '@canopus/host'
 import { removePodCgroups } from '../cluster/cgroups.ts'
-import { type ClusterConfig, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
+import { type ClusterConfig, fileOf, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
 import { removeHostPortRules } from '../cluster/host-port-rules.ts'
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
+import { releaseSlot } from '../cluster/slots.ts'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { stopCluster } from './stop.ts'
@@ -38,6 +39,7 @@ export async function removeCluster(config: ClusterConfig, environment: CliEnvir
   if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
   rmSync(config.dataDirectory, { recursive: true, force: true })
   removeConfig(environment.home, config.name)
+  releaseSlot(config.slot, fileOf(environment.home, config.name))
 }
 
 function listHint(environment: CliEnvironment): string {

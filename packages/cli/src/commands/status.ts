@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type ClusterConfig, listConfigs, loadConfig, pathsOf } from '../cluster/config.ts'
 import { nodeComponent } from '../cluster/node-environment.ts'
-import { type ClusterProcess, findProcesses, mainProcess } from '../cluster/processes.ts'
+import { type ClusterProcess, findProcesses, mainProcess, markOf } from '../cluster/processes.ts'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { CONTROL_PLANE } from './up.ts'
@@ -27,7 +27,7 @@ export interface ClusterStatus {
 
 /** What runs of a cluster: the parts, their processes, addresses and data. */
 export function clusterStatus(config: ClusterConfig): ClusterStatus {
-  const processes = findProcesses(config.name)
+  const processes = findProcesses(markOf(config))
   const paths = pathsOf(config)
   const components = [
     describe(processes, CONTROL_PLANE, paths.store, `https://${config.apiAddresses[0]}:${config.apiPort}`),

@@ -4,7 +4,7 @@ import { type ClusterConfig, loadConfig, type NodeConfig } from '../cluster/conf
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
 import { nodeComponent, removeMountNamespaces } from '../cluster/node-environment.ts'
-import { findProcesses, killRemaining, mainProcess, stopComponent } from '../cluster/processes.ts'
+import { findProcesses, killRemaining, mainProcess, markOf, stopComponent } from '../cluster/processes.ts'
 import { removeAllPods } from '../cluster/runtime.ts'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
@@ -30,8 +30,8 @@ export async function stopCluster(
 ): Promise<string[]> {
   const { clock, progress } = environment
   const stopped = await Promise.all(config.nodes.map(node => stopNode(config, node, grace, environment)))
-  await progress.step('Stopping the control plane', () => stopComponent(config.name, CONTROL_PLANE, clock))
-  await killRemaining(config.name, clock)
+  await progress.step('Stopping the control plane', () => stopComponent(markOf(config), CONTROL_PLANE, clock))
+  await killRemaining(markOf(config), clock)
   if (config.nodes.length > 0) {
     await removeMountNamespaces(config)
     await removeMachineNetwork(config, false)
@@ -48,16 +48,16 @@ async function stopNode(
   { clock, progress }: CliEnvironment,
 ): Promise<string[]> {
   const part = (name: Parameters<typeof nodeComponent>[1]): string => nodeComponent(node.name, name)
-  await stopComponent(config.name, part('agent'), clock)
-  const uids = mainProcess(findProcesses(config.name), part('containerd'))
+  await stopComponent(markOf(config), part('agent'), clock)
+  const uids = mainProcess(findProcesses(markOf(config)), part('containerd'))
     ? await progress.step(`Stopping the pods of ${node.name}`, () => removeAllPods(config, node, grace, clock))
     : []
-  await stopComponent(config.name, part('containerd'), clock)
-  if (node.place === 'namespace') await stopComponent(config.name, part('init'), clock, 0)
+  await stopComponent(markOf(config), part('containerd'), clock)
+  if (node.place === 'namespace') await stopComponent(markOf(config), part('init'), clock, 0)
   return uids
 }
 
 /** Whether anything of the cluster runs. */
 export function isClusterRunning(config: ClusterConfig): boolean {
-  return findProcesses(config.name).length > 0
+  return findProcesses(markOf(config)).length > 0
 }

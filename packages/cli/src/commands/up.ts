@@ -6,11 +6,12 @@ import { mergeKubeconfig, readKubeconfigUser } from '@canopus/host'
 import { writeFileAtomic } from '@canopus/platform'
 import {
   type ClusterConfig,
-  listConfigs,
+  fileOf,
   loadConfig,
   type NewCluster,
   newConfig,
   pathsOf,
+  requireClusterName,
   saveConfig,
 } from '../cluster/config.ts'
 import { ensureCredentials } from '../cluster/credentials.ts'
@@ -18,7 +19,8 @@ import { ensureHostPackages } from '../cluster/host-packages.ts'
 import { withLock } from '../cluster/lock.ts'
 import { setUpMachineNetwork } from '../cluster/machine-network.ts'
 import { startNode } from '../cluster/node-environment.ts'
-import { findProcesses, mainProcess } from '../cluster/processes.ts'
+import { findProcesses, mainProcess, markOf } from '../cluster/processes.ts'
+import { claimSlot } from '../cluster/slots.ts'
 import { startSupervised } from '../cluster/supervisor.ts'
 import { untilReady } from '../cluster/wait.ts'
 import type { CliEnvironment } from '../environment.ts'
@@ -42,10 +44,8 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
   await withLock(join(environment.home.root, `${options.name}.lock`), `cluster "${options.name}"`, async () => {
     const start = environment.clock.monotonic()
     const existing = loadConfig(environment.home, options.name)
-    const config = existing
-      ? extended(existing, options)
-      : newConfig({ ...options, nodes: options.nodes ?? 1 }, environment.home, listConfigs(environment.home))
-    requireRoot(config, environment)
+    requireRoot(options.nodes ?? existing?.nodes.length ?? 1, environment)
+    const config = existing ? extended(existing, options) : planned(options, environment)
     try {
       await bringUp(config, options, environment)
     } catch (error) {
@@ -55,6 +55,12 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
     if (options.wait) await waitForCluster(config, !existing, options, environment)
     report(config, options, environment, environment.clock.monotonic() - start)
   })
+}
+
+/** A new cluster with a slot of its own; whatever goes wrong from here on gives it back. */
+function planned(options: UpOptions, { home }: CliEnvironment): ClusterConfig {
+  requireClusterName(options.name)
+  return newConfig({ ...options, nodes: options.nodes ?? 1 }, home, claimSlot(fileOf(home, options.name)))
 }
 
 /** The existing cluster with what may be changed: more nodes, other mirrors. */
@@ -75,10 +81,8 @@ function extended(config: ClusterConfig, options: UpOptions): ClusterConfig {
       `cluster "${config.name}" keeps its data in ${config.dataDirectory}`,
       'Leave --data-dir out, or choose another --name.',
     )
-  const grown = newConfig({ ...options, nodes: wanted }, { root: '/', run: '/' }, [])
-  const more = grown.nodes
-    .slice(config.nodes.length)
-    .map(node => ({ ...node, address: node.address.replace(/^172\.30\.\d+/, `172.30.${config.slot}`) }))
+  const grown = newConfig({ ...options, nodes: wanted }, { root: '/', run: '/' }, config.slot)
+  const more = grown.nodes.slice(config.nodes.length)
   return {
     ...config,
     nodes: [...config.nodes, ...more],
@@ -86,8 +90,8 @@ function extended(config: ClusterConfig, options: UpOptions): ClusterConfig {
   }
 }
 
-function requireRoot(config: ClusterConfig, environment: CliEnvironment): void {
-  if (config.nodes.length > 0 && environment.uid !== 0)
+function requireRoot(nodes: number, environment: CliEnvironment): void {
+  if (nodes > 0 && environment.uid !== 0)
     throw new Failure(
       'starting a node needs root',
       'Run the command with sudo, or with --no-node for the API server, controllers and scheduler alone.',
@@ -134,13 +138,13 @@ async function waitForCluster(
 }
 
 async function startControlPlane(config: ClusterConfig, environment: CliEnvironment): Promise<void> {
-  const running = findProcesses(config.name)
+  const running = findProcesses(markOf(config))
   if (mainProcess(running, `supervisor/${CONTROL_PLANE}`)) return
   const orphan = mainProcess(running, CONTROL_PLANE)
   if (orphan) process.kill(orphan.pid, 'SIGTERM')
   const paths = pathsOf(config)
   await startSupervised({
-    cluster: config.name,
+    cluster: markOf(config),
     component: CONTROL_PLANE,
     log: join(paths.logs, `${CONTROL_PLANE}.log`),
     command: [...environment.self, CONTROL_PLANE, '--config', paths.description],
@@ -149,7 +153,7 @@ async function startControlPlane(config: ClusterConfig, environment: CliEnvironm
 
 /** Says so now, instead of in a log, where somebody else holds a port of ours. */
 async function requireFreePorts(config: ClusterConfig): Promise<void> {
-  const running = findProcesses(config.name)
+  const running = findProcesses(markOf(config))
   const wanted = [
     {
       component: CONTROL_PLANE,
