@@ -173,11 +173,14 @@ for (const backend of ['embedded', 'etcd'] as const) {
     it('takes service addresses, node ports and pod ranges from its flags', async () => {
       await kubectl.run(['expose', 'deployment', 'web', '--port=80', '--type=NodePort'])
       const path = 'jsonpath={.spec.clusterIP} {.spec.ports[0].nodePort}'
-      const [address = '', port] = (await kubectl.run(['get', 'service', 'web', '-o', path])).split(' ')
+      const [address = '', port = ''] = (await kubectl.run(['get', 'service', 'web', '-o', path])).split(' ')
       assert.match(address, /^10\.90\./)
       assert.ok(Number(port) >= 31000 && Number(port) <= 31010, port)
-      const ranges = await kubectl.run(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.podCIDR}'])
-      assert.match(ranges, /^10\.91\.\d+\.0\/24 10\.91\.\d+\.0\/24$/)
+      const ranges = async (): Promise<string> =>
+        kubectl.run(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.podCIDR}'])
+      const both = /^10\.91\.\d+\.0\/24 10\.91\.\d+\.0\/24$/
+      for (let attempt = 0; attempt < 50 && !both.test(await ranges()); attempt++);
+      assert.match(await ranges(), both)
     })
 
     it('has one leader of each, and controllers that work as their own service accounts', async () => {
