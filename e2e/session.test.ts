@@ -58,8 +58,7 @@ describe('a first session', { skip: containerSkip() }, () => {
     const started = (pod: string): Promise<string> =>
       kubectl.run(['get', 'pod', pod, '-o', 'jsonpath={.status.startTime}'])
     assert.ok((await started('redis-sfs-0')) <= (await started('redis-sfs-1')))
-    const followed = await kubectl.try(['logs', '-f', 'redis-sfs-1', '--pod-running-timeout=5s'], { timeout: 5000 })
-    assert.match(followed.stdout, /MASTER <-> REPLICA sync: Finished with success/)
+    await kubectl.follow(['logs', '-f', 'redis-sfs-1'], /MASTER <-> REPLICA sync: Finished with success/)
     const ping = [
       'exec',
       'redis-sfs-1',

@@ -106,6 +106,30 @@ export class Kubectl {
     return { until, ended }
   }
 
+  /** Follows a command's output (`logs -f`, `get -w`) until it matches; the command is ended then. Throws after `timeout` milliseconds. */
+  follow(args: readonly string[], pattern: RegExp, timeout = 60_000): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(this.program, args, {
+        env: { ...process.env, KUBECONFIG: this.kubeconfig },
+        timeout,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      let output = ''
+      const collect = (chunk: Buffer): void => {
+        output += chunk
+        if (pattern.test(output)) child.kill('SIGTERM')
+      }
+      child.stdout.on('data', collect)
+      child.stderr.on('data', collect)
+      child.on('error', reject)
+      child.on('close', () =>
+        pattern.test(output)
+          ? resolve(output)
+          : reject(new Error(`kubectl ${args.join(' ')}: no ${pattern} in:\n${output}`)),
+      )
+    })
+  }
+
   /** Waits with `kubectl wait` for something like `condition=Ready` or `jsonpath={.status.phase}=Running`. */
   wait(what: string, until: string, timeout = 60): Promise<string> {
     return this.run(['wait', what, `--for=${until}`, `--timeout=${timeout}s`], { timeout: (timeout + 10) * 1000 })
