@@ -58,7 +58,7 @@ describe('a first session', { skip: containerSkip() }, () => {
     const started = (pod: string): Promise<string> =>
       kubectl.run(['get', 'pod', pod, '-o', 'jsonpath={.status.startTime}'])
     assert.ok((await started('redis-sfs-0')) <= (await started('redis-sfs-1')))
-    await kubectl.follow(['logs', '-f', 'redis-sfs-1'], /MASTER <-> REPLICA sync: Finished with success/)
+    await kubectl.followUntil(['logs', '-f', 'redis-sfs-1'], /MASTER <-> REPLICA sync: Finished with success/)
     const ping = [
       'exec',
       'redis-sfs-1',

@@ -107,7 +107,7 @@ export class Kubectl {
   }
 
   /** Follows a command's output (`logs -f`, `get -w`) until it matches; the command is ended then. Throws after `timeout` milliseconds. */
-  follow(args: readonly string[], pattern: RegExp, timeout = 60_000): Promise<string> {
+  followUntil(args: readonly string[], pattern: RegExp, timeout = 60_000): Promise<string> {
     return new Promise((resolve, reject) => {
       const child = spawn(this.program, args, {
         env: { ...process.env, KUBECONFIG: this.kubeconfig },

@@ -20,7 +20,7 @@ import { withLock } from '../cluster/lock.ts'
 import { setUpMachineNetwork } from '../cluster/machine-network.ts'
 import { startNode } from '../cluster/node-environment.ts'
 import { findProcesses, mainProcess, markOf } from '../cluster/processes.ts'
-import { claimSlot } from '../cluster/slots.ts'
+import { claimSlot, releaseSlot } from '../cluster/slots.ts'
 import { startSupervised } from '../cluster/supervisor.ts'
 import { untilReady } from '../cluster/wait.ts'
 import type { CliEnvironment } from '../environment.ts'
@@ -45,7 +45,7 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
     const start = environment.clock.monotonic()
     const existing = loadConfig(environment.home, options.name)
     requireRoot(options.nodes ?? existing?.nodes.length ?? 1, environment)
-    const config = existing ? extended(existing, options) : planned(options, environment)
+    const config = existing ? extended(existing, options) : await planned(options, environment)
     try {
       await bringUp(config, options, environment)
     } catch (error) {
@@ -57,10 +57,24 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
   })
 }
 
-/** A new cluster with a slot of its own; whatever goes wrong from here on gives it back. */
-function planned(options: UpOptions, { home }: CliEnvironment): ClusterConfig {
+/**
+ * A new cluster with a slot of its own; whatever goes wrong from here on gives it back. Slots whose API port somebody else
+ * holds are passed over, unless the user chose the port.
+ */
+async function planned(options: UpOptions, { home }: CliEnvironment): Promise<ClusterConfig> {
   requireClusterName(options.name)
-  return newConfig({ ...options, nodes: options.nodes ?? 1 }, home, claimSlot(fileOf(home, options.name)))
+  const owner = fileOf(home, options.name)
+  const passed: number[] = []
+  try {
+    for (;;) {
+      const slot = claimSlot(owner)
+      const config = newConfig({ ...options, nodes: options.nodes ?? 1 }, home, slot)
+      if (options.apiPort !== undefined || !(await isTaken('127.0.0.1', config.apiPort))) return config
+      passed.push(slot)
+    }
+  } finally {
+    for (const slot of passed) releaseSlot(slot, owner)
+  }
 }
 
 /** The existing cluster with what may be changed: more nodes, other mirrors. */
