@@ -8,6 +8,7 @@ import { SchemaSet } from '../schema/schema-set.ts'
 import { customResourceSchema } from '../schema/structural.ts'
 import { StatusError } from '../status-error.ts'
 import { applyConfig } from './apply.ts'
+import { addedToNothing } from './collect.ts'
 import { compare } from './compare.ts'
 import {
   canonical,
@@ -325,6 +326,20 @@ test('property: sets behave as sets', () => {
       assert.ok(equalSets(canonical(union(a, b)), union(a, b)))
       assert.ok(isEmptySet(difference(leaves(a), a)))
       assert.ok(equalSets(JSON.parse(JSON.stringify(a)) as FieldSet, a))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('property: the quick way for new objects says what comparing says', () => {
+  fc.assert(
+    fc.property(spec, config => {
+      const root = rootOf(schema)
+      const object = foo(config, { labels: { b: '1', a: '2' }, finalizers: ['x/y'] })
+      const { added, modified } = compare(root, {}, object)
+      const quick = addedToNothing(root, object)
+      assert.ok(equalSets(quick, union(added, modified)))
+      assert.equal(JSON.stringify(quick), JSON.stringify(canonical(quick)))
     }),
     { numRuns: 300 },
   )

@@ -1,10 +1,11 @@
 /** The fields of an object. */
-import { ElementError, entryElement, fieldElement } from './elements.ts'
-import { EMPTY, type FieldSet, LEAF, nodeOf } from './field-set.ts'
+import { compareElements, ElementError, entryElement, fieldElement } from './elements.ts'
+import { below, EMPTY, type FieldSet, LEAF, nodeOf } from './field-set.ts'
 import {
   childType,
   DEDUCED,
   entryType,
+  type FieldType,
   formOf,
   isNamed,
   isVoid,
@@ -97,15 +98,57 @@ function addMissing(keys: string[], value: Plain, always: readonly { readonly na
 }
 
 function allOfList(type: Type, value: readonly unknown[]): FieldSet {
+  return { '.': LEAF, ...entriesOfNew(type, value) }
+}
+
+function entriesOfNew(type: Type, value: readonly unknown[]): FieldSet {
   const list = listOf(type)
   const items = entryType(list.items)
-  const out: Draft = { '.': LEAF }
+  const elements: string[] = []
+  const nodes = new Map<string, FieldSet>()
   for (const each of value) {
     const element = tryElement(list, each)
     if (element === undefined) continue
-    out[element] = out[element] === undefined ? everything(items, each) : LEAF
+    if (!nodes.has(element)) elements.push(element)
+    nodes.set(element, nodes.has(element) ? LEAF : everything(items, each))
+  }
+  if (elements.length > 1) elements.sort(compareElements)
+  const out: Draft = {}
+  for (const element of elements) out[element] = nodes.get(element)!
+  return out
+}
+
+/**
+ * What a new object adds to nothing, in canonical order: as `compare` of `{}` with it, at a fraction of the time. What Go
+ * writes for a struct that nobody set is there already.
+ */
+export function addedToNothing(type: Type, value: Plain): FieldSet {
+  const { schema } = type
+  if (schema.type !== 'struct') return below(everything(type, value))
+  const { fields } = structOf(schema)
+  const out: Draft = {}
+  for (const key of Object.keys(value).sort()) {
+    const field = fields.get(key)
+    const each = value[key]
+    if (field === undefined) out[fieldElement(key)] = everything(DEDUCED, each)
+    else {
+      const node = field.zero === undefined ? everything(field, each) : addedToZero(field, each)
+      if (node !== undefined) out[field.element] = node
+    }
   }
   return out
+}
+
+function addedToZero(field: FieldType, value: unknown): FieldSet | undefined {
+  if (isVoid(value) && (isVoid(field.zero) || value === null)) return undefined
+  switch (formOf(field, value)) {
+    case 'map':
+      return nodeOf(false, addedToNothing(field, value as Plain))
+    case 'list':
+      return nodeOf(false, entriesOfNew(field, value as readonly unknown[]))
+    default:
+      return value === field.zero ? undefined : LEAF
+  }
 }
 
 /** The element of an entry, or nothing where it cannot be told: stored objects may hold what apply would refuse. */

@@ -74,6 +74,7 @@ class Comparer implements Comparison {
   }
 
   private lists(type: Type, old: readonly unknown[], next: readonly unknown[]): void {
+    if (deepEqual(old, next)) return
     const list = listOf(type)
     const items = entryType(list.items)
     const before = entriesOf(list, old)

@@ -37,10 +37,11 @@ function keyElement(list: ListSchema, entry: unknown): string {
     throw new ElementError('associative list with keys may not have non-map elements')
   }
   let text = ''
-  for (const key of sortedKeys(list)) {
-    const value = Object.hasOwn(entry, key) ? (entry as Plain)[key] : defaultOf(list, key)
+  for (const { key, label, preset } of sortedKeys(list)) {
+    const value = Object.hasOwn(entry, key) ? (entry as Plain)[key] : preset
     if (value === undefined) continue
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${scalarJson(value)}`
+    text += text === '' ? label : `,${label}`
+    text += scalarJson(value)
   }
   if (text === '') {
     const keys = list.mapKeys.map(key => JSON.stringify(key)).join(' ')
@@ -51,12 +52,22 @@ function keyElement(list: ListSchema, entry: unknown): string {
   return `k:{${text}}`
 }
 
-const keysOf = new WeakMap<ListSchema, readonly string[]>()
+interface Key {
+  readonly key: string
+  /** `"key":`. */
+  readonly label: string
+  /** What an entry without the key is taken to have. */
+  readonly preset: unknown
+}
 
-function sortedKeys(list: ListSchema): readonly string[] {
+const keysOf = new WeakMap<ListSchema, readonly Key[]>()
+
+function sortedKeys(list: ListSchema): readonly Key[] {
   let keys = keysOf.get(list)
   if (keys === undefined) {
-    keys = [...list.mapKeys].sort()
+    keys = [...list.mapKeys]
+      .sort()
+      .map(key => ({ key, label: `${JSON.stringify(key)}:`, preset: defaultOf(list, key) }))
     keysOf.set(list, keys)
   }
   return keys
@@ -78,8 +89,21 @@ export function compareElements(a: string, b: string): number {
   if (a.startsWith('f:')) return a < b ? -1 : a > b ? 1 : 0
   if (a.startsWith('i:')) return Number(a.slice(2)) - Number(b.slice(2))
   if (a.startsWith('v:')) return compareValues(parsed(a), parsed(b))
+  const fast = compareOneText(a, b)
+  if (fast !== undefined) return fast
   return compareKeys(Object.entries(parsed(a) as Plain), Object.entries(parsed(b) as Plain))
 }
+
+/** The common case, lists keyed by one text without escapes, in a tenth of the time. */
+function compareOneText(a: string, b: string): number | undefined {
+  const start = a.indexOf('":"')
+  if (start < 0 || b.indexOf('":"') !== start || a.slice(0, start) !== b.slice(0, start)) return undefined
+  const [textA, textB] = [a.slice(start + 3, -2), b.slice(start + 3, -2)]
+  if (SPECIAL.test(textA) || SPECIAL.test(textB)) return undefined
+  return textA < textB ? -1 : textA > textB ? 1 : 0
+}
+
+const SPECIAL = /["\\]/
 
 function compareKeys(a: [string, unknown][], b: [string, unknown][]): number {
   for (let i = 0; i < Math.min(a.length, b.length); i++) {

@@ -5,7 +5,7 @@
 import { deepEqual } from '../equality.ts'
 import type { ManagedFieldsEntry } from '../generated/meta.ts'
 import type { StructSchema } from '../schema/schema.ts'
-import { mentioned } from './collect.ts'
+import { addedToNothing, mentioned } from './collect.ts'
 import { type Comparison, compare } from './compare.ts'
 import type { Conflict } from './conflict.ts'
 import { difference, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts'
@@ -57,7 +57,7 @@ export const rootOf = (schema: StructSchema): Type => ({ schema, atomic: false }
 
 /** Owners of a new object. `object` is as the client sent it, with defaults; what its metadata says about owners is ignored. */
 export function ownersOfNew(scope: WriteScope, object: Plain, managerName: string): ManagedFieldsEntry[] | undefined {
-  const { added } = compare(rootOf(scope.schema), {}, object)
+  const added = addedToNothing(rootOf(scope.schema), object)
   const fields = difference(filtered(scope, added), NOBODYS)
   if (isEmptySet(fields)) return undefined
   const manager = managerOf(scope, managerName, 'Update', fields)

@@ -21,5 +21,7 @@ export interface WriteCall {
   readonly options: CreateOptions | UpdateOptions | DeleteOptions
   /** Empty for the resource itself. */
   readonly subresource: string
+  /** Who is to own the fields that the write sets. */
+  readonly manager?: string
   readonly warnings: string[]
 }

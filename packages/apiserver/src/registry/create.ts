@@ -14,21 +14,26 @@ import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
+import { setOwners, trackCreate } from './owners.ts'
 
 const GENERATE_ATTEMPTS = 8
 
 /**
  * Stores a new object. `object` is the request's own and is changed. Throws StatusError: 409 for a name that exists, 422 for
- * an invalid object, whatever admission refuses.
+ * an invalid object, whatever admission refuses. `tracked` says that the object's owners are in it already (apply).
  */
 export async function createObject(
   store: KindStore,
   call: WriteCall,
   namespace: string,
   object: KubeObject,
+  tracked = false,
 ): Promise<ObjectVersion> {
+  const owners = object.metadata.managedFields
   prepareMetadata(store, namespace, object)
   store.kind.strategy.default?.(object)
+  if (tracked) setOwners(object, owners)
+  else trackCreate(store, call, object)
   const generated = !object.metadata.name && Boolean(object.metadata.generateName)
   await store.context.admission.mutate(call, targetOf(store, namespace, object))
   for (let attempt = 1; ; attempt++) {

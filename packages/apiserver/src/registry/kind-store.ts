@@ -52,6 +52,8 @@ export class KindStore {
   readonly cache: KindCache
   readonly hooks: KindHooks
   readonly apiVersion: string
+  /** Other versions of the same objects. */
+  siblings: readonly KindStore[] = []
 
   constructor(kind: Kind, context: RegistryContext, hooks: KindHooks = {}) {
     this.kind = kind

@@ -82,8 +82,17 @@ export class Resources {
     if (inner.size === 0) this.#endpoints.delete(key)
   }
 
+  /** Versions of the same objects know each other. */
+  private introduce(store: KindStore): void {
+    const known = [...this.#endpoints.values()].flatMap(each => [...each.values()].map(endpoint => endpoint.store))
+    const siblings = known.filter(each => each.kind.storagePrefix === store.kind.storagePrefix)
+    store.siblings = siblings
+    for (const each of siblings) each.siblings = [...each.siblings, store]
+  }
+
   private add(kind: Kind, hooks: KindHooks | undefined): void {
     const store = new KindStore(kind, this.context, hooks)
+    this.introduce(store)
     put(
       this.#endpoints,
       kind.type,

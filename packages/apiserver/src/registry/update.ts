@@ -20,6 +20,7 @@ import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
 import type { WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
+import { sameOwners, setOwners, trackUpdate } from './owners.ts'
 
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
@@ -31,6 +32,8 @@ export interface Update {
   readonly mayCreate?: boolean
   /** Whether the object may come without a resourceVersion: the server's own changes and patches always may. */
   readonly unconditional?: boolean
+  /** Whether `produce` has already seen to who owns which fields (apply). */
+  readonly tracked?: boolean
   readonly preconditions?: Preconditions
   /** Instead of the strategy's treatment of the main resource. */
   prepare?(object: KubeObject, old: KubeObject): void
@@ -101,7 +104,7 @@ async function createInstead(
     if (object.metadata.resourceVersion !== '0') throw conflictError(store.target(name), MODIFIED)
     delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion
   }
-  return createObject(store, call, namespace, object)
+  return createObject(store, call, namespace, object, update.tracked)
 }
 
 async function updateOnce(
@@ -116,8 +119,12 @@ async function updateOnce(
   const old = store.view(current)
   checkPreconditions(store, name, old, update.preconditions)
   const object = await update.produce(old)
+  const { managedFields } = object.metadata
   prepareUpdate(store, namespace, name, update, object, old)
   if (call.subresource === '') kind.strategy.default?.(object)
+  if (update.tracked === true) setOwners(object, managedFields)
+  else if (update.admitted !== true && update.marksDeletion !== true)
+    trackUpdate(store, call, object, old, managedFields)
   const target = { kind, operation: 'UPDATE' as const, namespace, name, object, oldObject: old }
   const admitted = { ...target, ...(update.objectKind === undefined ? {} : { objectKind: update.objectKind }) }
   if (update.admitted !== true) await context.admission.mutate(call, admitted)
@@ -171,9 +178,9 @@ function vanishes(store: KindStore, object: KubeObject, old: KubeObject): boolea
 function unchanged(object: KubeObject, old: KubeObject): boolean {
   const { metadata, ...rest } = object
   const { metadata: oldMetadata, ...oldRest } = old
-  const { resourceVersion: _, ...meta } = metadata
-  const { resourceVersion: __, ...oldMeta } = oldMetadata
-  return deepEqual(meta, oldMeta) && deepEqual(rest, oldRest)
+  const { resourceVersion: _, managedFields: owners, ...meta } = metadata
+  const { resourceVersion: __, managedFields: oldOwners, ...oldMeta } = oldMetadata
+  return deepEqual(meta, oldMeta) && deepEqual(rest, oldRest) && sameOwners(owners, oldOwners)
 }
 
 function prepareUpdate(

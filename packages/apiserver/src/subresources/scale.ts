@@ -14,8 +14,11 @@ import {
 import { serveCustomScale } from '../custom-resources/scale.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
+import { type ApplyTarget, applyTo, isApplyPatch, readConfig } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
+import type { KindStore } from '../registry/kind-store.ts'
+import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
 import { objectResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
@@ -38,6 +41,16 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = endpoint.writeCall(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await call.request.body()
+  if (verb === 'patch' && isApplyPatch(headers)) {
+    const config = readConfig(body, options, call.warnings)
+    const { version } = await updateObject(store, write, namespace, name, {
+      unconditional: true,
+      tracked: true,
+      produce: old =>
+        appliedScale({ store, kind: parentOf(store), write, options }, config as Partial<Scale>, old!, call),
+    })
+    return respond(store.view(version))
+  }
   const wanted =
     verb === 'patch'
       ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
@@ -47,6 +60,32 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
     produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, name),
   })
   return respond(store.view(version))
+}
+
+const parentOf = ({ apiVersion, kind }: KindStore): ApplyTarget['kind'] => ({
+  apiVersion,
+  kind: kind.type.kind,
+  message: kind.message,
+})
+
+/** A Scale applies to the number of replicas of the object that it is a view of. */
+function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObject, call: Call): KubeObject {
+  const { apiVersion = '', kind = '', metadata, spec } = config
+  if (apiVersion !== SCALE.apiVersion || kind !== SCALE.kind) {
+    throw badRequestError(`invalid object type: ${kindText(apiVersion, kind)}`)
+  }
+  const name = metadata?.name ?? old.metadata.name
+  const replicas = spec?.replicas
+  const own = {
+    apiVersion: target.kind.apiVersion,
+    kind: target.kind.kind,
+    metadata: { name },
+    ...(replicas === undefined ? {} : { spec: { replicas } }),
+  }
+  const applied = applyTo(target, own, old, call.warnings)
+  const { metadata: meta } = applied
+  const scale = { ...scaleOf(applied), metadata: { ...meta, name } } as Scale
+  return scaled(applied as Scalable, scale, old.metadata.name)
 }
 
 const constant = (scale: Scale) => (): KubeObject => scale

@@ -1,0 +1,117 @@
+/** PATCH with `application/apply-patch+yaml`: server-side apply (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, applyPatcher). */
+import {
+  applyConfig,
+  badRequestError,
+  ElementError,
+  forbidden,
+  invalidError,
+  type KubeObject,
+  required,
+  StatusError,
+} from '@canopus/apimachinery'
+import { parseMediaType } from '../encoding/media-type.ts'
+import { yamlToJson } from '../encoding/yaml.ts'
+import type { WriteOptions } from '../filters/options.ts'
+import { type Headers, header } from '../http/message.ts'
+import type { Call, WriteCall } from './call.ts'
+import type { KindStore } from './kind-store.ts'
+import { kindText, setOwners, writeScope } from './owners.ts'
+import { checkPatched, type PatchedKind } from './patch.ts'
+import type { Update } from './update.ts'
+
+export const APPLY_PATCH = 'application/apply-patch+yaml'
+
+type Plain = Record<string, unknown>
+
+export function isApplyPatch(headers: Headers): boolean {
+  return parseMediaType(header(headers, 'content-type') ?? '')?.type === APPLY_PATCH
+}
+
+/** Throws StatusError 422 where options and kind of patch do not fit together. */
+export function checkPatchOptions(headers: Headers, options: WriteOptions): void {
+  const errors = []
+  if (isApplyPatch(headers)) {
+    if (options.fieldManager === '') errors.push(required('fieldManager', 'is required for apply patch'))
+  } else if (options.force !== undefined) errors.push(forbidden('force', 'may not be specified for non-apply patch'))
+  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', resource: 'PatchOptions', name: '' }, errors)
+}
+
+/** Where a configuration is laid over an object. */
+export interface ApplyTarget {
+  readonly store: KindStore
+  readonly kind: PatchedKind
+  readonly write: WriteCall
+  readonly options: WriteOptions
+}
+
+/** What a request to apply does to the object; creates it where it does not exist. Throws StatusError 400 for unreadable bodies. */
+export function applyUpdate(target: ApplyTarget, call: Call, body: Uint8Array): Update {
+  const config = readConfig(body, target.options, call.warnings)
+  return {
+    unconditional: true,
+    tracked: true,
+    mayCreate: target.write.subresource === '',
+    produce: async current => {
+      if (current === undefined) await call.authorize('create')
+      return applyTo(target, config, current, call.warnings)
+    },
+  }
+}
+
+/** Reads the configuration; duplicate keys count as findings of strict validation. */
+export function readConfig(body: Uint8Array, options: WriteOptions, warnings: string[]): Plain {
+  let config: unknown
+  let findings: readonly string[]
+  try {
+    const { json, strictErrors } = yamlToJson(body)
+    config = JSON.parse(json)
+    findings = strictErrors
+  } catch (error) {
+    throw badRequestError(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw badRequestError('error decoding YAML: the configuration is not an object')
+  }
+  if (findings.length > 0 && options.fieldValidation === 'Strict') {
+    throw badRequestError(`error strict decoding YAML: ${findings.join(', ')}`)
+  }
+  if (options.fieldValidation === 'Warn') warnings.push(...findings)
+  return config as Plain
+}
+
+/** The object with the configuration laid over it, owners included. */
+export function applyTo(
+  { store, kind, write, options }: ApplyTarget,
+  config: Plain,
+  current: KubeObject | undefined,
+  warnings: string[],
+): KubeObject {
+  const [apiVersion, name] = [textOf(config.apiVersion), textOf(config.kind)]
+  const type = kindText(apiVersion, name)
+  if (apiVersion !== kind.apiVersion || name !== kind.kind) throw badRequestError(`invalid object type: ${type}`)
+  const meta = (config.metadata ?? {}) as { namespace?: unknown; name?: unknown }
+  try {
+    const { object, managedFields } = applyConfig(writeScope(store, write), {
+      live: withoutOwners(current),
+      stored: current?.metadata.managedFields,
+      config,
+      manager: options.fieldManager,
+      force: options.force === true,
+      objectText: `${textOf(meta.namespace)}/${textOf(meta.name)}; ${type}`,
+    })
+    const decoded = checkPatched(object, kind, 'Ignore', warnings)
+    setOwners(decoded, managedFields)
+    return decoded
+  } catch (error) {
+    if (error instanceof ElementError) throw new StatusError({ code: 500, reason: '', message: error.message })
+    throw error
+  }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+function withoutOwners(object: KubeObject | undefined): Plain {
+  if (object === undefined) return {}
+  const { managedFields: _, ...metadata } = object.metadata
+  return { ...object, metadata }
+}

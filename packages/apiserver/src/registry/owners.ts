@@ -1,0 +1,141 @@
+/** Keeps `metadata.managedFields` through every write (k8s.io/apiserver/pkg/endpoints/handlers, fieldManager.UpdateNoErrors). */
+import { schemas } from '@canopus/api'
+import {
+  deepEqual,
+  type FieldSet,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  ownersOfNew,
+  ownersOfUpdate,
+  parseApiVersion,
+  type StructSchema,
+  type Versions,
+  type WriteScope,
+} from '@canopus/apimachinery'
+import { type Headers, header } from '../http/message.ts'
+import type { WriteCall } from './call.ts'
+import type { KindStore } from './kind-store.ts'
+
+type Plain = Readonly<Record<string, unknown>>
+
+const LONGEST_MANAGER = 128
+
+/** Who writes where the request does not say: what the user agent names first, without what cannot be printed. */
+export function managerOfAgent(headers: Headers): string {
+  const agent = header(headers, 'user-agent') ?? ''
+  const slash = agent.indexOf('/')
+  const name = slash < 0 ? agent : agent.slice(0, slash)
+  if (/^[\x20-\x7e]{0,128}$/.test(name)) return name
+  let out = ''
+  for (const character of name) {
+    if (/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(character)) continue
+    if (Buffer.byteLength(out) + Buffer.byteLength(character) > LONGEST_MANAGER) break
+    out += character
+  }
+  return out
+}
+
+/** Notes who owns the fields of a new object: as decoded and defaulted, before admission changes it. */
+export function trackCreate(store: KindStore, call: WriteCall, object: KubeObject): void {
+  setOwners(object, ownersOfNew(writeScope(store, call), object as unknown as Plain, call.manager ?? ''))
+}
+
+/** The same for a change; `sent` is what the request says about owners. */
+export function trackUpdate(
+  store: KindStore,
+  call: WriteCall,
+  object: KubeObject,
+  old: KubeObject,
+  sent: readonly ManagedFieldsEntry[] | undefined,
+): void {
+  const stored = old.metadata.managedFields
+  const scope = writeScope(store, call)
+  const [live, next] = [old as unknown as Plain, object as unknown as Plain]
+  setOwners(
+    object,
+    ownersOfUpdate(scope, live, next, stored, deepEqual(sent, stored) ? stored : sent, call.manager ?? ''),
+  )
+}
+
+export function setOwners(object: KubeObject, owners: ManagedFieldsEntry[] | undefined): void {
+  if (owners === undefined) delete object.metadata.managedFields
+  else object.metadata.managedFields = owners
+}
+
+/** Whether two lists of owners differ in nothing but their times. */
+export function sameOwners(
+  a: readonly ManagedFieldsEntry[] | undefined,
+  b: readonly ManagedFieldsEntry[] | undefined,
+): boolean {
+  const timeless = (entries: readonly ManagedFieldsEntry[] = []): unknown =>
+    entries.map(each => ({ ...each, time: '' }))
+  return a === b || (a?.length === b?.length && deepEqual(timeless(a), timeless(b)))
+}
+
+/** The endpoint as apply sees it. */
+export function writeScope(store: KindStore, call: WriteCall): WriteScope {
+  return {
+    schema: schemaOf(store),
+    apiVersion: store.apiVersion,
+    subresource: call.subresource,
+    filter: filterOf(store, call.subresource),
+    versions: versionsOf(store),
+    now: store.now().now,
+  }
+}
+
+const schemaOf = ({ kind }: KindStore): StructSchema => kind.custom?.schema ?? schemas.schemaOf(kind.message)
+
+/** An endpoint that does not write a part of the object gives nobody that part. */
+function filterOf(store: KindStore, subresource: string): (fields: FieldSet) => FieldSet {
+  if (subresource === 'status') return store.kind.custom === undefined ? statusAndMetadata : statusOnly
+  return store.kind.type.subresources.status === undefined ? everything : withoutStatus
+}
+
+const everything = (fields: FieldSet): FieldSet => fields
+const withoutStatus = (fields: FieldSet): FieldSet => {
+  if (fields['f:status'] === undefined) return fields
+  const { 'f:status': _, ...rest } = fields
+  return rest
+}
+const statusOnly = (fields: FieldSet): FieldSet => picked(fields, ['f:status'])
+const statusAndMetadata = (fields: FieldSet): FieldSet => picked(fields, ['f:metadata', 'f:status'])
+
+function picked(fields: FieldSet, elements: readonly string[]): FieldSet {
+  return Object.fromEntries(elements.flatMap(each => (fields[each] === undefined ? [] : [[each, fields[each]]])))
+}
+
+/** Other versions of the kind, since managers may have written through them. */
+function versionsOf(store: KindStore): Versions {
+  if (store.kind.custom !== undefined) return customVersions(store)
+  const sibling = (apiVersion: string): KindStore | undefined =>
+    apiVersion === store.apiVersion ? store : store.siblings.find(each => each.apiVersion === apiVersion)
+  return {
+    schemaOf: apiVersion => {
+      const found = sibling(apiVersion)
+      return found === undefined ? undefined : schemaOf(found)
+    },
+    convert: (object, from, to) => {
+      const [source, target] = [sibling(from), sibling(to)]
+      if (source === undefined || target === undefined) return undefined
+      const stored = source.stored(object as unknown as KubeObject)
+      const { storedAs } = target.kind
+      return (storedAs === undefined ? stored : storedAs.fromStored(stored)) as unknown as Plain
+    },
+  }
+}
+
+/** Other versions of a custom kind are taken to have the same fields. */
+function customVersions(store: KindStore): Versions {
+  const { group } = store.kind.type
+  return {
+    schemaOf: apiVersion => (parseApiVersion(apiVersion).group === group ? schemaOf(store) : undefined),
+    convert: (object, _from, to) => ({ ...object, apiVersion: to }),
+  }
+}
+
+/** `group/version, Kind=kind` as Go prints it. */
+export function kindText(apiVersion: string, kind: string): string {
+  const { group, version } = parseApiVersion(apiVersion)
+  return `${group}/${version}, Kind=${kind}`
+}
