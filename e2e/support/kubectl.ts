@@ -106,28 +106,16 @@ export class Kubectl {
     return { until, ended }
   }
 
-  /** Follows a command's output (`logs -f`, `get -w`) until it matches; the command is ended then. Throws after `timeout` milliseconds. */
-  followUntil(args: readonly string[], pattern: RegExp, timeout = 60_000): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(this.program, args, {
-        env: { ...process.env, KUBECONFIG: this.kubeconfig },
-        timeout,
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      let output = ''
-      const collect = (chunk: Buffer): void => {
-        output += chunk
-        if (pattern.test(output)) child.kill('SIGTERM')
-      }
-      child.stdout.on('data', collect)
-      child.stderr.on('data', collect)
-      child.on('error', reject)
-      child.on('close', () =>
-        pattern.test(output)
-          ? resolve(output)
-          : reject(new Error(`kubectl ${args.join(' ')}: no ${pattern} in:\n${output}`)),
-      )
-    })
+  /** Follows a command's output (`logs -f`, `get -w`) until it matches, then ends it. Throws after `timeout` milliseconds. */
+  async followUntil(args: readonly string[], pattern: RegExp, timeout = 60_000): Promise<string> {
+    const done = new AbortController()
+    const { until, ended } = this.follow(args, AbortSignal.any([done.signal, AbortSignal.timeout(timeout)]))
+    try {
+      return await until(pattern)
+    } finally {
+      done.abort()
+      await ended
+    }
   }
 
   /** Waits with `kubectl wait` for something like `condition=Ready` or `jsonpath={.status.phase}=Running`. */
