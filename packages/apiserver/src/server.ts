@@ -1,5 +1,12 @@
 /** Composes the API server: what `DESIGN.md` section 2 draws as one box. */
-import { type Descriptions, virtualKinds as defaultVirtualKinds, type Kind, type OpenApiKind } from '@canopus/api'
+import {
+  CustomResourceDefinitions,
+  type Descriptions,
+  virtualKinds as defaultVirtualKinds,
+  type Kind,
+  type OpenApiKind,
+} from '@canopus/api'
+import { withSchemaValidation } from '@canopus/apiextensions'
 import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
@@ -121,7 +128,7 @@ function composeResources(
     context: { store, cache, clock, random, logger, admission, normalise },
     hooks: { '/services': services },
     encoders: new Encoders(encodeMessage, clock),
-    kinds,
+    kinds: kinds.map(kind => (kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : kind)),
     virtualKinds,
   })
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
