@@ -12,6 +12,8 @@ export interface ProgressOptions {
   stream: { write(text: string): unknown; isTTY?: boolean }
   clock: Clock
   quiet?: boolean
+  /** Default: on a terminal. */
+  colours?: boolean
 }
 
 /** Steps quicker than this (milliseconds) are not worth a line off a terminal. */
@@ -20,7 +22,9 @@ const WORTH_A_LINE = 300
 export function createProgress(options: ProgressOptions): Progress {
   const { stream, clock } = options
   const terminal = stream.isTTY === true
-  const paint = (style: 'green' | 'red' | 'dim', text: string): string => (terminal ? styleText(style, text) : text)
+  const colours = options.colours ?? terminal
+  const paint = (style: 'green' | 'red' | 'dim', text: string): string =>
+    colours ? styleText(style, text, { validateStream: false }) : text
   const running = new Map<number, string>()
   let next = 0
 

@@ -11,7 +11,11 @@ export async function main(argv: readonly string[], self: readonly string[]): Pr
     home: homeOf(process.env, process.getuid?.() ?? 1),
     uid: process.getuid?.() ?? 1,
     env: process.env,
-    progress: createProgress({ stream: process.stderr, clock: systemClock }),
+    progress: createProgress({
+      stream: process.stderr,
+      clock: systemClock,
+      colours: process.stderr.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    }),
     stdout: process.stdout,
     self,
     signal: signalOfProcess(),

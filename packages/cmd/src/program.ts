@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { type CliEnvironment, deleteCluster, logs, status, stop, type UpOptions, up } from '@canopus/cli'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
@@ -37,13 +38,13 @@ interface UpFlags {
   node: boolean
   wait: boolean
   timeout: number
-  store: 'embedded' | 'memory' | 'etcd'
+  store?: 'embedded' | 'memory' | 'etcd'
   etcdServers?: string[]
   etcdCafile?: string
   etcdCertfile?: string
   etcdKeyfile?: string
   registryMirror: { registry: string; url: string }[]
-  podEgress: 'masquerade' | 'none'
+  podEgress?: 'masquerade' | 'none'
   apiPort?: number
 }
 
@@ -60,9 +61,11 @@ function addUp(program: Command, environment: CliEnvironment): void {
     .option('--no-wait', 'return before the cluster is ready')
     .option('--timeout <duration>', 'how long to wait for the cluster', duration, 120_000)
     .addOption(
-      new Option('--store <kind>', 'where the API server stores objects')
-        .choices(['embedded', 'memory', 'etcd'])
-        .default('embedded'),
+      new Option('--store <kind>', 'where the API server stores objects (default: embedded)').choices([
+        'embedded',
+        'memory',
+        'etcd',
+      ]),
     )
     .option('--etcd-servers <urls>', 'comma-separated etcd endpoints', list)
     .option('--etcd-cafile <file>', 'authority of the etcd servers')
@@ -75,35 +78,51 @@ function addUp(program: Command, environment: CliEnvironment): void {
       [],
     )
     .addOption(
-      new Option('--pod-egress <mode>', 'how pods reach the world outside')
-        .choices(['masquerade', 'none'])
-        .default('masquerade'),
+      new Option('--pod-egress <mode>', 'how pods reach the world outside (default: masquerade)').choices([
+        'masquerade',
+        'none',
+      ]),
     )
     .option('--api-port <port>', 'port of the API server', number(1, 65_535))
     .action((flags: UpFlags) => up(upOptions(flags), environment))
 }
 
 function upOptions(flags: UpFlags): UpOptions {
-  if (flags.store === 'etcd' && !flags.etcdServers) throw new InvalidArgumentError('--store etcd needs --etcd-servers')
+  if (!flags.node && flags.nodes !== undefined) throw wrongFlags('--no-node and --nodes do not go together')
   return {
     name: flags.name,
-    ...(flags.dataDir === undefined ? {} : { dataDirectory: flags.dataDir }),
-    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    ...(flags.dataDir === undefined ? {} : { dataDirectory: resolve(flags.dataDir) }),
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: resolve(flags.kubeconfig) }),
     mergeKubeconfig: flags.mergeKubeconfig,
     ...(flags.node ? (flags.nodes === undefined ? {} : { nodes: flags.nodes }) : { nodes: 0 }),
     wait: flags.wait,
     timeout: flags.timeout,
-    store: {
-      kind: flags.store,
-      ...(flags.etcdServers ? { servers: flags.etcdServers } : {}),
-      ...(flags.etcdCafile ? { caFile: flags.etcdCafile } : {}),
-      ...(flags.etcdCertfile ? { certFile: flags.etcdCertfile } : {}),
-      ...(flags.etcdKeyfile ? { keyFile: flags.etcdKeyfile } : {}),
-    },
+    ...storeWish(flags),
     mirrors: flags.registryMirror,
-    egress: flags.podEgress,
+    ...(flags.podEgress === undefined ? {} : { egress: flags.podEgress }),
     ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
   }
+}
+
+function storeWish(flags: UpFlags): Pick<UpOptions, 'store'> {
+  if (flags.store === undefined && flags.etcdServers === undefined) return {}
+  if (flags.store === 'etcd' && !flags.etcdServers) throw wrongFlags('--store etcd needs --etcd-servers')
+  if (flags.store !== 'etcd' && flags.etcdServers) throw wrongFlags('--etcd-servers go with --store etcd only')
+  return {
+    store: {
+      kind: flags.store ?? 'embedded',
+      ...(flags.etcdServers ? { servers: flags.etcdServers } : {}),
+      ...(flags.etcdCafile ? { caFile: resolve(flags.etcdCafile) } : {}),
+      ...(flags.etcdCertfile ? { certFile: resolve(flags.etcdCertfile) } : {}),
+      ...(flags.etcdKeyfile ? { keyFile: resolve(flags.etcdKeyfile) } : {}),
+    },
+  }
+}
+
+/** Flags that are wrong together: printed here, since the parser prints only its own findings. */
+function wrongFlags(message: string): InvalidArgumentError {
+  process.stderr.write(`error: ${message}\n(see \`canopus up --help\`)\n`)
+  return new InvalidArgumentError(message)
 }
 
 function addLifeCycle(program: Command, environment: CliEnvironment, exit: (status: number) => void): void {

@@ -93,13 +93,24 @@ export function loadConfig(home: Home, name: string): ClusterConfig | undefined 
 
 function parse(text: string, path: string): ClusterConfig {
   try {
-    return JSON.parse(text) as ClusterConfig
+    const config = JSON.parse(text) as ClusterConfig
+    if (isDescription(config)) return config
   } catch {
-    throw new Failure(
-      `${path} is damaged: it is not JSON`,
-      'Restore it, or remove it and its data directory to start anew.',
-    )
+    // not JSON
   }
+  throw new Failure(
+    `${path} is damaged: it is no description of a cluster`,
+    'Restore it, or remove it and its data directory to start anew.',
+  )
+}
+
+/** The fields without which nothing can be done, not even say that it is too new. */
+function isDescription(config: Partial<ClusterConfig> | null): boolean {
+  if (typeof config?.version !== 'number') return false
+  if (config.version > CONFIG_VERSION) return true
+  const { name, slot, dataDirectory, runDirectory, nodes, apiAddresses } = config
+  const texts = [name, dataDirectory, runDirectory].every(text => typeof text === 'string' && text !== '')
+  return texts && Number.isInteger(slot) && Array.isArray(nodes) && Array.isArray(apiAddresses)
 }
 
 export function saveConfig(home: Home, config: ClusterConfig): void {

@@ -66,8 +66,18 @@ export async function startNode(config: ClusterConfig, node: NodeConfig, agent: 
  * containers whatever the machine's own propagation is, and nothing of ours shows in the machine's mount table.
  */
 async function startHostNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
+  const namespace = await ensureMountNamespace(pathsOf(config).namespaces, node.name)
+  await startPrograms(config, node, agent, ['nsenter', `--mount=${namespace}`, '--'])
+}
+
+/** Starts containerd and agent where they have no supervisor, in the namespaces that `wrapper` enters. */
+async function startPrograms(
+  config: ClusterConfig,
+  node: NodeConfig,
+  agent: readonly string[],
+  wrapper: readonly string[],
+): Promise<void> {
   const paths = pathsOf(config)
-  const namespace = await ensureMountNamespace(paths.namespaces, node.name)
   const running = findProcesses(markOf(config))
   const programs: [part: 'containerd' | 'agent', command: readonly string[]][] = [
     ['containerd', [runtimePrograms().containerd, '--config', paths.node(node.name).containerdConfig]],
@@ -82,7 +92,7 @@ async function startHostNode(config: ClusterConfig, node: NodeConfig, agent: rea
       cluster: markOf(config),
       component,
       log: join(paths.logs, `${component.replaceAll('/', '-')}.log`),
-      wrapper: ['nsenter', `--mount=${namespace}`, '--'],
+      wrapper,
       command,
     })
   }
@@ -123,7 +133,8 @@ while :; do wait; sleep 1; done
 
 async function startNamespacedNode(config: ClusterConfig, node: NodeConfig, agent: readonly string[]): Promise<void> {
   const component = nodeComponent(node.name, 'init')
-  if (mainProcess(findProcesses(markOf(config)), component)) return
+  const present = mainProcess(findProcesses(markOf(config)), component)
+  if (present) return repairNamespacedNode(config, node, agent, present.pid)
   const paths = pathsOf(config)
   const own = paths.node(node.name)
   const runtime = dirname(own.containerdSocket)
@@ -169,6 +180,26 @@ async function startNamespacedNode(config: ClusterConfig, node: NodeConfig, agen
   await connectNode(config, node, outer.pid)
   writeFileSync(ready, '')
 }
+
+/** A node whose first process runs: what it started and what has lost its supervisor since is started again inside. */
+async function repairNamespacedNode(
+  config: ClusterConfig,
+  node: NodeConfig,
+  agent: readonly string[],
+  outer: number,
+): Promise<void> {
+  const ready = join(dirname(pathsOf(config).node(node.name).containerdSocket), 'network-ready')
+  // Interrupted before its network was there: its first process still waits, and starts the programs itself.
+  if (!existsSync(ready)) {
+    await connectNode(config, node, outer)
+    writeFileSync(ready, '')
+    return
+  }
+  const init = await childOf(outer)
+  await startPrograms(config, node, agent, ['nsenter', `--target=${init}`, ...INSIDE, '--'])
+}
+
+const INSIDE = ['--mount', '--net', '--uts', '--ipc', '--pid']
 
 /** Gives a node's network namespace its interface on the cluster's bridge. */
 async function connectNode(config: ClusterConfig, node: NodeConfig, pid: number): Promise<void> {

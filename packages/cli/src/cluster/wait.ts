@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises'
+import { join } from 'node:path'
 import { Nodes } from '@canopus/api'
 import { sleep } from '@canopus/base'
 import { type Client, createClient } from '@canopus/client'
@@ -6,6 +7,7 @@ import { createKubeconfigTransport } from '@canopus/host'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { type ClusterConfig, pathsOf } from './config.ts'
+import { LogWatch } from './log-watch.ts'
 
 /** Waits until the API server is ready, every node is Ready and DNS answers. Throws `Failure` saying what is missing at the end. */
 export async function untilReady(config: ClusterConfig, timeout: number, environment: CliEnvironment): Promise<void> {
@@ -13,6 +15,7 @@ export async function untilReady(config: ClusterConfig, timeout: number, environ
   const deadline = clock.monotonic() + timeout
   const transport = createKubeconfigTransport(pathsOf(config).adminKubeconfig)
   const client = createClient(transport)
+  const controlPlane = new LogWatch(join(pathsOf(config).logs, 'control-plane.log'))
   const until = async (title: string, check: () => Promise<string | undefined>): Promise<void> =>
     progress.step(title, async detail => {
       for (;;) {
@@ -20,6 +23,12 @@ export async function untilReady(config: ClusterConfig, timeout: number, environ
         const missing = await check().catch((error: Error) => error.message)
         if (missing === undefined) return
         detail(missing)
+        const reason = controlPlane.whyItEnds()
+        if (reason !== undefined)
+          throw new Failure(
+            `the control plane does not start: ${reason}`,
+            `See \`canopus logs --name ${config.name}\`.`,
+          )
         if (clock.monotonic() > deadline)
           throw new Failure(
             `${title}: not after ${timeout / 1000} s: ${missing}`,

@@ -1,8 +1,8 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeFromKubeconfig } from '@canopus/host'
 import { removePodCgroups } from '../cluster/cgroups.ts'
 import { type ClusterConfig, fileOf, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
+import { removeData } from '../cluster/data-directory.ts'
 import { removeHostPortRules } from '../cluster/host-port-rules.ts'
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
@@ -37,7 +37,7 @@ export async function removeCluster(config: ClusterConfig, environment: CliEnvir
     if (last) await removeHostPortRules()
   }
   if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
-  rmSync(config.dataDirectory, { recursive: true, force: true })
+  removeData(config.dataDirectory)
   removeConfig(environment.home, config.name)
   releaseSlot(config.slot, fileOf(environment.home, config.name))
 }

@@ -1,20 +1,20 @@
-import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { mergeKubeconfig, readKubeconfigUser } from '@canopus/host'
 import { writeFileAtomic } from '@canopus/platform'
+import { changed, type Wishes, withDefaults } from '../cluster/changes.ts'
 import {
   type ClusterConfig,
   fileOf,
   loadConfig,
-  type NewCluster,
   newConfig,
   pathsOf,
   requireClusterName,
   saveConfig,
 } from '../cluster/config.ts'
 import { ensureCredentials } from '../cluster/credentials.ts'
+import { makeDirectory, requireEmpty } from '../cluster/data-directory.ts'
 import { ensureHostPackages } from '../cluster/host-packages.ts'
 import { withLock } from '../cluster/lock.ts'
 import { setUpMachineNetwork } from '../cluster/machine-network.ts'
@@ -27,9 +27,7 @@ import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { removeCluster } from './delete.ts'
 
-export interface UpOptions extends Omit<NewCluster, 'nodes'> {
-  /** Absent where the user did not say: one, or as many as the cluster has. */
-  nodes?: number
+export interface UpOptions extends Wishes {
   /** Enter the cluster into the user's kubeconfig and make it current. */
   mergeKubeconfig: boolean
   wait: boolean
@@ -41,11 +39,12 @@ export const CONTROL_PLANE = 'control-plane'
 
 /** Makes the cluster if there is none, starts what does not run, and waits until it answers. */
 export async function up(options: UpOptions, environment: CliEnvironment): Promise<void> {
+  requireRoot(options.nodes ?? loadConfig(environment.home, options.name)?.nodes.length ?? 1, environment)
   await withLock(join(environment.home.root, `${options.name}.lock`), `cluster "${options.name}"`, async () => {
     const start = environment.clock.monotonic()
     const existing = loadConfig(environment.home, options.name)
-    requireRoot(options.nodes ?? existing?.nodes.length ?? 1, environment)
-    const config = existing ? extended(existing, options) : await planned(options, environment)
+    const config = existing ? changed(existing, options) : await planned(options, environment)
+    if (!existing) requireEmpty(config.dataDirectory)
     try {
       await bringUp(config, options, environment)
     } catch (error) {
@@ -68,39 +67,12 @@ async function planned(options: UpOptions, { home }: CliEnvironment): Promise<Cl
   try {
     for (;;) {
       const slot = claimSlot(owner)
-      const config = newConfig({ ...options, nodes: options.nodes ?? 1 }, home, slot)
+      const config = newConfig(withDefaults(options), home, slot)
       if (options.apiPort !== undefined || !(await isTaken('127.0.0.1', config.apiPort))) return config
       passed.push(slot)
     }
   } finally {
     for (const slot of passed) releaseSlot(slot, owner)
-  }
-}
-
-/** The existing cluster with what may be changed: more nodes, other mirrors. */
-function extended(config: ClusterConfig, options: UpOptions): ClusterConfig {
-  const wanted = options.nodes ?? config.nodes.length
-  if (wanted < config.nodes.length)
-    throw new Failure(
-      `cluster "${config.name}" has ${config.nodes.length} nodes`,
-      `\`canopus delete --name ${config.name}\` removes it; nodes cannot be taken away one by one yet.`,
-    )
-  if (wanted > 0 && config.nodes.length === 0)
-    throw new Failure(
-      `cluster "${config.name}" was made without nodes`,
-      'Make another one with --name, or delete this one first.',
-    )
-  if (options.dataDirectory !== undefined && options.dataDirectory !== config.dataDirectory)
-    throw new Failure(
-      `cluster "${config.name}" keeps its data in ${config.dataDirectory}`,
-      'Leave --data-dir out, or choose another --name.',
-    )
-  const grown = newConfig({ ...options, nodes: wanted }, { root: '/', run: '/' }, config.slot)
-  const more = grown.nodes.slice(config.nodes.length)
-  return {
-    ...config,
-    nodes: [...config.nodes, ...more],
-    ...(options.mirrors.length > 0 ? { mirrors: options.mirrors } : {}),
   }
 }
 
@@ -116,9 +88,10 @@ async function bringUp(config: ClusterConfig, options: UpOptions, environment: C
   const { progress, clock } = environment
   const paths = pathsOf(config)
   if (config.nodes.length > 0) await ensureHostPackages(progress)
-  await requireFreePorts(config)
-  for (const directory of [config.dataDirectory, config.runDirectory, paths.logs])
-    mkdirSync(directory, { recursive: true, mode: 0o711 })
+  await requireFreePorts(config, loadConfig(environment.home, config.name) === undefined)
+  // First of all, so that what is made from here on is known to `delete`, whatever happens to this process.
+  saveConfig(environment.home, config)
+  for (const directory of [config.dataDirectory, config.runDirectory, paths.logs]) makeDirectory(directory)
   const before =
     config.nodes.length > 0 ? await progress.step('Setting up the network', () => setUpMachineNetwork(config)) : {}
   if (Object.keys(config.sysctlsBefore).length === 0) config.sysctlsBefore = before
@@ -166,14 +139,14 @@ async function startControlPlane(config: ClusterConfig, environment: CliEnvironm
 }
 
 /** Says so now, instead of in a log, where somebody else holds a port of ours. */
-async function requireFreePorts(config: ClusterConfig): Promise<void> {
+async function requireFreePorts(config: ClusterConfig, isNew: boolean): Promise<void> {
   const running = findProcesses(markOf(config))
   const wanted = [
     {
       component: CONTROL_PLANE,
       address: '127.0.0.1',
       port: config.apiPort,
-      flag: 'Choose another one with --api-port.',
+      flag: isNew ? 'Choose another one with --api-port.' : 'Stop the program that holds it.',
     },
     ...config.nodes
       .filter(node => node.place === 'host')

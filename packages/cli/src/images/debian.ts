@@ -47,7 +47,7 @@ async function withLibraries(packages: readonly string[]): Promise<string[]> {
   if (text.code !== 0)
     throw new Failure(`apt knows no package ${packages.join(' or ')}`, text.stderr.trim().split('\n').at(-1))
   const names = text.stdout.split('\n').filter(line => /^[a-z0-9]/.test(line) && !line.includes(':'))
-  return [...new Set([...packages, ...names.filter(name => /^lib/.test(name) && !/perl|debconf/.test(name))])]
+  return [...new Set([...packages, ...names.filter(name => /^z?lib/.test(name) && !/perl|debconf/.test(name))])]
 }
 
 /** The programs of an unpacked root with every shared library that they need, at their own paths. */
@@ -64,8 +64,11 @@ export async function programFiles(root: string, programs: readonly string[]): P
       realpathSync(join(root, program)),
     ])
     if (listed.code !== 0) continue // a static program
-    for (const path of listed.stdout.matchAll(/(\/\S+) \(0x/g))
-      if (path[1]!.startsWith(root)) add(files, root, `/${relative(root, path[1]!)}`)
+    for (const [, path = ''] of listed.stdout.matchAll(/ => (\/\S+) \(0x/g)) {
+      // The loader also finds this machine's libraries; an image that relied on them would not start.
+      if (!path.startsWith(`${root}/`)) throw new Failure(`${program} needs ${path}, which is in none of the packages`)
+      add(files, root, `/${relative(root, path)}`)
+    }
     const real = realpathSync(join(root, loader))
     files.set(loader, { path: loader, mode: 0o755, content: readFileSync(real) })
   }
