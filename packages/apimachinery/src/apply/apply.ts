@@ -42,7 +42,7 @@ export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResu
     throw failed(`failed to create typed patch object (${request.objectText}): ${findingsText(findings)}`)
   }
   const { live } = request
-  let managers = readManagers(request.stored)
+  let managers = readManagers(request.stored, true)
   if (managers === undefined) throw failed('failed to decode managed fields')
   if (managers.size === 0) managers = ownersBeforeApply(scope, live)
   let applied = applyOnce(scope, live, config, managers, manager, force)

@@ -1,5 +1,5 @@
 /** The fields of an object. */
-import { compareElements, ElementError, entryElement, fieldElement } from './elements.ts'
+import { ElementError, entryElement, fieldElement, sortElements } from './elements.ts'
 import { below, EMPTY, type FieldSet, LEAF, nodeOf } from './field-set.ts'
 import {
   childType,
@@ -98,10 +98,10 @@ function addMissing(keys: string[], value: Plain, always: readonly { readonly na
 }
 
 function allOfList(type: Type, value: readonly unknown[]): FieldSet {
-  return { '.': LEAF, ...entriesOfNew(type, value) }
+  return entriesOfNew(type, value, { '.': LEAF })
 }
 
-function entriesOfNew(type: Type, value: readonly unknown[]): FieldSet {
+function entriesOfNew(type: Type, value: readonly unknown[], out: Draft): FieldSet {
   const list = listOf(type)
   const items = entryType(list.items)
   const elements: string[] = []
@@ -112,9 +112,7 @@ function entriesOfNew(type: Type, value: readonly unknown[]): FieldSet {
     if (!nodes.has(element)) elements.push(element)
     nodes.set(element, nodes.has(element) ? LEAF : everything(items, each))
   }
-  if (elements.length > 1) elements.sort(compareElements)
-  const out: Draft = {}
-  for (const element of elements) out[element] = nodes.get(element)!
+  for (const element of sortElements(elements)) out[element] = nodes.get(element)!
   return out
 }
 
@@ -145,7 +143,7 @@ function addedToZero(field: FieldType, value: unknown): FieldSet | undefined {
     case 'map':
       return nodeOf(false, addedToNothing(field, value as Plain))
     case 'list':
-      return nodeOf(false, entriesOfNew(field, value as readonly unknown[]))
+      return nodeOf(false, entriesOfNew(field, value as readonly unknown[], {}))
     default:
       return value === field.zero ? undefined : LEAF
   }

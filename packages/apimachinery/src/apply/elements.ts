@@ -94,6 +94,23 @@ export function compareElements(a: string, b: string): number {
   return compareKeys(Object.entries(parsed(a) as Plain), Object.entries(parsed(b) as Plain))
 }
 
+/** Sorts elements in place, as `compareElements`, in less time where all are of lists keyed by one text. */
+export function sortElements(elements: string[]): string[] {
+  if (elements.length < 2) return elements
+  const texts: (readonly [text: string, element: string])[] = []
+  let start: string | undefined
+  for (const element of elements) {
+    const at = element.startsWith('k:') ? element.indexOf('":"') + 3 : 0
+    const text = element.slice(at, -2)
+    start ??= element.slice(0, at)
+    if (at < 3 || !element.startsWith(start) || SPECIAL.test(text)) return elements.sort(compareElements)
+    texts.push([text, element])
+  }
+  texts.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  for (const [i, [, element]] of texts.entries()) elements[i] = element
+  return elements
+}
+
 /** The common case, lists keyed by one text without escapes, in a tenth of the time. */
 function compareOneText(a: string, b: string): number | undefined {
   const start = a.indexOf('":"')

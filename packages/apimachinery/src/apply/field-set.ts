@@ -4,7 +4,7 @@
  * stands for the whole object and is never a member. Sets are values: no function changes what it is given.
  * Semantics: sigs.k8s.io/structured-merge-diff/fieldpath/set.go.
  */
-import { compareElements, elementText, isElement } from './elements.ts'
+import { compareElements, elementText, isElement, sortElements } from './elements.ts'
 
 export interface FieldSet {
   readonly [element: string]: FieldSet
@@ -161,9 +161,7 @@ export function pathText(path: readonly string[]): string {
 }
 
 function sortedElements(set: FieldSet): string[] {
-  return Object.keys(set)
-    .filter(key => key !== SELF)
-    .sort(compareElements)
+  return sortElements(Object.keys(set).filter(key => key !== SELF))
 }
 
 /** The set in the order in which upstream writes it; the same value where it is in order. */

@@ -25,13 +25,21 @@ export function identityOf(manager: Pick<Manager, 'name' | 'operation' | 'apiVer
   return JSON.stringify({ manager: name, operation, ...(operation === 'Apply' ? {} : { apiVersion }), ...sub })
 }
 
-/** Undefined where an entry cannot be read: then nothing is known about owners. */
-export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined): Map<string, Manager> | undefined {
+/**
+ * Undefined where an entry cannot be read: then nothing is known about owners. `stored` ones were written by `writeManagers` and
+ * are not looked through again.
+ */
+export function readManagers(
+  entries: readonly ManagedFieldsEntry[] | undefined,
+  stored: boolean,
+): Map<string, Manager> | undefined {
   const managers = new Map<string, Manager>()
   for (const entry of entries ?? []) {
-    const { operation, apiVersion, fieldsType, fieldsV1 = EMPTY } = entry
+    const { operation, apiVersion, fieldsType } = entry
+    const fieldsV1 = (entry.fieldsV1 ?? EMPTY) as FieldSet
     if (operation !== 'Apply' && operation !== 'Update') return undefined
-    if (!apiVersion || fieldsType !== 'FieldsV1' || !isFieldSet(fieldsV1)) return undefined
+    if (!apiVersion || fieldsType !== 'FieldsV1' || !(stored || isFieldSet(fieldsV1))) return undefined
+    if (stored) knownInOrder(fieldsV1)
     const manager: Manager = {
       name: entry.manager ?? '',
       operation,
@@ -45,6 +53,15 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
   return managers
 }
 
+/** Sets that are known to be in canonical order. */
+const inOrder = new WeakSet<object>()
+
+/** Notes that a set is in canonical order already, so that nobody looks again. */
+export function knownInOrder(fields: FieldSet): FieldSet {
+  if (fields !== EMPTY) inOrder.add(fields)
+  return fields
+}
+
 /** As the object shows them: applied ones first, then by time and name. Undefined where there are none. */
 export function writeManagers(managers: Managers): ManagedFieldsEntry[] | undefined {
   if (managers.size === 0) return undefined
@@ -56,7 +73,7 @@ export function writeManagers(managers: Managers): ManagedFieldsEntry[] | undefi
     apiVersion,
     ...(time === undefined ? {} : { time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: canonical(fields),
+    fieldsV1: inOrder.has(fields) ? fields : canonical(fields),
     ...(subresource === '' ? {} : { subresource }),
   }))
 }

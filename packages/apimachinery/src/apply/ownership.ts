@@ -9,7 +9,7 @@ import { addedToNothing, mentioned } from './collect.ts'
 import { type Comparison, compare } from './compare.ts'
 import type { Conflict } from './conflict.ts'
 import { difference, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts'
-import { capUpdates, identityOf, isReset, type Manager, readManagers, writeManagers } from './managers.ts'
+import { capUpdates, identityOf, isReset, knownInOrder, type Manager, readManagers, writeManagers } from './managers.ts'
 import { mergeConfig } from './merge.ts'
 import { prune } from './prune.ts'
 import { reconcile } from './reconcile.ts'
@@ -60,7 +60,7 @@ export function ownersOfNew(scope: WriteScope, object: Plain, managerName: strin
   const added = addedToNothing(rootOf(scope.schema), object)
   const fields = difference(filtered(scope, added), NOBODYS)
   if (isEmptySet(fields)) return undefined
-  const manager = managerOf(scope, managerName, 'Update', fields)
+  const manager = managerOf(scope, managerName, 'Update', knownInOrder(fields))
   return writeManagers(new Map([['', manager]]))
 }
 
@@ -89,10 +89,10 @@ function currentManagers(
   stored: readonly ManagedFieldsEntry[] | undefined,
   sent: readonly ManagedFieldsEntry[] | null | undefined,
 ): Map<string, Manager> {
-  const fromLive = (): Map<string, Manager> => readManagers(stored) ?? new Map()
+  const fromLive = (): Map<string, Manager> => readManagers(stored, true) ?? new Map()
   if (scope.subresource !== '' || sent === stored) return fromLive()
   if (isReset(sent)) return new Map()
-  const own = readManagers(sent ?? undefined)
+  const own = readManagers(sent ?? undefined, false)
   return own === undefined || own.size === 0 ? fromLive() : own
 }
 
@@ -202,7 +202,9 @@ function reconciled(scope: WriteScope, managers: Map<string, Manager>): Map<stri
   const out = new Map<string, Manager>()
   for (const [id, manager] of managers) {
     const schema = schemaIn(scope, manager.apiVersion)
-    const fields = schema === undefined ? manager.fields : reconcile(rootOf(schema), manager.fields)
+    // Built-in schemas do not change while their version stays.
+    const fields =
+      schema === undefined || schema.goType !== '' ? manager.fields : reconcile(rootOf(schema), manager.fields)
     out.set(id, fields === manager.fields ? manager : { ...manager, fields })
   }
   return out
