@@ -1,0 +1,288 @@
+/** Server-side apply and the owners of fields, through the request path. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { ManagedFieldsEntry } from '@canopus/apimachinery'
+import fc from 'fast-check'
+import { type Answer, type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
+
+const NS = '/api/v1/namespaces/default'
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments'
+const APPLY = { 'content-type': 'application/apply-patch+yaml' }
+const MERGE = { 'content-type': 'application/merge-patch+json' }
+
+let server: MemoryServer
+before(async () => {
+  server = await startMemoryServer()
+  await server.send('POST', '/api/v1/namespaces', { metadata: { name: 'default' } })
+})
+after(async () => {
+  assert.deepEqual(server.errors, [])
+  await server.stop()
+})
+
+let made = 0
+const newName = (): string => `o${++made}`
+
+function apply(path: string, config: unknown, query = 'fieldManager=alice'): Promise<Answer> {
+  return server.send('PATCH', `${path}?${query}`, typeof config === 'string' ? Buffer.from(config) : config, APPLY)
+}
+
+const configMap = (name: string, data: object): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name },
+  data,
+})
+
+const deployment = (name: string, spec: object = {}, container: object = {}): object => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { a: 'b' } },
+    template: {
+      metadata: { labels: { a: 'b' } },
+      spec: { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 80 }], ...container }] },
+    },
+    ...spec,
+  },
+})
+
+const ownersOf = (answer: Answer): ManagedFieldsEntry[] => answer.json.metadata.managedFields ?? []
+const namesOf = (answer: Answer): string[] =>
+  ownersOf(answer).map(({ manager, operation, subresource }) =>
+    [manager, operation, ...(subresource === undefined ? [] : [subresource])].join('/'),
+  )
+const fieldsOf = (answer: Answer, manager: string): unknown =>
+  ownersOf(answer).find(each => each.manager === manager)?.fieldsV1
+
+describe('owners of fields', () => {
+  it('a create belongs to the field manager, else to the user agent', async () => {
+    const created = await server.send('POST', `${NS}/configmaps?fieldManager=me`, configMap(newName(), { k: 'v' }))
+    const { time, ...entry } = ownersOf(created)[0]!
+    assert.equal(time, created.json.metadata.creationTimestamp)
+    assert.deepEqual(entry, {
+      manager: 'me',
+      operation: 'Update',
+      apiVersion: 'v1',
+      fieldsType: 'FieldsV1',
+      fieldsV1: { 'f:data': { '.': {}, 'f:k': {} } },
+    })
+    const agents: [string | undefined, string][] = [
+      ['kubectl-x/v1.36 (linux)', 'kubectl-x'],
+      [undefined, 'unknown'],
+      ['a\u00a0b\u0007/1', 'ab'],
+      ['x'.repeat(200), 'x'.repeat(128)],
+    ]
+    for (const [agent, manager] of agents) {
+      const headers: Record<string, string> = agent === undefined ? {} : { 'user-agent': agent }
+      const answer = await server.send('POST', `${NS}/configmaps`, configMap(newName(), { k: 'v' }), headers)
+      assert.deepEqual(namesOf(answer), [`${manager}/Update`])
+    }
+  })
+
+  it('status and scale have entries of their own; what an endpoint does not write is not owned', async () => {
+    const name = newName()
+    const body = { ...deployment(name, { replicas: 1 }), status: { replicas: 7 } }
+    await server.send('POST', `${DEPLOYMENTS}?fieldManager=me`, body)
+    const path = `${DEPLOYMENTS}/${name}`
+    const status = { spec: { replicas: 9 }, status: { replicas: 1 } }
+    await server.send('PATCH', `${path}/status?fieldManager=ctl`, status, MERGE)
+    await server.send('PATCH', `${path}/scale?fieldManager=hpa`, { spec: { replicas: 4 } }, MERGE)
+    const read = await server.send('GET', path)
+    assert.deepEqual(namesOf(read).sort(), ['ctl/Update/status', 'hpa/Update/scale', 'me/Update'])
+    assert.deepEqual(fieldsOf(read, 'ctl'), { 'f:status': { 'f:replicas': {} } })
+    assert.deepEqual(fieldsOf(read, 'hpa'), { 'f:spec': { 'f:replicas': {} } })
+    const mine = fieldsOf(read, 'me') as Record<string, Record<string, object>>
+    assert.deepEqual(Object.keys(mine), ['f:spec'])
+    assert.deepEqual(Object.keys(mine['f:spec']!), [
+      'f:progressDeadlineSeconds',
+      'f:revisionHistoryLimit',
+      'f:selector',
+      'f:strategy',
+      'f:template',
+    ])
+  })
+
+  it('a write that changes nothing leaves the object as it is', async () => {
+    const path = `${NS}/configmaps/${newName()}`
+    const first = await apply(path, configMap(path.split('/').at(-1)!, { k: 'v' }))
+    assert.equal(first.status, 201)
+    const again = await apply(path, configMap(path.split('/').at(-1)!, { k: 'v' }))
+    assert.equal(again.status, 200)
+    assert.deepEqual(again.json, first.json)
+    const put = await server.send('PUT', `${path}?fieldManager=bob`, first.json)
+    assert.deepEqual(put.json, first.json)
+  })
+
+  it('an empty list of owners forgets them; bad ones are refused or ignored', async () => {
+    const name = newName()
+    const path = `${NS}/configmaps/${name}`
+    await apply(path, configMap(name, { k: 'v' }))
+    const patch = (managedFields: unknown): Promise<Answer> =>
+      server.send('PATCH', path, { metadata: { managedFields } }, MERGE)
+    const kept = await patch([
+      { manager: 'x', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { nonsense: {} } },
+    ])
+    assert.deepEqual(namesOf(kept), ['alice/Apply'])
+    assert.deepEqual(namesOf(await patch([{}])), [])
+    const error = await apply(path, configMap(name, { k: 'w' }))
+    assert.equal(error.status, 409)
+    assert.match(error.json.message, /conflict with "before-first-apply" using v1: \.data\.k$/)
+  })
+})
+
+describe('apply', () => {
+  it('merges lists by their keys, with defaults for keys that are left out', async () => {
+    const name = newName()
+    const path = `${DEPLOYMENTS}/${name}`
+    const first = await apply(path, deployment(name))
+    assert.equal(first.status, 201)
+    const second = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name },
+      spec: {
+        template: {
+          spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, protocol: 'TCP', name: 'http' }] }] },
+        },
+      },
+    }
+    const both = await apply(path, second, 'fieldManager=bob')
+    const [container] = both.json.spec.template.spec.containers
+    assert.deepEqual(container.ports, [{ containerPort: 80, protocol: 'TCP', name: 'http' }])
+    assert.equal(container.image, 'i')
+    assert.equal(both.json.metadata.generation, 2)
+    const without = await apply(
+      path,
+      { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name } },
+      'fieldManager=bob',
+    )
+    assert.deepEqual(without.json.spec.template.spec.containers[0].ports, [{ containerPort: 80, protocol: 'TCP' }])
+    assert.deepEqual(namesOf(without), ['alice/Apply'])
+  })
+
+  it('names conflicts and takes fields by force', async () => {
+    const name = newName()
+    const path = `${DEPLOYMENTS}/${name}`
+    await apply(path, deployment(name, { replicas: 1 }))
+    await server.send('PATCH', `${path}/scale?fieldManager=hpa`, { spec: { replicas: 4 } }, MERGE)
+    const refused = await apply(path, deployment(name, { replicas: 2 }))
+    assert.equal(refused.status, 409)
+    assert.equal(
+      refused.json.message,
+      'Apply failed with 1 conflict: conflict with "hpa" with subresource "scale" using apps/v1: .spec.replicas',
+    )
+    assert.equal(refused.json.reason, 'Conflict')
+    assert.deepEqual(refused.json.details.causes, [
+      {
+        reason: 'FieldManagerConflict',
+        message: 'conflict with "hpa" with subresource "scale" using apps/v1',
+        field: '.spec.replicas',
+      },
+    ])
+    const forced = await apply(path, deployment(name, { replicas: 2 }), 'fieldManager=alice&force=true')
+    assert.equal(forced.json.spec.replicas, 2)
+    assert.deepEqual(namesOf(forced), ['alice/Apply'])
+  })
+
+  it('applies to status and scale', async () => {
+    const name = newName()
+    const path = `${DEPLOYMENTS}/${name}`
+    await apply(path, deployment(name))
+    const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name }, spec: { replicas: 5 } }
+    const scaled = await apply(`${path}/scale`, scale, 'fieldManager=hpa&force=true')
+    assert.equal(scaled.json.spec.replicas, 5)
+    const status = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, status: { replicas: 3 } }
+    const answer = await apply(`${path}/status`, status, 'fieldManager=ctl')
+    assert.equal(answer.json.status.replicas, 3)
+    assert.deepEqual(namesOf(answer).sort(), ['alice/Apply', 'ctl/Apply/status', 'hpa/Apply/scale'])
+    assert.equal((await apply(`${path}-no/status`, status, 'fieldManager=ctl')).status, 404)
+  })
+
+  it('reads YAML, and stores nothing in a dry run', async () => {
+    const name = newName()
+    const path = `${NS}/configmaps/${name}`
+    const yaml = `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\ndata:\n  k: v # comment\n`
+    assert.equal((await apply(path, yaml, 'fieldManager=alice&dryRun=All')).status, 201)
+    assert.equal((await server.send('GET', path)).status, 404)
+    assert.equal((await apply(path, yaml)).json.data.k, 'v')
+  })
+
+  it('says what is wrong', async () => {
+    const name = newName()
+    const path = `${NS}/configmaps/${name}`
+    const good = configMap(name, { k: 'v' })
+    const cases: [config: unknown, query: string, status: number, message: string | RegExp][] = [
+      [
+        good,
+        '',
+        422,
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+      ],
+      [{ ...good, kind: 'Pod' }, 'fieldManager=a', 400, 'invalid object type: /v1, Kind=Pod'],
+      ['a: [', 'fieldManager=a', 400, /^error decoding YAML: /],
+      ['[]', 'fieldManager=a', 400, /^error decoding YAML: /],
+      [
+        { ...good, nope: 1 },
+        'fieldManager=a',
+        500,
+        `failed to create typed patch object (/${name}; /v1, Kind=ConfigMap): .nope: field not declared in schema`,
+      ],
+      [{ ...good, metadata: { name, managedFields: [] } }, 'fieldManager=a', 400, 'metadata.managedFields must be nil'],
+      [
+        configMap('other', {}),
+        'fieldManager=a',
+        400,
+        `the name of the object (other) does not match the name on the URL (${name})`,
+      ],
+    ]
+    for (const [config, query, status, message] of cases) {
+      const answer = await apply(path, config, query)
+      assert.equal(answer.status, status, answer.text)
+      if (typeof message === 'string') assert.equal(answer.json.message, message)
+      else assert.match(answer.json.message, message)
+    }
+    const force = await server.send('PATCH', `${path}?force=true`, {}, MERGE)
+    assert.equal(
+      force.json.message,
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+    )
+  })
+
+  it('survives whatever it is given', async () => {
+    const name = newName()
+    const path = `${DEPLOYMENTS}/${name}`
+    await apply(path, deployment(name))
+    const leaf = fc.oneof(
+      fc.constant(null),
+      fc.integer(),
+      fc.string({ maxLength: 3 }),
+      fc.constant({}),
+      fc.constant([]),
+    )
+    const key = fc.constantFrom(
+      'spec',
+      'template',
+      'containers',
+      'ports',
+      'metadata',
+      'labels',
+      'status',
+      '__proto__',
+      'name',
+    )
+    const value = fc.letrec(tie => ({
+      any: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie('any'), { maxLength: 2 }), fc.dictionary(key, tie('any'))),
+    })).any
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(key, value), value, async (extra, managedFields) => {
+        const answer = await apply(path, { ...deployment(name), ...extra }, 'fieldManager=fuzz&force=true')
+        assert.ok(answer.status < 500 || /^failed to create typed/.test(answer.json.message), answer.text)
+        const patched = await server.send('PATCH', path, { metadata: { managedFields: [managedFields] } }, MERGE)
+        assert.ok(patched.status < 500, patched.text)
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
