@@ -20,7 +20,7 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
   const server = createApiServer({ ...options, kinds: builtInKinds })
   try {
     await server.start()
-    await bootstrapCluster(createClient(server.transport(BOOTSTRAP)), bootstrap)
+    await bootstrapCluster(createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' }), bootstrap)
     return server
   } catch (error) {
     await server.stop()

@@ -101,7 +101,7 @@ function componentContext(
 ): ControllerContext {
   const { clock, random } = options
   const logger = options.logger.child({ component: source })
-  const client = createClient(server.transport(user))
+  const client = createClient(server.transport(user), { userAgent: user.name.replace(/^system:/, '') })
   return {
     client,
     clock,

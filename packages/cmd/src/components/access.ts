@@ -13,9 +13,9 @@ export interface Access {
   close(): void
 }
 
-/** Access by a transport of the caller's. */
-export function accessBy(transport: Transport & { close?(): void }, logger: Logger): Access {
-  const client = createClient(transport)
+/** Access by a transport of the caller's. `userAgent` is what the fields that the component writes are owned by. */
+export function accessBy(transport: Transport & { close?(): void }, logger: Logger, userAgent: string): Access {
+  const client = createClient(transport, { userAgent })
   return {
     client,
     informers: createInformerFactory({ client, clock: systemClock, random: systemRandom, logger }),
@@ -24,8 +24,8 @@ export function accessBy(transport: Transport & { close?(): void }, logger: Logg
 }
 
 /** Access by the current context of a kubeconfig. Throws `Failure` where the file does not have it. */
-export function accessByKubeconfig(path: string, logger: Logger): Access {
-  return accessBy(kubeconfigTransport(path), logger)
+export function accessByKubeconfig(path: string, logger: Logger, userAgent: string): Access {
+  return accessBy(kubeconfigTransport(path), logger, userAgent)
 }
 
 export function kubeconfigTransport(path: string): ReturnType<typeof createKubeconfigTransport> {

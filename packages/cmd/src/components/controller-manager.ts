@@ -114,7 +114,7 @@ function controllers(text: string): string[] {
 async function runControllerManager(flags: ControllerManagerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const options = managerOptions(flags)
-  const access = accessByKubeconfig(kubeconfig, logger)
+  const access = accessByKubeconfig(kubeconfig, logger, 'kube-controller-manager')
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
     : undefined

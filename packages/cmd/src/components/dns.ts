@@ -39,7 +39,7 @@ function endpoint(text: string): { address: string; port: number } {
 }
 
 async function runDns(flags: DnsFlags, logger: Logger, signal: AbortSignal): Promise<void> {
-  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger)
+  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger, 'coredns')
   try {
     const { informers } = access
     const { address, port } = flags.listen

@@ -39,7 +39,7 @@ export async function bootstrapKubelet(
   const keeper = new CertificateKeeper({
     file,
     wish: { nodeName, signerName: 'kubernetes.io/kube-apiserver-client-kubelet' },
-    clientFor: present => createClient(present && current ? current : first),
+    clientFor: present => createClient(present && current ? current : first, { userAgent: 'kubelet' }),
     clock: systemClock,
     random: systemRandom,
     logger,

@@ -110,7 +110,7 @@ async function runKubelet(flags: KubeletFlags, logger: Logger, { signal, uid }: 
     bootstrap === undefined || (existsSync(kubeconfig) && !existsSync(join(certDir, 'kubelet-client-current.pem')))
       ? kubeconfigTransport(kubeconfig)
       : await bootstrapKubelet({ kubeconfig, bootstrap, certDir, nodeName, logger }, signal)
-  const access = accessBy(transport, logger)
+  const access = accessBy(transport, logger, 'kubelet')
   const socket = flags.containerRuntimeEndpoint.replace(/^unix:\/\//, '')
   const cri = connectCri(socket, systemClock)
   try {

@@ -52,9 +52,11 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
   }
 }
 
+const USER_AGENTS = { kubelet: 'kubelet', proxy: 'kube-proxy', dns: 'coredns' } as const
+
 /** Each part works as a user of its own. */
 function createAccess({ paths, logger }: NodeContext, user: 'kubelet' | 'proxy' | 'dns'): Access {
-  return accessByKubeconfig(paths.kubeconfig(user), logger.child({ component: user }))
+  return accessByKubeconfig(paths.kubeconfig(user), logger.child({ component: user }), USER_AGENTS[user])
 }
 
 function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: AbortSignal): Promise<void> {

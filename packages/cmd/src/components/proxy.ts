@@ -36,7 +36,7 @@ export function addProxy(program: Command, environment: CliEnvironment): Command
 async function runProxy(flags: ProxyFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   if (flags.cleanup) return void (await deleteNftTable('ip', flags.nftTable))
   const clusterCidr = required('cluster-cidr', flags.clusterCidr)
-  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger)
+  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger, 'kube-proxy')
   for (const [parameter, value] of Object.entries(nodeSysctls)) writeSysctl(parameter, value)
   try {
     const { informers } = access

@@ -38,7 +38,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
 }
 
 async function runScheduler(flags: SchedulerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
-  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger)
+  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger, 'kube-scheduler')
   try {
     const context = controllerContext(access, 'default-scheduler', logger)
     await runElected(

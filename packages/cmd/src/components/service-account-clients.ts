@@ -52,7 +52,7 @@ export function createServiceAccountClients(kubeconfig: string, manager: Client)
       const account = ACCOUNTS[controller] ?? controller
       let client = clients.get(account)
       if (client === undefined) {
-        client = createClient(withToken(base, tokenSource(manager, account)))
+        client = createClient(withToken(base, tokenSource(manager, account)), { userAgent: 'kube-controller-manager' })
         clients.set(account, client)
       }
       return client
