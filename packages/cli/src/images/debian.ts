@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import type { ImageFile } from '@canopus/cri'
 import { run, tryRun } from '@canopus/platform'
 import { Failure } from '../failure.ts'
@@ -65,6 +65,7 @@ export async function programFiles(root: string, programs: readonly string[]): P
     ])
     if (listed.code !== 0) continue // a static program
     for (const [, path = ''] of listed.stdout.matchAll(/ => (\/\S+) \(0x/g)) {
+      if (basename(path) === basename(loader)) continue
       // The loader also finds this machine's libraries; an image that relied on them would not start.
       if (!path.startsWith(`${root}/`)) throw new Failure(`${program} needs ${path}, which is in none of the packages`)
       add(files, root, `/${relative(root, path)}`)
