@@ -7,6 +7,7 @@ import { containerSkip } from '../e2e/support/cluster.ts'
 import { figureLines, keep, machineLine, type Report, reportOf } from './report.ts'
 import { suite } from './suite.ts'
 import { type Benchmark, type Figure, isMet } from './support/figure.ts'
+import { machine } from './support/machine.ts'
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,7 +49,8 @@ async function main(): Promise<number> {
 async function measure(benchmark: Benchmark): Promise<Figure[]> {
   const reason = benchmark.containers ? containerSkip() : false
   if (reason !== false) return [{ name: benchmark.name, value: Number.NaN, unit: '', skipped: reason }]
-  return benchmark.run()
+  const figures = await benchmark.run()
+  return figures.map(figure => ({ ...figure, load: machine().load }))
 }
 
 function finish(report: Report): void {

@@ -13,6 +13,8 @@ export interface Figure {
   runs?: readonly number[]
   /** Facts beside the value, such as CPU time per operation. */
   detail?: string
+  /** Processes that ran or waited for a core in the minute before the end, on average. */
+  load?: number
   /** Why the row was not measured. `value` is NaN then. */
   skipped?: string
 }
