@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { systemClock } from '@canopus/platform'
+import { createMemoryStore } from '@canopus/store'
+import { type Answer, type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+const JSON_TYPE = { 'content-type': 'application/json' }
+const MERGE = { 'content-type': 'application/merge-patch+json' }
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+
+const SCHEMA = {
+  type: 'object',
+  properties: {
+    spec: {
+      type: 'object',
+      required: ['size'],
+      properties: {
+        size: { type: 'integer', minimum: 1, maximum: 5 },
+        color: { type: 'string', default: 'red' },
+        port: { 'x-kubernetes-int-or-string': true },
+        note: { type: 'string', nullable: true },
+        free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      },
+    },
+    status: { type: 'object', properties: { ready: { type: 'integer' }, selector: { type: 'string' } } },
+  },
+}
+
+interface Version {
+  name: string
+  [field: string]: unknown
+}
+
+const v1 = {
+  name: 'v1',
+  served: true,
+  storage: true,
+  schema: { openAPIV3Schema: SCHEMA },
+  subresources: {
+    status: {},
+    scale: {
+      specReplicasPath: '.spec.size',
+      statusReplicasPath: '.status.ready',
+      labelSelectorPath: '.status.selector',
+    },
+  },
+  selectableFields: [{ jsonPath: '.spec.color' }],
+  additionalPrinterColumns: [{ name: 'Size', type: 'integer', jsonPath: '.spec.size' }],
+}
+
+const definition = (plural: string, kind: string, versions: readonly Version[] = [v1], more: object = {}): object => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: `${plural}.example.com` },
+  spec: { group: 'example.com', scope: 'Namespaced', names: { plural, kind, ...more }, versions },
+})
+
+/** Waits for a condition of a definition by watching it. */
+async function condition(
+  server: MemoryServer,
+  plural: string,
+  type: string,
+): Promise<{ status: string; reason: string; message: string }> {
+  const watch = await server.watch(`${CRDS}?watch=true&fieldSelector=metadata.name%3D${plural}.example.com`)
+  for (;;) {
+    const { object } = await watch.next()
+    const found = object.status?.conditions?.find((each: { type: string }) => each.type === type)
+    if (found !== undefined) {
+      watch.end()
+      return found
+    }
+  }
+}
+
+async function define(
+  server: MemoryServer,
+  plural: string,
+  kind: string,
+  versions?: readonly Version[],
+): Promise<void> {
+  const { status, text } = await server.send('POST', CRDS, definition(plural, kind, versions), JSON_TYPE)
+  assert.equal(status, 201, text)
+  assert.equal((await condition(server, plural, 'Established')).status, 'True')
+}
+
+const path = (plural: string, name = '', version = 'v1'): string =>
+  `/apis/example.com/${version}/namespaces/default/${plural}${name === '' ? '' : `/${name}`}`
+
+const create = (
+  server: MemoryServer,
+  plural: string,
+  kind: string,
+  name: string,
+  spec: object,
+  query = '',
+): Promise<Answer> =>
+  server.send('POST', path(plural) + query, { apiVersion: 'example.com/v1', kind, metadata: { name }, spec }, JSON_TYPE)
+
+describe('custom resources', () => {
+  let server: MemoryServer
+  before(async () => {
+    server = await startMemoryServer()
+    await define(server, 'sails', 'Sail')
+  })
+  after(async () => {
+    await server.stop()
+    assert.deepEqual(server.errors, [])
+  })
+  const sail = (name: string, spec: object, query = ''): Promise<Answer> =>
+    create(server, 'sails', 'Sail', name, spec, query)
+
+  it('are discovered and documented as soon as the definition is established', async () => {
+    const { json: list } = await server.send('GET', '/apis/example.com/v1')
+    assert.deepEqual(
+      list.resources.map((each: { name: string }) => each.name),
+      ['sails', 'sails/scale', 'sails/status'],
+    )
+    const { json: all } = await server.send('GET', '/apis', undefined, { accept: AGGREGATED })
+    assert.ok(all.items.some((each: { metadata: { name: string } }) => each.metadata.name === 'example.com'))
+    const { json: document } = await server.send('GET', '/openapi/v3/apis/example.com/v1')
+    assert.equal(document.components.schemas['com.example.v1.Sail'].properties.spec.properties.size.maximum, 5)
+  })
+
+  it('get defaults, lose unknown fields, keep what they may', async () => {
+    const { status, json } = await sail('a', { size: 2, extra: 1, note: null, free: { x: { y: null } }, port: 'http' })
+    assert.equal(status, 201)
+    assert.deepEqual(json.spec, { size: 2, note: null, free: { x: { y: null } }, port: 'http', color: 'red' })
+    assert.equal(json.metadata.generation, 1)
+    const strict = await sail('b', { size: 2, extra: 1 }, '?fieldValidation=Strict')
+    assert.equal(strict.status, 400)
+    assert.match(strict.json.message, /strict decoding error: unknown field "spec.extra"/)
+  })
+
+  const wrong: readonly [string, object, string][] = [
+    ['type', { size: 'x' }, 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"'],
+    ['maximum', { size: 9 }, 'spec.size: Invalid value: 9: spec.size in body should be less than or equal to 5'],
+    ['required', {}, 'spec.size: Required value'],
+    ['null', { size: null }, 'spec.size: Required value'],
+    [
+      'a list for a number',
+      { size: [] },
+      'spec.size: Invalid value: "array": spec.size in body must be of type integer: "array"',
+    ],
+  ]
+  for (const [name, spec, text] of wrong) {
+    it(`are refused for: ${name}`, async () => {
+      const { status, json } = await sail('bad', spec)
+      assert.equal(status, 422)
+      assert.equal(json.message, `Sail.example.com "bad" is invalid: ${text}`)
+    })
+  }
+
+  it('count the generation up for changes of the spec alone; status has its own way', async () => {
+    await sail('g', { size: 1 })
+    const { json: main } = await server.send(
+      'PATCH',
+      path('sails', 'g'),
+      { spec: { size: 2 }, status: { ready: 1 } },
+      MERGE,
+    )
+    assert.equal(main.metadata.generation, 2)
+    assert.equal(main.status, undefined)
+    const change = { metadata: { labels: { a: 'b' } }, spec: { size: 3 }, status: { ready: 1 } }
+    const { json: status } = await server.send('PATCH', `${path('sails', 'g')}/status`, change, MERGE)
+    assert.deepEqual(
+      [status.spec.size, status.status.ready, status.metadata.labels, status.metadata.generation],
+      [2, 1, undefined, 2],
+    )
+  })
+
+  it('scale by the paths of the definition', async () => {
+    await sail('s', { size: 1 })
+    const { status, json } = await server.send('PATCH', `${path('sails', 's')}/scale`, { spec: { replicas: 4 } }, MERGE)
+    assert.equal(status, 200)
+    assert.equal(json.kind, 'Scale')
+    assert.equal((await server.send('GET', path('sails', 's'))).json.spec.size, 4)
+    const over = await server.send('PATCH', `${path('sails', 's')}/scale`, { spec: { replicas: 9 } }, MERGE)
+    assert.equal(over.status, 422)
+  })
+
+  it('are selected by fields of the definition and shown in its columns', async () => {
+    await sail('blue', { size: 1, color: 'blue' })
+    const { json } = await server.send('GET', `${path('sails')}?fieldSelector=spec.color%3Dblue`)
+    assert.deepEqual(
+      json.items.map((each: { metadata: { name: string } }) => each.metadata.name),
+      ['blue'],
+    )
+    const other = await server.send('GET', `${path('sails')}?fieldSelector=spec.size%3D1`)
+    assert.deepEqual([other.status, other.json.message], [400, 'field label not supported: spec.size'])
+    const accept = 'application/json;as=Table;g=meta.k8s.io;v=v1'
+    const { json: table } = await server.send('GET', path('sails', 'blue'), undefined, { accept })
+    assert.deepEqual(table.rows[0].cells, ['blue', 1])
+  })
+
+  it('know JSON alone', async () => {
+    const protobuf = 'application/vnd.kubernetes.protobuf'
+    const alone = await server.send('GET', path('sails'), undefined, { accept: protobuf })
+    assert.equal(alone.status, 406)
+    const either = await server.send('GET', path('sails'), undefined, { accept: `${protobuf}, */*` })
+    assert.equal(either.headers['content-type'], 'application/json')
+    const patch = await server.send(
+      'PATCH',
+      path('sails', 'a'),
+      {},
+      { 'content-type': 'application/strategic-merge-patch+json' },
+    )
+    assert.equal(patch.status, 415)
+    const sent = await server.send('POST', path('sails'), {}, { 'content-type': protobuf })
+    assert.equal(sent.status, 415)
+  })
+
+  it('cannot be updated without a resourceVersion', async () => {
+    const { json } = await sail('u', { size: 1 })
+    const { resourceVersion: _, ...metadata } = json.metadata
+    assert.equal((await server.send('PUT', path('sails', 'u'), { ...json, metadata }, JSON_TYPE)).status, 422)
+    assert.equal((await server.send('PUT', path('sails', 'u'), json, JSON_TYPE)).status, 200)
+  })
+
+  it('keep what was valid once as long as it does not change', async () => {
+    await define(server, 'masts', 'Mast')
+    await create(server, 'masts', 'Mast', 'm', { size: 5 })
+    const tighter = structuredClone(SCHEMA)
+    tighter.properties.spec.properties.size.maximum = 3
+    const patch = { spec: { versions: [{ ...v1, schema: { openAPIV3Schema: tighter } }] } }
+    assert.equal((await server.send('PATCH', `${CRDS}/masts.example.com`, patch, MERGE)).status, 200)
+    assert.equal((await server.send('PATCH', path('masts', 'm'), { spec: { color: 'blue' } }, MERGE)).status, 200)
+    assert.equal((await server.send('PATCH', path('masts', 'm'), { spec: { size: 4 } }, MERGE)).status, 422)
+  })
+
+  it('get new defaults when read', async () => {
+    await define(server, 'oars', 'Oar')
+    await create(server, 'oars', 'Oar', 'o', { size: 5 })
+    const wider = structuredClone(SCHEMA) as unknown as {
+      properties: { spec: { properties: Record<string, unknown> } }
+    }
+    wider.properties.spec.properties.length = { type: 'integer', default: 7 }
+    const patch = { spec: { versions: [{ ...v1, schema: { openAPIV3Schema: wider } }] } }
+    await server.send('PATCH', `${CRDS}/oars.example.com`, patch, MERGE)
+    const { json: one } = await server.send('GET', path('oars', 'o'))
+    const { json: list } = await server.send('GET', path('oars'))
+    assert.deepEqual([one.spec.length, list.items[0].spec.length], [7, 7])
+  })
+
+  it('are shown in every served version and remember which were stored', async () => {
+    const v2 = { ...v1, name: 'v2', storage: false }
+    await define(server, 'keels', 'Keel', [v1, v2])
+    await create(server, 'keels', 'Keel', 'k', { size: 5 })
+    const { json } = await server.send('GET', path('keels', 'k', 'v2'))
+    assert.equal(json.apiVersion, 'example.com/v2')
+    const flip = {
+      spec: {
+        versions: [
+          { ...v1, storage: false },
+          { ...v2, storage: true },
+        ],
+      },
+    }
+    const { json: changed } = await server.send('PATCH', `${CRDS}/keels.example.com`, flip, MERGE)
+    assert.deepEqual(changed.status.storedVersions, ['v1', 'v2'])
+    assert.equal((await server.send('GET', path('keels', 'k'))).json.apiVersion, 'example.com/v1')
+    const patched = await server.send('PATCH', path('keels', 'k', 'v2'), { spec: { size: 2 } }, MERGE)
+    assert.deepEqual([patched.status, patched.json.spec.size], [200, 2])
+  })
+})
+
+describe('definitions', () => {
+  let server: MemoryServer
+  before(async () => {
+    server = await startMemoryServer()
+  })
+  after(async () => {
+    await server.stop()
+    assert.deepEqual(server.errors, [])
+  })
+
+  it('wait for names that others hold', async () => {
+    await define(server, 'ropes', 'Rope')
+    await server.send('POST', CRDS, definition('lines', 'Rope', [v1], { listKind: 'LineList' }), JSON_TYPE)
+    const accepted = await condition(server, 'lines', 'NamesAccepted')
+    assert.deepEqual(
+      [accepted.status, accepted.reason, accepted.message],
+      ['False', 'KindConflict', '"Rope" is already in use'],
+    )
+    assert.equal((await server.send('GET', path('lines'))).status, 404)
+    const watch = await server.watch(`${CRDS}?watch=true`)
+    await server.send('DELETE', `${CRDS}/ropes.example.com`)
+    for (;;) {
+      const { object } = await watch.next()
+      const established = object.status.conditions?.find((each: { type: string }) => each.type === 'Established')
+      if (object.metadata.name === 'lines.example.com' && established?.status === 'True') break
+    }
+    watch.end()
+    assert.equal((await server.send('GET', path('lines'))).status, 200)
+  })
+
+  it('take their objects with them, those with finalizers last', async () => {
+    await define(server, 'anchors', 'Anchor')
+    await create(server, 'anchors', 'Anchor', 'free', { size: 1 })
+    await create(server, 'anchors', 'Anchor', 'held', { size: 1 })
+    await server.send('PATCH', path('anchors', 'held'), { metadata: { finalizers: ['example.com/hold'] } }, MERGE)
+    const watch = await server.watch(`${CRDS}?watch=true&fieldSelector=metadata.name%3Danchors.example.com`)
+    const { json: marked } = await server.send('DELETE', `${CRDS}/anchors.example.com`)
+    assert.deepEqual(marked.metadata.finalizers, ['customresourcecleanup.apiextensions.k8s.io'])
+    const refused = await create(server, 'anchors', 'Anchor', 'late', { size: 1 })
+    assert.deepEqual(
+      [refused.status, refused.json.message],
+      [405, 'create not allowed while custom resource definition is terminating'],
+    )
+    const objects = await server.watch(`${path('anchors')}?watch=true`)
+    for (let held = false; !held; ) {
+      const { object } = await objects.next()
+      held = object.metadata.name === 'held' && object.metadata.deletionTimestamp !== undefined
+    }
+    await server.send('PATCH', path('anchors', 'held'), { metadata: { finalizers: null } }, MERGE)
+    for (let gone = false; !gone; ) gone = (await watch.next()).type === 'DELETED'
+    watch.end()
+    assert.equal((await server.send('GET', path('anchors'))).status, 404)
+    assert.equal((await server.send('GET', '/openapi/v3')).json.paths['apis/example.com/v1'] === undefined, false)
+  })
+
+  it('are served again after a restart, with their objects', async () => {
+    const store = createMemoryStore({ clock: systemClock })
+    const first = await startMemoryServer({ store })
+    await define(first, 'hulls', 'Hull')
+    await create(first, 'hulls', 'Hull', 'h', { size: 1 })
+    await first.server.stop()
+    const second = await startMemoryServer({ store })
+    assert.equal((await second.send('GET', path('hulls', 'h'))).json.spec.size, 1)
+    await second.stop()
+  })
+})
