@@ -10,7 +10,7 @@ import { proxyBackend, serveProxy } from './proxy.ts'
 import { serveScale } from './scale.ts'
 import type { SubresourceContext, SubresourceHandler } from './subresource.ts'
 import { serveToken } from './token.ts'
-import { serveApproval, serveEphemeralContainers, serveFinalize, serveResize, serveStatus } from './views.ts'
+import { serveStatus, serveView } from './views.ts'
 
 /** By name, or by resource and name where the name alone is not enough. */
 const HANDLERS: Readonly<Record<string, SubresourceHandler>> = {
@@ -19,15 +19,15 @@ const HANDLERS: Readonly<Record<string, SubresourceHandler>> = {
   proxy: serveProxy,
   'pods/binding': serveBinding,
   'pods/eviction': serveEviction,
-  'pods/ephemeralcontainers': serveEphemeralContainers,
-  'pods/resize': serveResize,
+  'pods/ephemeralcontainers': serveView,
+  'pods/resize': serveView,
   'pods/log': serveLog,
   'pods/exec': serveConnect,
   'pods/attach': serveConnect,
   'pods/portforward': serveConnect,
   'serviceaccounts/token': serveToken,
-  'namespaces/finalize': serveFinalize,
-  'certificatesigningrequests/approval': serveApproval,
+  'namespaces/finalize': serveView,
+  'certificatesigningrequests/approval': serveView,
 }
 
 export function subresourceHandler(endpoint: Endpoint, subresource: string): SubresourceHandler | undefined {

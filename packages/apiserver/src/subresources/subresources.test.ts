@@ -136,6 +136,18 @@ describe('views of a pod', () => {
     assert.equal(sneaky.json.spec?.containers[0].image ?? 'i', 'i')
   })
 
+  it('fills in what an ephemeral container leaves out, so that putting it again changes nothing', async () => {
+    await pod('v3')
+    const path = `${PODS}/v3/ephemeralcontainers`
+    const { json } = await server.send('GET', `${PODS}/v3`)
+    const wanted = { ...json, spec: { ...json.spec, ephemeralContainers: [{ name: 'debug', image: 'busybox:1' }] } }
+    const { json: first } = await server.send('PUT', path, wanted)
+    assert.equal(first.spec.ephemeralContainers[0].imagePullPolicy, 'IfNotPresent')
+    const { resourceVersion: _, ...metadata } = wanted.metadata
+    const { json: again } = await server.send('PUT', path, { ...wanted, metadata })
+    assert.equal(again.metadata.resourceVersion, first.metadata.resourceVersion)
+  })
+
   it('resizes cpu and memory', async () => {
     await pod('v2')
     const { status, json } = await server.send(
@@ -148,6 +160,20 @@ describe('views of a pod', () => {
     assert.equal(json.spec.containers[0].resources.requests.cpu, '2')
     assert.equal(json.spec.containers[0].image, 'i')
     assert.equal(json.metadata.generation, 2)
+  })
+})
+
+describe('namespaces/finalize', () => {
+  it('checks the names of finalizers and takes over nothing but the spec', async () => {
+    const { json } = await server.send('POST', '/api/v1/namespaces', { metadata: { name: 'held' } })
+    const put = (finalizers: string[]): Promise<Answer> =>
+      server.send('PUT', '/api/v1/namespaces/held/finalize', { ...json, spec: { finalizers }, status: { phase: 'X' } })
+    const refused = await put(['short'])
+    assert.equal(refused.status, 422)
+    assert.match(refused.json.message, /neither a standard finalizer name nor is it fully qualified/)
+    const { json: finalized } = await put(['example.com/hold'])
+    assert.deepEqual(finalized.spec.finalizers, ['example.com/hold'])
+    assert.equal(finalized.status.phase, 'Active')
   })
 })
 
