@@ -2,9 +2,20 @@
 import { ElementError, elementText, entryElement } from './elements.ts'
 import { childType, entryType, isMap, listOf, type Plain, type Type } from './shape.ts'
 
+interface Finding {
+  /** Steps from the value to what is wrong in it, the last one first. */
+  readonly steps: string[]
+  readonly text: string
+}
+
+const NONE: readonly Finding[] = []
+
 /** What is wrong with the configuration, one text per finding. */
 export function checkConfig(type: Type, value: unknown): string[] {
-  return check(type, value, '')
+  return check(type, value).map(({ steps, text }) => {
+    const path = steps.reverse().join('')
+    return path === '' ? text : `${path}: ${text}`
+  })
 }
 
 /** As Go prints the list of findings. */
@@ -12,68 +23,74 @@ export function findingsText(findings: readonly string[]): string {
   return findings.length === 1 ? findings[0]! : `errors:\n${findings.map(each => `  ${each}`).join('\n')}`
 }
 
-function check(type: Type, value: unknown, path: string): string[] {
-  if (value === null || value === undefined) return []
-  const at = (text: string): string[] => [path === '' ? text : `${path}: ${text}`]
+const found = (text: string): readonly Finding[] => [{ steps: [], text }]
+
+function check(type: Type, value: unknown): readonly Finding[] {
+  if (value === null || value === undefined) return NONE
   switch (type.schema.type) {
     case 'struct':
     case 'map':
-      return isMap(value) ? checkMap(type, value, path) : at(`expected map, got ${shown(value)}`)
+      return isMap(value) ? checkMap(type, value) : found(`expected map, got ${shown(value)}`)
     case 'list':
-      return Array.isArray(value) ? checkList(type, value, path) : at(`expected list, got ${shown(value)}`)
+      return Array.isArray(value) ? checkList(type, value) : found(`expected list, got ${shown(value)}`)
     case 'string':
     case 'bytes':
     case 'time':
     case 'microTime':
     case 'duration':
-      return typeof value === 'string' ? [] : at(`expected string, got ${shown(value)}`)
+      return typeof value === 'string' ? NONE : found(`expected string, got ${shown(value)}`)
     case 'bool':
-      return typeof value === 'boolean' ? [] : at(`expected boolean, got ${shown(value)}`)
+      return typeof value === 'boolean' ? NONE : found(`expected boolean, got ${shown(value)}`)
     case 'quantity':
     case 'intOrString':
-      return typeof value === 'object' ? at(`expected any scalar, got ${shown(value)}`) : []
+      return typeof value === 'object' ? found(`expected any scalar, got ${shown(value)}`) : NONE
     case 'any':
     case 'schemaOrList':
     case 'schemaOrBool':
     case 'schemaOrStrings':
-      return []
+      return NONE
     default:
       return typeof value === 'number' || typeof value === 'bigint'
-        ? []
-        : at(`expected numeric (int or float), got ${goType(value)}`)
+        ? NONE
+        : found(`expected numeric (int or float), got ${goType(value)}`)
   }
 }
 
-function checkMap(type: Type, value: Plain, path: string): string[] {
-  const findings: string[] = []
-  for (const [key, each] of Object.entries(value)) {
+function checkMap(type: Type, value: Plain): readonly Finding[] {
+  const findings: Finding[] = []
+  for (const key of Object.keys(value)) {
     const child = childType(type.schema, key)
-    if (child === undefined) return [...findings, `${path}.${key}: field not declared in schema`]
-    findings.push(...check(child, each, `${path}.${key}`))
+    if (child === undefined) return [...findings, { steps: [`.${key}`], text: 'field not declared in schema' }]
+    for (const each of check(child, value[key])) {
+      each.steps.push(`.${key}`)
+      findings.push(each)
+    }
   }
   return findings
 }
 
-function checkList(type: Type, value: readonly unknown[], path: string): string[] {
+function checkList(type: Type, value: readonly unknown[]): readonly Finding[] {
   const list = listOf(type)
   const items = entryType(list.items)
   const keyed = list.listType === 'set' || list.listType === 'map'
   const seen = new Set<string>()
-  const findings: string[] = []
-  for (const [index, each] of value.entries()) {
-    let step = `[${index}]`
+  const findings: Finding[] = []
+  for (const [index, entry] of value.entries()) {
+    let element = `i:${index}`
     if (keyed) {
       try {
-        const element = entryElement(list, each)
-        step = elementText(element)
-        if (seen.has(element)) findings.push(`${path}: duplicate entries for key ${step}`)
-        seen.add(element)
+        element = entryElement(list, entry)
       } catch (error) {
         if (!(error instanceof ElementError)) throw error
-        return [...findings, `${path}: element ${index}: ${error.message}`]
+        return [...findings, ...found(`element ${index}: ${error.message}`)]
       }
+      if (seen.has(element)) findings.push(...found(`duplicate entries for key ${elementText(element)}`))
+      seen.add(element)
     }
-    findings.push(...check(items, each, `${path}${step}`))
+    for (const each of check(items, entry)) {
+      each.steps.push(elementText(element))
+      findings.push(each)
+    }
   }
   return findings
 }

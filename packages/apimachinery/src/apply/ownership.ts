@@ -8,7 +8,7 @@ import type { StructSchema } from '../schema/schema.ts'
 import { addedToNothing, mentioned } from './collect.ts'
 import { type Comparison, compare } from './compare.ts'
 import type { Conflict } from './conflict.ts'
-import { difference, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts'
+import { difference, equalSets, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts'
 import { capUpdates, identityOf, isReset, knownInOrder, type Manager, readManagers, writeManagers } from './managers.ts'
 import { mergeConfig } from './merge.ts'
 import { prune } from './prune.ts'
@@ -147,7 +147,8 @@ export function applyOnce(
   if (isEmptySet(fields)) released.managers.delete(id)
   else {
     const time = changed ? scope.now : last?.time
-    released.managers.set(id, { ...own, fields, time })
+    const same = last !== undefined && equalSets(fields, last.fields)
+    released.managers.set(id, { ...own, fields: same ? last.fields : fields, time })
   }
   return { object: changed ? object : live, changed, managers: released.managers, conflicts: [] }
 }

@@ -17,7 +17,10 @@ export function prune(
   id: string,
   last: Manager,
 ): Plain {
+  const { apiVersion: version, fields: wanted } = managers.get(id)!
   if (isEmptySet(last.fields)) return merged
+  // What was applied then is applied now: everything would come back.
+  if (version === last.apiVersion && isEmptySet(difference(last.fields, wanted))) return merged
   const versioned = inVersion(scope, merged, scope.apiVersion, last.apiVersion)
   const schema = schemaIn(scope, last.apiVersion)
   if (versioned === undefined || schema === undefined) return merged
@@ -30,8 +33,7 @@ export function prune(
   // Only what the applier itself had goes: the rest is nobody's, and stays.
   const lost = difference(named(mentioned(root, versioned)), named(mentioned(root, kept)))
   const pruned = without(versioned, intersection(lost, named(last.fields)))
-  const current = managers.get(id)!.apiVersion
-  return inVersion(scope, pruned, last.apiVersion, current) ?? merged
+  return inVersion(scope, pruned, last.apiVersion, version) ?? merged
 }
 
 /** Brings back what others, or the new configuration, own. */
