@@ -1,5 +1,5 @@
 /** Makes `dist/canopus.cjs`: one file with everything, which starts several times faster than the sources. */
-import { renameSync } from 'node:fs'
+import { renameSync, utimesSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { writeDescriptions } from './schema/descriptions.ts'
@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  */
 export async function buildBundle(): Promise<void> {
   const start = performance.now()
+  const begun = new Date()
   const output = `${root}dist/canopus.cjs`
   await build({
     absWorkingDir: root,
@@ -30,6 +31,8 @@ export async function buildBundle(): Promise<void> {
     banner: { js: "require('node:module').enableCompileCache?.();" },
     loader: { '.sh': 'text' },
   })
+  // Sources that change meanwhile must count as newer.
+  utimesSync(`${output}.new`, begun, begun)
   renameSync(`${output}.new`, output)
   renameSync(`${output}.new.map`, `${output}.map`)
   console.log(`Built dist/canopus.cjs in ${((performance.now() - start) / 1000).toFixed(1)} s.`)

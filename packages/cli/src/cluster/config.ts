@@ -165,7 +165,7 @@ export function newConfig(wanted: NewCluster, home: Home, slot: number): Cluster
     version: CONFIG_VERSION,
     name: wanted.name,
     slot,
-    dataDirectory: wanted.dataDirectory ?? join(home.root, 'clusters', wanted.name),
+    dataDirectory: dataDirectoryOf(wanted, home),
     runDirectory: join(home.run, wanted.name),
     apiPort: wanted.apiPort ?? 6443 + slot,
     apiAddresses: wanted.nodes > 0 ? ['127.0.0.1', gateway] : ['127.0.0.1'],
@@ -185,6 +185,10 @@ export function newConfig(wanted: NewCluster, home: Home, slot: number): Cluster
     sysctlsBefore: {},
   }
 }
+
+/** Where a new cluster keeps its data. */
+export const dataDirectoryOf = (wanted: Pick<NewCluster, 'name' | 'dataDirectory'>, home: Home): string =>
+  wanted.dataDirectory ?? join(home.root, 'clusters', wanted.name)
 
 function nodeConfig(cluster: string, nodeCidr: string, slot: number, index: number): NodeConfig {
   const first = index === 0

@@ -27,12 +27,13 @@ export function claimSlot(owner: string, directory = SLOTS_DIRECTORY): number {
     const path = join(directory, `slot-${slot}`)
     const held = readClaim(path)
     if (held && !isStale(held)) continue
-    if (held) rmSync(path, { force: true })
     try {
+      if (held) rmSync(path, { force: true })
       writeFileSync(path, JSON.stringify(claim), { flag: 'wx', mode: 0o644 })
       return slot
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      // Somebody was quicker, or the stale claim is another user's and not ours to take away.
+      if (!isTaken(error)) throw error
     }
   }
   throw new Failure(
@@ -40,6 +41,9 @@ export function claimSlot(owner: string, directory = SLOTS_DIRECTORY): number {
     'Remove one with `canopus delete --name NAME`.',
   )
 }
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && ['EEXIST', 'EPERM', 'EACCES'].includes(error.code as string)
 
 /** Gives a slot back; somebody else's is left alone. */
 export function releaseSlot(slot: number, owner: string, directory = SLOTS_DIRECTORY): void {

@@ -6,6 +6,7 @@ import { writeFileAtomic } from '@canopus/platform'
 import { changed, type Wishes, withDefaults } from '../cluster/changes.ts'
 import {
   type ClusterConfig,
+  dataDirectoryOf,
   fileOf,
   loadConfig,
   newConfig,
@@ -44,7 +45,6 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
     const start = environment.clock.monotonic()
     const existing = loadConfig(environment.home, options.name)
     const config = existing ? changed(existing, options) : await planned(options, environment)
-    if (!existing) requireEmpty(config.dataDirectory)
     try {
       await bringUp(config, options, environment)
     } catch (error) {
@@ -62,6 +62,7 @@ export async function up(options: UpOptions, environment: CliEnvironment): Promi
  */
 async function planned(options: UpOptions, { home }: CliEnvironment): Promise<ClusterConfig> {
   requireClusterName(options.name)
+  requireEmpty(dataDirectoryOf(options, home))
   const owner = fileOf(home, options.name)
   const passed: number[] = []
   try {

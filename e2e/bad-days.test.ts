@@ -1,0 +1,333 @@
+/** What can go wrong around `canopus up`: one clear line each, the right status, and nothing half made. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type CommandResult, canopus, containerSkip, freePort, TestCluster } from './support/cluster.ts'
+
+const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
+const rootOnly = containerSkip()
+
+/** Ids of processes that have this text in their environment. */
+function processesOf(text: string): number[] {
+  return readdirSync('/proc')
+    .filter(entry => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .filter(entry => {
+      try {
+        return readFileSync(`/proc/${entry}/environ`, 'latin1').includes(text)
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
+}
+
+/** Everything on this machine that names the home directory. */
+function traces(home: string): string[] {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .filter(line => line.includes(home))
+  const slots = readdirSync('/var/tmp/canopus-slots').filter(name => {
+    const path = join('/var/tmp/canopus-slots', name)
+    return existsSync(path) && readFileSync(path, 'utf8').includes(home)
+  })
+  const processes = processesOf(`CANOPUS_HOME=${home}`).map(pid => `process ${pid}`)
+  const index = existsSync(join(home, 'index')) ? readdirSync(join(home, 'index')) : []
+  const kubeconfig = join(home, 'kubeconfig')
+  const entries =
+    existsSync(kubeconfig) && readFileSync(kubeconfig, 'utf8').includes('server:') ? ['kubeconfig entry'] : []
+  return [...mounts, ...slots, ...processes, ...index, ...entries]
+}
+
+/** Polls, since what is waited for is the state of other processes. */
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    if (await holds()) return
+    await sleep(systemClock, 20)
+  }
+  throw new Error(`not in time: ${what}`)
+}
+
+function start(home: string, args: readonly string[]): { child: ChildProcess; ended: Promise<CommandResult> } {
+  const child = spawn(launcher, args, {
+    env: { ...process.env, CANOPUS_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', chunk => {
+    stdout += chunk
+  })
+  child.stderr.on('data', chunk => {
+    stderr += chunk
+  })
+  const ended = new Promise<CommandResult>(resolve =>
+    child.on('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 130), stdout, stderr })),
+  )
+  return { child, ended }
+}
+
+describe('bad days without nodes', () => {
+  const home = mkdtempSync(join(tmpdir(), 'canopus-bad-'))
+  const kubeconfig = join(home, 'kubeconfig')
+  const up = ['up', '--no-node', '--name', 'bad', '--kubeconfig', kubeconfig]
+  const run = (...args: string[]): Promise<CommandResult> => canopus(home, args)
+  const refused = (result: CommandResult, message: RegExp, code = 1): void => {
+    assert.match(result.stderr, message)
+    assert.equal(result.code, code, result.stderr)
+    assert.doesNotMatch(result.stderr, /^\s+at /m, 'no stack')
+  }
+
+  afterEach(async () => {
+    await run('delete', '--name', 'bad', '--ignore-not-found')
+    assert.deepEqual(traces(home), [])
+  })
+  after(() => rmSync(home, { recursive: true, force: true }))
+
+  it('wrong flags: status 2 and what is meant', async () => {
+    refused(await run('upp'), /unknown command 'upp'\n\(Did you mean up\?\)/, 2)
+    refused(await run('up', '--nodez', '3'), /Did you mean --nodes\?/, 2)
+    refused(await run('up', '--nodes', '0'), /'0' is invalid. not a whole number from 1 to 64/, 2)
+    refused(await run('up', '--nodes', 'x'), /'x' is invalid/, 2)
+    refused(await run('up', '--store', 'etcd'), /--store etcd needs --etcd-servers/, 2)
+    refused(await run('up', '--no-node', '--nodes', '2'), /do not go together/, 2)
+    refused(await run('up', '--no-node', '--name', 'Bad_Name'), /"Bad_Name" is no name for a cluster/)
+    refused(await run('apiserver'), /--service-account-signing-key-file is required/)
+    refused(await run('scheduler', '--kubeconfig', '/nowhere'), /there is no file \/nowhere/)
+  })
+
+  it('commands on a cluster that is not there, and twice', async () => {
+    refused(await run('stop', '--name', 'bad'), /there is no cluster "bad"/)
+    refused(await run('delete', '--name', 'bad'), /there is no cluster "bad"/)
+    refused(await run('status', '--name', 'bad'), /there is no cluster "bad"/)
+    assert.equal((await run(...up)).code, 0)
+    refused(await run('logs', 'foo', '--name', 'bad'), /there is no log of "foo"\nThere are: control-plane/)
+    assert.equal((await run('status', '--name', 'bad')).code, 0)
+    for (let times = 0; times < 2; times++) assert.equal((await run('stop', '--name', 'bad')).code, 0)
+    const status = await run('status', '--name', 'bad', '-o', 'json')
+    assert.equal(status.code, 1)
+    assert.equal(JSON.parse(status.stdout).state, 'stopped')
+    assert.equal((await run('delete', '--name', 'bad')).code, 0)
+    refused(await run('delete', '--name', 'bad'), /there is no cluster "bad"/)
+  })
+
+  it('what cannot be changed is refused', async () => {
+    assert.equal((await run(...up)).code, 0)
+    refused(await run(...up, '--store', 'memory'), /keeps its objects in the store "embedded", which cannot be changed/)
+    refused(await run(...up, '--data-dir', '/elsewhere'), /keeps its data in .*, which cannot be changed/)
+    refused(await run(...up, '--api-port', '1'), /has its API server on port \d+, which cannot be changed/)
+    refused(await run('up', '--name', 'bad', '--nodes', '1'), /starting a node needs root|was made without nodes/)
+  })
+
+  it('a port that is taken', async () => {
+    const port = await freePort()
+    const other = createServer().listen(port, '127.0.0.1')
+    refused(
+      await run(...up, '--api-port', String(port)),
+      /port \d+ on 127.0.0.1 is taken by another program\n.*--api-port/,
+    )
+    other.close()
+    assert.deepEqual(traces(home), [])
+  })
+
+  it('a data directory with files of somebody else is left alone', async () => {
+    const data = join(home, 'mine')
+    mkdirSync(data)
+    writeFileSync(join(data, 'diary'), 'dear')
+    refused(await run(...up, '--data-dir', data), /mine is not empty: it holds diary/)
+    assert.equal(readFileSync(join(data, 'diary'), 'utf8'), 'dear')
+  })
+
+  it('descriptions that are newer or damaged', async () => {
+    assert.equal((await run(...up)).code, 0)
+    const path = join(home, 'index/bad.json')
+    const kept = readFileSync(path, 'utf8')
+    writeFileSync(path, kept.replace('"version": 1', '"version": 99'))
+    refused(await run(...up), /was made by a newer Canopus \(description version 99/)
+    writeFileSync(path, '{"version": 1}')
+    refused(await run(...up), /bad.json is damaged/)
+    writeFileSync(path, kept)
+  })
+
+  it('a damaged store', async () => {
+    assert.equal((await run(...up)).code, 0)
+    assert.equal((await run('stop', '--name', 'bad')).code, 0)
+    writeFileSync(join(home, 'clusters/bad/store/store.db'), 'no database, but long enough to be looked at'.repeat(100))
+    refused(await run(...up), /the control plane does not start: .*store.db is damaged or no database/)
+  })
+
+  it('two at once: one works, the other waits for nobody', async () => {
+    const both = await Promise.all([run(...up), run(...up)])
+    assert.ok(both.some(result => result.code === 0))
+    for (const failed of both.filter(result => result.code !== 0))
+      refused(failed, /another canopus command \(process \d+\) is working on cluster "bad"/)
+    assert.equal((await run('status', '--name', 'bad')).code, 0)
+  })
+
+  const controlPlaneRuns = (): boolean =>
+    processesOf('CANOPUS_COMPONENT=control-plane').some(pid => processesOf(`CANOPUS_HOME=${home}`).includes(pid))
+
+  it('Ctrl-C in the first up leaves nothing, in a later one the cluster', async () => {
+    const first = start(home, up)
+    await until('the control plane runs', controlPlaneRuns)
+    first.child.kill('SIGINT')
+    const interrupted = await first.ended
+    if (interrupted.code !== 0) {
+      refused(interrupted, /interrupted/, 130)
+      assert.deepEqual(traces(home), [])
+      assert.ok(!existsSync(join(home, 'clusters/bad')))
+    }
+    assert.equal((await run(...up)).code, 0)
+    const later = start(home, up)
+    later.child.kill('SIGINT')
+    await later.ended
+    assert.equal((await run('status', '--name', 'bad')).code, 0)
+  })
+
+  it('kill -9 of up, then up again', async () => {
+    const first = start(home, up)
+    await until('the description is written', () => existsSync(join(home, 'index/bad.json')))
+    first.child.kill('SIGKILL')
+    await first.ended
+    assert.equal((await run(...up)).code, 0)
+    assert.equal((await run('status', '--name', 'bad')).code, 0)
+  })
+
+  it('a full disk', { skip: rootOnly }, async () => {
+    const data = join(home, 'small')
+    mkdirSync(data)
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', data])
+    try {
+      refused(await run(...up, '--data-dir', data), /the disk is full/)
+      assert.deepEqual(readdirSync(data), [])
+    } finally {
+      spawnSync('umount', [data])
+    }
+    assert.deepEqual(traces(home), [])
+  })
+
+  it('somebody who is not root', { skip: rootOnly }, () => {
+    const own = mkdtempSync(join(tmpdir(), 'canopus-nobody-'))
+    chmodSync(own, 0o777)
+    // The program must be where everybody may read it; this checkout need not be.
+    cpSync(fileURLToPath(new URL('../dist/canopus.cjs', import.meta.url)), join(own, 'canopus.cjs'))
+    cpSync(process.execPath, join(own, 'node'))
+    const asNobody = (...args: string[]): CommandResult => {
+      const command = ['--reuid=65534', '--regid=65534', '--clear-groups', join(own, 'node'), join(own, 'canopus.cjs')]
+      const { status, stdout, stderr } = spawnSync('setpriv', [...command, ...args], {
+        env: {
+          PATH: process.env.PATH,
+          CANOPUS_HOME: join(own, 'home'),
+          KUBECONFIG: join(own, 'kubeconfig'),
+          HOME: own,
+        },
+        encoding: 'utf8',
+      })
+      return { code: status ?? 1, stdout, stderr }
+    }
+    try {
+      refused(asNobody('up', '--name', 'bad'), /error: starting a node needs root\n.*--no-node/)
+      assert.ok(!existsSync(join(own, 'home')))
+      const result = asNobody('up', '--name', 'bad', '--no-node')
+      assert.equal(result.code, 0, result.stderr)
+      assert.equal(asNobody('status', '--name', 'bad').code, 0)
+      assert.equal(asNobody('delete', '--name', 'bad').code, 0)
+      assert.deepEqual(processesOf(`CANOPUS_HOME=${own}`), [])
+    } finally {
+      rmSync(own, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('bad days with nodes', { skip: rootOnly }, () => {
+  const cluster = new TestCluster('badn')
+  const { kubectl } = cluster
+  const components = async (): Promise<{ component: string; state: string; pid?: number }[]> =>
+    JSON.parse((await cluster.tryCommand('status', '-o', 'json')).stdout).components
+  const links = (): string => spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout
+  const tables = (): string => spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout
+
+  before(() => cluster.prepare())
+  after(() => cluster.remove())
+
+  it('Ctrl-C in the first up leaves nothing', async () => {
+    const args = ['up', '--name', 'badn', '--kubeconfig', cluster.kubeconfig, '--pod-egress', 'none']
+    const { child, ended } = start(cluster.home, args)
+    await until('the node agent runs', () => processesOf('CANOPUS_COMPONENT=node/badn/agent').length > 0)
+    const { slot, bridge } = JSON.parse(readFileSync(join(cluster.home, 'index/badn.json'), 'utf8'))
+    child.kill('SIGINT')
+    const result = await ended
+    assert.equal(result.code, 130, result.stderr)
+    assert.deepEqual(traces(cluster.home), [])
+    assert.ok(!links().includes(`${bridge}:`), 'bridge')
+    assert.doesNotMatch(tables(), new RegExp(`canopus${slot}(_|$)`, 'm'))
+  })
+
+  it('grows from one node to two', async () => {
+    await cluster.up()
+    await cluster.up('--nodes', '2')
+    const names = await kubectl.run(['get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'])
+    assert.equal(names, 'badn badn-2')
+    const fewer = await cluster.tryCommand('up', '--nodes', '1')
+    assert.match(fewer.stderr, /cluster "badn" has 2 nodes/)
+  })
+
+  it('repairs a node in namespaces that has lost a supervisor', async () => {
+    for (const part of ['agent', 'containerd']) {
+      const component = `node/badn-2/${part}`
+      for (const pid of processesOf(`CANOPUS_COMPONENT=supervisor/${component}\0`)) process.kill(pid, 'SIGKILL')
+      const { pid } = (await components()).find(each => each.component === component)!
+      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      await until(`${component} is down`, async () =>
+        (await components()).some(each => each.component === component && each.state === 'stopped'),
+      )
+      await cluster.up()
+      const repaired = (await components()).find(each => each.component === component)
+      assert.equal(repaired?.state, 'running', component)
+      await kubectl.wait('node/badn-2', 'condition=Ready', 60)
+    }
+  })
+
+  it('comes back after a reboot of the machine', async () => {
+    await kubectl.run(['create', 'configmap', 'kept', '--from-literal=a=b'])
+    const { runDirectory, bridge, slot } = JSON.parse(readFileSync(join(cluster.home, 'index/badn.json'), 'utf8'))
+    for (let left = processesOf('CANOPUS_CLUSTER=badn'); left.length > 0; left = processesOf('CANOPUS_CLUSTER=badn'))
+      for (const pid of left) spawnSync('kill', ['-9', String(pid)])
+    spawnSync('umount', ['--recursive', '--lazy', join(runDirectory, 'ns')])
+    rmSync(runDirectory, { recursive: true, force: true })
+    spawnSync('ip', ['link', 'delete', bridge])
+    for (const table of [`canopus${slot}`, `canopus${slot}_services`])
+      spawnSync('nft', ['delete', 'table', 'ip', table])
+    await cluster.up()
+    await kubectl.run(['get', 'configmap', 'kept'])
+    for (const node of ['badn', 'badn-2']) await kubectl.wait(`node/${node}`, 'condition=Ready', 60)
+  })
+
+  it('works beside another cluster, which its end leaves alone', async () => {
+    const other = new TestCluster('badm')
+    try {
+      await other.up()
+      await cluster.command('delete')
+      assert.deepEqual(
+        traces(cluster.home).filter(line => !line.startsWith('process')),
+        [],
+      )
+      assert.match(await other.kubectl.run(['get', 'nodes']), /badm\s+Ready/)
+    } finally {
+      await other.remove()
+    }
+  })
+})
