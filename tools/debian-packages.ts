@@ -30,12 +30,14 @@ export function withDebianPackages(packages: readonly string[], use: (root: stri
   try {
     for (const folder of ['lists/partial', 'cache/archives/partial', 'unpacked'])
       mkdirSync(join(work, folder), { recursive: true })
+    writeFileSync(join(work, 'status'), '')
     writeFileSync(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${debianMirror()} sid main\n`)
     const settings = {
       'Dir::Etc::sourcelist': join(work, 'sources.list'),
       'Dir::Etc::sourceparts': '/dev/null',
       'Dir::State': work,
-      'Dir::State::status': '/var/lib/dpkg/status',
+      // What is installed must not matter: a newer version from elsewhere would be preferred, and is not to be had here.
+      'Dir::State::status': join(work, 'status'),
       'Dir::Cache': join(work, 'cache'),
       'APT::Sandbox::User': 'root',
       'APT::Default-Release': 'sid',
