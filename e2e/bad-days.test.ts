@@ -17,6 +17,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { sleep } from '../packages/base/src/index.ts'
+import { systemClock } from '../packages/platform/src/index.ts'
 import { type CommandResult, canopus, containerSkip, freePort, TestCluster } from './support/cluster.ts'
 
 const launcher = fileURLToPath(new URL('../canopus', import.meta.url))

@@ -125,6 +125,15 @@ function wrongFlags(message: string): InvalidArgumentError {
   return new InvalidArgumentError(message)
 }
 
+const STATUS_HELP = `
+With -o json: an object for --name, else a list of objects. Fields stay as they are:
+  name, state (running, stopped, degraded), apiServer (URL), kubeconfig (path, where it was entered),
+  dataDirectory, components: a list of
+    component (control-plane, node/NAME/containerd, node/NAME/agent), state (running, restarting, stopped),
+    data (path), and while it runs pid, memory (resident bytes), address
+
+Exit status: 0 where everything runs, 1 otherwise.`
+
 function addLifeCycle(program: Command, environment: CliEnvironment, exit: (status: number) => void): void {
   program
     .command('stop')
@@ -145,6 +154,7 @@ function addLifeCycle(program: Command, environment: CliEnvironment, exit: (stat
     .description('show the state of each component')
     .option('--name <name>', 'which cluster (default: all)')
     .addOption(new Option('-o, --output <format>', 'how to show it').choices(['text', 'json']).default('text'))
+    .addHelpText('after', STATUS_HELP)
     .action((flags: { name?: string; output: 'text' | 'json' }) => exit(status(flags, environment)))
   program
     .command('logs')

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import { systemClock } from '@canopus/platform'
+import { type ClusterProcess, componentEnv, findProcesses, killRemaining, mainProcess } from './processes.ts'
+
+const entry = (pid: number, parent: number, component: string, program = 'node'): ClusterProcess => ({
+  pid,
+  parent,
+  component,
+  program,
+  startTime: '1',
+})
+
+describe('the main process of a component', () => {
+  it('is neither its supervisor, nor its child, nor a shim', () => {
+    const all = [
+      entry(1, 0, 'supervisor/a', 'sh'),
+      entry(3, 2, 'a'),
+      entry(2, 1, 'a'),
+      entry(4, 0, 'a', 'containerd-shim'),
+    ]
+    assert.equal(mainProcess(all, 'a')?.pid, 2)
+    assert.equal(mainProcess(all, 'supervisor/a')?.pid, 1)
+    assert.equal(mainProcess(all, 'b'), undefined)
+  })
+})
+
+describe('processes of a cluster', { skip: process.platform === 'linux' ? false : 'needs Linux' }, () => {
+  it('are known by their environment, and can be killed to the last', async () => {
+    const mark = `test-${process.pid}.0`
+    const children = ['b', 'a'].map(component =>
+      spawn('sleep', ['60'], { env: { ...process.env, ...componentEnv(mark, component) }, stdio: 'ignore' }),
+    )
+    await Promise.all(children.map(child => once(child, 'spawn')))
+    const found = findProcesses(mark)
+    assert.deepEqual(
+      found.map(each => [each.component, each.program, each.parent]),
+      [
+        ['a', 'sleep', process.pid],
+        ['b', 'sleep', process.pid],
+      ],
+    )
+    assert.deepEqual(findProcesses('test'), [])
+    const ended = Promise.all(children.map(child => once(child, 'exit')))
+    await killRemaining(mark, systemClock)
+    await ended
+    assert.deepEqual(findProcesses(mark), [])
+  })
+})
