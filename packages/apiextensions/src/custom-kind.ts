@@ -99,6 +99,8 @@ function storedAs(
   const storage = spec.versions.find(each => each.storage) ?? spec.versions[0]!
   const stored = resourceType(definition, storage)
   const own = apiVersionOf(type)
+  /** Shared objects are asked for often, by every selector. */
+  const read = new WeakMap<KubeObject, KubeObject>()
   const convert = (object: KubeObject, apiVersion: string): KubeObject => {
     if (object.apiVersion === apiVersion) return object
     if (spec.conversion?.strategy !== 'Webhook') return { ...object, apiVersion }
@@ -110,10 +112,14 @@ function storedAs(
     type: stored,
     toStored: object => convert(object, apiVersionOf(stored)),
     fromStored(object) {
+      const known = read.get(object)
+      if (known !== undefined) return known
       const current = convert(clone(object), own)
-      const read = decodeValue(schema, current).object
-      applyDefaults(props, read)
-      return deepEqual(read, object) ? object : (read as unknown as KubeObject)
+      const decoded = decodeValue(schema, current).object
+      applyDefaults(props, decoded)
+      const result = deepEqual(decoded, object) ? object : (decoded as unknown as KubeObject)
+      read.set(object, result)
+      return result
     },
   }
 }

@@ -54,9 +54,10 @@ export function withSchemaValidation(kind: Kind): Kind {
 }
 
 /** What all versions say alike, upstream looks at once and names without the version. */
-function validateVersions({ spec }: CustomResourceDefinition): FieldError[] {
+function validateVersions({ metadata, spec }: CustomResourceDefinition): FieldError[] {
   const versions = spec?.versions ?? []
   const errors: Errors = []
+  checkApproval(errors, spec?.group ?? '', metadata.annotations?.[APPROVAL])
   const each = (
     field: keyof CustomResourceDefinitionVersion,
     shared: string,
@@ -76,6 +77,23 @@ function validateVersions({ spec }: CustomResourceDefinition): FieldError[] {
   each('additionalPrinterColumns', 'additionalPrinterColumns', (version, path) => checkColumns(errors, version, path))
   each('selectableFields', 'selectableFields', (version, path) => checkSelectable(errors, version, path))
   return errors
+}
+
+const APPROVAL = 'api-approved.kubernetes.io'
+
+/** Groups of the project itself need its approval (KEP-1111). */
+export const isProtectedGroup = (group: string): boolean => /(^|\.)(k8s|kubernetes)\.io$/.test(group)
+
+function checkApproval(errors: Errors, group: string, approval: string | undefined): void {
+  if (!isProtectedGroup(group)) return
+  const at = `metadata.annotations[${APPROVAL}]`
+  if (!approval) {
+    const text = `protected groups must have approval annotation "${APPROVAL}", see https://github.com/kubernetes/enhancements/pull/1111`
+    errors.push(required(at, text))
+  } else if (!approval.startsWith('unapproved') && !/^[a-z][a-z0-9+.-]*:\/\/\S+$/i.test(approval)) {
+    const text = `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111`
+    errors.push(invalid(at, approval, text))
+  }
 }
 
 function checkSchema(errors: Errors, schema: JSONSchemaProps, path: string): void {

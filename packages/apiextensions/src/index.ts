@@ -1,6 +1,6 @@
 export { customKinds, customStoragePrefix } from './custom-kind.ts'
 export { applyDefaults } from './defaults.ts'
-export { withSchemaValidation } from './definition.ts'
+export { isProtectedGroup, withSchemaValidation } from './definition.ts'
 export { type JsonPath, parseJsonPath, plainPath } from './json-path.ts'
 export { matchesPattern, patternProblem } from './patterns.ts'
 export { validateValue } from './values.ts'

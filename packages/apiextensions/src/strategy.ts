@@ -9,7 +9,10 @@ type Open = KubeObject & Record<string, unknown>
 
 const NOT_COUNTED = ['apiVersion', 'kind', 'metadata']
 
-/** `hasStatus`: whether the version has the status subresource. */
+/**
+ * `hasStatus`: whether the version has the status subresource. Rules in CEL (`x-kubernetes-validations`) are kept in definitions but not
+ * evaluated yet.
+ */
 export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean): Strategy {
   const check = (object: KubeObject, old?: KubeObject): FieldError[] =>
     old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)

@@ -319,6 +319,43 @@ describe('definitions', () => {
     assert.equal((await server.send('GET', '/openapi/v3')).json.paths['apis/example.com/v1'] === undefined, false)
   })
 
+  it('stop serving a version, then all', async () => {
+    await define(server, 'decks', 'Deck', [v1, { ...v1, name: 'v9', storage: false }])
+    assert.equal((await server.send('GET', path('decks', '', 'v9'))).status, 200)
+    const patch = { spec: { versions: [v1, { ...v1, name: 'v9', storage: false, served: false }] } }
+    await server.send('PATCH', `${CRDS}/decks.example.com`, patch, MERGE)
+    assert.equal((await server.send('GET', path('decks', '', 'v9'))).status, 404)
+    assert.equal((await server.send('GET', path('decks'))).status, 200)
+    const { json } = await server.send('GET', '/openapi/v3')
+    assert.equal(json.paths['apis/example.com/v9'], undefined)
+  })
+
+  it('in groups of the project need approval', async () => {
+    const wanted = definition('gates', 'Gate') as {
+      metadata: { name: string; annotations?: object }
+      spec: { group: string }
+    }
+    wanted.metadata.name = 'gates.example.k8s.io'
+    wanted.spec.group = 'example.k8s.io'
+    assert.equal((await server.send('POST', CRDS, wanted, JSON_TYPE)).status, 422)
+    wanted.metadata.annotations = { 'api-approved.kubernetes.io': 'https://example.com/1' }
+    assert.equal((await server.send('POST', CRDS, wanted, JSON_TYPE)).status, 201)
+  })
+
+  it('convert by webhook not yet: other versions answer an error, the stored one stays readable', async () => {
+    const versions = [v1, { ...v1, name: 'v2', storage: false }]
+    const webhook = { conversionReviewVersions: ['v1'], clientConfig: { url: 'https://example.com' } }
+    const both = definition('tides', 'Tide', versions) as { spec: { conversion?: object } }
+    both.spec.conversion = { strategy: 'Webhook', webhook }
+    assert.equal((await server.send('POST', CRDS, both, JSON_TYPE)).status, 201)
+    await condition(server, 'tides', 'Established')
+    await create(server, 'tides', 'Tide', 't', { size: 1 })
+    assert.equal((await server.send('GET', path('tides', 't'))).status, 200)
+    const { status, json } = await server.send('GET', path('tides', 't', 'v2'))
+    assert.equal(status, 500)
+    assert.match(json.message, /conversion webhook for example.com\/v1, Kind=Tide failed/)
+  })
+
   it('are served again after a restart, with their objects', async () => {
     const store = createMemoryStore({ clock: systemClock })
     const first = await startMemoryServer({ store })

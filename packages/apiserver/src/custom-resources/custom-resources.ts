@@ -85,7 +85,7 @@ export class CustomResources {
     served.definition = definition
     this.#served.set(name, served)
     const established = isConditionTrue(definition.status?.conditions, 'Established')
-    if (before !== undefined && before !== served) this.close(before, served)
+    if (before !== undefined && before !== served) this.close(before)
     for (const version of definition.spec.versions) {
       const store = served.stores.get(version.name)!
       const open = established && version.served
@@ -113,11 +113,11 @@ export class CustomResources {
     return { definition, spec, kinds, stores, open: new Set() }
   }
 
-  /** Watches end, so that clients see the objects as they are from now on. */
-  private close(before: Served, after: Served | undefined): void {
+  /** Withdraws an older state; what stays is opened anew at once. Watches end, so that clients see the objects as they are from now on. */
+  private close(before: Served): void {
     for (const version of before.open) {
       const { kind } = before.stores.get(version)!
-      if (after === undefined || !after.stores.has(version)) this.#resources.withdrawCustom(kind.type)
+      this.#resources.withdrawCustom(kind.type)
       this.#changed(kind.type)
     }
     for (const { cache } of before.stores.values()) cache.hub.endAll()
@@ -138,7 +138,7 @@ export class CustomResources {
     const served = this.#served.get(name)
     if (served === undefined) return
     this.#served.delete(name)
-    this.close(served, undefined)
+    this.close(served)
     this.#resources.context.cache.removeKind(customStoragePrefix(definition))
     // Names that it held may be free for others now.
     for (const other of this.definitions()) {

@@ -8,6 +8,7 @@ import type {
   CustomResourceDefinitionNames,
   CustomResourceDefinitionStatus,
 } from '@canopus/api/apiextensions/v1'
+import { isProtectedGroup } from '@canopus/apiextensions'
 import { isConditionTrue, setCondition } from '@canopus/apimachinery'
 
 type Condition = Omit<CustomResourceDefinitionCondition, 'lastTransitionTime'>
@@ -97,10 +98,6 @@ function establishedBy(
       }
     : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }
 }
-
-/** Groups of the project itself need its approval (KEP-1111). */
-export const isProtectedGroup = (group: string): boolean =>
-  group === 'k8s.io' || group.endsWith('.k8s.io') || group === 'kubernetes.io' || group.endsWith('.kubernetes.io')
 
 function approvedBy({ spec, metadata }: CustomResourceDefinition): Condition | undefined {
   if (!isProtectedGroup(spec.group)) return undefined
