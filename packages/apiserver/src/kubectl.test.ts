@@ -6,6 +6,9 @@ import { type SecureServer, startSecureServer } from './testing/secure-server.ts
 
 const missing = spawnSync('kubectl', ['version', '--client']).error !== undefined
 
+const settings = (value: string, name = 's'): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n${value === '' ? '' : `data:\n  k: "${value}"\n`}`
+
 describe('kubectl', { skip: missing ? 'kubectl is not on the PATH' : false }, () => {
   let secure: SecureServer
   before(async () => {
@@ -73,6 +76,23 @@ describe('kubectl', { skip: missing ? 'kubectl is not on the PATH' : false }, ()
     ['delete namespace n --wait=false', /^namespace "n" deleted/],
     ['get namespace n', /^NAME +STATUS +AGE\nn +Terminating +\d+s\n$/],
     ['create configmap c -n n', /because it is being terminated/, 1],
+    ['apply --server-side -f -', /^configmap\/s serverside-applied\n$/, 0, settings('1')],
+    ['apply --server-side -f -', /^configmap\/s serverside-applied\n$/, 0, settings('2')],
+    ['get configmap s --show-managed-fields -o jsonpath={.metadata.managedFields[*].manager}', /^kubectl$/],
+    ['patch configmap s --type=merge -p {"data":{"k":"3"}}', /^configmap\/s patched\n$/],
+    [
+      'apply --server-side -f -',
+      /Apply failed with 1 conflict: conflict with "kubectl-patch" using v1: \.data\.k\n/,
+      1,
+      settings('2'),
+    ],
+    ['apply --server-side --force-conflicts -f -', /^configmap\/s serverside-applied\n$/, 0, settings('2')],
+    ['apply --server-side --field-manager=other -f -', /conflict with "kubectl": \.data\.k\n/, 1, settings('5')],
+    ['apply -f -', /^configmap\/t created\n$/, 0, settings('1', 't')],
+    ['apply --server-side -f -', /^configmap\/t serverside-applied\n$/, 0, settings('2', 't')],
+    ['get configmap t --show-managed-fields -o jsonpath={.data.k}:{.metadata.managedFields[*].manager}', /^2:kubectl/],
+    ['apply --server-side -f -', /^configmap\/t serverside-applied\n$/, 0, settings('', 't')],
+    ['get configmap t -o jsonpath={.data}', /^$/],
     ['delete configmap a b', /^configmap "a" deleted[^\n]*\nconfigmap "b" deleted/],
   ]
   for (const [args, expected, code = 0, input] of steps) {
