@@ -43,16 +43,18 @@ export function allKubectls(): string[] {
 export class Kubectl {
   readonly program: string
   readonly kubeconfig: string
-  constructor(kubeconfig: string, program = findKubectl()) {
+  private readonly environment: NodeJS.ProcessEnv
+  constructor(kubeconfig: string, program = findKubectl(), environment: NodeJS.ProcessEnv = {}) {
     this.program = program
     this.kubeconfig = kubeconfig
+    this.environment = { ...environment, KUBECONFIG: kubeconfig }
   }
 
   /** Runs to the end, whatever the status; killed after `timeout` milliseconds. */
   try(args: readonly string[], options: { input?: string; timeout?: number } = {}): Promise<KubectlResult> {
     return new Promise((resolve, reject) => {
       const child = spawn(this.program, args, {
-        env: { ...process.env, KUBECONFIG: this.kubeconfig },
+        env: { ...process.env, ...this.environment },
         timeout: options.timeout ?? 60_000,
         stdio: ['pipe', 'pipe', 'pipe'],
       })
@@ -82,7 +84,7 @@ export class Kubectl {
   /** Starts a command that ends only with `signal`, such as a watch or port-forward. */
   follow(args: readonly string[], signal: AbortSignal): Following {
     const child = spawn(this.program, args, {
-      env: { ...process.env, KUBECONFIG: this.kubeconfig },
+      env: { ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''
