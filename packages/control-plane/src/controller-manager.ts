@@ -5,7 +5,10 @@ import type { Controller, ControllerContext } from '@canopus/operator'
 import type { CertifiedKey } from '@canopus/platform'
 
 export interface ControllerManagerOptions
-  extends Pick<ControllersOptions, 'controllers' | 'rootCa' | 'nodeIpam' | 'nodeLifecycle' | 'podGc'> {
+  extends Pick<
+    ControllersOptions,
+    'controllers' | 'rootCa' | 'nodeIpam' | 'nodeLifecycle' | 'podGc' | 'approveKubeletServing'
+  > {
   /** PEM; fills secrets of type `kubernetes.io/service-account-token`. */
   serviceAccountKey?: string
   /** Signs what kubelets ask for; without it certificate requests wait for somebody else. */
@@ -43,7 +46,6 @@ function builtIn(context: ControllerContext, options: ControllerManagerOptions):
             clock: context.clock,
             ...(signingDuration === undefined ? {} : { validity: signingDuration }),
           }),
-          approveKubeletServing: true,
         }),
   }
   if (!clientFor) return createControllers(context, given)

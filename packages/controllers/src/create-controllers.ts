@@ -47,7 +47,10 @@ export interface ControllersOptions {
   issueToken?: ServiceAccountTokenOptions['issueToken']
   /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
   csrSigner?: CsrSigner
-  /** Whether nodes get serving certificates for their own addresses without a person's approval. */
+  /**
+   * Whether nodes get serving certificates for their own addresses without a person's approval. Off unless asked for, as
+   * upstream: a node says itself which addresses it has.
+   */
   approveKubeletServing?: boolean
   /** Makes the recorder of each controller's events. Default: events are written through the client. */
   events?: (component: string) => EventRecorder

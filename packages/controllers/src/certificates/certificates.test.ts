@@ -62,10 +62,16 @@ describe('certificate requests', () => {
     assert.equal((await requests().get('good')).status?.certificate, undefined)
   })
 
-  it('for serving wait for the addresses of the node', async () => {
-    const approvals: string[] = []
+  async function createNode(): Promise<void> {
+    const nodes = world.context.client.resource(Nodes)
+    const node = await nodes.create({ metadata: { name: 'n1' } } as Draft<Node>)
+    await nodes.updateStatus({ ...node, status: { addresses: [{ type: 'InternalIP', address: '10.0.0.1' }] } })
+  }
+
+  /** A context that notes approvals instead of sending them. */
+  function recording(approvals: string[]): World['context'] {
     const { client } = world.context
-    const context = {
+    return {
       ...world.context,
       client: {
         ...client,
@@ -75,13 +81,24 @@ describe('certificate requests', () => {
         })) as typeof client.resource,
       },
     }
-    await world.start(createCsrApprover(context, { csrSigner, approveServing: true }))
+  }
+
+  it('for serving are left to a person unless the cluster wants it otherwise', async () => {
+    const approvals: string[] = []
+    await world.start(createCsrApprover(recording(approvals), { csrSigner }))
+    await createNode()
+    await create('serving', { username: 'n1' })
+    await world.settle(2_000)
+    assert.deepEqual(approvals, [])
+  })
+
+  it('for serving wait for the addresses of the node', async () => {
+    const approvals: string[] = []
+    await world.start(createCsrApprover(recording(approvals), { csrSigner, approveServing: true }))
     await create('serving', { username: 'n1' })
     await world.settle(500)
     assert.deepEqual(approvals, [])
-    const node = await client.resource(Nodes).create({ metadata: { name: 'n1' } } as Draft<Node>)
-    const addresses = [{ type: 'InternalIP', address: '10.0.0.1' }]
-    await client.resource(Nodes).updateStatus({ ...node, status: { addresses } })
+    await createNode()
     await world.settle(2_000)
     assert.equal(approvals[0], 'serving/approval')
   })
