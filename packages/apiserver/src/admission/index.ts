@@ -4,6 +4,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
+import { podSecurity } from './pod-security/index.ts'
 import { priority } from './priority.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { roleEscalation } from './role-escalation.ts'
@@ -29,6 +30,7 @@ export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
     serviceAccount(context),
     nodeRestriction(context),
     taintNodesByCondition,
+    podSecurity(context),
     priority(context),
     defaultTolerationSeconds,
     defaultStorageClass(context),
