@@ -50,8 +50,6 @@ export interface ClusterConfig {
   kubeconfig?: string
   /** Whether `up` entered the cluster into the kubeconfig. */
   kubeconfigMerged: boolean
-  /** Kernel parameters as they were before the first `up`, put back by `delete`. */
-  sysctlsBefore: Record<string, string>
 }
 
 export interface Home {
@@ -182,7 +180,6 @@ export function newConfig(wanted: NewCluster, home: Home, slot: number): Cluster
     egress: wanted.egress,
     ...(wanted.kubeconfig === undefined ? {} : { kubeconfig: wanted.kubeconfig }),
     kubeconfigMerged: false,
-    sysctlsBefore: {},
   }
 }
 

@@ -1,16 +1,8 @@
 import { writeFileSync } from 'node:fs'
-import {
-  applyNft,
-  defaultRoute,
-  deleteNftTable,
-  nodeSysctls,
-  nodeTable,
-  readSysctl,
-  renderTable,
-  writeSysctl,
-} from '@canopus/network'
+import { applyNft, defaultRoute, deleteNftTable, nodeTable, renderTable, writeSysctl } from '@canopus/network'
 import { run, tryRun } from '@canopus/platform'
 import type { ClusterConfig, NodeConfig } from './config.ts'
+import { setKernelParameters } from './kernel-parameters.ts'
 
 /** The machine's address on the cluster's bridge. */
 export const gatewayOf = (config: Pick<ClusterConfig, 'nodeCidr'>): string => config.nodeCidr.replace(/\.0\/\d+$/, '.1')
@@ -23,16 +15,9 @@ export const tablesOf = (config: Pick<ClusterConfig, 'slot'>): { node: string; s
 
 /**
  * The machine's part of the cluster network: forwarding, the bridge that carries the nodes' addresses, the guard against leaks.
- * Returns kernel parameters as they were before, for `removeMachineNetwork`.
  */
-export async function setUpMachineNetwork(config: ClusterConfig): Promise<Record<string, string>> {
-  const before = Object.fromEntries(
-    Object.keys(nodeSysctls).flatMap(name => {
-      const value = readSysctl(name)
-      return value === undefined ? [] : [[name, value]]
-    }),
-  )
-  for (const [name, value] of Object.entries(nodeSysctls)) writeSysctl(name, value)
+export async function setUpMachineNetwork(config: ClusterConfig): Promise<void> {
+  setKernelParameters()
   if ((await tryRun('ip', ['link', 'show', config.bridge])).code !== 0) {
     const prefix = config.nodeCidr.split('/')[1]
     await run('ip', ['link', 'add', config.bridge, 'type', 'bridge'])
@@ -47,7 +32,6 @@ export async function setUpMachineNetwork(config: ClusterConfig): Promise<Record
   // An unprogrammed service address is nobody's: without this it would take the default route.
   await run('ip', ['route', 'replace', config.serviceCidr, 'dev', 'lo', 'src', gatewayOf(config)])
   await run('ip', ['route', 'replace', 'unreachable', config.clusterCidr])
-  return before
 }
 
 async function guardTable(config: ClusterConfig): Promise<ReturnType<typeof nodeTable>> {
@@ -87,13 +71,12 @@ function trySet(path: string, value: string): void {
   }
 }
 
-/** Takes away what `setUpMachineNetwork` and the node's components made; `restore` puts kernel parameters back. */
-export async function removeMachineNetwork(config: ClusterConfig, restore: boolean): Promise<void> {
+/** Takes away what `setUpMachineNetwork` and the node's components made, but for the kernel parameters. */
+export async function removeMachineNetwork(config: ClusterConfig): Promise<void> {
   const tables = tablesOf(config)
   await deleteNftTable('ip', tables.services)
   await deleteNftTable('ip', tables.node)
   await tryRun('ip', ['route', 'del', config.serviceCidr, 'dev', 'lo'])
   await tryRun('ip', ['route', 'del', 'unreachable', config.clusterCidr])
   await tryRun('ip', ['link', 'delete', config.bridge])
-  if (restore) for (const [name, value] of Object.entries(config.sysctlsBefore)) writeSysctl(name, value)
 }

@@ -51,6 +51,15 @@ export function releaseSlot(slot: number, owner: string, directory = SLOTS_DIREC
   if (readClaim(path)?.owner === owner) rmSync(path, { force: true })
 }
 
+/** Whether another cluster on this machine has a slot. */
+export function otherSlotsTaken(slot: number, directory = SLOTS_DIRECTORY): boolean {
+  const slots = Array.from({ length: MOST_SLOTS }, (_, index) => index).filter(index => index !== slot)
+  return slots.some(index => {
+    const held = readClaim(join(directory, `slot-${index}`))
+    return held !== undefined && !isStale(held)
+  })
+}
+
 function readClaim(path: string): Claim | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Claim

@@ -4,9 +4,9 @@ import { removePodCgroups } from '../cluster/cgroups.ts'
 import { type ClusterConfig, fileOf, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
 import { removeData } from '../cluster/data-directory.ts'
 import { removeHostPortRules } from '../cluster/host-port-rules.ts'
+import { restoreKernelParameters } from '../cluster/kernel-parameters.ts'
 import { withLock } from '../cluster/lock.ts'
-import { removeMachineNetwork } from '../cluster/machine-network.ts'
-import { releaseSlot } from '../cluster/slots.ts'
+import { otherSlotsTaken, releaseSlot } from '../cluster/slots.ts'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { stopCluster } from './stop.ts'
@@ -32,9 +32,10 @@ export async function removeCluster(config: ClusterConfig, environment: CliEnvir
   const uids = await stopCluster(config, 0, environment)
   if (config.nodes.length > 0) {
     removePodCgroups(uids)
-    const last = listConfigs(environment.home).every(each => each.name === config.name || each.nodes.length === 0)
-    await removeMachineNetwork(config, last)
-    if (last) await removeHostPortRules()
+    if (!otherSlotsTaken(config.slot)) {
+      restoreKernelParameters()
+      await removeHostPortRules()
+    }
   }
   if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
   removeData(config.dataDirectory)

@@ -34,7 +34,7 @@ export async function stopCluster(
   await killRemaining(markOf(config), clock)
   if (config.nodes.length > 0) {
     await removeMountNamespaces(config)
-    await removeMachineNetwork(config, false)
+    await removeMachineNetwork(config)
   }
   rmSync(config.runDirectory, { recursive: true, force: true })
   return stopped.flat()

@@ -93,9 +93,7 @@ async function bringUp(config: ClusterConfig, options: UpOptions, environment: C
   // First of all, so that what is made from here on is known to `delete`, whatever happens to this process.
   saveConfig(environment.home, config)
   for (const directory of [config.dataDirectory, config.runDirectory, paths.logs]) makeDirectory(directory)
-  const before =
-    config.nodes.length > 0 ? await progress.step('Setting up the network', () => setUpMachineNetwork(config)) : {}
-  if (Object.keys(config.sysctlsBefore).length === 0) config.sysctlsBefore = before
+  if (config.nodes.length > 0) await progress.step('Setting up the network', () => setUpMachineNetwork(config))
   await progress.step('Issuing certificates', () => ensureCredentials(config, clock))
   saveConfig(environment.home, config)
   writeFileAtomic(paths.description, JSON.stringify(config), 0o600)
