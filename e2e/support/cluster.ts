@@ -98,8 +98,9 @@ export class TestCluster {
   async remove(): Promise<void> {
     const result = await this.tryCommand('delete', '--ignore-not-found')
     this.registry?.kill('SIGTERM')
+    // Without its home nobody could remove what is left.
+    if (result.code !== 0) throw new Error(`canopus delete: ${result.stderr} (CANOPUS_HOME=${this.home})`)
     rmSync(this.home, { recursive: true, force: true })
-    if (result.code !== 0) throw new Error(`canopus delete: ${result.stderr}`)
   }
 
   /** Kills the first process of a node in namespaces, found from any process on the node: everything on the node is gone at once. */

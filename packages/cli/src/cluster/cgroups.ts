@@ -4,14 +4,21 @@ import { isMissing } from '@canopus/platform'
 
 const ROOT = '/sys/fs/cgroup'
 
-/** Removes the cgroups of pods that are gone, and their parents where these are empty then. */
-export function removePodCgroups(uids: readonly string[]): void {
+/**
+ * Removes the cgroups of pods that are gone, and their parents where these are empty then. `node` is the prefix under which a node
+ * in namespaces keeps its cgroups: all of them are its own, also those of pods that nobody remembers.
+ */
+export function removePodCgroups(uids: readonly string[], node?: string): void {
   const wanted = new Set(uids.flatMap(uid => [`pod${uid}`, `kubepods-pod${uid.replaceAll('-', '_')}.slice`]))
+  const kubepods = node === undefined ? 'kubepods' : `${node}/kubepods`
   for (const top of [ROOT, ...controllers()]) {
-    for (const parent of ['kubepods', 'kubepods/burstable', 'kubepods/besteffort']) {
-      for (const name of childrenOf(join(top, parent))) if (wanted.has(name)) removeTree(join(top, parent, name))
+    const parents = ['burstable', 'besteffort', ''].map(quality => join(top, kubepods, quality))
+    for (const parent of parents) {
+      for (const name of childrenOf(parent))
+        if (wanted.has(name) || (node !== undefined && /pod/.test(name))) removeTree(join(parent, name))
     }
-    for (const empty of ['kubepods/burstable', 'kubepods/besteffort', 'kubepods']) tryRemove(join(top, empty))
+    for (const empty of parents) tryRemove(empty)
+    if (node !== undefined) tryRemove(join(top, node))
   }
 }
 

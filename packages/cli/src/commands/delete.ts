@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { removeFromKubeconfig } from '@canopus/host'
-import { removePodCgroups } from '../cluster/cgroups.ts'
 import { type ClusterConfig, fileOf, listConfigs, loadConfig, removeConfig } from '../cluster/config.ts'
 import { removeData } from '../cluster/data-directory.ts'
 import { removeHostPortRules } from '../cluster/host-port-rules.ts'
@@ -29,13 +28,10 @@ export async function deleteCluster(
 export async function removeCluster(config: ClusterConfig, environment: CliEnvironment): Promise<void> {
   if (config.nodes.length > 0 && environment.uid !== 0)
     throw new Failure('removing a node needs root', 'Run the command with sudo.')
-  const uids = await stopCluster(config, 0, environment)
-  if (config.nodes.length > 0) {
-    removePodCgroups(uids)
-    if (!otherSlotsTaken(config.slot)) {
-      restoreKernelParameters()
-      await removeHostPortRules()
-    }
+  await stopCluster(config, 0, environment)
+  if (config.nodes.length > 0 && !otherSlotsTaken(config.slot)) {
+    restoreKernelParameters()
+    await removeHostPortRules()
   }
   if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
   removeData(config.dataDirectory)

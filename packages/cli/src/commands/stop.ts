@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { removePodCgroups } from '../cluster/cgroups.ts'
 import { type ClusterConfig, loadConfig, type NodeConfig } from '../cluster/config.ts'
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
@@ -22,14 +23,10 @@ export async function stop(options: { name: string; grace: number }, environment
   )
 }
 
-/** Everything that runs of a cluster is ended, pods first, and nothing of it is left but files. Returns the uids of its pods. */
-export async function stopCluster(
-  config: ClusterConfig,
-  grace: number,
-  environment: CliEnvironment,
-): Promise<string[]> {
+/** Everything that runs of a cluster is ended, pods first, and nothing of it is left but files. */
+export async function stopCluster(config: ClusterConfig, grace: number, environment: CliEnvironment): Promise<void> {
   const { clock, progress } = environment
-  const stopped = await Promise.all(config.nodes.map(node => stopNode(config, node, grace, environment)))
+  await Promise.all(config.nodes.map(node => stopNode(config, node, grace, environment)))
   await progress.step('Stopping the control plane', () => stopComponent(markOf(config), CONTROL_PLANE, clock))
   await killRemaining(markOf(config), clock)
   if (config.nodes.length > 0) {
@@ -37,16 +34,15 @@ export async function stopCluster(
     await removeMachineNetwork(config)
   }
   rmSync(config.runDirectory, { recursive: true, force: true })
-  return stopped.flat()
 }
 
-/** Ends a node's agent, its pods, containerd, and with them the node's namespaces. Returns the uids of its pods. */
+/** Ends a node's agent, its pods, containerd, and with them the node's namespaces. */
 async function stopNode(
   config: ClusterConfig,
   node: NodeConfig,
   grace: number,
   { clock, progress }: CliEnvironment,
-): Promise<string[]> {
+): Promise<void> {
   const part = (name: Parameters<typeof nodeComponent>[1]): string => nodeComponent(node.name, name)
   await stopComponent(markOf(config), part('agent'), clock)
   const uids = mainProcess(findProcesses(markOf(config)), part('containerd'))
@@ -54,7 +50,7 @@ async function stopNode(
     : []
   await stopComponent(markOf(config), part('containerd'), clock)
   if (node.place === 'namespace') await stopComponent(markOf(config), part('init'), clock, 0)
-  return uids
+  removePodCgroups(uids, node.place === 'namespace' ? node.name : undefined)
 }
 
 /** Whether anything of the cluster runs. */
