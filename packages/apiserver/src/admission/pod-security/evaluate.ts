@@ -31,7 +31,8 @@ function rulesFor(level: 'baseline' | 'restricted', minor: number): Rule[] {
   return inForce.filter(({ id }) => !replaced.has(id)).map(({ version }) => version.rule)
 }
 
-function versionAt(check: Check, minor: number): CheckVersion | undefined {
+/** The rule of a check in this minor version; undefined where the check did not exist yet. */
+export function versionAt(check: Check, minor: number): CheckVersion | undefined {
   return check.versions.findLast(version => version.since <= minor)
 }
 

@@ -6,7 +6,8 @@ import { testData } from '@canopus/api/testing/test-data'
 import type { KubeObject } from '@canopus/apimachinery'
 import { CORE_SCHEMA, load } from 'js-yaml'
 import type { PodLike } from './check.ts'
-import { detailsText, violationsOf } from './evaluate.ts'
+import { CHECKS } from './checks/index.ts'
+import { detailsText, versionAt, violationsOf } from './evaluate.ts'
 import type { Level } from './policy.ts'
 
 const NAME = 'pod-security/test/testdata'
@@ -41,4 +42,24 @@ for (const level of ['baseline', 'restricted'] satisfies Level[]) {
       }
     }
   })
+}
+
+test("upstream's failing pods fail the check that their file is named after", context => {
+  if (fixtures === undefined) return context.skip(`skipped: ${NAME} is not there`)
+  const failed = new Set<string>()
+  for (const level of ['baseline', 'restricted']) {
+    for (const directory of readdirSync(`${fixtures}/${level}`)) {
+      const minor = Number(/^v1\.(\d+)$/.exec(directory)?.[1])
+      for (const each of podsIn(`${fixtures}/${level}/${directory}/fail`)) failed.add(failedCheck(each, minor))
+    }
+  }
+  assert.deepEqual([...failed].sort(), CHECKS.map(({ id }) => id).sort())
+})
+
+function failedCheck({ file, pod }: { file: string; pod: PodLike }, minor: number): string {
+  const name = /([a-z_]+)\d+\.yaml$/.exec(file)?.[1]
+  const check = CHECKS.find(({ id }) => id.toLowerCase() === name)
+  assert.ok(check && pod.spec, file)
+  assert.ok(versionAt(check, minor)?.rule(pod.spec, pod.metadata?.annotations ?? {}), file)
+  return check.id
 }

@@ -18,7 +18,7 @@ import { type AdmissionContext, podOf, refusal } from '../shared.ts'
 import type { PodLike } from './check.ts'
 import { detailsText, violationsOf } from './evaluate.ts'
 import { admitNamespace } from './namespaces.ts'
-import { levelVersionText, type Policy, policyOf } from './policy.ts'
+import { isSamePolicy, levelVersionText, type Policy, policyOf } from './policy.ts'
 
 const addressOf = ({ group, plural }: ResourceType): string => `${group}/${plural}`
 
@@ -71,7 +71,8 @@ function admitPod(attributes: AdmissionAttributes, namespace: Namespace | undefi
     const wanted = JSON.stringify(levelVersionText(policy.enforce))
     throw refusal(attributes, `violates PodSecurity ${wanted}: ${detailsText(violations)}`)
   }
-  warn(attributes, pod, policy)
+  // What holds for the same policy was just found to hold.
+  if (!isSamePolicy(policy.enforce, policy.warn)) warn(attributes, pod, policy)
 }
 
 function warnOfWorkload(attributes: AdmissionAttributes, namespace: Namespace | undefined): void {
