@@ -15,8 +15,10 @@ describe('kill -9', { skip: containerSkip() }, () => {
   let container = ''
   let written = 0
 
-  const components = async (): Promise<Component[]> => JSON.parse((await cluster.tryCommand('status', '-o', 'json')).stdout).components
-  const status = (field: string): Promise<string> => kubectl.run(['get', 'pod', 'redis', '-o', `jsonpath={.status.containerStatuses[0].${field}}`])
+  const components = async (): Promise<Component[]> =>
+    JSON.parse((await cluster.tryCommand('status', '-o', 'json')).stdout).components
+  const status = (field: string): Promise<string> =>
+    kubectl.run(['get', 'pod', 'redis', '-o', `jsonpath={.status.containerStatuses[0].${field}}`])
   const write = async (): Promise<void> => {
     await kubectl.run(['create', 'configmap', `acknowledged-${written++}`, '--from-literal=a=b'])
   }
@@ -32,7 +34,8 @@ describe('kill -9', { skip: containerSkip() }, () => {
     const { stderr } = await cluster.up()
     assert.match(stderr, /is ready/)
     const names = await kubectl.run(['get', 'configmaps', '-o', 'name'])
-    for (let index = 0; index < written; index++) assert.ok(names.includes(`configmap/acknowledged-${index}\n`), `acknowledged-${index} is lost`)
+    for (let index = 0; index < written; index++)
+      assert.ok(names.includes(`configmap/acknowledged-${index}\n`), `acknowledged-${index} is lost`)
     await kubectl.wait('pod/redis', 'condition=Ready')
     assert.equal(await status('containerID'), container)
     assert.equal(await status('restartCount'), '0')
@@ -72,7 +75,12 @@ describe('kill -9', { skip: containerSkip() }, () => {
 
   it('of everything at once, supervisors too', async () => {
     cluster.killEverything()
-    assert.equal(JSON.parse((await cluster.tryCommand('status', '-o', 'json')).stdout).components.filter((each: Component) => each.state === 'running').length, 0)
+    assert.equal(
+      JSON.parse((await cluster.tryCommand('status', '-o', 'json')).stdout).components.filter(
+        (each: Component) => each.state === 'running',
+      ).length,
+      0,
+    )
     await unharmed()
   })
 })

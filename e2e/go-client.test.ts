@@ -11,7 +11,11 @@ const binary = fileURLToPath(new URL('../.cache/bin/protobuf-client', import.met
 /** Builds the client; the reason where that cannot be done here. */
 function build(): string | false {
   if (spawnSync('go', ['version']).status !== 0) return 'needs a Go toolchain'
-  const built = spawnSync('go', ['build', '-o', binary, '.'], { cwd: source, encoding: 'utf8', env: { ...process.env, GOFLAGS: '-p=2' } })
+  const built = spawnSync('go', ['build', '-o', binary, '.'], {
+    cwd: source,
+    encoding: 'utf8',
+    env: { ...process.env, GOFLAGS: '-p=2' },
+  })
   return built.status === 0 ? false : `client-go cannot be built here: ${built.stderr.trim().split('\n').at(-1)}`
 }
 
