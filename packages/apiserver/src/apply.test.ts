@@ -16,8 +16,8 @@ before(async () => {
   await server.send('POST', '/api/v1/namespaces', { metadata: { name: 'default' } })
 })
 after(async () => {
-  assert.deepEqual(server.errors, [])
   await server.stop()
+  assert.deepEqual(server.errors, [])
 })
 
 let made = 0
@@ -200,6 +200,30 @@ describe('apply', () => {
     assert.equal((await apply(`${path}-no/status`, status, 'fieldManager=ctl')).status, 404)
   })
 
+  it('versions of one kind know each other', async () => {
+    const name = newName()
+    const [v1, v2] = ['v1', 'v2'].map(
+      version => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`,
+    )
+    const scaler = (version: string, spec: object): object => ({
+      apiVersion: `autoscaling/${version}`,
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name },
+      spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x' }, ...spec },
+    })
+    await apply(`${v1}/${name}`, scaler('v1', { minReplicas: 1, maxReplicas: 3, targetCPUUtilizationPercentage: 50 }))
+    const refused = await apply(`${v2}/${name}`, scaler('v2', { maxReplicas: 4 }), 'fieldManager=bob')
+    assert.equal(refused.json.message, 'Apply failed with 1 conflict: conflict with "alice": .spec.maxReplicas')
+    // The same manager in another version: what it does not apply any more goes.
+    const moved = await apply(`${v2}/${name}`, scaler('v2', { maxReplicas: 4, metrics: [] }))
+    assert.deepEqual(
+      ownersOf(moved).map(each => each.apiVersion),
+      ['autoscaling/v2'],
+    )
+    assert.equal(moved.json.spec.maxReplicas, 4)
+    assert.equal(moved.json.spec.minReplicas, 1)
+  })
+
   it('reads YAML, and stores nothing in a dry run', async () => {
     const name = newName()
     const path = `${NS}/configmaps/${name}`
@@ -230,6 +254,12 @@ describe('apply', () => {
         `failed to create typed patch object (/${name}; /v1, Kind=ConfigMap): .nope: field not declared in schema`,
       ],
       [{ ...good, metadata: { name, managedFields: [] } }, 'fieldManager=a', 400, 'metadata.managedFields must be nil'],
+      [
+        { ...good, metadata: { name, uid: 'u' } },
+        'fieldManager=a',
+        409,
+        `Operation cannot be fulfilled on configmaps "${name}": uid mismatch: the provided object specified uid u, and no existing object was found`,
+      ],
       [
         configMap('other', {}),
         'fieldManager=a',

@@ -89,6 +89,7 @@ const schemaOf = ({ kind }: KindStore): StructSchema => kind.custom?.schema ?? s
 /** An endpoint that does not write a part of the object gives nobody that part. */
 function filterOf(store: KindStore, subresource: string): (fields: FieldSet) => FieldSet {
   if (subresource === 'status') return store.kind.custom === undefined ? statusAndMetadata : statusOnly
+  if (subresource === 'approval') return withoutSpec
   return store.kind.type.subresources.status === undefined ? everything : withoutStatus
 }
 
@@ -96,6 +97,10 @@ const everything = (fields: FieldSet): FieldSet => fields
 const withoutStatus = (fields: FieldSet): FieldSet => {
   if (fields['f:status'] === undefined) return fields
   const { 'f:status': _, ...rest } = fields
+  return rest
+}
+const withoutSpec = (fields: FieldSet): FieldSet => {
+  const { 'f:spec': _, ...rest } = fields
   return rest
 }
 const statusOnly = (fields: FieldSet): FieldSet => picked(fields, ['f:status'])
@@ -118,7 +123,9 @@ function versionsOf(store: KindStore): Versions {
     convert: (object, from, to) => {
       const [source, target] = [sibling(from), sibling(to)]
       if (source === undefined || target === undefined) return undefined
-      const stored = source.stored(object as unknown as KubeObject)
+      // What is left of an object while it is pruned may lack what every stored one has.
+      const whole = 'spec' in object && object.spec !== null ? object : { ...object, spec: {} }
+      const stored = source.stored(whole as unknown as KubeObject)
       const { storedAs } = target.kind
       return (storedAs === undefined ? stored : storedAs.fromStored(stored)) as unknown as Plain
     },

@@ -100,6 +100,13 @@ async function createInstead(
   }
   const object = await update.produce(undefined)
   matchName(object, name)
+  if (update.tracked === true && object.metadata.uid) {
+    const { uid } = object.metadata
+    throw conflictError(
+      store.target(name),
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    )
+  }
   if (object.metadata.resourceVersion) {
     if (object.metadata.resourceVersion !== '0') throw conflictError(store.target(name), MODIFIED)
     delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion
