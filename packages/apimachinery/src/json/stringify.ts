@@ -5,13 +5,13 @@ const json = JSON as typeof JSON & { rawJSON(text: string): unknown }
  * JSON.stringify that also writes bigints, which decoding makes of integers beyond 2^53. The replacer costs time, so that it
  * is used only where there is a bigint.
  */
-export function encodeJson(value: unknown): string {
+export function encodeJson(value: unknown, indent = 0): string {
   try {
-    return JSON.stringify(value)
+    return JSON.stringify(value, null, indent)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    return JSON.stringify(value, (_key, each: unknown) =>
-      typeof each === 'bigint' ? json.rawJSON(each.toString()) : each,
-    )
+    const written = (_key: string, each: unknown): unknown =>
+      typeof each === 'bigint' ? json.rawJSON(each.toString()) : each
+    return JSON.stringify(value, written, indent)
   }
 }

@@ -1,5 +1,5 @@
 /** One version of one object: its bytes, and whatever was made of them on demand. */
-import { encodeJson, type KubeObject } from '@canopus/apimachinery'
+import { encodeJson, type KubeObject, parseJson } from '@canopus/apimachinery'
 
 /** How many versions keep their parsed form. Older ones are parsed again when somebody asks. */
 const PARSED_LIMIT = 4096
@@ -68,7 +68,7 @@ export class ObjectVersion {
 }
 
 function parse(bytes: Uint8Array): KubeObject {
-  return JSON.parse(asBuffer(bytes).toString()) as KubeObject
+  return parseJson(asBuffer(bytes).toString()) as KubeObject
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

@@ -11,12 +11,14 @@ import {
   encodeWatchFrame,
   type KubeObject,
   type ListMeta,
+  parseJson,
   wrapMessage,
 } from '@canopus/apimachinery'
 import { dump } from 'js-yaml'
 import type { EventEncoder, EventType } from '../cache/change.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
 import { contentTypeOf, type Form } from './negotiate.ts'
+import { WRITE_SCHEMA } from './yaml-schema.ts'
 
 /** Encodes messages of the facts table, without envelope. */
 export type EncodeMessage = (message: string, object: unknown) => Uint8Array
@@ -239,13 +241,15 @@ function joined(body: Uint8Array | readonly Uint8Array[]): Uint8Array {
 }
 
 function parse(bytes: Uint8Array): KubeObject {
-  return JSON.parse(asBuffer(bytes).toString()) as KubeObject
+  return parseJson(asBuffer(bytes).toString()) as KubeObject
 }
 
 export function toYaml(json: Uint8Array): Uint8Array {
-  return Buffer.from(dump(JSON.parse(asBuffer(json).toString()), { lineWidth: -1, noRefs: true, sortKeys: true }))
+  return Buffer.from(
+    dump(parseJson(asBuffer(json).toString()), { schema: WRITE_SCHEMA, lineWidth: -1, noRefs: true, sortKeys: true }),
+  )
 }
 
 export function indented(json: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(JSON.stringify(JSON.parse(asBuffer(json).toString()), null, 2)), NEWLINE])
+  return Buffer.concat([Buffer.from(encodeJson(parseJson(asBuffer(json).toString()), 2)), NEWLINE])
 }

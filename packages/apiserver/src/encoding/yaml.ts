@@ -1,6 +1,7 @@
 /** YAML bodies as JSON text. */
 import { encodeJson, JsonSyntaxError } from '@canopus/apimachinery'
-import { CORE_SCHEMA, load } from 'js-yaml'
+import { load } from 'js-yaml'
+import { READ_SCHEMA } from './yaml-schema.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
 const MAX_VALUES = 500_000
@@ -11,7 +12,7 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
   const strictErrors: string[] = []
   let value: unknown
   try {
-    value = load(text, { schema: CORE_SCHEMA })
+    value = load(text, { schema: READ_SCHEMA })
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error)
     if (!message.includes('duplicated mapping key')) throw new JsonSyntaxError(`yaml: ${message}`)
@@ -24,7 +25,7 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
 
 function lenient(text: string): unknown {
   try {
-    return load(text, { schema: CORE_SCHEMA, json: true })
+    return load(text, { schema: READ_SCHEMA, json: true })
   } catch (error) {
     throw new JsonSyntaxError(`yaml: ${error instanceof Error ? error.message.split('\n')[0]! : String(error)}`)
   }

@@ -4,6 +4,7 @@ import type { Kind, StrategyContext } from '@canopus/api'
 import {
   apiVersionOf,
   type ErrorTarget,
+  encodeJson,
   formatTime,
   type KubeObject,
   notFoundError,
@@ -122,7 +123,7 @@ export class KindStore {
   dryRunVersion(object: KubeObject, revision: number | undefined): ObjectVersion {
     const stored = this.stored(object)
     const { namespace = '', name } = object.metadata
-    const bytes = revision === undefined ? Buffer.from(JSON.stringify(stored)) : stampedBytes(stored, revision)
+    const bytes = revision === undefined ? Buffer.from(encodeJson(stored)) : stampedBytes(stored, revision)
     return new ObjectVersion(this.cache.keyOf(namespace, name), namespace, name, bytes, revision ?? 0)
   }
 

@@ -8,19 +8,22 @@ import {
   badRequestError,
   clone,
   DecodeError,
-  decodeFailure,
   decodeValue,
+  encodeJson,
+  goText,
+  invalid,
+  invalidError,
   JsonSyntaxError,
   type KubeObject,
   mergeSchemaOf,
   PatchError,
+  parseJson,
   StatusError,
   type StructSchema,
   strictDecodingMessage,
 } from '@canopus/apimachinery'
 import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
-import { yamlToJson } from '../encoding/yaml.ts'
 import { type Headers, header } from '../http/message.ts'
 
 const JSON_PATCH = 'application/json-patch+json'
@@ -64,21 +67,16 @@ export function readPatch(
           return applyStrategicMergePatch(old as never, patch, mergeSchemaOf(schema))
       }
     })
-    return checkPatched(patched, kind, validation, warnings)
+    return checkPatched(patched, kind, validation, warnings, type === STRATEGIC_PATCH ? goText(patch) : undefined)
   }
 }
 
 function parsePatch(body: Uint8Array): unknown {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   try {
-    return JSON.parse(text)
+    return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    try {
-      return JSON.parse(yamlToJson(body).json)
-    } catch {
-      throw badRequestError(`error decoding patch: ${reason}`)
-    }
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw badRequestError(`error decoding patch: ${error.message}`)
   }
 }
 
@@ -91,24 +89,33 @@ function translate<T>(apply: () => T): T {
       case 'malformed':
         throw badRequestError(error.message)
       case 'tooLarge':
-        throw new StatusError({ code: 413, reason: 'RequestEntityTooLarge', message: error.message })
+        throw new StatusError({
+          code: 413,
+          reason: 'RequestEntityTooLarge',
+          message: `Request entity too large: ${error.message}`,
+        })
       case 'unprocessable':
-        // Upstream answers with the patch library's own words, about no object in particular.
+        // Upstream keeps to itself what did not fit (NewGenericServerResponse with 422).
         throw new StatusError({
           code: 422,
           reason: 'Invalid',
-          message: error.message,
+          details: {},
+          message: 'the server rejected our request due to an error in our request',
         })
     }
   }
 }
 
-/** The patched object as one of its kind. Throws StatusError 400. */
+/**
+ * The patched object as one of its kind. Throws StatusError 422 about no object in particular, as upstream, which quotes the
+ * object, or for strategic merge patches the patch as Go prints it: `described`.
+ */
 export function checkPatched(
   patched: unknown,
   kind: PatchedKind,
   validation: FieldValidation,
   warnings: string[],
+  described?: string,
 ): KubeObject {
   try {
     const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), clone(patched))
@@ -120,8 +127,6 @@ export function checkPatched(
     return decoded.object as unknown as KubeObject
   } catch (error) {
     if (!(error instanceof DecodeError || error instanceof JsonSyntaxError)) throw error
-    if (error.message.startsWith('strict decoding error')) throw badRequestError(error.message)
-    const body = new TextEncoder().encode(JSON.stringify(patched))
-    throw badRequestError(decodeFailure(error, { version: kind.apiVersion, kind: kind.kind }, kind.kind, body))
+    throw invalidError({ group: '', resource: '' }, [invalid('patch', described ?? encodeJson(patched), error.message)])
   }
 }
