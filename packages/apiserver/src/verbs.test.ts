@@ -74,7 +74,7 @@ describe('create', () => {
         { apiVersion: 'v2', metadata: { name: 'x' } },
         400,
         'BadRequest',
-        /the API version in the data \(v2\) does not match the expected API version \(v1\)/,
+        /no kind "ConfigMap" is registered for version "v2"/,
       ],
       [
         'no JSON',
@@ -246,8 +246,15 @@ describe('patch', () => {
       415,
       /the body of the request was in an unknown format - accepted media types include: application\/json-patch\+json/,
     ],
-    ['a failing test', 'application/json-patch+json', [{ op: 'test', path: '/data/a', value: 'x' }], 422, /./],
-    ['what is no patch', 'application/json-patch+json', {}, 400, /./],
+    [
+      'a failing test',
+      'application/json-patch+json',
+      [{ op: 'test', path: '/data/a', value: 'x' }],
+      422,
+      /^the server rejected our request due to an error in our request$/,
+    ],
+    ['what is no patch', 'application/json-patch+json', {}, 400, /cannot unmarshal object into Go value of type/],
+    ['what is no JSON', 'application/merge-patch+json', 'a: b', 400, /^error decoding patch: invalid character 'a'/],
     [
       'a rename',
       'application/merge-patch+json',
@@ -262,7 +269,13 @@ describe('patch', () => {
       409,
       /the object has been modified/,
     ],
-    ['an unknown field', 'application/merge-patch+json', { data: { a: 1 } }, 400, /cannot unmarshal number/],
+    [
+      'a wrong type',
+      'application/merge-patch+json',
+      { data: { a: 1 } },
+      422,
+      /^ "" is invalid: patch: Invalid value: "\{.*\}": .*cannot unmarshal number/,
+    ],
   ]
   for (const [name, type, patch, code, message] of refused) {
     it(`refuses ${name}`, async () => {

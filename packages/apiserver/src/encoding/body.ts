@@ -120,17 +120,27 @@ function schemaChoice(
 
 /** What the object says it is must be what the endpoint takes; it may say nothing. */
 function checkKind(apiVersion: string, kind: string, expected: ExpectedKind): void {
-  if (apiVersion !== '' && apiVersion !== expected.apiVersion) {
+  const own = { apiVersion: apiVersion || expected.apiVersion, kind: kind || expected.kind }
+  if (expected.schema === undefined) checkConvertible(own, expected)
+  if (own.apiVersion !== expected.apiVersion) {
     throw badRequestError(
       `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
     )
   }
-  if (kind === '' || kind === expected.kind) return
-  const { group, version } = parseApiVersion(expected.apiVersion)
-  if (messageNameOf({ group, version, kind }) === undefined) {
+  if (own.kind === expected.kind) return
+  throw badRequestError(`the kind in the data (${kind}) does not match the expected kind (${expected.kind})`)
+}
+
+/** Upstream decodes what the body says it is and converts that to its own form of the endpoint's kind. */
+function checkConvertible(own: { apiVersion: string; kind: string }, expected: ExpectedKind): void {
+  if (own.apiVersion === expected.apiVersion && own.kind === expected.kind) return
+  const { group, version } = parseApiVersion(own.apiVersion)
+  if (messageNameOf({ group, version, kind: own.kind }) === undefined) {
     throw new DecodeError(
-      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(expected.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+      `no kind ${JSON.stringify(own.kind)} is registered for version ${JSON.stringify(own.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
     )
   }
-  throw badRequestError(`the kind in the data (${kind}) does not match the expected kind (${expected.kind})`)
+  if (own.kind === expected.kind && group === parseApiVersion(expected.apiVersion).group) return
+  const [goPackage] = expected.message.split('.')
+  throw new DecodeError(`converting (${version}.${own.kind}) to (${goPackage}.${expected.kind}): unknown conversion`)
 }

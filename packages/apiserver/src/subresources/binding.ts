@@ -52,9 +52,8 @@ export async function serveBinding(context: SubresourceContext, pods: Endpoint, 
     admitted: true,
     ...(binding.metadata.uid ? { preconditions: { uid: binding.metadata.uid } } : {}),
     produce: old => bound(old as Pod, binding, now),
-    prepare: pod => {
-      if (pod.metadata.generation !== undefined) pod.metadata.generation++
-    },
+    // Being bound is no change of what was asked for: the generation stays (conformance test "Pods Generation, updates").
+    prepare: () => {},
     validate: () => [],
   })
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
@@ -79,6 +78,8 @@ function bound(old: Pod, binding: Binding, now: string): Pod {
   if (old.spec.nodeName) refuse(`pod ${name} is already assigned to node ${JSON.stringify(old.spec.nodeName)}`)
   if ((old.spec.schedulingGates ?? []).length > 0) refuse(`pod ${name} has non-empty .spec.schedulingGates`)
   const { annotations, labels } = binding.metadata
+  // A nomination has served its purpose (ClearingNominatedNodeNameAfterBinding, on since 1.35).
+  const { nominatedNodeName: _, ...status } = old.status ?? {}
   const metadata = { ...old.metadata }
   if (annotations !== undefined) metadata.annotations = { ...metadata.annotations, ...annotations }
   if (labels !== undefined) metadata.labels = { ...metadata.labels, ...labels }
@@ -93,6 +94,6 @@ function bound(old: Pod, binding: Binding, now: string): Pod {
     ...old,
     metadata,
     spec: { ...old.spec, nodeName: binding.target.name! },
-    status: { ...old.status, conditions },
+    status: { ...status, conditions },
   }
 }

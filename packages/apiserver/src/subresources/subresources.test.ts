@@ -40,6 +40,14 @@ describe('binding', () => {
     assert.match(again.json.message, /pod b1 is already assigned to node "n1"/)
   })
 
+  it('ends the nomination of a node', async () => {
+    await pod('nominated')
+    await merge(`${PODS}/nominated/status`, { status: { nominatedNodeName: 'n9' } })
+    assert.equal((await server.send('GET', `${PODS}/nominated`)).json.status.nominatedNodeName, 'n9')
+    await bind('nominated', 'n1')
+    assert.equal((await server.send('GET', `${PODS}/nominated`)).json.status.nominatedNodeName, undefined)
+  })
+
   it('refuses other kinds of targets, missing pods and other pods of the name', async () => {
     await pod('b2')
     const other = await server.send('POST', `${PODS}/b2/binding`, {

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+
+const PODS = '/api/v1/namespaces/default/pods'
+const SCALERS = '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers'
+const SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+
+describe('bodies that are not what the endpoint takes', () => {
+  let server: MemoryServer
+  before(async () => {
+    server = await startMemoryServer()
+  })
+  after(() => server.stop())
+
+  const cases: readonly [string, string, object, string][] = [
+    [
+      'another kind',
+      PODS,
+      { apiVersion: 'v1', kind: 'Service' },
+      'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (core.Pod): unknown conversion',
+    ],
+    [
+      'a kind of another group',
+      PODS,
+      { apiVersion: 'apps/v1', kind: 'Deployment' },
+      'Deployment in version "v1" cannot be handled as a Pod: converting (v1.Deployment) to (core.Pod): unknown conversion',
+    ],
+    [
+      'another version of the kind',
+      SCALERS,
+      { apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler' },
+      'the API version in the data (autoscaling/v1) does not match the expected API version (autoscaling/v2)',
+    ],
+    [
+      'a version that does not exist',
+      PODS,
+      { apiVersion: 'v9', kind: 'Pod' },
+      `Pod in version "v9" cannot be handled as a Pod: no kind "Pod" is registered for version "v9" ${SCHEME}`,
+    ],
+    [
+      'a kind that does not exist',
+      PODS,
+      { apiVersion: 'v1', kind: 'Rock' },
+      `Rock in version "v1" cannot be handled as a Pod: no kind "Rock" is registered for version "v1" ${SCHEME}`,
+    ],
+    [
+      'a stored object',
+      PODS,
+      {
+        metadata: { name: 'p', resourceVersion: '5' },
+        spec: { containers: [{ name: 'c', image: 'i' }] },
+      },
+      'resourceVersion should not be set on objects to be created',
+    ],
+  ]
+  for (const [name, path, body, message] of cases) {
+    it(name, async () => {
+      const { status, json } = await server.send('POST', path, body)
+      assert.equal(json.message, message)
+      assert.equal(status, 400)
+      assert.equal(json.reason, 'BadRequest')
+    })
+  }
+})
