@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { containerSkip } from '../e2e/support/cluster.ts'
+import { installTestPrograms } from '../tools/test-programs.ts'
 import { figureLines, keep, machineLine, type Report, reportOf } from './report.ts'
 import { suite } from './suite.ts'
 import { type Benchmark, type Figure, isMet } from './support/figure.ts'
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
     return 2
   }
   const chosen = positionals.length === 0 ? suite : suite.filter(({ name }) => positionals.includes(name))
+  if (chosen.some(each => each.containers)) await installTestPrograms()
   const report = reportOf([], new Date())
   if (!options.json) console.log(`${machineLine(report.machine)}\n`)
   let failed = false
