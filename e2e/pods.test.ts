@@ -64,7 +64,7 @@ describe('pods', { skip: containerSkip() }, () => {
 
     it('init containers run in order, with a sidecar that stays', async () => {
       await kubectl.wait('pod/init', 'condition=Ready')
-      assert.equal(await sh('init', 'cat /work/order'), 'first\nsidecar\nlast\n')
+      assert.equal(await sh('init', 'cat /stage/order'), 'first\nsidecar\nlast\n')
       assert.match(await kubectl.run(['get', 'pod', 'init']), /init +2\/2 +Running +0 /)
     })
 
