@@ -1,6 +1,7 @@
 export { type CallOptions, type Cri, type CriCalls, connectCri } from './client.ts'
 export { type ContainerdOptions, containerdConfig, registryHostsToml } from './containerd/config.ts'
 export { type ImportOptions, importImage } from './containerd/import-image.ts'
+export { mayLowerOomScore } from './containerd/oom-score.ts'
 export { CriError, type CriErrorCode, hasCode } from './error.ts'
 export { type ImageFile, type ImageRecipe, packImage } from './images/oci-image.ts'
 export { PAUSE_IMAGE, pauseImage } from './images/pause.ts'

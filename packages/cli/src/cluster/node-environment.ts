@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { containerdConfig, PAUSE_IMAGE, registryHostsToml } from '@canopus/cri'
+import { containerdConfig, mayLowerOomScore, PAUSE_IMAGE, registryHostsToml } from '@canopus/cri'
 import { run, startDaemon, tryRun } from '@canopus/platform'
 import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 import { runtimePrograms } from './host-packages.ts'
@@ -10,14 +10,6 @@ import { SUPERVISE, startSupervised } from './supervisor.ts'
 
 /** The name of what runs on a node, in process marks and logs. */
 export const nodeComponent = (node: string, part: 'containerd' | 'agent' | 'init'): string => `node/${node}/${part}`
-
-const CAP_SYS_RESOURCE = 24n
-
-/** Whether containers may get a lower oom_score_adj: CAP_SYS_RESOURCE is in the bounding set. */
-function mayLowerOomScore(): boolean {
-  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
-  return line !== null && (BigInt(`0x${line[1]}`) & (1n << CAP_SYS_RESOURCE)) !== 0n
-}
 
 /** Writes containerd's configuration and the registries' mirrors for a node. */
 export function writeRuntimeConfiguration(config: ClusterConfig, node: NodeConfig): void {

@@ -52,8 +52,3 @@ async function stopNode(
   if (node.place === 'namespace') await stopComponent(markOf(config), part('init'), clock, 0)
   removePodCgroups(uids, node.place === 'namespace' ? node.name : undefined)
 }
-
-/** Whether anything of the cluster runs. */
-export function isClusterRunning(config: ClusterConfig): boolean {
-  return findProcesses(markOf(config)).length > 0
-}

@@ -7,23 +7,16 @@ import { systemClock, tryRun } from '@canopus/platform'
 import { type Cri, connectCri } from '../client.ts'
 import { containerdConfig } from '../containerd/config.ts'
 import { importImage } from '../containerd/import-image.ts'
+import { mayLowerOomScore } from '../containerd/oom-score.ts'
 import { PAUSE_IMAGE, pauseImage } from '../images/pause.ts'
 
 const NEEDED = ['/usr/bin/containerd', '/usr/bin/ctr', '/usr/sbin/runc', '/usr/lib/cni/ptp']
-const CAP_SYS_RESOURCE = 24n
-
 /** Why a test that needs real containers cannot run here, or `undefined` where it can. */
 export function whyNoContainerd(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux'
   if (process.getuid?.() !== 0) return 'needs root'
   const missing = NEEDED.filter(path => !isExecutable(path))
   return missing.length > 0 ? `needs ${missing.join(', ')}` : undefined
-}
-
-/** Whether this process may lower `oom_score_adj`: CAP_SYS_RESOURCE among its effective capabilities. */
-export function mayLowerOomScore(): boolean {
-  const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
-  return line !== null && (BigInt(`0x${line[1]}`) & (1n << CAP_SYS_RESOURCE)) !== 0n
 }
 
 /** A containerd of the test's own, in a temporary directory, with a pod network of its own. */

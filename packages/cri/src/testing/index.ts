@@ -1,2 +1,2 @@
 export { BUSYBOX_IMAGE, busyboxImage, whyNoBusybox } from './busybox.ts'
-export { mayLowerOomScore, startContainerd, type TestContainerd, whyNoContainerd } from './containerd.ts'
+export { startContainerd, type TestContainerd, whyNoContainerd } from './containerd.ts'
