@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Pods, Services as ServiceKind } from '@canopus/api'
-import { sleep } from '@canopus/base'
+import { deferred, sleep } from '@canopus/base'
 import { PAUSE_IMAGE } from '@canopus/cri'
 import { readTextIfPresent } from '@canopus/platform'
 import { PodEvents } from './events.ts'
@@ -80,6 +80,7 @@ class Running {
 
   #allocatable: Record<string, string> = {}
   #server: KubeletServer | undefined
+  readonly #podsKnown = deferred()
 
   async run(): Promise<void> {
     const signal = this.#signal
@@ -107,6 +108,7 @@ class Running {
         updated: (_, pod) => this.#pods.apply(pod),
         deleted: pod => this.#pods.removed(pod.metadata.uid),
       })
+      this.#podsKnown.resolve()
       await Promise.all([
         this.#every(HOUSEKEEPING_EVERY, () => this.#cleanUp()),
         this.#every(ROTATE_EVERY, () => rotateLogs(this.#options.cri, clock, logger, this.#services.view.all())),
@@ -158,7 +160,13 @@ class Running {
   #serve(): Promise<KubeletServer | undefined> {
     const { server: options, dirs } = this.#options
     if (options === undefined) return Promise.resolve(undefined)
-    return startServer({ options, services: this.#services, root: dirs.root, pods: () => this.#pods.pods() })
+    return startServer({
+      options,
+      services: this.#services,
+      root: dirs.root,
+      pods: () => this.#pods.pods(),
+      podsKnown: this.#podsKnown.promise,
+    })
   }
 
   /** An event about the node. Its uid is its name, as upstream's kubelets have it. */

@@ -29,6 +29,8 @@ export interface ServerFacts {
   /** The kubelet's directory: its disk is the node's. */
   root: string
   pods(): readonly Pod[]
+  /** Resolves when the node's pods are known: after a restart no running pod may be told to be missing. */
+  readonly podsKnown: Promise<void>
 }
 
 export interface KubeletServer {
@@ -104,6 +106,11 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
     case 'healthz':
       response.end('ok')
       return
+    case 'logs':
+      return serveNodeLogs(rest.map(decodeURIComponent).join('/'), response)
+  }
+  await facts.podsKnown
+  switch (first) {
     case 'pods':
       return json(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: facts.pods() })
     case 'containerLogs': {
@@ -112,8 +119,6 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
     }
     case 'run':
       return serveRun(facts, rest.map(decodeURIComponent), url.searchParams, response)
-    case 'logs':
-      return serveNodeLogs(rest.map(decodeURIComponent).join('/'), response)
     case 'stats':
       if (rest.join('/') !== 'summary') throw new HttpError(404, '404 page not found\n')
       return json(response, await statsSummary(services, facts.pods(), facts.root))
@@ -205,6 +210,7 @@ async function upgrade(
 ): Promise<void> {
   try {
     await auth.check(request)
+    await facts.podsKnown
     const { url, streams } = await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet'))
     const protocol = translatedProtocol(request, streams !== undefined)
     if (protocol === undefined) return splice(request, socket, head, url)
