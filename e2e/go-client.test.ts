@@ -1,25 +1,13 @@
 /** A Go client that speaks protobuf and nothing else, built from the published client-go. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { startCluster, type TestCluster } from '@canopus/testing'
+import { buildGoClient } from './support/go-build.ts'
 
-const source = fileURLToPath(new URL('clients/go', import.meta.url))
-const binary = fileURLToPath(new URL('../.cache/bin/protobuf-client', import.meta.url))
+const { binary, skip } = buildGoClient('protobuf-client')
 
-/** Builds the client; the reason where that cannot be done here. */
-function build(): string | false {
-  if (spawnSync('go', ['version']).status !== 0) return 'needs a Go toolchain'
-  const built = spawnSync('go', ['build', '-o', binary, '.'], {
-    cwd: source,
-    encoding: 'utf8',
-    env: { ...process.env, GOFLAGS: '-p=2' },
-  })
-  return built.status === 0 ? false : `client-go cannot be built here: ${built.stderr.trim().split('\n').at(-1)}`
-}
-
-describe('client-go over protobuf', { skip: build() }, () => {
+describe('client-go over protobuf', { skip }, () => {
   let cluster: TestCluster
   before(async () => {
     cluster = await startCluster()
