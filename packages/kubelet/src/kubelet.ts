@@ -20,6 +20,7 @@ import { ProbeManager } from './probes/manager.ts'
 import { bindCri } from './runtime/bound-cri.ts'
 import { createCgroups } from './runtime/cgroups.ts'
 import { collectGarbage } from './runtime/garbage.ts'
+import { kernelOutOfMemory } from './runtime/out-of-memory.ts'
 import { RuntimeView } from './runtime/view.ts'
 import { type KubeletServer, startServer } from './server/server.ts'
 import type { Services } from './services.ts'
@@ -206,6 +207,8 @@ function makeServices(
   const refreshEvery = options.refreshEvery ?? REFRESH_EVERY
   const events = new PodEvents(options.events)
   const services = informers.informer(ServiceKind)
+  const cgroups = createCgroups({ ...options.cgroups, logger })
+  const facts = { outOfMemory: kernelOutOfMemory(clock, logger), peakMemory: cgroups.peakMemory }
   return {
     client,
     cri,
@@ -213,12 +216,12 @@ function makeServices(
     random,
     logger,
     events,
-    view: new RuntimeView(cri, logs, logger),
+    view: new RuntimeView(cri, logs, logger, facts),
     volumes: new Volumes({ root: dirs.root, client, clock, random, tokens: new TokenCache(client, clock, random) }),
     objects: new ObjectCache(client, clock, refreshEvery / 2),
     refreshEvery,
     puller: new ImagePuller(cri, events, clock),
-    cgroups: createCgroups({ ...options.cgroups, logger }),
+    cgroups,
     probes: new ProbeManager({ cri, clock, events, changed }),
     statuses: new StatusWriter(client, clock, logger),
     starts: new Semaphore(options.maxParallelStarts ?? 6),
