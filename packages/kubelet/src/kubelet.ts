@@ -25,7 +25,7 @@ import { RuntimeView } from './runtime/view.ts'
 import { type KubeletServer, startServer } from './server/server.ts'
 import type { Services } from './services.ts'
 import { StatusWriter } from './status/status-writer.ts'
-import { ObjectCache } from './volumes/object-cache.ts'
+import { ObjectWatches } from './volumes/object-watches.ts'
 import { TokenCache } from './volumes/service-account-token.ts'
 import { Volumes } from './volumes/volumes.ts'
 
@@ -69,6 +69,7 @@ class Running {
       options,
       uid => this.#pods.kick(uid),
       () => this.#allocatable,
+      signal,
     )
     this.#node = new NodeAgent(
       options,
@@ -201,6 +202,7 @@ function makeServices(
   options: KubeletOptions,
   changed: (uid: string) => void,
   allocatable: () => Record<string, string>,
+  signal: AbortSignal,
 ): Services {
   const { client, cri, clock, random, logger, nodeName, nodeIps, dns, dirs, machine, informers } = options
   const logs = dirs.logs ?? DEFAULT_LOGS
@@ -218,7 +220,7 @@ function makeServices(
     events,
     view: new RuntimeView(cri, logs, logger, facts),
     volumes: new Volumes({ root: dirs.root, client, clock, random, tokens: new TokenCache(client, clock, random) }),
-    objects: new ObjectCache(client, clock, refreshEvery / 2),
+    objects: new ObjectWatches({ client, clock, random, logger, changed }, signal),
     refreshEvery,
     puller: new ImagePuller(cri, events, clock),
     cgroups,
