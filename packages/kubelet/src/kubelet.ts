@@ -20,11 +20,12 @@ import { ProbeManager } from './probes/manager.ts'
 import { bindCri } from './runtime/bound-cri.ts'
 import { createCgroups } from './runtime/cgroups.ts'
 import { collectGarbage } from './runtime/garbage.ts'
+import { kernelOutOfMemory } from './runtime/out-of-memory.ts'
 import { RuntimeView } from './runtime/view.ts'
 import { type KubeletServer, startServer } from './server/server.ts'
 import type { Services } from './services.ts'
 import { StatusWriter } from './status/status-writer.ts'
-import { ObjectCache } from './volumes/object-cache.ts'
+import { ObjectWatches } from './volumes/object-watches.ts'
 import { TokenCache } from './volumes/service-account-token.ts'
 import { Volumes } from './volumes/volumes.ts'
 
@@ -68,6 +69,7 @@ class Running {
       options,
       uid => this.#pods.kick(uid),
       () => this.#allocatable,
+      signal,
     )
     this.#node = new NodeAgent(
       options,
@@ -208,12 +210,15 @@ function makeServices(
   options: KubeletOptions,
   changed: (uid: string) => void,
   allocatable: () => Record<string, string>,
+  signal: AbortSignal,
 ): Services {
   const { client, cri, clock, random, logger, nodeName, nodeIps, dns, dirs, machine, informers } = options
   const logs = dirs.logs ?? DEFAULT_LOGS
   const refreshEvery = options.refreshEvery ?? REFRESH_EVERY
   const events = new PodEvents(options.events)
   const services = informers.informer(ServiceKind)
+  const cgroups = createCgroups({ ...options.cgroups, logger })
+  const facts = { outOfMemory: kernelOutOfMemory(clock, logger), peakMemory: cgroups.peakMemory }
   return {
     client,
     cri,
@@ -221,12 +226,12 @@ function makeServices(
     random,
     logger,
     events,
-    view: new RuntimeView(cri, logs, logger),
+    view: new RuntimeView(cri, logs, logger, facts),
     volumes: new Volumes({ root: dirs.root, client, clock, random, tokens: new TokenCache(client, clock, random) }),
-    objects: new ObjectCache(client, clock, refreshEvery / 2),
+    objects: new ObjectWatches({ client, clock, random, logger, changed }, signal),
     refreshEvery,
     puller: new ImagePuller(cri, events, clock),
-    cgroups: createCgroups({ ...options.cgroups, logger }),
+    cgroups,
     probes: new ProbeManager({ cri, clock, events, changed }),
     statuses: new StatusWriter(client, clock, logger),
     starts: new Semaphore(options.maxParallelStarts ?? 6),

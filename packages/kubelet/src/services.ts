@@ -11,7 +11,7 @@ import type { ProbeManager } from './probes/manager.ts'
 import type { Cgroups } from './runtime/cgroups.ts'
 import type { RuntimeView } from './runtime/view.ts'
 import type { StatusWriter } from './status/status-writer.ts'
-import type { ObjectCache } from './volumes/object-cache.ts'
+import type { ObjectWatches } from './volumes/object-watches.ts'
 import type { Volumes } from './volumes/volumes.ts'
 
 /** What the parts of the kubelet share. Made once in `kubelet.ts`. */
@@ -24,7 +24,7 @@ export interface Services {
   readonly events: PodEvents
   readonly view: RuntimeView
   readonly volumes: Volumes
-  readonly objects: ObjectCache
+  readonly objects: ObjectWatches
   readonly puller: ImagePuller
   readonly cgroups: Cgroups
   readonly probes: ProbeManager

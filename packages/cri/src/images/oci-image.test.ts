@@ -40,9 +40,15 @@ test('an image is an OCI layout whose blobs have their digests', async () => {
   assert.deepEqual([...(await read(blob(manifest.layers[0].digest))).keys()], ['bin/', 'bin/x', 'y'])
 })
 
-test('the pause image is the same every time', { skip: process.arch !== 'x64' && 'needs x86-64' }, async () => {
-  const [first, second] = await Promise.all([pauseImage(), pauseImage()])
-  assert.ok(first.equals(second))
-  const files = await read(first)
-  assert.match(files.get('index.json')!.toString(), new RegExp(PAUSE_IMAGE.replaceAll('.', '\\.')))
+for (const [processor, architecture] of Object.entries({ x64: 'amd64', arm64: 'arm64' }))
+  test(`the pause image is the same every time, ${processor}`, async () => {
+    const [first, second] = await Promise.all([pauseImage(processor), pauseImage(processor)])
+    assert.ok(first.equals(second))
+    const index = (await read(first)).get('index.json')!.toString()
+    assert.match(index, new RegExp(PAUSE_IMAGE.replaceAll('.', '\\.')))
+    assert.equal(JSON.parse(index).manifests[0].platform.architecture, architecture)
+  })
+
+test('there is no pause image for processors that nobody tried', () => {
+  assert.throws(() => pauseImage('riscv64'), /no pause program for riscv64/)
 })

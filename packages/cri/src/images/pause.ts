@@ -1,4 +1,5 @@
 import { packImage } from './oci-image.ts'
+import { pauseProgramArm64 } from './pause-arm64.ts'
 
 /** The image that holds a pod's namespaces open, as kubelets name it. */
 export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
@@ -18,13 +19,19 @@ const PAUSE_X64 = [
   'AAAAAAAAABAAAAAAAAAAEAAAADAAAAAAAAAAAAAAAAAAAAAAAAAHEBAAAAAAAAGgAAAAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAA=',
 ].join('')
 
-/** The pause image as an OCI layout in a tar file, to be given to `importImage`. Throws on other processors. */
-export function pauseImage(architecture: string = process.arch): Promise<Buffer> {
-  if (architecture !== 'x64') throw new Error(`no pause program for ${architecture} yet`)
+const PROGRAMS: Readonly<Record<string, { architecture: 'amd64' | 'arm64'; program: () => Buffer }>> = {
+  x64: { architecture: 'amd64', program: () => Buffer.from(PAUSE_X64, 'base64') },
+  arm64: { architecture: 'arm64', program: pauseProgramArm64 },
+}
+
+/** The pause image as an OCI layout in a tar file, to be given to `importImage`. Throws on other processors than these. */
+export function pauseImage(processor: string = process.arch): Promise<Buffer> {
+  const found = PROGRAMS[processor]
+  if (found === undefined) throw new Error(`no pause program for ${processor}`)
   return packImage({
     name: PAUSE_IMAGE,
-    architecture: 'amd64',
-    files: [{ path: 'pause', mode: 0o755, content: Buffer.from(PAUSE_X64, 'base64') }],
+    architecture: found.architecture,
+    files: [{ path: 'pause', mode: 0o755, content: found.program() }],
     config: { Entrypoint: ['/pause'], User: '65535:65535' },
   })
 }

@@ -64,3 +64,8 @@ export function memoryUse(): MemoryUse {
   const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)
   return { availableBytes: kilobytes('MemAvailable') * 1024, totalBytes: kilobytes('MemTotal') * 1024 }
 }
+
+/** Milliseconds since the machine started, not counting its sleep: the time that the kernel's log has. */
+export function sinceBoot(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}

@@ -5,22 +5,14 @@ import { KeyedBackOff } from './back-off.ts'
 
 /** What the kubelet remembers of a pod from one look to the next; all of it may be lost. */
 export class PodMemory {
-  /** When the kubelet first saw the pod, in milliseconds since the epoch. */
-  readonly seenAt: number
   readonly backOff = new KeyedBackOff()
   /** By container name. */
   readonly waiting = new Map<string, Waiting>()
   /** Why the pod was refused or ended by the kubelet itself. */
   verdict: { reason: string; message: string } | undefined
   admitted = false
-  /** Volumes were prepared once: later looks only bring them up to date. */
-  volumesReady = false
   /** How often in a row the pod could not be prepared: volumes, sandbox. */
   failures = 0
-
-  constructor(seenAt: number) {
-    this.seenAt = seenAt
-  }
 
   knowledge(probes: ProbeManager): Omit<ContainerKnowledge, 'over'> {
     return {

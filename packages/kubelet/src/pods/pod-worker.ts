@@ -49,7 +49,8 @@ export class PodWorker {
     this.#pod = pod
     this.#hooks = hooks
     this.#signal = signal
-    this.#memory = new PodMemory(services.clock.now())
+    this.#memory = new PodMemory()
+    this.#watchObjects()
   }
 
   get pod(): Pod {
@@ -63,8 +64,14 @@ export class PodWorker {
 
   update(pod: Pod): void {
     this.#pod = pod
+    this.#watchObjects()
     this.#interrupt()
     this.kick()
+  }
+
+  /** What the pod refers to is followed for as long as it may run. */
+  #watchObjects(): void {
+    if (!this.#isTerminal()) this.#services.objects.register(this.#pod)
   }
 
   /** The API server has deleted the pod: whatever runs is stopped. */
@@ -199,6 +206,7 @@ export class PodWorker {
     services.probes.forget(uid)
     this.#publish(pod, runtime, true)
     await services.statuses.settled(uid)
+    services.objects.unregister(uid)
     const deleted = this.#gone || pod.metadata.deletionTimestamp !== undefined
     if (!deleted) {
       await services.volumes.unmount(uid)
@@ -260,6 +268,7 @@ export class PodWorker {
     this.#finished = true
     this.#timer?.cancel()
     this.#services.statuses.forget(uid)
+    this.#services.objects.unregister(uid)
     this.#services.puller.forget(uid)
     this.#hooks.done(uid)
   }

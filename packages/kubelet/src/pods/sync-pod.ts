@@ -42,7 +42,7 @@ export async function syncPod(
   hooks: SyncHooks,
 ): Promise<SyncResult> {
   const plan = planPod(pod, runtime, services.probes)
-  if (isIdle(plan, runtime)) return refreshVolumes(services, pod, runtime, memory)
+  if (isIdle(plan, runtime)) return refreshVolumes(services, pod, runtime)
   return act(services, pod, runtime, plan, memory, hooks)
 }
 
@@ -73,8 +73,10 @@ async function act(
   if (!plan.createSandbox && plan.start.length === 0) return { runtime: await refresh(services, pod) }
   const due = plan.start.filter(action => mayStart(services, pod, action, memory))
   const again = nextTry(services, pod, plan.start, memory)
-  if (!plan.createSandbox && due.length === 0)
-    return { runtime: plan.stop.length > 0 ? await refresh(services, pod) : runtime, ...(again > 0 && { again }) }
+  if (!plan.createSandbox && due.length === 0) {
+    const present = plan.stop.length > 0 ? await refresh(services, pod) : runtime
+    return { ...(await refreshVolumes(services, pod, present)), ...(again > 0 && { again }) }
+  }
   return start(services, pod, runtime, plan, due, again, memory, hooks)
 }
 
@@ -98,7 +100,7 @@ async function start(
   memory: PodMemory,
   hooks: SyncHooks,
 ): Promise<SyncResult> {
-  const objects = memory.volumesReady ? services.objects : services.objects.notOlderThan(memory.seenAt)
+  const { objects } = services
   let volumes: Map<string, string>
   const prepare = (): Promise<Map<string, string>> =>
     services.volumes.prepare(pod, objects, services.downwardFacts(podIps(services, pod, runtime)))
@@ -106,7 +108,6 @@ async function start(
   try {
     services.cgroups.create(pod)
     volumes = await prepare()
-    memory.volumesReady = true
   } catch (error) {
     services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
     if (!(error instanceof VolumeError))
@@ -237,12 +238,7 @@ function nextTry(services: Services, pod: Pod, actions: readonly StartAction[], 
 }
 
 /** Running pods' volumes are brought up to date with what they show. */
-async function refreshVolumes(
-  services: Services,
-  pod: Pod,
-  runtime: PodRuntime,
-  memory: PodMemory,
-): Promise<SyncResult> {
+async function refreshVolumes(services: Services, pod: Pod, runtime: PodRuntime): Promise<SyncResult> {
   const live = runtime.containers.some(each => each.state === 'running')
   if (
     !live ||
@@ -253,7 +249,6 @@ async function refreshVolumes(
     return { runtime }
   try {
     await services.volumes.prepare(pod, services.objects, services.downwardFacts(podIps(services, pod, runtime)))
-    memory.volumesReady = true
   } catch (error) {
     services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
   }

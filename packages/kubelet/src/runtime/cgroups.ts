@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path'
 import type { Pod } from '@canopus/api/core/v1'
 import type { Logger } from '@canopus/base'
-import { isMissing } from '@canopus/platform'
+import { isMissing, readTextIfPresent } from '@canopus/platform'
 import { type QosClass, qosClass } from '../pods/qos.ts'
 import { cpuQuota, cpuShares, cpuWeight, podResources } from './resources.ts'
 
@@ -24,6 +24,8 @@ export interface Cgroups {
   pods(): string[]
   /** Where a pod's figures are read, or nothing where it has none: the directory of one controller. */
   directory(uid: string, controller: string): string | undefined
+  /** The most memory that the pod has used at one time, in bytes; nothing where the kernel does not keep it. */
+  peakMemory(uid: string): number | undefined
 }
 
 export interface CgroupOptions {
@@ -41,6 +43,10 @@ export function createCgroups(options: CgroupOptions): Cgroups {
   const unified = existsSync(join(mount, 'cgroup.controllers'))
   const roots = unified ? [mount] : hierarchies(mount)
   const path = (quality: QosClass, uid?: string): string => cgroupPath(options, quality, uid)
+  const directory = (uid: string, controller: string): string | undefined => {
+    const root = unified ? mount : join(mount, controller)
+    return QUALITIES.map(quality => join(root, path(quality, uid))).find(each => existsSync(each))
+  }
   const everywhere = (relative: string): string[] => roots.map(root => join(root, relative))
   return {
     parentOf: pod =>
@@ -77,9 +83,11 @@ export function createCgroups(options: CgroupOptions): Cgroups {
       if (options.prefix !== undefined) for (const directory of everywhere(options.prefix)) removeTree(directory)
     },
     pods: () => [...new Set(QUALITIES.flatMap(quality => everywhere(path(quality)).flatMap(podsBelow)))],
-    directory(uid, controller) {
-      const root = unified ? mount : join(mount, controller)
-      return QUALITIES.map(quality => join(root, path(quality, uid))).find(each => existsSync(each))
+    directory,
+    peakMemory(uid) {
+      const pod = directory(uid, 'memory')
+      const text = pod && readTextIfPresent(join(pod, unified ? 'memory.peak' : 'memory.max_usage_in_bytes'))
+      return text === undefined ? undefined : Number(text)
     },
   }
 }

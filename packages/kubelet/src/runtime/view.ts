@@ -2,6 +2,7 @@ import type { Logger } from '@canopus/base'
 import type { Cri, PodSandbox, RuntimeContainer, RuntimeContainerStatus } from '@canopus/cri'
 import { hasCode } from '@canopus/cri'
 import { CONTAINER_HASH, CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID, RESTART_COUNT } from './labels.ts'
+import type { OutOfMemory } from './out-of-memory.ts'
 import { type ContainerRecord, emptyRuntime, type PodRuntime, type SandboxRecord } from './pod-runtime.ts'
 import { terminationMessage } from './termination-message.ts'
 
@@ -13,6 +14,18 @@ const STATES = {
 } as const
 
 const NANOSECONDS_PER_MILLISECOND = 1e6
+/** How a process ends that SIGKILL ended. */
+const KILLED = 137
+
+/** What is known of containers beside the runtime. */
+export interface ViewFacts {
+  /** Whether an ended container was killed for memory though the runtime does not say so. */
+  outOfMemory: OutOfMemory
+  /** The most memory that a pod has used at one time, in bytes, where that is known. */
+  peakMemory(uid: string): number | undefined
+}
+
+const NO_FACTS: ViewFacts = { outOfMemory: () => false, peakMemory: () => undefined }
 
 /**
  * What the container runtime has, by pod. Two short calls list everything; the details of a container or sandbox are asked
@@ -22,6 +35,7 @@ export class RuntimeView {
   readonly #cri: Cri
   readonly #logger: Logger
   readonly #logs: string
+  readonly #facts: ViewFacts
   readonly #containers = new Map<string, { state: string; record: ContainerRecord }>()
   readonly #sandboxes = new Map<string, { state: string; record: SandboxRecord }>()
   #pods = new Map<string, PodRuntime>()
@@ -30,7 +44,8 @@ export class RuntimeView {
   /** When each pod was last looked at by itself, in moments. */
   readonly #refreshed = new Map<string, number>()
 
-  constructor(cri: Cri, logs: string, logger: Logger) {
+  constructor(cri: Cri, logs: string, logger: Logger, facts: ViewFacts = NO_FACTS) {
+    this.#facts = facts
     this.#cri = cri
     this.#logs = logs
     this.#logger = logger
@@ -169,7 +184,7 @@ export class RuntimeView {
       startedAt: status.startedAt / NANOSECONDS_PER_MILLISECOND,
       finishedAt: status.finishedAt / NANOSECONDS_PER_MILLISECOND,
       exitCode: status.exitCode,
-      reason: status.reason,
+      reason: finished && this.#diedForMemory(listed, status) ? 'OOMKilled' : status.reason,
       message: finished ? await terminationMessage(status, this.#logs) : status.message,
       image: status.image?.image ?? '',
       imageId: status.imageRef,
@@ -177,6 +192,16 @@ export class RuntimeView {
       hash: listed.annotations[CONTAINER_HASH] ?? '',
       annotations: listed.annotations,
     }
+  }
+
+  #diedForMemory(listed: RuntimeContainer, status: RuntimeContainerStatus): boolean {
+    if (status.exitCode !== KILLED || status.reason === 'OOMKilled') return false
+    return this.#facts.outOfMemory({
+      id: listed.id,
+      finishedAt: status.finishedAt / NANOSECONDS_PER_MILLISECOND,
+      memoryLimit: status.resources?.linux?.memoryLimitInBytes ?? 0,
+      peakMemory: this.#facts.peakMemory(listed.labels[POD_UID] ?? ''),
+    })
   }
 
   #gone(error: unknown, id: string): undefined {
