@@ -1,7 +1,7 @@
 import { type ApiServer, type ApiServerOptions, createSecurity, runCompaction } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
-import { type Controller, type ControllerContext, createEventRecorder } from '@canopus/operator'
+import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
