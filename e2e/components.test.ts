@@ -1,6 +1,5 @@
 /** Each component of the control plane as a process of its own, with the flags that manifests for Kubernetes' own have. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,39 +18,9 @@ import {
 import { runSimulatedNodes } from '../packages/testing/src/index.ts'
 import { freePort } from './support/cluster.ts'
 import { Kubectl } from './support/kubectl.ts'
+import { Processes } from './support/processes.ts'
 
 const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
-
-/** Programs that run beside the test, with what they wrote. */
-class Processes {
-  private readonly running: { name: string; child: ChildProcess; ended: Promise<number> }[] = []
-  output = ''
-
-  start(name: string, command: string, args: readonly string[], home: string): void {
-    const child = spawn(command, args, {
-      env: { ...process.env, CANOPUS_HOME: home },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', chunk => {
-        this.output += chunk
-      })
-    const ended = new Promise<number>(resolve =>
-      child.on('close', (code, signal) => resolve(signal ? 128 : (code ?? 1))),
-    )
-    this.running.push({ name, child, ended })
-  }
-
-  /** Ends all, the last one first, and returns their statuses by name. */
-  async stop(): Promise<Record<string, number>> {
-    const statuses: Record<string, number> = {}
-    for (const { name, child, ended } of this.running.splice(0).reverse()) {
-      child.kill('SIGTERM')
-      statuses[name] = await ended
-    }
-    return statuses
-  }
-}
 
 const USERS = {
   admin: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
@@ -88,7 +57,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
       const [clients, peers] = [await freePort(), await freePort()]
       const url = `http://127.0.0.1:${clients}`
       const flags = ['--data-dir', join(home, 'etcd'), '--listen-client-urls', url, '--advertise-client-urls', url]
-      processes.start('etcd', '/usr/bin/etcd', [...flags, '--listen-peer-urls', `http://127.0.0.1:${peers}`], home)
+      processes.start('etcd', '/usr/bin/etcd', [...flags, '--listen-peer-urls', `http://127.0.0.1:${peers}`])
       return [`--etcd-servers=${url}`]
     }
 
@@ -103,7 +72,8 @@ for (const backend of ['embedded', 'etcd'] as const) {
       const pki = await ensureClusterPki(join(home, 'pki'), { clusterName: 'components', clock })
       await writeKubeconfigs(home, pki, port)
       const file = (name: string): string => join(home, 'pki', name)
-      const start = (name: string, ...flags: string[]): void => processes.start(name, launcher, [name, ...flags], home)
+      const start = (name: string, ...flags: string[]): void =>
+        void processes.start(name, launcher, [name, ...flags], { CANOPUS_HOME: home })
       start(
         'apiserver',
         ...(await storeFlags()),

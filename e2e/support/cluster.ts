@@ -1,15 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProcesses, markOf } from '../../packages/cli/src/cluster/processes.ts'
 import { Kubectl } from './kubectl.ts'
+import { TestRegistry } from './registry.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const launcher = join(root, 'canopus')
-const images = join(root, '.cache/images')
+export { freePort } from './ports.ts'
+
+const launcher = fileURLToPath(new URL('../../canopus', import.meta.url))
 
 /** Why tests with real containers cannot run here, or `false` where they can. */
 export function containerSkip(): string | false {
@@ -50,8 +50,7 @@ export class TestCluster {
   readonly home: string
   readonly kubeconfig: string
   readonly kubectl: Kubectl
-  private registry: ChildProcess | undefined
-  private registryPort = 0
+  readonly registry = new TestRegistry()
 
   constructor(name: string) {
     this.name = name
@@ -76,12 +75,12 @@ export class TestCluster {
 
   /** Starts the registry, building its images where that was not done before. `up` does it too. */
   prepare(): Promise<void> {
-    return this.startRegistry()
+    return this.registry.start()
   }
 
   async up(...flags: string[]): Promise<CommandResult> {
-    await this.startRegistry()
-    const mirror = `*=http://127.0.0.1:${this.registryPort}`
+    await this.registry.start()
+    const mirror = `*=${this.registry.url}`
     return this.command(
       'up',
       '--kubeconfig',
@@ -97,7 +96,7 @@ export class TestCluster {
   /** Removes the cluster, the registry and every file, also after a failure. */
   async remove(): Promise<void> {
     const result = await this.tryCommand('delete', '--ignore-not-found')
-    this.registry?.kill('SIGTERM')
+    this.registry.stop()
     // Without its home nobody could remove what is left.
     if (result.code !== 0) throw new Error(`canopus delete: ${result.stderr} (CANOPUS_HOME=${this.home})`)
     rmSync(this.home, { recursive: true, force: true })
@@ -128,38 +127,8 @@ export class TestCluster {
   async logs(): Promise<string> {
     return (await canopus(this.home, ['logs', '--name', this.name, '--tail', '40'])).stdout
   }
-
-  private async startRegistry(): Promise<void> {
-    if (this.registry) return
-    if (!existsSync(join(images, 'references.json'))) {
-      const built = spawnSync(launcher, ['image', 'build', '--store', images], { encoding: 'utf8' })
-      if (built.status !== 0) throw new Error(`canopus image build: ${built.stderr}`)
-    }
-    this.registryPort = await freePort()
-    const serving = spawn(
-      launcher,
-      ['image', 'serve', '--store', images, '--address', `127.0.0.1:${this.registryPort}`],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    )
-    this.registry = serving
-    await new Promise<void>((resolve, reject) => {
-      serving.stderr.on('data', chunk => String(chunk).includes('serving') && resolve())
-      serving.once('exit', code => reject(new Error(`the registry ended with status ${code}`)))
-    })
-  }
 }
 
 function parentOf(pid: number): number {
   return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

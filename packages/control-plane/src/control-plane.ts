@@ -1,12 +1,12 @@
 import { type ApiServer, type ApiServerOptions, createSecurity, runCompaction } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
-import { type Controller, type ControllerContext, createEventRecorder } from '@canopus/operator'
+import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
 import { startApiServer } from './api-server.ts'
-import { createControllerManager } from './controller-manager.ts'
+import { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'
 
 export interface ControlPlaneOptions {
   store: Store
@@ -21,7 +21,7 @@ export interface ControlPlaneOptions {
   /** Sentences for `kubectl explain`. */
   descriptions?: ApiServerOptions['descriptions']
   /** More controllers that run beside the usual ones. */
-  extraControllers?: (context: ControllerContext) => readonly Controller[]
+  extraControllers?: ControllerManagerOptions['extra']
 }
 
 export interface ControlPlane {

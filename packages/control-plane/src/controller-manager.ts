@@ -17,13 +17,15 @@ export interface ControllerManagerOptions
   signingDuration?: number
   /** As whom a controller works, by its name. Default: all as the context's client. */
   clientFor?: (controller: string) => Client
-  /** More controllers that run beside the usual ones. */
-  extra?: (context: ControllerContext) => readonly Controller[]
+  /** More controllers that run beside the usual ones; `as` answers the context in which a controller of that name works. */
+  extra?: (as: (controller: string) => ControllerContext) => readonly Controller[]
 }
 
 /** All controllers as one, sharing the context's informers. */
 export function createControllerManager(context: ControllerContext, options: ControllerManagerOptions): Controller {
-  const controllers = [...builtIn(context, options), ...(options.extra?.(context) ?? [])]
+  const { clientFor } = options
+  const as = (name: string): ControllerContext => (clientFor ? { ...context, client: clientFor(name) } : context)
+  const controllers = [...builtIn(context, options), ...(options.extra?.(as) ?? [])]
   return {
     name: 'controller-manager',
     async run(signal) {

@@ -57,8 +57,8 @@ describe('bootstrap', () => {
       assert.ok((await names(Namespaces)).includes(name), name)
     }
     assert.deepEqual(await names(PriorityClasses), ['system-cluster-critical', 'system-node-critical'])
-    assert.equal((await names(ClusterRoles)).length, 69)
-    assert.equal((await names(ClusterRoleBindings)).length, 50)
+    assert.equal((await names(ClusterRoles)).length, 70)
+    assert.equal((await names(ClusterRoleBindings)).length, 51)
     assert.equal((await names(Roles)).length, 7)
     assert.equal((await names(RoleBindings)).length, 7)
     const config = await client.resource(ConfigMaps).get('extension-apiserver-authentication', {

@@ -29,6 +29,14 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly PolicyRule[]>> =
     rule('create', 'authorization.k8s.io', 'subjectaccessreviews'),
     EVENTS,
   ],
+  // Ours alone: keeps the service kube-dns, and lets the DNS of nodes read what it answers from.
+  'cluster-dns': [
+    rule('create get list watch', CORE, 'services'),
+    rule('list watch', CORE, 'namespaces nodes'),
+    rule('create delete get list update watch', 'discovery.k8s.io', 'endpointslices'),
+    rule('create get', 'rbac.authorization.k8s.io', 'clusterroles clusterrolebindings'),
+    EVENTS,
+  ],
   'clusterrole-aggregation-controller': [
     rule('escalate get list patch update watch', 'rbac.authorization.k8s.io', 'clusterroles'),
   ],

@@ -30,9 +30,9 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
-        extraControllers: context =>
+        extraControllers: as =>
           config.nodes.length > 0
-            ? [createClusterDnsController(context, { address: config.dnsAddress, port: config.dnsPort })]
+            ? [createClusterDnsController(as('cluster-dns'), { address: config.dnsAddress, port: config.dnsPort })]
             : [],
       },
       signal,

@@ -158,7 +158,7 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
       : { podGc: { terminatedPodThreshold: flags.terminatedPodGcThreshold } }),
     ...(clusterDns === undefined
       ? {}
-      : { extra: context => [createClusterDnsController(context, { address: clusterDns, port })] }),
+      : { extra: as => [createClusterDnsController(as('cluster-dns'), { address: clusterDns, port })] }),
   }
 }
 

@@ -95,6 +95,19 @@ test('an owner that never was, or was made anew, counts as absent', async () => 
   assert.deepEqual(names(), ['owner'])
 })
 
+test('a dependent made after its owner has gone, while another one is still going', async () => {
+  const owner = add('owner')
+  add('first', [owner])
+  world.server.change(ConfigMaps, 'first', 'default', object => (object.metadata.finalizers = ['example.com/hold']))
+  await world.settle()
+  await remove('owner')
+  await world.settle()
+  assert.deepEqual(names(), ['first'])
+  add('late', [owner])
+  await world.settle()
+  assert.deepEqual(names(), ['first'])
+})
+
 test('an owner of another kind, without a namespace', async () => {
   const node = world.server.add(Nodes, { metadata: { name: 'n' }, spec: {} })
   world.server.add(Secrets, {

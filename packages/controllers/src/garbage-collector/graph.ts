@@ -74,6 +74,7 @@ export class OwnerGraph {
       const owner = this.#nodes.get(reference.uid)
       owner?.dependents.delete(node)
       if (owner?.deletingDependents) wake.push(owner)
+      if (owner) this.#forgetUnnamed(owner)
     }
     // Those who still name it keep it as a node, so that the next look finds the dependents.
     if (node.dependents.size > 0) {
@@ -96,8 +97,10 @@ export class OwnerGraph {
         if (owner?.deletingDependents && !semanticEqual(old, reference)) wake.push(owner)
         continue
       }
-      const owner = this.#nodes.get(uid) ?? this.#addVirtual(node, reference, wake)
+      const owner = this.#nodes.get(uid) ?? this.#addVirtual(node, reference)
       owner.dependents.add(node)
+      // Whether it is there at all must be asked for every dependent: it may have gone before this one was made.
+      if (owner.virtual) wake.push(owner)
       if (owner.deletingDependents) wake.push(owner, node)
     }
     for (const uid of former.keys()) {
@@ -105,16 +108,20 @@ export class OwnerGraph {
       const owner = this.#nodes.get(uid)
       owner?.dependents.delete(node)
       if (owner?.deletingDependents) wake.push(owner)
-      if (owner?.virtual && owner.dependents.size === 0) this.#nodes.delete(uid)
+      if (owner) this.#forgetUnnamed(owner)
     }
     return wake
   }
 
-  #addVirtual(dependent: GraphNode, reference: OwnerReference, wake: GraphNode[]): GraphNode {
+  /** A node that is only a name goes when nobody names it any more. */
+  #forgetUnnamed(owner: GraphNode): void {
+    if (owner.virtual && owner.dependents.size === 0) this.#nodes.delete(owner.uid)
+  }
+
+  #addVirtual(dependent: GraphNode, reference: OwnerReference): GraphNode {
     const { apiVersion, kind, name, uid } = reference
     const owner = newNode(uid, { apiVersion, kind, name, namespace: dependent.identity.namespace }, true)
     this.#nodes.set(uid, owner)
-    wake.push(owner)
     return owner
   }
 }
