@@ -45,10 +45,7 @@ const TABLE: { name: string; service?: object; slices?: object[]; port?: number;
   {
     name: 'the first family first',
     service: service(PORTS),
-    slices: [
-      slice('a', 'IPv6', [{ addresses: ['fd00::1'] }]),
-      slice('b', 'IPv4', [{ addresses: ['10.0.0.3'] }]),
-    ],
+    slices: [slice('a', 'IPv6', [{ addresses: ['fd00::1'] }]), slice('b', 'IPv4', [{ addresses: ['10.0.0.3'] }])],
     is: '10.0.0.3:8443',
   },
   {
