@@ -84,7 +84,16 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Where objects live below `/registry/`, as upstream lays them out (for example `pods`, `services/specs`, `minions`). */
   readonly storagePrefix: string
   /** Another version of the same kind that is the one stored, with conversions; absent where this version is. */
-  readonly storedAs?: { type: ResourceType; toStored(object: T): KubeObject; fromStored(object: KubeObject): T }
+  readonly storedAs?: {
+    type: ResourceType
+    toStored(object: T): KubeObject
+    fromStored(object: KubeObject): T
+    /**
+     * Where somebody else has to convert (a webhook): objects of any version as they are in `apiVersion`, in the same order.
+     * `toStored` and `fromStored` then only take objects that are of the right version already. Rejects with StatusError.
+     */
+    convert?(objects: readonly KubeObject[], apiVersion: string): Promise<readonly KubeObject[]>
+  }
   /** Said in a `Warning` header by every request for the kind, for example `v1 Endpoints is deprecated in v1.33+; ...`. */
   readonly deprecation?: string
   /** Seconds after which objects vanish (events). */

@@ -31,12 +31,27 @@ const EVERYTHING: JSONSchemaProps = { type: 'object', 'x-kubernetes-preserve-unk
 /** Where objects of a definition live below `/registry/`. */
 export const customStoragePrefix = ({ spec }: CustomResourceDefinition): string => `${spec.group}/${spec.names.plural}`
 
-/** One kind for every version of a definition, served or not, by version name. `id` names this state of the definition. */
-export function customKinds(definition: CustomResourceDefinition, id: string): Map<string, Kind> {
-  return new Map(definition.spec.versions.map(version => [version.name, customKind(definition, version, id)]))
+/** Asks whoever converts the objects of a definition: each as it is in `apiVersion`, in the same order. */
+export type ConvertObjects = (objects: readonly KubeObject[], apiVersion: string) => Promise<readonly KubeObject[]>
+
+/**
+ * One kind for every version of a definition, served or not, by version name. `id` names this state of the definition, `convert`
+ * is asked where its conversion strategy is `Webhook`.
+ */
+export function customKinds(
+  definition: CustomResourceDefinition,
+  id: string,
+  convert?: ConvertObjects,
+): Map<string, Kind> {
+  return new Map(definition.spec.versions.map(version => [version.name, customKind(definition, version, id, convert)]))
 }
 
-function customKind(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion, id: string): Kind {
+function customKind(
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  id: string,
+  convert: ConvertObjects | undefined,
+): Kind {
   const { spec } = definition
   const type = resourceType(definition, version)
   const props = version.schema?.openAPIV3Schema ?? EVERYTHING
@@ -51,7 +66,7 @@ function customKind(definition: CustomResourceDefinition, version: CustomResourc
     columns: printerColumns(version.additionalPrinterColumns),
     selectableFields: selectableFields(version),
     storagePrefix: customStoragePrefix(definition),
-    storedAs: storedAs(definition, type, schema, props),
+    storedAs: storedAs(definition, type, schema, props, convert),
     custom: {
       schema,
       definition: openapi,
@@ -94,23 +109,25 @@ function storedAs(
   type: ResourceType,
   schema: StructSchema,
   props: JSONSchemaProps,
+  remote: ConvertObjects | undefined,
 ): NonNullable<Kind['storedAs']> {
   const { spec } = definition
   const storage = spec.versions.find(each => each.storage) ?? spec.versions[0]!
   const stored = resourceType(definition, storage)
   const own = apiVersionOf(type)
+  const byWebhook = spec.conversion?.strategy === 'Webhook'
   /** Shared objects are asked for often, by every selector. */
   const read = new WeakMap<KubeObject, KubeObject>()
   const convert = (object: KubeObject, apiVersion: string): KubeObject => {
     if (object.apiVersion === apiVersion) return object
-    if (spec.conversion?.strategy !== 'Webhook') return { ...object, apiVersion }
-    throw internalError(
-      `conversion webhook for ${object.apiVersion}, Kind=${type.kind} failed: webhook conversion is not supported by this server`,
-    )
+    if (!byWebhook) return { ...object, apiVersion }
+    throw internalError(`${object.apiVersion}, Kind=${type.kind} has not been converted to ${apiVersion}`)
   }
   return {
     type: stored,
-    toStored: object => convert(object, apiVersionOf(stored)),
+    toStored: byWebhook
+      ? object => pruned(convert(object, apiVersionOf(stored)), storage)
+      : object => convert(object, apiVersionOf(stored)),
     fromStored(object) {
       const known = read.get(object)
       if (known !== undefined) return known
@@ -121,7 +138,15 @@ function storedAs(
       read.set(object, result)
       return result
     },
+    ...(byWebhook && remote !== undefined ? { convert: remote } : {}),
   }
+}
+
+/** What a webhook makes of an object may have more fields than the schema of the version. */
+function pruned(object: KubeObject, version: CustomResourceDefinitionVersion): KubeObject {
+  const props = version.schema?.openAPIV3Schema ?? EVERYTHING
+  const schema = customResourceSchema(props as StructuralProps, objectMeta(), '')
+  return decodeValue(schema, clone(object)).object as unknown as KubeObject
 }
 
 function selectableFields({

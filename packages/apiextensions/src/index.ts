@@ -1,4 +1,4 @@
-export { customKinds, customStoragePrefix } from './custom-kind.ts'
+export { type ConvertObjects, customKinds, customStoragePrefix } from './custom-kind.ts'
 export { applyDefaults } from './defaults.ts'
 export { isProtectedGroup, withSchemaValidation } from './definition.ts'
 export { type JsonPath, parseJsonPath, plainPath } from './json-path.ts'

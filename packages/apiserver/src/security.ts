@@ -19,6 +19,7 @@ import type {
 } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
+import type { WebhookCaller } from './webhook/client.ts'
 
 export type Maybe<T> = T | Promise<T>
 
@@ -126,6 +127,53 @@ export interface AdmissionAttributes {
   readonly user: User
   /** Adds a `Warning` header to the answer. */
   warn(text: string): void
+  /**
+   * Notes something for the audit event of the request, from this level on (`Metadata` where none is given). The first value
+   * of a key stays.
+   */
+  annotate(key: string, value: string, level?: AuditAnnotationLevel): void
+  /** Shared by both rounds of mutation. */
+  readonly reinvocation: Reinvocation
+  /** Other versions of the same objects. */
+  readonly versions: ObjectVersions
+}
+
+export type AuditAnnotationLevel = 'Metadata' | 'Request' | 'RequestResponse'
+
+export interface AuditAnnotation {
+  readonly value: string
+  /** The lowest audit level at which the annotation is written down. */
+  readonly level: AuditAnnotationLevel
+}
+
+/**
+ * Whether mutation has to start over, since somebody changed what others had seen (pkg/admission/reinvocation.go). Then every
+ * plugin is called once more; those that remember something from the first round keep it under their name.
+ */
+export interface Reinvocation {
+  /** Whether this is the second round. */
+  readonly isReinvoke: boolean
+  /** Asks for the second round. */
+  request(): void
+  /** What the plugin `name` remembers; made by `create` the first time. */
+  state<T>(name: string, create: () => T): T
+}
+
+/** A resource through which the same objects are served in another version or group. */
+export interface VersionedResource {
+  readonly resource: GroupVersionResource
+  /** Kind of the resource, or of the subresource that the request is about. */
+  readonly kind: GroupVersionKind
+}
+
+/** What is known of the kind of a request besides the object (pkg/admission ObjectInterfaces). */
+export interface ObjectVersions {
+  /** Resources that serve the same objects and have the subresource of the request too; not the request's own. */
+  equivalents(): readonly VersionedResource[]
+  /** A new object of another version, which may share parts with the old one. */
+  convert(object: KubeObject, kind: GroupVersionKind): Maybe<KubeObject>
+  /** Plain JSON as an object of the kind: unknown fields go, defaults come. Throws DecodeError. */
+  decode(value: unknown, kind: GroupVersionKind): KubeObject
 }
 
 /**
@@ -203,6 +251,7 @@ export interface SecurityContext {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly webhooks: WebhookCaller
 }
 
 /** Composes the security parts; `createApiServer` calls it once. */

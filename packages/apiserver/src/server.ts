@@ -30,6 +30,8 @@ import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
+import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
+import { createServiceResolver } from './webhook/service-resolver.ts'
 
 export interface ApiServerOptions {
   readonly store: Store
@@ -50,6 +52,8 @@ export interface ApiServerOptions {
   /** Sentences for the OpenAPI documents; asked for when a document is first written. */
   readonly descriptions?: () => Descriptions | undefined
   readonly healthChecks?: readonly HealthCheck[]
+  /** How webhooks are called; over HTTPS where missing. */
+  readonly webhooks?: WebhookCaller
 }
 
 export interface ApiServer {
@@ -74,7 +78,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
   const { resources, objects, admission } = composeResources(options, cache)
-  const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger })
+  const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
+  const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger, webhooks })
   admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
   let started = false
@@ -82,6 +87,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     security,
     resources,
     objects,
+    webhooks,
     ready: () => started,
     address: () => {
       const [first] = listeners
@@ -110,6 +116,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.stop()
       await Promise.all([...listeners].map(listener => listener.close()))
       listeners.clear()
+      webhooks.close()
     },
   }
 }
@@ -131,6 +138,7 @@ function composeResources(
     kinds: kinds.map(kind => (kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : kind)),
     virtualKinds,
   })
+  admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
   services.follow(objects)
   return { resources, objects, admission }
@@ -143,6 +151,7 @@ interface PathParts {
   readonly security: Security
   readonly resources: Resources
   readonly objects: ObjectReader
+  readonly webhooks: WebhookCaller
   ready(): boolean
   /** Where the server listens, for `/api`. */
   address(): string
@@ -150,7 +159,7 @@ interface PathParts {
 
 function composePath(
   options: ApiServerOptions,
-  { security, resources, objects, ready, address }: PathParts,
+  { security, resources, objects, webhooks, ready, address }: PathParts,
 ): RequestPath {
   const { clock, random, logger, kubelet } = options
   const { tokenIssuer } = security
@@ -158,7 +167,7 @@ function composePath(
   discovery.setTypes(() => resources.types)
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
   openapi.setKinds(() => resources.kinds.map(openApiKind))
-  new CustomResources(resources, type => {
+  new CustomResources(resources, webhooks, type => {
     discovery.changed()
     openapi.changed(type)
   }).follow(objects)

@@ -18,6 +18,8 @@ import {
   storageObjectInUseProtection,
 } from './storage.ts'
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts'
+import { mutatingWebhooks } from './webhooks/mutating.ts'
+import { validatingWebhooks } from './webhooks/validating.ts'
 
 /**
  * The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go). Quota comes last: it charges, and what
@@ -42,6 +44,8 @@ export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
     certificateSubjectRestriction,
     defaultIngressClass(context),
     roleEscalation(context),
+    mutatingWebhooks(context),
+    validatingWebhooks(context),
     resourceQuota(context),
   ]
 }

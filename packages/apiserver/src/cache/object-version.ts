@@ -67,6 +67,20 @@ export class ObjectVersion {
   }
 }
 
+/** A stored version as somebody else has converted it. */
+export class ConvertedVersion extends ObjectVersion {
+  readonly source: ObjectVersion
+
+  constructor(source: ObjectVersion, bytes: Uint8Array) {
+    super(source.key, source.namespace, source.name, bytes, source.revision)
+    this.source = source
+  }
+}
+
+/** What the store holds of a version. */
+export const sourceOf = (version: ObjectVersion): ObjectVersion =>
+  version instanceof ConvertedVersion ? version.source : version
+
 function parse(bytes: Uint8Array): KubeObject {
   return parseJson(asBuffer(bytes).toString()) as KubeObject
 }

@@ -3,6 +3,7 @@
  * encoded once per group, the frames of a moment are joined into one buffer, and every stream of the group is handed that
  * same buffer in one write (the cost of a watch event is the write, not its bytes).
  */
+import { StatusError } from '@canopus/apimachinery'
 import type { StreamSink } from '../http/message.ts'
 import type { Change, EventEncoder } from './change.ts'
 import { Deliveries } from './deliveries.ts'
@@ -33,6 +34,7 @@ export class WatchStream {
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #blocked = false
+  #held = false
 
   constructor(sink: StreamSink, group: WatchGroup, bookmarks: boolean) {
     this.sink = sink
@@ -44,15 +46,21 @@ export class WatchStream {
     })
   }
 
+  /** Keeps everything back until `begin`: what comes first is not there yet. */
+  hold(): void {
+    this.#held = true
+  }
+
   /** Sends these pieces first, made one by one as the reader takes them: the state may be bigger than memory allows twice. */
   begin(pieces: Iterable<Uint8Array>): void {
+    this.#held = false
     this.#first = pieces[Symbol.iterator]()
     this.pump()
   }
 
   send(bytes: Uint8Array): void {
     if (this.sink.closed) return
-    if (!this.#blocked && this.#first === undefined) {
+    if (!this.#blocked && !this.#held && this.#first === undefined) {
       this.#blocked = !this.sink.write(bytes)
       return
     }
@@ -62,7 +70,7 @@ export class WatchStream {
   }
 
   private pump(): void {
-    while (!this.#blocked && !this.sink.closed) {
+    while (!this.#blocked && !this.#held && !this.sink.closed) {
       const next = this.next()
       if (next === undefined) return
       this.#blocked = !this.sink.write(next)
@@ -81,24 +89,73 @@ export class WatchStream {
   }
 }
 
+/** Makes of a change what the watchers of a group are to see of it; a promise where somebody else has to be asked. */
+export type ChangeConversion = (change: Change) => Change | Promise<Change>
+
 export class WatchGroup {
   readonly filter: WatchFilter
   readonly encoder: EventEncoder
   readonly streams = new Set<WatchStream>()
+  readonly #convert: ChangeConversion | undefined
   #sideBySide: ReadonlySet<WatchStream> | undefined
   #pending: Uint8Array[] = []
+  /** What is being converted, in the order of the changes. */
+  #converting: Promise<void> | undefined
 
-  constructor(filter: WatchFilter, encoder: EventEncoder) {
+  constructor(filter: WatchFilter, encoder: EventEncoder, convert?: ChangeConversion) {
     this.filter = filter
     this.encoder = encoder
+    this.#convert = convert
   }
 
   /** Takes a change in; true where something is to be sent now and was not before. */
   offer(change: Change): boolean {
     if (this.filter.namespace !== undefined && change.current.namespace !== this.filter.namespace) return false
+    if (this.#convert !== undefined) {
+      this.offerConverted(this.#convert(change))
+      return false
+    }
     const frame = change.frameFor(this.filter.matches, this.encoder)
     if (frame === undefined) return false
     return this.#pending.push(frame) === 1
+  }
+
+  /** Calls `work` once everything that is being converted has been sent: at once where that is nothing. */
+  afterConversion(work: () => void): void {
+    if (this.#converting === undefined) work()
+    else this.queue(this.#converting.then(work))
+  }
+
+  private offerConverted(converted: Change | Promise<Change>): void {
+    if (converted instanceof Promise) {
+      const before = this.#converting ?? Promise.resolve()
+      // Heard of below, in its turn.
+      converted.catch(() => {})
+      this.queue(before.then(() => converted).then(change => this.sendConverted(change)))
+    } else this.afterConversion(() => this.sendConverted(converted))
+  }
+
+  private queue(work: Promise<void>): void {
+    const own = work
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => {
+        if (this.#converting === own) this.#converting = undefined
+      })
+    this.#converting = own
+  }
+
+  private sendConverted(change: Change): void {
+    const frame = change.frameFor(this.filter.matches, this.encoder)
+    if (frame !== undefined) for (const stream of this.streams) stream.send(frame)
+    change.forgetFrames()
+  }
+
+  /** An object that cannot be shown ends the watch, as it would fail a list. */
+  private fail(error: unknown): void {
+    for (const stream of [...this.streams]) {
+      if (error instanceof StatusError) stream.send(this.encoder.encodeError(error.status))
+      stream.sink.end()
+    }
   }
 
   flush(deliveries: Deliveries): void {
@@ -133,6 +190,7 @@ export class WatchHub {
   /** How many groups use an exact field, with the way to read it. */
   readonly #fields = new Map<string, { groups: number; of(version: ObjectVersion): string }>()
   #dirty: WatchGroup[] = []
+  #converting = 0
   readonly #deliveries = new Deliveries(() => this.flush())
 
   get streamCount(): number {
@@ -150,6 +208,15 @@ export class WatchHub {
       this.#groups.set(id, group)
       this.index(group)
     } else group.flush(this.#deliveries)
+    return group
+  }
+
+  /** A group for one watcher whose events have to be converted first, which therefore go out one by one. */
+  convertingGroup(filter: WatchFilter, encoder: EventEncoder, convert: ChangeConversion): WatchGroup {
+    const own = { ...filter, id: `${filter.id}\nconverted ${++this.#converting}` }
+    const group = new WatchGroup(own, encoder, convert)
+    this.#groups.set(`${encoder.id}\n${own.id}`, group)
+    this.index(group)
     return group
   }
 
@@ -213,7 +280,8 @@ export class WatchHub {
       for (const stream of group.streams) {
         if (!stream.bookmarks) continue
         frame ??= group.encoder.encodeBookmark(revision, false)
-        stream.send(frame)
+        const bytes = frame
+        group.afterConversion(() => stream.send(bytes))
       }
     }
   }

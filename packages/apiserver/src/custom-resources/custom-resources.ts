@@ -17,7 +17,9 @@ import { KindStore } from '../registry/kind-store.ts'
 import type { Resources } from '../registry/resources.ts'
 import { updateObject } from '../registry/update.ts'
 import type { ObjectReader } from '../security.ts'
+import type { WebhookCaller } from '../webhook/client.ts'
 import { cleanUp } from './clean-up.ts'
+import { conversionWebhook } from './conversion-webhook.ts'
 import { CLEANUP_FINALIZER } from './delete-definition.ts'
 import { statusOf } from './names.ts'
 
@@ -46,11 +48,13 @@ export class CustomResources {
   readonly #changed: (type: ResourceType) => void
   readonly #served = new Map<string, Served>()
   readonly #cleaning = new Set<string>()
+  readonly #webhooks: WebhookCaller
   #states = 0
 
-  /** `changed` hears of every group version whose kinds came, went or changed. */
-  constructor(resources: Resources, changed: (type: ResourceType) => void) {
+  /** `changed` hears of every group version whose kinds came, went or changed; `webhooks` calls those that convert. */
+  constructor(resources: Resources, webhooks: WebhookCaller, changed: (type: ResourceType) => void) {
     this.#resources = resources
+    this.#webhooks = webhooks
     this.#changed = changed
   }
 
@@ -102,7 +106,8 @@ export class CustomResources {
   private make(definition: CustomResourceDefinition, spec: string): Served {
     const { context } = this.#resources
     context.cache.addKind(customStoragePrefix(definition), definition.spec.scope === 'Namespaced')
-    const kinds = customKinds(definition, String(++this.#states))
+    const convert = conversionWebhook(definition, { webhooks: this.#webhooks, random: context.random })
+    const kinds = customKinds(definition, String(++this.#states), convert)
     const stores = new Map<string, KindStore>()
     for (const [version, kind] of kinds) {
       stores.set(

@@ -41,9 +41,13 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
     verb === 'patch'
       ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
       : () => given as KubeObject
-  const { version } = await updateObject(store, { ...write, subresource: '' }, namespace, name, {
+  const { version } = await updateObject(store, write, namespace, name, {
     unconditional: true,
     objectKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+    shown: {
+      of: object => scaleOf(object, paths),
+      back: (object, shown) => setReplicas(object, (shown as Scale).spec?.replicas ?? 0, paths),
+    },
     produce: old => scaled(old!, patch(scaleOf(old!, paths)) as Scale, name, paths),
   })
   return respond(store.view(version))
@@ -82,6 +86,11 @@ function scaled(old: KubeObject, scale: Scale, name: string, paths: Paths): Kube
     ])
   }
   const object = clone(old)
+  setReplicas(object, replicas, paths)
+  return object
+}
+
+function setReplicas(object: KubeObject, replicas: number, paths: Paths): void {
   const names = plainPath(paths.specReplicasPath)!
   let at = object as unknown as Record<string, unknown>
   for (const each of names.slice(0, -1)) {
@@ -89,7 +98,6 @@ function scaled(old: KubeObject, scale: Scale, name: string, paths: Paths): Kube
     at = at[each] as Record<string, unknown>
   }
   setField(at, names.at(-1)!, replicas)
-  return object
 }
 
 function valueAt(object: KubeObject, path: string): unknown {

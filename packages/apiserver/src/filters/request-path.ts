@@ -102,6 +102,7 @@ export class RequestPath {
       info,
       request,
       warnings,
+      annotations: new Map(),
       authorize: verb => authorize(security.authorizer, own, { ...info, verb }),
     }
   }

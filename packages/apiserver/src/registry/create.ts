@@ -36,6 +36,7 @@ export async function createObject(
   else trackCreate(store, call, object)
   const generated = !object.metadata.name && Boolean(object.metadata.generateName)
   await store.context.admission.mutate(call, targetOf(store, namespace, object))
+  identify(store, namespace, object)
   for (let attempt = 1; ; attempt++) {
     if (generated) object.metadata.name = generateName(store.context.random, object.metadata.generateName!)
     try {
@@ -74,16 +75,17 @@ async function createOnce(
       release?.()
       return store.dryRunVersion(object, undefined)
     }
-    const stored = store.stored(object)
+    const pending = store.toStored(object)
+    const stored = pending instanceof Promise ? await pending : pending
     const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-    return store.versionOf(await context.store.create(key, revision => stampedBytes(stored, revision), options))
+    return store.taken(await context.store.create(key, revision => stampedBytes(stored, revision), options))
   } catch (error) {
     release?.()
     throw error
   }
 }
 
-/** What only the server decides: uid, creation time, no deletion marks, the namespace of the request. */
+/** What only the server decides: no marks of deletion or identity, the namespace of the request. */
 function prepareMetadata(store: KindStore, namespace: string, object: KubeObject): void {
   const meta: Partial<ObjectMeta> = object.metadata
   object.kind = store.kind.type.kind
@@ -96,8 +98,17 @@ function prepareMetadata(store: KindStore, namespace: string, object: KubeObject
   delete meta.deletionGracePeriodSeconds
   delete meta.managedFields
   delete meta.generation
-  meta.uid = uuid(store.context.random)
-  meta.creationTimestamp = store.now().now
+  delete meta.uid
+  delete meta.creationTimestamp
+}
+
+/** What the server gives every new object, after admission, which can neither see nor change it. */
+function identify(store: KindStore, namespace: string, object: KubeObject): void {
+  object.kind = store.kind.type.kind
+  object.apiVersion = store.apiVersion
+  matchNamespace(store, namespace, object.metadata)
+  object.metadata.uid = uuid(store.context.random)
+  object.metadata.creationTimestamp = store.now().now
 }
 
 /** The object's namespace must be the request's; it may be left out. Cluster-scoped objects have none. */

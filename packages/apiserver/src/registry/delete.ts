@@ -22,12 +22,14 @@ export interface DeleteResult {
   readonly gone: boolean
 }
 
+/** `admitted` skips admission: it was asked about the deletion in another form (an eviction). Throws StatusError 404, 409. */
 export async function deleteObject(
   store: KindStore,
   call: WriteCall,
   namespace: string,
   name: string,
   options: DeleteOptions,
+  admitted = false,
 ): Promise<DeleteResult> {
   const { context, kind } = store
   let current = await store.get(namespace, name)
@@ -35,8 +37,10 @@ export async function deleteObject(
     const old = store.view(current)
     checkPreconditions(store, name, old, options.preconditions)
     const target = { kind, operation: 'DELETE' as const, namespace, name, object: undefined, oldObject: old }
-    await context.admission.mutate(call, target)
-    await context.admission.validate(call, target)
+    if (!admitted) {
+      await context.admission.mutate(call, target)
+      await context.admission.validate(call, target)
+    }
     const marked = markForDeletion(store, old, options)
     try {
       if (call.dryRun)
@@ -46,13 +50,13 @@ export async function deleteObject(
         return { version: current.atRevision(revision), gone: true }
       }
       if (marked === old) return { version: current, gone: false }
-      const stored = store.stored(marked)
+      const stored = await store.toStored(marked)
       const kv = await context.store.update(current.key, at => stampedBytes(stored, at), current.revision)
-      return { version: store.versionOf(kv), gone: false }
+      return { version: await store.taken(kv), gone: false }
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error
       if (error.current === undefined) throw store.notFound(name)
-      current = store.versionOf(error.current)
+      current = await store.taken(error.current)
     }
   }
 }

@@ -126,7 +126,7 @@ export class Endpoint {
     const { cache } = this.store.context
     if (!resourceVersion) await cache.fresh()
     else if (resourceVersion !== '0') await cache.waitFor(parseResourceVersion(resourceVersion))
-    const version = this.store.cache.get(this.scope(namespace), name)
+    const version = await this.store.cached(this.scope(namespace), name)
     if (version === undefined) throw this.store.notFound(name)
     return this.respond(encoder, 200, version)
   }
@@ -291,6 +291,7 @@ export class Endpoint {
       subresource: call.info.subresource,
       manager: options.fieldManager || managerOfAgent(call.request.headers),
       warnings: call.warnings,
+      annotations: call.annotations,
     }
     return { options, write }
   }
@@ -301,7 +302,8 @@ export class Endpoint {
     const given = body.byteLength === 0 ? undefined : decodeDeleteOptions(body, call, expected)
     const options = deleteOptions(call.info.query, given)
     const dryRun = (options.dryRun ?? []).length > 0
-    return { options, write: { user: call.user, dryRun, options, subresource: '', warnings: call.warnings } }
+    const { user, warnings, annotations } = call
+    return { options, write: { user, dryRun, options, subresource: '', warnings, annotations } }
   }
 
   /** Cluster-scoped objects live in the namespace ''. */

@@ -3,6 +3,7 @@
 import type { Kind, StrategyContext } from '@canopus/api'
 import {
   apiVersionOf,
+  clone,
   type ErrorTarget,
   encodeJson,
   formatTime,
@@ -13,11 +14,12 @@ import {
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { KeyValue, Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
-import { isStamped, ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import { isStamped, ObjectVersion, sourceOf, stampedBytes } from '../cache/object-version.ts'
 import type { WatchCache } from '../cache/watch-cache.ts'
-import type { User } from '../security.ts'
+import type { Maybe, User } from '../security.ts'
 import type { AdmissionChain } from './admission.ts'
 import type { WriteCall } from './call.ts'
+import { RemoteConversion } from './remote-conversion.ts'
 
 /** What the registry needs of the server. */
 export interface RegistryContext {
@@ -53,6 +55,8 @@ export class KindStore {
   readonly cache: KindCache
   readonly hooks: KindHooks
   readonly apiVersion: string
+  /** Set where objects of other versions have to be sent away to be converted. */
+  readonly remote: RemoteConversion | undefined
   /** Other versions of the same objects. */
   siblings: readonly KindStore[] = []
 
@@ -62,6 +66,7 @@ export class KindStore {
     this.hooks = hooks
     this.cache = context.cache.kind(kind.storagePrefix, kind.type.namespaced)
     this.apiVersion = apiVersionOf(kind.type)
+    this.remote = kind.storedAs?.convert === undefined ? undefined : new RemoteConversion(kind)
   }
 
   target(name: string): ErrorTarget {
@@ -90,7 +95,19 @@ export class KindStore {
 
   async find(namespace: string, name: string): Promise<ObjectVersion | undefined> {
     await this.context.cache.fresh()
-    return this.cache.get(namespace, name)
+    return this.cached(namespace, name)
+  }
+
+  /** What the cache shows now, fit to be viewed. */
+  cached(namespace: string, name: string): Maybe<ObjectVersion | undefined> {
+    const version = this.cache.get(namespace, name)
+    return version === undefined || this.remote === undefined ? version : this.remote.one(version)
+  }
+
+  /** What the store holds, fit to be viewed. */
+  taken(kv: KeyValue): Maybe<ObjectVersion> {
+    const version = this.versionOf(kv)
+    return this.remote === undefined ? version : this.remote.one(version)
   }
 
   /** A version as the cache would make it of what the store holds. */
@@ -100,7 +117,10 @@ export class KindStore {
     return new ObjectVersion(kv.key, namespace, name, bytes, kv.revision)
   }
 
-  /** The object in this endpoint's version; shared. */
+  /**
+   * The object in this endpoint's version; shared. Where conversion is remote, `version` must come from one of the methods above
+   * that see to it.
+   */
   view(version: ObjectVersion): KubeObject {
     const { storedAs } = this.kind
     return storedAs === undefined ? version.object : storedAs.fromStored(version.object)
@@ -113,7 +133,26 @@ export class KindStore {
     return storedAs === undefined ? object : storedAs.fromStored(object)
   }
 
-  /** What is stored of an object of this endpoint's version. */
+  /** What is stored of an object of this endpoint's version, remote conversion included. */
+  toStored(object: KubeObject): Maybe<KubeObject> {
+    return this.remote === undefined ? this.stored(object) : this.remote.toStored(object)
+  }
+
+  /** The object as an endpoint of another version has it; a new one. */
+  convertTo(other: KindStore, object: KubeObject): Maybe<KubeObject> {
+    if (this.remote !== undefined) return this.remote.convert(object, other.kind)
+    const stored = clone(this.stored(object))
+    const { storedAs } = other.kind
+    return storedAs === undefined ? stored : storedAs.fromStored(stored)
+  }
+
+  /** Whether the bytes are of the version that is stored today. */
+  isCurrent(version: ObjectVersion): boolean {
+    if (this.kind.custom === undefined) return true
+    return sourceOf(version).object.apiVersion === apiVersionOf(this.kind.storedAs?.type ?? this.kind.type)
+  }
+
+  /** What is stored of an object of this endpoint's version, where that takes no remote conversion. */
   stored(object: KubeObject): KubeObject {
     const { storedAs } = this.kind
     return storedAs === undefined ? object : storedAs.toStored(object)
@@ -121,7 +160,7 @@ export class KindStore {
 
   /** A version of what would have been stored. */
   dryRunVersion(object: KubeObject, revision: number | undefined): ObjectVersion {
-    const stored = this.stored(object)
+    const stored = this.remote === undefined ? this.stored(object) : object
     const { namespace = '', name } = object.metadata
     const bytes = revision === undefined ? Buffer.from(encodeJson(stored)) : stampedBytes(stored, revision)
     return new ObjectVersion(this.cache.keyOf(namespace, name), namespace, name, bytes, revision ?? 0)

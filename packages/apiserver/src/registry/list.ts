@@ -15,7 +15,20 @@ export interface Page {
 /** How many keys are read at once where a selector leaves few of them. */
 const CHUNK = 500
 
+/** One page of a collection, of versions that are fit to be viewed. */
 export async function listObjects(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  query: ListQuery,
+): Promise<Page> {
+  const found = await findPage(store, namespace, selected, query)
+  if (store.remote === undefined) return found
+  const pending = store.remote.all(found.versions)
+  return { ...found, versions: pending instanceof Promise ? await pending : pending }
+}
+
+async function findPage(
   store: KindStore,
   namespace: string | undefined,
   selected: Selection,
@@ -44,7 +57,7 @@ export async function listObjects(
   return fromCache(store, namespace, selected, query.limit)
 }
 
-/** The newest state in memory, without waiting. */
+/** The newest state in memory. Waits only where a selector has to see what a webhook makes of the objects. */
 function fromCache(
   store: KindStore,
   namespace: string | undefined,
@@ -52,9 +65,14 @@ function fromCache(
   limit: number,
   startKey?: string,
   revision = store.context.cache.revision,
-): Page {
-  const { cache } = store
+): Page | Promise<Page> {
+  const { cache, remote } = store
   const { matches } = selected.filter
+  if (remote !== undefined && matches !== undefined) {
+    const pending = remote.all([...cache.iterate(namespace, startKey)])
+    const select = (all: readonly ObjectVersion[]): Page => firstSelected(store, all, selected, limit, revision)
+    return pending instanceof Promise ? pending.then(select) : select(pending)
+  }
   if (selected.name !== undefined && namespace !== undefined) {
     const one = cache.get(namespace, selected.name)
     return page(one !== undefined && (matches === undefined || matches(one)) ? [one] : [], revision)
@@ -63,10 +81,22 @@ function fromCache(
     const all = cache.all(namespace)
     return page(matches === undefined ? all : all.filter(matches), revision)
   }
+  return firstSelected(store, cache.iterate(namespace, startKey), selected, limit, revision)
+}
+
+/** The first so many that are selected; at most once through all of them. */
+function firstSelected(
+  store: KindStore,
+  candidates: Iterable<ObjectVersion>,
+  selected: Selection,
+  limit: number,
+  revision: number,
+): Page {
+  const { matches } = selected.filter
   const versions: ObjectVersion[] = []
   let last: ObjectVersion | undefined
   let remaining = 0
-  for (const version of cache.iterate(namespace, startKey)) {
+  for (const version of candidates) {
     if (limit > 0 && versions.length >= limit) {
       remaining++
       if (!selected.everything) break
@@ -141,8 +171,10 @@ async function fromStore(
       ...(chunk === undefined ? {} : { limit: chunk }),
       ...(from === undefined ? {} : { startKey: from }),
     })
+    const found = items.map(item => store.versionOf(item))
+    const fit = store.remote === undefined || matches === undefined ? found : await store.remote.all(found)
     for (const [index, item] of items.entries()) {
-      const version = store.versionOf(item)
+      const version = fit[index]!
       if (matches !== undefined && !matches(version)) continue
       versions.push(version)
       const left = items.length - index - 1 + remaining

@@ -64,6 +64,12 @@ export class Resources {
     return this.endpoint(type.group, type.version, type.plural)?.store
   }
 
+  /** Every served version of the objects of a kind. */
+  servedVersions({ storagePrefix }: Kind): KindStore[] {
+    const endpoints = [...this.#endpoints.values()].flatMap(each => [...each.values()])
+    return endpoints.filter(({ kind }) => kind.storagePrefix === storagePrefix).map(({ store }) => store)
+  }
+
   /** Serves a kind made at run time, in place of an older state of it. Built-in kinds cannot be replaced: false. */
   serveCustom(store: KindStore): boolean {
     const { group, version, plural } = store.kind.type

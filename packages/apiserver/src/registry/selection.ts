@@ -99,7 +99,9 @@ function fieldValue(kind: Kind, version: ObjectVersion, field: string): string {
 /** The best field to find a watcher by: names first, then whatever else must have one value (a pod's node). */
 function exactField(kind: Kind, fields: FieldSelector): WatchFilter['exact'] {
   const candidates = fields.filter(each => each.operator === '=' && each.field !== 'metadata.namespace')
-  const chosen = candidates.find(each => each.field === 'metadata.name') ?? candidates[0]
+  // Fields of objects that a webhook converts cannot be read at once.
+  const other = kind.storedAs?.convert === undefined ? candidates[0] : undefined
+  const chosen = candidates.find(each => each.field === 'metadata.name') ?? other
   if (chosen === undefined) return undefined
   const { field, value } = chosen
   const id = `${kind.type.group}/${kind.type.version} ${field}`

@@ -17,6 +17,7 @@ import {
 } from '@canopus/apimachinery'
 import { RevisionMismatchError } from '@canopus/store'
 import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
@@ -41,6 +42,8 @@ export interface Update {
   /** Skips admission: changes that admission was asked about in another form (an eviction, a binding). */
   readonly admitted?: boolean
   readonly objectKind?: GroupVersionKind
+  /** What admission is shown instead of the whole object (a scale), and how what it changes there gets back. */
+  readonly shown?: { of(object: KubeObject): KubeObject; back(object: KubeObject, shown: KubeObject): void }
   /** Whether this is what sets the deletion time, which nobody else may change. */
   readonly marksDeletion?: boolean
 }
@@ -57,7 +60,7 @@ export async function updateObject(
   name: string,
   update: Update,
 ): Promise<UpdateResult> {
-  let current = store.cache.get(namespace, name)
+  let current = await store.cached(namespace, name)
   let fresh = false
   for (;;) {
     if (current === undefined && !fresh) {
@@ -70,7 +73,7 @@ export async function updateObject(
       return { version: await updateOnce(store, call, namespace, name, update, current), created: false }
     } catch (error) {
       if (error instanceof RevisionMismatchError) {
-        current = error.current === undefined ? undefined : store.versionOf(error.current)
+        current = error.current === undefined ? undefined : await store.taken(error.current)
         fresh = true
         continue
       }
@@ -132,9 +135,13 @@ async function updateOnce(
   if (update.tracked === true) setOwners(object, managedFields)
   else if (update.admitted !== true && update.marksDeletion !== true)
     trackUpdate(store, call, object, old, managedFields)
-  const target = { kind, operation: 'UPDATE' as const, namespace, name, object, oldObject: old }
-  const admitted = { ...target, ...(update.objectKind === undefined ? {} : { objectKind: update.objectKind }) }
-  if (update.admitted !== true) await context.admission.mutate(call, admitted)
+  if (update.admitted !== true) {
+    const admitted = targetOf(store, update, namespace, name, object, old)
+    await context.admission.mutate(call, admitted)
+    update.shown?.back(object, admitted.object!)
+    // What no webhook can take away; validation says no to other values.
+    carryOverMetadata(object.metadata, old.metadata)
+  }
   prepareByStrategy(store, call, update, object, old)
   const release = store.hooks.allocate?.(object, old)
   try {
@@ -144,7 +151,9 @@ async function updateOnce(
     ]
     if (errors.length > 0) throw invalidError(store.invalidTarget(name), errors)
     store.warn(call, object, old)
-    if (update.admitted !== true) await context.admission.validate(call, admitted)
+    if (update.admitted !== true) {
+      await context.admission.validate(call, targetOf(store, update, namespace, name, object, old))
+    }
     if (call.dryRun) {
       release?.()
       return store.dryRunVersion(object, current.revision)
@@ -153,6 +162,25 @@ async function updateOnce(
   } catch (error) {
     release?.()
     throw error
+  }
+}
+
+function targetOf(
+  { kind }: KindStore,
+  { shown, objectKind }: Update,
+  namespace: string,
+  name: string,
+  object: KubeObject,
+  old: KubeObject,
+): AdmissionTarget {
+  return {
+    kind,
+    operation: 'UPDATE',
+    namespace,
+    name,
+    object: shown === undefined ? object : shown.of(object),
+    oldObject: shown === undefined ? old : shown.of(old),
+    ...(objectKind === undefined ? {} : { objectKind }),
   }
 }
 
@@ -167,10 +195,11 @@ async function writeUpdate(
     const { revision } = await context.store.delete(current.key, current.revision)
     return store.dryRunVersion(object, revision)
   }
-  if (unchanged(object, old)) return current
-  const stored = store.stored(object)
+  if (unchanged(object, old) && store.isCurrent(current)) return current
+  const pending = store.toStored(object)
+  const stored = pending instanceof Promise ? await pending : pending
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-  return store.versionOf(
+  return store.taken(
     await context.store.update(current.key, revision => stampedBytes(stored, revision), current.revision, options),
   )
 }

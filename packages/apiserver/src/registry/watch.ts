@@ -1,13 +1,14 @@
 /** GET with `watch=true`: what has happened since a revision, then what happens (KEP-3157 for `sendInitialEvents`). */
-import { expiredError, StatusError } from '@canopus/apimachinery'
+import { expiredError, internalError, StatusError } from '@canopus/apimachinery'
 import { randomInt } from '@canopus/base'
 import type { Change } from '../cache/change.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { WatchStream } from '../cache/watch-hub.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type ListQuery, parseResourceVersion } from '../filters/options.ts'
-import type { ApiResponse } from '../http/message.ts'
+import type { ApiResponse, StreamSink } from '../http/message.ts'
 import type { KindStore } from './kind-store.ts'
+import type { RemoteConversion } from './remote-conversion.ts'
 import type { Selection } from './selection.ts'
 
 /** Watches without a timeout of their own end after this to twice this, as upstream (`--min-request-timeout`). */
@@ -23,13 +24,16 @@ export async function watchObjects(
   query: ListQuery,
   encoder: ObjectEncoder,
 ): Promise<ApiResponse> {
-  const { cache } = store.context
   const start = await startOf(store, query)
   const seconds = query.timeoutSeconds || MIN_TIMEOUT + randomInt(store.context.random, MIN_TIMEOUT)
   return {
     status: 200,
     headers: { 'content-type': encoder.watchContentType },
     stream: sink => {
+      if (store.remote !== undefined) {
+        watchConverted(store, store.remote, sink, { namespace, selected, query, start, encoder, seconds })
+        return
+      }
       const group = store.cache.hub.group(selected.filter, encoder)
       const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
       const first = beginning(store, namespace, selected, query, start, encoder)
@@ -40,15 +44,84 @@ export async function watchObjects(
       }
       store.cache.hub.join(stream)
       stream.begin(first)
-      const timer = store.context.clock.setTimer(seconds * 1000, () => {
-        store.cache.hub.settle()
-        if (query.allowWatchBookmarks) stream.send(encoder.encodeBookmark(cache.revision, false))
-        sink.end()
-      })
-      sink.onClose(() => timer.cancel())
+      endAfter(store, stream, seconds)
     },
   }
 }
+
+function endAfter(
+  { context: { clock, cache }, cache: { hub } }: KindStore,
+  stream: WatchStream,
+  seconds: number,
+): void {
+  const { group, sink } = stream
+  const timer = clock.setTimer(seconds * 1000, () => {
+    hub.settle()
+    const { revision } = cache
+    group.afterConversion(() => {
+      if (stream.bookmarks) stream.send(group.encoder.encodeBookmark(revision, false))
+      sink.end()
+    })
+  })
+  sink.onClose(() => timer.cancel())
+}
+
+interface WatchFacts {
+  readonly namespace: string | undefined
+  readonly selected: Selection
+  readonly query: ListQuery
+  readonly start: Start
+  readonly encoder: ObjectEncoder
+  readonly seconds: number
+}
+
+/**
+ * The same where a webhook converts: the watch takes part at once and keeps back what happens until the beginning has been
+ * converted, which may take a while.
+ */
+function watchConverted(store: KindStore, remote: RemoteConversion, sink: StreamSink, facts: WatchFacts): void {
+  const { namespace, selected, query, start, encoder, seconds } = facts
+  const { hub } = store.cache
+  const group = hub.convertingGroup(selected.filter, encoder, change => remote.change(change))
+  const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
+  stream.hold()
+  const first = convertedBeginning(store, remote, namespace, selected, query, start, encoder)
+  hub.join(stream)
+  endAfter(store, stream, seconds)
+  first.then(
+    frames => stream.begin(frames),
+    error => {
+      const status = error instanceof StatusError ? error : internalError(String(error))
+      sink.write(encoder.encodeError(status.status))
+      sink.end()
+    },
+  )
+}
+
+/** Looks at state and history now, before the first wait; rejects where the history does not reach back. */
+async function convertedBeginning(
+  store: KindStore,
+  remote: RemoteConversion,
+  namespace: string | undefined,
+  selected: Selection,
+  query: ListQuery,
+  start: Start,
+  encoder: ObjectEncoder,
+): Promise<Iterable<Uint8Array>> {
+  const { revision } = store.context.cache
+  if (start.state) {
+    const versions = await remote.all(stateOf(store, namespace, selected))
+    const end = query.sendInitialEvents === true ? encoder.encodeBookmark(revision, true) : undefined
+    return joined(stateFrames(versions, selected, encoder, end))
+  }
+  const changes = store.cache.history.since(start.since)
+  if (changes === undefined) throw tooOld(store, start.since)
+  const concerned = changes.filter(({ current }) => namespace === undefined || current.namespace === namespace)
+  return joined(changeFrames(await Promise.all(concerned.map(each => remote.change(each))), selected, encoder))
+}
+
+const tooOld = (store: KindStore, since: number): StatusError =>
+  expiredError(`too old resource version: ${since} (${store.cache.history.start})`)
 
 type Start = { readonly state: true } | { readonly state: false; readonly since: number }
 
@@ -85,9 +158,7 @@ function beginning(
     return joined(stateFrames(stateOf(store, namespace, selected), selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
-  if (changes === undefined) {
-    return expiredError(`too old resource version: ${start.since} (${store.cache.history.start})`)
-  }
+  if (changes === undefined) return tooOld(store, start.since)
   return joined(changeFrames(changes, selected, encoder))
 }
 

@@ -19,7 +19,8 @@ export async function admitConnect(endpoint: Endpoint, call: Call, optionsKind: 
     oldObject: undefined,
     objectKind: { group: '', version: 'v1', kind: optionsKind },
   }
-  const write = { user: call.user, dryRun: false, options: {}, subresource, warnings: call.warnings }
+  const { user, warnings, annotations } = call
+  const write = { user, dryRun: false, options: {}, subresource, warnings, annotations }
   await endpoint.store.context.admission.mutate(write, target)
   await endpoint.store.context.admission.validate(write, target)
 }

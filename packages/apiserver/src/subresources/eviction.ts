@@ -163,7 +163,7 @@ async function evict(
   }
   try {
     // The mark above changed the version that the caller may have meant; its uid still stands.
-    await deleteObject(pods.store, plain, namespace!, name, { ...options, preconditions: { uid } })
+    await deleteObject(pods.store, plain, namespace!, name, { ...options, preconditions: { uid } }, true)
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error
   }

@@ -1,12 +1,12 @@
 /** `pods/proxy`, `services/proxy` and `nodes/proxy`: any request, passed on with its path (`[scheme:]name[:port]`). */
-import { EndpointSlices, Services } from '@canopus/api'
+import { Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
-import type { EndpointSlice } from '@canopus/api/discovery/v1'
 import { badRequestError, notFoundError, serviceUnavailableError } from '@canopus/apimachinery'
 import { randomInt } from '@canopus/base'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
+import { noEndpoints, readyEndpoints, slicesOf } from '../webhook/service-resolver.ts'
 import { type Backend, forward } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
 import { kubeletAddress } from './node-address.ts'
@@ -74,13 +74,8 @@ function serviceTarget(context: SubresourceContext, namespace: string, target: T
   const service = context.objects.get(Services, target.name, namespace)
   if (service === undefined) throw notFoundError({ group: '', resource: 'services', name: target.name })
   const portName = servicePortName(service, target.port)
-  const slices = context.objects
-    .list(EndpointSlices, namespace)
-    .filter(each => each.metadata.labels?.['kubernetes.io/service-name'] === target.name)
-  const candidates = slices.flatMap(each => addresses(each, portName))
-  if (candidates.length === 0) {
-    throw serviceUnavailableError(`no endpoints available for service ${JSON.stringify(target.name)}`)
-  }
+  const candidates = readyEndpoints(slicesOf(context.objects, service), portName)
+  if (candidates.length === 0) throw noEndpoints(target.name)
   const { host, port } = candidates[randomInt(context.random, candidates.length)]!
   return { tls: target.scheme === 'https', host, port }
 }
@@ -96,14 +91,6 @@ function servicePortName(service: Service, wanted: string): string {
     )
   }
   return found.name ?? ''
-}
-
-function addresses(slice: EndpointSlice, portName: string): { host: string; port: number }[] {
-  const port = slice.ports?.find(each => (each.name ?? '') === portName)?.port
-  if (port === undefined) return []
-  return (slice.endpoints ?? [])
-    .filter(each => each.conditions?.ready !== false)
-    .flatMap(each => each.addresses.map(host => ({ host, port })))
 }
 
 function nodeTarget(context: SubresourceContext, target: Target): Omit<Backend, 'path'> {

@@ -21,7 +21,7 @@ import type { KindStore } from '../registry/kind-store.ts'
 import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
 import { objectResponse } from '../registry/respond.ts'
-import { updateObject } from '../registry/update.ts'
+import { type Update, updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 interface Scalable extends KubeObject {
@@ -44,6 +44,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   if (verb === 'patch' && isApplyPatch(headers)) {
     const config = readConfig(body, options, call.warnings)
     const { version } = await updateObject(store, write, namespace, name, {
+      ...AS_SCALE,
       unconditional: true,
       tracked: true,
       produce: old =>
@@ -56,10 +57,23 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
       ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
       : constant(decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings))
   const { version } = await updateObject(store, write, namespace, name, {
+    ...AS_SCALE,
     unconditional: true,
     produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, name),
   })
   return respond(store.view(version))
+}
+
+/** Admission sees the Scale, and may change the number in it. */
+const AS_SCALE: Pick<Update, 'objectKind' | 'shown'> = {
+  objectKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+  shown: {
+    of: scaleOf,
+    back: (object, shown) => {
+      const { spec } = object as Scalable
+      if (spec !== undefined) spec.replicas = (shown as Scale).spec?.replicas ?? 0
+    },
+  },
 }
 
 const parentOf = ({ apiVersion, kind }: KindStore): ApplyTarget['kind'] => ({

@@ -4,8 +4,9 @@ import { silentLogger } from '@canopus/base'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
 import type { ApiResponse, StreamSink } from '../http/message.ts'
-import type { AdmissionPlugin, User } from '../security.ts'
+import type { AdmissionPlugin, SecurityContext, User } from '../security.ts'
 import { type ApiServer, createApiServer } from '../server.ts'
+import type { WebhookCaller } from '../webhook/client.ts'
 
 export interface Answer {
   readonly status: number
@@ -32,7 +33,11 @@ const USER: User = { name: 'tester', groups: ['system:masters', 'system:authenti
 const CONNECTION = { remoteAddress: '127.0.0.1', certificateVerified: false }
 
 export async function startMemoryServer(
-  options: { admission?: AdmissionPlugin[]; store?: Store } = {},
+  options: {
+    admission?: AdmissionPlugin[] | ((context: SecurityContext) => AdmissionPlugin[])
+    store?: Store
+    webhooks?: WebhookCaller
+  } = {},
 ): Promise<MemoryServer> {
   const clock = systemClock
   const store = options.store ?? createMemoryStore({ clock })
@@ -43,10 +48,11 @@ export async function startMemoryServer(
     random: systemRandom,
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
     kinds: builtInKinds,
-    security: () => ({
+    ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
+    security: context => ({
       authenticator: { authenticate: () => ({ user: USER }) },
       authorizer: { authorize: () => ({ decision: 'allow', reason: '' }) },
-      admission: options.admission ?? [],
+      admission: typeof options.admission === 'function' ? options.admission(context) : (options.admission ?? []),
     }),
   })
   await server.start()

@@ -18,6 +18,7 @@ export function fakeContext(more: Partial<AdmissionContext> = {}): AdmissionCont
     clock: new SimulatedClock(),
     random: new SeededRandom(1),
     logger: silentLogger,
+    webhooks: { call: () => Promise.reject(new Error('no webhooks in this test')), close: () => {} },
     authorizer: alwaysAllow,
     roles,
     rbac: new RbacAuthorizer(roles),
@@ -56,6 +57,9 @@ export function request(facts: FakeRequest): AdmissionAttributes {
     dryRun: facts.dryRun ?? false,
     user: facts.user ?? { name: 'jane', groups: ['system:authenticated'] },
     warn: () => {},
+    annotate: () => {},
+    reinvocation: { isReinvoke: false, request: () => {}, state: (_, create) => create() },
+    versions: { equivalents: () => [], convert: same => same, decode: value => value as KubeObject },
   }
 }
 

@@ -1,0 +1,96 @@
+/** Asks one webhook about one request (k8s.io/apiserver/pkg/admission/plugin/webhook, both dispatchers' callHook). */
+import { badRequestError, internalError, type KubeObject, type Status, StatusError } from '@canopus/apimachinery'
+import { type Random, uuid } from '@canopus/base'
+import type { AdmissionAttributes } from '../../security.ts'
+import { WebhookCallError, type WebhookCaller } from '../../webhook/client.ts'
+import type { Match } from '../matching/rules.ts'
+import { createReview, ReviewError, type ReviewedObjects, readVerdict, reviewVersion, type Verdict } from './review.ts'
+import type { Hook } from './source.ts'
+
+/** The webhook could not be asked, or its answer not be used: the failure policy decides. */
+export class CallingWebhookError extends Error {
+  constructor(webhook: string, reason: string) {
+    super(`failed calling webhook ${JSON.stringify(webhook)}: ${reason}`)
+  }
+
+  get status(): StatusError {
+    return internalError(this.message)
+  }
+}
+
+export interface AskContext {
+  readonly webhooks: WebhookCaller
+  readonly random: Random
+}
+
+const DEFAULT_TIMEOUT = 10
+
+/**
+ * The verdict of a webhook that lets the request through. Warnings and audit annotations are passed on. Throws StatusError
+ * where the webhook refuses or may not be asked (dry run), CallingWebhookError where there is no usable answer.
+ */
+export async function askWebhook(
+  context: AskContext,
+  { webhook }: Hook,
+  mutating: boolean,
+  attributes: AdmissionAttributes,
+  match: Match,
+  objects: ReviewedObjects,
+): Promise<Verdict> {
+  const { name, sideEffects, clientConfig, timeoutSeconds = DEFAULT_TIMEOUT } = webhook
+  if (attributes.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') {
+    throw badRequestError(`admission webhook ${JSON.stringify(name)} does not support dry run`)
+  }
+  const version = reviewVersion(webhook.admissionReviewVersions)
+  if (version === undefined) {
+    const why = 'webhook does not accept known AdmissionReview versions (v1, v1beta1)'
+    throw new CallingWebhookError(name, `could not create admission objects: ${why}`)
+  }
+  const uid = uuid(context.random)
+  const review = createReview(version, uid, attributes, match, objects)
+  const verdict = await usable(name, async () => {
+    const answer = await context.webhooks.call(clientConfig, review, timeoutSeconds)
+    return readVerdict(version, uid, mutating, answer)
+  })
+  for (const [key, value] of Object.entries(verdict.auditAnnotations)) attributes.annotate(`${name}/${key}`, value)
+  for (const text of verdict.warnings) attributes.warn(text)
+  if (!verdict.allowed) throw denial(name, verdict.result)
+  return verdict
+}
+
+async function usable<T>(name: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof WebhookCallError) {
+      throw new CallingWebhookError(name, `failed to call webhook: ${error.message}`)
+    }
+    if (error instanceof ReviewError) {
+      throw new CallingWebhookError(name, `received invalid webhook response: ${error.message}`)
+    }
+    throw error
+  }
+}
+
+/** The refusal as the webhook words it, with its code and reason (pkg/admission/plugin/webhook/errors/statuserror.go). */
+export function denial(name: string, result: Partial<Status> | undefined): StatusError {
+  const { kind: _, apiVersion: __, status: ___, ...given } = result ?? {}
+  const deniedBy = `admission webhook ${JSON.stringify(name)} denied the request`
+  const why = given.message || given.reason
+  return new StatusError({
+    ...given,
+    metadata: given.metadata ?? {},
+    code: Math.max(given.code ?? 0, 400),
+    message: why ? `${deniedBy}: ${why}` : `${deniedBy} without explanation`,
+  })
+}
+
+/** The objects of the request in the version that the webhook asked for. */
+export async function objectsFor(attributes: AdmissionAttributes, { kind }: Match): Promise<ReviewedObjects> {
+  const { object, oldObject, versions } = attributes
+  const same = kind.group === attributes.kind.group && kind.version === attributes.kind.version
+  if (same) return { object, oldObject }
+  const as = async (each: KubeObject | undefined): Promise<KubeObject | undefined> =>
+    each === undefined ? undefined : versions.convert(each, kind)
+  return { object: await as(object), oldObject: await as(oldObject) }
+}

@@ -1,0 +1,14 @@
+import type { Logger, Random } from '@canopus/base'
+import type { ObjectReader } from '../../security.ts'
+import type { WebhookCaller } from '../../webhook/client.ts'
+import type { MatchConditions } from './match.ts'
+
+/** What the two webhook plugins work with. */
+export interface WebhookAdmissionContext {
+  readonly objects: ObjectReader
+  readonly webhooks: WebhookCaller
+  readonly random: Random
+  readonly logger: Logger
+  /** How conditions in CEL are evaluated. */
+  readonly matchConditions?: MatchConditions
+}

@@ -1,0 +1,171 @@
+/**
+ * Calls webhooks: JSON is POSTed, JSON comes back (k8s.io/apiserver/pkg/util/webhook/client.go). Services are dialled at an
+ * address that the resolver gives and must show a certificate for `<service>.<namespace>.svc`.
+ */
+import type { WebhookClientConfig } from '@canopus/api/admissionregistration/v1'
+import { encodeJson, JsonSyntaxError, parseJson } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
+import type { Agent } from 'undici'
+import { answerProblem, transportProblem } from './problems.ts'
+import type { ServiceResolver } from './service-resolver.ts'
+
+/** Whom to call, as webhook configurations and definitions of custom resources say it. `caBundle` is base64. */
+export type WebhookTarget = Pick<WebhookClientConfig, 'url' | 'service' | 'caBundle'>
+
+/** Why there is no answer; the message reads as upstream's. */
+export class WebhookCallError extends Error {
+  /** The HTTP status that it comes to where there was an answer. */
+  readonly code: number
+  constructor(message: string, code = 500) {
+    super(message)
+    this.name = 'WebhookCallError'
+    this.code = code
+  }
+}
+
+export interface WebhookCaller {
+  /** Sends `body` and reads the answer, within so many seconds. Throws WebhookCallError. */
+  call(target: WebhookTarget, body: unknown, timeoutSeconds: number): Promise<unknown>
+  /** Ends idle connections and those in use. */
+  close(): void
+}
+
+export interface WebhookClientOptions {
+  readonly resolver: ServiceResolver
+  readonly clock: Clock
+}
+
+/** Connections are kept for so many targets. */
+const MOST_AGENTS = 200
+
+/** Where to send a request: the URL as it is called, and whom the certificate must name. */
+interface Address {
+  readonly origin: string
+  readonly path: string
+  readonly service?: { readonly namespace: string; readonly name: string; readonly port: number }
+}
+
+const DEFAULT_PORT = 443
+
+function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Address {
+  const query = `?timeout=${timeoutSeconds}s`
+  if (service !== undefined) {
+    const { namespace, name, path = '', port = DEFAULT_PORT } = service
+    const at = path === '' || path.startsWith('/') ? path : `/${path}`
+    return {
+      origin: `https://${serverName(namespace, name)}:${port}`,
+      path: `${at === '' ? '/' : at}${query}`,
+      service: { namespace, name, port },
+    }
+  }
+  if (!url) throw new WebhookCallError('webhook configuration must have either service or URL')
+  if (!URL.canParse(url)) throw new WebhookCallError(`Unparsable URL: ${url}`)
+  const parsed = new URL(url)
+  return { origin: parsed.origin, path: `${parsed.pathname}${query}` }
+}
+
+const serverName = (namespace: string, name: string): string => `${name}.${namespace}.svc`
+
+class UndiciCaller implements WebhookCaller {
+  readonly #options: WebhookClientOptions
+  /** By whom is called and whom is trusted; the one used longest ago comes first. */
+  readonly #agents = new Map<string, Agent>()
+
+  constructor(options: WebhookClientOptions) {
+    this.#options = options
+  }
+
+  async call(target: WebhookTarget, body: unknown, timeoutSeconds: number): Promise<unknown> {
+    const address = addressOf(target, timeoutSeconds)
+    const deadline = new AbortController()
+    const timer = this.#options.clock.setTimer(timeoutSeconds * 1000, () => deadline.abort())
+    const url = `${address.origin}${address.path}`
+    try {
+      const agent = await this.agentFor(target, address)
+      const { statusCode, body: answer } = await agent.request({
+        origin: address.origin,
+        path: address.path,
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json, */*', 'user-agent': USER_AGENT },
+        body: encodeJson(body),
+        signal: deadline.signal,
+      })
+      return readAnswer(statusCode, await answer.text())
+    } catch (error) {
+      if (error instanceof WebhookCallError) throw error
+      const why = deadline.signal.aborted ? 'context deadline exceeded' : transportProblem(error, address.origin)
+      throw new WebhookCallError(`Post ${JSON.stringify(url)}: ${why}`)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  close(): void {
+    for (const agent of this.#agents.values()) void agent.destroy()
+    this.#agents.clear()
+  }
+
+  private async agentFor({ caBundle = '' }: WebhookTarget, { origin, service }: Address): Promise<Agent> {
+    const id = `${origin}\n${service === undefined ? '' : 'service'}\n${caBundle}`
+    const known = this.#agents.get(id)
+    if (known !== undefined) {
+      this.#agents.delete(id)
+      this.#agents.set(id, known)
+      return known
+    }
+    const made = await makeAgent(caBundle, service, this.#options.resolver)
+    // Somebody else may have been faster while the library was read.
+    const other = this.#agents.get(id)
+    if (other !== undefined) return other
+    this.#agents.set(id, made)
+    if (this.#agents.size > MOST_AGENTS) {
+      const [[oldest, agent]] = this.#agents as unknown as Iterable<[string, Agent]> & [[string, Agent]]
+      this.#agents.delete(oldest)
+      void agent.close()
+    }
+    return made
+  }
+}
+
+const USER_AGENT = 'kube-apiserver-admission'
+
+/** The library is read when the first webhook is called: most clusters have none. */
+async function makeAgent(caBundle: string, service: Address['service'], resolver: ServiceResolver): Promise<Agent> {
+  const { Agent, buildConnector } = await import('undici')
+  const ca = Buffer.from(caBundle, 'base64').toString().trim()
+  const connect = buildConnector({
+    ...(ca === '' ? {} : { ca }),
+    ...(service === undefined ? {} : { servername: serverName(service.namespace, service.name) }),
+    allowH2: false,
+    timeout: 0,
+  })
+  return new Agent({
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: (options, callback) => {
+      if (service === undefined) return connect(options, callback)
+      try {
+        const { host, port } = resolver.resolve(service.namespace, service.name, service.port)
+        return connect({ ...options, hostname: host, host: `${host}:${port}`, port: String(port) }, callback)
+      } catch (error) {
+        return callback(error as Error, null)
+      }
+    },
+  })
+}
+
+function readAnswer(status: number, text: string): unknown {
+  if (status < 200 || status > 206) throw new WebhookCallError(answerProblem(status, text), status)
+  try {
+    return parseJson(text)
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    throw new WebhookCallError(`couldn't get version/kind; json parse error: ${error.message}`)
+  }
+}
+
+/** Calls webhooks over HTTPS, with connections that are kept and used again. */
+export function createWebhookClient(options: WebhookClientOptions): WebhookCaller {
+  return new UndiciCaller(options)
+}

@@ -1,0 +1,101 @@
+/** What went wrong on the way to a webhook, in the words of Go's HTTP client, which operators and tests look for. */
+
+interface Coded {
+  readonly code?: string
+  readonly message?: string
+  readonly address?: string
+  readonly port?: number
+  readonly hostname?: string
+  readonly cert?: { subjectaltname?: string }
+  readonly cause?: unknown
+  readonly errors?: readonly unknown[]
+}
+
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** Why no answer came, without the URL. */
+export function transportProblem(error: unknown, origin: string): string {
+  const { code = '', message = '', address, port, hostname, cert, cause, errors } = (error ?? {}) as Coded
+  const dialled = address === undefined ? new URL(origin).host : joined(address, port)
+  if (UNTRUSTED.has(code)) {
+    return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
+  }
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `dial tcp ${dialled}: connect: connection refused`
+    case 'EHOSTUNREACH':
+      return `dial tcp ${dialled}: connect: no route to host`
+    case 'ENETUNREACH':
+      return `dial tcp ${dialled}: connect: network is unreachable`
+    case 'ETIMEDOUT':
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `dial tcp ${dialled}: i/o timeout`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `dial tcp: lookup ${hostname ?? new URL(origin).hostname}: no such host`
+    case 'ECONNRESET':
+      return 'read: connection reset by peer'
+    case 'UND_ERR_SOCKET':
+      return 'EOF'
+    case 'CERT_HAS_EXPIRED':
+      return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `tls: failed to verify certificate: x509: certificate is valid for ${namesOf(cert)}, not ${new URL(origin).hostname}`
+  }
+  const [first] = errors ?? []
+  if (first !== undefined) return transportProblem(first, origin)
+  if (message === '' && cause !== undefined) return transportProblem(cause, origin)
+  return message || String(error)
+}
+
+const joined = (address: string, port: number | undefined): string =>
+  `${address.includes(':') ? `[${address}]` : address}:${port ?? ''}`
+
+/** `DNS:a, DNS:b, IP Address:1.2.3.4` as `a, b, 1.2.3.4`. */
+function namesOf(cert: Coded['cert']): string {
+  return (cert?.subjectaltname ?? '').replaceAll(/(DNS|IP Address):/g, '')
+}
+
+/** What an answer that is no success comes to (k8s.io/client-go/rest/request.go, apimachinery NewGenericServerResponse). */
+export function answerProblem(status: number, text: string): string {
+  const own = statusMessage(text)
+  if (own !== undefined) return own
+  switch (status) {
+    case 400:
+      return 'the server rejected our request for an unknown reason'
+    case 401:
+      return 'the server has asked for the client to provide credentials'
+    case 403:
+      return text || 'unknown'
+    case 404:
+      return 'the server could not find the requested resource'
+    case 405:
+      return 'the server does not allow this method on the requested resource'
+    case 429:
+      return 'the server has received too many requests and has asked us to try again later'
+    case 503:
+      return text || 'the server is currently unable to handle the request'
+    case 504:
+      return 'the server was unable to return a response in the time allotted, but may still be processing the request'
+  }
+  if (status >= 500) {
+    return `an error on the server (${JSON.stringify(text || 'unknown')}) has prevented the request from succeeding`
+  }
+  return `the server responded with the status code ${status} but did not return more information`
+}
+
+/** The message of an answer that is a Status of the API. */
+function statusMessage(text: string): string | undefined {
+  try {
+    const { kind, message } = JSON.parse(text) as { kind?: unknown; message?: unknown }
+    return kind === 'Status' && typeof message === 'string' && message !== '' ? message : undefined
+  } catch {
+    return undefined
+  }
+}
