@@ -46,6 +46,8 @@ export interface AuthenticationRequest {
   readonly method: string
   /** Path without the query. */
   readonly path: string
+  /** Adds an annotation to the request's audit events; missing where nothing is audited. */
+  annotate?(key: string, value: string): void
 }
 
 export interface Authentication {
@@ -126,6 +128,8 @@ export interface AdmissionAttributes {
   readonly user: User
   /** Adds a `Warning` header to the answer. */
   warn(text: string): void
+  /** Adds an annotation to the request's audit events, such as `plugin.example.com/reason`. The first value of a key stands. */
+  annotate(key: string, value: string): void
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
+import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
 import { CustomResources } from './custom-resources/custom-resources.ts'
@@ -50,6 +51,8 @@ export interface ApiServerOptions {
   /** Sentences for the OpenAPI documents; asked for when a document is first written. */
   readonly descriptions?: () => Descriptions | undefined
   readonly healthChecks?: readonly HealthCheck[]
+  /** Whom requests are told to; closed with the server. Nothing is audited where missing. */
+  readonly auditor?: Auditor
 }
 
 export interface ApiServer {
@@ -110,6 +113,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.stop()
       await Promise.all([...listeners].map(listener => listener.close()))
       listeners.clear()
+      await options.auditor?.close()
     },
   }
 }
@@ -169,6 +173,7 @@ function composePath(
     openapi,
     health: new Health([...ownChecks(options.store, ready), ...(options.healthChecks ?? [])]),
     metrics: new Metrics(),
+    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     subresources: {
       resources,
       objects,

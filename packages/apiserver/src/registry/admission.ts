@@ -92,5 +92,6 @@ function attributesOf(call: WriteCall, target: AdmissionTarget): AdmissionAttrib
     warn: text => {
       call.warnings.push(text)
     },
+    annotate: (key, value) => call.audit?.annotate(key, value),
   }
 }

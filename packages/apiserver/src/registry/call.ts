@@ -1,5 +1,6 @@
 /** One request on its way through the registry. */
 import type { CreateOptions, DeleteOptions, UpdateOptions } from '@canopus/apimachinery'
+import type { RequestAudit } from '../audit/request-audit.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { ApiRequest } from '../http/message.ts'
 import type { Maybe, User } from '../security.ts'
@@ -10,6 +11,8 @@ export interface Call {
   readonly request: ApiRequest
   /** Texts for `Warning` headers. */
   readonly warnings: string[]
+  /** The trail of the request (`audit?.annotate(key, value)`); missing where nothing is audited. */
+  readonly audit?: RequestAudit | undefined
   /** Asks for one more permission on the same resource. Throws StatusError 403. */
   authorize(verb: string): Maybe<void>
 }
@@ -24,4 +27,6 @@ export interface WriteCall {
   /** Who is to own the fields that the write sets. */
   readonly manager?: string
   readonly warnings: string[]
+  /** The trail of the request; missing where nothing is audited, and for the server's own writes. */
+  readonly audit?: RequestAudit | undefined
 }

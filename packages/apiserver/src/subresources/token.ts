@@ -21,6 +21,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const { headers } = call.request
   const body = await call.request.body()
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
+  call.audit?.requestObject(request)
   const { store } = endpoint
   const account = store.view(await store.get(namespace, name)) as ServiceAccount
   const target = {

@@ -3,8 +3,9 @@ import { builtInKinds } from '@canopus/api'
 import { silentLogger } from '@canopus/base'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
+import type { Auditor } from '../audit/auditor.ts'
 import type { ApiResponse, StreamSink } from '../http/message.ts'
-import type { AdmissionPlugin, User } from '../security.ts'
+import type { AdmissionPlugin, Security, User } from '../security.ts'
 import { type ApiServer, createApiServer } from '../server.ts'
 
 export interface Answer {
@@ -32,7 +33,7 @@ const USER: User = { name: 'tester', groups: ['system:masters', 'system:authenti
 const CONNECTION = { remoteAddress: '127.0.0.1', certificateVerified: false }
 
 export async function startMemoryServer(
-  options: { admission?: AdmissionPlugin[]; store?: Store } = {},
+  options: { admission?: AdmissionPlugin[]; store?: Store; auditor?: Auditor; security?: Partial<Security> } = {},
 ): Promise<MemoryServer> {
   const clock = systemClock
   const store = options.store ?? createMemoryStore({ clock })
@@ -47,7 +48,9 @@ export async function startMemoryServer(
       authenticator: { authenticate: () => ({ user: USER }) },
       authorizer: { authorize: () => ({ decision: 'allow', reason: '' }) },
       admission: options.admission ?? [],
+      ...options.security,
     }),
+    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
   })
   await server.start()
   const call = (method: string, path: string, body: unknown, headers: Record<string, string>): Promise<ApiResponse> => {

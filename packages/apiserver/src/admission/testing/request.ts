@@ -56,6 +56,7 @@ export function request(facts: FakeRequest): AdmissionAttributes {
     dryRun: facts.dryRun ?? false,
     user: facts.user ?? { name: 'jane', groups: ['system:authenticated'] },
     warn: () => {},
+    annotate: () => {},
   }
 }
 
