@@ -308,7 +308,8 @@ export class Endpoint {
     const given = body.byteLength === 0 ? undefined : decodeDeleteOptions(body, call, expected)
     const options = deleteOptions(call.info.query, given)
     const dryRun = (options.dryRun ?? []).length > 0
-    if (given !== undefined) call.audit?.requestObject(given)
+    if (given !== undefined)
+      call.audit?.requestObject({ kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...given })
     const { user, warnings, audit } = call
     return { options, write: { user, dryRun, options, subresource: '', warnings, audit } }
   }
