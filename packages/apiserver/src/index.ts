@@ -1,3 +1,11 @@
+export { Auditor } from './audit/auditor.ts'
+export type { AuditMode, BatchOptions } from './audit/buffered-backend.ts'
+export {
+  type AuditLogOptions,
+  type AuditorOptions,
+  type AuditWebhookOptions,
+  createAuditor,
+} from './audit/create-auditor.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,

@@ -47,6 +47,8 @@ export interface AuthenticationRequest {
   readonly method: string
   /** Path without the query. */
   readonly path: string
+  /** Adds an annotation to the request's audit events; missing where nothing is audited. */
+  annotate?(key: string, value: string): void
 }
 
 export interface Authentication {
@@ -139,12 +141,6 @@ export interface AdmissionAttributes {
 }
 
 export type AuditAnnotationLevel = 'Metadata' | 'Request' | 'RequestResponse'
-
-export interface AuditAnnotation {
-  readonly value: string
-  /** The lowest audit level at which the annotation is written down. */
-  readonly level: AuditAnnotationLevel
-}
 
 /**
  * Whether mutation has to start over, since somebody changed what others had seen (pkg/admission/reinvocation.go). Then every

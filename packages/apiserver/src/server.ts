@@ -12,6 +12,7 @@ import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
+import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
 import { CustomResources } from './custom-resources/custom-resources.ts'
@@ -54,6 +55,8 @@ export interface ApiServerOptions {
   readonly healthChecks?: readonly HealthCheck[]
   /** How webhooks are called; over HTTPS where missing. */
   readonly webhooks?: WebhookCaller
+  /** Whom requests are told to; closed with the server. Nothing is audited where missing. */
+  readonly auditor?: Auditor
 }
 
 export interface ApiServer {
@@ -117,6 +120,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await Promise.all([...listeners].map(listener => listener.close()))
       listeners.clear()
       webhooks.close()
+      await options.auditor?.close()
     },
   }
 }
@@ -178,6 +182,7 @@ function composePath(
     openapi,
     health: new Health([...ownChecks(options.store, ready), ...(options.healthChecks ?? [])]),
     metrics: new Metrics(),
+    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     subresources: {
       resources,
       objects,

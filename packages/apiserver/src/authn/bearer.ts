@@ -4,8 +4,11 @@ import { asAuthenticated, then } from './user.ts'
 
 /** Knows one kind of bearer token. `undefined`: not that kind; throws where it is that kind but not valid. */
 export interface TokenAuthenticator {
-  authenticateToken(token: string, audiences: readonly string[]): Maybe<Authentication | undefined>
+  authenticateToken(token: string, audiences: readonly string[], annotate?: Annotate): Maybe<Authentication | undefined>
 }
+
+/** Adds an annotation to the audit events of the request that carries the token. */
+export type Annotate = NonNullable<AuthenticationRequest['annotate']>
 
 const WEBSOCKET_PREFIX = 'base64url.bearer.authorization.k8s.io.'
 
@@ -37,7 +40,7 @@ export class BearerTokens implements Authenticator, TokenReviewer {
   authenticate(request: AuthenticationRequest): Maybe<Authentication | undefined> {
     const token = bearerTokenOf(request.headers)
     if (token === undefined) return undefined
-    return then(this.#ask(token, this.#audiences), found => {
+    return then(this.#ask(token, this.#audiences, request.annotate), found => {
       if (found === undefined) throw new InvalidCredentialError('invalid bearer token')
       return found
     })
@@ -58,10 +61,10 @@ export class BearerTokens implements Authenticator, TokenReviewer {
     return wanted.filter(each => this.#audiences.includes(each))
   }
 
-  #ask(token: string, audiences: readonly string[]): Maybe<Authentication | undefined> {
+  #ask(token: string, audiences: readonly string[], annotate?: Annotate): Maybe<Authentication | undefined> {
     for (let index = 0; index < this.#kinds.length; index++) {
-      const answer = this.#kinds[index]!.authenticateToken(token, audiences)
-      if (answer instanceof Promise) return this.#askLater(answer, token, audiences, index)
+      const answer = this.#kinds[index]!.authenticateToken(token, audiences, annotate)
+      if (answer instanceof Promise) return this.#askLater(answer, token, audiences, index, annotate)
       if (answer !== undefined) return answer
     }
     return undefined
@@ -72,11 +75,12 @@ export class BearerTokens implements Authenticator, TokenReviewer {
     token: string,
     audiences: readonly string[],
     index: number,
+    annotate?: Annotate,
   ): Promise<Authentication | undefined> {
     const found = await first
     if (found !== undefined) return found
     for (const kind of this.#kinds.slice(index + 1)) {
-      const answer = await kind.authenticateToken(token, audiences)
+      const answer = await kind.authenticateToken(token, audiences, annotate)
       if (answer !== undefined) return answer
     }
     return undefined

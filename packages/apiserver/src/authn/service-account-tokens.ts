@@ -3,7 +3,7 @@ import type { Secret } from '@canopus/api/core/v1'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { type Clock, LruCache } from '@canopus/base'
 import type { Authentication, Maybe, ObjectReader, User } from '../security.ts'
-import type { TokenAuthenticator } from './bearer.ts'
+import type { Annotate, TokenAuthenticator } from './bearer.ts'
 import { InvalidCredentialError } from './client-certificate.ts'
 import {
   type BoundClaims,
@@ -45,12 +45,16 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     this.#options = options
   }
 
-  authenticateToken(token: string, audiences: readonly string[]): Maybe<Authentication | undefined> {
+  authenticateToken(
+    token: string,
+    audiences: readonly string[],
+    annotate?: Annotate,
+  ): Maybe<Authentication | undefined> {
     const known = this.#verified.get(token)
-    if (known !== undefined) return this.#accept(token, known, audiences)
+    if (known !== undefined) return this.#accept(token, known, audiences, annotate)
     const issuer = issuerOf(token)
     if (issuer === undefined || !(issuer === LEGACY_ISSUER || this.#options.issuers.includes(issuer))) return undefined
-    return this.#verify(token).then(claims => this.#accept(token, claims, audiences))
+    return this.#verify(token).then(claims => this.#accept(token, claims, audiences, annotate))
   }
 
   async #verify(token: string): Promise<Claims> {
@@ -66,7 +70,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     return claims
   }
 
-  #accept(token: string, known: Claims, audiences: readonly string[]): Maybe<Authentication> {
+  #accept(token: string, known: Claims, audiences: readonly string[], annotate?: Annotate): Maybe<Authentication> {
     if (known.kind === 'bound') this.#checkDates(known.claims)
     const valid = known.kind === 'bound' ? known.claims.aud : this.#options.audiences
     const common = audiences.filter(each => valid.includes(each))
@@ -80,7 +84,21 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     const missing = needs.filter(
       need => !this.#lives(need, this.#options.objects.get(need.type, need.name, need.namespace)),
     )
+    if (annotate !== undefined) this.#remark(known, annotate)
     return missing.length === 0 ? authentication : this.#lookAgain(missing, authentication)
+  }
+
+  /** Who still uses tokens of a kind that is on its way out (pkg/serviceaccount/legacy.go and claims.go). */
+  #remark({ kind, claims, user }: Claims, annotate: Annotate): void {
+    if (kind === 'legacy') {
+      annotate('authentication.k8s.io/legacy-token', user.name)
+      return
+    }
+    const { warnafter } = claims['kubernetes.io']
+    const late = warnafter === undefined ? 0 : Math.floor(this.#options.clock.now() / 1000) - warnafter
+    if (late <= 0) return
+    const text = `subject: ${claims.sub}, seconds after warning threshold: ${late}`
+    annotate('authentication.k8s.io/stale-token', text)
   }
 
   #checkDates(claims: BoundClaims): void {

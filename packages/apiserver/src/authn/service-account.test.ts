@@ -85,6 +85,20 @@ describe('bound service-account tokens', () => {
     assert.equal(Date.parse(status.expirationTimestamp), (claims.iat + 3607) * 1000)
   })
 
+  it('are remarked on in audit events where they are used beyond the time asked for', async () => {
+    const { tokens, clock } = fixture
+    const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'pod' }
+    const { token } = await issue({ expirationSeconds: 3607, boundObjectRef })
+    const notes: string[][] = []
+    const use = () => tokens.authenticateToken(token, [API], (...note) => notes.push(note))
+    await use()
+    assert.deepEqual(notes, [])
+    await clock.advance(3607_000 + 5000)
+    await use()
+    const text = 'subject: system:serviceaccount:ns:robot, seconds after warning threshold: 5'
+    assert.deepEqual(notes, [['authentication.k8s.io/stale-token', text]])
+  })
+
   it('identify the account, with what is known of the pod', async () => {
     const { tokens } = fixture
     const status = await issue({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'pod' } })

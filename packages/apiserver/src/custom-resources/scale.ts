@@ -12,6 +12,7 @@ import {
   type KubeObject,
   setField,
 } from '@canopus/apimachinery'
+import { notePatch } from '../audit/note-patch.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
@@ -37,6 +38,8 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
   const body = await call.request.body()
   const given =
     verb === 'patch' ? undefined : decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
+  if (given === undefined) notePatch(call, body)
+  else call.audit?.requestObject(given)
   const patch =
     verb === 'patch'
       ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)

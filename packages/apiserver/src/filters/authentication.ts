@@ -1,16 +1,18 @@
 /** Who asks: the credential of the request, then the identity that it may take on (`Impersonate-*` headers). */
 import { badRequestError, StatusError, unauthorizedError } from '@canopus/apimachinery'
+import type { RequestAudit } from '../audit/request-audit.ts'
 import { type ApiRequest, header } from '../http/message.ts'
 import type { Attributes, Authenticator, Authorizer, Maybe, User } from '../security.ts'
 import { forbiddenAttributes } from './authorization.ts'
 
 /** Throws StatusError 401 where nobody knows the credential. */
-export function authenticate(authenticator: Authenticator, request: ApiRequest): Maybe<User> {
+export function authenticate(authenticator: Authenticator, request: ApiRequest, audit?: RequestAudit): Maybe<User> {
   if (request.user !== undefined) return request.user
   const { headers, connection, method, path } = request
   let found: ReturnType<Authenticator['authenticate']>
   try {
-    found = authenticator.authenticate({ headers, connection, method, path })
+    const annotate = audit && ((key: string, value: string) => audit.annotate(key, value))
+    found = authenticator.authenticate({ headers, connection, method, path, ...(annotate ? { annotate } : {}) })
   } catch (error) {
     throw refused(error)
   }

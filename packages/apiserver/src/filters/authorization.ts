@@ -1,6 +1,7 @@
 /** May they: the question put to the authorizer, and the wording of no (k8s.io/apiserver/pkg/endpoints/handlers/responsewriters). */
 import { forbiddenError, type StatusError } from '@canopus/apimachinery'
-import type { Attributes, Authorizer, Maybe, User } from '../security.ts'
+import type { RequestAudit } from '../audit/request-audit.ts'
+import type { Attributes, Authorizer, Decision, Maybe, User } from '../security.ts'
 import type { RequestInfo } from './request-info.ts'
 
 export function attributesOf(user: User, info: RequestInfo): Attributes {
@@ -22,16 +23,23 @@ export function attributesOf(user: User, info: RequestInfo): Attributes {
   }
 }
 
-/** Throws StatusError 403 where the request is not allowed. */
-export function authorize(authorizer: Authorizer, user: User, info: RequestInfo): Maybe<void> {
+/** Throws StatusError 403 where the request is not allowed. The decision is noted in `audit`. */
+export function authorize(authorizer: Authorizer, user: User, info: RequestInfo, audit?: RequestAudit): Maybe<void> {
   const attributes = attributesOf(user, info)
   const answer = authorizer.authorize(attributes)
   if (answer instanceof Promise) {
-    return answer.then(({ decision, reason }) => {
-      if (decision !== 'allow') throw forbiddenAttributes(attributes, reason)
-    })
+    return answer.then(decided => obey(attributes, decided, audit))
   }
-  if (answer.decision !== 'allow') throw forbiddenAttributes(attributes, answer.reason)
+  obey(attributes, answer, audit)
+}
+
+function obey(attributes: Attributes, { decision, reason }: Decision, audit: RequestAudit | undefined): void {
+  const allowed = decision === 'allow'
+  if (audit !== undefined) {
+    audit.annotate('authorization.k8s.io/decision', allowed ? 'allow' : 'forbid')
+    audit.annotate('authorization.k8s.io/reason', reason)
+  }
+  if (!allowed) throw forbiddenAttributes(attributes, reason)
 }
 
 export function forbiddenAttributes(attributes: Attributes, reason: string): StatusError {

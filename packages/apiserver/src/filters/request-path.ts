@@ -11,6 +11,8 @@ import {
 } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
+import type { Auditor } from '../audit/auditor.ts'
+import type { RequestAudit } from '../audit/request-audit.ts'
 import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
 import type { Health } from '../health/health.ts'
@@ -43,8 +45,16 @@ export interface RequestPathOptions {
   readonly subresources: SubresourceContext
   readonly openapi: OpenApi
   readonly metrics: Metrics
+  /** Whom requests are told to; missing where nothing is audited. */
+  readonly auditor?: Auditor
   /** Whether the caches are filled. */
   ready(): boolean
+}
+
+/** What is gathered beside the answer. */
+interface Trail {
+  readonly warnings: string[]
+  audit?: RequestAudit
 }
 
 export class RequestPath {
@@ -57,52 +67,67 @@ export class RequestPath {
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
-    const warnings: string[] = []
+    const trail: Trail = { warnings: [] }
     const { clock, metrics } = this.#options
     const start = clock.monotonic()
     let call: Call | undefined
     let response: ApiResponse
     try {
-      call = await this.admit(request, warnings)
+      call = await this.admit(request, trail)
       response = await this.dispatch(call)
     } catch (error) {
       if (error instanceof BodyAborted) throw error
       response = this.failure(request, error)
+      if (trail.audit !== undefined && !isForeseen(error)) await trail.audit.panicked(error)
     }
+    if (trail.audit !== undefined) response = await trail.audit.respond(response)
     metrics.observe(call?.info, response.status, clock.monotonic() - start)
-    return this.finish(request, withWarnings(response, warnings))
+    return this.finish(request, withWarnings(response, trail.warnings), trail)
   }
 
   /** Exec, attach, port-forward and proxied upgrades over HTTP/1.1: joins the connection with the one behind. */
   async upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const trail: Trail = { warnings: [] }
     try {
-      const call = await this.admit(request, [])
+      const call = await this.admit(request, trail)
       const endpoint = this.endpointOf(call)
       const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
       const answer = backend === undefined ? notFoundPage() : await splice(message, backend, socket, head)
-      if (answer !== undefined) refuse(socket, answer)
+      if (answer === undefined) await trail.audit?.upgraded(101, listener => whenClosed(socket, listener))
+      else refuse(socket, await audited(answer, trail))
     } catch (error) {
-      refuse(socket, this.failure(request, error))
+      refuse(socket, await audited(this.failure(request, error), trail))
     }
   }
 
   /** Authentication, impersonation and authorisation. */
-  private async admit(request: ApiRequest, warnings: string[]): Promise<Call> {
-    const { security } = this.#options
+  private async admit(request: ApiRequest, trail: Trail): Promise<Call> {
+    const { security, auditor } = this.#options
     const info = readInfo(request)
-    let user: User | Promise<User> = authenticate(security.authenticator, request)
-    if (user instanceof Promise) user = await user
+    const audit = auditor?.open(request, info, this.auditId(request))
+    if (audit !== undefined) trail.audit = audit
+    let user: User | Promise<User>
+    try {
+      user = authenticate(security.authenticator, request, audit)
+      if (user instanceof Promise) user = await user
+    } catch (error) {
+      audit?.unauthenticated()
+      throw error
+    }
+    const kept = audit?.begin(user)
+    if (kept instanceof Promise) await kept
     let acting: User | Promise<User> = impersonate(security.authorizer, request, user)
     if (acting instanceof Promise) acting = await acting
-    const allowed = authorize(security.authorizer, acting, info)
+    if (acting !== user) audit?.impersonates(acting)
+    const allowed = authorize(security.authorizer, acting, info, audit)
     if (allowed instanceof Promise) await allowed
     const own = acting
     return {
       user: own,
       info,
       request,
-      warnings,
-      annotations: new Map(),
+      warnings: trail.warnings,
+      audit,
       authorize: verb => authorize(security.authorizer, own, { ...info, verb }),
     }
   }
@@ -184,10 +209,26 @@ export class RequestPath {
     return jsonResponse(problem.code, problem.status)
   }
 
-  private finish(request: ApiRequest, response: ApiResponse): ApiResponse {
-    const auditId = header(request.headers, 'audit-id') ?? this.#auditIds.next()
+  private auditId(request: ApiRequest): string {
+    return header(request.headers, 'audit-id') || this.#auditIds.next()
+  }
+
+  private finish(request: ApiRequest, response: ApiResponse, trail: Trail): ApiResponse {
+    const auditId = trail.audit?.id ?? this.auditId(request)
     return { ...response, headers: { 'audit-id': auditId, 'cache-control': 'no-cache, private', ...response.headers } }
   }
+}
+
+/** Whether an error is an answer rather than a fault of the server. */
+const isForeseen = (error: unknown): boolean =>
+  error instanceof StatusError || error instanceof URIError || error instanceof CompactedError
+
+const audited = async (response: ApiResponse, { audit }: Trail): Promise<ApiResponse> =>
+  audit === undefined ? response : audit.respond(response)
+
+function whenClosed(socket: Duplex, listener: () => void): void {
+  if (socket.destroyed) listener()
+  else socket.once('close', listener)
 }
 
 function readInfo(request: ApiRequest): RequestInfo {

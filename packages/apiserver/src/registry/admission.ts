@@ -3,7 +3,7 @@
 import type { Kind } from '@canopus/api'
 import type { GroupVersionKind, KubeObject } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin, Operation, Reinvocation } from '../security.ts'
-import { annotate, type WriteCall } from './call.ts'
+import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { KindVersions } from './versions.ts'
 
@@ -135,7 +135,7 @@ function attributesOf(
     warn: text => {
       call.warnings.push(text)
     },
-    annotate: (key, value, level = 'Metadata') => annotate(call.annotations, key, { value, level }),
+    annotate: (key, value, level) => call.audit?.annotate(key, value, level),
     reinvocation,
     get versions() {
       return new KindVersions(kind, call.subresource, served(kind))

@@ -1,8 +1,9 @@
 /** One request on its way through the registry. */
 import type { CreateOptions, DeleteOptions, UpdateOptions } from '@canopus/apimachinery'
+import type { RequestAudit } from '../audit/request-audit.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { ApiRequest } from '../http/message.ts'
-import type { AuditAnnotation, Maybe, User } from '../security.ts'
+import type { Maybe, User } from '../security.ts'
 
 export interface Call {
   readonly user: User
@@ -10,8 +11,8 @@ export interface Call {
   readonly request: ApiRequest
   /** Texts for `Warning` headers. */
   readonly warnings: string[]
-  /** What admission has to say in the audit event of the request. */
-  readonly annotations: AuditAnnotations
+  /** The trail of the request (`audit?.annotate(key, value)`); missing where nothing is audited. */
+  readonly audit?: RequestAudit | undefined
   /** Asks for one more permission on the same resource. Throws StatusError 403. */
   authorize(verb: string): Maybe<void>
 }
@@ -26,13 +27,6 @@ export interface WriteCall {
   /** Who is to own the fields that the write sets. */
   readonly manager?: string
   readonly warnings: string[]
-  /** Absent for the server's own writes. */
-  readonly annotations?: AuditAnnotations
-}
-
-export type AuditAnnotations = Map<string, AuditAnnotation>
-
-/** The first value of a key stays (k8s.io/apiserver/pkg/admission/attributes.go). */
-export function annotate(annotations: AuditAnnotations | undefined, key: string, annotation: AuditAnnotation): void {
-  if (annotations !== undefined && !annotations.has(key)) annotations.set(key, annotation)
+  /** The trail of the request; missing where nothing is audited, and for the server's own writes. */
+  readonly audit?: RequestAudit | undefined
 }

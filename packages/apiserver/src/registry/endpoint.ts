@@ -9,6 +9,7 @@ import {
   methodNotSupportedError,
   type Status,
 } from '@canopus/apimachinery'
+import { notePatch } from '../audit/note-patch.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { decodeBody, type ExpectedKind } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
@@ -158,6 +159,7 @@ export class Endpoint {
     const { options, write } = this.writeCall(call, 'CreateOptions')
     const body = await call.request.body()
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
+    call.audit?.requestObject(object, this.kind)
     const version = await createObject(this.store, write, this.scope(call.info.namespace), object)
     return this.respond(encoder, 201, version)
   }
@@ -170,6 +172,7 @@ export class Endpoint {
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
     let first: KubeObject | undefined = decode(call.warnings)
+    call.audit?.requestObject(first, this.kind)
     return this.change(call, write, encoder, {
       mayCreate: this.kind.strategy.allowCreateOnUpdate === true && write.subresource === '',
       produce: async current => {
@@ -186,6 +189,7 @@ export class Endpoint {
     const { options, write } = this.writeCall(call, 'PatchOptions')
     const body = await call.request.body()
     const { headers } = call.request
+    notePatch(call, body)
     if (isApplyPatch(headers)) return this.change(call, write, encoder, this.applying(call, write, options, body))
     const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
     return this.change(call, write, encoder, {
@@ -213,6 +217,7 @@ export class Endpoint {
     const { options, write } = this.writeCall(call, patch ? 'PatchOptions' : 'UpdateOptions')
     const body = await call.request.body()
     const { headers } = call.request
+    if (patch) notePatch(call, body)
     if (patch && isApplyPatch(headers)) {
       return this.change(call, write, encoder, { ...own, ...this.applying(call, write, options, body) })
     }
@@ -222,7 +227,8 @@ export class Endpoint {
     }
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)
-    decode(call.warnings)
+    const given = decode(call.warnings)
+    call.audit?.requestObject(given, this.kind)
     return this.change(call, write, encoder, { ...own, produce: () => decode([]) })
   }
 
@@ -291,7 +297,7 @@ export class Endpoint {
       subresource: call.info.subresource,
       manager: options.fieldManager || managerOfAgent(call.request.headers),
       warnings: call.warnings,
-      annotations: call.annotations,
+      audit: call.audit,
     }
     return { options, write }
   }
@@ -302,8 +308,10 @@ export class Endpoint {
     const given = body.byteLength === 0 ? undefined : decodeDeleteOptions(body, call, expected)
     const options = deleteOptions(call.info.query, given)
     const dryRun = (options.dryRun ?? []).length > 0
-    const { user, warnings, annotations } = call
-    return { options, write: { user, dryRun, options, subresource: '', warnings, annotations } }
+    if (given !== undefined)
+      call.audit?.requestObject({ kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...given })
+    const { user, warnings, audit } = call
+    return { options, write: { user, dryRun, options, subresource: '', warnings, audit } }
   }
 
   /** Cluster-scoped objects live in the namespace ''. */

@@ -53,6 +53,7 @@ export async function serveReview(context: ReviewContext, kind: Kind, call: Call
   const expected = { apiVersion: apiVersionOf(kind.type), kind: kind.type.kind, message: kind.message }
   const body = await call.request.body()
   const object = decodeBody(body, call.request.headers, expected, options.fieldValidation, call.warnings)
+  call.audit?.requestObject(object)
   object.kind = expected.kind
   object.apiVersion = expected.apiVersion
   const status = await reviews[expected.kind]!(context, call, object as never)

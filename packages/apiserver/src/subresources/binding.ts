@@ -29,6 +29,7 @@ export async function serveBinding(context: SubresourceContext, pods: Endpoint, 
     options.fieldValidation,
     call.warnings,
   )
+  call.audit?.requestObject(binding)
   const name = call.info.name === '' ? binding.metadata.name : call.info.name
   if (call.info.name !== '' && binding.metadata.name && binding.metadata.name !== name) {
     throw badRequestError('name in URL does not match name in Binding object')

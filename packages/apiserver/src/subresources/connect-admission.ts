@@ -19,8 +19,7 @@ export async function admitConnect(endpoint: Endpoint, call: Call, optionsKind: 
     oldObject: undefined,
     objectKind: { group: '', version: 'v1', kind: optionsKind },
   }
-  const { user, warnings, annotations } = call
-  const write = { user, dryRun: false, options: {}, subresource, warnings, annotations }
+  const write = { user: call.user, dryRun: false, options: {}, subresource, warnings: call.warnings, audit: call.audit }
   await endpoint.store.context.admission.mutate(write, target)
   await endpoint.store.context.admission.validate(write, target)
 }

@@ -38,6 +38,7 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
     options.fieldValidation,
     call.warnings,
   )
+  call.audit?.requestObject(eviction)
   if (eviction.metadata.name && eviction.metadata.name !== name) {
     throw badRequestError('name in URL does not match name in Eviction object')
   }

@@ -11,6 +11,7 @@ import {
   labelSelector,
   labelSetSelector,
 } from '@canopus/apimachinery'
+import { notePatch } from '../audit/note-patch.ts'
 import { serveCustomScale } from '../custom-resources/scale.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -41,6 +42,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = endpoint.writeCall(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await call.request.body()
+  if (verb === 'patch') notePatch(call, body)
   if (verb === 'patch' && isApplyPatch(headers)) {
     const config = readConfig(body, options, call.warnings)
     const { version } = await updateObject(store, write, namespace, name, {
@@ -55,7 +57,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   const wanted =
     verb === 'patch'
       ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
-      : constant(decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings))
+      : constant(call, decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings))
   const { version } = await updateObject(store, write, namespace, name, {
     ...AS_SCALE,
     unconditional: true,
@@ -102,7 +104,10 @@ function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObje
   return scaled(applied as Scalable, scale, old.metadata.name)
 }
 
-const constant = (scale: Scale) => (): KubeObject => scale
+function constant(call: Call, scale: Scale): () => KubeObject {
+  call.audit?.requestObject(scale)
+  return () => scale
+}
 
 function scaleOf(object: KubeObject): Scale {
   const { metadata, spec, status } = object as Scalable

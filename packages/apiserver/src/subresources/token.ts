@@ -21,6 +21,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const { headers } = call.request
   const body = await call.request.body()
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
+  call.audit?.requestObject(request)
   const { store } = endpoint
   const account = store.view(await store.get(namespace, name)) as ServiceAccount
   const target = {
@@ -36,6 +37,15 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   await store.context.admission.validate(write, target)
   if (context.tokenIssuer === undefined) throw serviceUnavailableError('this server issues no tokens')
   const answer = await context.tokenIssuer.issue(account, request)
+  const jti = call.audit && idOfToken(answer.status?.token ?? '')
+  if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST
   return objectResponse(headers, 201, { kind, apiVersion, ...answer })
+}
+
+/** The token's own name for itself, by which its later requests are known. */
+function idOfToken(token: string): string | undefined {
+  const [, payload] = token.split('.')
+  if (payload === undefined) return undefined
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { jti?: string }).jti
 }

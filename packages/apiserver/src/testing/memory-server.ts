@@ -3,8 +3,9 @@ import { builtInKinds } from '@canopus/api'
 import { silentLogger } from '@canopus/base'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
+import type { Auditor } from '../audit/auditor.ts'
 import type { ApiResponse, StreamSink } from '../http/message.ts'
-import type { AdmissionPlugin, SecurityContext, User } from '../security.ts'
+import type { AdmissionPlugin, Security, SecurityContext, User } from '../security.ts'
 import { type ApiServer, createApiServer } from '../server.ts'
 import type { WebhookCaller } from '../webhook/client.ts'
 
@@ -37,6 +38,8 @@ export async function startMemoryServer(
     admission?: AdmissionPlugin[] | ((context: SecurityContext) => AdmissionPlugin[])
     store?: Store
     webhooks?: WebhookCaller
+    auditor?: Auditor
+    security?: Partial<Security>
   } = {},
 ): Promise<MemoryServer> {
   const clock = systemClock
@@ -53,7 +56,9 @@ export async function startMemoryServer(
       authenticator: { authenticate: () => ({ user: USER }) },
       authorizer: { authorize: () => ({ decision: 'allow', reason: '' }) },
       admission: typeof options.admission === 'function' ? options.admission(context) : (options.admission ?? []),
+      ...options.security,
     }),
+    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
   })
   await server.start()
   const call = (method: string, path: string, body: unknown, headers: Record<string, string>): Promise<ApiResponse> => {

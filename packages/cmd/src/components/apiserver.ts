@@ -8,6 +8,7 @@ import { addressAt } from '@canopus/network'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { bool, fileIfGiven, fileOf, given, list, lists, number, required } from '../flags.ts'
+import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import {
   addFlagsWithoutEffect,
   addLogFlags,
@@ -18,7 +19,7 @@ import {
 import { servingCertificate } from './serving-certificate.ts'
 import { openStore } from './store.ts'
 
-interface ApiServerFlags extends LogFlags {
+interface ApiServerFlags extends LogFlags, AuditFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -86,6 +87,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates (default: not verified)")
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
   addSecurityFlags(command)
+  addAuditFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -162,6 +164,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags))
+  const auditor = await auditorOf(flags, logger)
   const store = await openStore(storeConfig(flags), flags.dataDir, logger)
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
@@ -169,6 +172,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       ...basics,
       ...kubeletCredentials(flags),
       security,
+      ...given({ auditor }),
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),

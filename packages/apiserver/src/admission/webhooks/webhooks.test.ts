@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { systemClock } from '@canopus/platform'
-import type { AuditAnnotation } from '../../security.ts'
 import { type MemoryServer, startMemoryServer } from '../../testing/memory-server.ts'
 import { patch, startWebhookServer, type WebhookServer } from '../../testing/webhook-server.ts'
 import { createWebhookClient } from '../../webhook/client.ts'
@@ -31,7 +30,7 @@ const pod = (name: string): object => ({
 describe('admission webhooks', () => {
   let hook: WebhookServer
   let server: MemoryServer
-  const annotations = new Map<string, AuditAnnotation>()
+  const annotations = new Map<string, { value: string; level: string }>()
 
   before(async () => {
     hook = await startWebhookServer()

@@ -1,0 +1,61 @@
+/** Whom requests are told to, by which policy. */
+import { StatusError } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
+import type { RequestInfo } from '../filters/request-info.ts'
+import type { ApiRequest } from '../http/message.ts'
+import type { Maybe, User } from '../security.ts'
+import { type AuditEvent, eventOf } from './event.ts'
+import { type Policy, PolicyEvaluator, type Verdict } from './policy.ts'
+import { RequestAudit } from './request-audit.ts'
+
+/** Where events go (k8s.io/apiserver/pkg/audit, Backend). */
+export interface AuditBackend {
+  /** False where an event was lost and the request must not go on without it. A promise settles once it is kept. */
+  process(events: readonly AuditEvent[]): Maybe<boolean>
+  /** Waits for what is still under way, and lets go of files and connections. */
+  close(): Promise<void>
+}
+
+export class Auditor {
+  readonly clock: Clock
+  readonly #policy: PolicyEvaluator
+  readonly #backends: readonly AuditBackend[]
+  /** Events told so far, for metrics. */
+  events = 0
+  rejected = 0
+
+  constructor(policy: Policy, backends: readonly AuditBackend[], clock: Clock) {
+    this.clock = clock
+    this.#policy = new PolicyEvaluator(policy)
+    this.#backends = backends
+  }
+
+  open(request: ApiRequest, info: RequestInfo, id: string): RequestAudit {
+    return new RequestAudit(this, request, info, id)
+  }
+
+  evaluate(user: User | undefined, info: RequestInfo): Verdict {
+    return this.#policy.evaluate(user, info)
+  }
+
+  tell(facts: AuditEvent): Maybe<boolean> {
+    this.events++
+    const events = [eventOf(facts)]
+    const results = this.#backends.map(backend => backend.process(events))
+    if (results.every(result => typeof result === 'boolean')) return results.every(kept => kept === true)
+    return Promise.all(results).then(all => all.every(Boolean))
+  }
+
+  /** Refuses the request where its first event had to be kept and was not. */
+  required(kept: Maybe<boolean>, request: ApiRequest): Maybe<void> {
+    if (kept instanceof Promise) return kept.then(result => this.required(result, request))
+    if (kept) return
+    this.rejected++
+    const message = 'failed to store audit event'
+    throw new StatusError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${message}` })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#backends.map(backend => backend.close()))
+  }
+}

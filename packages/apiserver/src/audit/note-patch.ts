@@ -1,0 +1,15 @@
+/** Patches are told of as they came, applied YAML as JSON. */
+import { JsonSyntaxError } from '@canopus/apimachinery'
+import { yamlToJson } from '../encoding/yaml.ts'
+import { isApplyPatch } from '../registry/apply.ts'
+import type { Call } from '../registry/call.ts'
+
+export function notePatch({ audit, request }: Call, body: Uint8Array): void {
+  if (audit === undefined) return
+  try {
+    audit.requestPatch(isApplyPatch(request.headers) ? yamlToJson(body).json : body)
+  } catch (error) {
+    // The registry answers what cannot be read.
+    if (!(error instanceof JsonSyntaxError)) throw error
+  }
+}
