@@ -144,8 +144,16 @@ function toNumber(arg: Value): number | undefined {
 /** JavaScript writes no more than 100 digits behind the point. */
 const digitsFor = (precision: number): number => Math.min(precision, 100)
 
+/** `toFixed`, but a number half-way between two is written as the even one, as Go does it. */
+function toFixedEven(value: number, digits: number): string {
+  const rounded = value.toFixed(digits)
+  if (digits >= 100 || !/^50*$/.test(value.toFixed(100).split('.')[1]?.slice(digits) ?? '')) return rounded
+  const truncated = value.toFixed(digits + 1).slice(0, digits === 0 ? -2 : -1)
+  return /[02468]$/.test(truncated) ? truncated : rounded
+}
+
 function plainNumber(verb: 'f' | 'e', value: number, precision: number): string {
-  if (verb === 'f') return value.toFixed(digitsFor(precision))
+  if (verb === 'f') return toFixedEven(value, digitsFor(precision))
   const [mantissa, exponent] = value.toExponential(digitsFor(precision)).split('e') as [string, string]
   return `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`
 }
@@ -155,7 +163,7 @@ const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 /** `1,234.500` and `1.234500 × 10⁰³`. */
 function englishNumber(verb: 'f' | 'e', value: number, precision: number): string {
   if (verb === 'f') {
-    const [whole, fraction] = value.toFixed(digitsFor(precision)).split('.') as [string, string | undefined]
+    const [whole, fraction] = toFixedEven(value, digitsFor(precision)).split('.') as [string, string | undefined]
     const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
     return fraction === undefined ? grouped : `${grouped}.${fraction}`
   }

@@ -162,6 +162,6 @@ export function stringsLibrary(version: 2 | 4): Library {
       func('format', member('string_format', [s, listOf(dynType)], s, format)),
       ...(version === 2 ? [] : [func('reverse', member('string_reverse', [s], s, reverse))]),
     ],
-    validators: [validateFormatCalls],
+    validators: [validateFormatCalls(style)],
   }
 }
