@@ -30,6 +30,25 @@ export const RUNTIME_COST_BUDGET = 10_000_000
 /** The same for the match conditions of one webhook. */
 export const RUNTIME_COST_BUDGET_MATCH_CONDITIONS = 2_500_000
 
+/** The libraries of every expression in Kubernetes, in upstream's order. */
+export const kubernetesLibraries: readonly Library[] = [
+  rules,
+  urlLibrary,
+  regexLibrary,
+  kubernetesListsLibrary,
+  authorizerLibrary,
+  optionalsLibrary,
+  quantityLibrary,
+  stringsLibrary(2),
+  setsLibrary,
+  ipLibrary,
+  cidrLibrary,
+  formatLibrary,
+  twoVariableLibrary,
+  semverLibrary,
+  listsLibrary,
+]
+
 /**
  * What every expression in Kubernetes 1.36 may use, without variables: `extend` it with those of the place it is for.
  * Behaviour: apiserver pkg/cel/environment/base.go, options up to version 1.36.
@@ -37,21 +56,5 @@ export const RUNTIME_COST_BUDGET_MATCH_CONDITIONS = 2_500_000
 export const kubernetesEnvironment = new Environment({
   homogeneousLiterals: true,
   presenceTestHasCost: false,
-  libraries: [
-    rules,
-    urlLibrary,
-    regexLibrary,
-    kubernetesListsLibrary,
-    authorizerLibrary,
-    optionalsLibrary,
-    quantityLibrary,
-    stringsLibrary(2),
-    setsLibrary,
-    ipLibrary,
-    cidrLibrary,
-    formatLibrary,
-    twoVariableLibrary,
-    semverLibrary,
-    listsLibrary,
-  ],
+  libraries: kubernetesLibraries,
 })
