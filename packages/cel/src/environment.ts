@@ -43,6 +43,8 @@ export interface EnvironmentOptions {
   readonly quotedFields?: boolean
   /** `has(a.b)` costs 1 more than looking at `a`. Default: true; Kubernetes: false. */
   readonly presenceTestHasCost?: boolean
+  /** Literals of constants, and conversions of them, are made once and cost nothing when they run. Default: true. */
+  readonly foldConstants?: boolean
 }
 
 /** What became of a text: a checked expression, or what is wrong with it. */
@@ -142,6 +144,7 @@ export class Environment {
       provider: this.#provider,
       costs: this.#costs,
       presenceTestHasCost: this.#options.presenceTestHasCost ?? true,
+      foldConstants: this.#options.foldConstants ?? true,
     })
   }
 

@@ -2,19 +2,39 @@
  * The Common Expression Language (CEL), with Kubernetes' libraries and costs.
  *
  * An `Environment` says which names an expression may use. `compile` reads and checks an expression in it, `program` makes it
- * ready to run, `evaluate` runs it. Keep environments and programs: making them costs far more than running them.
+ * ready to run, `evaluate` runs it. Keep environments and programs: making them costs a hundred times what running them does.
+ *
+ * **Rules of custom resources.** The schema of the place where the rule stands gives types, sizes and values:
  *
  * ```ts
- * const environment = new Environment({ variables: { self: schemaType(schema) }, libraries: [...] })
+ * const self = declareSchema(schema, isResourceRoot)       // undefined: no rule can look at it
+ * const environment = kubernetesEnvironment.extend({
+ *   variables: { self: self.type, oldSelf: self.type },      // oldSelf: optionalOf(self.type) with optionalOldSelf
+ *   libraries: [{ types: declaredTypes(self) }],
+ * })
  * const compiled = environment.compile('self.replicas <= self.maxReplicas')
- * if (!compiled.ok) throw new Error(`compilation failed: ${compiled.message}`)
- * const program = environment.program(compiled.ast)
- * const result = program.evaluate({ self: schemaValue(schema, object) }, { costLimit: 1_000_000 })
- * if (result.ok) result.value === true
+ * if (!compiled.ok) refuse(`compilation failed: ${compiled.message}`)
+ * if (compiled.outputType.kind !== 'bool') refuse('cel expression must evaluate to a bool')
+ * const { max } = environment.estimateCost(compiled.ast, declaredSizes({ self, oldSelf: self }))
+ * const program = environment.program(compiled.ast)          // throws PlanError: `program instantiation failed: ${message}`
+ * const usesOldSelf = program.variables.includes('oldSelf')
+ * const result = program.evaluate({ self: schemaValue(schema, value) }, { costLimit: PER_CALL_LIMIT })
  * ```
  *
- * Values are described in `values/value.ts`, errors in `values/error.ts`. An error of the expression is a result
- * (`ok: false`); `CostExceeded` and `Interrupted` are thrown.
+ * `result.ok` is false where the expression itself failed (`error.message`); `CostExceeded` and `Interrupted` are thrown. Costs
+ * of one object's rules add up to at most `RUNTIME_COST_BUDGET`. `maxCardinality` is what upstream multiplies a rule's cost by.
+ *
+ * **Policies, match conditions.** Objects without a schema are `fromJson(object)` with `dynType`. `variables.x` is a
+ * `LazyMap` of functions that evaluate; its type is a struct of a `TypeProvider` with the variables' output types. Expressions of
+ * mutating policies also have `mutationLibrary`; what they return becomes JSON by `toJson`. The variable `authorizer` is an
+ * `authorizerValue(ask)` of type `authorizerType`; `ask` may answer later, and then the program must be run by
+ * `evaluateAsync`, see docs/adr/0011-cel-waits-by-starting-again.md.
+ *
+ * **Claims of tokens, selectors of devices.** Declare the variables, and functions with `func`, `member`, `overload`; a
+ * `TypeProvider` describes types that no schema does.
+ *
+ * Values are described in `values/value.ts`: ints are numbers or bigints, doubles are `Double`. Nothing that an evaluation
+ * gives back may be changed, since it may be part of the object that went in.
  */
 export type * from './ast.ts'
 export type {
@@ -54,3 +74,37 @@ export { ArrayList, LazyList, ListValue } from './values/list.ts'
 export { EntryMap, LazyMap, MapValue, RecordMap } from './values/map.ts'
 export * from './values/time.ts'
 export * from './values/value.ts'
+export {
+  kubernetesEnvironment,
+  PER_CALL_LIMIT,
+  RUNTIME_COST_BUDGET,
+  RUNTIME_COST_BUDGET_MATCH_CONDITIONS,
+} from './kubernetes/environment.ts'
+export { escapeFieldName, unescapeFieldName } from './kubernetes/field-names.ts'
+export {
+  type AskAuthorizer,
+  type AuthorizationDecision,
+  type AuthorizationQuestion,
+  authorizerType,
+  authorizerValue,
+  type ParsedSelector,
+  requestResourceValue,
+  type ResourceTarget,
+  resourceCheckType,
+  type Subject,
+} from './kubernetes/library/authorizer.ts'
+export { mutationLibrary, objectTypeProblem } from './kubernetes/library/json-patch.ts'
+export { QuantityValue, quantityType } from './kubernetes/library/quantity.ts'
+export { SemverValue, semverType } from './kubernetes/library/semver.ts'
+export {
+  type DeclType,
+  declaredSizes,
+  declaredTypes,
+  declareSchema,
+  MAX_REQUEST_BYTES,
+  maxCardinality,
+  type ValueSchema,
+  withResourceMeta,
+} from './kubernetes/schema.ts'
+export { schemaValue } from './kubernetes/schema-values.ts'
+export { bindingsLibrary } from './ext/bindings.ts'

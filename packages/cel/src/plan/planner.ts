@@ -37,6 +37,8 @@ export interface PlanContext {
   readonly costs: CallCosts
   /** Whether `has` costs 1, see `EnvironmentOptions`. */
   readonly presenceTestHasCost: boolean
+  /** Whether literals of constants, and conversions of them, are made once and cost nothing. */
+  readonly foldConstants: boolean
 }
 
 /** A planned expression: what to run, and what it asks for. */
@@ -301,7 +303,7 @@ class Planner {
       if (membership !== undefined) return membership
     }
     const impl = dispatch(overloads, known)
-    if (conversions.has(name) && nodes.length === 1 && nodes[0]!.kind === 'const') {
+    if (this.#context.foldConstants && conversions.has(name) && nodes.length === 1 && nodes[0]!.kind === 'const') {
       return { kind: 'const', value: impl(nodes[0]!.value) }
     }
     const id = overloads.length === 1 ? overloads[0]!.id : ''
@@ -312,7 +314,7 @@ class Planner {
   #list(elements: readonly Expr[], optional: readonly number[]): PlanNode {
     const nodes = elements.map(element => this.#plan(element))
     const constants = constantsOf(nodes)
-    if (constants !== undefined && optional.length === 0) return { kind: 'const', value: new ArrayList(constants) }
+    if (this.#context.foldConstants && constants !== undefined && optional.length === 0) return { kind: 'const', value: new ArrayList(constants) }
     const evals = nodes.map(toEval)
     return other(frame => {
       const values: Value[] = []
@@ -332,7 +334,8 @@ class Planner {
     const values = entries.map(entry => this.#plan(entry.value))
     const constantKeys = constantsOf(keys)
     const constantValues = constantsOf(values)
-    if (constantKeys !== undefined && constantValues !== undefined && !entries.some(entry => entry.optional)) {
+    const foldable = this.#context.foldConstants && !entries.some(entry => entry.optional)
+    if (foldable && constantKeys !== undefined && constantValues !== undefined) {
       return this.#constantMap(constantKeys, constantValues)
     }
     const pairs = entries.map((entry, i) => ({

@@ -99,14 +99,20 @@ export const isInt = (value: Value): value is Int => typeof value === 'number' |
 export const isNumeric = (value: Value): value is Int | Double | Uint =>
   isInt(value) || value instanceof Double || value instanceof Uint
 
-const raw = (value: Int | Double | Uint): number | bigint => (isInt(value) ? value : value.value)
-
-/** Order of two numbers of any types; undefined where one is NaN. JavaScript compares bigints and numbers exactly. */
+/**
+ * Order of two numbers of any types; undefined where one is NaN. An int beside a double is first made a double, as upstream
+ * does it, so that a very large one may be equal to a double that it is not.
+ */
 export function compareNumbers(a: Int | Double | Uint, b: Int | Double | Uint): number | undefined {
-  const left = raw(a)
-  const right = raw(b)
-  if (left < right) return -1
-  if (left > right) return 1
+  if (a instanceof Double || b instanceof Double) return order(toNumber(a), toNumber(b))
+  return order(a instanceof Uint ? a.value : a, b instanceof Uint ? b.value : b)
+}
+
+const toNumber = (value: Int | Double | Uint): number => Number(isInt(value) ? value : value.value)
+
+function order(a: Int, b: Int): number | undefined {
+  if (a < b) return -1
+  if (a > b) return 1
   // biome-ignore lint/suspicious/noDoubleEquals: a bigint and a number that are equal
-  return left == right ? 0 : undefined
+  return a == b ? 0 : undefined
 }
