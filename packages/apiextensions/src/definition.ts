@@ -23,6 +23,7 @@ import {
   tooMany,
 } from '@canopus/apimachinery'
 import { parseJsonPath, plainPath } from './json-path.ts'
+import { checkRules } from './rules/index.ts'
 import { validateSchemaRules } from './schema-rules.ts'
 import { itemsOf, propertyPath, validateStructural } from './structural.ts'
 import { validateValue } from './values.ts'
@@ -104,10 +105,12 @@ function checkSchema(errors: Errors, schema: JSONSchemaProps, path: string): voi
       body: 'Forbidden: nullable cannot be true at the root',
     })
   }
+  const before = errors.length
   errors.push(...validateSchemaRules(schema, path))
   const structural = validateStructural(schema, path)
   errors.push(...structural)
   if (structural.length === 0) checkDefaults(errors, schema, path)
+  if (errors.length === before) checkRules(errors, schema, path)
 }
 
 const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')

@@ -4,6 +4,7 @@
  */
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import { type FieldError, forbidden, invalid, notSupported, required } from '@canopus/apimachinery'
+import { checkRuleTexts } from './rules/index.ts'
 import { itemsOf, propertyPath } from './structural.ts'
 
 type Errors = FieldError[]
@@ -23,6 +24,7 @@ function walk(errors: Errors, schema: JSONSchemaProps, path: string, nested: boo
   if (nested && schema.default !== undefined) errors.push(forbidden(`${path}.default`, 'must not be set'))
   checkListType(errors, schema, path)
   checkMapType(errors, schema, path)
+  checkRuleTexts(errors, schema, path)
   const { properties = {}, additionalProperties } = schema
   for (const [name, each] of Object.entries(properties)) walk(errors, each, propertyPath(path, name), nested)
   if (typeof additionalProperties === 'object')

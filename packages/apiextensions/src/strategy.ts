@@ -1,21 +1,45 @@
 /** How custom objects come and change (k8s.io/apiextensions-apiserver/pkg/registry/customresource/strategy.go). */
 import type { Strategy } from '@canopus/api'
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
-import { deepEqual, type FieldError, type KubeObject } from '@canopus/apimachinery'
+import { deepEqual, type FieldError, type FieldErrorType, invalid, type KubeObject } from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
+import { evaluateRules, type RuleNode, ruleTree } from './rules/index.ts'
 import { validateValue } from './values.ts'
 
 type Open = KubeObject & Record<string, unknown>
 
 const NOT_COUNTED = ['apiVersion', 'kind', 'metadata']
 
-/**
- * `hasStatus`: whether the version has the status subresource. Rules in CEL (`x-kubernetes-validations`) are kept in definitions but not
- * evaluated yet.
- */
+/** Findings that keep rules from being looked at: they may rely on what the schema says of their values. */
+const BLOCKING: readonly FieldErrorType[] = [
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]
+
+const NOT_CHECKED = invalid(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+)
+
+/** `hasStatus`: whether the version has the status subresource. */
 export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean): Strategy {
-  const check = (object: KubeObject, old?: KubeObject): FieldError[] =>
-    old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
+  let tree: RuleNode | undefined | null = null
+  /** What rules say about what an update does not change. */
+  const warnings = new WeakMap<KubeObject, readonly string[]>()
+  const check = (object: KubeObject, old?: KubeObject): FieldError[] => {
+    const errors = old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
+    // Compiled with the first object, since most versions of most definitions are never written.
+    tree ??= tree === null ? ruleTree(schema) : undefined
+    if (tree === undefined) return errors
+    if (errors.some(({ type }) => BLOCKING.includes(type))) return [...errors, NOT_CHECKED]
+    const findings = evaluateRules(tree, object, old)
+    if (findings.warnings.length > 0) warnings.set(object, findings.warnings)
+    return [...errors, ...findings.errors]
+  }
   return {
     hasGeneration: true,
     allowUnconditionalUpdate: false,
@@ -35,6 +59,7 @@ export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean): Str
     validateUpdate: check,
     prepareForStatusUpdate: (object, old) => keepAllButStatus(object as Open, old as Open),
     validateStatusUpdate: check,
+    warnings: object => [...(warnings.get(object) ?? [])],
   }
 }
 

@@ -314,7 +314,8 @@ class Planner {
   #list(elements: readonly Expr[], optional: readonly number[]): PlanNode {
     const nodes = elements.map(element => this.#plan(element))
     const constants = constantsOf(nodes)
-    if (this.#context.foldConstants && constants !== undefined && optional.length === 0) return { kind: 'const', value: new ArrayList(constants) }
+    if (this.#context.foldConstants && constants !== undefined && optional.length === 0)
+      return { kind: 'const', value: new ArrayList(constants) }
     const evals = nodes.map(toEval)
     return other(frame => {
       const values: Value[] = []

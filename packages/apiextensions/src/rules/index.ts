@@ -1,0 +1,2 @@
+export { checkRules, checkRuleTexts } from './check.ts'
+export { evaluateRules, type RuleFindings, type RuleNode, ruleTree } from './evaluate.ts'
