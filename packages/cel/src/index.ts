@@ -15,7 +15,7 @@
  * const compiled = environment.compile('self.replicas <= self.maxReplicas')
  * if (!compiled.ok) refuse(`compilation failed: ${compiled.message}`)
  * if (compiled.outputType.kind !== 'bool') refuse('cel expression must evaluate to a bool')
- * const { max } = environment.estimateCost(compiled.ast, declaredSizes({ self, oldSelf: self }))
+ * const { max } = environment.estimateCost(compiled.ast, declaredSizes(self))
  * const program = environment.program(compiled.ast)          // throws PlanError: `program instantiation failed: ${message}`
  * const usesOldSelf = program.variables.includes('oldSelf')
  * const result = program.evaluate({ self: schemaValue(schema, value) }, { costLimit: PER_CALL_LIMIT })
@@ -62,18 +62,7 @@ export {
   type EnvironmentOptions,
   type Library,
 } from './environment.ts'
-export { PlanError } from './plan/planner.ts'
-export { type Activation, type EvaluateOptions, type EvaluateResult, Program } from './program.ts'
-export { typesByName } from './stdlib/index.ts'
-export { formatIssue, formatIssues, type Issue, type Location, Source } from './syntax/source.ts'
-export * from './types/type.ts'
-export { compare, equals } from './values/equality.ts'
-export * from './values/error.ts'
-export { fromJson, toJson } from './values/json.ts'
-export { ArrayList, LazyList, ListValue } from './values/list.ts'
-export { EntryMap, LazyMap, MapValue, RecordMap } from './values/map.ts'
-export * from './values/time.ts'
-export * from './values/value.ts'
+export { bindingsLibrary } from './ext/bindings.ts'
 export {
   kubernetesEnvironment,
   PER_CALL_LIMIT,
@@ -88,8 +77,8 @@ export {
   authorizerType,
   authorizerValue,
   type ParsedSelector,
-  requestResourceValue,
   type ResourceTarget,
+  requestResourceValue,
   resourceCheckType,
   type Subject,
 } from './kubernetes/library/authorizer.ts'
@@ -107,4 +96,15 @@ export {
   withResourceMeta,
 } from './kubernetes/schema.ts'
 export { schemaValue } from './kubernetes/schema-values.ts'
-export { bindingsLibrary } from './ext/bindings.ts'
+export { PlanError } from './plan/planner.ts'
+export { type Activation, type EvaluateOptions, type EvaluateResult, Program } from './program.ts'
+export { typesByName } from './stdlib/index.ts'
+export { formatIssue, formatIssues, type Issue, type Location, Source } from './syntax/source.ts'
+export * from './types/type.ts'
+export { compare, equals } from './values/equality.ts'
+export * from './values/error.ts'
+export { fromJson, toJson } from './values/json.ts'
+export { ArrayList, LazyList, ListValue } from './values/list.ts'
+export { EntryMap, LazyMap, MapValue, RecordMap } from './values/map.ts'
+export * from './values/time.ts'
+export * from './values/value.ts'
