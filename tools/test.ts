@@ -45,7 +45,7 @@ const all = globSync('{packages,tools,bench,images,examples}/**/*.test.ts', {
   exclude: path => path.includes('node_modules'),
 })
 const real = all.filter(file => file.includes('.integration.test.ts'))
-const endToEnd = globSync('e2e/**/*.test.ts', { cwd: root })
+const endToEnd = globSync('{conformance,e2e}/**/*.test.ts', { cwd: root })
 const wanted = process.argv[2]
 
 await installTestPrograms()

@@ -16,6 +16,11 @@ export interface KubectlResult {
 export function findKubectl(): string {
   const found = spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim()
   if (found !== '') return found
+  return fetchKubectl()
+}
+
+/** The kubectl of Debian's unstable suite, kept in `.cache`. Throws where it cannot be fetched. */
+function fetchKubectl(): string {
   const cached = join(CACHE, 'kubectl')
   if (!existsSync(cached)) {
     mkdirSync(CACHE, { recursive: true })
@@ -23,6 +28,16 @@ export function findKubectl(): string {
     chmodSync(cached, 0o755)
   }
   return cached
+}
+
+/** The same, or nothing where it cannot be fetched and another will do. */
+function debianKubectl(): string | undefined {
+  try {
+    return fetchKubectl()
+  } catch (error) {
+    console.log(`no kubectl from Debian: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
+  }
 }
 
 /** A kubectl that goes on: what it printed, when it matches, and its end. */
@@ -37,6 +52,18 @@ export function allKubectls(): string[] {
   const directory = dirname(realpathSync(first))
   const others = readdirSync(directory).filter(name => /^kubectl\.\d+\.\d+$/.test(name))
   return [first, ...others.map(name => join(directory, name))]
+}
+
+/** The kubectls of this machine, one of each minor version, the newest first; Debian's counts, and is fetched where it is missing. */
+export function kubectlsByVersion(): { minor: number; program: string }[] {
+  const found = new Map<number, string>()
+  for (const program of [debianKubectl(), ...allKubectls()]) {
+    if (program === undefined) continue
+    const { stdout } = spawnSync(program, ['version', '--client', '-o', 'json'], { encoding: 'utf8' })
+    const minor = Number(/"minor": "(\d+)/.exec(stdout)?.[1])
+    if (minor && !found.has(minor)) found.set(minor, program)
+  }
+  return [...found].map(([minor, program]) => ({ minor, program })).sort((a, b) => b.minor - a.minor)
 }
 
 /** kubectl for one cluster. */

@@ -10,6 +10,7 @@ export {
   podRequests,
 } from './kinds/core/pod/resources.ts'
 export { validateBinding } from './kinds/core/pod/validation.ts'
+export { clusterIpErrors } from './kinds/core/service/validation-ip.ts'
 export * from './kinds/index.ts'
 export { SYSTEM_PRIORITIES } from './kinds/scheduling/validation.ts'
 export * from './openapi/index.ts'

@@ -182,6 +182,11 @@ describe('a service account', () => {
     const wrong = { ...review, spec: { token: `${token}x` } }
     const refused = await call(root, 'POST', '/apis/authentication.k8s.io/v1/tokenreviews', wrong)
     assert.equal(JSON.parse(refused.text).status.authenticated ?? false, false)
+    const unknown = await call(root, 'POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
+      ...review,
+      spec: { token: 'nobody' },
+    })
+    assert.deepEqual(JSON.parse(unknown.text).status, { user: {}, error: 'invalid bearer token' })
   })
 
   it('can be impersonated by whoever may', async () => {

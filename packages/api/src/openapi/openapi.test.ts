@@ -112,7 +112,18 @@ test('a custom kind appears with its own schema', () => {
     type: 'array',
     items: { $ref: '#/components/schemas/com.example.v1.Foo' },
   })
-  const paths = Object.keys(at(document, 'paths') as Json).filter(path => !path.includes('/watch/'))
+  const object = at(document, 'paths', '/apis/example.com/v1/namespaces/{namespace}/foos/{name}')
+  const [patched, got] = [
+    at(object, 'patch', 'requestBody', 'content'),
+    at(object, 'get', 'responses', '200', 'content'),
+  ]
+  assert.deepEqual(Object.keys(patched as Json), [
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/apply-patch+yaml',
+  ])
+  assert.deepEqual(Object.keys(got as Json), ['application/json', 'application/yaml'])
+  const paths = Object.keys(at(document, 'paths') as Json)
   assert.deepEqual(paths, [
     '/apis/example.com/v1/',
     '/apis/example.com/v1/foos',

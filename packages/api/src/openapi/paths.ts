@@ -16,6 +16,9 @@ export const PATCH_TYPES = [
   'application/apply-patch+yaml',
 ] as const
 const ANYTHING = ['*/*'] as const
+/** Custom kinds speak no protobuf and know no strategic merge patch. */
+const CUSTOM_TYPES = ['application/json', 'application/yaml'] as const
+const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter(each => each !== 'application/strategic-merge-patch+json')
 
 const META = 'am.apis.meta.v1'
 const meta = (kind: string): Payload => ({ definition: definitionName(`${META}.${kind}`) })
@@ -72,6 +75,7 @@ function article(kind: string): string {
 /** Writes the paths of one kind: collection, object, subresources and the deprecated watch paths. */
 export class KindPaths {
   private readonly kind: OpenApiKind
+  private readonly custom: boolean
   private readonly type: ResourceType
   private readonly parameters: Parameters
   private readonly messageName: (kind: GroupVersionKind) => string | undefined
@@ -85,6 +89,7 @@ export class KindPaths {
   constructor(kind: OpenApiKind, parameters: Parameters, messageName: (kind: GroupVersionKind) => string | undefined) {
     const { type } = kind
     this.kind = kind
+    this.custom = kind.definition !== undefined
     this.type = type
     this.parameters = parameters
     this.messageName = messageName
@@ -106,7 +111,7 @@ export class KindPaths {
       items.push(this.shared(`${this.root}/${type.plural}`, this.listOperation('ForAllNamespaces')))
     for (const [name, facts] of Object.entries(type.subresources))
       items.push(...this.subresource(`${collection}/{name}/${name}`, name, facts))
-    if (this.can('watch')) items.push(...this.watchPaths(`${this.root}/watch${scope}/${type.plural}`))
+    if (this.can('watch') && !this.custom) items.push(...this.watchPaths(`${this.root}/watch${scope}/${type.plural}`))
     return items.filter(item => item.operations.length > 0)
   }
 
@@ -226,7 +231,8 @@ export class KindPaths {
     action: string,
     target: GroupVersionKind,
   ): Pick<Operation, 'method' | 'action' | 'target' | 'tag' | 'parameters' | 'consumes' | 'produces'> {
-    return { method, action, target, tag: this.tag, parameters: [], consumes: ANYTHING, produces: MEDIA_TYPES }
+    const [consumes, produces] = this.custom ? [CUSTOM_TYPES, CUSTOM_TYPES] : [ANYTHING, MEDIA_TYPES]
+    return { method, action, target, tag: this.tag, parameters: [], consumes, produces }
   }
 
   private read(id: string, description: string, payload: Payload, target: GroupVersionKind): Operation {
@@ -258,7 +264,7 @@ export class KindPaths {
       description,
       parameters: this.parameters.patch(),
       body: { payload: PATCH, required: true },
-      consumes: PATCH_TYPES,
+      consumes: this.custom ? CUSTOM_PATCH_TYPES : PATCH_TYPES,
       responses: [
         [200, payload],
         [201, payload],

@@ -1,5 +1,8 @@
-/** What kind of failure: the patch is no patch (400), is too big (413), or does not fit the object (422). */
-export type PatchErrorKind = 'malformed' | 'tooLarge' | 'unprocessable'
+/**
+ * What kind of failure: the patch is no patch (400), is too big (413), or does not fit the object (422). Upstream gives most
+ * failures of strategic merge patches no status of their own (500, with the message): `unclassified`.
+ */
+export type PatchErrorKind = 'malformed' | 'tooLarge' | 'unprocessable' | 'unclassified'
 
 /** A patch could not be applied. Nothing was changed. */
 export class PatchError extends Error {

@@ -325,6 +325,8 @@ test('strategic merge patches that do not fit are refused', () => {
     assert.throws(() => applyStrategicMergePatch(original, patch, schema), { name: 'PatchError', message })
   }
   assert.throws(() => applyStrategicMergePatch({}, 'x', schema), { kind: 'malformed' })
+  const unnamed = { containers: [{ image: 'x' }] }
+  assert.throws(() => applyStrategicMergePatch({ containers: [] }, unnamed, schema), { kind: 'unclassified' })
 })
 
 test('without a schema a strategic merge patch is a merge patch', () => {

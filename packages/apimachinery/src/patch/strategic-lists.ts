@@ -2,10 +2,10 @@ import { goText, isObject, type JsonObject, PatchError } from './patch-error.ts'
 
 export type Item = unknown
 
-const unprocessable = (message: string): PatchError => new PatchError('unprocessable', message)
+const unclassified = (message: string): PatchError => new PatchError('unclassified', message)
 
 export const missingMergeKey = (item: JsonObject, key: string): PatchError =>
-  unprocessable(`map: ${goText(item)} does not contain declared merge key: ${key}`)
+  unclassified(`map: ${goText(item)} does not contain declared merge key: ${key}`)
 
 /** What tells an item from its neighbours: the value of its merge key, or itself. */
 export function identityOf(item: Item, mergeKey: string | undefined): unknown {
@@ -17,10 +17,10 @@ export function identityOf(item: Item, mergeKey: string | undefined): unknown {
 export function areObjects(...lists: readonly (readonly Item[])[]): boolean {
   let objects: boolean | undefined
   for (const item of lists.flat(1)) {
-    if (Array.isArray(item)) throw unprocessable('lists of lists are not supported')
+    if (Array.isArray(item)) throw new PatchError('unprocessable', 'lists of lists are not supported')
     if (objects === undefined) objects = isObject(item)
     else if (objects !== isObject(item)) {
-      throw unprocessable(`list element types are not identical: [${lists.map(goText).join(' ')}]`)
+      throw unclassified(`list element types are not identical: [${lists.map(goText).join(' ')}]`)
     }
   }
   return objects ?? false

@@ -8,7 +8,7 @@ const RETAIN_KEYS = '$retainKeys'
 const SET_ORDER = '$setElementOrder/'
 const DELETE_FROM = '$deleteFromPrimitiveList/'
 
-const unprocessable = (message: string): PatchError => new PatchError('unprocessable', message)
+const unclassified = (message: string): PatchError => new PatchError('unclassified', message)
 /** A directive that is not of its form; upstream answers these with 400. */
 const badFormat = (what: string): PatchError => new PatchError('malformed', `invalid patch format of ${what}`)
 const goType = (value: unknown): string => {
@@ -18,7 +18,7 @@ const goType = (value: unknown): string => {
   return typeof value === 'string' ? 'string' : typeof value === 'boolean' ? 'bool' : 'int64'
 }
 const wrongType = (expected: string, value: unknown): PatchError =>
-  unprocessable(`expected a ${expected}, but received a ${goType(value)}`)
+  unclassified(`expected a ${expected}, but received a ${goType(value)}`)
 
 /**
  * Applies a strategic merge patch: lists are merged by the keys that the schema names, directives (`$patch`, `$retainKeys`,
@@ -53,7 +53,7 @@ function replaceOrDelete(patch: JsonObject): JsonObject {
   const { [DIRECTIVE]: directive, ...rest } = patch
   if (directive === 'replace') return rest
   if (directive === 'delete') return {}
-  throw unprocessable(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`)
+  throw unclassified(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`)
 }
 
 /** A copy of `original` without the fields that `$retainKeys`, where it is there, does not name. */
@@ -126,7 +126,7 @@ function mergeLists(
   }
   const mergeKey = field?.mergeKey
   if (mergeKey === undefined || mergeKey === '') {
-    throw unprocessable(`cannot merge lists without merge key for ${name}`)
+    throw unclassified(`cannot merge lists without merge key for ${name}`)
   }
   const { live, additions } = obeyListDirectives(original as JsonObject[], patch as JsonObject[], mergeKey)
   const merged = mergeItems(live, additions, mergeKey, field?.element)
@@ -160,8 +160,8 @@ function obeyListDirectives(
       requireMergeKey([item], mergeKey)
       gone.add(item[mergeKey])
     } else if (directive === 'replace') replace = true
-    else if (directive === 'merge') throw unprocessable('merging lists cannot yet be specified in the patch')
-    else throw unprocessable(`unknown patch type: ${goText(directive)} in map: ${goText(item)}`)
+    else if (directive === 'merge') throw unclassified('merging lists cannot yet be specified in the patch')
+    else throw unclassified(`unknown patch type: ${goText(directive)} in map: ${goText(item)}`)
   }
   if (replace) return { live: additions, additions: [] }
   return { live: gone.size === 0 ? original : original.filter(item => !gone.has(item[mergeKey])), additions }
@@ -258,7 +258,7 @@ function checkOrder(changes: readonly unknown[], wanted: readonly unknown[], mer
     if (identityOf(named[next], mergeKey) === identityOf(item, mergeKey)) next++
   }
   if (next < named.length) {
-    throw unprocessable(
+    throw unclassified(
       `The order in patch list:\n${goText(changes)}\n doesn't match $setElementOrder list:\n${goText(wanted)}\n`,
     )
   }

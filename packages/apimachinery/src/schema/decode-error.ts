@@ -1,4 +1,4 @@
-import type { Field, StructSchema } from './schema.ts'
+import type { Field, Schema, StructSchema } from './schema.ts'
 
 /** The value does not fit the kind. The message is Go's; the API server answers 400 with it. */
 export class DecodeError extends Error {
@@ -31,4 +31,44 @@ export function typeErrorText(found: string, goType: string, steps: readonly Ste
     .map(({ field }) => (field.embeddedIn === undefined ? field.name : `${field.embeddedIn}.${field.name}`))
     .join('.')
   return `json: cannot unmarshal ${found} into Go struct field ${struct}.${path} of type ${goType}`
+}
+
+/** What Go's reflection calls a value of parsed JSON. */
+function reflectedKind(value: unknown): string {
+  if (Array.isArray(value)) return 'slice'
+  switch (typeof value) {
+    case 'string':
+      return 'string'
+    case 'boolean':
+      return 'bool'
+    case 'number':
+      return Number.isInteger(value) ? 'int64' : 'float64'
+    case 'bigint':
+      return 'int64'
+    default:
+      return 'map'
+  }
+}
+
+const GO_KINDS: Readonly<Record<string, string>> = { double: 'float64' }
+
+/** Why upstream's converter from maps to structs refuses a value: by what Go could convert, without a path. */
+export function conversionErrorText(value: unknown, schema: Schema): string {
+  const found = reflectedKind(value)
+  switch (schema.type) {
+    case 'struct':
+      return `cannot restore struct from: ${found}`
+    case 'map':
+      return `cannot restore map from ${found}`
+    case 'list':
+    case 'bytes':
+      return `cannot restore slice from ${found}`
+    case 'string':
+      return found === 'int64' ? `cannot convert int64 to ${schema.goType}` : 'unrecognized type: string'
+    default: {
+      const wanted = GO_KINDS[schema.type] ?? schema.type
+      const convertible = wanted !== 'bool' && (found === 'int64' || found === 'float64')
+      return convertible ? `cannot convert ${found} to ${schema.goType}` : `unrecognized type: ${wanted}`
+    }
+  }
 }

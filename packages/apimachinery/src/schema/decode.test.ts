@@ -263,3 +263,22 @@ test('the texts of failures', () => {
   )
   assert.equal(strictDecodingMessage(['unknown field "a"', 'b']), 'strict decoding error: unknown field "a", b')
 })
+
+const unconvertible: readonly [unknown, string][] = [
+  [{ spec: [] }, 'cannot restore struct from: slice'],
+  [{ spec: 'x' }, 'cannot restore struct from: string'],
+  [{ metadata: { labels: 'x' } }, 'cannot restore map from string'],
+  [{ metadata: { labels: { a: 1 } } }, 'cannot convert int64 to string'],
+  [{ metadata: { labels: { a: true } } }, 'unrecognized type: string'],
+  [{ spec: { containers: {} } }, 'cannot restore slice from map'],
+  [{ spec: { containers: [{ port: '80' }] } }, 'unrecognized type: int32'],
+  [{ spec: { containers: [{ port: 1.5 }] } }, 'cannot convert float64 to int32'],
+  [{ spec: { hostNetwork: 1 } }, 'unrecognized type: bool'],
+  [{ spec: { restartPolicy: 1 } }, 'cannot convert int64 to v1.RestartPolicy'],
+  [{ metadata: { creationTimestamp: 5 } }, 'json: cannot unmarshal number into Go value of type string'],
+]
+
+for (const [value, message] of unconvertible)
+  test(`converted, ${JSON.stringify(value)}: ${message}`, () => {
+    assert.throws(() => decodeValue(pod, value, true), new DecodeError(message))
+  })

@@ -1,7 +1,7 @@
 import { NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError } from '../json/syntax-error.ts'
-import { DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
+import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import type { Field, ListSchema, MapSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
 
@@ -42,9 +42,13 @@ export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): D
   return new Walk(exact.duplicates).root(schema, exact.value)
 }
 
-/** The same for a value that was parsed elsewhere (YAML bodies). The value is changed in place and must not be used after. */
-export function decodeValue(schema: SchemaChoice, value: unknown): Decoded {
-  return new Walk(new Map()).root(schema, value)
+/**
+ * The same for a value that was parsed elsewhere (YAML bodies). The value is changed in place and must not be used after.
+ * `converting`: what does not fit is said as upstream's converter says it, which strategic merge patches go through, not as its
+ * JSON decoder does (k8s.io/apimachinery/pkg/runtime/converter.go).
+ */
+export function decodeValue(schema: SchemaChoice, value: unknown, converting = false): Decoded {
+  return new Walk(new Map(), converting).root(schema, value)
 }
 
 /** Undefined where the exact reader has to say what is wrong. */
@@ -76,9 +80,12 @@ class Walk {
   /** Below schemas of schemas upstream does not look for unknown fields. */
   private lenient = 0
 
+  private readonly converting: boolean
+
   /** `duplicates` is given for values that may hold NumberLiterals (exact mode), else undefined. */
-  constructor(duplicates: ReadonlyMap<object, readonly string[]> | undefined) {
+  constructor(duplicates: ReadonlyMap<object, readonly string[]> | undefined, converting = false) {
     this.duplicates = duplicates
+    this.converting = converting
   }
 
   root(choice: SchemaChoice, value: unknown): Decoded {
@@ -125,6 +132,7 @@ class Walk {
   /** Custom resources leave wrong types to validation. */
   private wrongType(schema: Schema, value: unknown, found = jsonKind(value)): unknown {
     if (schema.goType === '') return this.any(value)
+    if (this.converting) throw new DecodeError(conversionErrorText(value, schema))
     return this.remember(new DecodeError(typeErrorText(found, schema.goType, this.steps)))
   }
 
@@ -136,7 +144,7 @@ class Walk {
 
   /** Types that decode themselves in Go end the decoding with their error, whatever was wrong before. */
   private fail(found: string, goType: string): never {
-    throw new DecodeError(typeErrorText(found, goType, this.steps))
+    throw new DecodeError(typeErrorText(found, goType, this.converting ? [] : this.steps))
   }
 
   private struct(schema: StructSchema, value: unknown): unknown {

@@ -2,7 +2,7 @@
  * Cluster addresses and node ports of services (pkg/registry/core/service/storage/alloc.go). What is taken is known from the
  * services themselves: a reservation lives from the request until its service shows up in the cache, or until it fails.
  */
-import { Services } from '@canopus/api'
+import { clusterIpErrors, Services } from '@canopus/api'
 import type { Service, ServicePort } from '@canopus/api/core/v1'
 import { type FieldError, internalError, invalid, invalidError, type KubeObject } from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
@@ -50,6 +50,8 @@ export class ServiceAllocators implements KindHooks {
       for (const each of held) each()
     }
     try {
+      const errors = clusterIpErrors(service)
+      if (errors.length > 0) throw invalidService(service, errors)
       setFamilies(service, this.#addresses)
       this.allocateAddresses(service, before, held)
       this.allocatePorts(service, before, held)

@@ -94,6 +94,8 @@ function translate<T>(apply: () => T): T {
           reason: 'RequestEntityTooLarge',
           message: `Request entity too large: ${error.message}`,
         })
+      case 'unclassified':
+        throw new StatusError({ code: 500, message: error.message })
       case 'unprocessable':
         // Upstream keeps to itself what did not fit (NewGenericServerResponse with 422).
         throw new StatusError({
@@ -118,7 +120,7 @@ export function checkPatched(
   described?: string,
 ): KubeObject {
   try {
-    const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), clone(patched))
+    const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), clone(patched), described !== undefined)
     if (decoded.strictErrors.length > 0) {
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
       if (validation === 'Warn')

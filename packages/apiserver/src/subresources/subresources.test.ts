@@ -230,6 +230,10 @@ describe('services', () => {
       taken.json.message,
       /spec.clusterIPs: Invalid value: \["10.96.0.50"\]: failed to allocate IP 10.96.0.50: provided IP is already allocated/,
     )
+    assert.match(
+      (await service('s2', { clusterIP: '300.1.1.1' })).json.message,
+      /spec.clusterIPs\[0\]: Invalid value: "300.1.1.1": must be a valid IP address, \(e.g. 10.9.8.7 or 2001:db8::ffff\)/,
+    )
     const port = await service('s2', { type: 'NodePort', ports: [{ port: 80, nodePort }] })
     assert.match(port.json.message, /spec.ports\[0\].nodePort: Invalid value: \d+: provided port is already allocated/)
     await server.send('DELETE', `${PATH}/s1`)

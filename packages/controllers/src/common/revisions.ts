@@ -85,6 +85,7 @@ export async function ensureRevision(
       name,
       namespace,
       labels: { ...object.spec.template.metadata?.labels, [REVISION_LABEL]: hash },
+      ...(object.metadata.annotations && { annotations: { ...object.metadata.annotations } }),
       ownerReferences: [controllerReference(object, type)],
     }
     try {

@@ -22,7 +22,7 @@ const templateOf = (image: string, spec: Partial<PodSpec> = {}) => ({
 })
 const add = (spec: Partial<DaemonSetSpec> = {}) =>
   world.server.add(DaemonSets, {
-    metadata: { name: 'agent', namespace: 'default' },
+    metadata: { name: 'agent', namespace: 'default', annotations: { cause: 'first' } },
     spec: {
       selector: { matchLabels: { app: 'agent' } },
       template: templateOf('v1'),
@@ -114,6 +114,8 @@ test('rolls one node at a time; going back keeps pods that are right already', a
       .map(each => each.revision)
       .sort()
   assert.deepEqual(revisions(), [1, 2])
+  const causes = world.server.list(ControllerRevisions).map(each => each.metadata.annotations?.cause)
+  assert.deepEqual(causes, ['first', 'first'])
   const uids = world.server.list(Pods).map(pod => pod.metadata.uid)
   await patch({ template: templateOf('v3') })
   await world.settle(100)

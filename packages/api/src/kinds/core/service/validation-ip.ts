@@ -1,10 +1,17 @@
 /** Cluster addresses of services and their families, which change only between one and two (KEP-563). */
-import { duplicate, invalid, notSupported, required, validateIp } from '@canopus/apimachinery'
+import { duplicate, type FieldError, invalid, notSupported, required, validateIp } from '@canopus/apimachinery'
 import type { Service } from '../../../generated/core.v1.ts'
 import { checkOptionalChoice, type Errors, push } from '../../shared/check.ts'
 
 const FAMILIES = ['IPv4', 'IPv6']
 const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
+
+/** What is wrong with the addresses that a service asks for: told before any is allocated. */
+export function clusterIpErrors(service: Service): FieldError[] {
+  const errors: Errors = []
+  checkClusterIps(errors, service)
+  return errors
+}
 
 export function checkClusterIps(errors: Errors, { spec }: Service): void {
   if (spec.type === 'ExternalName') return
