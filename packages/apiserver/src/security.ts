@@ -15,6 +15,7 @@ import type {
   GroupVersionResource,
   KubeObject,
   ResourceType,
+  StructSchema,
   UpdateOptions,
 } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
@@ -170,6 +171,8 @@ export interface ObjectVersions {
   convert(object: KubeObject, kind: GroupVersionKind): Maybe<KubeObject>
   /** Plain JSON as an object of the kind: unknown fields go, defaults come. Throws DecodeError. */
   decode(value: unknown, kind: GroupVersionKind): KubeObject
+  /** By which objects of the kind are read and merged. */
+  schema(kind: GroupVersionKind): StructSchema
 }
 
 /**
@@ -248,6 +251,8 @@ export interface SecurityContext {
   readonly random: Random
   readonly logger: Logger
   readonly webhooks: WebhookCaller
+  /** The resource that serves a kind, custom ones too; undefined where none does. */
+  resourceOfKind(apiVersion: string, kind: string): ResourceType | undefined
 }
 
 /** Composes the security parts; `createApiServer` calls it once. */

@@ -11,6 +11,7 @@ import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
+import { withExpressionValidation } from './admission/expressions/kind-validation.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
@@ -82,7 +83,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const transport = (user: User): Transport => inProcessTransport(handle, user)
   const { resources, objects, admission } = composeResources(options, cache)
   const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
-  const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger, webhooks })
+  const security = options.security({
+    objects,
+    loopback: transport(LOOPBACK),
+    clock,
+    random,
+    logger,
+    webhooks,
+    resourceOfKind: (apiVersion, kind) => resources.ofKind(apiVersion, kind),
+  })
   admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
   let started = false
@@ -139,7 +148,9 @@ function composeResources(
     context: { store, cache, clock, random, logger, admission, normalise },
     hooks: { '/services': services },
     encoders: new Encoders(encodeMessage, clock),
-    kinds: kinds.map(kind => (kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : kind)),
+    kinds: kinds.map(kind =>
+      kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : withExpressionValidation(kind),
+    ),
     virtualKinds,
   })
   admission.setServed(kind => resources.servedVersions(kind))

@@ -1,10 +1,13 @@
 import type { AdmissionPlugin } from '../security.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
+import { webhookConditions } from './expressions/match-conditions.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
 import { podSecurity } from './pod-security/index.ts'
+import { mutatingPolicies } from './policies/mutating.ts'
+import { validatingPolicies } from './policies/validating.ts'
 import { priority } from './priority.ts'
 import { resourceQuota } from './resource-quota.ts'
 import { roleEscalation } from './role-escalation.ts'
@@ -26,6 +29,7 @@ import { validatingWebhooks } from './webhooks/validating.ts'
  * is refused after it would stay charged until the next count.
  */
 export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
+  const webhooks = { ...context, matchConditions: webhookConditions(context.authorizer) }
   return [
     namespaceLifecycle(context),
     limitRanger(context),
@@ -44,8 +48,10 @@ export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
     certificateSubjectRestriction,
     defaultIngressClass(context),
     roleEscalation(context),
-    mutatingWebhooks(context),
-    validatingWebhooks(context),
+    mutatingPolicies(context),
+    mutatingWebhooks(webhooks),
+    validatingPolicies(context),
+    validatingWebhooks(webhooks),
     resourceQuota(context),
   ]
 }

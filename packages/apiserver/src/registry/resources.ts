@@ -1,6 +1,6 @@
 /** Every resource that is served, by group, version and plural. */
 import type { Kind } from '@canopus/api'
-import type { ResourceType } from '@canopus/apimachinery'
+import { parseApiVersion, type ResourceType } from '@canopus/apimachinery'
 import { deleteDefinition } from '../custom-resources/delete-definition.ts'
 import type { Encoders } from '../encoding/encoders.ts'
 import { certificateSigningRequestHooks } from './certificate-signing-request.ts'
@@ -58,6 +58,14 @@ export class Resources {
 
   virtual(group: string, version: string, plural: string): Kind | undefined {
     return this.#virtual.get(`${group}/${version}`)?.get(plural)
+  }
+
+  /** The stored resource that serves a kind. */
+  ofKind(apiVersion: string, kind: string): ResourceType | undefined {
+    const { group, version } = parseApiVersion(apiVersion)
+    const endpoints = this.#endpoints.get(`${group}/${version}`)?.values() ?? []
+    for (const endpoint of endpoints) if (endpoint.kind.type.kind === kind) return endpoint.kind.type
+    return undefined
   }
 
   storeOf(type: ResourceType): KindStore | undefined {

@@ -44,12 +44,16 @@ export class KindVersions implements ObjectVersions {
   }
 
   decode(value: unknown, kind: GroupVersionKind): KubeObject {
+    const object = decodeValue(this.schema(kind), clone(value)).object as unknown as KubeObject
+    this.storeOf(kind)?.kind.strategy.default?.(object)
+    return object
+  }
+
+  schema(kind: GroupVersionKind): StructSchema {
     const store = this.storeOf(kind)
     const schema = store === undefined ? schemaOfKind(kind) : schemaOf(store.kind)
     if (schema === undefined) throw internalError(`no kind ${JSON.stringify(kind.kind)} is registered`)
-    const object = decodeValue(schema, clone(value)).object as unknown as KubeObject
-    store?.kind.strategy.default?.(object)
-    return object
+    return schema
   }
 
   private storeOf({ group, version, kind }: GroupVersionKind): KindStore | undefined {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Pods } from '@canopus/api'
+import { Pods, schemas } from '@canopus/api'
 import { type KubeObject, type ResourceType, StatusError } from '@canopus/apimachinery'
 import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import { FakeObjects } from '../../authn/testing/fake-objects.ts'
@@ -18,6 +18,7 @@ export function fakeContext(more: Partial<AdmissionContext> = {}): AdmissionCont
     clock: new SimulatedClock(),
     random: new SeededRandom(1),
     logger: silentLogger,
+    resourceOfKind: () => undefined,
     webhooks: { call: () => Promise.reject(new Error('no webhooks in this test')), close: () => {} },
     authorizer: alwaysAllow,
     roles,
@@ -59,7 +60,12 @@ export function request(facts: FakeRequest): AdmissionAttributes {
     warn: () => {},
     annotate: () => {},
     reinvocation: { isReinvoke: false, request: () => {}, state: (_, create) => create() },
-    versions: { equivalents: () => [], convert: same => same, decode: value => value as KubeObject },
+    versions: {
+      equivalents: () => [],
+      convert: same => same,
+      decode: value => value as KubeObject,
+      schema: () => schemas.schemaOf('core.v1.Pod'),
+    },
   }
 }
 

@@ -2,7 +2,6 @@ import { MutatingWebhookConfigurations } from '@canopus/api'
 import type { MutatingWebhook } from '@canopus/api/admissionregistration/v1'
 import {
   applyJsonPatch,
-  clone,
   DecodeError,
   deepEqual,
   encodeJson,
@@ -14,6 +13,7 @@ import {
 } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../../security.ts'
 import { isAdmissionConfiguration, type Match } from '../matching/rules.ts'
+import { Rounds, replaceContent } from '../rounds.ts'
 import { askWebhook, CallingWebhookError, objectsFor } from './ask.ts'
 import type { WebhookAdmissionContext } from './context.ts'
 import { namespaceLabels, noMatchConditions, shouldCall } from './match.ts'
@@ -24,16 +24,6 @@ const NAME = 'MutatingAdmissionWebhook'
 const PATCH = 'patch.webhook.admission.k8s.io/'
 const MUTATION = 'mutation.webhook.admission.k8s.io/'
 const FAILED_OPEN = `failed-open.${MUTATION}`
-
-/** What the second round has to know of the first. */
-interface Rounds {
-  /** The object as the webhooks left it. */
-  output: KubeObject | undefined
-  /** Webhooks that have been called and want to be called again after a change. */
-  readonly called: Set<string>
-  /** Webhooks to call again. */
-  readonly again: Set<string>
-}
 
 /** Asks the mutating webhooks one after the other; each sees what the ones before it have changed. */
 export function mutatingWebhooks(context: WebhookAdmissionContext): AdmissionPlugin {
@@ -54,28 +44,18 @@ async function askInTurn(
   hooks: readonly Hook[],
   attributes: AdmissionAttributes,
 ): Promise<void> {
-  const { reinvocation, object } = attributes
-  const rounds = reinvocation.state<Rounds>(NAME, () => ({ output: undefined, called: new Set(), again: new Set() }))
+  const rounds = Rounds.begin(NAME, attributes)
   const labels = await namespaceLabels(hooks, attributes, context.objects)
-  // Plugins of the server itself have changed the object since: whoever asked for it wants to see that.
-  if (reinvocation.isReinvoke && !deepEqual(rounds.output, object)) callAgain(rounds)
   for (const [index, hook] of hooks.entries()) {
     const match = await shouldCall(hook, attributes, labels, context.matchConditions ?? noMatchConditions)
-    // The second round is for those who were there in the first.
-    if (match === undefined || (reinvocation.isReinvoke && !rounds.again.has(hook.id))) continue
+    if (match === undefined || rounds.skips(hook.id)) continue
     const changed = await askOne(context, hook, match, attributes, index)
-    if (changed) {
-      callAgain(rounds)
-      reinvocation.request()
-    }
-    if ((hook.webhook as MutatingWebhook).reinvocationPolicy === 'IfNeeded') rounds.called.add(hook.id)
+    rounds.called(hook.id, {
+      changed,
+      wantsMore: (hook.webhook as MutatingWebhook).reinvocationPolicy === 'IfNeeded',
+    })
   }
-  rounds.output = object === undefined ? undefined : clone(object)
-}
-
-function callAgain(rounds: Rounds): void {
-  for (const id of rounds.called) rounds.again.add(id)
-  rounds.called.clear()
+  rounds.end(attributes.object)
 }
 
 /** Whether the webhook has changed the object. */
@@ -162,11 +142,4 @@ function patchedObject(
     }
     throw error
   }
-}
-
-/** The request holds this very object, so that is what changes. */
-function replaceContent(object: KubeObject, content: KubeObject): void {
-  const open = object as unknown as Record<string, unknown>
-  for (const key of Object.keys(open)) if (!Object.hasOwn(content, key)) delete open[key]
-  Object.assign(open, content)
 }

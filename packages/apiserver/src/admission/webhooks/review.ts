@@ -24,28 +24,34 @@ export function createReview(
   match: Match,
   { object, oldObject }: ReviewedObjects,
 ): Record<string, unknown> {
-  const { kind, resource, subresource, name, operation, dryRun } = attributes
-  const namespace = namespaceOf(attributes)
   return {
     kind: 'AdmissionReview',
     apiVersion: `${GROUP}/${version}`,
     request: {
       uid,
-      kind: match.kind,
-      resource: match.resource,
-      ...given('subResource', subresource),
-      requestKind: kind,
-      requestResource: resource,
-      ...given('requestSubResource', subresource),
-      ...given('name', name),
-      ...given('namespace', namespace),
-      operation,
-      userInfo: userInfo(attributes),
+      ...requestFacts(attributes, match),
       object: whole(object, match) ?? null,
       oldObject: whole(oldObject, match) ?? null,
-      dryRun,
-      options: optionsOf(attributes),
     },
+  }
+}
+
+/** What an AdmissionRequest says of the request besides its objects. */
+export function requestFacts(attributes: AdmissionAttributes, match: Match): Record<string, unknown> {
+  const { kind, resource, subresource, name, operation, dryRun } = attributes
+  return {
+    kind: match.kind,
+    resource: match.resource,
+    ...given('subResource', subresource),
+    requestKind: kind,
+    requestResource: resource,
+    ...given('requestSubResource', subresource),
+    ...given('name', name),
+    ...given('namespace', namespaceOf(attributes)),
+    operation,
+    userInfo: userInfo(attributes),
+    dryRun,
+    options: optionsOf(attributes),
   }
 }
 
@@ -61,7 +67,7 @@ function userInfo({ user }: AdmissionAttributes): Record<string, unknown> {
 }
 
 /** Objects say what they are, first. */
-function whole(object: KubeObject | undefined, { kind }: Match): unknown {
+export function whole(object: KubeObject | undefined, { kind }: Match): KubeObject | undefined {
   return object === undefined ? undefined : { ...object, kind: kind.kind, apiVersion: apiVersionOf(kind) }
 }
 

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { builtInKinds } from '@canopus/api'
+import { fieldErrorText, type KubeObject } from '@canopus/apimachinery'
+import { withExpressionValidation } from './kind-validation.ts'
+
+function errorsOf(plural: string, object: object): string[] {
+  const kind = withExpressionValidation(builtInKinds.find(({ type }) => type.plural === plural)!)
+  const whole = { metadata: { name: 'a' }, ...object } as unknown as KubeObject
+  kind.strategy.default?.(whole)
+  return kind.strategy.validate!(whole).map(fieldErrorText)
+}
+
+const matchConstraints = {
+  resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+}
+const validating = (spec: object): string[] =>
+  errorsOf('validatingadmissionpolicies', { spec: { matchConstraints, ...spec } })
+const mutating = (spec: object): string[] =>
+  errorsOf('mutatingadmissionpolicies', { spec: { matchConstraints, reinvocationPolicy: 'Never', ...spec } })
+const undeclared = (name: string, text: string): string =>
+  `compilation failed: ERROR: <input>:1:1: undeclared reference to '${name}' (in container '')\n | ${text}\n | ^`
+
+describe('expressions in what is written', () => {
+  const table: readonly [string, string[], string[]][] = [
+    [
+      'a policy that compiles',
+      validating({ validations: [{ expression: 'object.x == 1', messageExpression: "'no'" }] }),
+      [],
+    ],
+    [
+      'a name that is not known',
+      validating({ validations: [{ expression: 'nothing' }] }),
+      [`spec.validations[0].expression: Invalid value: "nothing": ${undeclared('nothing', 'nothing')}`],
+    ],
+    [
+      'parameters where there are none',
+      validating({ validations: [{ expression: 'params.x == 1' }] }),
+      [`spec.validations[0].expression: Invalid value: "params.x == 1": ${undeclared('params', 'params.x == 1')}`],
+    ],
+    [
+      'parameters',
+      validating({ paramKind: { apiVersion: 'v1', kind: 'A' }, validations: [{ expression: 'params.x == 1' }] }),
+      [],
+    ],
+    [
+      'another type',
+      validating({ validations: [{ expression: '1' }] }),
+      ['spec.validations[0].expression: Invalid value: "1": must evaluate to bool but got int'],
+    ],
+    [
+      'variables that are not there yet',
+      validating({
+        variables: [
+          { name: 'a', expression: 'variables.b' },
+          { name: 'b', expression: '1' },
+        ],
+        validations: [{ expression: 'variables.b == 1' }],
+      }),
+      [
+        `spec.variables[0].expression: Invalid value: "variables.b": compilation failed: ERROR: <input>:1:10: undefined field 'b'\n | variables.b\n | .........^`,
+      ],
+    ],
+    [
+      'an authorizer in a message',
+      validating({
+        validations: [{ expression: 'true', messageExpression: "authorizer.path('/x').check('get').reason()" }],
+      }),
+      [
+        `spec.validations[0].messageExpression: Invalid value: "authorizer.path('/x').check('get').reason()": ${undeclared('authorizer', "authorizer.path('/x').check('get').reason()")}`,
+      ],
+    ],
+    [
+      'an annotation that is no text',
+      validating({ auditAnnotations: [{ key: 'k', valueExpression: '1' }] }),
+      [
+        'spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of [string null] but got int',
+      ],
+    ],
+    [
+      'a patch that is none',
+      mutating({ mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: "['a']" } }] }),
+      [
+        `spec.mutations[0].jsonPatch.expression: Invalid value: "['a']": must evaluate to list(JSONPatch) but got list(string)`,
+      ],
+    ],
+    [
+      'a configuration',
+      mutating({ mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } }] }),
+      [],
+    ],
+    [
+      'a condition of a webhook',
+      errorsOf('validatingwebhookconfigurations', {
+        webhooks: [
+          {
+            name: 'a.example.com',
+            admissionReviewVersions: ['v1'],
+            sideEffects: 'None',
+            clientConfig: { url: 'https://a' },
+            rules: [],
+            matchConditions: [{ name: 'c', expression: 'variables.x' }],
+          },
+        ],
+      }),
+      [
+        `webhooks[0].matchConditions[0].expression: Invalid value: "variables.x": ${undeclared('variables', 'variables.x')}`,
+      ],
+    ],
+  ]
+  for (const [name, errors, expected] of table) it(name, () => assert.deepEqual(errors, expected))
+})

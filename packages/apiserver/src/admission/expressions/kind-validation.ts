@@ -1,0 +1,134 @@
+/** Expressions of webhooks and policies must compile when they are written (pkg/apis/admissionregistration/validation/validation.go). */
+import type { Kind } from '@canopus/api'
+import type {
+  MatchCondition,
+  MutatingAdmissionPolicy,
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingWebhookConfiguration,
+} from '@canopus/api/admissionregistration/v1'
+import { deepEqual, type FieldError, invalid, type KubeObject } from '@canopus/apimachinery'
+import { boolType, type CelType, listOf, nullType, stringType, structType } from '@canopus/cel'
+import { compileExpression, type Expression, ExpressionCompiler } from './compile.ts'
+import { admissionEnvironment } from './environment.ts'
+
+type Check = (object: KubeObject) => FieldError[]
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  mutatingwebhookconfigurations: object => webhookFindings(object as MutatingWebhookConfiguration),
+  validatingwebhookconfigurations: object => webhookFindings(object as ValidatingWebhookConfiguration),
+  validatingadmissionpolicies: object => validatingFindings(object as ValidatingAdmissionPolicy),
+  mutatingadmissionpolicies: object => mutatingFindings(object as MutatingAdmissionPolicy),
+}
+
+/** The built-in kind, which then compiles the expressions of its objects too. Kinds without expressions stay as they are. */
+export function withExpressionValidation(kind: Kind): Kind {
+  const check = kind.type.group === 'admissionregistration.k8s.io' ? CHECKS[kind.type.plural] : undefined
+  if (check === undefined) return kind
+  const { strategy } = kind
+  return {
+    ...kind,
+    strategy: {
+      ...strategy,
+      validate: object => [...(strategy.validate?.(object) ?? []), ...check(object)],
+      validateUpdate: (object, old) => [
+        ...(strategy.validateUpdate?.(object, old) ?? []),
+        // What was let in once stays.
+        ...(sameExpressions(object, old) ? [] : check(object)),
+      ],
+    },
+  }
+}
+
+function sameExpressions(object: KubeObject, old: KubeObject): boolean {
+  const parts = (each: KubeObject): unknown => {
+    const { spec, webhooks } = each as KubeObject & { spec?: unknown; webhooks?: unknown }
+    return [spec, webhooks]
+  }
+  return deepEqual(parts(object), parts(old))
+}
+
+/** The findings about one object. Texts that are empty are reported elsewhere. */
+class Findings {
+  readonly errors: FieldError[] = []
+
+  add(path: string, text: string | undefined, compile: (text: string) => Expression): void {
+    if (text === undefined || text.trim() === '') return
+    const { problem } = compile(text)
+    if (problem !== undefined) this.errors.push(invalid(path, text, problem))
+  }
+
+  conditions(
+    path: string,
+    conditions: readonly MatchCondition[] | undefined,
+    compile: (text: string) => Expression,
+  ): void {
+    for (const [index, { expression }] of (conditions ?? []).entries())
+      this.add(`${path}[${index}].expression`, expression, compile)
+  }
+}
+
+function webhookFindings({
+  webhooks = [],
+}: {
+  webhooks?: readonly { matchConditions?: readonly MatchCondition[] }[]
+}): FieldError[] {
+  const findings = new Findings()
+  const environment = admissionEnvironment({ params: false, authorizer: true })
+  for (const [index, { matchConditions }] of webhooks.entries()) {
+    const path = `webhooks[${index}].matchConditions`
+    findings.conditions(path, matchConditions, text => compileExpression(environment, text, [boolType]))
+  }
+  return findings.errors
+}
+
+/** A compiler with the policy's variables, whose own findings are added. */
+function variablesOf(
+  findings: Findings,
+  spec: ValidatingAdmissionPolicy['spec'] | MutatingAdmissionPolicy['spec'],
+  authorizer = true,
+): ExpressionCompiler {
+  const compiler = new ExpressionCompiler({ params: spec.paramKind !== undefined, authorizer })
+  for (const [index, { name, expression }] of (spec.variables ?? []).entries()) {
+    if (!name) continue
+    findings.add(`spec.variables[${index}].expression`, expression, text => compiler.addVariable(name, text))
+  }
+  return compiler
+}
+
+function validatingFindings({ spec }: ValidatingAdmissionPolicy): FieldError[] {
+  const findings = new Findings()
+  const compiler = variablesOf(findings, spec)
+  const told = variablesOf(new Findings(), spec, false)
+  const of =
+    (by: ExpressionCompiler, ...results: CelType[]) =>
+    (text: string): Expression =>
+      by.compile(text, results)
+  findings.conditions('spec.matchConditions', spec.matchConditions, of(compiler, boolType))
+  for (const [index, { expression, messageExpression }] of (spec.validations ?? []).entries()) {
+    const at = `spec.validations[${index}]`
+    findings.add(`${at}.expression`, expression, of(compiler, boolType))
+    findings.add(`${at}.messageExpression`, messageExpression, of(told, stringType))
+  }
+  for (const [index, { valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
+    findings.add(`spec.auditAnnotations[${index}].valueExpression`, valueExpression, of(compiler, stringType, nullType))
+  }
+  return findings.errors
+}
+
+function mutatingFindings({ spec }: MutatingAdmissionPolicy): FieldError[] {
+  const findings = new Findings()
+  const compiler = variablesOf(findings, spec)
+  findings.conditions('spec.matchConditions', spec.matchConditions, text => compiler.compile(text, [boolType]))
+  for (const [index, { patchType, jsonPatch, applyConfiguration }] of (spec.mutations ?? []).entries()) {
+    const at = `spec.mutations[${index}]`
+    const compile = (result: CelType) => (text: string) => compiler.compile(text, [result], true)
+    if (patchType === 'JSONPatch') {
+      findings.add(`${at}.jsonPatch.expression`, jsonPatch?.expression, compile(listOf(structType('JSONPatch'))))
+    } else if (patchType === 'ApplyConfiguration') {
+      const { expression } = applyConfiguration ?? {}
+      findings.add(`${at}.applyConfiguration.expression`, expression, compile(structType('Object')))
+    }
+  }
+  return findings.errors
+}
