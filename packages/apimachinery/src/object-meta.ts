@@ -160,7 +160,8 @@ function validateOwnerReference(reference: OwnerReference, field: string): Field
   return errors
 }
 
-function validateManagedFields(entries: readonly ManagedFieldsEntry[] | undefined, field: string): FieldError[] {
+/** Whether who owns which fields can be read. */
+export function validateManagedFields(entries: readonly ManagedFieldsEntry[] | undefined, field: string): FieldError[] {
   const errors: FieldError[] = []
   for (const [index, entry] of (entries ?? []).entries()) {
     const path = `${field}[${index}]`

@@ -14,7 +14,7 @@ import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
-import { setOwners, trackCreate } from './owners.ts'
+import { repairOwners, setOwners, trackCreate } from './owners.ts'
 
 const GENERATE_ATTEMPTS = 8
 
@@ -35,7 +35,9 @@ export async function createObject(
   if (tracked) setOwners(object, owners)
   else trackCreate(store, call, object)
   const generated = !object.metadata.name && Boolean(object.metadata.generateName)
+  const { managedFields } = object.metadata
   await store.context.admission.mutate(call, targetOf(store, namespace, object))
+  repairOwners(call, object, managedFields)
   identify(store, namespace, object)
   for (let attempt = 1; ; attempt++) {
     if (generated) object.metadata.name = generateName(store.context.random, object.metadata.generateName!)

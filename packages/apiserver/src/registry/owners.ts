@@ -3,6 +3,7 @@ import { schemas } from '@canopus/api'
 import {
   deepEqual,
   type FieldSet,
+  fieldErrorText,
   type KubeObject,
   type ManagedFieldsEntry,
   ownersOfNew,
@@ -10,6 +11,7 @@ import {
   parseApiVersion,
   type StructSchema,
   type Versions,
+  validateManagedFields,
   type WriteScope,
 } from '@canopus/apimachinery'
 import { type Headers, header } from '../http/message.ts'
@@ -60,6 +62,22 @@ export function trackUpdate(
 export function setOwners(object: KubeObject, owners: ManagedFieldsEntry[] | undefined): void {
   if (owners === undefined) delete object.metadata.managedFields
   else object.metadata.managedFields = owners
+}
+
+/**
+ * Owners that nobody can read any more after admission become what they were, with a warning
+ * (k8s.io/apimachinery/pkg/util/managedfields, fieldmanager/admission.go).
+ */
+export function repairOwners(call: WriteCall, object: KubeObject, before: ManagedFieldsEntry[] | undefined): void {
+  const { managedFields } = object.metadata
+  if (managedFields === before) return
+  const [error] = validateManagedFields(managedFields, 'metadata.managedFields')
+  if (error === undefined) return
+  call.warnings.push(
+    '.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating ' +
+      `admission controller; please fix your requests: ${fieldErrorText(error)}`,
+  )
+  setOwners(object, before)
 }
 
 /** Whether two lists of owners differ in nothing but their times. */

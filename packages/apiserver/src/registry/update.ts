@@ -21,7 +21,7 @@ import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
-import { sameOwners, setOwners, trackUpdate } from './owners.ts'
+import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
 
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
@@ -137,7 +137,9 @@ async function updateOnce(
     trackUpdate(store, call, object, old, managedFields)
   if (update.admitted !== true) {
     const admitted = targetOf(store, update, namespace, name, object, old)
+    const { managedFields: owners } = object.metadata
     await context.admission.mutate(call, admitted)
+    repairOwners(call, object, owners)
     update.shown?.back(object, admitted.object!)
     // What no webhook can take away; validation says no to other values.
     carryOverMetadata(object.metadata, old.metadata)

@@ -34,12 +34,9 @@ export function isAdmissionConfiguration({ kind }: Pick<MatchRequest, 'kind'>): 
 export const isNamespaceObject = ({ resource }: Pick<MatchRequest, 'resource'>): boolean =>
   resource.group === '' && resource.resource === 'namespaces'
 
-/**
- * The namespace of the request. For requests to a namespace that exists it is that very namespace, as upstream's request info
- * has it.
- */
+/** The namespace of the request. For requests to a namespace it is that very namespace, as upstream's request info has it. */
 export function namespaceOf(request: MatchRequest): string {
-  return isNamespaceObject(request) && request.operation !== 'CREATE' ? request.name : request.namespace
+  return isNamespaceObject(request) ? request.name : request.namespace
 }
 
 /** Whether the rule means the request, were it made to `resource`. Names are not looked at. */

@@ -333,6 +333,18 @@ describe('admission webhooks', () => {
     assert.equal((await server.send('POST', '/api/v1/namespaces/default/pods', pod('odd'))).status, 500)
   })
 
+  it('keeps the owners of fields that a webhook would make unreadable', async () => {
+    hook.on('/owners', () => patch({ op: 'replace', path: '/metadata/managedFields', value: [{ manager: 'x' }] }))
+    await register(MUTATING, 'owners', webhook('/owners'))
+    const { json, headers } = await server.send(
+      'POST',
+      `${CONFIG_MAPS}?fieldManager=me`,
+      configMap('owned', { a: 'b' }),
+    )
+    assert.deepEqual([json.metadata.managedFields.length, json.metadata.managedFields[0].manager], [1, 'me'])
+    assert.match(String(headers.warning), /managedFields was in an invalid state after admission/)
+  })
+
   it('asks all validating webhooks at once', async () => {
     let waiting = 0
     let release: (() => void)[] = []

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { answerProblem, transportProblem } from './problems.ts'
+
+const ORIGIN = 'https://hook.ns.svc:443'
+
+describe('what stands between the server and a webhook', () => {
+  const table: readonly [error: object, text: string][] = [
+    [{ code: 'ECONNREFUSED', address: '10.0.0.1', port: 8443 }, 'dial tcp 10.0.0.1:8443: connect: connection refused'],
+    [{ code: 'ECONNREFUSED', address: 'fd00::1', port: 1 }, 'dial tcp [fd00::1]:1: connect: connection refused'],
+    [{ code: 'EHOSTUNREACH', address: '10.0.0.1', port: 1 }, 'dial tcp 10.0.0.1:1: connect: no route to host'],
+    [{ code: 'ENOTFOUND', hostname: 'x.example.com' }, 'dial tcp: lookup x.example.com: no such host'],
+    [{ code: 'UND_ERR_SOCKET', message: 'other side closed' }, 'EOF'],
+    [
+      { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    ],
+    [
+      { code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert: { subjectaltname: 'DNS:a, IP Address:1.2.3.4' } },
+      'tls: failed to verify certificate: x509: certificate is valid for a, 1.2.3.4, not hook.ns.svc',
+    ],
+    [{ errors: [{ code: 'ECONNREFUSED', address: '::1', port: 2 }] }, 'dial tcp [::1]:2: connect: connection refused'],
+    [{ message: '', cause: { message: 'deep' } }, 'deep'],
+    [{ message: 'service "hook" not found' }, 'service "hook" not found'],
+  ]
+  for (const [error, text] of table) it(text, () => assert.equal(transportProblem(error, ORIGIN), text))
+})
+
+describe('answers that are none', () => {
+  const table: readonly [status: number, body: string, text: string][] = [
+    [400, 'x', 'the server rejected our request for an unknown reason'],
+    [403, 'no', 'no'],
+    [404, '404 page not found', 'the server could not find the requested resource'],
+    [418, '', 'the server responded with the status code 418 but did not return more information'],
+    [500, 'boom', 'an error on the server ("boom") has prevented the request from succeeding'],
+    [502, '', 'an error on the server ("unknown") has prevented the request from succeeding'],
+    [503, '', 'the server is currently unable to handle the request'],
+    [500, '{"kind":"Status","message":"said so"}', 'said so'],
+  ]
+  for (const [status, body, text] of table)
+    it(`${status}: ${text}`, () => assert.equal(answerProblem(status, body), text))
+})
