@@ -179,6 +179,15 @@ describe('conversion webhooks', () => {
     const names = async (query: string): Promise<string[]> =>
       (await server.send('GET', `${at('v2')}?${query}`)).json.items.map((each: Open) => each.metadata.name)
     assert.deepEqual(await names('fieldSelector=spec.host%3Dy'), ['b', 'c'])
+    hook.reviews.length = 0
+    await create('v1', 'd', { hostPort: 'y:3' })
+    assert.deepEqual(await names('fieldSelector=metadata.name%3Dd'), ['d'])
+    assert.deepEqual(await names('fieldSelector=metadata.name%3Dnobody'), [])
+    assert.deepEqual(
+      hook.reviews.map(each => each.review.request.objects.length),
+      [1],
+    )
+    await server.send('DELETE', `${at('v1')}/d`)
     const first = await server.send('GET', `${at('v2')}?fieldSelector=spec.host%3Dy&limit=1`)
     assert.equal(first.json.items[0].metadata.name, 'b')
     const rest = `fieldSelector=spec.host%3Dy&limit=1&continue=${encodeURIComponent(first.json.metadata.continue)}`

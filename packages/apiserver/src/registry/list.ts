@@ -68,20 +68,29 @@ function fromCache(
 ): Page | Promise<Page> {
   const { cache, remote } = store
   const { matches } = selected.filter
+  const named = onlyOne(store, namespace, selected)
   if (remote !== undefined && matches !== undefined) {
-    const pending = remote.all([...cache.iterate(namespace, startKey)])
+    const pending = remote.all(named ?? [...cache.iterate(namespace, startKey)])
     const select = (all: readonly ObjectVersion[]): Page => firstSelected(store, all, selected, limit, revision)
     return pending instanceof Promise ? pending.then(select) : select(pending)
   }
-  if (selected.name !== undefined && namespace !== undefined) {
-    const one = cache.get(namespace, selected.name)
-    return page(one !== undefined && (matches === undefined || matches(one)) ? [one] : [], revision)
-  }
+  if (named !== undefined) return page(matches === undefined ? named : named.filter(matches), revision)
   if (limit <= 0 && startKey === undefined) {
     const all = cache.all(namespace)
     return page(matches === undefined ? all : all.filter(matches), revision)
   }
   return firstSelected(store, cache.iterate(namespace, startKey), selected, limit, revision)
+}
+
+/** The object that alone can be selected, or none; undefined where it may be any. */
+function onlyOne(
+  { cache }: KindStore,
+  namespace: string | undefined,
+  { name }: Selection,
+): ObjectVersion[] | undefined {
+  if (name === undefined || namespace === undefined) return undefined
+  const one = cache.get(namespace, name)
+  return one === undefined ? [] : [one]
 }
 
 /** The first so many that are selected; at most once through all of them. */
