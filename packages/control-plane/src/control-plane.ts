@@ -20,6 +20,8 @@ export interface ControlPlaneOptions {
   advertise?: { address: string; port: number; serviceAddress: string }
   /** Sentences for `kubectl explain`. */
   descriptions?: ApiServerOptions['descriptions']
+  /** How webhooks are called; over HTTPS where missing. */
+  webhooks?: ApiServerOptions['webhooks']
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
 }
@@ -50,6 +52,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     random,
     logger,
     ...(options.descriptions ? { descriptions: options.descriptions } : {}),
+    ...(options.webhooks ? { webhooks: options.webhooks } : {}),
     security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { ConfigMaps, Deployments, Jobs, Namespaces, Nodes, Pods } from '@canopus/api'
+import { ConfigMaps, Deployments, Jobs, Namespaces, Nodes, Pods, ValidatingWebhookConfigurations } from '@canopus/api'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { createClient } from '@canopus/client'
 import { createKubeconfigTransport } from '@canopus/host'
 import { startCluster, type TestCluster } from './start-cluster.ts'
+
+interface Asked {
+  uid: string
+  operation: string
+  name: string
+}
 
 /** Watches objects of a kind until one has this name and satisfies the condition. */
 async function until<T extends KubeObject>(
@@ -45,6 +51,45 @@ describe('startCluster', { timeout: 60_000 }, () => {
     assert.equal(existsSync(cluster.kubeconfig), false)
     await assert.rejects(outside.resource(ConfigMaps).list())
     transport.close()
+  })
+
+  it('asks webhooks without a network', async context => {
+    const asked: string[] = []
+    const cluster = await startCluster({
+      listen: false,
+      webhooks: {
+        async call({ service }, review) {
+          const { apiVersion, kind, request } = review as { apiVersion: string; kind: string; request: Asked }
+          asked.push(`${service?.name} ${request.operation} ${request.name}`)
+          const allowed = request.name !== 'bad'
+          return { apiVersion, kind, response: { uid: request.uid, allowed, status: { message: 'bad name' } } }
+        },
+        close() {},
+      },
+    })
+    context.after(() => cluster.stop())
+    const configMaps = cluster.client.resource(ConfigMaps)
+    await cluster.client.resource(ValidatingWebhookConfigurations).create({
+      metadata: { name: 'names' },
+      webhooks: [
+        {
+          name: 'names.example.com',
+          clientConfig: { service: { namespace: 'default', name: 'hook' } },
+          rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }],
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'default' } },
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+        },
+      ],
+    })
+    // A read of the newest state waits for the cache, from which the webhooks are known.
+    await cluster.client.resource(ValidatingWebhookConfigurations).list()
+    const create = (name: string) => configMaps.create({ metadata: { name, namespace: 'default' } })
+    await create('good')
+    await assert.rejects(create('bad'), /admission webhook "names.example.com" denied the request: bad name/)
+    // Controllers create config maps of their own.
+    const ours = asked.filter(each => !each.endsWith('kube-root-ca.crt'))
+    assert.deepEqual(ours, ['hook CREATE good', 'hook CREATE bad'])
   })
 
   it('runs deployments and jobs on simulated nodes', async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ApiServer } from '@canopus/apiserver'
+import type { ApiServer, WebhookCaller } from '@canopus/apiserver'
 import { type Clock, type Logger, type Random, silentLogger } from '@canopus/base'
 import { type Client, createClient, createInformerFactory } from '@canopus/client'
 import { startControlPlane } from '@canopus/control-plane'
@@ -23,6 +23,8 @@ export interface StartClusterOptions {
   store?: Store
   /** Serve HTTPS on a loopback port of its own, for kubectl and other programs. Default true. */
   listen?: boolean
+  /** Answers for webhooks, without a network; they are called over HTTPS where missing. */
+  webhooks?: WebhookCaller
 }
 
 export interface TestCluster {
@@ -52,7 +54,16 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
   const pki = await createClusterPki({ clusterName: 'test', addresses: ['127.0.0.1'], clock })
   const stopping = new AbortController()
   const { server, finished } = await startControlPlane(
-    { store, clock, random, logger, pki, serviceCidr: SERVICE_CIDR, clusterCidr: CLUSTER_CIDR },
+    {
+      store,
+      clock,
+      random,
+      logger,
+      pki,
+      serviceCidr: SERVICE_CIDR,
+      clusterCidr: CLUSTER_CIDR,
+      ...(options.webhooks ? { webhooks: options.webhooks } : {}),
+    },
     stopping.signal,
   )
   const client = createClient(server.transport(ADMINISTRATOR))
