@@ -4,13 +4,16 @@ import {
   type Descriptions,
   virtualKinds as defaultVirtualKinds,
   type Kind,
+  MutatingWebhookConfigurations,
   type OpenApiKind,
+  ValidatingWebhookConfigurations,
 } from '@canopus/api'
 import { withSchemaValidation } from '@canopus/apiextensions'
 import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
+import { withConditionValidation } from './admission/cel/match-conditions.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
@@ -139,13 +142,26 @@ function composeResources(
     context: { store, cache, clock, random, logger, admission, normalise },
     hooks: { '/services': services },
     encoders: new Encoders(encodeMessage, clock),
-    kinds: kinds.map(kind => (kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : kind)),
+    kinds: kinds.map(withCompilers),
     virtualKinds,
   })
   admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
   services.follow(objects)
   return { resources, objects, admission }
+}
+
+/** Kinds whose validation takes a compiler. */
+function withCompilers(kind: Kind): Kind {
+  switch (kind.type) {
+    case CustomResourceDefinitions:
+      return withSchemaValidation(kind)
+    case MutatingWebhookConfigurations:
+    case ValidatingWebhookConfigurations:
+      return withConditionValidation(kind)
+    default:
+      return kind
+  }
 }
 
 const openApiKind = ({ type, message, custom }: Kind): OpenApiKind =>

@@ -1,4 +1,5 @@
 import type { AdmissionPlugin } from '../security.ts'
+import { celMatchConditions } from './cel/match-conditions.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -26,6 +27,7 @@ import { validatingWebhooks } from './webhooks/validating.ts'
  * is refused after it would stay charged until the next count.
  */
 export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
+  const webhooks = { ...context, matchConditions: celMatchConditions(context.authorizer) }
   return [
     namespaceLifecycle(context),
     limitRanger(context),
@@ -44,8 +46,8 @@ export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
     certificateSubjectRestriction,
     defaultIngressClass(context),
     roleEscalation(context),
-    mutatingWebhooks(context),
-    validatingWebhooks(context),
+    mutatingWebhooks(webhooks),
+    validatingWebhooks(webhooks),
     resourceQuota(context),
   ]
 }
