@@ -48,6 +48,38 @@ testCreate(
       ],
     },
     {
+      name: 'a service without a name, at a path with a hole',
+      change: object => {
+        object.webhooks![0]!.clientConfig = { service: { name: '', namespace: 'ns', path: '/a//B', port: 0 } }
+      },
+      errors: [
+        'webhooks[0].clientConfig.service.name: Required value: service name is required',
+        'webhooks[0].clientConfig.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive',
+        'webhooks[0].clientConfig.service.path: Invalid value: "/a//B": segment[1] may not be empty',
+        `webhooks[0].clientConfig.service.path: Invalid value: "/a//B": segment[2]: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+      ],
+    },
+    {
+      name: 'everything and more',
+      change: object => {
+        object.webhooks![0]!.rules![0]!.resources = ['*/*', 'pods', '*']
+      },
+      errors: [
+        `webhooks[0].rules[0].resources: Invalid value: ["*/*","pods","*"]: if '*/*' is present, must not specify other resources`,
+        `webhooks[0].rules[0].resources: Invalid value: ["*/*","pods","*"]: if '*' is present, must not specify other resources without subresources`,
+      ],
+    },
+    {
+      name: 'what wildcards say already',
+      change: object => {
+        object.webhooks![0]!.rules![0]!.resources = ['pods/*', 'pods/status', '*/scale', 'deployments/scale', '*']
+      },
+      errors: [
+        `webhooks[0].rules[0].resources[1]: Invalid value: "pods/status": if 'pods/*' is present, must not specify pods/status`,
+        `webhooks[0].rules[0].resources[3]: Invalid value: "deployments/scale": if '*/scale' is present, must not specify deployments/scale`,
+      ],
+    },
+    {
       name: 'side effects',
       change: object => {
         object.webhooks![0]!.sideEffects = 'Some'

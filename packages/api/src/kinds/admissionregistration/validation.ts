@@ -27,9 +27,9 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
-  WebhookClientConfig,
 } from '../../generated/admissionregistration.v1.ts'
 import { checkChoice, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
+import { validateWebhookClient } from '../shared/webhook-client.ts'
 
 const FAILURE_POLICIES = ['Fail', 'Ignore']
 const MATCH_POLICIES = ['Equivalent', 'Exact']
@@ -73,7 +73,7 @@ function checkWebhook(errors: Errors, path: string, webhook: MutatingWebhook | V
   push(errors, validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`))
   const reinvocation = (webhook as MutatingWebhook).reinvocationPolicy
   checkOptionalChoice(errors, `${path}.reinvocationPolicy`, reinvocation, REINVOCATIONS)
-  checkClient(errors, `${path}.clientConfig`, webhook.clientConfig)
+  push(errors, validateWebhookClient(webhook.clientConfig ?? {}, `${path}.clientConfig`))
   checkConditions(errors, `${path}.matchConditions`, webhook.matchConditions)
 }
 
@@ -108,6 +108,7 @@ function checkRule(errors: Errors, path: string, rule: RuleWithOperations): void
       errors.push(invalid(`${path}.${field}`, values, "if '*' is present, must not specify other values"))
     }
   }
+  checkResources(errors, `${path}.resources`, rule.resources ?? [])
   for (const [index, operation] of (rule.operations ?? []).entries()) {
     if (!OPERATIONS.includes(operation)) {
       errors.push(notSupported(`${path}.operations[${index}]`, operation, OPERATIONS))
@@ -116,43 +117,30 @@ function checkRule(errors: Errors, path: string, rule: RuleWithOperations): void
   checkOptionalChoice(errors, `${path}.scope`, rule.scope, SCOPES)
 }
 
-function checkClient(errors: Errors, path: string, client: WebhookClientConfig | undefined): void {
-  const { url, service } = client ?? {}
-  if ((url === undefined) === (service === undefined)) {
-    errors.push(required(path, 'exactly one of url or service is required'))
-    return
+/** Whatever a wildcard says already may not be said again. */
+function checkResources(errors: Errors, path: string, resources: readonly string[]): void {
+  const whole = new Set<string>()
+  const everywhere = new Set<string>()
+  for (const [index, text] of resources.entries()) {
+    if (text === '') errors.push(required(`${path}[${index}]`))
+    const slash = text.indexOf('/')
+    if (slash < 0) continue
+    const [resource, sub] = [text.slice(0, slash), text.slice(slash + 1)]
+    const repeated = (wildcard: string): void => {
+      errors.push(invalid(`${path}[${index}]`, text, `if '${wildcard}' is present, must not specify ${text}`))
+    }
+    if (whole.has(resource)) repeated(`${resource}/*`)
+    if (everywhere.has(sub)) repeated(`*/${sub}`)
+    if (sub === '*') whole.add(resource)
+    if (resource === '*') everywhere.add(sub)
   }
-  if (url !== undefined) checkUrl(errors, `${path}.url`, url)
-  if (service === undefined) return
-  if (!service.name) errors.push(required(`${path}.service.name`, 'service name is required'))
-  if (!service.namespace) errors.push(required(`${path}.service.namespace`, 'service namespace is required'))
-  const port = service.port ?? 443
-  if (port < 1 || port > 65535) {
-    const text = 'port is not valid: must be between 1 and 65535, inclusive'
-    errors.push(invalid(`${path}.service.port`, port, text))
+  if (resources.length > 1 && resources.includes('*/*')) {
+    errors.push(invalid(path, resources, "if '*/*' is present, must not specify other resources"))
   }
-  if (service.path && !service.path.startsWith('/')) {
-    errors.push(invalid(`${path}.service.path`, service.path, "must start with a '/'"))
+  if (resources.includes('*') && resources.some(each => each !== '*' && !each.includes('/'))) {
+    const why = "if '*' is present, must not specify other resources without subresources"
+    errors.push(invalid(path, resources, why))
   }
-}
-
-function checkUrl(errors: Errors, field: string, text: string): void {
-  const form = 'desired format: https://host[/path]'
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch {
-    errors.push(required(field, `url must be a valid URL: parse ${JSON.stringify(text)}; ${form}`))
-    return
-  }
-  if (url.protocol !== 'https:') {
-    errors.push(invalid(field, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme; ${form}`))
-  }
-  if (url.host === '') errors.push(invalid(field, url.host, `host must be specified; ${form}`))
-  if (/^[a-z]+:\/\/[^/]*@/.test(text)) errors.push(invalid(field, '', 'user information is not permitted in the URL'))
-  if (url.hash !== '') errors.push(invalid(field, url.hash.slice(1), 'fragments are not permitted in the URL'))
-  if (url.search !== '')
-    errors.push(invalid(field, url.search.slice(1), 'query parameters are not permitted in the URL'))
 }
 
 /** Names and presence of conditions; whether they compile is asked elsewhere. */

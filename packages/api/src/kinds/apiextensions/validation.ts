@@ -6,12 +6,14 @@ import {
   checkDns1035Label,
   checkDns1123Subdomain,
   type FieldError,
+  forbidden,
   invalid,
   notSupported,
   required,
 } from '@canopus/apimachinery'
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from '../../generated/apiextensions.v1.ts'
-import { checkImmutable, checkText, type Errors } from '../shared/check.ts'
+import { checkImmutable, checkText, type Errors, push } from '../shared/check.ts'
+import { validateWebhookClient } from '../shared/webhook-client.ts'
 
 const CATEGORIES = ['listKind', 'kind'] as const
 
@@ -34,7 +36,7 @@ export function validateDefinition({ metadata, spec, status }: CustomResourceDef
   }
   checkNames(errors, 'spec.names', spec?.names)
   checkVersions(errors, spec)
-  checkConversion(errors, spec?.conversion)
+  checkConversion(errors, spec)
   const stored = status?.storedVersions ?? []
   for (const [index, name] of stored.entries()) {
     if (spec?.versions?.some(version => version.name === name)) continue
@@ -109,22 +111,43 @@ function checkVersions(errors: Errors, spec: CustomResourceDefinition['spec'] | 
   }
 }
 
-function checkConversion(errors: Errors, conversion: CustomResourceDefinition['spec']['conversion']): void {
+const REVIEW_VERSIONS = ['v1', 'v1beta1']
+
+function checkConversion(errors: Errors, spec: CustomResourceDefinition['spec'] | undefined): void {
+  const { conversion, preserveUnknownFields } = spec ?? {}
   if (conversion === undefined) return
   const path = 'spec.conversion'
   const { strategy, webhook } = conversion
   if (!strategy) errors.push(required(`${path}.strategy`))
   else if (strategy === 'Webhook') {
+    if (preserveUnknownFields === true) {
+      errors.push(invalid(`${path}.strategy`, strategy, 'must be None if spec.preserveUnknownFields is true'))
+    }
     const client = webhook?.clientConfig
     if (client === undefined) {
-      const text = 'required when strategy is set to Webhook, but not allowed if webhook is null'
-      errors.push(required(`${path}.webhookClientConfig`, text))
-    } else if ((client.url === undefined) === (client.service === undefined)) {
-      errors.push(required(`${path}.webhookClientConfig`, 'exactly one of url or service is required'))
-    }
-    if ((webhook?.conversionReviewVersions ?? []).length === 0)
-      errors.push(required(`${path}.conversionReviewVersions`))
+      errors.push(required(`${path}.webhookClientConfig`, 'required when strategy is set to Webhook'))
+    } else push(errors, validateWebhookClient(client, `${path}.webhookClientConfig`))
+    checkReviewVersions(errors, `${path}.conversionReviewVersions`, webhook?.conversionReviewVersions ?? [])
+    return
   } else if (strategy !== 'None') errors.push(notSupported(`${path}.strategy`, strategy, ['None', 'Webhook']))
+  const misplaced = 'should not be set when strategy is not set to Webhook'
+  if (webhook?.clientConfig !== undefined) errors.push(forbidden(`${path}.webhookClientConfig`, misplaced))
+  if ((webhook?.conversionReviewVersions ?? []).length > 0) {
+    errors.push(forbidden(`${path}.conversionReviewVersions`, misplaced))
+  }
+}
+
+function checkReviewVersions(errors: Errors, path: string, versions: readonly string[]): void {
+  if (versions.length === 0) {
+    errors.push(required(path))
+    return
+  }
+  for (const [index, version] of versions.entries()) {
+    if (versions.indexOf(version) < index) errors.push(invalid(`${path}[${index}]`, version, 'duplicate version'))
+    else checkText(errors, `${path}[${index}]`, version, checkDns1035Label)
+  }
+  if (versions.some(each => REVIEW_VERSIONS.includes(each))) return
+  errors.push(invalid(path, versions, `must include at least one of ${REVIEW_VERSIONS.join(', ')}`))
 }
 
 /** Once established, what clients address objects by stays. */

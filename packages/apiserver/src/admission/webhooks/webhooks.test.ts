@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { systemClock } from '@canopus/platform'
+import { alwaysAllow } from '../../authz/modes.ts'
 import { type MemoryServer, startMemoryServer } from '../../testing/memory-server.ts'
 import { patch, startWebhookServer, type WebhookServer } from '../../testing/webhook-server.ts'
 import { createWebhookClient } from '../../webhook/client.ts'
+import { webhookConditions } from '../expressions/match-conditions.ts'
 import { mutatingWebhooks } from './mutating.ts'
 import { validatingWebhooks } from './validating.ts'
 
@@ -50,8 +52,8 @@ describe('admission webhooks', () => {
             Object.assign(attributes, { annotate: listening })
           },
         },
-        mutatingWebhooks(context),
-        validatingWebhooks(context),
+        mutatingWebhooks({ ...context, matchConditions: webhookConditions(alwaysAllow) }),
+        validatingWebhooks({ ...context, matchConditions: webhookConditions(alwaysAllow) }),
       ],
     })
     await server.send('POST', '/api/v1/namespaces', {
@@ -546,12 +548,29 @@ describe('admission webhooks', () => {
     assert.deepEqual(asked(), [])
   })
 
-  it('fails on match conditions as long as nobody can evaluate them', async () => {
-    const matchConditions = [{ name: 'never', expression: 'false' }]
+  it('is asked only where its conditions are met', async () => {
+    hook.on('/mark', () => patch({ op: 'add', path: '/data/marked', value: 'yes' }))
+    const conditions = { matchConditions: [{ name: 'not-me', expression: "object.metadata.name != 'skip-me'" }] }
+    await register(MUTATING, 'mark', webhook('/mark', conditions))
+    const create = async (name: string): Promise<object> =>
+      (await server.send('POST', CONFIG_MAPS, configMap(name, { own: 'x' }))).json.data
+    assert.deepEqual(await create('skip-me'), { own: 'x' })
+    assert.deepEqual(await create('me'), { own: 'x', marked: 'yes' })
+  })
+
+  it('fails where its conditions cannot be evaluated', async () => {
+    const matchConditions = [{ name: 'deep', expression: "object.data.nothing == 'x'" }]
     await register(VALIDATING, 'conditions', webhook('/conditions', { matchConditions }))
-    const { status, json } = await server.send('POST', CONFIG_MAPS, configMap('x'))
+    const { status, json } = await server.send('POST', CONFIG_MAPS, configMap('x', { a: 'b' }))
     assert.equal(status, 403)
-    assert.match(json.message, /configmaps "x" is forbidden: match conditions are not supported by this server/)
+    assert.equal(
+      json.message,
+      `configmaps "x" is forbidden: expression 'object.data.nothing == 'x'' resulted in error: no such key: nothing`,
+    )
+    await server.send('DELETE', `${VALIDATING}/conditions`)
+    await register(VALIDATING, 'open', webhook('/conditions', { matchConditions, failurePolicy: 'Ignore' }))
+    assert.equal((await server.send('POST', CONFIG_MAPS, configMap('x', { a: 'b' }))).status, 201)
+    assert.deepEqual(asked(), [])
   })
 })
 
