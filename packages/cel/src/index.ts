@@ -15,7 +15,7 @@
  * const compiled = environment.compile('self.replicas <= self.maxReplicas')
  * if (!compiled.ok) refuse(`compilation failed: ${compiled.message}`)
  * if (compiled.outputType.kind !== 'bool') refuse('cel expression must evaluate to a bool')
- * const { max } = environment.estimateCost(compiled.ast, declaredSizes({ self, oldSelf: self }))
+ * const { max } = environment.estimateCost(compiled.ast, declaredSizes(self))
  * const program = environment.program(compiled.ast)          // throws PlanError: `program instantiation failed: ${message}`
  * const usesOldSelf = program.variables.includes('oldSelf')
  * const result = program.evaluate({ self: schemaValue(schema, value) }, { costLimit: PER_CALL_LIMIT })

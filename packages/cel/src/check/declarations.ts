@@ -21,6 +21,8 @@ export interface Overload {
   readonly cost?: CallCost
   /** The argument that is a regular expression: a constant one is compiled with the program. */
   readonly patternArg?: number
+  /** What is in lists and maps is not looked at before the call: the implementation can take anything. */
+  readonly anyElements?: boolean
 }
 
 export interface FunctionDecl {

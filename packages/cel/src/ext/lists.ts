@@ -138,10 +138,12 @@ const functions: readonly FunctionDecl[] = [
     member('list_flatten', [listOf(list)], list, (values: ListValue) => flatten(values, 1), {
       estimate: flattenEstimate,
       cost: flattenCost,
+      anyElements: true,
     }),
     member('list_flatten_int', [listOf(dynType), intType], listOf(dynType), flatten, {
       estimate: flattenEstimate,
       cost: flattenCost,
+      anyElements: true,
     }),
   ),
   func('sort', ...sorts),

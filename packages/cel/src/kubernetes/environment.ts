@@ -54,7 +54,6 @@ export const kubernetesLibraries: readonly Library[] = [
  * Behaviour: apiserver pkg/cel/environment/base.go, options up to version 1.36.
  */
 export const kubernetesEnvironment = new Environment({
-  homogeneousLiterals: true,
   presenceTestHasCost: false,
   libraries: kubernetesLibraries,
 })

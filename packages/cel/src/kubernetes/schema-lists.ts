@@ -1,40 +1,40 @@
 import { equals } from '../values/equality.ts'
-import { ArrayList, ListValue } from '../values/list.ts'
+import { ArrayList, LazyList, ListValue } from '../values/list.ts'
 import { keyForm, MapValue } from '../values/map.ts'
 import { Double, Uint, type Value } from '../values/value.ts'
 import { escapeFieldName } from './field-names.ts'
 import type { ValueSchema } from './schema.ts'
 
-/**
- * A list of JSON. By its schema it may be a set (order does not matter, adding leaves out what is there) or a map (elements
- * are told apart by their keys, adding replaces). Behaviour: apiserver pkg/cel/common/valuesunstructured.go.
- */
-export class SchemaList extends ListValue {
-  readonly #kind: 'atomic' | 'set' | 'map'
-  readonly #keys: readonly string[]
-  readonly #raw: readonly unknown[]
-  readonly #adapt: (element: unknown) => Value
+/** How elements of a list are told apart. */
+interface ElementIdentity {
+  readonly kind: 'set' | 'map'
+  readonly keys: readonly string[]
+}
 
-  constructor(schema: ValueSchema, raw: readonly unknown[], adapt: (element: unknown) => Value) {
+/**
+ * A list that is a set (order does not matter, adding leaves out what is there) or a map (elements are told apart by their
+ * keys, adding replaces). Behaviour: apiserver pkg/cel/common/valuesunstructured.go.
+ */
+class KeyedList extends ListValue {
+  readonly #elements: ListValue
+  readonly #identity: ElementIdentity
+
+  constructor(elements: ListValue, identity: ElementIdentity) {
     super()
-    const kind = schema['x-kubernetes-list-type']
-    this.#kind = kind === 'set' || kind === 'map' ? kind : 'atomic'
-    this.#keys = (schema['x-kubernetes-list-map-keys'] ?? []).map(key => escapeFieldName(key) ?? key)
-    this.#raw = raw
-    this.#adapt = adapt
+    this.#elements = elements
+    this.#identity = identity
   }
 
   get size(): number {
-    return this.#raw.length
+    return this.#elements.size
   }
 
   at(index: number): Value {
-    return this.#adapt(this.#raw[index])
+    return this.#elements.at(index)
   }
 
   override equalTo(other: ListValue): boolean {
     if (this.size !== other.size) return false
-    if (this.#kind === 'atomic') return this.#raw.every((_, index) => equals(this.at(index), other.at(index)))
     const mine = this.#byKey(this)
     const theirs = this.#byKey(other)
     if (mine.size !== theirs.size) return false
@@ -42,12 +42,11 @@ export class SchemaList extends ListValue {
   }
 
   override concat(other: ListValue): ListValue {
-    if (this.#kind === 'atomic') return new ArrayList([...this.toArray(), ...other.toArray()])
     const joined = this.#byKey(this)
     for (const [key, value] of this.#byKey(other)) {
-      if (this.#kind === 'map' || !joined.has(key)) joined.set(key, value)
+      if (this.#identity.kind === 'map' || !joined.has(key)) joined.set(key, value)
     }
-    return new ArrayList([...joined.values()])
+    return new KeyedList(new ArrayList([...joined.values()]), this.#identity)
   }
 
   #byKey(list: ListValue): Map<string, Value> {
@@ -55,9 +54,22 @@ export class SchemaList extends ListValue {
   }
 
   #keyOf(value: Value): string {
-    if (this.#kind === 'set' || !(value instanceof MapValue)) return keyText(value)
-    return this.#keys.map(key => keyText(value.find(key) ?? null)).join('\0')
+    if (this.#identity.kind === 'set' || !(value instanceof MapValue)) return keyText(value)
+    return this.#identity.keys.map(key => keyText(value.find(key) ?? null)).join('\0')
   }
+}
+
+/** A list of JSON, by its schema a set, a map or just a list. */
+export function schemaList(
+  schema: ValueSchema,
+  raw: readonly unknown[],
+  adapt: (element: unknown) => Value,
+): ListValue {
+  const list = new LazyList(raw, adapt)
+  const kind = schema['x-kubernetes-list-type']
+  if (kind !== 'set' && kind !== 'map') return list
+  const keys = schema['x-kubernetes-list-map-keys'] ?? []
+  return new KeyedList(list, { kind, keys: keys.map(key => escapeFieldName(key) ?? key) })
 }
 
 /** A text that is the same for equal values. */

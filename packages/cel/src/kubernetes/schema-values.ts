@@ -7,7 +7,7 @@ import { parseDuration, parseTimestamp } from '../values/time.ts'
 import { Double, OpaqueValue, type Value } from '../values/value.ts'
 import { escapeFieldName, unescapeFieldName } from './field-names.ts'
 import { type ValueSchema, withResourceMeta } from './schema.ts'
-import { SchemaList } from './schema-lists.ts'
+import { schemaList } from './schema-lists.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
@@ -105,7 +105,7 @@ function listValue(schema: ValueSchema, json: unknown): Value {
     throw new CelError('invalid data, expected an array for the provided schema with type=array')
   const { items } = schema
   if (items === undefined) throw new CelError('invalid array type, expected Items with a non-empty Schema')
-  return new SchemaList(schema, json, element => schemaValue(items, element))
+  return schemaList(schema, json, element => schemaValue(items, element))
 }
 
 const completed = new WeakMap<ValueSchema, ValueSchema>()

@@ -186,14 +186,14 @@ export function declaredTypes(...roots: readonly DeclType[]): TypeProvider {
 }
 
 /**
- * Sizes for cost estimates: those of variables by their declarations.
- * Rules of custom resources have `self` and `oldSelf`.
+ * Sizes for cost estimates of rules, by the declaration of `self`. As upstream, it takes every name for one of that type, be it
+ * `oldSelf` or `int`.
  */
-export function declaredSizes(variables: Readonly<Record<string, DeclType | undefined>>): SizeEstimator {
+export function declaredSizes(self: DeclType): SizeEstimator {
   return ({ path }) => {
-    const [variable, ...steps] = path
-    let declared = variable !== undefined && Object.hasOwn(variables, variable) ? variables[variable] : undefined
-    for (const step of steps) declared = declared && take(declared, step)
+    if (path.length === 0) return undefined
+    let declared: DeclType | undefined = self
+    for (const step of path.slice(1)) declared = declared && take(declared, step)
     return declared && rangeOf(declared)
   }
 }

@@ -59,23 +59,22 @@ function resolveWithCost(attribute: Attribute & { kind: 'path' }, cost: number):
     return resolveOptional(base, steps, cost)
   }
   const walk = steps.map(compileStep)
-  const total = cost + steps.length
   if (walk.length === 1) {
     const first = walk[0]!
     return frame => {
-      frame.cost += total
+      frame.cost += cost
       return first(base(frame), frame)
     }
   }
   if (walk.length === 2) {
     const [first, second] = walk as [Step, Step]
     return frame => {
-      frame.cost += total
+      frame.cost += cost
       return second(first(base(frame), frame), frame)
     }
   }
   return frame => {
-    frame.cost += total
+    frame.cost += cost
     let value = base(frame)
     for (const step of walk) value = step(value, frame)
     return value
@@ -89,16 +88,29 @@ function chargeFor(base: Eval, cost: number): Eval {
   }
 }
 
+/** Takes a step and charges for it, also where there is nothing. */
 type Step = (value: Value, frame: Frame) => Value
 
 function compileStep(step: Qualifier): Step {
   if (step.kind === 'test') {
     const { field } = step
-    return value => isPresent(value, field)
+    return (value, frame) => {
+      frame.cost++
+      return isPresent(value, field)
+    }
   }
   const { key } = step
-  if (typeof key === 'function') return (value, frame) => access(value, key(frame))
-  return value => access(value, key)
+  if (typeof key === 'function') {
+    return (value, frame) => {
+      const index = key(frame)
+      frame.cost++
+      return access(value, index)
+    }
+  }
+  return (value, frame) => {
+    frame.cost++
+    return access(value, key)
+  }
 }
 
 /** From the first optional step on, what is missing makes the whole absent; the result is an optional. */

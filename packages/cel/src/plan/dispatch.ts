@@ -1,5 +1,5 @@
 import type { Implementation, Overload } from '../check/declarations.ts'
-import type { CelType } from '../types/type.ts'
+import { type CelType, listType } from '../types/type.ts'
 import { noSuchOverload } from '../values/error.ts'
 import { ListValue } from '../values/list.ts'
 import { MapValue } from '../values/map.ts'
@@ -59,7 +59,7 @@ const isVague = (type: CelType): boolean =>
 
 /** One function for all overloads that may be meant: it tries them in order. `known` are the arguments' static types. */
 export function dispatch(candidates: readonly Overload[], known: readonly (CelType | undefined)[]): AnyImplementation {
-  const ready = candidates.filter(candidate => candidate.impl !== undefined)
+  const ready = candidates.filter(candidate => candidate.impl !== undefined).map(withoutElements)
   const only = ready[0]
   if (only === undefined) return () => fail()
   if (ready.length === 1 && only.args.every((arg, index) => isCertain(known[index], arg))) return callable(only.impl!)
@@ -70,6 +70,12 @@ export function dispatch(candidates: readonly Overload[], known: readonly (CelTy
     }
     return fail()
   }
+}
+
+/** Element types left out where they are not to be tested. */
+function withoutElements(candidate: Overload): Overload {
+  if (candidate.anyElements !== true) return candidate
+  return { ...candidate, args: candidate.args.map(arg => (arg.kind === 'list' ? listType : arg)) }
 }
 
 const callable = (impl: Implementation): AnyImplementation => impl as unknown as AnyImplementation

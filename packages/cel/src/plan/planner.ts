@@ -21,7 +21,7 @@ import { EntryMap, keyForm } from '../values/map.ts'
 import { Double, OptionalValue, type Value } from '../values/value.ts'
 import { type Attribute, evalAttribute, type Qualifier, resolveAttribute, withStep } from './attribute.ts'
 import { type CallCosts, equalityCost } from './call-cost.ts'
-import { dispatch } from './dispatch.ts'
+import { type AnyImplementation, dispatch } from './dispatch.ts'
 import { planFold, readAccumulator } from './fold.ts'
 import type { Eval } from './frame.ts'
 import { planInvocation } from './invocation.ts'
@@ -267,18 +267,13 @@ class Planner {
   }
 
   #equality([left, right]: readonly Expr[], negated: boolean): Eval {
-    const a = this.evalOf(left!)
-    const b = this.evalOf(right!)
     // Upstream's libraries give `==` a cost of their own for some types, and `!=` none.
     const special = negated ? undefined : this.#context.costs.byFunction.get('_==_')
     const call = { name: '_==_', overload: 'equals' }
-    return frame => {
-      const x = a(frame)
-      const y = b(frame)
-      const equal = equals(x, y)
-      frame.charge(special?.(call, [x, y], equal) ?? equalityCost(x, y))
-      return equal !== negated
-    }
+    const impl = negated ? (x: Value, y: Value) => !equals(x, y) : equals
+    const cost = ([x, y]: readonly Value[], result: Value): number =>
+      special?.(call, [x!, y!], result) ?? equalityCost(x!, y!)
+    return planInvocation(impl as AnyImplementation, [this.evalOf(left!), this.evalOf(right!)], cost)
   }
 
   #index([container, key]: readonly Expr[], optional: boolean): PlanNode {
@@ -318,6 +313,7 @@ class Planner {
       return { kind: 'const', value: new ArrayList(constants) }
     const evals = nodes.map(toEval)
     return other(frame => {
+      frame.cost += LIST_CREATE_COST
       const values: Value[] = []
       for (let i = 0; i < evals.length; i++) {
         const value = evals[i]!(frame)
@@ -325,7 +321,6 @@ class Planner {
         else if (!(value instanceof OptionalValue)) throw notOptional('list element')
         else if (value.value !== undefined) values.push(value.value)
       }
-      frame.cost += LIST_CREATE_COST
       return new ArrayList(values)
     })
   }
@@ -345,6 +340,7 @@ class Planner {
       optional: entry.optional,
     }))
     return other(frame => {
+      frame.cost += MAP_CREATE_COST
       const found: [Value, Value][] = []
       for (const pair of pairs) {
         const key = pair.key(frame)
@@ -353,7 +349,6 @@ class Planner {
         else if (!(value instanceof OptionalValue)) throw notOptional('entry')
         else if (value.value !== undefined) found.push([key, value.value])
       }
-      frame.cost += MAP_CREATE_COST
       return makeMap(found)
     })
   }
@@ -376,6 +371,7 @@ class Planner {
     if (typeName === undefined) throw new PlanError(`unknown type: ${expr.typeName}`)
     const fields = expr.fields.map(field => ({ ...field, eval: this.evalOf(field.value) }))
     return other(frame => {
+      frame.cost += STRUCT_CREATE_COST
       const set = new Map<string, Value>()
       for (const field of fields) {
         const value = field.eval(frame)
@@ -383,7 +379,6 @@ class Planner {
         else if (!(value instanceof OptionalValue)) throw notOptional('entry')
         else if (value.value !== undefined) set.set(field.name, value.value)
       }
-      frame.cost += STRUCT_CREATE_COST
       if (provider.newObject === undefined) throw new CelError(`unknown type '${typeName}'`)
       return provider.newObject(typeName, set)
     })

@@ -1,13 +1,18 @@
 import { CelError } from './error.ts'
 
-/** Seconds and nanoseconds since 1970; from year 1 to 9999. `nanos` is never negative. */
+/**
+ * Seconds and nanoseconds since 1970; from year 1 to 9999. `nanos` is never negative. `zone` is how many seconds east of UTC
+ * it was written: it only shows when the time is written again.
+ */
 export class Timestamp {
   readonly seconds: number
   readonly nanos: number
+  readonly zone: number
 
-  constructor(seconds: number, nanos: number) {
+  constructor(seconds: number, nanos: number, zone = 0) {
     this.seconds = seconds
     this.nanos = nanos
+    this.zone = zone
   }
 }
 
@@ -24,9 +29,9 @@ const MIN_SECONDS = -62_135_596_800
 const MAX_SECONDS = 253_402_300_799
 const NANOS_PER_SECOND = 1_000_000_000n
 
-export function makeTimestamp(seconds: number, nanos: number): Timestamp {
+export function makeTimestamp(seconds: number, nanos: number, zone = 0): Timestamp {
   if (seconds < MIN_SECONDS || seconds > MAX_SECONDS) throw new CelError('timestamp overflow')
-  return new Timestamp(seconds, nanos)
+  return new Timestamp(seconds, nanos, zone)
 }
 
 export function makeDuration(nanos: bigint): Duration {
@@ -38,20 +43,20 @@ export function makeDuration(nanos: bigint): Duration {
 export const timestampNanos = ({ seconds, nanos }: Timestamp): bigint =>
   BigInt(seconds) * NANOS_PER_SECOND + BigInt(nanos)
 
-function timestampAt(nanos: bigint): Timestamp {
+function timestampAt(nanos: bigint, zone: number): Timestamp {
   let seconds = nanos / NANOS_PER_SECOND
   let rest = nanos % NANOS_PER_SECOND
   if (rest < 0n) {
     rest += NANOS_PER_SECOND
     seconds -= 1n
   }
-  return makeTimestamp(Number(seconds), Number(rest))
+  return makeTimestamp(Number(seconds), Number(rest), zone)
 }
 
 export const addDuration = (time: Timestamp, span: Duration): Timestamp =>
-  timestampAt(timestampNanos(time) + span.nanos)
+  timestampAt(timestampNanos(time) + span.nanos, time.zone)
 export const subtractDuration = (time: Timestamp, span: Duration): Timestamp =>
-  timestampAt(timestampNanos(time) - span.nanos)
+  timestampAt(timestampNanos(time) - span.nanos, time.zone)
 export const between = (later: Timestamp, earlier: Timestamp): Duration =>
   makeDuration(timestampNanos(later) - timestampNanos(earlier))
 export const compareTimestamps = (a: Timestamp, b: Timestamp): number =>
@@ -78,7 +83,7 @@ export function parseTimestamp(text: string): Timestamp | undefined {
   const seconds = daysSinceEpoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset
   const nanos = Number((parts[7] ?? '').slice(0, 9).padEnd(9, '0'))
   if (seconds < MIN_SECONDS || seconds > MAX_SECONDS) return undefined
-  return new Timestamp(seconds, nanos)
+  return new Timestamp(seconds, nanos, offset)
 }
 
 /** Seconds east of UTC of `Z`, `+hh:mm` or `hh:mm`; undefined where it is none of these. */
@@ -149,11 +154,17 @@ export function civilTime(seconds: number): CivilTime {
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0')
 
-/** RFC 3339 in UTC, with as many digits of the fraction as it needs. */
-export function formatTimestamp({ seconds, nanos }: Timestamp): string {
-  const { year, month, day, hour, minute, second } = civilTime(seconds)
+/** RFC 3339, with as many digits of the fraction as it needs. */
+export function formatTimestamp({ seconds, nanos, zone }: Timestamp): string {
+  const { year, month, day, hour, minute, second } = civilTime(seconds + zone)
   const fraction = nanos === 0 ? '' : `.${pad(nanos, 9).replace(/0+$/, '')}`
-  return `${pad(year, 4)}-${pad(month)}-${pad(day)}T${pad(hour)}:${pad(minute)}:${pad(second)}${fraction}Z`
+  return `${pad(year, 4)}-${pad(month)}-${pad(day)}T${pad(hour)}:${pad(minute)}:${pad(second)}${fraction}${formatZone(zone)}`
+}
+
+function formatZone(zone: number): string {
+  if (zone === 0) return 'Z'
+  const minutes = Math.abs(zone) / 60
+  return `${zone < 0 ? '-' : '+'}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`
 }
 
 const units: Readonly<Record<string, bigint>> = {
