@@ -41,6 +41,8 @@ const results: readonly (readonly [expression: string, result: unknown])[] = [
   ["url('https://[::1]:80/').getHostname() + url('https://[::1]:80/').getPort()", '::180'],
   ["url('https://h/a%2Fb').getEscapedPath()", '/a%2Fb'],
   ["url('https://h/p?x=1&x=2&y=a+b').getQuery()", { x: ['1', '2'], y: ['a b'] }],
+  ["url('https://h/p?x=1#y=2').getQuery()", { x: ['1'] }],
+  ["url('//h/p').getHost()", 'h'],
   ["isURL('../relative')", false],
   ["isURL('/absolute/path')", true],
   ["isURL('https://a:b/')", false],

@@ -63,7 +63,7 @@ function run(rule: string, json: unknown = object): unknown {
 const rules: readonly string[] = [
   'self.count == 9223372036854775807',
   'type(self.ratio) == double && self.ratio == 2.0',
-  'self.a__dash__b == "dash" && self.__namespace__ == "ns"',
+  'self.a__dash__b == "dash" && self.__namespace__ == "ns" && self.namespace == "ns"',
   '!has(self.nullable)',
   'self.either == "25%" && type(self.either) == string',
   'self.set == ["b", "a"] && self.set + ["b", "c"] == ["a", "b", "c"]',
@@ -89,6 +89,7 @@ const misfits: readonly (readonly [json: unknown, rule: string, message: string]
   [{ count: 1.5 }, 'self.count > 0', 'invalid data, expected int, got float64'],
   [{ span: 'x' }, 'self.span == self.span', 'Invalid duration x'],
   [{ set: [null] }, 'self.set[0] == ""', 'invalid data, got null for schema with nullable=false'],
+  [{ plain: {} }, 'has(self.plain)', 'invalid data, expected an array for the provided schema with type=array'],
   [{ plain: {} }, 'self.plain.size() == 0', 'invalid data, expected an array for the provided schema with type=array'],
 ]
 
