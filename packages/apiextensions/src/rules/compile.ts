@@ -70,7 +70,7 @@ function compileRule(
   if (!isExactType(compiled.outputType, boolType)) {
     return { ...NOTHING, rule, problem: 'cel expression must evaluate to a bool' }
   }
-  const sizes = declaredSizes({ [SELF]: declared, [OLD_SELF]: declared })
+  const sizes = declaredSizes(declared)
   const made = makeProgram(environment, compiled.ast)
   if (typeof made === 'string') return { ...NOTHING, rule, problem: `program instantiation failed: ${made}` }
   return {
@@ -100,7 +100,7 @@ function compileMessage(
   if (typeof made === 'string') {
     return { mostMessageCost: 0, messageProblem: `messageExpression instantiation failed: ${made}` }
   }
-  const sizes = declaredSizes({ [SELF]: declared, [OLD_SELF]: declared })
+  const sizes = declaredSizes(declared)
   return { message: made, mostMessageCost: environment.estimateCost(compiled.ast, sizes).max }
 }
 

@@ -26,7 +26,7 @@ const actual: readonly Costs[] = [
     schema: { type: 'object', properties: { val1: { type: 'string' }, val2: { type: 'string' } } },
     object: { val1: 'Rook takes 👑', val2: 'Rook takes 👑' },
     costs: [
-      ["self.val1.startsWith('Rook')", 3],
+      ["self.val1.startsWith('Rook')", 4],
       ['size(self.val1) == 12', 4],
       ["self.val1.replace(' ', 'x', 1) == 'Rookxtakes 👑'", 7],
       ["self.val1.substring(4, 10).trim() == 'takes'", 6],
