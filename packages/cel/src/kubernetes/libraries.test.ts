@@ -59,6 +59,35 @@ const results: readonly (readonly [expression: string, result: unknown])[] = [
     "ip('300.0.0.1')",
     'error: IP Address "300.0.0.1" parse error during conversion from string: ParseAddr("300.0.0.1"): IPv4 field has value >255',
   ],
+  ...(
+    [
+      ['1.2.3', 'IPv4 address too short'],
+      ['1.2.3.4.5', 'IPv4 address too long'],
+      ['1..3.4', 'IPv4 field must have at least one digit (at ".3.4")'],
+      ['1.2.3.04', 'IPv4 field has octet with leading zero'],
+      ['1.2.3.x', 'unexpected character (at "x")'],
+      ['localhost', 'unable to parse IP'],
+      ['2001:db8:::68', 'each colon-separated field must have at least one digit (at ":68")'],
+      ['1::2::3', 'multiple :: in address (at ":3")'],
+      ['1:2:3:4:5:6:7', 'address string too short'],
+      ['1:2:3:4:5:6:7:8:9', 'trailing garbage after address (at "9")'],
+      ['12345::', 'each group must have 4 or less digits (at "12345::")'],
+      ['::1:2:3:4:5:6:7:8', 'the :: must expand to at least one field of zeros'],
+      ['1:2:3:1.2.3.4', 'embedded IPv4 address must replace the final 2 fields of the address (at "1.2.3.4")'],
+      ['fe80::1%', 'zone must be a non-empty string'],
+      ['1:', 'colon must be followed by more characters (at ":")'],
+    ] as const
+  ).map(
+    ([text, problem]) =>
+      [
+        `ip('${text}')`,
+        `error: IP Address "${text}" parse error during conversion from string: ParseAddr("${text}"): ${problem}`,
+      ] as const,
+  ),
+  [
+    "string(ip('::')) + ' ' + string(ip('::1.2.3.4')) + ' ' + string(ip('1:2:3:4:5:6:7::'))",
+    ':: ::102:304 1:2:3:4:5:6:7:0',
+  ],
   ["string(ip('2001:db8:0:0::1'))", '2001:db8::1'],
   ["cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16')", true],
   ["cidr('10.0.0.0/8').containsCIDR('10.0.0.0/7')", false],
