@@ -89,6 +89,18 @@ const problems: readonly (readonly [text: string, message: string])[] = [
   ],
   ['a.true', "ERROR: <input>:1:3: Syntax error: mismatched input 'true' expecting IDENTIFIER\n | a.true\n | ..^"],
   ['as', 'ERROR: <input>:1:1: reserved identifier: as\n | as\n | ^'],
+  ['a | b', "ERROR: <input>:1:3: Syntax error: token recognition error at: '| '"],
+  ['"\\xFh"', String.raw`ERROR: <input>:1:1: Syntax error: token recognition error at: '"\xFh'`],
+  ['"abc', `ERROR: <input>:1:1: Syntax error: token recognition error at: '"abc'`],
+  [
+    '{',
+    `ERROR: <input>:1:2: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '}', '(', '.', ',', '-', '!', '?',`,
+  ],
+  [
+    'msg{:a}',
+    "ERROR: <input>:1:5: Syntax error: extraneous input ':' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}",
+  ],
+  ['1.all(2, 3)', 'ERROR: <input>:1:7: argument must be a simple name'],
   ['has(a)', 'ERROR: <input>:1:5: invalid argument to has() macro\n | has(a)\n | ....^'],
   ['a.map(1, 2)', 'ERROR: <input>:1:7: argument is not an identifier\n | a.map(1, 2)\n | ......^'],
   [
