@@ -1,3 +1,4 @@
+import { cel } from './rows/cel.ts'
 import { clusterUp } from './rows/cluster-up.ts'
 import { create } from './rows/create.ts'
 import { fanOut } from './rows/fan-out.ts'
@@ -22,4 +23,5 @@ export const suite: readonly Benchmark[] = [
   streams,
   idle,
   store,
+  cel,
 ]

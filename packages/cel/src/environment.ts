@@ -62,25 +62,20 @@ export type CompileResult =
  */
 export class Environment {
   readonly #options: EnvironmentOptions
-  readonly #functions: ReadonlyMap<string, FunctionDecl>
-  readonly #macros: ReadonlyMap<string, Macro>
+  readonly #names: Names
   readonly #variables: ReadonlyMap<string, CelType>
   readonly #provider: TypeProvider
   readonly #disabled: ReadonlySet<string>
-  readonly #costs: CallCosts
-  readonly #estimates: ReadonlyMap<string, CallEstimator>
 
   constructor(options: EnvironmentOptions = {}) {
     this.#options = options
-    const libraries = options.libraries ?? []
-    this.#functions = joinFunctions([...standardFunctions, ...libraries.flatMap(library => library.functions ?? [])])
-    const macros = [...standardMacros, ...libraries.flatMap(library => library.macros ?? [])]
-    this.#macros = new Map(macros.map(macro => [macroKey(macro.name, macro.args, macro.receiver), macro]))
+    this.#names = collectNames(options.libraries ?? [])
     this.#variables = new Map(Object.entries(options.variables ?? {}))
-    this.#provider = joinProviders([standardTypes, ...libraries.flatMap(library => library.types ?? [])])
+    this.#provider = joinProviders([
+      standardTypes,
+      ...(options.libraries ?? []).flatMap(library => library.types ?? []),
+    ])
     this.#disabled = new Set(options.crossTypeComparisons === false ? crossTypeOverloads : [])
-    this.#costs = new CallCosts(new Map(libraries.flatMap(library => Object.entries(library.callCosts ?? {}))))
-    this.#estimates = new Map(libraries.flatMap(library => Object.entries(library.callEstimates ?? {})))
   }
 
   /** The same with more: variables and libraries are added, other options replaced. */
@@ -97,7 +92,7 @@ export class Environment {
   parse(text: string): { readonly ast?: Ast; readonly issues: readonly Issue[]; readonly message: string } {
     const source = new Source(text)
     const { optionalSyntax = true, quotedFields = false } = this.#options
-    const { ast, issues } = parse(source, { macros: this.#macros, optionalSyntax, quotedFields })
+    const { ast, issues } = parse(source, { macros: this.#names.macros, optionalSyntax, quotedFields })
     return { ...(ast && { ast }), issues, message: formatIssues(issues, source) }
   }
 
@@ -106,7 +101,7 @@ export class Environment {
     const { ast, issues } = check(parsed, {
       container: this.#options.container ?? '',
       variables: this.#variables,
-      functions: this.#functions,
+      functions: this.#names.functions,
       provider: this.#provider,
       homogeneousLiterals: this.#options.homogeneousLiterals ?? false,
       disabledOverloads: this.#disabled,
@@ -140,9 +135,9 @@ export class Environment {
   #plan(ast: Ast | CheckedAst): Plan {
     return plan(ast, {
       container: this.#options.container ?? '',
-      functions: this.#functions,
+      functions: this.#names.functions,
       provider: this.#provider,
-      costs: this.#costs,
+      costs: this.#names.costs,
       presenceTestHasCost: this.#options.presenceTestHasCost ?? true,
       foldConstants: this.#options.foldConstants ?? true,
     })
@@ -152,12 +147,44 @@ export class Environment {
   estimateCost(ast: CheckedAst, sizes: SizeEstimator = () => undefined): Range {
     return estimateCost(ast, {
       sizes,
-      functions: this.#functions,
-      estimates: this.#estimates,
+      functions: this.#names.functions,
+      estimates: this.#names.estimates,
       presenceTestHasCost: this.#options.presenceTestHasCost ?? true,
     })
   }
 }
+
+/** What libraries declare, by name. */
+interface Names {
+  readonly functions: ReadonlyMap<string, FunctionDecl>
+  readonly macros: ReadonlyMap<string, Macro>
+  readonly costs: CallCosts
+  readonly estimates: ReadonlyMap<string, CallEstimator>
+}
+
+/** Most environments extend another one by types only, and share its names. */
+const knownNames = new WeakMap<Library, { libraries: readonly Library[]; names: Names }>()
+
+function collectNames(all: readonly Library[]): Names {
+  const libraries = all.filter(declaresNames)
+  const [first] = libraries
+  const known = first && knownNames.get(first)
+  if (known?.libraries.length === libraries.length && known.libraries.every((each, i) => each === libraries[i])) {
+    return known.names
+  }
+  const macros = [...standardMacros, ...libraries.flatMap(library => library.macros ?? [])]
+  const names: Names = {
+    functions: joinFunctions([...standardFunctions, ...libraries.flatMap(library => library.functions ?? [])]),
+    macros: new Map(macros.map(macro => [macroKey(macro.name, macro.args, macro.receiver), macro])),
+    costs: new CallCosts(new Map(libraries.flatMap(library => Object.entries(library.callCosts ?? {})))),
+    estimates: new Map(libraries.flatMap(library => Object.entries(library.callEstimates ?? {}))),
+  }
+  if (first !== undefined && known === undefined) knownNames.set(first, { libraries, names })
+  return names
+}
+
+const declaresNames = ({ functions, macros, callCosts, callEstimates }: Library): boolean =>
+  functions !== undefined || macros !== undefined || callCosts !== undefined || callEstimates !== undefined
 
 /** One declaration for each name, with the overloads of all. A later overload takes the place of one with the same id. */
 function joinFunctions(declarations: readonly FunctionDecl[]): Map<string, FunctionDecl> {

@@ -2,7 +2,7 @@ import type { Expr } from '../ast.ts'
 import type { CelType } from '../types/type.ts'
 import type { Value } from '../values/value.ts'
 
-/** From how little to how much, in units of cost or of size. Unknown ends at Infinity, where upstream has the largest uint64. */
+/** From how little to how much, in units of cost or of size. Nothing is more than `UNKNOWN`. */
 export interface Range {
   readonly min: number
   readonly max: number
@@ -54,10 +54,11 @@ export const STRING_FACTOR = 0.1
 /** What the length of a pattern makes of the cost of going through a string once. */
 export const REGEX_FACTOR = 0.25
 
-const LARGEST = 2 ** 64
+/** As much as may be: where upstream has the largest uint64. */
+export const UNKNOWN = 2 ** 64
 
 export const fixed = (value: number): Range => ({ min: value, max: value })
-export const unknownRange: Range = { min: 0, max: Number.POSITIVE_INFINITY }
+export const unknownRange: Range = { min: 0, max: UNKNOWN }
 export const add = (a: Range, b: Range): Range => ({ min: saturate(a.min + b.min), max: saturate(a.max + b.max) })
 export const multiply = (a: Range, b: Range): Range => ({ min: product(a.min, b.min), max: product(a.max, b.max) })
 export const union = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) })
@@ -67,5 +68,5 @@ export const scale = (range: Range, factor: number): Range => ({
   max: saturate(Math.ceil(product(range.max, factor))),
 })
 
-const saturate = (value: number): number => (value >= LARGEST ? Number.POSITIVE_INFINITY : value)
+const saturate = (value: number): number => Math.min(value, UNKNOWN)
 const product = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : saturate(a * b))

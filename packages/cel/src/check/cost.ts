@@ -15,6 +15,7 @@ import {
   type Range,
   type SizeEstimator,
   STRUCT_CREATE_COST,
+  UNKNOWN,
   union,
   unknownRange,
 } from './cost-types.ts'
@@ -123,7 +124,7 @@ class Coster {
       sum = this.cost(expr.target)
       target = this.#node(expr.target)
     }
-    let cost: Range = { min: Number.POSITIVE_INFINITY, max: 0 }
+    let cost: Range = { min: UNKNOWN, max: 0 }
     let size: Range | undefined
     for (const overload of reference.overloads) {
       const estimate = this.#function(expr, reference.name, overload, target, args, argCosts)
@@ -327,7 +328,7 @@ class Coster {
 }
 
 /** Where a union begins; for no elements, the end as well. */
-const emptyRange = (elements: number): Range => ({ min: elements === 0 ? 0 : Number.POSITIVE_INFINITY, max: 0 })
+const emptyRange = (elements: number): Range => ({ min: elements === 0 ? 0 : UNKNOWN, max: 0 })
 
 function isBind({ range, condition, accuVar }: Comprehension): boolean {
   return (

@@ -1,4 +1,12 @@
-import { type CallCost, type CallEstimator, fixed, multiply, type Range, STRING_FACTOR } from '../check/cost-types.ts'
+import {
+  type CallCost,
+  type CallEstimator,
+  fixed,
+  multiply,
+  type Range,
+  STRING_FACTOR,
+  UNKNOWN,
+} from '../check/cost-types.ts'
 import { type FunctionDecl, func, member, type Overload, overload } from '../check/declarations.ts'
 import type { Library } from '../environment.ts'
 import { costSize } from '../plan/call-cost.ts'
@@ -89,7 +97,7 @@ const sliceEstimate: CallEstimator = (_call, target, args, sizes) => {
   const start = literalInt(args[0]!) ?? 0
   const end = literalInt(args[1]!) ?? sizeOfNode(target!, sizes).max
   // Upstream subtracts unsigned numbers, of which there are no negative ones.
-  return listCall(1, fixed(end >= start ? end - start : Number.POSITIVE_INFINITY))
+  return listCall(1, fixed(end >= start ? end - start : UNKNOWN))
 }
 
 const ofTarget =
@@ -98,7 +106,7 @@ const ofTarget =
     listCall(factor, size(sizeOfNode(target!, sizes)))
 
 const flattenEstimate: CallEstimator = (_call, target, args, sizes) =>
-  listCall(args.length === 0 ? 1 : (literalInt(args[0]!) ?? Number.POSITIVE_INFINITY), sizeOfNode(target!, sizes))
+  listCall(args.length === 0 ? 1 : (literalInt(args[0]!) ?? UNKNOWN), sizeOfNode(target!, sizes))
 
 const squared = (size: Range): Range => multiply(size, size)
 
@@ -151,7 +159,7 @@ const functions: readonly FunctionDecl[] = [
   func(
     'lists.range',
     overload('lists_range', [intType], listOf(intType), range, {
-      estimate: (_call, _target, args) => listCall(1, fixed(literalInt(args[0]!) ?? Number.POSITIVE_INFINITY)),
+      estimate: (_call, _target, args) => listCall(1, fixed(literalInt(args[0]!) ?? UNKNOWN)),
       cost: resultSize,
     }),
   ),

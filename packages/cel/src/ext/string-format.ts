@@ -160,7 +160,7 @@ function plainNumber(verb: 'f' | 'e', value: number, precision: number): string 
 
 const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 
-/** `1,234.500` and `1.234500 × 10⁰³`. */
+/** `1,234.500` and `1.234500×10⁰³`. */
 function englishNumber(verb: 'f' | 'e', value: number, precision: number): string {
   if (verb === 'f') {
     const [whole, fraction] = toFixedEven(value, digitsFor(precision)).split('.') as [string, string | undefined]
@@ -169,7 +169,7 @@ function englishNumber(verb: 'f' | 'e', value: number, precision: number): strin
   }
   const [mantissa, exponent] = value.toExponential(digitsFor(precision)).split('e') as [string, string]
   const digits = Array.from(exponent.slice(1).padStart(2, '0'), digit => superscripts[Number(digit)]).join('')
-  return `${mantissa}\u202f×\u202f10${exponent.startsWith('-') ? '⁻' : ''}${digits}`
+  return `${mantissa}×10${exponent.startsWith('-') ? '⁻' : ''}${digits}`
 }
 
 function plainText(value: Value, style: NumberStyle): string | undefined {

@@ -19,9 +19,10 @@ function charAt(text: string, index: Int): string {
 }
 
 function indexOf(text: string, part: string, offset: Int = 0): number {
+  // As upstream's version, nothing is found wherever it is looked for.
+  if (part === '') return Number(offset)
   if (offset < 0) throw outOfRange(offset)
   const points = Array.from(text)
-  if (part === '') return Math.min(Number(offset), points.length)
   if (offset >= points.length) return -1
   const units = points.slice(0, Number(offset)).join('').length
   const found = text.indexOf(part, units)
@@ -30,8 +31,8 @@ function indexOf(text: string, part: string, offset: Int = 0): number {
 
 function lastIndexOf(text: string, part: string, offset?: Int): number {
   const points = Array.from(text)
+  if (part === '') return Number(offset ?? points.length)
   if (offset !== undefined && offset < 0) throw outOfRange(offset)
-  if (part === '') return offset === undefined ? points.length : Math.min(Number(offset), points.length)
   if (offset !== undefined && offset >= points.length) return -1
   const units = offset === undefined ? text.length : points.slice(0, Number(offset)).join('').length
   const found = text.lastIndexOf(part, units)

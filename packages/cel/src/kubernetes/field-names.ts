@@ -21,6 +21,9 @@ export function escapeFieldName(name: string): string | undefined {
   return name.replace(/__|[-./]/g, part => escapes[part]!)
 }
 
+/** Whether expressions may write a field as it is only behind a dot, since the word is one of the language's. */
+export const isReservedWord = (name: string): boolean => reserved.has(name)
+
 const plain = /^(?!.*__)/s
 
 /** The field that an expression means by a name; undefined where the name has an escape that is none. */

@@ -13,38 +13,46 @@ export interface GoUrl {
   readonly text: string
 }
 
-/** url.ParseRequestURI: absolute, or beginning with a slash. Throws GoUrlError. */
-export function parseRequestUri(text: string): GoUrl {
+/** url.ParseRequestURI: absolute, or beginning with a slash; a `#` is nothing special. Throws GoUrlError. */
+export const parseRequestUri = (text: string): GoUrl => named(text, () => parse(text, true))
+
+/** url.Parse, of what ParseRequestURI takes: what is behind a `#` does not count, and `//` begins a host. */
+export function parseUrl(text: string): GoUrl {
+  parseRequestUri(text)
+  return named(text, () => ({ ...parse(text.replace(/#.*$/s, ''), false), text }))
+}
+
+function named(text: string, read: () => GoUrl): GoUrl {
   try {
-    return parse(text)
+    return read()
   } catch (error) {
     if (!(error instanceof GoUrlError)) throw error
     throw new GoUrlError(`parse ${JSON.stringify(text)}: ${error.message}`)
   }
 }
 
-function parse(text: string): GoUrl {
+function parse(text: string, viaRequest: boolean): GoUrl {
   for (const char of text) {
     if (char < ' ' || char === '\x7f') throw new GoUrlError('net/url: invalid control character in URL')
   }
-  if (text === '') throw new GoUrlError('empty url')
+  if (text === '' && viaRequest) throw new GoUrlError('empty url')
   if (text === '*') return { scheme: '', host: '', rawPath: '*', rawQuery: '', text }
   const { scheme, rest } = takeScheme(text)
   const mark = rest.indexOf('?')
   const beforeQuery = mark < 0 ? rest : rest.slice(0, mark)
   const rawQuery = mark < 0 ? '' : rest.slice(mark + 1)
   if (!beforeQuery.startsWith('/')) {
-    if (scheme === '') throw new GoUrlError('invalid URI for request')
+    if (scheme === '' && viaRequest) throw new GoUrlError('invalid URI for request')
     return { scheme, host: '', rawPath: '', rawQuery, text }
   }
-  if (scheme === '' || !beforeQuery.startsWith('//')) {
+  const hasHost = beforeQuery.startsWith('//') && (scheme !== '' || (!viaRequest && !beforeQuery.startsWith('///')))
+  if (!hasHost) {
     resolveEscapes(beforeQuery)
     return { scheme, host: '', rawPath: beforeQuery, rawQuery, text }
   }
   const slash = beforeQuery.indexOf('/', 2)
-  const authority = slash < 0 ? beforeQuery.slice(2) : beforeQuery.slice(2, slash)
+  const host = parseAuthority(slash < 0 ? beforeQuery.slice(2) : beforeQuery.slice(2, slash))
   const rawPath = slash < 0 ? '' : beforeQuery.slice(slash)
-  const host = parseAuthority(authority)
   resolveEscapes(rawPath)
   return { scheme, host, rawPath, rawQuery, text }
 }

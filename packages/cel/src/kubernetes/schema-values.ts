@@ -151,10 +151,6 @@ class SchemaObject extends MapValue {
     return field === undefined ? undefined : schemaValue(this.#properties[field]!, this.raw[field])
   }
 
-  override has(key: Value): boolean {
-    return this.#fieldOf(key) !== undefined
-  }
-
   /** The property that is there under an escaped name. */
   #fieldOf(key: Value): string | undefined {
     if (typeof key !== 'string') throw new CelError('no such overload')

@@ -14,7 +14,7 @@ import {
   structType,
   timestampType,
 } from '../types/type.ts'
-import { escapeFieldName } from './field-names.ts'
+import { escapeFieldName, isReservedWord } from './field-names.ts'
 
 /** What expressions need of an OpenAPI v3 schema: what a CustomResourceDefinition writes as `openAPIV3Schema`. */
 export interface ValueSchema {
@@ -181,7 +181,11 @@ export function declaredTypes(...roots: readonly DeclType[]): TypeProvider {
   for (const root of roots) collect(root)
   return {
     findType: name => byName.get(name)?.type,
-    findField: (typeName, field) => byName.get(typeName)?.fields?.get(field)?.type,
+    findField(typeName, field) {
+      const fields = byName.get(typeName)?.fields
+      // Behind a dot, a word of the language may also stand without its escape.
+      return (fields?.get(field) ?? (isReservedWord(field) ? fields?.get(`__${field}__`) : undefined))?.type
+    },
   }
 }
 

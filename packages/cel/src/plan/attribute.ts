@@ -131,9 +131,11 @@ function resolveOptional(base: Eval, steps: readonly Qualifier[], cost: number):
       }
       const key = typeof step.key === 'function' ? step.key(frame) : step.key
       optional ||= step.optional
+      if (!optional) frame.cost++
       const next = optional ? accessIfPresent(value, key) : access(value, key)
       if (next === undefined) return lastTests(steps) ? false : OptionalValue.none
-      frame.cost++
+      // Of an optional step, upstream only sees those that led somewhere.
+      if (optional) frame.cost++
       value = next
     }
     return optional ? new OptionalValue(value) : value

@@ -124,14 +124,14 @@ class Planner {
     const reference = this.#references.get(id)
     if (reference?.kind === 'ident') {
       if (reference.value !== undefined) return { kind: 'const', value: reference.value }
-      return reference.local ? this.#local(name)! : this.#global(id, reference.name)
+      return reference.local ? this.#local(name, id)! : this.#global(id, reference.name)
     }
-    return this.#local(name) ?? this.#unchecked(name) ?? this.#global(id, name.replace(/^\./, ''))
+    return this.#local(name, id) ?? this.#unchecked(name) ?? this.#global(id, name.replace(/^\./, ''))
   }
 
-  #local(name: string): PlanNode | undefined {
+  #local(name: string, id = 0): PlanNode | undefined {
     const found = this.#scope.findLast(local => local.name === name)
-    return found && path(found.read)
+    return found && path(found.read, this.#mayBeOptional(id))
   }
 
   /** Without the checker's help, a name may still be that of a type or a constant. */
@@ -146,15 +146,13 @@ class Planner {
   #global(id: number, name: string): PlanNode {
     const names = this.#checked ? [name] : candidateNames(this.#context.container, name)
     const indices = names.map(candidate => this.#globalIndex(candidate))
-    const type = this.#types.get(id)
-    const mayBeOptional = type === undefined || isDyn(type) || isOptionalType(type)
     return path(frame => {
       for (const index of indices) {
         const value = frame.globals[index]
         if (value !== undefined) return value
       }
       throw new CelError(`no such attribute(s): ${names.join(', ')}`)
-    }, mayBeOptional)
+    }, this.#mayBeOptional(id))
   }
 
   #globalIndex(name: string): number {
@@ -192,11 +190,11 @@ class Planner {
 
   #asAttribute(node: PlanNode, expr: Expr): Attribute {
     if (node.kind === 'attribute') return node.attribute
-    return pathOf(toEval(node), this.#mayBeOptional(expr), 1)
+    return pathOf(toEval(node), this.#mayBeOptional(expr.id), 1)
   }
 
-  #mayBeOptional(expr: Expr): boolean {
-    const type = this.#types.get(expr.id)
+  #mayBeOptional(id: number): boolean {
+    const type = this.#types.get(id)
     return type === undefined || isDyn(type) || isOptionalType(type)
   }
 
@@ -263,7 +261,7 @@ class Planner {
 
   #branch(expr: Expr): Attribute {
     const node = this.#plan(expr)
-    return node.kind === 'attribute' ? node.attribute : pathOf(toEval(node), this.#mayBeOptional(expr), 0)
+    return node.kind === 'attribute' ? node.attribute : pathOf(toEval(node), this.#mayBeOptional(expr.id), 0)
   }
 
   #equality([left, right]: readonly Expr[], negated: boolean): Eval {
@@ -419,7 +417,7 @@ const pathOf = (base: Eval, mayBeOptional: boolean, cost: number): Attribute => 
   steps: [],
   mayBeOptional,
 })
-const path = (base: Eval, mayBeOptional = true): PlanNode => ({
+const path = (base: Eval, mayBeOptional: boolean): PlanNode => ({
   kind: 'attribute',
   attribute: pathOf(base, mayBeOptional, 1),
 })

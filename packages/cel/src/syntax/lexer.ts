@@ -41,9 +41,9 @@ export function tokenize(text: string): { tokens: Token[]; problems: LexicalProb
     const offset = offsets(at)
     const token = nextToken(text, at, take)
     if (token === undefined) {
-      const char = String.fromCodePoint(text.codePointAt(at)!)
-      problems.push({ offset, text: unfinished(text, at) ?? char })
-      at += problems.at(-1)!.text.length
+      const wrong = unrecognized(text, at)
+      problems.push({ offset, text: wrong })
+      at += wrong.length
       continue
     }
     tokens.push({ kind: token.kind, text: token.text, offset })
@@ -75,13 +75,26 @@ function numberKind(text: string): TokenKind {
   return /^0x/.test(text) || /^\d+$/.test(text) ? 'int' : 'float'
 }
 
-/** A string that does not end: the lexer gives up on all of it up to where it cannot be a string any longer. */
-function unfinished(text: string, at: number): string | undefined {
-  if (!/["']/.test(text[at]!)) return undefined
-  const quote = text[at]!
-  const rest = text.slice(at)
-  const body = new RegExp(String.raw`^${quote}(?:${ESCAPE}|[^\\${quote}\n\r])*`).exec(rest)
-  return body?.[0]
+const PARTIAL_ESCAPE = /\\(?:[xX][0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|[0-3][0-7]?)?/y
+
+/**
+ * What cannot be a token: as much as could have begun one, and the character that shows that it does not. So upstream's
+ * generated lexer cuts it off, and goes on behind it.
+ */
+function unrecognized(text: string, at: number): string {
+  const first = String.fromCodePoint(text.codePointAt(at)!)
+  let end = at + first.length
+  if (first === '"' || first === "'") {
+    const body = new RegExp(String.raw`${first}(?:${ESCAPE}|[^\\${first}\n\r])*`, 'y')
+    body.lastIndex = at
+    end = at + body.exec(text)![0].length
+    PARTIAL_ESCAPE.lastIndex = end
+    end += PARTIAL_ESCAPE.exec(text)?.[0].length ?? 0
+  } else if (!'|&=`'.includes(first)) {
+    return first
+  }
+  const next = text.codePointAt(end)
+  return text.slice(at, end) + (next === undefined ? '' : String.fromCodePoint(next))
 }
 
 /** Offsets in code points for growing offsets in UTF-16 units. */

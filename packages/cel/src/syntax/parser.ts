@@ -263,7 +263,7 @@ class Parser {
     const fields: StructField[] = []
     while (this.#tokens.take('}') === undefined) {
       const optional = this.#optionalMark()
-      const name = this.#tokens.expectName()
+      const name = this.#tokens.expectField()
       const fieldId = this.ids.at(this.#tokens.expect(':').offset)
       fields.push({ id: fieldId, name: this.#fieldName(name), value: this.#expr(), optional })
       if (this.#tokens.take(',') === undefined) {
@@ -286,6 +286,7 @@ class Parser {
     const optional: number[] = []
     while (this.#tokens.take(']') === undefined) {
       if (this.#optionalMark()) optional.push(elements.length)
+      else if (elements.length === 0) this.#tokens.expectStart('first of a list')
       elements.push(this.#expr())
       if (this.#tokens.take(',') === undefined) {
         this.#tokens.expect(']')
@@ -299,6 +300,7 @@ class Parser {
     const entries: MapEntry[] = []
     while (this.#tokens.take('}') === undefined) {
       const optional = this.#optionalMark()
+      if (!optional && entries.length === 0) this.#tokens.expectStart('first of a map')
       const key = this.#expr()
       const id = this.ids.at(this.#tokens.expect(':').offset)
       entries.push({ id, key, value: this.#expr(), optional })
@@ -313,6 +315,7 @@ class Parser {
   #arguments(): Expr[] {
     const args: Expr[] = []
     if (this.#tokens.take(')') !== undefined) return args
+    this.#tokens.expectStart('first argument')
     for (;;) {
       args.push(this.#expr())
       if (this.#tokens.take(',') === undefined) break

@@ -43,7 +43,10 @@ const quantifier = (name: string, expand: Quantifier): Macro => ({
   name,
   args: 2,
   receiver: true,
-  expand: (build, target, args) => expand(build, { range: target!, iterVar: variableName(build, args[0]!) }, args[1]!),
+  expand(build, target, args) {
+    const iterVar = variableName(build, args[0]!, 'argument must be a simple name')
+    return expand(build, { range: target!, iterVar }, args[1]!)
+  },
 })
 
 const has: Macro = {

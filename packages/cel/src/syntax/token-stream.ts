@@ -10,9 +10,20 @@ export class SyntaxFailure extends Error {
   }
 }
 
+/** Where an expression may start, and what else may stand there. */
+export type ExpressionPlace = 'anywhere' | 'first of a map' | 'first of a list' | 'first argument'
+
+const REST = "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+
 /** What may start an expression, in the words and the order of upstream's messages. */
-const EXPRESSION_START =
-  "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+const expressionStarts: Readonly<Record<ExpressionPlace, string>> = {
+  anywhere: `{'[', '{', '(', '.', '-', '!', ${REST}`,
+  'first of a map': `{'[', '{', '}', '(', '.', ',', '-', '!', '?', ${REST}`,
+  'first of a list': `{'[', ']', '{', '(', '.', ',', '-', '!', '?', ${REST}`,
+  'first argument': `{'[', '{', '(', ')', '.', '-', '!', ${REST}`,
+}
+
+const FIELD_START = "{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}"
 
 const starts: ReadonlySet<TokenKind> = new Set<TokenKind>([
   '[',
@@ -82,11 +93,26 @@ export class TokenStream {
     if (token.kind !== 'end') throw this.#unexpected('<EOF>', next => next.kind === 'end')
   }
 
+  /** The name of a field of an object that is made. */
+  expectField(): Token {
+    const token = this.peek()
+    if (token.kind === 'ident' || token.kind === 'quotedIdent') return this.next()
+    throw this.#unexpected(FIELD_START, next => next.kind === 'ident' || next.kind === 'quotedIdent')
+  }
+
   /** The first token of a primary expression, taken. */
   expressionStart(): Token {
     const token = this.peek()
     if (starts.has(token.kind)) return this.next()
-    throw this.#unexpected(EXPRESSION_START, next => starts.has(next.kind))
+    this.expectStart('anywhere')
+    return this.next()
+  }
+
+  /** Fails where no expression starts, in words for the place. Nothing is taken. */
+  expectStart(place: ExpressionPlace): void {
+    const { kind } = this.peek()
+    if (starts.has(kind) || kind === '!') return
+    throw this.#unexpected(expressionStarts[place], next => starts.has(next.kind))
   }
 
   /** A token too many, if what is behind it would have been right; otherwise the wrong token. */

@@ -7,7 +7,7 @@ export abstract class MapValue {
   abstract find(key: Value): Value | undefined
   abstract keys(): Value[]
 
-  /** Whether the key is there, without looking at its value. */
+  /** Whether the key is there. Of values with a schema it fails where the value does not fit, as upstream. */
   has(key: Value): boolean {
     return this.find(key) !== undefined
   }

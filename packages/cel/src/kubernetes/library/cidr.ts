@@ -5,7 +5,8 @@ import { typesByName } from '../../stdlib/index.ts'
 import { boolType, intType, opaqueType, stringType } from '../../types/type.ts'
 import { CelError } from '../../values/error.ts'
 import { OpaqueValue, type Value } from '../../values/value.ts'
-import { IpValue, ipType, parseStrictIp, toIp } from './ip.ts'
+import { parseAddr } from '../netip.ts'
+import { IpValue, ipType, isMapped, toIp } from './ip.ts'
 
 export const cidrType = opaqueType('net.CIDR')
 
@@ -37,8 +38,9 @@ function parsePrefix(text: string): Cidr | string {
   const address = text.slice(0, slash)
   const digits = text.slice(slash + 1)
   if (address.includes('%')) return fail('IPv6 zones cannot be present in a prefix')
-  const bytes = parseStrictIp(address)
-  if (bytes === undefined) return fail(`ParseAddr(${JSON.stringify(address)}): unable to parse IP`)
+  const parsed = parseAddr(address)
+  if (typeof parsed === 'string') return fail(parsed)
+  const { bytes } = parsed
   if (!/^(0|[1-9]\d*)$/.test(digits)) return fail(`bad bits after slash: ${JSON.stringify(digits)}`)
   if (Number(digits) > bytes.length * 8) return fail('prefix length out of range')
   return { bytes: [...bytes], length: Number(digits) }
@@ -48,7 +50,7 @@ function toCidr(text: string): CidrValue {
   const parsed = parsePrefix(text)
   const prefix = 'network address parse error during conversion from string: '
   if (typeof parsed === 'string') throw new CelError(prefix + prefix + parsed)
-  if (parsed.bytes.length === 16 && /^::ffff:/i.test(text)) {
+  if (isMapped(parsed.bytes)) {
     throw new CelError(`${prefix}IPv4-mapped IPv6 address ${JSON.stringify(text)} is not allowed`)
   }
   return new CidrValue(parsed)

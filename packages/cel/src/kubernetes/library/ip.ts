@@ -1,10 +1,11 @@
-import { formatIp, parseIp } from '@canopus/apimachinery'
+import { formatIp } from '@canopus/apimachinery'
 import { func, member, overload } from '../../check/declarations.ts'
 import type { Library } from '../../environment.ts'
 import { typesByName } from '../../stdlib/index.ts'
 import { boolType, intType, opaqueType, stringType } from '../../types/type.ts'
 import { CelError } from '../../values/error.ts'
 import { OpaqueValue, type Value } from '../../values/value.ts'
+import { parseAddr } from '../netip.ts'
 
 export const ipType = opaqueType('net.IP')
 
@@ -26,41 +27,20 @@ export class IpValue extends OpaqueValue {
   }
 }
 
-/** What Go's netip says of a text that is no IPv4 address. */
-function problemOfIpv4(text: string): string {
-  const fields = text.split('.')
-  for (const field of fields) {
-    const wrong = /[^0-9]/.exec(field)
-    if (wrong !== null) return `unexpected character (at ${JSON.stringify(text.slice(text.indexOf(wrong[0])))})`
-    if (field === '') return 'IPv4 field must have at least one digit'
-    if (/^0\d/.test(field)) return 'IPv4 field has octet with leading zero'
-    if (Number(field) > 255) return 'IPv4 field has value >255'
-  }
-  return fields.length > 4 ? 'IPv4 address too long' : 'IPv4 address too short'
-}
-
-const isMapped = (bytes: readonly number[]): boolean =>
+/** An IPv4 address written as an IPv6 address. */
+export const isMapped = (bytes: readonly number[]): boolean =>
   bytes.length === 16 && bytes.slice(0, 10).every(byte => byte === 0) && bytes[10] === 255 && bytes[11] === 255
-
-/** Bytes of an address in text, as Go's netip.ParseAddr: no leading zeros. Undefined where it is none. */
-export function parseStrictIp(text: string): readonly number[] | undefined {
-  return /(^|[.:])0\d+(?=\.|$)/.test(text) ? undefined : parseIp(text)
-}
 
 /** The address of a text. Throws CelError; addresses with a zone and IPv4 mapped into IPv6 are refused, too. */
 export function toIp(text: string): IpValue {
-  const [address, zone] = text.split('%', 2) as [string, string | undefined]
-  const bytes = parseStrictIp(address)
+  const parsed = parseAddr(text)
   const quoted = JSON.stringify(text)
-  if (bytes === undefined || zone === '') {
-    const problem = !text.includes(':') && text.includes('.') ? problemOfIpv4(text) : 'unable to parse IP'
-    throw new CelError(
-      `IP Address ${quoted} parse error during conversion from string: ParseAddr(${quoted}): ${problem}`,
-    )
+  if (typeof parsed === 'string') {
+    throw new CelError(`IP Address ${quoted} parse error during conversion from string: ${parsed}`)
   }
-  if (zone !== undefined) throw new CelError(`IP address ${quoted} with zone value is not allowed`)
-  if (isMapped(bytes)) throw new CelError(`IPv4-mapped IPv6 address ${quoted} is not allowed`)
-  return new IpValue(bytes)
+  if (parsed.zone !== '') throw new CelError(`IP address ${quoted} with zone value is not allowed`)
+  if (isMapped(parsed.bytes)) throw new CelError(`IPv4-mapped IPv6 address ${quoted} is not allowed`)
+  return new IpValue(parsed.bytes)
 }
 
 export function isIp(text: string): boolean {

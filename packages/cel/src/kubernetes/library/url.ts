@@ -6,7 +6,16 @@ import { CelError } from '../../values/error.ts'
 import { ArrayList } from '../../values/list.ts'
 import { EntryMap } from '../../values/map.ts'
 import { OpaqueValue, type Value } from '../../values/value.ts'
-import { escapedPathOf, type GoUrl, GoUrlError, hostnameOf, parseRequestUri, portOf, queryOf } from '../go-url.ts'
+import {
+  escapedPathOf,
+  type GoUrl,
+  GoUrlError,
+  hostnameOf,
+  parseRequestUri,
+  parseUrl,
+  portOf,
+  queryOf,
+} from '../go-url.ts'
 
 export const urlType = structType('kubernetes.URL')
 
@@ -26,7 +35,7 @@ export class UrlValue extends OpaqueValue {
 
 function toUrl(text: string): UrlValue {
   try {
-    return new UrlValue(parseRequestUri(text))
+    return new UrlValue(parseUrl(text))
   } catch (error) {
     if (!(error instanceof GoUrlError)) throw error
     throw new CelError(`URL parse error during conversion from string: ${error.message}`)
