@@ -17,9 +17,10 @@ import {
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
 import { servingCertificate } from './serving-certificate.ts'
+import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
 
-interface ApiServerFlags extends LogFlags, AuditFlags {
+interface ApiServerFlags extends LogFlags, AuditFlags, ServingFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -55,6 +56,7 @@ interface ApiServerFlags extends LogFlags, AuditFlags {
 
 const WITHOUT_EFFECT = [
   'allow-privileged',
+  'profiling',
   'proxy-client-cert-file',
   'proxy-client-key-file',
   'requestheader-extra-headers-prefix',
@@ -88,6 +90,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
   addSecurityFlags(command)
   addAuditFlags(command)
+  addServingFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -173,6 +176,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       ...kubeletCredentials(flags),
       security,
       ...given({ auditor }),
+      serving: servingOptions(flags),
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
