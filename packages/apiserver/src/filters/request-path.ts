@@ -198,10 +198,11 @@ export class RequestPath {
   private async dispatch(call: Call): Promise<ApiResponse> {
     const { info, request } = call
     if (!info.isResourceRequest) return this.document(request)
-    const { ready, subresources } = this.#options
+    const { ready, subresources, metrics } = this.#options
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.virtual(call)
+    if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
     if (info.subresource === '') return endpoint.serve(call)
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]

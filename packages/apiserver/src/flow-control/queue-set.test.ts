@@ -84,6 +84,19 @@ it('long requests under way count before they end', () => {
   assert.equal(other.state, 'executing')
 })
 
+it('narrow requests of idle flows pass a wide one that does not fit, a tenth of the level of them', () => {
+  const set = level(16, 20)
+  for (let n = 0; n < 3; n++) assert.equal(set.start(estimate(6), [0], 0)!.state, 'executing')
+  const wide = set.start(estimate(6), [1], 0)!
+  assert.equal(wide.state, 'waiting')
+  const mine = set.start(estimate(), [0], 1)!
+  assert.equal(mine.state, 'waiting', 'a flow that has something under way does not pass')
+  const narrow = [2, 3, 4].map(queue => set.start(estimate(), [queue], 1)!)
+  assert.deepEqual(narrow.map(({ state }) => state), ['executing', 'executing', 'waiting'])
+  set.finish(narrow[0]!, 2)
+  assert.equal(narrow[2]!.state, 'executing')
+})
+
 describe('seats', () => {
   it('are taken and given back', () => {
     const set = level(4, 3)

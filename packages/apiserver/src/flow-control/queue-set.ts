@@ -16,6 +16,8 @@ export interface QueueSetConfig {
 /** What a request is thought to take until it has shown what it does, in seconds. */
 const ESTIMATED_DURATION = 0.003
 
+const PASSING_PART = 0.1
+
 interface Queue {
   readonly waiting: Deque<Seat>
   /** Without those that have given up. */
@@ -41,6 +43,8 @@ export class Seat {
   readonly arrival: number
   readonly queue: Queue | undefined
   state: 'waiting' | 'executing' | 'over' = 'waiting'
+  /** It went before a wide one that was next. */
+  passed = false
   startedAt = 0
   /** Called when it may start. */
   onStart: (() => void) | undefined
@@ -77,6 +81,8 @@ export class QueueSet implements QueueSetFigures {
   #at: number
   #turn = 0
   #robin = 0
+  /** Requests under way that went before a wide one. */
+  #passing = 0
   readonly #onDemand: (seats: number, now: number) => void
 
   /** `onDemand` hears how many seats could be used whenever that changes. */
@@ -155,6 +161,7 @@ export class QueueSet implements QueueSetFigures {
     this.syncTime(now)
     seat.state = 'over'
     this.executing--
+    if (seat.passed) this.#passing--
     const { queue } = seat
     if (queue !== undefined) {
       queue.executing--
@@ -217,16 +224,36 @@ export class QueueSet implements QueueSetFigures {
   private dispatch(now: number): void {
     while (this.waiting > 0 && this.seatsInUse < this.#limit) {
       const queue = this.nextQueue(now)
-      const seat = queue?.waiting.at(0)
-      if (queue === undefined || seat === undefined || !this.fits(seat.seats)) return
-      queue.waiting.shift()
-      this.leaveQueue(queue, seat)
-      this.execute(seat, now)
-      while (queue.waiting.length > 0 && queue.waiting.at(0)!.state === 'over') queue.waiting.shift()
-      bound(queue)
-      this.#onDemand(this.seatsInUse + this.seatsWaiting, now)
-      seat.onStart?.()
+      if (queue === undefined) return
+      if (!this.fits(queue.waiting.at(0)!.seats)) return this.letNarrowPass(now)
+      this.startFirst(queue, now)
     }
+  }
+
+  /**
+   * The next request is too wide for what is free, and seats would stay empty until it fits. Flows that have nothing
+   * under way may use a few of them (a tenth of the level, so that the wide one is not kept waiting): a single GET does not
+   * wait for lists. Upstream lets nobody pass.
+   */
+  private letNarrowPass(now: number): void {
+    for (const queue of this.#queues) {
+      if (this.#passing >= Math.floor(this.#limit * PASSING_PART) || !this.fits(1)) return
+      const seat = queue.waiting.at(0)
+      if (seat === undefined || queue.executing > 0 || seat.seats > 1) continue
+      seat.passed = true
+      this.#passing++
+      this.startFirst(queue, now)
+    }
+  }
+
+  private startFirst(queue: Queue, now: number): void {
+    const seat = queue.waiting.shift()!
+    this.leaveQueue(queue, seat)
+    this.execute(seat, now)
+    while (queue.waiting.length > 0 && queue.waiting.at(0)!.state === 'over') queue.waiting.shift()
+    bound(queue)
+    this.#onDemand(this.seatsInUse + this.seatsWaiting, now)
+    seat.onStart?.()
   }
 
   private leaveQueue(queue: Queue, seat: Seat): void {

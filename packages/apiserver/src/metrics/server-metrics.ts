@@ -5,6 +5,7 @@ import { type Counter, type Family, MetricsRegistry, type Sample } from '@canopu
 import { registerProcessMetrics } from '@canopus/platform'
 import type { KindCache } from '../cache/kind-cache.ts'
 import { versionInfo } from '../discovery/version.ts'
+import type { RequestInfo } from '../filters/request-info.ts'
 import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiResponse, textResponse } from '../http/message.ts'
@@ -25,7 +26,7 @@ export class ServerMetrics {
   readonly slis = new MetricsRegistry()
   readonly authenticated: Counter
   readonly #attempts: Family<Counter>
-  readonly deprecated: Family<Counter>
+  readonly #deprecated: Family<Counter>
 
   constructor({ resources, traffic, health, registry = new MetricsRegistry() }: ServerMetricsOptions) {
     this.registry = registry
@@ -34,7 +35,7 @@ export class ServerMetrics {
       'result',
     ])
     this.authenticated = this.#attempts.with('success')
-    this.deprecated = registry.gauge(
+    this.#deprecated = registry.gauge(
       'apiserver_requested_deprecated_apis',
       '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
       ['group', 'version', 'resource', 'subresource', 'removed_release'],
@@ -52,6 +53,11 @@ export class ServerMetrics {
     if (path === '/metrics') return textResponse(200, this.registry.text(), { 'content-type': METRICS_TYPE })
     if (path === '/metrics/slis') return textResponse(200, this.slis.text(), { 'content-type': METRICS_TYPE })
     return undefined
+  }
+
+  /** Notes that a version was asked for that will go. No release is named: none of ours has one. */
+  deprecatedApi({ group, version, resource, subresource }: RequestInfo): void {
+    this.#deprecated.with(group, version, resource, subresource, '').set(1)
   }
 
   /** Nobody knew the credential, or it could not be looked at. */
