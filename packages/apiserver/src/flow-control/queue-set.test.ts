@@ -84,6 +84,13 @@ it('long requests under way count before they end', () => {
   assert.equal(other.state, 'executing')
 })
 
+it('wide requests leave a tenth of the seats to narrow ones', () => {
+  const set = level(16, 40)
+  const states = Array.from({ length: 10 }, () => set.start(estimate(4), [0], 0)!.state)
+  assert.equal(states.filter(each => each === 'executing').length, 9)
+  assert.equal(set.start(estimate(), [1], 1)!.state, 'executing')
+})
+
 it('narrow requests of idle flows pass a wide one that does not fit, a tenth of the level of them', () => {
   const set = level(16, 20)
   for (let n = 0; n < 3; n++) assert.equal(set.start(estimate(6), [0], 0)!.state, 'executing')

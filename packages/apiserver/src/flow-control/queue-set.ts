@@ -16,7 +16,8 @@ export interface QueueSetConfig {
 /** What a request is thought to take until it has shown what it does, in seconds. */
 const ESTIMATED_DURATION = 0.003
 
-const PASSING_PART = 0.1
+/** The part of a level's seats that wide requests leave free. */
+const NARROW_PART = 0.1
 
 interface Queue {
   readonly waiting: Deque<Seat>
@@ -237,7 +238,7 @@ export class QueueSet implements QueueSetFigures {
    */
   private letNarrowPass(now: number): void {
     for (const queue of this.#queues) {
-      if (this.#passing >= Math.floor(this.#limit * PASSING_PART) || !this.fits(1)) return
+      if (this.#passing >= Math.floor(this.#limit * NARROW_PART) || !this.fits(1)) return
       const seat = queue.waiting.at(0)
       if (seat === undefined || queue.executing > 0 || seat.seats > 1) continue
       seat.passed = true
@@ -291,7 +292,9 @@ export class QueueSet implements QueueSetFigures {
   private fits(seats: number): boolean {
     if (this.#config.queues < 0) return true
     if (seats > this.#limit) return this.executing === 0 && this.seatsInUse === 0 && this.#limit > 0
-    return this.seatsInUse + seats <= this.#limit
+    // Lists that are written to slow readers may take minutes: they leave some seats to what is quick.
+    const reserved = seats > 1 ? Math.floor(this.#limit * NARROW_PART) : 0
+    return this.seatsInUse + seats <= this.#limit - reserved
   }
 
   /** Virtual time runs as fast as each active queue is served. */
