@@ -15,7 +15,12 @@ const client = createClient({
         ? { authenticated: spec.token === 'good', user: { username: 'monitor', groups: ['system:authenticated'] } }
         : { allowed: spec.user === 'monitor' && spec.nonResourceAttributes.path.startsWith('/metrics') }
     const bytes = Buffer.from(JSON.stringify({ kind, spec, metadata: {}, status }))
-    return { status: 201, headers: { 'content-type': 'application/json' }, bytes: async () => bytes, async *chunks() {} }
+    return {
+      status: 201,
+      headers: { 'content-type': 'application/json' },
+      bytes: async () => bytes,
+      async *chunks() {},
+    }
   },
 })
 

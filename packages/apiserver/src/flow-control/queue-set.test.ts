@@ -99,7 +99,10 @@ it('narrow requests of idle flows pass a wide one that does not fit, a tenth of 
   const mine = set.start(estimate(), [0], 1)!
   assert.equal(mine.state, 'waiting', 'a flow that has something under way does not pass')
   const narrow = [2, 3, 4].map(queue => set.start(estimate(), [queue], 1)!)
-  assert.deepEqual(narrow.map(({ state }) => state), ['executing', 'executing', 'waiting'])
+  assert.deepEqual(
+    narrow.map(({ state }) => state),
+    ['executing', 'executing', 'waiting'],
+  )
   set.finish(narrow[0]!, 2)
   assert.equal(narrow[2]!.state, 'executing')
 })

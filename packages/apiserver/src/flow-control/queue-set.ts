@@ -226,7 +226,10 @@ export class QueueSet implements QueueSetFigures {
     while (this.waiting > 0 && this.seatsInUse < this.#limit) {
       const queue = this.nextQueue(now)
       if (queue === undefined) return
-      if (!this.fits(queue.waiting.at(0)!.seats)) return this.letNarrowPass(now)
+      if (!this.fits(queue.waiting.at(0)!.seats)) {
+        this.letNarrowPass(now)
+        return
+      }
       this.startFirst(queue, now)
     }
   }
