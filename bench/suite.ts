@@ -5,6 +5,7 @@ import { fanOut } from './rows/fan-out.ts'
 import { get } from './rows/get.ts'
 import { idle } from './rows/idle.ts'
 import { list } from './rows/list.ts'
+import { noisy } from './rows/noisy.ts'
 import { pods } from './rows/pods.ts'
 import { startCluster } from './rows/start-cluster.ts'
 import { store } from './rows/store.ts'
@@ -19,6 +20,7 @@ export const suite: readonly Benchmark[] = [
   create,
   get,
   list,
+  noisy,
   fanOut,
   streams,
   idle,

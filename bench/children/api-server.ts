@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { builtInKinds, Namespaces, Pods, ServiceAccounts } from '../../packages/api/src/index.ts'
+import { builtInKinds, ClusterRoleBindings, Namespaces, Pods, ServiceAccounts } from '../../packages/api/src/index.ts'
 import {
   type ApiServer,
   bootstrapCluster,
@@ -11,6 +11,7 @@ import {
 } from '../../packages/apiserver/src/index.ts'
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import {
+  type ClusterPki,
   createClusterPki,
   createLogger,
   issueClientCertificate,
@@ -31,19 +32,22 @@ const gauge = createGauge()
 let store: Store
 let server: ApiServer
 let client: Client
+let pki: ClusterPki
+let port: number
 
 answerCalls(
   {
-    async start({ backend }: { backend: 'embedded' | 'memory' }): Promise<Credentials> {
+    async start({ backend, fair = true }: { backend: 'embedded' | 'memory'; fair?: boolean }): Promise<Credentials> {
       store =
         backend === 'embedded' ? await openEmbeddedStore({ directory, clock, logger }) : createMemoryStore({ clock })
-      const pki = await createClusterPki({ clusterName: 'bench', addresses: ['127.0.0.1'], clock })
+      pki = await createClusterPki({ clusterName: 'bench', addresses: ['127.0.0.1'], clock })
       server = createApiServer({
         store,
         clock,
         random: systemRandom,
         logger,
         kinds: builtInKinds,
+        serving: { priorityAndFairness: fair },
         security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
       })
       await server.start()
@@ -55,9 +59,18 @@ answerCalls(
         .catch(() => {})
       await client.resource(ServiceAccounts).create({ metadata: { name: 'default', namespace: 'default' } })
       const tls = { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
-      const { port } = await server.listen({ address: '127.0.0.1', port: 0, tls })
+      ;({ port } = await server.listen({ address: '127.0.0.1', port: 0, tls }))
       const user = { commonName: 'kubernetes-admin', organizations: ['system:masters'], clock }
       const { certificate, key } = await issueClientCertificate(pki.ca, user)
+      return { port, ca: pki.ca.certificate, cert: certificate, key }
+    },
+
+    /** Somebody who may read everything and is no administrator. */
+    async reader({ name }: { name: string }): Promise<Credentials> {
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }
+      const subjects = [{ kind: 'User', name, apiGroup: roleRef.apiGroup }]
+      await client.resource(ClusterRoleBindings).create({ metadata: { name }, roleRef, subjects })
+      const { certificate, key } = await issueClientCertificate(pki.ca, { commonName: name, organizations: [], clock })
       return { port, ca: pki.ca.certificate, cert: certificate, key }
     },
 

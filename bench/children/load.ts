@@ -23,11 +23,11 @@ answerCalls(
       connections = await Promise.all(Array.from({ length: options.connections }, () => H2Connection.open(options)))
     },
 
-    /** GETs one path until the time is over. */
-    get({ path, inFlight, milliseconds }: { path: string; inFlight: number; milliseconds: number }): Promise<Load> {
+    /** GETs one path until the time is over. Who is turned away comes back after a second where `patient`. */
+    get({ path, inFlight, milliseconds, patient = false }: GetWork): Promise<Load> {
       const head = requestHead('GET', path)
       const end = performance.now() + milliseconds
-      return drive(inFlight, () => (performance.now() < end ? { head } : undefined))
+      return drive(inFlight, () => (performance.now() < end ? { head } : undefined), patient ? 1000 : 0)
     },
 
     /** Creates pods, one request each. */
@@ -80,13 +80,20 @@ answerCalls(
 
 const podBody = (name: string): Buffer => Buffer.from(JSON.stringify(podNamed(name)))
 
+interface GetWork {
+  path: string
+  inFlight: number
+  milliseconds: number
+  patient?: boolean
+}
+
 interface Work {
   head: Buffer
   body?: Buffer
 }
 
 /** Keeps so many requests under way until there is no more work. */
-function drive(inFlight: number, next: () => Work | undefined): Promise<Load> {
+function drive(inFlight: number, next: () => Work | undefined, pause = 0): Promise<Load> {
   const start = performance.now()
   const latencies: number[] = []
   let failures = 0
@@ -100,14 +107,17 @@ function drive(inFlight: number, next: () => Work | undefined): Promise<Load> {
       }
       running++
       const sent = performance.now()
+      let refused = false
       connection.request(work.head, work.body, {
         headers: success => {
-          if (!success) failures++
+          refused = !success
+          if (refused) failures++
         },
         end: () => {
           running--
           latencies.push(performance.now() - sent)
-          send(connection)
+          if (refused && pause > 0) setTimeout(() => send(connection), pause)
+          else send(connection)
         },
       })
     }

@@ -13,6 +13,7 @@ export {
   createBootstrapToken,
   ensureKubernetesService,
   type KubernetesServiceFacts,
+  keepFlowControl,
 } from './bootstrap/index.ts'
 export {
   type AutoApproval,
@@ -27,9 +28,11 @@ export {
   createSecurity,
   type SecurityOptions,
 } from './create-security.ts'
-export type { HealthCheck } from './health/health.ts'
+export type { ServingOptions } from './filters/serving-options.ts'
+export { Health, type HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
 export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'
+export { METRICS_TYPE, registerBuildInfo } from './metrics/server-metrics.ts'
 export { loadDescriptions } from './openapi/load-descriptions.ts'
 export type * from './security.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'

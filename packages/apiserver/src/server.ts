@@ -8,8 +8,8 @@ import {
 } from '@canopus/api'
 import { withSchemaValidation } from '@canopus/apiextensions'
 import type { ResourceType } from '@canopus/apimachinery'
-import type { Clock, Logger, Random } from '@canopus/base'
-import type { Transport } from '@canopus/client'
+import { type Clock, type Logger, MetricsRegistry, type Random, sleep } from '@canopus/base'
+import { createClient, type Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { withExpressionValidation } from './admission/expressions/kind-validation.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
@@ -20,17 +20,24 @@ import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
 import { encodeMessage } from './encoding/protobuf.ts'
+import { Front } from './filters/front.ts'
+import type { RequestInfo } from './filters/request-info.ts'
 import { RequestPath } from './filters/request-path.ts'
+import { SERVING_DEFAULTS, type ServingOptions } from './filters/serving-options.ts'
+import { Traffic } from './filters/traffic.ts'
+import { FlowControlFollower } from './flow-control/follow.ts'
 import { Health, type HealthCheck } from './health/health.ts'
+import { PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
 import { type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
-import { Metrics } from './metrics/metrics.ts'
+import { ServerMetrics } from './metrics/server-metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
+import { measuredStore } from './storage/measured-store.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
 import { createServiceResolver } from './webhook/service-resolver.ts'
@@ -58,6 +65,10 @@ export interface ApiServerOptions {
   readonly webhooks?: WebhookCaller
   /** Whom requests are told to; closed with the server. Nothing is audited where missing. */
   readonly auditor?: Auditor
+  /** Limits, timeouts and manners; upstream's defaults where missing. */
+  readonly serving?: ServingOptions
+  /** Where `/metrics` is read from; more than the server's own may be in it. */
+  readonly metrics?: MetricsRegistry
 }
 
 export interface ApiServer {
@@ -66,22 +77,33 @@ export interface ApiServer {
   /** Requests inside the process under this identity. */
   transport(user: User): Transport
   readonly objects: ObjectReader
+  /** What has to be done before the server counts as started. */
+  readonly postStartHooks: PostStartHooks
   /** Loads the state. Before it, requests are answered with 503. */
   start(): Promise<void>
   /** Serves on a TLS port as well; may be called more than once. */
   listen(options: ListenOptions): Promise<Listener>
-  /** Ends watches and listeners. The store stays open: it belongs to the caller. */
+  /**
+   * Goes down gracefully: says that it is not ready, serves on for the delay that the options name, takes no new requests,
+   * ends watches, and waits for what is under way. The store stays open: it belongs to the caller.
+   */
   stop(): Promise<void>
 }
 
 const LOOPBACK: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
+/** Connections whose answers are still on their way may take so long, in milliseconds, once everything has been answered. */
+const LAST_BYTES = 2000
+
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { store, clock, random, logger } = options
+  const { clock, random, logger } = options
+  const registry = options.metrics ?? new MetricsRegistry()
+  const store = measuredStore(options.store, clock, registry, groupResourceOf(options.kinds))
   const cache = new WatchCache({ store, clock, logger, normalise })
+  const serving = { ...SERVING_DEFAULTS, ...options.serving }
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
-  const { resources, objects, admission } = composeResources(options, cache)
+  const { resources, objects, admission } = composeResources({ ...options, store, serving }, cache)
   const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
   const security = options.security({
     objects,
@@ -94,13 +116,36 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   })
   admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
-  let started = false
+  const state = { started: false, stopping: false }
+  const postStartHooks = new PostStartHooks()
+  const front = new Front(serving, random)
+  const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })
+  const follower =
+    traffic.flowControl &&
+    new FlowControlFollower({
+      flowControl: traffic.flowControl,
+      objects,
+      client: createClient(transport(LOOPBACK), { userAgent: 'kube-apiserver' }),
+      clock,
+      logger,
+    })
+  const health = new Health(() => [
+    ...ownChecks(options.store, state),
+    ...postStartHooks.checks,
+    ...(options.healthChecks ?? []),
+    shutdownCheck(state),
+  ])
   const path = composePath(options, {
     security,
     resources,
     objects,
     webhooks,
-    ready: () => started,
+    front,
+    traffic,
+    health,
+    metrics: new ServerMetrics({ resources, traffic, health, registry }),
+    requestTimeout: serving.requestTimeout,
+    ready: () => state.started,
     address: () => {
       const [first] = listeners
       return first === undefined ? '' : `${first.address}:${first.port}`
@@ -110,9 +155,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     handle,
     transport,
     objects,
+    postStartHooks,
     async start() {
       await cache.start()
-      started = true
+      state.started = true
+      follower?.start()
     },
     async listen(listenOptions) {
       const listener = await listen(listenOptions, {
@@ -124,9 +171,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return listener
     },
     async stop() {
-      started = false
+      state.stopping = true
+      follower?.stop()
+      if (serving.shutdownDelay > 0) await sleep(clock, serving.shutdownDelay)
+      front.closed = serving.shutdownSendRetryAfter
+      if (!front.closed) for (const listener of listeners) listener.stopAccepting()
+      await drained(clock, traffic, serving.requestTimeout)
+      state.started = false
       await cache.stop()
-      await Promise.all([...listeners].map(listener => listener.close()))
+      const end = new AbortController()
+      const patience = sleep(clock, LAST_BYTES, end.signal).catch(() => {})
+      await Promise.all([...listeners].map(listener => listener.close(patience)))
+      end.abort()
       listeners.clear()
       webhooks.close()
       await options.auditor?.close()
@@ -134,18 +190,50 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
 }
 
+/** Resolves when no request is under way any more, or after `limit` milliseconds. */
+async function drained(clock: Clock, { inflight }: Traffic, limit: number): Promise<void> {
+  if (inflight.open === 0) return
+  const end = new AbortController()
+  await Promise.race([inflight.idle(), sleep(clock, limit, end.signal).catch(() => {})])
+  end.abort()
+}
+
+/** What the estimates of work are made of: the caches know. */
+function workFacts(resources: Resources): ConstructorParameters<typeof Traffic>[0]['facts'] {
+  const cacheOf = ({ group, version, resource }: RequestInfo) =>
+    resources.endpoint(group, version, resource)?.store.cache
+  return {
+    stored: info => {
+      const cache = cacheOf(info)
+      return cache && { count: cache.size, bytes: cache.bytes }
+    },
+    watchers: info => cacheOf(info)?.hub.interested(info.namespace) ?? 0,
+  }
+}
+
+/** Group and resource of a stored key, for the metrics; built-in kinds by their prefix, others by the shape of their keys. */
+function groupResourceOf(kinds: readonly Kind[]): (key: string) => readonly [string, string] {
+  const known = new Map<string, readonly [string, string]>()
+  for (const { storagePrefix, type } of kinds) known.set(storagePrefix, [type.group, type.plural])
+  return key => {
+    const [, , first = '', second = ''] = key.split('/')
+    return known.get(first) ?? known.get(`${first}/${second}`) ?? [first, second]
+  }
+}
+
 /** The registry with what it allocates, and the view of its objects for those who decide by them. */
 function composeResources(
-  options: ApiServerOptions,
+  options: ApiServerOptions & { serving: Required<ServingOptions> },
   cache: WatchCache,
 ): { resources: Resources; objects: ObjectReader; admission: AdmissionChain } {
   const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
   const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
+  const { minRequestTimeout } = options.serving
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
   const services = new ServiceAllocators(ranges, nodePortRange, random)
-  const admission = new AdmissionChain()
+  const admission = new AdmissionChain(clock)
   const resources = new Resources({
-    context: { store, cache, clock, random, logger, admission, normalise },
+    context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout },
     hooks: { '/services': services },
     encoders: new Encoders(encodeMessage, clock),
     kinds: kinds.map(kind =>
@@ -167,15 +255,18 @@ interface PathParts {
   readonly resources: Resources
   readonly objects: ObjectReader
   readonly webhooks: WebhookCaller
+  readonly front: Front
+  readonly traffic: Traffic
+  readonly health: Health
+  readonly metrics: ServerMetrics
+  readonly requestTimeout: number
   ready(): boolean
   /** Where the server listens, for `/api`. */
   address(): string
 }
 
-function composePath(
-  options: ApiServerOptions,
-  { security, resources, objects, webhooks, ready, address }: PathParts,
-): RequestPath {
+function composePath(options: ApiServerOptions, { objects, address, webhooks, ...parts }: PathParts): RequestPath {
+  const { security, resources } = parts
   const { clock, random, logger, kubelet } = options
   const { tokenIssuer } = security
   const discovery = new Discovery(address)
@@ -187,12 +278,9 @@ function composePath(
     openapi.changed(type)
   }).follow(objects)
   return new RequestPath({
-    security,
-    resources,
+    ...parts,
     discovery,
     openapi,
-    health: new Health([...ownChecks(options.store, ready), ...(options.healthChecks ?? [])]),
-    metrics: new Metrics(),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     subresources: {
       resources,
@@ -206,12 +294,11 @@ function composePath(
     clock,
     random,
     logger,
-    ready,
   })
 }
 
 /** Checks under the names that upstream gave them. */
-function ownChecks(store: Store, ready: () => boolean): HealthCheck[] {
+function ownChecks(store: Store, state: { readonly started: boolean }): HealthCheck[] {
   return [
     { name: 'log', scope: 'all', check: () => {} },
     {
@@ -222,11 +309,29 @@ function ownChecks(store: Store, ready: () => boolean): HealthCheck[] {
       },
     },
     {
+      name: 'etcd-readiness',
+      scope: 'ready',
+      check: async () => {
+        await store.revision()
+      },
+    },
+    {
       name: 'informer-sync',
       scope: 'ready',
       check: () => {
-        if (!ready()) throw new Error('the caches are not filled yet')
+        if (!state.started) throw new Error('the caches are not filled yet')
       },
     },
   ]
+}
+
+/** Fails from the moment on when the server begins to go down, so that balancers send nobody here any more. */
+function shutdownCheck(state: { readonly stopping: boolean }): HealthCheck {
+  return {
+    name: 'shutdown',
+    scope: 'ready',
+    check: () => {
+      if (state.stopping) throw new Error('process is shutting down')
+    },
+  }
 }

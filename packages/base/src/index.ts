@@ -7,6 +7,15 @@ export { Deque } from './deque.ts'
 export { type Compare, Heap } from './heap.ts'
 export { type Logger, silentLogger } from './logger.ts'
 export { LruCache, type LruCacheOptions } from './lru-cache.ts'
+export {
+  Counter,
+  exponentialBuckets,
+  Family,
+  Histogram,
+  MetricsRegistry,
+  type MetricType,
+  type Sample,
+} from './metrics.ts'
 export { type Random, randomInt, uuid } from './random.ts'
 export { RingBuffer } from './ring-buffer.ts'
 export { SeededRandom } from './seeded-random.ts'

@@ -5,6 +5,7 @@ import {
   type BootstrapOptions,
   bootstrapCluster,
   createApiServer,
+  keepFlowControl,
 } from '@canopus/apiserver'
 import { createClient } from '@canopus/client'
 
@@ -18,10 +19,19 @@ const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system
 /** Starts an API server for the built-in kinds. Resolves once it answers and the cluster's own objects are there. */
 export async function startApiServer({ bootstrap, ...options }: StartApiServerOptions): Promise<ApiServer> {
   const server = createApiServer({ ...options, kinds: builtInKinds })
+  const client = createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' })
   try {
     await server.start()
-    await bootstrapCluster(createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' }), bootstrap)
-    return server
+    await bootstrapCluster(client, bootstrap, server.postStartHooks)
+    const ending = new AbortController()
+    void keepFlowControl({ client, clock: options.clock, logger: options.logger }, ending.signal)
+    return {
+      ...server,
+      stop: () => {
+        ending.abort()
+        return server.stop()
+      },
+    }
   } catch (error) {
     await server.stop()
     throw error

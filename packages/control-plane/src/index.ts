@@ -1,3 +1,8 @@
 export { type StartApiServerOptions, startApiServer } from './api-server.ts'
+export {
+  type ComponentServer,
+  type ComponentServerOptions,
+  startComponentServer,
+} from './component-server.ts'
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
 export { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Client, InformerFactory } from '@canopus/client'
 
 /** What every controller is given. Nothing else may reach time, randomness or the network. */
@@ -8,6 +8,8 @@ export interface ControllerContext {
   clock: Clock
   random: Random
   logger: Logger
+  /** Where work queues and loops tell what they do; nowhere where missing. */
+  metrics?: MetricsRegistry
   /** Writes an event about an object, aggregated as upstream does (k8s.io/client-go/tools/record). Never throws. */
   events: EventRecorder
 }

@@ -5,6 +5,7 @@ import { type Logger, whenAborted } from '@canopus/base'
 import type { Controller, ControllerContext, Key, ReconcileResult } from './controller.ts'
 import type { Trigger } from './triggers.ts'
 import { WorkQueue } from './work-queue.ts'
+import { workQueueMetrics } from './work-queue-metrics.ts'
 
 export interface ControllerDefinition {
   name: string
@@ -28,7 +29,8 @@ export function defineController(context: ControllerContext, definition: Control
   return {
     name: definition.name,
     async run(signal: AbortSignal): Promise<void> {
-      const queue = new WorkQueue<Key>({ clock: context.clock })
+      const metrics = context.metrics && workQueueMetrics(context.metrics, definition.name)
+      const queue = new WorkQueue<Key>({ clock: context.clock, ...(metrics ? { metrics } : {}) })
       const enqueue = (key: Key, afterMs = 0): void => queue.addAfter(key, afterMs)
       try {
         await Promise.all(informers.map(informer => informer.waitForSync(signal)))

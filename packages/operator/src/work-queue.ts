@@ -3,6 +3,7 @@
  * later and later while it fails. Behaviour: client-go util/workqueue (queue, delaying and rate-limiting queues).
  */
 import { type Clock, type Deferred, Deque, deferred, type Timer } from '@canopus/base'
+import type { WorkQueueMetrics } from './work-queue-metrics.ts'
 
 export interface WorkQueueOptions {
   clock: Clock
@@ -10,6 +11,8 @@ export interface WorkQueueOptions {
   initialBackoff?: number
   /** Longest delay after failures, in milliseconds. Default 1,000,000. */
   maxBackoff?: number
+  /** Where to count; nowhere where missing. */
+  metrics?: WorkQueueMetrics
 }
 
 export class WorkQueue<K = string> {
@@ -22,12 +25,17 @@ export class WorkQueue<K = string> {
   readonly #delayed = new Map<K, { at: number; timer: Timer }>()
   readonly #failures = new Map<K, number>()
   readonly #takers = new Deque<Deferred<K | undefined>>()
+  readonly #metrics: WorkQueueMetrics | undefined
+  /** When keys were added, and taken; kept only where somebody counts. */
+  readonly #addedAt = new Map<K, number>()
+  readonly #takenAt = new Map<K, number>()
   #closed = false
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock
     this.#initialBackoff = options.initialBackoff ?? 5
     this.#maxBackoff = options.maxBackoff ?? 1_000_000
+    this.#metrics = options.metrics
   }
 
   /** Keys that wait for a worker, without the delayed ones. */
@@ -38,6 +46,7 @@ export class WorkQueue<K = string> {
   add(key: K): void {
     if (this.#closed || this.#dirty.has(key)) return
     this.#dirty.add(key)
+    if (this.#metrics !== undefined) this.#noteAdded(key, this.#metrics)
     if (!this.#processing.has(key)) this.#offer(key)
   }
 
@@ -63,6 +72,7 @@ export class WorkQueue<K = string> {
   addRateLimited(key: K): void {
     const failures = this.#failures.get(key) ?? 0
     this.#failures.set(key, failures + 1)
+    this.#metrics?.retries.add()
     this.addAfter(key, Math.min(this.#initialBackoff * 2 ** failures, this.#maxBackoff))
   }
 
@@ -86,6 +96,7 @@ export class WorkQueue<K = string> {
   /** Ends the work on `key`; where it was added meanwhile it is handed out again. */
   done(key: K): void {
     this.#processing.delete(key)
+    if (this.#metrics !== undefined) this.#noteDone(key, this.#metrics)
     if (this.#dirty.has(key) && !this.#closed) this.#offer(key)
   }
 
@@ -107,6 +118,28 @@ export class WorkQueue<K = string> {
   #start(key: K): K {
     this.#dirty.delete(key)
     this.#processing.add(key)
+    if (this.#metrics !== undefined) this.#noteTaken(key, this.#metrics)
     return key
+  }
+
+  #noteAdded(key: K, { adds, depth }: WorkQueueMetrics): void {
+    adds.add()
+    depth.add()
+    this.#addedAt.set(key, this.#clock.monotonic())
+  }
+
+  #noteTaken(key: K, { depth, queued }: WorkQueueMetrics): void {
+    const now = this.#clock.monotonic()
+    depth.add(-1)
+    queued.observe((now - (this.#addedAt.get(key) ?? now)) / 1000)
+    this.#addedAt.delete(key)
+    this.#takenAt.set(key, now)
+  }
+
+  #noteDone(key: K, { worked }: WorkQueueMetrics): void {
+    const taken = this.#takenAt.get(key)
+    if (taken === undefined) return
+    worked.observe((this.#clock.monotonic() - taken) / 1000)
+    this.#takenAt.delete(key)
   }
 }

@@ -14,5 +14,6 @@ export {
   terminate,
   tryRun,
 } from './process.ts'
+export { registerProcessMetrics } from './process-metrics.ts'
 export { systemClock } from './system-clock.ts'
 export { systemRandom } from './system-random.ts'

@@ -15,6 +15,7 @@ import { isTerminal, namespaceLabelsFrom, type PodInfo, podInfo } from './pod-in
 import { PodWriter } from './pod-writer.ts'
 import { defaultProfile } from './profile.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
+import { type AttemptResult, type SchedulerMetrics, schedulerMetrics } from './scheduler-metrics.ts'
 
 export interface SchedulerOptions {
   /** Pods that ask for other schedulers are left alone. Default `default-scheduler`. */
@@ -40,6 +41,7 @@ class Scheduler {
   readonly #context: ControllerContext
   readonly #names: ReadonlySet<string>
   readonly #maxBindings: number
+  readonly #metrics: SchedulerMetrics | undefined
   readonly #cache = new ClusterCache()
   readonly #profile: Profile
   readonly #cluster: ClusterView
@@ -52,6 +54,7 @@ class Scheduler {
 
   constructor(context: ControllerContext, options: SchedulerOptions) {
     this.#context = context
+    this.#metrics = context.metrics && schedulerMetrics(context.metrics)
     this.#names = new Set(options.schedulerNames ?? ['default-scheduler'])
     this.#maxBindings = options.maxBindings ?? 256
     const { informers, random, clock } = context
@@ -191,20 +194,28 @@ class Scheduler {
     // Gone, or bound by somebody else, between being taken from the queue and now.
     if (this.#queue.get(pod.key) !== entry) return
     let decision: Decision
+    const begun = this.#context.clock.monotonic()
     try {
       decision = this.#cycle.decide(pod)
     } catch (error) {
+      this.#note(pod, 'error')
       this.#context.logger.error('a pod could not be scheduled', { pod: pod.key, error })
       this.#report(entry, 'SchedulerError', String(error))
       this.#queue.retry(entry)
       return
     }
+    this.#metrics?.algorithm.observe((this.#context.clock.monotonic() - begun) / 1000)
     if ('failure' in decision) this.#unschedulable(entry, decision.failure)
     else this.#place(entry, decision.node.name, signal)
   }
 
+  #note({ pod }: PodInfo, result: AttemptResult): void {
+    this.#metrics?.attempts.with(pod.spec?.schedulerName ?? 'default-scheduler', result).add()
+  }
+
   #unschedulable(entry: QueuedPod, failure: Failure): void {
     const { pod } = entry
+    this.#note(pod, 'unschedulable')
     const nodes = this.#cache.nodes.length
     const result = nodes === 0 ? undefined : this.#postFilter(pod, failure)
     const message = nodes === 0 ? NO_NODES_MESSAGE : failureMessage(failure, nodes, result?.message)
@@ -284,8 +295,10 @@ class Scheduler {
       await this.#write(pod, node, signal)
     } catch (error) {
       this.#bindingFailed(entry, node, error)
+      this.#note(pod, 'error')
       return
     }
+    this.#note(pod, 'scheduled')
     this.#queue.done(entry)
     const { name, namespace } = pod.pod.metadata
     const message = `Successfully assigned ${namespace}/${name} to ${node}`

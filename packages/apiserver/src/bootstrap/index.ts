@@ -1,5 +1,6 @@
 import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '@canopus/api'
 import type { Client } from '@canopus/client'
+import type { PostStartHooks } from '../health/post-start-hooks.ts'
 import {
   type AuthenticationFacts,
   ensureAuthenticationConfig,
@@ -8,6 +9,7 @@ import {
 } from './cluster-objects.ts'
 import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './default-roles.ts'
 import { reconcileObjects } from './ensure.ts'
+import { ensureFlowControl } from './flow-control.ts'
 import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 import { ensureNodeBootstrap } from './node-bootstrap.ts'
 import { aggregateRules, reconcileBinding, reconcileRole } from './reconcile-roles.ts'
@@ -27,13 +29,21 @@ export interface BootstrapOptions {
  * Writes what every cluster has from its first moment: system namespaces, priority classes, default roles, the service
  * `kubernetes`. Run at every start by every API server; writes only what is missing.
  */
-export async function bootstrapCluster(client: Client, options: BootstrapOptions = {}): Promise<void> {
-  await ensureNamespaces(client)
+export async function bootstrapCluster(
+  client: Client,
+  options: BootstrapOptions = {},
+  hooks?: PostStartHooks,
+): Promise<void> {
+  const run = (name: string, work: () => Promise<unknown>) => (hooks === undefined ? work() : hooks.run(name, work))
+  const { authentication, service } = options
+  await run('start-system-namespaces-controller', () => ensureNamespaces(client))
   await Promise.all([
-    ensurePriorityClasses(client),
-    options.rbac === false ? undefined : ensureRoles(client),
-    options.authentication && ensureAuthenticationConfig(client, options.authentication),
-    options.service && ensureKubernetesService(client, options.service),
+    run('scheduling/bootstrap-system-priority-classes', () => ensurePriorityClasses(client)),
+    run('priority-and-fairness-config-producer', () => ensureFlowControl(client)),
+    options.rbac === false ? undefined : run('rbac/bootstrap-roles', () => ensureRoles(client)),
+    authentication &&
+      run('start-cluster-authentication-info-controller', () => ensureAuthenticationConfig(client, authentication)),
+    service && run('bootstrap-controller', () => ensureKubernetesService(client, service)),
   ])
   if (options.nodeBootstrap) await ensureNodeBootstrap(client)
 }
@@ -51,5 +61,6 @@ export async function ensureRoles(client: Client): Promise<void> {
 }
 
 export { type AuthenticationFacts, SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
+export { keepFlowControl } from './flow-control.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'

@@ -26,6 +26,7 @@ export class KindCache {
   readonly #onError: (error: unknown) => void
   #history: History
   #size = 0
+  #bytes = 0
   #lastChange = 0
   #unsent: Change[] = []
 
@@ -38,6 +39,11 @@ export class KindCache {
 
   get size(): number {
     return this.#size
+  }
+
+  /** Bytes of all objects as they are stored. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get history(): History {
@@ -88,6 +94,7 @@ export class KindCache {
     this.#buckets.clear()
     for (const name of [...this.#namespaces.values]) this.#namespaces.remove(name)
     this.#size = 0
+    this.#bytes = 0
     this.#history = new History(revision)
     this.#lastChange = revision
     for (const version of versions) this.put(version)
@@ -173,16 +180,21 @@ export class KindCache {
       this.#buckets.set(version.namespace, bucket)
       this.#namespaces.add(version.namespace)
     }
-    if (!bucket.versions.has(version.name)) {
+    const before = bucket.versions.get(version.name)
+    if (before === undefined) {
       bucket.names.add(version.name)
       this.#size++
-    }
+    } else this.#bytes -= before.bytes.byteLength
+    this.#bytes += version.bytes.byteLength
     bucket.versions.set(version.name, version)
   }
 
   private drop(namespace: string, name: string): void {
     const bucket = this.#buckets.get(namespace)
-    if (!bucket?.versions.delete(name)) return
+    const version = bucket?.versions.get(name)
+    if (bucket === undefined || version === undefined) return
+    bucket.versions.delete(name)
+    this.#bytes -= version.bytes.byteLength
     bucket.names.remove(name)
     this.#size--
     if (bucket.versions.size > 0) return

@@ -96,6 +96,8 @@ export class WatchGroup {
   readonly filter: WatchFilter
   readonly encoder: EventEncoder
   readonly streams = new Set<WatchStream>()
+  /** Events handed to streams, those of one event to several streams counted for each. */
+  sent = 0
   readonly #convert: ChangeConversion | undefined
   #sideBySide: ReadonlySet<WatchStream> | undefined
   #pending: Uint8Array[] = []
@@ -161,6 +163,7 @@ export class WatchGroup {
   flush(deliveries: Deliveries): void {
     if (this.#pending.length === 0) return
     const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending)
+    this.sent += this.#pending.length * this.streams.size
     this.#pending = []
     this.#sideBySide ??= byConnection(this.streams)
     deliveries.add(bytes, this.#sideBySide)
@@ -192,6 +195,25 @@ export class WatchHub {
   #dirty: WatchGroup[] = []
   #converting = 0
   readonly #deliveries = new Deliveries(() => this.flush())
+
+  /** Events sent by watches that have ended. */
+  #sentBefore = 0
+
+  /** Events that watches were sent since the start, without their initial state. */
+  get eventsSent(): number {
+    let count = this.#sentBefore
+    for (const { sent } of this.#groups.values()) count += sent
+    return count
+  }
+
+  /** Watches that a change in this namespace concerns whatever it is; those of one name or node are not counted. */
+  interested(namespace: string): number {
+    let count = 0
+    for (const { filter, streams } of this.#general) {
+      if (filter.namespace === undefined || filter.namespace === namespace) count += streams.size
+    }
+    return count
+  }
 
   get streamCount(): number {
     let count = 0
@@ -230,6 +252,7 @@ export class WatchHub {
     const { group } = stream
     group.remove(stream)
     if (group.streams.size > 0) return
+    this.#sentBefore += group.sent
     this.#groups.delete(`${group.encoder.id}\n${group.filter.id}`)
     this.unindex(group)
   }

@@ -15,9 +15,11 @@ import type { Auditor } from '../audit/auditor.ts'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
+import { TooManyRequests } from '../flow-control/flow-control.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, BodyAborted, header, jsonResponse, textResponse } from '../http/message.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { RequestSeries } from '../metrics/request-metrics.ts'
+import type { ServerMetrics } from '../metrics/server-metrics.ts'
 import type { OpenApi } from '../openapi/openapi.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
@@ -31,7 +33,13 @@ import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBacke
 import { AuditIds } from './audit-ids.ts'
 import { authenticate, impersonate } from './authentication.ts'
 import { authorize } from './authorization.ts'
+import { compressed } from './compression.ts'
+import { timeoutOf, withDeadline } from './deadline.ts'
+import type { Front } from './front.ts'
+import { isLongRunning } from './long-running.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
+import type { Traffic } from './traffic.ts'
+import { Trip } from './trip.ts'
 import { withWarnings } from './warnings.ts'
 
 export interface RequestPathOptions {
@@ -44,17 +52,15 @@ export interface RequestPathOptions {
   readonly logger: Logger
   readonly subresources: SubresourceContext
   readonly openapi: OpenApi
-  readonly metrics: Metrics
+  readonly metrics: ServerMetrics
+  readonly traffic: Traffic
+  readonly front: Front
+  /** Milliseconds that a request has which is not meant to last. */
+  readonly requestTimeout: number
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
   /** Whether the caches are filled. */
   ready(): boolean
-}
-
-/** What is gathered beside the answer. */
-interface Trail {
-  readonly warnings: string[]
-  audit?: RequestAudit
 }
 
 export class RequestPath {
@@ -67,48 +73,68 @@ export class RequestPath {
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
-    const trail: Trail = { warnings: [] }
-    const { clock, metrics } = this.#options
-    const start = clock.monotonic()
-    let call: Call | undefined
+    const { clock, front, metrics } = this.#options
+    const early = front.answer(request)
+    if (early !== undefined) return this.finish(request, early, undefined)
+    const trip = new Trip(clock.monotonic())
     let response: ApiResponse
     try {
-      call = await this.admit(request, trail)
-      response = await this.dispatch(call)
+      const call = await this.admit(request, trip)
+      const work = this.dispatch(call)
+      response = trip.hasDeadline ? await this.inTime(trip, work) : await work
     } catch (error) {
-      if (error instanceof BodyAborted) throw error
-      response = this.failure(request, error)
-      if (trail.audit !== undefined && !isForeseen(error)) await trail.audit.panicked(error)
+      if (error instanceof BodyAborted) {
+        trip.leave(clock.monotonic())
+        throw error
+      }
+      response = this.failure(request, error, trip)
+      if (trip.audit !== undefined && !isForeseen(error)) await trip.audit.panicked(error)
     }
-    if (trail.audit !== undefined) response = await trail.audit.respond(response)
-    metrics.observe(call?.info, response.status, clock.monotonic() - start)
-    return this.finish(request, withWarnings(response, trail.warnings), trail)
+    if (trip.audit !== undefined) response = await trip.audit.respond(response)
+    response = compressed(request, withWarnings(response, trip.warnings))
+    return this.finish(request, trip.end(response, metrics.requests, clock, request), trip)
   }
 
   /** Exec, attach, port-forward and proxied upgrades over HTTP/1.1: joins the connection with the one behind. */
   async upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const trail: Trail = { warnings: [] }
+    const { clock, front, metrics } = this.#options
+    const trip = new Trip(clock.monotonic())
+    let answer = front.answer(request)
+    let series: RequestSeries | undefined
     try {
-      const call = await this.admit(request, trail)
-      const endpoint = this.endpointOf(call)
-      const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
-      const answer = backend === undefined ? notFoundPage() : await splice(message, backend, socket, head)
-      if (answer === undefined) await trail.audit?.upgraded(101, listener => whenClosed(socket, listener))
-      else refuse(socket, await audited(answer, trail))
+      if (answer === undefined) {
+        const call = await this.admit(request, trip)
+        const endpoint = this.endpointOf(call)
+        const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
+        series = trip.seriesOf(metrics.requests, request)
+        series.longRunning++
+        answer = backend === undefined ? notFoundPage() : await splice(message, backend, socket, head)
+      }
     } catch (error) {
-      refuse(socket, await audited(this.failure(request, error), trail))
+      answer = this.failure(request, error, trip)
     }
+    if (series !== undefined) series.longRunning--
+    if (answer !== undefined) {
+      if (trip.audit !== undefined) answer = await trip.audit.respond(answer)
+      refuse(socket, trip.end(answer, metrics.requests, clock, request))
+      return
+    }
+    trip.end({ status: 101, headers: {} }, metrics.requests, clock, request)
+    await trip.audit?.upgraded(101, listener => whenClosed(socket, listener))
   }
 
-  /** Authentication, impersonation and authorisation. */
-  private async admit(request: ApiRequest, trail: Trail): Promise<Call> {
-    const { security, auditor } = this.#options
+  /** Authentication, impersonation, its turn, and authorisation. */
+  private async admit(request: ApiRequest, trip: Trip): Promise<Call> {
+    const { security, traffic, requestTimeout, auditor } = this.#options
     const info = readInfo(request)
+    trip.info = info
     const audit = auditor?.open(request, info, this.auditId(request))
-    if (audit !== undefined) trail.audit = audit
+    trip.audit = audit
+    const longRunning = isLongRunning(info)
+    trip.timeout = longRunning ? Number.POSITIVE_INFINITY : timeoutOf(info, requestTimeout)
     let user: User | Promise<User>
     try {
-      user = authenticate(security.authenticator, request, audit)
+      user = this.authenticated(request, audit)
       if (user instanceof Promise) user = await user
     } catch (error) {
       audit?.unauthenticated()
@@ -118,27 +144,65 @@ export class RequestPath {
     if (kept instanceof Promise) await kept
     let acting: User | Promise<User> = impersonate(security.authorizer, request, user)
     if (acting instanceof Promise) acting = await acting
-    if (acting !== user) audit?.impersonates(acting)
-    const allowed = authorize(security.authorizer, acting, info, audit)
-    if (allowed instanceof Promise) await allowed
     const own = acting
+    if (own !== user) audit?.impersonates(own)
+    const place = traffic.admit(own, info, longRunning ? requestTimeout : trip.timeout, gone(request))
+    trip.place = place instanceof Promise ? await place : place
+    if (place instanceof Promise && request.gone?.() === true) throw new BodyAborted()
+    const allowed = authorize(security.authorizer, own, info, audit)
+    if (allowed instanceof Promise) await allowed
     return {
       user: own,
       info,
       request,
-      warnings: trail.warnings,
+      warnings: trip.warnings,
       audit,
+      begun: () => trip.leave(this.#options.clock.monotonic()),
       authorize: verb => authorize(security.authorizer, own, { ...info, verb }),
     }
+  }
+
+  private authenticated(request: ApiRequest, audit: RequestAudit | undefined): User | Promise<User> {
+    const { security, metrics } = this.#options
+    try {
+      const user = authenticate(security.authenticator, request, audit)
+      if (!(user instanceof Promise)) {
+        metrics.authenticated.add()
+        return user
+      }
+      return user.then(
+        found => {
+          metrics.authenticated.add()
+          return found
+        },
+        error => {
+          metrics.authenticationFailed(error)
+          throw error
+        },
+      )
+    } catch (error) {
+      metrics.authenticationFailed(error)
+      throw error
+    }
+  }
+
+  /** The work goes on after its deadline, and keeps its place until it is done. */
+  private inTime(trip: Trip, work: Promise<ApiResponse>): Promise<ApiResponse> {
+    const { clock } = this.#options
+    const left = trip.timeout - (clock.monotonic() - trip.start)
+    return withDeadline(clock, left, work, () => {
+      trip.work = work
+    })
   }
 
   private async dispatch(call: Call): Promise<ApiResponse> {
     const { info, request } = call
     if (!info.isResourceRequest) return this.document(request)
-    const { ready, subresources } = this.#options
+    const { ready, subresources, metrics } = this.#options
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.virtual(call)
+    if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
     if (info.subresource === '') return endpoint.serve(call)
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]
@@ -187,17 +251,23 @@ export class RequestPath {
     const { path, method } = request
     if (method !== 'GET' && method !== 'HEAD') return notFoundPage()
     if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo())
-    if (path === '/') return jsonResponse(200, { paths: rootPaths(resources, security) })
+    if (path === '/') return jsonResponse(200, { paths: rootPaths(resources, security, health) })
     const document = security.documents?.get(path)
     if (document !== undefined) {
       return textResponse(200, await document.body(), { 'content-type': document.contentType })
     }
-    if (path === '/metrics') return textResponse(200, metrics.text(resources.context.cache))
+    const figures = metrics.serve(path)
+    if (figures !== undefined) return figures
     return openapi.serve(request) ?? discovery.serve(request) ?? (await health.serve(request)) ?? notFoundPage()
   }
 
-  private failure(request: ApiRequest, error: unknown): ApiResponse {
+  private failure(request: ApiRequest, error: unknown, trip: Trip): ApiResponse {
     const { headers } = request
+    if (error instanceof TooManyRequests) {
+      trip.terminated = true
+      const { flow, retryAfter, message } = error
+      return textResponse(429, `${message}\n`, { ...flow?.headers, 'retry-after': String(retryAfter) })
+    }
     if (error instanceof StatusError) return errorResponse(headers, error)
     if (error instanceof URIError) return errorResponse(headers, badRequestError('the path cannot be read'))
     if (error instanceof CompactedError) {
@@ -213,22 +283,33 @@ export class RequestPath {
     return header(request.headers, 'audit-id') || this.#auditIds.next()
   }
 
-  private finish(request: ApiRequest, response: ApiResponse, trail: Trail): ApiResponse {
-    const auditId = trail.audit?.id ?? this.auditId(request)
-    return { ...response, headers: { 'audit-id': auditId, 'cache-control': 'no-cache, private', ...response.headers } }
+  private finish(request: ApiRequest, response: ApiResponse, trip: Trip | undefined): ApiResponse {
+    const auditId = trip?.audit?.id ?? this.auditId(request)
+    const headers = {
+      'audit-id': auditId,
+      'cache-control': 'no-cache, private',
+      ...this.#options.front.headers(request),
+      ...trip?.place?.headers,
+      ...response.headers,
+    }
+    return { ...response, headers }
   }
 }
 
 /** Whether an error is an answer rather than a fault of the server. */
 const isForeseen = (error: unknown): boolean =>
-  error instanceof StatusError || error instanceof URIError || error instanceof CompactedError
-
-const audited = async (response: ApiResponse, { audit }: Trail): Promise<ApiResponse> =>
-  audit === undefined ? response : audit.respond(response)
+  error instanceof StatusError ||
+  error instanceof URIError ||
+  error instanceof CompactedError ||
+  error instanceof TooManyRequests
 
 function whenClosed(socket: Duplex, listener: () => void): void {
   if (socket.destroyed) listener()
   else socket.once('close', listener)
+}
+
+function gone(request: ApiRequest): (() => boolean) | undefined {
+  return request.gone === undefined ? undefined : () => request.gone!()
 }
 
 function readInfo(request: ApiRequest): RequestInfo {
@@ -256,15 +337,14 @@ export function notFoundPage(): ApiResponse {
   return textResponse(404, '404 page not found\n')
 }
 
-function rootPaths(resources: Resources, security: Security): string[] {
+function rootPaths(resources: Resources, security: Security, health: Health): string[] {
   const paths = new Set([
     '/api',
     '/apis',
-    '/healthz',
-    '/livez',
-    '/readyz',
+    ...health.paths,
     '/version',
     '/metrics',
+    '/metrics/slis',
     '/openapi/v2',
     '/openapi/v3',
   ])

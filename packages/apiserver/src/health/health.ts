@@ -1,4 +1,5 @@
 /** `/healthz`, `/livez` and `/readyz`, whole or check by check (k8s.io/apiserver/pkg/server/healthz). */
+import type { MetricsRegistry, Sample } from '@canopus/base'
 import type { ApiRequest, ApiResponse } from '../http/message.ts'
 import { textResponse } from '../http/message.ts'
 
@@ -13,23 +14,42 @@ export interface HealthCheck {
 const ROOTS = ['healthz', 'livez', 'readyz'] as const
 type Root = (typeof ROOTS)[number]
 
-export class Health {
-  readonly #checks: readonly HealthCheck[]
+/** Outcomes of one check at one path. */
+interface Tally {
+  success: number
+  error: number
+  last: boolean
+}
 
-  constructor(checks: readonly HealthCheck[]) {
-    this.#checks = [{ name: 'ping', scope: 'all', check: () => {} }, ...checks]
+export class Health {
+  readonly #checks: () => Iterable<HealthCheck>
+  readonly #tallies = new Map<string, Tally>()
+
+  /** `checks` is asked every time: some come while the server starts. */
+  constructor(checks: () => Iterable<HealthCheck>) {
+    this.#checks = checks
   }
 
   /** `undefined` where the path is no health path. */
-  async serve(request: ApiRequest): Promise<ApiResponse | undefined> {
-    const [root, name, more] = request.path.split('/').filter(each => each !== '')
-    if (!ROOTS.includes(root as Root) || more !== undefined) return undefined
-    const checks = this.#checks.filter(each => root === 'readyz' || each.scope === 'all')
-    if (name !== undefined) {
+  async serve({ path, query }: Pick<ApiRequest, 'path' | 'query'>): Promise<ApiResponse | undefined> {
+    const [, root = '', ...rest] = path.split('/')
+    if (!ROOTS.includes(root as Root)) return undefined
+    const name = rest.join('/')
+    const checks = [PING, ...this.#checks()].filter(each => root === 'readyz' || each.scope === 'all')
+    if (name !== '') {
       const one = checks.find(each => each.name === name)
       return one === undefined ? undefined : this.one(one)
     }
-    return this.all(root as Root, checks, new URLSearchParams(request.query))
+    return this.all(root as Root, checks, new URLSearchParams(query))
+  }
+
+  /** Paths of all checks, for the list of paths. */
+  get paths(): string[] {
+    const checks = [PING, ...this.#checks()]
+    return ROOTS.flatMap(root => [
+      `/${root}`,
+      ...checks.filter(each => root === 'readyz' || each.scope === 'all').map(each => `/${root}/${each.name}`),
+    ])
   }
 
   private async one(check: HealthCheck): Promise<ApiResponse> {
@@ -38,24 +58,71 @@ export class Health {
   }
 
   private async all(root: Root, checks: readonly HealthCheck[], query: URLSearchParams): Promise<ApiResponse> {
-    const excluded = query.getAll('exclude')
+    const excluded = new Set(query.getAll('exclude'))
+    const unknown = new Set(excluded)
     const lines: string[] = []
     let failed = false
     for (const check of checks) {
-      if (excluded.includes(check.name)) {
+      if (excluded.has(check.name)) {
+        unknown.delete(check.name)
         lines.push(`[+]${check.name} excluded: ok`)
         continue
       }
       const failure = await outcome(check)
+      this.note(root, check.name, failure === undefined)
       if (failure !== undefined) failed = true
+      // What is wrong is said to those alone who may ask for the single check.
       lines.push(failure === undefined ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld`)
+    }
+    if (unknown.size > 0) {
+      const names = [...unknown].sort().map(each => JSON.stringify(each))
+      lines.push(`warn: some health checks cannot be excluded: no matches for ${names.join(',')}`)
     }
     if (failed) return textResponse(500, `${lines.join('\n')}\n${root} check failed\n`)
     return query.has('verbose')
       ? textResponse(200, `${lines.join('\n')}\n${root} check passed\n`)
       : textResponse(200, 'ok')
   }
+
+  private note(root: Root, name: string, healthy: boolean): void {
+    const id = `${name} ${root}`
+    const tally = this.#tallies.get(id) ?? { success: 0, error: 0, last: true }
+    this.#tallies.set(id, tally)
+    tally[healthy ? 'success' : 'error']++
+    tally.last = healthy
+  }
+
+  /** What `/metrics/slis` tells (component-base/metrics/prometheus/slis). */
+  register(registry: MetricsRegistry): void {
+    const samples = function* (tallies: Map<string, Tally>): Generator<[string, string, Tally]> {
+      for (const [id, tally] of tallies) {
+        const [name = '', type = ''] = id.split(' ')
+        yield [name, type, tally]
+      }
+    }
+    registry.collect(
+      'gauge',
+      'kubernetes_healthcheck',
+      '[STABLE] This metric records the result of a single healthcheck.',
+      ['name', 'type'],
+      () => [...samples(this.#tallies)].map(([name, type, { last }]): Sample => [[name, type], last ? 1 : 0]),
+    )
+    registry.collect(
+      'counter',
+      'kubernetes_healthchecks_total',
+      '[STABLE] This metric records the results of all healthcheck.',
+      ['name', 'status', 'type'],
+      () =>
+        [...samples(this.#tallies)].flatMap(([name, type, tally]): Sample[] =>
+          (['success', 'error'] as const).flatMap((status): Sample[] =>
+            tally[status] === 0 ? [] : [[[name, status, type], tally[status]]],
+          ),
+        ),
+    )
+  }
 }
+
+const PING: HealthCheck = { name: 'ping', scope: 'all', check: () => {} }
 
 async function outcome(check: HealthCheck): Promise<string | undefined> {
   try {

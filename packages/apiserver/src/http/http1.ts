@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Connection } from '../security.ts'
 import { readBody } from './body.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
-import { writePieces } from './write-pieces.ts'
+import { writeCompressed, writePieces } from './write-pieces.ts'
 
 export function requestOfMessage(message: IncomingMessage, connection: Connection): ApiRequest {
   const target = message.url ?? '/'
@@ -16,12 +16,17 @@ export function requestOfMessage(message: IncomingMessage, connection: Connectio
     connection,
     body: () => readBody(message, message.headers['content-length'], () => message.destroyed && !message.complete),
     bodyStream: () => message,
+    gone: () => message.destroyed && !message.complete,
   }
 }
 
 export function respondToMessage(message: IncomingMessage, out: ServerResponse, response: ApiResponse): void {
-  if (out.destroyed || out.headersSent) return
-  const { body, stream } = response
+  const { body, stream, sent, gzip, length = bodyLength(body) } = response
+  if (out.destroyed || out.headersSent) {
+    sent?.()
+    return
+  }
+  if (sent !== undefined) out.once('close', sent)
   const head = message.method === 'HEAD'
   // A body that nobody read would be taken for the next request.
   if (!message.complete) message.resume()
@@ -31,8 +36,9 @@ export function respondToMessage(message: IncomingMessage, out: ServerResponse, 
     stream(new MessageSink(out))
     return
   }
-  out.writeHead(response.status, { ...response.headers, 'content-length': bodyLength(body) })
+  out.writeHead(response.status, gzip ? response.headers : { ...response.headers, 'content-length': length })
   if (body === undefined || head) out.end()
+  else if (gzip) writeCompressed(out, body)
   else if (body instanceof Uint8Array) out.end(body)
   else writePieces(out, body)
 }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Connection } from '../security.ts'
 import { readBody } from './body.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
-import { writePieces } from './write-pieces.ts'
+import { writeCompressed, writePieces } from './write-pieces.ts'
 
 const EMPTY = new Uint8Array()
 
@@ -21,27 +21,39 @@ export function requestOfStream(
     query: question < 0 ? '' : target.slice(question + 1),
     headers: headers as Headers,
     connection,
+    http2: true,
     body: () => (endOfStream ? EMPTY : readBody(stream, headers['content-length'], () => stream.aborted)),
     bodyStream: () => (endOfStream ? undefined : stream),
+    gone: () => stream.aborted || stream.destroyed,
   }
 }
 
 export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse, head: boolean): void {
-  if (stream.destroyed || stream.closed || stream.session === undefined || stream.session.destroyed) return
-  const { body, stream: streamed } = response
+  const { body, stream: streamed, sent, gzip } = response
+  if (stream.destroyed || stream.closed || stream.session === undefined || stream.session.destroyed) {
+    sent?.()
+    return
+  }
+  if (sent !== undefined) stream.once('close', sent)
   const headers: Record<string, string | string[] | number> = { ':status': response.status, ...response.headers }
+  if (headers.connection === 'close') {
+    // HTTP/2 says it with GOAWAY: what is under way goes on, new requests take another connection.
+    delete headers.connection
+    stream.session.close()
+  }
   if (streamed !== undefined && !head) {
     stream.respond(headers)
     streamed(new Http2Sink(stream))
     return
   }
-  headers['content-length'] = bodyLength(body)
+  if (!gzip) headers['content-length'] = response.length ?? bodyLength(body)
   if (body === undefined || head) {
     stream.respond(headers, { endStream: true })
     return
   }
   stream.respond(headers)
-  if (body instanceof Uint8Array) stream.end(body)
+  if (gzip) writeCompressed(stream, body)
+  else if (body instanceof Uint8Array) stream.end(body)
   else writePieces(stream, body)
   // What is left of a body that nobody wanted must not hold up the connection. Where there is none, Node would only destroy
   // the stream sooner, with an error object for the write that is under way.

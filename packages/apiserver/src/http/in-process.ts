@@ -33,6 +33,7 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
   }
   const { stream } = response
   if (stream === undefined) {
+    response.sent?.()
     const bytes = whole(response.body)
     return { status: response.status, headers, bytes: async () => bytes, chunks: () => once(bytes) }
   }

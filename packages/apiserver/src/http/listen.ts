@@ -29,7 +29,10 @@ export interface Listener {
   readonly port: number
   /** New certificates for connections from now on. */
   setTls(tls: TlsOptions): void
-  close(): Promise<void>
+  /** New connections are refused; those that are open go on. */
+  stopAccepting(): void
+  /** Ends connections once they have been answered; those that are not done when `patience` settles are cut off. */
+  close(patience?: Promise<void>): Promise<void>
 }
 
 export interface Handlers {
@@ -53,7 +56,9 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
   })
   const connections = new WeakMap<object, Connection>()
   const sessions = new Set<ServerHttp2Session>()
-  const sockets = new Set<Duplex>()
+  const sockets = new Set<TLSSocket>()
+  /** Connections of HTTP/1.1 with a request that is not answered yet. */
+  const busy = new Set<Duplex>()
   const connectionOf = (socket: TLSSocket): Connection => {
     let connection = connections.get(socket)
     if (connection === undefined) {
@@ -91,6 +96,11 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     const incoming = message as IncomingMessage
     if (incoming.httpVersionMajor === 2) return
     const outgoing = out as ServerResponse
+    busy.add(incoming.socket)
+    outgoing.on('close', () => {
+      busy.delete(incoming.socket)
+      if (!server.listening) incoming.socket.destroySoon()
+    })
     outgoing.on('error', () => {})
     handlers
       .handle(requestOfMessage(incoming, connectionOf(incoming.socket as TLSSocket)))
@@ -103,7 +113,7 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
   })
   server.on('tlsClientError', () => {})
   server.on('clientError', (_error, socket) => socket.destroy())
-  return started(server, options, sessions, sockets)
+  return started(server, options, { sessions, sockets, busy })
 }
 
 const END_STREAM = 1
@@ -132,12 +142,10 @@ function connectionFacts(socket: TLSSocket): Connection {
   }
 }
 
-function started(
-  server: Http2SecureServer,
-  options: ListenOptions,
-  sessions: ReadonlySet<ServerHttp2Session>,
-  sockets: ReadonlySet<Duplex>,
-): Promise<Listener> {
+function started(server: Http2SecureServer, options: ListenOptions, connections: Connections): Promise<Listener> {
+  const stopAccepting = (): void => {
+    if (server.listening) server.close()
+  }
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.address, () => {
@@ -147,13 +155,28 @@ function started(
         address,
         port,
         setTls: tls => server.setSecureContext(tlsOf(tls)),
-        close: () =>
-          new Promise(done => {
-            server.close(() => done())
-            for (const session of sessions) session.destroy()
-            for (const socket of sockets) socket.destroy()
-          }),
+        stopAccepting,
+        close: async patience => {
+          stopAccepting()
+          await Promise.race([patience, finished(connections)])
+          for (const session of connections.sessions) session.destroy()
+          for (const socket of connections.sockets) socket.destroy()
+        },
       })
     })
   })
+}
+
+interface Connections {
+  readonly sessions: ReadonlySet<ServerHttp2Session>
+  readonly sockets: ReadonlySet<TLSSocket>
+  readonly busy: ReadonlySet<Duplex>
+}
+
+/** Asks everybody to leave (GOAWAY), and resolves when all have. */
+async function finished({ sessions, sockets, busy }: Connections): Promise<void> {
+  for (const session of sessions) session.close()
+  for (const socket of sockets) if (!busy.has(socket) && socket.alpnProtocol !== 'h2') socket.destroy()
+  const open = [...sockets].filter(socket => !socket.destroyed)
+  await Promise.all(open.map(socket => new Promise(done => socket.once('close', done))))
 }

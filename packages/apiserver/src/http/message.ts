@@ -20,6 +20,10 @@ export interface ApiRequest {
   body(): Maybe<Uint8Array>
   /** The body as a stream, for proxied requests, which have no limit. Use either this or `body`. */
   bodyStream?(): Readable | undefined
+  /** Carried by HTTP/2. */
+  readonly http2?: boolean
+  /** Whether the client has gone away meanwhile: then nobody needs an answer. */
+  gone?(): boolean
 }
 
 /** Where a streamed answer (a watch, a followed log) goes. */
@@ -40,8 +44,14 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string | string[]>>
   /** Pieces are written one after the other; they may be shared bytes and are never changed. */
   readonly body?: Uint8Array | readonly Uint8Array[]
+  /** Bytes of the body, where they have been counted already. */
+  readonly length?: number
+  /** The body is to be compressed (`Content-Encoding: gzip` is among the headers). */
+  readonly gzip?: boolean
   /** Called once the head of the answer was sent. */
   readonly stream?: (sink: StreamSink) => void
+  /** Whoever carries the answer calls this once the body has left, or nobody waits for it any more. */
+  readonly sent?: () => void
 }
 
 /** The client went away before its body was complete: there is nobody to answer. */

@@ -1,5 +1,6 @@
 /** Writes many small shared buffers as few big ones, no faster than the reader takes them. */
-import type { Writable } from 'node:stream'
+import { pipeline, type Writable } from 'node:stream'
+import { createGzip } from 'node:zlib'
 
 const CHUNK = 64 * 1024
 
@@ -10,6 +11,13 @@ const MAX_SPARE = 64
 export function writePieces(out: Writable, pieces: readonly Uint8Array[]): void {
   const writer = new PieceWriter(out, pieces)
   writer.run()
+}
+
+/** The same, compressed as fast as can be (level 1); what it costs is paid on other threads than the event loop's. */
+export function writeCompressed(out: Writable, body: Uint8Array | readonly Uint8Array[]): void {
+  const gzip = createGzip({ level: 1 })
+  pipeline(gzip, out, () => {})
+  writePieces(gzip, body instanceof Uint8Array ? [body] : body)
 }
 
 class PieceWriter {

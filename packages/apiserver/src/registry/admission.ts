@@ -2,6 +2,7 @@
 
 import type { Kind } from '@canopus/api'
 import type { GroupVersionKind, KubeObject } from '@canopus/apimachinery'
+import { type Clock, Family, Histogram, type Sample } from '@canopus/base'
 import type { AdmissionAttributes, AdmissionPlugin, Operation, Reinvocation } from '../security.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
@@ -44,10 +45,37 @@ class OneReinvocation implements Reinvocation {
   }
 }
 
+/** Upper bounds, in seconds, of what plugins take. */
+const BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10]
+
+/** A plugin, and what it has taken. */
+interface Step {
+  readonly plugin: AdmissionPlugin
+  readonly done: Histogram
+  /** Made once it has refused something. */
+  refused(): Histogram
+}
+
+interface Steps {
+  readonly mutating: readonly Step[]
+  readonly validating: readonly Step[]
+}
+
 export class AdmissionChain {
   #plugins: readonly AdmissionPlugin[] = []
-  readonly #selected = new Map<string, { mutating: AdmissionPlugin[]; validating: AdmissionPlugin[] }>()
+  readonly #selected = new Map<string, Steps>()
+  readonly #clock: Clock
+  /** By name, operation, whether it refused, and type. */
+  readonly #timings = new Family(() => new Histogram(BUCKETS))
   #served: ServedVersions = () => []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  timings(): Iterable<Sample> {
+    return this.#timings.samples()
+  }
 
   /** Who knows which versions of a kind are served. */
   setServed(served: ServedVersions): void {
@@ -65,32 +93,40 @@ export class AdmissionChain {
     if (mutating.length === 0) return
     const reinvocation = new OneReinvocation()
     const attributes = attributesOf(call, target, reinvocation, this.#served)
-    for (;;) {
-      for (const plugin of mutating) {
-        const pending = plugin.mutate!(attributes)
-        if (pending instanceof Promise) await pending
-      }
-      if (!reinvocation.startOver()) return
-    }
+    do {
+      await this.run(mutating, plugin => plugin.mutate!(attributes))
+    } while (reinvocation.startOver())
   }
 
   async validate(call: WriteCall, target: AdmissionTarget): Promise<void> {
     const { validating } = this.select(call, target)
     if (validating.length === 0) return
     const attributes = attributesOf(call, target, new OneReinvocation(), this.#served)
-    for (const plugin of validating) {
-      const pending = plugin.validate!(attributes)
-      if (pending instanceof Promise) await pending
+    await this.run(validating, plugin => plugin.validate!(attributes))
+  }
+
+  private async run(steps: readonly Step[], ask: (plugin: AdmissionPlugin) => void | Promise<void>): Promise<void> {
+    let begun = this.#clock.monotonic()
+    for (const { plugin, done, refused } of steps) {
+      try {
+        const pending = ask(plugin)
+        if (pending instanceof Promise) await pending
+      } catch (error) {
+        refused().observe((this.#clock.monotonic() - begun) / 1000)
+        throw error
+      }
+      const now = this.#clock.monotonic()
+      done.observe((now - begun) / 1000)
+      begun = now
     }
   }
 
-  private select(
-    call: WriteCall,
-    { kind, operation }: AdmissionTarget,
-  ): {
-    mutating: AdmissionPlugin[]
-    validating: AdmissionPlugin[]
-  } {
+  private step(plugin: AdmissionPlugin, operation: Operation, type: 'admit' | 'validate'): Step {
+    const of = (rejected: string) => this.#timings.with(plugin.name, operation, rejected, type)
+    return { plugin, done: of('false'), refused: () => of('true') }
+  }
+
+  private select(call: WriteCall, { kind, operation }: AdmissionTarget): Steps {
     const { group, plural } = kind.type
     const resource = `${group}/${plural}${call.subresource === '' ? '' : `/${call.subresource}`}`
     const id = `${operation} ${resource}`
@@ -102,8 +138,12 @@ export class AdmissionChain {
           (plugin.resources === undefined || plugin.resources.includes(resource)),
       )
       selected = {
-        mutating: concerned.filter(plugin => plugin.mutate !== undefined),
-        validating: concerned.filter(plugin => plugin.validate !== undefined),
+        mutating: concerned
+          .filter(plugin => plugin.mutate !== undefined)
+          .map(plugin => this.step(plugin, operation, 'admit')),
+        validating: concerned
+          .filter(plugin => plugin.validate !== undefined)
+          .map(plugin => this.step(plugin, operation, 'validate')),
       }
       this.#selected.set(id, selected)
     }

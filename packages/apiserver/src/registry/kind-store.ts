@@ -30,6 +30,8 @@ export interface RegistryContext {
   readonly random: Random
   readonly logger: Logger
   readonly admission: AdmissionChain
+  /** Watches that do not say last so many seconds to twice that (`--min-request-timeout`). */
+  readonly minRequestTimeout: number
   /** Makes stamped JSON of stored bytes of another form. */
   normalise(bytes: Uint8Array, revision: number): Uint8Array
 }

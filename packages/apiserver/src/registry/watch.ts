@@ -11,9 +11,6 @@ import type { KindStore } from './kind-store.ts'
 import type { RemoteConversion } from './remote-conversion.ts'
 import type { Selection } from './selection.ts'
 
-/** Watches without a timeout of their own end after this to twice this, as upstream (`--min-request-timeout`). */
-const MIN_TIMEOUT = 1800
-
 /** Frames of the initial state are joined into pieces of about this size. */
 const PIECE = 256 * 1024
 
@@ -23,16 +20,18 @@ export async function watchObjects(
   selected: Selection,
   query: ListQuery,
   encoder: ObjectEncoder,
+  begun: () => void = () => {},
 ): Promise<ApiResponse> {
+  const { minRequestTimeout } = store.context
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const start = await startOf(store, query)
-  const seconds = query.timeoutSeconds || MIN_TIMEOUT + randomInt(store.context.random, MIN_TIMEOUT)
+  const seconds = query.timeoutSeconds || minRequestTimeout + randomInt(store.context.random, minRequestTimeout)
   return {
     status: 200,
     headers: { 'content-type': encoder.watchContentType },
     stream: sink => {
       if (store.remote !== undefined) {
-        watchConverted(store, store.remote, sink, { namespace, selected, query, start, encoder, seconds })
+        watchConverted(store, store.remote, sink, { namespace, selected, query, start, encoder, seconds, begun })
         return
       }
       const group = store.cache.hub.group(selected.filter, encoder)
@@ -41,10 +40,12 @@ export async function watchObjects(
       if (first instanceof StatusError) {
         sink.write(encoder.encodeError(first.status))
         sink.end()
+        begun()
         return
       }
       store.cache.hub.join(stream)
-      stream.begin(first)
+      sink.onClose(begun)
+      stream.begin(followedBy(first, begun))
       endAfter(store, stream, seconds)
     },
   }
@@ -74,6 +75,8 @@ interface WatchFacts {
   readonly start: Start
   readonly encoder: ObjectEncoder
   readonly seconds: number
+  /** Called once the beginning has been sent. */
+  readonly begun: () => void
 }
 
 /**
@@ -81,7 +84,8 @@ interface WatchFacts {
  * converted, which may take a while.
  */
 function watchConverted(store: KindStore, remote: RemoteConversion, sink: StreamSink, facts: WatchFacts): void {
-  const { namespace, selected, query, start, encoder, seconds } = facts
+  const { namespace, selected, query, start, encoder, seconds, begun } = facts
+  sink.onClose(begun)
   const { hub } = store.cache
   const group = hub.convertingGroup(selected.filter, encoder, change => remote.change(change))
   const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
@@ -90,7 +94,7 @@ function watchConverted(store: KindStore, remote: RemoteConversion, sink: Stream
   hub.join(stream)
   endAfter(store, stream, seconds)
   first.then(
-    frames => stream.begin(frames),
+    frames => stream.begin(followedBy(frames, begun)),
     error => {
       const status = error instanceof StatusError ? error : internalError(String(error))
       sink.write(encoder.encodeError(status.status))
@@ -191,6 +195,11 @@ function* changeFrames(changes: readonly Change[], selected: Selection, encoder:
     if (frame !== undefined) yield frame
     change.forgetFrames()
   }
+}
+
+function* followedBy(pieces: Iterable<Uint8Array>, done: () => void): Generator<Uint8Array> {
+  yield* pieces
+  done()
 }
 
 /** Joins frames into bigger pieces. */

@@ -1,10 +1,12 @@
 /** An API server on the memory store, called directly, that lets everybody do everything: for tests of the request path. */
 import { builtInKinds } from '@canopus/api'
-import { silentLogger } from '@canopus/base'
+import { type Clock, silentLogger } from '@canopus/base'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
 import type { Auditor } from '../audit/auditor.ts'
-import type { ApiResponse, StreamSink } from '../http/message.ts'
+import type { ServingOptions } from '../filters/serving-options.ts'
+import type { HealthCheck } from '../health/health.ts'
+import { type ApiResponse, header, type StreamSink } from '../http/message.ts'
 import type { AdmissionPlugin, Security, SecurityContext, User } from '../security.ts'
 import { type ApiServer, createApiServer } from '../server.ts'
 import type { WebhookCaller } from '../webhook/client.ts'
@@ -40,9 +42,14 @@ export async function startMemoryServer(
     webhooks?: WebhookCaller
     auditor?: Auditor
     security?: Partial<Security>
+    serving?: ServingOptions
+    clock?: Clock
+    healthChecks?: HealthCheck[]
+    /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
+    users?: Readonly<Record<string, User>>
   } = {},
 ): Promise<MemoryServer> {
-  const clock = systemClock
+  const { clock = systemClock, users = {}, serving = {}, healthChecks = [] } = options
   const store = options.store ?? createMemoryStore({ clock })
   const errors: unknown[] = []
   const server = createApiServer({
@@ -52,8 +59,10 @@ export async function startMemoryServer(
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
     kinds: builtInKinds,
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
+    serving,
+    healthChecks,
     security: context => ({
-      authenticator: { authenticate: () => ({ user: USER }) },
+      authenticator: { authenticate: ({ headers }) => ({ user: users[header(headers, 'x-user') ?? ''] ?? USER }) },
       authorizer: { authorize: () => ({ decision: 'allow', reason: '' }) },
       admission: typeof options.admission === 'function' ? options.admission(context) : (options.admission ?? []),
       ...options.security,
@@ -91,6 +100,7 @@ function encode(body: unknown): Uint8Array {
 
 function answerOf(response: ApiResponse): Answer {
   const { body } = response
+  response.sent?.()
   const bytes = body === undefined ? new Uint8Array() : body instanceof Uint8Array ? body : Buffer.concat(body)
   const text = Buffer.from(bytes).toString()
   return {

@@ -1,8 +1,15 @@
 import { existsSync } from 'node:fs'
-import type { Logger } from '@canopus/base'
+import type { Logger, MetricsRegistry } from '@canopus/base'
 import { Failure } from '@canopus/cli'
-import { type Client, createClient, createInformerFactory, type InformerFactory, type Transport } from '@canopus/client'
-import { createKubeconfigTransport } from '@canopus/host'
+import {
+  type Client,
+  createClient,
+  createInformerFactory,
+  type InformerFactory,
+  measuredTransport,
+  type Transport,
+} from '@canopus/client'
+import { createKubeconfigTransport, readKubeconfigUser } from '@canopus/host'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import { systemClock, systemRandom } from '@canopus/platform'
 
@@ -24,8 +31,11 @@ export function accessBy(transport: Transport & { close?(): void }, logger: Logg
 }
 
 /** Access by the current context of a kubeconfig. Throws `Failure` where the file does not have it. */
-export function accessByKubeconfig(path: string, logger: Logger, userAgent: string): Access {
-  return accessBy(kubeconfigTransport(path), logger, userAgent)
+export function accessByKubeconfig(path: string, logger: Logger, userAgent: string, metrics?: MetricsRegistry): Access {
+  const transport = kubeconfigTransport(path)
+  if (metrics === undefined) return accessBy(transport, logger, userAgent)
+  const { host } = new URL(readKubeconfigUser(path).server)
+  return accessBy(measuredTransport(transport, systemClock, metrics, host), logger, userAgent)
 }
 
 export function kubeconfigTransport(path: string): ReturnType<typeof createKubeconfigTransport> {

@@ -18,9 +18,10 @@ import {
 } from './common-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import { servingCertificate } from './serving-certificate.ts'
+import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
 
-interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags {
+interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, ServingFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -56,6 +57,7 @@ interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags {
 
 const WITHOUT_EFFECT = [
   'allow-privileged',
+  'profiling',
   'proxy-client-cert-file',
   'proxy-client-key-file',
   'requestheader-extra-headers-prefix',
@@ -90,6 +92,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addSecurityFlags(command)
   addAuditFlags(command)
   addEncryptionFlags(command)
+  addServingFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -176,6 +179,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       ...kubeletCredentials(flags),
       security,
       ...given({ auditor, healthChecks: encryption?.healthChecks() }),
+      serving: servingOptions(flags),
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),

@@ -1,4 +1,5 @@
-import type { Logger } from '@canopus/base'
+import { join } from 'node:path'
+import { type Logger, MetricsRegistry } from '@canopus/base'
 import { type CliEnvironment, Failure } from '@canopus/cli'
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
 import { controllerNames } from '@canopus/controllers'
@@ -16,9 +17,10 @@ import {
   reportFlagsWithoutEffect,
   runElected,
 } from './common-flags.ts'
+import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
 
-interface ControllerManagerFlags extends LogFlags, LeaderFlags {
+interface ControllerManagerFlags extends LogFlags, LeaderFlags, SecureServingFlags {
   kubeconfig?: string
   controllers: string[]
   rootCaFile?: string
@@ -39,11 +41,8 @@ interface ControllerManagerFlags extends LogFlags, LeaderFlags {
 const WITHOUT_EFFECT = [
   'authentication-kubeconfig',
   'authorization-kubeconfig',
-  'bind-address',
-  'client-ca-file',
   'cluster-name',
   'requestheader-client-ca-file',
-  'secure-port',
   'service-cluster-ip-range',
 ]
 
@@ -67,6 +66,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--use-service-account-credentials [bool]', 'each controller works as its own service account', bool, false)
     .option('--cluster-dns <address>', 'keep the service kube-dns at this address, for `canopus dns` on every node')
     .option('--cluster-dns-port <port>', "port of the nodes' DNS", number(1, 65_535), 10053)
+  addSecureServingFlags(command, 10_257, join(environment.home.root, 'controller-manager'))
   addLeaderFlags(command, 'kube-controller-manager')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -114,12 +114,14 @@ function controllers(text: string): string[] {
 async function runControllerManager(flags: ControllerManagerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const options = managerOptions(flags)
-  const access = accessByKubeconfig(kubeconfig, logger, 'kube-controller-manager')
+  const metrics = new MetricsRegistry()
+  const access = accessByKubeconfig(kubeconfig, logger, 'kube-controller-manager', metrics)
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
     : undefined
+  const own = await serveSecurely(flags, 'controller-manager', { client: access.client, logger, metrics })
   try {
-    const context = controllerContext(access, 'controller-manager', logger)
+    const context = { ...controllerContext(access, 'controller-manager', logger), metrics }
     await runElected(
       flags,
       access,
@@ -135,6 +137,7 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
       signal,
     )
   } finally {
+    await own?.close()
     accounts?.close()
     access.close()
   }

@@ -1,4 +1,5 @@
-import type { Logger } from '@canopus/base'
+import { join } from 'node:path'
+import { type Logger, MetricsRegistry } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { createScheduler } from '@canopus/scheduler'
 import type { Command } from 'commander'
@@ -14,12 +15,13 @@ import {
   reportFlagsWithoutEffect,
   runElected,
 } from './common-flags.ts'
+import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 
-interface SchedulerFlags extends LogFlags, LeaderFlags {
+interface SchedulerFlags extends LogFlags, LeaderFlags, SecureServingFlags {
   kubeconfig?: string
 }
 
-const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig', 'bind-address', 'secure-port']
+const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig']
 
 /** `canopus scheduler`: the scheduler alone, with kube-scheduler's flags. */
 export function addScheduler(program: Command, environment: CliEnvironment): Command {
@@ -27,6 +29,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     .command('scheduler')
     .description('run the scheduler alone')
     .option('--kubeconfig <file>', 'how to reach the API server')
+  addSecureServingFlags(command, 10_259, join(environment.home.root, 'scheduler'))
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -38,9 +41,11 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
 }
 
 async function runScheduler(flags: SchedulerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
-  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger, 'kube-scheduler')
+  const metrics = new MetricsRegistry()
+  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger, 'kube-scheduler', metrics)
+  const own = await serveSecurely(flags, 'scheduler', { client: access.client, logger, metrics })
   try {
-    const context = controllerContext(access, 'default-scheduler', logger)
+    const context = { ...controllerContext(access, 'default-scheduler', logger), metrics }
     await runElected(
       flags,
       access,
@@ -54,6 +59,7 @@ async function runScheduler(flags: SchedulerFlags, logger: Logger, signal: Abort
       signal,
     )
   } finally {
+    await own?.close()
     access.close()
   }
 }

@@ -15,6 +15,7 @@ import type { Services } from '../services.ts'
 import { KubeletAuth } from './auth.ts'
 import { serveContainerLogs } from './container-logs.ts'
 import { HttpError } from './http-error.ts'
+import { containerMetrics, kubeletMetrics } from './metrics.ts'
 import { PORT_FORWARD_PROTOCOL, servePortForwardTunnel } from './port-forward-tunnel.ts'
 import { REMOTE_COMMAND_PROTOCOL, type RemoteStreams, serveRemoteCommand } from './remote-command.ts'
 import { refuse, splice } from './splice.ts'
@@ -123,14 +124,26 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
       if (rest.join('/') !== 'summary') throw new HttpError(404, '404 page not found\n')
       return json(response, await statsSummary(services, facts.pods(), facts.root))
     case 'metrics':
-      if (rest.length > 0 && rest.join('/') !== 'resource') throw new HttpError(404, '404 page not found\n')
       response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-      response.end(resourceMetrics(services, facts.pods()))
+      response.end(metricsText(facts, rest.join('/')))
       return
     case 'exec':
     case 'attach':
     case 'portForward':
       throw new HttpError(400, 'Upgrade request required')
+    default:
+      throw new HttpError(404, '404 page not found\n')
+  }
+}
+
+function metricsText({ services, pods }: ServerFacts, path: string): string {
+  switch (path) {
+    case '':
+      return kubeletMetrics(services, pods())
+    case 'resource':
+      return resourceMetrics(services, pods())
+    case 'cadvisor':
+      return containerMetrics(services, pods())
     default:
       throw new HttpError(404, '404 page not found\n')
   }

@@ -59,7 +59,7 @@ function nodeCpuNanoseconds(): number {
   return ticks * 1e7 // 100 ticks a second
 }
 
-function runningContainers(services: Services, pod: Pod): ContainerRecord[] {
+export function runningContainers(services: Services, pod: Pod): ContainerRecord[] {
   return (services.view.get(pod.metadata.uid)?.containers ?? []).filter(each => each.state === 'running')
 }
 

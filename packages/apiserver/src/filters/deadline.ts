@@ -1,0 +1,57 @@
+/** How long a request may take (k8s.io/apiserver/pkg/endpoints/filters/request_deadline.go, server/filters/timeout.go). */
+import { badRequestError, parseDuration, StatusError } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
+import type { RequestInfo } from './request-info.ts'
+
+/** Milliseconds: what the query's `timeout` says, at most `most`. Throws StatusError 400 where it is no duration. */
+export function timeoutOf({ query }: RequestInfo, most: number): number {
+  if (query.size === 0) return most
+  const text = query.get('timeout')
+  if (text === null || text === '') return most
+  const asked = parseDuration(text)
+  if (asked === undefined) {
+    throw badRequestError(`invalid timeout specified in the request URL - ${durationProblem(text)}`)
+  }
+  return asked > 0 && asked < most ? asked : most
+}
+
+/** As Go's time.ParseDuration words it. */
+function durationProblem(text: string): string {
+  const number = /^[+-]?(?:\d+\.?\d*|\.\d+)/.exec(text)
+  if (number === null) return `time: invalid duration ${JSON.stringify(text)}`
+  const unit = /^[^\d.]+/.exec(text.slice(number[0].length))
+  if (unit === null) return `time: missing unit in duration ${JSON.stringify(text)}`
+  return `time: unknown unit ${JSON.stringify(unit[0])} in duration ${JSON.stringify(text)}`
+}
+
+export function timeoutError(): StatusError {
+  return new StatusError({
+    code: 504,
+    reason: 'Timeout',
+    message: 'Timeout: request did not complete within the allotted timeout',
+    details: {},
+  })
+}
+
+/**
+ * Settles as `work` does, or rejects with StatusError 504 after `milliseconds`, of which `expired` hears first. The work
+ * itself is not broken off.
+ */
+export function withDeadline<T>(clock: Clock, milliseconds: number, work: Promise<T>, expired: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(milliseconds, () => {
+      expired()
+      reject(timeoutError())
+    })
+    work.then(
+      value => {
+        timer.cancel()
+        resolve(value)
+      },
+      (error: unknown) => {
+        timer.cancel()
+        reject(error)
+      },
+    )
+  })
+}

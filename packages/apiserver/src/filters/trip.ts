@@ -1,0 +1,87 @@
+/** One request from its arrival to its answer: what the filters note about it, and the books that are closed at its end. */
+import type { Clock } from '@canopus/base'
+import type { RequestAudit } from '../audit/request-audit.ts'
+import { type ApiRequest, type ApiResponse, bodyLength, header, type StreamSink } from '../http/message.ts'
+import type { RequestMetrics, RequestSeries } from '../metrics/request-metrics.ts'
+import type { RequestInfo } from './request-info.ts'
+import type { Place } from './traffic.ts'
+
+export class Trip {
+  /** When it came, by the monotonic clock. */
+  readonly start: number
+  readonly warnings: string[] = []
+  info: RequestInfo | undefined
+  /** Milliseconds that it has; infinite for requests that last. */
+  timeout = Number.POSITIVE_INFINITY
+  place: Place | undefined
+  /** Missing where nothing is audited. */
+  audit: RequestAudit | undefined
+  /** Turned away, or given up, for the server's sake. */
+  terminated = false
+  /** What still goes on after the deadline. */
+  work: Promise<unknown> | undefined
+
+  constructor(start: number) {
+    this.start = start
+  }
+
+  /** Reads of one object are answered from memory: they end by themselves, and a timer for each would cost a part of them. */
+  get hasDeadline(): boolean {
+    const { info, timeout } = this
+    return timeout !== Number.POSITIVE_INFINITY && !(info?.verb === 'get' && info.query.size === 0)
+  }
+
+  /** Leaves its place. Harmless when it has none, or has left it. */
+  leave(now: number): void {
+    this.place?.finish(now)
+  }
+
+  seriesOf(metrics: RequestMetrics, { method, headers }: ApiRequest): RequestSeries {
+    return metrics.seriesOf(method, this.info, method === 'PATCH' ? header(headers, 'content-type') : undefined)
+  }
+
+  /** Closes the books with the answer, or has the answer close them once it has been sent. */
+  end(response: ApiResponse, metrics: RequestMetrics, clock: Clock, request: ApiRequest): ApiResponse {
+    const series = this.seriesOf(metrics, request)
+    if (this.terminated || this.work !== undefined) metrics.terminated(series, response.status)
+    if (response.stream !== undefined) return this.endOfStream(response, response.stream, metrics, series, clock)
+    const bytes = series.sized ? (response.length ?? bodyLength(response.body)) : 0
+    const now = clock.monotonic()
+    metrics.observe(series, response.status, now - this.start, this.place?.waited ?? 0, bytes)
+    const { place, work } = this
+    if (work !== undefined) {
+      void work.catch(() => {}).finally(() => this.leave(clock.monotonic()))
+    } else if (place?.wide === true && response.body !== undefined && !(response.body instanceof Uint8Array)) {
+      return { ...response, ...(series.sized ? { length: bytes } : {}), sent: () => place.finish(clock.monotonic()) }
+    } else this.leave(now)
+    return response
+  }
+
+  /** A request that lasts is counted when it is over; a watch has left its place long before. */
+  private endOfStream(
+    response: ApiResponse,
+    stream: (sink: StreamSink) => void,
+    metrics: RequestMetrics,
+    series: RequestSeries,
+    clock: Clock,
+  ): ApiResponse {
+    series.longRunning++
+    let over = false
+    const end = (): void => {
+      if (over) return
+      over = true
+      series.longRunning--
+      const now = clock.monotonic()
+      this.leave(now)
+      metrics.observe(series, response.status, now - this.start, 0, 0)
+    }
+    return {
+      ...response,
+      stream: sink => {
+        sink.onClose(end)
+        stream(sink)
+      },
+      sent: end,
+    }
+  }
+}

@@ -1,0 +1,160 @@
+/** What `apiserver_request_*` tells (k8s.io/apiserver/pkg/endpoints/metrics/metrics.go). */
+import { Counter, exponentialBuckets, Histogram, type MetricsRegistry, type Sample } from '@canopus/base'
+import type { RequestInfo } from '../filters/request-info.ts'
+
+const SECONDS = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
+const DURATIONS = [0.005, 0.025, ...SECONDS]
+const SIZES = exponentialBuckets(1000, 10, 7)
+
+const SERIES_LABELS = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component']
+const DRY_RUN_LABELS = ['verb', 'dry_run', ...SERIES_LABELS.slice(1)]
+
+/** What is asked for again and again, with everything that is counted of it. */
+export class RequestSeries {
+  readonly labels: readonly string[]
+  readonly withDryRun: readonly string[]
+  readonly codes = new Map<number, Counter>()
+  readonly terminations = new Map<number, Counter>()
+  readonly durations = new Histogram(DURATIONS)
+  readonly sli = new Histogram(SECONDS)
+  readonly sizes = new Histogram(SIZES)
+  longRunning = 0
+  readonly sized: boolean
+
+  constructor(verb: string, dryRun: string, rest: readonly string[]) {
+    this.labels = [verb, ...rest]
+    this.withDryRun = [verb, dryRun, ...rest]
+    this.sized = verb === 'GET' || verb === 'LIST'
+  }
+}
+
+/** Somebody who asks for resources that do not exist must not fill the memory. */
+const MAX_SERIES = 5000
+const COMPONENT = 'apiserver'
+const CONNECTS: ReadonlySet<string> = new Set(['log', 'exec', 'portforward', 'attach', 'proxy'])
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+/** Paths outside the API that are counted by their own name; anybody can think of more. */
+const PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz'])
+
+export class RequestMetrics {
+  readonly #series = new Map<string, RequestSeries>()
+
+  constructor(registry: MetricsRegistry) {
+    const each = <T>(of: (series: RequestSeries) => Iterable<T>) =>
+      [...this.#series.values()].flatMap(one => [...of(one)])
+    registry.collect(
+      'counter',
+      'apiserver_request_total',
+      '[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
+      [...DRY_RUN_LABELS, 'code'],
+      () => each(({ withDryRun, codes }) => coded(withDryRun, codes)),
+    )
+    registry.collect(
+      'histogram',
+      'apiserver_request_duration_seconds',
+      '[STABLE] Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
+      DRY_RUN_LABELS,
+      () => each(({ withDryRun, durations }) => filled(withDryRun, durations)),
+    )
+    registry.collect(
+      'histogram',
+      'apiserver_request_sli_duration_seconds',
+      '[ALPHA] Response latency distribution in seconds, without the time in queues of priority and fairness.',
+      SERIES_LABELS,
+      () => each(({ labels, sli }) => filled(labels, sli)),
+    )
+    registry.collect(
+      'histogram',
+      'apiserver_response_sizes',
+      '[STABLE] Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.',
+      SERIES_LABELS,
+      () => each(({ labels, sizes }) => filled(labels, sizes)),
+    )
+    registry.collect(
+      'gauge',
+      'apiserver_longrunning_requests',
+      '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component.',
+      SERIES_LABELS,
+      () => each(({ labels, longRunning }): Sample[] => (longRunning > 0 ? [[labels, longRunning]] : [])),
+    )
+    registry.collect(
+      'counter',
+      'apiserver_request_terminations_total',
+      '[ALPHA] Number of requests which apiserver terminated in self-defense.',
+      [...SERIES_LABELS, 'code'],
+      () => each(({ labels, terminations }) => coded(labels, terminations)),
+    )
+  }
+
+  /** Notes one answered request; times in milliseconds. `waited` is the time in queues. */
+  observe(series: RequestSeries, status: number, took: number, waited: number, bytes: number): void {
+    counterOf(series.codes, status).add()
+    series.durations.observe(took / 1000)
+    if (series.withDryRun[1] === '') series.sli.observe((took - waited) / 1000)
+    if (series.sized) series.sizes.observe(bytes)
+  }
+
+  /** Notes that the server turned a request away, or gave it up, to protect itself. */
+  terminated(series: RequestSeries, status: number): void {
+    counterOf(series.terminations, status).add()
+  }
+
+  seriesOf(method: string, info: RequestInfo | undefined, contentType: string | undefined): RequestSeries {
+    const dryRun = info === undefined || info.query.size === 0 ? '' : dryRunLabel(info.query)
+    const scope = scopeOf(info)
+    const known = info?.isResourceRequest === true
+    const path = info !== undefined && !known && PATHS.has(info.path) ? info.path : ''
+    const verb = verbOf(method, scope, info, contentType)
+    const id = known
+      ? `${verb} ${info.group}/${info.version}/${info.resource}/${info.subresource} ${scope} ${dryRun}`
+      : `${verb} ${path}`
+    let series = this.#series.get(id)
+    if (series === undefined) {
+      if (this.#series.size > MAX_SERIES) return this.seriesOf(method, undefined, undefined)
+      const rest = known
+        ? [info.group, info.version, info.resource, info.subresource, scope, COMPONENT]
+        : ['', '', '', path, '', COMPONENT]
+      series = new RequestSeries(verb, dryRun, rest)
+      this.#series.set(id, series)
+    }
+    return series
+  }
+}
+
+function counterOf(codes: Map<number, Counter>, status: number): Counter {
+  let counter = codes.get(status)
+  if (counter === undefined) {
+    counter = new Counter()
+    codes.set(status, counter)
+  }
+  return counter
+}
+
+function* coded(labels: readonly string[], codes: ReadonlyMap<number, Counter>): Generator<Sample> {
+  for (const [code, { value }] of codes) yield [[...labels, String(code)], value]
+}
+
+function filled(labels: readonly string[], histogram: Histogram): Sample[] {
+  return histogram.count === 0 ? [] : [[labels, histogram]]
+}
+
+function scopeOf(info: RequestInfo | undefined): string {
+  if (info === undefined) return ''
+  if (info.name !== '' || info.verb === 'create') return 'resource'
+  if (info.namespace !== '') return 'namespace'
+  return info.isResourceRequest ? 'cluster' : ''
+}
+
+function verbOf(method: string, scope: string, info: RequestInfo | undefined, contentType: string | undefined): string {
+  if (info?.isResourceRequest && CONNECTS.has(info.subresource)) return 'CONNECT'
+  if (info?.verb === 'watch') return 'WATCH'
+  if (method === 'PATCH' && contentType === 'application/apply-patch+yaml') return 'APPLY'
+  if (method === 'GET' || method === 'HEAD') return scope === 'resource' || scope === '' ? 'GET' : 'LIST'
+  return METHODS.has(method) ? method : 'other'
+}
+
+function dryRunLabel(query: URLSearchParams): string {
+  const asked = query.getAll('dryRun')
+  if (asked.length === 0) return ''
+  return asked.every(each => each === 'All') ? 'All' : 'invalid'
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+
+let memory: MemoryServer
+let text: string
+const APPLY = { 'content-type': 'application/apply-patch+yaml' }
+
+before(async () => {
+  memory = await startMemoryServer()
+  const maps = '/api/v1/namespaces/default/configmaps'
+  const watch = await memory.watch(`${maps}?watch=true`)
+  const name = (each: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: each } })
+  await memory.send('POST', maps, name('a'))
+  await memory.send('POST', `${maps}?dryRun=All`, name('b'))
+  await memory.send('PATCH', `${maps}/c?fieldManager=me`, name('c'), APPLY)
+  await watch.next()
+  await memory.send('GET', maps)
+  await memory.send('GET', '/api/v1/configmaps')
+  await memory.send('GET', `${maps}/none`)
+  await memory.send('DELETE', `${maps}/a`)
+  await memory.send('GET', '/livez')
+  await memory.send('GET', '/api/v1/namespaces/default/endpoints')
+  text = (await memory.send('GET', '/metrics')).text
+  watch.end()
+})
+after(() => memory.stop())
+
+/** A sample by its name and labels, without those that are the same for all requests for config maps. */
+const sample = (verb: string, scope: string, code: number, dryRun = ''): string =>
+  `apiserver_request_total{verb="${verb}",dry_run="${dryRun}",group="",version="v1",resource="configmaps",subresource="",scope="${scope}",component="apiserver",code="${code}"} 1`
+
+describe('figures of the API server', () => {
+  const lines: readonly string[] = [
+    sample('POST', 'resource', 201),
+    sample('POST', 'resource', 201, 'All'),
+    sample('APPLY', 'resource', 201),
+    sample('LIST', 'namespace', 200),
+    sample('LIST', 'cluster', 200),
+    sample('GET', 'resource', 404),
+    sample('DELETE', 'resource', 200),
+    'apiserver_request_total{verb="GET",dry_run="",group="",version="",resource="",subresource="/livez",scope="",component="apiserver",code="200"} 1',
+    'apiserver_longrunning_requests{verb="WATCH",group="",version="v1",resource="configmaps",subresource="",scope="namespace",component="apiserver"} 1',
+    'apiserver_resource_objects{group="",resource="configmaps"} 1',
+    'apiserver_storage_objects{resource="deployments.apps"} 0',
+    'apiserver_requested_deprecated_apis{group="",version="v1",resource="endpoints",subresource="",removed_release=""} 1',
+    'etcd_requests_total{operation="create",group="",resource="configmaps"} 2',
+    'apiserver_response_sizes_count{verb="LIST",group="",version="v1",resource="configmaps",subresource="",scope="namespace",component="apiserver"} 1',
+  ]
+  for (const line of lines) it(line, () => assert.ok(text.includes(`\n${line}\n`)))
+
+  it('events of watches', () => assert.match(text, /apiserver_watch_events_total\{.*resource="configmaps"\} [1-3]\n/))
+  it('the process', () => assert.match(text, /\nprocess_resident_memory_bytes \d{6,}\n/))
+  it('the build', () => assert.match(text, /\nkubernetes_build_info\{major="1",minor="36",.*\} 1\n/))
+  it('only families that have samples, in Prometheus form', () => {
+    for (const line of text.trimEnd().split('\n')) {
+      assert.match(line, /^(# (HELP|TYPE) [a-z_:]+ .+|[a-z_:]+(\{.*\})? (\+Inf|[\d.e+-]+))$/)
+    }
+  })
+})

@@ -1,0 +1,171 @@
+/** Everything that `/metrics` of the API server tells, under upstream's names. */
+
+import { StatusError } from '@canopus/apimachinery'
+import { type Counter, type Family, MetricsRegistry, type Sample } from '@canopus/base'
+import { registerProcessMetrics } from '@canopus/platform'
+import type { KindCache } from '../cache/kind-cache.ts'
+import { versionInfo } from '../discovery/version.ts'
+import type { RequestInfo } from '../filters/request-info.ts'
+import type { Traffic } from '../filters/traffic.ts'
+import type { Health } from '../health/health.ts'
+import { type ApiResponse, textResponse } from '../http/message.ts'
+import type { Resources } from '../registry/resources.ts'
+import { registerFlowMetrics } from './flow-metrics.ts'
+import { RequestMetrics } from './request-metrics.ts'
+
+export interface ServerMetricsOptions {
+  readonly resources: Resources
+  readonly traffic: Traffic
+  readonly health: Health
+  readonly registry?: MetricsRegistry
+}
+
+export class ServerMetrics {
+  readonly registry: MetricsRegistry
+  readonly requests: RequestMetrics
+  readonly slis = new MetricsRegistry()
+  readonly authenticated: Counter
+  readonly #attempts: Family<Counter>
+  readonly #deprecated: Family<Counter>
+
+  constructor({ resources, traffic, health, registry = new MetricsRegistry() }: ServerMetricsOptions) {
+    this.registry = registry
+    this.requests = new RequestMetrics(registry)
+    this.#attempts = registry.counter('authentication_attempts', '[ALPHA] Counter of authenticated attempts.', [
+      'result',
+    ])
+    this.authenticated = this.#attempts.with('success')
+    this.#deprecated = registry.gauge(
+      'apiserver_requested_deprecated_apis',
+      '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
+      ['group', 'version', 'resource', 'subresource', 'removed_release'],
+    )
+    registerFlowMetrics(registry, traffic)
+    registerObjects(registry, resources)
+    registerAdmission(registry, resources)
+    registerBuildInfo(registry)
+    registerProcessMetrics(registry)
+    health.register(this.slis)
+  }
+
+  /** The answer to a path below `/metrics`. */
+  serve(path: string): ApiResponse | undefined {
+    if (path === '/metrics') return textResponse(200, this.registry.text(), { 'content-type': METRICS_TYPE })
+    if (path === '/metrics/slis') return textResponse(200, this.slis.text(), { 'content-type': METRICS_TYPE })
+    return undefined
+  }
+
+  /** Notes that a version was asked for that will go. No release is named: none of ours has one. */
+  deprecatedApi({ group, version, resource, subresource }: RequestInfo): void {
+    this.#deprecated.with(group, version, resource, subresource, '').set(1)
+  }
+
+  /** Nobody knew the credential, or it could not be looked at. */
+  authenticationFailed(error: unknown): void {
+    const refused = error instanceof StatusError && error.code === 401
+    this.#attempts.with(refused ? 'failure' : 'error').add()
+  }
+}
+
+/** The media type of `/metrics`. */
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** `kubernetes_build_info`, of every component. */
+export function registerBuildInfo(registry: MetricsRegistry): void {
+  const info = versionInfo()
+  registry.collect(
+    'gauge',
+    'kubernetes_build_info',
+    '[ALPHA] A metric with a constant 1 value labeled by major, minor, git version, git commit, git tree state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.',
+    [
+      'major',
+      'minor',
+      'git_version',
+      'git_commit',
+      'git_tree_state',
+      'build_date',
+      'go_version',
+      'compiler',
+      'platform',
+    ],
+    () => [
+      [
+        [
+          'major',
+          'minor',
+          'gitVersion',
+          'gitCommit',
+          'gitTreeState',
+          'buildDate',
+          'goVersion',
+          'compiler',
+          'platform',
+        ].map(each => info[each] ?? ''),
+        1,
+      ],
+    ],
+  )
+}
+
+function registerObjects(registry: MetricsRegistry, resources: Resources): void {
+  const labels = ['group', 'resource']
+  const each = (of: (cache: KindCache) => number) => (): Sample[] =>
+    caches(resources).map(([group, , resource, cache]): Sample => [[group, resource], of(cache)])
+  registry.collect(
+    'gauge',
+    'apiserver_resource_objects',
+    '[ALPHA] Number of stored objects at the time of last check split by kind.',
+    labels,
+    each(cache => cache.size),
+  )
+  registry.collect(
+    'gauge',
+    'apiserver_resource_size_estimate_bytes',
+    '[ALPHA] Estimated size of stored objects in database, by kind.',
+    labels,
+    each(cache => cache.bytes),
+  )
+  registry.collect(
+    'gauge',
+    'apiserver_storage_objects',
+    '[STABLE] Number of stored objects at the time of last check split by kind.',
+    ['resource'],
+    () =>
+      caches(resources).map(
+        ([group, , resource, cache]): Sample => [[group === '' ? resource : `${resource}.${group}`], cache.size],
+      ),
+  )
+  registry.collect(
+    'counter',
+    'apiserver_watch_events_total',
+    '[BETA] Number of events sent in watch clients',
+    ['group', 'version', 'resource'],
+    () =>
+      caches(resources).flatMap(([group, version, resource, { hub }]): Sample[] =>
+        hub.eventsSent === 0 ? [] : [[[group, version, resource], hub.eventsSent]],
+      ),
+  )
+}
+
+/** Every cache once, under the first kind that is stored in it. */
+function caches(resources: Resources): [group: string, version: string, resource: string, cache: KindCache][] {
+  const seen = new Set<KindCache>()
+  const found: [string, string, string, KindCache][] = []
+  for (const { group, version, plural } of resources.types) {
+    const cache = resources.endpoint(group, version, plural)?.store.cache
+    if (cache === undefined || seen.has(cache)) continue
+    seen.add(cache)
+    found.push([group, version, plural, cache])
+  }
+  return found
+}
+
+function registerAdmission(registry: MetricsRegistry, { context }: Resources): void {
+  registry.collect(
+    'histogram',
+    'apiserver_admission_controller_admission_duration_seconds',
+    '[STABLE] Admission controller latency histogram in seconds, identified by name and broken out for each operation and API resource and type (validate or admit).',
+    ['name', 'operation', 'rejected', 'type'],
+    () => context.admission.timings(),
+  )
+}

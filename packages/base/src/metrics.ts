@@ -1,0 +1,166 @@
+/**
+ * Counters, gauges and histograms, and Prometheus' text format (version 0.0.4). Children of a family are made once and held
+ * by whoever counts on a hot path: counting is then an addition.
+ */
+
+export type MetricType = 'counter' | 'gauge' | 'histogram'
+
+/** What a family has under one set of label values; numbers for counters and gauges. */
+export type Sample = readonly [labels: readonly string[], value: number | Histogram]
+
+/** Values by upper bounds that grow; a value on a bound counts below it. */
+export class Histogram {
+  readonly bounds: readonly number[]
+  readonly counts: number[]
+  sum = 0
+  count = 0
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds
+    this.counts = new Array(bounds.length).fill(0)
+  }
+
+  observe(value: number): void {
+    const { bounds } = this
+    let at = 0
+    while (at < bounds.length && value > bounds[at]!) at++
+    if (at < bounds.length) this.counts[at]!++
+    this.sum += value
+    this.count++
+  }
+}
+
+/** A number that goes up, or up and down. */
+export class Counter {
+  value = 0
+  add(amount = 1): void {
+    this.value += amount
+  }
+  set(value: number): void {
+    this.value = value
+  }
+}
+
+/** All children of one name, by the values of its labels. */
+export class Family<T extends Counter | Histogram> {
+  readonly #children = new Map<string, { labels: readonly string[]; child: T }>()
+  readonly #make: () => T
+
+  constructor(make: () => T) {
+    this.#make = make
+  }
+
+  /** The child of these values, in the order of the family's labels. */
+  with(...labels: readonly string[]): T {
+    const id = labels.join('\u0000')
+    let found = this.#children.get(id)
+    if (found === undefined) {
+      found = { labels, child: this.#make() }
+      this.#children.set(id, found)
+    }
+    return found.child
+  }
+
+  get size(): number {
+    return this.#children.size
+  }
+
+  *samples(): Generator<Sample> {
+    for (const { labels, child } of this.#children.values()) {
+      yield [labels, child instanceof Counter ? child.value : (child as Histogram)]
+    }
+  }
+}
+
+interface Description {
+  readonly name: string
+  readonly help: string
+  readonly type: MetricType
+  readonly labels: readonly string[]
+  samples(): Iterable<Sample>
+}
+
+/** Everything that one process tells of itself. */
+export class MetricsRegistry {
+  readonly #families = new Map<string, Description>()
+
+  counter(name: string, help: string, labels: readonly string[] = []): Family<Counter> {
+    return this.add(name, help, 'counter', labels, new Family(() => new Counter()))
+  }
+
+  gauge(name: string, help: string, labels: readonly string[] = []): Family<Counter> {
+    return this.add(name, help, 'gauge', labels, new Family(() => new Counter()))
+  }
+
+  histogram(name: string, help: string, labels: readonly string[], bounds: readonly number[]): Family<Histogram> {
+    return this.add(name, help, 'histogram', labels, new Family(() => new Histogram(bounds)))
+  }
+
+  /** A family whose samples are looked up when somebody asks: for what is known anyway. */
+  collect(
+    type: MetricType,
+    name: string,
+    help: string,
+    labels: readonly string[],
+    samples: () => Iterable<Sample>,
+  ): void {
+    this.#families.set(name, { name, help, type, labels, samples })
+  }
+
+  text(): string {
+    const lines: string[] = []
+    for (const name of [...this.#families.keys()].sort()) describe(this.#families.get(name)!, lines)
+    return `${lines.join('\n')}\n`
+  }
+
+  private add<T extends Counter | Histogram>(
+    name: string,
+    help: string,
+    type: MetricType,
+    labels: readonly string[],
+    family: Family<T>,
+  ): Family<T> {
+    const known = this.#families.get(name)
+    if (known !== undefined) throw new Error(`there is a metric ${name} already`)
+    this.collect(type, name, help, labels, () => family.samples())
+    return family
+  }
+}
+
+function describe({ name, help, type, labels, samples }: Description, lines: string[]): void {
+  const from = lines.length
+  for (const [values, value] of samples()) {
+    const pairs = labels.map((label, index) => `${label}="${escaped(values[index] ?? '')}"`)
+    if (typeof value === 'number') lines.push(`${name}${braced(pairs)} ${text(value)}`)
+    else histogramLines(name, pairs, value, lines)
+  }
+  if (lines.length > from) lines.splice(from, 0, `# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
+}
+
+function histogramLines(name: string, pairs: readonly string[], histogram: Histogram, lines: string[]): void {
+  let total = 0
+  for (const [index, bound] of histogram.bounds.entries()) {
+    total += histogram.counts[index]!
+    lines.push(`${name}_bucket${braced([...pairs, `le="${text(bound)}"`])} ${total}`)
+  }
+  lines.push(`${name}_bucket${braced([...pairs, 'le="+Inf"'])} ${histogram.count}`)
+  lines.push(`${name}_sum${braced(pairs)} ${text(histogram.sum)}`)
+  lines.push(`${name}_count${braced(pairs)} ${histogram.count}`)
+}
+
+const braced = (pairs: readonly string[]): string => (pairs.length === 0 ? '' : `{${pairs.join(',')}}`)
+
+function escaped(value: string): string {
+  return /[\\"\n]/.test(value) ? value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n') : value
+}
+
+function text(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf'
+  if (value === Number.NEGATIVE_INFINITY) return '-Inf'
+  return String(value)
+}
+
+/** `count` bounds, each `factor` times the one before. */
+export function exponentialBuckets(start: number, factor: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => start * factor ** index)
+}

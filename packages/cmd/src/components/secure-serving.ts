@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import type { Logger, MetricsRegistry } from '@canopus/base'
+import type { Client } from '@canopus/client'
+import { type ComponentServer, startComponentServer } from '@canopus/control-plane'
+import { systemClock } from '@canopus/platform'
+import type { Command } from 'commander'
+import { fileIfGiven, list, number } from '../flags.ts'
+import { servingCertificate } from './serving-certificate.ts'
+
+export interface SecureServingFlags {
+  securePort: number
+  bindAddress: string
+  certDir: string
+  tlsCertFile?: string
+  tlsPrivateKeyFile?: string
+  clientCaFile?: string
+  authorizationAlwaysAllowPaths: string[]
+}
+
+/** The flags of a component's own port (k8s.io/apiserver/pkg/server/options/serving.go). */
+export function addSecureServingFlags(command: Command, port: number, directory: string): void {
+  command
+    .option('--secure-port <port>', 'port of health and metrics; 0: none', number(0, 65_535), port)
+    .option('--bind-address <address>', 'address of that port', '0.0.0.0')
+    .option('--cert-dir <directory>', 'where a certificate is made if none is given', join(directory, 'certificates'))
+    .option('--tls-cert-file <file>', 'certificate of that port')
+    .option('--tls-private-key-file <file>', 'its key')
+    .option('--client-ca-file <file>', 'authorities whose client certificates are accepted')
+    .option('--authorization-always-allow-paths <paths>', 'what everybody may read', list, [
+      '/healthz',
+      '/readyz',
+      '/livez',
+    ])
+}
+
+/** Serves health and metrics until `close`; nothing where the port is 0. */
+export async function serveSecurely(
+  flags: SecureServingFlags,
+  name: string,
+  facts: { client: Client; logger: Logger; metrics: MetricsRegistry },
+): Promise<ComponentServer | undefined> {
+  if (flags.securePort === 0) return undefined
+  const { certificate, key } = await servingCertificate({
+    certFile: flags.tlsCertFile,
+    keyFile: flags.tlsPrivateKeyFile,
+    directory: flags.certDir,
+    name,
+    hosts: ['localhost', '127.0.0.1'],
+    clock: systemClock,
+  })
+  const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
+  return startComponentServer({
+    address: flags.bindAddress,
+    port: flags.securePort,
+    certificate,
+    key,
+    ...(clientCa === undefined ? {} : { clientCa }),
+    alwaysAllowed: flags.authorizationAlwaysAllowPaths,
+    clock: systemClock,
+    ...facts,
+  })
+}

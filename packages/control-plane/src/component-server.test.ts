@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { get } from 'node:https'
+import { after, before, describe, it } from 'node:test'
+import { MetricsRegistry, silentLogger } from '@canopus/base'
+import { createClient } from '@canopus/client'
+import { createClusterPki, issueClientCertificate, systemClock } from '@canopus/platform'
+import { type ComponentServer, startComponentServer } from './component-server.ts'
+
+/** An API server that knows one token and lets those who are called `monitor` read `/metrics`. */
+const client = createClient({
+  async send({ body }) {
+    const { kind, spec } = JSON.parse(Buffer.from(body!).toString())
+    const status =
+      kind === 'TokenReview'
+        ? { authenticated: spec.token === 'good', user: { username: 'monitor', groups: ['system:authenticated'] } }
+        : { allowed: spec.user === 'monitor' && spec.nonResourceAttributes.path.startsWith('/metrics') }
+    const bytes = Buffer.from(JSON.stringify({ kind, spec, metadata: {}, status }))
+    return {
+      status: 201,
+      headers: { 'content-type': 'application/json' },
+      bytes: async () => bytes,
+      async *chunks() {},
+    }
+  },
+})
+
+let server: ComponentServer
+let ca: string
+const certificates: Record<string, { cert: string; key: string }> = {}
+before(async () => {
+  const clock = systemClock
+  const pki = await createClusterPki({ clusterName: 'x', addresses: ['127.0.0.1'], clock })
+  ca = pki.ca.certificate
+  for (const commonName of ['monitor', 'somebody']) {
+    const { certificate, key } = await issueClientCertificate(pki.ca, { commonName, organizations: [], clock })
+    certificates[commonName] = { cert: certificate, key }
+  }
+  const metrics = new MetricsRegistry()
+  metrics.counter('workqueue_adds_total', 'Adds.', ['name']).with('deployment').add()
+  server = await startComponentServer({
+    address: '127.0.0.1',
+    port: 0,
+    certificate: pki.apiserver.certificate,
+    key: pki.apiserver.key,
+    clientCa: ca,
+    alwaysAllowed: ['/healthz', '/readyz', '/livez'],
+    client,
+    clock,
+    logger: silentLogger,
+    metrics,
+  })
+})
+after(() => server.close())
+
+function ask(path: string, token?: string, as?: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const own = as === undefined ? {} : certificates[as]
+    get({ host: '127.0.0.1', port: server.port, path, ca, headers, agent: false, ...own }, response => {
+      let text = ''
+      response.on('data', chunk => {
+        text += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode!, text }))
+    }).on('error', reject)
+  })
+}
+
+describe("a component's own port", () => {
+  const rows: readonly [string, string | undefined, string | undefined, number, RegExp][] = [
+    ['/healthz', undefined, undefined, 200, /^ok$/],
+    ['/readyz?verbose', undefined, undefined, 200, /^\[\+\]ping ok\nreadyz check passed\n$/],
+    ['/metrics', undefined, undefined, 403, /User "system:anonymous" cannot get path "\/metrics"/],
+    ['/metrics', 'bad', undefined, 401, /Unauthorized/],
+    ['/metrics', 'good', undefined, 200, /^workqueue_adds_total\{name="deployment"\} 1$/m],
+    ['/metrics', undefined, 'monitor', 200, /^process_cpu_seconds_total /m],
+    ['/metrics', undefined, 'somebody', 403, /User "somebody"/],
+    ['/metrics/slis', 'good', undefined, 200, /kubernetes_healthcheck\{name="ping",type="readyz"\} 1/],
+    ['/metrics/other', 'good', undefined, 404, /404 page not found/],
+  ]
+  for (const [path, token, as, status, text] of rows) {
+    it(`answers ${status} to ${path}${token ? ` with a ${token} token` : ''}${as ? ` as ${as}` : ''}`, async () => {
+      const answer = await ask(path, token, as)
+      assert.equal(answer.status, status, answer.text)
+      assert.match(answer.text, text)
+    })
+  }
+})

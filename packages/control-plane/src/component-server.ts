@@ -1,0 +1,162 @@
+/**
+ * What a component other than the API server serves: its health to everybody, its figures to those whom the API server lets
+ * read them (k8s.io/component-base, k8s.io/apiserver with delegated authentication and authorization).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
+import type { TLSSocket } from 'node:tls'
+import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
+import { Health, METRICS_TYPE, registerBuildInfo } from '@canopus/apiserver'
+import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
+import type { Client } from '@canopus/client'
+import { registerProcessMetrics } from '@canopus/platform'
+
+export interface ComponentServerOptions {
+  readonly address: string
+  readonly port: number
+  readonly certificate: string
+  readonly key: string
+  /** Authorities whose client certificates are accepted; PEM. */
+  readonly clientCa?: string
+  /** Paths that need no permission; a star at the end covers what is below. */
+  readonly alwaysAllowed: readonly string[]
+  readonly client: Client
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: MetricsRegistry
+}
+
+export interface ComponentServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Rejects where the port cannot be listened on. */
+export async function startComponentServer(options: ComponentServerOptions): Promise<ComponentServer> {
+  const { metrics, certificate, key, clientCa, port, address } = options
+  const slis = new MetricsRegistry()
+  const health = new Health(() => [])
+  health.register(slis)
+  registerBuildInfo(metrics)
+  registerProcessMetrics(metrics)
+  const access = new Access(options)
+  const server = createServer({
+    cert: certificate,
+    key,
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+    requestCert: clientCa !== undefined,
+    rejectUnauthorized: false, // who has no certificate may have a token
+  })
+  server.on('request', (request, response) => {
+    respond(request, response, access, { health, metrics, slis }).catch(error => {
+      options.logger.error('a request failed', { path: request.url, error })
+      response.destroy()
+    })
+  })
+  server.on('tlsClientError', () => {})
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const bound = server.address()
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : port,
+    close: () =>
+      new Promise(done => {
+        server.close(() => done())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+interface Served {
+  readonly health: Health
+  readonly metrics: MetricsRegistry
+  readonly slis: MetricsRegistry
+}
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  access: Access,
+  { health, metrics, slis }: Served,
+): Promise<void> {
+  const [path = '/', query = ''] = (request.url ?? '/').split('?')
+  const refusal = await access.refusal(request, path)
+  if (refusal !== undefined) return text(response, refusal.status, refusal.message)
+  if (path === '/metrics') return text(response, 200, metrics.text(), METRICS_TYPE)
+  if (path === '/metrics/slis') return text(response, 200, slis.text(), METRICS_TYPE)
+  const answer = await health.serve({ path, query })
+  if (answer === undefined) return text(response, 404, '404 page not found\n')
+  response.writeHead(answer.status, answer.headers).end(answer.body)
+}
+
+function text(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' }).end(body)
+}
+
+interface Who {
+  readonly name: string
+  readonly groups: readonly string[]
+}
+
+const ANONYMOUS: Who = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
+const REMEMBERED_FOR = 10_000
+
+/** Who asks, and may they: both are the API server's to say, and remembered for ten seconds as upstream. */
+class Access {
+  readonly #options: ComponentServerOptions
+  readonly #tokens = new LruCache<string, { until: number; who: Who | undefined }>({ capacity: 256 })
+  readonly #verdicts = new LruCache<string, { until: number; allowed: boolean }>({ capacity: 256 })
+
+  constructor(options: ComponentServerOptions) {
+    this.#options = options
+  }
+
+  async refusal(request: IncomingMessage, path: string): Promise<{ status: number; message: string } | undefined> {
+    const open = (each: string): boolean => (each.endsWith('*') ? path.startsWith(each.slice(0, -1)) : path === each)
+    if (this.#options.alwaysAllowed.some(open)) return undefined
+    const who = await this.#who(request)
+    if (who === undefined) return { status: 401, message: 'Unauthorized\n' }
+    const verb = (request.method ?? 'GET').toLowerCase()
+    if (await this.#allowed(who, verb, path)) return undefined
+    const message = `forbidden: User ${JSON.stringify(who.name)} cannot ${verb} path ${JSON.stringify(path)}\n`
+    return { status: 403, message }
+  }
+
+  async #who(request: IncomingMessage): Promise<Who | undefined> {
+    const socket = request.socket as TLSSocket
+    if (socket.authorized) {
+      const { subject } = socket.getPeerCertificate()
+      const groups = subject?.O === undefined ? [] : [subject.O].flat()
+      if (subject?.CN) return { name: [subject.CN].flat()[0]!, groups: [...groups, 'system:authenticated'] }
+    }
+    const token = /^bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    if (token === undefined) return ANONYMOUS
+    const now = this.#options.clock.monotonic()
+    const known = this.#tokens.get(token)
+    if (known !== undefined && known.until > now) return known.who
+    const review = await this.#options.client.resource(TokenReviews).create({ metadata: {}, spec: { token } })
+    const { authenticated, user } = review.status ?? {}
+    const who = authenticated && user?.username ? { name: user.username, groups: user.groups ?? [] } : undefined
+    this.#tokens.set(token, { until: now + REMEMBERED_FOR, who })
+    return who
+  }
+
+  async #allowed({ name, groups }: Who, verb: string, path: string): Promise<boolean> {
+    const id = JSON.stringify([name, groups, verb, path])
+    const now = this.#options.clock.monotonic()
+    const known = this.#verdicts.get(id)
+    if (known !== undefined && known.until > now) return known.allowed
+    const review = await this.#options.client.resource(SubjectAccessReviews).create({
+      metadata: {},
+      spec: { user: name, groups: [...groups], nonResourceAttributes: { verb, path } },
+    })
+    const allowed = review.status?.allowed === true
+    this.#verdicts.set(id, { until: now + REMEMBERED_FOR, allowed })
+    return allowed
+  }
+}
