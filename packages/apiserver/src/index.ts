@@ -6,6 +6,8 @@ export {
   type AuditWebhookOptions,
   createAuditor,
 } from './audit/create-auditor.ts'
+export type { AggregationOptions } from './aggregation/aggregator.ts'
+export type { ProxyClient } from './aggregation/extension-servers.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,

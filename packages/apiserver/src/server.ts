@@ -11,6 +11,7 @@ import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
+import { type AggregationOptions, Aggregator } from './aggregation/aggregator.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
@@ -57,6 +58,8 @@ export interface ApiServerOptions {
   readonly webhooks?: WebhookCaller
   /** Whom requests are told to; closed with the server. Nothing is audited where missing. */
   readonly auditor?: Auditor
+  /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
+  readonly aggregation?: AggregationOptions
 }
 
 export interface ApiServer {
@@ -86,11 +89,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
   let started = false
+  const loopback = transport(LOOPBACK)
+  const aggregator =
+    options.aggregation &&
+    new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })
   const path = composePath(options, {
     security,
     resources,
     objects,
     webhooks,
+    ...(aggregator === undefined ? {} : { aggregator }),
     ready: () => started,
     address: () => {
       const [first] = listeners
@@ -104,6 +112,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async start() {
       await cache.start()
       started = true
+      await aggregator?.start()
     },
     async listen(listenOptions) {
       const listener = await listen(listenOptions, {
@@ -116,6 +125,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async stop() {
       started = false
+      await aggregator?.stop()
       await cache.stop()
       await Promise.all([...listeners].map(listener => listener.close()))
       listeners.clear()
@@ -156,6 +166,7 @@ interface PathParts {
   readonly resources: Resources
   readonly objects: ObjectReader
   readonly webhooks: WebhookCaller
+  readonly aggregator?: Aggregator
   ready(): boolean
   /** Where the server listens, for `/api`. */
   address(): string
@@ -163,12 +174,14 @@ interface PathParts {
 
 function composePath(
   options: ApiServerOptions,
-  { security, resources, objects, webhooks, ready, address }: PathParts,
+  { security, resources, objects, webhooks, aggregator, ready, address }: PathParts,
+  { security, resources, objects, aggregator, ready, address }: PathParts,
 ): RequestPath {
   const { clock, random, logger, kubelet } = options
   const { tokenIssuer } = security
   const discovery = new Discovery(address)
-  discovery.setTypes(() => resources.types)
+  const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
+  discovery.setTypes(() => resources.types.filter(isOwn))
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
   openapi.setKinds(() => resources.kinds.map(openApiKind))
   new CustomResources(resources, webhooks, type => {
@@ -182,7 +195,7 @@ function composePath(
     openapi,
     health: new Health([...ownChecks(options.store, ready), ...(options.healthChecks ?? [])]),
     metrics: new Metrics(),
-    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
+    ...(aggregator === undefined ? {} : { aggregator }),
     subresources: {
       resources,
       objects,
@@ -196,6 +209,19 @@ function composePath(
     random,
     logger,
     ready,
+  })
+}
+
+/** Shows in the documents of this server what extension servers serve. */
+function publishExtensions(aggregator: Aggregator, discovery: Discovery, openapi: OpenApi): void {
+  discovery.setAggregation({
+    versions: () => aggregator.versions(),
+    priorityOf: (group, version) => aggregator.priorityOf(group, version),
+  })
+  openapi.setExtensions(aggregator)
+  aggregator.listen({
+    discoveryChanged: () => discovery.changed(),
+    openApiChanged: () => openapi.extensionsChanged(),
   })
 }
 

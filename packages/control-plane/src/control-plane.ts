@@ -53,6 +53,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
+    aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },
     bootstrap: bootstrapOptions(options),
   })
   const manager = createControllerManager(

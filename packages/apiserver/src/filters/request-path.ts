@@ -13,6 +13,7 @@ import type { Clock, Logger, Random } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
 import type { Auditor } from '../audit/auditor.ts'
 import type { RequestAudit } from '../audit/request-audit.ts'
+import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
 import type { Health } from '../health/health.ts'
@@ -26,7 +27,7 @@ import { errorResponse } from '../registry/respond.ts'
 import { serveComponentStatuses } from '../reviews/component-status.ts'
 import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Security, User } from '../security.ts'
-import { splice } from '../subresources/backend.ts'
+import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { AuditIds } from './audit-ids.ts'
 import { authenticate, impersonate } from './authentication.ts'
@@ -47,6 +48,8 @@ export interface RequestPathOptions {
   readonly metrics: Metrics
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
+  /** Passes on what extension API servers serve. */
+  readonly aggregator?: Aggregator
   /** Whether the caches are filled. */
   ready(): boolean
 }
@@ -90,14 +93,18 @@ export class RequestPath {
     const trail: Trail = { warnings: [] }
     try {
       const call = await this.admit(request, trail)
-      const endpoint = this.endpointOf(call)
-      const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
-      const answer = backend === undefined ? notFoundPage() : await splice(message, backend, socket, head)
+      const backend = this.#options.aggregator?.upgrade(call) ?? (await this.ownBackend(call)) ?? notFoundPage()
+      const answer = 'status' in backend ? backend : await splice(message, backend, socket, head)
       if (answer === undefined) await trail.audit?.upgraded(101, listener => whenClosed(socket, listener))
       else refuse(socket, await audited(answer, trail))
     } catch (error) {
       refuse(socket, await audited(this.failure(request, error), trail))
     }
+  }
+
+  private async ownBackend(call: Call): Promise<Backend | undefined> {
+    const endpoint = this.endpointOf(call)
+    return endpoint && upgradeBackend(this.#options.subresources, endpoint, call)
   }
 
   /** Authentication, impersonation and authorisation. */
@@ -133,9 +140,11 @@ export class RequestPath {
   }
 
   private async dispatch(call: Call): Promise<ApiResponse> {
-    const { info, request } = call
-    if (!info.isResourceRequest) return this.document(request)
-    const { ready, subresources } = this.#options
+    const { info } = call
+    const { ready, subresources, aggregator } = this.#options
+    const passed = aggregator?.serve(call)
+    if (passed !== undefined) return passed
+    if (!info.isResourceRequest) return this.document(call)
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.virtual(call)
@@ -182,18 +191,25 @@ export class RequestPath {
     return undefined
   }
 
-  private async document(request: ApiRequest): Promise<ApiResponse> {
-    const { discovery, health, security, resources, openapi, metrics } = this.#options
+  private async document(call: Call): Promise<ApiResponse> {
+    const { discovery, health, security, resources, openapi, metrics, aggregator } = this.#options
+    const { request } = call
     const { path, method } = request
     if (method !== 'GET' && method !== 'HEAD') return notFoundPage()
     if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo())
-    if (path === '/') return jsonResponse(200, { paths: rootPaths(resources, security) })
+    if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security) })
     const document = security.documents?.get(path)
     if (document !== undefined) {
       return textResponse(200, await document.body(), { 'content-type': document.contentType })
     }
     if (path === '/metrics') return textResponse(200, metrics.text(resources.context.cache))
-    return openapi.serve(request) ?? discovery.serve(request) ?? (await health.serve(request)) ?? notFoundPage()
+    return (
+      openapi.serve(request) ??
+      aggregator?.openApiDocument(call) ??
+      discovery.serve(request) ??
+      (await health.serve(request)) ??
+      notFoundPage()
+    )
   }
 
   private failure(request: ApiRequest, error: unknown): ApiResponse {
@@ -256,7 +272,7 @@ export function notFoundPage(): ApiResponse {
   return textResponse(404, '404 page not found\n')
 }
 
-function rootPaths(resources: Resources, security: Security): string[] {
+function rootPaths(discovery: Discovery, security: Security): string[] {
   const paths = new Set([
     '/api',
     '/apis',
@@ -268,9 +284,9 @@ function rootPaths(resources: Resources, security: Security): string[] {
     '/openapi/v2',
     '/openapi/v3',
   ])
-  for (const { group, version } of resources.types) {
-    if (group === '') paths.add(`/api/${version}`)
-    else paths.add(`/apis/${group}`).add(`/apis/${group}/${version}`)
+  for (const { group, versions } of discovery.groups) {
+    if (group !== '') paths.add(`/apis/${group}`)
+    for (const { version } of versions) paths.add(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
   }
   for (const path of security.documents?.keys() ?? []) paths.add(path)
   return [...paths].sort()

@@ -1,6 +1,12 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { type AuthorizationMode, createSecurity, loadDescriptions, runCompaction } from '@canopus/apiserver'
+import {
+  type AggregationOptions,
+  type AuthorizationMode,
+  createSecurity,
+  loadDescriptions,
+  runCompaction,
+} from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import { startApiServer } from '@canopus/control-plane'
@@ -35,6 +41,8 @@ interface ApiServerFlags extends LogFlags, AuditFlags {
   clientCaFile?: string
   requestheaderClientCaFile?: string
   requestheaderAllowedNames?: string[]
+  proxyClientCertFile?: string
+  proxyClientKeyFile?: string
   serviceAccountKeyFile?: string[]
   serviceAccountSigningKeyFile?: string
   serviceAccountIssuer?: string
@@ -55,8 +63,6 @@ interface ApiServerFlags extends LogFlags, AuditFlags {
 
 const WITHOUT_EFFECT = [
   'allow-privileged',
-  'proxy-client-cert-file',
-  'proxy-client-key-file',
   'requestheader-extra-headers-prefix',
   'requestheader-group-headers',
   'requestheader-username-headers',
@@ -86,6 +92,8 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-client-key <file>', 'its key')
     .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates (default: not verified)")
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
+    .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
+    .option('--proxy-client-key-file <file>', 'its key')
   addSecurityFlags(command)
   addAuditFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
@@ -171,6 +179,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const server = await startApiServer({
       ...basics,
       ...kubeletCredentials(flags),
+      aggregation: aggregationOptions(flags),
       security,
       ...given({ auditor }),
       serviceCidr: flags.serviceClusterIpRange,
@@ -241,6 +250,13 @@ function kubeletCredentials(flags: ApiServerFlags): Pick<Parameters<typeof start
       ...(kubeletPreferredAddressTypes === undefined ? {} : { addressTypes: kubeletPreferredAddressTypes }),
     },
   }
+}
+
+function aggregationOptions({ proxyClientCertFile, proxyClientKeyFile }: ApiServerFlags): AggregationOptions {
+  if (proxyClientCertFile === undefined || proxyClientKeyFile === undefined) return {}
+  const cert = fileOf('proxy-client-cert-file', proxyClientCertFile)
+  const key = fileOf('proxy-client-key-file', proxyClientKeyFile)
+  return { proxyClient: () => ({ cert, key }) }
 }
 
 function authenticationFacts(
