@@ -30,8 +30,9 @@ import type { Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { AuditIds } from './audit-ids.ts'
-import { authenticate, impersonate } from './authentication.ts'
+import { authenticate } from './authentication.ts'
 import { authorize } from './authorization.ts'
+import { Impersonation } from './impersonation.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import { withWarnings } from './warnings.ts'
 
@@ -63,10 +64,12 @@ interface Trail {
 export class RequestPath {
   readonly #options: RequestPathOptions
   readonly #auditIds: AuditIds
+  readonly #impersonation: Impersonation
 
   constructor(options: RequestPathOptions) {
     this.#options = options
     this.#auditIds = new AuditIds(options.random)
+    this.#impersonation = new Impersonation(options.security.authorizer)
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
@@ -123,7 +126,7 @@ export class RequestPath {
     }
     const kept = audit?.begin(user)
     if (kept instanceof Promise) await kept
-    let acting: User | Promise<User> = impersonate(security.authorizer, request, user)
+    let acting: User | Promise<User> = this.#impersonation.actingUser(request, info, user)
     if (acting instanceof Promise) acting = await acting
     if (acting !== user) audit?.impersonates(acting)
     const allowed = authorize(security.authorizer, acting, info, audit)
