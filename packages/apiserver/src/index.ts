@@ -8,6 +8,10 @@ export {
 } from './audit/create-auditor.ts'
 export type { AggregationOptions } from './aggregation/aggregator.ts'
 export type { ProxyClient } from './aggregation/extension-servers.ts'
+export type { JwtIssuer } from './authn/jwt/configuration.ts'
+export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
+export type { RequestHeaderOptions } from './authn/request-header.ts'
+export { AUTHORIZATION_MODES, type AuthorizationMode } from './authz/modes.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,
@@ -23,8 +27,8 @@ export {
   createCsrSigner,
   type SigningResult,
 } from './certificates/csr-signer.ts'
+export type { ConfigurationFile } from './configuration/file.ts'
 export {
-  type AuthorizationMode,
   createLegacyTokenIssuer,
   createSecurity,
   type SecurityOptions,
@@ -33,6 +37,7 @@ export type { HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
 export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'
 export { loadDescriptions } from './openapi/load-descriptions.ts'
+export type { ReviewEndpoint } from './review-webhook/client.ts'
 export type * from './security.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'
 export { type CompactionOptions, runCompaction } from './storage/compaction.ts'

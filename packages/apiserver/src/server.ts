@@ -175,7 +175,6 @@ interface PathParts {
 function composePath(
   options: ApiServerOptions,
   { security, resources, objects, webhooks, aggregator, ready, address }: PathParts,
-  { security, resources, objects, aggregator, ready, address }: PathParts,
 ): RequestPath {
   const { clock, random, logger, kubelet } = options
   const { tokenIssuer } = security
@@ -183,7 +182,8 @@ function composePath(
   const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
   discovery.setTypes(() => resources.types.filter(isOwn))
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
-  openapi.setKinds(() => resources.kinds.map(openApiKind))
+  openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
+  if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)
   new CustomResources(resources, webhooks, type => {
     discovery.changed()
     openapi.changed(type)
@@ -195,6 +195,7 @@ function composePath(
     openapi,
     health: new Health([...ownChecks(options.store, ready), ...(options.healthChecks ?? [])]),
     metrics: new Metrics(),
+    ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(aggregator === undefined ? {} : { aggregator }),
     subresources: {
       resources,

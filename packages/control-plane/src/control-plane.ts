@@ -50,7 +50,11 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     random,
     logger,
     ...(options.descriptions ? { descriptions: options.descriptions } : {}),
-    security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
+    security: createSecurity({
+      serviceAccountKey: pki.serviceAccount.privateKey,
+      clientCa: pki.ca.certificate,
+      requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
+    }),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
     aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },

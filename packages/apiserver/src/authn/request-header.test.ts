@@ -32,8 +32,8 @@ const request = (headers: Headers, own: Connection): AuthenticationRequest => ({
   path: '/',
 })
 
-const authenticator = (options: Partial<RequestHeaderOptions> = {}) =>
-  requestHeaderAuthenticator({ clientCa: proxyCa.certificate, allowedNames: ['front-proxy-client'], ...options })
+const authenticator = (options: Partial<RequestHeaderOptions> = {}, now = () => Date.now()) =>
+  requestHeaderAuthenticator({ clientCa: proxyCa.certificate, allowedNames: ['front-proxy-client'], ...options }, now)
 
 describe('the identity in headers', () => {
   const cases: [string, Headers, Partial<RequestHeaderOptions>, object | undefined][] = [
@@ -74,7 +74,6 @@ describe('the identity in headers', () => {
   }
 
   const refusals: [string, () => Promise<Connection>, Partial<RequestHeaderOptions>, RegExp][] = [
-    ['of another authority', () => connection(clientCa, 'front-proxy-client'), {}, /unknown authority/],
     ['that TLS did not verify', () => connection(proxyCa, 'front-proxy-client', false), {}, /unknown authority/],
     [
       'of another name',
@@ -90,12 +89,23 @@ describe('the identity in headers', () => {
     })
   }
 
+  it('is not believed from a certificate of another authority', async () => {
+    const asked = request({ 'x-remote-user': 'root' }, await connection(clientCa, 'front-proxy-client'))
+    assert.equal(authenticator().authenticate(asked), undefined)
+  })
+
   it('is not believed without a certificate, and from any name where none is given', async () => {
     const plain = { remoteAddress: '127.0.0.1', certificateVerified: false }
     assert.equal(authenticator().authenticate(request({ 'x-remote-user': 'root' }, plain)), undefined)
     const any = authenticator({ allowedNames: [] })
     const found = await any.authenticate(request({ 'x-remote-user': 'jane' }, await connection(proxyCa, 'x')))
     assert.equal(found?.user.name, 'jane')
+  })
+
+  it('is not believed once the certificate has ended, however old the connection', async () => {
+    const asked = request({ 'x-remote-user': 'jane' }, await connection(proxyCa, 'front-proxy-client'))
+    const later = authenticator({}, () => Date.now() + 400 * 24 * 3_600_000)
+    assert.throws(() => later.authenticate(asked), /has expired/)
   })
 
   it('needs names of headers', () => assert.throws(() => authenticator({ groupHeaders: [' '] }), /empty header name/))

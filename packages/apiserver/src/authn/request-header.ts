@@ -2,8 +2,8 @@
  * The identity that a front proxy vouches for in headers (k8s.io/apiserver pkg/authentication/request/headerrequest). Only
  * believed over a connection with a client certificate of the proxy's own authority.
  */
-import { parseCertificate } from '@canopus/platform'
-import type { Authentication, AuthenticationRequest, Authenticator } from '../security.ts'
+import { type CertificateFacts, parseCertificate } from '@canopus/platform'
+import type { Authentication, AuthenticationRequest, Authenticator, Connection } from '../security.ts'
 import { InvalidCredentialError } from './client-certificate.ts'
 import { IssuedBy } from './issued-by.ts'
 
@@ -31,7 +31,7 @@ export const REQUEST_HEADERS = {
 } as const
 
 /** Throws where a header's name is empty or the authorities cannot be read. */
-export function requestHeaderAuthenticator(options: RequestHeaderOptions): Authenticator {
+export function requestHeaderAuthenticator(options: RequestHeaderOptions, now: () => number): Authenticator {
   const issuers = new IssuedBy(options.clientCa)
   const names = (list: readonly string[]): string[] => list.map(trimmed)
   const usernames = names(options.usernameHeaders ?? REQUEST_HEADERS.usernameHeaders)
@@ -39,16 +39,29 @@ export function requestHeaderAuthenticator(options: RequestHeaderOptions): Authe
   const groups = names(options.groupHeaders ?? REQUEST_HEADERS.groupHeaders)
   const prefixes = names(options.extraHeaderPrefixes ?? REQUEST_HEADERS.extraHeaderPrefixes)
   const allowed = options.allowedNames ?? []
+  const read = new WeakMap<Connection, CertificateFacts>()
+  const factsOf = (connection: Connection, certificate: Uint8Array): CertificateFacts => {
+    let facts = read.get(connection)
+    if (facts === undefined) {
+      facts = parseCertificate(certificate)
+      read.set(connection, facts)
+    }
+    return facts
+  }
   return {
     authenticate(request): Authentication | undefined {
       const { connection } = request
       if (connection.certificate === undefined) return undefined
       if (!issuers.accepts(connection)) {
+        // Of another authority of this server: whose it is, the next authenticator knows.
+        if (connection.certificateVerified) return undefined
         throw new InvalidCredentialError('x509: certificate signed by unknown authority')
       }
-      const { subject } = parseCertificate(connection.certificate)
-      if (allowed.length > 0 && !allowed.includes(subject.commonName)) {
-        throw new InvalidCredentialError(`x509: subject with cn=${subject.commonName} is not in the allowed list`)
+      const { notAfter, subject } = factsOf(connection, connection.certificate)
+      if (notAfter <= now()) throw new InvalidCredentialError('x509: certificate has expired')
+      const { commonName } = subject
+      if (allowed.length > 0 && !allowed.includes(commonName)) {
+        throw new InvalidCredentialError(`x509: subject with cn=${commonName} is not in the allowed list`)
       }
       const name = firstOf(request, usernames)
       if (name === undefined) return undefined

@@ -81,7 +81,7 @@ async function tokenReview({ security }: ReviewContext, _call: Call, object: Tok
   if (security.tokenReviewer === undefined) return { user: {} }
   try {
     const found = await security.tokenReviewer.review(token, audiences)
-    if (found === undefined) return { user: {} }
+    if (found === undefined) return { user: {}, error: 'invalid bearer token' }
     return {
       authenticated: true,
       user: userInfo(found.user),

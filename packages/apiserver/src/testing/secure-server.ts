@@ -52,14 +52,23 @@ export async function startSecureServer(options: SecureServerOptions = {}): Prom
     aggregation: {
       proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }),
     },
-    security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey, ...options.security }),
+    security: createSecurity({
+      serviceAccountKey: pki.serviceAccount.privateKey,
+      clientCa: pki.ca.certificate,
+      requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
+      ...options.security,
+    }),
   })
   await server.start()
   await bootstrapCluster(createClient(server.transport({ name: 'system:apiserver', groups: ['system:masters'] })))
   const listener = await server.listen({
     address: '127.0.0.1',
     port: 0,
-    tls: { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate },
+    tls: {
+      key: pki.apiserver.key,
+      cert: pki.apiserver.certificate,
+      clientCa: [pki.ca.certificate, pki.frontProxyCa.certificate],
+    },
   })
   const directory = mkdtempSync(join(tmpdir(), 'canopus-apiserver-'))
   const url = `https://127.0.0.1:${listener.port}`
