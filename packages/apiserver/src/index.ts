@@ -1,3 +1,5 @@
+export type { AggregationOptions } from './aggregation/aggregator.ts'
+export type { ProxyClient } from './aggregation/extension-servers.ts'
 export { Auditor } from './audit/auditor.ts'
 export type { AuditMode, BatchOptions } from './audit/buffered-backend.ts'
 export {
@@ -6,8 +8,6 @@ export {
   type AuditWebhookOptions,
   createAuditor,
 } from './audit/create-auditor.ts'
-export type { AggregationOptions } from './aggregation/aggregator.ts'
-export type { ProxyClient } from './aggregation/extension-servers.ts'
 export type { JwtIssuer } from './authn/jwt/configuration.ts'
 export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
 export type { RequestHeaderOptions } from './authn/request-header.ts'
