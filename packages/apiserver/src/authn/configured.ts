@@ -42,13 +42,12 @@ export function configuredAuthentication(
     tokens.configure(jwt.issuers)
     return { tokens, anonymous: byFlag }
   }
-  const rules = { disallowedIssuers: [ownIssuer] }
-  const first = readAuthenticationConfiguration(file.text, rules)
+  const first = readAuthenticationConfiguration(file.text, [ownIssuer])
   const tokens = new JwtTokens({ clock })
   tokens.configure(first.jwt)
   file.follow?.(text => {
     try {
-      const next = readAuthenticationConfiguration(text, rules)
+      const next = readAuthenticationConfiguration(text, [ownIssuer])
       if (!deepEqual(next.anonymous, first.anonymous)) {
         throw new Error('anonymous: changing it needs a restart')
       }

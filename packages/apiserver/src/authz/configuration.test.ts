@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Attributes } from '../security.ts'
 import { abacAuthorizer } from './abac.ts'
 import { readAuthorizationConfiguration } from './configuration.ts'
+import { matchConditions } from './match-conditions.ts'
 
 const HEAD = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\n'
 const WEBHOOK = {
@@ -59,9 +60,14 @@ describe('a configuration of authorization', () => {
     ],
     ['with a misspelt field', [hook({ timeOut: '3s' })], /unknown field "authorizers\[0\].webhook.timeOut"/],
     [
-      'with conditions that cannot be evaluated',
-      [hook({ matchConditions: [{ expression: 'true' }], matchConditionSubjectAccessReviewVersion: 'v1' })],
-      /matchConditions\[0\].expression: Invalid value: "true": this server cannot evaluate expressions/,
+      'with conditions that are none',
+      [hook({ matchConditions: [{ expression: 'request.verb' }], matchConditionSubjectAccessReviewVersion: 'v1' })],
+      /matchConditions\[0\].expression: Invalid value: "request.verb": compilation failed: ERROR: <input>:1:8: undefined field 'verb'/,
+    ],
+    [
+      'with conditions that are no question',
+      [hook({ matchConditions: [{ expression: 'request.user' }], matchConditionSubjectAccessReviewVersion: 'v1' })],
+      /must evaluate to bool/,
     ],
     [
       'with conditions of no version',
@@ -138,4 +144,33 @@ describe('policies by attributes', () => {
     assert.throws(() => abacAuthorizer('{"apiVersion": "v1", "kind": "Pod"}'), /line 1 is no Policy/)
     assert.throws(() => abacAuthorizer('nonsense'))
   })
+})
+
+describe('match conditions', () => {
+  const review = (spec: object) => ({ metadata: {}, spec }) as never
+  const cases: [string, string[], object, boolean | RegExp][] = [
+    ['hold', ["request.resourceAttributes.namespace == 'ns'"], { resourceAttributes: { namespace: 'ns' } }, true],
+    ['do not hold', ["request.resourceAttributes.namespace == 'ns'"], { resourceAttributes: {} }, false],
+    ['ask for what is there', ['has(request.resourceAttributes)'], { nonResourceAttributes: { path: '/' } }, false],
+    ['know groups', ["'dev' in request.groups"], { groups: ['dev'] }, true],
+    [
+      'know selectors',
+      ["request.resourceAttributes.fieldSelector.requirements.exists(r, r.key == 'spec.nodeName')"],
+      {
+        resourceAttributes: {
+          fieldSelector: { requirements: [{ key: 'spec.nodeName', operator: 'In', values: ['n'] }] },
+        },
+      },
+      true,
+    ],
+    ['fail', ["request.resourceAttributes.verb == 'get'"], {}, /no such key: resourceAttributes/],
+    ['fail and do not hold', ["request.resourceAttributes.verb == 'get'", 'false'], {}, false],
+  ]
+  for (const [name, expressions, spec, expected] of cases) {
+    it(name, () => {
+      const matches = matchConditions(expressions)
+      if (expected instanceof RegExp) assert.throws(() => matches(review(spec)), expected)
+      else assert.equal(matches(review(spec)), expected)
+    })
+  }
 })

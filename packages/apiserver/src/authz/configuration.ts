@@ -12,6 +12,7 @@ import {
   required,
   tooMany,
 } from '@canopus/apimachinery'
+import { type CompileExpression, compileExpression } from '../configuration/expressions.ts'
 import { type FieldTree, readConfiguration, throwFieldErrors } from '../configuration/read.ts'
 import type { AuthorizationMode } from './modes.ts'
 
@@ -62,16 +63,13 @@ const FIELDS = {
   ],
 } as const satisfies FieldTree
 
-/** Compiles a CEL expression over `request`, a SubjectAccessReview's spec. Throws where it is wrong. */
-export type CompileMatchCondition = (expression: string) => (request: unknown) => unknown
-
 /** What webhooks have where the file does not say. */
 const DEFAULTS = { authorizedTTL: '5m', unauthorizedTTL: '30s' }
 
 /** Reads and checks a configuration file. Throws with all that is wrong. */
 export function readAuthorizationConfiguration(
   text: string,
-  compile?: CompileMatchCondition,
+  compile: CompileExpression = compileExpression,
 ): AuthorizationConfiguration {
   const object = readConfiguration(text, 'AuthorizationConfiguration', ['v1', 'v1beta1', 'v1alpha1'], FIELDS)
   const { authorizers = [] } = object as unknown as Partial<AuthorizationConfiguration>
@@ -88,7 +86,7 @@ const KNOWN_TYPES = ['ABAC', 'AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC', 'Webho
 
 export function validateAuthorization(
   { authorizers }: AuthorizationConfiguration,
-  compile?: CompileMatchCondition,
+  compile: CompileExpression = compileExpression,
 ): FieldError[] {
   if (authorizers.length === 0) return [required('authorizers', 'at least one authorization mode must be defined')]
   const errors: FieldError[] = []
@@ -120,7 +118,7 @@ function validateName(name: string, seen: ReadonlySet<string>, path: string): Fi
   return wrong.length === 0 ? [] : [invalid(path, name, `authorizer name is invalid: ${wrong.join(', ')}`)]
 }
 
-function validateWebhook(webhook: WebhookConfiguration, path: string, compile?: CompileMatchCondition): FieldError[] {
+function validateWebhook(webhook: WebhookConfiguration, path: string, compile: CompileExpression): FieldError[] {
   const { subjectAccessReviewVersion: version, failurePolicy, connectionInfo, matchConditions = [] } = webhook
   const matchVersion = webhook.matchConditionSubjectAccessReviewVersion
   const errors = validateTimes(webhook, path)
@@ -176,7 +174,7 @@ const MOST_CONDITIONS = 64
 function validateConditions(
   conditions: NonNullable<WebhookConfiguration['matchConditions']>,
   path: string,
-  compile: CompileMatchCondition | undefined,
+  compile: CompileExpression,
 ): FieldError[] {
   if (conditions.length > MOST_CONDITIONS) {
     return [tooMany(`${path}.matchConditions`, conditions.length, MOST_CONDITIONS)]
@@ -185,9 +183,8 @@ function validateConditions(
     const own = `${path}.matchConditions[${index}].expression`
     if (expression.trim() === '') return [required(own)]
     if (conditions.findIndex(each => each.expression === expression) < index) return [duplicate(own, expression)]
-    if (compile === undefined) return [invalid(own, expression, 'this server cannot evaluate expressions')]
     try {
-      compile(expression)
+      compile(expression, 'request', 'bool')
       return []
     } catch (error) {
       return [invalid(own, expression, error instanceof Error ? error.message : String(error))]

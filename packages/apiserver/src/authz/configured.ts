@@ -10,10 +10,11 @@ import {
   readAuthorizationConfiguration,
   type WebhookConfiguration,
 } from './configuration.ts'
+import { matchConditions } from './match-conditions.ts'
 import { type AuthorizationMode, alwaysAllow, alwaysDeny, privilegedGroup, unionAuthorizer } from './modes.ts'
 import { NodeAuthorizer } from './node.ts'
 import { NodeGraph } from './node-graph.ts'
-import { webhookAuthorizer } from './webhook.ts'
+import { type AuthorizationWebhookOptions, webhookAuthorizer } from './webhook.ts'
 
 export interface AuthorizationWebhookFacts {
   readonly endpoint: ReviewEndpoint
@@ -115,15 +116,21 @@ class Parts {
       unauthorizedTtl: cacheUnauthorizedRequests ? parseDuration(webhook.unauthorizedTTL)! : 0,
       onError: webhook.failurePolicy === 'Deny' ? 'deny' : 'no-opinion',
       timeout: parseDuration(webhook.timeout)!,
+      ...matching(webhook.matchConditions ?? []),
     })
   }
 
   #ask(
-    facts: AuthorizationWebhookFacts & { name: string; onError: 'deny' | 'no-opinion'; timeout: number },
+    facts: AuthorizationWebhookFacts &
+      Pick<AuthorizationWebhookOptions, 'name' | 'onError' | 'matches'> & { timeout: number },
   ): Authorizer {
     const { clock, random, logger } = this.#context
     const { endpoint, timeout, ...rest } = facts
     const client = new ReviewClient({ endpoint, clock, random, timeout })
     return webhookAuthorizer({ ...rest, client, clock, logger })
   }
+}
+
+function matching(conditions: readonly { expression: string }[]): Pick<AuthorizationWebhookOptions, 'matches'> {
+  return conditions.length === 0 ? {} : { matches: matchConditions(conditions.map(({ expression }) => expression)) }
 }

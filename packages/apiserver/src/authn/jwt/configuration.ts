@@ -3,6 +3,7 @@
  * user (k8s.io/apiserver pkg/apis/apiserver).
  */
 import { duplicate, type FieldError, invalid, required, tooMany } from '@canopus/apimachinery'
+import { type CompiledExpression, type CompileExpression, compileExpression } from '../../configuration/expressions.ts'
 import { type FieldTree, readConfiguration, throwFieldErrors } from '../../configuration/read.ts'
 
 export interface AuthenticationConfiguration {
@@ -83,22 +84,18 @@ const FIELDS = {
 /** Reads and checks a configuration file. Throws with all that is wrong. `disallowedIssuers` are this server's own. */
 export function readAuthenticationConfiguration(
   text: string,
-  options: { disallowedIssuers: readonly string[]; compile?: CompileExpression },
+  disallowedIssuers: readonly string[],
+  compile: CompileExpression = compileExpression,
 ): AuthenticationConfiguration {
   const object = readConfiguration(text, 'AuthenticationConfiguration', ['v1', 'v1beta1', 'v1alpha1'], FIELDS)
   const configuration = { jwt: [], ...object } as unknown as AuthenticationConfiguration
-  throwFieldErrors(validateAuthentication(configuration, options))
+  throwFieldErrors(validateAuthentication(configuration, { disallowedIssuers, compile }))
   return configuration
 }
 
-/**
- * Compiles a CEL expression over `claims` (of a token) or `user` (what claims became). Throws where it is wrong.
- */
-export type CompileExpression = (expression: string, scope: 'claims' | 'user') => (input: unknown) => unknown
-
 interface Rules {
   readonly disallowedIssuers: readonly string[]
-  readonly compile?: CompileExpression
+  readonly compile: CompileExpression
 }
 
 const MOST_ISSUERS = 64
@@ -128,10 +125,11 @@ export function validateAuthentication(configuration: AuthenticationConfiguratio
 }
 
 function validateIssuer(jwt: JwtIssuer, path: string, rules: Rules): FieldError[] {
+  const use: Use = { email: false, verified: false }
   return [
     ...validateAddress(jwt.issuer ?? { url: '', audiences: [] }, `${path}.issuer`, rules.disallowedIssuers),
-    ...validateClaimRules(jwt.claimValidationRules ?? [], `${path}.claimValidationRules`, rules),
-    ...validateMappings(jwt.claimMappings ?? { username: {} }, `${path}.claimMappings`, rules),
+    ...validateClaimRules(jwt.claimValidationRules ?? [], `${path}.claimValidationRules`, rules, use),
+    ...validateMappings(jwt.claimMappings ?? { username: {} }, `${path}.claimMappings`, rules, use),
     ...validateUserRules(jwt.userValidationRules ?? [], `${path}.userValidationRules`, rules),
   ]
 }
@@ -195,22 +193,35 @@ function validateAudiences(audiences: readonly string[], policy: string, path: s
   return errors
 }
 
+/** What the expressions of one issuer look at: an address may only name a user where it was verified. */
+interface Use {
+  email: boolean
+  verified: boolean
+}
+
 function validateExpression(
   expression: string,
   path: string,
-  scope: 'claims' | 'user',
   { compile }: Rules,
+  use?: (compiled: CompiledExpression) => void,
+  wants: 'any' | 'bool' = 'any',
 ): FieldError[] {
-  if (compile === undefined) return [invalid(path, expression, 'this server cannot evaluate expressions')]
   try {
-    compile(expression, scope)
+    use?.(compile(expression, 'claims', wants))
     return []
   } catch (error) {
     return [invalid(path, expression, error instanceof Error ? error.message : String(error))]
   }
 }
 
-function validateClaimRules(list: readonly ClaimRule[], path: string, rules: Rules): FieldError[] {
+/** Notes that the expression makes sure that the address was verified. */
+const verifying =
+  (use: Use) =>
+  (compiled: CompiledExpression): void => {
+    use.verified ||= compiled.mentions('email_verified')
+  }
+
+function validateClaimRules(list: readonly ClaimRule[], path: string, rules: Rules, use: Use): FieldError[] {
   const errors: FieldError[] = []
   const claims = new Set<string>()
   const expressions = new Set<string>()
@@ -226,32 +237,39 @@ function validateClaimRules(list: readonly ClaimRule[], path: string, rules: Rul
         errors.push(invalid(`${own}.requiredValue`, requiredValue, 'may not be specified when expression is set'))
       }
       if (expressions.has(expression)) errors.push(duplicate(`${own}.expression`, expression))
-      else errors.push(...validateExpression(expression, `${own}.expression`, 'claims', rules))
+      else errors.push(...validateExpression(expression, `${own}.expression`, rules, verifying(use), 'bool'))
       expressions.add(expression)
     } else errors.push(required(own, 'claim or expression is required'))
   }
   return errors
 }
 
-function validateMappings(mappings: JwtIssuer['claimMappings'], path: string, rules: Rules): FieldError[] {
+function validateMappings(mappings: JwtIssuer['claimMappings'], path: string, rules: Rules, use: Use): FieldError[] {
   const { username = {}, groups = {}, uid = {}, extra = [] } = mappings
   const errors = [
-    ...validatePrefixed(username, `${path}.username`, true, rules),
-    ...validatePrefixed(groups, `${path}.groups`, false, rules),
+    ...validatePrefixed(username, `${path}.username`, true, rules, compiled => {
+      use.email ||= compiled.mentions('email')
+      verifying(use)(compiled)
+    }),
+    ...validatePrefixed(groups, `${path}.groups`, false, rules, () => {}),
   ]
   if (uid.claim && uid.expression) errors.push(invalid(`${path}.uid`, '', "claim and expression can't both be set"))
-  else if (uid.expression) errors.push(...validateExpression(uid.expression, `${path}.uid.expression`, 'claims', rules))
+  else if (uid.expression) errors.push(...validateExpression(uid.expression, `${path}.uid.expression`, rules))
   const keys = new Set<string>()
   for (const [index, { key = '', valueExpression }] of extra.entries()) {
     const own = `${path}.extra[${index}]`
     errors.push(...validateKey(key, `${own}.key`))
     if (keys.has(key)) errors.push(duplicate(`${own}.key`, key))
     else if (!valueExpression) errors.push(required(`${own}.valueExpression`))
-    else errors.push(...validateExpression(valueExpression, `${own}.valueExpression`, 'claims', rules))
+    else errors.push(...validateExpression(valueExpression, `${own}.valueExpression`, rules, verifying(use)))
     keys.add(key)
   }
+  if (use.email && !use.verified) errors.push(invalid(`${path}.username.expression`, username.expression, UNVERIFIED))
   return errors
 }
+
+const UNVERIFIED =
+  'claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression'
 
 function validateKey(key: string, path: string): FieldError[] {
   const errors: FieldError[] = []
@@ -268,12 +286,18 @@ function validateKey(key: string, path: string): FieldError[] {
   return errors
 }
 
-function validatePrefixed(mapping: PrefixedClaim, path: string, needed: boolean, rules: Rules): FieldError[] {
+function validatePrefixed(
+  mapping: PrefixedClaim,
+  path: string,
+  needed: boolean,
+  rules: Rules,
+  use: (compiled: CompiledExpression) => void,
+): FieldError[] {
   const { claim, prefix, expression } = mapping
   if (claim && expression) return [invalid(path, '', "claim and expression can't both be set")]
   if (!claim && !expression) return needed ? [required(path, 'claim or expression is required')] : []
   if (expression) {
-    const errors = validateExpression(expression, `${path}.expression`, 'claims', rules)
+    const errors = validateExpression(expression, `${path}.expression`, rules, use)
     if (prefix === undefined) return errors
     return [invalid(`${path}.prefix`, prefix, 'may not be specified when expression is set'), ...errors]
   }
@@ -292,7 +316,16 @@ function validateUserRules(
     const own = `${path}[${index}].expression`
     if (!expression) errors.push(required(own))
     else if (list.findIndex(each => each.expression === expression) < index) errors.push(duplicate(own, expression))
-    else errors.push(...validateExpression(expression, own, 'user', rules))
+    else errors.push(...validateUserExpression(expression, own, rules))
   }
   return errors
+}
+
+function validateUserExpression(expression: string, path: string, { compile }: Rules): FieldError[] {
+  try {
+    compile(expression, 'user', 'bool')
+    return []
+  } catch (error) {
+    return [invalid(path, expression, error instanceof Error ? error.message : String(error))]
+  }
 }

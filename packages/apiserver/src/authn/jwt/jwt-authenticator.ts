@@ -1,10 +1,11 @@
 /** Tokens of one issuer (k8s.io/apiserver plugin/pkg/authenticator/token/oidc). */
 import type { Clock } from '@canopus/base'
+import { type CompiledExpression, type CompileExpression, compileExpression } from '../../configuration/expressions.ts'
 import type { Authentication, User } from '../../security.ts'
 import type { TokenAuthenticator } from '../bearer.ts'
 import { InvalidCredentialError } from '../client-certificate.ts'
 import { EXTRA } from '../user.ts'
-import type { ClaimOrExpression, CompileExpression, JwtIssuer, PrefixedClaim } from './configuration.ts'
+import type { ClaimOrExpression, JwtIssuer, PrefixedClaim } from './configuration.ts'
 import { type FetchJson, fetchJsonWith } from './fetch-json.ts'
 import { IssuerKeys } from './issuer-keys.ts'
 
@@ -15,6 +16,7 @@ export interface JwtOptions {
   readonly clock: Clock
   /** What tokens may be signed with. */
   readonly algorithms?: readonly string[]
+  /** For tests. */
   readonly compile?: CompileExpression
   /** For tests; HTTPS with the issuer's certificate authority where missing. */
   readonly fetchJson?: FetchJson
@@ -42,7 +44,7 @@ export class JwtAuthenticator implements TokenAuthenticator {
       fetchJson: options.fetchJson ?? fetchJsonWith(certificateAuthority),
       clock: options.clock,
     })
-    this.#expressions = new Expressions(options.compile)
+    this.#expressions = new Expressions(options.compile ?? compileExpression)
   }
 
   /** Which audiences the API server has does not matter here: the issuer's tokens have their own, from the configuration. */
@@ -142,7 +144,7 @@ export class JwtAuthenticator implements TokenAuthenticator {
   #checkRules(claims: Claims, user: User): void {
     for (const { claim, requiredValue = '', expression, message } of this.#jwt.claimValidationRules ?? []) {
       if (expression) {
-        if (this.#expressions.claims(expression, claims) !== true) {
+        if (this.#expressions.claims(expression, claims, 'bool') !== true) {
           throw new Error(
             `error evaluating claim validation expression: validation expression '${expression}' failed: ${message ?? ''}`,
           )
@@ -196,29 +198,28 @@ function untrustedIssuer(token: string): unknown {
 
 /** Compiled expressions, each once. */
 class Expressions {
-  readonly #compile: CompileExpression | undefined
-  readonly #compiled = new Map<string, (input: unknown) => unknown>()
+  readonly #compile: CompileExpression
+  readonly #compiled = new Map<string, CompiledExpression>()
 
-  constructor(compile: CompileExpression | undefined) {
+  constructor(compile: CompileExpression) {
     this.#compile = compile
   }
 
-  claims(expression: string, claims: Claims): unknown {
-    return this.#evaluate(expression, 'claims', claims)
+  claims(expression: string, claims: Claims, wants: 'any' | 'bool' = 'any'): unknown {
+    return this.#ready(expression, 'claims', wants).evaluate(claims)
   }
 
   user(expression: string, user: unknown): unknown {
-    return this.#evaluate(expression, 'user', user)
+    return this.#ready(expression, 'user', 'bool').evaluate(user)
   }
 
-  #evaluate(expression: string, scope: 'claims' | 'user', input: unknown): unknown {
-    const key = `${scope} ${expression}`
+  #ready(expression: string, scope: 'claims' | 'user', wants: 'any' | 'bool'): CompiledExpression {
+    const key = `${scope} ${wants} ${expression}`
     let compiled = this.#compiled.get(key)
     if (compiled === undefined) {
-      if (this.#compile === undefined) throw new Error('this server cannot evaluate expressions')
-      compiled = this.#compile(expression, scope)
+      compiled = this.#compile(expression, scope, wants)
       this.#compiled.set(key, compiled)
     }
-    return compiled(input)
+    return compiled
   }
 }

@@ -214,26 +214,37 @@ describe('tokens of an issuer', () => {
     await assert.rejects(fetchJsonWith(undefined)(`${issuer.url}/keys`))
   })
 
-  it('are computed by expressions where the server can', async () => {
-    const compile = (expression: string) => (input: unknown) => {
-      const claims = input as Record<string, unknown>
-      if (expression === 'claims.sub') return claims.sub
-      if (expression === 'claims.roles') return claims.roles
-      if (expression === 'claims.tenant') return claims.tenant
-      return claims.username !== 'root'
-    }
+  it('are computed by expressions', async () => {
     const own = configured({
       claimMappings: {
-        username: { expression: 'claims.sub' },
+        username: { expression: "'x:' + claims.sub" },
         groups: { expression: 'claims.roles' },
-        extra: [{ key: 'example.com/tenant', valueExpression: 'claims.tenant' }],
+        uid: { expression: 'claims.id' },
+        extra: [
+          { key: 'example.com/tenant', valueExpression: 'claims.tenant' },
+          { key: 'example.com/none', valueExpression: "has(claims.nothing) ? claims.nothing : ''" },
+        ],
       },
-      userValidationRules: [{ expression: "user.username != 'root'", message: 'nobody is root' }],
+      claimValidationRules: [{ expression: 'claims.level > 2', message: 'too low' }],
+      userValidationRules: [
+        { expression: "user.username != 'x:root' && size(user.groups) < 3", message: 'nobody is root' },
+      ],
     })
-    const authenticator = new JwtAuthenticator(own, { clock: clock(), compile })
-    const found = await authenticator.authenticateToken(await issuer.token({ roles: ['a', ''], tenant: 't' }))
-    assert.deepEqual(found?.user, { name: 'jane', groups: ['a'], extra: { 'example.com/tenant': ['t'] } })
-    await assert.rejects(authenticator.authenticateToken(await issuer.token({ sub: 'root' }))!, /nobody is root/)
+    const authenticator = new JwtAuthenticator(own, { clock: clock() })
+    const ask = async (claims: object) =>
+      authenticator.authenticateToken(
+        await issuer.token({ roles: ['a', ''], tenant: 't', id: '7', level: 3, ...claims }),
+      )
+    assert.deepEqual((await ask({}))?.user, {
+      name: 'x:jane',
+      uid: '7',
+      groups: ['a'],
+      extra: { 'example.com/tenant': ['t'] },
+    })
+    await assert.rejects(ask({ sub: 'root' }), /nobody is root/)
+    await assert.rejects(ask({ level: 1 }), /claims.level > 2' failed: too low/)
+    await assert.rejects(ask({ id: 7 }), /uid claim expression must return a string/)
+    await assert.rejects(ask({ tenant: undefined }), /no such key: tenant/)
   })
 })
 
@@ -268,7 +279,7 @@ describe('a configuration of authentication', () => {
 ${more}  claimMappings:
     username: {claim: sub, prefix: ""}
 `
-  const read = (text: string) => readAuthenticationConfiguration(text, { disallowedIssuers: ['https://self'] })
+  const read = (text: string) => readAuthenticationConfiguration(text, ['https://self'])
 
   it('is read', () => {
     const { jwt, anonymous } = read(
@@ -313,9 +324,19 @@ ${more}  claimMappings:
       /audienceMatchPolicy must be MatchAny for multiple audiences/,
     ],
     [
-      'with expressions that cannot be evaluated',
-      `${HEAD}jwt:\n${issuerYaml().replace('claim: sub, prefix: ""', 'expression: claims.sub')}`,
-      /username.expression: Invalid value: "claims.sub": this server cannot evaluate expressions/,
+      'with expressions that are none',
+      `${HEAD}jwt:\n${issuerYaml().replace('claim: sub, prefix: ""', 'expression: claims.sub +')}`,
+      /username.expression: Invalid value: "claims.sub \+": compilation failed: ERROR: <input>:1:13: Syntax error/,
+    ],
+    [
+      'with an address that nobody verified',
+      `${HEAD}jwt:\n${issuerYaml().replace('claim: sub, prefix: ""', 'expression: claims.email')}`,
+      /claims.email_verified must be used in claimMappings.username.expression or/,
+    ],
+    [
+      'with a rule that is no question',
+      `${HEAD}jwt:\n${issuerYaml()}  userValidationRules: [{expression: user.username}]\n`,
+      /userValidationRules\[0\].expression: Invalid value: "user.username": must evaluate to bool/,
     ],
     [
       'with conditions on what is off',
