@@ -27,7 +27,15 @@ export interface SecurityOptions {
   otherServiceAccountKeys?: readonly string[]
   /** `iss` of issued tokens; `https://kubernetes.default.svc.cluster.local` where missing. */
   serviceAccountIssuer?: string
-  /** The API server's audiences; the issuer where missing. */
+  /** Issuers whose tokens are accepted besides those of `serviceAccountIssuer`, so that its name can be changed. */
+  otherServiceAccountIssuers?: readonly string[]
+  /** Tokens live no longer than this, in seconds. */
+  serviceAccountMaxTokenSeconds?: number
+  /** Whether tokens of the volume that admission injects live a year; true where missing. */
+  extendServiceAccountTokens?: boolean
+  /** Where the key set is, for the discovery document; at the issuer where missing. */
+  serviceAccountJwksUri?: string
+  /** The API server's audiences; the issuers where missing. */
   audiences?: readonly string[]
   /** Text of a static token file (`token,user,uid,"groups"` per line). */
   tokenFile?: string
@@ -68,11 +76,12 @@ export interface SecurityOptions {
 export function createSecurity(options: SecurityOptions): SecurityFactory {
   return context => {
     const issuer = options.serviceAccountIssuer ?? 'https://kubernetes.default.svc.cluster.local'
-    const audiences = options.audiences ?? [issuer]
+    const issuers = [issuer, ...(options.otherServiceAccountIssuers ?? [])]
+    const audiences = options.audiences ?? issuers
     const keys = serviceAccountKeys(options.serviceAccountKey, options.otherServiceAccountKeys)
     const { objects, clock, random } = context
-    const configured = configuredAuthentication(options, context, issuer)
-    const kinds = tokenKinds(options, context, { keys, issuer, audiences, jwt: configured.tokens })
+    const configured = configuredAuthentication(options, context, issuers)
+    const kinds = tokenKinds(options, context, { keys, issuers, audiences, jwt: configured.tokens })
     const bearer = new BearerTokens(kinds, audiences)
     const roles = new RoleIndex(objects)
     const rbac = new RbacAuthorizer(roles)
@@ -85,9 +94,18 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
       }),
       authorizer,
       admission: allAdmission({ ...context, authorizer, roles, rbac }).filter(plugin => isEnabled(plugin, options)),
-      tokenIssuer: new ServiceAccountTokenIssuer({ keys, issuer, audiences, objects, clock, random }),
+      tokenIssuer: new ServiceAccountTokenIssuer({
+        keys,
+        issuer,
+        audiences,
+        objects,
+        clock,
+        random,
+        extendExpiration: options.extendServiceAccountTokens ?? true,
+        ...(options.serviceAccountMaxTokenSeconds ? { longestSeconds: options.serviceAccountMaxTokenSeconds } : {}),
+      }),
       tokenReviewer: bearer,
-      documents: discoveryDocuments(issuer, keys),
+      documents: discoveryDocuments(issuer, keys, options.serviceAccountJwksUri),
     } satisfies Security
   }
 }
@@ -113,7 +131,7 @@ export function createLegacyTokenIssuer(
 
 interface TokenFacts {
   readonly keys: ServiceAccountKeys
-  readonly issuer: string
+  readonly issuers: readonly string[]
   readonly audiences: readonly string[]
   readonly jwt: TokenAuthenticator | undefined
 }
@@ -121,12 +139,12 @@ interface TokenFacts {
 function tokenKinds(
   options: SecurityOptions,
   context: SecurityContext,
-  { keys, issuer, audiences, jwt }: TokenFacts,
+  { keys, issuers, audiences, jwt }: TokenFacts,
 ): TokenAuthenticator[] {
   const { objects, clock } = context
   return [
     ...(options.tokenFile === undefined ? [] : [parseTokenFile(options.tokenFile)]),
-    new ServiceAccountTokens({ keys, issuers: [issuer], audiences, objects, clock }),
+    new ServiceAccountTokens({ keys, issuers, audiences, objects, clock }),
     ...(options.bootstrapTokens === false ? [] : [bootstrapTokens(objects, () => clock.now())]),
     ...(jwt === undefined ? [] : [jwt]),
     ...(options.tokenWebhook === undefined ? [] : [webhookTokens(options.tokenWebhook, context, audiences)]),

@@ -227,7 +227,7 @@ export interface ObjectReader {
 /** Makes the tokens of the `serviceaccounts/token` subresource. */
 export interface TokenIssuer {
   /** Answers the request with `status` filled in. Throws StatusError where it must be refused. */
-  issue(serviceAccount: ServiceAccount, request: TokenRequest): Promise<TokenRequest>
+  issue(serviceAccount: ServiceAccount, request: TokenRequest, warn?: (text: string) => void): Promise<TokenRequest>
 }
 
 /** Checks a bearer token for TokenReview. */

@@ -29,11 +29,11 @@ interface Options {
   readonly authenticationConfiguration?: ConfigurationFile
 }
 
-/** `ownIssuer` is this server's, which no other issuer may be. Throws where the configuration is wrong. */
+/** `ownIssuers` are this server's, which no other issuer may be. Throws where the configuration is wrong. */
 export function configuredAuthentication(
   { anonymous = true, jwt, authenticationConfiguration: file }: Options,
   { clock, logger }: SecurityContext,
-  ownIssuer: string,
+  ownIssuers: readonly string[],
 ): ConfiguredAuthentication {
   const byFlag = anonymous ? anonymousAuthenticator : undefined
   if (file === undefined) {
@@ -42,12 +42,12 @@ export function configuredAuthentication(
     tokens.configure(jwt.issuers)
     return { tokens, anonymous: byFlag }
   }
-  const first = readAuthenticationConfiguration(file.text, [ownIssuer])
+  const first = readAuthenticationConfiguration(file.text, ownIssuers)
   const tokens = new JwtTokens({ clock })
   tokens.configure(first.jwt)
   file.follow?.(text => {
     try {
-      const next = readAuthenticationConfiguration(text, [ownIssuer])
+      const next = readAuthenticationConfiguration(text, ownIssuers)
       if (!deepEqual(next.anonymous, first.anonymous)) {
         throw new Error('anonymous: changing it needs a restart')
       }

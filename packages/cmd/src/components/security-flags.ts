@@ -25,7 +25,10 @@ export interface SecurityFlags {
   requestheaderExtraHeadersPrefix?: string[]
   serviceAccountKeyFile?: string[]
   serviceAccountSigningKeyFile?: string
-  serviceAccountIssuer?: string
+  serviceAccountIssuer?: string[]
+  serviceAccountJwksUri?: string
+  serviceAccountMaxTokenExpiration: number
+  serviceAccountExtendTokenExpiration: boolean
   apiAudiences?: string[]
   anonymousAuth?: boolean
   tokenAuthFile?: string
@@ -65,7 +68,10 @@ export function addSecurityFlags(command: Command): void {
     .option('--requestheader-extra-headers-prefix <prefixes>', 'where they say more (X-Remote-Extra-)', list)
     .option('--service-account-signing-key-file <file>', 'key that signs service-account tokens')
     .option('--service-account-key-file <file>', 'keys whose tokens are accepted; may be repeated', repeated)
-    .option('--service-account-issuer <url>', 'issuer of service-account tokens')
+    .option('--service-account-issuer <url>', 'issuer of tokens; may be repeated, the first issues', repeated)
+    .option('--service-account-jwks-uri <url>', 'where the keys of its tokens are told to be')
+    .option('--service-account-max-token-expiration <duration>', 'the longest life of a token (no limit)', duration, 0)
+    .option('--service-account-extend-token-expiration [bool]', 'injected tokens live a year', bool, true)
     .option('--api-audiences <names>', 'audiences of this server (default: the issuer)', list)
     .option('--anonymous-auth [bool]', 'requests without a credential are system:anonymous (true)', bool)
     .option('--token-auth-file <file>', 'static tokens: token,user,uid,"groups"')
@@ -141,10 +147,14 @@ export function securityOptions(flags: SecurityFlags): SecurityOptions {
     serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
     otherServiceAccountKeys: others,
     bootstrapTokens: flags.enableBootstrapTokenAuth,
+    serviceAccountMaxTokenSeconds: Math.floor(flags.serviceAccountMaxTokenExpiration / 1000),
+    extendServiceAccountTokens: flags.serviceAccountExtendTokenExpiration,
     enabledAdmission: flags.enableAdmissionPlugins,
     disabledAdmission: flags.disableAdmissionPlugins,
     ...given({
-      serviceAccountIssuer: flags.serviceAccountIssuer,
+      serviceAccountIssuer: flags.serviceAccountIssuer?.[0],
+      otherServiceAccountIssuers: flags.serviceAccountIssuer?.slice(1),
+      serviceAccountJwksUri: flags.serviceAccountJwksUri,
       audiences: flags.apiAudiences,
       tokenFile: fileIfGiven('token-auth-file', flags.tokenAuthFile),
       clientCa: fileIfGiven('client-ca-file', flags.clientCaFile),
