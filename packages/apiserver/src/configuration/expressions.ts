@@ -6,11 +6,13 @@ import {
   boolType,
   type CelType,
   dynType,
-  Environment,
+  type Environment,
   type Expr,
   fromJson,
+  kubernetesEnvironment,
   listOf,
   mapOf,
+  PER_CALL_LIMIT,
   stringType,
   structType,
   type TypeProvider,
@@ -72,17 +74,12 @@ const VARIABLES: Readonly<Record<ExpressionScope, CelType>> = {
   request: structType('kubernetes.SubjectAccessReviewSpec'),
 }
 
-/** The language itself, without Kubernetes' libraries of functions. */
-const LANGUAGE = new Environment({ presenceTestHasCost: false })
-/** What one evaluation may cost (upstream PerCallLimit). */
-const PER_CALL_LIMIT = 1_000_000
-
 const environments = new Map<ExpressionScope, Environment>()
 
 function environmentOf(scope: ExpressionScope): Environment {
   let environment = environments.get(scope)
   if (environment === undefined) {
-    environment = LANGUAGE.extend({ variables: { [scope]: VARIABLES[scope] }, libraries: [{ types }] })
+    environment = kubernetesEnvironment.extend({ variables: { [scope]: VARIABLES[scope] }, libraries: [{ types }] })
     environments.set(scope, environment)
   }
   return environment
