@@ -1,24 +1,24 @@
 import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
 import { allAdmission, OFF_BY_DEFAULT } from './admission/index.ts'
-import { anonymousAuthenticator } from './authn/anonymous.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
 import { ClientCertificateAuthenticator } from './authn/client-certificate.ts'
+import { configuredAuthentication, type TokenWebhookFacts, webhookTokens } from './authn/configured.ts'
 import { discoveryDocuments } from './authn/discovery-documents.ts'
+import type { JwtIssuer } from './authn/jwt/configuration.ts'
+import { type RequestHeaderOptions, requestHeaderAuthenticator } from './authn/request-header.ts'
 import { issueLegacyToken, ServiceAccountTokenIssuer } from './authn/service-account-issuer.ts'
 import { type ServiceAccountKeys, serviceAccountKeys } from './authn/service-account-keys.ts'
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts'
 import { parseTokenFile } from './authn/token-file.ts'
 import { unionAuthenticator } from './authn/union.ts'
-import { alwaysAllow, alwaysDeny, privilegedGroup, unionAuthorizer } from './authz/modes.ts'
-import { NodeAuthorizer } from './authz/node.ts'
-import { NodeGraph } from './authz/node-graph.ts'
+import { type AuthorizationWebhookFacts, createAuthorizer } from './authz/configured.ts'
+import type { AuthorizationMode } from './authz/modes.ts'
 import { RbacAuthorizer } from './authz/rbac.ts'
 import { RoleIndex } from './authz/role-index.ts'
-import { NODE_RULES } from './bootstrap/default-roles.ts'
-import type { AdmissionPlugin, Authorizer, Security, SecurityContext, SecurityFactory } from './security.ts'
-
-export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
+import type { ConfigurationFile } from './configuration/file.ts'
+import type { ReviewEndpoint } from './review-webhook/client.ts'
+import type { AdmissionPlugin, Authenticator, Security, SecurityContext, SecurityFactory } from './security.ts'
 
 export interface SecurityOptions {
   /** PEM key that signs service-account tokens (`sa.key`). */
@@ -27,45 +27,95 @@ export interface SecurityOptions {
   otherServiceAccountKeys?: readonly string[]
   /** `iss` of issued tokens; `https://kubernetes.default.svc.cluster.local` where missing. */
   serviceAccountIssuer?: string
-  /** The API server's audiences; the issuer where missing. */
+  /** Issuers whose tokens are accepted besides those of `serviceAccountIssuer`, so that its name can be changed. */
+  otherServiceAccountIssuers?: readonly string[]
+  /** Tokens live no longer than this, in seconds. */
+  serviceAccountMaxTokenSeconds?: number
+  /** Whether tokens of the volume that admission injects live a year; true where missing. */
+  extendServiceAccountTokens?: boolean
+  /** Where the key set is, for the discovery document; at the issuer where missing. */
+  serviceAccountJwksUri?: string
+  /** The API server's audiences; the issuers where missing. */
   audiences?: readonly string[]
   /** Text of a static token file (`token,user,uid,"groups"` per line). */
   tokenFile?: string
+  /** Authorities of client certificates (PEM). Needed where the listener takes those of front proxies too. */
+  clientCa?: string
+  /** From whom identities in headers are believed. */
+  requestHeader?: RequestHeaderOptions
   /** Whether requests without a credential are `system:anonymous` rather than refused; true where missing. */
   anonymous?: boolean
   /** Whether bootstrap tokens are accepted; true where missing. */
   bootstrapTokens?: boolean
+  /** Issuers of tokens besides this server, and which algorithms they may sign with (all where missing). */
+  jwt?: { issuers: readonly JwtIssuer[]; algorithms?: readonly string[] }
+  /** An AuthenticationConfiguration in place of `jwt` and `anonymous`. */
+  authenticationConfiguration?: ConfigurationFile
+  /** A program that knows tokens. */
+  tokenWebhook?: TokenWebhookFacts
   /** In this order; `Node` and `RBAC` where missing. */
   authorizationModes?: readonly AuthorizationMode[]
+  /** For the mode `Webhook`. */
+  authorizationWebhook?: AuthorizationWebhookFacts
+  /** Text of the policy file for the mode `ABAC`. */
+  abacPolicy?: string
+  /** An AuthorizationConfiguration in place of `authorizationModes`. */
+  authorizationConfiguration?: ConfigurationFile
+  /** Where the webhooks of an AuthorizationConfiguration are, by their kubeconfig. Throws where it cannot be read. */
+  webhookEndpoint?: (kubeConfigFile: string) => ReviewEndpoint
   /** Admission plugins to run besides the usual ones, by name (`StorageObjectInUseProtection`). */
   enabledAdmission?: readonly string[]
   /** Admission plugins to leave out, by name. */
   disabledAdmission?: readonly string[]
 }
 
-/** Authentication, authorization and admission as Kubernetes has them, for the composition root to hand to the server. */
+/**
+ * Authentication, authorization and admission as Kubernetes has them, for the composition root to hand to the server. The
+ * factory throws where a configuration is wrong.
+ */
 export function createSecurity(options: SecurityOptions): SecurityFactory {
   return context => {
     const issuer = options.serviceAccountIssuer ?? 'https://kubernetes.default.svc.cluster.local'
-    const audiences = options.audiences ?? [issuer]
+    const issuers = [issuer, ...(options.otherServiceAccountIssuers ?? [])]
+    const audiences = options.audiences ?? issuers
     const keys = serviceAccountKeys(options.serviceAccountKey, options.otherServiceAccountKeys)
-    const bearer = new BearerTokens(tokenKinds(options, context, keys, issuer, audiences), audiences)
     const { objects, clock, random } = context
+    const configured = configuredAuthentication(options, context, issuers)
+    const kinds = tokenKinds(options, context, { keys, issuers, audiences, jwt: configured.tokens })
+    const bearer = new BearerTokens(kinds, audiences)
     const roles = new RoleIndex(objects)
     const rbac = new RbacAuthorizer(roles)
-    const authorizer = createAuthorizer(options.authorizationModes ?? ['Node', 'RBAC'], rbac, context)
+    const authorizer = createAuthorizer(options, rbac, context)
+    const { anonymous } = configured
     return {
       authenticator: unionAuthenticator({
-        credentials: [new ClientCertificateAuthenticator(() => clock.now()), bearer],
-        ...(options.anonymous === false ? {} : { anonymous: anonymousAuthenticator }),
+        credentials: [...certificates(options, context), bearer],
+        ...(anonymous === undefined ? {} : { anonymous }),
       }),
       authorizer,
       admission: allAdmission({ ...context, authorizer, roles, rbac }).filter(plugin => isEnabled(plugin, options)),
-      tokenIssuer: new ServiceAccountTokenIssuer({ keys, issuer, audiences, objects, clock, random }),
+      tokenIssuer: new ServiceAccountTokenIssuer({
+        keys,
+        issuer,
+        audiences,
+        objects,
+        clock,
+        random,
+        extendExpiration: options.extendServiceAccountTokens ?? true,
+        ...(options.serviceAccountMaxTokenSeconds ? { longestSeconds: options.serviceAccountMaxTokenSeconds } : {}),
+      }),
       tokenReviewer: bearer,
-      documents: discoveryDocuments(issuer, keys),
+      documents: discoveryDocuments(issuer, keys, options.serviceAccountJwksUri),
     } satisfies Security
   }
+}
+
+function certificates({ clientCa, requestHeader }: SecurityOptions, { clock }: SecurityContext): Authenticator[] {
+  const now = (): number => clock.now()
+  if (requestHeader === undefined) return [new ClientCertificateAuthenticator(now, clientCa)]
+  // Where the listener takes front proxies' certificates, it must be known which are clients' own.
+  const clients = clientCa === undefined ? [] : [new ClientCertificateAuthenticator(now, clientCa)]
+  return [requestHeaderAuthenticator(requestHeader, now), ...clients]
 }
 
 /**
@@ -79,41 +129,29 @@ export function createLegacyTokenIssuer(
   return (account, secret) => issueLegacyToken(keys, account, secret)
 }
 
+interface TokenFacts {
+  readonly keys: ServiceAccountKeys
+  readonly issuers: readonly string[]
+  readonly audiences: readonly string[]
+  readonly jwt: TokenAuthenticator | undefined
+}
+
 function tokenKinds(
   options: SecurityOptions,
-  { objects, clock }: SecurityContext,
-  keys: ServiceAccountKeys,
-  issuer: string,
-  audiences: readonly string[],
+  context: SecurityContext,
+  { keys, issuers, audiences, jwt }: TokenFacts,
 ): TokenAuthenticator[] {
+  const { objects, clock } = context
   return [
     ...(options.tokenFile === undefined ? [] : [parseTokenFile(options.tokenFile)]),
-    new ServiceAccountTokens({ keys, issuers: [issuer], audiences, objects, clock }),
+    new ServiceAccountTokens({ keys, issuers, audiences, objects, clock }),
     ...(options.bootstrapTokens === false ? [] : [bootstrapTokens(objects, () => clock.now())]),
+    ...(jwt === undefined ? [] : [jwt]),
+    ...(options.tokenWebhook === undefined ? [] : [webhookTokens(options.tokenWebhook, context, audiences)]),
   ]
 }
 
 function isEnabled({ name }: AdmissionPlugin, options: SecurityOptions): boolean {
   if (options.disabledAdmission?.includes(name)) return false
   return !OFF_BY_DEFAULT.includes(name) || (options.enabledAdmission?.includes(name) ?? false)
-}
-
-function createAuthorizer(
-  modes: readonly AuthorizationMode[],
-  rbac: RbacAuthorizer,
-  { objects }: SecurityContext,
-): Authorizer {
-  const make = (mode: AuthorizationMode): Authorizer => {
-    switch (mode) {
-      case 'Node':
-        return new NodeAuthorizer(new NodeGraph(objects), NODE_RULES)
-      case 'RBAC':
-        return rbac
-      case 'AlwaysAllow':
-        return alwaysAllow
-      case 'AlwaysDeny':
-        return alwaysDeny
-    }
-  }
-  return unionAuthorizer([privilegedGroup, ...modes.map(make)])
 }

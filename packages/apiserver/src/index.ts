@@ -1,3 +1,5 @@
+export type { AggregationOptions } from './aggregation/aggregator.ts'
+export type { ProxyClient } from './aggregation/extension-servers.ts'
 export { Auditor } from './audit/auditor.ts'
 export type { AuditMode, BatchOptions } from './audit/buffered-backend.ts'
 export {
@@ -6,6 +8,10 @@ export {
   type AuditWebhookOptions,
   createAuditor,
 } from './audit/create-auditor.ts'
+export type { JwtIssuer } from './authn/jwt/configuration.ts'
+export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
+export type { RequestHeaderOptions } from './authn/request-header.ts'
+export { AUTHORIZATION_MODES, type AuthorizationMode } from './authz/modes.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,
@@ -22,8 +28,8 @@ export {
   createCsrSigner,
   type SigningResult,
 } from './certificates/csr-signer.ts'
+export type { ConfigurationFile } from './configuration/file.ts'
 export {
-  type AuthorizationMode,
   createLegacyTokenIssuer,
   createSecurity,
   type SecurityOptions,
@@ -34,6 +40,7 @@ export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
 export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'
 export { METRICS_TYPE, registerBuildInfo } from './metrics/server-metrics.ts'
 export { loadDescriptions } from './openapi/load-descriptions.ts'
+export type { ReviewEndpoint } from './review-webhook/client.ts'
 export type * from './security.ts'
 export { type ApiServer, type ApiServerOptions, createApiServer } from './server.ts'
 export { type CompactionOptions, runCompaction } from './storage/compaction.ts'

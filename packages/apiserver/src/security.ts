@@ -37,13 +37,20 @@ export interface Connection {
   readonly remoteAddress: string
   /** The client's certificate (DER), where one was presented. */
   readonly certificate?: Uint8Array
-  /** Whether TLS verified that certificate against the client CA. Never trust `certificate` where this is false. */
+  /** What the client sent along to lead from its certificate to an authority (DER). */
+  readonly intermediates?: readonly Uint8Array[]
+  /**
+   * Whether TLS verified that certificate against one of the authorities of the listener. Never trust `certificate` where this
+   * is false; where it is true, it may still be another authority's than the one you mean.
+   */
   readonly certificateVerified: boolean
 }
 
 /** What an authenticator may look at. Header names are in lower case. */
 export interface AuthenticationRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** The same with the values of headers that came more than once apart; missing where the carrier joins none. */
+  readonly distinct?: () => Readonly<Record<string, readonly string[] | undefined>>
   readonly connection: Connection
   readonly method: string
   /** Path without the query. */
@@ -223,7 +230,7 @@ export interface ObjectReader {
 /** Makes the tokens of the `serviceaccounts/token` subresource. */
 export interface TokenIssuer {
   /** Answers the request with `status` filled in. Throws StatusError where it must be refused. */
-  issue(serviceAccount: ServiceAccount, request: TokenRequest): Promise<TokenRequest>
+  issue(serviceAccount: ServiceAccount, request: TokenRequest, warn?: (text: string) => void): Promise<TokenRequest>
 }
 
 /** Checks a bearer token for TokenReview. */

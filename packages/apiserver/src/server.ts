@@ -12,6 +12,7 @@ import { type Clock, type Logger, MetricsRegistry, type Random, sleep } from '@c
 import { createClient, type Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { withExpressionValidation } from './admission/expressions/kind-validation.ts'
+import { type AggregationOptions, Aggregator } from './aggregation/aggregator.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
@@ -69,6 +70,8 @@ export interface ApiServerOptions {
   readonly serving?: ServingOptions
   /** Where `/metrics` is read from; more than the server's own may be in it. */
   readonly metrics?: MetricsRegistry
+  /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
+  readonly aggregation?: AggregationOptions
 }
 
 export interface ApiServer {
@@ -117,6 +120,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
   const state = { started: false, stopping: false }
+  const loopback = transport(LOOPBACK)
+  const aggregator =
+    options.aggregation &&
+    new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })
   const postStartHooks = new PostStartHooks()
   const front = new Front(serving, random)
   const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })
@@ -125,7 +132,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     new FlowControlFollower({
       flowControl: traffic.flowControl,
       objects,
-      client: createClient(transport(LOOPBACK), { userAgent: 'kube-apiserver' }),
+      client: createClient(loopback, { userAgent: 'kube-apiserver' }),
       clock,
       logger,
     })
@@ -140,6 +147,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     resources,
     objects,
     webhooks,
+    ...(aggregator === undefined ? {} : { aggregator }),
     front,
     traffic,
     health,
@@ -160,6 +168,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.start()
       state.started = true
       follower?.start()
+      await aggregator?.start()
     },
     async listen(listenOptions) {
       const listener = await listen(listenOptions, {
@@ -173,6 +182,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async stop() {
       state.stopping = true
       follower?.stop()
+      await aggregator?.stop()
       if (serving.shutdownDelay > 0) await sleep(clock, serving.shutdownDelay)
       front.closed = serving.shutdownSendRetryAfter
       if (!front.closed) for (const listener of listeners) listener.stopAccepting()
@@ -260,19 +270,22 @@ interface PathParts {
   readonly health: Health
   readonly metrics: ServerMetrics
   readonly requestTimeout: number
+  readonly aggregator?: Aggregator
   ready(): boolean
   /** Where the server listens, for `/api`. */
   address(): string
 }
 
 function composePath(options: ApiServerOptions, { objects, address, webhooks, ...parts }: PathParts): RequestPath {
-  const { security, resources } = parts
+  const { security, resources, aggregator } = parts
   const { clock, random, logger, kubelet } = options
   const { tokenIssuer } = security
   const discovery = new Discovery(address)
-  discovery.setTypes(() => resources.types)
+  const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
+  discovery.setTypes(() => resources.types.filter(isOwn))
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
-  openapi.setKinds(() => resources.kinds.map(openApiKind))
+  openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
+  if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)
   new CustomResources(resources, webhooks, type => {
     discovery.changed()
     openapi.changed(type)
@@ -282,6 +295,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     discovery,
     openapi,
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
+    ...(aggregator === undefined ? {} : { aggregator }),
     subresources: {
       resources,
       objects,
@@ -294,6 +308,19 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     clock,
     random,
     logger,
+  })
+}
+
+/** Shows in the documents of this server what extension servers serve. */
+function publishExtensions(aggregator: Aggregator, discovery: Discovery, openapi: OpenApi): void {
+  discovery.setAggregation({
+    versions: () => aggregator.versions(),
+    priorityOf: (group, version) => aggregator.priorityOf(group, version),
+  })
+  openapi.setExtensions(aggregator)
+  aggregator.listen({
+    discoveryChanged: () => discovery.changed(),
+    openApiChanged: () => openapi.extensionsChanged(),
   })
 }
 

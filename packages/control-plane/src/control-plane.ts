@@ -53,9 +53,14 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     logger,
     ...(options.descriptions ? { descriptions: options.descriptions } : {}),
     ...(options.webhooks ? { webhooks: options.webhooks } : {}),
-    security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
+    security: createSecurity({
+      serviceAccountKey: pki.serviceAccount.privateKey,
+      clientCa: pki.ca.certificate,
+      requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
+    }),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
+    aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },
     bootstrap: bootstrapOptions(options),
   })
   const manager = createControllerManager(

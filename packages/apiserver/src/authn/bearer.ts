@@ -49,11 +49,11 @@ export class BearerTokens implements Authenticator, TokenReviewer {
   /** For TokenReview: `undefined` for a token nobody knows; throws where it is known to be invalid. */
   review(token: string, audiences: readonly string[]): Maybe<Authentication | undefined> {
     const wanted = audiences.length > 0 ? audiences : this.#audiences
-    return then(
-      this.#ask(token, wanted),
-      found =>
-        found && { ...found, user: asAuthenticated(found.user), audiences: found.audiences ?? this.#common(wanted) },
-    )
+    return then(this.#ask(token, wanted), found => {
+      const valid = found?.audiences ?? this.#common(wanted)
+      if (found === undefined || (valid.length === 0 && wanted.length > 0)) return undefined
+      return { ...found, user: asAuthenticated(found.user), audiences: valid }
+    })
   }
 
   /** Tokens without audiences of their own are good for the API server's. */
@@ -61,28 +61,30 @@ export class BearerTokens implements Authenticator, TokenReviewer {
     return wanted.filter(each => this.#audiences.includes(each))
   }
 
-  #ask(token: string, audiences: readonly string[], annotate?: Annotate): Maybe<Authentication | undefined> {
-    for (let index = 0; index < this.#kinds.length; index++) {
-      const answer = this.#kinds[index]!.authenticateToken(token, audiences, annotate)
-      if (answer instanceof Promise) return this.#askLater(answer, token, audiences, index, annotate)
-      if (answer !== undefined) return answer
-    }
-    return undefined
-  }
-
-  async #askLater(
-    first: Promise<Authentication | undefined>,
+  /** A kind that refuses a token does not keep the next from being asked; its reason counts where nobody takes the token. */
+  #ask(
     token: string,
     audiences: readonly string[],
-    index: number,
     annotate?: Annotate,
-  ): Promise<Authentication | undefined> {
-    const found = await first
-    if (found !== undefined) return found
-    for (const kind of this.#kinds.slice(index + 1)) {
-      const answer = await kind.authenticateToken(token, audiences, annotate)
-      if (answer !== undefined) return answer
+    from = 0,
+    failure?: unknown,
+  ): Maybe<Authentication | undefined> {
+    let failed = failure
+    for (let index = from; index < this.#kinds.length; index++) {
+      try {
+        const answer = this.#kinds[index]!.authenticateToken(token, audiences, annotate)
+        if (answer instanceof Promise) {
+          return answer.then(
+            found => found ?? this.#ask(token, audiences, annotate, index + 1, failed),
+            error => this.#ask(token, audiences, annotate, index + 1, failed ?? error),
+          )
+        }
+        if (answer !== undefined) return answer
+      } catch (error) {
+        failed ??= error
+      }
     }
+    if (failed !== undefined) throw failed
     return undefined
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseCertificate } from '@canopus/platform'
 import type { Authentication, AuthenticationRequest, Authenticator, Connection } from '../security.ts'
+import { IssuedBy } from './issued-by.ts'
 import { EXTRA } from './user.ts'
 
 /** Thrown where a credential was presented that is not valid: the request ends in 401, also where anonymous is allowed. */
@@ -18,14 +19,17 @@ export class InvalidCredentialError extends Error {
 export class ClientCertificateAuthenticator implements Authenticator {
   readonly #known = new WeakMap<Connection, { authentication: Authentication; notAfter: number }>()
   readonly #now: () => number
+  readonly #issuers: IssuedBy | undefined
 
-  constructor(now: () => number) {
+  /** `authorities` (PEM) is needed where the listener accepts those of others too, such as front proxies'. */
+  constructor(now: () => number, authorities?: string) {
     this.#now = now
+    this.#issuers = authorities === undefined ? undefined : new IssuedBy(authorities)
   }
 
   authenticate({ connection }: AuthenticationRequest): Authentication | undefined {
     if (connection.certificate === undefined) return undefined
-    if (!connection.certificateVerified)
+    if (!connection.certificateVerified || this.#issuers?.accepts(connection) === false)
       throw new InvalidCredentialError('x509: certificate signed by unknown authority')
     let known = this.#known.get(connection)
     if (known === undefined) {

@@ -5,6 +5,7 @@ import {
   badRequestError,
   conflictError,
   type FieldError,
+  formatTime,
   invalid,
   invalidError,
   type KubeObject,
@@ -33,6 +34,10 @@ export interface IssuerOptions {
   issuer: string
   /** The API server's own audiences, for requests that name none. */
   audiences: readonly string[]
+  /** Tokens live no longer than this, in seconds; as long as asked for where missing. */
+  longestSeconds?: number
+  /** Whether tokens of the volume that admission injects live a year; true where missing. */
+  extendExpiration?: boolean
   objects: ObjectReader
   clock: Clock
   random: Random
@@ -46,16 +51,23 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     this.#options = options
   }
 
-  async issue(serviceAccount: ServiceAccount, request: TokenRequest): Promise<TokenRequest> {
-    const { keys, issuer, objects, clock, random } = this.#options
-    const seconds = request.spec.expirationSeconds ?? 3600
-    const wrong = checkSeconds(seconds)
+  async issue(
+    serviceAccount: ServiceAccount,
+    request: TokenRequest,
+    warn: (text: string) => void = () => {},
+  ): Promise<TokenRequest> {
+    const { keys, issuer, objects, clock, random, longestSeconds, extendExpiration = true } = this.#options
+    const asked = request.spec.expirationSeconds ?? 3600
+    const wrong = checkSeconds(asked)
     if (wrong.length > 0) throw invalidError({ group: 'authentication.k8s.io', resource: 'TokenRequest' }, wrong)
     const audiences = request.spec.audiences?.length ? request.spec.audiences : [...this.#options.audiences]
     const name = serviceAccount.metadata.name!
     const namespace = serviceAccount.metadata.namespace!
     const bound = await bind(objects, serviceAccount, request.spec.boundObjectRef)
-    const extended = bound.pod !== undefined && seconds === PROJECTED_TOKEN_SECONDS && this.#isOwn(audiences)
+    const seconds = longestSeconds !== undefined && asked > longestSeconds ? longestSeconds : asked
+    if (seconds < asked) warn(`requested expiration of ${asked} seconds shortened to ${seconds} seconds`)
+    const extended =
+      extendExpiration && bound.pod !== undefined && seconds === PROJECTED_TOKEN_SECONDS && this.#isOwn(audiences)
     const now = Math.floor(clock.now() / 1000)
     const claims: BoundClaims = {
       aud: audiences,
@@ -78,7 +90,7 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
       ...request,
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
-      metadata: { ...request.metadata, name, namespace },
+      metadata: { ...request.metadata, name, namespace, creationTimestamp: formatTime(clock.now()) },
       spec: { ...request.spec, audiences, expirationSeconds: seconds },
       status: { token, expirationTimestamp },
     }

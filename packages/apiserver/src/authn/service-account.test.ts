@@ -85,6 +85,23 @@ describe('bound service-account tokens', () => {
     assert.equal(Date.parse(status.expirationTimestamp), (claims.iat + 3607) * 1000)
   })
 
+  it('live no longer than the server lets them, with a warning', async () => {
+    const { account, clock, keys, objects } = fixture
+    const options = { keys, issuer: API, audiences: [API], objects, clock, random: new SeededRandom(1) }
+    const warnings: string[] = []
+    const strict = new ServiceAccountTokenIssuer({ ...options, longestSeconds: 1800, extendExpiration: false })
+    const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'pod' }
+    const answer = await strict.issue(account, request({ expirationSeconds: 3607, boundObjectRef }), text =>
+      warnings.push(text),
+    )
+    assert.deepEqual(warnings, ['requested expiration of 3607 seconds shortened to 1800 seconds'])
+    assert.equal(answer.spec.expirationSeconds, 1800)
+    const claims = claimsOf(answer.status!.token)
+    assert.equal(claims.exp - claims.iat, 1800)
+    assert.equal(claims['kubernetes.io'].warnafter, undefined)
+    assert.match(String(answer.metadata.creationTimestamp), /Z$/)
+  })
+
   it('are remarked on in audit events where they are used beyond the time asked for', async () => {
     const { tokens, clock } = fixture
     const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: 'pod' }

@@ -1,6 +1,10 @@
 import { PRIVILEGED_GROUP } from '../authn/user.ts'
 import type { Attributes, Authorizer, Decision, SubjectRules, User } from '../security.ts'
 
+/** What `--authorization-mode` takes. */
+export const AUTHORIZATION_MODES = ['Node', 'RBAC', 'Webhook', 'ABAC', 'AlwaysAllow', 'AlwaysDeny'] as const
+export type AuthorizationMode = (typeof AUTHORIZATION_MODES)[number]
+
 const ALLOW_ALL: SubjectRules = {
   resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
   nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],

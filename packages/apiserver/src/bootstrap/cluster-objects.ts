@@ -3,6 +3,7 @@ import type { ConfigMap, Namespace } from '@canopus/api/core/v1'
 import type { PriorityClass } from '@canopus/api/scheduling/v1'
 import type { Draft } from '@canopus/apimachinery'
 import type { Client } from '@canopus/client'
+import { REQUEST_HEADERS } from '../authn/request-header.ts'
 import { ensureObject, reconcileObject, reconcileObjects } from './ensure.ts'
 
 /** Namespaces that every cluster has; the first three cannot be deleted. */
@@ -39,6 +40,15 @@ export interface AuthenticationFacts {
   requestHeaderClientCa?: string
   /** Common names that the front proxy's certificate may have; `front-proxy-client` where missing. */
   requestHeaderAllowedNames?: readonly string[]
+  /** Headers in which the front proxy names the user; upstream's usual ones where missing. */
+  requestHeaders?: RequestHeaderNames
+}
+
+export interface RequestHeaderNames {
+  readonly usernameHeaders?: readonly string[]
+  readonly uidHeaders?: readonly string[]
+  readonly groupHeaders?: readonly string[]
+  readonly extraHeaderPrefixes?: readonly string[]
 }
 
 /** How extension API servers learn whom to trust: the config map `kube-system/extension-apiserver-authentication`. */
@@ -47,10 +57,11 @@ export async function ensureAuthenticationConfig(client: Client, facts: Authenti
   if (facts.requestHeaderClientCa !== undefined) {
     data['requestheader-client-ca-file'] = facts.requestHeaderClientCa
     data['requestheader-allowed-names'] = JSON.stringify(facts.requestHeaderAllowedNames ?? ['front-proxy-client'])
-    data['requestheader-username-headers'] = '["X-Remote-User"]'
-    data['requestheader-uid-headers'] = '["X-Remote-Uid"]'
-    data['requestheader-group-headers'] = '["X-Remote-Group"]'
-    data['requestheader-extra-headers-prefix'] = '["X-Remote-Extra-"]'
+    const names = { ...REQUEST_HEADERS, ...facts.requestHeaders }
+    data['requestheader-username-headers'] = JSON.stringify(names.usernameHeaders)
+    data['requestheader-uid-headers'] = JSON.stringify(names.uidHeaders)
+    data['requestheader-group-headers'] = JSON.stringify(names.groupHeaders)
+    data['requestheader-extra-headers-prefix'] = JSON.stringify(names.extraHeaderPrefixes)
   }
   const wanted: Draft<ConfigMap> = {
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },

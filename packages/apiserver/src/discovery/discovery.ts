@@ -1,5 +1,6 @@
 /** Serves `/api`, `/apis` and below. Documents are made once and made anew when the served types change. */
 import type { ResourceType } from '@canopus/apimachinery'
+import type { Priority } from '../aggregation/priorities.ts'
 import { covers, parseMediaTypes } from '../encoding/media-type.ts'
 import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
 import { objectResponse } from '../registry/respond.ts'
@@ -9,6 +10,7 @@ import {
   apiGroupList,
   apiResourceList,
   apiVersions,
+  type ExternalVersion,
   etagOf,
   type GroupResources,
   groupTypes,
@@ -21,9 +23,16 @@ interface Aggregated {
   readonly etag: string
 }
 
+/** What the aggregator knows (`aggregation/aggregator.ts`). */
+export interface DiscoveryAggregation {
+  versions(): Iterable<ExternalVersion>
+  readonly priorityOf: (group: string, version: string) => Priority
+}
+
 export class Discovery {
   readonly #serverAddress: () => string
   #types: () => Iterable<ResourceType> = () => []
+  #aggregation: DiscoveryAggregation | undefined
   #groups: GroupResources[] | undefined
   #core: Aggregated | undefined
   #others: Aggregated | undefined
@@ -38,6 +47,12 @@ export class Discovery {
     this.changed()
   }
 
+  /** Where to ask for what other servers serve, and where groups stand. */
+  setAggregation(aggregation: DiscoveryAggregation): void {
+    this.#aggregation = aggregation
+    this.changed()
+  }
+
   changed(): void {
     this.#groups = undefined
     this.#core = undefined
@@ -45,7 +60,8 @@ export class Discovery {
   }
 
   get groups(): readonly GroupResources[] {
-    this.#groups ??= groupTypes(this.#types())
+    const { priorityOf, versions } = this.#aggregation ?? {}
+    this.#groups ??= groupTypes(this.#types(), versions?.(), priorityOf)
     return this.#groups
   }
 

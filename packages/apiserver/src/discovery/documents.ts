@@ -9,59 +9,69 @@ import type {
   ResourceType,
 } from '@canopus/apimachinery'
 import { apiVersionOf } from '@canopus/apimachinery'
+import { localPriority, type Priority } from '../aggregation/priorities.ts'
 
-/** Groups in upstream's order of priority (pkg/controlplane/apiserver/aggregator.go); others follow by name. */
-const PRIORITY = [
-  '',
-  'apiregistration.k8s.io',
-  'apps',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-]
+/** One version of a group in an APIGroupDiscoveryList, as another server says that it serves it. */
+export interface ExternalVersion {
+  readonly group: string
+  readonly document: {
+    readonly version: string
+    readonly resources: readonly unknown[]
+    readonly freshness: 'Current' | 'Stale'
+  }
+}
+
+interface VersionResources {
+  readonly version: string
+  readonly types: readonly ResourceType[]
+  /** Where another server serves it. */
+  readonly external?: ExternalVersion['document']
+}
 
 export interface GroupResources {
   readonly group: string
   /** Preferred first. */
-  readonly versions: readonly { readonly version: string; readonly types: readonly ResourceType[] }[]
+  readonly versions: readonly VersionResources[]
 }
 
-/** Sorts types into groups and versions, both best first (`v2` before `v1`, as upstream prefers). */
-export function groupTypes(types: Iterable<ResourceType>): GroupResources[] {
+/**
+ * Sorts types, and what others serve, into groups and versions, both best first: by priority, then groups by name and
+ * versions as upstream prefers (`v2` before `v1`).
+ */
+export function groupTypes(
+  types: Iterable<ResourceType>,
+  external: Iterable<ExternalVersion> = [],
+  priorityOf: (group: string, version: string) => Priority = localPriority,
+): GroupResources[] {
   const groups = new Map<string, Map<string, ResourceType[]>>()
-  for (const type of types) {
-    const versions = groups.get(type.group) ?? new Map<string, ResourceType[]>()
-    groups.set(type.group, versions)
-    const list = versions.get(type.version) ?? []
-    versions.set(type.version, list)
-    list.push(type)
+  const others = new Map<string, ExternalVersion['document']>()
+  const place = (group: string, version: string): ResourceType[] => {
+    const versions = groups.get(group) ?? new Map<string, ResourceType[]>()
+    groups.set(group, versions)
+    const list = versions.get(version) ?? []
+    versions.set(version, list)
+    return list
   }
-  const rank = (group: string): number => {
-    const at = PRIORITY.indexOf(group)
-    return at < 0 ? PRIORITY.length : at
+  for (const type of types) place(type.group, type.version).push(type)
+  for (const { group, document } of external) {
+    place(group, document.version)
+    others.set(`${group}/${document.version}`, document)
   }
-  return [...groups]
-    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
-    .map(([group, versions]) => ({
+  const ranked = [...groups].map(([group, versions]) => {
+    const all = [...versions].map(([version, list]) => ({ version, list, priority: priorityOf(group, version) }))
+    return { group, rank: Math.max(...all.map(({ priority }) => priority.group)), all }
+  })
+  return ranked
+    .sort((a, b) => b.rank - a.rank || (a.group < b.group ? -1 : 1))
+    .map(({ group, all }) => ({
       group,
-      versions: [...versions]
-        .sort(([a], [b]) => compareVersions(a, b))
-        .map(([version, list]) => ({ version, types: list.sort((a, b) => (a.plural < b.plural ? -1 : 1)) })),
+      versions: all
+        .sort((a, b) => b.priority.version - a.priority.version || compareVersions(a.version, b.version))
+        .map(({ version, list }) => {
+          const document = others.get(`${group}/${version}`)
+          const sorted = list.sort((a, b) => (a.plural < b.plural ? -1 : 1))
+          return { version, types: sorted, ...(document === undefined ? {} : { external: document }) }
+        }),
     }))
 }
 
@@ -143,13 +153,15 @@ export function aggregatedDiscovery(groups: readonly GroupResources[]): unknown 
     metadata: {},
     items: groups.map(({ group, versions }) => ({
       metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
-      versions: versions.map(({ version, types }) => ({
-        version,
-        resources: types.map(aggregatedResource),
-        freshness: 'Current',
-      })),
+      versions: versions.map(aggregatedVersion),
     })),
   }
+}
+
+function aggregatedVersion({ version, types, external }: VersionResources): unknown {
+  if (external === undefined) return { version, resources: types.map(aggregatedResource), freshness: 'Current' }
+  const { resources, freshness } = external
+  return { version, ...(resources.length === 0 ? {} : { resources }), freshness }
 }
 
 function aggregatedResource(type: ResourceType): unknown {

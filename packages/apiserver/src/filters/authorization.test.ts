@@ -125,7 +125,7 @@ describe('who may what', () => {
     assert.equal(refused.status, 403)
     assert.match(
       refused.json.message,
-      /User "create" cannot impersonate resource "users" in API group "" at the cluster scope/,
+      /User "create" cannot impersonate-on:user-info:create resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope/,
     )
     asked.length = 0
     const { status, json } = await send('impersonate', 'POST', path, as)

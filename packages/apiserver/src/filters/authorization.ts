@@ -4,9 +4,13 @@ import type { RequestAudit } from '../audit/request-audit.ts'
 import type { Attributes, Authorizer, Decision, Maybe, User } from '../security.ts'
 import type { RequestInfo } from './request-info.ts'
 
+/** Verbs on many objects: selectors narrow what they touch (KEP-4601). */
+const SELECTING = new Set(['list', 'watch', 'deletecollection'])
+
 export function attributesOf(user: User, info: RequestInfo): Attributes {
-  const fieldSelector = info.query.get('fieldSelector')
-  const labelSelector = info.query.get('labelSelector')
+  const selects = SELECTING.has(info.verb) && info.isResourceRequest
+  const fieldSelector = selects ? info.query.get('fieldSelector') : null
+  const labelSelector = selects ? info.query.get('labelSelector') : null
   return {
     user,
     verb: info.verb,

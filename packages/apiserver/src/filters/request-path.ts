@@ -11,6 +11,7 @@ import {
 } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
+import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import type { Discovery } from '../discovery/discovery.ts'
@@ -28,14 +29,15 @@ import { errorResponse } from '../registry/respond.ts'
 import { serveComponentStatuses } from '../reviews/component-status.ts'
 import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Security, User } from '../security.ts'
-import { splice } from '../subresources/backend.ts'
+import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { AuditIds } from './audit-ids.ts'
-import { authenticate, impersonate } from './authentication.ts'
+import { authenticate } from './authentication.ts'
 import { authorize } from './authorization.ts'
 import { compressed } from './compression.ts'
 import { timeoutOf, withDeadline } from './deadline.ts'
 import type { Front } from './front.ts'
+import { Impersonation } from './impersonation.ts'
 import { isLongRunning } from './long-running.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import type { Traffic } from './traffic.ts'
@@ -59,6 +61,8 @@ export interface RequestPathOptions {
   readonly requestTimeout: number
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
+  /** Passes on what extension API servers serve. */
+  readonly aggregator?: Aggregator
   /** Whether the caches are filled. */
   ready(): boolean
 }
@@ -66,10 +70,12 @@ export interface RequestPathOptions {
 export class RequestPath {
   readonly #options: RequestPathOptions
   readonly #auditIds: AuditIds
+  readonly #impersonation: Impersonation
 
   constructor(options: RequestPathOptions) {
     this.#options = options
     this.#auditIds = new AuditIds(options.random)
+    this.#impersonation = new Impersonation(options.security.authorizer)
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
@@ -104,11 +110,10 @@ export class RequestPath {
     try {
       if (answer === undefined) {
         const call = await this.admit(request, trip)
-        const endpoint = this.endpointOf(call)
-        const backend = endpoint && (await upgradeBackend(this.#options.subresources, endpoint, call))
         series = trip.seriesOf(metrics.requests, request)
         series.longRunning++
-        answer = backend === undefined ? notFoundPage() : await splice(message, backend, socket, head)
+        const backend = this.#options.aggregator?.upgrade(call) ?? (await this.ownBackend(call)) ?? notFoundPage()
+        answer = 'status' in backend ? backend : await splice(message, backend, socket, head)
       }
     } catch (error) {
       answer = this.failure(request, error, trip)
@@ -121,6 +126,11 @@ export class RequestPath {
     }
     trip.end({ status: 101, headers: {} }, metrics.requests, clock, request)
     await trip.audit?.upgraded(101, listener => whenClosed(socket, listener))
+  }
+
+  private async ownBackend(call: Call): Promise<Backend | undefined> {
+    const endpoint = this.endpointOf(call)
+    return endpoint && upgradeBackend(this.#options.subresources, endpoint, call)
   }
 
   /** Authentication, impersonation, its turn, and authorisation. */
@@ -142,7 +152,7 @@ export class RequestPath {
     }
     const kept = audit?.begin(user)
     if (kept instanceof Promise) await kept
-    let acting: User | Promise<User> = impersonate(security.authorizer, request, user)
+    let acting: User | Promise<User> = this.#impersonation.actingUser(request, info, user)
     if (acting instanceof Promise) acting = await acting
     const own = acting
     if (own !== user) audit?.impersonates(own)
@@ -196,9 +206,11 @@ export class RequestPath {
   }
 
   private async dispatch(call: Call): Promise<ApiResponse> {
-    const { info, request } = call
-    if (!info.isResourceRequest) return this.document(request)
-    const { ready, subresources, metrics } = this.#options
+    const { info } = call
+    const { ready, subresources, metrics, aggregator } = this.#options
+    const passed = aggregator?.serve(call)
+    if (passed !== undefined) return passed
+    if (!info.isResourceRequest) return this.document(call)
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.virtual(call)
@@ -246,19 +258,26 @@ export class RequestPath {
     return undefined
   }
 
-  private async document(request: ApiRequest): Promise<ApiResponse> {
-    const { discovery, health, security, resources, openapi, metrics } = this.#options
+  private async document(call: Call): Promise<ApiResponse> {
+    const { discovery, health, security, resources, openapi, metrics, aggregator } = this.#options
+    const { request } = call
     const { path, method } = request
     if (method !== 'GET' && method !== 'HEAD') return notFoundPage()
     if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo())
-    if (path === '/') return jsonResponse(200, { paths: rootPaths(resources, security, health) })
+    if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security, health) })
     const document = security.documents?.get(path)
     if (document !== undefined) {
       return textResponse(200, await document.body(), { 'content-type': document.contentType })
     }
     const figures = metrics.serve(path)
     if (figures !== undefined) return figures
-    return openapi.serve(request) ?? discovery.serve(request) ?? (await health.serve(request)) ?? notFoundPage()
+    return (
+      openapi.serve(request) ??
+      aggregator?.openApiDocument(call) ??
+      discovery.serve(request) ??
+      (await health.serve(request)) ??
+      notFoundPage()
+    )
   }
 
   private failure(request: ApiRequest, error: unknown, trip: Trip): ApiResponse {
@@ -337,7 +356,7 @@ export function notFoundPage(): ApiResponse {
   return textResponse(404, '404 page not found\n')
 }
 
-function rootPaths(resources: Resources, security: Security, health: Health): string[] {
+function rootPaths(discovery: Discovery, security: Security, health: Health): string[] {
   const paths = new Set([
     '/api',
     '/apis',
@@ -348,9 +367,9 @@ function rootPaths(resources: Resources, security: Security, health: Health): st
     '/openapi/v2',
     '/openapi/v3',
   ])
-  for (const { group, version } of resources.types) {
-    if (group === '') paths.add(`/api/${version}`)
-    else paths.add(`/apis/${group}`).add(`/apis/${group}/${version}`)
+  for (const { group, versions } of discovery.groups) {
+    if (group !== '') paths.add(`/apis/${group}`)
+    for (const { version } of versions) paths.add(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
   }
   for (const path of security.documents?.keys() ?? []) paths.add(path)
   return [...paths].sort()

@@ -13,6 +13,7 @@ export function requestOfMessage(message: IncomingMessage, connection: Connectio
     path: question < 0 ? target : target.slice(0, question),
     query: question < 0 ? '' : target.slice(question + 1),
     headers: message.headers as Headers,
+    distinctHeaders: () => message.headersDistinct,
     connection,
     body: () => readBody(message, message.headers['content-length'], () => message.destroyed && !message.complete),
     bodyStream: () => message,

@@ -10,6 +10,7 @@ const EMPTY = new Uint8Array()
 export function requestOfStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
   endOfStream: boolean,
   connection: Connection,
 ): ApiRequest {
@@ -20,12 +21,24 @@ export function requestOfStream(
     path: question < 0 ? target : target.slice(0, question),
     query: question < 0 ? '' : target.slice(question + 1),
     headers: headers as Headers,
+    distinctHeaders: () => distinct(rawHeaders),
     connection,
     http2: true,
     body: () => (endOfStream ? EMPTY : readBody(stream, headers['content-length'], () => stream.aborted)),
     bodyStream: () => (endOfStream ? undefined : stream),
     gone: () => stream.aborted || stream.destroyed,
   }
+}
+
+function distinct(rawHeaders: readonly string[]): Record<string, string[]> {
+  const result: Record<string, string[]> = {}
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase()
+    const values = result[name]
+    if (values === undefined) result[name] = [rawHeaders[index + 1]!]
+    else values.push(rawHeaders[index + 1]!)
+  }
+  return result
 }
 
 export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse, head: boolean): void {

@@ -79,11 +79,11 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     session.on('close', () => sessions.delete(session))
     session.on('error', () => {})
   })
-  server.on('stream', (opened, headers, flags) => {
+  server.on('stream', (opened, headers, flags, rawHeaders) => {
     const stream = opened as ServerHttp2Stream
     stream.on('error', () => {})
     const connection = connections.get(stream.session!) ?? { remoteAddress: '', certificateVerified: false }
-    const request = requestOfStream(stream, headers, (flags & END_STREAM) !== 0, connection)
+    const request = requestOfStream(stream, headers, rawHeaders, (flags & END_STREAM) !== 0, connection)
     handlers
       .handle(request)
       .then(response => respondToStream(stream, response, request.method === 'HEAD'))
@@ -135,10 +135,15 @@ function tlsOf(tls: TlsOptions): { key: string; cert: string; ca?: string[] } {
 
 function connectionFacts(socket: TLSSocket): Connection {
   const certificate = socket.getPeerX509Certificate?.()
+  const intermediates: Uint8Array[] = []
+  for (let issuer = certificate?.issuerCertificate; issuer; issuer = issuer.issuerCertificate) {
+    intermediates.push(issuer.raw)
+  }
   return {
     remoteAddress: socket.remoteAddress ?? '',
     certificateVerified: socket.authorized,
     ...(certificate === undefined ? {} : { certificate: certificate.raw }),
+    ...(intermediates.length === 0 ? {} : { intermediates }),
   }
 }
 

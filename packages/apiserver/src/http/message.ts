@@ -13,6 +13,8 @@ export interface ApiRequest {
   readonly query: string
   /** Names in lower case. */
   readonly headers: Headers
+  /** The same with the values of headers that came more than once apart, which `headers` joins with commas. */
+  readonly distinctHeaders?: () => Readonly<Record<string, readonly string[] | undefined>>
   readonly connection: Connection
   /** Set where the carrier knows who is asking (calls inside the process); then nobody authenticates. */
   readonly user?: User
@@ -66,6 +68,17 @@ export class BodyAborted extends Error {
 export function header(headers: Headers, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' || value === undefined ? value : value[0]
+}
+
+/** All values of a header, each as it was sent. */
+export function headerValues(
+  request: Pick<ApiRequest, 'headers' | 'distinctHeaders'>,
+  name: string,
+): readonly string[] {
+  const value = request.headers[name]
+  if (value === undefined) return []
+  if (typeof value !== 'string') return value
+  return request.distinctHeaders?.()[name] ?? [value]
 }
 
 const encoder = new TextEncoder()

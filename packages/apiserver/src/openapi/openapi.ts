@@ -11,6 +11,7 @@ import {
   openApiV3Index,
   openApiV3Path,
 } from '@canopus/api'
+import { mergeSwagger, type Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
 import { KUBERNETES_VERSION } from '../discovery/version.ts'
 import { parseMediaTypes } from '../encoding/media-type.ts'
@@ -25,10 +26,18 @@ interface Document {
 /** Documents that speak of every group version. */
 const SUMMARIES = ['v2', 'v2 protobuf', 'v3']
 
+/** What the aggregator knows of the documents of extension servers (`aggregation/aggregator.ts`). */
+export interface OpenApiExtensions {
+  swaggers(): readonly Swagger[]
+  /** By path (`apis/<group>/<version>`). */
+  openApiV3(): ReadonlyMap<string, { readonly url: string }>
+}
+
 export class OpenApi {
   readonly #descriptions: () => Descriptions | undefined
   #source: () => readonly OpenApiKind[] = () => []
   #known: readonly OpenApiKind[] | undefined
+  #extensions: OpenApiExtensions | undefined
   readonly #hashes = new Map<string, string>()
   readonly #documents = new Map<string, Document>()
 
@@ -42,6 +51,16 @@ export class OpenApi {
     this.#known = undefined
     this.#hashes.clear()
     this.#documents.clear()
+  }
+
+  /** Where to ask for the documents of extension servers; asked again after each `extensionsChanged`. */
+  setExtensions(extensions: OpenApiExtensions): void {
+    this.#extensions = extensions
+  }
+
+  extensionsChanged(): void {
+    this.#known = undefined
+    for (const id of SUMMARIES) this.#documents.delete(id)
   }
 
   /** Kinds of this group version have come, gone or changed. */
@@ -89,7 +108,9 @@ export class OpenApi {
   }
 
   private v2Document(): Record<string, unknown> {
-    return openApiV2(this.kinds(), this.options())
+    const own = openApiV2(this.kinds(), this.options())
+    const others = this.#extensions?.swaggers() ?? []
+    return others.length === 0 ? own : mergeSwagger(own, others)
   }
 
   private options(): { descriptions?: Descriptions; version: string } {
@@ -101,7 +122,11 @@ export class OpenApi {
     return this.document('v3', () => {
       this.kinds()
       const documents = [...this.#hashes.keys()].sort().map(path => ({ path, hash: this.hashOf(path) }))
-      return Buffer.from(JSON.stringify(openApiV3Index(documents)))
+      const index = openApiV3Index(documents) as { paths: Record<string, unknown> }
+      for (const [path, { url }] of this.#extensions?.openApiV3() ?? []) {
+        index.paths[path] ??= { serverRelativeURL: url }
+      }
+      return Buffer.from(JSON.stringify(index))
     })
   }
 

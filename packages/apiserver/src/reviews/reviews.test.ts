@@ -11,6 +11,12 @@ after(() => server.stop())
 const AUTHORIZATION = '/apis/authorization.k8s.io/v1'
 const attributes = { resourceAttributes: { verb: 'get', resource: 'pods', namespace: 'default' } }
 
+/** A refused question with these selectors. */
+function selectors(asked: object, message: RegExp): [string, object, number, RegExp][] {
+  const spec = { resourceAttributes: { verb: 'list', resource: 'pods', ...asked } }
+  return [['/selfsubjectaccessreviews', { spec }, 422, message]]
+}
+
 describe('reviews', () => {
   it('say who asks', async () => {
     const { status, json } = await server.send('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {})
@@ -51,6 +57,34 @@ describe('reviews', () => {
       /must match metadata.namespace/,
     ],
     ['/selfsubjectrulesreviews', { spec: {} }, 400, /no namespace on request/],
+    [
+      '/subjectaccessreviews',
+      { metadata: { name: 'x' }, spec: { ...attributes, user: 'x' } },
+      422,
+      /metadata: Invalid value: .*: must be empty$/,
+    ],
+    [
+      '/namespaces/default/localsubjectaccessreviews',
+      { spec: { nonResourceAttributes: { path: '/x' }, user: 'x' } },
+      422,
+      /spec.nonResourceAttributes: Invalid value: .*: disallowed on this kind of request/,
+    ],
+    ...selectors(
+      { fieldSelector: {} },
+      /fieldSelector.requirements: Required value: when spec.resourceAttributes.fieldSelector/,
+    ),
+    ...selectors(
+      { fieldSelector: { rawSelector: 'foo', requirements: [{ key: 'a', operator: 'In', values: ['b'] }] } },
+      /fieldSelector.rawSelector: Invalid value: "foo": may not specified at the same time as requirements/,
+    ),
+    ...selectors(
+      { labelSelector: { requirements: [{ key: '', operator: 'Exists' }] } },
+      /labelSelector.requirements\[0\].key: Required value/,
+    ),
+    ...selectors(
+      { labelSelector: { requirements: [{ key: 'a', operator: 'In' }] } },
+      /requirements\[0\].values: Required value: must be specified when `operator` is 'In' or 'NotIn'/,
+    ),
   ]
   for (const [path, body, code, message] of refused) {
     it(`refuse a bad ${path}`, async () => {

@@ -15,11 +15,9 @@ import {
   type FieldError,
   formatSelector,
   formatTime,
-  invalid,
   invalidError,
   type KubeObject,
   labelSelector,
-  required,
 } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import { decodeBody } from '../encoding/body.ts'
@@ -28,6 +26,7 @@ import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { Attributes, Security, User } from '../security.ts'
+import { validateAccessReview, validateSelfAccessReview } from './validation.ts'
 
 export interface ReviewContext {
   readonly security: Security
@@ -93,30 +92,16 @@ async function tokenReview({ security }: ReviewContext, _call: Call, object: Tok
 }
 
 async function accessReview({ security }: ReviewContext, call: Call, object: SubjectAccessReview): Promise<unknown> {
-  const { spec } = object
-  const local = call.info.namespace
-  const errors = specErrors(spec)
-  if (!spec.user && (spec.groups ?? []).length === 0) {
-    errors.push(required('spec.user', 'at least one of user or group must be specified'))
-  }
-  if (local !== '' && spec.resourceAttributes?.namespace !== local) {
-    errors.push(
-      invalid(
-        'spec.resourceAttributes.namespace',
-        spec.resourceAttributes?.namespace ?? '',
-        'must match metadata.namespace',
-      ),
-    )
-  }
-  throwInvalid(object, errors)
-  const { uid, extra } = spec
+  const local = object.kind === 'LocalSubjectAccessReview' ? call.info.namespace : undefined
+  throwInvalid(object, validateAccessReview(object, local))
+  const { user: name = '', groups = [], uid, extra } = object.spec
   const user: User = {
-    name: spec.user ?? '',
-    groups: spec.groups ?? [],
+    name,
+    groups,
     ...(uid === undefined ? {} : { uid }),
     ...(extra === undefined ? {} : { extra }),
   }
-  return decide(security, user, spec)
+  return decide(security, user, object.spec)
 }
 
 async function selfAccessReview(
@@ -124,31 +109,8 @@ async function selfAccessReview(
   call: Call,
   object: SubjectAccessReview,
 ): Promise<unknown> {
-  throwInvalid(object, specErrors(object.spec))
+  throwInvalid(object, validateSelfAccessReview(object))
   return decide(security, call.user, object.spec)
-}
-
-function specErrors(spec: SubjectAccessReviewSpec): FieldError[] {
-  const { resourceAttributes, nonResourceAttributes } = spec
-  if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
-    return [
-      invalid(
-        'spec.nonResourceAttributes',
-        nonResourceAttributes,
-        'cannot be specified in combination with resourceAttributes',
-      ),
-    ]
-  }
-  if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
-    return [
-      invalid(
-        'spec.resourceAttributes',
-        nonResourceAttributes,
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      ),
-    ]
-  }
-  return []
 }
 
 function throwInvalid(object: SubjectAccessReview, errors: readonly FieldError[]): void {

@@ -1,8 +1,9 @@
 /** Requests that the API server passes on: to kubelets, pods and services. */
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { type Agent, request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
 import { badRequestError, internalError, StatusError } from '@canopus/apimachinery'
+import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
 
 export interface Backend {
@@ -14,6 +15,10 @@ export interface Backend {
   readonly cert?: string
   readonly key?: string
   readonly ca?: string
+  /** Where connections come from, with all that they are made of; else one is made for each request. */
+  readonly agent?: Agent
+  /** Headers that say who asks, in place of whatever the client says of that itself. */
+  readonly identity?: Readonly<Record<string, string | string[]>>
 }
 
 /** Headers that belong to one connection, and those that carry the caller's credentials. */
@@ -30,14 +35,15 @@ const NOT_FORWARDED = new Set([
   'http2-settings',
 ])
 
-function forwardedHeaders(headers: Headers): Record<string, string | string[]> {
+function forwardedHeaders(headers: Headers, { identity }: Backend): Record<string, string | string[]> {
   const result: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || name.startsWith(':') || NOT_FORWARDED.has(name) || name.startsWith('impersonate-'))
       continue
+    if (identity !== undefined && isIdentityHeader(name)) continue
     result[name] = typeof value === 'string' ? value : [...value]
   }
-  return result
+  return identity === undefined ? result : { ...result, ...identity }
 }
 
 function open(
@@ -45,7 +51,8 @@ function open(
   method: string,
   headers: Record<string, string | string[]>,
 ): ReturnType<typeof httpRequest> {
-  const { host, port, path, cert, key, ca } = backend
+  const { host, port, path, cert, key, ca, agent } = backend
+  if (agent !== undefined) return httpsRequest({ host, port, path, method, headers, agent })
   const common = { host, port, path, method, headers, agent: false as const }
   if (!backend.tls) return httpRequest(common)
   return httpsRequest({
@@ -64,7 +71,7 @@ export function forward(
   rewrite: (headers: Record<string, string | string[]>) => void = () => {},
 ): Promise<ApiResponse> {
   return new Promise((resolve, reject) => {
-    const outgoing = open(backend, request.method, forwardedHeaders(request.headers))
+    const outgoing = open(backend, request.method, forwardedHeaders(request.headers, backend))
     outgoing.on('error', error => reject(unreachable(backend, error)))
     outgoing.on('response', (incoming: IncomingMessage) => {
       const headers: Record<string, string | string[]> = {}
@@ -172,7 +179,7 @@ export function splice(
   head: Buffer,
 ): Promise<ApiResponse | undefined> {
   return new Promise((resolve, reject) => {
-    const headers = forwardedHeaders(message.headersDistinct)
+    const headers = forwardedHeaders(message.headersDistinct, backend)
     headers.connection = 'Upgrade'
     headers.upgrade = message.headers.upgrade ?? ''
     const outgoing = open(backend, message.method ?? 'GET', headers)

@@ -36,7 +36,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   await store.context.admission.mutate(write, target)
   await store.context.admission.validate(write, target)
   if (context.tokenIssuer === undefined) throw serviceUnavailableError('this server issues no tokens')
-  const answer = await context.tokenIssuer.issue(account, request)
+  const answer = await context.tokenIssuer.issue(account, request, text => call.warnings.push(text))
   const jti = call.audit && idOfToken(answer.status?.token ?? '')
   if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST

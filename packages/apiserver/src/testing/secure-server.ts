@@ -16,7 +16,7 @@ import {
 } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
 import { bootstrapCluster } from '../bootstrap/index.ts'
-import { createSecurity } from '../create-security.ts'
+import { createSecurity, type SecurityOptions } from '../create-security.ts'
 import type { Listener } from '../http/listen.ts'
 import { type ApiServer, createApiServer } from '../server.ts'
 
@@ -31,7 +31,13 @@ export interface SecureServer {
   stop(): Promise<void>
 }
 
-export async function startSecureServer(options: { store?: Store; logger?: Logger } = {}): Promise<SecureServer> {
+export interface SecureServerOptions {
+  readonly store?: Store
+  readonly logger?: Logger
+  readonly security?: Partial<SecurityOptions>
+}
+
+export async function startSecureServer(options: SecureServerOptions = {}): Promise<SecureServer> {
   const clock = systemClock
   const pki = await createClusterPki({ clusterName: 'test', clock })
   const admin = await issueClientCertificate(pki.ca, { commonName: 'admin', organizations: ['system:masters'], clock })
@@ -43,14 +49,26 @@ export async function startSecureServer(options: { store?: Store; logger?: Logge
     logger: options.logger ?? createLogger({ level: 'warn' }),
     kinds: builtInKinds,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
-    security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
+    aggregation: {
+      proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }),
+    },
+    security: createSecurity({
+      serviceAccountKey: pki.serviceAccount.privateKey,
+      clientCa: pki.ca.certificate,
+      requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
+      ...options.security,
+    }),
   })
   await server.start()
   await bootstrapCluster(createClient(server.transport({ name: 'system:apiserver', groups: ['system:masters'] })))
   const listener = await server.listen({
     address: '127.0.0.1',
     port: 0,
-    tls: { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate },
+    tls: {
+      key: pki.apiserver.key,
+      cert: pki.apiserver.certificate,
+      clientCa: [pki.ca.certificate, pki.frontProxyCa.certificate],
+    },
   })
   const directory = mkdtempSync(join(tmpdir(), 'canopus-apiserver-'))
   const url = `https://127.0.0.1:${listener.port}`

@@ -1,13 +1,13 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { type AuthorizationMode, createSecurity, loadDescriptions, runCompaction } from '@canopus/apiserver'
+import { type AggregationOptions, createSecurity, loadDescriptions, runCompaction } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import { startApiServer } from '@canopus/control-plane'
 import { addressAt } from '@canopus/network'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { bool, fileIfGiven, fileOf, given, list, lists, number, required } from '../flags.ts'
+import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import {
   addFlagsWithoutEffect,
@@ -17,11 +17,18 @@ import {
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
+import {
+  addSecurityFlags,
+  clientAuthorities,
+  requestHeaderFacts,
+  type SecurityFlags,
+  securityOptions,
+} from './security-flags.ts'
 import { servingCertificate } from './serving-certificate.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
 
-interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, ServingFlags {
+interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, SecurityFlags, ServingFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -34,36 +41,17 @@ interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, ServingF
   certDir: string
   tlsCertFile?: string
   tlsPrivateKeyFile?: string
-  clientCaFile?: string
-  requestheaderClientCaFile?: string
-  requestheaderAllowedNames?: string[]
-  serviceAccountKeyFile?: string[]
-  serviceAccountSigningKeyFile?: string
-  serviceAccountIssuer?: string
-  apiAudiences?: string[]
+  proxyClientCertFile?: string
+  proxyClientKeyFile?: string
   serviceClusterIpRange: string
   serviceNodePortRange: { from: number; to: number }
-  authorizationMode: AuthorizationMode[]
-  enableAdmissionPlugins: string[]
-  disableAdmissionPlugins: string[]
-  anonymousAuth: boolean
-  tokenAuthFile?: string
-  enableBootstrapTokenAuth: boolean
   kubeletClientCertificate?: string
   kubeletClientKey?: string
   kubeletCertificateAuthority?: string
   kubeletPreferredAddressTypes?: string[]
 }
 
-const WITHOUT_EFFECT = [
-  'allow-privileged',
-  'profiling',
-  'proxy-client-cert-file',
-  'proxy-client-key-file',
-  'requestheader-extra-headers-prefix',
-  'requestheader-group-headers',
-  'requestheader-username-headers',
-]
+const WITHOUT_EFFECT = ['allow-privileged', 'profiling']
 
 /** `canopus apiserver`: the API server alone, with kube-apiserver's flags. */
 export function addApiServer(program: Command, environment: CliEnvironment): Command {
@@ -89,6 +77,8 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-client-key <file>', 'its key')
     .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates (default: not verified)")
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
+    .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
+    .option('--proxy-client-key-file <file>', 'its key')
   addSecurityFlags(command)
   addAuditFlags(command)
   addEncryptionFlags(command)
@@ -115,35 +105,6 @@ function addStoreFlags(command: Command, data: string): void {
     .option('--etcd-cafile <file>', 'authority of the etcd servers')
     .option('--etcd-certfile <file>', 'client certificate for etcd')
     .option('--etcd-keyfile <file>', 'its key')
-}
-
-function addSecurityFlags(command: Command): void {
-  command
-    .option('--client-ca-file <file>', 'authorities whose client certificates are accepted')
-    .option(
-      '--requestheader-client-ca-file <file>',
-      "authority of front proxies' certificates, told to extension servers",
-    )
-    .option('--requestheader-allowed-names <names>', "names that front proxies' certificates may have", list)
-    .option('--service-account-signing-key-file <file>', 'key that signs service-account tokens')
-    .option('--service-account-key-file <file>', 'keys whose tokens are accepted; may be repeated', repeated)
-    .option('--service-account-issuer <url>', 'issuer of service-account tokens')
-    .option('--api-audiences <names>', 'audiences of this server (default: the issuer)', list)
-    .option('--authorization-mode <modes>', 'in order: Node, RBAC, AlwaysAllow, AlwaysDeny', modes, ['Node', 'RBAC'])
-    .option('--enable-admission-plugins <names>', 'run these besides the usual ones', lists, [])
-    .option('--disable-admission-plugins <names>', 'leave these out', lists, [])
-    .option('--anonymous-auth [bool]', 'requests without a credential are system:anonymous', bool, true)
-    .option('--token-auth-file <file>', 'static tokens: token,user,uid,"groups"')
-    .option('--enable-bootstrap-token-auth [bool]', 'accept bootstrap tokens', bool, false)
-}
-
-const repeated = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text]
-
-function modes(text: string): AuthorizationMode[] {
-  return list(text).map(mode => {
-    if (mode === 'Node' || mode === 'RBAC' || mode === 'AlwaysAllow' || mode === 'AlwaysDeny') return mode
-    throw new InvalidArgumentError(`${mode} is none of Node, RBAC, AlwaysAllow, AlwaysDeny.`)
-  })
 }
 
 /** `30000-32767`, both ends included. */
@@ -177,6 +138,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const server = await startApiServer({
       ...basics,
       ...kubeletCredentials(flags),
+      aggregation: aggregationOptions(flags),
       security,
       ...given({ auditor, healthChecks: encryption?.healthChecks() }),
       serving: servingOptions(flags),
@@ -192,7 +154,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     await server.listen({
       address: flags.bindAddress,
       port: flags.securePort,
-      tls: { key: tls.key, cert: tls.certificate, ...given({ clientCa }) },
+      tls: { key: tls.key, cert: tls.certificate, ...clientAuthorities(flags) },
     })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
     await Promise.all([runCompaction(basics, signal), encryption?.run(signal), whenAborted(signal)])
@@ -218,23 +180,6 @@ function storeConfig(flags: ApiServerFlags): StoreConfig {
   } as StoreConfig
 }
 
-function securityOptions(flags: ApiServerFlags): Parameters<typeof createSecurity>[0] {
-  const signingKey = required('service-account-signing-key-file', flags.serviceAccountSigningKeyFile)
-  const others = (flags.serviceAccountKeyFile ?? []).map(path => fileOf('service-account-key-file', path))
-  return {
-    serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
-    otherServiceAccountKeys: others,
-    authorizationModes: flags.authorizationMode,
-    anonymous: flags.anonymousAuth,
-    bootstrapTokens: flags.enableBootstrapTokenAuth,
-    enabledAdmission: flags.enableAdmissionPlugins,
-    disabledAdmission: flags.disableAdmissionPlugins,
-    ...(flags.serviceAccountIssuer === undefined ? {} : { serviceAccountIssuer: flags.serviceAccountIssuer }),
-    ...(flags.apiAudiences === undefined ? {} : { audiences: flags.apiAudiences }),
-    ...(flags.tokenAuthFile === undefined ? {} : { tokenFile: fileOf('token-auth-file', flags.tokenAuthFile) }),
-  }
-}
-
 function kubeletCredentials(flags: ApiServerFlags): Pick<Parameters<typeof startApiServer>[0], 'kubelet'> {
   const { kubeletClientCertificate, kubeletClientKey, kubeletCertificateAuthority, kubeletPreferredAddressTypes } =
     flags
@@ -250,19 +195,19 @@ function kubeletCredentials(flags: ApiServerFlags): Pick<Parameters<typeof start
   }
 }
 
+function aggregationOptions({ proxyClientCertFile, proxyClientKeyFile }: ApiServerFlags): AggregationOptions {
+  if (proxyClientCertFile === undefined || proxyClientKeyFile === undefined) return {}
+  const cert = fileOf('proxy-client-cert-file', proxyClientCertFile)
+  const key = fileOf('proxy-client-key-file', proxyClientKeyFile)
+  return { proxyClient: () => ({ cert, key }) }
+}
+
 function authenticationFacts(
   flags: ApiServerFlags,
   clientCa: string | undefined,
 ): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'authentication'> {
   if (clientCa === undefined) return {}
-  const requestHeaderClientCa = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
-  return {
-    authentication: {
-      clientCa,
-      ...(requestHeaderClientCa === undefined ? {} : { requestHeaderClientCa }),
-      ...(flags.requestheaderAllowedNames ? { requestHeaderAllowedNames: flags.requestheaderAllowedNames } : {}),
-    },
-  }
+  return { authentication: { clientCa, ...requestHeaderFacts(flags) } }
 }
 
 /** The service `kubernetes`, which cannot lead to loopback: pods have one of their own. */

@@ -53,6 +53,7 @@ function advertised(config: ClusterConfig): { address: string; port: number; ser
   }
 }
 
-function tlsOf(pki: ClusterPki): { key: string; cert: string; clientCa: string } {
-  return { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
+function tlsOf(pki: ClusterPki): { key: string; cert: string; clientCa: string[] } {
+  const { apiserver, ca, frontProxyCa } = pki
+  return { key: apiserver.key, cert: apiserver.certificate, clientCa: [ca.certificate, frontProxyCa.certificate] }
 }

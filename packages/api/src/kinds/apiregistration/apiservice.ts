@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { APIService } from '../../generated/apiregistration.v1.ts'
 import type { StrategyContext } from '../../kind.ts'
 import { APIServices } from '../../resources.ts'
@@ -37,6 +38,8 @@ export const APIServiceKind = defineKind<APIService>({
   strategy: strategyOf(
     { spec: true, status: () => ({}) },
     {
+      // The core group has an empty name: `v1.`.
+      validateName: checkPathSegmentName,
       validate: validateApiService,
       validateUpdate: validateApiService,
       default({ spec }) {

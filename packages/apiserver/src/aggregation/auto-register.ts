@@ -1,0 +1,186 @@
+/**
+ * Keeps an APIService for every group version that this server serves itself (k8s.io/kube-aggregator
+ * pkg/controllers/autoregister and pkg/controlplane/controller/crdregistration).
+ */
+import { APIServices, CustomResourceDefinitions } from '@canopus/api'
+import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
+import type { APIService, APIServiceSpec } from '@canopus/api/apiregistration/v1'
+import { type Draft, deepEqual, hasReason, type ResourceType } from '@canopus/apimachinery'
+import type { Clock, Logger } from '@canopus/base'
+import type { Client } from '@canopus/client'
+import { runWorkers, WorkQueue } from '@canopus/operator'
+import type { ObjectReader } from '../security.ts'
+import { builtInPriority, CUSTOM_PRIORITY, type Priority } from './priorities.ts'
+
+/** The label by which APIServices are known that the server keeps itself. */
+export const AUTO_MANAGED = 'kube-aggregator.kubernetes.io/automanaged'
+
+/** Once at every start, or always. */
+export type Management = 'onstart' | 'true'
+
+export interface Desired {
+  readonly management: Management
+  readonly spec: APIServiceSpec
+}
+
+export const apiServiceName = (group: string, version: string): string => `${version}.${group}`
+
+/** What has to be done for one name. */
+export type Registration = 'keep' | 'create' | 'update' | 'delete'
+
+/** What is known of a name besides the objects themselves. */
+export interface RegistrationFacts {
+  /** Whether the object existed when the server started. */
+  readonly atStart: boolean
+  /** Whether this server has once brought it into order. */
+  readonly synced: boolean
+}
+
+/** Decides for one name: what is served, what exists, and what was done before. Objects without the label are left alone. */
+export function planRegistration(
+  desired: Desired | undefined,
+  current: APIService | undefined,
+  { atStart, synced }: RegistrationFacts,
+): Registration {
+  if (desired?.management === 'onstart' && synced) return 'keep'
+  if (current === undefined) return desired === undefined ? 'keep' : 'create'
+  const management = current.metadata.labels?.[AUTO_MANAGED]
+  if (management !== 'onstart' && management !== 'true') return 'keep'
+  if (management === 'onstart' && (!atStart || synced)) return 'keep'
+  if (desired === undefined) return 'delete'
+  return deepEqual(current.spec, desired.spec) ? 'keep' : 'update'
+}
+
+/** The APIServices of the group versions that the server brings along. */
+export function builtInRegistrations(types: Iterable<ResourceType>): Map<string, Desired> {
+  const result = new Map<string, Desired>()
+  for (const { group, version } of types) {
+    const priority = builtInPriority(group, version)
+    if (priority === undefined) continue
+    result.set(apiServiceName(group, version), { management: 'onstart', spec: specOf(group, version, priority) })
+  }
+  return result
+}
+
+/** The APIServices of all versions that these definitions serve. */
+export function customRegistrations(definitions: Iterable<CustomResourceDefinition>): Map<string, Desired> {
+  const result = new Map<string, Desired>()
+  for (const { spec } of definitions) {
+    for (const { name, served } of spec.versions) {
+      if (!served) continue
+      result.set(apiServiceName(spec.group, name), {
+        management: 'true',
+        spec: specOf(spec.group, name, CUSTOM_PRIORITY),
+      })
+    }
+  }
+  return result
+}
+
+function specOf(group: string, version: string, priority: Priority): APIServiceSpec {
+  return {
+    ...(group === '' ? {} : { group }),
+    version,
+    groupPriorityMinimum: priority.group,
+    versionPriority: priority.version,
+  }
+}
+
+export interface AutoRegisterOptions {
+  readonly objects: ObjectReader
+  readonly client: Client
+  readonly clock: Clock
+  readonly logger: Logger
+  /** The types that the server brings along. */
+  readonly builtIn: Iterable<ResourceType>
+}
+
+export class AutoRegister {
+  readonly #options: AutoRegisterOptions
+  readonly #builtIn: ReadonlyMap<string, Desired>
+  readonly #definitions = new Map<string, CustomResourceDefinition>()
+  #custom: ReadonlyMap<string, Desired> | undefined
+  readonly #atStart = new Set<string>()
+  readonly #synced = new Set<string>()
+  readonly #queue: WorkQueue
+
+  constructor(options: AutoRegisterOptions) {
+    this.#options = options
+    this.#builtIn = builtInRegistrations(options.builtIn)
+    this.#queue = new WorkQueue({ clock: options.clock })
+  }
+
+  /** Registers what is served now; to be called once the caches are filled and before `run`. */
+  async start(): Promise<void> {
+    const { objects, logger } = this.#options
+    for (const { metadata } of objects.list(APIServices)) this.#atStart.add(metadata.name!)
+    objects.onChange(CustomResourceDefinitions, ({ type, object }) => this.define(type === 'deleted', object))
+    const names = new Set([...this.#builtIn.keys(), ...this.#wanted().keys(), ...this.#atStart])
+    await Promise.all(
+      [...names].map(name =>
+        this.sync(name).catch(error => {
+          logger.warn('an APIService could not be registered, trying again', { name, error })
+          this.#queue.addRateLimited(name)
+        }),
+      ),
+    )
+    objects.onChange(APIServices, ({ object }) => this.#queue.add(object.metadata.name!))
+  }
+
+  /** Keeps them so until the signal aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    const reconcile = async (name: string): Promise<undefined> => {
+      await this.sync(name)
+    }
+    return runWorkers({ queue: this.#queue, logger: this.#options.logger, workers: 5, reconcile }, signal)
+  }
+
+  private define(gone: boolean, definition: CustomResourceDefinition): void {
+    const name = definition.metadata.name
+    const affected = [this.#definitions.get(name), definition]
+    if (gone) this.#definitions.delete(name)
+    else this.#definitions.set(name, definition)
+    this.#custom = undefined
+    for (const each of affected) {
+      for (const version of each?.spec.versions ?? []) {
+        this.#queue.add(apiServiceName(definition.spec.group, version.name))
+      }
+    }
+  }
+
+  #wanted(): ReadonlyMap<string, Desired> {
+    this.#custom ??= customRegistrations(this.#definitions.values())
+    return this.#custom
+  }
+
+  private async sync(name: string): Promise<void> {
+    const desired = this.#builtIn.get(name) ?? this.#wanted().get(name)
+    const current = this.#options.objects.get(APIServices, name)
+    const facts = { atStart: this.#atStart.has(name), synced: this.#synced.has(name) }
+    await this.carryOut(planRegistration(desired, current, facts), name, desired, current)
+    this.#synced.add(name)
+  }
+
+  private async carryOut(
+    action: Registration,
+    name: string,
+    desired: Desired | undefined,
+    current: APIService | undefined,
+  ): Promise<void> {
+    const resource = this.#options.client.resource(APIServices)
+    try {
+      if (action === 'create') await resource.create(draftOf(name, desired!))
+      if (action === 'update') await resource.update({ ...current!, spec: desired!.spec })
+      if (action === 'delete') {
+        await resource.delete(name, { body: { preconditions: { uid: current!.metadata.uid! } } })
+      }
+    } catch (error) {
+      // Somebody was faster: the change that they made brings us here again.
+      if (!['AlreadyExists', 'NotFound', 'Conflict'].some(reason => hasReason(error, reason))) throw error
+    }
+  }
+}
+
+function draftOf(name: string, { management, spec }: Desired): Draft<APIService> {
+  return { metadata: { name, labels: { [AUTO_MANAGED]: management } }, spec }
+}

@@ -1,0 +1,71 @@
+/** Authentication that a configuration file or flags describe: issuers of tokens, anonymous access, the token webhook. */
+import { deepEqual } from '@canopus/apimachinery'
+import type { ConfigurationFile } from '../configuration/file.ts'
+import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
+import type { Authenticator, SecurityContext } from '../security.ts'
+import { anonymousAuthenticator } from './anonymous.ts'
+import type { TokenAuthenticator } from './bearer.ts'
+import { type JwtIssuer, readAuthenticationConfiguration } from './jwt/configuration.ts'
+import { anonymousAccess, JwtTokens } from './jwt/jwt-tokens.ts'
+import { tokenWebhook } from './token-webhook.ts'
+
+export interface TokenWebhookFacts {
+  readonly endpoint: ReviewEndpoint
+  readonly version: 'v1' | 'v1beta1'
+  /** Milliseconds. */
+  readonly cacheTtl: number
+}
+
+export interface ConfiguredAuthentication {
+  /** Tokens of other issuers; missing where there can be none. */
+  readonly tokens: TokenAuthenticator | undefined
+  /** For requests without a credential; missing where they are refused. */
+  readonly anonymous: Authenticator | undefined
+}
+
+interface Options {
+  readonly anonymous?: boolean
+  readonly jwt?: { issuers: readonly JwtIssuer[]; algorithms?: readonly string[] }
+  readonly authenticationConfiguration?: ConfigurationFile
+}
+
+/** `ownIssuers` are this server's, which no other issuer may be. Throws where the configuration is wrong. */
+export function configuredAuthentication(
+  { anonymous = true, jwt, authenticationConfiguration: file }: Options,
+  { clock, logger }: SecurityContext,
+  ownIssuers: readonly string[],
+): ConfiguredAuthentication {
+  const byFlag = anonymous ? anonymousAuthenticator : undefined
+  if (file === undefined) {
+    if (jwt === undefined || jwt.issuers.length === 0) return { tokens: undefined, anonymous: byFlag }
+    const tokens = new JwtTokens({ clock, ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }) })
+    tokens.configure(jwt.issuers)
+    return { tokens, anonymous: byFlag }
+  }
+  const first = readAuthenticationConfiguration(file.text, ownIssuers)
+  const tokens = new JwtTokens({ clock })
+  tokens.configure(first.jwt)
+  file.follow?.(text => {
+    try {
+      const next = readAuthenticationConfiguration(text, ownIssuers)
+      if (!deepEqual(next.anonymous, first.anonymous)) {
+        throw new Error('anonymous: changing it needs a restart')
+      }
+      tokens.configure(next.jwt)
+      logger.info('the authentication configuration was read again', { issuers: next.jwt.length })
+    } catch (error) {
+      logger.error('the changed authentication configuration is wrong: the one before stays', { error })
+    }
+  })
+  return { tokens, anonymous: first.anonymous === undefined ? byFlag : anonymousAccess(first.anonymous) }
+}
+
+/** Tokens that the program behind `facts` knows. */
+export function webhookTokens(
+  { endpoint, version, cacheTtl }: TokenWebhookFacts,
+  { clock, random }: SecurityContext,
+  audiences: readonly string[],
+): TokenAuthenticator {
+  const client = new ReviewClient({ endpoint, clock, random })
+  return tokenWebhook({ client, version, cacheTtl, audiences, clock })
+}

@@ -1,0 +1,225 @@
+/** Tokens of one issuer (k8s.io/apiserver plugin/pkg/authenticator/token/oidc). */
+import type { Clock } from '@canopus/base'
+import { type CompiledExpression, type CompileExpression, compileExpression } from '../../configuration/expressions.ts'
+import type { Authentication, User } from '../../security.ts'
+import type { TokenAuthenticator } from '../bearer.ts'
+import { InvalidCredentialError } from '../client-certificate.ts'
+import { EXTRA } from '../user.ts'
+import type { ClaimOrExpression, JwtIssuer, PrefixedClaim } from './configuration.ts'
+import { type FetchJson, fetchJsonWith } from './fetch-json.ts'
+import { IssuerKeys } from './issuer-keys.ts'
+
+/** Every algorithm that upstream takes. */
+export const SIGNING_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512']
+
+export interface JwtOptions {
+  readonly clock: Clock
+  /** What tokens may be signed with. */
+  readonly algorithms?: readonly string[]
+  /** For tests. */
+  readonly compile?: CompileExpression
+  /** For tests; HTTPS with the issuer's certificate authority where missing. */
+  readonly fetchJson?: FetchJson
+}
+
+type Claims = Readonly<Record<string, unknown>>
+/** How far clocks may differ where a token is not valid yet, in seconds (go-oidc). */
+const LEEWAY = 300
+const GOOGLE = 'accounts.google.com'
+
+export class JwtAuthenticator implements TokenAuthenticator {
+  readonly #jwt: JwtIssuer
+  readonly #options: JwtOptions
+  readonly #keys: IssuerKeys
+  readonly #expressions: Expressions
+
+  /** The configuration must be valid (`validateAuthentication`). */
+  constructor(jwt: JwtIssuer, options: JwtOptions) {
+    const { url, discoveryURL, certificateAuthority } = jwt.issuer
+    this.#jwt = jwt
+    this.#options = options
+    this.#keys = new IssuerKeys({
+      url,
+      ...(discoveryURL ? { discoveryURL } : {}),
+      fetchJson: options.fetchJson ?? fetchJsonWith(certificateAuthority),
+      clock: options.clock,
+    })
+    this.#expressions = new Expressions(options.compile ?? compileExpression)
+  }
+
+  /** Which audiences the API server has does not matter here: the issuer's tokens have their own, from the configuration. */
+  authenticateToken(token: string): Promise<Authentication> | undefined {
+    return untrustedIssuer(token) === this.#jwt.issuer.url ? this.#authenticate(token) : undefined
+  }
+
+  async #authenticate(token: string): Promise<Authentication> {
+    let claims: Claims
+    try {
+      claims = await this.#keys.verify(token, this.#options.algorithms ?? SIGNING_ALGORITHMS)
+      this.#check(claims)
+    } catch (error) {
+      throw new InvalidCredentialError(`oidc: verify token: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    try {
+      const user = this.#userOf(claims)
+      this.#checkRules(claims, user)
+      return { user }
+    } catch (error) {
+      throw new InvalidCredentialError(`oidc: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  #check({ aud, exp, nbf, iss }: Claims): void {
+    const { url, audiences } = this.#jwt.issuer
+    if (issuerName(iss) !== url)
+      throw new Error(
+        `oidc: id token issued by a different provider, expected ${JSON.stringify(url)} got ${JSON.stringify(iss)}`,
+      )
+    const own = (Array.isArray(aud) ? aud : [aud]).filter(each => typeof each === 'string')
+    if (!own.some(each => audiences.includes(each))) {
+      throw new Error(`oidc: expected audience in ${JSON.stringify([...audiences].sort())} got ${JSON.stringify(own)}`)
+    }
+    const now = this.#options.clock.now() / 1000
+    if (typeof exp !== 'number' || exp < now) throw new Error('oidc: token is expired')
+    if (typeof nbf === 'number' && nbf > now + LEEWAY) {
+      throw new Error('oidc: current time is before the nbf (not before) time')
+    }
+  }
+
+  #userOf(claims: Claims): User {
+    const { username, groups, uid, extra = [] } = this.#jwt.claimMappings
+    const name = this.#name(username, claims)
+    const found: Record<string, string[]> = {}
+    if (typeof claims.jti === 'string') found[EXTRA.credentialId] = [`JTI=${claims.jti}`]
+    for (const { key, valueExpression } of extra) {
+      const values = texts(this.#expressions.claims(valueExpression, claims))
+      if (values.length > 0) found[key] = values
+    }
+    const id = this.#uid(uid, claims)
+    return {
+      name,
+      ...(id === undefined ? {} : { uid: id }),
+      groups: this.#groups(groups ?? {}, claims),
+      ...(Object.keys(found).length === 0 ? {} : { extra: found }),
+    }
+  }
+
+  #name({ claim, prefix = '', expression }: PrefixedClaim, claims: Claims): string {
+    if (expression) {
+      const value = this.#expressions.claims(expression, claims)
+      if (typeof value !== 'string')
+        throw new Error('error evaluating username claim expression: username claim expression must return a string')
+      if (value === '') throw new Error('empty username via CEL expression is not allowed')
+      return value
+    }
+    const name = textClaim(claims, claim!, 'username claims')
+    if (claim === 'email' && 'email_verified' in claims) {
+      if (typeof claims.email_verified !== 'boolean') throw new Error("parse 'email_verified' claim: not a boolean")
+      if (!claims.email_verified) throw new Error('email not verified')
+    }
+    return prefix + name
+  }
+
+  #groups({ claim, prefix = '', expression }: PrefixedClaim, claims: Claims): string[] {
+    if (expression) return texts(this.#expressions.claims(expression, claims))
+    if (!claim || !(claim in claims)) return []
+    const value = claims[claim]
+    const list = typeof value === 'string' ? [value] : value
+    if (!Array.isArray(list) || !list.every(each => typeof each === 'string')) {
+      throw new Error(`parse groups claim ${JSON.stringify(claim)}: neither a string nor a list of strings`)
+    }
+    return list.map(each => prefix + each)
+  }
+
+  #uid({ claim, expression }: ClaimOrExpression = {}, claims: Claims): string | undefined {
+    if (expression) {
+      const value = this.#expressions.claims(expression, claims)
+      if (typeof value !== 'string')
+        throw new Error('error evaluating uid claim expression: uid claim expression must return a string')
+      return value
+    }
+    return claim ? textClaim(claims, claim, 'uid claim') : undefined
+  }
+
+  #checkRules(claims: Claims, user: User): void {
+    for (const { claim, requiredValue = '', expression, message } of this.#jwt.claimValidationRules ?? []) {
+      if (expression) {
+        if (this.#expressions.claims(expression, claims, 'bool') !== true) {
+          throw new Error(
+            `error evaluating claim validation expression: validation expression '${expression}' failed: ${message ?? ''}`,
+          )
+        }
+      } else if (!(claim! in claims)) throw new Error(`required claim ${claim} not present in ID token`)
+      else if (textClaim(claims, claim!, 'claim') !== requiredValue) {
+        throw new Error(
+          `required claim ${claim} value does not match. Got = ${claims[claim!]}, want = ${requiredValue}`,
+        )
+      }
+    }
+    for (const { expression, message } of this.#jwt.userValidationRules ?? []) {
+      const input = { username: user.name, uid: user.uid ?? '', groups: user.groups, extra: user.extra ?? {} }
+      if (this.#expressions.user(expression, input) !== true) {
+        throw new Error(
+          `error evaluating user info validation rule: validation expression '${expression}' failed: ${message ?? ''}`,
+        )
+      }
+    }
+  }
+}
+
+function textClaim(claims: Claims, claim: string, what: string): string {
+  if (!(claim in claims)) throw new Error(`parse ${what} ${JSON.stringify(claim)}: claim not present`)
+  const value = claims[claim]
+  if (typeof value !== 'string') throw new Error(`parse ${what} ${JSON.stringify(claim)}: not a string`)
+  return value
+}
+
+/** What an expression may answer where several texts are wanted: one, a list, or nothing. */
+function texts(value: unknown): string[] {
+  if (value === null || value === undefined || value === '') return []
+  if (typeof value === 'string') return [value]
+  if (Array.isArray(value) && value.every(each => typeof each === 'string')) return value.filter(each => each !== '')
+  throw new Error('the expression must return a string or a list of strings')
+}
+
+const issuerName = (iss: unknown): unknown => (iss === GOOGLE ? `https://${GOOGLE}` : iss)
+
+/** Reads the issuer without trusting anything, to tell these tokens from others. */
+function untrustedIssuer(token: string): unknown {
+  const parts = token.split('.')
+  if (parts.length !== 3) return undefined
+  try {
+    const payload: unknown = JSON.parse(Buffer.from(parts[1]!, 'base64url').toString('utf8'))
+    return issuerName((payload as { iss?: unknown } | null)?.iss)
+  } catch {
+    return undefined
+  }
+}
+
+/** Compiled expressions, each once. */
+class Expressions {
+  readonly #compile: CompileExpression
+  readonly #compiled = new Map<string, CompiledExpression>()
+
+  constructor(compile: CompileExpression) {
+    this.#compile = compile
+  }
+
+  claims(expression: string, claims: Claims, wants: 'any' | 'bool' = 'any'): unknown {
+    return this.#ready(expression, 'claims', wants).evaluate(claims)
+  }
+
+  user(expression: string, user: unknown): unknown {
+    return this.#ready(expression, 'user', 'bool').evaluate(user)
+  }
+
+  #ready(expression: string, scope: 'claims' | 'user', wants: 'any' | 'bool'): CompiledExpression {
+    const key = `${scope} ${wants} ${expression}`
+    let compiled = this.#compiled.get(key)
+    if (compiled === undefined) {
+      compiled = this.#compile(expression, scope, wants)
+      this.#compiled.set(key, compiled)
+    }
+    return compiled
+  }
+}

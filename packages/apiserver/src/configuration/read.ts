@@ -1,0 +1,58 @@
+/** Configuration files of the group apiserver.config.k8s.io: YAML or JSON, read strictly. */
+import { type FieldError, fieldErrorText } from '@canopus/apimachinery'
+import { load } from 'js-yaml'
+
+/** The fields that a file may have: `true` is a value of any kind, a list any number of the same. */
+export type FieldTree = true | readonly [FieldTree] | { readonly [field: string]: FieldTree }
+
+const GROUP = 'apiserver.config.k8s.io'
+
+/**
+ * The object in a configuration file. Throws where it is of another kind or version, or has fields that nobody knows (an
+ * option that is misspelt must not silently be off).
+ */
+export function readConfiguration(
+  text: string,
+  kind: string,
+  versions: readonly string[],
+  fields: { readonly [field: string]: FieldTree },
+): Record<string, unknown> {
+  const object = load(text)
+  if (!isRecord(object)) throw new Error(`expected a ${kind}`)
+  const { apiVersion, kind: own } = object
+  if (own !== kind || !versions.some(version => apiVersion === `${GROUP}/${version}`)) {
+    throw new Error(
+      `no kind ${JSON.stringify(own ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
+    )
+  }
+  const unknown = unknownFields(object, { apiVersion: true, kind: true, ...fields }, '')
+  if (unknown.length > 0) {
+    throw new Error(`strict decoding error: ${unknown.map(each => `unknown field ${JSON.stringify(each)}`).join(', ')}`)
+  }
+  return object
+}
+
+function unknownFields(value: unknown, tree: FieldTree, path: string): string[] {
+  if (tree === true || value === null || value === undefined) return []
+  if (isList(tree)) {
+    if (!Array.isArray(value)) throw new Error(`${path}: expected a list`)
+    return value.flatMap((each, index) => unknownFields(each, tree[0], `${path}[${index}]`))
+  }
+  if (!isRecord(value)) throw new Error(`${path}: expected an object`)
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const known = Object.hasOwn(tree, name) ? tree[name] : undefined
+    const own = path === '' ? name : `${path}.${name}`
+    return known === undefined ? [own] : unknownFields(inner, known, own)
+  })
+}
+
+const isList = (tree: FieldTree): tree is readonly [FieldTree] => Array.isArray(tree)
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Throws with all errors in one line, as Go's lists of errors print; does nothing where there are none. */
+export function throwFieldErrors(errors: readonly FieldError[]): void {
+  const texts = [...new Set(errors.map(fieldErrorText))]
+  if (texts.length > 0) throw new Error(texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`)
+}

@@ -1,0 +1,306 @@
+/** Who may come in and what they may do: kube-apiserver's flags (pkg/kubeapiserver/options). */
+import { readFileSync, watchFile } from 'node:fs'
+import {
+  AUTHORIZATION_MODES,
+  type AuthorizationMode,
+  type ConfigurationFile,
+  type JwtIssuer,
+  type RequestHeaderOptions,
+  type ReviewEndpoint,
+  type SecurityOptions,
+  SIGNING_ALGORITHMS,
+} from '@canopus/apiserver'
+import { Failure } from '@canopus/cli'
+import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { bool, duration, fileIfGiven, fileOf, given, list, lists, required } from '../flags.ts'
+
+export interface SecurityFlags {
+  clientCaFile?: string
+  requestheaderClientCaFile?: string
+  requestheaderAllowedNames?: string[]
+  requestheaderUsernameHeaders?: string[]
+  requestheaderUidHeaders?: string[]
+  requestheaderGroupHeaders?: string[]
+  requestheaderExtraHeadersPrefix?: string[]
+  serviceAccountKeyFile?: string[]
+  serviceAccountSigningKeyFile?: string
+  serviceAccountIssuer?: string[]
+  serviceAccountJwksUri?: string
+  serviceAccountMaxTokenExpiration: number
+  serviceAccountExtendTokenExpiration: boolean
+  apiAudiences?: string[]
+  anonymousAuth?: boolean
+  tokenAuthFile?: string
+  enableBootstrapTokenAuth: boolean
+  authenticationConfig?: string
+  oidcIssuerUrl?: string
+  oidcClientId?: string
+  oidcCaFile?: string
+  oidcUsernameClaim: string
+  oidcUsernamePrefix: string
+  oidcGroupsClaim: string
+  oidcGroupsPrefix: string
+  oidcSigningAlgs: string[]
+  oidcRequiredClaim?: Record<string, string>
+  authenticationTokenWebhookConfigFile?: string
+  authenticationTokenWebhookVersion: 'v1' | 'v1beta1'
+  authenticationTokenWebhookCacheTtl: number
+  authorizationMode?: AuthorizationMode[]
+  authorizationConfig?: string
+  authorizationPolicyFile?: string
+  authorizationWebhookConfigFile?: string
+  authorizationWebhookVersion: 'v1' | 'v1beta1'
+  authorizationWebhookCacheAuthorizedTtl: number
+  authorizationWebhookCacheUnauthorizedTtl: number
+  enableAdmissionPlugins: string[]
+  disableAdmissionPlugins: string[]
+}
+
+export function addSecurityFlags(command: Command): void {
+  command
+    .option('--client-ca-file <file>', 'authorities whose client certificates are accepted')
+    .option('--requestheader-client-ca-file <file>', "authorities of front proxies' certificates")
+    .option('--requestheader-allowed-names <names>', "names that front proxies' certificates may have (all)", list)
+    .option('--requestheader-username-headers <names>', 'where front proxies name the user (X-Remote-User)', list)
+    .option('--requestheader-uid-headers <names>', 'where they give the uid (X-Remote-Uid)', list)
+    .option('--requestheader-group-headers <names>', 'where they list the groups (X-Remote-Group)', list)
+    .option('--requestheader-extra-headers-prefix <prefixes>', 'where they say more (X-Remote-Extra-)', list)
+    .option('--service-account-signing-key-file <file>', 'key that signs service-account tokens')
+    .option('--service-account-key-file <file>', 'keys whose tokens are accepted; may be repeated', repeated)
+    .option('--service-account-issuer <url>', 'issuer of tokens; may be repeated, the first issues', repeated)
+    .option('--service-account-jwks-uri <url>', 'where the keys of its tokens are told to be')
+    .option('--service-account-max-token-expiration <duration>', 'the longest life of a token (no limit)', duration, 0)
+    .option('--service-account-extend-token-expiration [bool]', 'injected tokens live a year', bool, true)
+    .option('--api-audiences <names>', 'audiences of this server (default: the issuer)', list)
+    .option('--anonymous-auth [bool]', 'requests without a credential are system:anonymous (true)', bool)
+    .option('--token-auth-file <file>', 'static tokens: token,user,uid,"groups"')
+    .option('--enable-bootstrap-token-auth [bool]', 'accept bootstrap tokens', bool, false)
+    .option('--enable-admission-plugins <names>', 'run these besides the usual ones', lists, [])
+    .option('--disable-admission-plugins <names>', 'leave these out', lists, [])
+  addIssuerFlags(command)
+  addAuthorizationFlags(command)
+}
+
+function addIssuerFlags(command: Command): void {
+  command
+    .option('--authentication-config <file>', 'AuthenticationConfiguration; read again when it changes')
+    .option('--oidc-issuer-url <url>', 'issuer of tokens (OpenID Connect)')
+    .option('--oidc-client-id <id>', 'audience that its tokens must have')
+    .option('--oidc-ca-file <file>', "authorities of the issuer's certificate (default: the system's)")
+    .option('--oidc-username-claim <claim>', 'claim that names the user', 'sub')
+    .option(
+      '--oidc-username-prefix <prefix>',
+      'put before the name; - for none (default: the issuer, but not for email)',
+      '',
+    )
+    .option('--oidc-groups-claim <claim>', 'claim that lists the groups', '')
+    .option('--oidc-groups-prefix <prefix>', 'put before each group', '')
+    .option('--oidc-signing-algs <algorithms>', 'what tokens may be signed with', algorithms, ['RS256'])
+    .option('--oidc-required-claim <claim=value>', 'what tokens must say; may be repeated', claim)
+    .option('--authentication-token-webhook-config-file <file>', 'kubeconfig of a program that knows tokens')
+    .addOption(version('--authentication-token-webhook-version', 'of TokenReview'))
+    .option('--authentication-token-webhook-cache-ttl <duration>', 'how long it is believed', duration, 120_000)
+}
+
+function addAuthorizationFlags(command: Command): void {
+  command
+    .option('--authorization-mode <modes>', `in order, of ${AUTHORIZATION_MODES.join(', ')} (Node,RBAC)`, modes)
+    .option('--authorization-config <file>', 'AuthorizationConfiguration; read again when it changes')
+    .option('--authorization-policy-file <file>', 'policies of the mode ABAC')
+    .option('--authorization-webhook-config-file <file>', 'kubeconfig of the program of the mode Webhook')
+    .addOption(version('--authorization-webhook-version', 'of SubjectAccessReview'))
+    .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its yes counts', duration, 300_000)
+    .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its no counts', duration, 30_000)
+}
+
+const version = (flag: string, what: string): Option =>
+  new Option(`${flag} <version>`, `version ${what} that it speaks`).choices(['v1', 'v1beta1']).default('v1beta1')
+
+const repeated = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text]
+
+function modes(text: string): AuthorizationMode[] {
+  return list(text).map(mode => {
+    const found = AUTHORIZATION_MODES.find(each => each === mode)
+    if (found !== undefined) return found
+    throw new InvalidArgumentError(`${mode} is none of ${AUTHORIZATION_MODES.join(', ')}.`)
+  })
+}
+
+function algorithms(text: string): string[] {
+  const wrong = list(text).find(each => !SIGNING_ALGORITHMS.includes(each))
+  if (wrong !== undefined) throw new InvalidArgumentError(`${wrong} is none of ${SIGNING_ALGORITHMS.join(', ')}.`)
+  return list(text)
+}
+
+function claim(text: string, before: Record<string, string> | undefined): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('not of the form claim=value.')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+/** What `createSecurity` is to do by these flags. Throws `Failure` where they contradict each other or a file is missing. */
+export function securityOptions(flags: SecurityFlags): SecurityOptions {
+  const signingKey = required('service-account-signing-key-file', flags.serviceAccountSigningKeyFile)
+  const others = (flags.serviceAccountKeyFile ?? []).map(path => fileOf('service-account-key-file', path))
+  return {
+    serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
+    otherServiceAccountKeys: others,
+    bootstrapTokens: flags.enableBootstrapTokenAuth,
+    serviceAccountMaxTokenSeconds: Math.floor(flags.serviceAccountMaxTokenExpiration / 1000),
+    extendServiceAccountTokens: flags.serviceAccountExtendTokenExpiration,
+    enabledAdmission: flags.enableAdmissionPlugins,
+    disabledAdmission: flags.disableAdmissionPlugins,
+    ...given({
+      serviceAccountIssuer: flags.serviceAccountIssuer?.[0],
+      otherServiceAccountIssuers: flags.serviceAccountIssuer?.slice(1),
+      serviceAccountJwksUri: flags.serviceAccountJwksUri,
+      audiences: flags.apiAudiences,
+      tokenFile: fileIfGiven('token-auth-file', flags.tokenAuthFile),
+      clientCa: fileIfGiven('client-ca-file', flags.clientCaFile),
+      requestHeader: requestHeaderOptions(flags),
+      anonymous: flags.anonymousAuth,
+    }),
+    ...issuerOptions(flags),
+    ...authorizationOptions(flags),
+  } as SecurityOptions
+}
+
+function requestHeaderOptions(flags: SecurityFlags): RequestHeaderOptions | undefined {
+  const clientCa = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
+  if (clientCa === undefined) return undefined
+  return { clientCa, ...given({ allowedNames: flags.requestheaderAllowedNames }), ...headerNames(flags) }
+}
+
+const headerNames = (flags: SecurityFlags) =>
+  given({
+    usernameHeaders: flags.requestheaderUsernameHeaders,
+    uidHeaders: flags.requestheaderUidHeaders,
+    groupHeaders: flags.requestheaderGroupHeaders,
+    extraHeaderPrefixes: flags.requestheaderExtraHeadersPrefix,
+  })
+
+/** What extension API servers are told of front proxies. */
+export function requestHeaderFacts(flags: SecurityFlags): object {
+  const requestHeaderClientCa = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
+  if (requestHeaderClientCa === undefined) return {}
+  const requestHeaderAllowedNames = flags.requestheaderAllowedNames ?? []
+  return { requestHeaderClientCa, requestHeaderAllowedNames, requestHeaders: headerNames(flags) }
+}
+
+/** Authorities whose certificates the listener asks clients for. */
+export function clientAuthorities(flags: SecurityFlags): { clientCa?: string[] } {
+  const clients = fileIfGiven('client-ca-file', flags.clientCaFile)
+  const proxies = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
+  const all = [clients, proxies].filter(each => each !== undefined)
+  return all.length === 0 ? {} : { clientCa: all }
+}
+
+function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
+  const { authenticationConfig, authenticationTokenWebhookConfigFile: webhook } = flags
+  if (authenticationConfig !== undefined && flags.oidcIssuerUrl !== undefined) {
+    throw new Failure('--authentication-config and --oidc-... flags are mutually exclusive')
+  }
+  const issuer = oidcIssuer(flags)
+  return {
+    ...(issuer === undefined ? {} : { jwt: { issuers: [issuer], algorithms: flags.oidcSigningAlgs } }),
+    ...(authenticationConfig === undefined
+      ? {}
+      : { authenticationConfiguration: followed('authentication-config', authenticationConfig) }),
+    ...(webhook === undefined
+      ? {}
+      : {
+          tokenWebhook: {
+            endpoint: webhookEndpoint(webhook),
+            version: flags.authenticationTokenWebhookVersion,
+            cacheTtl: flags.authenticationTokenWebhookCacheTtl,
+          },
+        }),
+  }
+}
+
+/** The issuer of the `--oidc-...` flags, as a configuration file would describe it. */
+export function oidcIssuer(flags: SecurityFlags): JwtIssuer | undefined {
+  const { oidcIssuerUrl: url, oidcClientId: client, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim } = flags
+  if ((url === undefined) !== (client === undefined)) {
+    throw new Failure('oidc-issuer-url and oidc-client-id must be specified together when any --oidc-* flags are set')
+  }
+  if (url === undefined || client === undefined) return undefined
+  if (!url.startsWith('https://')) throw new Failure(`--oidc-issuer-url: ${url}: URL scheme must be https`)
+  const ca = fileIfGiven('oidc-ca-file', flags.oidcCaFile)
+  const byIssuer = oidcUsernameClaim === 'email' ? '' : `${url}#`
+  const prefix = oidcUsernamePrefix === '-' ? '' : oidcUsernamePrefix || byIssuer
+  return {
+    issuer: { url, audiences: [client], ...(ca === undefined ? {} : { certificateAuthority: ca }) },
+    claimMappings: {
+      username: { claim: oidcUsernameClaim, prefix },
+      ...(oidcGroupsClaim === '' ? {} : { groups: { claim: oidcGroupsClaim, prefix: flags.oidcGroupsPrefix } }),
+    },
+    claimValidationRules: Object.entries(flags.oidcRequiredClaim ?? {}).map(([name, value]) => ({
+      claim: name,
+      requiredValue: value,
+    })),
+  }
+}
+
+function authorizationOptions(flags: SecurityFlags): Partial<SecurityOptions> {
+  const { authorizationConfig, authorizationMode, authorizationWebhookConfigFile: webhook } = flags
+  if (authorizationConfig !== undefined && (authorizationMode ?? webhook) !== undefined) {
+    throw new Failure(
+      '--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined',
+    )
+  }
+  const policy = fileIfGiven('authorization-policy-file', flags.authorizationPolicyFile)
+  return {
+    webhookEndpoint,
+    ...(authorizationMode === undefined ? {} : { authorizationModes: authorizationMode }),
+    ...(policy === undefined ? {} : { abacPolicy: policy }),
+    ...(authorizationConfig === undefined
+      ? {}
+      : { authorizationConfiguration: followed('authorization-config', authorizationConfig) }),
+    ...(webhook === undefined
+      ? {}
+      : {
+          authorizationWebhook: {
+            endpoint: webhookEndpoint(webhook),
+            version: flags.authorizationWebhookVersion,
+            authorizedTtl: flags.authorizationWebhookCacheAuthorizedTtl,
+            unauthorizedTtl: flags.authorizationWebhookCacheUnauthorizedTtl,
+          },
+        }),
+  }
+}
+
+/** Where the program of a kubeconfig is: the server's address is its whole URL. */
+function webhookEndpoint(path: string): ReviewEndpoint {
+  try {
+    const user = readKubeconfigUser(path)
+    const { origin, pathname, search } = new URL(user.server)
+    return { transport: createHttpsTransport({ ...user, server: origin }), path: pathname + search }
+  } catch (error) {
+    throw new Failure(`${path}: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/** How often a file is looked at, in milliseconds. */
+const LOOK = 5000
+
+/** A file whose changes are noticed, also where it is replaced by another (mounted config maps). */
+function followed(flag: string, path: string): ConfigurationFile {
+  let known = fileOf(flag, path)
+  return {
+    text: known,
+    follow(listener) {
+      watchFile(path, { interval: LOOK, persistent: false }, () => {
+        try {
+          const text = readFileSync(path, 'utf8')
+          if (text === known) return
+          known = text
+          listener(text)
+        } catch {
+          // It is being replaced: the next look will find it.
+        }
+      })
+    },
+  }
+}
