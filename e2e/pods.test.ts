@@ -1,10 +1,12 @@
 /** What a kubelet does for pods, seen through a real kubectl: one pod of `manifests/pods.yaml` for each thing. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { containerSkip, freePort, TestCluster } from './support/cluster.ts'
+import { allKubectls } from './support/kubectl.ts'
+import { Terminal } from './support/terminal.ts'
 
 const manifest = fileURLToPath(new URL('manifests/pods.yaml', import.meta.url))
 
@@ -255,12 +257,36 @@ describe('pods', { skip: containerSkip() }, () => {
       assert.match(wrong.stderr, /container nobody is not valid for pod talker/)
     })
 
-    it('exec with standard input and with a terminal', async () => {
+    it('exec with standard input', async () => {
       const echoed = await kubectl.run(['exec', '-i', 'volumes', '--', 'cat'], { input: 'a'.repeat(300_000) })
       assert.equal(echoed.length, 300_000)
       const { code, stderr } = await kubectl.try(['exec', 'volumes', '--', 'sh', '-c', 'exit 9'])
       assert.deepEqual([code, stderr.trim()], [9, 'command terminated with exit code 9'])
     })
+
+    // the newest speaks WebSocket, the oldest SPDY
+    for (const program of [...new Set([allKubectls()[0]!, ...allKubectls().slice(1).sort().slice(0, 1)])])
+      for (const command of [
+        ['exec', '-it', 'terminal', '--', 'sh'],
+        ['attach', '-it', 'terminal'],
+      ])
+        it(`${basename(program)} ${command.join(' ')}: the container sees the window and its changes`, async () => {
+          await kubectl.wait('pod/terminal', 'condition=Ready')
+          const environment = { KUBECONFIG: cluster.kubeconfig }
+          const terminal = new Terminal([program, ...command], environment, { rows: 33, columns: 77 })
+          try {
+            if (command[0] === 'attach') await terminal.until(/pressing enter/)
+            // a shell that looks again and again: the window's size may come after the process
+            const untilSize = (size: string): string => `until [ "$(stty size)" = "${size}" ]; do :; done; echo is $?\n`
+            terminal.type(untilSize('33 77'))
+            await terminal.until(/is 0\r/)
+            terminal.resize(50, 120)
+            terminal.type(untilSize('50 120'))
+            await terminal.until(/is 0\r/)
+          } finally {
+            await terminal.close()
+          }
+        })
 
     it('attach reaches the standard input', async () => {
       // The answer is looked for in the log: the runtime may pass the input on before it has joined the output.

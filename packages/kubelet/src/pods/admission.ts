@@ -67,7 +67,7 @@ function fits(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefin
 }
 
 /** The most that a pod ever asks for: all containers and sidecars, or an init container with the sidecars before it. */
-function podRequest(pod: Pod, name: string, measure: (text: string) => number): number {
+export function podRequest(pod: Pod, name: string, measure: (text: string) => number): number {
   const of = (resources: { requests?: Record<string, string> } | undefined): number =>
     measure(resources?.requests?.[name] ?? '0')
   let sidecars = 0

@@ -24,7 +24,7 @@ interface Case {
   runtime: PodRuntime
   liveness?: Record<string, boolean>
   startup?: Record<string, boolean>
-  /** What is done: `sandbox`, `kill`, `-name` for a stop, `name/attempt` for a start. */
+  /** What is done: `sandbox`, `kill`, `-name` for a stop, `name/attempt` for a start, `~name` for other resources. */
   plan: string
 }
 
@@ -202,6 +202,43 @@ const cases: Case[] = [
     plan: 'debug/0',
   },
   {
+    name: 'other limits are given to a running container',
+    pod: buildPod({ containers: [{ name: 'main', image: 'x', resources: { limits: { cpu: '500m' } } }] }),
+    runtime: buildRuntime([
+      { ...runs('main'), resources: { cpuQuota: 20_000, cpuShares: 512, memoryLimitInBytes: 0 } },
+    ]),
+    plan: '~main',
+  },
+  {
+    name: 'or to a new one where its policy says so',
+    pod: buildPod({
+      containers: [
+        {
+          name: 'main',
+          image: 'x',
+          resources: { limits: { memory: '1Mi' } },
+          resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
+        },
+      ],
+    }),
+    runtime: buildRuntime([{ ...runs('main'), resources: { cpuQuota: 0, cpuShares: 2, memoryLimitInBytes: 5 } }]),
+    plan: '-main main/1',
+  },
+  {
+    name: 'to a sidecar as well, and not to one that is stopped anyway',
+    pod: buildPod({
+      initContainers: [{ ...sidecar, resources: { requests: { cpu: '1' } } }],
+      containers: [{ name: 'main', image: 'y', resources: { requests: { cpu: '1' } } }],
+    }),
+    runtime: buildRuntime(
+      [runs('side'), runs('main')].map(each => ({
+        ...each,
+        resources: { cpuQuota: 0, cpuShares: 2, memoryLimitInBytes: 0 },
+      })),
+    ),
+    plan: '-main main/1 ~side',
+  },
+  {
     name: 'and never again',
     pod: buildPod({ ephemeralContainers: [{ name: 'debug', image: 'x' }] }),
     runtime: buildRuntime([runs('main'), done('debug', 1)]),
@@ -217,6 +254,7 @@ for (const { name, pod, runtime, liveness = {}, startup = {}, plan } of cases)
       ...(made.createSandbox ? [made.attempt === 0 ? 'sandbox' : `sandbox#${made.attempt}`] : []),
       ...made.stop.map(action => `-${action.container.name}`),
       ...made.start.map(action => `${action.container.name}/${action.attempt}`),
+      ...made.update.map(action => `~${action.container.name}`),
     ]
     assert.equal(words.join(' '), plan)
   })

@@ -2,10 +2,11 @@ import type { Container, EphemeralContainer, Pod } from '@canopus/api/core/v1'
 import { containerHash } from '../runtime/hash.ts'
 import { activeSandbox, type ContainerRecord, latest, type PodRuntime } from '../runtime/pod-runtime.ts'
 import { isRestartable } from './pod-text.ts'
+import { judgeContainerResize } from './resize.ts'
 
 export type ContainerKind = 'init' | 'regular' | 'ephemeral'
 
-/** What has to be done so that the runtime has what the pod's spec says. In this order: stop, sandbox, start. */
+/** What has to be done so that the runtime has what the pod's spec says. In this order: stop, sandbox, update, start. */
 export interface PodPlan {
   /** Everything of the pod that still runs is stopped, its sandbox too. */
   readonly killPod: boolean
@@ -14,13 +15,20 @@ export interface PodPlan {
   readonly attempt: number
   readonly stop: readonly StopAction[]
   readonly start: readonly StartAction[]
+  /** Running containers that get other resources. */
+  readonly update: readonly UpdateAction[]
+}
+
+export interface UpdateAction {
+  readonly container: Container
+  readonly record: ContainerRecord
 }
 
 export interface StopAction {
   readonly container: ContainerRecord
   /** Why, as the Killing event says. */
   readonly message: string
-  readonly cause: 'liveness' | 'startup' | 'changed' | 'unknown'
+  readonly cause: 'liveness' | 'startup' | 'changed' | 'resized' | 'unknown'
 }
 
 export interface StartAction {
@@ -53,7 +61,7 @@ export function planPod(pod: Pod, runtime: PodRuntime, probes: ProbeVerdicts): P
 
 function planWithoutSandbox(pod: Pod, runtime: PodRuntime): PodPlan {
   const attempt = runtime.sandboxes[0] ? runtime.sandboxes[0].attempt + 1 : 0
-  const nothing: PodPlan = { killPod: true, createSandbox: false, attempt, stop: [], start: [] }
+  const nothing: PodPlan = { killPod: true, createSandbox: false, attempt, stop: [], start: [], update: [] }
   const policy = pod.spec.restartPolicy ?? 'Always'
   if (policy === 'Never' && attempt > 0 && runtime.containers.length > 0) return nothing
   const wanted = pod.spec.containers.filter(container => {
@@ -65,14 +73,14 @@ function planWithoutSandbox(pod: Pod, runtime: PodRuntime): PodPlan {
   const start = init
     ? [startAction('init', init, runtime)]
     : wanted.map(container => startAction('regular', container, runtime))
-  return { killPod: true, createSandbox: true, attempt, stop: [], start }
+  return { killPod: true, createSandbox: true, attempt, stop: [], start, update: [] }
 }
 
 function planInSandbox(pod: Pod, runtime: PodRuntime, probes: ProbeVerdicts, sandboxId: string): PodPlan {
   const stop: StopAction[] = []
   const start: StartAction[] = []
   const attempt = runtime.sandboxes[0]!.attempt
-  const kill: PodPlan = { killPod: true, createSandbox: false, attempt, stop: [], start: [] }
+  const kill: PodPlan = { killPod: true, createSandbox: false, attempt, stop: [], start: [], update: [] }
 
   for (const container of pod.spec.ephemeralContainers ?? [])
     if (latest(runtime, container.name) === undefined) start.push(startAction('ephemeral', container, runtime))
@@ -82,7 +90,7 @@ function planInSandbox(pod: Pod, runtime: PodRuntime, probes: ProbeVerdicts, san
   if (init.failed) return kill
   stop.push(...init.stop)
   start.push(...init.start)
-  if (!init.done) return { killPod: false, createSandbox: false, attempt, stop, start }
+  if (!init.done) return { killPod: false, createSandbox: false, attempt, stop, start, update: [] }
 
   let alive = 0
   for (const container of pod.spec.containers) {
@@ -92,7 +100,39 @@ function planInSandbox(pod: Pod, runtime: PodRuntime, probes: ProbeVerdicts, san
     if (verdict.start || verdict.keep) alive++
   }
   if (alive === 0) return kill
-  return { killPod: false, createSandbox: false, attempt, stop, start }
+  const resize = planResize(pod, active, stop)
+  return {
+    killPod: false,
+    createSandbox: false,
+    attempt,
+    stop: [...stop, ...resize.stop],
+    start: [...start, ...resize.stop.map(each => startAction(...kindOf(pod, each.container.name), runtime))],
+    update: resize.update,
+  }
+}
+
+/** Running containers that do not have the resources that they were granted, but for those that are stopped anyway. */
+function planResize(
+  pod: Pod,
+  active: PodRuntime,
+  stop: readonly StopAction[],
+): { stop: StopAction[]; update: UpdateAction[] } {
+  const plan: { stop: StopAction[]; update: UpdateAction[] } = { stop: [], update: [] }
+  for (const container of [...(pod.spec.initContainers ?? []).filter(isRestartable), ...pod.spec.containers]) {
+    const record = latest(active, container.name)
+    if (record?.state !== 'running' || stop.some(each => each.container.id === record.id)) continue
+    const verdict = judgeContainerResize(container, record)
+    if (verdict === 'update') plan.update.push({ container, record })
+    const message = `Container ${container.name} resize requires restart`
+    if (verdict === 'restart') plan.stop.push({ container: record, message, cause: 'resized' })
+  }
+  return plan
+}
+
+function kindOf(pod: Pod, name: string): [ContainerKind, Container] {
+  const sidecar = pod.spec.initContainers?.find(each => each.name === name)
+  if (sidecar) return ['init', sidecar]
+  return ['regular', pod.spec.containers.find(each => each.name === name)!]
 }
 
 interface RegularVerdict {

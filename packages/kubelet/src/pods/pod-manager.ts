@@ -5,6 +5,7 @@ import { removePod, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { admitPod } from './admission.ts'
 import { PodWorker } from './pod-worker.ts'
+import { judgeResize } from './resize.ts'
 
 /** One worker per pod of this node; and an end for pods that only the runtime knows. */
 export class PodManager {
@@ -40,7 +41,15 @@ export class PodManager {
     const worker = new PodWorker(
       this.#services,
       pod,
-      { admit: each => this.#admit(each), done: gone => this.#workers.delete(gone) },
+      {
+        admit: each => this.#admit(each),
+        admitResize: each => judgeResize(each, this.#node(), () => this.#admit(each)),
+        resized: () => this.#retryResizes(),
+        done: gone => {
+          this.#workers.delete(gone)
+          this.#retryResizes()
+        },
+      },
       this.#signal,
     )
     this.#workers.set(uid, worker)
@@ -79,6 +88,12 @@ export class PodManager {
     await this.#services.volumes.remove(uid)
     this.#services.cgroups.remove(uid)
     await this.#services.view.refresh(uid, name, namespace)
+  }
+
+  /** Resizes that were put off for want of resources, those of more important pods first. */
+  #retryResizes(): void {
+    const priority = (worker: PodWorker): number => worker.pod.spec.priority ?? 0
+    for (const worker of [...this.#workers.values()].sort((a, b) => priority(b) - priority(a))) worker.retryResize()
   }
 
   #admit(pod: Pod) {

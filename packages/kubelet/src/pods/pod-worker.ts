@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Pods } from '@canopus/api'
 import type { Pod, PodStatus } from '@canopus/api/core/v1'
 import { hasReason } from '@canopus/apimachinery'
@@ -10,18 +11,26 @@ import { removePod, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { OWN_CONDITIONS } from '../status/conditions.ts'
 import { podStatus } from '../status/pod-status.ts'
+import { PodAllocation } from './pod-allocation.ts'
 import { PodMemory } from './pod-memory.ts'
 import { podText } from './pod-text.ts'
+import { isResized, type PendingResize, resizeMessage } from './resize.ts'
 import { podIps, type SyncResult, syncPod } from './sync-pod.ts'
 
 const RETRY_AFTER = 1_000
 /** Looks at pods that nothing happens to are spread over time by this share of their period. */
 const LOOK_JITTER = 0.4
 const LONG = 3_600_000
+/** How often a resize that was put off is thought over, though nothing else has changed. */
+const RESIZE_RETRY = 180_000
 
 export interface PodWorkerHooks {
   /** Whether the node takes the pod; a reason why not otherwise. */
   admit(pod: Pod): { reason: string; message: string } | undefined
+  /** Whether the node has what the pod asks for instead of what it has; a reason why not otherwise. */
+  admitResize(pod: Pod): PendingResize | undefined
+  /** The pod has been resized: there may be more for others now. */
+  resized(): void
   /** The pod is gone: from the node, and from the API as far as the kubelet has to do with it. */
   done(uid: string): void
 }
@@ -32,7 +41,13 @@ export class PodWorker {
   readonly #hooks: PodWorkerHooks
   readonly #signal: AbortSignal
   readonly #memory: PodMemory
+  readonly #allocation: PodAllocation
+  /** With the resources that it has been granted. */
   #pod: Pod
+  /** As the API has it: it may ask for other resources. */
+  #wanted: Pod
+  /** What went wrong with the resize under way. */
+  #resizeError: string | undefined
   /** The API has no such pod any more. */
   #gone = false
   #dirty = false
@@ -46,7 +61,9 @@ export class PodWorker {
 
   constructor(services: Services, pod: Pod, hooks: PodWorkerHooks, signal: AbortSignal) {
     this.#services = services
-    this.#pod = pod
+    this.#allocation = new PodAllocation(join(services.volumes.podDirectory(pod.metadata.uid), 'resources.json'))
+    this.#pod = this.#allocation.of(pod)
+    this.#wanted = pod
     this.#hooks = hooks
     this.#signal = signal
     this.#memory = new PodMemory()
@@ -63,7 +80,8 @@ export class PodWorker {
   }
 
   update(pod: Pod): void {
-    this.#pod = pod
+    this.#wanted = pod
+    this.#pod = this.#allocation.of(pod)
     this.#watchObjects()
     this.#interrupt()
     this.kick()
@@ -115,17 +133,20 @@ export class PodWorker {
 
   /** One look. Returns the milliseconds until the next where one is due. */
   async #step(): Promise<number | undefined> {
+    const deadlineIn = this.#judge(this.#pod)
+    this.#judgeResize()
     const pod = this.#pod
-    const deadlineIn = this.#judge(pod)
     if (this.#isTerminal()) return this.#terminate(pod)
     const runtime = this.#runtime(pod)
     if (runtime.sandboxes.length === 0 && pod.status?.containerStatuses === undefined)
       this.#publish(pod, runtime, false)
     const result = await this.#sync(pod, runtime)
     if (result === undefined) return 0
+    this.#followResize(pod, result.runtime)
     this.#services.probes.sync(pod, result.runtime, podIps(this.#services, pod, result.runtime)[0] ?? '')
     this.#publish(pod, result.runtime, false)
-    const waits = [result.again, deadlineIn].filter(each => each !== undefined)
+    const resizeIn = this.#allocation.isPending ? RESIZE_RETRY : undefined
+    const waits = [result.again, deadlineIn, resizeIn].filter(each => each !== undefined)
     return waits.length > 0 ? Math.min(...waits) : undefined
   }
 
@@ -137,6 +158,9 @@ export class PodWorker {
       return await syncPod(this.#services, pod, runtime, this.#memory, {
         signal: AbortSignal.any([controller.signal, this.#signal]),
         progress: current => this.#publish(pod, current, false),
+        resized: error => {
+          this.#resizeError = error
+        },
       })
     } catch (error) {
       if (!controller.signal.aborted) throw error
@@ -159,6 +183,7 @@ export class PodWorker {
       memory.verdict = this.#services.view.get(pod.metadata.uid) ? undefined : this.#hooks.admit(pod)
       memory.admitted = memory.verdict === undefined
       if (memory.verdict) this.#services.events.warning(pod, memory.verdict.reason, memory.verdict.message)
+      else this.#allocation.admit(pod)
     }
     const { activeDeadlineSeconds } = pod.spec
     const startTime = pod.status?.startTime
@@ -169,6 +194,43 @@ export class PodWorker {
     memory.verdict = { reason: 'DeadlineExceeded', message }
     this.#services.events.normal(pod, 'DeadlineExceeded', message)
     return undefined
+  }
+
+  /** Grants the resources that the pod asks for, where it asks for others and the node has them. */
+  #judgeResize(): void {
+    if (this.#isTerminal()) return
+    const [wanted, allocation, { events }] = [this.#wanted, this.#allocation, this.#services]
+    if (!allocation.differs(wanted)) {
+      allocation.settle()
+      return
+    }
+    const why = this.#hooks.admitResize(wanted)
+    if (why === undefined) {
+      allocation.grant(wanted)
+      this.#pod = wanted
+      this.#resizeError = undefined
+      events.normal(wanted, 'ResizeStarted', resizeMessage('started', wanted))
+    } else if (allocation.postpone(wanted, why))
+      events.warning(wanted, `Resize${why.reason}`, resizeMessage(why.reason, wanted, why.message))
+  }
+
+  /** Tells how far a resize has come. */
+  #followResize(pod: Pod, runtime: PodRuntime): void {
+    const [allocation, error, { events }] = [this.#allocation, this.#resizeError, this.#services]
+    if (!isResized(pod, runtime)) {
+      if (allocation.inProgress(pod, error) && error !== undefined)
+        events.warning(pod, 'ResizeError', resizeMessage('error', pod, error))
+      return
+    }
+    this.#resizeError = undefined
+    if (!allocation.complete()) return
+    events.normal(pod, 'ResizeCompleted', resizeMessage('completed', pod))
+    this.#hooks.resized()
+  }
+
+  /** A resize that was put off may be possible now. */
+  retryResize(): void {
+    if (this.#allocation.isPending) this.kick()
   }
 
   /** Whether the pod is to be ended for good, or has come to its end. */
@@ -191,6 +253,7 @@ export class PodWorker {
       hostIps: services.nodeIps,
       terminal,
       verdict: memory.verdict,
+      resize: this.#allocation.conditions(),
     })
     services.statuses.write(pod, status, this.#signal)
   }

@@ -4,6 +4,7 @@ import { CriError, type PodSandboxConfig } from '@canopus/cri'
 import { podDns } from '../files/dns.ts'
 import { kernelHostname } from '../files/hostname.ts'
 import { activeSandbox, latest, type PodRuntime, type SandboxRecord } from '../runtime/pod-runtime.ts'
+import { ResizeError, resizeContainers } from '../runtime/resize-containers.ts'
 import { podLogDirectory, sandboxConfig } from '../runtime/sandbox-config.ts'
 import { type StartContext, startContainer } from '../runtime/start-container.ts'
 import { StartError } from '../runtime/start-error.ts'
@@ -25,12 +26,15 @@ const RETRY_AT_FIRST = 500
 const RETRY_AT_LAST = 16_000
 /** A container that failed to start for a reason of its own spec. */
 const START_RETRY = 10_000
+const RESIZE_RETRY = 10_000
 
 export interface SyncHooks {
   /** Aborts when the pod is to be ended: what takes long must not hold that up. */
   signal: AbortSignal
   /** Told of each change worth a status: what the runtime has now. */
   progress(runtime: PodRuntime): void
+  /** Told of a resize that was tried, with what went wrong with it. */
+  resized(error: string | undefined): void
 }
 
 /** Brings one pod from what the runtime has to what its spec says, as far as that goes now. */
@@ -48,7 +52,9 @@ export async function syncPod(
 
 function isIdle(plan: PodPlan, runtime: PodRuntime): boolean {
   const nothingRuns = !plan.killPod || !anythingRuns(runtime)
-  return nothingRuns && !plan.createSandbox && plan.stop.length === 0 && plan.start.length === 0
+  return (
+    nothingRuns && !plan.createSandbox && plan.stop.length === 0 && plan.start.length === 0 && plan.update.length === 0
+  )
 }
 
 function anythingRuns(runtime: PodRuntime): boolean {
@@ -70,6 +76,11 @@ async function act(
     await stopPod(services, runtime, { pod, grace })
   }
   await Promise.all(plan.stop.map(action => stopForRestart(services, pod, action)))
+  if (plan.update.length > 0 || plan.stop.some(action => action.cause === 'resized')) {
+    const error = await resize(services, pod, plan)
+    hooks.resized(error)
+    if (error !== undefined) return { runtime: await refresh(services, pod), again: RESIZE_RETRY }
+  }
   if (!plan.createSandbox && plan.start.length === 0) return { runtime: await refresh(services, pod) }
   const due = plan.start.filter(action => mayStart(services, pod, action, memory))
   const again = nextTry(services, pod, plan.start, memory)
@@ -80,13 +91,25 @@ async function act(
   return start(services, pod, runtime, plan, due, again, memory, hooks)
 }
 
+/** Returns why it could not be done, where it could not. */
+async function resize(services: Services, pod: Pod, plan: PodPlan): Promise<string | undefined> {
+  try {
+    await resizeContainers(services, pod, plan.update)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ResizeError)) throw error
+    services.logger.warn('a pod could not be resized', { pod: podText(pod), error: error.message })
+    return error.message
+  }
+}
+
 async function stopForRestart(services: Services, pod: Pod, action: PodPlan['stop'][number]): Promise<void> {
   const { container, cause } = action
   const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find(each => each.name === container.name)
   const probe = cause === 'liveness' ? spec?.livenessProbe : cause === 'startup' ? spec?.startupProbe : undefined
   const grace = probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
   const willRestart = pod.spec.restartPolicy !== 'Never' || cause === 'changed'
-  const message = willRestart ? `${action.message}, will be restarted` : action.message
+  const message = willRestart && cause !== 'resized' ? `${action.message}, will be restarted` : action.message
   await stopContainer(services, container, { pod, grace, message })
 }
 

@@ -14,6 +14,11 @@ export interface Cgroups {
   parentOf(pod: Pod): string
   /** Makes the pod's cgroup and sets what all its containers together may use. */
   create(pod: Pod): void
+  /**
+   * Sets what all containers of a pod together may use to what they were granted: `grow` only what becomes more, before the
+   * containers get it, `all` the rest, after that. Throws where the kernel refuses.
+   */
+  resize(pod: Pod, what: 'grow' | 'all'): void
   /** Shares the CPUs out between the qualities of service by what their pods ask for. */
   balance(cpus: number, pods: readonly Pod[]): void
   /** Removes the pod's cgroup, wherever it is. False while something still runs in it. */
@@ -58,6 +63,11 @@ export function createCgroups(options: CgroupOptions): Cgroups {
       const relative = path(qosClass(pod), pod.metadata.uid)
       for (const root of roots) makeBelow(root, relative, unified)
       setLimits(pod, mount, relative, unified, options.logger)
+    },
+    resize(pod, what) {
+      if (options.driver === 'systemd') return // the pod's slice has no limits of ours
+      for (const { file, value } of podLimits(pod, mount, path(qosClass(pod), pod.metadata.uid), unified))
+        if (what === 'all' || isMore(value, readTextIfPresent(file))) writeFileSync(file, value)
     },
     balance(cpus, pods) {
       if (options.driver === 'systemd') return
@@ -144,24 +154,47 @@ function inheritCpuset(directory: string): void {
 }
 
 function setLimits(pod: Pod, mount: string, relative: string, unified: boolean, logger: Logger): void {
+  for (const { file, value } of podLimits(pod, mount, relative, unified)) set(file, value, logger)
+}
+
+interface Setting {
+  file: string
+  value: string
+}
+
+/** The settings of a pod's cgroup; limits only where every container has one. */
+function podLimits(pod: Pod, mount: string, relative: string, unified: boolean): Setting[] {
   const { cpuRequest, cpuLimit, memoryLimit } = podResources(pod)
-  setShares(mount, relative, cpuShares(cpuRequest), unified, logger)
   const quota = cpuQuota(cpuLimit)
-  if (quota > 0) {
-    if (unified) set(join(mount, relative, 'cpu.max'), `${quota} 100000`, logger)
-    else set(join(mount, 'cpu', relative, 'cpu.cfs_quota_us'), String(quota), logger)
+  const file = (controller: string, v1: string, v2: string): string =>
+    unified ? join(mount, relative, v2) : join(mount, controller, relative, v1)
+  const memory: Setting = { file: file('memory', 'memory.limit_in_bytes', 'memory.max'), value: String(memoryLimit) }
+  const cpu: Setting = {
+    file: file('cpu', 'cpu.cfs_quota_us', 'cpu.max'),
+    value: unified ? `${quota} 100000` : String(quota),
   }
-  if (memoryLimit > 0) {
-    const file = unified
-      ? join(mount, relative, 'memory.max')
-      : join(mount, 'memory', relative, 'memory.limit_in_bytes')
-    set(file, String(memoryLimit), logger)
-  }
+  return [
+    sharesOf(mount, relative, cpuShares(cpuRequest), unified),
+    ...(quota > 0 ? [cpu] : []),
+    ...(memoryLimit > 0 ? [memory] : []),
+  ]
+}
+
+/** Whether a setting lets through more than what is set now; nothing is more than no limit. */
+function isMore(value: string, now: string | undefined): boolean {
+  const present = Number.parseInt(now ?? '', 10)
+  return present >= 0 && Number.parseInt(value, 10) > present
 }
 
 function setShares(mount: string, relative: string, shares: number, unified: boolean, logger: Logger): void {
-  if (unified) set(join(mount, relative, 'cpu.weight'), String(cpuWeight(shares)), logger)
-  else set(join(mount, 'cpu', relative, 'cpu.shares'), String(shares), logger)
+  const { file, value } = sharesOf(mount, relative, shares, unified)
+  set(file, value, logger)
+}
+
+function sharesOf(mount: string, relative: string, shares: number, unified: boolean): Setting {
+  return unified
+    ? { file: join(mount, relative, 'cpu.weight'), value: String(cpuWeight(shares)) }
+    : { file: join(mount, 'cpu', relative, 'cpu.shares'), value: String(shares) }
 }
 
 function set(file: string, value: string, logger: Logger): void {

@@ -1,3 +1,5 @@
+import type { CpuAndMemory } from './resources.ts'
+
 /** A pod as the container runtime has it. Times are in milliseconds since the epoch, 0 where there is none. */
 export interface PodRuntime {
   readonly uid: string
@@ -38,6 +40,8 @@ export interface ContainerRecord {
   readonly logPath: string
   /** Of the container's spec; see `containerHash`. */
   readonly hash: string
+  /** What it may use now; nothing where the runtime does not say. */
+  readonly resources?: CpuAndMemory
   readonly annotations: Readonly<Record<string, string>>
 }
 

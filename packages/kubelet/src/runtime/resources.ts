@@ -3,7 +3,8 @@ import { milliValue, quantityValue } from '@canopus/apimachinery'
 import type { LinuxContainerResources } from '@canopus/cri'
 import { qosClass } from '../pods/qos.ts'
 
-const MIN_SHARES = 2
+/** The least that the kernel takes; what a container without a request has. */
+export const MIN_SHARES = 2
 const MAX_SHARES = 262_144
 const PERIOD = 100_000
 const MIN_QUOTA = 1_000
@@ -18,6 +19,12 @@ export function cpuQuota(milli: number): number {
   return milli === 0 ? 0 : Math.max(MIN_QUOTA, Math.floor((milli * PERIOD) / 1000))
 }
 
+/** Thousandths of a CPU that these `cpu.shares` stand for. */
+export const milliOfShares = (shares: number): number => Math.ceil((shares * 1000) / 1024)
+
+/** Thousandths of a CPU that this quota lets through. */
+export const milliOfQuota = (quota: number): number => Math.floor((quota * 1000) / PERIOD)
+
 /** cgroup v2 `cpu.weight` that stands for these shares (KEP 2254). */
 export function cpuWeight(shares: number): number {
   return Math.floor(1 + ((shares - MIN_SHARES) * 9999) / (MAX_SHARES - MIN_SHARES))
@@ -25,21 +32,33 @@ export function cpuWeight(shares: number): number {
 
 const amount = (list: Readonly<Record<string, string>> | undefined, name: string): string => list?.[name] ?? '0'
 
+/** Of what a container may use, that which can be changed while it runs. 0 where there is no limit. */
+export interface CpuAndMemory {
+  readonly cpuQuota: number
+  readonly cpuShares: number
+  readonly memoryLimitInBytes: number
+}
+
+export function containerCpuAndMemory(resources: ResourceRequirements | undefined): CpuAndMemory {
+  const { limits, requests } = resources ?? {}
+  const cpuRequest = requests?.cpu ?? limits?.cpu
+  return {
+    cpuQuota: cpuQuota(milliValue(amount(limits, 'cpu'))),
+    cpuShares: cpuShares(cpuRequest === undefined ? 0 : milliValue(cpuRequest)),
+    memoryLimitInBytes: quantityValue(amount(limits, 'memory')),
+  }
+}
+
 /** What a container may use, as the runtime wants it told. `memoryCapacity` is the machine's, in bytes. */
 export function containerResources(
   pod: Pod,
   resources: ResourceRequirements | undefined,
   memoryCapacity: number,
 ): LinuxContainerResources {
-  const limits = resources?.limits
-  const requests = resources?.requests
-  const cpuRequest = requests?.cpu ?? limits?.cpu
   return {
     cpuPeriod: PERIOD,
-    cpuQuota: cpuQuota(milliValue(amount(limits, 'cpu'))),
-    cpuShares: cpuShares(cpuRequest === undefined ? 0 : milliValue(cpuRequest)),
-    memoryLimitInBytes: quantityValue(amount(limits, 'memory')),
-    oomScoreAdj: oomScoreAdjust(pod, quantityValue(amount(requests, 'memory')), memoryCapacity),
+    ...containerCpuAndMemory(resources),
+    oomScoreAdj: oomScoreAdjust(pod, quantityValue(amount(resources?.requests, 'memory')), memoryCapacity),
   }
 }
 

@@ -4,6 +4,7 @@ import { hasCode } from '@canopus/cri'
 import { CONTAINER_HASH, CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID, RESTART_COUNT } from './labels.ts'
 import type { OutOfMemory } from './out-of-memory.ts'
 import { type ContainerRecord, emptyRuntime, type PodRuntime, type SandboxRecord } from './pod-runtime.ts'
+import type { CpuAndMemory } from './resources.ts'
 import { terminationMessage } from './termination-message.ts'
 
 const STATES = {
@@ -86,6 +87,11 @@ export class RuntimeView {
     else this.#pods.delete(uid)
     this.#refreshed.set(uid, ++this.#moment)
     return pod ?? emptyRuntime(uid, name, namespace)
+  }
+
+  /** What is known of a container is out of date: the next look asks for its details anew. */
+  expire(containerId: string): void {
+    this.#containers.delete(containerId)
   }
 
   /** Pods that were looked at by themselves while everything was being listed are as that look saw them. */
@@ -190,6 +196,7 @@ export class RuntimeView {
       imageId: status.imageRef,
       logPath: status.logPath,
       hash: listed.annotations[CONTAINER_HASH] ?? '',
+      ...(status.resources?.linux && { resources: cpuAndMemory(status.resources.linux) }),
       annotations: listed.annotations,
     }
   }
@@ -214,6 +221,15 @@ export class RuntimeView {
     const alive = new Set([...sandboxes, ...containers].map(each => each.id))
     for (const id of this.#containers.keys()) if (!alive.has(id)) this.#containers.delete(id)
     for (const id of this.#sandboxes.keys()) if (!alive.has(id)) this.#sandboxes.delete(id)
+  }
+}
+
+/** Runtimes say -1 or 0 where there is no limit. */
+function cpuAndMemory(linux: CpuAndMemory): CpuAndMemory {
+  return {
+    cpuQuota: Math.max(0, linux.cpuQuota),
+    cpuShares: linux.cpuShares,
+    memoryLimitInBytes: Math.max(0, linux.memoryLimitInBytes),
   }
 }
 

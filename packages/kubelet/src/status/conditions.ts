@@ -1,4 +1,5 @@
 import type { ContainerStatus, Pod, PodCondition } from '@canopus/api/core/v1'
+import { RESIZE_CONDITIONS, type ResizeCondition } from '../pods/pod-allocation.ts'
 import { isRestartable } from '../pods/pod-text.ts'
 import type { PodPhase } from './phase.ts'
 
@@ -11,17 +12,27 @@ export interface ConditionFacts {
   sandboxReady: boolean
   /** RFC 3339. */
   now: string
+  /** How far a resize has come. Default: there is none. */
+  resize?: readonly ResizeCondition[]
 }
 
 /** The conditions that are the kubelet's to set. */
-export const OWN_CONDITIONS = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']
+export const OWN_CONDITIONS = [
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+  ...RESIZE_CONDITIONS,
+]
 
 const OK: Verdict = { status: 'True' }
 
 /** A pod's conditions: the kubelet's own anew, those of others as they are (upstream pkg/kubelet/status/generate.go). */
 export function podConditions(pod: Pod, facts: ConditionFacts): PodCondition[] {
   const containersReady = judgeContainers(pod, facts)
-  const own: [string, Verdict][] = [
+  const own: [string, Verdict & Pick<PodCondition, 'observedGeneration'>][] = [
+    ...(facts.resize ?? []).map(({ type, ...verdict }): [string, Verdict] => [type, verdict]),
     ['PodReadyToStartContainers', facts.sandboxReady ? OK : { status: 'False' }],
     ['Initialized', judgeInitialized(pod, facts)],
     ['Ready', judgeReady(pod, containersReady)],
@@ -29,16 +40,16 @@ export function podConditions(pod: Pod, facts: ConditionFacts): PodCondition[] {
     ['PodScheduled', OK],
   ]
   const old = pod.status?.conditions ?? []
-  const names = new Set(own.map(([type]) => type))
+  const names = new Set(OWN_CONDITIONS)
   const generation = pod.metadata.generation
   const fresh = own.map(([type, verdict]): PodCondition => {
     const before = old.find(each => each.type === type)
     const transition = before?.status === verdict.status ? before.lastTransitionTime : undefined
     return {
       type,
+      ...(generation !== undefined && { observedGeneration: generation }),
       ...verdict,
       lastTransitionTime: transition ?? facts.now,
-      ...(generation !== undefined && { observedGeneration: generation }),
     }
   })
   return [...fresh, ...old.filter(each => !names.has(each.type))]

@@ -5,11 +5,13 @@ import type {
   ContainerStatus,
   EphemeralContainer,
   Pod,
+  ResourceRequirements,
 } from '@canopus/api/core/v1'
-import { formatTime } from '@canopus/apimachinery'
+import { formatQuantity, formatTime, milliQuantityOf, quantityOf } from '@canopus/apimachinery'
 import { shouldRestart } from '../pods/plan.ts'
 import { isRestartable } from '../pods/pod-text.ts'
 import type { ContainerRecord, PodRuntime } from '../runtime/pod-runtime.ts'
+import { containerCpuAndMemory, MIN_SHARES, milliOfQuota, milliOfShares } from '../runtime/resources.ts'
 
 /** Why a container does not run (yet): what its last start failed with, or what it waits for. */
 export interface Waiting {
@@ -103,10 +105,38 @@ function fromRecords(
     imageID: newest.imageId,
     containerID: RUNTIME_SCHEME + newest.id,
     started,
-    ...(running &&
-      container.resources &&
-      Object.keys(container.resources).length > 0 && { resources: container.resources }),
-    ...(running && container.resources?.requests && { allocatedResources: container.resources.requests }),
+    ...(kind !== 'ephemeral' && { resources: actualResources(container.resources, running ? newest : undefined) }),
+    ...(container.resources?.requests && { allocatedResources: container.resources.requests }),
+  }
+}
+
+/**
+ * What a container has: what it was granted, but for what the runtime says of one that runs (upstream
+ * pkg/kubelet/kubelet_pods.go, convertContainerStatusResources).
+ */
+export function actualResources(
+  granted: ResourceRequirements | undefined,
+  record: ContainerRecord | undefined,
+): ResourceRequirements {
+  const has = record?.resources
+  if (granted === undefined || has === undefined) return granted ?? {}
+  const wanted = containerCpuAndMemory(granted)
+  const { limits, requests } = granted
+  const shares = has.cpuShares > MIN_SHARES && has.cpuShares !== wanted.cpuShares
+  const quota = has.cpuQuota > 0 && has.cpuQuota !== wanted.cpuQuota
+  const memory = has.memoryLimitInBytes > 0 && has.memoryLimitInBytes !== wanted.memoryLimitInBytes
+  return {
+    ...granted,
+    ...(requests &&
+      shares && { requests: { ...requests, cpu: formatQuantity(milliQuantityOf(milliOfShares(has.cpuShares))) } }),
+    ...(limits &&
+      (quota || memory) && {
+        limits: {
+          ...limits,
+          ...(quota && { cpu: formatQuantity(milliQuantityOf(milliOfQuota(has.cpuQuota))) }),
+          ...(memory && { memory: formatQuantity(quantityOf(has.memoryLimitInBytes, 'BinarySI')) }),
+        },
+      }),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Pod, PodStatus } from '@canopus/api/core/v1'
 import { formatTime } from '@canopus/apimachinery'
+import type { ResizeCondition } from '../pods/pod-allocation.ts'
 import { qosClass } from '../pods/qos.ts'
 import { activeSandbox, type PodRuntime } from '../runtime/pod-runtime.ts'
 import { podConditions } from './conditions.ts'
@@ -14,6 +15,8 @@ export interface StatusFacts extends Omit<ContainerKnowledge, 'over'> {
   terminal: boolean
   /** Set where the kubelet ended or refused the pod: `DeadlineExceeded`, `OutOfcpu`, ... */
   verdict?: { reason: string; message: string } | undefined
+  /** How far a resize has come. */
+  resize?: readonly ResizeCondition[]
 }
 
 /** What the API is told of a pod. */
@@ -39,7 +42,7 @@ export function podStatus(pod: Pod, runtime: PodRuntime, facts: StatusFacts): Po
   return {
     ...(generation !== undefined && { observedGeneration: generation }),
     phase,
-    conditions: podConditions(pod, { phase, init, regular, sandboxReady, now }),
+    conditions: podConditions(pod, { phase, init, regular, sandboxReady, now, resize: facts.resize ?? [] }),
     ...(facts.verdict ?? carriedVerdict(pod)),
     hostIP: facts.hostIps[0] ?? '',
     hostIPs: facts.hostIps.map(ip => ({ ip })),

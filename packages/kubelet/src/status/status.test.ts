@@ -75,6 +75,7 @@ test('a running pod, whole', () => {
         state: { running: { startedAt: '1970-01-01T00:00:02Z' } },
         lastState: {},
         ready: true,
+        resources: {},
         restartCount: 0,
         image: 'x',
         imageID: 'sha256:1',
