@@ -11,6 +11,7 @@ export {
   subnetAt,
 } from './ip.ts'
 export { applyNft, deleteNftTable } from './nft.ts'
+export { nftMapKeys, nftTables } from './nft-elements.ts'
 export {
   type NftChain,
   type NftChange,

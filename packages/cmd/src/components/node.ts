@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs'
 import type { Logger } from '@canopus/base'
-import { type ClusterConfig, Failure, type NodeConfig, type NodePaths, pathsOf, tablesOf } from '@canopus/cli'
+import {
+  type ClusterConfig,
+  Failure,
+  foreignNodeRanges,
+  type NodeConfig,
+  type NodePaths,
+  pathsOf,
+  tablesOf,
+} from '@canopus/cli'
 import { type Cri, connectCri } from '@canopus/cri'
 import { nameServers } from '@canopus/dns'
 import { nodeSysctls, writeSysctl } from '@canopus/network'
+import { createEventRecorder } from '@canopus/operator'
 import { createLogger, systemClock } from '@canopus/platform'
 import { type Access, accessByKubeconfig } from './access.ts'
 import { createNodeDns } from './dns.ts'
@@ -77,13 +86,28 @@ function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: Abor
   }).run(signal)
 }
 
-function runProxy({ config, node, logger }: NodeContext, { informers }: Access, signal: AbortSignal): Promise<void> {
+function runProxy(context: NodeContext, { client, informers }: Access, signal: AbortSignal): Promise<void> {
+  const { config, node } = context
+  const logger = context.logger.child({ component: 'proxy' })
+  const events = createEventRecorder({ client, clock: systemClock, logger, component: 'kube-proxy', host: node.name })
   return createNodeProxy({
     informers,
-    logger: logger.child({ component: 'proxy' }),
+    logger,
     nodeName: node.name,
     clusterCidr: config.clusterCidr,
     table: tablesOf(config).services,
+    foreignNodes: foreignNodeRanges(config),
+    portTaken(service, port) {
+      const [protocol, number] = port.split(' . ')
+      const message = `another cluster on this machine serves node port ${number}/${protocol} too; this one is sure to be reached at ${node.address} alone`
+      logger.warn(message, { service: `${service.metadata.namespace}/${service.metadata.name}` })
+      events.event(
+        { apiVersion: 'v1', kind: 'Service', metadata: service.metadata },
+        'Warning',
+        'NodePortTaken',
+        message,
+      )
+    },
   }).run(signal)
 }
 
