@@ -15,6 +15,7 @@ import { nodeSysctls, writeSysctl } from '@canopus/network'
 import { createEventRecorder } from '@canopus/operator'
 import { createLogger, systemClock } from '@canopus/platform'
 import { type Access, accessByKubeconfig } from './access.ts'
+import { untilApiAnswers } from './api-answers.ts'
 import { createNodeDns } from './dns.ts'
 import { createNodeKubelet } from './kubelet.ts'
 import { runPodNetwork } from './pod-network.ts'
@@ -44,7 +45,10 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
   const access = ['kubelet', 'proxy', 'dns'].map(user => createAccess(context, user as 'kubelet' | 'proxy' | 'dns'))
   const [kubelet, proxy, dns] = access as [Access, Access, Access]
   try {
-    await runtimeReady(context.paths.containerdSocket, cri, context.logger, signal)
+    await Promise.all([
+      runtimeReady(context.paths.containerdSocket, cri, context.logger, signal),
+      untilApiAnswers(kubelet.client.transport, systemClock, signal),
+    ])
     const parts = [
       runKubelet(context, kubelet, cri, signal),
       runPodNetwork(context, proxy.informers, signal),
