@@ -1,4 +1,5 @@
 export { type CniOptions, ptpConflist } from './cni.ts'
+export { type HostPortOwner, hostPortOwners } from './host-ports.ts'
 export {
   addressAt,
   addressOf,

@@ -11,7 +11,7 @@ import {
 } from '@canopus/cli'
 import { type Cri, connectCri } from '@canopus/cri'
 import { nameServers } from '@canopus/dns'
-import { nodeSysctls, writeSysctl } from '@canopus/network'
+import { hostPortOwners, nodeSysctls, writeSysctl } from '@canopus/network'
 import { createEventRecorder } from '@canopus/operator'
 import { createLogger, systemClock } from '@canopus/platform'
 import { type Access, accessByKubeconfig } from './access.ts'
@@ -86,6 +86,7 @@ function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: Abor
       key: readFileSync(paths.serving.key, 'utf8'),
       clientCa: readFileSync(`${pathsOf(config).pki}/ca.crt`, 'utf8'),
     },
+    usedHostPorts: hostPortOwners,
     cgroups: { driver: 'cgroupfs', ...(node.place === 'host' ? {} : { prefix: `/${node.name}` }) },
   }).run(signal)
 }
