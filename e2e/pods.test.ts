@@ -227,6 +227,28 @@ describe('pods', { skip: containerSkip() }, () => {
       }
     })
 
+    it('a running container gets other resources, and a node says what it does not have', async () => {
+      await kubectl.wait('pod/resized', 'condition=Ready')
+      const resize = async (request: string, limit: string): Promise<void> => {
+        // not every kubectl knows --subresource resize
+        const path = '/api/v1/namespaces/default/pods/resized/resize'
+        const body = join(cluster.home, 'resize.json')
+        const pod = JSON.parse(await kubectl.run(['get', 'pod', 'resized', '-o', 'json']))
+        Object.assign(pod.spec.containers[0].resources.requests, { cpu: request })
+        Object.assign(pod.spec.containers[0].resources.limits, { cpu: limit })
+        writeFileSync(body, JSON.stringify(pod))
+        await kubectl.run(['replace', '--raw', path, '-f', body])
+      }
+      await resize('60m', '200m')
+      await until('resized', `${main}.resources.limits.cpu`, '200m')
+      const quota = 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max'
+      assert.equal(await sh('resized', quota), '20000\n')
+      assert.equal(await field('resized', `${main}.restartCount`), '0')
+      assert.match(await events('resized'), /ResizeCompleted: Pod resize completed: \{"containers":/)
+      await resize('1k', '2k')
+      await until('resized', '.status.conditions[?(@.type=="PodResizePending")].reason', 'Infeasible')
+    })
+
     it('liveness restarts, startup and readiness gate', async () => {
       assert.equal(await field('probes', `${main}.started`), 'true')
       assert.equal(await field('probes', `${main}.ready`), 'false')
@@ -330,6 +352,11 @@ describe('pods', { skip: containerSkip() }, () => {
 
     it('metrics that nobody serves are a clear error', async () => {
       assert.match((await kubectl.try(['top', 'pod'])).stderr, /Metrics API not available/)
+    })
+
+    it('the first node is the control plane’s, and takes everybody’s pods', async () => {
+      assert.match(await kubectl.run(['get', 'nodes']), /^pods +Ready +control-plane /m)
+      assert.equal(await kubectl.run(['get', 'node', 'pods', '-o', 'jsonpath={.spec.taints}']), '')
     })
 
     it('the node is described', async () => {

@@ -1,6 +1,7 @@
 export {
   type ClusterConfig,
   type ClusterPaths,
+  foreignNodeRanges,
   homeOf,
   type NodeConfig,
   type NodePaths,

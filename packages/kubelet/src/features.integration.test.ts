@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { ConfigMaps, Events, PersistentVolumeClaims, PersistentVolumes, Pods, Secrets, Services } from '@canopus/api'
+import {
+  ConfigMaps,
+  Events,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  Pods,
+  RuntimeClasses,
+  Secrets,
+  Services,
+} from '@canopus/api'
 import type { ConfigMap, Pod, PodSpec, Service } from '@canopus/api/core/v1'
+import type { RuntimeClass } from '@canopus/api/node/v1'
 import type { Transport } from '@canopus/client'
 import {
   BUSYBOX_IMAGE,
@@ -386,6 +396,22 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
     const pod = await harness.until('oom', ended)
     assert.equal(main(pod)?.state?.terminated?.reason, 'OOMKilled')
     assert.equal(main(pod)?.state?.terminated?.exitCode, 137)
+  })
+
+  test('a RuntimeClass decides the handler', async () => {
+    for (const [name, handler] of [
+      ['usual', 'runc'],
+      ['odd', 'nosuch'],
+    ] as const)
+      harness.server.add<RuntimeClass>(RuntimeClasses, { metadata: { name }, handler })
+    const containers = [busybox(BUSYBOX_IMAGE, FOREVER)]
+    harness.run('class-usual', { runtimeClassName: 'usual', containers })
+    harness.run('class-odd', { runtimeClassName: 'odd', containers })
+    harness.run('class-none', { runtimeClassName: 'none', containers })
+    await harness.until('class-usual', running)
+    const failed = 'FailedCreatePodSandBox'
+    await untilEvent('class-odd', failed, /no runtime for "nosuch" is configured/)
+    await untilEvent('class-none', failed, 'Failed to create pod sandbox: runtimeclass.node.k8s.io "none" not found')
   })
 
   test('images that cannot be had', async () => {

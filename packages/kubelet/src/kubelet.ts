@@ -21,6 +21,7 @@ import { bindCri } from './runtime/bound-cri.ts'
 import { createCgroups } from './runtime/cgroups.ts'
 import { collectGarbage } from './runtime/garbage.ts'
 import { kernelOutOfMemory } from './runtime/out-of-memory.ts'
+import { runtimeHandlerOf } from './runtime/runtime-class.ts'
 import { RuntimeView } from './runtime/view.ts'
 import { type KubeletServer, startServer } from './server/server.ts'
 import type { Services } from './services.ts'
@@ -242,6 +243,8 @@ function makeServices(
     seccompRoot: join(dirs.root, 'seccomp'),
     memoryCapacity: machine.memory,
     hostDns: () => parseResolvConf(readTextIfPresent(dns.resolvConf ?? '/etc/resolv.conf') ?? ''),
+    runtimeHandler: pod => runtimeHandlerOf(pod, informers, signal),
+    usedHostPorts: options.usedHostPorts ?? (async () => []),
     clusterServices: () => services.lister.list(),
     downwardFacts: podIps => ({ nodeName, hostIps: nodeIps, podIps, allocatable: allocatable() }),
   }

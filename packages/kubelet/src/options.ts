@@ -4,6 +4,7 @@ import type { Client, InformerFactory } from '@canopus/client'
 import type { Cri } from '@canopus/cri'
 import type { EventRecorder } from '@canopus/operator'
 import type { MachineFacts } from './node/machine.ts'
+import type { UsedHostPort } from './pods/host-ports.ts'
 
 /** Everything a kubelet is given. Nothing else reaches time, randomness, the API or the container runtime. */
 export interface KubeletOptions {
@@ -47,6 +48,8 @@ export interface KubeletOptions {
   maxParallelStarts?: number
   /** How often running pods' volumes are compared with the objects that they show, in milliseconds. Default 25 s. */
   refreshEvery?: number
+  /** Ports of this machine that lead to pods, also to those of other clusters on it. Default: nobody else is here. */
+  usedHostPorts?: () => Promise<readonly UsedHostPort[]>
   /** Kubernetes version that the node reports. */
   version?: string
 }

@@ -1,4 +1,4 @@
-import type { Service } from '@canopus/api/core/v1'
+import type { Pod, Service } from '@canopus/api/core/v1'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import type { Cri } from '@canopus/cri'
@@ -6,6 +6,7 @@ import type { DownwardFacts } from './env/downward.ts'
 import type { PodEvents } from './events.ts'
 import type { ClusterDns, DnsConfig } from './files/dns.ts'
 import type { ImagePuller } from './images/puller.ts'
+import type { UsedHostPort } from './pods/host-ports.ts'
 import type { Semaphore } from './pods/semaphore.ts'
 import type { ProbeManager } from './probes/manager.ts'
 import type { Cgroups } from './runtime/cgroups.ts'
@@ -41,6 +42,9 @@ export interface Services {
   readonly memoryCapacity: number
   /** The node's own resolv.conf, as it is now. */
   hostDns(): DnsConfig
+  /** Throws `StatusError` where the pod's RuntimeClass is not there. */
+  runtimeHandler(pod: Pod): Promise<string>
+  usedHostPorts(): Promise<readonly UsedHostPort[]>
   clusterServices(): readonly Service[]
   downwardFacts(podIps: readonly string[]): DownwardFacts
 }

@@ -1,4 +1,5 @@
 export { type CniOptions, ptpConflist } from './cni.ts'
+export { type HostPortOwner, hostPortOwners } from './host-ports.ts'
 export {
   addressAt,
   addressOf,
@@ -11,6 +12,7 @@ export {
   subnetAt,
 } from './ip.ts'
 export { applyNft, deleteNftTable } from './nft.ts'
+export { nftMapKeys, nftTables } from './nft-elements.ts'
 export {
   type NftChain,
   type NftChange,

@@ -124,7 +124,7 @@ describe('ServicesState', () => {
   })
 
   it('is taken by the kernel, whole and by increments', { skip: kernelSkip() }, () => {
-    const table = servicesTable('canopus_test', '10.244.0.0/16')
+    const table = servicesTable('canopus_test', '10.244.0.0/16', ['172.30.1.0/24', '172.30.2.0/24'])
     const state = new ServicesState()
     state.update('default/web', plan({ sessionAffinity: 'ClientIP', externalIPs: ['192.0.2.7'] }, ready('10.244.1.2')))
     const whole = renderTable(table) + renderChanges(table, state.all())

@@ -15,6 +15,8 @@ export interface ProxyEffects {
   applyNft(commands: string): Promise<void>
   /** Forgets UDP flows to these addresses, which would stick to endpoints that are gone. */
   forgetUdpFlows(addresses: readonly string[]): Promise<void>
+  /** Node ports that other tables on this machine have, as `tcp . 30080`. Default: nobody else is here. */
+  nodePortsElsewhere?(): Promise<ReadonlySet<string>>
 }
 
 export interface ProxyOptions {
@@ -25,6 +27,10 @@ export interface ProxyOptions {
   clusterCidr: string
   /** Name of the nft table. */
   table: string
+  /** Ranges of addresses of this machine at which node ports are another cluster's. */
+  foreignNodes?: readonly string[]
+  /** Told of a node port that another cluster on this machine has too, as `tcp . 30080`. */
+  portTaken?(service: Service, port: string): void
   effects: ProxyEffects
   /** Milliseconds in which changes are gathered into one transaction. Default 10. */
   gather?: number
@@ -53,7 +59,7 @@ class ServiceProxy {
     this.services = options.informers.informer(Services)
     this.slices = options.informers.informer(EndpointSlices)
     this.slices.addIndex('service', slice => serviceKeysOf(slice))
-    this.table = servicesTable(options.table, options.clusterCidr)
+    this.table = servicesTable(options.table, options.clusterCidr, options.foreignNodes)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -117,12 +123,38 @@ class ServiceProxy {
       ? renderTable(this.table) + renderChanges(this.table, this.state.all())
       : renderChanges(this.table, inOrder(changes))
     await this.options.effects.applyNft(commands)
+    await this.findTakenPorts(keys, changes)
     if (stale.length > 0) await this.options.effects.forgetUdpFlows([...new Set(stale)])
   }
 
-  private plan(key: string): ServicePlan | undefined {
+  /** Looks whether node ports that are new here are taken on this machine: only one of the two gets the packets. */
+  private async findTakenPorts(services: readonly string[], changes: readonly NftChange[]): Promise<void> {
+    const { effects, portTaken } = this.options
+    const added = changes.flatMap(change =>
+      change.op === 'add-element' && change.container === 'np' ? [change.key] : [],
+    )
+    if (added.length === 0 || portTaken === undefined || effects.nodePortsElsewhere === undefined) return
+    const elsewhere = await effects.nodePortsElsewhere()
+    for (const port of added.filter(each => elsewhere.has(each))) {
+      const [protocol, number] = port.split(' . ')
+      const service = services
+        .map(key => this.serviceOf(key))
+        .find(each =>
+          each?.spec.ports?.some(
+            ({ nodePort, protocol: own = 'TCP' }) => String(nodePort) === number && own.toLowerCase() === protocol,
+          ),
+        )
+      if (service) portTaken(service, port)
+    }
+  }
+
+  private serviceOf(key: string): Service | undefined {
     const slash = key.indexOf('/')
-    const service = this.services.lister.get(key.slice(slash + 1), key.slice(0, slash))
+    return this.services.lister.get(key.slice(slash + 1), key.slice(0, slash))
+  }
+
+  private plan(key: string): ServicePlan | undefined {
+    const service = this.serviceOf(key)
     return (
       service && planService(service, this.slices.lister.byIndex('service', key), { nodeName: this.options.nodeName })
     )

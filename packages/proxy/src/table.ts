@@ -8,9 +8,13 @@ const MASQUERADE_MARK = '0x4000'
  * The fixed part of the services table. A packet to a virtual address finds its chain in `svc` (or `np` for node ports); the
  * chain draws an endpoint's index into the packet mark; `lb` rewrites the destination to what `eps` holds under address,
  * protocol, port and index. Chains are shared by all services with the same number of endpoints, because the kernel checks
- * every chain in every transaction while elements cost nothing.
+ * every chain in every transaction while elements cost nothing. `foreignNodes`: ranges of addresses on this machine at which
+ * node ports are another cluster's.
  */
-export function servicesTable(name: string, clusterCidr: string): NftTable {
+export function servicesTable(name: string, clusterCidr: string, foreignNodes: readonly string[] = []): NftTable {
+  // addresses of this machine that are no node's of this cluster: other clusters on it serve their node ports there
+  const foreign = ['127.0.0.0/8', ...foreignNodes]
+  const local = `fib daddr type local ip daddr != ${foreign.length === 1 ? foreign[0] : `{ ${foreign.join(', ')} }`}`
   return {
     family: 'ip',
     name,
@@ -54,17 +58,11 @@ export function servicesTable(name: string, clusterCidr: string): NftTable {
       { name: 'lbnp', rules: ['jump mark_masquerade', 'goto lblocal'] },
       {
         name: 'services',
-        rules: [
-          'ip daddr . meta l4proto . th dport vmap @svc',
-          'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @np',
-        ],
+        rules: ['ip daddr . meta l4proto . th dport vmap @svc', `${local} meta l4proto . th dport vmap @np`],
       },
       {
         name: 'without_endpoints',
-        rules: [
-          'ip daddr . meta l4proto . th dport vmap @noeps',
-          'fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @npnoeps',
-        ],
+        rules: ['ip daddr . meta l4proto . th dport vmap @noeps', `${local} meta l4proto . th dport vmap @npnoeps`],
       },
       {
         name: 'nat_prerouting',

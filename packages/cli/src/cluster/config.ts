@@ -5,6 +5,9 @@ import { addressAt } from '@canopus/network'
 import { isMissing, writeFileAtomic } from '@canopus/platform'
 import { Failure } from '../failure.ts'
 
+/** How many clusters one machine can have: addresses and ports are planned for so many. */
+export const MOST_SLOTS = 16
+
 /** Version of the cluster's description on disk; a newer one is refused. */
 export const CONFIG_VERSION = 1
 
@@ -156,7 +159,7 @@ export function requireClusterName(name: string): void {
 
 /** Plans a new cluster: its slot (see slots.ts) decides its addresses and ports. */
 export function newConfig(wanted: NewCluster, home: Home, slot: number): ClusterConfig {
-  const nodeCidr = `172.30.${slot}.0/24`
+  const nodeCidr = nodeCidrOf(slot)
   const serviceCidr = `10.${96 + slot}.0.0/16`
   const gateway = addressAt(nodeCidr, 1)
   return {
@@ -181,6 +184,14 @@ export function newConfig(wanted: NewCluster, home: Home, slot: number): Cluster
     ...(wanted.kubeconfig === undefined ? {} : { kubeconfig: wanted.kubeconfig }),
     kubeconfigMerged: false,
   }
+}
+
+const nodeCidrOf = (slot: number): string => `172.30.${slot}.0/24`
+
+/** Addresses of the nodes that other clusters on this machine have, or would have. */
+export function foreignNodeRanges(config: Pick<ClusterConfig, 'slot'>): string[] {
+  const slots = Array.from({ length: MOST_SLOTS }, (_, slot) => slot)
+  return slots.filter(slot => slot !== config.slot).map(nodeCidrOf)
 }
 
 /** Where a new cluster keeps its data. */

@@ -14,6 +14,9 @@ export interface ClusterProcess extends DaemonIdentity {
   parent: number
 }
 
+/** In which the kernel counts for programs, on every machine. */
+const TICKS_PER_SECOND = 100
+
 /** What marks a cluster's processes: its name and its slot, since another user's cluster may have the same name. */
 export const markOf = (config: Pick<ClusterConfig, 'name' | 'slot'>): string => `${config.name}.${config.slot}`
 
@@ -53,6 +56,12 @@ export function mainProcess(processes: readonly ClusterProcess[], component: str
   const own = processes.filter(each => each.component === component && each.program !== 'containerd-shim')
   const ids = new Set(own.map(each => each.pid))
   return own.find(each => !ids.has(each.parent))
+}
+
+/** When a process started, in milliseconds since the epoch: up to a second too early, never later. */
+export function startedAt({ startTime }: DaemonIdentity, stat = readFileSync('/proc/stat', 'latin1')): number {
+  const bootSeconds = Number(/^btime (\d+)$/m.exec(stat)?.[1] ?? 0)
+  return bootSeconds * 1000 + Number(startTime) * (1000 / TICKS_PER_SECOND)
 }
 
 /**

@@ -2,14 +2,13 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { isMissing, isRunning, startTimeOf } from '@canopus/platform'
 import { Failure } from '../failure.ts'
+import { MOST_SLOTS } from './config.ts'
 
 /**
  * Clusters side by side differ in their slot: addresses, ports and interface names follow from it. Slots belong to the machine,
  * not to a user's home: a claim is a file that only one process can make.
  */
 export const SLOTS_DIRECTORY = '/var/tmp/canopus-slots'
-
-const MOST_SLOTS = 16
 
 interface Claim {
   /** Path of the cluster's description: while that exists, the slot is taken. */

@@ -1,6 +1,5 @@
 import { Resolver } from 'node:dns/promises'
 import { join } from 'node:path'
-import { Nodes } from '@canopus/api'
 import { sleep } from '@canopus/base'
 import { type Client, createClient } from '@canopus/client'
 import { createKubeconfigTransport } from '@canopus/host'
@@ -8,6 +7,7 @@ import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { type ClusterConfig, pathsOf } from './config.ts'
 import { LogWatch } from './log-watch.ts'
+import { markControlPlane, nodesReadiness } from './node-ready.ts'
 
 /** Waits until the API server is ready, every node is Ready and DNS answers. Throws `Failure` saying what is missing at the end. */
 export async function untilReady(config: ClusterConfig, timeout: number, environment: CliEnvironment): Promise<void> {
@@ -40,7 +40,8 @@ export async function untilReady(config: ClusterConfig, timeout: number, environ
   try {
     await until('Starting the control plane', () => apiReady(client))
     if (config.nodes.length === 0) return
-    await until('Waiting for the nodes', () => nodesReady(client, config))
+    await until('Waiting for the nodes', nodesReadiness(client, config))
+    await markControlPlane(client, config)
     await until('Waiting for DNS', () => dnsAnswers(config))
   } finally {
     transport.close()
@@ -53,16 +54,6 @@ async function apiReady(client: Client): Promise<string | undefined> {
   return response.status === 200
     ? undefined
     : (text.split('\n').find(line => line.includes('failed')) ?? `status ${response.status}`)
-}
-
-async function nodesReady(client: Client, config: ClusterConfig): Promise<string | undefined> {
-  const { items } = await client.resource(Nodes).list()
-  for (const { name } of config.nodes) {
-    const node = items.find(each => each.metadata.name === name)
-    const ready = node?.status?.conditions?.find(condition => condition.type === 'Ready')
-    if (ready?.status !== 'True') return `${name}: ${ready?.message ?? 'not registered yet'}`
-  }
-  return undefined
 }
 
 async function dnsAnswers(config: ClusterConfig): Promise<string | undefined> {

@@ -1,11 +1,21 @@
 import { readFileSync } from 'node:fs'
 import type { Logger } from '@canopus/base'
-import { type ClusterConfig, Failure, type NodeConfig, type NodePaths, pathsOf, tablesOf } from '@canopus/cli'
+import {
+  type ClusterConfig,
+  Failure,
+  foreignNodeRanges,
+  type NodeConfig,
+  type NodePaths,
+  pathsOf,
+  tablesOf,
+} from '@canopus/cli'
 import { type Cri, connectCri } from '@canopus/cri'
 import { nameServers } from '@canopus/dns'
-import { nodeSysctls, writeSysctl } from '@canopus/network'
+import { hostPortOwners, nodeSysctls, writeSysctl } from '@canopus/network'
+import { createEventRecorder } from '@canopus/operator'
 import { createLogger, systemClock } from '@canopus/platform'
 import { type Access, accessByKubeconfig } from './access.ts'
+import { untilApiAnswers } from './api-answers.ts'
 import { createNodeDns } from './dns.ts'
 import { createNodeKubelet } from './kubelet.ts'
 import { runPodNetwork } from './pod-network.ts'
@@ -35,7 +45,10 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
   const access = ['kubelet', 'proxy', 'dns'].map(user => createAccess(context, user as 'kubelet' | 'proxy' | 'dns'))
   const [kubelet, proxy, dns] = access as [Access, Access, Access]
   try {
-    await runtimeReady(context.paths.containerdSocket, cri, context.logger, signal)
+    await Promise.all([
+      runtimeReady(context.paths.containerdSocket, cri, context.logger, signal),
+      untilApiAnswers(kubelet.client.transport, systemClock, signal),
+    ])
     const parts = [
       runKubelet(context, kubelet, cri, signal),
       runPodNetwork(context, proxy.informers, signal),
@@ -73,17 +86,33 @@ function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: Abor
       key: readFileSync(paths.serving.key, 'utf8'),
       clientCa: readFileSync(`${pathsOf(config).pki}/ca.crt`, 'utf8'),
     },
+    usedHostPorts: hostPortOwners,
     cgroups: { driver: 'cgroupfs', ...(node.place === 'host' ? {} : { prefix: `/${node.name}` }) },
   }).run(signal)
 }
 
-function runProxy({ config, node, logger }: NodeContext, { informers }: Access, signal: AbortSignal): Promise<void> {
+function runProxy(context: NodeContext, { client, informers }: Access, signal: AbortSignal): Promise<void> {
+  const { config, node } = context
+  const logger = context.logger.child({ component: 'proxy' })
+  const events = createEventRecorder({ client, clock: systemClock, logger, component: 'kube-proxy', host: node.name })
   return createNodeProxy({
     informers,
-    logger: logger.child({ component: 'proxy' }),
+    logger,
     nodeName: node.name,
     clusterCidr: config.clusterCidr,
     table: tablesOf(config).services,
+    foreignNodes: foreignNodeRanges(config),
+    portTaken(service, port) {
+      const [protocol, number] = port.split(' . ')
+      const message = `another cluster on this machine serves node port ${number}/${protocol} too; this one is sure to be reached at ${node.address} alone`
+      logger.warn(message, { service: `${service.metadata.namespace}/${service.metadata.name}` })
+      events.event(
+        { apiVersion: 'v1', kind: 'Service', metadata: service.metadata },
+        'Warning',
+        'NodePortTaken',
+        message,
+      )
+    },
   }).run(signal)
 }
 

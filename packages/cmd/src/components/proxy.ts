@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
-import { applyNft, deleteNftTable, nodeSysctls, writeSysctl } from '@canopus/network'
+import { applyNft, deleteNftTable, nftMapKeys, nftTables, nodeSysctls, writeSysctl } from '@canopus/network'
 import type { Controller } from '@canopus/operator'
 import { systemClock, tryRun } from '@canopus/platform'
 import { createProxy, type ProxyOptions } from '@canopus/proxy'
@@ -50,9 +50,7 @@ async function runProxy(flags: ProxyFlags, logger: Logger, signal: AbortSignal):
 }
 
 /** The service proxy with this machine's nft and conntrack. */
-export function createNodeProxy(
-  options: Pick<ProxyOptions, 'informers' | 'logger' | 'nodeName' | 'clusterCidr' | 'table'>,
-): Controller {
+export function createNodeProxy(options: Omit<ProxyOptions, 'clock' | 'effects' | 'gather'>): Controller {
   return createProxy({
     ...options,
     clock: systemClock,
@@ -61,6 +59,14 @@ export function createNodeProxy(
       async forgetUdpFlows(addresses) {
         for (const address of addresses) await tryRun('conntrack', ['-D', '-p', 'udp', '--orig-dst', address])
       },
+      nodePortsElsewhere: () => nodePortsElsewhere(options.table),
     },
   })
+}
+
+/** Node ports in the services tables of other clusters in this network namespace. */
+async function nodePortsElsewhere(ownTable: string): Promise<ReadonlySet<string>> {
+  const others = (await nftTables('ip')).filter(name => /^canopus\d*_services$/.test(name) && name !== ownTable)
+  const maps = others.flatMap(table => ['np', 'npnoeps'].map(map => nftMapKeys('ip', table, map)))
+  return new Set((await Promise.all(maps)).flat())
 }

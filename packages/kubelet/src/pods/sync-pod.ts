@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import type { Pod } from '@canopus/api/core/v1'
+import { StatusError } from '@canopus/apimachinery'
 import { CriError, type PodSandboxConfig } from '@canopus/cri'
 import { podDns } from '../files/dns.ts'
 import { kernelHostname } from '../files/hostname.ts'
@@ -11,6 +12,7 @@ import { StartError } from '../runtime/start-error.ts'
 import { stopContainer, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { VolumeError } from '../volumes/payload.ts'
+import { hasHostPorts, takenHostPorts } from './host-ports.ts'
 import { type PodPlan, planPod, type StartAction } from './plan.ts'
 import type { PodMemory } from './pod-memory.ts'
 import { goDuration, podText } from './pod-text.ts'
@@ -203,13 +205,26 @@ async function createSandbox(services: Services, pod: Pod, config: PodSandboxCon
   const { name, namespace = '', uid } = pod.metadata
   mkdirSync(podLogDirectory(services.logs, namespace, name, uid), { recursive: true, mode: 0o755 })
   try {
-    const { podSandboxId } = await services.starts.use(() => services.cri.runPodSandbox({ config }))
+    const runtimeHandler = await services.runtimeHandler(pod)
+    if (hasHostPorts(pod)) await tellTakenHostPorts(services, pod)
+    const { podSandboxId } = await services.starts.use(() => services.cri.runPodSandbox({ config, runtimeHandler }))
     return podSandboxId
   } catch (error) {
-    if (!(error instanceof CriError)) throw error
-    services.events.warning(pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${error.goText}`)
+    if (!(error instanceof CriError || error instanceof StatusError)) throw error
+    const text = error instanceof CriError ? error.goText : error.message
+    services.events.warning(pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${text}`)
     services.logger.warn('a sandbox could not be made', { pod: podText(pod), error: error.message })
     return undefined
+  }
+}
+
+/** The pod is started all the same: it may be reached under another address of the machine, or the other may go. */
+async function tellTakenHostPorts(services: Services, pod: Pod): Promise<void> {
+  const own = new Set([...services.view.all()].flatMap(each => each.sandboxes.map(sandbox => sandbox.id)))
+  for (const port of takenHostPorts(pod, await services.usedHostPorts(), id => own.has(id))) {
+    const message = `host port ${port} leads to a pod of another cluster on this machine already, which may go on getting its packets`
+    services.events.warning(pod, 'HostPortTaken', message)
+    services.logger.warn(message, { pod: podText(pod) })
   }
 }
 

@@ -95,9 +95,15 @@ export function podResources(pod: Pod): PodResources {
   }
   const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
   const limited = (name: string): boolean => all.every(container => container.resources?.limits?.[name] !== undefined)
+  // what the sandbox itself needs (KEP 688) is the pod's as well
+  const { overhead } = pod.spec
+  const cpuOverhead = milliValue(amount(overhead, 'cpu'))
+  const memoryOverhead = quantityValue(amount(overhead, 'memory'))
+  const cpuLimit = limited('cpu') ? sum(resources => milliValue(amount(resources?.limits, 'cpu'))) : 0
+  const memoryLimit = limited('memory') ? sum(resources => quantityValue(amount(resources?.limits, 'memory'))) : 0
   return {
-    cpuRequest: sum(resources => milliValue(resources?.requests?.cpu ?? resources?.limits?.cpu ?? '0')),
-    cpuLimit: limited('cpu') ? sum(resources => milliValue(amount(resources?.limits, 'cpu'))) : 0,
-    memoryLimit: limited('memory') ? sum(resources => quantityValue(amount(resources?.limits, 'memory'))) : 0,
+    cpuRequest: cpuOverhead + sum(resources => milliValue(resources?.requests?.cpu ?? resources?.limits?.cpu ?? '0')),
+    cpuLimit: cpuLimit && cpuLimit + cpuOverhead,
+    memoryLimit: memoryLimit && memoryLimit + memoryOverhead,
   }
 }

@@ -12,6 +12,7 @@ import { cgroupPath, createCgroups } from './cgroups.ts'
 import { containerConfig } from './container-config.ts'
 import { deadContainers, deadSandboxes } from './garbage.ts'
 import { containerHash } from './hash.ts'
+import { podResources } from './resources.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { containerSecurity, type ImageUser, namespaceOptions, verifyRunAsNonRoot } from './security.ts'
 import { RuntimeView } from './view.ts'
@@ -47,6 +48,14 @@ test('cgroups: made in every hierarchy with their limits', () => {
   assert.ok(!existsSync(join(base, 'v1/memory/kubepods/besteffort/podb1/memory.limit_in_bytes')))
   assert.deepEqual(cgroups.pods().sort(), ['b1', 'g1'])
   assert.equal(cgroups.directory('b1', 'cpu'), join(base, 'v1/cpu/kubepods/besteffort/podb1'))
+})
+
+test('cgroups: the sandbox’s own needs are the pod’s', () => {
+  const resources = { requests: { cpu: '100m' }, limits: { cpu: '200m', memory: '1Mi' } }
+  const pod = buildPod({ containers: [{ name: 'main', resources }], overhead: { cpu: '50m', memory: '1Mi' } })
+  assert.deepEqual(podResources(pod), { cpuRequest: 150, cpuLimit: 250, memoryLimit: 2 * 2 ** 20 })
+  const unlimited = buildPod({ overhead: { cpu: '50m', memory: '1Mi' } })
+  assert.deepEqual(podResources(unlimited), { cpuRequest: 50, cpuLimit: 0, memoryLimit: 0 })
 })
 
 test('cgroups: version 2', () => {
