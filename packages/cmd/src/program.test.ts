@@ -9,7 +9,10 @@ import { createProgram } from './program.ts'
 /** What a command line prints, and with which status it ends. */
 async function run(...argv: string[]): Promise<{ stdout: string; stderr: string; status: number }> {
   const output = { stdout: '', stderr: '' }
-  const stream = (name: 'stdout' | 'stderr') => ({ write: (text: string) => (output[name] += text) }) as never
+  const write = (name: 'stdout' | 'stderr', text: string): void => {
+    output[name] += text
+  }
+  const stream = (name: 'stdout' | 'stderr') => ({ write: (text: string) => write(name, text) }) as never
   const clock = new SimulatedClock({ start: 0 })
   const program = createProgram(
     {
@@ -27,8 +30,8 @@ async function run(...argv: string[]): Promise<{ stdout: string; stderr: string;
   const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
   for (const command of everyCommand(program))
     command.configureOutput({
-      writeOut: text => void (output.stdout += text),
-      writeErr: text => void (output.stderr += text),
+      writeOut: text => write('stdout', text),
+      writeErr: text => write('stderr', text),
     })
   try {
     await program.parseAsync(argv, { from: 'user' })
