@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -208,17 +209,50 @@ describe('bad days without nodes', () => {
     assert.equal((await run('status', '--name', 'bad')).code, 0)
   })
 
-  it('a full disk', { skip: rootOnly }, async () => {
-    const data = join(home, 'small')
-    mkdirSync(data)
-    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', data])
-    try {
-      refused(await run(...up, '--data-dir', data), /the disk is full/)
-      assert.deepEqual(readdirSync(data), [])
-    } finally {
-      spawnSync('umount', [data])
-    }
+  for (const size of ['16k', '150k'])
+    it(`a full disk, of ${size}`, { skip: rootOnly }, async () => {
+      const data = join(home, 'small')
+      mkdirSync(data, { recursive: true })
+      spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', data])
+      try {
+        refused(await run(...up, '--data-dir', data, '--timeout', '20s'), /the disk is full/)
+        assert.deepEqual(readdirSync(data), [])
+      } finally {
+        spawnSync('umount', [data])
+      }
+      assert.deepEqual(traces(home), [])
+    })
+
+  it('a kubeconfig that cannot be written, and a data directory that is none', async () => {
+    const other = join(home, 'other')
+    writeFileSync(other, ']] no kubeconfig')
+    const into = (path: string): string[] => ['up', '--no-node', '--name', 'bad', '--kubeconfig', path]
+    refused(await run(...into(other)), /other is no kubeconfig: .*\nName another file with --kubeconfig/)
+    assert.equal(readFileSync(other, 'utf8'), ']] no kubeconfig')
+    refused(await run(...into(home)), /cannot be entered into .*: EISDIR/)
+    refused(await run(...into(join(other, 'below'))), /cannot be entered into .*below: /)
     assert.deepEqual(traces(home), [])
+    refused(await run(...up, '--data-dir', other), /other is no directory/)
+  })
+
+  it('an etcd that does not answer', async () => {
+    const port = await freePort()
+    const etcd = ['--store', 'etcd', '--etcd-servers', `http://127.0.0.1:${port}`]
+    refused(
+      await run(...up, ...etcd, '--timeout', '15s'),
+      /the control plane does not start: no etcd server could be reached/,
+    )
+  })
+
+  it("another user's cluster of the same name lives beside it", async () => {
+    const second = join(home, 'second')
+    const theirs = (...args: string[]): Promise<CommandResult> => canopus(second, [...args, '--name', 'bad'])
+    assert.equal((await run(...up)).code, 0)
+    assert.equal((await theirs('up', '--no-node', '--kubeconfig', join(second, 'kubeconfig'))).code, 0)
+    assert.equal((await run('delete', '--name', 'bad')).code, 0)
+    assert.equal((await theirs('status')).code, 0)
+    assert.equal((await theirs('delete')).code, 0)
+    assert.deepEqual(traces(second), [])
   })
 
   it('somebody who is not root', { skip: rootOnly }, () => {
@@ -265,9 +299,85 @@ describe('bad days with nodes', { skip: rootOnly }, () => {
   before(() => cluster.prepare())
   after(() => cluster.remove())
 
+  const wanted = ['up', '--name', 'badn', '--kubeconfig', cluster.kubeconfig, '--pod-egress', 'none']
+  const machine = (): string[] =>
+    [links(), tables()].flatMap(text => text.split('\n').filter(line => /canopus|\bcn\d/.test(line)))
+  const untouched = containerSkip() ? [] : machine()
+  /** Nothing of the cluster is left on the machine. */
+  const nothingLeft = (): void => {
+    assert.deepEqual(traces(cluster.home), [])
+    assert.deepEqual(machine(), untouched)
+  }
+  /** `up` on a machine that has other files in some places; the machine itself stays as it is. */
+  const upWithFiles = (files: Record<string, string>, ...flags: string[]): CommandResult => {
+    const mounts = Object.entries(files).map(([path, content], index) => {
+      const own = join(cluster.home, `file-${index}`)
+      writeFileSync(own, content, { mode: 0o755 })
+      return `mount --bind ${content === '' ? '/dev/null' : own} ${realpathSync(path)}`
+    })
+    const script = `${mounts.join(' && ')} && exec "$@"`
+    const command = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', launcher, ...wanted, ...flags]
+    const { status, stdout, stderr } = spawnSync('unshare', command, {
+      env: { ...process.env, CANOPUS_HOME: cluster.home },
+      encoding: 'utf8',
+    })
+    return { code: status ?? 1, stdout, stderr }
+  }
+
+  it('containerd is missing, and cannot be installed', () => {
+    const apt = '#!/bin/sh\necho "E: Unable to locate package $4" >&2\nexit 100\n'
+    const failed = upWithFiles({ '/usr/bin/containerd': '', '/usr/bin/apt-get': apt })
+    assert.match(
+      failed.stderr,
+      /error: containerd could not be installed: E: Unable to locate package containerd\nInstall by hand: apt-get install containerd\n/,
+    )
+    assert.equal(failed.code, 1)
+    nothingLeft()
+    const without = upWithFiles({ '/usr/bin/containerd': '', '/usr/bin/apt-get': '' })
+    assert.match(without.stderr, /error: missing on this machine: containerd\nThere is no apt-get here: /)
+    nothingLeft()
+  })
+
+  it('a port of the node is taken', async () => {
+    // Which port it is depends on the other clusters of this machine; what somebody else has is taken anyhow.
+    const others = Array.from({ length: 16 }, (_, slot) => createServer().listen(10250 + 10 * slot, '0.0.0.0'))
+    await Promise.all(
+      others.map(other => new Promise(resolve => other.once('listening', resolve).once('error', resolve))),
+    )
+    const { code, stderr } = await start(cluster.home, wanted).ended
+    for (const other of others) other.close()
+    assert.match(
+      stderr,
+      /error: port 10\d{3} on 172\.30\.\d+\.1 is taken by another program\nStop the program that holds it\.\n$/,
+    )
+    assert.equal(code, 1)
+    nothingLeft()
+  })
+
+  it('containerd does not start', async () => {
+    const failed = upWithFiles({ '/usr/bin/containerd': '#!/bin/sh\necho "containerd: no such luck" >&2\nexit 1\n' })
+    assert.match(
+      failed.stderr,
+      /error: containerd of node badn does not start: no such luck\nSee `canopus logs --name badn`/,
+    )
+    assert.equal(failed.code, 1)
+    // It stays as it is, so that its logs can be read.
+    assert.match((await cluster.tryCommand('logs', 'containerd')).stdout, /no such luck/)
+    await cluster.command('delete')
+    nothingLeft()
+  })
+
+  it('kill -9 of up in the middle: delete finds everything', async () => {
+    const { child, ended } = start(cluster.home, wanted)
+    await until('the node agent runs', () => processesOf('CANOPUS_COMPONENT=node/badn/agent').length > 0)
+    child.kill('SIGKILL')
+    await ended
+    await cluster.command('delete')
+    nothingLeft()
+  })
+
   it('Ctrl-C in the first up leaves nothing', async () => {
-    const args = ['up', '--name', 'badn', '--kubeconfig', cluster.kubeconfig, '--pod-egress', 'none']
-    const { child, ended } = start(cluster.home, args)
+    const { child, ended } = start(cluster.home, wanted)
     await until('the node agent runs', () => processesOf('CANOPUS_COMPONENT=node/badn/agent').length > 0)
     const { slot, bridge } = JSON.parse(readFileSync(join(cluster.home, 'index/badn.json'), 'utf8'))
     child.kill('SIGINT')

@@ -50,6 +50,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
     const kubectl = new Kubectl(join(home, 'admin.kubeconfig'))
     const stopNodes = new AbortController()
     let nodes: Promise<void> = Promise.resolve()
+    let startManager = (): void => {}
 
     /** Flags of the store; starts etcd where it is the store. */
     const storeFlags = async (): Promise<string[]> => {
@@ -96,11 +97,12 @@ for (const backend of ['embedded', 'etcd'] as const) {
         `--kubelet-client-key=${file('apiserver-kubelet-client.key')}`,
         '-v=2',
       )
-      start(
-        'controller-manager',
+      const manager = [
         `--kubeconfig=${join(home, 'controller-manager.kubeconfig')}`,
         '--controllers=*,bootstrapsigner,tokencleaner',
         '--leader-elect=true',
+        '--leader-elect-lease-duration=3s',
+        '--leader-elect-renew-deadline=2s',
         '--leader-elect-retry-period=200ms',
         '--allocate-node-cidrs=true',
         '--cluster-cidr=10.91.0.0/16',
@@ -109,7 +111,9 @@ for (const backend of ['embedded', 'etcd'] as const) {
         `--cluster-signing-cert-file=${file('ca.crt')}`,
         `--cluster-signing-key-file=${file('ca.key')}`,
         '--use-service-account-credentials=true',
-      )
+      ]
+      startManager = () => start('controller-manager', ...manager)
+      startManager()
       start(
         'scheduler',
         `--kubeconfig=${join(home, 'scheduler.kubeconfig')}`,
@@ -165,6 +169,21 @@ for (const backend of ['embedded', 'etcd'] as const) {
         assert.ok(accounts.includes(name), name)
       const forbidden = processes.output.split('\n').filter(line => line.includes('forbidden'))
       assert.deepEqual(forbidden, [])
+    })
+
+    it('has another controller manager take over from one that was killed', async () => {
+      const holder = (): Promise<string> => {
+        const path = 'jsonpath={.spec.holderIdentity}'
+        return kubectl.run(['get', 'lease', 'kube-controller-manager', '-n', 'kube-system', '-o', path])
+      }
+      const first = await holder()
+      startManager()
+      await processes.kill('controller-manager')
+      await kubectl.run(['scale', 'deployment', 'web', '--replicas=6'])
+      await kubectl.wait('deployment/web', 'jsonpath={.status.readyReplicas}=6', 30)
+      assert.notEqual(await holder(), first)
+      const led = processes.output.match(/"lease":"kube-controller-manager"[^\n]*"msg":"became leader"/g)
+      assert.equal(led?.length, 2, processes.output)
     })
 
     it('ends with status 0 when asked to', async () => {

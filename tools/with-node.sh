@@ -12,7 +12,7 @@ pinned="$root/node_modules/node-$platform/bin/node"
 stamp="$root/node_modules/.package-lock.json"
 if [ ! -e "$stamp" ] || [ "$root/package-lock.json" -nt "$stamp" ]; then
   echo "Installing npm packages ..." >&2
-  (cd "$root" && npm ci --ignore-scripts --no-fund --no-audit >&2)
+  (cd "$root" && npm ci --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error >&2)
   touch "$stamp"
 fi
 node=$pinned

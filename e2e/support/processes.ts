@@ -18,6 +18,15 @@ export class Processes {
     return child
   }
 
+  /** SIGKILL for the first one of that name. */
+  async kill(name: string): Promise<void> {
+    const at = this.running.findIndex(each => each.name === name)
+    const [found] = at < 0 ? [] : this.running.splice(at, 1)
+    if (!found) throw new Error(`${name} does not run`)
+    found.child.kill('SIGKILL')
+    await found.ended
+  }
+
   /** Ends all, the last one first, and returns their statuses by name. */
   async stop(): Promise<Record<string, number>> {
     const statuses: Record<string, number> = {}

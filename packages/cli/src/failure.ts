@@ -7,3 +7,10 @@ export class Failure extends Error {
     this.hint = hint
   }
 }
+
+/** Nothing more can be written: what was only half made is of no use to anybody. */
+export class DiskFull extends Failure {
+  constructor(directory: string) {
+    super(`the disk is full: there is no room left in ${directory}`, 'Make room there, or choose another --data-dir.')
+  }
+}

@@ -1,5 +1,5 @@
-import { type CliEnvironment, Failure } from '@canopus/cli'
-import type { Command } from 'commander'
+import type { CliEnvironment } from '@canopus/cli'
+import { Argument, type Command } from 'commander'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
@@ -8,11 +8,11 @@ export function addCompletion(program: Command, environment: CliEnvironment): vo
   program
     .command('completion')
     .description('print a completion script for bash, zsh or fish')
-    .argument('<shell>', SHELLS.join(', '))
-    .action((shell: string) => void environment.stdout.write(script(program, shell)))
+    .addArgument(new Argument('<shell>', 'for whom').choices(SHELLS))
+    .action((shell: (typeof SHELLS)[number]) => void environment.stdout.write(script(program, shell)))
 }
 
-function script(program: Command, shell: string): string {
+function script(program: Command, shell: (typeof SHELLS)[number]): string {
   const words = wordsByCommand(program)
   switch (shell) {
     case 'bash':
@@ -21,8 +21,6 @@ function script(program: Command, shell: string): string {
       return `autoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
     case 'fish':
       return [...words].flatMap(([path, each]) => each.map(word => fishLine(path, word))).join('')
-    default:
-      throw new Failure(`no completion for "${shell}"`, `There is one for ${SHELLS.join(', ')}.`)
   }
 }
 
@@ -33,18 +31,26 @@ function wordsByCommand(program: Command, path = ''): Map<string, string[]> {
     .createHelp()
     .visibleOptions(program)
     .flatMap(option => option.long ?? [])
-  const words = new Map([[path, [...visible.map(command => command.name()), ...flags]]])
+  const choices = program.registeredArguments.flatMap(argument => argument.argChoices ?? [])
+  const words = new Map([[path, [...visible.map(command => command.name()), ...choices, ...flags]]])
   for (const command of visible)
     for (const [key, value] of wordsByCommand(command, `${path} ${command.name()}`.trim())) words.set(key, value)
+  if (path === '')
+    words.set(
+      'help',
+      visible.map(command => command.name()),
+    )
   return words
 }
 
 function bash(words: ReadonlyMap<string, readonly string[]>): string {
+  const commands = [...words.keys()].filter(path => path !== '').map(path => `'${path}'`)
   const cases = [...words].map(([path, each]) => `    '${path}') words='${each.join(' ')}' ;;\n`)
   return `_canopus() {
   local path='' words='' word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in -*) ;; *) path="\${path:+$path }$word" ;; esac
+    word="\${path:+$path }$word"
+    case $word in ${commands.join(' | ')}) path=$word ;; esac
   done
   case $path in
 ${cases.join('')}  esac

@@ -74,3 +74,11 @@ export function given<T extends object>(values: T): { [K in keyof T]: Exclude<T[
     [K in keyof T]: Exclude<T[K], undefined>
   }
 }
+
+/** `127.0.0.1:53`, `:53` or `[::1]:53`. */
+export function endpoint(text: string): { address: string; port: number } {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(text)
+  const port = Number(match?.[3])
+  if (!match || port > 65_535) throw new InvalidArgumentError('not of the form 127.0.0.1:53.')
+  return { address: match[1] || match[2] || '0.0.0.0', port }
+}

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildImages, type CliEnvironment, createRegistry, Failure } from '@canopus/cli'
 import type { Command } from 'commander'
+import { endpoint } from './flags.ts'
 
 /** `canopus image build` and `canopus image serve`. */
 export function addImageCommands(program: Command, environment: CliEnvironment): void {
-  const image = program.command('image').description('make and serve images for tests and demos')
+  const image = program.command('image').description('make and serve images for tests and demos').helpCommand(false)
   const store = join(environment.home.root, 'images')
   image
     .command('build')
@@ -19,10 +20,9 @@ export function addImageCommands(program: Command, environment: CliEnvironment):
   image
     .command('serve')
     .description('serve the built images as a read-only registry')
-    .option('--address <host:port>', 'where to listen', '127.0.0.1:5000')
+    .option('--address <host:port>', 'where to listen', endpoint, { address: '127.0.0.1', port: 5000 })
     .option('--store <directory>', 'where the images are', store)
-    .action((flags: { address: string; store: string }) => serve(flags, environment))
-  for (const command of image.commands) command.exitOverride()
+    .action((flags: ServeFlags) => serve(flags, environment))
 }
 
 function recipesDirectory(): string {
@@ -30,16 +30,23 @@ function recipesDirectory(): string {
   return root === undefined ? 'images' : join(root, 'images')
 }
 
-async function serve(flags: { address: string; store: string }, environment: CliEnvironment): Promise<void> {
+interface ServeFlags {
+  address: { address: string; port: number }
+  store: string
+}
+
+async function serve(flags: ServeFlags, environment: CliEnvironment): Promise<void> {
   if (!existsSync(flags.store))
     throw new Failure(`there are no images in ${flags.store}`, 'Make some with `canopus image build`.')
-  const at = flags.address.lastIndexOf(':')
+  const { address, port } = flags.address
   const server = createRegistry({ directory: flags.store })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(Number(flags.address.slice(at + 1)), flags.address.slice(0, at), resolve)
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'EADDRINUSE' ? new Failure(`port ${port} is taken`, 'Choose another --address.') : error),
+    )
+    server.listen(port, address, resolve)
   })
-  environment.progress.say(`serving ${flags.store} at http://${flags.address}`)
+  environment.progress.say(`serving ${flags.store} at http://${address}:${port}`)
   await new Promise<void>(resolve => {
     if (environment.signal.aborted) resolve()
     else environment.signal.addEventListener('abort', () => resolve(), { once: true })

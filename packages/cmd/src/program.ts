@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
 import { addComponents } from './components/commands.ts'
 import { duration, list, number } from './flags.ts'
+import { addHelp, optionDescription } from './help.ts'
 import { addImageCommands } from './image-commands.ts'
 
 const DEFAULT_NAME = 'canopus'
@@ -14,7 +15,7 @@ export function createProgram(environment: CliEnvironment, exit: (status: number
     .description('Kubernetes 1.36 on this machine, from one command.')
     .version('canopus 0.1.0 (Kubernetes 1.36)', '--version', 'show the version')
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show help for a command')
+    .configureHelp({ optionDescription })
     .showHelpAfterError('(see `canopus --help`)')
     .exitOverride()
   addUp(program, environment)
@@ -22,9 +23,18 @@ export function createProgram(environment: CliEnvironment, exit: (status: number
   addImageCommands(program, environment)
   addComponents(program, environment)
   addCompletion(program, environment)
-  for (const command of program.commands)
-    command.exitOverride().showHelpAfterError(`(see \`canopus ${command.name()} --help\`)`)
+  addHelp(program)
+  explainErrors(program)
   return program
+}
+
+/** Every command ends by an exception, and says where its flags are explained where they were wrong. */
+function explainErrors(parent: Command, path = ''): void {
+  for (const command of parent.commands) {
+    const own = `${path}${command.name()} `
+    command.exitOverride().showHelpAfterError(`(see \`canopus ${own}--help\`)`)
+    explainErrors(command, own)
+  }
 }
 
 const name = (): Option => new Option('--name <name>', 'which cluster').default(DEFAULT_NAME)

@@ -3,7 +3,7 @@ import type { Clock, Logger } from '@canopus/base'
 import type { InformerFactory } from '@canopus/client'
 import type { Controller } from '@canopus/operator'
 import type { ClusterView } from './records.ts'
-import { startDnsServer } from './server.ts'
+import { type Forwarder, startDnsServer } from './server.ts'
 
 export interface DnsOptions {
   informers: InformerFactory
@@ -12,7 +12,7 @@ export interface DnsOptions {
   domain: string
   address: string
   port: number
-  forward?: (query: Uint8Array) => Promise<Uint8Array>
+  forward?: Forwarder
 }
 
 const SERVICE_NAME = 'kubernetes.io/service-name'

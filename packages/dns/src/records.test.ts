@@ -27,7 +27,11 @@ const redisSlice: EndpointSlice = {
   ],
 }
 const view: ClusterView = {
-  service: (namespace, name) => (namespace === 'default' ? services[name] : undefined),
+  service: (namespace, name) => {
+    if (namespace === 'default') return services[name]
+    const dns = service('kube-dns', { clusterIP: '10.96.0.53', clusterIPs: ['10.96.0.53'] })
+    return namespace === 'kube-system' && name === 'kube-dns' ? dns : undefined
+  },
   slices: (_, name) => (name === 'redis' ? [redisSlice] : []),
   namespaceExists: namespace => namespace === 'default',
   serviceByAddress: address => Object.values(services).find(each => each.spec.clusterIPs?.includes(address)),
@@ -41,6 +45,7 @@ const text = (resolution: Resolution): string => {
     .map(record => {
       if ('address' in record) return `${record.type} ${record.address}`
       if (record.type === 'SRV') return `SRV ${record.port} ${record.target}`
+      if (record.type === 'SOA') return 'SOA'
       return `${record.type} ${record.type === 'TXT' ? record.text : record.target}`
     })
     .join(', ')
@@ -69,6 +74,10 @@ describe('resolve', () => {
     ['10-244-0-5.default.pod.cluster.local', 'A', 'A 10.244.0.5'],
     ['10-244-0-5.other.pod.cluster.local', 'A', 'no-such-name'],
     ['dns-version.cluster.local', 'TXT', 'TXT 1.1.0'],
+    ['cluster.local', 'SOA', 'SOA'],
+    ['cluster.local', 'NS', 'NS ns.dns.cluster.local'],
+    ['cluster.local', 'A', ''],
+    ['ns.dns.cluster.local', 'A', 'A 10.96.0.53'],
     ['10.0.96.10.in-addr.arpa', 'PTR', 'PTR web.default.svc.cluster.local'],
     ['5.0.244.10.in-addr.arpa', 'PTR', 'PTR redis-0.redis.default.svc.cluster.local'],
     ['1.2.0.192.in-addr.arpa', 'PTR', 'not-ours'],

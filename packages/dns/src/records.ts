@@ -15,8 +15,9 @@ export interface ClusterView {
 export type DnsRecord =
   | { type: 'A' | 'AAAA'; name: string; address: string }
   | { type: 'SRV'; name: string; port: number; target: string; targets: number }
-  | { type: 'CNAME' | 'PTR'; name: string; target: string }
+  | { type: 'CNAME' | 'PTR' | 'NS'; name: string; target: string }
   | { type: 'TXT'; name: string; text: string }
+  | { type: 'SOA'; name: string }
 
 /** `records` may be empty: then the name exists without records of that type. */
 export type Resolution =
@@ -46,12 +47,25 @@ export function resolve(view: ClusterView, domain: string, name: string, type: Q
   if (name !== domain && !name.endsWith(`.${domain}`)) return { outcome: 'not-ours' }
   const labels = name === domain ? [] : name.slice(0, -domain.length - 1).split('.')
   const zone = labels.at(-1)
-  if (labels.length === 0) return answer([])
+  if (labels.length === 0) return answer(zoneRecords(domain, type))
+  if (name === nameServerOf(domain)) return answer(addresses(name, clusterHosts(view.service(...DNS_SERVICE)), type))
   if (labels.length === 1 && zone === 'dns-version')
     return answer(wants(type, 'TXT') ? [{ type: 'TXT', name, text: '1.1.0' }] : [])
   if (zone === 'svc') return serviceName(view, domain, name, labels.slice(0, -1), type)
   if (zone === 'pod') return podName(view, name, labels.slice(0, -1), type)
   return NO_SUCH_NAME
+}
+
+/** Where the zone's name server is found: the service that pods ask. */
+const DNS_SERVICE = ['kube-system', 'kube-dns'] as const
+
+export const nameServerOf = (domain: string): string => `ns.dns.${domain}`
+
+function zoneRecords(domain: string, type: QueryType): DnsRecord[] {
+  return [
+    ...(wants(type, 'SOA') ? [{ type: 'SOA' as const, name: domain }] : []),
+    ...(wants(type, 'NS') ? [{ type: 'NS' as const, name: domain, target: nameServerOf(domain) }] : []),
+  ]
 }
 
 const wants = (asked: QueryType, type: string): boolean => asked === type || asked === 'ANY'
@@ -90,7 +104,8 @@ function serviceName(
 
 const isHeadless = (service: Service): boolean => service.spec.clusterIP === 'None'
 
-function clusterHosts(service: Service): Host[] {
+function clusterHosts(service: Service | undefined): Host[] {
+  if (!service) return []
   const ports = (service.spec.ports ?? []).map(port => ({
     name: port.name ?? '',
     protocol: (port.protocol ?? 'TCP').toLowerCase(),

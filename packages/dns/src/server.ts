@@ -12,7 +12,7 @@ import {
   RECURSION_DESIRED,
   TRUNCATED_RESPONSE,
 } from 'dns-packet'
-import { type ClusterView, type DnsRecord, type Resolution, resolve } from './records.ts'
+import { type ClusterView, type DnsRecord, nameServerOf, type Resolution, resolve } from './records.ts'
 
 export interface DnsServerOptions {
   view: ClusterView
@@ -21,9 +21,12 @@ export interface DnsServerOptions {
   address: string
   port: number
   /** Answers what is not the cluster's; absent where nobody may be asked. */
-  forward?(query: Uint8Array): Promise<Uint8Array>
+  forward?: Forwarder
   logger: Logger
 }
+
+/** Asks others, in the way in which the question came: what does not fit into a datagram is asked for again over a stream. */
+export type Forwarder = (query: Uint8Array, transport: 'udp' | 'tcp') => Promise<Uint8Array>
 
 /** Seconds that answers may be kept: endpoints come and go. */
 const TTL = 5
@@ -108,7 +111,7 @@ export async function respond(
   try {
     query = decode(Buffer.from(message))
   } catch {
-    return message.length < 12 ? undefined : failure(message, RCODE.formatError)
+    return message.length < 12 ? undefined : unreadable(message)
   }
   const question = query.questions?.[0]
   if (query.type === 'response' || !question) return undefined
@@ -120,11 +123,11 @@ export async function respond(
       question.type,
     )
     if (resolution.outcome === 'not-ours')
-      return options.forward ? await options.forward(message) : failure(message, RCODE.refused)
+      return options.forward ? await options.forward(message, transport) : failure(query, RCODE.refused)
     return fit(await ourAnswer(options, query, question, resolution), limitOf(query, transport))
   } catch (error) {
     options.logger.warn('dns query failed', { name: question.name, type: question.type, error })
-    return failure(message, RCODE.serverFailure)
+    return failure(query, RCODE.serverFailure)
   }
 }
 
@@ -168,7 +171,7 @@ async function chase(
     flags: RECURSION_DESIRED,
     questions: [{ type: question.type, name: alias.target }],
   })
-  return options.forward(query).then(
+  return options.forward(query, 'udp').then(
     response => decode(Buffer.from(response)).answers ?? [],
     () => [],
   )
@@ -196,7 +199,10 @@ function wireForm(record: DnsRecord, name: string): Answer {
         class: 'IN',
         data: { priority: 0, weight: Math.floor(100 / record.targets), port: record.port, target: record.target },
       }
+    case 'SOA':
+      return startOfAuthority(record.name)
     case 'CNAME':
+    case 'NS':
     case 'PTR':
       return { type: record.type, name, ttl: TTL, class: 'IN', data: record.target }
     case 'TXT':
@@ -211,7 +217,7 @@ function startOfAuthority(domain: string): Answer {
     ttl: TTL,
     class: 'IN',
     data: {
-      mname: `ns.dns.${domain}`,
+      mname: nameServerOf(domain),
       rname: `hostmaster.${domain}`,
       serial: 1,
       refresh: 7200,
@@ -256,11 +262,18 @@ function withRcode(bytes: Buffer, rcode: number): Buffer {
   return bytes
 }
 
-/** A response with nothing but the query's id and an error code. */
-function failure(message: Uint8Array, rcode: number): Uint8Array {
+/** A response with an error code and the question, by which clients know it. */
+function failure(query: Packet, rcode: number): Uint8Array {
+  const flags = RECURSION_AVAILABLE | ((query.flags ?? 0) & RECURSION_DESIRED)
+  const { id = 0, questions = [] } = query
+  return withRcode(encode({ type: 'response', id, flags, questions }), rcode)
+}
+
+/** A response to what could not be understood: nothing but its id. */
+function unreadable(message: Uint8Array): Uint8Array {
   const response = Buffer.from(message.subarray(0, 12))
   response[2] = (response[2]! & 0x79) | 0x80
-  response[3] = 0x80 | rcode
+  response[3] = 0x80 | RCODE.formatError
   response.fill(0, 4, 12)
   return response
 }

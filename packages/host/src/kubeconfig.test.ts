@@ -60,5 +60,8 @@ describe('kubeconfig', () => {
     writeFileSync(path, '- a list\n')
     assert.throws(() => mergeKubeconfig(path, entry), /not a YAML map/)
     assert.equal(readFileSync(path, 'utf8'), '- a list\n')
+    writeFileSync(path, ']]\n')
+    assert.throws(() => mergeKubeconfig(path, entry), { message: /^\S+config is no kubeconfig: [^\n]+$/ })
+    assert.equal(readFileSync(path, 'utf8'), ']]\n')
   })
 })

@@ -97,10 +97,19 @@ export function readKubeconfigUser(path: string, context?: string): KubeconfigUs
 function readKubeconfig(path: string): Kubeconfig | undefined {
   const text = readTextIfPresent(path)
   if (text === undefined || text.trim() === '') return undefined
-  const config = load(text)
+  const config = parsed(path, text)
   if (typeof config !== 'object' || config === null || Array.isArray(config))
     throw new Error(`${path} is no kubeconfig: it is not a YAML map`)
   return config as Kubeconfig
+}
+
+function parsed(path: string, text: string): unknown {
+  try {
+    return load(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error)
+    throw new Error(`${path} is no kubeconfig: ${reason}`)
+  }
 }
 
 function write(path: string, config: Kubeconfig): void {

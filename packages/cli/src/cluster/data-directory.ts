@@ -1,19 +1,29 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Failure } from '../failure.ts'
+import { DiskFull, Failure } from '../failure.ts'
 
 /** What a fresh file system has in its root. */
 const HARMLESS = ['lost+found']
 
 /** Whether a new cluster may have the directory: `delete` takes everything in it away. Throws `Failure` where it holds files. */
 export function requireEmpty(directory: string): void {
-  if (!existsSync(directory)) return
-  const found = readdirSync(directory).find(name => !HARMLESS.includes(name))
+  const found = namesIn(directory).find(name => !HARMLESS.includes(name))
   if (found !== undefined)
     throw new Failure(
       `${directory} is not empty: it holds ${found}`,
       'A new cluster needs a directory of its own: choose another --data-dir, or remove what is there.',
     )
+}
+
+/** What is in a directory; nothing where it is not there. Throws `Failure` where it is none. */
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return []
+    if (isCode(error, 'ENOTDIR')) throw new Failure(`${directory} is no directory`, 'Choose another --data-dir.')
+    throw error
+  }
 }
 
 /** Makes a directory for one of our own. Throws `Failure` where it cannot be. */
@@ -28,6 +38,15 @@ export function makeDirectory(directory: string): void {
       )
     throw error
   }
+}
+
+/** Bytes below which a disk counts as full: not even a log can say so there. */
+const FULL = 64 * 1024
+
+/** Throws `DiskFull` where the directory's file system has no room left. */
+export function requireRoom(directory: string): void {
+  const { bavail, bsize } = statfsSync(directory)
+  if (bavail * bsize < FULL) throw new DiskFull(directory)
 }
 
 /** Removes the directory with all that is in it; one that something is mounted on stays, empty. */

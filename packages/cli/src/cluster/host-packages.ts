@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { run, tryRun } from '@canopus/platform'
+import { tryRun } from '@canopus/platform'
 import { Failure } from '../failure.ts'
 import type { Progress } from '../progress.ts'
 
@@ -67,12 +67,12 @@ export async function installPackages(packages: readonly string[], progress: Pro
     let result = await install()
     if (result.code !== 0) {
       detail('refreshing the package lists')
-      await run('apt-get', ['update'])
+      await tryRun('apt-get', ['update'])
       result = await install()
     }
     if (result.code !== 0)
       throw new Failure(
-        `${packages.join(', ')} could not be installed: ${lastLine(result.stderr)}`,
+        `${packages.join(', ')} could not be installed: ${lastLine(result.stderr) || `apt-get ended with status ${result.code}`}`,
         `Install by hand: apt-get install ${packages.join(' ')}`,
       )
   })

@@ -13,13 +13,14 @@ export class LogWatch {
     this.#from = sizeOf(path)
   }
 
-  /** The component's last words, where it has ended again and again; nothing otherwise. */
-  whyItEnds(): string | undefined {
+  /** The component's last words, where it has ended that often; nothing otherwise. */
+  whyItEnds(enough = ENOUGH): string | undefined {
     const lines = this.#text().split('\n')
     const ends = lines.filter(line => line.includes('ended; starting it again')).length
-    if (ends < ENOUGH) return undefined
-    const last = lines.findLast(line => line.startsWith('error: '))
-    return last?.slice('error: '.length) ?? 'it ends without a word'
+    if (ends < enough) return undefined
+    // Ours, or containerd's.
+    const last = lines.findLast(line => /^(error|containerd): /.test(line))
+    return last?.replace(/^\w+: /, '') ?? 'it ends without a word'
   }
 
   #text(): string {

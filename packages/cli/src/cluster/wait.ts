@@ -6,6 +6,7 @@ import { createKubeconfigTransport } from '@canopus/host'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
 import { type ClusterConfig, pathsOf } from './config.ts'
+import { requireRoom } from './data-directory.ts'
 import { LogWatch } from './log-watch.ts'
 import { markControlPlane, nodesReadiness } from './node-ready.ts'
 
@@ -15,7 +16,7 @@ export async function untilReady(config: ClusterConfig, timeout: number, environ
   const deadline = clock.monotonic() + timeout
   const transport = createKubeconfigTransport(pathsOf(config).adminKubeconfig)
   const client = createClient(transport)
-  const controlPlane = new LogWatch(join(pathsOf(config).logs, 'control-plane.log'))
+  const watches = watchesOf(config)
   const until = async (title: string, check: () => Promise<string | undefined>): Promise<void> =>
     progress.step(title, async detail => {
       for (;;) {
@@ -23,13 +24,14 @@ export async function untilReady(config: ClusterConfig, timeout: number, environ
         const missing = await check().catch((error: Error) => error.message)
         if (missing === undefined) return
         detail(missing)
-        const reason = controlPlane.whyItEnds()
-        if (reason !== undefined)
-          throw new Failure(
-            `the control plane does not start: ${reason}`,
-            `See \`canopus logs --name ${config.name}\`.`,
-          )
-        if (clock.monotonic() > deadline)
+        requireRoom(config.dataDirectory)
+        const late = clock.monotonic() > deadline
+        for (const { what, log } of watches) {
+          const reason = late ? log.whyItEnds(1) : log.whyItEnds()
+          if (reason !== undefined)
+            throw new Failure(`${what} does not start: ${reason}`, `See \`canopus logs --name ${config.name}\`.`)
+        }
+        if (late)
           throw new Failure(
             `${title}: not after ${timeout / 1000} s: ${missing}`,
             `See \`canopus logs --name ${config.name}\`.`,
@@ -46,6 +48,16 @@ export async function untilReady(config: ClusterConfig, timeout: number, environ
   } finally {
     transport.close()
   }
+}
+
+/** The logs of what may end again and again, from here on. */
+function watchesOf(config: ClusterConfig): { what: string; log: LogWatch }[] {
+  const { logs } = pathsOf(config)
+  const nodes = config.nodes.flatMap(({ name }) => [
+    { what: `containerd of node ${name}`, log: new LogWatch(join(logs, `node-${name}-containerd.log`)) },
+    { what: `the agent of node ${name}`, log: new LogWatch(join(logs, `node-${name}-agent.log`)) },
+  ])
+  return [{ what: 'the control plane', log: new LogWatch(join(logs, 'control-plane.log')) }, ...nodes]
 }
 
 async function apiReady(client: Client): Promise<string | undefined> {

@@ -19,13 +19,13 @@ import { makeDirectory, requireEmpty } from '../cluster/data-directory.ts'
 import { ensureHostPackages } from '../cluster/host-packages.ts'
 import { withLock } from '../cluster/lock.ts'
 import { setUpMachineNetwork } from '../cluster/machine-network.ts'
-import { startNode } from '../cluster/node-environment.ts'
+import { nodeComponent, startNode } from '../cluster/node-environment.ts'
 import { findProcesses, mainProcess, markOf } from '../cluster/processes.ts'
 import { claimSlot, releaseSlot } from '../cluster/slots.ts'
 import { startSupervised } from '../cluster/supervisor.ts'
 import { untilReady } from '../cluster/wait.ts'
 import type { CliEnvironment } from '../environment.ts'
-import { Failure } from '../failure.ts'
+import { DiskFull, Failure } from '../failure.ts'
 import { removeCluster } from './delete.ts'
 
 export interface UpOptions extends Wishes {
@@ -89,11 +89,12 @@ async function bringUp(config: ClusterConfig, options: UpOptions, environment: C
   const { progress, clock } = environment
   const paths = pathsOf(config)
   if (config.nodes.length > 0) await ensureHostPackages(progress)
-  await requireFreePorts(config, loadConfig(environment.home, config.name) === undefined)
+  await requireFreeApiPort(config, loadConfig(environment.home, config.name) === undefined)
   // First of all, so that what is made from here on is known to `delete`, whatever happens to this process.
   saveConfig(environment.home, config)
   for (const directory of [config.dataDirectory, config.runDirectory, paths.logs]) makeDirectory(directory)
   if (config.nodes.length > 0) await progress.step('Setting up the network', () => setUpMachineNetwork(config))
+  await requireFreeNodePorts(config)
   await progress.step('Issuing certificates', () => ensureCredentials(config, clock))
   saveConfig(environment.home, config)
   writeFileAtomic(paths.description, JSON.stringify(config), 0o600)
@@ -108,7 +109,10 @@ async function bringUp(config: ClusterConfig, options: UpOptions, environment: C
   if (options.mergeKubeconfig) enterKubeconfig(config, options, environment)
 }
 
-/** A cluster that is not ready in time stays, so that its logs can be read; one that was interrupted in the making goes. */
+/**
+ * A cluster that is not ready in time stays, so that its logs can be read; one that was interrupted in the making goes, and one
+ * whose disk is full, which has no logs to read.
+ */
 async function waitForCluster(
   config: ClusterConfig,
   isNew: boolean,
@@ -118,7 +122,7 @@ async function waitForCluster(
   try {
     await untilReady(config, options.timeout, environment)
   } catch (error) {
-    if (isNew && environment.signal.aborted) await removeCluster(config, environment)
+    if (isNew && (environment.signal.aborted || error instanceof DiskFull)) await removeCluster(config, environment)
     throw error
   }
 }
@@ -137,29 +141,38 @@ async function startControlPlane(config: ClusterConfig, environment: CliEnvironm
   })
 }
 
-/** Says so now, instead of in a log, where somebody else holds a port of ours. */
-async function requireFreePorts(config: ClusterConfig, isNew: boolean): Promise<void> {
+/** Says so now, instead of in a log, where somebody else holds the API server's port. */
+function requireFreeApiPort(config: ClusterConfig, isNew: boolean): Promise<void> {
+  const advice = isNew ? 'Choose another one with --api-port.' : STOP_IT
+  return requireFree(config, [{ component: CONTROL_PLANE, address: '127.0.0.1', port: config.apiPort, advice }])
+}
+
+/** The same for what listens on the node's own address, which is there only once the network is set up. */
+function requireFreeNodePorts(config: ClusterConfig): Promise<void> {
+  const wanted = config.nodes
+    .filter(node => node.place === 'host')
+    .flatMap(node => {
+      const component = nodeComponent(node.name, 'agent')
+      return [
+        { component: CONTROL_PLANE, address: node.address, port: config.apiPort, advice: STOP_IT },
+        { component, address: node.address, port: node.kubeletPort, advice: STOP_IT },
+        { component, address: node.address, port: config.dnsPort, advice: STOP_IT },
+      ]
+    })
+  return requireFree(config, wanted)
+}
+
+const STOP_IT = 'Stop the program that holds it.'
+
+async function requireFree(
+  config: ClusterConfig,
+  wanted: readonly { component: string; address: string; port: number; advice: string }[],
+): Promise<void> {
   const running = findProcesses(markOf(config))
-  const wanted = [
-    {
-      component: CONTROL_PLANE,
-      address: '127.0.0.1',
-      port: config.apiPort,
-      flag: isNew ? 'Choose another one with --api-port.' : 'Stop the program that holds it.',
-    },
-    ...config.nodes
-      .filter(node => node.place === 'host')
-      .map(node => ({
-        component: `node/${node.name}/agent`,
-        address: node.address,
-        port: node.kubeletPort,
-        flag: 'Stop the program that holds it.',
-      })),
-  ]
-  for (const each of wanted) {
-    if (mainProcess(running, each.component) || mainProcess(running, `supervisor/${each.component}`)) continue
-    if (await isTaken(each.address, each.port))
-      throw new Failure(`port ${each.port} on ${each.address} is taken by another program`, each.flag)
+  for (const { component, address, port, advice } of wanted) {
+    if (mainProcess(running, component) || mainProcess(running, `supervisor/${component}`)) continue
+    if (await isTaken(address, port))
+      throw new Failure(`port ${port} on ${address} is taken by another program`, advice)
   }
 }
 
@@ -187,7 +200,14 @@ export function kubeconfigPath(given: string | undefined, env: Readonly<Record<s
 function enterKubeconfig(config: ClusterConfig, options: UpOptions, environment: CliEnvironment): void {
   const path = kubeconfigPath(options.kubeconfig ?? config.kubeconfig, environment.env)
   const user = readKubeconfigUser(pathsOf(config).adminKubeconfig)
-  mergeKubeconfig(path, { ...user, name: config.name, makeCurrent: true })
+  try {
+    mergeKubeconfig(path, { ...user, name: config.name, makeCurrent: true })
+  } catch (error) {
+    throw new Failure(
+      `the cluster cannot be entered into ${path}: ${error instanceof Error ? error.message : error}`,
+      'Name another file with --kubeconfig, or leave it out with --no-merge-kubeconfig.',
+    )
+  }
   saveConfig(environment.home, Object.assign(config, { kubeconfig: path, kubeconfigMerged: true }))
 }
 

@@ -3,8 +3,8 @@ import type { CliEnvironment } from '@canopus/cli'
 import { createDns, createForwarder, type DnsOptions, nameServers } from '@canopus/dns'
 import type { Controller } from '@canopus/operator'
 import { systemClock } from '@canopus/platform'
-import { type Command, InvalidArgumentError } from 'commander'
-import { list, required } from '../flags.ts'
+import type { Command } from 'commander'
+import { endpoint, list, required } from '../flags.ts'
 import { accessByKubeconfig } from './access.ts'
 import { addLogFlags, componentLogger, type LogFlags } from './common-flags.ts'
 
@@ -28,14 +28,6 @@ export function addDns(program: Command, environment: CliEnvironment): Command {
     .option('--resolv-conf <file>', 'whose servers are asked for other names otherwise', '/etc/resolv.conf')
   addLogFlags(command)
   return command.action((flags: DnsFlags) => runDns(flags, componentLogger(flags, 'dns'), environment.signal))
-}
-
-/** `127.0.0.1:53`, `:53` or `[::1]:53`. */
-function endpoint(text: string): { address: string; port: number } {
-  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(text)
-  const port = Number(match?.[3])
-  if (!match || port > 65_535) throw new InvalidArgumentError('not of the form 127.0.0.1:53.')
-  return { address: match[1] || match[2] || '0.0.0.0', port }
 }
 
 async function runDns(flags: DnsFlags, logger: Logger, signal: AbortSignal): Promise<void> {

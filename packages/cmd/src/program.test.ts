@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { describe, it } from 'node:test'
+import { SimulatedClock } from '@canopus/base'
+import { createProgress } from '@canopus/cli'
+import { type Command, CommanderError } from 'commander'
+import { createProgram } from './program.ts'
+
+/** What a command line prints, and with which status it ends. */
+async function run(...argv: string[]): Promise<{ stdout: string; stderr: string; status: number }> {
+  const output = { stdout: '', stderr: '' }
+  const write = (name: 'stdout' | 'stderr', text: string): void => {
+    output[name] += text
+  }
+  const stream = (name: 'stdout' | 'stderr') => ({ write: (text: string) => write(name, text) }) as never
+  const clock = new SimulatedClock({ start: 0 })
+  const program = createProgram(
+    {
+      clock,
+      home: { root: '/nowhere', run: '/nowhere/run' },
+      uid: 1000,
+      env: {},
+      progress: createProgress({ stream: stream('stderr'), clock, colours: false }),
+      stdout: stream('stdout'),
+      self: ['canopus'],
+      signal: new AbortController().signal,
+    },
+    () => {},
+  )
+  const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)]
+  for (const command of everyCommand(program))
+    command.configureOutput({
+      writeOut: text => write('stdout', text),
+      writeErr: text => write('stderr', text),
+    })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return { ...output, status: 0 }
+  } catch (error) {
+    if (error instanceof CommanderError) return { ...output, status: error.exitCode }
+    throw error
+  }
+}
+
+describe('help', () => {
+  const commands = [
+    '',
+    'up',
+    'stop',
+    'delete',
+    'status',
+    'logs',
+    'image',
+    'image build',
+    'image serve',
+    'completion',
+    'apiserver',
+    'controller-manager',
+    'scheduler',
+    'kubelet',
+    'proxy',
+    'dns',
+  ]
+  for (const path of commands)
+    it(`of "${path}": the same by both ways, with defaults as one would write them`, async () => {
+      const words = path.split(' ').filter(Boolean)
+      const { stdout } = await run('help', ...words)
+      assert.match(stdout, new RegExp(`^Usage: canopus ${path}`))
+      assert.equal((await run(...words, '--help')).stdout, stdout)
+      assert.doesNotMatch(stdout.replaceAll(/\s+/g, ' '), /default: (\[|\{|"|false|\d{4,5}000\b)/)
+    })
+
+  it('says in what form a default is given', async () => {
+    const text = async (command: string): Promise<string> => (await run('help', command)).stdout.replaceAll(/\s+/g, ' ')
+    assert.match(await text('up'), /--timeout <duration> how long to wait for the cluster \(default: 2m\)/)
+    assert.match(await text('dns'), /\(default: 0\.0\.0\.0:53\)/)
+    assert.match(await text('apiserver'), /\(default: 30000-32767\)/)
+    assert.match(await text('apiserver'), /\(default: Node,RBAC\)/)
+    assert.match(await text('status'), /\(text, json; default: text\)/)
+  })
+
+  it('of what is no command', async () => {
+    assert.match((await run('help', 'nope')).stderr, /error: unknown command 'nope'/)
+    assert.match((await run('help', 'image', 'nope')).stderr, /error: unknown command 'image nope'/)
+    assert.match(
+      (await run('image', 'build', '--nope')).stderr,
+      /unknown option '--nope'\n\(see `canopus image build --help`\)/,
+    )
+    assert.match(
+      (await run('completion', 'tcsh')).stderr,
+      /'tcsh' is invalid[^.]*\. Allowed choices are bash, zsh, fish/,
+    )
+  })
+})
+
+describe('completion', () => {
+  const cases: [words: string[], expected: RegExp][] = [
+    [['st'], /^stop status$/],
+    [['up', '--no'], /^--no-merge-kubeconfig --nodes --no-node --no-wait$/],
+    [['up', '--name', 'mine', '--wa'], /^$/],
+    [['up', '--name', 'mine', '--store'], /^--store$/],
+    [['image', 'b'], /^build$/],
+    [['help', 'kub'], /^kubelet$/],
+    [['completion', ''], /^bash zsh fish /],
+  ]
+  for (const [words, expected] of cases)
+    it(`canopus ${words.join(' ')}`, {
+      skip: spawnSync('bash', ['-c', 'true']).error ? 'needs bash' : false,
+    }, async () => {
+      const { stdout } = await run('completion', 'bash')
+      const line = ['canopus', ...words].map(word => `'${word}'`).join(' ')
+      const script = `${stdout}\nCOMP_WORDS=(${line}) COMP_CWORD=${words.length}\n_canopus\necho "\${COMPREPLY[@]}"`
+      const completed = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' })
+      assert.equal(completed.stderr, '')
+      assert.match(completed.stdout.trimEnd(), expected)
+    })
+
+  for (const shell of ['zsh', 'fish'])
+    it(`there is one for ${shell}`, async () => {
+      assert.match((await run('completion', shell)).stdout, /kubelet/)
+    })
+})
