@@ -218,6 +218,25 @@ const machinery: readonly Life[] = [
   },
 ]
 
+const admission: readonly Life[] = ['Mutating', 'Validating'].map(word => ({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: `${word}WebhookConfiguration`,
+  plural: `${word.toLowerCase()}webhookconfigurations`,
+  cluster: true,
+  body: {
+    webhooks: [
+      {
+        name: 'life.example.com',
+        clientConfig: { url: 'https://life.example.com/' },
+        rules: [{ apiGroups: ['life.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['none'] }],
+        matchConditions: [{ name: 'never', expression: 'false' }],
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      },
+    ],
+  },
+}))
+
 const storage: readonly Life[] = [
   {
     apiVersion: 'storage.k8s.io/v1',
@@ -263,4 +282,12 @@ const storage: readonly Life[] = [
   },
 ]
 
-export const LIVES: readonly Life[] = [...core, ...apps, ...workloads, ...network, ...machinery, ...storage]
+export const LIVES: readonly Life[] = [
+  ...core,
+  ...apps,
+  ...workloads,
+  ...network,
+  ...machinery,
+  ...admission,
+  ...storage,
+]

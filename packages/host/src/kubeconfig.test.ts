@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { createClusterPki, systemClock } from '@canopus/platform'
 import { mergeKubeconfig, readKubeconfigUser, removeFromKubeconfig } from './kubeconfig.ts'
+import { createKubeconfigTransport } from './transport.ts'
 
 describe('kubeconfig', () => {
   let directory = ''
@@ -53,6 +56,39 @@ describe('kubeconfig', () => {
       'current-context: c\nclusters: [{name: c, cluster: {server: "https://s", certificate-authority: ca.crt}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n',
     )
     assert.equal(readKubeconfigUser(path).ca, 'FROM FILE')
+  })
+
+  it('may leave the certificate of the server unverified, or name it otherwise', async () => {
+    const clock = systemClock
+    const pki = await createClusterPki({ clusterName: 'test', addresses: ['192.0.2.1'], clock })
+    const server = createServer({ key: pki.apiserver.key, cert: pki.apiserver.certificate }, (_request, response) =>
+      response.end('{}'),
+    )
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as { port: number }
+    const get = async (cluster: string): Promise<number> => {
+      path = join(directory, 'config')
+      const text = `server: "https://127.0.0.1:${port}", ${cluster}`
+      writeFileSync(
+        path,
+        `current-context: c\nclusters: [{name: c, cluster: {${text}}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n`,
+      )
+      const transport = createKubeconfigTransport(path)
+      try {
+        return (await transport.send({ method: 'GET', path: '/' })).status
+      } finally {
+        transport.close()
+      }
+    }
+    const ca = `certificate-authority-data: ${Buffer.from(pki.ca.certificate).toString('base64')}`
+    try {
+      await assert.rejects(get('insecure-skip-tls-verify: false'), /certificate/)
+      await assert.rejects(get(`${ca}, tls-server-name: other.example.com`), /does not match certificate's altnames/)
+      assert.equal(await get(`${ca}, tls-server-name: kubernetes.default.svc`), 200)
+      assert.equal(await get('insecure-skip-tls-verify: true'), 200)
+    } finally {
+      server.close()
+    }
   })
 
   it('refuses what is no kubeconfig, without changing it', () => {

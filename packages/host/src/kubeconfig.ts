@@ -13,6 +13,10 @@ export interface KubeconfigUser {
   /** A file whose content is the token of the moment (mounted service-account tokens rotate). */
   tokenFile?: string
   namespace?: string
+  /** The name that the server's certificate must have, where it is not the one in the URL. */
+  serverName?: string
+  /** The server's certificate is not verified (`insecure-skip-tls-verify`). */
+  insecure?: boolean
 }
 
 interface Named {
@@ -76,6 +80,7 @@ export function readKubeconfigUser(path: string, context?: string): KubeconfigUs
     | { cluster?: string; user?: string; namespace?: string }
     | undefined
   const cluster = find(config.clusters, chosen?.cluster)?.cluster as Record<string, string> | undefined
+  const insecure = (cluster as Record<string, unknown> | undefined)?.['insecure-skip-tls-verify'] === true
   const user = (find(config.users, chosen?.user)?.user ?? {}) as Record<string, string>
   if (cluster?.server === undefined)
     throw new Error(`${path}: context "${wanted ?? ''}" names no cluster with a server`)
@@ -87,6 +92,8 @@ export function readKubeconfigUser(path: string, context?: string): KubeconfigUs
     token: user.token,
     tokenFile: user.tokenFile,
     namespace: chosen?.namespace,
+    serverName: cluster['tls-server-name'],
+    insecure: insecure ? true : undefined,
   }
   return {
     server: cluster.server,

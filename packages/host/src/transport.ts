@@ -10,7 +10,7 @@ export interface HttpsTransport extends Transport {
 }
 
 export interface HttpsTransportOptions
-  extends Pick<KubeconfigUser, 'server' | 'ca' | 'cert' | 'key' | 'token' | 'tokenFile'> {
+  extends Pick<KubeconfigUser, 'server' | 'ca' | 'cert' | 'key' | 'token' | 'tokenFile' | 'serverName' | 'insecure'> {
   userAgent?: string
 }
 
@@ -20,7 +20,13 @@ export interface HttpsTransportOptions
  */
 export function createHttpsTransport(options: HttpsTransportOptions): HttpsTransport {
   const agent = new Agent({
-    connect: { ca: options.ca, cert: options.cert, key: options.key },
+    connect: {
+      ca: options.ca,
+      cert: options.cert,
+      key: options.key,
+      ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+      ...(options.insecure === true ? { rejectUnauthorized: false } : {}),
+    },
     keepAliveTimeout: 60_000,
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -124,7 +124,11 @@ class Sync {
       return undefined
     }
     const now = this.#context.clock.now()
-    const { scheduled, tooManyMissed, waitMs } = dueTime(this.#cronJob, schedule, now)
+    const { scheduled, tooManyMissed, waitMs, invalid } = dueTime(this.#cronJob, schedule, now)
+    if (invalid !== undefined) {
+      this.#tell('Warning', 'InvalidSchedule', `invalid schedule: ${spec.schedule} : ${invalid}`)
+      return undefined
+    }
     const later = waitMs === undefined ? undefined : { requeueAfter: waitMs + 100 }
     if (tooManyMissed) {
       const text = 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew'

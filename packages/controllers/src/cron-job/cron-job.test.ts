@@ -118,6 +118,13 @@ test('a schedule that makes no sense is reported', async () => {
   assert.ok(world.events.some(event => event.startsWith('UnparseableSchedule')))
 })
 
+test('a schedule without any moment is reported', async () => {
+  add({ schedule: '59 23 31 2 *' })
+  await world.settle(MINUTE)
+  const text = 'invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second'
+  assert.ok(world.events.includes(`InvalidSchedule ${text}`), world.events.join())
+})
+
 describe('schedules', () => {
   const from = Date.UTC(2026, 0, 1, 0, 0, 30)
   const table: [string, string | undefined, string][] = [

@@ -11,7 +11,12 @@ export interface Due {
   tooManyMissed: boolean
   /** Milliseconds until the next moment. */
   waitMs: number | undefined
+  /** Why the schedule, though it can be read, has no moments. */
+  invalid?: string
 }
+
+/** Upstream's parser answers two equal moments for the 31st of February. */
+const NEVER = 'time difference between two schedules is less than 1 second'
 
 /** Which moment, if any, still waits for its job. Of several missed ones only the last counts. */
 export function dueTime(cronJob: CronJob, schedule: Schedule, now: number): Due {
@@ -22,7 +27,8 @@ export function dueTime(cronJob: CronJob, schedule: Schedule, now: number): Due 
   const upcoming = schedule.next(now)
   const waitMs = upcoming === undefined ? undefined : upcoming - now
   const first = schedule.next(since)
-  if (first === undefined || first > now) return { scheduled: undefined, tooManyMissed: false, waitMs }
+  if (first === undefined) return { scheduled: undefined, tooManyMissed: false, waitMs, invalid: NEVER }
+  if (first > now) return { scheduled: undefined, tooManyMissed: false, waitMs }
   const scheduled = schedule.last(now, since) ?? first
   const second = schedule.next(first) ?? first
   const missed = second > first ? (scheduled - first) / (second - first) + 1 : 1
