@@ -69,6 +69,8 @@ export interface KeyValue {
   readonly value: Uint8Array
   /** Revision of the write that made this value. */
   readonly revision: number
+  /** Why `value` is not what was written: a store that keeps another form of it could not read that back. */
+  readonly unreadable?: string
 }
 
 export interface ListOptions {
@@ -101,6 +103,8 @@ export interface StoreEvent {
   readonly revision: number
   /** The value before, where there was one. */
   readonly previous?: KeyValue
+  /** As of a `KeyValue`. */
+  readonly unreadable?: string
 }
 
 export interface WatchBatch {

@@ -18,6 +18,8 @@ export class KindCache {
   readonly prefix: string
   readonly namespaced: boolean
   readonly hub = new WatchHub()
+  /** Keys whose objects are stored and cannot be read, with the reason. */
+  readonly unreadable = new Map<string, string>()
   readonly #buckets = new Map<string, Bucket>()
   readonly #namespaces = new SortedNames()
   readonly #listeners = new Set<ChangeListener>()
@@ -132,6 +134,17 @@ export class KindCache {
     this.hub.offer(change)
     this.#unsent.push(change)
     this.tell(change)
+  }
+
+  /** Takes in objects that could not be read before. Watches end, since they missed them: their clients list again. */
+  recover(versions: readonly ObjectVersion[]): void {
+    for (const version of versions) {
+      const previous = this.get(version.namespace, version.name)
+      this.unreadable.delete(version.key)
+      this.put(version)
+      this.tell(new Change(version, previous, false))
+    }
+    if (versions.length > 0) this.hub.endAll()
   }
 
   /** Sends the frames of what was applied since the last time, and lets go of them. */

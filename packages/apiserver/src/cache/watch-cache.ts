@@ -5,7 +5,7 @@
 
 import { StatusError } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
-import { CompactedError, type KeyValue, type Store, type WatchBatch } from '@canopus/store'
+import { CompactedError, type KeyValue, type Store, type StoreEvent, type WatchBatch } from '@canopus/store'
 import { KindCache } from './kind-cache.ts'
 import { isStamped, ObjectVersion } from './object-version.ts'
 
@@ -128,10 +128,11 @@ export class WatchCache {
 
   private versionsOf(items: readonly KeyValue[], wanted: ReadonlySet<KindCache>): Map<KindCache, ObjectVersion[]> {
     const byKind = new Map<KindCache, ObjectVersion[]>()
-    for (const { key, value, revision: at } of items) {
+    for (const kind of wanted) kind.unreadable.clear()
+    for (const { key, value, revision: at, unreadable } of items) {
       const kind = this.kindOfKey(key)
       if (kind === undefined || !wanted.has(kind)) continue
-      const bytes = this.normalised(value, at, key)
+      const bytes = this.normalised(kind, value, at, key, unreadable)
       if (bytes === undefined) continue
       const { namespace, name } = kind.parseKey(key)
       const versions = byKind.get(kind) ?? []
@@ -164,7 +165,7 @@ export class WatchCache {
     for (const event of batch.events) {
       const kind = this.kindOfKey(event.key)
       if (kind === undefined) continue
-      const bytes = event.type === 'put' ? this.normalised(event.value, event.revision, event.key) : event.value
+      const bytes = this.bytesOf(kind, event)
       if (bytes === undefined) continue
       kind.apply(event, bytes)
       touched.add(kind)
@@ -182,12 +183,26 @@ export class WatchCache {
     }
   }
 
-  private normalised(bytes: Uint8Array, revision: number, key: string): Uint8Array | undefined {
-    if (isStamped(bytes, revision)) return bytes
+  private bytesOf(kind: KindCache, event: StoreEvent): Uint8Array | undefined {
+    const { type, key, value, revision, unreadable } = event
+    if (kind.unreadable.size > 0) kind.unreadable.delete(key)
+    return type === 'put' ? this.normalised(kind, value, revision, key, unreadable) : value
+  }
+
+  private normalised(
+    kind: KindCache,
+    bytes: Uint8Array,
+    revision: number,
+    key: string,
+    unreadable: string | undefined,
+  ): Uint8Array | undefined {
+    if (unreadable === undefined && isStamped(bytes, revision)) return bytes
     try {
+      if (unreadable !== undefined) throw new Error(unreadable)
       return this.#options.normalise(bytes, revision)
     } catch (error) {
       this.#options.logger.error('a stored object cannot be read and is left out', { key, error })
+      kind.unreadable.set(key, error instanceof Error ? error.message : String(error))
       return undefined
     }
   }

@@ -7,6 +7,7 @@ import {
   type ErrorTarget,
   encodeJson,
   formatTime,
+  internalError,
   type KubeObject,
   notFoundError,
   type StatusError,
@@ -100,6 +101,11 @@ export class KindStore {
 
   /** What the cache shows now, fit to be viewed. */
   cached(namespace: string, name: string): Maybe<ObjectVersion | undefined> {
+    if (this.cache.unreadable.size > 0) return this.reread(namespace, name).then(() => this.shown(namespace, name))
+    return this.shown(namespace, name)
+  }
+
+  private shown(namespace: string, name: string): Maybe<ObjectVersion | undefined> {
     const version = this.cache.get(namespace, name)
     return version === undefined || this.remote === undefined ? version : this.remote.one(version)
   }
@@ -110,9 +116,34 @@ export class KindStore {
     return this.remote === undefined ? version : this.remote.one(version)
   }
 
-  /** A version as the cache would make it of what the store holds. */
+  /**
+   * Tries once more to read what could not be read: one object, those of a namespace, or all (a plugin may be back that was not
+   * there when the server started). Throws StatusError 500 where that is still so, since an object that is there and cannot be
+   * read must not be taken for one that does not exist.
+   */
+  async reread(namespace?: string, name?: string): Promise<void> {
+    const { unreadable } = this.cache
+    const recovered: ObjectVersion[] = []
+    let failure: unknown
+    for (const key of [...unreadable.keys()]) {
+      const parsed = this.cache.parseKey(key)
+      if (namespace !== undefined && parsed.namespace !== namespace) continue
+      if (name !== undefined && parsed.name !== name) continue
+      const kv = await this.context.store.get(key)
+      try {
+        if (kv !== undefined) recovered.push(this.versionOf(kv))
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    this.cache.recover(recovered.filter(each => unreadable.has(each.key)))
+    if (failure !== undefined) throw failure
+  }
+
+  /** A version as the cache would make it of what the store holds. Throws StatusError 500 where that cannot be read. */
   versionOf(kv: KeyValue): ObjectVersion {
     const { namespace, name } = this.cache.parseKey(kv.key)
+    if (kv.unreadable !== undefined) throw internalError(kv.unreadable)
     const bytes = isStamped(kv.value, kv.revision) ? kv.value : this.context.normalise(kv.value, kv.revision)
     return new ObjectVersion(kv.key, namespace, name, bytes, kv.revision)
   }

@@ -22,6 +22,7 @@ export async function listObjects(
   selected: Selection,
   query: ListQuery,
 ): Promise<Page> {
+  if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const found = await findPage(store, namespace, selected, query)
   if (store.remote === undefined) return found
   const pending = store.remote.all(found.versions)

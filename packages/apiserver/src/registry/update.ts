@@ -15,8 +15,9 @@ import {
   StatusError,
   validateObjectMetaUpdate,
 } from '@canopus/apimachinery'
-import { RevisionMismatchError } from '@canopus/store'
+import { RevisionMismatchError, type Store } from '@canopus/store'
 import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import { transforms } from '../storage/encryption/encrypted-store.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
@@ -195,7 +196,9 @@ async function writeUpdate(
     const { revision } = await context.store.delete(current.key, current.revision)
     return store.dryRunVersion(object, revision)
   }
-  if (unchanged(object, old) && store.isCurrent(current)) return current
+  if (unchanged(object, old) && store.isCurrent(current) && !(await liesOutdated(context.store, current.key))) {
+    return current
+  }
   const pending = store.toStored(object)
   const stored = pending instanceof Promise ? await pending : pending
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
@@ -203,6 +206,9 @@ async function writeUpdate(
     await context.store.update(current.key, revision => stampedBytes(stored, revision), current.revision, options),
   )
 }
+
+/** Whether what is stored is to be written anew though nothing changed: under another key, say. */
+const liesOutdated = async (store: Store, key: string): Promise<boolean> => transforms(store) && store.isStale(key)
 
 /** Whether this change takes away the last thing that kept an object marked for deletion. */
 function vanishes(store: KindStore, object: KubeObject, old: KubeObject): boolean {

@@ -24,6 +24,7 @@ export async function watchObjects(
   query: ListQuery,
   encoder: ObjectEncoder,
 ): Promise<ApiResponse> {
+  if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const start = await startOf(store, query)
   const seconds = query.timeoutSeconds || MIN_TIMEOUT + randomInt(store.context.random, MIN_TIMEOUT)
   return {

@@ -16,10 +16,11 @@ import {
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
+import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import { servingCertificate } from './serving-certificate.ts'
 import { openStore } from './store.ts'
 
-interface ApiServerFlags extends LogFlags, AuditFlags {
+interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -88,6 +89,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
   addSecurityFlags(command)
   addAuditFlags(command)
+  addEncryptionFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -165,14 +167,15 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags))
   const auditor = await auditorOf(flags, logger)
-  const store = await openStore(storeConfig(flags), flags.dataDir, logger)
+  const encryption = await encryptionOf(flags, logger)
+  const store = encryptedBy(encryption, await openStore(storeConfig(flags), flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
     const server = await startApiServer({
       ...basics,
       ...kubeletCredentials(flags),
       security,
-      ...given({ auditor }),
+      ...given({ auditor, healthChecks: encryption?.healthChecks() }),
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
@@ -188,7 +191,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       tls: { key: tls.key, cert: tls.certificate, ...given({ clientCa }) },
     })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
-    await Promise.all([runCompaction(basics, signal), whenAborted(signal)])
+    await Promise.all([runCompaction(basics, signal), encryption?.run(signal), whenAborted(signal)])
     await server.stop()
   } finally {
     await store.close()

@@ -1,0 +1,79 @@
+/** Values under a key that lies, encrypted by a KMS plugin, beside them (pkg/storage/value/encrypt/envelope/kmsv2). */
+import { LruCache, type Random, uuid } from '@canopus/base'
+import { aesGcm, aesGcmOfSeed } from './aes.ts'
+import { DEK_SEED, type EncryptedObject, encryptedObject } from './kms-messages.ts'
+import { checkSource, type KmsProbe } from './kms-probe.ts'
+import type { KmsService } from './kms-service.ts'
+import type { Read, Transformer } from './transformer.ts'
+
+/** Keys remembered: one for each run of each server that wrote something. */
+const REMEMBERED = 1024
+
+export class EnvelopeTransformer implements Transformer {
+  readonly #service: KmsService
+  readonly #probe: KmsProbe
+  readonly #random: Random
+  readonly #known = new LruCache<string, Promise<Transformer> | Transformer>({ capacity: REMEMBERED })
+
+  constructor(service: KmsService, probe: KmsProbe, random: Random) {
+    this.#service = service
+    this.#probe = probe
+    this.#random = random
+  }
+
+  /** Asks the plugin once for each key; while that is under way, all values under it wait for the same answer. */
+  fromStorage(stored: Uint8Array, path: string): Read | Promise<Read> {
+    const object = decode(stored)
+    const id = sourceId(object)
+    const read = (transformer: Transformer): Read | Promise<Read> => this.read(transformer, object, path)
+    const state = this.#probe.state()
+    if (id === sourceId(state.source)) return read(state.transformer)
+    let known = this.#known.get(id)
+    if (known === undefined) {
+      known = this.ask(object)
+      this.#known.set(id, known)
+      known.then(
+        transformer => this.#known.set(id, transformer),
+        () => this.#known.delete(id),
+      )
+    }
+    return known instanceof Promise ? known.then(read) : read(known)
+  }
+
+  toStorage(data: Uint8Array, path: string): Uint8Array {
+    const { transformer, source } = this.#probe.writeState()
+    return encryptedObject.encode({ ...source, encryptedData: transformer.toStorage(data, path) })
+  }
+
+  private async ask({ encryptedDEKSource, encryptedDEKSourceType, keyID, annotations }: EncryptedObject) {
+    const request = { ciphertext: encryptedDEKSource, uid: uuid(this.#random), keyId: keyID, annotations }
+    const key = await this.#service.decrypt(request).catch(error => {
+      throw new Error(`failed to decrypt DEK, error: ${error.message}`)
+    })
+    return encryptedDEKSourceType === DEK_SEED ? aesGcmOfSeed(key) : aesGcm(key)
+  }
+
+  private read(transformer: Transformer, object: EncryptedObject, path: string): Read {
+    const { data } = transformer.fromStorage(object.encryptedData, path) as Read
+    const { source } = this.#probe.state()
+    const stale = object.keyID !== source.keyID || object.encryptedDEKSourceType !== source.encryptedDEKSourceType
+    return { data, stale }
+  }
+}
+
+function decode(stored: Uint8Array): EncryptedObject {
+  const object = encryptedObject.decode(stored)
+  if (object.encryptedData.byteLength === 0) throw new Error('encrypted data is empty')
+  checkSource(object)
+  return object
+}
+
+function sourceId(source: Omit<EncryptedObject, 'encryptedData'>): string {
+  const { encryptedDEKSourceType, encryptedDEKSource, keyID, annotations } = source
+  const base64 = (bytes: Uint8Array): string =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+  const notes = Object.entries(annotations)
+    .map(([key, value]) => [key, base64(value)])
+    .sort(([one = ''], [other = '']) => (one < other ? -1 : 1))
+  return JSON.stringify([encryptedDEKSourceType, base64(encryptedDEKSource), keyID, notes])
+}

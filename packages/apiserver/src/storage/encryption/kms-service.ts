@@ -1,0 +1,56 @@
+/** A KMS v2 plugin behind a Unix socket (pkg/storage/value/encrypt/envelope/kmsv2/grpc_service.go). */
+import * as grpc from '@grpc/grpc-js'
+import {
+  type Codec,
+  type DecryptRequest,
+  type EncryptResponse,
+  kmsMethods,
+  type StatusResponse,
+} from './kms-messages.ts'
+
+/** Encrypts and decrypts keys, never values. */
+export interface KmsService {
+  status(): Promise<StatusResponse>
+  encrypt(uid: string, plaintext: Uint8Array): Promise<EncryptResponse>
+  decrypt(request: DecryptRequest): Promise<Uint8Array>
+  close(): void
+}
+
+/** `endpoint` is `unix:///path` or `unix:@name`; `timeout` is of each call, in milliseconds, waiting for the plugin included. */
+export function connectKms(endpoint: string, timeout: number): KmsService {
+  const client = new grpc.Client(socketOf(endpoint), grpc.credentials.createInsecure(), {
+    'grpc.default_authority': 'localhost',
+  })
+  const call = <Request, Response>(
+    name: keyof typeof kmsMethods,
+    { request, response }: { request: Codec<Request>; response: Codec<Response> },
+    message: Request,
+  ): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      const options = { deadline: Date.now() + timeout, waitForReady: true }
+      client.makeUnaryRequest<Request, Response>(
+        `/v2.KeyManagementService/${name}`,
+        request.encode,
+        response.decode,
+        message,
+        new grpc.Metadata({ waitForReady: true }),
+        options,
+        (error, answer) => {
+          if (error) reject(new Error(`rpc error: code = ${grpc.status[error.code]} desc = ${error.details}`))
+          else resolve(answer!)
+        },
+      )
+    })
+  return {
+    status: () => call('Status', kmsMethods.Status, {}),
+    encrypt: (uid, plaintext) => call('Encrypt', kmsMethods.Encrypt, { uid, plaintext }),
+    decrypt: async request => (await call('Decrypt', kmsMethods.Decrypt, request)).plaintext,
+    close: () => client.close(),
+  }
+}
+
+/** Where the socket is, as the library names it. */
+function socketOf(endpoint: string): string {
+  const path = endpoint.replace(/^unix:(\/\/)?/, '')
+  return path.startsWith('@') || path.startsWith('/@') ? `unix-abstract:${path.replace(/^\/?@/, '')}` : `unix:${path}`
+}

@@ -1,0 +1,1 @@
+export { type EtcdServer, findEtcd, startEtcd } from './etcd-server.ts'
