@@ -1,6 +1,7 @@
 /** Stored bytes that another API server wrote, as our own form. */
-import { schemaOfKind } from '@canopus/api'
+import { builtInKinds, type Kind, schemaOfKind } from '@canopus/api'
 import {
+  apiVersionOf,
   decodeProtobuf,
   isProtobuf,
   type KubeObject,
@@ -10,16 +11,66 @@ import {
 } from '@canopus/apimachinery'
 import { asBuffer, stampedBytes } from './object-version.ts'
 
-/** JSON without a revision inside, or an enveloped protobuf message. Throws where the bytes are neither. */
+/**
+ * JSON without a revision inside, or an enveloped protobuf message, in whichever version its server stored it. Throws where the
+ * bytes are neither, or of a version that nobody here knows.
+ */
 export function normalise(bytes: Uint8Array, revision: number): Uint8Array {
   const object = isProtobuf(bytes)
     ? (decodeProtobuf(schemaOf, bytes) as unknown as KubeObject)
     : (parseJson(asBuffer(bytes).toString()) as KubeObject)
-  return stampedBytes({ ...object, metadata: object.metadata ?? {} }, revision)
+  return stampedBytes(asStored({ ...object, metadata: object.metadata ?? {} }), revision)
+}
+
+/**
+ * Versions before the one that is stored today, whose fields are the same (upstream's fixtures show it). Upstream still stores
+ * some of them, so that its last release can read what it writes, and may have left others in a store that has grown old.
+ */
+const FORMER: Readonly<Record<string, readonly string[]>> = {
+  'admissionregistration.k8s.io': ['v1beta1'],
+  apps: ['v1beta2'],
+  batch: ['v1beta1'],
+  'certificates.k8s.io': ['v1beta1'],
+  'coordination.k8s.io': ['v1beta1'],
+  'flowcontrol.apiserver.k8s.io': ['v1beta3'],
+  'node.k8s.io': ['v1beta1'],
+  'rbac.authorization.k8s.io': ['v1beta1'],
+  'resource.k8s.io': ['v1beta2'],
+  'scheduling.k8s.io': ['v1beta1'],
+  'storage.k8s.io': ['v1beta1'],
+}
+/** The same for single kinds of groups whose others have changed. */
+const FORMER_KINDS: ReadonlySet<string> = new Set([
+  'networking.k8s.io/v1beta1 IPAddress',
+  'networking.k8s.io/v1beta1 IngressClass',
+  'networking.k8s.io/v1beta1 ServiceCIDR',
+])
+
+const kinds = new Map<string, Kind>(builtInKinds.map(kind => [`${apiVersionOf(kind.type)} ${kind.type.kind}`, kind]))
+const storedKinds = new Map<string, Kind>(
+  builtInKinds.filter(kind => kind.storedAs === undefined).map(kind => [`${kind.type.group} ${kind.type.kind}`, kind]),
+)
+
+/** The kind whose version is stored, where `apiVersion` is an older one of the same shape. */
+function successorOf(apiVersion: string, kind: string): Kind | undefined {
+  const { group, version } = parseApiVersion(apiVersion)
+  const former = FORMER[group]?.includes(version) || FORMER_KINDS.has(`${apiVersion} ${kind}`)
+  return former ? storedKinds.get(`${group} ${kind}`) : undefined
+}
+
+/** The object in the version that its kind is stored in. */
+function asStored(object: KubeObject): KubeObject {
+  const { apiVersion = '', kind = '' } = object
+  const known = kinds.get(`${apiVersion} ${kind}`)
+  if (known !== undefined) return known.storedAs === undefined ? object : known.storedAs.toStored(object)
+  const successor = successorOf(apiVersion, kind)
+  return successor === undefined ? object : { ...object, apiVersion: apiVersionOf(successor.type) }
 }
 
 function schemaOf(apiVersion: string, kind: string): StructSchema {
-  const schema = schemaOfKind({ ...parseApiVersion(apiVersion), kind })
+  const successor = successorOf(apiVersion, kind)
+  const type = successor?.type ?? { ...parseApiVersion(apiVersion), kind }
+  const schema = schemaOfKind(type)
   if (schema === undefined) throw new Error(`no kind ${kind} in version ${apiVersion}`)
   return schema
 }
