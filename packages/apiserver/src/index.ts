@@ -6,12 +6,15 @@ export {
   type AuditWebhookOptions,
   createAuditor,
 } from './audit/create-auditor.ts'
+export { EndpointLeases, runEndpointReconciler } from './bootstrap/endpoint-leases.ts'
+export { identityOf, runIdentityLease } from './bootstrap/identity-lease.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,
   bootstrapCluster,
   createBootstrapToken,
   ensureKubernetesService,
+  ensureServiceCidr,
   type KubernetesServiceFacts,
 } from './bootstrap/index.ts'
 export {

@@ -3,6 +3,7 @@ import {
   CustomResourceDefinitions,
   type Descriptions,
   virtualKinds as defaultVirtualKinds,
+  IPAddresses,
   type Kind,
   type OpenApiKind,
 } from '@canopus/api'
@@ -11,7 +12,10 @@ import type { ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
+import { AddressClaims } from './allocators/address-claims.ts'
+import { NodePortBitmap } from './allocators/node-port-bitmap.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
+import { SharedServices } from './allocators/shared-services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
@@ -80,7 +84,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cache = new WatchCache({ store, clock, logger, normalise })
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
-  const { resources, objects, admission } = composeResources(options, cache)
+  const { resources, objects, admission, services } = composeResources(options, cache)
+  const stopping = new AbortController()
+  let repairs: Promise<void> | undefined
   const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
   const security = options.security({ objects, loopback: transport(LOOPBACK), clock, random, logger, webhooks })
   admission.setPlugins(security.admission)
@@ -104,6 +110,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async start() {
       await cache.start()
       started = true
+      repairs = services.run(stopping.signal)
     },
     async listen(listenOptions) {
       const listener = await listen(listenOptions, {
@@ -116,6 +123,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async stop() {
       started = false
+      stopping.abort()
+      await repairs
       await cache.stop()
       await Promise.all([...listeners].map(listener => listener.close()))
       listeners.clear()
@@ -129,23 +138,35 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 function composeResources(
   options: ApiServerOptions,
   cache: WatchCache,
-): { resources: Resources; objects: ObjectReader; admission: AdmissionChain } {
+): { resources: Resources; objects: ObjectReader; admission: AdmissionChain; services: SharedServices } {
   const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
   const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
-  const services = new ServiceAllocators(ranges, nodePortRange, random)
   const admission = new AdmissionChain()
   const resources = new Resources({
     context: { store, cache, clock, random, logger, admission, normalise },
-    hooks: { '/services': services },
+    // The services' part is made after the registry, since it reads and writes objects through it.
+    hooks: {
+      '/services': {
+        allocate: (...change) => services.allocate(...change),
+        settled: (...change) => services.settled(...change),
+      },
+    },
     encoders: new Encoders(encodeMessage, clock),
     kinds: kinds.map(kind => (kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : kind)),
     virtualKinds,
   })
   admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
-  services.follow(objects)
-  return { resources, objects, admission }
+  const services = new SharedServices({
+    local: new ServiceAllocators(ranges, nodePortRange, random),
+    addresses: new AddressClaims(resources.storeOf(IPAddresses)!, objects, clock, logger),
+    ports: new NodePortBitmap(store, nodePortRange),
+    objects,
+    clock,
+    logger,
+  })
+  return { resources, objects, admission, services }
 }
 
 const openApiKind = ({ type, message, custom }: Kind): OpenApiKind =>

@@ -5,8 +5,13 @@ import {
   type BootstrapOptions,
   bootstrapCluster,
   createApiServer,
+  EndpointLeases,
+  ensureServiceCidr,
+  runCompaction,
+  runEndpointReconciler,
+  runIdentityLease,
 } from '@canopus/apiserver'
-import { createClient } from '@canopus/client'
+import { type Client, createClient } from '@canopus/client'
 
 export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   /** What every cluster has from its first moment. */
@@ -20,10 +25,44 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
   const server = createApiServer({ ...options, kinds: builtInKinds })
   try {
     await server.start()
-    await bootstrapCluster(createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' }), bootstrap)
+    const client = clientOf(server)
+    const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
+    await bootstrapCluster(client, { ...bootstrap, ...(service ? { service } : {}) })
+    const { serviceCidr = '10.96.0.0/16' } = options
+    const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
+    await ensureServiceCidr(client, cidrs, options.clock.now())
     return server
   } catch (error) {
     await server.stop()
     throw error
   }
+}
+
+/** What an API server does besides answering, until the signal aborts; beside others on the same store. */
+export async function runApiServerLoops(
+  server: ApiServer,
+  { store, clock, random, logger, bootstrap }: StartApiServerOptions,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = clientOf(server)
+  const facts = bootstrap.service
+  await Promise.all([
+    runCompaction({ store, clock, logger }, signal),
+    runIdentityLease({ client, hostname, clock, random, logger }, signal),
+    facts && runEndpointReconciler({ store, client, facts, clock, logger }, signal),
+  ])
+}
+
+const clientOf = (server: ApiServer): Client =>
+  createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' })
+
+/** This server's address and those of others that are there already. */
+async function allAddresses(
+  { store }: Pick<StartApiServerOptions, 'store'>,
+  { service }: BootstrapOptions,
+): Promise<readonly string[]> {
+  const leases = new EndpointLeases(store, service!.address)
+  await leases.renew()
+  return leases.addresses()
 }

@@ -1,3 +1,3 @@
-export { type StartApiServerOptions, startApiServer } from './api-server.ts'
+export { runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
 export { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'

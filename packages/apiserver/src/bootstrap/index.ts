@@ -53,3 +53,4 @@ export async function ensureRoles(client: Client): Promise<void> {
 export { type AuthenticationFacts, SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'
+export { ensureServiceCidr } from './service-cidr.ts'

@@ -6,7 +6,7 @@ import { createMemoryStore, type Store } from '@canopus/store'
 import type { Auditor } from '../audit/auditor.ts'
 import type { ApiResponse, StreamSink } from '../http/message.ts'
 import type { AdmissionPlugin, Security, SecurityContext, User } from '../security.ts'
-import { type ApiServer, createApiServer } from '../server.ts'
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../server.ts'
 import type { WebhookCaller } from '../webhook/client.ts'
 
 export interface Answer {
@@ -40,7 +40,7 @@ export async function startMemoryServer(
     webhooks?: WebhookCaller
     auditor?: Auditor
     security?: Partial<Security>
-  } = {},
+  } & Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange'> = {},
 ): Promise<MemoryServer> {
   const clock = systemClock
   const store = options.store ?? createMemoryStore({ clock })
@@ -51,6 +51,8 @@ export async function startMemoryServer(
     random: systemRandom,
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
     kinds: builtInKinds,
+    ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
+    ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     security: context => ({
       authenticator: { authenticate: () => ({ user: USER }) },
