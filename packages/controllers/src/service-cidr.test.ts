@@ -6,7 +6,8 @@ import type { Draft } from '@canopus/apimachinery'
 import { createServiceCidrController, mayGo } from './service-cidr.ts'
 import { createWorld } from './testing/world.ts'
 
-const range = (name: string, ...cidrs: string[]): ServiceCIDR => ({ metadata: { name }, spec: { cidrs } }) as ServiceCIDR
+const range = (name: string, ...cidrs: string[]): ServiceCIDR =>
+  ({ metadata: { name }, spec: { cidrs } }) as ServiceCIDR
 const address = (name: string, by = 'ipallocator.k8s.io'): IPAddress =>
   ({
     metadata: { name, labels: { 'ipaddress.kubernetes.io/managed-by': by } },

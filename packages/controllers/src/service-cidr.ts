@@ -77,7 +77,9 @@ export function createServiceCidrController(context: ControllerContext): Control
 
 /** Whether another range holds all of this one, or no address of a service lies in this one alone. */
 export function mayGo(range: ServiceCIDR, ranges: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
-  const others = ranges.filter(each => each.metadata.name !== range.metadata.name).flatMap(each => each.spec?.cidrs ?? [])
+  const others = ranges
+    .filter(each => each.metadata.name !== range.metadata.name)
+    .flatMap(each => each.spec?.cidrs ?? [])
   const own = range.spec?.cidrs ?? []
   if (own.every(cidr => others.some(other => containsRange(other, cidr)))) return true
   return addresses.every(({ metadata: { name, labels } }) => {
