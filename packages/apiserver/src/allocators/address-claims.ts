@@ -70,9 +70,12 @@ export class AddressClaims {
   }
 
   /** Makes claims that services lack, and takes back those that no service has (ipallocator/controller/repairip.go). */
-  async repair(): Promise<void> {
+  async repair(inRange: (address: string) => boolean): Promise<void> {
     for (const service of this.#objects.list(Services)) {
-      for (const address of clusterAddresses(service)) await this.repairService(service, address)
+      for (const address of clusterAddresses(service)) {
+        if (inRange(address)) await this.repairService(service, address)
+        else this.#logger.warn('a cluster address is in no range; please recreate its service', { address })
+      }
     }
     for (const claim of this.#objects.list(IPAddresses)) {
       if (claim.metadata.labels?.[MANAGED_BY] !== ALLOCATOR || this.holder(claim) !== undefined) continue

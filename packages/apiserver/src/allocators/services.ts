@@ -5,7 +5,14 @@
 import { Services } from '@canopus/api'
 import type { Service, ServicePort } from '@canopus/api/core/v1'
 import type { ServiceCIDR } from '@canopus/api/networking/v1'
-import { type FieldError, internalError, invalid, invalidError, type KubeObject } from '@canopus/apimachinery'
+import {
+  type FieldError,
+  internalError,
+  invalid,
+  invalidError,
+  type KubeObject,
+  parseCidr,
+} from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
 import type { ObjectChange, ObjectReader } from '../security.ts'
@@ -76,6 +83,8 @@ export class ServiceAllocators {
     const cidrs = gone ? [] : (spec?.cidrs ?? [])
     for (const cidr of cidrs) {
       let addresses = this.#addresses.find(each => each.range.cidr === cidr)
+      // Validation lets in none without room, but who knows what an older server stored.
+      if (addresses === undefined && parseCidr(cidr) === undefined) continue
       if (addresses === undefined) {
         addresses = this.rangeOf(cidr, false)
         this.#addresses.push(addresses)
@@ -98,6 +107,11 @@ export class ServiceAllocators {
   addressFreed(address: string): void {
     if (this.#known.get(address) === CLAIMED) this.#known.delete(address)
     for (const [index, taken] of this.placesOf(address)) taken.release(index, CLAIMED)
+  }
+
+  /** Whether the address is in any range. */
+  holds(address: string): boolean {
+    return this.placesOf(address).length > 0
   }
 
   /** A port was found taken in the store of which no service is known yet. */

@@ -89,7 +89,7 @@ export class SharedServices implements KindHooks {
 
   async repair(): Promise<void> {
     const { addresses, ports, objects, local } = this.#options
-    await addresses.repair()
+    await addresses.repair(address => local.holds(address))
     local.forgetTakenPorts()
     const used = new Set(
       objects
