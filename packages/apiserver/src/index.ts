@@ -12,12 +12,15 @@ export type { JwtIssuer } from './authn/jwt/configuration.ts'
 export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
 export type { RequestHeaderOptions } from './authn/request-header.ts'
 export { AUTHORIZATION_MODES, type AuthorizationMode } from './authz/modes.ts'
+export { EndpointLeases, runEndpointReconciler } from './bootstrap/endpoint-leases.ts'
+export { identityOf, runIdentityLease } from './bootstrap/identity-lease.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,
   bootstrapCluster,
   createBootstrapToken,
   ensureKubernetesService,
+  ensureServiceCidr,
   type KubernetesServiceFacts,
   keepFlowControl,
 } from './bootstrap/index.ts'

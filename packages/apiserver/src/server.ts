@@ -3,6 +3,7 @@ import {
   CustomResourceDefinitions,
   type Descriptions,
   virtualKinds as defaultVirtualKinds,
+  IPAddresses,
   type Kind,
   type OpenApiKind,
 } from '@canopus/api'
@@ -13,7 +14,10 @@ import { createClient, type Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { withExpressionValidation } from './admission/expressions/kind-validation.ts'
 import { type AggregationOptions, Aggregator } from './aggregation/aggregator.ts'
+import { AddressClaims } from './allocators/address-claims.ts'
+import { NodePortBitmap } from './allocators/node-port-bitmap.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
+import { SharedServices } from './allocators/shared-services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
@@ -106,7 +110,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const serving = { ...SERVING_DEFAULTS, ...options.serving }
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
-  const { resources, objects, admission } = composeResources({ ...options, store, serving }, cache)
+  const { resources, objects, admission, services } = composeResources({ ...options, store, serving }, cache)
+  const stopping = new AbortController()
+  let repairs: Promise<void> | undefined
   const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
   const security = options.security({
     objects,
@@ -168,6 +174,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.start()
       state.started = true
       follower?.start()
+      repairs = services.run(stopping.signal)
       await aggregator?.start()
     },
     async listen(listenOptions) {
@@ -188,6 +195,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       if (!front.closed) for (const listener of listeners) listener.stopAccepting()
       await drained(clock, traffic, serving.requestTimeout)
       state.started = false
+      stopping.abort()
+      await repairs
       await cache.stop()
       const end = new AbortController()
       const patience = sleep(clock, LAST_BYTES, end.signal).catch(() => {})
@@ -235,16 +244,21 @@ function groupResourceOf(kinds: readonly Kind[]): (key: string) => readonly [str
 function composeResources(
   options: ApiServerOptions & { serving: Required<ServingOptions> },
   cache: WatchCache,
-): { resources: Resources; objects: ObjectReader; admission: AdmissionChain } {
+): { resources: Resources; objects: ObjectReader; admission: AdmissionChain; services: SharedServices } {
   const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
   const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
   const { minRequestTimeout } = options.serving
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
-  const services = new ServiceAllocators(ranges, nodePortRange, random)
   const admission = new AdmissionChain(clock)
   const resources = new Resources({
     context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout },
-    hooks: { '/services': services },
+    // The services' part is made after the registry, since it reads and writes objects through it.
+    hooks: {
+      '/services': {
+        allocate: (...change) => services.allocate(...change),
+        settled: (...change) => services.settled(...change),
+      },
+    },
     encoders: new Encoders(encodeMessage, clock),
     kinds: kinds.map(kind =>
       kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : withExpressionValidation(kind),
@@ -253,8 +267,15 @@ function composeResources(
   })
   admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
-  services.follow(objects)
-  return { resources, objects, admission }
+  const services = new SharedServices({
+    local: new ServiceAllocators(ranges, nodePortRange, random),
+    addresses: new AddressClaims(resources.storeOf(IPAddresses)!, objects, clock, logger),
+    ports: new NodePortBitmap(store, nodePortRange),
+    objects,
+    clock,
+    logger,
+  })
+  return { resources, objects, admission, services }
 }
 
 const openApiKind = ({ type, message, custom }: Kind): OpenApiKind =>

@@ -5,9 +5,14 @@ import {
   type BootstrapOptions,
   bootstrapCluster,
   createApiServer,
+  EndpointLeases,
+  ensureServiceCidr,
   keepFlowControl,
+  runCompaction,
+  runEndpointReconciler,
+  runIdentityLease,
 } from '@canopus/apiserver'
-import { createClient } from '@canopus/client'
+import { type Client, createClient } from '@canopus/client'
 
 export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   /** What every cluster has from its first moment. */
@@ -19,10 +24,14 @@ const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system
 /** Starts an API server for the built-in kinds. Resolves once it answers and the cluster's own objects are there. */
 export async function startApiServer({ bootstrap, ...options }: StartApiServerOptions): Promise<ApiServer> {
   const server = createApiServer({ ...options, kinds: builtInKinds })
-  const client = createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' })
+  const client = clientOf(server)
   try {
     await server.start()
-    await bootstrapCluster(client, bootstrap, server.postStartHooks)
+    const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
+    await bootstrapCluster(client, { ...bootstrap, ...(service ? { service } : {}) }, server.postStartHooks)
+    const { serviceCidr = '10.96.0.0/16' } = options
+    const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
+    await ensureServiceCidr(client, cidrs, options.clock.now())
     const ending = new AbortController()
     void keepFlowControl({ client, clock: options.clock, logger: options.logger }, ending.signal)
     return {
@@ -36,4 +45,33 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
     await server.stop()
     throw error
   }
+}
+
+/** What an API server does besides answering, until the signal aborts; beside others on the same store. */
+export async function runApiServerLoops(
+  server: ApiServer,
+  { store, clock, random, logger, bootstrap }: StartApiServerOptions,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = clientOf(server)
+  const facts = bootstrap.service
+  await Promise.all([
+    runCompaction({ store, clock, logger }, signal),
+    runIdentityLease({ client, hostname, clock, random, logger }, signal),
+    facts && runEndpointReconciler({ store, client, facts, clock, logger }, signal),
+  ])
+}
+
+const clientOf = (server: ApiServer): Client =>
+  createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' })
+
+/** This server's address and those of others that are there already. */
+async function allAddresses(
+  { store }: Pick<StartApiServerOptions, 'store'>,
+  { service }: BootstrapOptions,
+): Promise<readonly string[]> {
+  const leases = new EndpointLeases(store, service!.address)
+  await leases.renew()
+  return leases.addresses()
 }

@@ -1,11 +1,11 @@
-import { type ApiServer, type ApiServerOptions, createSecurity, runCompaction } from '@canopus/apiserver'
+import { type ApiServer, type ApiServerOptions, createSecurity } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
-import { startApiServer } from './api-server.ts'
+import { runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
 import { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'
 
 export interface ControlPlaneOptions {
@@ -16,6 +16,8 @@ export interface ControlPlaneOptions {
   pki: ClusterPki
   serviceCidr: string
   clusterCidr: string
+  /** By which the API server's lease is named; default `localhost`. */
+  hostname?: string
   /** Where pods reach the API server; absent where there are no pods to do so. */
   advertise?: { address: string; port: number; serviceAddress: string }
   /** Sentences for `kubectl explain`. */
@@ -46,7 +48,7 @@ const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticate
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
   const { store, clock, random, pki } = options
   const logger = options.logger.child({ component: 'apiserver' })
-  const server = await startApiServer({
+  const apiServer: StartApiServerOptions = {
     store,
     clock,
     random,
@@ -62,7 +64,8 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
     aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },
     bootstrap: bootstrapOptions(options),
-  })
+  }
+  const server = await startApiServer(apiServer)
   const manager = createControllerManager(
     componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options),
     managerOptions(options),
@@ -70,7 +73,8 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const schedulerContext = componentContext(server, SCHEDULER, 'default-scheduler', options)
   const scheduler = createScheduler(schedulerContext)
   schedulerContext.informers.start(signal)
-  const running = [manager.run(signal), scheduler.run(signal), runCompaction({ store, clock, logger }, signal)]
+  const loops = runApiServerLoops(server, apiServer, options.hostname ?? 'localhost', signal)
+  const running = [manager.run(signal), scheduler.run(signal), loops]
   const finished = Promise.all(running).then(() => server.stop())
   return { server, finished }
 }

@@ -1,4 +1,4 @@
-export { type StartApiServerOptions, startApiServer } from './api-server.ts'
+export { runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
 export {
   type ComponentServer,
   type ComponentServerOptions,

@@ -26,6 +26,7 @@ import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
+import { createServiceCidrController } from './service-cidr.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
 import { createEphemeralVolumeController } from './volume/ephemeral.ts'
@@ -100,6 +101,7 @@ const ENTRIES: readonly Entry[] = [
     component: 'node-controller',
     create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
   },
+  { name: 'service-cidr-controller', create: createServiceCidrController },
   { name: 'statefulset-controller', create: createStatefulSetController },
   { name: 'daemonset-controller', create: createDaemonSetController },
   { name: 'job-controller', create: createJobController },

@@ -4,9 +4,17 @@
  */
 import { clusterIpErrors, Services } from '@canopus/api'
 import type { Service, ServicePort } from '@canopus/api/core/v1'
-import { type FieldError, internalError, invalid, invalidError, type KubeObject } from '@canopus/apimachinery'
+import type { ServiceCIDR } from '@canopus/api/networking/v1'
+import {
+  type FieldError,
+  internalError,
+  invalid,
+  invalidError,
+  type KubeObject,
+  parseCidr,
+} from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
-import type { KindHooks, Release } from '../registry/kind-store.ts'
+import type { Release } from '../registry/kind-store.ts'
 import type { ObjectChange, ObjectReader } from '../security.ts'
 import { Allocator, RangeFullError } from './allocator.ts'
 import { reservedAddresses, reservedPorts, ServiceRange } from './service-range.ts'
@@ -19,19 +27,26 @@ export interface PortRange {
 interface Addresses {
   readonly range: ServiceRange
   readonly taken: Allocator
+  /** Names of the ServiceCIDRs that have it, and whether it may be allocated from; the flags' ranges need none. */
+  readonly owners: Map<string, boolean>
+  readonly fromFlags: boolean
 }
 
-export class ServiceAllocators implements KindHooks {
-  readonly #addresses: readonly Addresses[]
+/** Who has an address of which only the claim is known. */
+const CLAIMED = 'IPAddress'
+
+export class ServiceAllocators {
+  #addresses: Addresses[]
+  readonly #random: Random
+  /** What is taken, for ranges that come later. */
+  readonly #known = new Map<string, string>()
   readonly #ports: Allocator
   readonly #portRange: PortRange
 
   /** `ranges`: one address range, or two of different families; the first is the default family. */
   constructor(ranges: readonly string[], portRange: PortRange, random: Random) {
-    this.#addresses = ranges.map(cidr => {
-      const range = new ServiceRange(cidr)
-      return { range, taken: new Allocator('serviceIP', range.size, reservedAddresses(range.size), random) }
-    })
+    this.#random = random
+    this.#addresses = ranges.map(cidr => this.rangeOf(cidr, true))
     this.#portRange = portRange
     const size = portRange.to - portRange.from + 1
     this.#ports = new Allocator('nodePort', size, reservedPorts(size), random)
@@ -64,6 +79,75 @@ export class ServiceAllocators implements KindHooks {
     }
   }
 
+  /** Takes in what a ServiceCIDR says (ipallocator/cidrallocator.go). */
+  rangeChanged({ metadata: { name, deletionTimestamp }, spec, status }: ServiceCIDR, gone: boolean): void {
+    const ready = status?.conditions?.find(each => each.type === 'Ready')?.status ?? 'True'
+    const cidrs = gone ? [] : (spec?.cidrs ?? [])
+    for (const cidr of cidrs) {
+      let addresses = this.#addresses.find(each => each.range.cidr === cidr)
+      // Validation lets in none without room, but who knows what an older server stored.
+      if (addresses === undefined && parseCidr(cidr) === undefined) continue
+      if (addresses === undefined) {
+        addresses = this.rangeOf(cidr, false)
+        this.#addresses.push(addresses)
+      }
+      addresses.owners.set(name, ready === 'True' && deletionTimestamp === undefined)
+    }
+    for (const { range, owners } of this.#addresses) if (!cidrs.includes(range.cidr)) owners.delete(name)
+    this.#addresses = this.#addresses.filter(each => each.fromFlags || each.owners.size > 0)
+  }
+
+  /** A claim was seen, or found where this server thought that the address was free. */
+  addressTaken(address: string, found = false): void {
+    this.#known.set(address, this.#known.get(address) ?? CLAIMED)
+    for (const [index, taken] of this.placesOf(address)) {
+      if (found) taken.record(index, CLAIMED)
+      else taken.take(index, CLAIMED)
+    }
+  }
+
+  addressFreed(address: string): void {
+    if (this.#known.get(address) === CLAIMED) this.#known.delete(address)
+    for (const [index, taken] of this.placesOf(address)) taken.release(index, CLAIMED)
+  }
+
+  /** Whether the address is in any range. */
+  holds(address: string): boolean {
+    return this.placesOf(address).length > 0
+  }
+
+  /** A port was found taken in the store of which no service is known yet. */
+  portTaken(port: number): void {
+    this.#ports.take(port - this.#portRange.from, CLAIMED)
+  }
+
+  /** Ports that were once found taken may be free again; those that are not will be found so again. */
+  forgetTakenPorts(): void {
+    for (let index = 0; index < this.#ports.size; index++) this.#ports.release(index, CLAIMED)
+  }
+
+  hasPort(port: number): boolean {
+    return port >= this.#portRange.from && port <= this.#portRange.to
+  }
+
+  private rangeOf(cidr: string, fromFlags: boolean): Addresses {
+    const range = new ServiceRange(cidr)
+    const taken = new Allocator('serviceIP', range.size, reservedAddresses(range.size), this.#random)
+    for (const [address, owner] of this.#known) {
+      const index = range.indexOf(address)
+      if (index !== undefined) taken.record(index, owner)
+    }
+    return { range, taken, owners: new Map(), fromFlags }
+  }
+
+  /** Ranges may overlap: an address has a place in each that holds it. */
+  private placesOf(address: string): [number, Allocator][] {
+    return this.#addresses.flatMap(({ range, taken }): [number, Allocator][] => {
+      const index = range.indexOf(address)
+      return index === undefined ? [] : [[index, taken]]
+    })
+  }
+
   private allocateAddresses(service: Service, before: Service | undefined, held: Release[]): void {
     const { spec } = service
     if (spec.type === 'ExternalName' || spec.clusterIP === 'None') return
@@ -88,24 +172,27 @@ export class ServiceAllocators implements KindHooks {
     owner: string,
     held: Release[],
   ): string {
-    const addresses = this.#addresses.find(each => each.range.family === family)
-    if (addresses === undefined) throw invalidFamily(service, family)
-    const { range, taken } = addresses
+    const ready = this.#addresses.filter(each => each.range.family === family && isReady(each))
+    if (ready.length === 0) throw invalidFamily(service, family)
     const refuse = (why: string): never => {
       const value = service.spec.clusterIPs ?? [asked]
       throw invalidService(service, [invalid('spec.clusterIPs', value, `failed to allocate IP ${asked}: ${why}`)])
     }
-    let index: number
-    if (asked === undefined) index = taken.takeAny(owner)
-    else {
-      index =
-        range.indexOf(asked) ??
-        refuse(`the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${range.cidr}`)
-      if (taken.ownerOf(index) === owner) return asked
-      if (!taken.take(index, owner)) refuse('provided IP is already allocated')
+    const address = asked ?? takeAnyOf(ready, owner)
+    if (!ready.some(({ range }) => range.indexOf(address) !== undefined)) {
+      refuse('the provided network does not match the current range')
     }
-    held.push(() => taken.release(index, owner))
-    return range.addressAt(index)
+    const places = this.placesOf(address)
+    if (asked !== undefined) {
+      if (places.every(([index, taken]) => taken.ownerOf(index) === owner)) return asked
+      const free = places.every(([index, taken]) => [undefined, owner].includes(taken.ownerOf(index)))
+      if (!free) refuse('provided IP is already allocated')
+    }
+    for (const [index, taken] of places) taken.record(index, owner)
+    held.push(() => {
+      for (const [index, taken] of places) taken.release(index, owner)
+    })
+    return address
   }
 
   private allocatePorts(service: Service, before: Service | undefined, held: Release[]): void {
@@ -165,25 +252,38 @@ export class ServiceAllocators implements KindHooks {
   }
 
   private recordAddress(address: string, owner: string): void {
-    for (const { range, taken } of this.#addresses) {
-      const index = range.indexOf(address)
-      if (index !== undefined) taken.record(index, owner)
-    }
+    this.#known.set(address, owner)
+    for (const [index, taken] of this.placesOf(address)) taken.record(index, owner)
   }
 
   private freeAddress(address: string, owner: string): void {
-    for (const { range, taken } of this.#addresses) {
-      const index = range.indexOf(address)
-      if (index !== undefined) taken.release(index, owner)
+    if (this.#known.get(address) === owner) this.#known.delete(address)
+    for (const [index, taken] of this.placesOf(address)) taken.release(index, owner)
+  }
+}
+
+/** A range counts while one of the objects that have it is ready; one of the flags' needs no object. */
+function isReady({ owners, fromFlags }: Addresses): boolean {
+  return (fromFlags && owners.size === 0) || [...owners.values()].includes(true)
+}
+
+/** From the first range that has a free one. Throws RangeFullError. */
+function takeAnyOf(ranges: readonly Addresses[], owner: string): string {
+  for (const [position, { range, taken }] of ranges.entries()) {
+    try {
+      return range.addressAt(taken.takeAny(owner))
+    } catch (error) {
+      if (!(error instanceof RangeFullError) || position === ranges.length - 1) throw error
     }
   }
+  throw new RangeFullError('serviceIP')
 }
 
 /** Which address families a service gets, where it does not say (KEP-563). */
 function setFamilies(service: Service, addresses: readonly Addresses[]): void {
   const { spec } = service
   if (spec.type === 'ExternalName') return
-  const served = addresses.map(each => each.range.family)
+  const served = addresses.filter(each => each.fromFlags).map(each => each.range.family)
   const headless = spec.clusterIP === 'None'
   if (headless) spec.clusterIPs = ['None']
   const orphan = headless && Object.keys(spec.selector ?? {}).length === 0
@@ -212,7 +312,7 @@ function addressesOf({ spec }: Service): string[] {
   return all.filter(each => each !== '' && each !== 'None')
 }
 
-function nodePortsOf({ spec }: Service): number[] {
+export function nodePortsOf({ spec }: Service): number[] {
   const ports = (spec.ports ?? []).flatMap(each => (each.nodePort ? [each.nodePort] : []))
   return spec.healthCheckNodePort ? [...ports, spec.healthCheckNodePort] : ports
 }
@@ -232,7 +332,7 @@ function sharedNodePort(
   return twin?.nodePort !== undefined && own.has(twin.nodePort) ? twin.nodePort : undefined
 }
 
-function invalidService(service: Service, errors: readonly FieldError[]): Error {
+export function invalidService(service: Service, errors: readonly FieldError[]): Error {
   return invalidError({ group: '', resource: 'Service', name: service.metadata.name }, errors)
 }
 

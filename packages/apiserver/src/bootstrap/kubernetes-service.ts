@@ -14,6 +14,8 @@ export interface KubernetesServiceFacts {
   /** Where this API server can be reached, from pods too. */
   address: string
   port: number
+  /** Addresses of all API servers that are there; only this one's where missing. */
+  addresses?: readonly string[]
 }
 
 const NAME = 'kubernetes'
@@ -26,7 +28,7 @@ const PORT_NAME = 'https'
 export async function ensureKubernetesService(
   client: Client,
   facts: KubernetesServiceFacts,
-  addresses: readonly string[] = [facts.address],
+  addresses: readonly string[] = facts.addresses ?? [facts.address],
 ): Promise<void> {
   await reconcileObject(client, Services, serviceFor(facts), existing => {
     const wanted = serviceFor(facts).spec!

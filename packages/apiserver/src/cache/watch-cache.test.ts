@@ -46,11 +46,12 @@ describe('what another API server wrote', () => {
     })
   }
 
-  it('leaves out what nobody can read, and goes on', async () => {
+  it('does not hide what nobody can read, and goes on', async () => {
     const store = createMemoryStore({ clock: systemClock })
     await store.create('/registry/configmaps/d/bad', () => Buffer.from('nonsense'))
     const server = await startMemoryServer({ store })
-    assert.deepEqual((await server.send('GET', '/api/v1/namespaces/d/configmaps')).json.items, [])
+    assert.equal((await server.send('GET', '/api/v1/namespaces/d/configmaps')).status, 500)
+    assert.deepEqual((await server.send('GET', '/api/v1/namespaces/e/configmaps')).json.items, [])
     assert.equal(server.errors.length, 1)
     await server.stop()
     await store.close()

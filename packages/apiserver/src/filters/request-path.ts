@@ -259,7 +259,7 @@ export class RequestPath {
   }
 
   private async document(call: Call): Promise<ApiResponse> {
-    const { discovery, health, security, resources, openapi, metrics, aggregator } = this.#options
+    const { discovery, health, security, openapi, metrics, aggregator } = this.#options
     const { request } = call
     const { path, method } = request
     if (method !== 'GET' && method !== 'HEAD') return notFoundPage()

@@ -58,7 +58,8 @@ async function createOnce(
 ): Promise<ObjectVersion> {
   const { kind, context, cache } = store
   kind.strategy.prepareForCreate?.(object, { ...store.now(), user: call.user })
-  const release = store.hooks.allocate?.(object, undefined)
+  const pending = store.hooks.allocate?.(object, undefined, call.dryRun)
+  const release = pending instanceof Promise ? await pending : pending
   try {
     const { name } = object.metadata
     const errors = [

@@ -45,7 +45,9 @@ export interface KindHooks {
    * Reserves what the object needs of the cluster (addresses, ports) and writes it into the object, before validation.
    * Called for dry runs too. The result undoes it, and is called where the write fails or was a dry run.
    */
-  allocate?(object: KubeObject, old: KubeObject | undefined): Release
+  allocate?(object: KubeObject, old: KubeObject | undefined, dryRun: boolean): Maybe<Release>
+  /** Told after every change that was written, and (without `object`) after the object is gone. */
+  settled?(object: KubeObject | undefined, old: KubeObject): void
   /** Notes in a new object who made it, whatever the object says (certificate signing requests). */
   identify?(object: KubeObject, user: User): void
   /** Whether an object marked for deletion has nothing left to wait for besides its metadata.finalizers. */
@@ -146,8 +148,16 @@ export class KindStore {
   versionOf(kv: KeyValue): ObjectVersion {
     const { namespace, name } = this.cache.parseKey(kv.key)
     if (kv.unreadable !== undefined) throw internalError(kv.unreadable)
-    const bytes = isStamped(kv.value, kv.revision) ? kv.value : this.context.normalise(kv.value, kv.revision)
+    const bytes = isStamped(kv.value, kv.revision) ? kv.value : this.normalised(kv)
     return new ObjectVersion(kv.key, namespace, name, bytes, kv.revision)
+  }
+
+  private normalised({ key, value, revision }: KeyValue): Uint8Array {
+    try {
+      return this.context.normalise(value, revision)
+    } catch (error) {
+      throw internalError(`unable to decode ${JSON.stringify(key)}: ${(error as Error).message}`)
+    }
   }
 
   /**

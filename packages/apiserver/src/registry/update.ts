@@ -146,7 +146,8 @@ async function updateOnce(
     carryOverMetadata(object.metadata, old.metadata)
   }
   prepareByStrategy(store, call, update, object, old)
-  const release = store.hooks.allocate?.(object, old)
+  const pending = store.hooks.allocate?.(object, old, call.dryRun)
+  const release = pending instanceof Promise ? await pending : pending
   try {
     const errors = [
       ...(update.marksDeletion === true ? [] : validateObjectMetaUpdate(object.metadata, old.metadata)),
@@ -196,6 +197,7 @@ async function writeUpdate(
   const { context, kind } = store
   if (vanishes(store, object, old)) {
     const { revision } = await context.store.delete(current.key, current.revision)
+    store.hooks.settled?.(undefined, old)
     return store.dryRunVersion(object, revision)
   }
   if (unchanged(object, old) && store.isCurrent(current) && !(await liesOutdated(context.store, current.key))) {
@@ -204,9 +206,9 @@ async function writeUpdate(
   const pending = store.toStored(object)
   const stored = pending instanceof Promise ? await pending : pending
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-  return store.taken(
-    await context.store.update(current.key, revision => stampedBytes(stored, revision), current.revision, options),
-  )
+  const kv = await context.store.update(current.key, at => stampedBytes(stored, at), current.revision, options)
+  store.hooks.settled?.(object, old)
+  return store.taken(kv)
 }
 
 /** Whether what is stored is to be written anew though nothing changed: under another key, say. */

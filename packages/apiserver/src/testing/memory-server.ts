@@ -8,7 +8,7 @@ import type { ServingOptions } from '../filters/serving-options.ts'
 import type { HealthCheck } from '../health/health.ts'
 import { type ApiResponse, header, type StreamSink } from '../http/message.ts'
 import type { AdmissionPlugin, Security, SecurityContext, User } from '../security.ts'
-import { type ApiServer, createApiServer } from '../server.ts'
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../server.ts'
 import type { WebhookCaller } from '../webhook/client.ts'
 
 export interface Answer {
@@ -47,7 +47,7 @@ export async function startMemoryServer(
     healthChecks?: HealthCheck[]
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
     users?: Readonly<Record<string, User>>
-  } = {},
+  } & Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange'> = {},
 ): Promise<MemoryServer> {
   const { clock = systemClock, users = {}, serving = {}, healthChecks = [] } = options
   const store = options.store ?? createMemoryStore({ clock })
@@ -58,6 +58,8 @@ export async function startMemoryServer(
     random: systemRandom,
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
     kinds: builtInKinds,
+    ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
+    ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     serving,
     healthChecks,

@@ -1,9 +1,9 @@
-import { networkInterfaces } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { type AggregationOptions, createSecurity, loadDescriptions, runCompaction } from '@canopus/apiserver'
+import { type AggregationOptions, createSecurity, loadDescriptions } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
-import { startApiServer } from '@canopus/control-plane'
+import { runApiServerLoops, type StartApiServerOptions, startApiServer } from '@canopus/control-plane'
 import { addressAt } from '@canopus/network'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
@@ -135,7 +135,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const store = encryptedBy(encryption, await openStore(storeConfig(flags), flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
-    const server = await startApiServer({
+    const options: StartApiServerOptions = {
       ...basics,
       ...kubeletCredentials(flags),
       aggregation: aggregationOptions(flags),
@@ -150,14 +150,19 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
         ...serviceFacts(flags, serviceAddress, advertise, logger),
         ...authenticationFacts(flags, clientCa),
       },
-    })
+    }
+    const server = await startApiServer(options)
     await server.listen({
       address: flags.bindAddress,
       port: flags.securePort,
       tls: { key: tls.key, cert: tls.certificate, ...clientAuthorities(flags) },
     })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
-    await Promise.all([runCompaction(basics, signal), encryption?.run(signal), whenAborted(signal)])
+    await Promise.all([
+      runApiServerLoops(server, options, hostname(), signal),
+      encryption?.run(signal),
+      whenAborted(signal),
+    ])
     await server.stop()
   } finally {
     await store.close()

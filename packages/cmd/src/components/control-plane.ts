@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
 import { type ClusterConfig, pathsOf } from '@canopus/cli'
@@ -27,6 +28,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         pki,
         serviceCidr: config.serviceCidr,
         clusterCidr: config.clusterCidr,
+        hostname: hostname(),
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),

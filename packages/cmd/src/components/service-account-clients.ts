@@ -13,6 +13,7 @@ const ACCOUNTS: Readonly<Record<string, string>> = {
   'serviceaccount-controller': 'service-account-controller',
   'root-ca-certificate-publisher-controller': 'root-ca-cert-publisher',
   'replicationcontroller-controller': 'replication-controller',
+  'service-cidr-controller': 'service-cidrs-controller',
   'endpoints-controller': 'endpoint-controller',
   'endpointslice-mirroring-controller': 'endpointslicemirroring-controller',
   'garbage-collector-controller': 'generic-garbage-collector',

@@ -37,7 +37,9 @@ describe('admission policies', () => {
           operations: ['CREATE', 'UPDATE', 'DELETE'] as const,
           validate: (attributes: object) =>
             void Object.assign(attributes, {
-              annotate: (key: string, value: string) => void (annotations[key] = value),
+              annotate(key: string, value: string) {
+                annotations[key] = value
+              },
             }),
         }
         return [mutatingPolicies(policies), listener, validatingPolicies(policies)]

@@ -1,0 +1,37 @@
+/** The ServiceCIDR `kubernetes`, which says what the flags say (pkg/controlplane/controller/defaultservicecidr). */
+import { ServiceCIDRs } from '@canopus/api'
+import type { ServiceCIDR } from '@canopus/api/networking/v1'
+import { formatTime } from '@canopus/apimachinery'
+import type { Client } from '@canopus/client'
+import { reconcileObject } from './ensure.ts'
+
+const NAME = 'kubernetes'
+
+/** Made where it is missing, and grown from one family to two; what somebody else made of it is left alone. */
+export async function ensureServiceCidr(client: Client, cidrs: readonly string[], now: number): Promise<void> {
+  const wanted = { metadata: { name: NAME }, spec: { cidrs: [...cidrs] } }
+  await reconcileObject(client, ServiceCIDRs, wanted, existing => {
+    const before = existing.spec?.cidrs ?? []
+    const grown = cidrs.length === 2 && before.length === 1 && before[0] === cidrs[0]
+    return grown ? { kind: 'update', object: { ...existing, spec: { cidrs: [...cidrs] } } } : { kind: 'keep' }
+  })
+  const resource = client.resource(ServiceCIDRs)
+  const current = await resource.get(NAME)
+  if (!needsReady(current, cidrs)) return
+  const condition = {
+    type: 'Ready',
+    status: 'True',
+    reason: '',
+    message: 'Kubernetes default Service CIDR is ready',
+    lastTransitionTime: formatTime(now),
+  }
+  const others = (current.status?.conditions ?? []).filter(each => each.type !== 'Ready')
+  await resource.updateStatus({ ...current, status: { ...current.status, conditions: [...others, condition] } })
+}
+
+/** Nobody has said yet whether it is ready, and it is what this server was told. */
+function needsReady({ metadata, spec, status }: ServiceCIDR, cidrs: readonly string[]): boolean {
+  if (metadata.deletionTimestamp !== undefined || spec?.cidrs?.join() !== cidrs.join()) return false
+  const ready = status?.conditions?.find(each => each.type === 'Ready')
+  return ready === undefined || ready.status === 'Unknown'
+}
