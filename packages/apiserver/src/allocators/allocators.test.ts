@@ -71,7 +71,7 @@ describe('services', () => {
   it('give everything back where one part fails', () => {
     const allocators = dual()
     const ports = [1, 2, 3].map(port => ({ port, protocol: 'TCP', name: `p${port}` }))
-    const wanted = { type: 'NodePort', ports, clusterIP: '10.96.0.9' }
+    const wanted = { type: 'NodePort', ports, clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'] }
     assert.throws(
       () => allocators.allocate(service(wanted, 'a'), undefined),
       /failed to allocate a nodePort: range is full/,
