@@ -1,6 +1,8 @@
 /** A store whose requests are timed (`etcd_request_duration_seconds`, whatever the backend is). */
+
 import type { Clock, Family, Histogram, MetricsRegistry } from '@canopus/base'
 import { CompactedError, KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
+import { transforms } from './encryption/encrypted-store.ts'
 
 const BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
 
@@ -52,6 +54,7 @@ export function measuredStore(
     compact: revision => store.compact(revision),
     compactedRevision: () => store.compactedRevision(),
     close: () => store.close(),
+    ...(transforms(store) ? { isStale: (key: string) => timed('get', key, store.isStale(key)) } : {}),
   }
 }
 

@@ -25,16 +25,14 @@ export function equalityCost(a: Value, b: Value): number {
 
 const shorter: OverloadCost = args => equalityCost(args[0]!, args[1]!)
 const firstTraversed: OverloadCost = args => traversal(costSize(args[0]!))
-/** As long as what is looked for: upstream's tests of Kubernetes pin that. */
-const secondTraversed: OverloadCost = args => traversal(costSize(args[1]!))
 const bothTraversed: OverloadCost = args => traversal(costSize(args[0]!) + costSize(args[1]!))
 const pattern: OverloadCost = args =>
   Math.ceil((1 + costSize(args[0]!)) * STRING_FACTOR) * Math.ceil(costSize(args[1]!) * REGEX_FACTOR)
 
 /** Overloads whose cost depends on their arguments; all others cost 1. Facts: cel-go interpreter/runtimecost.go. */
 const standard: Readonly<Record<string, OverloadCost>> = {
-  starts_with_string: secondTraversed,
-  ends_with_string: secondTraversed,
+  starts_with_string: firstTraversed,
+  ends_with_string: firstTraversed,
   string_to_bytes: firstTraversed,
   bytes_to_string: firstTraversed,
   strings_quote: firstTraversed,

@@ -105,7 +105,11 @@ function addIssuerFlags(command: Command): void {
 
 function addAuthorizationFlags(command: Command): void {
   command
-    .option('--authorization-mode <modes>', `in order, of ${AUTHORIZATION_MODES.join(', ')} (Node,RBAC)`, modes)
+    .option(
+      '--authorization-mode <modes>',
+      `in order, of ${AUTHORIZATION_MODES.join(', ')} (default: Node,RBAC)`,
+      modes,
+    )
     .option('--authorization-config <file>', 'AuthorizationConfiguration; read again when it changes')
     .option('--authorization-policy-file <file>', 'policies of the mode ABAC')
     .option('--authorization-webhook-config-file <file>', 'kubeconfig of the program of the mode Webhook')
