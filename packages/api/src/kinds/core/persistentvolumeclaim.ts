@@ -2,6 +2,7 @@ import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../gen
 import { PersistentVolumeClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { fractionWarnings } from '../shared/warnings.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
 import { validateClaim, validateClaimUpdate } from './volume-validation.ts'
 
@@ -26,6 +27,21 @@ function pairDataSources({ spec }: PersistentVolumeClaim): void {
   }
 }
 
+/** Warnings about a claim's spec at `path` (k8s.io/kubernetes/pkg/api/persistentvolumeclaim/util.go). */
+export const claimSpecWarnings = (path: string, spec: PersistentVolumeClaimSpec | undefined): string[] =>
+  (['requests', 'limits'] as const).flatMap(kind =>
+    fractionWarnings(`${path}.resources.${kind}`, spec?.resources?.[kind], 'storage'),
+  )
+
+const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
+
+function warnings({ metadata, spec }: PersistentVolumeClaim): string[] {
+  const found = claimSpecWarnings('spec', spec)
+  if (metadata.annotations?.[OLD_CLASS] === undefined) return found
+  const text = 'deprecated since v1.8; use "storageClassName" attribute instead'
+  return [`metadata.annotations[${OLD_CLASS}]: ${text}`, ...found]
+}
+
 const isBound = (claim: PersistentVolumeClaim): boolean => (claim.spec.volumeName ?? '') !== ''
 
 export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
@@ -38,6 +54,7 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,
       default: defaultClaim,
+      warnings,
       prepareForCreate: pairDataSources,
     },
   ),

@@ -1,3 +1,4 @@
+import { semanticEqual } from '@canopus/apimachinery'
 import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
@@ -16,6 +17,13 @@ function defaultDriver(driver: CSIDriver): void {
   spec.seLinuxMount ??= false
 }
 
+function warnings({ spec }: CSIDriver, old: CSIDriver | undefined): string[] {
+  const isNew = old === undefined || !semanticEqual(spec.tokenRequests, old.spec.tokenRequests)
+  if (!isNew || (spec.tokenRequests ?? []).length === 0 || spec.serviceAccountTokenInSecrets !== undefined) return []
+  const advice = 'set to true to prevent possible logging of tokens in volume attributes'
+  return [`spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, ${advice}`]
+}
+
 export const CSIDriverKind = defineKind<CSIDriver>({
   type: CSIDrivers,
   message: 'storage.v1.CSIDriver',
@@ -26,6 +34,7 @@ export const CSIDriverKind = defineKind<CSIDriver>({
       validate: validateCSIDriver,
       validateUpdate: validateCSIDriverUpdate,
       default: defaultDriver,
+      warnings,
       allowUnconditionalUpdate: false,
     },
   ),
