@@ -1,4 +1,5 @@
 import type { PersistentVolume, PersistentVolumeSpec } from '../../generated/core.v1.ts'
+import type { StrategyContext } from '../../kind.ts'
 import { PersistentVolumes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -53,6 +54,19 @@ function warnings({ metadata, spec }: PersistentVolume): string[] {
   return found
 }
 
+/** When the phase last changed, unless the client says so itself (pkg/registry/core/persistentvolume/strategy.go). */
+function noteTransition(volume: PersistentVolume, old: PersistentVolume, context?: StrategyContext): void {
+  const status = volume.status ?? {}
+  volume.status = status
+  const said = status.lastPhaseTransitionTime
+  const before = old.status?.lastPhaseTransitionTime
+  if (status.phase === old.status?.phase) {
+    if (said === undefined && before !== undefined) status.lastPhaseTransitionTime = before
+  } else if ((said === undefined || said === before) && context !== undefined) {
+    status.lastPhaseTransitionTime = context.now
+  }
+}
+
 export const PersistentVolumeKind = defineKind<PersistentVolume>({
   type: PersistentVolumes,
   message: 'core.v1.PersistentVolume',
@@ -67,6 +81,7 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
       prepareForCreate(volume, { now }) {
         volume.status!.lastPhaseTransitionTime = now
       },
+      prepareForStatusUpdate: noteTransition,
     },
   ),
   columns: [

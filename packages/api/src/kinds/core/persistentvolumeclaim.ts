@@ -4,7 +4,7 @@ import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { fractionWarnings } from '../shared/warnings.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
-import { validateClaim, validateClaimUpdate } from './volume-validation.ts'
+import { validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from './volume-validation.ts'
 
 /** What a claim gets, also inside a StatefulSet. */
 export function defaultClaim(claim: PersistentVolumeClaim): void {
@@ -16,14 +16,30 @@ export function defaultClaim(claim: PersistentVolumeClaim): void {
   claim.status.phase ||= 'Pending'
 }
 
+const isClaimOrSnapshot = ({ apiGroup = '', kind }: { apiGroup?: string; kind: string }): boolean =>
+  (apiGroup === '' && kind === 'PersistentVolumeClaim') ||
+  (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot')
+
+/**
+ * Sources in other namespaces need a feature that is off, and older clients' sources of a kind that nobody knew then are
+ * dropped as they always were (k8s.io/kubernetes/pkg/api/persistentvolumeclaim/util.go).
+ */
+function settleDataSources(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): void {
+  const { spec } = claim
+  const hadSource = old?.spec.dataSource !== undefined || old?.spec.dataSourceRef !== undefined
+  if (spec.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined) delete spec.dataSourceRef
+  if (!hadSource && spec.dataSourceRef === undefined && spec.dataSource && !isClaimOrSnapshot(spec.dataSource)) {
+    delete spec.dataSource
+  }
+  pairDataSources(claim)
+}
+
 /** `dataSource` and `dataSourceRef` say the same unless the latter names another namespace. */
 function pairDataSources({ spec }: PersistentVolumeClaim): void {
   if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource }
   else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
     const { namespace: _namespace, ...source } = spec.dataSourceRef
-    const isClaim = !source.apiGroup && source.kind === 'PersistentVolumeClaim'
-    const isSnapshot = source.apiGroup === 'snapshot.storage.k8s.io' && source.kind === 'VolumeSnapshot'
-    if (isClaim || isSnapshot) spec.dataSource = source
+    spec.dataSource = source
   }
 }
 
@@ -55,7 +71,9 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
       validateUpdate: validateClaimUpdate,
       default: defaultClaim,
       warnings,
-      prepareForCreate: pairDataSources,
+      validateStatusUpdate: validateClaimStatusUpdate,
+      prepareForCreate: claim => settleDataSources(claim),
+      prepareForUpdate: (claim, old) => settleDataSources(claim, old),
     },
   ),
   columns: [

@@ -2,7 +2,7 @@ import { semanticEqual } from '@canopus/apimachinery'
 import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defineKind, setGeneration, strategyOf } from '../shared/strategy.ts'
 import { validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
 
 function defaultDriver(driver: CSIDriver): void {
@@ -29,11 +29,12 @@ export const CSIDriverKind = defineKind<CSIDriver>({
   message: 'storage.v1.CSIDriver',
   storagePrefix: 'csidrivers',
   strategy: strategyOf(
-    { generation: true },
+    {},
     {
       validate: validateCSIDriver,
       validateUpdate: validateCSIDriverUpdate,
       default: defaultDriver,
+      prepareForUpdate: (object, old) => setGeneration(object, old, semanticEqual(object.spec, old.spec)),
       warnings,
       allowUnconditionalUpdate: false,
     },
