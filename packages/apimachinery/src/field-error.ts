@@ -42,6 +42,12 @@ export const invalid = (field: string, value: unknown, detail: string): FieldErr
   field,
   body: withDetail(`Invalid value: ${show(value)}`, detail),
 })
+/** Where the value would say nothing, or too much: upstream leaves it out. */
+export const invalidOmitted = (field: string, detail: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  field,
+  body: withDetail('Invalid value', detail),
+})
 export const forbidden = (field: string, detail: string): FieldError => ({
   type: 'FieldValueForbidden',
   field,

@@ -1,3 +1,4 @@
+import { semanticEqual } from '@canopus/apimachinery'
 import type { DaemonSet, DaemonSetSpec } from '../../generated/apps.v1.ts'
 import { DaemonSets } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
@@ -35,6 +36,20 @@ function defaultDaemonSet(object: DaemonSet): void {
   defaultPodTemplate(spec.template)
 }
 
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation'
+
+const countOf = ({ metadata }: DaemonSet): number => Number(metadata.annotations?.[TEMPLATE_GENERATION]) || 0
+
+/** How often the template has changed; older versions of the API had a field for it (pkg/apis/apps/v1/conversion.go). */
+function setTemplateGeneration({ metadata }: DaemonSet, count: number): void {
+  metadata.annotations = { ...metadata.annotations, [TEMPLATE_GENERATION]: String(count) }
+}
+
+function countTemplate(object: DaemonSet, old: DaemonSet): void {
+  const changed = !semanticEqual(object.spec.template, old.spec.template)
+  setTemplateGeneration(object, countOf(old) + (changed ? 1 : 0))
+}
+
 export const DaemonSetKind = defineKind<DaemonSet>({
   type: DaemonSets,
   message: 'apps.v1.DaemonSet',
@@ -44,6 +59,9 @@ export const DaemonSetKind = defineKind<DaemonSet>({
     {
       warnings: templateWarnings('spec.template', each => each.spec.template),
       default: defaultDaemonSet,
+      prepareForCreate: object => setTemplateGeneration(object, Math.max(1, countOf(object))),
+      prepareForUpdate: countTemplate,
+      prepareForStatusUpdate: (object, old) => setTemplateGeneration(object, countOf(old)),
       validate: validateDaemonSet,
       validateUpdate: validateDaemonSetUpdate,
       validateStatusUpdate: validateDaemonSetStatusUpdate,

@@ -32,9 +32,9 @@ export const DeploymentKind = defineKind<Deployment>({
   message: 'apps.v1.Deployment',
   storagePrefix: 'deployments',
   strategy: strategyOf(
-    { status: () => ({}), generation: true },
+    { status: () => ({}), generation: true, annotationsCount: true },
     {
-      warnings: templateWarnings('spec.template', each => each.spec.template),
+      warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }),
       default: defaultDeployment,
       validate: validateDeployment,
       validateUpdate: validateDeploymentUpdate,

@@ -19,7 +19,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   strategy: strategyOf(
     { status: () => ({ replicas: 0 }), generation: true },
     {
-      warnings: templateWarnings('spec.template', each => each.spec.template),
+      warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }),
       default: defaultReplicaSet,
       validate: validateReplicaSet,
       validateUpdate: validateReplicaSetUpdate,

@@ -1,6 +1,7 @@
+import { checkDns1123Label } from '@canopus/apimachinery'
 import type { StatefulSet, StatefulSetSpec } from '../../generated/apps.v1.ts'
 import { StatefulSets } from '../../resources.ts'
-import { defaultClaim } from '../core/persistentvolumeclaim.ts'
+import { claimSpecWarnings, defaultClaim } from '../core/persistentvolumeclaim.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageColumn, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
@@ -30,6 +31,22 @@ function defaultStatefulSet(object: StatefulSet): void {
   defaultPodTemplate(spec.template)
 }
 
+const ofTemplate = templateWarnings<StatefulSet>('spec.template', each => each.spec.template)
+
+function warnings(object: StatefulSet, old: StatefulSet | undefined): string[] {
+  const { volumeClaimTemplates = [], revisionHistoryLimit = 0 } = object.spec
+  const found = ofTemplate(object, old)
+  for (const [index, { spec }] of volumeClaimTemplates.entries()) {
+    const path = `spec.volumeClaimTemplates[${index}]${old === undefined ? '' : '.Spec'}`
+    found.push(...claimSpecWarnings(path, spec))
+  }
+  if (revisionHistoryLimit < 0) {
+    const advice = 'a value >= 0 is recommended'
+    found.push(`spec.revisionHistoryLimit: a negative value retains all historical revisions; ${advice}`)
+  }
+  return found
+}
+
 export const StatefulSetKind = defineKind<StatefulSet>({
   type: StatefulSets,
   message: 'apps.v1.StatefulSet',
@@ -37,7 +54,8 @@ export const StatefulSetKind = defineKind<StatefulSet>({
   strategy: strategyOf(
     { status: () => ({ replicas: 0, availableReplicas: 0 }), generation: true },
     {
-      warnings: templateWarnings('spec.template', each => each.spec.template),
+      warnings,
+      validateName: checkDns1123Label,
       default: defaultStatefulSet,
       validate: validateStatefulSet,
       validateUpdate: validateStatefulSetUpdate,

@@ -79,7 +79,7 @@ export function checkNotMoreThanAll(errors: Errors, field: string, value: number
 
 /** Nought as a number or in per cent. */
 export const isZero = (value: number | string | undefined): boolean =>
-  typeof value === 'string' ? Number.parseInt(value, 10) === 0 : (value ?? 0) === 0
+  typeof value === 'string' ? (Number.parseInt(value, 10) || 0) === 0 : (value ?? 0) === 0
 
 type Counts = Partial<
   Record<
@@ -98,7 +98,12 @@ type Counts = Partial<
 >
 
 /** Figures of a status: none below nought, and parts not above the whole. */
-export function checkCounts(errors: Errors, status: Counts | undefined, parts: readonly (keyof Counts)[]): void {
+export function checkCounts(
+  errors: Errors,
+  status: Counts | undefined,
+  parts: readonly (keyof Counts)[],
+  readyName = 'readyReplicas',
+): void {
   if (status === undefined) return
   for (const field of ['replicas', 'observedGeneration', 'collisionCount', ...parts] as const) {
     checkNonNegative(errors, `status.${field}`, status[field])
@@ -111,6 +116,6 @@ export function checkCounts(errors: Errors, status: Counts | undefined, parts: r
   }
   const available = status.availableReplicas ?? 0
   if (available > (status.readyReplicas ?? 0)) {
-    errors.push(invalid('status.availableReplicas', available, 'cannot be greater than readyReplicas'))
+    errors.push(invalid('status.availableReplicas', available, `cannot be greater than ${readyName}`))
   }
 }

@@ -1,5 +1,13 @@
 /** Workloads of the group apps (pkg/apis/apps/validation/validation.go). */
-import { type FieldError, forbidden, invalid, notSupported, required, semanticEqual } from '@canopus/apimachinery'
+import {
+  checkDns1123Label,
+  type FieldError,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  semanticEqual,
+} from '@canopus/apimachinery'
 import type {
   ControllerRevision,
   DaemonSet,
@@ -10,7 +18,9 @@ import type {
   StatefulSet,
   StatefulSetSpec,
 } from '../../generated/apps.v1.ts'
-import { checkImmutable, checkNonNegative, checkOptionalChoice, type Errors, push } from '../shared/check.ts'
+import type { PodTemplateSpec } from '../../generated/core.v1.ts'
+import { checkClaimTemplateSpec } from '../core/claim-validation.ts'
+import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors } from '../shared/check.ts'
 import {
   checkCounts,
   checkIntOrPercent,
@@ -58,7 +68,13 @@ export function validateDeploymentUpdate(object: Deployment, old: Deployment): F
   return errors
 }
 
-const DEPLOYMENT_COUNTS = ['updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas'] as const
+const DEPLOYMENT_COUNTS = [
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'terminatingReplicas',
+] as const
 
 export function validateDeploymentStatusUpdate({ status }: Deployment, old: Deployment): FieldError[] {
   const errors: Errors = []
@@ -70,7 +86,7 @@ export function validateDeploymentStatusUpdate({ status }: Deployment, old: Depl
 function checkCollisions(errors: Errors, count: number | undefined, old: number | undefined): void {
   if (old === undefined) return
   if (count === undefined || count < old) {
-    errors.push(invalid('status.collisionCount', count, 'cannot be decremented'))
+    errors.push(invalid('status.collisionCount', count ?? 0, 'cannot be decremented'))
   }
 }
 
@@ -90,12 +106,22 @@ export function validateReplicaSetUpdate(object: ReplicaSet, old: ReplicaSet): F
 
 export function validateReplicaSetStatusUpdate({ status }: ReplicaSet): FieldError[] {
   const errors: Errors = []
-  checkCounts(errors, status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'])
+  checkCounts(errors, status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'terminatingReplicas'])
   return errors
 }
 
 export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   const errors: Errors = []
+  checkStatefulSet(errors, spec)
+  for (const [index, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
+    checkClaimTemplateSpec(errors, `spec.volumeClaimTemplates[${index}].spec`, claim.spec)
+  }
+  if (spec.serviceName) checkText(errors, 'spec.serviceName', spec.serviceName, checkDns1123Label)
+  return errors
+}
+
+/** What can still be changed; the rest, once stored, is let be. */
+function checkStatefulSet(errors: Errors, spec: StatefulSetSpec): void {
   const management = spec.podManagementPolicy
   if (!management) errors.push(required('spec.podManagementPolicy'))
   else if (management !== 'OrderedReady' && management !== 'Parallel') {
@@ -105,14 +131,26 @@ export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   const retention = spec.persistentVolumeClaimRetentionPolicy
   for (const field of ['whenDeleted', 'whenScaled'] as const) {
     const path = `spec.persistentVolumeClaimRetentionPolicy.${field}`
-    checkOptionalChoice(errors, path, retention?.[field], ['Delete', 'Retain'])
+    checkOptionalChoice(errors, path, retention?.[field], ['Retain', 'Delete'])
   }
   checkNonNegative(errors, 'spec.replicas', spec.replicas)
   checkNonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds)
   checkNonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
   checkNonNegative(errors, 'spec.ordinals.start', spec.ordinals?.start)
-  checkSelectorAndTemplate(errors, spec.selector, spec.template, 'statefulset', 'StatefulSet')
-  return errors
+  checkSelectorAndTemplate(errors, spec.selector, asPodsGetIt(spec), 'statefulset', 'StatefulSet')
+}
+
+/** The template as the controller completes it: names of its own, and a volume for every claim. */
+function asPodsGetIt({ template, volumeClaimTemplates = [] }: StatefulSetSpec): PodTemplateSpec | undefined {
+  if (template?.spec === undefined) return template
+  const { hostname: _hostname, subdomain: _subdomain, volumes = [], ...spec } = template.spec
+  const claims = volumeClaimTemplates.map(({ metadata: { name } }) => ({
+    name,
+    persistentVolumeClaim: { claimName: name },
+  }))
+  const others = volumes.filter(volume => !claims.some(claim => claim.name === volume.name))
+  if (claims.length + others.length === 0) return { ...template, spec }
+  return { ...template, spec: { ...spec, volumes: [...claims, ...others] } }
 }
 
 function checkStatefulSetStrategy(errors: Errors, { updateStrategy: strategy = {} }: StatefulSetSpec): void {
@@ -138,7 +176,8 @@ const STATEFULSET_FIXED =
   "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 
 export function validateStatefulSetUpdate(object: StatefulSet, old: StatefulSet): FieldError[] {
-  const errors = validateStatefulSet(object)
+  const errors: Errors = []
+  checkStatefulSet(errors, object.spec)
   const { replicas, ordinals, template, updateStrategy, minReadySeconds } = object.spec
   const { revisionHistoryLimit, persistentVolumeClaimRetentionPolicy } = object.spec
   const munged = {
@@ -159,7 +198,7 @@ const STATEFULSET_COUNTS = ['readyReplicas', 'currentReplicas', 'updatedReplicas
 
 export function validateStatefulSetStatusUpdate({ status }: StatefulSet, old: StatefulSet): FieldError[] {
   const errors: Errors = []
-  checkCounts(errors, status, STATEFULSET_COUNTS)
+  checkCounts(errors, status, STATEFULSET_COUNTS, 'status.readyReplicas')
   checkCollisions(errors, status?.collisionCount, old.status?.collisionCount)
   return errors
 }
@@ -221,14 +260,18 @@ export function validateDaemonSetStatusUpdate({ status }: DaemonSet, old: Daemon
 
 export function validateControllerRevision(object: ControllerRevision): FieldError[] {
   const errors: Errors = []
-  if (object.data === undefined || object.data === null) errors.push(required('data', 'data is mandatory'))
   checkNonNegative(errors, 'revision', object.revision)
+  const { data } = object
+  if (data === undefined || data === null) errors.push(required('data', 'data is mandatory'))
+  else if (typeof data !== 'object' || Array.isArray(data)) {
+    errors.push(required('data', 'data must be a valid JSON object'))
+  }
   return errors
 }
 
 export function validateControllerRevisionUpdate(object: ControllerRevision, old: ControllerRevision): FieldError[] {
   const errors: Errors = []
-  push(errors, validateControllerRevision(object))
+  checkNonNegative(errors, 'revision', object.revision)
   checkImmutable(errors, 'data', object.data, old.data)
   return errors
 }

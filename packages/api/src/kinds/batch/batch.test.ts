@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fieldErrorText } from '@canopus/apimachinery'
 import type { CronJob, Job } from '../../generated/batch.v1.ts'
 import { created, testCreate, testUpdate } from '../../testing/validation-table.ts'
 import { CronJobKind } from './cronjob.ts'
@@ -48,7 +49,49 @@ testCreate(JobKind, job, [
       object.spec.podFailurePolicy = { rules: [{ action: 'FailJob' }] }
     },
     errors: [
-      'spec.podFailurePolicy.rules[0]: Invalid value: {"action":"FailJob"}: specifying one of OnExitCodes and OnPodConditions is required',
+      'spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required',
+    ],
+  },
+])
+
+testCreate(JobKind, job, [
+  {
+    name: 'managed by somebody without a domain',
+    change: object => {
+      object.spec.managedBy = 'me'
+    },
+    errors: ['spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")'],
+  },
+  {
+    name: 'pods whose names would be too long',
+    change: object => {
+      object.metadata.name = 'x'.repeat(62)
+      object.spec.completionMode = 'Indexed'
+      object.spec.completions = 11
+    },
+    errors: [
+      `metadata.name: Invalid value: "${'x'.repeat(62)}": will not able to create pod with invalid DNS label: ${'x'.repeat(62)}-10`,
+    ],
+  },
+  {
+    name: 'very many indexes with a limit for each',
+    change: object => {
+      Object.assign(object.spec, { completionMode: 'Indexed', completions: 100_001, backoffLimitPerIndex: 1 })
+      object.spec.parallelism = 10_001
+    },
+    errors: [
+      'spec.maxFailedIndexes: Required value: must be specified when completions is above 100000',
+      'spec.parallelism: Invalid value: 10001: must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per index',
+    ],
+  },
+  {
+    name: 'indexes of success that make no sense',
+    change: object => {
+      Object.assign(object.spec, { completionMode: 'Indexed', completions: 3 })
+      object.spec.successPolicy = { rules: [{ succeededIndexes: '1,1' }] }
+    },
+    errors: [
+      'spec.successPolicy.rules[0].succeededIndexes: Invalid value: "1,1": error parsing succeededIndexes: non-increasing order, previous: 1, current: 1',
     ],
   },
 ])
@@ -86,6 +129,85 @@ test('Job: defaults and selector', () => {
   })
 })
 
+const finished = [
+  { type: 'SuccessCriteriaMet', status: 'True' },
+  { type: 'Complete', status: 'True' },
+]
+const START = '2026-01-01T00:00:00Z'
+const END = '2026-01-01T00:01:00Z'
+
+const transitions: readonly [name: string, old: object, status: object, errors: readonly string[]][] = [
+  ['success', { active: 1, startTime: START }, { conditions: finished, startTime: START, completionTime: END }, []],
+  [
+    'success without criteria, times or an end of its pods',
+    {},
+    { conditions: [finished[1]], active: 1, terminating: 1 },
+    [
+      'status.conditions: Invalid value: cannot set Complete=True condition without the SuccessCriteriaMet=true condition',
+      'status.completionTime: Required value: completionTime is required for Complete jobs',
+      'status.active: Invalid value: 1: active>0 is invalid for finished job',
+      'status.startTime: Required value: startTime is required for finished job',
+      'status.terminating: Invalid value: 1: terminating>0 is invalid for finished job',
+    ],
+  ],
+  [
+    'failure without its target',
+    { startTime: START },
+    { startTime: START, conditions: [{ type: 'Failed', status: 'True' }] },
+    ['status.conditions: Invalid value: cannot set Failed=True condition without the FailureTarget=true condition'],
+  ],
+  [
+    'back to life',
+    { conditions: finished, startTime: START, completionTime: END, failed: 1 },
+    { startTime: START },
+    [
+      'status.conditions: Invalid value: cannot disable the terminal Complete=True condition',
+      'status.failed: Invalid value: 0: cannot decrease the failed counter',
+      'status.conditions: Invalid value: cannot disable the SuccessCriteriaMet=True condition',
+    ],
+  ],
+  [
+    'indexes of a job that has none',
+    {},
+    { completedIndexes: '0', failedIndexes: '0' },
+    [
+      'status.completedIndexes: Invalid value: "0": cannot set non-empty completedIndexes when non-indexed completion mode',
+      'status.failedIndexes: Invalid value: "0": cannot set non-null failedIndexes when backoffLimitPerIndex is null',
+      'status.failedIndexes: Invalid value: "0": failedIndexes and completedIndexes overlap at index: 0',
+    ],
+  ],
+  [
+    'a pod that is counted twice',
+    {},
+    { ready: 1, uncountedTerminatedPods: { succeeded: ['a'], failed: ['a', ''] } },
+    [
+      'status.uncountedTerminatedPods.failed[0]: Duplicate value: "a"',
+      'status.uncountedTerminatedPods.failed[1]: Invalid value: "": must not be empty',
+      'status.ready: Invalid value: 1: cannot set more ready pods than active',
+    ],
+  ],
+]
+
+for (const [name, old, status, errors] of transitions) {
+  test(`Job status: ${name}`, () => {
+    const stored = { ...created(JobKind, job), status: old } as Job
+    const found = JobKind.strategy.validateStatusUpdate!({ ...stored, status } as Job, stored)
+    assert.deepEqual(found.map(fieldErrorText), errors)
+  })
+}
+
+test('Job: what pods use may change while the job is suspended and has none', () => {
+  const old = created(JobKind, { ...job, spec: { ...structuredClone(job.spec), suspend: true } })
+  const change = (from: Job, resources: object): string[] => {
+    const next = structuredClone(from)
+    next.spec.template.spec.containers[0]!.resources = resources
+    return JobKind.strategy.validateUpdate!(next, from).map(error => error.field)
+  }
+  const suspended = [{ type: 'Suspended', status: 'True' }]
+  assert.deepEqual(change({ ...old, status: { conditions: suspended } } as Job, { limits: { cpu: '1' } }), [])
+  assert.deepEqual(change(old, { limits: { cpu: '1' } }), ['spec.template'])
+})
+
 const cron = {
   metadata: { name: 'nightly', namespace: 'default' },
   spec: { schedule: '0 3 * * *', jobTemplate: { spec: { template } } },
@@ -105,6 +227,22 @@ testCreate(CronJobKind, cron, [
       object.spec.schedule = '* * * *'
     },
     errors: ['spec.schedule: Invalid value: "* * * *": expected exactly 5 fields, found 4: [* * * *]'],
+  },
+  {
+    name: 'a zone in the schedule',
+    change: object => {
+      object.spec.schedule = 'TZ=UTC 0 3 * * *'
+    },
+    errors: [
+      'spec.schedule: Invalid value: "TZ=UTC 0 3 * * *": cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+    ],
+  },
+  {
+    name: 'a selector in the template',
+    change: object => {
+      object.spec.jobTemplate.spec!.selector = {}
+    },
+    errors: ['spec.jobTemplate.spec.selector: Invalid value: {}: `selector` will be auto-generated'],
   },
   {
     name: 'a long name',

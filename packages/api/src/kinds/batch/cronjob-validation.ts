@@ -7,7 +7,7 @@ import {
   validateAnnotations,
   validateLabels,
 } from '@canopus/apimachinery'
-import type { CronJob } from '../../generated/batch.v1.ts'
+import type { CronJob, CronJobSpec } from '../../generated/batch.v1.ts'
 import { checkChoice, checkNonNegative, type Errors, push } from '../shared/check.ts'
 import { scheduleProblem } from './schedule.ts'
 import { checkJobSpec } from './validation.ts'
@@ -20,26 +20,29 @@ export function validateCronJob({ metadata, spec }: CronJob): FieldError[] {
   if (metadata.name && metadata.name.length > LONGEST_NAME) {
     errors.push(invalid('metadata.name', metadata.name, maxLengthMessage(LONGEST_NAME)))
   }
-  checkSpec(errors, spec)
+  checkSpec(errors, spec, undefined)
   return errors
 }
 
 /** The length of a name that exists cannot be helped any more. */
-export function validateCronJobUpdate({ spec }: CronJob): FieldError[] {
+export function validateCronJobUpdate({ spec }: CronJob, old: CronJob): FieldError[] {
   const errors: Errors = []
-  checkSpec(errors, spec)
+  checkSpec(errors, spec, old.spec)
   return errors
 }
 
-function checkSpec(errors: Errors, spec: CronJob['spec']): void {
+function checkSpec(errors: Errors, spec: CronJobSpec, old: CronJobSpec | undefined): void {
   if (!spec.schedule) errors.push(required('spec.schedule'))
-  else checkSchedule(errors, spec.schedule, spec.timeZone)
-  checkTimeZone(errors, spec.timeZone)
+  else checkSchedule(errors, spec, old?.schedule?.includes('TZ') === true)
   checkNonNegative(errors, 'spec.startingDeadlineSeconds', spec.startingDeadlineSeconds)
+  if (old === undefined || old.timeZone !== spec.timeZone) checkTimeZone(errors, spec.timeZone)
   checkChoice(errors, 'spec.concurrencyPolicy', spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'])
+  checkJobTemplate(errors, spec.jobTemplate)
   checkNonNegative(errors, 'spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit)
   checkNonNegative(errors, 'spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit)
-  const template = spec.jobTemplate
+}
+
+function checkJobTemplate(errors: Errors, template: CronJobSpec['jobTemplate'] | undefined): void {
   if (template?.spec === undefined) {
     errors.push(required('spec.jobTemplate'))
     return
@@ -47,25 +50,30 @@ function checkSpec(errors: Errors, spec: CronJob['spec']): void {
   push(errors, validateLabels(template.metadata?.labels, 'spec.jobTemplate.metadata.labels'))
   push(errors, validateAnnotations(template.metadata?.annotations, 'spec.jobTemplate.metadata.annotations'))
   checkJobSpec(errors, 'spec.jobTemplate.spec', template.spec)
+  const { selector } = template.spec
+  if (selector !== undefined) {
+    errors.push(invalid('spec.jobTemplate.spec.selector', selector, '`selector` will be auto-generated'))
+  }
   if (template.spec.manualSelector) {
     errors.push(notSupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']))
   }
 }
 
-function checkSchedule(errors: Errors, schedule: string, timeZone: string | undefined): void {
-  if (schedule.includes('TZ')) {
-    const text =
-      timeZone === undefined
-        ? 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
-        : 'cannot use both timeZone field and TZ or CRON_TZ in schedule'
-    errors.push(invalid('spec.schedule', schedule, text))
-    return
-  }
-  const problem = scheduleProblem(schedule)
+/** A zone in front of a schedule is tolerated where it was there before. */
+function checkSchedule(errors: Errors, { schedule, timeZone }: CronJobSpec, hadZone: boolean): void {
+  const problem = scheduleProblem(schedule.replace(/^(?:CRON_)?TZ=\S+\s+/, ''))
   if (problem !== undefined) errors.push(invalid('spec.schedule', schedule, problem))
+  if (!schedule.includes('TZ')) return
+  if (!hadZone) {
+    const text = 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'
+    errors.push(invalid('spec.schedule', schedule, text))
+  } else if (timeZone !== undefined) {
+    const text = 'cannot use both timeZone field and TZ or CRON_TZ in schedule'
+    errors.push(invalid('spec.schedule', schedule, text))
+  }
 }
 
-const ZONE = /^[A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+)*$/
+const ZONE = /^(?!-)[A-Za-z0-9._+-]{1,14}(?:\/(?!-)[A-Za-z0-9._+-]{1,14})*$/
 
 function checkTimeZone(errors: Errors, zone: string | undefined): void {
   if (zone === undefined) return

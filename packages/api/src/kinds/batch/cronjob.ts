@@ -1,6 +1,5 @@
 import type { CronJob, CronJobSpec } from '../../generated/batch.v1.ts'
 import { CronJobs } from '../../resources.ts'
-import { templateWarnings } from '../apps/template-warnings.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
 import {
@@ -14,6 +13,7 @@ import {
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateCronJob, validateCronJobUpdate } from './cronjob-validation.ts'
+import { cronJobWarnings } from './warnings.ts'
 
 function defaultCronJob(object: CronJob): void {
   object.spec ??= {} as CronJobSpec
@@ -36,7 +36,7 @@ export const CronJobKind = defineKind<CronJob>({
   strategy: strategyOf(
     { status: () => ({}), generation: true },
     {
-      warnings: templateWarnings('spec.jobTemplate.spec.template', each => each.spec.jobTemplate?.spec?.template),
+      warnings: cronJobWarnings,
       default: defaultCronJob,
       validate: validateCronJob,
       validateUpdate: validateCronJobUpdate,

@@ -1,12 +1,13 @@
 import { humanDuration } from '@canopus/apimachinery'
 import type { Job, JobSpec } from '../../generated/batch.v1.ts'
 import { Jobs } from '../../resources.ts'
-import { templateWarnings } from '../apps/template-warnings.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
 import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateJob, validateJobStatusUpdate, validateJobUpdate } from './validation.ts'
+import { validateJobStatusUpdate } from './status-validation.ts'
+import { validateJob, validateJobUpdate } from './validation.ts'
+import { jobWarnings } from './warnings.ts'
 
 const MAX_INT32 = 2 ** 31 - 1
 
@@ -75,7 +76,7 @@ export const JobKind = defineKind<Job>({
   strategy: strategyOf(
     { status: () => ({}), generation: true },
     {
-      warnings: templateWarnings('spec.template', each => each.spec.template),
+      warnings: jobWarnings('spec', each => each.spec),
       validate: validateJob,
       validateUpdate: validateJobUpdate,
       validateStatusUpdate: validateJobStatusUpdate,

@@ -1,7 +1,8 @@
 /** What counts as failure and as success of a job (validation.go: validatePodFailurePolicy, validateSuccessPolicy). */
-import { checkQualifiedName, duplicate, invalid, notSupported, required } from '@canopus/apimachinery'
+import { checkQualifiedName, duplicate, invalid, invalidOmitted, notSupported, required } from '@canopus/apimachinery'
 import type { JobSpec, PodFailurePolicyRule } from '../../generated/batch.v1.ts'
 import { checkNonNegative, checkText, type Errors, fieldError } from '../shared/check.ts'
+import { countIndexes } from './index-intervals.ts'
 
 const MOST_RULES = 20
 const MOST_VALUES = 255
@@ -43,10 +44,10 @@ function checkRule(
     }
   }
   if (rule.onExitCodes && patterns.length > 0) {
-    errors.push(invalid(path, rule, 'specifying both OnExitCodes and OnPodConditions is not supported'))
+    errors.push(invalidOmitted(path, 'specifying both OnExitCodes and OnPodConditions is not supported'))
   }
   if (!rule.onExitCodes && patterns.length === 0) {
-    errors.push(invalid(path, rule, 'specifying one of OnExitCodes and OnPodConditions is required'))
+    errors.push(invalidOmitted(path, 'specifying one of OnExitCodes and OnPodConditions is required'))
   }
 }
 
@@ -101,28 +102,12 @@ export function checkSuccessPolicy(errors: Errors, path: string, spec: JobSpec):
     }
     if (succeededIndexes === undefined) continue
     const total = countIndexes(succeededIndexes, completions)
-    if (total === undefined) {
-      errors.push(invalid(`${at}.succeededIndexes`, succeededIndexes, 'error parsing succeededIndexes'))
+    if (typeof total === 'string') {
+      const text = `error parsing succeededIndexes: ${total}`
+      errors.push(invalid(`${at}.succeededIndexes`, succeededIndexes, text))
     } else if (succeededCount !== undefined && succeededCount > total) {
       const text = `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`
       errors.push(invalid(`${at}.succeededCount`, succeededCount, text))
     }
   }
-}
-
-/** How many indexes `1,3-5` names; nothing where it is malformed, out of order or out of range. */
-function countIndexes(text: string, completions: number): number | undefined {
-  if (text === '') return 0
-  let total = 0
-  let last = -1
-  for (const part of text.split(',')) {
-    const match = /^([0-9]+)(?:-([0-9]+))?$/.exec(part)
-    if (match === null) return undefined
-    const from = Number(match[1])
-    const to = match[2] === undefined ? from : Number(match[2])
-    if (from <= last || to < from || to >= completions || (match[2] !== undefined && to === from)) return undefined
-    total += to - from + 1
-    last = to
-  }
-  return total
 }

@@ -1,32 +1,48 @@
 /** Jobs (pkg/apis/batch/validation/validation.go). */
 import {
+  byteLength,
+  checkDns1123Label,
+  checkDns1123Subdomain,
   type FieldError,
   invalid,
   isConditionTrue,
   notSupported,
+  patternMessage,
   required,
-  semanticEqual,
+  tooLong,
   validateLabelSelector,
 } from '@canopus/apimachinery'
 import type { Job, JobSpec } from '../../generated/batch.v1.ts'
-import type { PodTemplateSpec } from '../../generated/core.v1.ts'
+import type { Container, PodTemplateSpec } from '../../generated/core.v1.ts'
 import { checkMatch } from '../apps/template-validation.ts'
 import { checkPodTemplate } from '../core/pod/validate-spec.ts'
-import { checkImmutable, checkNonNegative, checkOptionalChoice, type Errors, push } from '../shared/check.ts'
+import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
 import { checkPodFailurePolicy, checkSuccessPolicy } from './policy-validation.ts'
 
 const MOST_PARALLEL_INDEXED = 100_000
+/** Above so many completions with limits per index, not every failed index may be remembered. */
+const MANY_COMPLETIONS = 100_000
+const MOST_WITH_MANY = 10_000
 const UID_LABEL = 'batch.kubernetes.io/controller-uid'
 
 export function validateJob(job: Job): FieldError[] {
   const errors: Errors = []
   checkGeneratedSelector(errors, job)
   checkJobSpec(errors, 'spec', job.spec)
+  checkHostnames(errors, job)
   const { selector, template } = job.spec
   if (selector === undefined) errors.push(required('spec.selector'))
   else push(errors, validateLabelSelector(selector, 'spec.selector'))
   if (template !== undefined) checkMatch(errors, selector, template)
   return errors
+}
+
+/** Pods of an indexed job are called after the job and their index, which must be a host name. */
+function checkHostnames(errors: Errors, { metadata: { name }, spec }: Job): void {
+  if (spec.completionMode !== 'Indexed' || !(spec.completions! > 0)) return
+  const longest = `${name}-${spec.completions! - 1}`
+  if (checkDns1123Label(longest).length === 0) return
+  errors.push(invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}`))
 }
 
 /** Where the server made the selector it selects by the job's uid, and the template has that label. */
@@ -70,6 +86,9 @@ const COUNTS = [
 /** A job's spec, also that of a CronJob's template. */
 export function checkJobSpec(errors: Errors, path: string, spec: JobSpec): void {
   for (const field of COUNTS) checkNonNegative(errors, `${path}.${field}`, spec[field])
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'))
+  }
   checkOptionalChoice(errors, `${path}.completionMode`, spec.completionMode, ['NonIndexed', 'Indexed'])
   if (spec.completionMode === 'Indexed') checkIndexed(errors, path, spec)
   else checkNotIndexed(errors, path, spec)
@@ -79,16 +98,33 @@ export function checkJobSpec(errors: Errors, path: string, spec: JobSpec): void 
   if (spec.podFailurePolicy && replacement !== undefined) {
     checkOptionalChoice(errors, `${path}.podReplacementPolicy`, replacement, ['Failed'])
   } else checkOptionalChoice(errors, `${path}.podReplacementPolicy`, replacement, ['Failed', 'TerminatingOrFailed'])
-  if (spec.managedBy !== undefined && spec.managedBy.length > 63) {
-    const body = 'Too long: may not be more than 63 bytes'
-    errors.push({ type: 'FieldValueTooLong', field: `${path}.managedBy`, body })
-  }
+  if (spec.managedBy !== undefined) checkManagedBy(errors, `${path}.managedBy`, spec.managedBy)
   if (spec.template === undefined) {
     errors.push(required(`${path}.template`))
     return
   }
   checkPodTemplate(errors, `${path}.template`, spec.template)
   checkRestartPolicy(errors, path, spec)
+}
+
+const PATH_CHARACTERS = "[A-Za-z0-9/\\\\-._~%!$&'()*+,;=:]+"
+const MOST_MANAGER = 63
+
+/** Who looks after the job in our place: a path in a domain (k8s.io/apimachinery: IsDomainPrefixedPath). */
+function checkManagedBy(errors: Errors, field: string, name: string): void {
+  const slash = name.indexOf('/')
+  const host = name.slice(0, slash)
+  const path = name.slice(slash + 1)
+  if (name === '') errors.push(required(field))
+  else if (slash <= 0 || path === '') {
+    errors.push(invalid(field, name, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+  } else {
+    checkText(errors, field, host, checkDns1123Subdomain)
+    if (!new RegExp(`^${PATH_CHARACTERS}$`).test(path)) {
+      errors.push(invalid(field, path, patternMessage('Invalid path', PATH_CHARACTERS)))
+    }
+  }
+  if (byteLength(name) > MOST_MANAGER) errors.push(tooLong(field, MOST_MANAGER))
 }
 
 /** Pods of jobs end: `Always`, which is also the default of templates, makes no sense. */
@@ -113,16 +149,28 @@ function checkIndexed(errors: Errors, path: string, spec: JobSpec): void {
     errors.push(invalid(`${path}.parallelism`, spec.parallelism, text))
   }
   const { completions, maxFailedIndexes } = spec
+  checkManyCompletions(errors, path, spec)
   if (maxFailedIndexes === undefined) return
-  if (spec.backoffLimitPerIndex === undefined) {
-    errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'))
-  }
   if (completions !== undefined && maxFailedIndexes > completions) {
     errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, 'must be less than or equal to completions'))
   }
   if (maxFailedIndexes > MOST_PARALLEL_INDEXED) {
     const text = `must be less than or equal to ${MOST_PARALLEL_INDEXED}`
     errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, text))
+  }
+}
+
+function checkManyCompletions(errors: Errors, path: string, spec: JobSpec): void {
+  const { completions = 0, backoffLimitPerIndex, maxFailedIndexes } = spec
+  if (completions <= MANY_COMPLETIONS || backoffLimitPerIndex === undefined) return
+  if (maxFailedIndexes === undefined) {
+    errors.push(required(`${path}.maxFailedIndexes`, `must be specified when completions is above ${MANY_COMPLETIONS}`))
+  }
+  for (const field of ['parallelism', 'maxFailedIndexes'] as const) {
+    const value = spec[field]
+    if (value === undefined || value <= MOST_WITH_MANY) continue
+    const when = `when completions are above ${MANY_COMPLETIONS} and used with backoff limit per index`
+    errors.push(invalid(`${path}.${field}`, value, `must be less than or equal to ${MOST_WITH_MANY} ${when}`))
   }
 }
 
@@ -140,8 +188,7 @@ export function validateJobUpdate(job: Job, old: Job): FieldError[] {
   const before = old.spec
   checkCompletions(errors, spec, before)
   checkImmutable(errors, 'spec.selector', spec.selector, before.selector)
-  const suspended = before.suspend === true && old.status?.startTime === undefined && spec.template !== undefined
-  checkImmutable(errors, 'spec.template', suspended ? withOldPlacement(spec, before) : spec.template, before.template)
+  checkTemplate(errors, job, old)
   checkImmutable(errors, 'spec.completionMode', spec.completionMode, before.completionMode)
   checkImmutable(errors, 'spec.podFailurePolicy', spec.podFailurePolicy, before.podFailurePolicy)
   checkImmutable(errors, 'spec.backoffLimitPerIndex', spec.backoffLimitPerIndex, before.backoffLimitPerIndex)
@@ -160,41 +207,44 @@ function checkCompletions(errors: Errors, spec: JobSpec, before: JobSpec): void 
   }
 }
 
-/** Until it starts, where a suspended job's pods run may still change (KEP-2926). */
-function withOldPlacement(spec: JobSpec, before: JobSpec): PodTemplateSpec {
-  const { affinity, nodeSelector, tolerations, schedulingGates } = before.template.spec
-  const template = spec.template.spec
-  const placed = { ...template, affinity: { ...template.affinity, nodeAffinity: affinity?.nodeAffinity } }
-  return {
-    ...spec.template,
-    metadata: before.template.metadata ?? {},
-    spec: { ...placed, nodeSelector, tolerations, schedulingGates } as PodTemplateSpec['spec'],
+/**
+ * While a job is suspended and has no pods, where they run and what they may use can still change
+ * (KEP-2926, KEP-5440; pkg/registry/batch/job/strategy.go: validationOptionsForJob).
+ */
+function checkTemplate(errors: Errors, { spec }: Job, { spec: before, status }: Job): void {
+  const field = 'spec.template'
+  if (spec.template === undefined || before.suspend !== true) {
+    checkImmutable(errors, field, spec.template, before.template)
+    return
+  }
+  const idle = isConditionTrue(status?.conditions, 'Suspended') && (status?.active ?? 0) === 0
+  const expected = idle || status?.startTime === undefined ? withNewPlacement(before, spec) : before.template
+  if (!idle) checkImmutable(errors, field, spec.template, expected)
+  else {
+    const compared = { ...expected.spec }
+    for (const list of ['containers', 'initContainers'] as const) {
+      const containers = withNewResources(expected.spec[list], spec.template.spec[list])
+      if (containers !== undefined) compared[list] = containers
+    }
+    checkImmutable(errors, `${field}.spec`, spec.template.spec, compared)
   }
 }
 
-const STATUS_COUNTS = ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const
+function withNewPlacement(before: JobSpec, { template }: JobSpec): PodTemplateSpec {
+  const { affinity, nodeSelector, tolerations, schedulingGates } = template.spec
+  const { affinity: oldAffinity, ...rest } = before.template.spec
+  const others = { ...oldAffinity, nodeAffinity: affinity?.nodeAffinity }
+  const hasAffinity = Object.values(others).some(each => each !== undefined) || affinity !== undefined
+  const placed = { ...rest, ...(hasAffinity && { affinity: others }), nodeSelector, tolerations, schedulingGates }
+  const { labels, annotations } = template.metadata ?? {}
+  const metadata = { ...before.template.metadata, labels, annotations }
+  return { ...before.template, metadata, spec: placed } as PodTemplateSpec
+}
 
-export function validateJobStatusUpdate({ status }: Job, old: Job): FieldError[] {
-  const errors: Errors = []
-  for (const field of STATUS_COUNTS) checkNonNegative(errors, `status.${field}`, status?.[field])
-  for (const type of ['Complete', 'Failed'] as const) {
-    const was = isConditionTrue(old.status?.conditions, type)
-    if (was && !isConditionTrue(status?.conditions, type)) {
-      errors.push(
-        invalid('status.conditions', status?.conditions, `cannot disable the terminal ${type}=True condition`),
-      )
-    }
-  }
-  const complete = isConditionTrue(status?.conditions, 'Complete')
-  if (complete && isConditionTrue(status?.conditions, 'Failed')) {
-    errors.push(invalid('status.conditions', status?.conditions, 'cannot set Complete=True and Failed=true conditions'))
-  }
-  if (status?.completionTime !== undefined && !complete && old.status?.completionTime === undefined) {
-    const text = 'cannot set completionTime when there is no Complete=True condition'
-    errors.push(invalid('status.completionTime', status.completionTime, text))
-  }
-  if (old.status?.completionTime && !semanticEqual(status?.completionTime, old.status.completionTime)) {
-    errors.push(invalid('status.completionTime', status?.completionTime, 'field is immutable'))
-  }
-  return errors
+function withNewResources(old: readonly Container[] | undefined, now: readonly Container[] | undefined) {
+  if (old === undefined || now === undefined || old.length !== now.length) return old as Container[] | undefined
+  return old.map((container, index) => {
+    const { name, resources } = now[index]!
+    return name === container.name ? ({ ...container, resources } as Container) : container
+  })
 }

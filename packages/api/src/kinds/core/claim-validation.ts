@@ -1,5 +1,6 @@
 /** What claims for volumes must be, alone and inside pods and StatefulSets (validation.go, ValidatePersistentVolumeClaimSpec). */
 import {
+  checkDns1123Label,
   checkDns1123Subdomain,
   compareQuantities,
   forbidden,
@@ -42,6 +43,8 @@ export function checkClaimTemplateSpec(errors: Errors, path: string, spec: Persi
     errors.push(notSupported(`${path}.volumeMode`, spec.volumeMode, VOLUME_MODES))
   }
   checkDataSources(errors, path, spec)
+  const attributes = spec.volumeAttributesClassName
+  if (attributes) checkText(errors, `${path}.volumeAttributesClassName`, attributes, checkDns1123Subdomain)
 }
 
 function checkDataSources(errors: Errors, path: string, spec: PersistentVolumeClaimSpec): void {
@@ -51,13 +54,21 @@ function checkDataSources(errors: Errors, path: string, spec: PersistentVolumeCl
     if (!source.name) errors.push(required(`${path}.${field}.name`))
     if (!source.kind) errors.push(required(`${path}.${field}.kind`))
     if (!source.apiGroup && source.kind !== 'PersistentVolumeClaim') {
-      const text = 'apiGroup is required when referencing a kind other than PersistentVolumeClaim'
+      const text = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
       errors.push(invalid(`${path}.${field}`, source.kind, text))
     }
+    if (source.apiGroup) checkText(errors, `${path}.${field}.apiGroup`, source.apiGroup, checkDns1123Subdomain)
   }
   const { dataSource, dataSourceRef } = spec
-  if (dataSource && dataSourceRef && !dataSourceRef.namespace) {
-    const same = dataSource.kind === dataSourceRef.kind && dataSource.name === dataSourceRef.name
-    if (!same) errors.push(invalid(path, spec, 'must match dataSourceRef'))
+  if (dataSourceRef?.namespace) {
+    checkText(errors, `${path}.dataSourceRef.namespace`, dataSourceRef.namespace, checkDns1123Label)
   }
+  if (!dataSource || !dataSourceRef) return
+  const same = (['apiGroup', 'kind', 'name'] as const).every(
+    field => (dataSource[field] ?? '') === (dataSourceRef[field] ?? ''),
+  )
+  // The value that upstream shows here is a path, which has no fields to show.
+  if (dataSourceRef.namespace) {
+    errors.push(invalid(path, {}, 'may not be specified when dataSourceRef.namespace is specified'))
+  } else if (!same) errors.push(invalid(path, {}, 'must match dataSourceRef'))
 }

@@ -2,6 +2,7 @@ import type { Endpoints as EndpointsObject } from '../../generated/core.v1.ts'
 import { Endpoints } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { ipWarnings } from '../shared/warnings.ts'
 import { validateEndpoints } from './endpoints-validation.ts'
 
 function defaultEndpoints({ subsets }: EndpointsObject): void {
@@ -19,6 +20,18 @@ function endpointsText({ subsets = [] }: EndpointsObject): string {
   return withMore(list, 3, '<none>')
 }
 
+const MANAGER = 'endpoints.kubernetes.io/managed-by'
+
+/** What our own controller writes is not looked at again. */
+function warnings({ metadata, subsets = [] }: EndpointsObject): string[] {
+  if (metadata.labels?.[MANAGER] === 'endpoint-controller') return []
+  return subsets.flatMap((subset, index) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap(list =>
+      (subset[list] ?? []).flatMap(({ ip }, i) => ipWarnings(`subsets[${index}].${list}[${i}].ip`, ip)),
+    ),
+  )
+}
+
 export const EndpointsKind = defineKind<EndpointsObject>({
   type: Endpoints,
   message: 'core.v1.Endpoints',
@@ -28,6 +41,7 @@ export const EndpointsKind = defineKind<EndpointsObject>({
     {},
     {
       default: defaultEndpoints,
+      warnings,
       validate: validateEndpoints,
       validateUpdate: validateEndpoints,
       allowCreateOnUpdate: true,

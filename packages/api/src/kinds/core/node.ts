@@ -2,6 +2,7 @@ import type { Node, NodeStatus } from '../../generated/core.v1.ts'
 import { Nodes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { cidrWarnings } from '../shared/warnings.ts'
 import { validateNode, validateNodeUpdate } from './node-validation.ts'
 
 const NO_INFO = {
@@ -56,6 +57,13 @@ function rolesText({ metadata }: Node): string {
 const address = (node: Node, type: string): string =>
   node.status?.addresses?.find(each => each.type === type)?.address ?? '<none>'
 
+function warnings({ spec }: Node): string[] {
+  const found: string[] = []
+  if (spec.configSource) found.push('spec.configSource: the feature is removed')
+  if (spec.externalID) found.push('spec.externalID: this field is deprecated, and is unused by Kubernetes')
+  return [...found, ...(spec.podCIDRs ?? []).flatMap((cidr, i) => cidrWarnings(`spec.podCIDRs[${i}]`, cidr))]
+}
+
 export const NodeKind = defineKind<Node>({
   type: Nodes,
   message: 'core.v1.Node',
@@ -64,6 +72,7 @@ export const NodeKind = defineKind<Node>({
     { status: bornStatus },
     {
       default: defaultNode,
+      warnings,
       prepareForUpdate: pairPodCidrs,
       validate: validateNode,
       validateUpdate: validateNodeUpdate,

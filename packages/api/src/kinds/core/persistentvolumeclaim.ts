@@ -2,8 +2,9 @@ import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../gen
 import { PersistentVolumeClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { fractionWarnings } from '../shared/warnings.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
-import { validateClaim, validateClaimUpdate } from './volume-validation.ts'
+import { validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from './volume-validation.ts'
 
 /** What a claim gets, also inside a StatefulSet. */
 export function defaultClaim(claim: PersistentVolumeClaim): void {
@@ -15,15 +16,46 @@ export function defaultClaim(claim: PersistentVolumeClaim): void {
   claim.status.phase ||= 'Pending'
 }
 
+const isClaimOrSnapshot = ({ apiGroup = '', kind }: { apiGroup?: string; kind: string }): boolean =>
+  (apiGroup === '' && kind === 'PersistentVolumeClaim') ||
+  (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot')
+
+/**
+ * Sources in other namespaces need a feature that is off, and older clients' sources of a kind that nobody knew then are
+ * dropped as they always were (k8s.io/kubernetes/pkg/api/persistentvolumeclaim/util.go).
+ */
+function settleDataSources(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): void {
+  const { spec } = claim
+  const hadSource = old?.spec.dataSource !== undefined || old?.spec.dataSourceRef !== undefined
+  if (spec.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined) delete spec.dataSourceRef
+  if (!hadSource && spec.dataSourceRef === undefined && spec.dataSource && !isClaimOrSnapshot(spec.dataSource)) {
+    delete spec.dataSource
+  }
+  pairDataSources(claim)
+}
+
 /** `dataSource` and `dataSourceRef` say the same unless the latter names another namespace. */
 function pairDataSources({ spec }: PersistentVolumeClaim): void {
   if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource }
   else if (spec.dataSourceRef && !spec.dataSource && !spec.dataSourceRef.namespace) {
     const { namespace: _namespace, ...source } = spec.dataSourceRef
-    const isClaim = !source.apiGroup && source.kind === 'PersistentVolumeClaim'
-    const isSnapshot = source.apiGroup === 'snapshot.storage.k8s.io' && source.kind === 'VolumeSnapshot'
-    if (isClaim || isSnapshot) spec.dataSource = source
+    spec.dataSource = source
   }
+}
+
+/** Warnings about a claim's spec at `path` (k8s.io/kubernetes/pkg/api/persistentvolumeclaim/util.go). */
+export const claimSpecWarnings = (path: string, spec: PersistentVolumeClaimSpec | undefined): string[] =>
+  (['requests', 'limits'] as const).flatMap(kind =>
+    fractionWarnings(`${path}.resources.${kind}`, spec?.resources?.[kind], 'storage'),
+  )
+
+const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
+
+function warnings({ metadata, spec }: PersistentVolumeClaim): string[] {
+  const found = claimSpecWarnings('spec', spec)
+  if (metadata.annotations?.[OLD_CLASS] === undefined) return found
+  const text = 'deprecated since v1.8; use "storageClassName" attribute instead'
+  return [`metadata.annotations[${OLD_CLASS}]: ${text}`, ...found]
 }
 
 const isBound = (claim: PersistentVolumeClaim): boolean => (claim.spec.volumeName ?? '') !== ''
@@ -38,7 +70,10 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,
       default: defaultClaim,
-      prepareForCreate: pairDataSources,
+      warnings,
+      validateStatusUpdate: validateClaimStatusUpdate,
+      prepareForCreate: claim => settleDataSources(claim),
+      prepareForUpdate: (claim, old) => settleDataSources(claim, old),
     },
   ),
   columns: [

@@ -445,6 +445,148 @@ test('Pod: resize takes resources alone', () => {
   ])
 })
 
+const resizeErrors = (change: (pod: Pod) => void, start: Pod = valid): string[] => {
+  const { resize } = PodKind.strategy.subresources!
+  const old = created(PodKind, start)
+  const changed = structuredClone(old)
+  change(changed)
+  resize!.prepareForUpdate(changed, old, { now: '' })
+  return resize!.validateUpdate(changed, old).map(fieldErrorText)
+}
+
+test('Pod: resize knows the containers', () => {
+  const second = { ...container(created(PodKind, valid)), name: 'other' }
+  assert.deepEqual(
+    resizeErrors(pod => void pod.spec.containers.push(second)),
+    ['spec.containers: Forbidden: containers may not be added or removed on resize'],
+  )
+  assert.deepEqual(
+    resizeErrors(pod => {
+      container(pod).name = 'other'
+    }),
+    ['spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize'],
+  )
+})
+
+test('Pod: resize of what the whole pod has', () => {
+  const start = structuredClone(valid)
+  start.spec.resources = { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2', memory: '2Gi' } }
+  const change = (resources: PodSpec['resources']) => (pod: Pod) => {
+    pod.spec.resources = resources!
+  }
+  assert.deepEqual(
+    resizeErrors(change({ requests: { cpu: '1500m', memory: '1Gi' }, limits: { cpu: '2', memory: '2Gi' } }), start),
+    [],
+  )
+  assert.deepEqual(resizeErrors(change({ requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '2' } }), start), [
+    'spec.resources.limits: Forbidden: pod-level resource limits cannot be removed',
+  ])
+})
+
+testCreate(PodKind, valid, [
+  {
+    name: 'profiles in annotations that no field repeats',
+    change: pod => {
+      pod.metadata.annotations = {
+        'container.apparmor.security.beta.kubernetes.io/nobody': 'mine',
+        'seccomp.security.alpha.kubernetes.io/pod': 'strict',
+      }
+    },
+    errors: [
+      'metadata.annotations[container.apparmor.security.beta.kubernetes.io/nobody]: Invalid value: "nobody": container not found',
+      'metadata.annotations[container.apparmor.security.beta.kubernetes.io/nobody]: Invalid value: "mine": invalid AppArmor profile name: "mine"',
+      'metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: Invalid value: "strict": must be a valid seccomp profile',
+    ],
+  },
+  {
+    name: 'annotation and field at odds',
+    change: pod => {
+      pod.metadata.annotations = { 'container.apparmor.security.beta.kubernetes.io/main': 'unconfined' }
+      container(pod).securityContext = { appArmorProfile: { type: 'RuntimeDefault' } }
+    },
+    errors: [
+      'spec.containers[0].securityContext.appArmorProfile.type: Forbidden: apparmor type in annotation and field must match',
+    ],
+  },
+  {
+    name: 'a user of Windows that cannot be',
+    change: pod => {
+      container(pod).securityContext = { windowsOptions: { runAsUserName: 'a\\b\\c' } }
+      pod.spec.securityContext = { windowsOptions: { runAsUserName: 'd|m\\' } }
+    },
+    errors: [
+      'spec.containers[0].securityContext.windowsOptions.runAsUserName: Invalid value: "a\\\\b\\\\c": runAsUserName cannot contain more than one backslash',
+      'spec.securityContext.windowsOptions.runAsUserName: Invalid value: "d|m\\\\": runAsUserName\'s Domain doesn\'t match the NetBios nor the DNS format',
+      'spec.securityContext.windowsOptions.runAsUserName: Invalid value: "d|m\\\\": runAsUserName\'s User cannot be empty',
+    ],
+  },
+  {
+    name: 'a process of the host without its network',
+    change: pod => {
+      container(pod).securityContext = { windowsOptions: { hostProcess: true } }
+    },
+    errors: [
+      'spec.hostNetwork: Invalid value: false: hostNetwork must be true if pod contains any hostProcess containers',
+    ],
+  },
+  {
+    name: 'a signal without an operating system',
+    change: pod => {
+      container(pod).lifecycle = { stopSignal: 'SIGTERM' }
+    },
+    errors: [
+      'spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`',
+    ],
+  },
+  {
+    name: 'a signal that Linux has',
+    change: pod => {
+      pod.spec.os = { name: 'linux' }
+      container(pod).lifecycle = { stopSignal: 'SIGRTMAX-1' }
+    },
+    errors: [],
+  },
+  {
+    name: 'a file of variables in no volume',
+    change: pod => {
+      const fileKeyRef = { volumeName: 'none', path: 'a', key: 'B' }
+      container(pod).env = [{ name: 'A', valueFrom: { fileKeyRef } }]
+    },
+    errors: ['spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Not found: "none"'],
+  },
+  {
+    name: 'a claim that is made for another volume',
+    change: pod => {
+      const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+      pod.spec.volumes = [
+        { name: 'own', ephemeral: { volumeClaimTemplate: { spec } } },
+        { name: 'data', persistentVolumeClaim: { claimName: `${pod.metadata.name}-own` } },
+      ]
+    },
+    errors: [
+      `spec.volumes[1].persistentVolumeClaim.claimName: Invalid value: "${valid.metadata.name}-own": must not reference a PVC that gets created for an ephemeral volume`,
+    ],
+  },
+  {
+    name: 'a key that is in the selector already',
+    change: pod => {
+      pod.metadata.labels = { app: 'x' }
+      pod.spec.topologySpreadConstraints = [
+        {
+          maxSkew: 1,
+          topologyKey: 'zone',
+          whenUnsatisfiable: 'ScheduleAnyway',
+          labelSelector: { matchLabels: { app: 'x' } },
+          matchLabelKeys: ['app'],
+        },
+      ]
+    },
+    errors: [
+      'spec.topologySpreadConstraints[0][0]: Invalid value: "app": exists in both matchLabelKeys and labelSelector',
+    ],
+  },
+])
+
 test('Pod: ephemeral containers are added and then stay', () => {
   const { ephemeralcontainers } = PodKind.strategy.subresources!
   const old = created(PodKind, valid)
@@ -469,6 +611,44 @@ test('Pod: a finished container does not come back', () => {
   PodKind.strategy.prepareForStatusUpdate!(changed, old)
   assert.deepEqual(PodKind.strategy.validateStatusUpdate!(changed, old).map(fieldErrorText), [
     'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
+  ])
+})
+
+const statusErrors = (change: (pod: Pod) => void): string[] => {
+  const old = created(PodKind, valid)
+  old.spec.nodeName = 'node'
+  const changed = structuredClone(old)
+  change(changed)
+  PodKind.strategy.prepareForStatusUpdate!(changed, old)
+  return PodKind.strategy.validateStatusUpdate!(changed, old).map(fieldErrorText)
+}
+
+test('Pod: what a status may not say', () => {
+  const errors = statusErrors(pod => {
+    pod.metadata.annotations = { 'kubernetes.io/config.mirror': 'x' }
+    Object.assign(pod.status!, {
+      conditions: [{ type: '-', status: 'True', observedGeneration: -1 }],
+      nominatedNodeName: 'other',
+      observedGeneration: -1,
+      extendedResourceClaimStatus: { requestMappings: [], resourceClaimName: '' },
+      containerStatuses: [
+        {
+          name: 'main',
+          allocatedResourcesStatus: [{ name: 'gpu', resources: [{ resourceID: 'a', health: 'Fine' }] }],
+        },
+      ],
+    })
+  })
+  const texts = errors.filter(text => !text.includes('name part must consist'))
+  assert.deepEqual(texts, [
+    'metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation',
+    'status.conditions[0].observedGeneration: Invalid value: -1: must be a non-negative integer',
+    'status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a node',
+    'status.observedGeneration: Invalid value: -1: must be a non-negative integer',
+    'status.extendedResourceClaimStatus.requestMappings: Required value: at least one request mapping is required',
+    'status.extendedResourceClaimStatus.resourceClaimName: Required value',
+    'status.containerStatuses[0].allocatedResourcesStatus[0].name: Invalid value: "gpu": must match one of the container\'s resource requests',
+    'status.containerStatuses[0].allocatedResourcesStatus[0].resources[0].health: Unsupported value: "Fine": supported values: "Healthy", "Unhealthy", "Unknown"',
   ])
 })
 

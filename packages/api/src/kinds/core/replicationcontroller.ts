@@ -29,7 +29,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   strategy: strategyOf(
     { status: () => ({ replicas: 0 }), generation: true },
     {
-      warnings: templateWarnings('spec.template', each => each.spec.template),
+      warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }),
       default: defaultController,
       validate: validateReplicationController,
       validateUpdate: validateReplicationController,

@@ -1,3 +1,4 @@
+import { compareQuantities } from '@canopus/apimachinery'
 import type { ResourceQuota } from '../../generated/core.v1.ts'
 import { ResourceQuotas } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
@@ -19,6 +20,19 @@ function usage({ status }: ResourceQuota, wanted: (resource: string) => boolean)
 
 const isLimit = (resource: string): boolean => resource.startsWith('limits.')
 
+/** Where requests may reach higher than limits, the limits never count. */
+function warnings({ spec }: ResourceQuota, old: ResourceQuota | undefined): string[] {
+  if (old !== undefined) return []
+  const hard = spec?.hard ?? {}
+  return ['cpu', 'memory', 'storage', 'ephemeral-storage'].flatMap(resource => {
+    const bare = resource === 'cpu' || resource === 'memory' ? resource : undefined
+    const name = hard[`requests.${resource}`] === undefined && bare !== undefined ? bare : `requests.${resource}`
+    const [request, limit] = [hard[name], hard[`limits.${resource}`]]
+    if (request === undefined || limit === undefined || compareQuantities(request, limit) <= 0) return []
+    return [`ResourceQuota ${name} (${request}) should be less than limits.${resource} (${limit})`]
+  })
+}
+
 export const ResourceQuotaKind = defineKind<ResourceQuota>({
   type: ResourceQuotas,
   message: 'core.v1.ResourceQuota',
@@ -27,6 +41,7 @@ export const ResourceQuotaKind = defineKind<ResourceQuota>({
     { spec: true, status: () => ({}) },
     {
       validate: validateResourceQuota,
+      warnings,
       validateUpdate: validateResourceQuotaUpdate,
       validateStatusUpdate: validateResourceQuotaStatusUpdate,
     },

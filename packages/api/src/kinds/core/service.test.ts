@@ -40,7 +40,9 @@ testCreate(ServiceKind, valid, [
         { name: 'b', port: 80 },
       ]
     },
-    errors: ['spec.ports[1]: Duplicate value: {"protocol":"TCP","port":80}'],
+    errors: [
+      'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
+    ],
   },
   {
     name: 'port out of range',

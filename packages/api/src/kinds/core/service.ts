@@ -7,6 +7,7 @@ import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultService } from './service/defaults.ts'
 import { prepareForCreate, prepareForUpdate } from './service/strategy.ts'
 import { validateService, validateServiceStatusUpdate, validateServiceUpdate } from './service/validation.ts'
+import { serviceWarnings } from './service/warnings.ts'
 
 function externalAddress({ spec, status }: Service): string {
   const ips = spec.externalIPs ?? []
@@ -45,6 +46,7 @@ export const ServiceKind = defineKind<Service>({
       validateUpdate: validateServiceUpdate,
       validateStatusUpdate: validateServiceStatusUpdate,
       validateName: checkDns1035Label,
+      warnings: serviceWarnings,
     },
   ),
   columns: [

@@ -1,21 +1,39 @@
 /** Claims and volumes (validation.go: ValidatePersistentVolumeClaimUpdate, ValidatePersistentVolumeSpec). */
 import {
+  checkDns1123Label,
   checkDns1123Subdomain,
+  checkQualifiedName,
   compareQuantities,
   type FieldError,
   forbidden,
+  IMMUTABLE_MESSAGE,
   invalid,
   notSupported,
   required,
   semanticEqual,
 } from '@canopus/apimachinery'
-import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec } from '../../generated/core.v1.ts'
-import { checkImmutable, checkOptionalChoice, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
+import type {
+  CSIPersistentVolumeSource,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PersistentVolumeSpec,
+  Volume,
+  VolumeNodeAffinity,
+} from '../../generated/core.v1.ts'
+import {
+  checkImmutable,
+  checkNoBacksteps,
+  checkOptionalChoice,
+  checkText,
+  type Errors,
+  NOT_POSITIVE_MESSAGE,
+} from '../shared/check.ts'
 import { describeDifference } from '../shared/difference.ts'
 import { copyField } from '../shared/strategy.ts'
 import { checkAccessModes, checkClaimTemplateSpec, VOLUME_MODES } from './claim-validation.ts'
 import { checkNodeSelector } from './pod/validate-affinity.ts'
-import { checkHostPath } from './pod/validate-volume.ts'
+import { remoteVolumes } from './pod/validate-remote-volume.ts'
+import { checkDriverName, checkHostPath } from './pod/validate-volume.ts'
 
 export function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
   const errors: Errors = []
@@ -23,6 +41,7 @@ export function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
   return errors
 }
 
+const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
 const CLAIM_FIXED =
   'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
 const SIZE = 'spec.resources.requests.storage'
@@ -31,9 +50,17 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   const errors = validateClaim(claim)
   const munged = { ...claim.spec }
   const before = { ...old.spec }
+  const annotation = old.metadata.annotations?.[OLD_CLASS]
+  const nowAnnotation = claim.metadata.annotations?.[OLD_CLASS]
+  const isUpgrade = annotation !== undefined && (nowAnnotation ?? annotation) === annotation
+  const named = munged.storageClassName
   if (!before.volumeName) copyField(before, munged, 'volumeName')
-  if (before.storageClassName === undefined && munged.storageClassName !== undefined) {
-    before.storageClassName = munged.storageClassName
+  if (before.storageClassName === undefined && named !== undefined) {
+    if (annotation === undefined || named === annotation) before.storageClassName = named
+  }
+  // The annotation may only give way to the field that says the same.
+  if (!(isUpgrade && old.spec.storageClassName === undefined && named === annotation)) {
+    checkImmutable(errors, `metadata.annotations[${OLD_CLASS}]`, nowAnnotation ?? '', annotation ?? '')
   }
   const size = munged.resources?.requests?.storage
   const oldSize = before.resources?.requests?.storage
@@ -41,9 +68,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
     if (munged.resources?.requests && oldSize !== undefined) {
       munged.resources = { ...munged.resources, requests: { ...munged.resources.requests, storage: oldSize } }
     }
-    if (munged.volumeAttributesClassName !== undefined) {
-      copyField(munged, before, 'volumeAttributesClassName')
-    }
+    copyField(munged, before, 'volumeAttributesClassName')
   }
   if (!semanticEqual(munged, before)) {
     errors.push(forbidden('spec', `${CLAIM_FIXED}\n${describeDifference(before, munged)}`))
@@ -56,10 +81,49 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   }
   checkImmutable(errors, 'volumeMode', claim.spec.volumeMode, old.spec.volumeMode)
   const field = 'spec.volumeAttributesClassName'
-  if (old.spec.volumeAttributesClassName !== undefined) {
-    const now = claim.spec.volumeAttributesClassName
-    if (now === undefined) errors.push(forbidden(field, 'update from non-nil value to nil is forbidden'))
-    else if (now === '') errors.push(forbidden(field, 'update from non-nil value to an empty string is forbidden'))
+  const now = claim.spec.volumeAttributesClassName
+  if (now !== old.spec.volumeAttributesClassName && old.status?.currentVolumeAttributesClassName !== undefined) {
+    const when = 'is forbidden when status.currentVolumeAttributesClassName is not nil'
+    if (now === undefined) errors.push(forbidden(field, `update to nil ${when}`))
+    else if (now === '') errors.push(forbidden(field, `update to empty string ${when}`))
+  }
+  return errors
+}
+
+const RESIZE_STATES = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+  'NodeResizePending',
+]
+
+/** Of resources without a prefix only storage is resized. */
+function checkResized(errors: Errors, field: string, name: string): boolean {
+  const before = errors.length
+  checkText(errors, field, name, checkQualifiedName)
+  const isNative = !name.includes('/') || name.includes('kubernetes.io/')
+  if (errors.length === before && isNative && name !== 'storage') errors.push(notSupported(field, name, ['storage']))
+  return errors.length === before
+}
+
+/** Sizes that a claim has got, and is getting (KEP-1790). */
+export function validateClaimStatusUpdate({ spec, status }: PersistentVolumeClaim): FieldError[] {
+  const errors: Errors = []
+  if ((spec.accessModes ?? []).length === 0) errors.push(required('Spec.accessModes'))
+  for (const [name, amount] of Object.entries(status?.capacity ?? {})) {
+    if (compareQuantities(amount, '0') >= 0) continue
+    errors.push(invalid(`status.capacity[${name}]`, amount, 'must be a valid resource quantity'))
+  }
+  for (const [name, state] of Object.entries(status?.allocatedResourceStatuses ?? {})) {
+    const field = 'status.allocatedResourceStatuses'
+    checkResized(errors, field, name)
+    if (!RESIZE_STATES.includes(state)) errors.push(notSupported(field, name, [...RESIZE_STATES].sort()))
+  }
+  for (const [name, amount] of Object.entries(status?.allocatedResources ?? {})) {
+    const field = 'status.allocatedResources'
+    if (!checkResized(errors, field, name) || compareQuantities(amount, '0') >= 0) continue
+    errors.push(invalid(`${field}[${name}]`, amount, 'must be a valid resource quantity'))
   }
   return errors
 }
@@ -81,73 +145,154 @@ const sourceOf = (spec: PersistentVolumeSpec): Record<string, unknown> =>
 
 export function validateVolume({ spec }: PersistentVolume): FieldError[] {
   const errors: Errors = []
-  if ((spec.accessModes ?? []).length === 0) errors.push(required('spec.accessModes'))
-  checkAccessModes(errors, 'spec', spec.accessModes)
-  checkCapacity(errors, spec.capacity)
-  checkOptionalChoice(errors, 'spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, [
-    'Delete',
-    'Recycle',
-    'Retain',
-  ])
-  if (spec.nodeAffinity) {
-    const path = 'spec.nodeAffinity.required'
-    if (spec.nodeAffinity.required) checkNodeSelector(errors, path, spec.nodeAffinity.required)
-    else errors.push(required(path, 'must specify required node constraints'))
-  }
-  checkSource(errors, spec)
-  if (spec.storageClassName) checkText(errors, 'spec.storageClassName', spec.storageClassName, checkDns1123Subdomain)
-  checkOptionalChoice(errors, 'spec.volumeMode', spec.volumeMode, VOLUME_MODES)
+  checkVolumeSpec(errors, 'spec', spec, false)
   return errors
 }
 
-function checkCapacity(errors: Errors, capacity: PersistentVolumeSpec['capacity']): void {
-  const names = Object.keys(capacity ?? {})
-  if (names.length === 0) errors.push(required('spec.capacity'))
-  else if (names.length > 1 || names[0] !== 'storage') {
-    errors.push(notSupported('spec.capacity', capacity, ['storage']))
+const INLINE = 'in the context of inline volumes'
+
+/** A volume by itself, or one that an attachment describes inline: then it is a CSI volume without a claim. */
+export function checkVolumeSpec(errors: Errors, path: string, spec: PersistentVolumeSpec, inline: boolean): void {
+  const notInline = (field: keyof PersistentVolumeSpec): void => {
+    errors.push(forbidden(`${path}.${field}`, `may not be specified ${INLINE}`))
   }
+  if (inline && spec.claimRef) notInline('claimRef')
+  if (inline && Object.keys(spec.capacity ?? {}).length > 0) notInline('capacity')
+  if (inline && !spec.csi) errors.push(required(`${path}.csi`, `has to be specified ${INLINE}`))
+  if ((spec.accessModes ?? []).length === 0) errors.push(required(`${path}.accessModes`))
+  checkAccessModes(errors, path, spec.accessModes)
+  if (!inline) checkCapacity(errors, `${path}.capacity`, spec.capacity)
+  checkReclaimPolicy(errors, `${path}.persistentVolumeReclaimPolicy`, spec.persistentVolumeReclaimPolicy, inline)
+  if (spec.nodeAffinity && inline) notInline('nodeAffinity')
+  else if (spec.nodeAffinity) {
+    const field = `${path}.nodeAffinity.required`
+    if (spec.nodeAffinity.required) checkNodeSelector(errors, field, spec.nodeAffinity.required)
+    else errors.push(required(field, 'must specify required node constraints'))
+  }
+  checkSource(errors, path, spec)
+  if (spec.storageClassName && inline) notInline('storageClassName')
+  else if (spec.storageClassName) {
+    checkText(errors, `${path}.storageClassName`, spec.storageClassName, checkDns1123Subdomain)
+  }
+  if (!inline) checkOptionalChoice(errors, `${path}.volumeMode`, spec.volumeMode, VOLUME_MODES)
+  else if (spec.volumeMode !== undefined && spec.volumeMode !== 'Filesystem') {
+    errors.push(forbidden(`${path}.volumeMode`, `may not specify volumeMode other than Filesystem ${INLINE}`))
+  }
+  const attributes = spec.volumeAttributesClassName
+  if (attributes === undefined) return
+  const field = `${path}.volumeAttributesClassName`
+  if (attributes === '') errors.push(required(field, 'an empty string is disallowed'))
+  else checkText(errors, field, attributes, checkDns1123Subdomain)
+  if (!spec.csi) errors.push(required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName'))
+}
+
+function checkReclaimPolicy(errors: Errors, field: string, policy: string | undefined, inline: boolean): void {
+  if (!policy) return
+  if (!inline) checkOptionalChoice(errors, field, policy, ['Delete', 'Recycle', 'Retain'])
+  else if (policy !== 'Retain') errors.push(forbidden(field, `may only be Retain ${INLINE}`))
+}
+
+function checkCapacity(errors: Errors, path: string, capacity: PersistentVolumeSpec['capacity']): void {
+  const names = Object.keys(capacity ?? {})
+  if (names.length === 0) errors.push(required(path))
+  if (names.length !== 1 || names[0] !== 'storage') errors.push(notSupported(path, capacity, ['storage']))
   for (const name of names) {
     const amount = capacity![name]!
-    if (compareQuantities(amount, '0') <= 0) {
-      errors.push(invalid(`spec.capacity[${name}]`, amount, NOT_POSITIVE_MESSAGE))
-    }
+    const sign = compareQuantities(amount, '0')
+    if (sign < 0) errors.push(invalid(`${path}[${name}]`, amount, 'must be a valid resource quantity'))
+    if (sign <= 0) errors.push(invalid(`${path}[${name}]`, amount, NOT_POSITIVE_MESSAGE))
   }
 }
 
-function checkSource(errors: Errors, spec: PersistentVolumeSpec): void {
+/** Drivers of old that only need their fields; the names are those of volumes in pods. */
+const REMOTE = new Map<string, (typeof remoteVolumes)[number][1]>(remoteVolumes)
+
+function checkSource(errors: Errors, path: string, spec: PersistentVolumeSpec): void {
   const [first, ...more] = Object.keys(sourceOf(spec))
-  if (first === undefined) errors.push(required('spec', 'must specify a volume type'))
-  for (const source of more) errors.push(forbidden(`spec.${source}`, 'may not specify more than 1 volume type'))
-  if (spec.hostPath) {
-    checkHostPath(errors, 'spec.hostPath', spec.hostPath)
-    if (spec.hostPath.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
-      const text = "may not be 'recycle' for a hostPath mount of '/'"
-      errors.push(forbidden('spec.persistentVolumeReclaimPolicy', text))
-    }
+  if (first === undefined) errors.push(required(path, 'must specify a volume type'))
+  else if (first === 'hostPath') checkHostPath(errors, `${path}.hostPath`, spec.hostPath!)
+  else if (first === 'local') checkLocal(errors, path, spec)
+  else if (first === 'csi') checkCsi(errors, `${path}.csi`, spec.csi!)
+  else REMOTE.get(first)?.(errors, `${path}.${first}`, spec as Volume)
+  for (const source of more) errors.push(forbidden(`${path}.${source}`, 'may not specify more than 1 volume type'))
+  const isRoot = spec.hostPath !== undefined && /^\/+(?:\.?\/*)*$/.test(spec.hostPath.path ?? '')
+  if (isRoot && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    const text = "may not be 'recycle' for a hostPath mount of '/'"
+    errors.push(forbidden(`${path}.persistentVolumeReclaimPolicy`, text))
   }
-  if (spec.nfs) {
-    if (!spec.nfs.server) errors.push(required('spec.nfs.server'))
-    if (!spec.nfs.path) errors.push(required('spec.nfs.path'))
+}
+
+function checkLocal(errors: Errors, path: string, { local, nodeAffinity }: PersistentVolumeSpec): void {
+  if (!local!.path) errors.push(required(`${path}.local.path`))
+  else checkNoBacksteps(errors, `${path}.local.path`, local!.path)
+  if (!nodeAffinity) errors.push(required(`${path}.nodeAffinity`, 'Local volume requires node affinity'))
+}
+
+const SECRETS = [
+  'controllerPublishSecretRef',
+  'controllerExpandSecretRef',
+  'nodePublishSecretRef',
+  'nodeExpandSecretRef',
+] as const
+
+function checkCsi(errors: Errors, path: string, csi: CSIPersistentVolumeSource): void {
+  checkDriverName(errors, `${path}.driver`, csi.driver)
+  if (!csi.volumeHandle) errors.push(required(`${path}.volumeHandle`))
+  for (const field of SECRETS) {
+    const secret = csi[field]
+    if (!secret) continue
+    if (!secret.name) errors.push(required(`${path}.${field}.name`))
+    else checkText(errors, `${path}.${field}.name`, secret.name, checkDns1123Subdomain)
+    if (!secret.namespace) errors.push(required(`${path}.${field}.namespace`))
+    else checkText(errors, `${path}.${field}.namespace`, secret.namespace, checkDns1123Label)
   }
-  if (spec.local) {
-    if (!spec.local.path) errors.push(required('spec.local.path'))
-    if (!spec.nodeAffinity) errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'))
-  }
-  if (spec.csi) {
-    if (!spec.csi.driver) errors.push(required('spec.csi.driver'))
-    if (!spec.csi.volumeHandle) errors.push(required('spec.csi.volumeHandle'))
-  }
+}
+
+/** The secret for growing may come later; every other word about the source stays. */
+function comparedSource(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): Record<string, unknown> {
+  const source = sourceOf(spec)
+  if (!spec.csi || !old.csi || old.csi.controllerExpandSecretRef) return source
+  const { controllerExpandSecretRef: _secret, ...csi } = spec.csi
+  return { ...source, csi }
+}
+
+/** Labels of nodes by their old names and by those that they have now. */
+const RENAMED: Readonly<Record<string, string>> = {
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+}
+
+function withNewLabels(affinity: VolumeNodeAffinity | undefined, old: VolumeNodeAffinity): unknown {
+  const terms = affinity?.required?.nodeSelectorTerms?.map((term, i) => ({
+    ...term,
+    ...(term.matchExpressions && {
+      matchExpressions: term.matchExpressions.map((expression, j) => {
+        const before = old.required?.nodeSelectorTerms?.[i]?.matchExpressions?.[j]?.key
+        return before !== undefined && RENAMED[before] === expression.key ? { ...expression, key: before } : expression
+      }),
+    }),
+  }))
+  return terms === undefined ? affinity : { ...affinity, required: { ...affinity!.required, nodeSelectorTerms: terms } }
 }
 
 export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume): FieldError[] {
   const errors = validateVolume(volume)
-  const now = sourceOf(volume.spec)
+  const now = comparedSource(volume.spec, old.spec)
   const before = sourceOf(old.spec)
   if (!semanticEqual(now, before)) {
     const text = `spec.persistentvolumesource is immutable after creation\n${describeDifference(before, now)}`
     errors.push(forbidden('spec.persistentvolumesource', text))
   }
   checkImmutable(errors, 'volumeMode', volume.spec.volumeMode, old.spec.volumeMode)
-  if (old.spec.nodeAffinity) checkImmutable(errors, 'nodeAffinity', volume.spec.nodeAffinity, old.spec.nodeAffinity)
+  const affinity = volume.spec.nodeAffinity
+  if (old.spec.nodeAffinity && !semanticEqual(withNewLabels(affinity, old.spec.nodeAffinity), old.spec.nodeAffinity)) {
+    errors.push(invalid('nodeAffinity', affinity, `${IMMUTABLE_MESSAGE}, except for updating from beta label to GA`))
+  }
+  if (old.spec.volumeAttributesClassName !== undefined && volume.spec.volumeAttributesClassName === undefined) {
+    errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'))
+  }
   return errors
 }

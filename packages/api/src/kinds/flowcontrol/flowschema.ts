@@ -2,7 +2,7 @@ import type { FlowSchema } from '../../generated/flowcontrol.v1.ts'
 import { FlowSchemas } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateFlowSchema } from './validation.ts'
+import { validateFlowSchema, validateFlowStatusUpdate } from './validation.ts'
 
 const missing = (schema: FlowSchema): string =>
   schema.status?.conditions?.find(each => each.type === 'Dangling')?.status ?? '?'
@@ -11,11 +11,12 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   type: FlowSchemas,
   message: 'flowcontrol.v1.FlowSchema',
   storagePrefix: 'flowschemas',
-  strategy: strategyOf(
+  strategy: strategyOf<FlowSchema>(
     { spec: true, status: () => ({}), generation: true },
     {
       validate: validateFlowSchema,
       validateUpdate: validateFlowSchema,
+      validateStatusUpdate: validateFlowStatusUpdate,
       default(object) {
         if (object.spec) object.spec.matchingPrecedence ||= 1000
       },

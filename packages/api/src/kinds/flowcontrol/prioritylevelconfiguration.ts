@@ -2,7 +2,7 @@ import type { PriorityLevelConfiguration } from '../../generated/flowcontrol.v1.
 import { PriorityLevelConfigurations } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validatePriorityLevel } from './validation.ts'
+import { validateFlowStatusUpdate, validatePriorityLevel } from './validation.ts'
 
 const NONE = '<none>'
 type Level = PriorityLevelConfiguration
@@ -33,6 +33,7 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
     {
       validate: validatePriorityLevel,
       validateUpdate: validatePriorityLevel,
+      validateStatusUpdate: validateFlowStatusUpdate,
       default: defaultLevel,
       allowUnconditionalUpdate: false,
     },

@@ -12,8 +12,16 @@ function hostsText({ spec }: Ingress): string {
   return rest > 0 && hosts.length === 3 ? `${hosts.join(',')} + ${rest} more...` : hosts.join(',')
 }
 
+const OLD_CLASS = 'kubernetes.io/ingress.class'
+
+function warnings({ metadata, spec }: Ingress, old: Ingress | undefined): string[] {
+  const isOld = metadata.annotations?.[OLD_CLASS] !== undefined && spec.ingressClassName === undefined
+  if (old !== undefined || !isOld) return []
+  return [`annotation "${OLD_CLASS}" is deprecated, please use 'spec.ingressClassName' instead`]
+}
+
 const classText = ({ metadata, spec }: Ingress): string =>
-  spec.ingressClassName ?? metadata.annotations?.['kubernetes.io/ingress.class'] ?? '<none>'
+  spec.ingressClassName ?? metadata.annotations?.[OLD_CLASS] ?? '<none>'
 
 export const IngressKind = defineKind<Ingress>({
   type: Ingresses,
@@ -21,7 +29,7 @@ export const IngressKind = defineKind<Ingress>({
   storagePrefix: 'ingress',
   strategy: strategyOf(
     { spec: true, status: () => ({ loadBalancer: {} }), generation: true },
-    { validate: validateIngress, validateUpdate: validateIngressUpdate },
+    { validate: validateIngress, validateUpdate: validateIngressUpdate, warnings },
   ),
   columns: [
     nameColumn,

@@ -2,7 +2,14 @@ import type { RuntimeClass } from '../../generated/node.v1.ts'
 import { RuntimeClasses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { nodeLabelDeprecation } from '../shared/warnings.ts'
 import { validateRuntimeClass, validateRuntimeClassUpdate } from './validation.ts'
+
+const warnings = ({ scheduling }: RuntimeClass): string[] =>
+  Object.keys(scheduling?.nodeSelector ?? {}).flatMap(key => {
+    const old = nodeLabelDeprecation(key)
+    return old === undefined ? [] : [`scheduling.nodeSelector: ${old}`]
+  })
 
 export const RuntimeClassKind = defineKind<RuntimeClass>({
   type: RuntimeClasses,
@@ -10,7 +17,12 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
   storagePrefix: 'runtimeclasses',
   strategy: strategyOf(
     {},
-    { validate: validateRuntimeClass, validateUpdate: validateRuntimeClassUpdate, allowUnconditionalUpdate: false },
+    {
+      validate: validateRuntimeClass,
+      validateUpdate: validateRuntimeClassUpdate,
+      allowUnconditionalUpdate: false,
+      warnings,
+    },
   ),
   columns: [nameColumn, text('Handler', 'The runtime that nodes use for it.', each => each.handler), ageColumn],
 })

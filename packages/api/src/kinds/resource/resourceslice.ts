@@ -4,13 +4,18 @@ import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateSlice, validateSliceUpdate } from './validation.ts'
 
+function warnings({ spec: { driver } }: ResourceSlice): string[] {
+  if (driver === driver.toLowerCase()) return []
+  return [`spec.driver: driver names should be lowercase; ${JSON.stringify(driver)} contains uppercase characters`]
+}
+
 export const ResourceSliceKind = defineKind<ResourceSlice>({
   type: ResourceSlices,
   message: 'resource.v1.ResourceSlice',
   storagePrefix: 'resourceslices',
   strategy: strategyOf(
     { spec: true, generation: true },
-    { validate: validateSlice, validateUpdate: validateSliceUpdate },
+    { validate: validateSlice, validateUpdate: validateSliceUpdate, warnings },
   ),
   columns: [
     nameColumn,

@@ -1,6 +1,6 @@
 /** Makes strategies out of the few things in which kinds differ. */
 import { type KubeObject, semanticEqual } from '@canopus/apimachinery'
-import type { Kind, Strategy } from '../../kind.ts'
+import type { Kind, Strategy, StrategyContext } from '../../kind.ts'
 import { sameExcept } from './equality.ts'
 
 interface Common<T> {
@@ -12,6 +12,8 @@ interface Common<T> {
   generation?: boolean
   /** Whether changed labels count too (endpoint slices). */
   labelsCount?: boolean
+  /** Whether changed annotations count too (deployments hand theirs on to replica sets). */
+  annotationsCount?: boolean
 }
 
 type Open = KubeObject & Record<string, unknown>
@@ -44,12 +46,14 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
       own.prepareForUpdate?.(object, old, context)
       if (!common.generation) return
       const sameLabels = !common.labelsCount || semanticEqual(object.metadata.labels, old.metadata.labels)
-      setGeneration(object, old, sameLabels && sameSpec(object, old))
+      const sameAnnotations =
+        !common.annotationsCount || semanticEqual(object.metadata.annotations, old.metadata.annotations)
+      setGeneration(object, old, sameLabels && sameAnnotations && sameSpec(object, old))
     },
     ...(hasStatus && {
-      prepareForStatusUpdate(object: T, old: T): void {
+      prepareForStatusUpdate(object: T, old: T, context?: StrategyContext): void {
         keepAllButStatus(object, old)
-        own.prepareForStatusUpdate?.(object, old)
+        own.prepareForStatusUpdate?.(object, old, context)
       },
     }),
   }

@@ -1,7 +1,8 @@
+import { semanticEqual } from '@canopus/apimachinery'
 import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { defineKind, setGeneration, strategyOf } from '../shared/strategy.ts'
 import { validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
 
 function defaultDriver(driver: CSIDriver): void {
@@ -16,16 +17,25 @@ function defaultDriver(driver: CSIDriver): void {
   spec.seLinuxMount ??= false
 }
 
+function warnings({ spec }: CSIDriver, old: CSIDriver | undefined): string[] {
+  const isNew = old === undefined || !semanticEqual(spec.tokenRequests, old.spec.tokenRequests)
+  if (!isNew || (spec.tokenRequests ?? []).length === 0 || spec.serviceAccountTokenInSecrets !== undefined) return []
+  const advice = 'set to true to prevent possible logging of tokens in volume attributes'
+  return [`spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, ${advice}`]
+}
+
 export const CSIDriverKind = defineKind<CSIDriver>({
   type: CSIDrivers,
   message: 'storage.v1.CSIDriver',
   storagePrefix: 'csidrivers',
   strategy: strategyOf(
-    { generation: true },
+    {},
     {
       validate: validateCSIDriver,
       validateUpdate: validateCSIDriverUpdate,
       default: defaultDriver,
+      prepareForUpdate: (object, old) => setGeneration(object, old, semanticEqual(object.spec, old.spec)),
+      warnings,
       allowUnconditionalUpdate: false,
     },
   ),

@@ -2,7 +2,7 @@ import type { CSINode } from '../../generated/storage.v1.ts'
 import { CSINodes } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateCSINode } from './validation.ts'
+import { validateCSINode, validateCSINodeUpdate } from './validation.ts'
 
 export const CSINodeKind = defineKind<CSINode>({
   type: CSINodes,
@@ -10,7 +10,7 @@ export const CSINodeKind = defineKind<CSINode>({
   storagePrefix: 'csinodes',
   strategy: strategyOf(
     { spec: true },
-    { validate: validateCSINode, validateUpdate: validateCSINode, allowUnconditionalUpdate: false },
+    { validate: validateCSINode, validateUpdate: validateCSINodeUpdate, allowUnconditionalUpdate: false },
   ),
   columns: [
     nameColumn,

@@ -1,9 +1,12 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/core.v1.ts'
-import type { StorageClass } from '../../generated/storage.v1.ts'
+import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../../generated/storage.v1.ts'
 import { testCreate, testUpdate } from '../../testing/validation-table.ts'
 import { PersistentVolumeKind } from '../core/persistentvolume.ts'
 import { PersistentVolumeClaimKind } from '../core/persistentvolumeclaim.ts'
+import { CSIDriverKind } from './csidriver.ts'
+import { CSINodeKind } from './csinode.ts'
 import { StorageClassKind } from './storageclass.ts'
+import { VolumeAttachmentKind } from './volumeattachment.ts'
 
 const metadata = { name: 'data', namespace: 'default' }
 const requests = { storage: '1Gi' }
@@ -19,6 +22,31 @@ testCreate(PersistentVolumeClaimKind, claim, [
       object.spec.accessModes = []
     },
     errors: ['spec.accessModes: Required value: at least 1 access mode is required'],
+  },
+  {
+    name: 'a source of no group',
+    change: object => {
+      object.spec.dataSourceRef = { kind: 'Thing', name: 'x' }
+    },
+    errors: [
+      `spec.dataSource: Invalid value: "Thing": must be 'PersistentVolumeClaim' when referencing the default apiGroup`,
+      `spec.dataSourceRef: Invalid value: "Thing": must be 'PersistentVolumeClaim' when referencing the default apiGroup`,
+    ],
+  },
+  {
+    name: 'two sources that differ',
+    change: object => {
+      object.spec.dataSource = { kind: 'PersistentVolumeClaim', name: 'x' }
+      object.spec.dataSourceRef = { kind: 'PersistentVolumeClaim', name: 'y' }
+    },
+    errors: ['spec: Invalid value: {}: must match dataSourceRef'],
+  },
+  {
+    name: 'a source of a kind that is dropped',
+    change: object => {
+      object.spec.dataSource = { apiGroup: 'example.com', kind: 'Thing', name: 'x' }
+    },
+    errors: [],
   },
   {
     name: 'no size',
@@ -82,7 +110,113 @@ testCreate(PersistentVolumeKind, volume, [
     change: object => {
       delete object.spec.capacity
     },
-    errors: ['spec.capacity: Required value'],
+    errors: ['spec.capacity: Required value', 'spec.capacity: Unsupported value: null: supported values: "storage"'],
+  },
+])
+
+testCreate(PersistentVolumeKind, volume, [
+  {
+    name: 'a driver with half a secret',
+    change: object => {
+      delete object.spec.hostPath
+      object.spec.csi = { driver: 'a/b', volumeHandle: '', nodePublishSecretRef: { name: 'x' } }
+    },
+    errors: [
+      `spec.csi.driver: Invalid value: "a/b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+      'spec.csi.volumeHandle: Required value',
+      'spec.csi.nodePublishSecretRef.namespace: Required value',
+    ],
+  },
+  {
+    name: 'attributes without a driver',
+    change: object => {
+      object.spec.volumeAttributesClassName = 'fast'
+    },
+    errors: ['spec.csi: Required value: has to be specified when using volumeAttributesClassName'],
+  },
+])
+
+const local = structuredClone(volume)
+delete local.spec.hostPath
+local.spec.local = { path: '/data' }
+const onNode = (key: string) => ({
+  required: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator: 'In', values: ['a'] }] }] },
+})
+local.spec.nodeAffinity = onNode('failure-domain.beta.kubernetes.io/zone')
+
+testUpdate(PersistentVolumeKind, local, [
+  {
+    name: 'the present name of a label',
+    change: object => {
+      object.spec.nodeAffinity = onNode('topology.kubernetes.io/zone')
+    },
+    errors: [],
+  },
+  {
+    name: 'another label',
+    change: object => {
+      object.spec.nodeAffinity = onNode('rack')
+    },
+    errors: [
+      'nodeAffinity: Invalid value: {"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"rack","operator":"In","values":["a"]}]}]}}: field is immutable, except for updating from beta label to GA',
+    ],
+  },
+])
+
+const attachment = {
+  metadata: { name: 'a' },
+  spec: { attacher: 'driver', nodeName: 'node', source: { persistentVolumeName: 'pv' } },
+} as unknown as VolumeAttachment
+
+testCreate(VolumeAttachmentKind, attachment, [
+  {
+    name: 'a volume of its own that is none',
+    change: object => {
+      object.spec.source = {
+        inlineVolumeSpec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/' } },
+      }
+    },
+    errors: [
+      'spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes',
+      'spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes',
+    ],
+  },
+])
+
+const driver = { metadata: { name: 'driver' }, spec: { tokenRequests: [{ audience: '' }] } } as CSIDriver
+
+testCreate(CSIDriverKind, driver, [
+  {
+    name: 'tokens in secrets without tokens',
+    change: object => {
+      object.spec = { serviceAccountTokenInSecrets: true, nodeAllocatableUpdatePeriodSeconds: 5 }
+    },
+    errors: [
+      'spec.nodeAllocatableUpdatePeriodSeconds: Invalid value: 5: must be greater than or equal to 10 seconds',
+      'spec.serviceAccountTokenInSecrets: Invalid value: true: serviceAccountTokenInSecrets is set but no tokenRequests are specified',
+    ],
+  },
+])
+
+const csiNode = {
+  metadata: { name: 'node' },
+  spec: { drivers: [{ name: 'driver', nodeID: 'a', topologyKeys: [] }] },
+} as unknown as CSINode
+
+testUpdate(CSINodeKind, csiNode, [
+  {
+    name: 'how many volumes fit',
+    change: object => {
+      object.spec.drivers[0]!.allocatable = { count: 3 }
+    },
+    errors: [],
+  },
+  {
+    name: 'what the node is called',
+    change: object => {
+      object.spec.drivers[0]!.nodeID = 'b'
+    },
+    errors: ['spec.drivers: Invalid value: {"name":"driver","nodeID":"b","topologyKeys":[]}: field is immutable'],
   },
 ])
 

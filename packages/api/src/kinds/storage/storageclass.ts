@@ -2,6 +2,7 @@ import type { StorageClass } from '../../generated/storage.v1.ts'
 import { StorageClasses } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { nodeLabelDeprecation } from '../shared/warnings.ts'
 import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
 
 const DEFAULT = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class']
@@ -9,6 +10,15 @@ const DEFAULT = ['storageclass.kubernetes.io/is-default-class', 'storageclass.be
 function nameText({ metadata }: StorageClass): string {
   const isDefault = DEFAULT.some(key => metadata.annotations?.[key] === 'true')
   return isDefault ? `${metadata.name} (default)` : metadata.name
+}
+
+function warnings({ allowedTopologies = [] }: StorageClass): string[] {
+  return allowedTopologies.flatMap(({ matchLabelExpressions = [] }, index) =>
+    matchLabelExpressions.flatMap(({ key }, i) => {
+      const old = nodeLabelDeprecation(key)
+      return old === undefined ? [] : [`allowedTopologies[${index}].matchLabelExpressions[${i}].key: ${old}`]
+    }),
+  )
 }
 
 export const StorageClassKind = defineKind<StorageClass>({
@@ -20,6 +30,7 @@ export const StorageClassKind = defineKind<StorageClass>({
     {
       validate: validateStorageClass,
       validateUpdate: validateStorageClassUpdate,
+      warnings,
       default(object) {
         object.reclaimPolicy ??= 'Delete'
         object.volumeBindingMode ??= 'Immediate'

@@ -1,5 +1,6 @@
 /** The group storage.k8s.io (pkg/apis/storage/validation/validation.go). */
 import {
+  byteLength,
   checkDns1123Subdomain,
   checkQualifiedName,
   compareQuantities,
@@ -8,20 +9,33 @@ import {
   forbidden,
   invalid,
   notSupported,
+  rangeMessage,
   required,
   semanticEqual,
+  tooLong,
   validateLabelSelector,
 } from '@canopus/apimachinery'
+import type { TopologySelectorTerm } from '../../generated/core.v1.ts'
 import type {
   CSIDriver,
   CSINode,
   CSIStorageCapacity,
   StorageClass,
   VolumeAttachment,
+  VolumeAttachmentStatus,
   VolumeAttributesClass,
 } from '../../generated/storage.v1.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
-import { checkChoice, checkImmutable, checkText, type Errors, NEGATIVE_MESSAGE, push } from '../shared/check.ts'
+import { checkVolumeSpec } from '../core/volume-validation.ts'
+import {
+  checkChoice,
+  checkImmutable,
+  checkOptionalChoice,
+  checkText,
+  type Errors,
+  NEGATIVE_MESSAGE,
+  push,
+} from '../shared/check.ts'
 
 const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer']
 const MOST_PARAMETERS = 512
@@ -31,17 +45,14 @@ function checkParameters(errors: Errors, parameters: Readonly<Record<string, str
   let size = 0
   const entries = Object.entries(parameters ?? {})
   if (entries.length > MOST_PARAMETERS) {
-    const body = `Too long: may not be more than ${MOST_PARAMETERS} bytes`
-    errors.push({ type: 'FieldValueTooLong', field: 'parameters', body })
+    errors.push(tooLong('parameters', MOST_PARAMETERS))
+    return
   }
   for (const [key, value] of entries) {
     if (key === '') errors.push(invalid('parameters', key, 'field can not be empty.'))
-    size += key.length + value.length
+    size += byteLength(key) + byteLength(value)
   }
-  if (size > PARAMETERS_BYTES) {
-    const body = `Too long: may not be more than ${PARAMETERS_BYTES} bytes`
-    errors.push({ type: 'FieldValueTooLong', field: 'parameters', body })
-  }
+  if (size > PARAMETERS_BYTES) errors.push(tooLong('parameters', PARAMETERS_BYTES))
 }
 
 function checkProvisioner(errors: Errors, field: string, name: string | undefined): void {
@@ -57,7 +68,29 @@ export function validateStorageClass(object: StorageClass): FieldError[] {
     errors.push(notSupported('reclaimPolicy', object.reclaimPolicy, ['Delete', 'Retain']))
   }
   checkChoice(errors, 'volumeBindingMode', object.volumeBindingMode, BINDING_MODES)
+  checkTopologies(errors, object.allowedTopologies ?? [])
   return errors
+}
+
+/** Terms of labels that volumes may be in, each said once. */
+function checkTopologies(errors: Errors, terms: readonly TopologySelectorTerm[]): void {
+  const seen = new Set<string>(['[]'])
+  for (const [index, { matchLabelExpressions = [] }] of terms.entries()) {
+    const path = `allowedTopologies[${index}].matchLabelExpressions`
+    const keys = new Map<string, readonly string[]>()
+    for (const [i, { key = '', values = [] }] of matchLabelExpressions.entries()) {
+      if (values.length === 0) errors.push(required(`${path}[${i}].values`))
+      for (const [j, value] of values.entries()) {
+        if (values.indexOf(value) < j) errors.push(duplicate(`${path}[${i}].values[${j}]`, value))
+      }
+      checkText(errors, `${path}[${i}].key`, key, checkQualifiedName)
+      if (keys.has(key)) errors.push(duplicate(`${path}[${i}].key`, key))
+      keys.set(key, [...new Set(values)].sort())
+    }
+    const term = JSON.stringify([...keys].sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (seen.has(term)) errors.push(duplicate(path, ''))
+    seen.add(term)
+  }
 }
 
 export function validateStorageClassUpdate(object: StorageClass, old: StorageClass): FieldError[] {
@@ -71,7 +104,10 @@ export function validateStorageClassUpdate(object: StorageClass, old: StorageCla
   return errors
 }
 
-export function validateVolumeAttachment({ spec }: VolumeAttachment): FieldError[] {
+const METADATA_BYTES = 256 * 1024
+const LONGEST_MESSAGE = 1024
+
+export function validateVolumeAttachment({ spec, status }: VolumeAttachment): FieldError[] {
   const errors: Errors = []
   checkDriverName(errors, 'spec.attacher', spec?.attacher)
   const { persistentVolumeName, inlineVolumeSpec } = spec?.source ?? {}
@@ -82,9 +118,26 @@ export function validateVolumeAttachment({ spec }: VolumeAttachment): FieldError
     errors.push(forbidden('spec.source', text))
   } else if (persistentVolumeName === '') {
     errors.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'))
-  }
+  } else if (persistentVolumeName !== undefined) {
+    checkText(errors, 'spec.source.persistentVolumeName', persistentVolumeName, checkDns1123Subdomain)
+  } else if (inlineVolumeSpec) checkVolumeSpec(errors, 'spec.source.inlineVolumeSpec', inlineVolumeSpec, true)
   checkText(errors, 'spec.nodeName', spec?.nodeName ?? '', checkDns1123Subdomain)
+  checkAttachment(errors, status)
   return errors
+}
+
+function checkAttachment(errors: Errors, status: VolumeAttachmentStatus | undefined): void {
+  let size = 0
+  for (const [key, value] of Object.entries(status?.attachmentMetadata ?? {})) size += byteLength(key + value)
+  if (size > METADATA_BYTES) errors.push(tooLong('status.attachmentMetadata', METADATA_BYTES))
+  for (const field of ['attachError', 'detachError'] as const) {
+    const { message = '', errorCode } = status?.[field] ?? {}
+    // Upstream names the other limit here.
+    if (byteLength(message) > LONGEST_MESSAGE) errors.push(tooLong(`status.${field}.message`, METADATA_BYTES))
+    if (errorCode !== undefined && errorCode < 0) {
+      errors.push(invalid(`status.${field}.errorCode`, errorCode, rangeMessage(0, 2 ** 31 - 1)))
+    }
+  }
 }
 
 export function validateVolumeAttachmentUpdate(object: VolumeAttachment, old: VolumeAttachment): FieldError[] {
@@ -94,23 +147,22 @@ export function validateVolumeAttachmentUpdate(object: VolumeAttachment, old: Vo
 }
 
 const FS_GROUP_POLICIES = ['File', 'None', 'ReadWriteOnceWithFSType']
-const LIFECYCLES = ['Ephemeral', 'Persistent']
+const LIFECYCLES = ['Persistent', 'Ephemeral']
 
 export function validateCSIDriver({ spec }: CSIDriver): FieldError[] {
   const errors: Errors = []
   for (const field of ['attachRequired', 'podInfoOnMount', 'storageCapacity'] as const) {
-    if (spec[field] === undefined) errors.push(required(`spec.${field}`))
+    if (spec[field] === undefined)
+      errors.push(required(`spec.${field === 'attachRequired' ? 'attachedRequired' : field}`))
   }
-  checkChoice(errors, 'spec.fsGroupPolicy', spec.fsGroupPolicy, FS_GROUP_POLICIES)
-  for (const [index, mode] of (spec.volumeLifecycleModes ?? []).entries()) {
-    if (!LIFECYCLES.includes(mode)) {
-      errors.push(notSupported(`spec.volumeLifecycleModes[${index}]`, mode, LIFECYCLES))
-    }
-  }
+  checkOptionalChoice(errors, 'spec.fsGroupPolicy', spec.fsGroupPolicy, FS_GROUP_POLICIES)
   const audiences = new Set<string>()
   for (const [index, { audience, expirationSeconds }] of (spec.tokenRequests ?? []).entries()) {
     const path = `spec.tokenRequests[${index}]`
-    if (audiences.has(audience)) errors.push(duplicate(`${path}.audience`, audience))
+    if (audiences.has(audience)) {
+      errors.push(duplicate(`${path}.audience`, audience))
+      continue
+    }
     audiences.add(audience)
     if (expirationSeconds === undefined) continue
     if (expirationSeconds < 600) {
@@ -121,14 +173,28 @@ export function validateCSIDriver({ spec }: CSIDriver): FieldError[] {
       errors.push(invalid(`${path}.expirationSeconds`, expirationSeconds, text))
     }
   }
+  for (const mode of spec.volumeLifecycleModes ?? []) {
+    if (!LIFECYCLES.includes(mode)) errors.push(notSupported('spec.volumeLifecycleModes', mode, LIFECYCLES))
+  }
+  if (spec.seLinuxMount === undefined) errors.push(required('spec.seLinuxMount'))
+  const period = spec.nodeAllocatableUpdatePeriodSeconds
+  if (period !== undefined && period < 10) {
+    const text = 'must be greater than or equal to 10 seconds'
+    errors.push(invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, text))
+  }
+  const inSecrets = spec.serviceAccountTokenInSecrets
+  if (inSecrets !== undefined && (spec.tokenRequests ?? []).length === 0) {
+    const text = 'serviceAccountTokenInSecrets is set but no tokenRequests are specified'
+    errors.push(invalid('spec.serviceAccountTokenInSecrets', inSecrets, text))
+  }
   return errors
 }
 
 export function validateCSIDriverUpdate(object: CSIDriver, old: CSIDriver): FieldError[] {
   const errors = validateCSIDriver(object)
-  for (const field of ['attachRequired', 'volumeLifecycleModes'] as const) {
-    checkImmutable(errors, `spec.${field}`, object.spec[field], old.spec[field])
-  }
+  checkImmutable(errors, 'spec.attachedRequired', object.spec.attachRequired, old.spec.attachRequired)
+  const { volumeLifecycleModes } = object.spec
+  checkImmutable(errors, 'spec.volumeLifecycleModes', volumeLifecycleModes, old.spec.volumeLifecycleModes)
   return errors
 }
 
@@ -138,16 +204,32 @@ export function validateCSINode({ spec }: CSINode): FieldError[] {
   for (const [index, driver] of (spec?.drivers ?? []).entries()) {
     const path = `spec.drivers[${index}]`
     checkDriverName(errors, `${path}.name`, driver.name)
-    if (names.has(driver.name)) errors.push(duplicate(`${path}.name`, driver.name))
-    names.add(driver.name)
     if (!driver.nodeID) errors.push(required(`${path}.nodeID`))
     else if (driver.nodeID.length > 256) {
       errors.push(invalid(`${path}.nodeID`, driver.nodeID, 'must be 256 characters or less'))
     }
-    for (const key of driver.topologyKeys ?? []) checkText(errors, path, key, checkQualifiedName)
     const count = driver.allocatable?.count
     if (count !== undefined && count < 0) {
       errors.push(invalid(`${path}.allocatable.count`, count, NEGATIVE_MESSAGE))
+    }
+    if (names.has(driver.name)) errors.push(duplicate(`${path}.name`, driver.name))
+    names.add(driver.name)
+    const keys = driver.topologyKeys ?? []
+    for (const [i, key] of keys.entries()) {
+      if (key === '') errors.push(required(path))
+      if (keys.indexOf(key) < i) errors.push(duplicate(path, key))
+      checkText(errors, path, key, checkQualifiedName)
+    }
+  }
+  return errors
+}
+
+/** Of a driver on a node only the number of its volumes changes (KEP-4876). */
+export function validateCSINodeUpdate(object: CSINode, old: CSINode): FieldError[] {
+  const errors = validateCSINode(object)
+  for (const { allocatable: _was, ...before } of old.spec?.drivers ?? []) {
+    for (const { allocatable: _is, ...now } of object.spec?.drivers ?? []) {
+      if (now.name === before.name) checkImmutable(errors, 'spec.drivers', now, before)
     }
   }
   return errors
@@ -156,13 +238,10 @@ export function validateCSINode({ spec }: CSINode): FieldError[] {
 export function validateCSIStorageCapacity(object: CSIStorageCapacity): FieldError[] {
   const errors: Errors = []
   push(errors, validateLabelSelector(object.nodeTopology, 'nodeTopology'))
-  if (!object.storageClassName) errors.push(required('storageClassName'))
-  else checkText(errors, 'storageClassName', object.storageClassName, checkDns1123Subdomain)
-  for (const field of ['capacity', 'maximumVolumeSize'] as const) {
-    const amount = object[field]
-    if (amount !== undefined && compareQuantities(amount, '0') < 0) {
-      errors.push(invalid(field, amount, NEGATIVE_MESSAGE))
-    }
+  checkText(errors, 'storageClassName', object.storageClassName, checkDns1123Subdomain)
+  const { capacity } = object
+  if (capacity !== undefined && compareQuantities(capacity, '0') < 0) {
+    errors.push(invalid('capacity', capacity, NEGATIVE_MESSAGE))
   }
   return errors
 }
@@ -178,10 +257,10 @@ export function validateCSIStorageCapacityUpdate(object: CSIStorageCapacity, old
 export function validateVolumeAttributesClass(object: VolumeAttributesClass): FieldError[] {
   const errors: Errors = []
   checkProvisioner(errors, 'driverName', object.driverName)
+  checkParameters(errors, object.parameters)
   if (Object.keys(object.parameters ?? {}).length === 0) {
     errors.push(required('parameters', 'must contain at least one key/value pair'))
   }
-  checkParameters(errors, object.parameters)
   return errors
 }
 
@@ -195,5 +274,6 @@ export function validateVolumeAttributesClassUpdate(
       errors.push(forbidden(field, `updates to ${field} are forbidden.`))
     }
   }
+  push(errors, validateVolumeAttributesClass(object))
   return errors
 }

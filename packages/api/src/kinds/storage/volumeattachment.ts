@@ -13,6 +13,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
     {
       validate: validateVolumeAttachment,
       validateUpdate: validateVolumeAttachmentUpdate,
+      validateStatusUpdate: validateVolumeAttachmentUpdate,
       allowUnconditionalUpdate: false,
     },
   ),

@@ -13,7 +13,6 @@ export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
     {
       validate: validateVolumeAttributesClass,
       validateUpdate: validateVolumeAttributesClassUpdate,
-      allowUnconditionalUpdate: false,
     },
   ),
   columns: [nameColumn, text('DriverName', 'Driver that knows the attributes.', each => each.driverName), ageColumn],

@@ -6,6 +6,7 @@ import type { Errors } from '../../shared/check.ts'
 import { describeDifference } from '../../shared/difference.ts'
 import { copyField, setGeneration } from '../../shared/strategy.ts'
 import { podQosClass } from './qos.ts'
+import { checkAnnotationUpdates } from './validate-annotations.ts'
 import { checkPod } from './validation.ts'
 
 const MIRROR = 'kubernetes.io/config.mirror'
@@ -21,23 +22,23 @@ function keepOld(pod: Pod, old: Pod, change: (spec: Pod['spec']) => Pod['spec'])
   setGeneration(pod, old, semanticEqual(pod.spec, old.spec))
 }
 
-/** Takes resources and resize policies of containers of the same name. */
-function resized(containers: readonly Container[] | undefined, old: readonly Container[] = []): Container[] {
-  return old.map(container => {
-    const wanted = containers?.find(each => each.name === container.name)
-    if (wanted === undefined) return container
+/** The old containers with what resizing may change; the new ones as they are where they are not the same containers. */
+function resized(containers: readonly Container[] = [], old: readonly Container[] = []): Container[] {
+  if (containers.some((container, index) => container.name !== old[index]?.name)) return [...containers]
+  return old.map((container, index) => {
     const { resizePolicy: _policy, ...rest } = container
-    const resources = wanted.resources ?? {}
-    return { ...rest, resources, ...(wanted.resizePolicy !== undefined && { resizePolicy: wanted.resizePolicy }) }
+    const { resources = {}, resizePolicy } = containers[index]!
+    return { ...rest, resources, ...(resizePolicy !== undefined && { resizePolicy }) }
   })
 }
 
+const hasOwnResources = ({ spec: { resources } }: Pod): boolean =>
+  Object.keys(resources?.requests ?? {}).length + Object.keys(resources?.limits ?? {}).length > 0
+
+/** Upstream's ValidatePodResize; pods may have resources of their own (KEP-5419). */
 function validateResize(pod: Pod, old: Pod): FieldError[] {
   const errors: Errors = []
   checkPod(errors, pod)
-  const hasOwn = ({ spec: { resources } }: Pod): boolean =>
-    Object.keys(resources?.requests ?? {}).length + Object.keys(resources?.limits ?? {}).length > 0
-  if (hasOwn(old) || hasOwn(pod)) return [forbidden('', 'pods with pod-level resources cannot be resized')]
   if (old.metadata.annotations?.[MIRROR] !== undefined) return [forbidden('', 'static pods cannot be resized')]
   if (old.spec.os?.name === 'windows') return [forbidden('', 'windows pods cannot be resized')]
   const qos = old.status?.qosClass ?? podQosClass(old.spec)
@@ -48,28 +49,78 @@ function validateResize(pod: Pod, old: Pod): FieldError[] {
   if (running !== undefined && running.resources === undefined) {
     errors.push(forbidden('spec', 'Pod running on node without support for resize'))
   }
-  for (const list of ['initContainers', 'containers'] as const) checkResized(errors, list, pod, old)
+  if (hasOwnResources(old) || hasOwnResources(pod)) checkPodLevel(errors, pod.spec.resources, old.spec.resources)
+  const before = errors.length
+  for (const list of ['containers', 'initContainers'] as const) checkSameContainers(errors, list, pod, old)
+  if (errors.length > before) return errors
+  checkNothingRemoved(errors, pod, old)
+  checkOnlyCompute(errors, pod, old)
   return errors
 }
 
-function checkResized(errors: Errors, list: 'initContainers' | 'containers', pod: Pod, old: Pod): void {
-  for (const [index, before] of (old.spec[list] ?? []).entries()) {
-    const now = pod.spec[list]?.[index]
-    if (now === undefined) continue
-    if (list === 'initContainers' && before.restartPolicy !== 'Always') {
+const hasLost = (now: ResourceRequirements | undefined, was: ResourceRequirements, kind: 'requests' | 'limits') =>
+  Object.keys(was[kind] ?? {}).some(name => now?.[kind]?.[name] === undefined)
+
+function checkPodLevel(
+  errors: Errors,
+  now: ResourceRequirements | undefined,
+  was: ResourceRequirements | undefined,
+): void {
+  const field = 'spec.resources'
+  if (was !== undefined && now === undefined) {
+    errors.push(forbidden(field, 'pod-level resources cannot be removed'))
+    return
+  }
+  for (const kind of ['requests', 'limits'] as const) {
+    if (was === undefined || !hasLost(now, was, kind)) continue
+    errors.push(forbidden(`${field}.${kind}`, `pod-level resource ${kind} cannot be removed`))
+  }
+  if (semanticEqual(withoutComputeOf(now), withoutComputeOf(was))) return
+  errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'))
+}
+
+function checkSameContainers(errors: Errors, list: 'initContainers' | 'containers', pod: Pod, old: Pod): void {
+  const now = pod.spec[list] ?? []
+  const was = old.spec[list] ?? []
+  if (now.length !== was.length) {
+    errors.push(forbidden(`spec.${list}`, `${list} may not be added or removed on resize`))
+    return
+  }
+  for (const [index, { name }] of was.entries()) {
+    if (now[index]!.name === name) continue
+    errors.push(forbidden(`spec.${list}[${index}].name`, `${list} may not be renamed or reordered on resize`))
+  }
+}
+
+const isSidecar = (container: Container): boolean => container.restartPolicy === 'Always'
+
+function checkNothingRemoved(errors: Errors, pod: Pod, old: Pod): void {
+  for (const list of ['initContainers', 'containers'] as const) {
+    for (const [index, before] of (old.spec[list] ?? []).entries()) {
+      if (list === 'initContainers' && !isSidecar(before)) continue
+      for (const kind of ['requests', 'limits'] as const) {
+        if (!hasLost(pod.spec[list]![index]!.resources, before.resources ?? {}, kind)) continue
+        const field = `spec.${list}[${index}].resources.${kind}`
+        errors.push(forbidden(field, `resource ${kind} cannot be removed`))
+      }
+    }
+  }
+}
+
+function checkOnlyCompute(errors: Errors, pod: Pod, old: Pod): void {
+  const others = (container: Container) => withoutComputeOf(container.resources)
+  for (const [index, before] of (old.spec.containers ?? []).entries()) {
+    if (semanticEqual(others(pod.spec.containers[index]!), others(before))) continue
+    errors.push(forbidden('spec', 'only cpu and memory resources are mutable'))
+  }
+  for (const [index, before] of (old.spec.initContainers ?? []).entries()) {
+    const now = pod.spec.initContainers![index]!
+    if (!isSidecar(now)) {
       if (semanticEqual(now, before)) continue
       errors.push(forbidden('spec', 'resources for non-sidecar init containers are immutable'))
-      continue
+    } else if (!semanticEqual(others(now), others(before))) {
+      errors.push(forbidden('spec', 'only cpu and memory resources for sidecar containers are mutable'))
     }
-    const field = `spec.${list}[${index}].resources`
-    for (const kind of ['requests', 'limits'] as const) {
-      const gone = Object.keys(before.resources?.[kind] ?? {}).some(name => now.resources?.[kind]?.[name] === undefined)
-      if (gone) errors.push(forbidden(`${field}.${kind}`, `resource ${kind} cannot be removed`))
-    }
-    if (semanticEqual(withoutComputeOf(now.resources), withoutComputeOf(before.resources))) continue
-    const which =
-      list === 'containers' ? 'only cpu and memory resources' : 'only cpu and memory resources for sidecar containers'
-    errors.push(forbidden('spec', `${which} are mutable`))
   }
 }
 
@@ -80,9 +131,13 @@ function withoutComputeOf(resources: ResourceRequirements | undefined): unknown 
 
 export const resize: SubresourceStrategy<Pod> = {
   prepareForUpdate(pod, old) {
-    const { containers, initContainers } = pod.spec ?? {}
-    keepOld(pod, old, spec => ({
+    const { containers = [], initContainers = [], resources } = pod.spec ?? {}
+    const before = old.spec?.initContainers ?? []
+    // Validation tells who adds or removes containers.
+    if (containers.length !== (old.spec?.containers ?? []).length || initContainers.length !== before.length) return
+    keepOld(pod, old, ({ resources: _resources, ...spec }) => ({
       ...spec,
+      ...(resources !== undefined && { resources }),
       containers: resized(containers, spec.containers),
       ...(spec.initContainers && { initContainers: resized(initContainers, spec.initContainers) }),
     }))
@@ -100,6 +155,7 @@ export const ephemeralContainers: SubresourceStrategy<Pod> = {
   validateUpdate(pod, old) {
     const errors: Errors = []
     checkPod(errors, pod)
+    checkAnnotationUpdates(errors, pod, old)
     if (old.metadata.annotations?.[MIRROR] !== undefined) {
       return [forbidden('', 'static pods do not support ephemeral containers')]
     }

@@ -131,6 +131,7 @@ function checkAffinityTerm(errors: Errors, path: string, term: PodAffinityTerm):
   for (const name of term.namespaces ?? []) checkText(errors, `${path}.namespace`, name, checkDns1123Label)
   checkLabelKeys(errors, `${path}.matchLabelKeys`, term.matchLabelKeys, term.labelSelector)
   checkLabelKeys(errors, `${path}.mismatchLabelKeys`, term.mismatchLabelKeys, term.labelSelector)
+  checkMergedKeys(errors, path, term.matchLabelKeys, term.labelSelector)
   for (const [index, key] of (term.matchLabelKeys ?? []).entries()) {
     if (term.mismatchLabelKeys?.includes(key)) {
       errors.push(
@@ -154,6 +155,27 @@ function checkLabelKeys(
     return
   }
   for (const [index, key] of keys.entries()) checkText(errors, `${path}[${index}]`, key, checkQualifiedName)
+}
+
+/**
+ * A key of `matchLabelKeys` has become a requirement of the selector by now; a second requirement is the user's own.
+ * Upstream puts the index behind the term itself in this finding.
+ */
+function checkMergedKeys(
+  errors: Errors,
+  path: string,
+  keys: readonly string[] | undefined,
+  selector: LabelSelector | undefined,
+): void {
+  if (keys === undefined || selector === undefined) return
+  const seen = new Set(Object.keys(selector.matchLabels ?? {}))
+  for (const { key } of selector.matchExpressions ?? []) {
+    const index = keys.lastIndexOf(key)
+    if (index >= 0 && seen.has(key)) {
+      errors.push(invalid(`${path}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector'))
+    }
+    seen.add(key)
+  }
 }
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
@@ -219,6 +241,7 @@ export function checkTopologySpread(
     checkOptionalChoice(errors, `${at}.nodeAffinityPolicy`, constraint.nodeAffinityPolicy, INCLUSION)
     checkOptionalChoice(errors, `${at}.nodeTaintsPolicy`, constraint.nodeTaintsPolicy, INCLUSION)
     checkLabelKeys(errors, `${at}.matchLabelKeys`, constraint.matchLabelKeys, labelSelector)
+    checkMergedKeys(errors, at, constraint.matchLabelKeys, labelSelector)
     push(errors, validateLabelSelector(labelSelector, `${at}.labelSelector`))
   }
 }

@@ -107,7 +107,8 @@ export function checkContainers(errors: Errors, path: string, scope: ContainerSc
     checkCommon(errors, at, container, scope)
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name))
     names.add(container.name)
-    if (container.lifecycle) checkLifecycle(errors, `${at}.lifecycle`, container.lifecycle, gracePeriod)
+    if (container.lifecycle)
+      checkLifecycle(errors, `${at}.lifecycle`, container.lifecycle, gracePeriod, scope.spec.os?.name)
     checkProbes(errors, at, container, gracePeriod)
     checkRestart(errors, at, container)
   }
@@ -165,7 +166,8 @@ export function checkInitContainers(errors: Errors, path: string, scope: Contain
     if (container.name) names.add(container.name)
     checkHostPorts(errors, path, [container])
     if (container.restartPolicy === 'Always') {
-      if (container.lifecycle) checkLifecycle(errors, `${at}.lifecycle`, container.lifecycle, gracePeriod)
+      if (container.lifecycle)
+        checkLifecycle(errors, `${at}.lifecycle`, container.lifecycle, gracePeriod, scope.spec.os?.name)
       checkProbes(errors, at, container, gracePeriod)
       continue
     }

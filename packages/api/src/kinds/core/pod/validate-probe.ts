@@ -8,7 +8,7 @@ import {
   required,
 } from '@canopus/apimachinery'
 import type { HTTPGetAction, Lifecycle, LifecycleHandler, Probe, ProbeHandler } from '../../../generated/core.v1.ts'
-import { checkNonNegative, checkNumber, checkText, type Errors } from '../../shared/check.ts'
+import { checkNonNegative, checkNumber, checkOptionalChoice, checkText, type Errors } from '../../shared/check.ts'
 
 /** A port by number or by the name of a container port. */
 export function checkPort(errors: Errors, field: string, port: number | string | undefined): void {
@@ -90,12 +90,32 @@ function checkOneSuccess(errors: Errors, path: string, { successThreshold }: Pro
   if (successThreshold !== 1) errors.push(invalid(`${path}.successThreshold`, successThreshold ?? 0, 'must be 1'))
 }
 
+const upTo = (count: number, name: (index: number) => string): string[] =>
+  Array.from({ length: count }, (_, index) => name(index + 1))
+
+/** What containers can be told to stop by, sorted. */
+const LINUX_SIGNALS = [
+  ...'ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS'.split(' '),
+  ...'TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX'.split(' '),
+  ...upTo(15, index => `RTMIN+${index}`),
+  ...upTo(14, index => `RTMAX-${index}`),
+]
+  .map(name => `SIG${name}`)
+  .sort()
+
 export function checkLifecycle(
   errors: Errors,
   path: string,
-  { postStart, preStop }: Lifecycle,
+  { postStart, preStop, stopSignal }: Lifecycle,
   gracePeriod: number | undefined,
+  os: string | undefined,
 ): void {
   if (postStart) checkHandler(errors, `${path}.postStart`, postStart, gracePeriod)
   if (preStop) checkHandler(errors, `${path}.preStop`, preStop, gracePeriod)
+  const field = `${path}.stopSignal`
+  if (stopSignal === undefined) return
+  if (os === undefined) {
+    errors.push(forbidden(field, 'may not be set for containers with empty `spec.os.name`'))
+  } else if (os === 'linux') checkOptionalChoice(errors, field, stopSignal, LINUX_SIGNALS)
+  else if (os === 'windows') checkOptionalChoice(errors, field, stopSignal, ['SIGKILL', 'SIGTERM'])
 }

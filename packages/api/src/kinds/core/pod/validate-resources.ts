@@ -103,14 +103,23 @@ function checkPodResourceName(errors: Errors, field: string, name: string): void
 export function checkPodResources(errors: Errors, path: string, spec: PodSpec, claimNames: ReadonlySet<string>): void {
   const { resources } = spec
   if (resources === undefined) return
-  if (resources.claims) errors.push(forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level'))
+  if (spec.os?.name === 'windows') {
+    errors.push(forbidden(path, 'may not be set for a windows pod'))
+    return
+  }
+  if (resources.claims) errors.push(forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level'))
   checkResources(errors, path, resources, claimNames, checkPodResourceName)
   for (const [name, amount] of aggregateContainers(spec, 'requests')) {
-    if (!isPodLevelResource(name)) continue
-    const own = resources.requests?.[name] ?? '0'
-    if (compareQuantities(amount, own) <= 0) continue
+    const own = resources.requests?.[name]
+    if (own === undefined || compareQuantities(amount, own) <= 0) continue
     const text = `must be greater than or equal to aggregate container requests of ${formatQuantity(amount)}`
     errors.push(invalid(`${path}.requests[${name}]`, own, text))
+  }
+  for (const [name, amount] of aggregateContainers(spec, 'limits')) {
+    const own = resources.limits?.[name]
+    if (own === undefined || !isHugePages(name) || compareQuantities(amount, own) <= 0) continue
+    const text = `must be greater than or equal to aggregate container limits of ${formatQuantity(amount)}`
+    errors.push(invalid(`${path}.limits[${name}]`, own, text))
   }
   for (const [index, container] of (spec.containers ?? []).entries()) {
     for (const name in container.resources?.limits) {

@@ -8,6 +8,7 @@ import type {
   Sysctl,
 } from '../../../generated/core.v1.ts'
 import { checkDescendingPath, checkNumber, checkOptionalChoice, type Errors } from '../../shared/check.ts'
+import { checkWindowsOptions } from './validate-windows.ts'
 
 const SECCOMP_TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined']
 const LONGEST_PROFILE = 4095
@@ -30,6 +31,7 @@ export function checkSecurityContext(errors: Errors, path: string, context: Secu
       errors.push(invalid(path, context, `${cannot} \`capabilities.Add\` CAP_SYS_ADMIN`))
     }
   }
+  if (context.windowsOptions) checkWindowsOptions(errors, `${path}.windowsOptions`, context.windowsOptions)
   if (context.appArmorProfile) checkAppArmor(errors, `${path}.appArmorProfile`, context.appArmorProfile)
 }
 
@@ -87,6 +89,7 @@ export function checkPodSecurityContext(errors: Errors, path: string, spec: PodS
   }
   if (context.sysctls !== undefined) checkSysctls(errors, `${path}.sysctls`, context.sysctls, spec)
   checkPolicies(errors, path, context)
+  if (context.windowsOptions) checkWindowsOptions(errors, `${path}.windowsOptions`, context.windowsOptions)
   if (context.seccompProfile) checkSeccomp(errors, `${path}.seccompProfile`, context.seccompProfile)
   if (context.appArmorProfile) checkAppArmor(errors, `${path}.appArmorProfile`, context.appArmorProfile)
 }
@@ -124,10 +127,16 @@ function checkSysctls(errors: Errors, path: string, sysctls: readonly Sysctl[], 
 /** A pod with users of its own shares no other namespace with the host. */
 export function checkHostUsers(errors: Errors, path: string, spec: PodSpec): void {
   if (spec.hostUsers !== false) return
-  const text = 'when `pod.Spec.HostUsers` is false'
+  const text = 'when `hostUsers` is false'
   if (spec.hostNetwork) errors.push(forbidden(`${path}.hostNetwork`, text))
   if (spec.hostPID) errors.push(forbidden(`${path}.HostPID`, text))
   if (spec.hostIPC) errors.push(forbidden(`${path}.HostIPC`, text))
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
+    for (const [index, { volumeDevices }] of (spec[list] ?? []).entries()) {
+      if ((volumeDevices ?? []).length === 0) continue
+      errors.push(forbidden(`${path}.${list}[${index}].volumeDevices`, text))
+    }
+  }
 }
 
 /** What the operating system that the pod names has no word for. */

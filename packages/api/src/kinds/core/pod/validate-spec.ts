@@ -6,15 +6,18 @@ import {
   duplicate,
   forbidden,
   invalid,
+  notFound,
   notSupported,
   rangeMessage,
   required,
+  tooLong,
   validateAnnotations,
   validateLabels,
 } from '@canopus/apimachinery'
 import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '../../../generated/core.v1.ts'
 import { checkChoice, checkText, type Errors, push } from '../../shared/check.ts'
 import { checkAffinity, checkTolerations, checkTopologySpread } from './validate-affinity.ts'
+import { checkPodAnnotations, checkProfilesAgree } from './validate-annotations.ts'
 import {
   type ContainerScope,
   checkContainers,
@@ -25,6 +28,7 @@ import { checkDnsConfig, checkHostAliases } from './validate-dns.ts'
 import { checkPodResources, checkResources } from './validate-resources.ts'
 import { checkHostUsers, checkOs, checkPodSecurityContext } from './validate-security.ts'
 import { checkVolumes } from './validate-volume.ts'
+import { checkHostProcess } from './validate-windows.ts'
 
 const MAX_INT32 = 2 ** 31 - 1
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never']
@@ -47,10 +51,13 @@ export function checkPodSpec(errors: Errors, path: string, spec: PodSpec, podNam
   if (spec.nodeSelector) push(errors, validateLabels(spec.nodeSelector, `${path}.nodeSelector`))
   checkPodSecurityContext(errors, `${path}.securityContext`, spec)
   checkScheduling(errors, path, spec)
+  checkHostProcess(errors, path, spec)
   checkHostUsers(errors, path, spec)
+  checkHostnameOverride(errors, path, spec)
   checkNames(errors, path, spec)
   checkRest(errors, path, spec)
   checkOs(errors, path, spec)
+  checkFileVolumes(errors, path, spec)
 }
 
 function checkScheduling(errors: Errors, path: string, spec: PodSpec): void {
@@ -83,16 +90,32 @@ function checkNames(errors: Errors, path: string, spec: PodSpec): void {
   }
   if (hostname) checkText(errors, `${path}.hostname`, hostname, checkDns1123Label)
   if (subdomain) checkText(errors, `${path}.subdomain`, subdomain, checkDns1123Label)
+}
+
+function checkHostnameOverride(errors: Errors, path: string, spec: PodSpec): void {
   const override = spec.hostnameOverride
   if (override === undefined) return
   const field = `${path}.hostnameOverride`
+  if (spec.setHostnameAsFQDN) errors.push(forbidden(field, 'may not be specified when setHostnameAsFQDN is true'))
+  if (spec.hostNetwork) errors.push(forbidden(field, 'may not be specified when hostNetwork is true'))
+  if (override.length > LONGEST_HOSTNAME) errors.push(tooLong(field, LONGEST_HOSTNAME))
   checkText(errors, field, override, checkDns1123Subdomain)
-  if (override.length > LONGEST_HOSTNAME) {
-    errors.push(invalid(field, override, `must be no more than ${LONGEST_HOSTNAME} characters`))
+}
+
+/** Variables that are read from a file find it in an empty directory (KEP-3721). */
+function checkFileVolumes(errors: Errors, path: string, spec: PodSpec): void {
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
+    for (const [index, { env = [] }] of (spec[list] ?? []).entries()) {
+      for (const [j, { valueFrom }] of env.entries()) {
+        if (!valueFrom?.fileKeyRef) continue
+        const name = valueFrom.fileKeyRef.volumeName
+        const field = `${path}.${list}[${index}].env[${j}].valueFrom.fileKeyRef.volumeName`
+        const volume = spec.volumes?.find(each => each.name === name)
+        if (volume === undefined) errors.push(notFound(field, name))
+        else if (!volume.emptyDir) errors.push(invalid(field, name, 'referenced volume must be of type emptyDir'))
+      }
+    }
   }
-  if (spec.setHostnameAsFQDN)
-    errors.push(forbidden(`${path}.setHostnameAsFQDN`, 'may not be set with hostnameOverride'))
-  if (spec.hostNetwork) errors.push(forbidden(`${path}.hostNetwork`, 'may not be set with hostnameOverride'))
 }
 
 function checkRest(errors: Errors, path: string, spec: PodSpec): void {
@@ -154,25 +177,6 @@ function checkHostNetworkPorts(errors: Errors, path: string, spec: PodSpec, isPo
   }
 }
 
-const MIRROR = 'kubernetes.io/config.mirror'
-const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost'
-
-export function checkPodAnnotations(
-  errors: Errors,
-  path: string,
-  annotations: Readonly<Record<string, string>> | undefined,
-  spec: PodSpec,
-): void {
-  if (annotations === undefined) return
-  if (annotations[MIRROR] !== undefined && !spec.nodeName) {
-    errors.push(required(`${path}[${MIRROR}]`, 'must set spec.nodeName if mirror pod annotation is set'))
-  }
-  const cost = annotations[DELETION_COST]
-  if (cost !== undefined && !(/^(?:0|-?[1-9][0-9]*)$/.test(cost) && Math.abs(Number(cost)) <= MAX_INT32)) {
-    errors.push(invalid(`${path}[${DELETION_COST}]`, cost, 'must be a 32bit integer'))
-  }
-}
-
 /** A template in a workload, at `path`. */
 export function checkPodTemplate(errors: Errors, path: string, template: PodTemplateSpec): void {
   const { metadata = {}, spec } = template
@@ -180,6 +184,7 @@ export function checkPodTemplate(errors: Errors, path: string, template: PodTemp
   if (metadata.annotations) push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
   checkPodAnnotations(errors, `${path}.annotations`, metadata.annotations, spec)
   checkPodSpec(errors, `${path}.spec`, spec)
+  checkProfilesAgree(errors, `${path}.spec`, metadata.annotations, spec)
   if ((spec.ephemeralContainers ?? []).length > 0) {
     errors.push(forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   }

@@ -1,15 +1,18 @@
 /** What the kubelet and others may say of a pod (validation.go, ValidatePodStatusUpdate). */
 import {
+  checkDns1123Label,
   checkDns1123Subdomain,
   checkQualifiedName,
   duplicate,
   type FieldError,
   forbidden,
   invalid,
+  required,
   validateIp,
 } from '@canopus/apimachinery'
-import type { ContainerStatus, Pod } from '../../../generated/core.v1.ts'
-import { checkImmutable, checkText, type Errors, push } from '../../shared/check.ts'
+import type { Container, ContainerStatus, Pod, PodCondition } from '../../../generated/core.v1.ts'
+import { checkImmutable, checkOptionalChoice, checkText, type Errors, push } from '../../shared/check.ts'
+import { checkAnnotationUpdates } from './validate-annotations.ts'
 
 const SYSTEM_CONDITIONS = ['PodScheduled', 'Ready', 'Initialized']
 
@@ -17,16 +20,16 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   const errors: Errors = []
   const status = pod.status ?? {}
   const before = old.status ?? {}
-  for (const [index, { type }] of (status.conditions ?? []).entries()) {
-    // Upstream looks for the conditions under `metadata`; clients see that path.
-    if (!SYSTEM_CONDITIONS.includes(type)) {
-      checkText(errors, `metadata.conditions[${index}].Type`, type ?? '', checkQualifiedName)
-    }
-  }
+  checkAnnotationUpdates(errors, pod, old)
+  checkConditions(errors, status.conditions)
   const nominated = status.nominatedNodeName
   if (nominated && nominated !== before.nominatedNodeName) {
     checkText(errors, 'status.nominatedNodeName', nominated, checkDns1123Subdomain)
+    if (old.spec.nodeName) {
+      errors.push(forbidden('status.nominatedNodeName', 'may not be set on pods that are already bound to a node'))
+    }
   }
+  checkGeneration(errors, 'status.observedGeneration', status.observedGeneration)
   checkImmutable(errors, 'status.qosClass', status.qosClass ?? '', before.qosClass ?? '')
   const policy = old.spec.restartPolicy
   checkTransitions(errors, 'status.containerStatuses', status.containerStatuses, before.containerStatuses, policy)
@@ -38,12 +41,102 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   const field = 'status.ephemeralContainerStatuses'
   checkTransitions(errors, field, status.ephemeralContainerStatuses, ephemeral, 'Never')
   checkClaims(errors, pod)
+  checkExtendedClaims(errors, pod)
   checkIps(errors, 'status.podIPs', status.podIPs)
   if (status.hostIPs?.[0] && status.hostIP !== status.hostIPs[0].ip) {
     errors.push(invalid('status.hostIPs[0].ip', status.hostIPs[0].ip, 'must be equal to `hostIP`'))
   }
   checkIps(errors, 'status.hostIPs', status.hostIPs)
+  checkDeviceHealth(errors, 'status.containerStatuses', status.containerStatuses, pod.spec.containers)
+  checkDeviceHealth(errors, 'status.initContainerStatuses', status.initContainerStatuses, pod.spec.initContainers)
+  for (const [index, each] of (status.ephemeralContainerStatuses ?? []).entries()) {
+    if ((each.allocatedResourcesStatus ?? []).length === 0) continue
+    const at = `${field}[${index}].allocatedResourcesStatus`
+    errors.push(forbidden(at, 'must not be specified in container status'))
+  }
   return errors
+}
+
+function checkGeneration(errors: Errors, field: string, generation: number | undefined): void {
+  if ((generation ?? 0) < 0) errors.push(invalid(field, generation, 'must be a non-negative integer'))
+}
+
+function checkConditions(errors: Errors, conditions: readonly PodCondition[] = []): void {
+  for (const [index, { type, observedGeneration }] of conditions.entries()) {
+    checkGeneration(errors, `status.conditions[${index}].observedGeneration`, observedGeneration)
+    if (SYSTEM_CONDITIONS.includes(type)) continue
+    checkText(errors, `status.conditions[${index}].Type`, type ?? '', checkQualifiedName)
+  }
+}
+
+/** Devices that extended resources stand for (KEP-5004). */
+function checkExtendedClaims(errors: Errors, { spec, status }: Pod): void {
+  const claim = status?.extendedResourceClaimStatus
+  if (claim === undefined) return
+  const path = 'status.extendedResourceClaimStatus'
+  const mappings = claim.requestMappings ?? []
+  if (mappings.length === 0) {
+    errors.push(required(`${path}.requestMappings`, 'at least one request mapping is required'))
+  }
+  const seen = new Set<string>()
+  for (const [index, { containerName, resourceName, requestName }] of mappings.entries()) {
+    const at = `${path}.requestMappings[${index}]`
+    const container = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].find(
+      each => each.name === containerName,
+    )
+    if (container === undefined) {
+      const text = 'must match the name of an entry in spec.initContainers.name or spec.containers.name'
+      errors.push(invalid(`${at}.containerName`, containerName, text))
+    } else if (container.resources?.requests?.[resourceName] === undefined) {
+      const where = 'spec.initContainers.resources.requests or spec.containers.resources.requests'
+      const text = `must match the extended resource name of an entry in ${where}`
+      errors.push(invalid(`${at}.resourceName`, resourceName, text))
+    }
+    checkText(errors, `${path}.requestName`, requestName, checkDns1123Label)
+    const key = `${containerName}/${resourceName}/${requestName}`
+    if (seen.has(key)) {
+      errors.push(duplicate(`${at}.containerName`, containerName))
+      errors.push(duplicate(`${at}.resourceName`, resourceName))
+      errors.push(duplicate(`${at}.requestName`, requestName))
+    }
+    seen.add(key)
+  }
+  if (!claim.resourceClaimName) errors.push(required(`${path}.resourceClaimName`))
+  else checkText(errors, `${path}.resourceClaimName`, claim.resourceClaimName, checkDns1123Subdomain)
+}
+
+const HEALTH = ['Healthy', 'Unhealthy', 'Unknown']
+
+/** How the devices of containers are (KEP-4680): each belongs to something that the container asks for. */
+function checkDeviceHealth(
+  errors: Errors,
+  path: string,
+  statuses: readonly ContainerStatus[] = [],
+  containers: readonly Container[] = [],
+): void {
+  for (const [index, { name, allocatedResourcesStatus = [] }] of statuses.entries()) {
+    const resources = containers.find(each => each.name === name)?.resources
+    const known = containers.some(each => each.name === name)
+    for (const [j, allocated] of allocatedResourcesStatus.entries()) {
+      const at = `${path}[${index}].allocatedResourcesStatus[${j}]`
+      const claims = (resources?.claims ?? []).map(
+        each => `claim:${each.name}${each.request ? `/${each.request}` : ''}`,
+      )
+      const isClaim = allocated.name.startsWith('claim:')
+      const asked = isClaim ? claims : Object.keys(resources?.requests ?? {})
+      const form = "in a format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty"
+      const what = isClaim ? `resource claims ${form}` : 'resource requests'
+      if (known && !asked.includes(allocated.name)) {
+        errors.push(invalid(`${at}.name`, allocated.name, `must match one of the container's ${what}`))
+      }
+      const seen = new Set<string>()
+      for (const [k, { resourceID, health }] of (allocated.resources ?? []).entries()) {
+        checkOptionalChoice(errors, `${at}.resources[${k}].health`, health ?? '', HEALTH)
+        if (seen.has(resourceID)) errors.push(duplicate(`${at}.resources[${k}].resourceID`, resourceID))
+        seen.add(resourceID)
+      }
+    }
+  }
 }
 
 /** What ended for good stays ended. */

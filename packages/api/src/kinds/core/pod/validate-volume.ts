@@ -49,6 +49,7 @@ export function checkVolumes(
   podName: string | undefined,
 ): Map<string, Volume> {
   const good = new Map<string, Volume>()
+  const made = new Set(podName ? volumes.filter(each => each.ephemeral).map(each => `${podName}-${each.name}`) : [])
   for (let i = 0; i < volumes.length; i++) {
     const volume = volumes[i]!
     const at = `${path}[${i}]`
@@ -61,6 +62,10 @@ export function checkVolumes(
     // Templates may leave the image to whatever completes them.
     if (volume.image && !volume.image.reference && podName !== undefined) errors.push(required(`${at}.image.reference`))
     if (errors.length === before) good.set(volume.name, volume)
+    const claim = volume.persistentVolumeClaim?.claimName
+    if (claim === undefined || !made.has(claim)) continue
+    const text = 'must not reference a PVC that gets created for an ephemeral volume'
+    errors.push(invalid(`${at}.persistentVolumeClaim.claimName`, claim, text))
   }
   return good
 }
@@ -145,7 +150,7 @@ export function checkDriverName(errors: Errors, field: string, name: string | un
   if (name.length > 63) {
     errors.push({ type: 'FieldValueTooLong', field, body: 'Too long: may not be more than 63 bytes' })
   }
-  checkText(errors, field, name.toLowerCase(), checkDns1123Subdomain)
+  for (const message of checkDns1123Subdomain(name.toLowerCase())) errors.push(invalid(field, name, message))
 }
 
 function checkCsi(errors: Errors, path: string, { csi }: Volume): void {

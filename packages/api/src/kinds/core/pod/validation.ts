@@ -12,7 +12,8 @@ import type { Affinity, Binding, Container, Pod, PodSpec, Toleration } from '../
 import type { Errors } from '../../shared/check.ts'
 import { describeDifference } from '../../shared/difference.ts'
 import { checkTolerations } from './validate-affinity.ts'
-import { checkPodAnnotations, checkPodSpec } from './validate-spec.ts'
+import { checkAnnotationUpdates, checkPodAnnotations, checkProfilesAgree } from './validate-annotations.ts'
+import { checkPodSpec } from './validate-spec.ts'
 
 const MAX_INT32 = 2 ** 31 - 1
 
@@ -41,6 +42,7 @@ export function validatePod(pod: Pod): FieldError[] {
   if (spec.nodeName && (spec.schedulingGates ?? []).length > 0) {
     errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'))
   }
+  checkProfilesAgree(errors, 'spec', pod.metadata.annotations, spec)
   return errors
 }
 
@@ -55,6 +57,7 @@ const UPDATABLE = [
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const errors: Errors = []
   checkPod(errors, pod)
+  checkAnnotationUpdates(errors, pod, old)
   for (const list of ['containers', 'initContainers'] as const) {
     if (checkContainerCount(errors, `spec.${list}`, pod.spec[list], old.spec[list])) return errors
   }

@@ -2,6 +2,7 @@
 import { duplicate, type FieldError, invalid, notSupported, required, validateIp } from '@canopus/apimachinery'
 import type { Service } from '../../../generated/core.v1.ts'
 import { checkOptionalChoice, type Errors, push } from '../../shared/check.ts'
+import { isHeadless } from './fields.ts'
 
 const FAMILIES = ['IPv4', 'IPv6']
 const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
@@ -13,7 +14,7 @@ export function clusterIpErrors(service: Service): FieldError[] {
   return errors
 }
 
-export function checkClusterIps(errors: Errors, { spec }: Service): void {
+export function checkClusterIps(errors: Errors, { spec }: Service, before: readonly string[] = []): void {
   if (spec.type === 'ExternalName') return
   const ips = spec.clusterIPs ?? []
   if (spec.clusterIP) {
@@ -31,21 +32,26 @@ export function checkClusterIps(errors: Errors, { spec }: Service): void {
     if (families.indexOf(family) < index) errors.push(duplicate(field, family))
   }
   checkOptionalChoice(errors, 'spec.ipFamilyPolicy', spec.ipFamilyPolicy, FAMILY_POLICIES)
-  checkEachIp(errors, ips, families)
+  checkEachIp(errors, ips, families, before)
 }
 
-function checkEachIp(errors: Errors, ips: readonly string[], families: readonly string[]): void {
+function checkEachIp(
+  errors: Errors,
+  ips: readonly string[],
+  families: readonly string[],
+  old: readonly string[],
+): void {
   const headless = ips[0] === 'None'
-  if (headless && ips.length > 1) {
-    errors.push(invalid('spec.clusterIPs', ips, "'None' must be the first and only value"))
-    return
-  }
   const before = errors.length
-  if (!headless) for (const [index, ip] of ips.entries()) push(errors, validateIp(`spec.clusterIPs[${index}]`, ip))
+  for (const [index, ip] of ips.entries()) {
+    if (index > 0 || !headless) push(errors, validateIp(`spec.clusterIPs[${index}]`, ip, old))
+    else if (ips.length > 1) errors.push(invalid('spec.clusterIPs', ips, "'None' must be the first and only value"))
+  }
+  const wrong = errors.length > before
   if (ips.length > 2) errors.push(invalid('spec.clusterIPs', ips, 'may only hold up to 2 values'))
-  if (errors.length > before || headless) return
+  if (wrong || headless) return
   const isIpv6 = (ip: string): boolean => ip.includes(':')
-  if (ips.length === 2 && isIpv6(ips[0]!) === isIpv6(ips[1]!)) {
+  if (ips.length > 1 && ips.every(ip => isIpv6(ip) === isIpv6(ips[0]!))) {
     errors.push(invalid('spec.clusterIPs', ips, 'may specify no more than one IP for each IP family'))
   }
   for (const [index, ip] of ips.entries()) {
@@ -59,12 +65,12 @@ function checkEachIp(errors: Errors, ips: readonly string[], families: readonly 
 const isExternal = (service: Service): boolean => service.spec.type === 'ExternalName'
 
 export function checkIpChange(errors: Errors, service: Service, old: Service): void {
-  if (isExternal(service) || isExternal(old)) return
+  if (isExternal(service) || isExternal(old) || (isHeadless(service) && isHeadless(old))) return
   checkChange(errors, 'clusterIPs', 'clusterIP', service, old)
 }
 
 export function checkFamilyChange(errors: Errors, service: Service, old: Service): void {
-  if (isExternal(service) || isExternal(old)) return
+  if (isExternal(service) || isExternal(old) || isHeadless(service) || isHeadless(old)) return
   checkChange(errors, 'ipFamilies', 'ipFamily', service, old)
 }
 
@@ -81,7 +87,8 @@ function checkChange(
   const first = `spec.${list}[0]`
   if (now.length === was.length) {
     for (const [index, value] of was.entries()) {
-      if (value !== now[index]) errors.push(invalid(`spec.${list}[${index}]`, now, 'may not change once set'))
+      const at = list === 'clusterIPs' ? index : 0
+      if (value !== now[index]) errors.push(invalid(`spec.${list}[${at}]`, now, 'may not change once set'))
     }
     return
   }

@@ -19,18 +19,23 @@ import { checkChoice, checkNumber, checkOptionalChoice, checkText, type Errors, 
 import { checkNonSpecialIp } from '../../shared/ip-check.ts'
 import { PROTOCOLS } from '../pod/validate-container.ts'
 import { checkPort } from '../pod/validate-probe.ts'
-import { isExternallyAccessible, isHeadless, needsHealthCheckNodePort } from './fields.ts'
+import { isExternallyAccessible, isHeadless, needsClusterIP, needsHealthCheckNodePort } from './fields.ts'
 import { checkClusterIps, checkFamilyChange, checkIpChange } from './validation-ip.ts'
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 const POLICIES = ['Cluster', 'Local']
-const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone']
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameZone', 'PreferSameNode']
+const TOPOLOGY_HINTS = 'service.kubernetes.io/topology-aware-hints'
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode'
+const SOURCE_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges'
 const LONGEST_AFFINITY = 86400
 const ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
 
-export function validateService(service: Service): FieldError[] {
+/** Values that were stored by older rules may stay as they are: `old` is the service before an update. */
+export function validateService(service: Service, old?: Service): FieldError[] {
   const errors: Errors = []
   const { spec } = service
+  checkTopology(errors, service)
   const headless = isHeadless(service)
   if ((spec.ports ?? []).length === 0 && !headless && spec.type !== 'ExternalName') errors.push(required('spec.ports'))
   if (headless && (spec.type === 'LoadBalancer' || spec.type === 'NodePort')) {
@@ -40,17 +45,26 @@ export function validateService(service: Service): FieldError[] {
   checkPorts(errors, spec)
   if (spec.selector) push(errors, validateLabels(spec.selector, 'spec.selector'))
   checkAffinity(errors, spec)
-  checkClusterIps(errors, service)
+  checkClusterIps(errors, service, old?.spec.clusterIPs)
   for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
-    const found = validateIp(`spec.externalIPs[${index}]`, ip)
+    const found = validateIp(`spec.externalIPs[${index}]`, ip, old?.spec.externalIPs)
     push(errors, found)
     if (found.length === 0) checkNonSpecialIp(errors, `spec.externalIPs[${index}]`, ip)
   }
   checkChoice(errors, 'spec.type', spec.type, TYPES)
   checkNodePorts(errors, spec)
+  checkSourceRanges(errors, service, old)
   checkLoadBalancer(errors, service)
   checkTraffic(errors, service)
   return errors
+}
+
+function checkTopology(errors: Errors, { metadata: { annotations = {} } }: Service): void {
+  const hints = annotations[TOPOLOGY_HINTS]
+  const mode = annotations[TOPOLOGY_MODE]
+  if (hints === undefined || mode === undefined || hints === mode) return
+  const text = `must match annotations[${TOPOLOGY_HINTS}] when both are specified`
+  errors.push(invalid(`metadata.annotations[${TOPOLOGY_MODE}]`, mode, text))
 }
 
 function checkExternalName(errors: Errors, spec: ServiceSpec): void {
@@ -120,20 +134,43 @@ function checkNodePorts(errors: Errors, spec: ServiceSpec): void {
   }
   for (const [index, { port, protocol = '' }] of (spec.ports ?? []).entries()) {
     const key = `${protocol}/${port}`
-    if (ports.has(key)) errors.push(duplicate(`spec.ports[${index}]`, { protocol, port }))
+    if (ports.has(key)) errors.push(duplicate(`spec.ports[${index}]`, portKey(protocol, port)))
     ports.add(key)
+  }
+}
+
+/** A port as upstream's messages show it: by the names of its internal fields. */
+const portKey = (protocol: string, port: number): object => ({
+  Name: '',
+  Protocol: protocol,
+  AppProtocol: null,
+  Port: port,
+  TargetPort: 0,
+  NodePort: 0,
+})
+
+/** Where traffic may come from: in a field, or in an annotation that is older. */
+function checkSourceRanges(errors: Errors, { metadata, spec }: Service, old: Service | undefined): void {
+  const ranges = spec.loadBalancerSourceRanges ?? []
+  const annotation = metadata.annotations?.[SOURCE_RANGES]
+  const isLoadBalancer = spec.type === 'LoadBalancer'
+  if (ranges.length > 0) {
+    const field = 'spec.LoadBalancerSourceRanges'
+    if (!isLoadBalancer) errors.push(forbidden(field, ONLY_LOAD_BALANCER))
+    const before = (old?.spec.loadBalancerSourceRanges ?? []).map(range => range.trim())
+    for (const [index, range] of ranges.entries()) {
+      push(errors, validateCidr(`${field}[${index}]`, range.trim(), before))
+    }
+  } else if (annotation !== undefined) {
+    const field = `metadata.annotations[${SOURCE_RANGES}]`
+    if (!isLoadBalancer) errors.push(forbidden(field, ONLY_LOAD_BALANCER))
+    if (old?.metadata.annotations?.[SOURCE_RANGES] === annotation || annotation.trim() === '') return
+    for (const range of annotation.trim().split(',')) push(errors, validateCidr(field, range.trim()))
   }
 }
 
 function checkLoadBalancer(errors: Errors, { spec }: Service): void {
   const isLoadBalancer = spec.type === 'LoadBalancer'
-  const ranges = spec.loadBalancerSourceRanges ?? []
-  if (ranges.length > 0 && !isLoadBalancer) {
-    errors.push(forbidden('spec.LoadBalancerSourceRanges', ONLY_LOAD_BALANCER))
-  }
-  for (const [index, range] of ranges.entries()) {
-    push(errors, validateCidr(`spec.LoadBalancerSourceRanges[${index}]`, range.trim()))
-  }
   if (spec.allocateLoadBalancerNodePorts !== undefined && !isLoadBalancer) {
     errors.push(forbidden('spec.allocateLoadBalancerNodePorts', ONLY_LOAD_BALANCER))
   }
@@ -158,7 +195,7 @@ function checkTraffic(errors: Errors, service: Service): void {
       errors.push(invalid(field, health, text))
     }
   }
-  if (spec.internalTrafficPolicy === undefined && spec.type !== 'ExternalName') {
+  if (spec.internalTrafficPolicy === undefined && needsClusterIP(service)) {
     errors.push(required('spec.internalTrafficPolicy'))
   }
   checkOptionalChoice(errors, 'spec.internalTrafficPolicy', spec.internalTrafficPolicy, POLICIES)
@@ -180,18 +217,20 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
   if (needsHealthCheckNodePort(old) && needsHealthCheckNodePort(service) && oldPort !== 0 && port !== oldPort) {
     errors.push(forbidden('spec.healthCheckNodePort', 'field is immutable'))
   }
-  push(errors, validateService(service))
+  push(errors, validateService(service, old))
   return errors
 }
 
-export function validateServiceStatusUpdate({ spec, status }: Service): FieldError[] {
+export function validateServiceStatusUpdate({ spec, status }: Service, old: Service): FieldError[] {
   const errors: Errors = []
+  const before = (old.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip ? [ip] : []))
   const ingress = status?.loadBalancer?.ingress ?? []
   const path = 'status.loadBalancer.ingress'
-  if (spec.type !== 'LoadBalancer' && ingress.length > 0)
-    errors.push(forbidden(path, 'may only be used when `spec.type` is "LoadBalancer"'))
+  if (spec.type !== 'LoadBalancer' && ingress.length > 0) {
+    return [forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
+  }
   for (const [index, { ip, hostname, ipMode }] of ingress.entries()) {
-    if (ip) push(errors, validateIp(`${path}[${index}].ip`, ip))
+    if (ip) push(errors, validateIp(`${path}[${index}].ip`, ip, before))
     if (ip && ipMode === undefined)
       errors.push(required(`${path}[${index}].ipMode`, 'must be specified when `ip` is set'))
     if (!ip && ipMode !== undefined)
