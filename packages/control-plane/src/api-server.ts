@@ -22,7 +22,11 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
   const client = createClient(server.transport(BOOTSTRAP), { userAgent: 'kube-apiserver' })
   try {
     await server.start()
-    await bootstrapCluster(client, bootstrap, server.postStartHooks)
+    await bootstrapCluster(
+      client,
+      { resourceMetrics: options.kubelet !== undefined, ...bootstrap },
+      server.postStartHooks,
+    )
     const ending = new AbortController()
     void keepFlowControl({ client, clock: options.clock, logger: options.logger }, ending.signal)
     return {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Deployments, HorizontalPodAutoscalers, Pods } from '@canopus/api'
 import type { HorizontalPodAutoscaler, MetricSpec } from '@canopus/api/autoscaling/v2'
-import type { Pod } from '@canopus/api/core/v1'
 import { formatTime, StatusError } from '@canopus/apimachinery'
 import { createClient } from '@canopus/client'
 import { createWorld, type World } from '../testing/world.ts'
@@ -73,7 +72,7 @@ async function scene(replicas: number, spec: Partial<HorizontalPodAutoscaler['sp
       const long = formatTime(clock.now() - 3_600_000)
       for (let index = 0; index < count; index++) {
         server.add(Pods, {
-          metadata: { name: `web-${server.list(Pods, 'x').length}`, namespace: 'x', labels } as Pod['metadata'],
+          metadata: { name: `web-${server.list(Pods, 'x').length}`, namespace: 'x', labels },
           spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }] },
           status: {
             phase: 'Running',
