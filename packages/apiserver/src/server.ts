@@ -41,6 +41,7 @@ import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
+import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/resource-metrics.ts'
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
 import { measuredStore } from './storage/measured-store.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
@@ -130,6 +131,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const aggregator =
     options.aggregation &&
     new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })
+  const resourceMetrics = options.kubelet && new ResourceMetrics({ objects, clock, logger, kubelet: options.kubelet })
   const postStartHooks = new PostStartHooks()
   const front = new Front(serving, random)
   const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })
@@ -154,6 +156,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     objects,
     webhooks,
     ...(aggregator === undefined ? {} : { aggregator }),
+    ...(resourceMetrics === undefined ? {} : { resourceMetrics }),
     front,
     traffic,
     health,
@@ -176,6 +179,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       follower?.start()
       repairs = services.run(stopping.signal)
       await aggregator?.start()
+      resourceMetrics?.start()
     },
     async listen(listenOptions) {
       const listener = await listen(listenOptions, {
@@ -190,6 +194,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       state.stopping = true
       follower?.stop()
       await aggregator?.stop()
+      await resourceMetrics?.stop()
       if (serving.shutdownDelay > 0) await sleep(clock, serving.shutdownDelay)
       front.closed = serving.shutdownSendRetryAfter
       if (!front.closed) for (const listener of listeners) listener.stopAccepting()
@@ -292,6 +297,7 @@ interface PathParts {
   readonly metrics: ServerMetrics
   readonly requestTimeout: number
   readonly aggregator?: Aggregator
+  readonly resourceMetrics?: ResourceMetrics
   ready(): boolean
   /** Where the server listens, for `/api`. */
   address(): string
@@ -303,7 +309,8 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
   const { tokenIssuer } = security
   const discovery = new Discovery(address)
   const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
-  discovery.setTypes(() => resources.types.filter(isOwn))
+  const metricsTypes = parts.resourceMetrics === undefined ? [] : RESOURCE_METRICS_TYPES
+  discovery.setTypes(() => [...resources.types, ...metricsTypes].filter(isOwn))
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
   if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)

@@ -28,7 +28,8 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
   try {
     await server.start()
     const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
-    await bootstrapCluster(client, { ...bootstrap, ...(service ? { service } : {}) }, server.postStartHooks)
+    const facts = { resourceMetrics: options.kubelet !== undefined, ...bootstrap, ...(service ? { service } : {}) }
+    await bootstrapCluster(client, facts, server.postStartHooks)
     const { serviceCidr = '10.96.0.0/16' } = options
     const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
     await ensureServiceCidr(client, cidrs, options.clock.now())

@@ -1,5 +1,6 @@
 /** The controllers of a cluster, by the names that `--controllers` of a controller manager knows. */
 import { type Controller, type ControllerContext, createEventRecorder, type EventRecorder } from '@canopus/operator'
+import { type AutoscalerOptions, createHorizontalPodAutoscaler } from './autoscaler/controller.ts'
 import { createCsrApprover } from './certificates/approver.ts'
 import { createCsrCleaner } from './certificates/cleaner.ts'
 import type { CsrSigner } from './certificates/csr-signer.ts'
@@ -44,6 +45,7 @@ export interface ControllersOptions {
   nodeIpam?: NodeIpamOptions
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
+  autoscaler?: AutoscalerOptions
   /** Makes the tokens of secrets of type `kubernetes.io/service-account-token`; without it they stay empty. */
   issueToken?: ServiceAccountTokenOptions['issueToken']
   /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
@@ -107,6 +109,11 @@ const ENTRIES: readonly Entry[] = [
   { name: 'job-controller', create: createJobController },
   { name: 'ttl-after-finished-controller', create: createTtlAfterFinishedController },
   { name: 'cronjob-controller', create: createCronJobController },
+  {
+    name: 'horizontal-pod-autoscaler-controller',
+    component: 'horizontal-pod-autoscaler',
+    create: (context, { autoscaler }) => createHorizontalPodAutoscaler(context, autoscaler),
+  },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },

@@ -1,3 +1,4 @@
+export { type AutoscalerOptions, createHorizontalPodAutoscaler } from './autoscaler/controller.ts'
 export { type CsrApproverOptions, createCsrApprover } from './certificates/approver.ts'
 export { createCsrCleaner } from './certificates/cleaner.ts'
 export type { CsrSigner } from './certificates/csr-signer.ts'

@@ -13,6 +13,7 @@ import { ensureFlowControl } from './flow-control.ts'
 import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 import { ensureNodeBootstrap } from './node-bootstrap.ts'
 import { aggregateRules, reconcileBinding, reconcileRole } from './reconcile-roles.ts'
+import { ensureResourceMetrics } from './resource-metrics.ts'
 
 export interface BootstrapOptions {
   /** Where missing, `kube-system/extension-apiserver-authentication` is not written. */
@@ -23,6 +24,8 @@ export interface BootstrapOptions {
   rbac?: boolean
   /** Whether machines with a bootstrap token may join by themselves; false where missing, as upstream. */
   nodeBootstrap?: boolean
+  /** Whether the server says what nodes and pods use; false where missing. */
+  resourceMetrics?: boolean
 }
 
 /**
@@ -45,6 +48,7 @@ export async function bootstrapCluster(
       run('start-cluster-authentication-info-controller', () => ensureAuthenticationConfig(client, authentication)),
     service && run('bootstrap-controller', () => ensureKubernetesService(client, service)),
   ])
+  if (options.resourceMetrics) await ensureResourceMetrics(client)
   if (options.nodeBootstrap) await ensureNodeBootstrap(client)
 }
 

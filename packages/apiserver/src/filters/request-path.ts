@@ -26,6 +26,7 @@ import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 import type { Resources } from '../registry/resources.ts'
 import { errorResponse } from '../registry/respond.ts'
+import type { ResourceMetrics } from '../resource-metrics/resource-metrics.ts'
 import { serveComponentStatuses } from '../reviews/component-status.ts'
 import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Security, User } from '../security.ts'
@@ -63,6 +64,8 @@ export interface RequestPathOptions {
   readonly auditor?: Auditor
   /** Passes on what extension API servers serve. */
   readonly aggregator?: Aggregator
+  /** What nodes and pods use; missing where no kubelets are called. */
+  readonly resourceMetrics?: ResourceMetrics
   /** Whether the caches are filled. */
   ready(): boolean
 }
@@ -213,7 +216,7 @@ export class RequestPath {
     if (!info.isResourceRequest) return this.document(call)
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
-    if (endpoint === undefined) return this.virtual(call)
+    if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
     if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
     if (info.subresource === '') return endpoint.serve(call)
     const handler = subresourceHandler(endpoint, info.subresource)

@@ -9,6 +9,7 @@ import type { HealthCheck } from '../health/health.ts'
 import { type ApiResponse, header, type StreamSink } from '../http/message.ts'
 import type { AdmissionPlugin, Security, SecurityContext, User } from '../security.ts'
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../server.ts'
+import type { KubeletCredentials } from '../subresources/node-address.ts'
 import type { WebhookCaller } from '../webhook/client.ts'
 
 export interface Answer {
@@ -45,6 +46,7 @@ export async function startMemoryServer(
     serving?: ServingOptions
     clock?: Clock
     healthChecks?: HealthCheck[]
+    kubelet?: KubeletCredentials
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
     users?: Readonly<Record<string, User>>
   } & Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange'> = {},
@@ -63,6 +65,7 @@ export async function startMemoryServer(
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     serving,
     healthChecks,
+    ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
     security: context => ({
       authenticator: { authenticate: ({ headers }) => ({ user: users[header(headers, 'x-user') ?? ''] ?? USER }) },
       authorizer: { authorize: () => ({ decision: 'allow', reason: '' }) },

@@ -11,8 +11,11 @@ import {
   conflictError,
   type DeleteOptions,
   type Draft,
+  formatSelector,
   internalError,
   type KubeObject,
+  type LabelSelector,
+  labelSelector,
   notFoundError,
   type ResourceType,
   StatusError,
@@ -238,14 +241,17 @@ interface Scale {
 }
 
 function scaleOf(object: KubeObject): unknown {
-  const { spec, status } = object as unknown as { spec?: { replicas?: number }; status?: { replicas?: number } }
+  const { spec, status } = object as unknown as {
+    spec?: { replicas?: number; selector?: LabelSelector }
+    status?: { replicas?: number }
+  }
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
   return {
     apiVersion: 'autoscaling/v1',
     kind: 'Scale',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
     spec: { replicas: spec?.replicas ?? 0 },
-    status: { replicas: status?.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector: formatSelector(labelSelector(spec?.selector ?? {})) },
   }
 }
 

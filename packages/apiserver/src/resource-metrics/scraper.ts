@@ -1,0 +1,97 @@
+/** Asks the kubelets what their pods use, again and again. */
+import { Agent, get } from 'node:https'
+import { Nodes } from '@canopus/api'
+import type { Node } from '@canopus/api/core/v1'
+import { type Clock, type Logger, sleep } from '@canopus/base'
+import type { ObjectReader } from '../security.ts'
+import { type KubeletCredentials, kubeletAddress } from '../subresources/node-address.ts'
+import { readResourceMetrics } from './exposition.ts'
+import type { Figures } from './figures.ts'
+
+/** How often, as metrics-server's manifests have it, and how long a kubelet may take; milliseconds. */
+const PERIOD = 15_000
+const TIMEOUT = 10_000
+/** Kubelets that are asked at the same time. */
+const PARALLEL = 20
+/** An answer of a node with all the pods it may have is far smaller. */
+const LARGEST = 64 * 1024 * 1024
+
+export interface ScraperOptions {
+  readonly objects: ObjectReader
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly figures: Figures
+  /** The body of `/metrics/resource` of a node's kubelet. */
+  read(node: Node, signal: AbortSignal): Promise<string>
+}
+
+/** Asks until the signal aborts. Nodes that name no port of a kubelet have none. */
+export async function scrapeNodes(options: ScraperOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await scrapeOnce(options, signal)
+    await sleep(options.clock, PERIOD, signal).catch(() => {})
+  }
+}
+
+async function scrapeOnce(
+  { objects, clock, logger, figures, read }: ScraperOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const nodes = objects.list(Nodes).filter(node => node.status?.daemonEndpoints?.kubeletEndpoint?.Port)
+  const waiting = nodes[Symbol.iterator]()
+  const worker = async (): Promise<void> => {
+    for (const node of waiting) {
+      if (signal.aborted) return
+      try {
+        const text = await read(node, signal)
+        figures.take(node.metadata.name, readResourceMetrics(text, clock.now()))
+      } catch (error) {
+        if (!signal.aborted)
+          logger.debug('a kubelet could not be asked for its metrics', { node: node.metadata.name, error })
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, nodes.length) }, worker))
+  figures.keep(new Set(nodes.map(node => node.metadata.name)))
+}
+
+/** Asks kubelets over HTTPS, as the API server asks them for logs. */
+export function createKubeletReader(
+  objects: ObjectReader,
+  credentials: KubeletCredentials,
+): ScraperOptions['read'] & { close(): void } {
+  const { cert, key, ca } = credentials
+  const agent = new Agent({
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+    rejectUnauthorized: ca !== undefined,
+    keepAlive: true,
+    maxFreeSockets: 1,
+  })
+  const read = (node: Node, signal: AbortSignal): Promise<string> => {
+    const { host, port } = kubeletAddress(objects, node.metadata.name, credentials)
+    return body(agent, host, port, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]))
+  }
+  return Object.assign(read, { close: () => agent.destroy() })
+}
+
+function body(agent: Agent, host: string, port: number, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({ agent, host, port, path: '/metrics/resource', signal }, response => {
+      const chunks: Buffer[] = []
+      let size = 0
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > LARGEST) request.destroy(new Error('the answer is too long'))
+        else chunks.push(chunk)
+      })
+      response.on('error', reject)
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'))
+        else reject(new Error(`the kubelet answered with the status ${response.statusCode}`))
+      })
+    })
+    request.on('error', reject)
+  })
+}
