@@ -28,6 +28,7 @@ import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
+import { createPersistentVolumeBinder } from './volume/binder/controller.ts'
 import { createEphemeralVolumeController } from './volume/ephemeral.ts'
 import { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'
 
@@ -107,6 +108,11 @@ const ENTRIES: readonly Entry[] = [
   { name: 'cronjob-controller', create: createCronJobController },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
+  {
+    name: 'persistentvolume-binder-controller',
+    component: 'persistentvolume-controller',
+    create: createPersistentVolumeBinder,
+  },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
   { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
   { name: 'token-cleaner-controller', create: createTokenCleaner },
