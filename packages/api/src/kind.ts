@@ -18,7 +18,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
   validateUpdate?(object: T, old: T): FieldError[]
   /** The same for `/status`: by default everything but `status` and some metadata is taken from the old object. */
-  prepareForStatusUpdate?(object: T, old: T): void
+  prepareForStatusUpdate?(object: T, old: T, context: StrategyContext): void
   validateStatusUpdate?(object: T, old: T): FieldError[]
   /** Endpoints that write a part of the object itself: `pods/resize`, `pods/ephemeralcontainers`, `namespaces/finalize`, ... */
   subresources?: Readonly<Record<string, SubresourceStrategy<T>>>

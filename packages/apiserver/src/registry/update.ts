@@ -268,7 +268,7 @@ function prepareByStrategy(
 ): void {
   const { strategy } = store.kind
   if (update.prepare !== undefined) update.prepare(object, old)
-  else if (call.subresource === 'status') strategy.prepareForStatusUpdate?.(object, old)
+  else if (call.subresource === 'status') strategy.prepareForStatusUpdate?.(object, old, store.now())
   else strategy.prepareForUpdate?.(object, old, store.now())
 }
 

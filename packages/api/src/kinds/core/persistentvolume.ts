@@ -32,6 +32,11 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
       prepareForCreate(volume, { now }) {
         volume.status!.lastPhaseTransitionTime = now
       },
+      prepareForStatusUpdate({ status }, old, { now }) {
+        if (!status || status.phase === old.status?.phase) return
+        const told = status.lastPhaseTransitionTime
+        if (told === undefined || told === old.status?.lastPhaseTransitionTime) status.lastPhaseTransitionTime = now
+      },
     },
   ),
   columns: [

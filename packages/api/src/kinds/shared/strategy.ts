@@ -1,6 +1,6 @@
 /** Makes strategies out of the few things in which kinds differ. */
 import { type KubeObject, semanticEqual } from '@canopus/apimachinery'
-import type { Kind, Strategy } from '../../kind.ts'
+import type { Kind, Strategy, StrategyContext } from '../../kind.ts'
 import { sameExcept } from './equality.ts'
 
 interface Common<T> {
@@ -47,9 +47,9 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
       setGeneration(object, old, sameLabels && sameSpec(object, old))
     },
     ...(hasStatus && {
-      prepareForStatusUpdate(object: T, old: T): void {
+      prepareForStatusUpdate(object: T, old: T, context: StrategyContext): void {
         keepAllButStatus(object, old)
-        own.prepareForStatusUpdate?.(object, old)
+        own.prepareForStatusUpdate?.(object, old, context)
       },
     }),
   }
