@@ -28,8 +28,10 @@ import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
+import { createAttributesClassProtectionController } from './volume/attributes-class-protection.ts'
 import { createPersistentVolumeBinder } from './volume/binder/controller.ts'
 import { createEphemeralVolumeController } from './volume/ephemeral.ts'
+import { createVolumeExpander } from './volume/expander.ts'
 import { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'
 
 export interface ControllersOptions {
@@ -113,6 +115,8 @@ const ENTRIES: readonly Entry[] = [
     component: 'persistentvolume-controller',
     create: createPersistentVolumeBinder,
   },
+  { name: 'persistentvolume-expander-controller', component: 'volume_expand', create: createVolumeExpander },
+  { name: 'volumeattributesclass-protection-controller', create: createAttributesClassProtectionController },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
   { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
   { name: 'token-cleaner-controller', create: createTokenCleaner },
