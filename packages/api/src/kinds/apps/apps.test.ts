@@ -133,6 +133,14 @@ testCreate(ReplicaSetKind, workload<ReplicaSet>(), [
 
 testCreate(StatefulSetKind, workload<StatefulSet>({ serviceName: 'web' }), [
   {
+    name: 'containers that mount what the claims bring',
+    change: object => {
+      object.spec.template!.spec!.containers[0]!.volumeMounts = [{ name: 'data', mountPath: '/data' }]
+      object.spec.volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }] as never
+    },
+    errors: [],
+  },
+  {
     name: 'unknown management',
     change: object => {
       object.spec.podManagementPolicy = 'X'
