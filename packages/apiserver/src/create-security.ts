@@ -63,7 +63,7 @@ export interface SecurityOptions {
   authorizationConfiguration?: ConfigurationFile
   /** Where the webhooks of an AuthorizationConfiguration are, by their kubeconfig. Throws where it cannot be read. */
   webhookEndpoint?: (kubeConfigFile: string) => ReviewEndpoint
-  /** Admission plugins to run besides the usual ones, by name (`StorageObjectInUseProtection`). */
+  /** Admission plugins to run besides the usual ones, by name. */
   enabledAdmission?: readonly string[]
   /** Admission plugins to leave out, by name. */
   disabledAdmission?: readonly string[]

@@ -5,6 +5,7 @@ export {
   homeOf,
   type NodeConfig,
   type NodePaths,
+  type NodeUser,
   pathsOf,
   type StoreConfig,
 } from './cluster/config.ts'

@@ -56,6 +56,7 @@ interface UpFlags {
   registryMirror: { registry: string; url: string }[]
   podEgress?: 'masquerade' | 'none'
   apiPort?: number
+  storageClass: boolean
 }
 
 function addUp(program: Command, environment: CliEnvironment): void {
@@ -94,6 +95,7 @@ function addUp(program: Command, environment: CliEnvironment): void {
       ]),
     )
     .option('--api-port <port>', 'port of the API server', number(1, 65_535))
+    .option('--no-storage-class', 'make no class of volumes for claims that name none')
     .action((flags: UpFlags) => up(upOptions(flags), environment))
 }
 
@@ -111,6 +113,7 @@ function upOptions(flags: UpFlags): UpOptions {
     mirrors: flags.registryMirror,
     ...(flags.podEgress === undefined ? {} : { egress: flags.podEgress }),
     ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
+    ...(flags.storageClass ? {} : { storageClass: false }),
   }
 }
 

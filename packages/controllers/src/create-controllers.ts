@@ -30,7 +30,10 @@ import { createServiceAccountTokenController, type ServiceAccountTokenOptions } 
 import { createServiceCidrController } from './service-cidr.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
+import { createAttributesClassProtectionController } from './volume/attributes-class-protection.ts'
+import { createPersistentVolumeBinder } from './volume/binder/controller.ts'
 import { createEphemeralVolumeController } from './volume/ephemeral.ts'
+import { createVolumeExpander } from './volume/expander.ts'
 import { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'
 
 export interface ControllersOptions {
@@ -116,6 +119,13 @@ const ENTRIES: readonly Entry[] = [
   },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
+  {
+    name: 'persistentvolume-binder-controller',
+    component: 'persistentvolume-controller',
+    create: createPersistentVolumeBinder,
+  },
+  { name: 'persistentvolume-expander-controller', component: 'volume_expand', create: createVolumeExpander },
+  { name: 'volumeattributesclass-protection-controller', create: createAttributesClassProtectionController },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
   { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
   { name: 'token-cleaner-controller', create: createTokenCleaner },

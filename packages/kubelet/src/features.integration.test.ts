@@ -174,7 +174,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
       volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
     })
-    await untilEvent('claims', 'FailedMount', 'persistentvolumeclaim "data" not found')
+    await untilEvent('claims', 'FailedMount', 'persistentvolumeclaims "data" not found')
     const spec = { volumeName: 'pv-1', accessModes: ['ReadWriteOnce'] }
     const claim = harness.server.add(PersistentVolumeClaims, {
       metadata: { name: 'data', namespace: 'default' },

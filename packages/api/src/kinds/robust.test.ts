@@ -19,7 +19,7 @@ function exercise(kind: Kind, given: KubeObject): void {
   strategy.default?.(changed)
   strategy.prepareForUpdate?.(changed, object, context)
   strategy.validateUpdate?.(changed, object)
-  strategy.prepareForStatusUpdate?.(changed, object)
+  strategy.prepareForStatusUpdate?.(changed, object, { now: '2026-01-01T00:00:00Z' })
   strategy.validateStatusUpdate?.(changed, object)
   for (const subresource of Object.values(strategy.subresources ?? {})) {
     subresource.prepareForUpdate(changed, object, context)

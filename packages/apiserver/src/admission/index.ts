@@ -56,10 +56,7 @@ export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
   ]
 }
 
-/**
- * Plugins that run only where they are asked for: the finalizers of StorageObjectInUseProtection are taken away by
- * controllers that must be there, or volume claims could never be deleted.
- */
-export const OFF_BY_DEFAULT: readonly string[] = ['StorageObjectInUseProtection']
+/** Plugins that run only where they are asked for. All that there are now run everywhere, as upstream's do. */
+export const OFF_BY_DEFAULT: readonly string[] = []
 
 export type { AdmissionContext } from './shared.ts'

@@ -59,7 +59,10 @@ const PROTECTION: Readonly<Record<string, string>> = {
   persistentvolumeclaims: 'kubernetes.io/pvc-protection',
 }
 
-/** Volumes and claims that are in use stay until they are not; needs the controllers that take the finalizers away. */
+/**
+ * Volumes and claims that are in use stay until they are not. The protection controllers take the finalizers away: a server
+ * without a controller manager has to leave this plugin out, or claims never go.
+ */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
   operations: ['CREATE'],

@@ -50,6 +50,8 @@ export interface ClusterConfig {
   /** Registries and where pulls for them go instead; `*` stands for all others. */
   mirrors: { registry: string; url: string }[]
   egress: 'masquerade' | 'none'
+  /** Whether claims that name no class get directories of nodes; yes where nothing is said. */
+  storageClass?: boolean
   kubeconfig?: string
   /** Whether `up` entered the cluster into the kubeconfig. */
   kubeconfigMerged: boolean
@@ -145,6 +147,7 @@ export interface NewCluster {
   store: StoreConfig
   mirrors: ClusterConfig['mirrors']
   egress: ClusterConfig['egress']
+  storageClass?: boolean
   apiPort?: number
   kubeconfig?: string
 }
@@ -182,6 +185,7 @@ export function newConfig(wanted: NewCluster, home: Home, slot: number): Cluster
     mirrors: wanted.mirrors,
     egress: wanted.egress,
     ...(wanted.kubeconfig === undefined ? {} : { kubeconfig: wanted.kubeconfig }),
+    ...(wanted.storageClass === undefined ? {} : { storageClass: wanted.storageClass }),
     kubeconfigMerged: false,
   }
 }
@@ -236,6 +240,9 @@ export interface ClusterPaths {
   node(name: string): NodePaths
 }
 
+/** As whom the parts of a node work. */
+export type NodeUser = 'kubelet' | 'proxy' | 'dns' | 'volumes'
+
 export interface NodePaths {
   kubelet: string
   podLogs: string
@@ -246,7 +253,9 @@ export interface NodePaths {
   certsDirectory: string
   cniDirectory: string
   ipamDirectory: string
-  kubeconfig(user: 'kubelet' | 'proxy' | 'dns'): string
+  /** Directories that are persistent volumes. */
+  volumes: string
+  kubeconfig(user: NodeUser): string
   serving: { certificate: string; key: string }
 }
 
@@ -261,6 +270,7 @@ function nodePaths(data: string, run: string): NodePaths {
     certsDirectory: join(run, 'certs.d'),
     cniDirectory: join(run, 'cni'),
     ipamDirectory: join(run, 'ipam'),
+    volumes: join(data, 'volumes'),
     kubeconfig: user => join(data, `${user}.kubeconfig`),
     serving: { certificate: join(data, 'kubelet.crt'), key: join(data, 'kubelet.key') },
   }

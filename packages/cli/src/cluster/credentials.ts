@@ -47,6 +47,7 @@ export async function ensureCredentials(config: ClusterConfig, clock: Clock): Pr
           organizations: [],
           server,
         },
+        { file: own.kubeconfig('volumes'), commonName: 'system:canopus:volumes', organizations: [], server },
       ]
     }),
   ]

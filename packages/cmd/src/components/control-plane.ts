@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
 import { type ClusterConfig, pathsOf } from '@canopus/cli'
 import { startControlPlane } from '@canopus/control-plane'
+import { createLocalVolumesSetUp } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
@@ -34,7 +35,10 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
         extraControllers: as =>
           config.nodes.length > 0
-            ? [createClusterDnsController(as('cluster-dns'), { address: config.dnsAddress, port: config.dnsPort })]
+            ? [
+                createClusterDnsController(as('cluster-dns'), { address: config.dnsAddress, port: config.dnsPort }),
+                createLocalVolumesSetUp(as('local-volumes'), { storageClass: config.storageClass !== false }),
+              ]
             : [],
       },
       signal,

@@ -6,14 +6,17 @@ import {
   foreignNodeRanges,
   type NodeConfig,
   type NodePaths,
+  type NodeUser,
   pathsOf,
   tablesOf,
 } from '@canopus/cli'
+import { createLocalProvisioner, LOCAL_PROVISIONER } from '@canopus/controllers'
 import { type Cri, connectCri } from '@canopus/cri'
 import { nameServers } from '@canopus/dns'
+import { createLocalDirectories } from '@canopus/kubelet'
 import { hostPortOwners, nodeSysctls, writeSysctl } from '@canopus/network'
 import { createEventRecorder } from '@canopus/operator'
-import { createLogger, systemClock } from '@canopus/platform'
+import { createLogger, systemClock, systemRandom } from '@canopus/platform'
 import { type Access, accessByKubeconfig } from './access.ts'
 import { untilApiAnswers } from './api-answers.ts'
 import { createNodeDns } from './dns.ts'
@@ -30,7 +33,7 @@ interface NodeContext {
   logger: Logger
 }
 
-/** Runs kubelet, service proxy, DNS and pod network of one node until the signal aborts. Containers keep running. */
+/** Runs kubelet, service proxy, DNS, pod network and volume provisioner of one node until the signal aborts. Containers keep running. */
 export async function runNode(config: ClusterConfig, name: string, signal: AbortSignal): Promise<void> {
   const node = config.nodes.find(each => each.name === name)
   if (!node) throw new Failure(`cluster "${config.name}" has no node "${name}"`)
@@ -42,8 +45,8 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
   }
   for (const [parameter, value] of Object.entries(nodeSysctls)) writeSysctl(parameter, value)
   const cri = connectCri(context.paths.containerdSocket, systemClock)
-  const access = ['kubelet', 'proxy', 'dns'].map(user => createAccess(context, user as 'kubelet' | 'proxy' | 'dns'))
-  const [kubelet, proxy, dns] = access as [Access, Access, Access]
+  const access = USERS.map(user => createAccess(context, user))
+  const [kubelet, proxy, dns, volumes] = access as [Access, Access, Access, Access]
   try {
     await Promise.all([
       runtimeReady(context.paths.containerdSocket, cri, context.logger, signal),
@@ -54,6 +57,7 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
       runPodNetwork(context, proxy.informers, signal),
       runProxy(context, proxy, signal),
       runDns(context, dns, signal),
+      runVolumes(context, volumes, signal),
     ]
     for (const each of access) each.informers.start(signal)
     await Promise.all(parts)
@@ -65,10 +69,11 @@ export async function runNode(config: ClusterConfig, name: string, signal: Abort
   }
 }
 
-const USER_AGENTS = { kubelet: 'kubelet', proxy: 'kube-proxy', dns: 'coredns' } as const
+const USERS: readonly NodeUser[] = ['kubelet', 'proxy', 'dns', 'volumes']
+const USER_AGENTS = { kubelet: 'kubelet', proxy: 'kube-proxy', dns: 'coredns', volumes: 'local-path' } as const
 
 /** Each part works as a user of its own. */
-function createAccess({ paths, logger }: NodeContext, user: 'kubelet' | 'proxy' | 'dns'): Access {
+function createAccess({ paths, logger }: NodeContext, user: NodeUser): Access {
   return accessByKubeconfig(paths.kubeconfig(user), logger.child({ component: user }), USER_AGENTS[user])
 }
 
@@ -122,5 +127,15 @@ function runDns({ config, node, logger }: NodeContext, { informers }: Access, si
   return createNodeDns(
     { informers, logger: logger.child({ component: 'dns' }), domain, address: node.address, port },
     servers,
+  ).run(signal)
+}
+
+function runVolumes({ node, paths, logger: parent }: NodeContext, { client, informers }: Access, signal: AbortSignal) {
+  const logger = parent.child({ component: 'volumes' })
+  const clock = systemClock
+  const events = createEventRecorder({ client, clock, logger, component: LOCAL_PROVISIONER, host: node.name })
+  return createLocalProvisioner(
+    { client, informers, clock, random: systemRandom, logger, events },
+    { nodeName: node.name, directories: createLocalDirectories(paths.volumes) },
   ).run(signal)
 }

@@ -7,16 +7,9 @@ import { PersistentVolumeClaims, PersistentVolumes, Pods } from '@canopus/api'
 import type { PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
 import { hasFinalizer } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
-import {
-  addFinalizer,
-  type Controller,
-  type ControllerContext,
-  defineController,
-  on,
-  primary,
-  removeFinalizer,
-} from '@canopus/operator'
+import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import { isFinished } from '../common/pods.ts'
+import { setFinalizer } from './finalizers.ts'
 
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection'
 const VOLUME_FINALIZER = 'kubernetes.io/pv-protection'
@@ -55,12 +48,12 @@ export function createClaimProtectionController(context: ControllerContext): Con
       const { name, namespace } = splitKey(key)
       const claim = claims.lister.get(name, namespace)
       if (!claim || !isDue(claim)) return undefined
-      if (!claim.metadata.deletionTimestamp) await addFinalizer(client, claim, CLAIM_FINALIZER)
+      if (!claim.metadata.deletionTimestamp) await setFinalizer(client, claim, CLAIM_FINALIZER, true)
       else if (!pods.lister.byIndex(BY_CLAIM, key).some(isUsing)) {
         // The cache may lag behind the scheduler: ask once more before it is too late.
         const live = await context.client.resource(Pods).list({ namespace: namespace! })
         if (live.items.some(pod => isUsing(pod) && claimsOf(pod).includes(name))) return { requeueAfter: 1_000 }
-        await removeFinalizer(client, claim, CLAIM_FINALIZER)
+        await setFinalizer(client, claim, CLAIM_FINALIZER, false)
       }
       return undefined
     },
@@ -76,8 +69,8 @@ export function createVolumeProtectionController(context: ControllerContext): Co
     async reconcile(name) {
       const volume = volumes.lister.get(name)
       if (!volume) return undefined
-      if (!volume.metadata.deletionTimestamp) await addFinalizer(client, volume, VOLUME_FINALIZER)
-      else if (volume.status?.phase !== 'Bound') await removeFinalizer(client, volume, VOLUME_FINALIZER)
+      if (!volume.metadata.deletionTimestamp) await setFinalizer(client, volume, VOLUME_FINALIZER, true)
+      else if (volume.status?.phase !== 'Bound') await setFinalizer(client, volume, VOLUME_FINALIZER, false)
       return undefined
     },
   })

@@ -13,6 +13,8 @@ export class PodMemory {
   admitted = false
   /** How often in a row the pod could not be prepared: volumes, sandbox. */
   failures = 0
+  /** Since when the pod waits for its volumes, by the monotonic clock; nothing while it does not. */
+  unmountedSince: number | undefined
 
   knowledge(probes: ProbeManager): Omit<ContainerKnowledge, 'over'> {
     return {

@@ -12,6 +12,7 @@ import { StartError } from '../runtime/start-error.ts'
 import { stopContainer, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { VolumeError } from '../volumes/payload.ts'
+import { PodVolumesError, unmountedMessage } from '../volumes/volumes.ts'
 import { hasHostPorts, takenHostPorts } from './host-ports.ts'
 import { type PodPlan, planPod, type StartAction } from './plan.ts'
 import type { PodMemory } from './pod-memory.ts'
@@ -29,6 +30,8 @@ const RETRY_AT_LAST = 16_000
 /** A container that failed to start for a reason of its own spec. */
 const START_RETRY = 10_000
 const RESIZE_RETRY = 10_000
+/** Upstream's kubelets wait so long for a pod's volumes before they say which are missing. */
+const MOUNT_WITHIN = 123_000
 
 export interface SyncHooks {
   /** Aborts when the pod is to be ended: what takes long must not hold that up. */
@@ -137,8 +140,10 @@ async function start(
     services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
     if (!(error instanceof VolumeError))
       services.logger.warn('a pod could not be prepared', { pod: podText(pod), error })
+    tellUnmounted(services, pod, memory, error)
     return { runtime, again: retryDelay(memory) }
   }
+  memory.unmountedSince = undefined
   let current = runtime
   let sandbox = activeSandbox(runtime)
   if (plan.createSandbox || sandbox === undefined) {
@@ -194,6 +199,15 @@ async function startAll(
     }
   }
   return failed
+}
+
+/** Says anew every two minutes which volumes a pod waits for. */
+function tellUnmounted({ clock, events }: Services, pod: Pod, memory: PodMemory, error: unknown): void {
+  const now = clock.monotonic()
+  memory.unmountedSince ??= now
+  if (!(error instanceof PodVolumesError) || now - memory.unmountedSince < MOUNT_WITHIN) return
+  memory.unmountedSince = now
+  events.warning(pod, 'FailedMount', unmountedMessage(error.unmounted, [], 'context deadline exceeded'))
 }
 
 /** Longer with every failure in a row. */

@@ -11,6 +11,7 @@ import type { LocalImage } from '../images/puller.ts'
 import type { StartAction } from '../pods/plan.ts'
 import { podText } from '../pods/pod-text.ts'
 import type { Services } from '../services.ts'
+import { readOnlyVolumes } from '../volumes/claims.ts'
 import { containerMounts } from '../volumes/mounts.ts'
 import { containerConfig, DEFAULT_TERMINATION_PATH } from './container-config.ts'
 import { HookError, runHook } from './hooks.ts'
@@ -90,7 +91,7 @@ async function configure(services: Services, context: StartContext, action: Star
     const facts = services.downwardFacts(context.ips)
     const environment = await makeEnvironment(pod, container, known, context.objects, facts)
     const mounts = [
-      ...containerMounts(container, context.volumes, environment),
+      ...containerMounts(container, context.volumes, environment, readOnlyVolumes(pod)),
       ...managedMounts(services, context, container),
     ]
     return containerConfig(pod, container, {

@@ -11,11 +11,12 @@ const PROPAGATION = {
   Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
 } as const
 
-/** What is mounted into a container, by the places of the pod's volumes. Throws `ContainerConfigError`. */
+/** What is mounted into a container, by the places of the pod's volumes; `readOnly` are those that nobody may write to. Throws `ContainerConfigError`. */
 export function containerMounts(
   container: Container,
   volumes: ReadonlyMap<string, string>,
   environment: ReadonlyMap<string, string>,
+  readOnly: ReadonlySet<string> = new Set(),
 ): Mount[] {
   return (container.volumeMounts ?? []).map(mount => {
     const volume = volumes.get(mount.name)
@@ -28,7 +29,7 @@ export function containerMounts(
     return {
       containerPath: isAbsolute(mount.mountPath) ? mount.mountPath : join('/', mount.mountPath),
       hostPath: subPath === '' ? volume : resolveSubPath(volume, subPath, mount.name, container.name),
-      readonly: mount.readOnly ?? false,
+      readonly: (mount.readOnly ?? false) || readOnly.has(mount.name),
       propagation,
       recursiveReadOnly: mount.recursiveReadOnly === 'Enabled',
     }

@@ -6,10 +6,11 @@ import type { Client } from '@canopus/client'
 import type { DownwardFacts } from '../env/downward.ts'
 import type { ReferencedObjects } from '../env/environment.ts'
 import { type Payload, type ProjectedFile, writeAtomically } from './atomic-writer.ts'
-import { claimName, prepareClaim } from './claims.ts'
+import { ClaimError, claimName, usesOf } from './claims.ts'
 import { ensureTmpfs, mountsBelow, prepareEmptyDir, unmountBelow } from './empty-dir.ts'
 import { prepareHostPath } from './host-path.ts'
 import { configMapFiles, downwardFiles, secretFiles, VolumeError } from './payload.ts'
+import { PersistentVolumeError, PersistentVolumePlaces } from './persistent-volumes.ts'
 import type { TokenCache } from './service-account-token.ts'
 
 const DEFAULT_MODE = 0o644
@@ -23,13 +24,26 @@ export interface VolumesOptions {
   client: Client
 }
 
+/** Some of a pod's volumes cannot be had (now). */
+export class PodVolumesError extends VolumeError {
+  /** Their names. */
+  readonly unmounted: readonly string[]
+
+  constructor(message: string, unmounted: readonly string[]) {
+    super(message)
+    this.unmounted = unmounted
+  }
+}
+
 /** Makes pods' volumes on the node, keeps their content current, and removes them. */
 export class Volumes {
   readonly #options: VolumesOptions
+  readonly #persistent: PersistentVolumePlaces
   #secretsReady: Promise<void> | undefined
 
   constructor(options: VolumesOptions) {
     this.#options = options
+    this.#persistent = new PersistentVolumePlaces(options.client, uid => this.podDirectory(uid))
   }
 
   /** Where a pod's directory is. */
@@ -38,21 +52,21 @@ export class Volumes {
   }
 
   /**
-   * Prepares every volume, or brings it up to date. Returns their places on the node by name. Throws `VolumeError` with the
-   * first volume that cannot be had (named in the message as upstream does).
+   * Prepares every volume, or brings it up to date. Returns their places on the node by name. Throws `PodVolumesError` where
+   * some cannot be had, with upstream's words for claims that are not ready, or else for the first volume that failed.
    */
   async prepare(pod: Pod, objects: ReferencedObjects, facts: DownwardFacts): Promise<Map<string, string>> {
-    const paths = await Promise.all(
-      (pod.spec.volumes ?? []).map(async volume => {
-        try {
-          return [volume.name, await this.#prepare(pod, volume, objects, facts)] as const
-        } catch (error) {
-          const text = error instanceof Error ? error.message : String(error)
-          throw new VolumeError(`MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${text}`)
-        }
-      }),
-    )
-    return new Map(paths)
+    const volumes = (pod.spec.volumes ?? []).filter(volume => isNeeded(pod, volume))
+    const tried = await Promise.allSettled(volumes.map(volume => this.#prepare(pod, volume, objects, facts)))
+    const paths = new Map<string, string>()
+    const failures: { volume: string; error: unknown }[] = []
+    tried.forEach((result, index) => {
+      const { name } = volumes[index]!
+      if (result.status === 'fulfilled') paths.set(name, result.value)
+      else failures.push({ volume: name, error: result.reason })
+    })
+    if (failures.length > 0) throw podVolumesError(failures)
+    return paths
   }
 
   /** Removes everything of a pod. Its containers must be gone. */
@@ -69,6 +83,7 @@ export class Volumes {
       rmSync(directory, { recursive: true, force: true })
     }
     this.#options.tokens.forget(uid)
+    this.#persistent.forget(uid)
   }
 
   get #secrets(): string {
@@ -107,8 +122,7 @@ export class Volumes {
       const files = await this.#project(pod, volume.projected, objects, facts)
       return this.#write(pod, await this.#secretPlace(uid, volume.name), files)
     }
-    const claim = claimName(pod, volume)
-    if (claim !== undefined) return prepareClaim(this.#options.client, pod, claim)
+    if (claimName(pod, volume) !== undefined) return this.#persistent.prepare(pod, volume)
     const kind = Object.keys(volume).find(key => key !== 'name') ?? 'unknown'
     throw new VolumeError(`no volume plugin matched: ${kind} volumes are not supported on this node`)
   }
@@ -153,6 +167,38 @@ export class Volumes {
     }
     return files
   }
+}
+
+/** A claim that no container uses need not even be there. */
+function isNeeded(pod: Pod, volume: Volume): boolean {
+  if (claimName(pod, volume) === undefined) return true
+  const { files, device } = usesOf(pod, volume.name)
+  return files || device
+}
+
+function podVolumesError(failures: readonly { volume: string; error: unknown }[]): PodVolumesError {
+  const unmounted = failures.map(({ volume }) => volume)
+  const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+  const unprocessed = failures.filter(({ error }) => error instanceof ClaimError)
+  if (unprocessed.length > 0)
+    return new PodVolumesError(
+      unmountedMessage(
+        unmounted,
+        unprocessed.map(({ volume }) => volume),
+        unprocessed.map(({ error }) => text(error)).join('; '),
+      ),
+      unmounted,
+    )
+  const { volume, error } = failures[0]!
+  const name = error instanceof PersistentVolumeError ? error.volume : volume
+  return new PodVolumesError(`MountVolume.SetUp failed for volume ${JSON.stringify(name)} : ${text(error)}`, unmounted)
+}
+
+/** What is told of volumes that a pod waits for (upstream pkg/kubelet/volumemanager/volume_manager.go). */
+export function unmountedMessage(unmounted: readonly string[], unprocessed: readonly string[], why: string): string {
+  const list = (names: readonly string[]): string => `[${names.join(' ')}]`
+  const lists = `unmounted volumes=${list(unmounted)}, unattached volumes=[], failed to process volumes=${list(unprocessed)}`
+  return `Unable to attach or mount volumes: ${lists}: ${why}`
 }
 
 /** A token is for the pod's user alone where that is known, and for its group where it has one. */

@@ -114,7 +114,7 @@ test('Deployment: defaults, status and generation', () => {
   reported.metadata.labels = { x: 'y' }
   reported.metadata.annotations = { x: 'y' }
   reported.status = { replicas: 1 }
-  DeploymentKind.strategy.prepareForStatusUpdate!(reported, old)
+  DeploymentKind.strategy.prepareForStatusUpdate!(reported, old, { now: '2026-01-01T00:00:00Z' })
   assert.equal(reported.spec.replicas, 1)
   assert.equal(reported.metadata.labels, undefined)
   assert.deepEqual(reported.metadata.annotations, { x: 'y' })
@@ -132,6 +132,14 @@ testCreate(ReplicaSetKind, workload<ReplicaSet>(), [
 ])
 
 testCreate(StatefulSetKind, workload<StatefulSet>({ serviceName: 'web' }), [
+  {
+    name: 'containers that mount what the claims bring',
+    change: object => {
+      object.spec.template!.spec!.containers[0]!.volumeMounts = [{ name: 'data', mountPath: '/data' }]
+      object.spec.volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }] as never
+    },
+    errors: [],
+  },
   {
     name: 'unknown management',
     change: object => {

@@ -11,7 +11,7 @@ import {
   validateLabelSelector,
 } from '@canopus/apimachinery'
 import type { PodTemplateSpec } from '../../generated/core.v1.ts'
-import { checkPodTemplate } from '../core/pod/validate-spec.ts'
+import { checkPodTemplate, checkTemplateMetadata } from '../core/pod/validate-spec.ts'
 import { checkNonNegative, checkText, type Errors, NEGATIVE_MESSAGE, push } from '../shared/check.ts'
 
 /** `kind` is how messages call the workload: upstream says `deployment` for replica sets too. */
@@ -34,7 +34,8 @@ export function checkSelectorAndTemplate(
     return
   }
   checkMatch(errors, selector, template)
-  checkPodTemplate(errors, 'spec.template', template)
+  if (kind === 'statefulset') checkTemplateMetadata(errors, 'spec.template', template)
+  else checkPodTemplate(errors, 'spec.template', template)
   checkAlwaysRunning(errors, template, owner)
 }
 

@@ -608,7 +608,7 @@ test('Pod: a finished container does not come back', () => {
   old.status!.containerStatuses = [{ ...status, state: { terminated: { exitCode: 0 } } }]
   const changed = structuredClone(old)
   changed.status!.containerStatuses![0]!.state = { running: {} }
-  PodKind.strategy.prepareForStatusUpdate!(changed, old)
+  PodKind.strategy.prepareForStatusUpdate!(changed, old, { now: '2026-01-01T00:00:00Z' })
   assert.deepEqual(PodKind.strategy.validateStatusUpdate!(changed, old).map(fieldErrorText), [
     'status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state',
   ])

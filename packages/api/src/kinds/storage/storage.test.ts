@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import type { PersistentVolume, PersistentVolumeClaim } from '../../generated/core.v1.ts'
 import type { CSIDriver, CSINode, StorageClass, VolumeAttachment } from '../../generated/storage.v1.ts'
 import { testCreate, testUpdate } from '../../testing/validation-table.ts'
@@ -260,3 +262,21 @@ testUpdate(StorageClassKind, storageClass, [
     errors: ['parameters: Forbidden: updates to parameters are forbidden.'],
   },
 ])
+
+test('a volume tells when it came into its phase', () => {
+  const { prepareForStatusUpdate: prepare } = PersistentVolumeKind.strategy
+  const inPhase = (phase: string, lastPhaseTransitionTime?: string) =>
+    ({
+      metadata: { name: 'pv' },
+      spec: {},
+      status: { phase, ...(lastPhaseTransitionTime ? { lastPhaseTransitionTime } : {}) },
+    }) as unknown as PersistentVolume
+  const timeAfter = (next: PersistentVolume, old: PersistentVolume): string | undefined => {
+    prepare!(next, old, { now: 'now' })
+    return next.status?.lastPhaseTransitionTime
+  }
+  assert.equal(timeAfter(inPhase('Bound'), inPhase('Available', 'then')), 'now')
+  assert.equal(timeAfter(inPhase('Bound', 'then'), inPhase('Available', 'then')), 'now')
+  assert.equal(timeAfter(inPhase('Bound', 'told'), inPhase('Available', 'then')), 'told')
+  assert.equal(timeAfter(inPhase('Bound', 'then'), inPhase('Bound', 'then')), 'then')
+})

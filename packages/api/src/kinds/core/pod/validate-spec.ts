@@ -179,13 +179,21 @@ function checkHostNetworkPorts(errors: Errors, path: string, spec: PodSpec, isPo
 
 /** A template in a workload, at `path`. */
 export function checkPodTemplate(errors: Errors, path: string, template: PodTemplateSpec): void {
-  const { metadata = {}, spec } = template
-  if (metadata.labels) push(errors, validateLabels(metadata.labels, `${path}.labels`))
-  if (metadata.annotations) push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
-  checkPodAnnotations(errors, `${path}.annotations`, metadata.annotations, spec)
+  const { spec } = template
+  checkTemplateMetadata(errors, path, template)
   checkPodSpec(errors, `${path}.spec`, spec)
   checkProfilesAgree(errors, `${path}.spec`, metadata.annotations, spec)
   if ((spec.ephemeralContainers ?? []).length > 0) {
     errors.push(forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   }
+}
+
+/**
+ * What is checked of a stateful set's template: its containers mount volumes that only its claims will bring, and upstream
+ * leaves the rest to the pods (pkg/apis/apps/validation).
+ */
+export function checkTemplateMetadata(errors: Errors, path: string, { metadata = {}, spec }: PodTemplateSpec): void {
+  if (metadata.labels) push(errors, validateLabels(metadata.labels, `${path}.labels`))
+  if (metadata.annotations) push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
+  checkPodAnnotations(errors, `${path}.annotations`, metadata.annotations, spec)
 }
