@@ -136,7 +136,8 @@ testCreate(StatefulSetKind, workload<StatefulSet>({ serviceName: 'web' }), [
     name: 'containers that mount what the claims bring',
     change: object => {
       object.spec.template!.spec!.containers[0]!.volumeMounts = [{ name: 'data', mountPath: '/data' }]
-      object.spec.volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: {} }] as never
+      const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+      object.spec.volumeClaimTemplates = [{ metadata: { name: 'data' }, spec }] as never
     },
     errors: [],
   },

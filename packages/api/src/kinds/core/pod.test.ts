@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldErrorText } from '@canopus/apimachinery'
-import type { Pod } from '../../generated/core.v1.ts'
+import type { Pod, PodSpec } from '../../generated/core.v1.ts'
 import { created, testCreate, testUpdate, updateErrors } from '../../testing/validation-table.ts'
 import { PodKind } from './pod.ts'
 

@@ -179,7 +179,7 @@ function checkHostNetworkPorts(errors: Errors, path: string, spec: PodSpec, isPo
 
 /** A template in a workload, at `path`. */
 export function checkPodTemplate(errors: Errors, path: string, template: PodTemplateSpec): void {
-  const { spec } = template
+  const { metadata = {}, spec } = template
   checkTemplateMetadata(errors, path, template)
   checkPodSpec(errors, `${path}.spec`, spec)
   checkProfilesAgree(errors, `${path}.spec`, metadata.annotations, spec)
