@@ -237,6 +237,48 @@ const admission: readonly Life[] = ['Mutating', 'Validating'].map(word => ({
   },
 }))
 
+const NOWHERE = {
+  resourceRules: [{ apiGroups: ['life.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['none'] }],
+}
+const POLICIES = 'admissionregistration.k8s.io/v1'
+const policies: readonly Life[] = [
+  {
+    apiVersion: POLICIES,
+    kind: 'ValidatingAdmissionPolicy',
+    plural: 'validatingadmissionpolicies',
+    cluster: true,
+    body: { spec: { matchConstraints: NOWHERE, validations: [{ expression: 'object.spec.replicas <= 100' }] } },
+    status: { conditions: [TIMED] },
+  },
+  {
+    apiVersion: POLICIES,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    plural: 'validatingadmissionpolicybindings',
+    cluster: true,
+    body: { spec: { policyName: 'replicalimit.example.com', validationActions: ['Deny'] } },
+  },
+  {
+    apiVersion: POLICIES,
+    kind: 'MutatingAdmissionPolicy',
+    plural: 'mutatingadmissionpolicies',
+    cluster: true,
+    body: {
+      spec: {
+        matchConstraints: NOWHERE,
+        reinvocationPolicy: 'Never',
+        mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'remove', path: '/spec'}]" } }],
+      },
+    },
+  },
+  {
+    apiVersion: POLICIES,
+    kind: 'MutatingAdmissionPolicyBinding',
+    plural: 'mutatingadmissionpolicybindings',
+    cluster: true,
+    body: { spec: { policyName: 'life.example.com' } },
+  },
+]
+
 const storage: readonly Life[] = [
   {
     apiVersion: 'storage.k8s.io/v1',
@@ -289,5 +331,6 @@ export const LIVES: readonly Life[] = [
   ...network,
   ...machinery,
   ...admission,
+  ...policies,
   ...storage,
 ]
