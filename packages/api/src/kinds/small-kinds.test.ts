@@ -38,7 +38,17 @@ testCreate(EndpointSliceKind, slice, [
     change: object => {
       object.endpoints![0]!.addresses = ['::1']
     },
-    errors: ['endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address'],
+    errors: [
+      'endpoints[0].addresses: Invalid value: "::1": must be an IPv4 address',
+      'endpoints[0].addresses[0]: Invalid value: "::1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+    ],
+  },
+  {
+    name: 'hints twice',
+    change: object => {
+      object.endpoints![0]!.hints = { forZones: [{ name: 'a' }, { name: 'a' }] }
+    },
+    errors: ['endpoints[0].hints.forZones[1].name: Duplicate value: "a"'],
   },
   {
     name: 'endpoint without addresses',

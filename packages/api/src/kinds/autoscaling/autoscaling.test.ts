@@ -27,7 +27,28 @@ testCreate(HorizontalPodAutoscalerKind, hpa, [
     change: object => {
       object.spec.scaleTargetRef = { kind: 'Deployment', name: '' }
     },
-    errors: ['spec.scaleTargetRef.name: Required value'],
+    errors: [
+      'spec.scaleTargetRef.name: Required value',
+      'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
+    ],
+  },
+  {
+    name: 'two sources, neither of them named',
+    change: object => {
+      const target = { type: 'Value', value: '0' }
+      object.spec.metrics = [
+        { type: '', external: { metric: { name: '' }, target }, pods: { metric: { name: 'a' }, target } },
+      ]
+    },
+    errors: [
+      'spec.metrics[0].type: Required value: must specify a metric source type',
+      'spec.metrics[0].type: Unsupported value: "": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
+      'spec.metrics[0].external.metric.name: Required value: must specify a metric name',
+      'spec.metrics[0].external.target.value: Invalid value: "0": must be positive',
+      'spec.metrics[0].type: Unsupported value: "": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
+      'spec.metrics[0].external: Forbidden: must populate the given metric source only',
+      'spec.metrics[0].pods: Forbidden: must populate the given metric source only',
+    ],
   },
   {
     name: 'metric without its source',

@@ -4,7 +4,7 @@ import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../ge
 import { HorizontalPodAutoscalers, HorizontalPodAutoscalersV1 } from '../../resources.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { HorizontalPodAutoscalerKind } from './horizontalpodautoscaler.ts'
-import { validateAutoscaler } from './validation.ts'
+import { validateAutoscaler, validateAutoscalerStatusUpdate } from './validation.ts'
 
 /** What v1 has no field for travels in annotations (pkg/apis/autoscaling/v1/conversion.go). */
 const METRICS = 'autoscaling.alpha.kubernetes.io/metrics'
@@ -105,7 +105,8 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HpaV1>({
         if (object.spec) object.spec.minReplicas ??= 1
       },
       validate: object => validateAutoscaler(toV2(object)),
-      validateUpdate: object => validateAutoscaler(toV2(object)),
+      validateUpdate: (object, old) => validateAutoscaler(toV2(object), toV2(old)),
+      validateStatusUpdate: object => validateAutoscalerStatusUpdate(toV2(object)),
     },
   ),
   columns: HorizontalPodAutoscalerKind.columns.map(column => ({

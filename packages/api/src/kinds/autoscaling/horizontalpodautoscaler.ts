@@ -3,7 +3,7 @@ import { HorizontalPodAutoscalers } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { targetsText } from './hpa-columns.ts'
-import { validateAutoscaler } from './validation.ts'
+import { validateAutoscaler, validateAutoscalerStatusUpdate } from './validation.ts'
 
 function defaultAutoscaler({ spec }: HorizontalPodAutoscaler): void {
   if (spec === undefined) return
@@ -29,7 +29,12 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   storagePrefix: 'horizontalpodautoscalers',
   strategy: strategyOf(
     { spec: true, status: () => ({ desiredReplicas: 0, currentMetrics: null }) },
-    { validate: validateAutoscaler, validateUpdate: validateAutoscaler, default: defaultAutoscaler },
+    {
+      validate: object => validateAutoscaler(object),
+      validateUpdate: (object, old) => validateAutoscaler(object, old),
+      validateStatusUpdate: validateAutoscalerStatusUpdate,
+      default: defaultAutoscaler,
+    },
   ),
   columns: [
     nameColumn,

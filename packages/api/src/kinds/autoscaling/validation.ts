@@ -1,5 +1,6 @@
 /** Autoscalers (pkg/apis/autoscaling/validation/validation.go). */
 import {
+  checkDns1123Label,
   checkPathSegmentName,
   compareQuantities,
   type FieldError,
@@ -10,26 +11,42 @@ import {
 } from '@canopus/apimachinery'
 import type {
   CrossVersionObjectReference,
+  ExternalMetricSource,
   HorizontalPodAutoscaler,
   HPAScalingRules,
   MetricIdentifier,
   MetricSpec,
   MetricTarget,
 } from '../../generated/autoscaling.v2.ts'
-import { checkChoice, checkText, type Errors } from '../shared/check.ts'
+import { checkNonNegative, checkText, type Errors, NEGATIVE_MESSAGE } from '../shared/check.ts'
+import { checkContainerResourceName } from '../shared/resource-names.ts'
 
-export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
+/** What was wrong with `old` is let be (pkg/registry/autoscaling/horizontalpodautoscaler/strategy.go). */
+export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
   const errors: Errors = []
   const { minReplicas, maxReplicas } = spec
-  if (minReplicas !== undefined && minReplicas < 1) {
-    errors.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'))
+  const lowest = old?.spec.minReplicas === 0 ? 0 : 1
+  if (minReplicas !== undefined && minReplicas < lowest) {
+    errors.push(invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${lowest}`))
   }
   if (!(maxReplicas >= 1)) errors.push(invalid('spec.maxReplicas', maxReplicas ?? 0, 'must be greater than 0'))
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
   }
-  checkReference(errors, 'spec.scaleTargetRef', spec.scaleTargetRef)
-  for (const [index, metric] of (spec.metrics ?? []).entries()) checkMetric(errors, `spec.metrics[${index}]`, metric)
+  const target = spec.scaleTargetRef
+  const before = old?.spec.scaleTargetRef
+  const sameTarget = before !== undefined && before.kind === target?.kind && before.apiVersion === target?.apiVersion
+  checkReference(errors, 'spec.scaleTargetRef', target)
+  if (!sameTarget) checkVersion(errors, 'spec.scaleTargetRef', target, target?.kind === 'ReplicationController')
+  const wasWrong = (old?.spec.metrics ?? []).some(
+    ({ object }) => object && versionProblem(object.describedObject?.apiVersion ?? '', true) !== undefined,
+  )
+  const metrics = spec.metrics ?? []
+  for (const [index, metric] of metrics.entries()) checkMetric(errors, `spec.metrics[${index}]`, metric, wasWrong)
+  if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External')) {
+    const text = 'must specify at least one Object or External metric to support scaling to zero replicas'
+    errors.push(forbidden('spec.metrics', text))
+  }
   const { scaleUp, scaleDown } = spec.behavior ?? {}
   if (scaleUp) checkRules(errors, 'spec.behavior.scaleUp', scaleUp)
   if (scaleDown) checkRules(errors, 'spec.behavior.scaleDown', scaleDown)
@@ -44,6 +61,22 @@ function checkReference(errors: Errors, path: string, reference: CrossVersionObj
   }
 }
 
+function versionProblem(apiVersion: string, coreToo: boolean): string | undefined {
+  const slashes = apiVersion.split('/').length - 1
+  if (slashes > 1) return `unexpected GroupVersion string: ${apiVersion}`
+  return coreToo || slashes === 1 ? undefined : 'apiVersion must specify API group'
+}
+
+function checkVersion(
+  errors: Errors,
+  path: string,
+  reference: CrossVersionObjectReference | undefined,
+  coreToo: boolean,
+): void {
+  const problem = versionProblem(reference?.apiVersion ?? '', coreToo)
+  if (problem !== undefined) errors.push(invalid(`${path}.apiVersion`, reference?.apiVersion ?? '', problem))
+}
+
 const TYPES = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'] as const
 const FIELDS = {
   ContainerResource: 'containerResource',
@@ -53,68 +86,91 @@ const FIELDS = {
   Resource: 'resource',
 } as const
 
-function checkMetric(errors: Errors, path: string, metric: MetricSpec): void {
+const ORDER = ['object', 'external', 'pods', 'resource', 'containerResource'] as const
+
+function checkMetric(errors: Errors, path: string, metric: MetricSpec, anyVersion: boolean): void {
   const type = metric.type as (typeof TYPES)[number]
-  if (!type) {
-    errors.push(required(`${path}.type`, 'must specify a metric source type'))
-    return
+  const known = TYPES.includes(type)
+  const unknown = notSupported(`${path}.type`, type ?? '', TYPES)
+  if (!type) errors.push(required(`${path}.type`, 'must specify a metric source type'))
+  if (!known) errors.push(unknown)
+  const present = ORDER.filter(field => metric[field])
+  if (present[0] !== undefined) checkSource(errors, path, { type, [present[0]]: metric[present[0]] }, anyVersion)
+  const wanted = known ? FIELDS[type] : undefined
+  if (wanted === undefined) errors.push(unknown)
+  else if (!metric[wanted]) {
+    errors.push(required(`${path}.${wanted}`, 'must populate information for the given metric source'))
   }
-  if (!TYPES.includes(type)) {
-    errors.push(notSupported(`${path}.type`, type, TYPES))
-    return
-  }
-  const wanted = FIELDS[type]
-  for (const field of Object.values(FIELDS)) {
-    if (field === wanted || !metric[field]) continue
+  if (present.length === 1) return
+  for (const field of present) {
+    if (field === wanted) continue
     errors.push(forbidden(`${path}.${field}`, 'must populate the given metric source only'))
   }
-  if (!metric[wanted]) {
-    const text = `must populate information for the given metric source`
-    errors.push(required(`${path}.${wanted}`, text))
-    return
-  }
-  checkSource(errors, path, metric)
 }
 
-function checkSource(errors: Errors, path: string, metric: MetricSpec): void {
+function checkSource(errors: Errors, path: string, metric: MetricSpec, anyVersion: boolean): void {
   const { object, pods, resource, external, containerResource } = metric
   if (object) {
     checkReference(errors, `${path}.object.describedObject`, object.describedObject)
+    if (!anyVersion) checkVersion(errors, `${path}.object.describedObject`, object.describedObject, true)
     checkIdentifier(errors, `${path}.object.metric`, object.metric)
-    checkTarget(errors, `${path}.object.target`, object.target, false)
+    checkTarget(errors, `${path}.object.target`, object.target)
+    const { value, averageValue } = object.target ?? {}
+    if (value === undefined && averageValue === undefined) {
+      errors.push(required(`${path}.object.target.averageValue`, 'must set either a target value or averageValue'))
+    }
   }
-  if (external) {
-    checkIdentifier(errors, `${path}.external.metric`, external.metric)
-    checkTarget(errors, `${path}.external.target`, external.target, false)
-  }
+  if (external) checkExternal(errors, `${path}.external`, external)
   if (pods) {
     checkIdentifier(errors, `${path}.pods.metric`, pods.metric)
-    checkTarget(errors, `${path}.pods.target`, pods.target, false)
-    if (pods.target && pods.target.averageValue === undefined) {
+    checkTarget(errors, `${path}.pods.target`, pods.target)
+    if (pods.target?.averageValue === undefined) {
       errors.push(required(`${path}.pods.target.averageValue`, 'must specify a positive target averageValue'))
     }
   }
   if (resource) {
     if (!resource.name) errors.push(required(`${path}.resource.name`, 'must specify a resource name'))
-    checkTarget(errors, `${path}.resource.target`, resource.target, true)
+    checkTarget(errors, `${path}.resource.target`, resource.target)
+    checkUsage(errors, `${path}.resource.target`, resource.target)
   }
   if (containerResource) {
     const at = `${path}.containerResource`
-    if (!containerResource.name) errors.push(required(`${at}.name`, 'must specify a resource name'))
-    if (!containerResource.container) errors.push(required(`${at}.container`, 'must specify a container'))
-    checkTarget(errors, `${at}.target`, containerResource.target, true)
+    const { name, container } = containerResource
+    if (!name) errors.push(required(`${at}.name`, 'must specify a resource name'))
+    else checkContainerResourceName(errors, `${at}.name`, name)
+    if (!container) errors.push(required(`${at}.container`, 'must specify a container'))
+    else checkText(errors, `${at}.container`, container, checkDns1123Label)
+    checkTarget(errors, `${at}.target`, containerResource.target)
+    checkUsage(errors, `${at}.target`, containerResource.target)
   }
 }
 
+function checkExternal(errors: Errors, path: string, { metric, target }: ExternalMetricSource): void {
+  checkIdentifier(errors, `${path}.metric`, metric)
+  checkTarget(errors, `${path}.target`, target)
+  const { value, averageValue } = target ?? {}
+  if (value === undefined && averageValue === undefined) {
+    const text = 'must set either a target value for metric or a per-pod target'
+    errors.push(required(`${path}.target.averageValue`, text))
+  }
+  if (value === undefined || averageValue === undefined) return
+  const text = 'may not set both a target value for metric and a per-pod target'
+  errors.push(forbidden(`${path}.target.value`, text))
+}
+
 function checkIdentifier(errors: Errors, path: string, metric: MetricIdentifier | undefined): void {
-  if (!metric?.name) errors.push(required(`${path}.name`))
+  if (!metric?.name) errors.push(required(`${path}.name`, 'must specify a metric name'))
   else checkText(errors, `${path}.name`, metric.name, checkPathSegmentName)
 }
 
-function checkTarget(errors: Errors, path: string, target: MetricTarget | undefined, ofResource: boolean): void {
-  checkChoice(errors, `${path}.type`, target?.type, ['AverageValue', 'Utilization', 'Value'])
-  if (target === undefined) return
-  const { value, averageValue, averageUtilization } = target
+const TARGETS = ['Utilization', 'Value', 'AverageValue']
+
+function checkTarget(errors: Errors, path: string, target: MetricTarget | undefined): void {
+  const { type = '', value, averageValue, averageUtilization } = target ?? {}
+  if (type === '') errors.push(required(`${path}.type`, 'must specify a metric target type'))
+  if (!TARGETS.includes(type)) {
+    errors.push(invalid(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue'))
+  }
   if (value !== undefined && compareQuantities(value, '0') <= 0) {
     errors.push(invalid(`${path}.value`, value, 'must be positive'))
   }
@@ -124,16 +180,17 @@ function checkTarget(errors: Errors, path: string, target: MetricTarget | undefi
   if (averageUtilization !== undefined && averageUtilization < 1) {
     errors.push(invalid(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'))
   }
-  if (ofResource) {
-    if (averageUtilization === undefined && averageValue === undefined) {
-      const text = 'must set either a target raw value or a target utilization'
-      errors.push(required(`${path}.averageUtilization`, text))
-    } else if (averageUtilization !== undefined && averageValue !== undefined) {
-      const text = 'may not set both a target raw value and a target utilization'
-      errors.push(forbidden(`${path}.averageValue`, text))
-    }
-  } else if (value === undefined && averageValue === undefined) {
-    errors.push(required(`${path}.averageValue`, 'must set either a target value or averageValue'))
+}
+
+/** Of a resource either an amount or a share of the request. */
+function checkUsage(errors: Errors, path: string, target: MetricTarget | undefined): void {
+  const { averageValue, averageUtilization } = target ?? {}
+  if (averageUtilization === undefined && averageValue === undefined) {
+    const text = 'must set either a target raw value or a target utilization'
+    errors.push(required(`${path}.averageUtilization`, text))
+  } else if (averageUtilization !== undefined && averageValue !== undefined) {
+    const text = 'may not set both a target raw value and a target utilization'
+    errors.push(forbidden(`${path}.averageValue`, text))
   }
 }
 
@@ -162,4 +219,15 @@ function checkRules(errors: Errors, path: string, rules: HPAScalingRules): void 
       errors.push(invalid(`${at}.periodSeconds`, periodSeconds, 'must be less than or equal to 1800'))
     }
   }
+  const tolerance = rules.tolerance
+  if (tolerance !== undefined && compareQuantities(tolerance, '0') < 0) {
+    errors.push(invalid(`${path}.tolerance`, tolerance, NEGATIVE_MESSAGE))
+  }
+}
+
+export function validateAutoscalerStatusUpdate({ status }: HorizontalPodAutoscaler): FieldError[] {
+  const errors: Errors = []
+  checkNonNegative(errors, 'status.currentReplicas', status?.currentReplicas)
+  checkNonNegative(errors, 'status.desiredReplicas', status?.desiredReplicas)
+  return errors
 }

@@ -25,7 +25,7 @@ testCreate(CertificateSigningRequestKind, request, [
       object.spec.signerName = 'signer'
     },
     errors: [
-      'spec.signerName: Invalid value: "signer": must be a fully qualified domain and path of the form "example.com/signer-name"',
+      `spec.signerName: Invalid value: "signer": must be a fully qualified domain and path of the form 'example.com/signer-name'`,
     ],
   },
   {

@@ -3,7 +3,13 @@ import type { CertificateSigningRequest } from '../../generated/certificates.v1.
 import { CertificateSigningRequests } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
-import { approval, prepareForCreate, validateRequest, validateStatusUpdate } from './validation.ts'
+import {
+  approval,
+  prepareForCreate,
+  prepareForStatusUpdate,
+  validateRequest,
+  validateStatusUpdate,
+} from './validation.ts'
 
 /** Nothing of a request can be changed, only its metadata. */
 function keepSpec(object: CertificateSigningRequest, old: CertificateSigningRequest): void {
@@ -23,11 +29,12 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
   strategy: strategyOf(
     { spec: true, status: () => ({}) },
     {
-      validate: validateRequest,
-      validateUpdate: validateRequest,
+      validate: object => validateRequest(object),
+      validateUpdate: (object, old) => validateRequest(object, old),
       validateStatusUpdate: validateStatusUpdate,
       prepareForCreate,
       prepareForUpdate: keepSpec,
+      prepareForStatusUpdate,
       subresources: { approval },
       validateName: checkPathSegmentName,
     },

@@ -1,5 +1,6 @@
 /** Certificate signing requests (pkg/apis/certificates/validation/validation.go). */
 import {
+  checkDns1123Label,
   checkDns1123Subdomain,
   duplicate,
   type FieldError,
@@ -7,10 +8,11 @@ import {
   invalid,
   notSupported,
   required,
+  tooLong,
 } from '@canopus/apimachinery'
 import type { CertificateSigningRequest } from '../../generated/certificates.v1.ts'
 import type { StrategyContext, SubresourceStrategy } from '../../kind.ts'
-import { checkText, type Errors } from '../shared/check.ts'
+import type { Errors } from '../shared/check.ts'
 import { copyField, keepAllButStatus } from '../shared/strategy.ts'
 
 type Request = CertificateSigningRequest
@@ -41,6 +43,9 @@ const USAGES = [
   'netscape sgc',
 ]
 const SHORTEST = 600
+const LEGACY = 'kubernetes.io/legacy-unknown'
+const LONGEST_DOMAIN = 253
+const LONGEST_SIGNER = LONGEST_DOMAIN + 1 + LONGEST_DOMAIN + 63 + 1
 const PEM = /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----[\s\S]+-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
 
 function isPem(base64: string): boolean {
@@ -51,22 +56,30 @@ function isPem(base64: string): boolean {
   }
 }
 
-export function validateRequest({ spec, status }: Request): FieldError[] {
+/** Certificates that are there already are not looked at again. */
+export function validateRequest({ spec, status }: Request, old?: Request): FieldError[] {
   const errors: Errors = []
   const { request = '', usages = [], signerName = '', expirationSeconds } = spec
+  if (!isPem(request)) errors.push(invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST'))
   if (usages.length === 0) errors.push(required('spec.usages'))
   for (const [index, usage] of usages.entries()) {
     const field = `spec.usages[${index}]`
     if (!USAGES.includes(usage)) errors.push(notSupported(field, usage, [...USAGES].sort()))
-    if (usages.indexOf(usage) < index) errors.push(duplicate(field, usage))
   }
-  if (!isPem(request)) errors.push(invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST'))
-  checkSigner(errors, 'spec.signerName', signerName)
+  for (const [index, usage] of usages.entries()) {
+    if (usages.indexOf(usage) < index) errors.push(duplicate(`spec.usages[${index}]`, usage))
+  }
+  if (signerName === LEGACY) {
+    errors.push(invalid('spec.signerName', LEGACY, 'the legacy signerName is not allowed via this API version'))
+  } else checkSigner(errors, 'spec.signerName', signerName)
   if (expirationSeconds !== undefined && expirationSeconds < SHORTEST) {
     const text = `may not specify a duration less than ${SHORTEST} seconds (10 minutes)`
     errors.push(invalid('spec.expirationSeconds', expirationSeconds, text))
   }
   checkConditions(errors, status)
+  if (status?.certificate && status.certificate !== old?.status?.certificate) {
+    checkCertificate(errors, status.certificate)
+  }
   return errors
 }
 
@@ -76,17 +89,45 @@ export function checkSigner(errors: Errors, field: string, name: string): void {
     errors.push(required(field))
     return
   }
-  const [domain = '', ...rest] = name.split('/')
-  if (rest.length === 0) {
-    errors.push(invalid(field, name, 'must be a fully qualified domain and path of the form "example.com/signer-name"'))
+  const [domain = '', path = '', ...more] = name.split('/')
+  if (!name.includes('/') || more.length > 0) {
+    const text = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
+    errors.push(invalid(field, name, text))
     return
   }
-  checkText(errors, field, domain, checkDns1123Subdomain)
+  if (domain.length > LONGEST_DOMAIN) errors.push(tooLong(field, LONGEST_DOMAIN))
+  checkLabels(errors, field, domain, checkDns1123Label)
   if (!domain.includes('.')) {
     errors.push(invalid(field, domain, 'should be a domain with at least two segments separated by dots'))
   }
-  const path = rest.join('/')
-  if (path === '') errors.push(invalid(field, path, 'validating label signer path: must be non-empty'))
+  checkLabels(errors, field, path, checkDns1123Subdomain)
+  if (name.length > LONGEST_SIGNER) errors.push(tooLong(field, LONGEST_SIGNER))
+}
+
+/** The first part between dots that is no name. */
+function checkLabels(errors: Errors, field: string, text: string, rule: (label: string) => string[]): void {
+  const bad = text.split('.').find(label => rule(label).length > 0)
+  if (bad === undefined) return
+  for (const problem of rule(bad)) {
+    errors.push(invalid(field, text, `validating label ${JSON.stringify(bad)}: ${problem}`))
+  }
+}
+
+const BLOCK = /-----BEGIN ([^-\n]*)-----\r?\n([\s\S]*?)-----END \1-----/g
+
+/** One or more PEM blocks of certificates; what is in them is for those who use it. */
+function checkCertificate(errors: Errors, base64: string): void {
+  const problem = certificateProblem(base64)
+  if (problem !== undefined) errors.push(invalid('status.certificate', '<certificate data>', problem))
+}
+
+function certificateProblem(base64: string): string | undefined {
+  const blocks = [...atob(base64).matchAll(BLOCK)]
+  for (const [, type = '', body = ''] of blocks) {
+    if (type !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`
+    if (body.includes(':')) return 'no PEM block headers are permitted'
+  }
+  return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined
 }
 
 function checkConditions(errors: Errors, status: Request['status']): void {
@@ -94,15 +135,15 @@ function checkConditions(errors: Errors, status: Request['status']): void {
   for (const [index, { type, status: state }] of (status?.conditions ?? []).entries()) {
     const path = `status.conditions[${index}]`
     if (!type) errors.push(required(`${path}.type`))
+    const states = ['Approved', 'Denied', 'Failed'].includes(type) ? ['True'] : ['False', 'True', 'Unknown']
     if (!state) errors.push(required(`${path}.status`))
-    else if (state !== 'True' && ['Approved', 'Denied', 'Failed'].includes(type)) {
-      errors.push(notSupported(`${path}.status`, state, ['True']))
+    else if (!states.includes(state)) errors.push(notSupported(`${path}.status`, state, states))
+    const other = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined
+    if (other !== undefined && seen.has(other)) {
+      errors.push(invalid('status.conditions', type, 'Approved and Denied conditions are mutually exclusive'))
     }
     if (seen.has(type)) errors.push(duplicate(`${path}.type`, type))
     seen.add(type)
-  }
-  if (seen.has('Approved') && seen.has('Denied')) {
-    errors.push(invalid('status.conditions', 'Denied', 'Approved and Denied conditions are mutually exclusive'))
   }
 }
 
@@ -122,43 +163,61 @@ export function prepareForCreate(object: Request, { user }: StrategyContext): vo
   }
 }
 
+const of = ({ status }: Request, type: string) => (status?.conditions ?? []).filter(each => each.type === type)
+
 /** Verdicts are given by `/approval`, certificates by `/status`; neither takes away what was decided. */
-function checkKept(errors: Errors, object: Request, old: Request, types: readonly string[]): void {
-  for (const type of types) {
-    const has = ({ status }: Request): boolean => status?.conditions?.some(each => each.type === type) ?? false
-    if (!has(old) || has(object)) continue
+function checkKept(errors: Errors, object: Request, old: Request): void {
+  for (const type of ['Approved', 'Denied', 'Failed']) {
+    if (of(object, type).length >= of(old, type).length) continue
     errors.push(forbidden('status.conditions', `updates may not remove a condition of type ${JSON.stringify(type)}`))
   }
 }
 
 export function validateStatusUpdate(object: Request, old: Request): FieldError[] {
-  const errors = validateRequest(object)
-  checkKept(errors, object, old, ['Approved', 'Denied', 'Failed'])
+  const errors = validateRequest(object, old)
+  checkKept(errors, object, old)
   for (const type of ['Approved', 'Denied']) {
-    const has = ({ status }: Request): boolean => status?.conditions?.some(each => each.type === type) ?? false
-    if (has(old) || !has(object)) continue
+    if (of(object, type).length <= of(old, type).length) continue
     errors.push(forbidden('status.conditions', `updates may not add a condition of type ${JSON.stringify(type)}`))
   }
   if (old.status?.certificate && object.status?.certificate !== old.status.certificate) {
-    errors.push(forbidden('status.certificate', 'updates may not set certificate content that has been set'))
+    errors.push(forbidden('status.certificate', 'updates may not modify existing certificate content'))
   }
   return errors
+}
+
+/** Fills in the times of conditions; one of the same type and status has been so since then. */
+function setTimes({ status }: Request, old: Request, now: string): void {
+  for (const condition of status?.conditions ?? []) {
+    condition.lastUpdateTime ??= now
+    const same = of(old, condition.type).find(each => each.status === condition.status && each.lastTransitionTime)
+    condition.lastTransitionTime ??= same?.lastTransitionTime ?? now
+  }
+}
+
+/** Verdicts stay word for word as they were given. */
+export function prepareForStatusUpdate(object: Request, old: Request, context?: StrategyContext): void {
+  for (const type of ['Approved', 'Denied']) {
+    const before = of(old, type)
+    if (before.length !== of(object, type).length) continue
+    let next = 0
+    const conditions = object.status?.conditions?.map(each => (each.type === type ? { ...before[next++]! } : each))
+    if (conditions !== undefined) object.status!.conditions = conditions
+  }
+  if (context !== undefined) setTimes(object, old, context.now)
 }
 
 export const approval: SubresourceStrategy<Request> = {
   prepareForUpdate(object, old, { now }) {
     keepAllButStatus(object, old)
+    setTimes(object, old, now)
     const conditions = object.status?.conditions
     object.status = { ...old.status, ...(conditions !== undefined && { conditions }) }
-    for (const condition of object.status.conditions ?? []) {
-      condition.lastUpdateTime ??= now
-      condition.lastTransitionTime ??= now
-    }
     if (conditions === undefined) copyField(object, old, 'status')
   },
   validateUpdate(object, old) {
-    const errors = validateRequest(object)
-    checkKept(errors, object, old, ['Approved', 'Denied', 'Failed'])
+    const errors = validateRequest(object, old)
+    checkKept(errors, object, old)
     return errors
   },
 }

@@ -29,12 +29,13 @@ const BAD_ENDINGS = ['/..', '/.']
 
 export function validateIngress(ingress: Ingress): FieldError[] {
   const errors: Errors = []
-  if (ingress.metadata.annotations?.[CLASS_ANNOTATION] !== undefined && ingress.spec.ingressClassName !== undefined) {
-    const field = `annotations.${CLASS_ANNOTATION}`
-    const value = ingress.metadata.annotations[CLASS_ANNOTATION]
-    errors.push(invalid(field, value, 'can not be set when the class field is also set'))
-  }
   checkSpec(errors, ingress)
+  const said = ingress.metadata.annotations?.[CLASS_ANNOTATION]
+  const { ingressClassName } = ingress.spec
+  if (said !== undefined && ingressClassName !== undefined && said !== ingressClassName) {
+    const text = 'must match `ingressClassName` when both are specified'
+    errors.push(invalid(`annotations.${CLASS_ANNOTATION}`, said, text))
+  }
   return errors
 }
 
@@ -108,9 +109,13 @@ function checkBackend(errors: Errors, path: string, { service, resource }: Ingre
     }
     return
   }
-  if (!service?.name) errors.push(required(`${path}.service.name`))
+  if (!service) {
+    errors.push(invalid(path, '', 'resource or service backend is required'))
+    return
+  }
+  if (!service.name) errors.push(required(`${path}.service.name`))
   else checkText(errors, `${path}.service.name`, service.name, checkDns1035Label)
-  const { name, number } = service?.port ?? {}
+  const { name, number } = service.port ?? {}
   if (name && number) errors.push(invalid(path, '', 'cannot set both port name & port number'))
   else if (name) checkText(errors, `${path}.service.port.name`, name, checkPortName)
   else if (number) checkNumber(errors, `${path}.service.port.number`, number, checkPortNumber)

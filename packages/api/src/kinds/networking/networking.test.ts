@@ -55,10 +55,10 @@ testCreate(IngressKind, ingress, [
     name: 'class by field and annotation',
     change: object => {
       object.spec.ingressClassName = 'a'
-      object.metadata.annotations = { 'kubernetes.io/ingress.class': 'a' }
+      object.metadata.annotations = { 'kubernetes.io/ingress.class': 'b' }
     },
     errors: [
-      'annotations.kubernetes.io/ingress.class: Invalid value: "a": can not be set when the class field is also set',
+      'annotations.kubernetes.io/ingress.class: Invalid value: "b": must match `ingressClassName` when both are specified',
     ],
   },
 ])

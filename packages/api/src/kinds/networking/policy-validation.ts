@@ -53,7 +53,9 @@ function checkPort(errors: Errors, path: string, { protocol, port, endPort }: Ne
     errors.push(notSupported(`${path}.protocol`, protocol, PROTOCOLS))
   }
   if (port === undefined) {
-    if (endPort !== undefined) errors.push(required(`${path}.port`, 'must be specified when `endPort` is specified'))
+    if (endPort !== undefined) {
+      errors.push(invalid(`${path}.endPort`, endPort, 'may not be specified when `port` is not specified'))
+    }
   } else if (typeof port === 'string') {
     if (endPort !== undefined) {
       errors.push(invalid(`${path}.endPort`, endPort, 'may not be specified when `port` is non-numeric'))

@@ -2,6 +2,7 @@ import { type FieldError, invalid, validateLabelSelector } from '@canopus/apimac
 import type { PodDisruptionBudget } from '../../generated/policy.v1.ts'
 import { checkIntOrPercent, checkNotMoreThanAll } from '../apps/template-validation.ts'
 import { checkNonNegative, checkOptionalChoice, type Errors, push } from '../shared/check.ts'
+import { checkConditions } from '../shared/conditions.ts'
 
 /** pkg/apis/policy/validation/validation.go. */
 export function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
@@ -25,6 +26,7 @@ export function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
 
 export function validateBudgetStatusUpdate({ status }: PodDisruptionBudget): FieldError[] {
   const errors: Errors = []
+  checkConditions(errors, 'status.conditions', status?.conditions)
   for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) {
     checkNonNegative(errors, `status.${field}`, status?.[field])
   }

@@ -10,7 +10,10 @@ export const DeviceClassKind = defineKind<DeviceClass>({
   storagePrefix: 'deviceclasses',
   strategy: strategyOf(
     { spec: true, generation: true },
-    { validate: validateDeviceClass, validateUpdate: validateDeviceClass },
+    {
+      validate: object => validateDeviceClass(object),
+      validateUpdate: (object, old) => validateDeviceClass(object, old),
+    },
   ),
   columns: [nameColumn, ageColumn],
 })

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fieldErrorText } from '@canopus/apimachinery'
 import type { ResourceClaim, ResourceSlice } from '../../generated/resource.v1.ts'
-import { testCreate, testUpdate } from '../../testing/validation-table.ts'
+import { created, testCreate, testUpdate } from '../../testing/validation-table.ts'
 import { ResourceClaimKind } from './resourceclaim.ts'
 import { ResourceSliceKind } from './resourceslice.ts'
 
@@ -38,12 +41,91 @@ testUpdate(ResourceClaimKind, claim, [
   },
 ])
 
+const classless = (status: object, old: object = {}, deleted = false): string[] => {
+  const before = { ...created(ResourceClaimKind, claim), status: old } as ResourceClaim
+  const now = structuredClone(before)
+  now.status = status as ResourceClaim['status'] & object
+  if (deleted) now.metadata.deletionTimestamp = '2026-01-01T00:00:00Z'
+  return ResourceClaimKind.strategy.validateStatusUpdate!(now, before).map(fieldErrorText)
+}
+
+const result = { request: 'gpu', driver: 'gpu.example.com', pool: 'n1', device: 'gpu-0' }
+const allocation = { devices: { results: [result] } }
+const pod = { resource: 'pods', name: 'p', uid: 'u' }
+
+test('ResourceClaim status: a device for somebody', () => {
+  assert.deepEqual(classless({ allocation, reservedFor: [pod] }), [])
+  assert.deepEqual(classless({ reservedFor: [pod] }), [
+    'status.reservedFor: Forbidden: may not be specified when `allocated` is not set',
+  ])
+  assert.deepEqual(classless({ allocation, reservedFor: [pod] }, { allocation }, true), [
+    'status.reservedFor: Forbidden: new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set',
+  ])
+  const other = { ...result, request: 'cpu' }
+  assert.deepEqual(classless({ allocation: { devices: { results: [other] } } }), [
+    `status.allocation.devices.results[0].request: Invalid value: "cpu": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'`,
+  ])
+})
+
+test('ResourceClaim status: a device that was not given', () => {
+  const { request: _request, ...device } = result
+  assert.deepEqual(classless({ allocation, devices: [{ ...device, device: 'gpu-1' }] }, { allocation }), [
+    'status.devices[0]: Invalid value: "gpu.example.com/n1/gpu-1": must be an allocated device in the claim',
+  ])
+})
+
 const slice = {
   metadata: { name: 's' },
   spec: { driver: 'gpu.example.com', pool: { name: 'n1', generation: 1, resourceSliceCount: 1 }, nodeName: 'n1' },
 } as unknown as ResourceSlice
 
 testCreate(ResourceSliceKind, slice, [
+  {
+    name: 'devices that cannot be',
+    change: object => {
+      object.spec.devices = [
+        {
+          name: 'gpu-0',
+          attributes: { 'a/b': { int: 1, bool: true }, version: { version: '1' } },
+          capacity: { memory: { value: '1Gi', requestPolicy: { default: '1Mi', validRange: { min: '1Mi' } } } },
+          taints: [{ key: 'a', effect: 'Never' }],
+          bindingConditions: ['a'],
+        },
+        { name: 'gpu-0', allowMultipleAllocations: true, nodeName: 'n1' },
+      ] as never
+    },
+    errors: [
+      'spec.devices[0].attributes[a/b]: Invalid value: {"int":1,"bool":true}: exactly one value must be specified',
+      'spec.devices[0].attributes[version].version: Invalid value: "1": must be a string compatible with semver.org spec 2.0.0',
+      'spec.devices[0].capacity[memory].requestPolicy: Forbidden: allowMultipleAllocations must be true',
+      'spec.devices[0].taints[0].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "None"',
+      'spec.devices[0].bindingFailureConditions: Invalid value: []: bindingFailureConditions are required to use bindingConditions',
+      'spec.devices[1]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec',
+      'spec.devices[1]: Duplicate value: "gpu-0"',
+    ],
+  },
+  {
+    name: 'amounts that do not fit',
+    change: object => {
+      object.spec.devices = [
+        {
+          name: 'gpu-0',
+          allowMultipleAllocations: true,
+          capacity: {
+            memory: {
+              value: '8Mi',
+              requestPolicy: { default: '3Mi', validRange: { min: '1Mi', max: '16Mi', step: '4Mi' } },
+            },
+          },
+        },
+      ]
+    },
+    errors: [
+      'spec.devices[0].capacity[memory].requestPolicy.validRange.max: Invalid value: "16Mi": max is larger than capacity value: 8Mi',
+      'spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "3Mi": value is not a multiple of a given step (4Mi) from (1Mi)',
+      'spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "16Mi": value is not a multiple of a given step (4Mi) from (1Mi)',
+    ],
+  },
   {
     name: 'nowhere',
     change: object => {

@@ -3,7 +3,7 @@ import { ResourceClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultClaimSpec } from './defaults.ts'
-import { validateClaim, validateClaimUpdate } from './validation.ts'
+import { validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from './validation.ts'
 
 function stateText({ metadata, status }: ResourceClaim): string {
   const states: string[] = []
@@ -23,7 +23,12 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   storagePrefix: 'resourceclaims',
   strategy: strategyOf(
     { spec: true, status: () => ({}) },
-    { validate: validateClaim, validateUpdate: validateClaimUpdate, default: object => defaultClaimSpec(object.spec) },
+    {
+      validate: validateClaim,
+      validateUpdate: validateClaimUpdate,
+      validateStatusUpdate: validateClaimStatusUpdate,
+      default: object => defaultClaimSpec(object.spec),
+    },
   ),
   columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
 })

@@ -2,7 +2,7 @@ import type { ResourceSlice } from '../../generated/resource.v1.ts'
 import { ResourceSlices } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateSlice, validateSliceUpdate } from './validation.ts'
+import { validateSlice, validateSliceUpdate } from './slice-validation.ts'
 
 function warnings({ spec: { driver } }: ResourceSlice): string[] {
   if (driver === driver.toLowerCase()) return []
@@ -15,7 +15,7 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   storagePrefix: 'resourceslices',
   strategy: strategyOf(
     { spec: true, generation: true },
-    { validate: validateSlice, validateUpdate: validateSliceUpdate, warnings },
+    { validate: slice => validateSlice(slice), validateUpdate: validateSliceUpdate, warnings },
   ),
   columns: [
     nameColumn,
