@@ -22,6 +22,8 @@ export interface ControlPlaneOptions {
   descriptions?: ApiServerOptions['descriptions']
   /** How webhooks are called; over HTTPS where missing. */
   webhooks?: ApiServerOptions['webhooks']
+  /** Where load balancers are had from; nowhere where missing. */
+  cloud?: ControllerManagerOptions['cloud']
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
 }
@@ -91,12 +93,13 @@ function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof start
 }
 
 function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {
-  const { pki, clusterCidr, extraControllers } = options
+  const { pki, clusterCidr, extraControllers, cloud } = options
   return {
     rootCa: pki.ca.certificate,
     nodeIpam: { clusterCidrs: [clusterCidr] },
     serviceAccountKey: pki.serviceAccount.privateKey,
     signingCa: pki.ca,
+    ...(cloud ? { cloud } : {}),
     ...(extraControllers ? { extra: extraControllers } : {}),
   }
 }

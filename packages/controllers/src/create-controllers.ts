@@ -5,6 +5,8 @@ import { createCsrApprover } from './certificates/approver.ts'
 import { createCsrCleaner } from './certificates/cleaner.ts'
 import type { CsrSigner } from './certificates/csr-signer.ts'
 import { createCsrSigningController } from './certificates/signer.ts'
+import type { CloudProvider } from './cloud/provider.ts'
+import { createServiceBalancerController } from './cloud/service-lb.ts'
 import { createClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import { createCronJobController } from './cron-job/controller.ts'
 import { createDaemonSetController } from './daemon-set/controller.ts'
@@ -23,6 +25,7 @@ import { createNodeLifecycleController, type NodeLifecycleOptions } from './node
 import { createTaintEvictionController } from './node/taint-eviction.ts'
 import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
+import { createResourceClaimController } from './resource-claim/controller.ts'
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
@@ -45,6 +48,8 @@ export interface ControllersOptions {
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
   autoscaler?: AutoscalerOptions
+  /** Makes the cloud that load balancers are had from; services of that type wait for somebody else where missing. */
+  cloud?: (context: ControllerContext) => CloudProvider
   /** Makes the tokens of secrets of type `kubernetes.io/service-account-token`; without it they stay empty. */
   issueToken?: ServiceAccountTokenOptions['issueToken']
   /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
@@ -112,6 +117,15 @@ const ENTRIES: readonly Entry[] = [
     component: 'horizontal-pod-autoscaler',
     create: (context, { autoscaler }) => createHorizontalPodAutoscaler(context, autoscaler),
   },
+  {
+    name: 'service-lb-controller',
+    component: 'service-controller',
+    create: (context, { cloud }) => {
+      const balancers = cloud?.(context).loadBalancers
+      return balancers && createServiceBalancerController(context, balancers)
+    },
+  },
+  { name: 'resourceclaim-controller', component: 'resource_claim', create: createResourceClaimController },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },

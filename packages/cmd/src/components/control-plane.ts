@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
 import { type ClusterConfig, pathsOf } from '@canopus/cli'
 import { startControlPlane } from '@canopus/control-plane'
+import { createLocalCloud } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
@@ -30,6 +31,10 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
+        cloud: context =>
+          createLocalCloud(context, {
+            reservedPorts: [config.apiPort, ...config.nodes.map(node => node.kubeletPort)],
+          }),
         extraControllers: as =>
           config.nodes.length > 0
             ? [createClusterDnsController(as('cluster-dns'), { address: config.dnsAddress, port: config.dnsPort })]
