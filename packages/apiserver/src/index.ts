@@ -1,3 +1,5 @@
+export { createKindSchemas } from './admission/policies/kind-schemas.ts'
+export { checkPolicyTypes, type KindSchemas } from './admission/policies/type-checking.ts'
 export type { AggregationOptions } from './aggregation/aggregator.ts'
 export type { ProxyClient } from './aggregation/extension-servers.ts'
 export { Auditor } from './audit/auditor.ts'

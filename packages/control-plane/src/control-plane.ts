@@ -5,7 +5,7 @@ import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
-import { startApiServer } from './api-server.ts'
+import { type StartApiServerOptions, startApiServer } from './api-server.ts'
 import { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'
 
 export interface ControlPlaneOptions {
@@ -24,6 +24,8 @@ export interface ControlPlaneOptions {
   webhooks?: ApiServerOptions['webhooks']
   /** Where load balancers are had from; nowhere where missing. */
   cloud?: ControllerManagerOptions['cloud']
+  /** As what the API server says that it is there; it says nothing where missing. */
+  identity?: StartApiServerOptions['identity']
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
 }
@@ -60,6 +62,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
       clientCa: pki.ca.certificate,
       requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
     }),
+    ...(options.identity ? { identity: options.identity } : {}),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
     aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },

@@ -11,6 +11,7 @@ test('all of them together: a deployment comes up, its owner goes, its namespace
     rootCa: 'PEM',
     nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
     cloud: createLocalCloud,
+    checkPolicy: async () => [],
     issueToken: async () => 'token',
     csrSigner: {
       autoApprovals: async () => [],

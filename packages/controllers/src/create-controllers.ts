@@ -23,7 +23,9 @@ import { createNamespaceController } from './namespace.ts'
 import { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
 import { createTaintEvictionController } from './node/taint-eviction.ts'
+import { createTtlController } from './node/ttl.ts'
 import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
+import { createPolicyStatusController, type PolicyChecker } from './policy-status.ts'
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
 import { createResourceClaimController } from './resource-claim/controller.ts'
 import { createResourceQuotaController } from './resource-quota.ts'
@@ -52,6 +54,8 @@ export interface ControllersOptions {
   cloud?: (context: ControllerContext) => CloudProvider
   /** Makes the tokens of secrets of type `kubernetes.io/service-account-token`; without it they stay empty. */
   issueToken?: ServiceAccountTokenOptions['issueToken']
+  /** Checks the expressions of validating policies; without it their status stays empty. */
+  checkPolicy?: PolicyChecker
   /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
   csrSigner?: CsrSigner
   /**
@@ -107,6 +111,7 @@ const ENTRIES: readonly Entry[] = [
     component: 'node-controller',
     create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
   },
+  { name: 'ttl-controller', create: createTtlController },
   { name: 'statefulset-controller', create: createStatefulSetController },
   { name: 'daemonset-controller', create: createDaemonSetController },
   { name: 'job-controller', create: createJobController },
@@ -126,6 +131,10 @@ const ENTRIES: readonly Entry[] = [
     },
   },
   { name: 'resourceclaim-controller', component: 'resource_claim', create: createResourceClaimController },
+  {
+    name: 'validatingadmissionpolicy-status-controller',
+    create: (context, { checkPolicy }) => checkPolicy && createPolicyStatusController(context, checkPolicy),
+  },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
   { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },

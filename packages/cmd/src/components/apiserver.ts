@@ -24,6 +24,7 @@ import {
   type SecurityFlags,
   securityOptions,
 } from './security-flags.ts'
+import { serverIdentity } from './server-identity.ts'
 import { servingCertificate } from './serving-certificate.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
@@ -138,6 +139,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const server = await startApiServer({
       ...basics,
       ...kubeletCredentials(flags),
+      identity: serverIdentity(),
       aggregation: aggregationOptions(flags),
       security,
       ...given({ auditor, healthChecks: encryption?.healthChecks() }),

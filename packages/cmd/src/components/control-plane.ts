@@ -6,6 +6,7 @@ import { createLocalCloud } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
+import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
 
 /** Runs API server, controllers and scheduler of a cluster until the signal aborts. */
@@ -31,6 +32,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
+        identity: serverIdentity(),
         cloud: context =>
           createLocalCloud(context, {
             reservedPorts: [config.apiPort, ...config.nodes.map(node => node.kubeletPort)],
