@@ -1,3 +1,5 @@
+export { createKindSchemas } from './admission/policies/kind-schemas.ts'
+export { checkPolicyTypes, type KindSchemas } from './admission/policies/type-checking.ts'
 export type { AggregationOptions } from './aggregation/aggregator.ts'
 export type { ProxyClient } from './aggregation/extension-servers.ts'
 export { Auditor } from './audit/auditor.ts'
@@ -13,7 +15,6 @@ export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
 export type { RequestHeaderOptions } from './authn/request-header.ts'
 export { AUTHORIZATION_MODES, type AuthorizationMode } from './authz/modes.ts'
 export { EndpointLeases, runEndpointReconciler } from './bootstrap/endpoint-leases.ts'
-export { identityOf, runIdentityLease } from './bootstrap/identity-lease.ts'
 export {
   type BootstrapOptions,
   type BootstrapTokenOptions,

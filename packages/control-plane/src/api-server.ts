@@ -10,19 +10,21 @@ import {
   keepFlowControl,
   runCompaction,
   runEndpointReconciler,
-  runIdentityLease,
 } from '@canopus/apiserver'
 import { type Client, createClient } from '@canopus/client'
+import { keepIdentityLease } from './identity-lease.ts'
 
 export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   /** What every cluster has from its first moment. */
   bootstrap: BootstrapOptions
+  /** As what the server says by a lease that it is there; it says nothing where missing. */
+  identity?: { name: string; hostname: string; holder: string }
 }
 
 const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
 /** Starts an API server for the built-in kinds. Resolves once it answers and the cluster's own objects are there. */
-export async function startApiServer({ bootstrap, ...options }: StartApiServerOptions): Promise<ApiServer> {
+export async function startApiServer({ bootstrap, identity, ...options }: StartApiServerOptions): Promise<ApiServer> {
   const server = createApiServer({ ...options, kinds: builtInKinds })
   const client = clientOf(server)
   try {
@@ -34,6 +36,9 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
     const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
     await ensureServiceCidr(client, cidrs, options.clock.now())
     const ending = new AbortController()
+    if (identity) {
+      void keepIdentityLease({ client, clock: options.clock, logger: options.logger, ...identity }, ending.signal)
+    }
     void keepFlowControl({ client, clock: options.clock, logger: options.logger }, ending.signal)
     return {
       ...server,
@@ -51,15 +56,13 @@ export async function startApiServer({ bootstrap, ...options }: StartApiServerOp
 /** What an API server does besides answering, until the signal aborts; beside others on the same store. */
 export async function runApiServerLoops(
   server: ApiServer,
-  { store, clock, random, logger, bootstrap }: StartApiServerOptions,
-  hostname: string,
+  { store, clock, logger, bootstrap }: StartApiServerOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const client = clientOf(server)
   const facts = bootstrap.service
   await Promise.all([
     runCompaction({ store, clock, logger }, signal),
-    runIdentityLease({ client, hostname, clock, random, logger }, signal),
     facts && runEndpointReconciler({ store, client, facts, clock, logger }, signal),
   ])
 }

@@ -16,14 +16,16 @@ export interface ControlPlaneOptions {
   pki: ClusterPki
   serviceCidr: string
   clusterCidr: string
-  /** By which the API server's lease is named; default `localhost`. */
-  hostname?: string
   /** Where pods reach the API server; absent where there are no pods to do so. */
   advertise?: { address: string; port: number; serviceAddress: string }
   /** Sentences for `kubectl explain`. */
   descriptions?: ApiServerOptions['descriptions']
   /** How webhooks are called; over HTTPS where missing. */
   webhooks?: ApiServerOptions['webhooks']
+  /** Where load balancers are had from; nowhere where missing. */
+  cloud?: ControllerManagerOptions['cloud']
+  /** As what the API server says that it is there; it says nothing where missing. */
+  identity?: StartApiServerOptions['identity']
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
 }
@@ -60,6 +62,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
       clientCa: pki.ca.certificate,
       requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
     }),
+    ...(options.identity ? { identity: options.identity } : {}),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
     aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },
@@ -73,7 +76,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const schedulerContext = componentContext(server, SCHEDULER, 'default-scheduler', options)
   const scheduler = createScheduler(schedulerContext)
   schedulerContext.informers.start(signal)
-  const loops = runApiServerLoops(server, apiServer, options.hostname ?? 'localhost', signal)
+  const loops = runApiServerLoops(server, apiServer, signal)
   const running = [manager.run(signal), scheduler.run(signal), loops]
   const finished = Promise.all(running).then(() => server.stop())
   return { server, finished }
@@ -95,12 +98,13 @@ function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof start
 }
 
 function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {
-  const { pki, clusterCidr, extraControllers } = options
+  const { pki, clusterCidr, extraControllers, cloud } = options
   return {
     rootCa: pki.ca.certificate,
     nodeIpam: { clusterCidrs: [clusterCidr] },
     serviceAccountKey: pki.serviceAccount.privateKey,
     signingCa: pki.ca,
+    ...(cloud ? { cloud } : {}),
     ...(extraControllers ? { extra: extraControllers } : {}),
   }
 }

@@ -1,4 +1,4 @@
-import { createCsrSigner, createLegacyTokenIssuer } from '@canopus/apiserver'
+import { checkPolicyTypes, createCsrSigner, createKindSchemas, createLegacyTokenIssuer } from '@canopus/apiserver'
 import type { Client } from '@canopus/client'
 import { type ControllersOptions, controllerNames, createControllers } from '@canopus/controllers'
 import type { Controller, ControllerContext } from '@canopus/operator'
@@ -7,7 +7,7 @@ import type { CertifiedKey } from '@canopus/platform'
 export interface ControllerManagerOptions
   extends Pick<
     ControllersOptions,
-    'controllers' | 'rootCa' | 'nodeIpam' | 'nodeLifecycle' | 'podGc' | 'approveKubeletServing'
+    'controllers' | 'rootCa' | 'nodeIpam' | 'nodeLifecycle' | 'podGc' | 'approveKubeletServing' | 'autoscaler' | 'cloud'
   > {
   /** PEM; fills secrets of type `kubernetes.io/service-account-token`. */
   serviceAccountKey?: string
@@ -37,8 +37,10 @@ export function createControllerManager(context: ControllerContext, options: Con
 
 function builtIn(context: ControllerContext, options: ControllerManagerOptions): Controller[] {
   const { clientFor, serviceAccountKey, signingCa, signingDuration, extra: _, ...rest } = options
+  const schemas = createKindSchemas(context.client.transport)
   const given: ControllersOptions = {
     ...rest,
+    checkPolicy: policy => checkPolicyTypes(policy, schemas),
     ...(serviceAccountKey === undefined ? {} : { issueToken: createLegacyTokenIssuer(serviceAccountKey) }),
     ...(signingCa === undefined
       ? {}

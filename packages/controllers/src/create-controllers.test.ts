@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigMaps, Deployments, Events, Namespaces, Pods, ReplicaSets, ServiceAccounts } from '@canopus/api'
+import { createLocalCloud } from './cloud/local-load-balancers.ts'
 import { controllerNames, createControllers } from './create-controllers.ts'
 import { createWorld } from './testing/world.ts'
 
@@ -9,6 +10,8 @@ test('all of them together: a deployment comes up, its owner goes, its namespace
   const controllers = createControllers(world.context, {
     rootCa: 'PEM',
     nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
+    cloud: createLocalCloud,
+    checkPolicy: async () => [],
     issueToken: async () => 'token',
     csrSigner: {
       autoApprovals: async () => [],

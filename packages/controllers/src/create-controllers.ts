@@ -5,6 +5,8 @@ import { createCsrApprover } from './certificates/approver.ts'
 import { createCsrCleaner } from './certificates/cleaner.ts'
 import type { CsrSigner } from './certificates/csr-signer.ts'
 import { createCsrSigningController } from './certificates/signer.ts'
+import type { CloudProvider } from './cloud/provider.ts'
+import { createServiceBalancerController } from './cloud/service-lb.ts'
 import { createClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import { createCronJobController } from './cron-job/controller.ts'
 import { createDaemonSetController } from './daemon-set/controller.ts'
@@ -21,8 +23,11 @@ import { createNamespaceController } from './namespace.ts'
 import { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
 import { createTaintEvictionController } from './node/taint-eviction.ts'
+import { createTtlController } from './node/ttl.ts'
 import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
+import { createPolicyStatusController, type PolicyChecker } from './policy-status.ts'
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
+import { createResourceClaimController } from './resource-claim/controller.ts'
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
@@ -49,8 +54,12 @@ export interface ControllersOptions {
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
   autoscaler?: AutoscalerOptions
+  /** Makes the cloud that load balancers are had from; services of that type wait for somebody else where missing. */
+  cloud?: (context: ControllerContext) => CloudProvider
   /** Makes the tokens of secrets of type `kubernetes.io/service-account-token`; without it they stay empty. */
   issueToken?: ServiceAccountTokenOptions['issueToken']
+  /** Checks the expressions of validating policies; without it their status stays empty. */
+  checkPolicy?: PolicyChecker
   /** Approves and signs what kubelets ask for; without it certificate requests wait for somebody else. */
   csrSigner?: CsrSigner
   /**
@@ -107,6 +116,7 @@ const ENTRIES: readonly Entry[] = [
     create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
   },
   { name: 'service-cidr-controller', create: createServiceCidrController },
+  { name: 'ttl-controller', create: createTtlController },
   { name: 'statefulset-controller', create: createStatefulSetController },
   { name: 'daemonset-controller', create: createDaemonSetController },
   { name: 'job-controller', create: createJobController },
@@ -116,6 +126,19 @@ const ENTRIES: readonly Entry[] = [
     name: 'horizontal-pod-autoscaler-controller',
     component: 'horizontal-pod-autoscaler',
     create: (context, { autoscaler }) => createHorizontalPodAutoscaler(context, autoscaler),
+  },
+  {
+    name: 'service-lb-controller',
+    component: 'service-controller',
+    create: (context, { cloud }) => {
+      const balancers = cloud?.(context).loadBalancers
+      return balancers && createServiceBalancerController(context, balancers)
+    },
+  },
+  { name: 'resourceclaim-controller', component: 'resource_claim', create: createResourceClaimController },
+  {
+    name: 'validatingadmissionpolicy-status-controller',
+    create: (context, { checkPolicy }) => checkPolicy && createPolicyStatusController(context, checkPolicy),
   },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },

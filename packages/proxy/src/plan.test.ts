@@ -85,6 +85,32 @@ describe('planService', () => {
         'npnoeps tcp . 30080 => drop',
       ],
     },
+    {
+      name: 'a load balancer for some alone; ranges within others are left out',
+      plan: planService(
+        {
+          ...service({
+            type: 'LoadBalancer',
+            ports: [{ port: 80, protocol: 'TCP' }],
+            loadBalancerSourceRanges: ['10.0.0.0/8', '10.1.0.0/16', '192.0.2.7/32', '192.0.2.7/32'],
+          }),
+          status: { loadBalancer: { ingress: [{ ip: '172.30.0.2' }, { ip: '172.30.0.3', ipMode: 'Proxy' }] } },
+        },
+        [slice(ready('10.244.1.2'))],
+        { nodeName: 'n1' },
+      ),
+      elements: [
+        'svc 10.96.0.10 . tcp . 80 => goto n1',
+        'eps 10.96.0.10 . tcp . 80 . 0 => 10.244.1.2 . 8080',
+        'hairpin 10.244.1.2 . 10.244.1.2',
+        'svc 172.30.0.2 . tcp . 80 => goto m1',
+        'eps 172.30.0.2 . tcp . 80 . 0 => 10.244.1.2 . 8080',
+        'hairpin 10.244.1.2 . 10.244.1.2',
+        'guarded 172.30.0.2 . tcp . 80',
+        'admitted 172.30.0.2 . tcp . 80 . 10.0.0.0/8',
+        'admitted 172.30.0.2 . tcp . 80 . 192.0.2.7/32',
+      ],
+    },
   ]
   for (const each of cases) it(each.name, () => assert.deepEqual(shown(each.plan), each.elements))
 
@@ -127,8 +153,15 @@ describe('ServicesState', () => {
     const table = servicesTable('canopus_test', '10.244.0.0/16', ['172.30.1.0/24', '172.30.2.0/24'])
     const state = new ServicesState()
     state.update('default/web', plan({ sessionAffinity: 'ClientIP', externalIPs: ['192.0.2.7'] }, ready('10.244.1.2')))
+    const ranges = ['10.0.0.0/8', '192.0.2.7/32']
+    const addresses = { clusterIP: '10.96.0.11', clusterIPs: ['10.96.0.11'] }
+    const guarded = service({ type: 'LoadBalancer', loadBalancerSourceRanges: ranges, ...addresses })
+    const status = { loadBalancer: { ingress: [{ ip: '172.30.0.2' }] } }
+    const context = { nodeName: 'n1' }
+    state.update('default/lb', planService({ ...guarded, status }, [slice(ready('10.244.1.2'))], context))
     const whole = renderTable(table) + renderChanges(table, state.all())
-    const more = renderChanges(table, state.update('default/web', plan({}, ready('10.244.1.3'))))
+    const balancerGone = renderChanges(table, state.update('default/lb', undefined))
+    const more = balancerGone + renderChanges(table, state.update('default/web', plan({}, ready('10.244.1.3'))))
     const gone = renderChanges(table, state.update('default/web', undefined))
     const script =
       'set -e; printf %s "$1" | nft -f -; printf %s "$2" | nft -f -; printf %s "$3" | nft -f -; nft list map ip canopus_test eps'

@@ -8,7 +8,7 @@ export interface PlanContext {
 
 /** One map or set element; elements with the same container and key are the same. */
 export interface Element {
-  container: 'svc' | 'np' | 'eps' | 'npeps' | 'hairpin' | 'noeps' | 'npnoeps'
+  container: 'svc' | 'np' | 'eps' | 'npeps' | 'hairpin' | 'noeps' | 'npnoeps' | 'guarded' | 'admitted'
   key: string
   value?: string
 }
@@ -52,6 +52,8 @@ function planPort(builder: Builder, service: Service, port: ServicePort, all: re
       spec.externalTrafficPolicy === 'Local' ? 'cluster' : 'external',
       all.length > 0,
     )
+  const ranges = sourceRanges(service)
+  if (ranges !== undefined) for (const address of balancerAddresses(service)) builder.guard(address, port, ranges)
   if (port.nodePort) builder.nodePort(port, external, spec.externalTrafficPolicy !== 'Local', all.length > 0)
 }
 
@@ -61,10 +63,45 @@ function clusterAddresses(service: Service): string[] {
 }
 
 function externalAddresses(service: Service): string[] {
-  const ingress = (service.status?.loadBalancer?.ingress ?? []).flatMap(each =>
-    each.ip && each.ipMode !== 'Proxy' ? [each.ip] : [],
-  )
-  return [...new Set([...(service.spec.externalIPs ?? []), ...ingress])].filter(address => !address.includes(':'))
+  const all = [...(service.spec.externalIPs ?? []), ...balancerAddresses(service)]
+  return [...new Set(all)].filter(address => !address.includes(':'))
+}
+
+/** Addresses of the service's load balancer at which the nodes themselves answer. */
+function balancerAddresses(service: Service): string[] {
+  const ingress = service.status?.loadBalancer?.ingress ?? []
+  return ingress.flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' && !ip.includes(':') ? [ip] : []))
+}
+
+/** Who may reach the service's load balancer; nothing where everybody may. */
+function sourceRanges({ spec }: Service): string[] | undefined {
+  if (spec.type !== 'LoadBalancer' || (spec.loadBalancerSourceRanges ?? []).length === 0) return undefined
+  const ranges = spec.loadBalancerSourceRanges!.map(each => each.trim()).filter(each => !each.includes(':'))
+  return ranges.some(each => each.endsWith('/0')) ? undefined : withoutContained(ranges)
+}
+
+/** The kernel refuses ranges that overlap; one of two such contains the other. */
+function withoutContained(ranges: readonly string[]): string[] {
+  const parsed = ranges.map(text => {
+    const [address = '', length = '32'] = text.split('/')
+    const bits = Number(length)
+    const number = address.split('.').reduce((value, part) => value * 256 + Number(part), 0)
+    const size = 2 ** (32 - bits)
+    const first = Math.floor(number / size) * size
+    return { text, first, last: first + size - 1 }
+  })
+  return parsed
+    .filter(
+      (each, index) =>
+        !parsed.some(
+          (other, at) =>
+            at !== index &&
+            other.first <= each.first &&
+            other.last >= each.last &&
+            (other.first < each.first || other.last > each.last || at < index),
+        ),
+    )
+    .map(each => each.text)
 }
 
 class Builder {
@@ -99,6 +136,13 @@ class Builder {
       value: `goto ${this.chain(masquerade === 'external' ? 'm' : 'n', backends.length)}`,
     })
     this.spread('eps', key, backends)
+  }
+
+  /** Lets only these ranges reach an address. */
+  guard(address: string, port: ServicePort, ranges: readonly string[]): void {
+    const key = `${address} . ${protocolOf(port).toLowerCase()} . ${port.port}`
+    this.elements.push({ container: 'guarded', key })
+    for (const range of ranges) this.elements.push({ container: 'admitted', key: `${key} . ${range}` })
   }
 
   nodePort(port: ServicePort, backends: readonly Backend[], masquerade: boolean, elsewhere: boolean): void {

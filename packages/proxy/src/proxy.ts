@@ -6,6 +6,7 @@ import { sleep } from '@canopus/base'
 import type { Informer, InformerFactory } from '@canopus/client'
 import { type NftChange, type NftTable, renderChanges, renderTable } from '@canopus/network/nft-table'
 import type { Controller } from '@canopus/operator'
+import { type HealthCheck, healthCheckOf } from './health-check.ts'
 import { planService, type ServicePlan } from './plan.ts'
 import { ServicesState, servicesTable } from './table.ts'
 
@@ -17,6 +18,8 @@ export interface ProxyEffects {
   forgetUdpFlows(addresses: readonly string[]): Promise<void>
   /** Node ports that other tables on this machine have, as `tcp . 30080`. Default: nobody else is here. */
   nodePortsElsewhere?(): Promise<ReadonlySet<string>>
+  /** Answers at these ports whether a service has endpoints here, and at no others. Default: nowhere. */
+  serveHealthChecks?(checks: ReadonlyMap<number, HealthCheck>): void
 }
 
 export interface ProxyOptions {
@@ -52,6 +55,7 @@ class ServiceProxy {
   private state = new ServicesState()
   private readonly udp = new Map<string, readonly string[]>()
   private readonly dirty = new Set<string>()
+  private readonly checks = new Map<string, [number, HealthCheck]>()
   private wake: () => void = () => {}
 
   constructor(options: ProxyOptions) {
@@ -83,6 +87,7 @@ class ServiceProxy {
       if (!signal.aborted) throw error
     } finally {
       for (const remove of removals) remove()
+      this.options.effects.serveHealthChecks?.(new Map())
     }
   }
 
@@ -123,8 +128,20 @@ class ServiceProxy {
       ? renderTable(this.table) + renderChanges(this.table, this.state.all())
       : renderChanges(this.table, inOrder(changes))
     await this.options.effects.applyNft(commands)
+    this.updateHealthChecks(keys)
     await this.findTakenPorts(keys, changes)
     if (stale.length > 0) await this.options.effects.forgetUdpFlows([...new Set(stale)])
+  }
+
+  private updateHealthChecks(keys: readonly string[]): void {
+    const { effects, nodeName } = this.options
+    for (const key of keys) {
+      const service = this.serviceOf(key)
+      const check = service && healthCheckOf(service, this.slices.lister.byIndex('service', key), nodeName)
+      if (check) this.checks.set(key, check)
+      else this.checks.delete(key)
+    }
+    effects.serveHealthChecks?.(new Map(this.checks.values()))
   }
 
   /** Looks whether node ports that are new here are taken on this machine: only one of the two gets the packets. */

@@ -39,6 +39,12 @@ export function servicesTable(name: string, clusterCidr: string, foreignNodes: r
         ],
       },
       { kind: 'set', name: 'hairpin', declaration: ['type ipv4_addr . ipv4_addr'] },
+      { kind: 'set', name: 'guarded', declaration: ['type ipv4_addr . inet_proto . inet_service'] },
+      {
+        kind: 'set',
+        name: 'admitted',
+        declaration: ['type ipv4_addr . inet_proto . inet_service . ipv4_addr', 'flags interval'],
+      },
     ],
     chains: [
       { name: 'rejects', rules: ['meta l4proto tcp reject with tcp reset', 'reject'] },
@@ -78,6 +84,16 @@ export function servicesTable(name: string, clusterCidr: string, foreignNodes: r
           `ct mark and ${MASQUERADE_MARK} != 0 masquerade fully-random`,
         ],
       },
+      // Before the destination is rewritten, while the address that was asked for can still be seen.
+      {
+        name: 'guard',
+        rules: ['ip daddr . meta l4proto . th dport . ip saddr != @admitted drop'],
+      },
+      ...(['prerouting', 'output'] as const).map(hook => ({
+        name: `guard_${hook}`,
+        hook: `type filter hook ${hook} priority -110; policy accept;`,
+        rules: ['ct state new ip daddr . meta l4proto . th dport @guarded jump guard'],
+      })),
       ...(['input', 'forward', 'output'] as const).map(hook => ({
         name: `filter_${hook}`,
         hook: `type filter hook ${hook} priority filter - 1; policy accept;`,

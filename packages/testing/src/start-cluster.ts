@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ApiServer, WebhookCaller } from '@canopus/apiserver'
 import { type Clock, type Logger, type Random, silentLogger } from '@canopus/base'
 import { type Client, createClient, createInformerFactory } from '@canopus/client'
-import { startControlPlane } from '@canopus/control-plane'
+import { type ControlPlaneOptions, startControlPlane } from '@canopus/control-plane'
 import { mergeKubeconfig } from '@canopus/host'
 import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
@@ -23,6 +23,8 @@ export interface StartClusterOptions {
   store?: Store
   /** Serve HTTPS on a loopback port of its own, for kubectl and other programs. Default true. */
   listen?: boolean
+  /** Where load balancers are had from; nowhere where missing. */
+  cloud?: ControlPlaneOptions['cloud']
   /** Answers for webhooks, without a network; they are called over HTTPS where missing. */
   webhooks?: WebhookCaller
 }
@@ -63,6 +65,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       serviceCidr: SERVICE_CIDR,
       clusterCidr: CLUSTER_CIDR,
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
+      ...(options.cloud ? { cloud: options.cloud } : {}),
     },
     stopping.signal,
   )

@@ -137,7 +137,11 @@ function merged(type: ResourceType, old: Fields, object: Fields, subresource: st
   }
   const head = { apiVersion: apiVersionOf(type), kind: type.kind }
   if (subresource === 'status') {
-    const next: Fields = { ...old, ...head }
+    // As on a server: who may write the status may write finalizers with it.
+    const { finalizers } = object.metadata
+    const next: Fields = { ...old, ...head, metadata: { ...old.metadata } }
+    if (finalizers === undefined || finalizers.length === 0) delete next.metadata.finalizers
+    else next.metadata.finalizers = finalizers
     if (object.status === undefined) delete next.status
     else next.status = object.status
     return next

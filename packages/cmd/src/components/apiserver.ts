@@ -1,4 +1,4 @@
-import { hostname, networkInterfaces } from 'node:os'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type AggregationOptions, createSecurity, loadDescriptions } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
@@ -24,6 +24,7 @@ import {
   type SecurityFlags,
   securityOptions,
 } from './security-flags.ts'
+import { serverIdentity } from './server-identity.ts'
 import { servingCertificate } from './serving-certificate.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
@@ -138,6 +139,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const options: StartApiServerOptions = {
       ...basics,
       ...kubeletCredentials(flags),
+      identity: serverIdentity(),
       aggregation: aggregationOptions(flags),
       security,
       ...given({ auditor, healthChecks: encryption?.healthChecks() }),
@@ -158,11 +160,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       tls: { key: tls.key, cert: tls.certificate, ...clientAuthorities(flags) },
     })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
-    await Promise.all([
-      runApiServerLoops(server, options, hostname(), signal),
-      encryption?.run(signal),
-      whenAborted(signal),
-    ])
+    await Promise.all([runApiServerLoops(server, options, signal), encryption?.run(signal), whenAborted(signal)])
     await server.stop()
   } finally {
     await store.close()

@@ -1,12 +1,12 @@
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
 import { type ClusterConfig, pathsOf } from '@canopus/cli'
 import { startControlPlane } from '@canopus/control-plane'
-import { createLocalVolumesSetUp } from '@canopus/controllers'
+import { createLocalCloud, createLocalVolumesSetUp } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
+import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
 
 /** Runs API server, controllers and scheduler of a cluster until the signal aborts. */
@@ -29,10 +29,14 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         pki,
         serviceCidr: config.serviceCidr,
         clusterCidr: config.clusterCidr,
-        hostname: hostname(),
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
+        identity: serverIdentity(),
+        cloud: context =>
+          createLocalCloud(context, {
+            reservedPorts: [config.apiPort, ...config.nodes.map(node => node.kubeletPort)],
+          }),
         extraControllers: as =>
           config.nodes.length > 0
             ? [

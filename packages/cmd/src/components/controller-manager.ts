@@ -87,6 +87,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   daemonset: 'daemonset-controller',
   job: 'job-controller',
   cronjob: 'cronjob-controller',
+  horizontalpodautoscaling: 'horizontal-pod-autoscaler-controller',
   namespace: 'namespace-controller',
   garbagecollector: 'garbage-collector-controller',
   nodelifecycle: 'node-lifecycle-controller',

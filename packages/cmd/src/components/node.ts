@@ -100,7 +100,7 @@ function runProxy(context: NodeContext, { client, informers }: Access, signal: A
   const { config, node } = context
   const logger = context.logger.child({ component: 'proxy' })
   const events = createEventRecorder({ client, clock: systemClock, logger, component: 'kube-proxy', host: node.name })
-  return createNodeProxy({
+  const options: Parameters<typeof createNodeProxy>[0] = {
     informers,
     logger,
     nodeName: node.name,
@@ -118,7 +118,8 @@ function runProxy(context: NodeContext, { client, informers }: Access, signal: A
         message,
       )
     },
-  }).run(signal)
+  }
+  return createNodeProxy(options, node.address).run(signal)
 }
 
 function runDns({ config, node, logger }: NodeContext, { informers }: Access, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { type Command, Option } from 'commander'
 import { required } from '../flags.ts'
 import { accessByKubeconfig } from './access.ts'
 import { addLogFlags, componentLogger, type LogFlags } from './common-flags.ts'
+import { createHealthChecks } from './health-checks.ts'
 
 interface ProxyFlags extends LogFlags {
   kubeconfig?: string
@@ -49,8 +50,11 @@ async function runProxy(flags: ProxyFlags, logger: Logger, signal: AbortSignal):
   }
 }
 
-/** The service proxy with this machine's nft and conntrack. */
-export function createNodeProxy(options: Omit<ProxyOptions, 'clock' | 'effects' | 'gather'>): Controller {
+/** The service proxy with this machine's nft and conntrack; health checks are answered at `address`, everywhere where missing. */
+export function createNodeProxy(
+  options: Omit<ProxyOptions, 'clock' | 'effects' | 'gather'>,
+  address?: string,
+): Controller {
   return createProxy({
     ...options,
     clock: systemClock,
@@ -60,6 +64,7 @@ export function createNodeProxy(options: Omit<ProxyOptions, 'clock' | 'effects' 
         for (const address of addresses) await tryRun('conntrack', ['-D', '-p', 'udp', '--orig-dst', address])
       },
       nodePortsElsewhere: () => nodePortsElsewhere(options.table),
+      serveHealthChecks: createHealthChecks(address, options.logger),
     },
   })
 }

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Nodes } from '@canopus/api'
+import { createWorld } from '../testing/world.ts'
+import { createTtlController, nextStep, secondsAt, TTL_ANNOTATION } from './ttl.ts'
+
+const table: [string, before: number, nodes: number, seconds: number][] = [
+  ['small', 0, 100, 0],
+  ['grows', 0, 101, 15],
+  ['a little smaller changes nothing', 1, 90, 15],
+  ['much smaller', 1, 89, 0],
+  ['very big at once', 0, 5000, 300],
+  ['very small at once', 4, 3, 0],
+]
+for (const [name, before, nodes, seconds] of table) {
+  test(`time to live: ${name}`, () => assert.equal(secondsAt(nextStep(before, nodes)), seconds))
+}
+
+test('every node is annotated, those that others change too', async () => {
+  const world = createWorld()
+  for (let index = 0; index < 101; index++) {
+    world.server.add(Nodes, { metadata: { name: `n${index}` }, spec: {} })
+  }
+  await world.start(createTtlController(world.context))
+  await world.settle()
+  const values = world.server.list(Nodes).map(node => node.metadata.annotations?.[TTL_ANNOTATION])
+  assert.deepEqual(new Set(values), new Set(['15']))
+  world.server.change(Nodes, 'n0', undefined, node => {
+    node.metadata.annotations = { [TTL_ANNOTATION]: 'x' }
+  })
+  await world.settle()
+  assert.equal(world.server.get(Nodes, 'n0')?.metadata.annotations?.[TTL_ANNOTATION], '15')
+  world.stop()
+})
