@@ -141,4 +141,12 @@ describe('volumes', { skip: containerSkip() }, () => {
     await gone('pvc/data-db-0', `pv/${rest}`)
     assert.deepEqual(directoriesOf('data-db-0'), [])
   })
+
+  it('go with the cluster', async () => {
+    await kubectl.run(['apply', '-f', manifest])
+    await kubectl.wait('pod/scratch', 'condition=Ready', 90)
+    assert.equal(directoriesOf('scratch-scratch').length, 1)
+    await cluster.command('delete')
+    assert.deepEqual(directoriesOf('scratch-scratch'), [])
+  })
 })
