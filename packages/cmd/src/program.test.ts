@@ -96,7 +96,7 @@ describe('help', () => {
 describe('completion', () => {
   const cases: [words: string[], expected: RegExp][] = [
     [['st'], /^stop status$/],
-    [['up', '--no'], /^--no-merge-kubeconfig --nodes --no-node --no-wait$/],
+    [['up', '--no'], /^--no-merge-kubeconfig --nodes --no-node --no-wait --no-storage-class$/],
     [['up', '--name', 'mine', '--wa'], /^$/],
     [['up', '--name', 'mine', '--store'], /^--store$/],
     [['image', 'b'], /^build$/],

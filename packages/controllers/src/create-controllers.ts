@@ -35,6 +35,7 @@ import { createServiceAccountTokenController, type ServiceAccountTokenOptions } 
 import { createServiceCidrController } from './service-cidr.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
+import { createAttachDetachController } from './volume/attach-detach/controller.ts'
 import { createAttributesClassProtectionController } from './volume/attributes-class-protection.ts'
 import { createPersistentVolumeBinder } from './volume/binder/controller.ts'
 import { createEphemeralVolumeController } from './volume/ephemeral.ts'
@@ -146,6 +147,11 @@ const ENTRIES: readonly Entry[] = [
     name: 'persistentvolume-binder-controller',
     component: 'persistentvolume-controller',
     create: createPersistentVolumeBinder,
+  },
+  {
+    name: 'persistentvolume-attach-detach-controller',
+    component: 'attachdetach-controller',
+    create: createAttachDetachController,
   },
   { name: 'persistentvolume-expander-controller', component: 'volume_expand', create: createVolumeExpander },
   { name: 'volumeattributesclass-protection-controller', create: createAttributesClassProtectionController },

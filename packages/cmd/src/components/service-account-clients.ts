@@ -23,6 +23,7 @@ const ACCOUNTS: Readonly<Record<string, string>> = {
   'taint-eviction-controller': 'node-controller',
   'daemonset-controller': 'daemon-set-controller',
   'persistentvolume-binder-controller': 'persistent-volume-binder',
+  'persistentvolume-attach-detach-controller': 'attachdetach-controller',
   'persistentvolume-expander-controller': 'expand-controller',
   'persistentvolumeclaim-protection-controller': 'pvc-protection-controller',
   'persistentvolume-protection-controller': 'pv-protection-controller',

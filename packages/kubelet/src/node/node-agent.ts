@@ -5,6 +5,7 @@ import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import { type Cri, CriError } from '@canopus/cri'
 import type { KubeletOptions } from '../options.ts'
+import { ensureCsiNode } from './csi-node.ts'
 import { diskFacts, memoryUse } from './machine.ts'
 import { MAX_IMAGES, nodeStatus, sameNodeStatus } from './node-status.ts'
 
@@ -53,7 +54,7 @@ export class NodeAgent {
     while (!signal.aborted) {
       let pause = LOOK_EVERY
       try {
-        this.#node ??= await this.#register(signal)
+        this.#node ??= await this.#registerAll(signal)
         await this.#update(signal)
         // a node that has just come up should not wait for its turn to say that it is ready
         if (!isConditionTrue(this.#node.status?.conditions, 'Ready')) pause = RETRY_AFTER
@@ -75,6 +76,12 @@ export class NodeAgent {
     await Promise.race([woken, sleep(this.#clock, delay, AbortSignal.any([signal, timer.signal])).catch(() => {})])
     timer.abort()
     this.#wake = undefined
+  }
+
+  async #registerAll(signal: AbortSignal): Promise<Node> {
+    const node = await this.#register(signal)
+    await ensureCsiNode(this.#client, node)
+    return node
   }
 
   async #register(signal: AbortSignal): Promise<Node> {

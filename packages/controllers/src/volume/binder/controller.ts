@@ -42,6 +42,8 @@ const BY_USE = 'use'
 /** Claims without a volume: `class name`, or `unnamed` for those that may get the default class yet. */
 const WAITING = 'waiting'
 const BY_CLAIM = 'claim'
+/** Keys of classes, whose waiting claims are to be looked at: many volumes may come at a time. */
+const OF_CLASS = 'class:'
 
 export function createPersistentVolumeBinder(context: ControllerContext): Controller {
   const binder = new Binder(context)
@@ -55,11 +57,14 @@ export function createPersistentVolumeBinder(context: ControllerContext): Contro
       primary(PersistentVolumes),
       on(PersistentVolumes, (change, enqueue) => binder.volumeChanged(change, enqueue)),
       on(StorageClasses, ({ object, deleted }, enqueue) => {
-        if (!deleted) binder.wake(object.metadata.name, enqueue)
+        if (!deleted) enqueue(`${OF_CLASS}${object.metadata.name}`)
       }),
     ],
     // Claims have a namespace in their key, volumes have not.
-    reconcile: key => (key.includes('/') ? binder.syncClaim(key) : binder.syncVolume(key)),
+    reconcile: key => {
+      if (key.startsWith(OF_CLASS)) return binder.wake(key.slice(OF_CLASS.length))
+      return key.includes('/') ? binder.syncClaim(key) : binder.syncVolume(key)
+    },
   })
 }
 
@@ -99,14 +104,14 @@ class Binder {
     const { claimRef } = object.spec
     if (claimRef?.name) enqueue(`${claimRef.namespace}/${claimRef.name}`)
     if (!deleted && object.status?.phase === 'Available' && old?.status?.phase !== 'Available')
-      this.wake(classOfVolume(object), enqueue)
+      enqueue(`${OF_CLASS}${classOfVolume(object)}`)
   }
 
   /** Claims of the class that wait are looked at, and those that name no class. */
-  wake(className: string, enqueue: Enqueue): void {
+  async wake(className: string): Promise<undefined> {
     const { lister } = this.#context.informers.informer(PersistentVolumeClaims)
     for (const value of new Set([`class ${className}`, 'unnamed']))
-      for (const claim of lister.byIndex(WAITING, value)) enqueue(keyOf(claim))
+      for (const claim of lister.byIndex(WAITING, value)) this.#enqueue(keyOf(claim))
   }
 
   async syncClaim(key: string): Promise<ReconcileResult | undefined> {

@@ -1,7 +1,7 @@
 /** Which volume fits which claim (k8s.io/component-helpers storage/volume, pkg/controller/volume/persistentvolume/index.go). */
 
 import type { PersistentVolume, PersistentVolumeClaim } from '@canopus/api/core/v1'
-import { compareQuantities, labelSelector, matches } from '@canopus/apimachinery'
+import { labelSelector, matches, quantityValue } from '@canopus/apimachinery'
 import { classOfClaim, classOfVolume } from '../storage-classes.ts'
 
 /** Whether the volume is reserved for, or bound to, this claim. A namesake made anew is another claim. */
@@ -22,16 +22,27 @@ export function hasAccessModes(volume: PersistentVolume, claim: PersistentVolume
   return (claim.spec.accessModes ?? []).every(mode => offered.includes(mode))
 }
 
-const sizeOf = (volume: PersistentVolume): string => volume.spec.capacity?.storage ?? '0'
+/** A claim may look at thousands of volumes; what their texts say is worked out once. */
+const sizes = new WeakMap<PersistentVolume, number>()
 
-export const isBigEnough = (volume: PersistentVolume, claim: PersistentVolumeClaim): boolean =>
-  compareQuantities(sizeOf(volume), claim.spec.resources?.requests?.storage ?? '0') >= 0
+/** Bytes. */
+function sizeOf(volume: PersistentVolume): number {
+  let size = sizes.get(volume)
+  if (size === undefined) {
+    size = quantityValue(volume.spec.capacity?.storage ?? '0')
+    sizes.set(volume, size)
+  }
+  return size
+}
+
+const requestOf = (claim: PersistentVolumeClaim): number =>
+  quantityValue(claim.spec.resources?.requests?.storage ?? '0')
 
 /** Why a claim that names the volume cannot have it, or nothing where it can. */
 export function whyUnsuitable(volume: PersistentVolume, claim: PersistentVolumeClaim): string | undefined {
   const { name, deletionTimestamp } = volume.metadata
   if (deletionTimestamp) return `the volume is marked for deletion ${JSON.stringify(name)}`
-  if (!isBigEnough(volume, claim)) return 'requested PV is too small'
+  if (sizeOf(volume) < requestOf(claim)) return 'requested PV is too small'
   if (classOfVolume(volume) !== classOfClaim(claim)) return 'storageClassName does not match'
   if (!sameVolumeMode(volume, claim)) return 'incompatible volumeMode'
   if (!hasAccessModes(volume, claim)) return 'incompatible accessMode'
@@ -57,12 +68,13 @@ function suitability(claim: PersistentVolumeClaim, reservedOnly: boolean): (volu
   const selector = claim.spec.selector && labelSelector(claim.spec.selector)
   const wanted = classOfClaim(claim)
   const attributes = claim.spec.volumeAttributesClassName ?? ''
+  const least = requestOf(claim)
   return volume => {
     const reserved = isBoundTo(volume, claim)
     if (!reserved && (volume.spec.claimRef || reservedOnly || volume.status?.phase !== 'Available')) return false
     if (volume.metadata.deletionTimestamp || !sameVolumeMode(volume, claim) || !hasAccessModes(volume, claim))
       return false
-    if ((volume.spec.volumeAttributesClassName ?? '') !== attributes || !isBigEnough(volume, claim)) return false
+    if ((volume.spec.volumeAttributesClassName ?? '') !== attributes || sizeOf(volume) < least) return false
     return reserved || (classOfVolume(volume) === wanted && (!selector || matches(selector, volume.metadata.labels)))
   }
 }
@@ -72,6 +84,6 @@ function isBetter(left: PersistentVolume, right: PersistentVolume, claim: Persis
   if (modes !== 0) return modes < 0
   const [reserved, other] = [isBoundTo(left, claim), isBoundTo(right, claim)]
   if (reserved !== other) return reserved
-  const size = compareQuantities(sizeOf(left), sizeOf(right))
+  const size = sizeOf(left) - sizeOf(right)
   return size !== 0 ? size < 0 : left.metadata.name < right.metadata.name
 }

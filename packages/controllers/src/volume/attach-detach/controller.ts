@@ -1,0 +1,154 @@
+/**
+ * Asks CSI drivers to attach the volumes of pods to their nodes, and to detach them: a VolumeAttachment per volume and node, which
+ * the driver's attacher answers (kubernetes pkg/controller/volume/attachdetach, pkg/volume/csi/csi_attacher.go).
+ */
+
+import { CSIDrivers, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, VolumeAttachments } from '@canopus/api'
+import type { PersistentVolume, Pod } from '@canopus/api/core/v1'
+import type { VolumeAttachment } from '@canopus/api/storage/v1'
+import { hasReason, semanticEqual } from '@canopus/apimachinery'
+import { keyOf } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
+import { isFinished } from '../../common/pods.ts'
+import { claimsOf } from '../protection.ts'
+import { attachmentName } from './attachment-name.ts'
+import { type NodePlan, planNode, uniqueNameOf, type WantedVolume } from './plan.ts'
+
+const MANAGED = 'volumes.kubernetes.io/controller-managed-attach-detach'
+const BY_NODE = 'attach-node'
+const BY_CLAIM = 'claim'
+const BY_VOLUME = 'volume'
+/** A volume that another node has is asked for again so often. */
+const BLOCKED_RETRY = 2_000
+
+export function createAttachDetachController(context: ControllerContext): Controller {
+  const attacher = new Attacher(context)
+  const { informers } = context
+  informers.informer(Pods).addIndex(BY_NODE, pod => (pod.spec?.nodeName ? [pod.spec.nodeName] : []))
+  informers.informer(Pods).addIndex(BY_CLAIM, pod => claimsOf(pod).map(name => `${pod.metadata.namespace}/${name}`))
+  informers.informer(VolumeAttachments).addIndex(BY_NODE, each => [each.spec.nodeName])
+  informers.informer(VolumeAttachments).addIndex(BY_VOLUME, each => [each.spec.source.persistentVolumeName ?? ''])
+  return defineController(context, {
+    name: 'persistentvolume-attach-detach-controller',
+    triggers: [
+      primary(Nodes, ({ object, old, deleted }) => {
+        const inUse = (node: typeof object | undefined): unknown => node?.status?.volumesInUse
+        return !deleted && (!old || !semanticEqual(inUse(old), inUse(object)) || !semanticEqual(old.spec, object.spec))
+      }),
+      mapped(Pods, pod => (pod.spec?.nodeName && claimsOf(pod).length > 0 ? [pod.spec.nodeName] : [])),
+      mapped(VolumeAttachments, each => [each.spec.nodeName]),
+      on(PersistentVolumeClaims, ({ object }, enqueue) => {
+        for (const pod of informers.informer(Pods).lister.byIndex(BY_CLAIM, keyOf(object)))
+          if (pod.spec?.nodeName) enqueue(pod.spec.nodeName)
+      }),
+      // Not among the triggers by which nodes are found, but read: the first list has to be there.
+      on(PersistentVolumes, () => {}),
+      on(CSIDrivers, () => {}),
+    ],
+    reconcile: name => attacher.sync(name),
+  })
+}
+
+class Attacher {
+  readonly #context: ControllerContext
+  /** Pods that have been told of a volume that another node has. */
+  readonly #told = new Set<string>()
+
+  constructor(context: ControllerContext) {
+    this.#context = context
+  }
+
+  async sync(name: string): Promise<{ requeueAfter: number } | undefined> {
+    const { informers } = this.#context
+    const node = informers.informer(Nodes).lister.get(name)
+    if (node?.metadata.annotations?.[MANAGED] !== 'true') return undefined
+    const attachments = informers.informer(VolumeAttachments).lister
+    const plan = planNode({
+      node,
+      wanted: this.#wanted(name),
+      attachments: attachments.byIndex(BY_NODE, name),
+      elsewhere: volume =>
+        attachments.byIndex(BY_VOLUME, volume.metadata.name).filter(each => each.spec.nodeName !== name),
+      needsAttaching: driver => informers.informer(CSIDrivers).lister.get(driver)?.spec.attachRequired !== false,
+      volume: each => informers.informer(PersistentVolumes).lister.get(each),
+    })
+    for (const wanted of plan.attach) await this.#attach(name, wanted)
+    // The node is told first: it must not begin to use what is about to go.
+    await this.#report(name, plan)
+    for (const attachment of plan.detach) await this.#detach(attachment)
+    for (const wanted of plan.blocked) this.#tellBlocked(wanted)
+    return plan.blocked.length > 0 ? { requeueAfter: BLOCKED_RETRY } : undefined
+  }
+
+  #wanted(node: string): WantedVolume[] {
+    const { informers } = this.#context
+    const found = new Map<string, { volume: PersistentVolume; pods: Pod[] }>()
+    for (const pod of informers.informer(Pods).lister.byIndex(BY_NODE, node)) {
+      if (isOver(pod)) continue
+      for (const name of claimsOf(pod)) {
+        const claim = informers.informer(PersistentVolumeClaims).lister.get(name, pod.metadata.namespace)
+        if (claim?.status?.phase !== 'Bound' || !claim.spec.volumeName) continue
+        const volume = informers.informer(PersistentVolumes).lister.get(claim.spec.volumeName)
+        if (!volume?.spec.csi || volume.spec.claimRef?.uid !== claim.metadata.uid) continue
+        const entry = found.get(volume.metadata.name) ?? { volume, pods: [] }
+        entry.pods.push(pod)
+        found.set(volume.metadata.name, entry)
+      }
+    }
+    return [...found.values()]
+  }
+
+  async #attach(nodeName: string, { volume }: WantedVolume): Promise<void> {
+    const { driver, volumeHandle } = volume.spec.csi!
+    try {
+      await this.#context.client.resource(VolumeAttachments).create({
+        metadata: { name: attachmentName(volumeHandle, driver, nodeName) },
+        spec: { attacher: driver, nodeName, source: { persistentVolumeName: volume.metadata.name } },
+      })
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error
+    }
+  }
+
+  async #detach({ metadata }: VolumeAttachment): Promise<void> {
+    try {
+      await this.#context.client.resource(VolumeAttachments).delete(metadata.name)
+    } catch (error) {
+      if (!hasReason(error, 'NotFound')) throw error
+    }
+  }
+
+  async #report(name: string, { attached }: NodePlan): Promise<void> {
+    const node = this.#context.informers.informer(Nodes).lister.get(name)
+    const before = node?.status?.volumesAttached ?? []
+    if (!node || semanticEqual(before, attached)) return
+    const status = { volumesAttached: attached.length > 0 ? attached : null }
+    await this.#context.client.resource(Nodes).patch(name, 'merge', { status }, { subresource: 'status' })
+    for (const { volume, pods } of this.#wanted(name)) {
+      const unique = uniqueNameOf(volume)
+      const isNew = attached.some(each => each.name === unique) && !before.some(each => each.name === unique)
+      const message = `AttachVolume.Attach succeeded for volume ${JSON.stringify(volume.metadata.name)} `
+      if (isNew) for (const pod of pods) this.#context.events.event(pod, 'Normal', 'SuccessfulAttachVolume', message)
+    }
+  }
+
+  #tellBlocked({ volume, pods }: WantedVolume): void {
+    const why = "Volume is already exclusively attached to one node and can't be attached to another"
+    const message = `Multi-Attach error for volume ${JSON.stringify(volume.metadata.name)} ${why}`
+    for (const pod of pods) {
+      const once = `${pod.metadata.uid} ${volume.metadata.name}`
+      if (this.#told.has(once)) continue
+      this.#told.add(once)
+      this.#context.events.event(pod, 'Warning', 'FailedAttachVolume', message)
+    }
+  }
+}
+
+/** Nothing of the pod runs any more. */
+function isOver(pod: Pod): boolean {
+  if (isFinished(pod)) return true
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
+  return (
+    pod.metadata.deletionTimestamp !== undefined && statuses.length > 0 && statuses.every(each => !each.state?.running)
+  )
+}
