@@ -38,7 +38,7 @@ async function runtime(streams: number, answer: (ids: readonly number[], socket:
     let received = Buffer.alloc(0)
     let switched = false
     socket.on('error', () => socket.destroy())
-    socket.on('data', piece => {
+    socket.on('data', (piece: Buffer) => {
       received = Buffer.concat([received, piece])
       const head = received.indexOf('\r\n\r\n')
       if (!switched && head >= 0) {
