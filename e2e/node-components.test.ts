@@ -155,7 +155,17 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
   const inMounts = (): string[] => [`--mount=/proc/${mounts}/ns/mnt`, '--']
 
   function startKubelet(): void {
+    const configuration = {
+      apiVersion: 'kubelet.config.k8s.io/v1beta1',
+      kind: 'KubeletConfiguration',
+      authentication: { anonymous: { enabled: false }, x509: { clientCAFile: 'pki/ca.crt' } },
+      clusterDNS: ['10.92.0.10'],
+      clusterDomain: 'cluster.local',
+      rotateCertificates: true,
+    }
+    writeFileSync(file('kubelet.yaml'), JSON.stringify(configuration))
     const flags = [
+      `--config=${file('kubelet.yaml')}`,
       `--bootstrap-kubeconfig=${file('bootstrap.kubeconfig')}`,
       `--kubeconfig=${file('kubelet.kubeconfig')}`,
       `--container-runtime-endpoint=unix://${file('containerd.sock')}`,
@@ -165,10 +175,7 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
       `--node-ip=${ADDRESS}`,
       `--address=${ADDRESS}`,
       `--port=${kubeletPort}`,
-      '--cluster-dns=10.92.0.10',
-      '--cluster-domain=cluster.local',
       '--node-labels=disk=ssd',
-      '--rotate-certificates=true',
     ]
     kubelet.start('kubelet', 'nsenter', [...inMounts(), launcher, 'kubelet', ...flags])
   }

@@ -32,6 +32,7 @@ export {
   createCsrSigner,
   type SigningResult,
 } from './certificates/csr-signer.ts'
+export { type ConfigFile, readConfigFile } from './config/config-file.ts'
 export type { ConfigurationFile } from './configuration/file.ts'
 export {
   createLegacyTokenIssuer,

@@ -97,7 +97,7 @@ describe('completion', () => {
   const cases: [words: string[], expected: RegExp][] = [
     [['st'], /^stop status$/],
     [['up', '--no'], /^--no-merge-kubeconfig --nodes --no-node --no-wait --no-storage-class$/],
-    [['up', '--name', 'mine', '--wa'], /^$/],
+    [['up', '--name', 'mine', '--wa'], /^--wait$/],
     [['up', '--name', 'mine', '--store'], /^--store$/],
     [['image', 'b'], /^build$/],
     [['help', 'kub'], /^kubelet$/],

@@ -69,6 +69,7 @@ function addUp(program: Command, environment: CliEnvironment): void {
     .option('--no-merge-kubeconfig', 'leave the kubeconfig alone')
     .option('--nodes <count>', 'nodes on this machine', number(1, 64))
     .option('--no-node', 'only API server, controllers and scheduler; needs no root')
+    .option('--wait', 'return once the cluster is ready (default)', true)
     .option('--no-wait', 'return before the cluster is ready')
     .option('--timeout <duration>', 'how long to wait for the cluster', duration, 120_000)
     .addOption(

@@ -80,6 +80,8 @@ describe('resolve', () => {
     ['ns.dns.cluster.local', 'A', 'A 10.96.0.53'],
     ['10.0.96.10.in-addr.arpa', 'PTR', 'PTR web.default.svc.cluster.local'],
     ['5.0.244.10.in-addr.arpa', 'PTR', 'PTR redis-0.redis.default.svc.cluster.local'],
+    ['6.0.244.10.in-addr.arpa', 'PTR', 'PTR 10-244-0-6.redis.default.svc.cluster.local'],
+    ['7.0.244.10.in-addr.arpa', 'PTR', 'not-ours'],
     ['1.2.0.192.in-addr.arpa', 'PTR', 'not-ours'],
     ['example.test', 'A', 'not-ours'],
   ]

@@ -128,7 +128,7 @@ function headlessHosts(slices: readonly EndpointSlice[]): Host[] {
       if (endpoint.conditions?.ready === false || address === undefined) return []
       return [
         {
-          label: (endpoint.hostname ?? address.replaceAll(/[.:]/g, '-')).toLowerCase(),
+          label: endpointLabel(endpoint.hostname, address),
           address,
           family: familyOf(address),
           ports,
@@ -189,6 +189,10 @@ function podName(view: ClusterView, name: string, labels: readonly string[], typ
   return answer(wants(type, 'A') ? [{ type: 'A', name, address }] : [])
 }
 
+const endpointLabel = (hostname: string | undefined, address: string): string =>
+  (hostname || address.replaceAll(/[.:]/g, '-')).toLowerCase()
+
+/** Endpoints without a hostname have names made of their addresses there, too (CoreDNS plugin/kubernetes/reverse.go). */
 function reverse(view: ClusterView, domain: string, name: string, type: QueryType): Resolution {
   const address = addressOfReverseName(name)
   if (address === undefined) return { outcome: 'not-ours' }
@@ -204,8 +208,10 @@ function reverseTargets(slice: EndpointSlice, address: string, domain: string): 
   const service = slice.metadata.labels?.['kubernetes.io/service-name']
   if (service === undefined) return []
   return (slice.endpoints ?? [])
-    .filter(endpoint => endpoint.addresses?.includes(address) && endpoint.hostname)
-    .map(endpoint => `${endpoint.hostname}.${service}.${slice.metadata.namespace}.svc.${domain}`)
+    .filter(endpoint => endpoint.addresses?.includes(address) && endpoint.conditions?.ready !== false)
+    .map(
+      endpoint => `${endpointLabel(endpoint.hostname, address)}.${service}.${slice.metadata.namespace}.svc.${domain}`,
+    )
 }
 
 function addressOfReverseName(name: string): string | undefined {

@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
@@ -7,7 +18,7 @@ import { dirname } from 'node:path'
  * it is filled, flushed and renamed. Parent directories are made.
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectories(dirname(path))
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   const file = openSync(temporary, 'wx', mode)
   try {
@@ -19,6 +30,21 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error
+  }
+}
+
+/**
+ * Makes a directory and its parents. Node's own recursive mkdir never ends where a parent says that what is in it does not exist
+ * (/proc). Throws what the file system says.
+ */
+export function makeDirectories(directory: string, mode = 0o777): void {
+  if (existsSync(directory) && statSync(directory).isDirectory()) return
+  if (dirname(directory) !== directory) makeDirectories(dirname(directory), mode)
+  try {
+    mkdirSync(directory, { mode })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST' && statSync(directory).isDirectory()))
+      throw error
   }
 }
 

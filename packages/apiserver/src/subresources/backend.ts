@@ -217,15 +217,15 @@ function headOf(incoming: IncomingMessage): string {
   return `${lines.join('\r\n')}\r\n\r\n`
 }
 
+/** Joins two connections. Where one ends, the other gets everything that came from it before it is closed. */
 function join(a: Duplex, b: Duplex): void {
   a.pipe(b)
   b.pipe(a)
-  const end = (): void => {
-    a.destroy()
-    b.destroy()
-  }
-  for (const each of [a, b]) {
-    each.on('error', end)
-    each.on('close', end)
+  for (const [each, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    each.on('error', () => other.destroy())
+    each.on('close', () => other.end(() => other.destroy()))
   }
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectories } from '@canopus/platform'
 import { DiskFull, Failure } from '../failure.ts'
 
 /** What a fresh file system has in its root. */
@@ -29,9 +30,9 @@ function namesIn(directory: string): string[] {
 /** Makes a directory for one of our own. Throws `Failure` where it cannot be. */
 export function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o711 })
+    makeDirectories(directory, 0o711)
   } catch (error) {
-    if (isCode(error, 'EACCES') || isCode(error, 'EROFS') || isCode(error, 'EPERM'))
+    if (isCode(error, 'EACCES') || isCode(error, 'ENOENT') || isCode(error, 'EROFS') || isCode(error, 'EPERM'))
       throw new Failure(
         `${directory} cannot be made: ${(error as Error).message}`,
         'Choose a directory of yours with CANOPUS_HOME in the environment, or run the command with sudo.',

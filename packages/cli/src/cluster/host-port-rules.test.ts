@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { planHostPortRemoval } from './host-port-rules.ts'
+import { planEmptyTableRemoval, planHostPortRemoval } from './host-port-rules.ts'
 
 const left = `*nat
 :PREROUTING ACCEPT [0:0]
@@ -25,4 +25,20 @@ describe('host port rules', () => {
   })
   it('stay while a pod has one', () => assert.deepEqual(planHostPortRemoval(`${left}\n:CNI-DN-abc - [0:0]`), []))
   it('are not looked for where there are none', () => assert.deepEqual(planHostPortRemoval('*nat\nCOMMIT'), []))
+})
+
+describe('the nat tables', () => {
+  const hook = { chain: { family: 'ip', table: 'nat', name: 'OUTPUT', hook: 'output', policy: 'accept' } }
+  const cases: [string, object[], string][] = [
+    ['go when nothing is in them', [], 'delete table ip nat\n'],
+    ['go with the hooks of iptables', [hook], 'delete chain ip nat OUTPUT\ndelete table ip nat\n'],
+    ['stay with a rule', [hook, { rule: { chain: 'OUTPUT' } }], ''],
+    ['stay with a chain of somebody’s', [hook, { chain: { name: 'MINE' } }], ''],
+    ['stay where a hook refuses', [{ chain: { ...hook.chain, policy: 'drop' } }], ''],
+  ]
+  for (const [name, items, expected] of cases)
+    it(name, () => {
+      const nftables = [{ metainfo: {} }, { table: { family: 'ip', name: 'nat' } }, ...items]
+      assert.equal(planEmptyTableRemoval('ip', JSON.stringify({ nftables })), expected)
+    })
 })

@@ -1,16 +1,42 @@
 import { tryRun } from '@canopus/platform'
 
 /**
- * Removes the empty chains that the CNI plugin `portmap` leaves in the nat table after the last pod with a host port. Where
+ * Removes the chains, and the tables, that the CNI plugin `portmap` leaves empty after the last pod with a host port. Where
  * somebody's pods still have host ports (`CNI-DN-*` chains), nothing is touched.
  */
 export async function removeHostPortRules(): Promise<void> {
   const saved = await tryRun('iptables-save', ['-t', 'nat']).catch(() => undefined)
   if (saved?.code !== 0) return
   const commands = planHostPortRemoval(saved.stdout)
-  if (commands.length === 0) return
   const input = ['*nat', ...commands, 'COMMIT', ''].join('\n')
-  await tryRun('iptables-restore', ['--noflush'], { input })
+  if (commands.length > 0) await tryRun('iptables-restore', ['--noflush'], { input })
+  for (const family of ['ip', 'ip6']) {
+    const listed = await tryRun('nft', ['--json', 'list', 'table', family, 'nat'])
+    if (listed.code !== 0) continue
+    const removal = planEmptyTableRemoval(family, listed.stdout)
+    if (removal !== '') await tryRun('nft', ['-f', '-'], { input: removal })
+  }
+}
+
+interface NftItem {
+  chain?: { name: string; hook?: string; policy?: string }
+  [kind: string]: unknown
+}
+
+/**
+ * The `nft` commands that remove a nat table in which there is nothing but the hooks that iptables makes with it, from what
+ * `nft --json list table` prints; none where somebody uses it. A chain that has got a rule since stays, and with it everything.
+ */
+export function planEmptyTableRemoval(family: string, json: string): string {
+  const { nftables } = JSON.parse(json) as { nftables: NftItem[] }
+  const items = nftables.filter(each => each.metainfo === undefined && each.table === undefined)
+  const idle = items.every(({ chain }) => chain?.hook !== undefined && chain.policy === 'accept')
+  if (!idle) return ''
+  return [
+    ...items.map(each => `delete chain ${family} nat ${each.chain!.name}`),
+    `delete table ${family} nat`,
+    '',
+  ].join('\n')
 }
 
 /** The `iptables-restore` lines that take the chains away; none where there are none or they are in use. */

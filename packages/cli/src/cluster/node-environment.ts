@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { containerdConfig, mayLowerOomScore, PAUSE_IMAGE, registryHostsToml } from '@canopus/cri'
-import { run, startDaemon, tryRun } from '@canopus/platform'
+import { CommandError, run, startDaemon, tryRun } from '@canopus/platform'
 import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 import { runtimePrograms } from './host-packages.ts'
 import { gatewayOf, mirrorUrlFor } from './machine-network.ts'
@@ -98,8 +99,21 @@ async function ensureMountNamespace(directory: string, name: string): Promise<st
   if ((await tryRun('mountpoint', ['-q', directory])).code !== 0) await run('mount', ['--bind', directory, directory])
   await run('mount', ['--make-private', directory])
   writeFileSync(file, '')
-  await run('unshare', [`--mount=${file}`, '--propagation', 'slave', 'mount', '--make-rshared', '/'])
+  await makeMountNamespace(file)
   return file
+}
+
+/**
+ * A namespace's file can be mounted in older namespaces only (the kernel forbids loops), and Linux 6.18 numbers namespaces per
+ * processor: made on another one than ours was, a new one may seem older. On the processor that made ours it never does.
+ */
+async function makeMountNamespace(file: string): Promise<void> {
+  const isolation = [`--mount=${file}`, '--propagation', 'slave', 'mount', '--make-rshared', '/']
+  const { code, stderr } = await tryRun('unshare', isolation)
+  if (code === 0) return
+  for (let processor = 0; processor < cpus().length; processor++)
+    if ((await tryRun('taskset', ['-c', `${processor}`, 'unshare', ...isolation])).code === 0) return
+  throw new CommandError(`unshare ${isolation.join(' ')}`, code, stderr)
 }
 
 /** Takes the mount namespaces of a cluster away, with everything that is mounted in them alone. */

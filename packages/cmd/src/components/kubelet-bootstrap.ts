@@ -6,28 +6,32 @@ import { CertificateKeeper } from '@canopus/kubelet'
 import { type CertifiedKey, readTextIfPresent, systemClock, systemRandom, writeFileAtomic } from '@canopus/platform'
 import { kubeconfigTransport } from './access.ts'
 
-export interface KubeletBootstrapOptions {
-  /** Written where the first certificate has come. */
+export interface KubeletCertificateOptions {
+  /** Written where a certificate has come with the bootstrap kubeconfig; else it has the first certificate. */
   kubeconfig: string
-  /** The kubeconfig with which it is asked for. */
-  bootstrap: string
+  /** The kubeconfig with which the first certificate is asked for, where `kubeconfig` does not have it. */
+  bootstrap: string | undefined
   certDir: string
   nodeName: string
   logger: Logger
 }
 
+/** Where the present client certificate and its key are. */
+export const clientCertificateFile = (certDir: string): string => join(certDir, 'kubelet-client-current.pem')
+
 /**
- * Has the node's client certificate: asks for the first with the bootstrap kubeconfig, then renews it with itself for as long
- * as the signal allows (upstream pkg/kubelet/certificate/bootstrap). The transport always uses the present one.
+ * Has the node's client certificate: the first is asked for with the bootstrap kubeconfig or that of the kubeconfig, and is
+ * renewed with itself for as long as the signal allows (upstream pkg/kubelet/certificate/bootstrap). The transport always uses
+ * the present one.
  */
-export async function bootstrapKubelet(
-  options: KubeletBootstrapOptions,
+export async function renewedTransport(
+  options: KubeletCertificateOptions,
   signal: AbortSignal,
 ): Promise<Transport & { close(): void }> {
   const { kubeconfig, bootstrap, certDir, nodeName, logger } = options
-  const first = kubeconfigTransport(bootstrap)
-  const { server, ca } = readKubeconfigUser(bootstrap)
-  const file = join(certDir, 'kubelet-client-current.pem')
+  const first = kubeconfigTransport(bootstrap ?? kubeconfig)
+  const { server, ca, cert, key } = readKubeconfigUser(bootstrap ?? kubeconfig)
+  const file = clientCertificateFile(certDir)
   const transportWith = (present: CertifiedKey): HttpsTransport =>
     createHttpsTransport({
       server,
@@ -38,6 +42,7 @@ export async function bootstrapKubelet(
   let current: HttpsTransport | undefined
   const keeper = new CertificateKeeper({
     file,
+    ...(bootstrap === undefined && cert && key ? { first: { certificate: cert, key } } : {}),
     wish: { nodeName, signerName: 'kubernetes.io/kube-apiserver-client-kubelet' },
     clientFor: present => createClient(present && current ? current : first, { userAgent: 'kubelet' }),
     clock: systemClock,
@@ -50,7 +55,7 @@ export async function bootstrapKubelet(
     old?.close()
   }
   use(await keeper.get(signal))
-  writeKubeconfig(kubeconfig, { server, ca, file })
+  if (bootstrap !== undefined) writeKubeconfig(kubeconfig, { server, ca, file })
   void keeper.run(use, signal).catch((error: unknown) => {
     if (!signal.aborted) logger.error('the client certificate is renewed no more', { error })
   })

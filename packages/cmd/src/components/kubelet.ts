@@ -10,7 +10,7 @@ import { createKubelet, type Kubelet, type KubeletOptions, readMachineFacts } fr
 import { createEventRecorder } from '@canopus/operator'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { fileOf, list, number, pairs, required } from '../flags.ts'
+import { bool, fileOf, list, number, pairs, required } from '../flags.ts'
 import { type Access, accessBy, kubeconfigTransport } from './access.ts'
 import {
   addFlagsWithoutEffect,
@@ -19,13 +19,17 @@ import {
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
-import { bootstrapKubelet } from './kubelet-bootstrap.ts'
+import { applyComponentConfig } from './component-config.ts'
+import { clientCertificateFile, renewedTransport } from './kubelet-bootstrap.ts'
+import { KUBELET_CONFIGURATION } from './kubelet-config.ts'
 import { runtimeReady } from './runtime.ts'
 import { servingCertificate } from './serving-certificate.ts'
 
 interface KubeletFlags extends LogFlags {
+  config?: string
   kubeconfig?: string
   bootstrapKubeconfig?: string
+  rotateCertificates: boolean
   containerRuntimeEndpoint: string
   rootDir: string
   podLogsDir?: string
@@ -49,15 +53,17 @@ interface KubeletFlags extends LogFlags {
   tlsPrivateKeyFile?: string
 }
 
-const WITHOUT_EFFECT = ['config', 'pod-infra-container-image', 'register-node', 'fail-swap-on', 'rotate-certificates']
+const WITHOUT_EFFECT = ['pod-infra-container-image', 'register-node', 'fail-swap-on']
 
 /** `canopus kubelet`: the node agent of this machine alone, with kubelet's flags. */
 export function addKubelet(program: Command, environment: CliEnvironment): Command {
   const command = program
     .command('kubelet')
     .description("run this machine's kubelet alone, on a container runtime that runs already")
+    .option('--config <file>', 'a KubeletConfiguration; flags win over it')
     .option('--kubeconfig <file>', 'how to reach the API server; written where it is missing and bootstrapped')
     .option('--bootstrap-kubeconfig <file>', 'with which the first certificate is asked for')
+    .option('--rotate-certificates [bool]', "renew the kubeconfig's client certificate", bool, false)
     .option('--container-runtime-endpoint <socket>', 'the CRI socket', 'unix:///run/containerd/containerd.sock')
     .option('--root-dir <directory>', 'where volumes and state are', '/var/lib/kubelet')
     .option('--pod-logs-dir <directory>', 'where container logs are (default: /var/log/pods)')
@@ -83,7 +89,9 @@ export function addKubelet(program: Command, environment: CliEnvironment): Comma
     .option('--tls-private-key-file <file>', 'its key')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
-  return command.action((flags: KubeletFlags) => {
+  return command.action(({ config }: KubeletFlags) => {
+    applyComponentConfig(command, config, KUBELET_CONFIGURATION)
+    const flags = command.opts<KubeletFlags>()
     const logger = componentLogger(flags, 'kubelet')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
     return runKubelet(flags, logger, environment)
@@ -105,11 +113,16 @@ async function runKubelet(flags: KubeletFlags, logger: Logger, { signal, uid }: 
   const nodeName = (flags.hostnameOverride ?? hostname()).toLowerCase()
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const certDir = flags.certDir ?? join(flags.rootDir, 'pki')
-  const bootstrap = flags.bootstrapKubeconfig
+  const { bootstrapKubeconfig: bootstrap, rotateCertificates } = flags
+  const bootstrapped =
+    bootstrap !== undefined && (!existsSync(kubeconfig) || existsSync(clientCertificateFile(certDir)))
   const transport =
-    bootstrap === undefined || (existsSync(kubeconfig) && !existsSync(join(certDir, 'kubelet-client-current.pem')))
-      ? kubeconfigTransport(kubeconfig)
-      : await bootstrapKubelet({ kubeconfig, bootstrap, certDir, nodeName, logger }, signal)
+    bootstrapped || rotateCertificates
+      ? await renewedTransport(
+          { kubeconfig, bootstrap: bootstrapped ? bootstrap : undefined, certDir, nodeName, logger },
+          signal,
+        )
+      : kubeconfigTransport(kubeconfig)
   const access = accessBy(transport, logger, 'kubelet')
   const socket = flags.containerRuntimeEndpoint.replace(/^unix:\/\//, '')
   const cri = connectCri(socket, systemClock)

@@ -9,9 +9,11 @@ import { type Command, Option } from 'commander'
 import { required } from '../flags.ts'
 import { accessByKubeconfig } from './access.ts'
 import { addLogFlags, componentLogger, type LogFlags } from './common-flags.ts'
+import { applyComponentConfig, type ConfigKind } from './component-config.ts'
 import { createHealthChecks } from './health-checks.ts'
 
 interface ProxyFlags extends LogFlags {
+  config?: string
   kubeconfig?: string
   clusterCidr?: string
   hostnameOverride?: string
@@ -19,11 +21,24 @@ interface ProxyFlags extends LogFlags {
   cleanup: boolean
 }
 
+/** What `canopus proxy --config` may say (upstream staging/src/k8s.io/kube-proxy/config/v1alpha1/types.go). */
+export const PROXY_CONFIGURATION: ConfigKind = {
+  apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+  kind: 'KubeProxyConfiguration',
+  fields: {
+    'clientConnection.kubeconfig': { flag: 'kubeconfig', type: 'path' },
+    clusterCIDR: { flag: 'clusterCidr', type: 'text' },
+    hostnameOverride: { flag: 'hostnameOverride', type: 'text' },
+    mode: { always: 'nftables' },
+  },
+}
+
 /** `canopus proxy`: the service proxy of this machine alone, with kube-proxy's flags. */
 export function addProxy(program: Command, environment: CliEnvironment): Command {
   const command = program
     .command('proxy')
     .description("run this machine's service proxy alone")
+    .option('--config <file>', 'a KubeProxyConfiguration; it wins over flags other than --hostname-override')
     .option('--kubeconfig <file>', 'how to reach the API server')
     .option('--cluster-cidr <cidr>', 'addresses of pods')
     .option('--hostname-override <name>', "the node's name (default: the machine's)")
@@ -31,7 +46,11 @@ export function addProxy(program: Command, environment: CliEnvironment): Command
     .option('--nft-table <name>', 'the table that is kept', 'canopus_services')
     .option('--cleanup', 'remove the table and end', false)
   addLogFlags(command)
-  return command.action((flags: ProxyFlags) => runProxy(flags, componentLogger(flags, 'proxy'), environment.signal))
+  return command.action(({ config }: ProxyFlags) => {
+    applyComponentConfig(command, config, PROXY_CONFIGURATION, flag => flag === 'hostnameOverride')
+    const flags = command.opts<ProxyFlags>()
+    return runProxy(flags, componentLogger(flags, 'proxy'), environment.signal)
+  })
 }
 
 async function runProxy(flags: ProxyFlags, logger: Logger, signal: AbortSignal): Promise<void> {

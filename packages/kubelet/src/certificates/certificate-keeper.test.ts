@@ -87,6 +87,9 @@ test('the first certificate comes by the bootstrap client, is kept, and is renew
 
   const again = new CertificateKeeper(options)
   assert.deepEqual(await again.get(stop.signal), first)
+  const given = new CertificateKeeper({ ...options, file: join(directory, 'other.pem'), first })
+  assert.deepEqual(await given.get(stop.signal), first)
+  assert.equal(asked.length, 1)
   const renewed = new Promise<CertifiedKey>(resolve => {
     void again.run(resolve, stop.signal)
   })

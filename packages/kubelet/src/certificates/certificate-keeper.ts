@@ -6,6 +6,8 @@ import { type CertificateWish, requestCertificate } from './request-certificate.
 export interface CertificateKeeperOptions {
   /** Where certificate and key are kept together, for example `<kubelet>/pki/kubelet-client-current.pem`. */
   file: string
+  /** The certificate to start with where the file is not there yet. */
+  first?: CertifiedKey
   wish: CertificateWish
   /** A client for requests: with the present certificate, or with the bootstrap credentials where there is none. */
   clientFor(present: CertifiedKey | undefined): Client
@@ -27,7 +29,7 @@ export class CertificateKeeper {
 
   constructor(options: CertificateKeeperOptions) {
     this.#options = options
-    this.#present = this.#load()
+    this.#present = this.#load() ?? options.first
   }
 
   /** The certificate, requested where there is none that is still valid. Tries until it succeeds or the signal aborts. */

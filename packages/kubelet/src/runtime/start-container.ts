@@ -13,10 +13,12 @@ import { podText } from '../pods/pod-text.ts'
 import type { Services } from '../services.ts'
 import { readOnlyVolumes } from '../volumes/claims.ts'
 import { containerMounts } from '../volumes/mounts.ts'
+import { attemptByLogs } from './attempt-by-logs.ts'
 import { containerConfig, DEFAULT_TERMINATION_PATH } from './container-config.ts'
 import { HookError, runHook } from './hooks.ts'
 import { latest, type PodRuntime, type SandboxRecord } from './pod-runtime.ts'
 import { containerResources } from './resources.ts'
+import { podLogDirectory } from './sandbox-config.ts'
 import { containerSecurity, verifyRunAsNonRoot } from './security.ts'
 import { StartError } from './start-error.ts'
 
@@ -39,13 +41,19 @@ export interface StartContext {
 
 /** Pulls the image where needed, makes the container, starts it, runs its postStart hook. Throws `StartError`. */
 export async function startContainer(services: Services, context: StartContext, action: StartAction): Promise<void> {
+  const { pod } = context
   const container = action.container as Container
   const image = await services.puller.ensure(context, container)
-  const config = await configure(services, context, action, image)
+  const attempt = action.previous ? action.attempt : attemptByLogs(logDirectory(services, pod, container))
+  const config = await configure(services, context, { ...action, attempt }, image)
   // before the next sandbox: a pod that has one is nearer to running
   const containerId = await services.starts.use(() => createAndStart(services, context, container, config), true)
   const hook = container.lifecycle?.postStart
   if (hook) await postStart(services, context, container, containerId, hook)
+}
+
+function logDirectory({ logs }: Services, { metadata }: Pod, container: Container): string {
+  return join(podLogDirectory(logs, metadata.namespace ?? '', metadata.name, metadata.uid), container.name)
 }
 
 async function createAndStart(

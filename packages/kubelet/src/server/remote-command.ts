@@ -44,6 +44,7 @@ export async function serveRemoteCommand(client: WebSocket, url: string, wanted:
     client.close(1000)
   } finally {
     runtime.close()
+    client.resume() // a paused client's own close would never be read
   }
 }
 
@@ -64,13 +65,13 @@ async function openStreams(runtime: SpdyConnection, wanted: RemoteStreams): Prom
 /** Sends what a stream brings to the client. Resolves at its end. */
 function forward(client: WebSocket, runtime: SpdyConnection, channel: number, stream: SpdyStream): Promise<void> {
   return new Promise(resolve => {
-    stream.onData = data => {
+    const onData = (data: Buffer): void => {
       client.send(Buffer.concat([Buffer.from([channel]), data]), () => {
         if (client.bufferedAmount < MAX_BUFFERED) runtime.resume()
       })
       if (client.bufferedAmount >= MAX_BUFFERED) runtime.pause()
     }
-    stream.onEnd = resolve
+    stream.receive({ onData, onEnd: resolve })
   })
 }
 

@@ -240,10 +240,10 @@ describe('the kubelet’s server', { skip }, () => {
     const data = await connection.open({ streamtype: 'data', port: '8080', requestid: '0' })
     let text = ''
     const over = new Promise<void>(resolve => {
-      data.onData = piece => {
+      const onData = (piece: Buffer): void => {
         text += piece
       }
-      data.onEnd = resolve
+      data.receive({ onData, onEnd: resolve })
     })
     data.write(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
     await over

@@ -231,6 +231,7 @@ async function upgrade(
     const served = streams ? serveRemoteCommand(client, url, streams) : servePortForwardTunnel(client, url)
     served.catch(error => {
       facts.services.logger.warn('a stream failed', { url: request.url, error })
+      client.resume()
       client.close(1011)
     })
   } catch (error) {

@@ -11,11 +11,17 @@ const GO_AWAY = 7
 const FIN = 0x01
 const HEADER_BYTES = 8
 
-/** A stream within a SPDY connection. Handlers have to be set before the next turn of the event loop. */
-export interface SpdyStream {
+/** Who takes what a stream brings. */
+export interface SpdyReceiver {
   onData(data: Buffer): void
   /** No more data comes: the other side has finished or reset the stream, or the connection is gone. */
   onEnd(): void
+}
+
+/** A stream within a SPDY connection. */
+export interface SpdyStream {
+  /** Hands everything that comes to `receiver`, first what has come before: the reply, data and the end may arrive together. */
+  receive(receiver: SpdyReceiver): void
   /** Returns false where the connection is full; see `SpdyConnection.drained`. */
   write(data: Buffer): boolean
   /** Ends our half. */
@@ -23,6 +29,9 @@ export interface SpdyStream {
 }
 
 interface Stream extends SpdyStream {
+  receiver: SpdyReceiver | undefined
+  /** What came while nobody received. */
+  early: Buffer[]
   ended: boolean
   replied(accepted: boolean): void
 }
@@ -58,10 +67,15 @@ export class SpdyConnection {
     this.#nextId += 2
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const stream: Stream = {
+      receiver: undefined,
+      early: [],
       ended: false,
+      receive(receiver) {
+        stream.receiver = receiver
+        for (const data of stream.early.splice(0)) receiver.onData(data)
+        if (stream.ended) receiver.onEnd()
+      },
       replied: accepted => (accepted ? resolve() : reject(new Error('the runtime refused a stream'))),
-      onData: () => {},
-      onEnd: () => {},
       write: data => this.#send(id, 0, data),
       end: () => void this.#send(id, FIN, Buffer.alloc(0)),
     }
@@ -150,14 +164,15 @@ export class SpdyConnection {
   #handleData(id: number, flags: number, body: Buffer): void {
     const stream = this.#streams.get(id)
     if (stream === undefined) return
-    if (body.length > 0) stream.onData(body)
+    if (body.length > 0 && stream.receiver) stream.receiver.onData(body)
+    else if (body.length > 0) stream.early.push(body)
     if ((flags & FIN) !== 0) this.#end(stream)
   }
 
   #end(stream: Stream): void {
     if (stream.ended) return
     stream.ended = true
-    stream.onEnd()
+    stream.receiver?.onEnd()
   }
 
   #endAll(): void {
