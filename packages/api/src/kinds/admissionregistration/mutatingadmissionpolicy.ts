@@ -15,6 +15,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
     {
       validate: validateMutatingPolicy,
       validateUpdate: validateMutatingPolicy,
+      allowUnconditionalUpdate: false,
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'

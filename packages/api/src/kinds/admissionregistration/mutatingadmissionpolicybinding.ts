@@ -15,6 +15,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
     {
       validate: validateMutatingBinding,
       validateUpdate: validateMutatingBinding,
+      allowUnconditionalUpdate: false,
       default(object) {
         defaultParamRef(object.spec?.paramRef)
         defaultMatchResources(object.spec?.matchResources)

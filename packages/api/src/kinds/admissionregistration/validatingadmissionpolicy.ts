@@ -15,6 +15,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
     {
       validate: validateValidatingPolicy,
       validateUpdate: validateValidatingPolicy,
+      allowUnconditionalUpdate: false,
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'

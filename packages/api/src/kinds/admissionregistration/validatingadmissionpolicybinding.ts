@@ -15,6 +15,7 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
     {
       validate: validateValidatingBinding,
       validateUpdate: validateValidatingBinding,
+      allowUnconditionalUpdate: false,
       default(object) {
         defaultParamRef(object.spec?.paramRef)
         defaultMatchResources(object.spec?.matchResources)

@@ -42,6 +42,13 @@ const node = { metadata: { name: 'n1' }, spec: { podCIDR: '10.1.0.0/24' } } as N
 
 testCreate(NodeKind, node, [
   {
+    name: 'features in no order',
+    change: object => {
+      object.status = { declaredFeatures: ['B', 'A/x1'] }
+    },
+    errors: ['status.declaredFeatures[1]: Invalid value: "A/x1": list must be sorted alphabetically'],
+  },
+  {
     name: 'taint without effect',
     change: object => {
       object.spec.taints = [{ key: 'a', effect: '' }]

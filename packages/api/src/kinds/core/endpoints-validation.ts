@@ -6,12 +6,19 @@ import {
   type FieldError,
   notSupported,
   required,
+  semanticEqual,
   validateIp,
 } from '@canopus/apimachinery'
 import type { EndpointAddress, EndpointPort, Endpoints } from '../../generated/core.v1.ts'
 import { checkNumber, checkText, type Errors, push } from '../shared/check.ts'
 import { checkNonSpecialIp } from '../shared/ip-check.ts'
 import { PROTOCOLS } from './pod/validate-container.ts'
+
+/** Subsets that were stored by older rules may stay as they are. */
+export function validateEndpointsUpdate(object: Endpoints, old: Endpoints): FieldError[] {
+  const errors = validateEndpoints(object)
+  return errors.length > 0 && semanticEqual(object.subsets, old.subsets) ? [] : errors
+}
 
 export function validateEndpoints({ subsets = [] }: Endpoints): FieldError[] {
   const errors: Errors = []

@@ -3,7 +3,7 @@ import { Endpoints } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { ipWarnings } from '../shared/warnings.ts'
-import { validateEndpoints } from './endpoints-validation.ts'
+import { validateEndpoints, validateEndpointsUpdate } from './endpoints-validation.ts'
 
 function defaultEndpoints({ subsets }: EndpointsObject): void {
   for (const { ports } of subsets ?? []) for (const port of ports ?? []) port.protocol ||= 'TCP'
@@ -43,7 +43,7 @@ export const EndpointsKind = defineKind<EndpointsObject>({
       default: defaultEndpoints,
       warnings,
       validate: validateEndpoints,
-      validateUpdate: validateEndpoints,
+      validateUpdate: validateEndpointsUpdate,
       allowCreateOnUpdate: true,
     },
   ),

@@ -42,22 +42,57 @@ export function validateNode(node: Node): FieldError[] {
   const errors: Errors = []
   checkTaints(errors, 'metadata.taints', node.spec.taints ?? [])
   checkAmounts(errors, node)
-  const cidrs = node.spec.podCIDRs ?? []
+  checkFeatures(errors, node.status?.declaredFeatures)
+  checkCidrs(errors, node.spec.podCIDRs)
+  return errors
+}
+
+function checkCidrs(errors: Errors, cidrs: readonly string[] = []): void {
   for (const [index, cidr] of cidrs.entries()) push(errors, validateCidr(`spec.podCIDRs[${index}]`, cidr))
-  if (cidrs.length < 2) return errors
+  if (cidrs.length < 2) return
   const families = new Set(cidrs.map(cidr => cidr.includes(':')))
   if (families.size !== 2 || cidrs.length > 2) {
     errors.push(invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family'))
   }
-  for (const [index, cidr] of cidrs.entries()) {
-    if (cidrs.indexOf(cidr) < index) errors.push(duplicate(`spec.podCIDRs[${index}]`, cidr))
+}
+
+const FEATURE = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/
+const LONGEST_FEATURE = 253
+
+/** What a kubelet says it can do, in order (KEP-5328). */
+function checkFeatures(errors: Errors, features: readonly string[] = []): void {
+  for (const [index, name] of features.entries()) {
+    const field = `status.declaredFeatures[${index}]`
+    const problem = featureProblem(name)
+    if (problem !== undefined) {
+      errors.push(invalid(field, name, `invalid feature name ${JSON.stringify(name)}: ${problem}`))
+    }
+    const before = features[index - 1]
+    if (before === name) errors.push(duplicate(field, name))
+    else if (before !== undefined && before > name) {
+      errors.push(invalid(field, name, 'list must be sorted alphabetically'))
+    }
   }
+}
+
+function featureProblem(name: string): string | undefined {
+  if (name.length > LONGEST_FEATURE) return `must be no more than ${LONGEST_FEATURE} characters`
+  if (FEATURE.test(name)) return undefined
+  const segments = "must start with an UpperCamelCase segment, with subsequent segments separated by '/'"
+  return `${segments} (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`
+}
+
+/** Of the main resource: what holds of every node, too. */
+export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
+  const errors = validateNodeStatusUpdate(node, old)
+  checkCidrs(errors, node.spec.podCIDRs)
   return errors
 }
 
-export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
+export function validateNodeStatusUpdate(node: Node, old: Node): FieldError[] {
   const errors: Errors = []
   checkAmounts(errors, node)
+  checkFeatures(errors, node.status?.declaredFeatures)
   const addresses = node.status?.addresses ?? []
   const seen = new Set<string>()
   for (const [index, address] of addresses.entries()) {

@@ -3,7 +3,7 @@ import { Nodes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { cidrWarnings } from '../shared/warnings.ts'
-import { validateNode, validateNodeUpdate } from './node-validation.ts'
+import { validateNode, validateNodeStatusUpdate, validateNodeUpdate } from './node-validation.ts'
 
 const NO_INFO = {
   machineID: '',
@@ -76,7 +76,7 @@ export const NodeKind = defineKind<Node>({
       prepareForUpdate: pairPodCidrs,
       validate: validateNode,
       validateUpdate: validateNodeUpdate,
-      validateStatusUpdate: validateNodeUpdate,
+      validateStatusUpdate: validateNodeStatusUpdate,
     },
   ),
   columns: [

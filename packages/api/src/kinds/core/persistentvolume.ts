@@ -86,7 +86,7 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
   ),
   columns: [
     nameColumn,
-    text('Capacity', 'Size of the volume.', volume => volume.spec.capacity?.storage ?? ''),
+    text('Capacity', 'Size of the volume.', volume => volume.spec.capacity?.storage ?? '0'),
     text('Access Modes', 'How it can be mounted.', volume => accessModesText(volume.spec.accessModes)),
     text(
       'Reclaim Policy',

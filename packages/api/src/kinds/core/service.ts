@@ -47,6 +47,7 @@ export const ServiceKind = defineKind<Service>({
       validateStatusUpdate: validateServiceStatusUpdate,
       validateName: checkDns1035Label,
       warnings: serviceWarnings,
+      allowCreateOnUpdate: true,
     },
   ),
   columns: [

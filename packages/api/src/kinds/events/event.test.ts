@@ -65,6 +65,13 @@ testCreate(EventV1Kind, event, [
     },
     errors: ['count: Invalid value: "": needs to be unset'],
   },
+  {
+    name: 'a series of one',
+    change: object => {
+      object.series = { count: 1, lastObservedTime: object.eventTime }
+    },
+    errors: ['series.count: Invalid value: "": should be at least 2'],
+  },
 ])
 
 testUpdate(EventV1Kind, event, [

@@ -1,6 +1,6 @@
 import type { FlowSchema } from '../../generated/flowcontrol.v1.ts'
 import { FlowSchemas } from '../../resources.ts'
-import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateFlowSchema, validateFlowStatusUpdate } from './validation.ts'
 
@@ -20,13 +20,12 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
       default(object) {
         if (object.spec) object.spec.matchingPrecedence ||= 1000
       },
-      allowUnconditionalUpdate: false,
     },
   ),
   columns: [
     nameColumn,
     text('PriorityLevel', 'Where its requests go.', each => each.spec.priorityLevelConfiguration?.name ?? ''),
-    integer('MatchingPrecedence', 'Lower numbers are tried first.', each => each.spec.matchingPrecedence),
+    text('MatchingPrecedence', 'Lower numbers are tried first.', each => each.spec.matchingPrecedence),
     text(
       'DistinguisherMethod',
       'How its flows are told apart.',

@@ -35,16 +35,16 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
       validateUpdate: validatePriorityLevel,
       validateStatusUpdate: validateFlowStatusUpdate,
       default: defaultLevel,
-      allowUnconditionalUpdate: false,
     },
   ),
   columns: [
     nameColumn,
     text('Type', 'Limited or Exempt.', level => level.spec.type),
-    text('NominalConcurrencyShares', 'Its share of the seats.', level => {
-      const shares = (level.spec.limited ?? level.spec.exempt)?.nominalConcurrencyShares
-      return shares ?? NONE
-    }),
+    text(
+      'NominalConcurrencyShares',
+      'Its share of the seats.',
+      level => level.spec.limited?.nominalConcurrencyShares ?? NONE,
+    ),
     text('Queues', 'Number of queues.', level => queuing(level)?.queues ?? NONE),
     text('HandSize', 'Queues from which each flow chooses.', level => queuing(level)?.handSize ?? NONE),
     text('QueueLengthLimit', 'Requests that a queue holds.', level => queuing(level)?.queueLengthLimit ?? NONE),

@@ -8,7 +8,7 @@ function parentText({ spec }: IPAddress): string {
   const parent = spec?.parentRef
   if (parent === undefined) return '<none>'
   const resource = parent.group ? `${parent.resource}.${parent.group}` : parent.resource
-  return `${resource}/${parent.namespace ? `${parent.namespace}/` : ''}${parent.name}`
+  return `${resource.toLowerCase()}/${parent.namespace ? `${parent.namespace}/` : ''}${parent.name}`
 }
 
 export const IPAddressKind = defineKind<IPAddress>({
@@ -16,7 +16,7 @@ export const IPAddressKind = defineKind<IPAddress>({
   message: 'networking.v1.IPAddress',
   storagePrefix: 'ipaddresses',
   strategy: strategyOf(
-    { spec: true, generation: true },
+    { spec: true },
     { validate: validateAddress, validateUpdate: validateAddressUpdate, validateName: checkAddressName },
   ),
   columns: [nameColumn, text('ParentRef', 'Who uses the address.', parentText), ageColumn],

@@ -21,6 +21,7 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
       validate: validateRuntimeClass,
       validateUpdate: validateRuntimeClassUpdate,
       allowUnconditionalUpdate: false,
+      allowCreateOnUpdate: true,
       warnings,
     },
   ),

@@ -19,7 +19,7 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   ),
   columns: [
     nameColumn,
-    text('Node', 'Node that has the devices.', each => each.spec.nodeName ?? '<unset>'),
+    text('Node', 'Node that has the devices.', each => each.spec.nodeName ?? ''),
     text('Driver', 'Driver of the devices.', each => each.spec.driver),
     text('Pool', 'Pool to which the slice belongs.', each => each.spec.pool?.name ?? ''),
     ageColumn,

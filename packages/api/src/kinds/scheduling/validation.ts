@@ -11,19 +11,24 @@ export const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = {
   'system-node-critical': 2_000_001_000,
 }
 
+function wrongSystemClass(name: string, value: number, globalDefault: boolean | undefined): string | undefined {
+  if (!Object.hasOwn(SYSTEM_PRIORITIES, name)) return `${name} is not a known system priority class`
+  if (SYSTEM_PRIORITIES[name] !== value) return `value of ${name} PriorityClass must be ${SYSTEM_PRIORITIES[name]}`
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined
+}
+
 /** pkg/apis/scheduling/validation/validation.go. */
-export function validatePriorityClass({ metadata, value, preemptionPolicy }: PriorityClass): FieldError[] {
+export function validatePriorityClass({
+  metadata: { name = '' },
+  value,
+  globalDefault,
+  preemptionPolicy,
+}: PriorityClass): FieldError[] {
   const errors: Errors = []
-  const { name = '' } = metadata
   if (name.startsWith('system-')) {
-    if (SYSTEM_PRIORITIES[name] !== value) {
-      const text = `priority class names with 'system-' prefix are reserved for system use only. error: ${
-        name in SYSTEM_PRIORITIES
-          ? `value of ${name} PriorityClass must be ${SYSTEM_PRIORITIES[name]}`
-          : `${name} is not a known system priority class`
-      }`
-      errors.push(forbidden('metadata.name', text))
-    }
+    const wrong = wrongSystemClass(name, value, globalDefault)
+    const text = "priority class names with 'system-' prefix are reserved for system use only. error: "
+    if (wrong !== undefined) errors.push(forbidden('metadata.name', text + wrong))
   } else if (value > HIGHEST_OF_USERS) {
     errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_OF_USERS}`))
   }

@@ -1,6 +1,6 @@
 import type { StorageClass } from '../../generated/storage.v1.ts'
 import { StorageClasses } from '../../resources.ts'
-import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { nodeLabelDeprecation } from '../shared/warnings.ts'
 import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
@@ -42,7 +42,7 @@ export const StorageClassKind = defineKind<StorageClass>({
     text('Provisioner', 'Who makes its volumes.', each => each.provisioner),
     text('ReclaimPolicy', 'What happens to volumes whose claim goes.', each => each.reclaimPolicy ?? 'Delete'),
     text('VolumeBindingMode', 'When claims are bound.', each => each.volumeBindingMode ?? 'Immediate'),
-    column('AllowVolumeExpansion', 'boolean', 'Whether volumes may grow.', each => each.allowVolumeExpansion ?? false),
+    text('AllowVolumeExpansion', 'Whether volumes may grow.', each => each.allowVolumeExpansion ?? false),
     ageColumn,
   ],
 })
