@@ -1,9 +1,11 @@
 import type {
+  MutatingAdmissionPolicy,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../../generated/admissionregistration.v1.ts'
 import { testCreate } from '../../testing/validation-table.ts'
+import { MutatingAdmissionPolicyKind } from './mutatingadmissionpolicy.ts'
 import { ValidatingAdmissionPolicyKind } from './validatingadmissionpolicy.ts'
 import { ValidatingAdmissionPolicyBindingKind } from './validatingadmissionpolicybinding.ts'
 import { ValidatingWebhookConfigurationKind } from './validatingwebhookconfiguration.ts'
@@ -62,11 +64,11 @@ testCreate(
     {
       name: 'everything and more',
       change: object => {
-        object.webhooks![0]!.rules![0]!.resources = ['*/*', 'pods', '*']
+        object.webhooks![0]!.rules![0]!.resources = ['*/*', '*', 'pods']
       },
       errors: [
-        `webhooks[0].rules[0].resources: Invalid value: ["*/*","pods","*"]: if '*/*' is present, must not specify other resources`,
-        `webhooks[0].rules[0].resources: Invalid value: ["*/*","pods","*"]: if '*' is present, must not specify other resources without subresources`,
+        `webhooks[0].rules[0].resources: Invalid value: ["*/*","*","pods"]: if '*/*' is present, must not specify other resources`,
+        `webhooks[0].rules[0].resources: Invalid value: ["*/*","*","pods"]: if '*' is present, must not specify other resources without subresources`,
       ],
     },
     {
@@ -126,6 +128,61 @@ testCreate(ValidatingAdmissionPolicyKind, policy, [
     },
     errors: ['spec.matchConstraints: Required value'],
   },
+  {
+    name: 'parameters, variables, messages and reasons that cannot be',
+    change: object => {
+      object.spec.paramKind = { apiVersion: 'a/v1/x', kind: 'Some Kind' }
+      object.spec.variables = [{ name: 'while', expression: '1' }]
+      object.spec.validations = [
+        { expression: 'true', message: 'a\nb', messageExpression: ' ', reason: 'Unauthorized' },
+      ]
+    },
+    errors: [
+      'spec.paramKind.apiVersion: Invalid value: "a/v1/x": unexpected GroupVersion string: a/v1/x',
+      `spec.paramKind.kind: Invalid value: "Some Kind": may have mixed case, but should otherwise match: a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`,
+      'spec.variables[0].name: Invalid value: "while": must be a valid CEL identifier',
+      'spec.validations[0].messageExpression: Invalid value: " ": must be non-empty if specified',
+      'spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks',
+      'spec.validations[0].reason: Unsupported value: "Unauthorized": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"',
+    ],
+  },
+  {
+    name: 'the same annotation twice',
+    change: object => {
+      object.spec.auditAnnotations = [
+        { key: 'k', valueExpression: "'a'" },
+        { key: 'k', valueExpression: ' ' },
+      ]
+    },
+    errors: [
+      'spec.auditAnnotations[1].valueExpression: Required value: valueExpression is not specified',
+      'spec.auditAnnotations[1].key: Duplicate value: "k"',
+    ],
+  },
+])
+
+const mutation = { patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }
+const mutating = { metadata, spec: { matchConstraints: { resourceRules: [rule] }, mutations: [mutation] } }
+
+testCreate(MutatingAdmissionPolicyKind, mutating as unknown as MutatingAdmissionPolicy, [
+  {
+    name: 'deletions',
+    change: object => {
+      object.spec.matchConstraints!.resourceRules![0]!.operations = ['DELETE']
+    },
+    errors: [
+      'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"',
+    ],
+  },
+  {
+    name: 'two patches at once',
+    change: object => {
+      object.spec.mutations![0]!.applyConfiguration = { expression: 'Object{}' }
+    },
+    errors: [
+      'spec.mutations[0].applyConfiguration: Invalid value: "{applyConfiguration}": must not be specified when patchType is JSONPatch',
+    ],
+  },
 ])
 
 const binding = { metadata, spec: { policyName: 'a', validationActions: ['Deny'] } }
@@ -137,5 +194,16 @@ testCreate(ValidatingAdmissionPolicyBindingKind, binding as unknown as Validatin
       object.spec.validationActions = []
     },
     errors: ['spec.validationActions: Required value: at least one validation action is required'],
+  },
+  {
+    name: 'parameters by name and by label',
+    change: object => {
+      object.spec.paramRef = { name: 'a', selector: {}, parameterNotFoundAction: 'Ask' }
+    },
+    errors: [
+      'spec.paramRef.name: Forbidden: name and selector are mutually exclusive',
+      'spec.paramRef.selector: Forbidden: name and selector are mutually exclusive',
+      'spec.paramRef.parameterNotFoundAction: Unsupported value: "Ask": supported values: "Deny", "Allow"',
+    ],
   },
 ])

@@ -10,10 +10,10 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   type: MutatingAdmissionPolicies,
   message: 'admissionregistration.v1.MutatingAdmissionPolicy',
   storagePrefix: 'mutatingadmissionpolicies',
-  strategy: strategyOf(
+  strategy: strategyOf<MutatingAdmissionPolicy>(
     { generation: true },
     {
-      validate: validateMutatingPolicy,
+      validate: policy => validateMutatingPolicy(policy),
       validateUpdate: validateMutatingPolicy,
       allowUnconditionalUpdate: false,
       default(object) {

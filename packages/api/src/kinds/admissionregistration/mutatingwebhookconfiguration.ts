@@ -3,7 +3,7 @@ import { MutatingWebhookConfigurations } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMutatingWebhooks } from './defaults.ts'
-import { validateWebhooks } from './validation.ts'
+import { validateWebhooks, validateWebhooksUpdate } from './validation.ts'
 
 export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
   type: MutatingWebhookConfigurations,
@@ -13,7 +13,7 @@ export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
     { generation: true },
     {
       validate: validateWebhooks,
-      validateUpdate: validateWebhooks,
+      validateUpdate: validateWebhooksUpdate,
       default: defaultMutatingWebhooks,
       allowUnconditionalUpdate: false,
     },

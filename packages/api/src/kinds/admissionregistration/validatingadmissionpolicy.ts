@@ -4,17 +4,18 @@ import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMatchResources } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
-import { validateValidatingPolicy } from './validation.ts'
+import { validateValidatingPolicy, validateValidatingPolicyStatus } from './validation.ts'
 
 export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolicy>({
   type: ValidatingAdmissionPolicies,
   message: 'admissionregistration.v1.ValidatingAdmissionPolicy',
   storagePrefix: 'validatingadmissionpolicies',
-  strategy: strategyOf(
+  strategy: strategyOf<ValidatingAdmissionPolicy>(
     { status: () => ({}), generation: true },
     {
-      validate: validateValidatingPolicy,
+      validate: policy => validateValidatingPolicy(policy),
       validateUpdate: validateValidatingPolicy,
+      validateStatusUpdate: validateValidatingPolicyStatus,
       allowUnconditionalUpdate: false,
       default(object) {
         object.spec ??= {}

@@ -3,7 +3,7 @@ import { ValidatingWebhookConfigurations } from '../../resources.ts'
 import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultValidatingWebhooks } from './defaults.ts'
-import { validateWebhooks } from './validation.ts'
+import { validateWebhooks, validateWebhooksUpdate } from './validation.ts'
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
   type: ValidatingWebhookConfigurations,
@@ -13,7 +13,7 @@ export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
     { generation: true },
     {
       validate: validateWebhooks,
-      validateUpdate: validateWebhooks,
+      validateUpdate: validateWebhooksUpdate,
       default: defaultValidatingWebhooks,
       allowUnconditionalUpdate: false,
     },

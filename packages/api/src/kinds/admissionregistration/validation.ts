@@ -3,23 +3,29 @@
  * compiled by the API server's admission, which adds its findings.
  */
 import {
+  byteLength,
+  checkDns1035Label,
   checkDns1123Subdomain,
   checkPathSegmentName,
   checkQualifiedName,
   duplicate,
   type FieldError,
+  forbidden,
   invalid,
   notSupported,
   required,
+  semanticEqual,
   validateLabelSelector,
 } from '@canopus/apimachinery'
 import type {
+  AuditAnnotation,
   MatchCondition,
   MatchResources,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  Mutation,
   ParamKind,
   ParamRef,
   RuleWithOperations,
@@ -27,8 +33,10 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
+  Validation,
 } from '../../generated/admissionregistration.v1.ts'
 import { checkChoice, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
+import { checkConditions as checkStatusConditions } from '../shared/conditions.ts'
 import { validateWebhookClient } from '../shared/webhook-client.ts'
 
 const FAILURE_POLICIES = ['Fail', 'Ignore']
@@ -40,41 +48,75 @@ const REVIEW_VERSIONS = ['v1', 'v1beta1']
 const MOST_CONDITIONS = 64
 const LONGEST_WAIT = 30
 
-export function validateWebhooks(
-  configuration: MutatingWebhookConfiguration | ValidatingWebhookConfiguration,
-): FieldError[] {
+type Webhook = MutatingWebhook | ValidatingWebhook
+type Webhooks = MutatingWebhookConfiguration | ValidatingWebhookConfiguration
+
+/** What an update need not heed, because the old object did not either. */
+interface Leniency {
+  sideEffects?: boolean
+  reviewVersions?: boolean
+  names?: boolean
+  labelValues?: boolean
+  conditions?: boolean
+}
+
+const QUIET = ['None', 'NoneOnDryRun']
+const SIDE_EFFECTS = ['None', 'NoneOnDryRun', 'Some', 'Unknown']
+
+export const validateWebhooks = (configuration: Webhooks): FieldError[] => checkWebhooks(configuration, {})
+
+export function validateWebhooksUpdate(configuration: Webhooks, old: Webhooks): FieldError[] {
+  const before: readonly Webhook[] = old.webhooks ?? []
+  const names = before.map(each => each.name)
+  const selectors = before.flatMap(each => [each.namespaceSelector, each.objectSelector])
+  const conditionsOf = (each: Webhooks): unknown => (each.webhooks ?? []).map(webhook => webhook.matchConditions ?? [])
+  return checkWebhooks(configuration, {
+    sideEffects: before.some(each => !QUIET.includes(each.sideEffects ?? '')),
+    reviewVersions: before.some(
+      ({ admissionReviewVersions: versions = [] }) => versions.length > 0 && !isSpoken(versions),
+    ),
+    names: new Set(names).size < names.length,
+    labelValues: selectors.some(selector => validateLabelSelector(selector, '').length > 0),
+    conditions: semanticEqual(conditionsOf(configuration), conditionsOf(old)),
+  })
+}
+
+function checkWebhooks(configuration: Webhooks, leniency: Leniency): FieldError[] {
   const errors: Errors = []
   const names = new Set<string>()
   for (const [index, webhook] of (configuration.webhooks ?? []).entries()) {
     const path = `webhooks[${index}]`
-    checkWebhook(errors, path, webhook)
+    checkWebhook(errors, path, webhook, leniency)
+    const { admissionReviewVersions } = webhook
+    checkReviewVersions(errors, `${path}.admissionReviewVersions`, admissionReviewVersions, leniency)
+    if (leniency.names || !webhook.name) continue
     if (names.has(webhook.name)) errors.push(duplicate(`${path}.name`, webhook.name))
     names.add(webhook.name)
   }
   return errors
 }
 
-function checkWebhook(errors: Errors, path: string, webhook: MutatingWebhook | ValidatingWebhook): void {
+function checkWebhook(errors: Errors, path: string, webhook: Webhook, leniency: Leniency): void {
   checkFullName(errors, `${path}.name`, webhook.name)
-  checkReviewVersions(errors, `${path}.admissionReviewVersions`, webhook.admissionReviewVersions)
   for (const [index, rule] of (webhook.rules ?? []).entries()) checkRule(errors, `${path}.rules[${index}]`, rule)
   checkOptionalChoice(errors, `${path}.failurePolicy`, webhook.failurePolicy, FAILURE_POLICIES)
   checkOptionalChoice(errors, `${path}.matchPolicy`, webhook.matchPolicy, MATCH_POLICIES)
   const { sideEffects, timeoutSeconds } = webhook
-  if (!sideEffects) errors.push(required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun'))
-  else if (sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') {
-    errors.push(notSupported(`${path}.sideEffects`, sideEffects, ['None', 'NoneOnDryRun']))
-  }
+  const allowed = leniency.sideEffects ? SIDE_EFFECTS : QUIET
+  if (sideEffects === undefined) {
+    errors.push(required(`${path}.sideEffects`, `must specify one of ${allowed.join(', ')}`))
+  } else checkChoice(errors, `${path}.sideEffects`, sideEffects, allowed)
   if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > LONGEST_WAIT)) {
     const text = `the timeout value must be between 1 and ${LONGEST_WAIT} seconds`
     errors.push(invalid(`${path}.timeoutSeconds`, timeoutSeconds, text))
   }
-  push(errors, validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`))
-  push(errors, validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`))
+  const rules = { allowInvalidValues: leniency.labelValues === true }
+  push(errors, validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`, rules))
+  push(errors, validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`, rules))
   const reinvocation = (webhook as MutatingWebhook).reinvocationPolicy
   checkOptionalChoice(errors, `${path}.reinvocationPolicy`, reinvocation, REINVOCATIONS)
   push(errors, validateWebhookClient(webhook.clientConfig ?? {}, `${path}.clientConfig`))
-  checkConditions(errors, `${path}.matchConditions`, webhook.matchConditions)
+  if (!leniency.conditions) checkConditions(errors, `${path}.matchConditions`, webhook.matchConditions)
 }
 
 function checkFullName(errors: Errors, field: string, name: string | undefined): void {
@@ -88,37 +130,53 @@ function checkFullName(errors: Errors, field: string, name: string | undefined):
   }
 }
 
-function checkReviewVersions(errors: Errors, field: string, versions: readonly string[] = []): void {
+const isSpoken = (versions: readonly string[]): boolean => versions.some(each => REVIEW_VERSIONS.includes(each))
+
+function checkReviewVersions(
+  errors: Errors,
+  field: string,
+  versions: readonly string[] = [],
+  { reviewVersions: mayBeUnknown }: Leniency,
+): void {
   if (versions.length === 0) {
     errors.push(required(field, `must specify one of ${REVIEW_VERSIONS.join(', ')}`))
     return
   }
   for (const [index, version] of versions.entries()) {
     if (versions.indexOf(version) < index) errors.push(invalid(`${field}[${index}]`, version, 'duplicate version'))
+    else checkText(errors, `${field}[${index}]`, version, checkDns1035Label)
   }
-  if (versions.some(version => REVIEW_VERSIONS.includes(version))) return
+  if (mayBeUnknown || isSpoken(versions)) return
   errors.push(invalid(field, versions, `must include at least one of ${REVIEW_VERSIONS.join(', ')}`))
 }
 
+const OTHERS = { operations: 'operations', apiGroups: 'API groups', apiVersions: 'API versions' } as const
+
 function checkRule(errors: Errors, path: string, rule: RuleWithOperations): void {
-  for (const field of ['operations', 'apiGroups', 'apiVersions', 'resources'] as const) {
-    const values = rule[field] ?? []
-    if (values.length === 0) errors.push(required(`${path}.${field}`))
-    if (values.length > 1 && values.includes('*') && field !== 'resources') {
-      errors.push(invalid(`${path}.${field}`, values, "if '*' is present, must not specify other values"))
-    }
+  checkWildcard(errors, path, rule, 'operations')
+  for (const [index, operation] of (rule.operations ?? []).entries()) {
+    checkOptionalChoice(errors, `${path}.operations[${index}]`, operation, OPERATIONS)
+  }
+  checkWildcard(errors, path, rule, 'apiGroups')
+  checkWildcard(errors, path, rule, 'apiVersions')
+  for (const [index, version] of (rule.apiVersions ?? []).entries()) {
+    if (version === '') errors.push(required(`${path}.apiVersions[${index}]`))
   }
   checkResources(errors, `${path}.resources`, rule.resources ?? [])
-  for (const [index, operation] of (rule.operations ?? []).entries()) {
-    if (!OPERATIONS.includes(operation)) {
-      errors.push(notSupported(`${path}.operations[${index}]`, operation, OPERATIONS))
-    }
-  }
   checkOptionalChoice(errors, `${path}.scope`, rule.scope, SCOPES)
+}
+
+/** A list that has something; and where it has everything, nothing else. */
+function checkWildcard(errors: Errors, path: string, rule: RuleWithOperations, field: keyof typeof OTHERS): void {
+  const values = rule[field] ?? []
+  if (values.length === 0) errors.push(required(`${path}.${field}`))
+  if (values.length < 2 || !values.includes('*')) return
+  errors.push(invalid(`${path}.${field}`, values, `if '*' is present, must not specify other ${OTHERS[field]}`))
 }
 
 /** Whatever a wildcard says already may not be said again. */
 function checkResources(errors: Errors, path: string, resources: readonly string[]): void {
+  if (resources.length === 0) errors.push(required(path))
   const whole = new Set<string>()
   const everywhere = new Set<string>()
   for (const [index, text] of resources.entries()) {
@@ -137,7 +195,9 @@ function checkResources(errors: Errors, path: string, resources: readonly string
   if (resources.length > 1 && resources.includes('*/*')) {
     errors.push(invalid(path, resources, "if '*/*' is present, must not specify other resources"))
   }
-  if (resources.includes('*') && resources.some(each => each !== '*' && !each.includes('/'))) {
+  // As upstream, only the last of those without a subresource counts.
+  const last = resources.findLast(each => each !== '' && !each.includes('/'))
+  if (resources.includes('*') && last !== '*') {
     const why = "if '*' is present, must not specify other resources without subresources"
     errors.push(invalid(path, resources, why))
   }
@@ -164,18 +224,58 @@ function checkConditions(errors: Errors, path: string, conditions: readonly Matc
 }
 
 function checkMatchResources(errors: Errors, path: string, match: MatchResources): void {
+  checkChoice(errors, `${path}.matchPolicy`, match.matchPolicy, MATCH_POLICIES)
   push(errors, validateLabelSelector(match.namespaceSelector, `${path}.namespaceSelector`))
   push(errors, validateLabelSelector(match.objectSelector, `${path}.objectSelector`))
   for (const list of ['resourceRules', 'excludeResourceRules'] as const) {
     for (const [index, rule] of (match[list] ?? []).entries()) {
-      checkRule(errors, `${path}.${list}[${index}]`, rule)
-      for (const [i, name] of (rule.resourceNames ?? []).entries()) {
-        checkText(errors, `${path}.${list}[${index}].resourceNames[${i}]`, name, checkPathSegmentName)
+      const { resourceNames: names = [] } = rule
+      for (const [i, name] of names.entries()) {
+        const field = `${path}.${list}[${index}].resourceNames[${i}]`
+        checkText(errors, field, name, checkPathSegmentName)
+        if (names.indexOf(name) < i) errors.push(duplicate(field, name))
       }
+      checkRule(errors, `${path}.${list}[${index}]`, rule)
     }
   }
-  checkOptionalChoice(errors, `${path}.matchPolicy`, match.matchPolicy, MATCH_POLICIES)
 }
+
+const MUTABLE = ['*', 'CONNECT', 'CREATE', 'UPDATE']
+
+/** What is deleted is not mutated. */
+function checkMutable(errors: Errors, path: string, match: MatchResources): void {
+  for (const operation of (match.resourceRules ?? []).flatMap(rule => rule.operations ?? [])) {
+    checkOptionalChoice(errors, `${path}.resourceRules.operations`, operation, MUTABLE)
+  }
+}
+
+function checkParamKind(errors: Errors, path: string, { apiVersion, kind }: ParamKind): void {
+  const field = `${path}.apiVersion`
+  const parts = apiVersion?.split('/') ?? []
+  if (!apiVersion) errors.push(required(field))
+  else if (parts.length > 2) {
+    errors.push(invalid(field, apiVersion, `unexpected GroupVersion string: ${apiVersion}`))
+  } else {
+    const [version = '', group = ''] = parts.toReversed()
+    const bad = (value: string, problems: readonly string[]): void => {
+      if (problems.length > 0) errors.push(invalid(field, value, problems.join(',')))
+    }
+    if (group !== '') bad(group, checkDns1123Subdomain(group))
+    if (version === '') bad(apiVersion, ['version must be specified'])
+    else bad(version, checkDns1035Label(version))
+  }
+  if (!kind) {
+    errors.push(required(`${path}.kind`))
+    return
+  }
+  const problems = checkDns1035Label(kind.toLowerCase())
+  if (problems.length === 0) return
+  const text = `may have mixed case, but should otherwise match: ${problems.join(',')}`
+  errors.push(invalid(`${path}.kind`, kind, text))
+}
+
+const IDENTIFIER =
+  /^(?!(?:true|false|null|in|as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|while)$)[A-Za-z_][A-Za-z0-9_]*$/
 
 interface PolicySpec {
   failurePolicy?: string
@@ -186,85 +286,132 @@ interface PolicySpec {
 }
 
 /** What both sorts of policies have. */
-function checkPolicy(errors: Errors, spec: PolicySpec): void {
+function checkPolicy(errors: Errors, spec: PolicySpec, old: PolicySpec | undefined, mutates: boolean): void {
   checkChoice(errors, 'spec.failurePolicy', spec.failurePolicy, FAILURE_POLICIES)
-  if (spec.paramKind) {
-    if (!spec.paramKind.apiVersion) errors.push(required('spec.paramKind.apiVersion'))
-    if (!spec.paramKind.kind) errors.push(required('spec.paramKind.kind'))
-  }
+  if (spec.paramKind) checkParamKind(errors, 'spec.paramKind', spec.paramKind)
   const constraints = spec.matchConstraints
   if (constraints === undefined) errors.push(required('spec.matchConstraints'))
   else {
     checkMatchResources(errors, 'spec.matchConstraints', constraints)
     if ((constraints.resourceRules ?? []).length === 0) errors.push(required('spec.matchConstraints.resourceRules'))
+    if (mutates) checkMutable(errors, 'spec.matchConstraints', constraints)
   }
-  checkConditions(errors, 'spec.matchConditions', spec.matchConditions)
+  const same =
+    old !== undefined &&
+    semanticEqual(spec.paramKind, old.paramKind) &&
+    semanticEqual(spec.matchConditions, old.matchConditions)
+  if (!same) checkConditions(errors, 'spec.matchConditions', spec.matchConditions)
   for (const [index, { name, expression }] of (spec.variables ?? []).entries()) {
     const at = `spec.variables[${index}]`
-    if (!name) errors.push(required(`${at}.name`, 'name is not specified'))
-    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'))
-    }
+    if (!name?.trim()) errors.push(required(`${at}.name`, 'name is not specified'))
+    else if (!IDENTIFIER.test(name)) errors.push(invalid(`${at}.name`, name, 'must be a valid CEL identifier'))
     if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'))
   }
 }
 
-export function validateValidatingPolicy({ spec }: ValidatingAdmissionPolicy): FieldError[] {
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
+const MOST_ANNOTATIONS = 20
+const LONGEST_VALUE = 5 * 1024
+
+export function validateValidatingPolicy(
+  { metadata, spec }: ValidatingAdmissionPolicy,
+  old?: ValidatingAdmissionPolicy,
+): FieldError[] {
   const errors: Errors = []
-  checkPolicy(errors, spec)
+  checkPolicy(errors, spec, old?.spec, false)
   const { validations = [], auditAnnotations = [] } = spec
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const text = 'validations or auditAnnotations must contain at least one item'
     errors.push(required('spec.validations', text), required('spec.auditAnnotations', text))
   }
-  for (const [index, { expression, message, messageExpression, reason }] of validations.entries()) {
-    const at = `spec.validations[${index}]`
-    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'))
-    if (messageExpression !== undefined && messageExpression.trim() === '') {
-      errors.push(invalid(`${at}.messageExpression`, '', 'must be non-empty if specified'))
-    }
-    if (message !== undefined && message !== '' && message.trim() === '') {
-      errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'))
-    } else if (message?.includes('\n'))
-      errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'))
-    const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized']
-    checkOptionalChoice(errors, `${at}.reason`, reason, reasons)
+  for (const [index, validation] of validations.entries()) {
+    checkValidation(errors, `spec.validations[${index}]`, validation)
   }
-  for (const [index, { key, valueExpression }] of auditAnnotations.entries()) {
-    const at = `spec.auditAnnotations[${index}]`
-    if (!key) errors.push(required(`${at}.key`))
-    if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'expression is not specified'))
-  }
+  checkAnnotations(errors, 'spec.auditAnnotations', metadata.name, auditAnnotations)
   return errors
 }
 
-export function validateMutatingPolicy({ spec }: MutatingAdmissionPolicy): FieldError[] {
+function checkValidation(errors: Errors, path: string, validation: Validation): void {
+  const { expression, message = '', messageExpression = '', reason } = validation
+  if (!expression?.trim()) errors.push(required(`${path}.expression`, 'expression is not specified'))
+  if (messageExpression !== '' && messageExpression.trim() === '') {
+    errors.push(invalid(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified'))
+  }
+  if (message !== '' && message.trim() === '') {
+    errors.push(invalid(`${path}.message`, message, 'must be non-empty if specified'))
+  } else if (/[\n\r]/.test(message.trim())) {
+    errors.push(invalid(`${path}.message`, message, 'must not contain line breaks'))
+  }
+  checkOptionalChoice(errors, `${path}.reason`, reason, REASONS)
+}
+
+function checkAnnotations(errors: Errors, path: string, name: string, annotations: readonly AuditAnnotation[]): void {
+  if (annotations.length > MOST_ANNOTATIONS) {
+    errors.push(invalid(path, annotations, `must not have more than ${MOST_ANNOTATIONS} auditAnnotations`))
+  }
+  const keys = new Set<string>()
+  for (const [index, { key = '', valueExpression }] of annotations.entries()) {
+    const at = `${path}[${index}]`
+    checkText(errors, `${at}.key`, `${name}/${key}`, checkQualifiedName)
+    const text = valueExpression?.trim() ?? ''
+    if (text === '') errors.push(required(`${at}.valueExpression`, 'valueExpression is not specified'))
+    else if (byteLength(text) > LONGEST_VALUE) {
+      errors.push(required(`${at}.valueExpression`, `must not exceed ${LONGEST_VALUE} bytes in length`))
+    }
+    if (keys.has(key)) errors.push(duplicate(`${at}.key`, key))
+    keys.add(key)
+  }
+}
+
+export function validateValidatingPolicyStatus({ status }: ValidatingAdmissionPolicy): FieldError[] {
   const errors: Errors = []
-  checkPolicy(errors, spec)
+  for (const [index, { warning, fieldRef }] of (status?.typeChecking?.expressionWarnings ?? []).entries()) {
+    const at = `status.typeChecking.expressionWarnings[${index}]`
+    if (!warning) errors.push(required(`${at}.warning`))
+    if (!fieldRef?.trim()) errors.push(required(`${at}.fieldRef`))
+  }
+  checkStatusConditions(errors, 'status.conditions', status?.conditions)
+  return errors
+}
+
+export function validateMutatingPolicy({ spec }: MutatingAdmissionPolicy, old?: MutatingAdmissionPolicy): FieldError[] {
+  const errors: Errors = []
+  checkPolicy(errors, spec, old?.spec, true)
   const mutations = spec.mutations ?? []
   if (mutations.length === 0) errors.push(required('spec.mutations', 'mutations must contain at least one item'))
-  for (const [index, { patchType, applyConfiguration, jsonPatch }] of mutations.entries()) {
-    const at = `spec.mutations[${index}]`
-    checkChoice(errors, `${at}.patchType`, patchType, ['ApplyConfiguration', 'JSONPatch'])
-    if (patchType === 'ApplyConfiguration' && !applyConfiguration?.expression) {
-      errors.push(required(`${at}.applyConfiguration`, 'must be specified when patchType is ApplyConfiguration'))
-    }
-    if (patchType === 'JSONPatch' && !jsonPatch?.expression) {
-      errors.push(required(`${at}.jsonPatch`, 'must be specified when patchType is JSONPatch'))
-    }
-  }
+  for (const [index, mutation] of mutations.entries()) checkMutation(errors, `spec.mutations[${index}]`, mutation)
   checkChoice(errors, 'spec.reinvocationPolicy', spec.reinvocationPolicy, REINVOCATIONS)
   return errors
 }
 
+const PATCH_FIELDS = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const
+
+function checkMutation(errors: Errors, path: string, mutation: Mutation): void {
+  const type = mutation.patchType
+  if (type !== 'ApplyConfiguration' && type !== 'JSONPatch') {
+    checkChoice(errors, `${path}.patchType`, type, Object.keys(PATCH_FIELDS))
+    return
+  }
+  const field = PATCH_FIELDS[type]
+  const other = field === 'jsonPatch' ? 'applyConfiguration' : 'jsonPatch'
+  const patch = mutation[field]
+  if (patch === undefined) errors.push(required(`${path}.${field}`, `must be specified when patchType is ${type}`))
+  else if (!patch.expression?.trim()) errors.push(required(`${path}.${field}.expression`))
+  if (mutation[other] === undefined) return
+  errors.push(invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${type}`))
+}
+
 function checkParamRef(errors: Errors, path: string, reference: ParamRef): void {
   const { name, selector, parameterNotFoundAction } = reference
-  if (name && selector) {
-    errors.push(invalid(`${path}.name`, name, 'name and selector are mutually exclusive'))
-  } else if (!name && !selector) errors.push(required(path, 'one of name or selector must be specified'))
-  if (name) checkText(errors, `${path}.name`, name, checkPathSegmentName)
+  const exclusive = 'name and selector are mutually exclusive'
+  if (name) {
+    checkText(errors, `${path}.name`, name, checkPathSegmentName)
+    if (selector) errors.push(forbidden(`${path}.name`, exclusive))
+  }
   push(errors, validateLabelSelector(selector, `${path}.selector`))
-  checkChoice(errors, `${path}.parameterNotFoundAction`, parameterNotFoundAction, ['Allow', 'Deny'])
+  if (name && selector) errors.push(forbidden(`${path}.selector`, exclusive))
+  if (!name && !selector) errors.push(required(path, 'one of name or selector must be specified'))
+  checkChoice(errors, `${path}.parameterNotFoundAction`, parameterNotFoundAction, ['Deny', 'Allow'])
 }
 
 type Binding = ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding
@@ -279,6 +426,7 @@ function checkBinding(errors: Errors, { spec }: Binding): void {
 export function validateMutatingBinding(binding: MutatingAdmissionPolicyBinding): FieldError[] {
   const errors: Errors = []
   checkBinding(errors, binding)
+  if (binding.spec.matchResources) checkMutable(errors, 'spec.matchResources', binding.spec.matchResources)
   return errors
 }
 
@@ -289,7 +437,6 @@ export function validateValidatingBinding(binding: ValidatingAdmissionPolicyBind
   checkBinding(errors, binding)
   const actions = binding.spec.validationActions ?? []
   const field = 'spec.validationActions'
-  if (actions.length === 0) errors.push(required(field, 'at least one validation action is required'))
   for (const [index, action] of actions.entries()) {
     if (!ACTIONS.includes(action)) errors.push(notSupported(`${field}[${index}]`, action, ACTIONS))
     if (actions.indexOf(action) < index) errors.push(duplicate(`${field}[${index}]`, action))
@@ -299,5 +446,6 @@ export function validateValidatingBinding(binding: ValidatingAdmissionPolicyBind
       'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)'
     errors.push(invalid(field, actions, text))
   }
+  if (actions.length === 0) errors.push(required(field, 'at least one validation action is required'))
   return errors
 }

@@ -43,16 +43,16 @@ const CONFLICTS = [
   ['BestEffort', 'NotBestEffort'],
   ['Terminating', 'NotTerminating'],
 ] as const
-const COMPUTE = /^(?:pods|(?:(?:requests|limits)\.)?(?:cpu|memory|ephemeral-storage))$/
+const COMPUTE = /^(?:pods|(?:(?:requests|limits)\.)?(?:cpu|memory))$/
 
 function scopeFits(scope: string, resource: string): boolean {
   switch (scope) {
     case 'BestEffort':
       return resource === 'pods'
     case 'VolumeAttributesClass':
-      return resource === 'persistentvolumeclaims' || resource.endsWith('storage')
+      return resource === 'persistentvolumeclaims' || resource === 'requests.storage'
     default:
-      return COMPUTE.test(resource)
+      return !SCOPES.includes(scope) || COMPUTE.test(resource)
   }
 }
 
