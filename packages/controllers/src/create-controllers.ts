@@ -28,6 +28,7 @@ import { createPodGarbageCollector, type PodGcOptions } from './pod-gc.ts'
 import { createPolicyStatusController, type PolicyChecker } from './policy-status.ts'
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
 import { createResourceClaimController } from './resource-claim/controller.ts'
+import { createDeviceTaintEvictionController } from './resource-claim/device-taint-eviction.ts'
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
@@ -140,6 +141,11 @@ const ENTRIES: readonly Entry[] = [
   {
     name: 'validatingadmissionpolicy-status-controller',
     create: (context, { checkPolicy }) => checkPolicy && createPolicyStatusController(context, checkPolicy),
+  },
+  {
+    name: 'device-taint-eviction-controller',
+    component: 'device-taint-eviction',
+    create: createDeviceTaintEvictionController,
   },
   { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
   { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },

@@ -33,6 +33,11 @@ interface ControllerManagerFlags extends LogFlags, LeaderFlags, SecureServingFla
   nodeCidrMaskSize?: number
   nodeMonitorGracePeriod?: number
   terminatedPodGcThreshold?: number
+  horizontalPodAutoscalerSyncPeriod?: number
+  horizontalPodAutoscalerDownscaleStabilization?: number
+  horizontalPodAutoscalerCpuInitializationPeriod?: number
+  horizontalPodAutoscalerInitialReadinessDelay?: number
+  horizontalPodAutoscalerTolerance?: number
   useServiceAccountCredentials: boolean
   clusterDns?: string
   clusterDnsPort: number
@@ -63,6 +68,23 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--node-cidr-mask-size <bits>', "prefix length of a node's range", number(8, 32))
     .option('--node-monitor-grace-period <duration>', 'how long a node may be silent', duration)
     .option('--terminated-pod-gc-threshold <count>', 'how many finished pods may stay', number(0, 1_000_000))
+    .option('--horizontal-pod-autoscaler-sync-period <duration>', 'how often autoscalers are looked at', duration)
+    .option(
+      '--horizontal-pod-autoscaler-downscale-stabilization <duration>',
+      'how long fewer replicas must be enough',
+      duration,
+    )
+    .option(
+      '--horizontal-pod-autoscaler-cpu-initialization-period <duration>',
+      'how long CPU of pods that are not ready is left out',
+      duration,
+    )
+    .option(
+      '--horizontal-pod-autoscaler-initial-readiness-delay <duration>',
+      'within which a pod that is not ready has never been',
+      duration,
+    )
+    .option('--horizontal-pod-autoscaler-tolerance <share>', 'by how much figures may be off', share)
     .option('--use-service-account-credentials [bool]', 'each controller works as its own service account', bool, false)
     .option('--cluster-dns <address>', 'keep the service kube-dns at this address, for `canopus dns` on every node')
     .option('--cluster-dns-port <port>', "port of the nodes' DNS", number(1, 65_535), 10053)
@@ -150,6 +172,7 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
     controllers: flags.controllers,
     ...(flags.rootCaFile === undefined ? {} : { rootCa: fileOf('root-ca-file', flags.rootCaFile) }),
     ...nodeIpam(flags),
+    ...autoscaler(flags),
     ...signing(flags),
     ...(flags.serviceAccountPrivateKeyFile === undefined
       ? {}
@@ -164,6 +187,24 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
       ? {}
       : { extra: as => [createClusterDnsController(as('cluster-dns'), { address: clusterDns, port })] }),
   }
+}
+
+/** A share such as 0.1. */
+function share(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('not a share such as 0.1.')
+  return value
+}
+
+function autoscaler(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'autoscaler'> {
+  const given = {
+    syncPeriod: flags.horizontalPodAutoscalerSyncPeriod,
+    downscaleStabilization: flags.horizontalPodAutoscalerDownscaleStabilization,
+    cpuInitializationPeriod: flags.horizontalPodAutoscalerCpuInitializationPeriod,
+    initialReadinessDelay: flags.horizontalPodAutoscalerInitialReadinessDelay,
+    tolerance: flags.horizontalPodAutoscalerTolerance,
+  }
+  return { autoscaler: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
 }
 
 function nodeIpam(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'nodeIpam'> {

@@ -135,6 +135,17 @@ test('with surge the new pod comes before the old one goes', async () => {
   assert.ok(world.server.list(Pods).every(pod => pod.spec?.containers[0]?.image === 'v2'))
 })
 
+test('while surging a node counts as updated only when the old pod has gone', async () => {
+  add({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '100%' } } })
+  await tend(3)
+  await patch({ template: templateOf('v2') })
+  await world.settle(1_500)
+  assert.ok(world.server.list(Pods).some(pod => pod.spec?.containers[0]?.image === 'v2'))
+  assert.equal(status().updatedNumberScheduled, 0)
+  await tend(25)
+  assert.equal(status().updatedNumberScheduled, 3)
+})
+
 test('OnDelete waits for somebody to delete', async () => {
   add({ updateStrategy: { type: 'OnDelete' } })
   await tend(3)

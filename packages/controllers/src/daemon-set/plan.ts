@@ -27,7 +27,12 @@ export interface DaemonSetPlan {
 
 const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined
 const isCurrent = (pod: Pod, hash: string): boolean => pod.metadata.labels?.[REVISION_LABEL] === hash
-const byAge = (a: Pod, b: Pod): number => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1)
+/** Those on a node first, then the oldest; those of one moment by name. */
+const byAge = (a: Pod, b: Pod): number => {
+  const rank = ({ spec, metadata }: Pod): string =>
+    `${spec?.nodeName ? 0 : 1} ${metadata.creationTimestamp} ${metadata.name}`
+  return rank(a) < rank(b) ? -1 : 1
+}
 
 export function podsByTarget(pods: readonly Pod[]): Map<string, Pod[]> {
   const byNode = new Map<string, Pod[]>()
@@ -176,11 +181,13 @@ export function statusOf(state: DaemonSetState, collisionCount: number | undefin
       continue
     }
     status.desiredNumberScheduled += 1
-    const ready = here.filter(isReady)
-    if (here.length > 0) status.currentNumberScheduled += 1
-    if (ready.length > 0) status.numberReady += 1
-    if (ready.some(pod => isAvailable(pod, set.spec.minReadySeconds ?? 0, now))) status.numberAvailable! += 1
-    if (here.some(pod => isCurrent(pod, hash))) status.updatedNumberScheduled! += 1
+    // While two are there the older one speaks for the node: it is not updated before that one has gone.
+    const [pod] = here
+    if (pod === undefined) continue
+    status.currentNumberScheduled += 1
+    if (isReady(pod)) status.numberReady += 1
+    if (isAvailable(pod, set.spec.minReadySeconds ?? 0, now)) status.numberAvailable! += 1
+    if (isCurrent(pod, hash)) status.updatedNumberScheduled! += 1
   }
   status.numberUnavailable = status.desiredNumberScheduled - status.numberAvailable!
   return status

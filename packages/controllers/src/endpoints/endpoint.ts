@@ -33,10 +33,12 @@ export function endpointOf(pod: Pod, service: Service, type: AddressType, node: 
   const terminating = pod.metadata.deletionTimestamp !== undefined
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone']
   const hostname = hostnameOf(pod, service)
+  const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating)
+  const hints = ready ? hintsOf(service, zone, pod.spec?.nodeName) : undefined
   return {
     addresses: addressesOf(pod, type),
     conditions: {
-      ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating),
+      ready,
       serving,
       terminating,
     },
@@ -44,6 +46,21 @@ export function endpointOf(pod: Pod, service: Service, type: AddressType, node: 
     targetRef: { kind: 'Pod', namespace: pod.metadata.namespace!, name: pod.metadata.name, uid: pod.metadata.uid },
     ...(pod.spec?.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     ...(zone ? { zone } : {}),
+    ...(hints ? { hints } : {}),
+  }
+}
+
+/** For whom an endpoint is meant first, as the service wishes (KEP-3015, staging/src/k8s.io/endpointslice/trafficdist). */
+function hintsOf({ spec }: Service, zone: string | undefined, node: string | undefined): Endpoint['hints'] | undefined {
+  const forZones = zone ? { forZones: [{ name: zone }] } : undefined
+  switch (spec?.trafficDistribution) {
+    case 'PreferClose':
+    case 'PreferSameZone':
+      return forZones
+    case 'PreferSameNode':
+      return node ? { ...forZones, forNodes: [{ name: node }] } : forZones
+    default:
+      return undefined
   }
 }
 

@@ -75,6 +75,27 @@ test('pods become endpoints, ready or not', async () => {
   )
 })
 
+const hints: [string | undefined, object | undefined][] = [
+  [undefined, undefined],
+  ['PreferClose', { forZones: [{ name: 'z' }] }],
+  ['PreferSameZone', { forZones: [{ name: 'z' }] }],
+  ['PreferSameNode', { forZones: [{ name: 'z' }], forNodes: [{ name: 'n1' }] }],
+]
+for (const [trafficDistribution, expected] of hints) {
+  test(`for whom endpoints are meant: ${trafficDistribution}`, async () => {
+    world.server.add(Nodes, { metadata: { name: 'n1', labels: { 'topology.kubernetes.io/zone': 'z' } }, spec: {} })
+    world.server.add(Pods, podOf('a', '10.1.0.1'))
+    world.server.add(Pods, podOf('b', '10.1.0.2', { ready: false }))
+    await world.settle()
+    addService(trafficDistribution === undefined ? {} : { trafficDistribution })
+    await world.settle()
+    assert.deepEqual(
+      slices()[0]!.endpoints!.map(each => each.hints),
+      [expected, undefined],
+    )
+  })
+}
+
 test('a pod on its way out still serves but is not ready', async () => {
   world.server.add(Pods, podOf('a', '10.1.0.1'))
   addService()

@@ -18,10 +18,12 @@ const SKIP = 'endpointslice.kubernetes.io/skip-mirror'
 const LEADER = 'control-plane.alpha.kubernetes.io/leader'
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 const MAX_ENDPOINTS = 1000
+/** What Go takes for true (strconv.ParseBool). */
+const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
 
 /** Leader election once used endpoints; those are no endpoints of anything. */
 export function isMirrored({ metadata }: EndpointsObject): boolean {
-  return metadata.labels?.[SKIP] !== 'true' && metadata.annotations?.[LEADER] === undefined
+  return !TRUE.has(metadata.labels?.[SKIP] ?? '') && metadata.annotations?.[LEADER] === undefined
 }
 
 /** The endpoints of the older form, by family and ports. */

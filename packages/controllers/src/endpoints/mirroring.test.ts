@@ -70,7 +70,7 @@ test('services with a selector, and endpoints that ask for it, are left alone', 
   await world.settle()
   assert.equal(slices().length, 2)
   world.server.change(Endpoints, 'db', 'default', object => {
-    object.metadata.labels = { 'endpointslice.kubernetes.io/skip-mirror': 'true' }
+    object.metadata.labels = { 'endpointslice.kubernetes.io/skip-mirror': 'True' }
   })
   await world.settle()
   assert.deepEqual(slices(), [])

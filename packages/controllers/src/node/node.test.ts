@@ -157,6 +157,34 @@ describe('taint eviction', () => {
     assert.equal(evictionTime(pod as unknown as Pod, [evict, other], 1_000), 8_000)
   })
 
+  const patiences: [string, Toleration[], number | undefined][] = [
+    ['none', [], 1_000],
+    ['the first that fits counts', [{ operator: 'Exists' }, seconds(5)], undefined],
+    ['also where a later one would keep the pod', [seconds(5), { operator: 'Exists' }], 6_000],
+    ['others do not', [{ key: 'other', operator: 'Exists' }, seconds(5)], 6_000],
+    ['less than none', [seconds(-1)], 1_000],
+  ]
+  for (const [name, tolerations, expected] of patiences) {
+    test(`patience: ${name}`, () => {
+      const pod = { spec: { containers: [], tolerations } } as unknown as Pod
+      assert.equal(evictionTime(pod, [evict], 1_000), expected)
+    })
+  }
+
+  test('a pod that comes to a node that has long been tainted has its time too', async () => {
+    addNode('n', 'True', { taints: [{ ...evict, timeAdded: '2020-01-01T00:00:00Z' }] })
+    addPod('p', 'n', [seconds(30)])
+    await world.start(createTaintEvictionController(world.context))
+    await world.settle(20_000)
+    const isLeaving = () => world.server.get(Pods, 'p', 'default')?.metadata.deletionTimestamp !== undefined
+    assert.equal(isLeaving(), false)
+    world.server.change(Pods, 'p', 'default', pod => {
+      pod.metadata.labels = { touched: 'yes' }
+    })
+    await world.settle(11_000)
+    assert.equal(isLeaving(), true)
+  })
+
   const table: [string, Toleration, boolean][] = [
     ['equal', { key: 'k', value: 'v' }, true],
     ['another value', { key: 'k', value: 'w' }, false],

@@ -5,27 +5,25 @@
 
 import { Nodes, Pods } from '@canopus/api'
 import type { Pod, PodCondition, Taint } from '@canopus/api/core/v1'
-import { formatTime, hasReason, parseTime, setCondition } from '@canopus/apimachinery'
+import { formatTime, hasReason, setCondition } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import { podsByNode } from './lifecycle.ts'
 import { tolerates } from './taints.ts'
 
-/** When the pod must go, in milliseconds since the epoch; nothing where it may stay. */
+/**
+ * When the pod must go, in milliseconds since the epoch; nothing where it may stay. Of a taint the first toleration that fits
+ * counts, of all taints the shortest patience. It begins when the pod is first seen with the taint: one that comes to a node that
+ * has it already has the same time as others.
+ */
 export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
-  const noExecute = taints.filter(taint => taint.effect === 'NoExecute')
-  if (noExecute.length === 0) return undefined
   let patience = Number.POSITIVE_INFINITY
-  let since = now
-  for (const taint of noExecute) {
-    const used = (pod.spec?.tolerations ?? []).filter(toleration => tolerates(toleration, taint))
-    if (used.length === 0) return now
-    for (const { tolerationSeconds } of used) {
-      if (tolerationSeconds !== undefined) patience = Math.min(patience, Math.max(0, tolerationSeconds))
-    }
-    since = Math.min(since, parseTime(taint.timeAdded ?? '') ?? now)
+  for (const taint of taints.filter(each => each.effect === 'NoExecute')) {
+    const used = pod.spec?.tolerations?.find(toleration => tolerates(toleration, taint))
+    if (used === undefined) return now
+    patience = Math.min(patience, Math.max(0, used.tolerationSeconds ?? Number.POSITIVE_INFINITY))
   }
-  return patience === Number.POSITIVE_INFINITY ? undefined : since + patience * 1000
+  return patience === Number.POSITIVE_INFINITY ? undefined : now + patience * 1000
 }
 
 export function createTaintEvictionController(context: ControllerContext): Controller {
@@ -59,7 +57,7 @@ export function createTaintEvictionController(context: ControllerContext): Contr
         }
         return undefined
       }
-      // A taint without a time counts from when it was first seen.
+      // What was set once stays set, however often the pod is looked at.
       at = Math.min(at, scheduled.get(uid) ?? Number.POSITIVE_INFINITY)
       if (at > now) {
         scheduled.set(uid, at)

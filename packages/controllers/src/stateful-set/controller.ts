@@ -97,6 +97,8 @@ async function act(
     case 'identify':
       await context.client.resource(Pods).update(withIdentity(set, action.pod, action.ordinal))
       return
+    case 'claims':
+      return createClaims(context, set, action.ordinal, hasClaim)
   }
 }
 
@@ -110,16 +112,7 @@ async function create(
   const { name } = pod.metadata
   const { events, client } = context
   try {
-    for (const [, volume] of claimsOf(set, ordinal)) {
-      if (hasClaim(volume.metadata.name)) continue
-      try {
-        await client.resource(PersistentVolumeClaims).create(volume)
-        const text = `create Claim ${volume.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name} success`
-        events.event(set, 'Normal', 'SuccessfulCreate', text)
-      } catch (error) {
-        if (!hasReason(error, 'AlreadyExists')) throw error
-      }
-    }
+    await createClaims(context, set, ordinal, hasClaim)
     await client.resource(Pods).create(pod)
     events.event(set, 'Normal', 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`)
   } catch (error) {
@@ -127,6 +120,25 @@ async function create(
     const text = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${error instanceof Error ? error.message : error}`
     events.event(set, 'Warning', 'FailedCreate', text)
     throw error
+  }
+}
+
+async function createClaims(
+  { client, events }: ControllerContext,
+  set: StatefulSet,
+  ordinal: number,
+  hasClaim: (name: string) => boolean,
+): Promise<void> {
+  const pod = `${set.metadata.name}-${ordinal}`
+  for (const [, volume] of claimsOf(set, ordinal)) {
+    if (hasClaim(volume.metadata.name)) continue
+    try {
+      await client.resource(PersistentVolumeClaims).create(volume)
+      const text = `create Claim ${volume.metadata.name} Pod ${pod} in StatefulSet ${set.metadata.name} success`
+      events.event(set, 'Normal', 'SuccessfulCreate', text)
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '@canopus/api/apps/v1'
 import type { Pod } from '@canopus/api/core/v1'
+import { scaledValue } from '../common/int-or-percent.ts'
 import { availableIn, isAvailable, isReady } from '../common/pods.ts'
 import { hasIdentity, ordinalOf, revisionOfPod } from './identity.ts'
 
@@ -20,6 +21,8 @@ export type Action =
   | { type: 'create'; ordinal: number; revision: ControllerRevision }
   | { type: 'delete'; pod: Pod; reason: 'scale' | 'update' | 'ended' }
   | { type: 'identify'; pod: Pod; ordinal: number }
+  /** Makes claims of a pod that waits for them. */
+  | { type: 'claims'; ordinal: number }
 
 export interface StatefulSetPlan {
   actions: Action[]
@@ -79,6 +82,7 @@ function planSlots(
       if (isOrdered) return false
       continue
     }
+    if (pod.status?.phase === 'Pending') plan.actions.push({ type: 'claims', ordinal })
     if (!isTerminating(pod) && !hasIdentity(pod, ordinal)) plan.actions.push({ type: 'identify', pod, ordinal })
     if (isOrdered && (!isCreated(pod) || isTerminating(pod) || !isRunningAndReady(pod))) return false
     if (isOrdered && !isAvailableNow(state, pod, plan)) return false
@@ -120,7 +124,9 @@ function planCondemned(
 /** From the last pod down to the partition, one at a time: the old ones go, the new ones must be well. */
 function planUpdate(state: StatefulSetState, slots: readonly (Pod | undefined)[], plan: StatefulSetPlan): boolean {
   const { set, update } = state
-  if (set.spec.updateStrategy?.type === 'OnDelete' || plan.actions.length > 0) return false
+  const isBusy = plan.actions.some(action => action.type !== 'claims')
+  if (set.spec.updateStrategy?.type === 'OnDelete' || isBusy) return false
+  if (set.spec.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined) return planSeveral(state, slots, plan)
   const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0
   for (let index = slots.length - 1; index >= partition; index--) {
     const pod = slots[index]
@@ -132,6 +138,23 @@ function planUpdate(state: StatefulSetState, slots: readonly (Pod | undefined)[]
     if (isTerminating(pod) || !isRunningAndReady(pod) || !isAvailableNow(state, pod, plan)) return false
   }
   return true
+}
+
+/** As many at once as may be missing: of the old ones the last go first (KEP-961). */
+function planSeveral(state: StatefulSetState, slots: readonly (Pod | undefined)[], plan: StatefulSetPlan): boolean {
+  const { set, update } = state
+  const { maxUnavailable, partition = 0 } = set.spec.updateStrategy?.rollingUpdate ?? {}
+  const allowed = Math.max(1, scaledValue(maxUnavailable, slots.length, 'down') ?? 1)
+  const isUp = (pod: Pod | undefined): boolean =>
+    pod !== undefined && !isTerminating(pod) && isRunningAndReady(pod) && isAvailableNow(state, pod, plan)
+  let room = allowed - slots.filter(pod => !isUp(pod)).length
+  for (let index = slots.length - 1; index >= partition && room > 0; index--) {
+    const pod = slots[index]
+    if (!pod || revisionOfPod(pod) === update.metadata.name || isTerminating(pod)) continue
+    plan.actions.push({ type: 'delete', pod, reason: 'update' })
+    room -= 1
+  }
+  return false
 }
 
 function isAvailableNow({ set, now }: StatefulSetState, pod: Pod, plan: StatefulSetPlan): boolean {

@@ -206,3 +206,39 @@ test('minReadySeconds holds up the next pod', async () => {
   await world.settle(15_000)
   assert.deepEqual(names(), ['db-0', 'db-1'])
 })
+
+test('several pods go at once where so many may be missing', async () => {
+  add({
+    replicas: 5,
+    podManagementPolicy: 'Parallel',
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1, maxUnavailable: '40%' } },
+  })
+  await tend()
+  await patch({ template: templateOf('v2') })
+  await world.settle(100)
+  const leaving = () =>
+    world.server
+      .list(Pods)
+      .filter(pod => pod.metadata.deletionTimestamp)
+      .map(each => each.metadata.name)
+  assert.deepEqual(leaving(), ['db-3', 'db-4'])
+  world.server.remove(Pods, 'db-4', 'default')
+  await world.settle(100)
+  assert.deepEqual(leaving(), ['db-3'], 'a new pod that does not serve yet is missing as well')
+  await tend(20)
+  assert.deepEqual(images(), ['v1', 'v2', 'v2', 'v2', 'v2'])
+})
+
+test('a claim that a waiting pod misses is made', async () => {
+  const metadata = { name: 'data', uid: '', resourceVersion: '', creationTimestamp: '' }
+  add({ replicas: 1, volumeClaimTemplates: [{ metadata, spec: { accessModes: ['ReadWriteOnce'] } }] })
+  await world.settle()
+  run('db-0', 'Pending')
+  world.server.remove(PersistentVolumeClaims, 'data-db-0', 'default')
+  await world.settle()
+  world.server.change(Pods, 'db-0', 'default', pod => {
+    pod.metadata.annotations = { touched: 'yes' }
+  })
+  await world.settle()
+  assert.ok(world.server.get(PersistentVolumeClaims, 'data-db-0', 'default'))
+})
