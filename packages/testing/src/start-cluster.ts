@@ -7,6 +7,7 @@ import { type Client, createClient, createInformerFactory } from '@canopus/clien
 import { startControlPlane } from '@canopus/control-plane'
 import { mergeKubeconfig } from '@canopus/host'
 import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock, systemRandom } from '@canopus/platform'
+import type { SchedulerOptions } from '@canopus/scheduler'
 import { createMemoryStore, type Store } from '@canopus/store'
 import { runSimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
 
@@ -25,6 +26,8 @@ export interface StartClusterOptions {
   listen?: boolean
   /** Answers for webhooks, without a network; they are called over HTTPS where missing. */
   webhooks?: WebhookCaller
+  /** Profiles of the scheduler, and plugins of your own. */
+  scheduler?: SchedulerOptions
 }
 
 export interface TestCluster {
@@ -63,6 +66,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       serviceCidr: SERVICE_CIDR,
       clusterCidr: CLUSTER_CIDR,
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
+      ...(options.scheduler ? { scheduler: options.scheduler } : {}),
     },
     stopping.signal,
   )
