@@ -69,7 +69,7 @@ class Running {
     this.#services = makeServices(
       options,
       uid => this.#pods.kick(uid),
-      () => this.#allocatable,
+      { allocatable: () => this.#allocatable, labels: () => this.#node.node?.metadata.labels },
       signal,
     )
     this.#node = new NodeAgent(
@@ -210,7 +210,7 @@ class Running {
 function makeServices(
   options: KubeletOptions,
   changed: (uid: string) => void,
-  allocatable: () => Record<string, string>,
+  node: { allocatable: () => Record<string, string>; labels: () => Record<string, string> | undefined },
   signal: AbortSignal,
 ): Services {
   const { client, cri, clock, random, logger, nodeName, nodeIps, dns, dirs, machine, informers } = options
@@ -228,7 +228,14 @@ function makeServices(
     logger,
     events,
     view: new RuntimeView(cri, logs, logger, facts),
-    volumes: new Volumes({ root: dirs.root, client, clock, random, tokens: new TokenCache(client, clock, random) }),
+    volumes: new Volumes({
+      root: dirs.root,
+      client,
+      clock,
+      random,
+      tokens: new TokenCache(client, clock, random),
+      nodeLabels: node.labels,
+    }),
     objects: new ObjectWatches({ client, clock, random, logger, changed }, signal),
     refreshEvery,
     puller: new ImagePuller(cri, events, clock),
@@ -246,6 +253,6 @@ function makeServices(
     runtimeHandler: pod => runtimeHandlerOf(pod, informers, signal),
     usedHostPorts: options.usedHostPorts ?? (async () => []),
     clusterServices: () => services.lister.list(),
-    downwardFacts: podIps => ({ nodeName, hostIps: nodeIps, podIps, allocatable: allocatable() }),
+    downwardFacts: podIps => ({ nodeName, hostIps: nodeIps, podIps, allocatable: node.allocatable() }),
   }
 }

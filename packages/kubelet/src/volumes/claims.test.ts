@@ -32,7 +32,8 @@ function makeWorld(t: TestContext) {
   const server = createFakeServer({ clock })
   const client = createClient(server)
   const tokens = { forget() {} } as unknown as TokenCache
-  const options = { root: join(directory, 'kubelet'), clock, random: new SeededRandom(1), tokens, client }
+  const nodeLabels = () => ({ zone: 'z1' })
+  const options = { root: join(directory, 'kubelet'), nodeLabels, clock, random: new SeededRandom(1), tokens, client }
   let volumes = new Volumes(options)
   const data = join(directory, 'data')
   mkdirSync(data)
@@ -71,6 +72,7 @@ const podWith = (
   },
 })
 
+const inZone = (zone: string) => ({ matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }] })
 const HEAD =
   'Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: '
 const failures: [string, (world: ReturnType<typeof makeWorld>) => Pod, string][] = [
@@ -148,6 +150,15 @@ const failures: [string, (world: ReturnType<typeof makeWorld>) => Pod, string][]
     'MountVolume.SetUp failed for volume "pv" : path "/not/there" does not exist',
   ],
   [
+    'a volume of another node',
+    ({ claim, volume }) => {
+      claim()
+      volume({ nodeAffinity: { required: { nodeSelectorTerms: [{}, inZone('z2')] } } })
+      return podWith()
+    },
+    'MountVolume.NodeAffinity check failed for volume "pv" : no matching NodeSelectorTerms',
+  ],
+  [
     'a kind of volume that is not known',
     ({ claim, volume }) => {
       claim()
@@ -169,7 +180,7 @@ for (const [name, pod, message] of failures)
 test('a bound claim is its directory, and stays so while the pod runs', async t => {
   const { prepare, claim, volume, data, server } = makeWorld(t)
   claim()
-  volume()
+  volume({ nodeAffinity: { required: { nodeSelectorTerms: [inZone('z2'), inZone('z1')] } } })
   const pod = podWith()
   assert.deepEqual(await prepare(pod), new Map([['v', data]]))
   server.remove(PersistentVolumeClaims, 'claim', 'default')

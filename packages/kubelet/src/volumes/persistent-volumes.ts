@@ -4,6 +4,7 @@ import type { PersistentVolume, Pod, Volume } from '@canopus/api/core/v1'
 import type { Client } from '@canopus/client'
 import { volumeOfClaim } from './claims.ts'
 import { prepareHostPath } from './host-path.ts'
+import { isReachable } from './node-affinity.ts'
 import { giveToGroup } from './ownership.ts'
 import { VolumeError } from './payload.ts'
 
@@ -11,10 +12,13 @@ import { VolumeError } from './payload.ts'
 export class PersistentVolumeError extends VolumeError {
   /** Its own name, not the one that the pod has for it. */
   readonly volume: string
+  /** What was being done. */
+  readonly step: string
 
-  constructor(message: string, volume: string) {
+  constructor(message: string, volume: string, step: string) {
     super(message)
     this.volume = volume
+    this.step = step
   }
 }
 
@@ -22,12 +26,19 @@ export class PersistentVolumeError extends VolumeError {
 export class PersistentVolumePlaces {
   readonly #client: Client
   readonly #podDirectory: (uid: string) => string
+  readonly #nodeLabels: () => Readonly<Record<string, string>> | undefined
   /** Pods keep what they have been given: by uid, then by the pod's name for it. */
   readonly #places = new Map<string, Map<string, string>>()
 
-  constructor(client: Client, podDirectory: (uid: string) => string) {
+  /** `nodeLabels` answers nothing while the node is not known. */
+  constructor(
+    client: Client,
+    podDirectory: (uid: string) => string,
+    nodeLabels: () => Readonly<Record<string, string>> | undefined,
+  ) {
     this.#client = client
     this.#podDirectory = podDirectory
+    this.#nodeLabels = nodeLabels
   }
 
   /** The place of a claim's volume. Throws `ClaimError` while the claim has none, `PersistentVolumeError` where it cannot be had. */
@@ -37,13 +48,17 @@ export class PersistentVolumePlaces {
     const known = places.get(volume.name)
     if (known !== undefined) return known
     const found = await volumeOfClaim(this.#client, pod, volume)
+    const { name } = found.metadata
+    const labels = this.#nodeLabels()
+    if (labels && !isReachable(found, labels))
+      throw new PersistentVolumeError('no matching NodeSelectorTerms', name, 'MountVolume.NodeAffinity check')
     try {
       const path = await this.#setUp(pod, volume, found)
       places.set(volume.name, path)
       this.#places.set(uid, places)
       return path
     } catch (error) {
-      throw new PersistentVolumeError(error instanceof Error ? error.message : String(error), found.metadata.name)
+      throw new PersistentVolumeError(error instanceof Error ? error.message : String(error), name, 'MountVolume.SetUp')
     }
   }
 

@@ -22,6 +22,8 @@ export interface VolumesOptions {
   random: Random
   tokens: TokenCache
   client: Client
+  /** Labels of the node, once it is known; volumes of other nodes are refused then. */
+  nodeLabels?: () => Readonly<Record<string, string>> | undefined
 }
 
 /** Some of a pod's volumes cannot be had (now). */
@@ -43,7 +45,11 @@ export class Volumes {
 
   constructor(options: VolumesOptions) {
     this.#options = options
-    this.#persistent = new PersistentVolumePlaces(options.client, uid => this.podDirectory(uid))
+    this.#persistent = new PersistentVolumePlaces(
+      options.client,
+      uid => this.podDirectory(uid),
+      options.nodeLabels ?? (() => undefined),
+    )
   }
 
   /** Where a pod's directory is. */
@@ -190,8 +196,9 @@ function podVolumesError(failures: readonly { volume: string; error: unknown }[]
       unmounted,
     )
   const { volume, error } = failures[0]!
-  const name = error instanceof PersistentVolumeError ? error.volume : volume
-  return new PodVolumesError(`MountVolume.SetUp failed for volume ${JSON.stringify(name)} : ${text(error)}`, unmounted)
+  const [name, step] =
+    error instanceof PersistentVolumeError ? [error.volume, error.step] : [volume, 'MountVolume.SetUp']
+  return new PodVolumesError(`${step} failed for volume ${JSON.stringify(name)} : ${text(error)}`, unmounted)
 }
 
 /** What is told of volumes that a pod waits for (upstream pkg/kubelet/volumemanager/volume_manager.go). */
