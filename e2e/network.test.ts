@@ -3,12 +3,17 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { promises as resolver } from 'node:dns'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { sleep } from '../packages/base/src/index.ts'
+import { systemClock } from '../packages/platform/src/index.ts'
 import { containerSkip, TestCluster } from './support/cluster.ts'
 
 const manifest = fileURLToPath(new URL('manifests/network.yaml', import.meta.url))
+/** memcached's frame header for UDP, then the text protocol. */
+const VERSION_QUESTION = Buffer.concat([Buffer.from([0, 1, 0, 0, 0, 1, 0, 0]), Buffer.from('version\r\n')])
 const domain = 'default.svc.cluster.local'
 
 describe('network', { skip: containerSkip() }, () => {
@@ -173,6 +178,39 @@ describe('network', { skip: containerSkip() }, () => {
     })
   })
 
+  it('who stuck to an endpoint is free again after the time that the service says', async () => {
+    const config = { spec: { sessionAffinityConfig: { clientIP: { timeoutSeconds: 1 } } } }
+    await kubectl.run(['patch', 'service', 'sticky', '-p', JSON.stringify(config)])
+    const url = `${await address('sticky')}/cgi-bin/hostname`
+    const seen = new Set<string>()
+    // each time that it has run out leads to either of two
+    for (let attempt = 0; attempt < 20 && seen.size < 2; attempt++) {
+      seen.add(await fromNode(url))
+      await sleep(systemClock, 1500)
+    }
+    assert.equal(seen.size, 2)
+  })
+
+  it('a flow of UDP goes on to another endpoint where its own is gone', async () => {
+    const host = await address('udp')
+    const socket = createSocket('udp4')
+    const ask = async (): Promise<string> => {
+      socket.send(VERSION_QUESTION, 53, host)
+      return Promise.race([
+        once(socket, 'message').then(([message]) => message.subarray(8).toString()),
+        sleep(systemClock, 500).then(() => ''),
+      ])
+    }
+    assert.match(await ask(), /VERSION/)
+    const labels = '--labels=app=datagrams'
+    await kubectl.run(['run', 'datagrams-2', '--image=memcached', labels, '--', 'memcached', '-U', '11211'])
+    await kubectl.wait('pod/datagrams-2', 'condition=Ready')
+    await kubectl.run(['delete', 'pod', 'datagrams', '--grace-period=1'])
+    // every question keeps the kernel's memory of the flow alive
+    assert.match(await eventually(ask, answer => answer !== ''), /VERSION/)
+    socket.close()
+  })
+
   it('nobody answers at addresses that nobody has', async () => {
     const services = (await address('web')).split('.').slice(0, 2).join('.')
     const [pod] = await podAddresses('app=client')
@@ -205,7 +243,6 @@ async function eventually<T>(ask: () => Promise<T>, right: (answer: T) => boolea
   return answer
 }
 
-/** memcached's frame header for UDP, then the text protocol. */
 function memcachedVersion(host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4')
@@ -214,6 +251,6 @@ function memcachedVersion(host: string, port: number): Promise<string> {
       resolve(message.subarray(8).toString())
     })
     socket.once('error', reject)
-    socket.send(Buffer.concat([Buffer.from([0, 1, 0, 0, 0, 1, 0, 0]), Buffer.from('version\r\n')]), port, host)
+    socket.send(VERSION_QUESTION, port, host)
   })
 }

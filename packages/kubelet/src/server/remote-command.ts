@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { SpdyConnection, type SpdyStream, upgradeToSpdy } from './spdy-connection.ts'
+import type { RuntimeStream } from './splice.ts'
 
 /** WebSocket protocol of exec and attach in which stdin can be closed by itself (KEP 4006). */
 export const REMOTE_COMMAND_PROTOCOL = 'v5.channel.k8s.io'
@@ -25,10 +26,21 @@ export interface RemoteStreams {
 /**
  * Serves exec or attach over WebSocket v5 by the runtime's SPDY: every channel is a stream (upstream does the same in
  * k8s.io/apimachinery's stream translator). `client` comes paused. Resolves when it is over.
+ * `onStart` gets the runtime's side.
  */
-export async function serveRemoteCommand(client: WebSocket, url: string, wanted: RemoteStreams): Promise<void> {
+export async function serveRemoteCommand(
+  client: WebSocket,
+  url: string,
+  wanted: RemoteStreams,
+  onStart: (stream: RuntimeStream) => void = () => {},
+): Promise<void> {
   const { socket, head } = await upgradeToSpdy(url, 'v4.channel.k8s.io')
   const runtime = new SpdyConnection(socket, head)
+  onStart({
+    received: () => socket.bytesRead,
+    waiting: () => client.bufferedAmount,
+    end: () => runtime.close(),
+  })
   socket.resume()
   client.on('close', () => runtime.close())
   client.on('error', () => client.terminate())

@@ -14,11 +14,12 @@ import { activeSandbox } from '../runtime/pod-runtime.ts'
 import type { Services } from '../services.ts'
 import { KubeletAuth } from './auth.ts'
 import { serveContainerLogs } from './container-logs.ts'
+import { endWithContainer } from './end-with-container.ts'
 import { HttpError } from './http-error.ts'
 import { containerMetrics, kubeletMetrics } from './metrics.ts'
 import { PORT_FORWARD_PROTOCOL, servePortForwardTunnel } from './port-forward-tunnel.ts'
 import { REMOTE_COMMAND_PROTOCOL, type RemoteStreams, serveRemoteCommand } from './remote-command.ts'
-import { refuse, splice } from './splice.ts'
+import { type RuntimeStream, refuse, splice } from './splice.ts'
 import { resourceMetrics, statsSummary } from './stats.ts'
 
 const NODE_LOGS = '/var/log'
@@ -224,11 +225,17 @@ async function upgrade(
   try {
     await auth.check(request)
     await facts.podsKnown
-    const { url, streams } = await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet'))
+    const { url, streams, isRunning } = await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet'))
+    const watch = (stream: RuntimeStream): void => {
+      if (isRunning === undefined) return
+      const over = new AbortController()
+      socket.on('close', () => over.abort())
+      endWithContainer(facts.services.clock, { ...stream, isRunning }, () => stream.end(), over.signal)
+    }
     const protocol = translatedProtocol(request, streams !== undefined)
-    if (protocol === undefined) return splice(request, socket, head, url)
+    if (protocol === undefined) return watch(splice(request, socket, head, url))
     const client = await acceptWebSocket(request, socket, head, protocol)
-    const served = streams ? serveRemoteCommand(client, url, streams) : servePortForwardTunnel(client, url)
+    const served = streams ? serveRemoteCommand(client, url, streams, watch) : servePortForwardTunnel(client, url)
     served.catch(error => {
       facts.services.logger.warn('a stream failed', { url: request.url, error })
       client.resume()
@@ -269,8 +276,16 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   500: 'Internal Server Error',
 }
 
-/** Where the container runtime serves this very stream, once; and which streams, where it is a command. */
-async function streamingUrl(facts: ServerFacts, url: URL): Promise<{ url: string; streams?: RemoteStreams }> {
+interface StreamTarget {
+  url: string
+  /** Which streams, where it is a command. */
+  streams?: RemoteStreams
+  /** Whether the container that it belongs to runs, where it is a command. */
+  isRunning?(): boolean
+}
+
+/** Where the container runtime serves this very stream, once. */
+async function streamingUrl(facts: ServerFacts, url: URL): Promise<StreamTarget> {
   const { cri, view } = facts.services
   const [verb, ...parts] = url.pathname.split('/').slice(1).map(decodeURIComponent)
   const flag = (...names: string[]): boolean =>
@@ -296,9 +311,11 @@ async function streamingUrl(facts: ServerFacts, url: URL): Promise<{ url: string
   }
   if (!streams.stdin && !streams.stdout && !streams.stderr)
     throw new HttpError(400, 'you must specify at least 1 of stdin, stdout, stderr')
-  if (verb === 'attach') return { ...(await cri.attach({ containerId, ...streams })), streams }
+  const isRunning = (): boolean =>
+    view.get(pod.metadata.uid)?.containers.some(({ id, state }) => id === containerId && state === 'running') ?? false
+  if (verb === 'attach') return { ...(await cri.attach({ containerId, ...streams })), streams, isRunning }
   const cmd = url.searchParams.getAll('command')
-  return { ...(await cri.exec({ containerId, cmd, ...streams })), streams }
+  return { ...(await cri.exec({ containerId, cmd, ...streams })), streams, isRunning }
 }
 
 function describe(error: unknown): { status: number; message: string } {

@@ -2,6 +2,16 @@ import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 
+/** The runtime's side of a stream. */
+export interface RuntimeStream {
+  /** Bytes that have come from the runtime. */
+  received(): number
+  /** Bytes of them that the client has not taken yet. */
+  waiting(): number
+  /** Ends the runtime's side; the client is told the end. */
+  end(): void
+}
+
 /** Headers that are the client's with us, not with the runtime. */
 const OWN_HEADERS = new Set(['host', 'authorization'])
 
@@ -9,7 +19,7 @@ const OWN_HEADERS = new Set(['host', 'authorization'])
  * Hands an upgrade request over to the runtime's streaming server at `url`: the same method and headers, and from then on
  * every byte both ways. Whatever the two speak (SPDY, WebSocket) is theirs.
  */
-export function splice(request: IncomingMessage, client: Duplex, head: Buffer, url: string): void {
+export function splice(request: IncomingMessage, client: Duplex, head: Buffer, url: string): RuntimeStream {
   const target = new URL(url)
   const upstream = connect(Number(target.port), target.hostname, () => {
     upstream.setNoDelay(true)
@@ -26,6 +36,11 @@ export function splice(request: IncomingMessage, client: Duplex, head: Buffer, u
   client.on('error', destroy)
   upstream.on('close', () => client.end())
   client.on('close', () => upstream.end())
+  return {
+    received: () => upstream.bytesRead,
+    waiting: () => client.writableLength,
+    end: () => upstream.destroy(),
+  }
 }
 
 function requestText(request: IncomingMessage, target: URL): string {
