@@ -238,7 +238,9 @@ const admission: readonly Life[] = ['Mutating', 'Validating'].map(word => ({
 }))
 
 const NOWHERE = {
-  resourceRules: [{ apiGroups: ['life.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['none'] }],
+  resourceRules: [
+    { apiGroups: ['life.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['none'] },
+  ],
 }
 const POLICIES = 'admissionregistration.k8s.io/v1'
 const policies: readonly Life[] = [

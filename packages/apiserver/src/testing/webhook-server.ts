@@ -40,23 +40,27 @@ export async function startWebhookServer(options: WebhookServerOptions = {}): Pr
   const answers = new Map<string, Answer>()
   const reviews: WebhookServer['reviews'] = []
   let connections = 0
-  const server = createServer({ key: serving.key, cert: serving.certificate }, (message, out) => {
-    const chunks: Buffer[] = []
-    message.on('data', (chunk: Buffer) => chunks.push(chunk))
-    message.on('end', async () => {
-      const [path = '', query = ''] = (message.url ?? '').split('?')
-      const review = JSON.parse(Buffer.concat(chunks).toString()) as Review
-      reviews.push({ path, query, review })
-      const given = (await answers.get(path)?.(review)) ?? { code: 404, text: '404 page not found' }
-      if ('text' in given) {
-        out.writeHead((given as { code?: number }).code ?? 200).end((given as { text: string }).text)
-        return
-      }
-      const { kind, apiVersion, request } = review
-      out.writeHead(200, { 'content-type': 'application/json' })
-      out.end(JSON.stringify({ kind, apiVersion, response: { uid: request.uid, ...given } }))
-    })
-  })
+  // Connections end when the client wants it, however slow the machine is.
+  const server = createServer(
+    { key: serving.key, cert: serving.certificate, keepAliveTimeout: 600_000 },
+    (message, out) => {
+      const chunks: Buffer[] = []
+      message.on('data', (chunk: Buffer) => chunks.push(chunk))
+      message.on('end', async () => {
+        const [path = '', query = ''] = (message.url ?? '').split('?')
+        const review = JSON.parse(Buffer.concat(chunks).toString()) as Review
+        reviews.push({ path, query, review })
+        const given = (await answers.get(path)?.(review)) ?? { code: 404, text: '404 page not found' }
+        if ('text' in given) {
+          out.writeHead((given as { code?: number }).code ?? 200).end((given as { text: string }).text)
+          return
+        }
+        const { kind, apiVersion, request } = review
+        out.writeHead(200, { 'content-type': 'application/json' })
+        out.end(JSON.stringify({ kind, apiVersion, response: { uid: request.uid, ...given } }))
+      })
+    },
+  )
   server.on('secureConnection', () => {
     connections++
   })

@@ -66,6 +66,9 @@ function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Add
 
 const serverName = (namespace: string, name: string): string => `${name}.${namespace}.svc`
 
+/** How long a connection that nobody uses is kept, in milliseconds, as Go's clients do. */
+const IDLE = 90_000
+
 class UndiciCaller implements WebhookCaller {
   readonly #options: WebhookClientOptions
   /** By whom is called and whom is trusted; the one used longest ago comes first. */
@@ -140,6 +143,8 @@ async function makeAgent(caBundle: string, service: Address['service'], resolver
     timeout: 0,
   })
   return new Agent({
+    keepAliveTimeout: IDLE,
+    keepAliveMaxTimeout: IDLE,
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
