@@ -84,7 +84,7 @@ export {
 } from './kubernetes/library/authorizer.ts'
 export { mutationLibrary, objectTypeProblem } from './kubernetes/library/json-patch.ts'
 export { QuantityValue, quantityType } from './kubernetes/library/quantity.ts'
-export { SemverValue, semverType } from './kubernetes/library/semver.ts'
+export { parseSemver, SemverValue, semverType } from './kubernetes/library/semver.ts'
 export {
   type DeclType,
   declaredSizes,

@@ -27,6 +27,7 @@ export class ClusterCache {
   /** Placed pods with affinity terms of any kind, and those with required anti-affinity, with the names of their nodes. */
   readonly podsWithAffinity = new Map<PodInfo, string>()
   readonly podsWithRequiredAntiAffinity = new Map<PodInfo, string>()
+  readonly #claimUsers = new Map<string, number>()
 
   node(name: string): NodeInfo | undefined {
     return this.#byName.get(name)
@@ -162,6 +163,17 @@ export class ClusterCache {
     }
     if (pod.requiredAntiAffinity.length > 0) note(this.podsWithRequiredAntiAffinity)
     if (pod.hasAffinity) note(this.podsWithAffinity)
+    for (const { name } of pod.claims) {
+      const key = `${pod.namespace}/${name}`
+      const users = this.claimUsers(key) + sign
+      if (users > 0) this.#claimUsers.set(key, users)
+      else this.#claimUsers.delete(key)
+    }
+  }
+
+  /** How many placed pods mount the volume claim (`namespace/name`). */
+  claimUsers(claim: string): number {
+    return this.#claimUsers.get(claim) ?? 0
   }
 
   /** Remembers that the pod waits for room on the node; no name forgets it. */
@@ -181,6 +193,12 @@ export class ClusterCache {
   /** Nodes for which pods wait. */
   nominatedNodes(): ReadonlySet<string> {
     return new Set([...this.#nominated.values()].map(each => each.node))
+  }
+
+  /** Pods less important than `pod` that wait for room on the node. */
+  nominatedBelow(node: string, pod: PodInfo): PodInfo[] {
+    const waiting = [...this.#nominated.values()].filter(each => each.node === node && each.pod.priority < pod.priority)
+    return waiting.map(each => each.pod)
   }
 
   /** Pods other than `pod`, no less important than it, that wait for room on the node. */

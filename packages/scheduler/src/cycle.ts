@@ -23,9 +23,13 @@ interface Question {
   readonly filters: readonly NodeFilter[]
 }
 
+/** With a share of the nodes looked for, no fewer than these. */
+const FEWEST_NODES = 100
+
 /**
- * Chooses a node for one pod: filters, scores, picks. Runs without a pause, so that the cache is the snapshot. All nodes are
- * looked at, every time: with figures in rows (`NodeFigures`) and static verdicts by class (`PodClasses`) that is cheap.
+ * Chooses a node for one pod: filters, scores, picks. Runs without a pause, so that the cache is the snapshot. Unless a
+ * percentage says otherwise, all nodes are looked at, every time: with figures in rows (`NodeFigures`) and static verdicts by
+ * class (`PodClasses`) that is cheap.
  */
 export class SchedulingCycle {
   readonly #profile: Profile
@@ -36,8 +40,13 @@ export class SchedulingCycle {
   #slots = new Int32Array(64)
   #scores = new Float64Array(64)
   #totals = new Float64Array(64)
+  readonly #percentage: number
+  /** Where to begin among the nodes where only a share of them is looked for. */
+  #start = 0
 
-  constructor(profile: Profile, cluster: ClusterView, random: Random) {
+  /** `percentage`: of how many nodes enough is known to choose the best one; 0 or 100: of all. */
+  constructor(profile: Profile, cluster: ClusterView, random: Random, percentage = 0) {
+    this.#percentage = percentage
     this.#profile = profile
     this.#cluster = cluster
     this.#random = random
@@ -54,6 +63,32 @@ export class SchedulingCycle {
     const count = this.#filter(question)
     if (count === 0) return { failure: { rejections: this.#rejections(question) } }
     return this.#best(question, this.#slots.subarray(0, count))
+  }
+
+  /** All nodes that do, or why there are none. */
+  feasible(pod: PodInfo): { nodes: NodeInfo[] } | { failure: Failure } {
+    const question = this.#question(pod)
+    if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    this.#makeRoom(question.podClass.count)
+    const count = this.#filter(question)
+    if (count === 0) return { failure: { rejections: this.#rejections(question) } }
+    const { nodes } = this.#cluster.cache
+    return { nodes: Array.from(this.#slots.subarray(0, count), slot => nodes[slot]!) }
+  }
+
+  /** The best of some nodes that do. `more` is added to what the plugins say, by the name of the node. */
+  choose(pod: PodInfo, nodes: readonly NodeInfo[], more: ReadonlyMap<string, number>): Decision {
+    const question = this.#question(pod)
+    if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    this.#makeRoom(Math.max(question.podClass.count, nodes.length))
+    this.#slots.set(nodes.map(each => each.slot))
+    return this.#best(question, this.#slots.subarray(0, nodes.length), more)
+  }
+
+  /** Why nodes do not do for the pod, by their names. */
+  rejections(pod: PodInfo): ReadonlyMap<string, Rejection> {
+    const question = this.#question(pod)
+    return isEarly(question) ? new Map() : this.#rejections(question)
   }
 
   /** Why the pod could not run on the node as things are; nothing where it could. */
@@ -84,11 +119,38 @@ export class SchedulingCycle {
   }
 
   /** Puts the slots of the nodes that do to the front and answers how many they are. */
-  #filter({ pod, podClass, filters }: Question): number {
-    const slots = this.#slots
+  #filter(question: Question): number {
+    const { feasible, count } = question.podClass
+    const wanted = this.#wanted()
+    if (wanted >= count) {
+      this.#slots.set(feasible.subarray(0, count))
+      return this.#keep(question, this.#slots, count)
+    }
+    // Piece by piece, each time from where the last search has ended, so that all nodes get their turn.
+    let found = 0
+    let looked = 0
+    const start = this.#start % count
+    while (looked < count && found < wanted) {
+      const piece = Math.min(wanted - found, count - looked)
+      const slots = this.#slots.subarray(found, found + piece)
+      for (let i = 0; i < piece; i++) slots[i] = feasible[(start + looked + i) % count]!
+      found += this.#keep(question, slots, piece)
+      looked += piece
+    }
+    this.#start = (start + looked) % count
+    return found
+  }
+
+  /** How many nodes are enough (numFeasibleNodesToFind upstream). */
+  #wanted(): number {
+    const all = this.#cluster.cache.nodes.length
+    if (this.#percentage === 0 || this.#percentage === 100 || all < FEWEST_NODES) return Number.POSITIVE_INFINITY
+    return Math.max(FEWEST_NODES, Math.floor((all * this.#percentage) / 100))
+  }
+
+  #keep({ pod, filters }: Question, slots: Int32Array, all: number): number {
     const { nodes } = this.#cluster.cache
-    slots.set(podClass.feasible.subarray(0, podClass.count))
-    let count = podClass.count
+    let count = all
     for (const filter of filters) {
       if (filter.keep !== undefined) count = filter.keep(slots, count)
       else count = keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
@@ -118,7 +180,7 @@ export class SchedulingCycle {
     return rejections
   }
 
-  #best({ pod, podClass }: Question, slots: Int32Array): Decision {
+  #best({ pod, podClass }: Question, slots: Int32Array, more?: ReadonlyMap<string, number>): Decision {
     const { nodes } = this.#cluster.cache
     if (slots.length === 1) return { node: nodes[slots[0]!]!, score: 0 }
     const totals = this.#totals.subarray(0, slots.length)
@@ -138,6 +200,7 @@ export class SchedulingCycle {
       }
       for (let i = 0; i < totals.length; i++) totals[i]! += weight * scores[i]!
     }
+    if (more !== undefined) for (let i = 0; i < totals.length; i++) totals[i]! += more.get(nodes[slots[i]!]!.name) ?? 0
     const best = this.#highest(totals)
     return { node: nodes[slots[best]!]!, score: totals[best]! }
   }

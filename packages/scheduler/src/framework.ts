@@ -1,4 +1,8 @@
-import type { Requirement } from '@canopus/apimachinery'
+import type { Node } from '@canopus/api/core/v1'
+import type { KubeObject, Requirement } from '@canopus/apimachinery'
+import type { Clock, Logger, Random } from '@canopus/base'
+import type { Client, InformerFactory } from '@canopus/client'
+import type { EventRecorder } from '@canopus/operator'
 import type { ClusterCache } from './cache.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { NamespaceLabels, PodInfo } from './pod-info.ts'
@@ -58,12 +62,35 @@ export type ClusterEvent =
   | 'NodeLabel'
   | 'NodeTaint'
   | 'NodeCondition'
+  | 'NodeDelete'
   | 'AssignedPodAdd'
   | 'AssignedPodUpdate'
   | 'AssignedPodDelete'
   | 'PodUpdate'
   | 'NamespaceUpdate'
-  | 'Timeout'
+  | 'PersistentVolume'
+  | 'PersistentVolumeClaim'
+  | 'StorageClass'
+  | 'CSINode'
+  | 'CSIDriver'
+  | 'CSIStorageCapacity'
+  | 'VolumeAttachmentDelete'
+  | 'ResourceClaim'
+  | 'ResourceSlice'
+  | 'DeviceClass'
+
+/** An event with what it is about: hints look at it. */
+export interface ClusterChange {
+  readonly event: ClusterEvent
+  /** The node after the change; of deletions, the last one seen. */
+  readonly node?: Node
+  readonly oldNode?: Node
+  readonly pod?: PodInfo
+  readonly oldPod?: PodInfo
+  /** An object of any other kind, after the change and before it; only the old one where it was deleted. */
+  readonly object?: KubeObject
+  readonly oldObject?: KubeObject
+}
 
 /**
  * A plugin is a small object with a name and those of upstream's extension points that it wants. PreFilter and Filter are
@@ -71,6 +98,8 @@ export type ClusterEvent =
  */
 export interface SchedulerPlugin {
   readonly name: string
+  /** Called when a run begins and all informers are in sync, before the scheduler itself hears of changes; answers the end. */
+  connect?(): () => void
   /** Upstream's PreEnqueue: a rejection keeps the pod out of the queue until the pod itself changes. */
   preEnqueue?(pod: PodInfo): Rejection | undefined
   /** Upstream's QueueSort: negative where `a` comes first. Times are when the pods were queued first. */
@@ -87,7 +116,7 @@ export interface SchedulerPlugin {
   /** PreScore and Score. Nothing: no opinion on this pod. */
   score?(pod: PodInfo, cluster: ClusterView, candidates: Candidates): NodeScorer | undefined
   /** Holds what the pod will need on the node; a rejection sends the pod back. */
-  reserve?(pod: PodInfo, node: string): Rejection | undefined
+  reserve?(pod: PodInfo, node: NodeInfo): Rejection | undefined
   unreserve?(pod: PodInfo, node: string): void
   /** May hold the pod back until something else has come about. Rejecting throws nothing: it answers. */
   permit?(pod: PodInfo, node: string, signal: AbortSignal): Promise<Rejection | undefined>
@@ -97,7 +126,34 @@ export interface SchedulerPlugin {
   postBind?(pod: PodInfo, node: string): void
   /** Which changes may undo a rejection of this plugin. Default: all. */
   readonly events?: readonly ClusterEvent[]
+  /** Upstream's queueing hint: whether this very change may undo the rejection of the pod. Default: each of `events` may. */
+  hint?(pod: PodInfo, change: ClusterChange): boolean
 }
+
+/** What plugins that need more than pods and nodes are made with. */
+export interface PluginContext {
+  readonly client: Client
+  /** Informers asked for while plugins are made are in sync before the first decision. */
+  readonly informers: InformerFactory
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly events: EventRecorder
+  readonly cluster: ClusterView
+  /** Whether the pod would run on the node, as the cache is at that moment, by all filters of the profile. */
+  check(pod: PodInfo, node: NodeInfo): Rejection | undefined
+  /** Tries the pod again at once, whatever it waits for. */
+  activate(pod: PodInfo): void
+  /** Something that no informer tells may have made room. */
+  changed(change: ClusterChange): void
+}
+
+/**
+ * Makes a plugin of a profile. `args` are those of the configuration, as they stand there (`undefined`: none).
+ *
+ * @throws Error with a sentence for the user where the arguments are wrong.
+ */
+export type PluginFactory = (context: PluginContext, args: unknown) => SchedulerPlugin
 
 export interface QueueOrder {
   readonly pod: PodInfo
@@ -116,6 +172,8 @@ export interface Failure {
 export interface PostFilterResult {
   /** Goes into the pod's message. */
   message: string
+  /** Nothing more is to be tried, nor is the nomination taken back. */
+  keepNomination?: boolean
   /** The node that the pod shall wait for, and whom to evict there. */
   nomination?: { node: string; victims: readonly PodInfo[] }
 }

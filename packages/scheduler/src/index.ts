@@ -1,6 +1,14 @@
 export { ClusterCache } from './cache.ts'
+export {
+  defaultConfiguration,
+  type ProfileConfiguration,
+  readConfiguration,
+  type SchedulerConfiguration,
+} from './config/configuration.ts'
+export type { ExtenderConfiguration } from './config/extender-configuration.ts'
 export { type Decision, SchedulingCycle } from './cycle.ts'
 export { failureMessage } from './diagnosis.ts'
+export type { AskExtender } from './extenders.ts'
 export type * from './framework.ts'
 export { NodeInfo } from './node-info.ts'
 export { requiredNodeMatcher } from './plugins/node-affinity.ts'

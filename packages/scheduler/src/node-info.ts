@@ -14,6 +14,8 @@ export class NodeInfo {
   /** Place in the cache's list of nodes and in its figures. */
   slot: number
   readonly pods = new Map<string, PodInfo>()
+  /** Another number whenever pods have come or gone. */
+  podsRevision = 0
   allocatable: Resources = {}
   readonly requested: Resources = {}
   readonly #figures: NodeFigures
@@ -79,6 +81,7 @@ export class NodeInfo {
     for (const [name, amount] of Object.entries(pod.requests)) {
       this.requested[name] = (this.requested[name] ?? 0) + sign * amount
     }
+    this.podsRevision++
     const { slot } = this
     const figures = this.#figures
     figures.pods[slot]! += sign

@@ -1,6 +1,7 @@
 import type { Namespace, Pod, PodAffinityTerm } from '@canopus/api/core/v1'
 import { everything, type Labels, labelSelector, matches, nothing, type Selector } from '@canopus/apimachinery'
 import { podRequests, podScoringRequests, type Resources } from './resources.ts'
+import { type ClaimReference, claimsOf } from './volumes/claims.ts'
 
 /** A host port that a pod takes. */
 export interface HostPort {
@@ -31,6 +32,7 @@ export interface PodInfo {
   readonly requests: Resources
   readonly scoringRequests: Resources
   readonly hostPorts: readonly HostPort[]
+  readonly claims: readonly ClaimReference[]
   readonly requiredAffinity: readonly AffinityTerm[]
   readonly requiredAntiAffinity: readonly AffinityTerm[]
   readonly preferredAffinity: readonly AffinityTerm[]
@@ -67,6 +69,7 @@ function build(pod: Pod): PodInfo {
     requests: podRequests(pod),
     scoringRequests: podScoringRequests(pod),
     hostPorts: hostPortsOf(pod),
+    claims: claimsOf(pod),
     hasAffinity: affinity !== undefined || anti !== undefined,
     requiredAffinity: (affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(each => term(each)),
     requiredAntiAffinity: (anti?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(each => term(each)),

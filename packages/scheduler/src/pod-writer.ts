@@ -2,30 +2,19 @@ import { Pods } from '@canopus/api'
 import type { Pod, PodCondition } from '@canopus/api/core/v1'
 import { findCondition, formatTime, hasReason } from '@canopus/apimachinery'
 import type { ResourceClient } from '@canopus/client'
-import type { ControllerContext } from '@canopus/operator'
+import type { PluginContext } from './framework.ts'
 import type { PodInfo } from './pod-info.ts'
 
-/** All that the scheduler writes: bindings, conditions, nominations, evictions. */
+type WriterContext = Pick<PluginContext, 'client' | 'clock' | 'events'>
+
+/** What the scheduler writes beside bindings: conditions, nominations, evictions. */
 export class PodWriter {
   readonly #pods: ResourceClient<Pod>
-  readonly #context: ControllerContext
+  readonly #context: WriterContext
 
-  constructor(context: ControllerContext) {
+  constructor(context: WriterContext) {
     this.#pods = context.client.resource(Pods)
     this.#context = context
-  }
-
-  /** Gives the pod its node. Throws where the pod is gone, replaced or bound already. */
-  async bind(pod: PodInfo, node: string): Promise<void> {
-    const { name } = pod.pod.metadata
-    const { namespace, uid } = pod
-    const binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, namespace, uid },
-      target: { kind: 'Node', name: node },
-    }
-    await this.#pods.subresource(name, 'binding', binding, { namespace })
   }
 
   /**
@@ -47,6 +36,11 @@ export class PodWriter {
       ...(condition === undefined ? {} : { conditions: [this.#stamped(pod.pod, condition)] }),
       ...(renominated ? { nominatedNodeName: nominated === '' ? null : nominated } : {}),
     })
+  }
+
+  /** Takes the promise of a node back. */
+  async clearNomination(pod: PodInfo): Promise<void> {
+    await this.#patchStatus(pod, { nominatedNodeName: null })
   }
 
   /** Takes a pod off its node for a more important one: first says why, then deletes it. */

@@ -1,5 +1,5 @@
 import { type Clock, type Deferred, deferred, Heap, type Timer } from '@canopus/base'
-import type { ClusterEvent, Profile, QueueOrder, Rejection } from './framework.ts'
+import type { ClusterChange, ClusterEvent, Profile, QueueOrder, Rejection, SchedulerPlugin } from './framework.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** A pod that waits for a node, or is being worked on. */
@@ -13,11 +13,15 @@ export interface QueuedPod extends QueueOrder {
   /** When it came to the state; in back-off, when that ends. */
   until: number
   rejectedBy: ReadonlySet<string>
+  /** How many changes the queue had heard of when a node was looked for last. */
+  seen: number
 }
 
 export interface QueueOptions {
   clock: Clock
   profile: Profile
+  /** Of the schedulers with other profiles, by the names that pods know them by. */
+  profiles?: ReadonlyMap<string, Profile>
   /** Milliseconds of the first back-off and of the longest. Defaults 1 s and 10 s, as upstream. */
   initialBackoff?: number
   maxBackoff?: number
@@ -47,14 +51,18 @@ export class SchedulingQueue {
   readonly #maxBackoff: number
   readonly #maxUnschedulable: number
   readonly #pods = new Map<string, QueuedPod>()
-  /** Those of them that are unschedulable, so that events need not look at all. */
-  readonly #stuck = new Set<QueuedPod>()
+  /** Those of them that wait for something to happen, by who rejected them: most events are of no interest to most groups. */
+  readonly #stuck = new Map<string, StuckGroup>()
+  /** When which event came last, counted in changes. */
+  readonly #latest = new Map<ClusterEvent, number>()
+  #changes = 0
   /** May hold pods that have left meanwhile; popping skips them. */
   readonly #active: Heap<QueuedPod>
   /** Back-off that may be cut short, and back-off that may not: after errors, and for pods tried many times in vain. */
   readonly #backoff = new Heap<Waiting>((a, b) => a.until - b.until || a.entry.sequence - b.entry.sequence)
   readonly #penalty = new Heap<Waiting>((a, b) => a.until - b.until || a.entry.sequence - b.entry.sequence)
-  readonly #helps = new Map<string, ReadonlySet<ClusterEvent> | undefined>()
+  readonly #profiles: ReadonlyMap<string, Profile>
+  readonly #plugins = new Map<Profile, ReadonlyMap<string, SchedulerPlugin>>()
   #sequence = 0
   #waiting: Deferred<QueuedPod | undefined> | undefined
   #timer: Timer | undefined
@@ -69,9 +77,14 @@ export class SchedulingQueue {
     this.#maxUnschedulable = options.maxUnschedulable ?? 5 * 60_000
     const sorter = options.profile.find(each => each.plugin.compare !== undefined)?.plugin
     this.#active = new Heap((a, b) => sorter?.compare?.(a, b) ?? a.sequence - b.sequence)
-    for (const { plugin } of options.profile) {
-      this.#helps.set(plugin.name, plugin.events === undefined ? undefined : new Set(plugin.events))
+    this.#profiles = options.profiles ?? new Map()
+    for (const profile of [options.profile, ...this.#profiles.values()]) {
+      this.#plugins.set(profile, new Map(profile.map(({ plugin }) => [plugin.name, plugin])))
     }
+  }
+
+  #profileOf({ pod }: PodInfo): Profile {
+    return this.#profiles.get(pod.spec?.schedulerName ?? 'default-scheduler') ?? this.#profile
   }
 
   /** How many pods are in each state. */
@@ -93,11 +106,13 @@ export class SchedulingQueue {
       this.#enqueue(this.#newEntry(pod))
       return
     }
-    const changed = specChanged(entry.pod, pod)
+    const oldPod = entry.pod
     entry.pod = pod
-    if (!changed) return
+    if (!specChanged(oldPod, pod)) return
     if (entry.state === 'gated') this.#enqueue(entry)
-    else if (entry.state === 'unschedulable' && this.#canHelp(entry, 'PodUpdate')) this.#activate(entry)
+    else if (entry.state === 'unschedulable' && this.#canHelp(entry, { event: 'PodUpdate', pod, oldPod })) {
+      this.#activate(entry)
+    }
   }
 
   remove(key: string): void {
@@ -107,10 +122,34 @@ export class SchedulingQueue {
     this.#enter(entry, 'inFlight')
   }
 
-  #enter(entry: QueuedPod, state: QueuedPod['state']): void {
+  #enter(entry: QueuedPod, state: QueuedPod['state'], rejectedBy: ReadonlySet<string> = entry.rejectedBy): void {
+    if (isStuck(entry)) {
+      const id = this.#groupId(entry)
+      const group = this.#stuck.get(id)
+      group?.pods.delete(entry)
+      if (group?.pods.size === 0) this.#stuck.delete(id)
+    }
     entry.state = state
-    if (state === 'unschedulable') this.#stuck.add(entry)
-    else this.#stuck.delete(entry)
+    entry.rejectedBy = rejectedBy
+    if (!isStuck(entry)) return
+    const id = this.#groupId(entry)
+    let group = this.#stuck.get(id)
+    if (group === undefined) {
+      group = { pods: new Set(), helpers: this.#helpersOf(entry) }
+      this.#stuck.set(id, group)
+    }
+    group.pods.add(entry)
+  }
+
+  #groupId({ pod, rejectedBy }: QueuedPod): string {
+    return `${pod.pod.spec?.schedulerName ?? ''}/${[...rejectedBy].sort().join()}`
+  }
+
+  /** The plugins that rejected the pod; nothing where one of them is not known, so that everything may help. */
+  #helpersOf({ pod, rejectedBy }: QueuedPod): readonly SchedulerPlugin[] | undefined {
+    const known = this.#plugins.get(this.#profileOf(pod))
+    const plugins = [...rejectedBy].map(name => known?.get(name))
+    return plugins.length === 0 || plugins.includes(undefined) ? undefined : plugins.filter(each => each !== undefined)
   }
 
   /** The next pod to be tried; waits for one. Nothing once the queue is closed. */
@@ -135,7 +174,13 @@ export class SchedulingQueue {
   #take(entry: QueuedPod): QueuedPod {
     this.#enter(entry, 'inFlight')
     entry.attempts++
+    entry.seen = this.#changes
     return entry
+  }
+
+  /** A node is looked for now: what happened so far is known, what happens from now on may change the answer. */
+  begin(entry: QueuedPod): void {
+    entry.seen = this.#changes
   }
 
   #isWaiting({ entry, until }: Waiting): boolean {
@@ -145,10 +190,24 @@ export class SchedulingQueue {
   /** The pod found no node because of these plugins: it waits until something happens that they care about. */
   unschedulable(entry: QueuedPod, rejectedBy: ReadonlySet<string>): void {
     if (!this.#isCurrent(entry)) return
-    entry.rejectedBy = rejectedBy
-    this.#enter(entry, 'unschedulable')
+    this.#enter(entry, 'unschedulable', rejectedBy)
     entry.until = this.#clock.now()
-    this.#wakeAt(entry.until + this.#maxUnschedulable)
+    if (this.#missedHelp(entry)) this.#delay(entry, this.#placeFor(entry))
+    else this.#wakeAt(entry.until + this.#maxUnschedulable)
+  }
+
+  /** Whether something that may help happened after the pod was looked at, while its binding was under way. */
+  #missedHelp(entry: QueuedPod): boolean {
+    if (this.#changes === entry.seen) return false
+    const helpers = this.#helpersOf(entry)
+    for (const [event, when] of this.#latest) {
+      if (when > entry.seen && (helpers === undefined || helpers.some(each => caresFor(each, event)))) return true
+    }
+    return false
+  }
+
+  #placeFor(entry: QueuedPod): Heap<Waiting> {
+    return entry.attempts > EARLY_ATTEMPTS ? this.#penalty : this.#backoff
   }
 
   /** Something failed that may go well the next time. */
@@ -161,17 +220,25 @@ export class SchedulingQueue {
     if (this.#isCurrent(entry)) this.#pods.delete(entry.pod.key)
   }
 
-  /** Something happened in the cluster: pods that it may help are tried again, after their back-off. */
-  move(event: ClusterEvent): void {
-    for (const entry of [...this.#stuck])
-      if (this.#canHelp(entry, event))
-        this.#delay(entry, entry.attempts > EARLY_ATTEMPTS ? this.#penalty : this.#backoff)
+  /** Something happened in the cluster: pods that it may help, but for one, are tried again, after their back-off. */
+  move(what: ClusterEvent | ClusterChange, except?: QueuedPod): void {
+    const change = typeof what === 'string' ? { event: what } : what
+    this.#latest.set(change.event, ++this.#changes)
+    for (const { pods, helpers } of [...this.#stuck.values()]) {
+      if (helpers !== undefined && !helpers.some(each => caresFor(each, change.event))) continue
+      for (const entry of [...pods]) {
+        if (entry === except || !helps(helpers, entry.pod, change)) continue
+        if (entry.state === 'gated') this.#enqueue(entry)
+        else this.#delay(entry, this.#placeFor(entry))
+      }
+    }
   }
 
   /** Tries this pod again at once, whatever it waits for. */
   activate(key: string): void {
     const entry = this.#pods.get(key)
     if (entry?.state === 'unschedulable' || entry?.state === 'backoff') this.#activate(entry)
+    else if (entry?.state === 'gated') this.#enqueue(entry)
   }
 
   close(): void {
@@ -192,6 +259,7 @@ export class SchedulingQueue {
       state: 'gated',
       until: queuedAt,
       rejectedBy: new Set(),
+      seen: 0,
     }
     this.#pods.set(pod.key, entry)
     return entry
@@ -201,13 +269,12 @@ export class SchedulingQueue {
     const gate = this.#gate(entry.pod)
     if (gate === undefined) this.#activate(entry)
     else {
-      this.#enter(entry, 'gated')
-      entry.rejectedBy = new Set([gate.plugin])
+      this.#enter(entry, 'gated', new Set([gate.plugin]))
     }
   }
 
   #gate(pod: PodInfo): Rejection | undefined {
-    for (const { plugin } of this.#profile) {
+    for (const { plugin } of this.#profileOf(pod)) {
       const rejection = plugin.preEnqueue?.(pod)
       if (rejection !== undefined) return rejection
     }
@@ -245,13 +312,8 @@ export class SchedulingQueue {
     if (place === this.#backoff) this.#serve()
   }
 
-  #canHelp(entry: QueuedPod, event: ClusterEvent): boolean {
-    if (entry.rejectedBy.size === 0) return true
-    for (const plugin of entry.rejectedBy) {
-      const events = this.#helps.get(plugin)
-      if (events === undefined || events.has(event)) return true
-    }
-    return false
+  #canHelp(entry: QueuedPod, change: ClusterChange): boolean {
+    return helps(this.#helpersOf(entry), entry.pod, change)
   }
 
   #isCurrent(entry: QueuedPod): boolean {
@@ -274,19 +336,40 @@ export class SchedulingQueue {
         if (this.#isWaiting(next)) this.#activate(next.entry)
       }
     }
-    for (const entry of [...this.#stuck]) {
-      if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry)
+    let waiting = false
+    for (const { pods } of [...this.#stuck.values()]) {
+      for (const entry of [...pods]) {
+        if (entry.state !== 'unschedulable') continue
+        if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry)
+        else waiting = true
+      }
     }
     for (const place of [this.#backoff, this.#penalty]) {
       const next = place.peek()
       if (next !== undefined) this.#wakeAt(next.until)
     }
-    if (this.#stuck.size > 0) this.#wakeAt(now + FLUSH_INTERVAL)
+    if (waiting) this.#wakeAt(now + FLUSH_INTERVAL)
   }
 }
 
-/** Whether anything changed that scheduling looks at; a new status alone does not. */
+interface StuckGroup {
+  readonly pods: Set<QueuedPod>
+  readonly helpers: readonly SchedulerPlugin[] | undefined
+}
+
+const isStuck = ({ state }: QueuedPod): boolean => state === 'unschedulable' || state === 'gated'
+
+const caresFor = (plugin: SchedulerPlugin, event: ClusterEvent): boolean => plugin.events?.includes(event) ?? true
+
+/** Whether one of the plugins that rejected the pod may think better of it. */
+function helps(helpers: readonly SchedulerPlugin[] | undefined, pod: PodInfo, change: ClusterChange): boolean {
+  if (helpers === undefined) return true
+  return helpers.some(each => caresFor(each, change.event) && (each.hint?.(pod, change) ?? true))
+}
+
+/** Whether anything changed that scheduling looks at: of the status only the names of resource claims. */
 function specChanged(old: PodInfo, pod: PodInfo): boolean {
-  const relevant = ({ pod: { metadata, spec } }: PodInfo): string => JSON.stringify([metadata.labels, spec])
+  const relevant = ({ pod: { metadata, spec, status } }: PodInfo): string =>
+    JSON.stringify([metadata.labels, spec, status?.resourceClaimStatuses])
   return old.pod !== pod.pod && relevant(old) !== relevant(pod)
 }

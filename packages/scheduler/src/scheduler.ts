@@ -1,27 +1,35 @@
-import { Namespaces, Nodes, PodDisruptionBudgets, Pods } from '@canopus/api'
-import type { Node, Pod } from '@canopus/api/core/v1'
-import { deepEqual, hasReason } from '@canopus/apimachinery'
+import { Namespaces, Nodes, Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
+import { hasReason } from '@canopus/apimachinery'
 import { onAbort, sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
+import { BindingCycle } from './binding-cycle.ts'
 import { ClusterCache } from './cache.ts'
-import { type Decision, SchedulingCycle } from './cycle.ts'
+import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts'
+import type { Decision } from './cycle.ts'
 import { failureMessage, NO_NODES_MESSAGE, rejectingPlugins } from './diagnosis.ts'
-import type { ClusterView, Failure, PostFilterResult, Profile, Rejection } from './framework.ts'
-import { nodeChanges, sameForScheduling } from './node-events.ts'
+import { connectSources } from './event-sources.ts'
+import { type AskExtender, Extenders } from './extenders.ts'
+import type { ClusterView, Failure, PluginFactory, ProfileEntry } from './framework.ts'
+import { NotingInformers } from './informed.ts'
 import { ownSelectorFrom } from './own-selector.ts'
-import { defaultBinder } from './plugins/default-binder.ts'
-import { defaultPreemption } from './plugins/default-preemption.ts'
-import { isTerminal, namespaceLabelsFrom, type PodInfo, podInfo } from './pod-info.ts'
+import { namespaceLabelsFrom, type PodInfo } from './pod-info.ts'
 import { PodWriter } from './pod-writer.ts'
-import { defaultProfile } from './profile.ts'
+import { makeProfile, type RunningProfile } from './profiles.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { type AttemptResult, type SchedulerMetrics, schedulerMetrics } from './scheduler-metrics.ts'
 
 export interface SchedulerOptions {
-  /** Pods that ask for other schedulers are left alone. Default `default-scheduler`. */
+  /** Default: upstream's default profile for pods of `default-scheduler`, but that all nodes are scored. */
+  configuration?: SchedulerConfiguration
+  /** Names for the first profile, instead of its own. Pods that ask for other schedulers are left alone. */
   schedulerNames?: readonly string[]
-  /** Plugins in order; default upstream's. Preemption is added unless one with a `postFilter` is there, and the binder. */
-  profile?: Profile
+  /** Plugins of your own, which every profile has. */
+  plugins?: readonly ProfileEntry[]
+  /** Plugins of your own that the configuration enables by these names, and gives arguments. */
+  factories?: Readonly<Record<string, PluginFactory>>
+  /** How extenders are asked; needed where the configuration has any. */
+  askExtender?: AskExtender
   /** How many bindings may be under way at once. Default 256. */
   maxBindings?: number
 }
@@ -30,7 +38,11 @@ export interface SchedulerOptions {
 const DECISIONS_PER_TURN = 64
 const MILLISECONDS_PER_TURN = 8
 
-/** Makes the scheduler: it gives every pod without a node the best one, or says on the pod why there is none. */
+/**
+ * Makes the scheduler: it gives every pod without a node the best one, or says on the pod why there is none.
+ *
+ * @throws Error with a sentence for the user where the configuration does not make sense.
+ */
 export function createScheduler(context: ControllerContext, options: SchedulerOptions = {}): Controller {
   // Asked for now, so that its informers start with the others; every run begins with nothing remembered.
   new Scheduler(context, options)
@@ -39,60 +51,89 @@ export function createScheduler(context: ControllerContext, options: SchedulerOp
 
 class Scheduler {
   readonly #context: ControllerContext
-  readonly #names: ReadonlySet<string>
   readonly #maxBindings: number
   readonly #metrics: SchedulerMetrics | undefined
+  readonly #informers: NotingInformers
   readonly #cache = new ClusterCache()
-  readonly #profile: Profile
   readonly #cluster: ClusterView
-  readonly #cycle: SchedulingCycle
+  readonly #profiles: ReadonlyMap<string, RunningProfile>
+  readonly #extenders: Extenders
   readonly #queue: SchedulingQueue
   readonly #writer: PodWriter
+  readonly #bindings: BindingCycle
   /** Writes under way, so that the end of the run can wait for them. */
   readonly #underWay = new Set<Promise<void>>()
-  #bindings = 0
 
   constructor(context: ControllerContext, options: SchedulerOptions) {
+    const { configuration = defaultConfiguration } = options
     this.#context = context
     this.#metrics = context.metrics && schedulerMetrics(context.metrics)
-    this.#names = new Set(options.schedulerNames ?? ['default-scheduler'])
     this.#maxBindings = options.maxBindings ?? 256
-    const { informers, random, clock } = context
-    const namespaces = informers.informer(Namespaces).lister
+    this.#informers = new NotingInformers(context.informers)
+    const namespaces = this.#informers.informer(Namespaces).lister
+    this.#informers.informer(Pods)
+    this.#informers.informer(Nodes)
     this.#cluster = {
       cache: this.#cache,
       namespaceLabels: namespaceLabelsFrom(name => namespaces.get(name)),
-      ownSelector: ownSelectorFrom(informers),
+      ownSelector: ownSelectorFrom(this.#informers),
     }
-    const budgets = informers.informer(PodDisruptionBudgets).lister
-    const profile = options.profile ?? defaultProfile
-    const preemption = defaultPreemption({
-      random,
-      check: (pod, node) => this.#cycle.check(pod, node),
-      budgets: namespace => budgets.list(namespace),
-    })
     this.#writer = new PodWriter(context)
-    const binder = defaultBinder((pod, node) => this.#writer.bind(pod, node))
-    this.#profile = [
-      ...profile,
-      ...(profile.some(each => each.plugin.postFilter !== undefined) ? [] : [{ plugin: preemption, weight: 0 }]),
-      { plugin: binder, weight: 0 },
-    ]
-    this.#cycle = new SchedulingCycle(this.#profile, this.#cluster, random)
-    this.#queue = new SchedulingQueue({ clock, profile: this.#profile })
-    this.#sources()
+    this.#extenders = new Extenders(configuration.extenders, options.askExtender, this.#cache, context.logger)
+    this.#profiles = this.#makeProfiles(configuration, options)
+    const [first] = this.#profiles.values()
+    this.#queue = new SchedulingQueue({
+      clock: context.clock,
+      profile: first!.profile,
+      profiles: new Map([...this.#profiles].map(([name, { profile }]) => [name, profile])),
+      initialBackoff: configuration.initialBackoff,
+      maxBackoff: configuration.maxBackoff,
+    })
+    this.#bindings = new BindingCycle({
+      context,
+      cache: this.#cache,
+      queue: this.#queue,
+      extenders: this.#extenders,
+      note: (pod, result) => this.#note(pod, result),
+      report: (entry, reason, message) => this.#report(entry, reason, message),
+      inBackground: work => this.#inBackground(work),
+    })
   }
 
-  /** What must be known before the first decision. Asking for an informer once makes it start with the others. */
-  #sources(): { waitForSync(signal?: AbortSignal): Promise<void> }[] {
-    const { informers } = this.#context
-    return [informers.informer(Pods), informers.informer(Nodes), informers.informer(Namespaces)]
+  #makeProfiles(configuration: SchedulerConfiguration, options: SchedulerOptions): Map<string, RunningProfile> {
+    const { client, clock, random, logger, events } = this.#context
+    const parts = {
+      context: {
+        client,
+        clock,
+        random,
+        logger,
+        events,
+        informers: this.#informers,
+        cluster: this.#cluster,
+        activate: (pod: PodInfo) => this.#queue.activate(pod.key),
+        changed: (change: Parameters<SchedulingQueue['move']>[0]) => this.#queue.move(change),
+      },
+      factories: options.factories ?? {},
+      own: options.plugins ?? [],
+      percentageOfNodesToScore: configuration.percentageOfNodesToScore,
+    }
+    const profiles = new Map<string, RunningProfile>()
+    for (const [index, each] of configuration.profiles.entries()) {
+      const names = index === 0 && options.schedulerNames !== undefined ? options.schedulerNames : [each.schedulerName]
+      const profile = makeProfile(each, parts)
+      for (const name of names) profiles.set(name, profile)
+    }
+    return profiles
+  }
+
+  #profileOf({ spec }: Pod): RunningProfile | undefined {
+    return this.#profiles.get(spec?.schedulerName ?? 'default-scheduler')
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context
     try {
-      await Promise.all(this.#sources().map(each => each.waitForSync(signal)))
+      await this.#informers.waitForSync(signal)
     } catch (error) {
       if (signal.aborted) return
       throw error
@@ -100,21 +141,7 @@ class Scheduler {
     const disconnect = this.#connect()
     const disarm = onAbort(signal, () => this.#queue.close())
     try {
-      let decisions = 0
-      let turn = clock.monotonic()
-      for (
-        let entry = await this.#queue.pop();
-        entry !== undefined && !signal.aborted;
-        entry = await this.#queue.pop()
-      ) {
-        this.#schedule(entry, signal)
-        const tired = ++decisions >= DECISIONS_PER_TURN || clock.monotonic() - turn >= MILLISECONDS_PER_TURN
-        if (tired || this.#bindings >= this.#maxBindings) {
-          await this.#rest(signal)
-          decisions = 0
-          turn = clock.monotonic()
-        }
-      }
+      await this.#loop(signal)
     } finally {
       disarm()
       this.#queue.close()
@@ -123,206 +150,132 @@ class Scheduler {
     }
   }
 
-  /** Lets the event loop turn, and waits where too many bindings are under way. */
-  async #rest(signal: AbortSignal): Promise<void> {
-    while (this.#bindings >= this.#maxBindings && !signal.aborted) await Promise.race(this.#underWay)
-    await sleep(this.#context.clock, 0, signal).catch(() => undefined)
-  }
-
+  /** Plugins hear of changes first, so that they know of them when pods are tried again. */
   #connect(): (() => void)[] {
-    const { informers } = this.#context
-    return [
-      informers.informer(Nodes).addHandler({
-        added: node => this.#nodeAdded(node),
-        updated: (old, node) => this.#nodeUpdated(old, node),
-        deleted: node => this.#cache.removeNode(node.metadata.name),
-      }),
-      informers.informer(Namespaces).addHandler({ updated: () => this.#queue.move('NamespaceUpdate') }),
-      informers.informer(Pods).addHandler({
-        added: pod => this.#podSeen(pod),
-        updated: (old, pod) => this.#podSeen(pod, old),
-        deleted: pod => this.#podGone(pod),
-      }),
-    ]
+    const plugins = new Set([...this.#profiles.values()].flatMap(({ profile }) => profile.map(each => each.plugin)))
+    const stops = [...plugins].flatMap(each => each.connect?.() ?? [])
+    const isOurs = (pod: Pod): boolean => this.#profileOf(pod) !== undefined
+    stops.push(connectSources({ informers: this.#informers, cache: this.#cache, queue: this.#queue, isOurs }))
+    return stops
   }
 
-  #nodeAdded(node: Node): void {
-    this.#cache.setNode(node)
-    this.#queue.move('NodeAdd')
-  }
-
-  #nodeUpdated(old: Node, node: Node): void {
-    if (sameForScheduling(old, node)) return
-    this.#cache.setNode(node)
-    for (const event of nodeChanges(old, node)) this.#queue.move(event)
-  }
-
-  #podSeen(pod: Pod, old?: Pod): void {
-    const info = podInfo(pod)
-    if (isTerminal(pod)) {
-      this.#podGone(pod)
-    } else if (pod.spec?.nodeName) {
-      this.#cache.setPod(pod)
-      this.#queue.remove(info.key)
-      if (!old?.spec?.nodeName) this.#queue.move('AssignedPodAdd')
-      else if (countsDifferently(old, pod)) this.#queue.move('AssignedPodUpdate')
-    } else if (this.#isOurs(pod)) {
-      if (pod.metadata.deletionTimestamp !== undefined) this.#queue.remove(info.key)
-      // A pod that has been bound a moment ago is settled, whatever its older versions say.
-      else if (!this.#cache.isAssumed(info.key) || this.#queue.get(info.key) !== undefined) {
-        const nominated = pod.status?.nominatedNodeName
-        if (nominated) this.#cache.nominate(info, nominated)
-        this.#queue.set(info)
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context
+    let decisions = 0
+    let turn = clock.monotonic()
+    for (let entry = await this.#queue.pop(); entry !== undefined && !signal.aborted; entry = await this.#queue.pop()) {
+      const work = this.#schedule(entry, signal)
+      if (work !== undefined) await work
+      const tired = ++decisions >= DECISIONS_PER_TURN || clock.monotonic() - turn >= MILLISECONDS_PER_TURN
+      if (tired || this.#bindings.size >= this.#maxBindings) {
+        await this.#rest(signal)
+        decisions = 0
+        turn = clock.monotonic()
       }
     }
   }
 
-  #podGone(pod: Pod): void {
-    const { key } = podInfo(pod)
-    const known = this.#cache.has(key)
-    this.#cache.removePod(key)
-    this.#queue.remove(key)
-    if (known) this.#queue.move('AssignedPodDelete')
+  /** Lets the event loop turn, and waits where too many bindings are under way. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    while (this.#bindings.size >= this.#maxBindings && !signal.aborted) await Promise.race(this.#underWay)
+    await sleep(this.#context.clock, 0, signal).catch(() => undefined)
   }
 
-  #isOurs(pod: Pod): boolean {
-    return this.#names.has(pod.spec?.schedulerName ?? 'default-scheduler')
-  }
-
-  #schedule(entry: QueuedPod, signal: AbortSignal): void {
+  /** Decides, without a pause unless extenders must be asked. */
+  #schedule(entry: QueuedPod, signal: AbortSignal): Promise<void> | undefined {
     const { pod } = entry
+    const running = this.#profileOf(pod.pod)
     // Gone, or bound by somebody else, between being taken from the queue and now.
-    if (this.#queue.get(pod.key) !== entry) return
-    let decision: Decision
+    if (running === undefined || this.#queue.get(pod.key) !== entry) return undefined
+    this.#queue.begin(entry)
     const begun = this.#context.clock.monotonic()
-    try {
-      decision = this.#cycle.decide(pod)
-    } catch (error) {
-      this.#note(pod, 'error')
-      this.#context.logger.error('a pod could not be scheduled', { pod: pod.key, error })
-      this.#report(entry, 'SchedulerError', String(error))
-      this.#queue.retry(entry)
-      return
+    const finish = (decision: Decision): void => {
+      this.#metrics?.algorithm.observe((this.#context.clock.monotonic() - begun) / 1000)
+      if ('failure' in decision) this.#unschedulable(entry, running, decision.failure)
+      else this.#bindings.place(entry, running, decision.node, signal)
     }
-    this.#metrics?.algorithm.observe((this.#context.clock.monotonic() - begun) / 1000)
-    if ('failure' in decision) this.#unschedulable(entry, decision.failure)
-    else this.#place(entry, decision.node.name, signal)
+    try {
+      if (this.#extenders.interestedIn(pod)) return this.#withExtenders(entry, running, finish, signal)
+      finish(running.cycle.decide(pod))
+    } catch (error) {
+      this.#failed(entry, error)
+    }
+    return undefined
+  }
+
+  async #withExtenders(
+    entry: QueuedPod,
+    { cycle }: RunningProfile,
+    finish: (decision: Decision) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { pod } = entry
+    try {
+      const decision = await this.#extenders.decide(pod, cycle, signal)
+      // The cluster may have changed while the extenders were asked.
+      if (this.#queue.get(pod.key) !== entry) return
+      const outdated = 'node' in decision && cycle.check(pod, decision.node) !== undefined
+      if (outdated) this.#queue.retry(entry)
+      else finish(decision)
+    } catch (error) {
+      this.#failed(entry, error)
+    }
+  }
+
+  #failed(entry: QueuedPod, error: unknown): void {
+    const { pod } = entry
+    this.#note(pod, 'error')
+    this.#context.logger.error('a pod could not be scheduled', { pod: pod.key, error })
+    this.#report(entry, 'SchedulerError', error instanceof Error ? error.message : String(error))
+    this.#queue.retry(entry)
   }
 
   #note({ pod }: PodInfo, result: AttemptResult): void {
     this.#metrics?.attempts.with(pod.spec?.schedulerName ?? 'default-scheduler', result).add()
   }
 
-  #unschedulable(entry: QueuedPod, failure: Failure): void {
+  #unschedulable(entry: QueuedPod, running: RunningProfile, failure: Failure): void {
     const { pod } = entry
     this.#note(pod, 'unschedulable')
     const nodes = this.#cache.nodes.length
-    const result = nodes === 0 ? undefined : this.#postFilter(pod, failure)
-    const message = nodes === 0 ? NO_NODES_MESSAGE : failureMessage(failure, nodes, result?.message)
-    const nomination = result?.nomination
+    if (nodes === 0) {
+      this.#queue.unschedulable(entry, rejectingPlugins(failure))
+      this.#report(entry, 'Unschedulable', NO_NODES_MESSAGE, this.#dropNomination(pod))
+      return
+    }
+    const { messages, nominated, keep } = this.#postFilter(pod, running, failure)
     this.#queue.unschedulable(entry, rejectingPlugins(failure))
-    if (nomination !== undefined) {
-      this.#cache.nominate(pod, nomination.node)
-      this.#inBackground(this.#evict(pod, nomination.node, nomination.victims))
-    }
+    const message = failureMessage(failure, nodes, messages.join(', '))
+    if (nominated !== undefined) this.#cache.nominate(pod, nominated)
     // Where the pod still waits for victims to go, the promise stands.
-    const keep = nomination === undefined && result?.message.includes('terminating pod on the nominated node')
-    if (!keep && nomination === undefined) this.#cache.nominate(pod, undefined)
-    this.#report(entry, 'Unschedulable', message, keep ? undefined : (nomination?.node ?? ''))
+    this.#report(entry, 'Unschedulable', message, nominated ?? (keep ? undefined : this.#dropNomination(pod)))
   }
 
-  #postFilter(pod: PodInfo, failure: Failure): PostFilterResult | undefined {
-    for (const { plugin } of this.#profile) {
+  #dropNomination(pod: PodInfo): string {
+    this.#cache.nominate(pod, undefined)
+    return ''
+  }
+
+  #postFilter(
+    pod: PodInfo,
+    { profile }: RunningProfile,
+    failure: Failure,
+  ): { messages: string[]; nominated?: string; keep: boolean } {
+    const messages: string[] = []
+    let keep = false
+    for (const { plugin } of profile) {
       const result = plugin.postFilter?.(pod, this.#cluster, failure)
-      if (result !== undefined) return result
+      if (result === undefined) continue
+      if (result.nomination !== undefined) return { messages: [], nominated: result.nomination.node, keep }
+      if (result.message !== '') messages.push(result.message)
+      keep ||= result.keepNomination === true
     }
-    return undefined
-  }
-
-  async #evict(pod: PodInfo, node: string, victims: readonly PodInfo[]): Promise<void> {
-    await Promise.all(victims.map(victim => this.#writer.evict(victim, pod, node)))
+    return { messages, keep }
   }
 
   #report(entry: QueuedPod, reason: string, message: string, nominated?: string): void {
     this.#context.events.event(entry.pod.pod, 'Warning', 'FailedScheduling', message)
     this.#inBackground(this.#writer.setUnscheduled(entry.pod, reason, message, nominated))
-  }
-
-  #place(entry: QueuedPod, node: string, signal: AbortSignal): void {
-    const { pod } = entry
-    this.#cache.assume(pod, node)
-    const rejection = this.#reserve(pod, node)
-    if (rejection !== undefined) {
-      this.#sendBack(entry, node, rejection)
-      return
-    }
-    this.#bindings++
-    const binding = this.#bind(entry, node, signal).finally(() => {
-      this.#bindings--
-    })
-    this.#inBackground(binding)
-  }
-
-  #reserve(pod: PodInfo, node: string): Rejection | undefined {
-    for (const { plugin } of this.#profile) {
-      const rejection = plugin.reserve?.(pod, node)
-      if (rejection !== undefined) return rejection
-    }
-    return undefined
-  }
-
-  #release(pod: PodInfo, node: string): void {
-    for (const { plugin } of this.#profile.toReversed()) plugin.unreserve?.(pod, node)
-    this.#cache.forget(pod.key)
-    this.#queue.move('AssignedPodDelete')
-  }
-
-  #sendBack(entry: QueuedPod, node: string, rejection: Rejection): void {
-    this.#release(entry.pod, node)
-    this.#queue.unschedulable(entry, new Set([rejection.plugin]))
-    this.#report(entry, 'Unschedulable', rejection.reasons.join(', '))
-  }
-
-  async #bind(entry: QueuedPod, node: string, signal: AbortSignal): Promise<void> {
-    const { pod } = entry
-    try {
-      for (const { plugin } of this.#profile) {
-        const rejection = (await plugin.permit?.(pod, node, signal)) ?? (await plugin.preBind?.(pod, node, signal))
-        if (rejection === undefined) continue
-        this.#sendBack(entry, node, rejection)
-        return
-      }
-      await this.#write(pod, node, signal)
-    } catch (error) {
-      this.#bindingFailed(entry, node, error)
-      this.#note(pod, 'error')
-      return
-    }
-    this.#note(pod, 'scheduled')
-    this.#queue.done(entry)
-    const { name, namespace } = pod.pod.metadata
-    const message = `Successfully assigned ${namespace}/${name} to ${node}`
-    this.#context.events.event(pod.pod, 'Normal', 'Scheduled', message)
-    for (const { plugin } of this.#profile) plugin.postBind?.(pod, node)
-  }
-
-  /** The first plugin that binds does; the default binder stands last. */
-  async #write(pod: PodInfo, node: string, signal: AbortSignal): Promise<void> {
-    for (const { plugin } of this.#profile) if (await plugin.bind?.(pod, node, signal)) return
-  }
-
-  #bindingFailed(entry: QueuedPod, node: string, error: unknown): void {
-    const { pod } = entry
-    this.#release(pod, node)
-    if (hasReason(error, 'NotFound')) {
-      // The pod is gone, or so is its node: in the one case its deletion is on the way, in the other it is tried again.
-      this.#context.logger.debug('a pod vanished while it was bound', { pod: pod.key, node })
-    } else {
-      this.#context.logger.warn('a binding failed', { pod: pod.key, node, error })
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#report(entry, 'SchedulerError', `binding rejected: running Bind plugin "DefaultBinder": ${reason}`)
-    }
-    this.#queue.retry(entry)
   }
 
   #inBackground(work: Promise<void>): void {
@@ -335,13 +288,4 @@ class Scheduler {
       })
     this.#underWay.add(guarded)
   }
-}
-
-/** Whether a pod on a node takes other room than before, or is another one to selectors. Its status changes all the time. */
-function countsDifferently(old: Pod, pod: Pod): boolean {
-  return (
-    !deepEqual(podInfo(old).requests, podInfo(pod).requests) ||
-    !deepEqual(old.metadata.labels, pod.metadata.labels) ||
-    (old.metadata.deletionTimestamp === undefined) !== (pod.metadata.deletionTimestamp === undefined)
-  )
 }

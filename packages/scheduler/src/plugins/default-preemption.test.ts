@@ -6,7 +6,7 @@ import { SeededRandom } from '@canopus/base'
 import { failureMessage } from '../diagnosis.ts'
 import { podInfo } from '../pod-info.ts'
 import { aNode, aPod, type PodFacts, scenario } from '../testing/builders.ts'
-import { defaultPreemption } from './default-preemption.ts'
+import { preemptionPlan } from './default-preemption.ts'
 
 function preempt(nodes: Node[], pods: Pod[], pod: Pod, budgets: PodDisruptionBudget[] = []) {
   const { cycle, cluster, cache } = scenario({ nodes, pods })
@@ -14,12 +14,12 @@ function preempt(nodes: Node[], pods: Pod[], pod: Pod, budgets: PodDisruptionBud
   const decision = cycle.decide(info)
   assert.ok('failure' in decision, 'the pod must not fit as things are')
   const before = nodes.map(node => [...cache.node(node.metadata.name)!.pods.keys()].sort())
-  const plugin = defaultPreemption({
+  const plan = preemptionPlan({
     random: new SeededRandom(1),
     check: (each, node) => cycle.check(each, node),
     budgets: () => budgets,
   })
-  const result = plugin.postFilter!(info, cluster, decision.failure)!
+  const result = plan(info, cluster, decision.failure)
   const after = nodes.map(node => [...cache.node(node.metadata.name)!.pods.keys()].sort())
   assert.deepEqual(after, before, 'trying changes nothing')
   return {
@@ -58,7 +58,7 @@ test('says why evicting does not help', () => {
   assert.equal(node, undefined)
   assert.equal(
     message,
-    '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.',
+    '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.',
   )
   const tooBig = preempt([aNode('a')], [on('a', 'a1', 1, '4')], important('8'))
   assert.match(tooBig.message, /preemption: 0\/1 nodes are available: 1 Preemption is not helpful for scheduling\.$/)

@@ -1,13 +1,14 @@
+import { PodDisruptionBudgets } from '@canopus/api'
 import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
 import { matches } from '@canopus/apimachinery'
 import { type Random, randomInt } from '@canopus/base'
 import { failureMessage } from '../diagnosis.ts'
-import type { ClusterView, Failure, PostFilterResult, Rejection, SchedulerPlugin } from '../framework.ts'
+import type { ClusterView, Failure, PluginContext, PostFilterResult, Rejection, SchedulerPlugin } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import { type PodInfo, selectorOf } from '../pod-info.ts'
+import { Evictions } from './evictions.ts'
 
-/** Nodes that are tried at most; on big clusters the rest is not worth the time. */
-const MOST_CANDIDATES = 100
+const name = 'DefaultPreemption'
 const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
 const NO_VICTIMS = 'No preemption victims found for incoming pod'
 
@@ -16,6 +17,9 @@ export interface PreemptionOptions {
   /** Whether the pod would run on the node, as the cache is at that moment. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
   budgets?(namespace: string): readonly PodDisruptionBudget[]
+  /** How many nodes are looked at: so many percent of all, but no fewer than so many. Defaults 10 and 100, as upstream. */
+  minCandidateNodesPercentage?: number
+  minCandidateNodesAbsolute?: number
 }
 
 interface Candidate {
@@ -25,37 +29,68 @@ interface Candidate {
   violations: number
 }
 
-/** Makes room for a pod by evicting less important ones: the fewest, the least important, from one node. */
-export function defaultPreemption(options: PreemptionOptions): SchedulerPlugin {
+export type PreemptionArguments = Pick<PreemptionOptions, 'minCandidateNodesPercentage' | 'minCandidateNodesAbsolute'>
+
+/**
+ * Makes room for a pod by evicting less important ones: the fewest, the least important, from one node. The victims are
+ * evicted in the background; until that is done, the pod is not tried again (pkg/scheduler/framework/preemption).
+ */
+export function defaultPreemption(context: PluginContext, args: PreemptionArguments = {}): SchedulerPlugin {
+  const budgets = context.informers.informer(PodDisruptionBudgets).lister
+  const decide = preemptionPlan({
+    ...args,
+    random: context.random,
+    check: context.check,
+    budgets: each => budgets.list(each),
+  })
+  const evictions = new Evictions(context)
   return {
-    name: 'DefaultPreemption',
+    name,
+    events: ['AssignedPodDelete', 'PodUpdate'],
+    preEnqueue: pod => (evictions.isUnderWay(pod) ? beingPreempted : undefined),
     postFilter(pod, cluster, failure) {
-      const result = preempt(pod, cluster, failure, options)
-      // Upstream's plugin for resource claims, which always has its say, stands before this one.
-      return result.message === ''
-        ? result
-        : { ...result, message: `no new claims to deallocate, preemption: ${result.message}` }
+      const result = decide(pod, cluster, failure)
+      if (result.nomination !== undefined) evictions.start(pod, result.nomination)
+      return result
     },
+  }
+}
+
+const beingPreempted: Rejection = {
+  plugin: name,
+  reasons: ['waiting for the preemption for this pod to be finished'],
+  unresolvable: true,
+}
+
+/** Whom to evict for a pod. Decides only. */
+export function preemptionPlan(
+  options: PreemptionOptions,
+): (pod: PodInfo, cluster: ClusterView, failure: Failure) => PostFilterResult {
+  return (pod, cluster, failure) => {
+    const result = preempt(pod, cluster, failure, options)
+    return result.message === '' ? result : { ...result, message: `preemption: ${result.message}` }
   }
 }
 
 function preempt(pod: PodInfo, cluster: ClusterView, failure: Failure, options: PreemptionOptions): PostFilterResult {
   if (pod.pod.spec?.preemptionPolicy === 'Never') return { message: 'not eligible due to preemptionPolicy=Never.' }
   if (waitsForVictims(pod, cluster)) {
-    return { message: 'not eligible due to a terminating pod on the nominated node.' }
+    return { message: 'not eligible due to a terminating pod on the nominated node.', keepNomination: true }
   }
   const { nodes } = cluster.cache
   const reasons = new Map<string, Rejection>()
   const candidates: Candidate[] = []
+  const { minCandidateNodesPercentage = 10, minCandidateNodesAbsolute = 100 } = options
+  const wanted = Math.max(Math.floor((nodes.length * minCandidateNodesPercentage) / 100), minCandidateNodesAbsolute)
   const start = nodes.length === 0 ? 0 : randomInt(options.random, nodes.length)
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[(start + i) % nodes.length]!
     const rejection = failure.early ?? failure.rejections.get(node.name)
     if (rejection === undefined || rejection.unresolvable === true) {
-      reasons.set(node.name, { plugin: 'DefaultPreemption', reasons: [NOT_HELPFUL] })
+      reasons.set(node.name, { plugin: name, reasons: [NOT_HELPFUL] })
       continue
     }
-    if (candidates.length >= MOST_CANDIDATES) break
+    if (candidates.length >= wanted) break
     const found = victimsOn(node, pod, cluster, options)
     if ('reasons' in found) reasons.set(node.name, found)
     else candidates.push(found)
@@ -83,7 +118,7 @@ function victimsOn(
   options: PreemptionOptions,
 ): Candidate | Rejection {
   const lower = [...node.pods.values()].filter(other => other.priority < pod.priority)
-  if (lower.length === 0) return { plugin: 'DefaultPreemption', reasons: [NO_VICTIMS] }
+  if (lower.length === 0) return { plugin: name, reasons: [NO_VICTIMS] }
   const fitsWithout = (gone: readonly PodInfo[]): Rejection | undefined => {
     const waiting = cluster.cache.nominatedOn(node.name, pod)
     return cluster.cache.imagine(node, gone, waiting, () => options.check(pod, node))

@@ -1,14 +1,18 @@
 import { matches, type Selector } from '@canopus/apimachinery'
 import type { ClusterCache } from '../cache.ts'
-import { type ClusterView, MAX_SCORE, type NodeScorer, type SchedulerPlugin } from '../framework.ts'
+import { type ClusterChange, type ClusterView, MAX_SCORE, type NodeScorer, type SchedulerPlugin } from '../framework.ts'
 import { type AffinityTerm, type NamespaceLabels, type PodInfo, termMatches } from '../pod-info.ts'
 
 const name = 'InterPodAffinity'
 const noAffinity = { plugin: name, reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true }
 const ownAnti = { plugin: name, reasons: ["node(s) didn't match pod anti-affinity rules"] }
 const othersAnti = { plugin: name, reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] }
-/** How much a required affinity of a placed pod draws others (upstream's HardPodAffinityWeight). */
-const REQUIRED_WEIGHT = 1
+export interface InterPodAffinityOptions {
+  /** How much a required affinity of a placed pod draws others. Default 1. */
+  hardPodAffinityWeight?: number
+  /** Wishes of placed pods count only where the new pod has any itself. */
+  ignorePreferredTermsOfExistingPods?: boolean
+}
 
 /** Sums by domain (zone, host, ...), for several topology keys. */
 class TopologySums {
@@ -103,18 +107,19 @@ function addCompany(sums: TopologySums, pod: PodInfo, cluster: ClusterView): voi
   }
 }
 
-function preferences(pod: PodInfo, cluster: ClusterView): TopologySums {
+function preferences(pod: PodInfo, cluster: ClusterView, requiredWeight: number, others: boolean): TopologySums {
   const { cache, namespaceLabels } = cluster
   const sums = new TopologySums(cache)
   for (const term of pod.preferredAffinity) addOwn(sums, term, cluster, term.weight)
   for (const term of pod.preferredAntiAffinity) addOwn(sums, term, cluster, -term.weight)
+  if (!others) return sums
   for (const [other, node] of cache.podsWithAffinity) {
     const add = (terms: readonly AffinityTerm[], weightOf: (term: AffinityTerm) => number): void => {
       for (const term of terms) {
         if (termMatches(term, pod, namespaceLabels)) sums.add(node, term.topologyKey, weightOf(term))
       }
     }
-    add(other.requiredAffinity, () => REQUIRED_WEIGHT)
+    add(other.requiredAffinity, () => requiredWeight)
     add(other.preferredAffinity, term => term.weight)
     add(other.preferredAntiAffinity, term => -term.weight)
   }
@@ -135,58 +140,90 @@ function spreadBetweenExtremes(scores: Float64Array): void {
 }
 
 /** Pods that want to be near or far from other pods, and those that want others near or far. */
-export const interPodAffinity: SchedulerPlugin = {
-  name,
-  events: [
-    'NodeAdd',
-    'NodeLabel',
-    'AssignedPodAdd',
-    'AssignedPodUpdate',
-    'AssignedPodDelete',
-    'NamespaceUpdate',
-    'PodUpdate',
-  ],
-  filter(pod, cluster) {
-    const { cache, namespaceLabels } = cluster
-    const { requiredAffinity, requiredAntiAffinity } = pod
-    if (requiredAffinity.length + requiredAntiAffinity.length + cache.podsWithRequiredAntiAffinity.size === 0) {
-      return undefined
-    }
-    const near = new TopologySums(cache)
-    const far = new TopologySums(cache)
-    const unwanted = new TopologySums(cache)
-    addCompany(near, pod, cluster)
-    for (const term of requiredAntiAffinity) addOwn(far, term, cluster, 1)
-    for (const [other, node] of cache.podsWithRequiredAntiAffinity) {
-      for (const term of other.requiredAntiAffinity) {
-        if (termMatches(term, pod, namespaceLabels)) unwanted.add(node, term.topologyKey, 1)
+export function createInterPodAffinity(options: InterPodAffinityOptions = {}): SchedulerPlugin {
+  return {
+    name,
+    hint: affinityHint,
+    events: [
+      'NodeAdd',
+      'NodeLabel',
+      'AssignedPodAdd',
+      'AssignedPodUpdate',
+      'AssignedPodDelete',
+      'NamespaceUpdate',
+      'PodUpdate',
+    ],
+    filter(pod, cluster) {
+      const { cache, namespaceLabels } = cluster
+      const { requiredAffinity, requiredAntiAffinity } = pod
+      if (requiredAffinity.length + requiredAntiAffinity.length + cache.podsWithRequiredAntiAffinity.size === 0) {
+        return undefined
       }
-    }
-    const labelled = requiredAffinity.map(term => cache.topology.column(term.topologyKey).ids)
-    // The first of a group that wants to be together has nobody to be near to.
-    const isFirst = near.empty && matchesAll(requiredAffinity, pod, namespaceLabels)
-    const isNear = (slot: number): boolean =>
-      labelled.every(ids => ids[slot]! >= 0) &&
-      (isFirst || requiredAffinity.every(term => near.at(slot, term.topologyKey) > 0))
-    return {
-      check({ slot }) {
-        if (!isNear(slot)) return noAffinity
-        if (requiredAntiAffinity.some(term => far.at(slot, term.topologyKey) > 0)) return ownAnti
-        return unwanted.any(slot) ? othersAnti : undefined
-      },
-    }
-  },
-  score(pod, cluster): NodeScorer | undefined {
-    const wishes = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
-    if (wishes === 0 && cluster.cache.podsWithAffinity.size === 0) return undefined
-    const sums = preferences(pod, cluster)
-    if (sums.empty) return undefined
-    return {
-      score: node => sums.total(node.slot),
-      scoreAll(slots, scores) {
-        for (let i = 0; i < scores.length; i++) scores[i] = sums.total(slots[i]!)
-      },
-      normalise: spreadBetweenExtremes,
-    }
-  },
+      const near = new TopologySums(cache)
+      const far = new TopologySums(cache)
+      const unwanted = new TopologySums(cache)
+      addCompany(near, pod, cluster)
+      for (const term of requiredAntiAffinity) addOwn(far, term, cluster, 1)
+      for (const [other, node] of cache.podsWithRequiredAntiAffinity) {
+        for (const term of other.requiredAntiAffinity) {
+          if (termMatches(term, pod, namespaceLabels)) unwanted.add(node, term.topologyKey, 1)
+        }
+      }
+      const labelled = requiredAffinity.map(term => cache.topology.column(term.topologyKey).ids)
+      // The first of a group that wants to be together has nobody to be near to.
+      const isFirst = near.empty && matchesAll(requiredAffinity, pod, namespaceLabels)
+      const isNear = (slot: number): boolean =>
+        labelled.every(ids => ids[slot]! >= 0) &&
+        (isFirst || requiredAffinity.every(term => near.at(slot, term.topologyKey) > 0))
+      return {
+        check({ slot }) {
+          if (!isNear(slot)) return noAffinity
+          if (requiredAntiAffinity.some(term => far.at(slot, term.topologyKey) > 0)) return ownAnti
+          return unwanted.any(slot) ? othersAnti : undefined
+        },
+      }
+    },
+    score(pod, cluster): NodeScorer | undefined {
+      const wishes = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
+      const others = wishes > 0 || options.ignorePreferredTermsOfExistingPods !== true
+      if (wishes === 0 && (!others || cluster.cache.podsWithAffinity.size === 0)) return undefined
+      const sums = preferences(pod, cluster, options.hardPodAffinityWeight ?? 1, others)
+      if (sums.empty) return undefined
+      return {
+        score: node => sums.total(node.slot),
+        scoreAll(slots, scores) {
+          for (let i = 0; i < scores.length; i++) scores[i] = sums.total(slots[i]!)
+        },
+        normalise: spreadBetweenExtremes,
+      }
+    },
+  }
 }
+
+export const interPodAffinity = createInterPodAffinity()
+
+/** Whether the pod that came or went, or the node, is one that the terms speak of (isSchedulableAfterPodChange upstream). */
+function affinityHint(pod: PodInfo, { event, pod: other, oldPod, node, oldNode }: ClusterChange): boolean {
+  const terms = [...pod.requiredAffinity, ...pod.requiredAntiAffinity]
+  if (node !== undefined) {
+    if (terms.length === 0 || oldNode === undefined) return true
+    return terms.some(each => node.metadata.labels?.[each.topologyKey] !== oldNode.metadata.labels?.[each.topologyKey])
+  }
+  if (other === undefined) return true
+  const speakOf = (each: PodInfo): boolean => terms.some(term => mayMatch(term, each))
+  const spokenOf = (each: PodInfo): boolean => each.requiredAntiAffinity.some(term => mayMatch(term, pod))
+  switch (event) {
+    case 'AssignedPodAdd':
+      return pod.requiredAffinity.some(term => mayMatch(term, other))
+    case 'AssignedPodDelete':
+      return speakOf(other) || spokenOf(other)
+    case 'AssignedPodUpdate':
+      return speakOf(other) || (oldPod !== undefined && (speakOf(oldPod) || spokenOf(oldPod)))
+    default:
+      return true
+  }
+}
+
+/** Whether the labels match, where the namespace may: what a selector of namespaces says is not looked up for a hint. */
+const mayMatch = (term: AffinityTerm, pod: PodInfo): boolean =>
+  matches(term.selector, pod.labels) && (term.namespaces.has(pod.namespace) || term.namespaceSelector !== 'nothing')

@@ -1,7 +1,6 @@
-import type { NodeSelectorRequirement, NodeSelectorTerm } from '@canopus/api/core/v1'
-import { matches, nodeRequirement } from '@canopus/apimachinery'
+import type { Node, NodeAffinity } from '@canopus/api/core/v1'
 import { normaliseByHighest, type SchedulerPlugin } from '../framework.ts'
-import type { NodeInfo } from '../node-info.ts'
+import { type NodeFacts, type NodeMatcher, selectorMatcher, termMatcher } from '../node-selector.ts'
 import type { PodInfo } from '../pod-info.ts'
 
 const rejection = {
@@ -10,21 +9,6 @@ const rejection = {
   unresolvable: true,
 }
 const conflict = { plugin: 'NodeAffinity', reasons: ['pod affinity terms conflict'], unresolvable: true }
-
-type NodeMatcher = (node: NodeInfo) => boolean
-
-/** What must hold for one term: all of its requirements. A term without any holds for no node. */
-function termMatcher(term: NodeSelectorTerm): NodeMatcher {
-  const onLabels = (term.matchExpressions ?? []).map(requirementOf)
-  const onFields = (term.matchFields ?? []).map(requirementOf)
-  if (onLabels.length + onFields.length === 0) return () => false
-  if ([...onLabels, ...onFields].includes(undefined)) return () => false
-  const labels = onLabels.filter(each => each !== undefined)
-  const fields = onFields.filter(each => each !== undefined)
-  return node => matches(labels, node.labels) && matches(fields, { 'metadata.name': node.name })
-}
-
-const requirementOf = (each: NodeSelectorRequirement) => nodeRequirement(each.key, each.operator, each.values ?? [])
 
 /** `spec.nodeSelector` and the required node affinity; nothing where the pod asks for neither. */
 export function requiredNodeMatcher(pod: PodInfo): NodeMatcher | undefined {
@@ -52,26 +36,59 @@ function namedNodes(pod: PodInfo): ReadonlySet<string> | undefined {
   return union
 }
 
-/** Node selectors and node affinity. */
-export const nodeAffinity: SchedulerPlugin = {
-  name: 'NodeAffinity',
-  events: ['NodeAdd', 'NodeLabel', 'PodUpdate'],
-  staticKey: pod => JSON.stringify([pod.pod.spec?.nodeSelector, pod.pod.spec?.affinity?.nodeAffinity]),
-  filter(pod) {
-    const matcher = requiredNodeMatcher(pod)
-    if (matcher === undefined) return undefined
-    const only = namedNodes(pod)
-    if (only !== undefined && only.size === 0) return conflict
-    return { ...(only === undefined ? {} : { only }), check: node => (matcher(node) ? undefined : rejection) }
-  },
-  score(pod) {
-    const preferred = (pod.pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
-      ({ weight, preference }) => ({ weight, matcher: termMatcher(preference) }),
-    )
-    if (preferred.length === 0) return undefined
-    return {
-      score: node => preferred.reduce((sum, each) => (each.matcher(node) ? sum + each.weight : sum), 0),
-      normalise: scores => normaliseByHighest(scores, false),
-    }
-  },
+export interface NodeAffinityOptions {
+  /** Holds for every pod, beside its own. */
+  addedAffinity?: NodeAffinity
 }
+
+const addedRejection = {
+  plugin: 'NodeAffinity',
+  reasons: ["node(s) didn't match scheduler-enforced node affinity"],
+  unresolvable: true,
+}
+
+/** Node selectors and node affinity. */
+export function createNodeAffinity(options: NodeAffinityOptions = {}): SchedulerPlugin {
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution } =
+    options.addedAffinity ?? {}
+  const added = required === undefined ? undefined : selectorMatcher(required)
+  const addedWishes = preferredDuringSchedulingIgnoredDuringExecution ?? []
+  return {
+    name: 'NodeAffinity',
+    hint(pod, { node, oldNode }) {
+      const matcher = requiredNodeMatcher(pod)
+      if (node === undefined || matcher === undefined) return true
+      return matcher(factsOf(node)) && (oldNode === undefined || !matcher(factsOf(oldNode)))
+    },
+    events: ['NodeAdd', 'NodeLabel', 'PodUpdate'],
+    staticKey: pod => JSON.stringify([pod.pod.spec?.nodeSelector, pod.pod.spec?.affinity?.nodeAffinity]),
+    filter(pod) {
+      const matcher = requiredNodeMatcher(pod)
+      if (matcher === undefined) {
+        return added === undefined ? undefined : { check: node => (added(node) ? undefined : addedRejection) }
+      }
+      const only = namedNodes(pod)
+      if (only !== undefined && only.size === 0) return conflict
+      return {
+        ...(only === undefined ? {} : { only }),
+        check: node => (added?.(node) === false ? addedRejection : matcher(node) ? undefined : rejection),
+      }
+    },
+    score(pod) {
+      const own = pod.pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
+      const preferred = [...addedWishes, ...own].map(({ weight, preference }) => ({
+        weight,
+        matcher: termMatcher(preference),
+      }))
+      if (preferred.length === 0) return undefined
+      return {
+        score: node => preferred.reduce((sum, each) => (each.matcher(node) ? sum + each.weight : sum), 0),
+        normalise: scores => normaliseByHighest(scores, false),
+      }
+    },
+  }
+}
+
+export const nodeAffinity = createNodeAffinity()
+
+const factsOf = ({ metadata }: Node): NodeFacts => ({ name: metadata.name, labels: metadata.labels ?? {} })

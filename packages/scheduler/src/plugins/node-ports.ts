@@ -6,6 +6,12 @@ const rejection = { plugin: 'NodePorts', reasons: ["node(s) didn't have free por
 export const nodePorts: SchedulerPlugin = {
   name: 'NodePorts',
   events: ['NodeAdd', 'AssignedPodDelete'],
+  hint(pod, { pod: other }) {
+    if (other === undefined) return true
+    return other.hostPorts.some(theirs =>
+      pod.hostPorts.some(own => own.port === theirs.port && own.protocol === theirs.protocol),
+    )
+  },
   filter(pod) {
     if (pod.hostPorts.length === 0) return undefined
     return { check: node => (pod.hostPorts.some(port => node.hasPortConflict(port)) ? rejection : undefined) }

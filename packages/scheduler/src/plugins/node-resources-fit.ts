@@ -1,19 +1,34 @@
-import { MAX_SCORE, type NodeScorer, type Rejection, type SchedulerPlugin } from '../framework.ts'
+import type { ClusterChange, Rejection, SchedulerPlugin } from '../framework.ts'
 import type { NodeFigures } from '../node-figures.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
+import { resourcesOf } from '../resources.ts'
+import { CPU_AND_MEMORY, emptiness, isUsual, type ScoringStrategy, strategyScorer } from './resource-scores.ts'
 
 const name = 'NodeResourcesFit'
 
+export interface FitOptions {
+  /** Extended resources, by name or by the group before the slash, that some extender looks after. */
+  ignoredResources?: readonly string[]
+  ignoredResourceGroups?: readonly string[]
+  scoringStrategy?: ScoringStrategy
+}
+
 /** What the pod lacks on the node; nothing where it fits. */
-export function lackingResources(pod: PodInfo, node: NodeInfo): Rejection | undefined {
+export function lackingResources(
+  pod: PodInfo,
+  node: NodeInfo,
+  counts?: (resource: string) => boolean,
+): Rejection | undefined {
   const { requests } = pod
   const reasons: string[] = node.pods.size + 1 > (node.allocatable.pods ?? 0) ? ['Too many pods'] : []
   let unresolvable = false
   for (const resource of inOrder(requests)) {
     const wanted = requests[resource]!
     const total = node.allocatable[resource] ?? 0
-    if (wanted <= 0 || resource === 'pods' || wanted <= total - (node.requested[resource] ?? 0)) continue
+    if (wanted <= 0 || resource === 'pods') continue
+    if (counts !== undefined && resource.includes('/') && !counts(resource)) continue
+    if (wanted <= total - (node.requested[resource] ?? 0)) continue
     reasons.push(`Insufficient ${resource}`)
     if (wanted > total) unresolvable = true
   }
@@ -46,48 +61,50 @@ function keepFitting(pod: PodInfo, figures: NodeFigures, slots: Int32Array, coun
   return kept
 }
 
-/** Free part of one resource in percent, whole numbers as upstream. */
-function freePart(wanted: number, total: number): number {
-  return wanted > total ? 0 : Math.floor(((total - wanted) * MAX_SCORE) / total)
-}
-
-/** LeastAllocated over cpu and memory; what a node has none of does not count. */
-function emptiness(pod: PodInfo, figures: NodeFigures): Required<Omit<NodeScorer, 'normalise'>> {
-  const cpu = pod.scoringRequests.cpu ?? 0
-  const memory = pod.scoringRequests.memory ?? 0
-  const { allocatableCpu, allocatableMemory, scoringCpu, scoringMemory } = figures
-  const at = (slot: number): number => {
-    const totalCpu = allocatableCpu[slot]!
-    const totalMemory = allocatableMemory[slot]!
-    if (totalCpu === 0 && totalMemory === 0) return 0
-    const ofCpu = totalCpu === 0 ? 0 : freePart(scoringCpu[slot]! + cpu, totalCpu)
-    const ofMemory = totalMemory === 0 ? 0 : freePart(scoringMemory[slot]! + memory, totalMemory)
-    return totalCpu === 0 || totalMemory === 0 ? ofCpu + ofMemory : Math.floor((ofCpu + ofMemory) / 2)
+/** The node must have what the pod requests; how full it gets makes it better or worse, as the strategy says. */
+export function createNodeResourcesFit(options: FitOptions = {}): SchedulerPlugin {
+  const strategy = options.scoringStrategy ?? { type: 'LeastAllocated', resources: CPU_AND_MEMORY }
+  const score = isUsual(strategy) ? emptiness : strategyScorer(strategy)
+  const counts = (resource: string): boolean => {
+    if (options.ignoredResources?.includes(resource)) return false
+    return !options.ignoredResourceGroups?.includes(resource.split('/', 1)[0]!) || !resource.includes('/')
   }
+  const restricted = (options.ignoredResources?.length ?? 0) + (options.ignoredResourceGroups?.length ?? 0) > 0
+  const lacking = (pod: PodInfo, node: NodeInfo): Rejection | undefined =>
+    lackingResources(pod, node, restricted ? counts : undefined)
   return {
-    score: node => at(node.slot),
-    scoreAll(slots, scores) {
-      for (let i = 0; i < scores.length; i++) scores[i] = at(slots[i]!)
-    },
+    name,
+    events: ['NodeAdd', 'NodeAllocatable', 'AssignedPodDelete', 'AssignedPodUpdate', 'PodUpdate'],
+    hint: fitHint,
+    filter: (pod, { cache }) => ({
+      check: node => lacking(pod, node),
+      // Other resources are rare: the nodes that pass are asked one by one.
+      keep(slots, count) {
+        const fitting = keepFitting(pod, cache.figures, slots, count)
+        if (!asksForMore(pod.requests)) return fitting
+        let kept = 0
+        for (let i = 0; i < fitting; i++) {
+          if (lacking(pod, cache.nodes[slots[i]!]!) === undefined) slots[kept++] = slots[i]!
+        }
+        return kept
+      },
+    }),
+    score: (pod, { cache }) => score(pod, cache),
   }
 }
 
-/** The node must have what the pod requests; the emptier it stays the better. */
-export const nodeResourcesFit: SchedulerPlugin = {
-  name,
-  events: ['NodeAdd', 'NodeAllocatable', 'AssignedPodDelete', 'AssignedPodUpdate', 'PodUpdate'],
-  filter: (pod, { cache }) => ({
-    check: node => lackingResources(pod, node),
-    // Other resources are rare: the nodes that pass are asked one by one.
-    keep(slots, count) {
-      const fitting = keepFitting(pod, cache.figures, slots, count)
-      if (!asksForMore(pod.requests)) return fitting
-      let kept = 0
-      for (let i = 0; i < fitting; i++) {
-        if (lackingResources(pod, cache.nodes[slots[i]!]!) === undefined) slots[kept++] = slots[i]!
-      }
-      return kept
-    },
-  }),
-  score: (pod, { cache }) => emptiness(pod, cache.figures),
+export const nodeResourcesFit = createNodeResourcesFit()
+
+/** Whether the change gave room of a kind that the pod asks for (isSchedulableAfterNodeChange and ...PodEvent upstream). */
+function fitHint(pod: PodInfo, { event, node, oldNode, pod: other, oldPod }: ClusterChange): boolean {
+  if (event === 'AssignedPodUpdate') {
+    if (other === undefined || oldPod === undefined) return true
+    return Object.keys(pod.requests).some(each => (other.requests[each] ?? 0) < (oldPod.requests[each] ?? 0))
+  }
+  if (node === undefined || (event !== 'NodeAdd' && event !== 'NodeAllocatable')) return true
+  const now = resourcesOf(node.status?.allocatable)
+  if (Object.entries(pod.requests).some(([resource, wanted]) => wanted > (now[resource] ?? 0))) return false
+  if (oldNode === undefined) return true
+  const before = resourcesOf(oldNode.status?.allocatable)
+  return ['pods', ...Object.keys(pod.requests)].some(each => (now[each] ?? 0) > (before[each] ?? 0))
 }

@@ -1,6 +1,6 @@
-import type { TopologySpreadConstraint } from '@canopus/api/core/v1'
+import type { Node, TopologySpreadConstraint } from '@canopus/api/core/v1'
 import { matches, type Requirement, type Selector } from '@canopus/apimachinery'
-import { type ClusterView, MAX_SCORE, type SchedulerPlugin } from '../framework.ts'
+import { type ClusterChange, type ClusterView, MAX_SCORE, type SchedulerPlugin } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import { type PodInfo, selectorOf } from '../pod-info.ts'
 import { requiredNodeMatcher } from './node-affinity.ts'
@@ -39,21 +39,35 @@ function constraintOf(constraint: TopologySpreadConstraint, pod: PodInfo): Const
   }
 }
 
-function constraintsOf(pod: PodInfo, when: 'DoNotSchedule' | 'ScheduleAnyway'): Constraint[] {
+type When = 'DoNotSchedule' | 'ScheduleAnyway'
+
+function constraintsOf(pod: PodInfo, when: When): Constraint[] {
   return (pod.pod.spec?.topologySpreadConstraints ?? [])
     .filter(each => each.whenUnsatisfiable === when)
     .map(each => constraintOf(each, pod))
 }
 
-/** Without a word from the pod: evenly over zones and hosts, as far as a service or controller holds pods together. */
-function defaultConstraints(pod: PodInfo, cluster: ClusterView): Constraint[] {
+export interface TopologySpreadOptions {
+  /** For pods that ask for nothing; their selector is found by the pod's services and controller. Default: upstream's own. */
+  defaultConstraints?: readonly TopologySpreadConstraint[]
+}
+
+const SYSTEM_DEFAULTS: readonly TopologySpreadConstraint[] = [
+  { maxSkew: 3, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' },
+  { maxSkew: 5, topologyKey: HOSTNAME, whenUnsatisfiable: 'ScheduleAnyway' },
+]
+
+/** Without a word from the pod: evenly, as far as a service or controller holds pods together. */
+function defaultsFor(
+  pod: PodInfo,
+  cluster: ClusterView,
+  defaults: readonly TopologySpreadConstraint[],
+  when: When,
+): Constraint[] {
+  const wanted = defaults.filter(each => each.whenUnsatisfiable === when)
+  if (wanted.length === 0) return []
   const selector = cluster.ownSelector(pod)
-  if (selector.length === 0) return []
-  const rest = { selector, minDomains: 1, honourAffinity: true, honourTaints: false }
-  return [
-    { ...rest, maxSkew: 3, topologyKey: 'topology.kubernetes.io/zone' },
-    { ...rest, maxSkew: 5, topologyKey: HOSTNAME },
-  ]
+  return selector.length === 0 ? [] : wanted.map(each => ({ ...constraintOf(each, pod), selector }))
 }
 
 /** Which nodes count for a constraint: those that the pod could be on at all. Nothing: all of them. */
@@ -121,65 +135,93 @@ function limitOf(
 }
 
 /** Spreads pods evenly over zones, hosts or whatever label the pod names. */
-export const podTopologySpread: SchedulerPlugin = {
-  name,
-  events: [
-    'NodeAdd',
-    'NodeLabel',
-    'NodeTaint',
-    'AssignedPodAdd',
-    'AssignedPodUpdate',
-    'AssignedPodDelete',
-    'PodUpdate',
-  ],
-  filter(pod, cluster) {
-    const constraints = constraintsOf(pod, 'DoNotSchedule')
-    if (constraints.length === 0) return undefined
-    const labelled = labelledBy(cluster, constraints)
-    const rules = constraints.map(constraint => {
-      const domains = domainsOf(pod, cluster, constraint, labelled)
-      return { ...domains, limit: limitOf(pod, cluster, constraint, domains, labelled) }
-    })
-    return {
-      check({ slot }) {
-        for (const { ids, pods, limit } of rules) {
-          const id = ids[slot]!
-          if (id < 0) return unlabelled
-          if (pods[id]! > limit) return skewed
-        }
-        return undefined
-      },
-    }
-  },
-  score(pod, cluster, candidates) {
-    const own = constraintsOf(pod, 'ScheduleAnyway')
-    const asked = (pod.pod.spec?.topologySpreadConstraints ?? []).length > 0
-    const constraints = asked ? own : defaultConstraints(pod, cluster)
-    if (constraints.length === 0) return undefined
-    // Defaults take nodes as they are; who asks for spreading means nodes that have the labels.
-    const labelled = asked ? labelledBy(cluster, constraints) : () => true
-    const eligible = asked ? candidates.slots.filter(labelled) : candidates.slots
-    const rules = constraints.map(constraint => {
-      const domains = domainsOf(pod, cluster, constraint, labelled)
-      return { ...domains, weight: weightOf(constraint, domains, eligible), rest: constraint.maxSkew - 1 }
-    })
-    const at = (slot: number): number => {
-      if (!labelled(slot)) return Number.NaN
-      let sum = 0
-      for (const { ids, pods, weight, rest } of rules) {
-        const id = ids[slot]!
-        if (id >= 0) sum += pods[id]! * weight + rest
+export function createPodTopologySpread(options: TopologySpreadOptions = {}): SchedulerPlugin {
+  const defaults = options.defaultConstraints ?? SYSTEM_DEFAULTS
+  // The system's own defaults take nodes as they are; who asks for spreading means nodes that have the labels.
+  const strict = options.defaultConstraints !== undefined
+  const asks = (pod: PodInfo): boolean => (pod.pod.spec?.topologySpreadConstraints ?? []).length > 0
+  const constraintsFor = (pod: PodInfo, cluster: ClusterView, when: When): Constraint[] =>
+    asks(pod) ? constraintsOf(pod, when) : defaultsFor(pod, cluster, defaults, when)
+  return {
+    name,
+    hint: spreadHint,
+    events: [
+      'NodeAdd',
+      'NodeDelete',
+      'NodeLabel',
+      'NodeTaint',
+      'AssignedPodAdd',
+      'AssignedPodUpdate',
+      'AssignedPodDelete',
+      'PodUpdate',
+    ],
+    filter(pod, cluster) {
+      const constraints = constraintsFor(pod, cluster, 'DoNotSchedule')
+      if (constraints.length === 0) return undefined
+      const labelled = labelledBy(cluster, constraints)
+      const rules = constraints.map(constraint => {
+        const domains = domainsOf(pod, cluster, constraint, labelled)
+        return { ...domains, limit: limitOf(pod, cluster, constraint, domains, labelled) }
+      })
+      return {
+        check({ slot }) {
+          for (const { ids, pods, limit } of rules) {
+            const id = ids[slot]!
+            if (id < 0) return unlabelled
+            if (pods[id]! > limit) return skewed
+          }
+          return undefined
+        },
       }
-      return Math.round(sum)
-    }
-    return {
-      score: node => at(node.slot),
-      scoreAll(slots, scores) {
-        for (let i = 0; i < scores.length; i++) scores[i] = at(slots[i]!)
-      },
-      normalise: invert,
-    }
-  },
+    },
+    score(pod, cluster, candidates) {
+      const constraints = constraintsFor(pod, cluster, 'ScheduleAnyway')
+      const asked = strict || asks(pod)
+      if (constraints.length === 0) return undefined
+      const labelled = asked ? labelledBy(cluster, constraints) : () => true
+      const eligible = asked ? candidates.slots.filter(labelled) : candidates.slots
+      const rules = constraints.map(constraint => {
+        const domains = domainsOf(pod, cluster, constraint, labelled)
+        return { ...domains, weight: weightOf(constraint, domains, eligible), rest: constraint.maxSkew - 1 }
+      })
+      const at = (slot: number): number => {
+        if (!labelled(slot)) return Number.NaN
+        let sum = 0
+        for (const { ids, pods, weight, rest } of rules) {
+          const id = ids[slot]!
+          if (id >= 0) sum += pods[id]! * weight + rest
+        }
+        return Math.round(sum)
+      }
+      return {
+        score: node => at(node.slot),
+        scoreAll(slots, scores) {
+          for (let i = 0; i < scores.length; i++) scores[i] = at(slots[i]!)
+        },
+        normalise: invert,
+      }
+    },
+  }
+}
+
+export const podTopologySpread = createPodTopologySpread()
+
+/** Whether the pod or node that changed is one that the constraints count. */
+function spreadHint(pod: PodInfo, { pod: other, oldPod, node, oldNode }: ClusterChange): boolean {
+  const constraints = constraintsOf(pod, 'DoNotSchedule')
+  // Those by default have a selector that changes with services: any event may help.
+  if (constraints.length === 0) return true
+  if (node !== undefined) {
+    const domains = (each: Node | undefined): string =>
+      JSON.stringify(constraints.map(c => each?.metadata.labels?.[c.topologyKey]))
+    const complete = constraints.every(each => node.metadata.labels?.[each.topologyKey] !== undefined)
+    return oldNode === undefined ? complete : complete || domains(node) !== domains(oldNode)
+  }
+  const counted = (each: PodInfo | undefined): boolean =>
+    each !== undefined &&
+    each.namespace === pod.namespace &&
+    constraints.some(constraint => matches(constraint.selector, each.labels))
+  return other === undefined || counted(other) || counted(oldPod)
 }
 
 /** The more domains there are, the more a pod in one of them weighs. Every host is a domain. */

@@ -1,4 +1,4 @@
-import type { Taint, Toleration } from '@canopus/api/core/v1'
+import type { Node, Taint, Toleration } from '@canopus/api/core/v1'
 import { normaliseByHighest, type SchedulerPlugin } from '../framework.ts'
 
 const rejection = { plugin: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'], unresolvable: true }
@@ -31,6 +31,12 @@ export function untoleratedTaint(taints: readonly Taint[], tolerations: readonly
 export const taintToleration: SchedulerPlugin = {
   name: 'TaintToleration',
   events: ['NodeAdd', 'NodeTaint', 'PodUpdate'],
+  hint(pod, { node, oldNode }) {
+    if (node === undefined) return true
+    const tolerations = pod.pod.spec?.tolerations ?? []
+    const isBad = (each: Node): boolean => untoleratedTaint(each.spec?.taints ?? [], tolerations) !== undefined
+    return !isBad(node) && (oldNode === undefined || isBad(oldNode))
+  },
   staticKey: pod => JSON.stringify(pod.pod.spec?.tolerations ?? []),
   filter(pod) {
     const tolerations = pod.pod.spec?.tolerations ?? []

@@ -30,7 +30,7 @@ export class SemverValue extends OpaqueValue {
 const isNumber = (text: string): boolean => /^\d+$/.test(text)
 
 /** Reads a version, strictly. Throws CelError in the words of the library that upstream uses (blang/semver). */
-function parse(text: string): SemverValue {
+export function parseSemver(text: string): SemverValue {
   if (text === '') throw new CelError('Version string empty')
   const parts = text.split('.')
   if (parts.length < 3) throw new CelError('No Major.Minor.Patch elements found')
@@ -86,7 +86,7 @@ function normalize(text: string): string {
   return trimmed.join('.')
 }
 
-const toSemver = (text: string, normalized = false): SemverValue => parse(normalized ? normalize(text) : text)
+const toSemver = (text: string, normalized = false): SemverValue => parseSemver(normalized ? normalize(text) : text)
 
 function isSemver(text: string, normalized = false): boolean {
   try {

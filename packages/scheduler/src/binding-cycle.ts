@@ -1,0 +1,158 @@
+import { hasReason } from '@canopus/apimachinery'
+import type { ControllerContext } from '@canopus/operator'
+import type { ClusterCache } from './cache.ts'
+import type { Extenders } from './extenders.ts'
+import type { Rejection } from './framework.ts'
+import type { NodeInfo } from './node-info.ts'
+import type { PodInfo } from './pod-info.ts'
+import type { RunningProfile } from './profiles.ts'
+import type { QueuedPod, SchedulingQueue } from './queue.ts'
+import type { AttemptResult } from './scheduler-metrics.ts'
+
+export interface BindingParts {
+  readonly context: ControllerContext
+  readonly cache: ClusterCache
+  readonly queue: SchedulingQueue
+  readonly extenders: Extenders
+  note(pod: PodInfo, result: AttemptResult): void
+  report(entry: QueuedPod, reason: string, message: string): void
+  inBackground(work: Promise<void>): void
+}
+
+/** From a decision to a bound pod: reserve, permit, pre-bind, bind; and back again where one of them does not go well. */
+export class BindingCycle {
+  readonly #parts: BindingParts
+  #underWay = 0
+
+  constructor(parts: BindingParts) {
+    this.#parts = parts
+  }
+
+  /** How many bindings are under way. */
+  get size(): number {
+    return this.#underWay
+  }
+
+  /** Takes the node for the pod and binds it in the background. */
+  place(entry: QueuedPod, running: RunningProfile, node: NodeInfo, signal: AbortSignal): void {
+    const { cache, inBackground } = this.#parts
+    const { pod } = entry
+    cache.assume(pod, node.name)
+    try {
+      for (const { plugin } of running.profile) {
+        const rejection = plugin.reserve?.(pod, node)
+        if (rejection === undefined) continue
+        this.#sendBack(entry, running, node.name, rejection)
+        return
+      }
+    } catch (error) {
+      this.#failed(entry, running, node.name, error)
+      return
+    }
+    this.#underWay++
+    const binding = this.#bind(entry, running, node.name, signal).finally(() => {
+      this.#underWay--
+    })
+    inBackground(binding)
+  }
+
+  async #bind(entry: QueuedPod, running: RunningProfile, node: string, signal: AbortSignal): Promise<void> {
+    const { context, queue, note } = this.#parts
+    const { pod } = entry
+    try {
+      const rejection = await this.#prepare(pod, running, node, signal)
+      if (rejection !== undefined) {
+        this.#sendBack(entry, running, node, rejection)
+        return
+      }
+      await this.#write(pod, running, node, signal)
+    } catch (error) {
+      this.#failed(entry, running, node, error)
+      return
+    }
+    note(pod, 'scheduled')
+    queue.done(entry)
+    const { name, namespace } = pod.pod.metadata
+    const message = `Successfully assigned ${namespace}/${name} to ${node}`
+    context.events.event(pod.pod, 'Normal', 'Scheduled', message)
+    for (const { plugin } of running.profile) plugin.postBind?.(pod, node)
+  }
+
+  async #prepare(
+    pod: PodInfo,
+    { profile }: RunningProfile,
+    node: string,
+    signal: AbortSignal,
+  ): Promise<Rejection | undefined> {
+    for (const { plugin } of profile) {
+      const rejection = plugin.permit && (await plugin.permit(pod, node, signal))
+      if (rejection !== undefined) return rejection
+    }
+    for (const { plugin } of profile) {
+      if (plugin.preBind === undefined) continue
+      try {
+        const rejection = await plugin.preBind(pod, node, signal)
+        if (rejection !== undefined) return rejection
+      } catch (error) {
+        throw new PhaseError(`running PreBind plugin "${plugin.name}": ${messageOf(error)}`, error)
+      }
+    }
+    return undefined
+  }
+
+  /** The first that binds does: an extender, or a plugin; the default binder stands last. */
+  async #write(pod: PodInfo, { profile }: RunningProfile, node: string, signal: AbortSignal): Promise<void> {
+    if (await this.#parts.extenders.bind(pod, node, signal)) return
+    for (const { plugin } of profile) {
+      try {
+        if (await plugin.bind?.(pod, node, signal)) return
+      } catch (error) {
+        throw new PhaseError(`binding rejected: running Bind plugin "${plugin.name}": ${messageOf(error)}`, error)
+      }
+    }
+  }
+
+  #release(entry: QueuedPod, running: RunningProfile, node: string): void {
+    for (const { plugin } of running.profile.toReversed()) plugin.unreserve?.(entry.pod, node)
+    this.#parts.cache.forget(entry.pod.key)
+  }
+
+  /** What the pod had taken is there for others again. */
+  #released(entry: QueuedPod): void {
+    this.#parts.queue.move({ event: 'AssignedPodDelete', pod: entry.pod }, entry)
+  }
+
+  #sendBack(entry: QueuedPod, running: RunningProfile, node: string, rejection: Rejection): void {
+    const { queue, report, note } = this.#parts
+    this.#release(entry, running, node)
+    queue.unschedulable(entry, new Set([rejection.plugin]))
+    this.#released(entry)
+    note(entry.pod, 'unschedulable')
+    report(entry, 'Unschedulable', rejection.reasons.join(', '))
+  }
+
+  #failed(entry: QueuedPod, running: RunningProfile, node: string, error: unknown): void {
+    const { context, queue, report, note } = this.#parts
+    const { pod } = entry
+    this.#release(entry, running, node)
+    note(pod, 'error')
+    if (hasReason(error instanceof PhaseError ? error.cause : error, 'NotFound')) {
+      // The pod is gone, or so is its node: in the one case its deletion is on the way, in the other it is tried again.
+      context.logger.debug('a pod vanished while it was bound', { pod: pod.key, node })
+    } else {
+      context.logger.warn('a binding failed', { pod: pod.key, node, error })
+      report(entry, 'SchedulerError', messageOf(error))
+    }
+    queue.retry(entry)
+    this.#released(entry)
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** An error of a plugin, with the words that say where it came up. */
+class PhaseError extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+  }
+}

@@ -1,0 +1,73 @@
+import type { Fields } from './reader.ts'
+
+/** A program that is asked over HTTP (`extenders` of a KubeSchedulerConfiguration). */
+export interface ExtenderConfiguration {
+  readonly urlPrefix: string
+  readonly filterVerb?: string
+  readonly prioritizeVerb?: string
+  readonly bindVerb?: string
+  readonly weight: number
+  /** Milliseconds. */
+  readonly timeout: number
+  /** Node names go back and forth instead of whole nodes. */
+  readonly nodeCacheCapable: boolean
+  /** Only pods that ask for one of these are its business; nothing: all are. */
+  readonly managedResources: readonly { name: string; ignoredByScheduler: boolean }[]
+  /** Pods are scheduled without it where it cannot be reached. */
+  readonly ignorable: boolean
+  readonly tls?: {
+    readonly insecure: boolean
+    readonly caFile?: string
+    readonly certFile?: string
+    readonly keyFile?: string
+  }
+}
+
+/** @throws Error whose message names the field and what is wrong with it. */
+export function readExtender(fields: Fields): ExtenderConfiguration {
+  const urlPrefix = fields.text('urlPrefix')
+  if (!urlPrefix) fields.fail('urlPrefix', 'Required value')
+  if (!/^https?:\/\/[^/]/.test(urlPrefix)) fields.fail('urlPrefix', `Invalid value: "${urlPrefix}": must be a URL`)
+  const verbs = Object.fromEntries(
+    (['filterVerb', 'prioritizeVerb', 'bindVerb'] as const).flatMap(name => {
+      const verb = fields.text(name)
+      return verb ? [[name, verb]] : []
+    }),
+  ) as Pick<ExtenderConfiguration, 'filterVerb' | 'prioritizeVerb' | 'bindVerb'>
+  if (fields.text('preemptVerb')) fields.fail('preemptVerb', 'extenders are not asked about preemption')
+  const weight = fields.whole('weight') ?? 0
+  if (verbs.prioritizeVerb !== undefined && weight <= 0) {
+    fields.fail('weight', `Invalid value: ${weight}: must have a positive weight applied to it`)
+  }
+  const enableHttps = fields.flag('enableHTTPS') ?? false
+  const tls = fields.object('tlsConfig')
+  const extender: ExtenderConfiguration = {
+    ...verbs,
+    urlPrefix: enableHttps ? urlPrefix.replace(/^http:/, 'https:') : urlPrefix,
+    weight,
+    timeout: fields.duration('httpTimeout') || 5000,
+    nodeCacheCapable: fields.flag('nodeCacheCapable') ?? false,
+    ignorable: fields.flag('ignorable') ?? false,
+    managedResources: fields.list('managedResources').map(each => {
+      const resource = { name: each.text('name') ?? '', ignoredByScheduler: each.flag('ignoredByScheduler') ?? false }
+      if (resource.name === '') each.fail('name', 'Required value')
+      each.end()
+      return resource
+    }),
+    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+  }
+  fields.end()
+  return extender
+}
+
+function readTls(fields: Fields): NonNullable<ExtenderConfiguration['tls']> {
+  const files = Object.fromEntries(
+    (['caFile', 'certFile', 'keyFile'] as const).flatMap(name => {
+      const file = fields.text(name)
+      return file ? [[name, file]] : []
+    }),
+  )
+  const tls = { insecure: fields.flag('insecure') ?? false, ...files }
+  fields.end()
+  return tls
+}

@@ -1,0 +1,137 @@
+import type { Device, DeviceAttribute } from '@canopus/api/resource/v1'
+import { parseQuantity } from '@canopus/apimachinery'
+import { LruCache } from '@canopus/base'
+import {
+  bindingsLibrary,
+  boolType,
+  dynType,
+  EntryMap,
+  fromJson,
+  isDyn,
+  kubernetesEnvironment,
+  MapValue,
+  mapOf,
+  type Program,
+  parseSemver,
+  QuantityValue,
+  quantityType,
+  stringType,
+  structType,
+  type Value,
+} from '@canopus/cel'
+
+/** What one evaluation may cost (CELSelectorExpressionMaxCost). */
+const COST_LIMIT = 1_000_000
+const DEVICE = 'kubernetes.DRADevice'
+const fields = new Map([
+  ['driver', stringType],
+  ['attributes', mapOf(stringType, mapOf(stringType, dynType))],
+  ['capacity', mapOf(stringType, mapOf(stringType, quantityType))],
+  ['allowMultipleAllocations', boolType],
+])
+const deviceType = structType(DEVICE)
+
+/** The variable `device` and `cel.bind` (k8s.io/dynamic-resource-allocation/cel). */
+const environment = kubernetesEnvironment.extend({
+  variables: { device: deviceType },
+  libraries: [
+    bindingsLibrary,
+    {
+      types: {
+        findType: name => (name === DEVICE ? deviceType : undefined),
+        findField: (name, field) => (name === DEVICE ? fields.get(field) : undefined),
+      },
+    },
+  ],
+})
+
+/** A map in which every key that is missing has an empty map, so that looking for a domain never fails. */
+class Domains extends MapValue {
+  readonly #domains: EntryMap
+
+  constructor(domains: EntryMap) {
+    super()
+    this.#domains = domains
+  }
+
+  get size(): number {
+    return this.#domains.size
+  }
+
+  find(key: Value): Value {
+    return this.#domains.find(key) ?? EntryMap.of([])
+  }
+
+  keys(): Value[] {
+    return this.#domains.keys()
+  }
+}
+
+type Compiled = { readonly program: Program } | { readonly error: string }
+const compiled = new LruCache<string, Compiled>({ capacity: 500 })
+
+function compile(expression: string): Compiled {
+  const result = environment.compile(expression)
+  if (!result.ok) return { error: `compilation failed: ${result.message}` }
+  if (result.outputType.kind !== 'bool' && !isDyn(result.outputType)) {
+    return { error: `must evaluate to bool or the unknown type, not ${result.outputType.name}` }
+  }
+  return { program: environment.program(result.ast) }
+}
+
+/**
+ * Whether the expression holds for the device of the driver.
+ *
+ * @throws Error where it cannot be read or fails, in upstream's words.
+ */
+export function deviceMatches(expression: string, driver: string, device: Device): boolean {
+  let known = compiled.get(expression)
+  if (known === undefined) {
+    known = compile(expression)
+    compiled.set(expression, known)
+  }
+  if ('error' in known) throw new Error(`CEL compile error: ${known.error}`)
+  const result = known.program.evaluate({ device: deviceValue(driver, device) }, { costLimit: COST_LIMIT })
+  if (!result.ok) throw new Error(`CEL runtime error: ${result.error.message}`)
+  if (typeof result.value !== 'boolean') throw new Error('CEL runtime error: the result is not a bool')
+  return result.value
+}
+
+const values = new WeakMap<Device, Value>()
+
+/** A device as expressions see it. Devices of a slice are never changed. */
+function deviceValue(driver: string, device: Device): Value {
+  let value = values.get(device)
+  if (value === undefined) {
+    value = EntryMap.of([
+      ['driver', driver],
+      ['allowMultipleAllocations', device.allowMultipleAllocations === true],
+      ['attributes', byDomain(driver, device.attributes ?? {}, attributeValue)],
+      ['capacity', byDomain(driver, device.capacity ?? {}, each => new QuantityValue(parseQuantity(each.value)))],
+    ])
+    values.set(device, value)
+  }
+  return value
+}
+
+function byDomain<T>(driver: string, named: Readonly<Record<string, T>>, value: (each: T) => Value): Domains {
+  const domains = new Map<string, EntryMap>()
+  for (const [name, each] of Object.entries(named)) {
+    const slash = name.indexOf('/')
+    const domain = slash < 0 ? driver : name.slice(0, slash)
+    let map = domains.get(domain)
+    if (map === undefined) {
+      map = EntryMap.of([])
+      domains.set(domain, map)
+    }
+    map.put(name.slice(slash + 1), value(each))
+  }
+  return new Domains(EntryMap.of(domains))
+}
+
+function attributeValue(attribute: DeviceAttribute): Value {
+  if (attribute.version !== undefined) return parseSemver(attribute.version)
+  const value = attribute.int ?? attribute.bool ?? attribute.string
+  if (value === undefined) throw new Error('CEL runtime error: unsupported attribute value')
+  return fromJson(value)
+}
