@@ -3,7 +3,7 @@ import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
-import { createScheduler } from '@canopus/scheduler'
+import { createScheduler, type SchedulerOptions } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
 import { runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
 import { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'
@@ -28,6 +28,8 @@ export interface ControlPlaneOptions {
   identity?: StartApiServerOptions['identity']
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
+  /** Profiles and plugins of the scheduler. */
+  scheduler?: SchedulerOptions
 }
 
 export interface ControlPlane {
@@ -74,7 +76,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     managerOptions(options),
   )
   const schedulerContext = componentContext(server, SCHEDULER, 'default-scheduler', options)
-  const scheduler = createScheduler(schedulerContext)
+  const scheduler = createScheduler(schedulerContext, options.scheduler)
   schedulerContext.informers.start(signal)
   const loops = runApiServerLoops(server, apiServer, signal)
   const running = [manager.run(signal), scheduler.run(signal), loops]

@@ -7,6 +7,7 @@ import { type Client, createClient, createInformerFactory } from '@canopus/clien
 import { type ControlPlaneOptions, startControlPlane } from '@canopus/control-plane'
 import { mergeKubeconfig } from '@canopus/host'
 import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock, systemRandom } from '@canopus/platform'
+import type { SchedulerOptions } from '@canopus/scheduler'
 import { createMemoryStore, type Store } from '@canopus/store'
 import { runSimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
 
@@ -27,6 +28,8 @@ export interface StartClusterOptions {
   cloud?: ControlPlaneOptions['cloud']
   /** Answers for webhooks, without a network; they are called over HTTPS where missing. */
   webhooks?: WebhookCaller
+  /** Profiles of the scheduler, and plugins of your own. */
+  scheduler?: SchedulerOptions
 }
 
 export interface TestCluster {
@@ -66,6 +69,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       clusterCidr: CLUSTER_CIDR,
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
       ...(options.cloud ? { cloud: options.cloud } : {}),
+      ...(options.scheduler ? { scheduler: options.scheduler } : {}),
     },
     stopping.signal,
   )

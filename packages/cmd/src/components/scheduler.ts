@@ -1,7 +1,12 @@
 import { join } from 'node:path'
 import { type Logger, MetricsRegistry } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
-import { createScheduler } from '@canopus/scheduler'
+import {
+  createScheduler,
+  defaultConfiguration,
+  type PluginFactory,
+  type SchedulerConfiguration,
+} from '@canopus/scheduler'
 import type { Command } from 'commander'
 import { required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
@@ -15,10 +20,13 @@ import {
   reportFlagsWithoutEffect,
   runElected,
 } from './common-flags.ts'
+import { askExtender, importPlugins, readSchedulerConfiguration } from './scheduler-configuration.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 
 interface SchedulerFlags extends LogFlags, LeaderFlags, SecureServingFlags {
   kubeconfig?: string
+  config?: string
+  plugin?: string[]
 }
 
 const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig']
@@ -29,6 +37,8 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     .command('scheduler')
     .description('run the scheduler alone')
     .option('--kubeconfig <file>', 'how to reach the API server')
+    .option('--config <file>', 'profiles, plugins and extenders: a KubeSchedulerConfiguration')
+    .option('--plugin <module>', 'plugins of your own, for the configuration to enable (repeatable)', collect)
   addSecureServingFlags(command, 10_259, join(environment.home.root, 'scheduler'))
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
@@ -40,9 +50,34 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
   })
 }
 
-async function runScheduler(flags: SchedulerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+const collect = (value: string, before: string[] = []): string[] => [...before, value]
+
+/** What the file says about the lease, as upstream the file wins over flags. */
+function underLease(flags: SchedulerFlags, { leaderElection }: SchedulerConfiguration): SchedulerFlags {
+  const { leaderElect, resourceName, resourceNamespace, leaseDuration, renewDeadline, retryPeriod } = leaderElection
+  return {
+    ...flags,
+    leaderElect: leaderElect ?? flags.leaderElect,
+    leaderElectResourceName: resourceName ?? flags.leaderElectResourceName,
+    leaderElectResourceNamespace: resourceNamespace ?? flags.leaderElectResourceNamespace,
+    leaderElectLeaseDuration: leaseDuration ?? flags.leaderElectLeaseDuration,
+    leaderElectRenewDeadline: renewDeadline ?? flags.leaderElectRenewDeadline,
+    leaderElectRetryPeriod: retryPeriod ?? flags.leaderElectRetryPeriod,
+  }
+}
+
+async function runScheduler(given: SchedulerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+  const configuration = given.config === undefined ? defaultConfiguration : readSchedulerConfiguration(given.config)
+  const flags = underLease(given, configuration)
+  const factories: Record<string, PluginFactory> = {}
+  for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
   const metrics = new MetricsRegistry()
-  const access = accessByKubeconfig(required('kubeconfig', flags.kubeconfig), logger, 'kube-scheduler', metrics)
+  const access = accessByKubeconfig(
+    required('kubeconfig', flags.kubeconfig ?? configuration.kubeconfig),
+    logger,
+    'kube-scheduler',
+    metrics,
+  )
   const own = await serveSecurely(flags, 'scheduler', { client: access.client, logger, metrics })
   try {
     const context = { ...controllerContext(access, 'default-scheduler', logger), metrics }
@@ -51,7 +86,7 @@ async function runScheduler(flags: SchedulerFlags, logger: Logger, signal: Abort
       access,
       logger,
       async leading => {
-        const scheduler = createScheduler(context)
+        const scheduler = createScheduler(context, { configuration, factories, askExtender })
         access.informers.start(leading)
         logger.info('the scheduler is starting')
         await scheduler.run(leading)
