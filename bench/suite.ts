@@ -7,6 +7,8 @@ import { idle } from './rows/idle.ts'
 import { list } from './rows/list.ts'
 import { noisy } from './rows/noisy.ts'
 import { pods } from './rows/pods.ts'
+import { scheduler } from './rows/scheduler.ts'
+import { schedulerCycle } from './rows/scheduler-cycle.ts'
 import { startCluster } from './rows/start-cluster.ts'
 import { store } from './rows/store.ts'
 import { streams } from './rows/streams.ts'
@@ -26,4 +28,6 @@ export const suite: readonly Benchmark[] = [
   idle,
   store,
   cel,
+  schedulerCycle,
+  scheduler,
 ]
