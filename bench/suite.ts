@@ -12,6 +12,8 @@ import { large } from './rows/large.ts'
 import { list } from './rows/list.ts'
 import { noisy } from './rows/noisy.ts'
 import { pods } from './rows/pods.ts'
+import { scheduler } from './rows/scheduler.ts'
+import { schedulerCycle } from './rows/scheduler-cycle.ts'
 import { startCluster } from './rows/start-cluster.ts'
 import { store } from './rows/store.ts'
 import { streams } from './rows/streams.ts'
@@ -36,4 +38,6 @@ export const suite: readonly Benchmark[] = [
   kubectlApply,
   large,
   definitions,
+  schedulerCycle,
+  scheduler,
 ]
