@@ -252,17 +252,27 @@ describe('the kubelet’s server', { skip }, () => {
     server.close()
   })
 
+  const refused = async (path: string): Promise<number | undefined> => {
+    const socket = open(path, 'v5.channel.k8s.io')
+    const [, response] = await once(socket, 'unexpected-response')
+    socket.on('error', () => {})
+    response.destroy()
+    return response.statusCode
+  }
+
   test('what cannot be streamed is refused before the upgrade', async () => {
-    const refused = async (path: string): Promise<number | undefined> => {
-      const socket = open(path, 'v5.channel.k8s.io')
-      const [, response] = await once(socket, 'unexpected-response')
-      socket.on('error', () => {})
-      response.destroy()
-      return response.statusCode
-    }
     assert.equal(await refused('/exec/default/web/nope?command=true&output=1'), 404)
     assert.equal(await refused('/exec/default/nope/main?command=true&output=1'), 404)
     assert.equal(await refused('/exec/default/web/main?command=true'), 400)
+  })
+
+  test('who attaches to a container that ends at once is told so, and has its log', async () => {
+    harness.run('brief', { restartPolicy: 'Never', containers: [busybox(BUSYBOX_IMAGE, 'echo all; sleep 0.1')] })
+    await harness.until('brief', pod => ['Running', 'Succeeded'].includes(pod?.status?.phase ?? ''))
+    const status = await refused('/attach/default/brief/main?output=1')
+    assert.ok(status === 404 || status === 500, `${status}`)
+    await harness.until('brief', pod => pod?.status?.phase === 'Succeeded', 5000)
+    assert.equal((await get('/containerLogs/default/brief/main')).body, 'all\n')
   })
 
   test('figures', async () => {
@@ -271,7 +281,7 @@ describe('the kubelet’s server', { skip }, () => {
     const summary = JSON.parse((await get('/stats/summary')).body)
     assert.equal(summary.pods[0].podRef.name, 'web')
     assert.ok(summary.pods[0].containers[0].memory.workingSetBytes > 0)
-    assert.equal(JSON.parse((await get('/pods')).body).items.length, 1)
+    assert.equal(JSON.parse((await get('/pods')).body).items.length, 2)
   })
 
   test('a pod answers under its own address', async () => {

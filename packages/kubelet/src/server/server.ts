@@ -6,6 +6,7 @@ import { join, sep } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Pod } from '@canopus/api/core/v1'
+import { sleep } from '@canopus/base'
 import { CriError } from '@canopus/cri'
 import { isMissing } from '@canopus/platform'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -24,6 +25,8 @@ import { resourceMetrics, statsSummary } from './stats.ts'
 
 const NODE_LOGS = '/var/log'
 const RUN_TIMEOUT = 120_000
+/** Milliseconds after its start from which on a container is attached to; upstream tells of a start about that late. */
+const ATTACH_AFTER = 500
 
 export interface ServerFacts {
   options: KubeletServerOptions
@@ -276,6 +279,21 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   500: 'Internal Server Error',
 }
 
+/**
+ * Waits until a container has been there for a moment. One that ends within it has written everything before anybody could
+ * attach: its caller is told that it does not run, and kubectl reads its log instead of nothing at all.
+ */
+async function stayed(facts: ServerFacts, pod: Pod, name: string): Promise<void> {
+  const { view, clock } = facts.services
+  const record = view.get(pod.metadata.uid)?.containers.find(each => each.name === name)
+  const left = (record?.startedAt ?? 0) + ATTACH_AFTER - clock.now()
+  if (left <= 0) return
+  await sleep(clock, left)
+  // what nobody has noticed yet the runtime refuses
+  if (runningContainer(facts, pod, name) !== record?.id)
+    throw new HttpError(404, `container not found (${JSON.stringify(name)})`)
+}
+
 interface StreamTarget {
   url: string
   /** Which streams, where it is a command. */
@@ -313,6 +331,7 @@ async function streamingUrl(facts: ServerFacts, url: URL): Promise<StreamTarget>
     throw new HttpError(400, 'you must specify at least 1 of stdin, stdout, stderr')
   const isRunning = (): boolean =>
     view.get(pod.metadata.uid)?.containers.some(({ id, state }) => id === containerId && state === 'running') ?? false
+  if (verb === 'attach') await stayed(facts, pod, container)
   if (verb === 'attach') return { ...(await cri.attach({ containerId, ...streams })), streams, isRunning }
   const cmd = url.searchParams.getAll('command')
   return { ...(await cri.exec({ containerId, cmd, ...streams })), streams, isRunning }
