@@ -128,6 +128,13 @@ describe('SortedMap', () => {
             .slice(0, 10),
         )
         assert.deepEqual([map.get(from), map.has(from)], [model.get(from), model.has(from)])
+        assert.equal(map.countFrom(from), sorted.filter(([each]) => each >= from).length)
+        const values: string[] = []
+        map.appendValues(values)
+        assert.deepEqual(
+          values,
+          sorted.map(([, value]) => value),
+        )
       }),
       { numRuns: 50 },
     )

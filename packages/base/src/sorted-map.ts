@@ -115,6 +115,19 @@ export class SortedMap<K, V> {
     }
   }
 
+  /** All values in order, added to an array. */
+  appendValues(into: V[]): void {
+    for (const { values } of this.#chunks) for (let at = 0; at < values.length; at++) into.push(values[at]!)
+  }
+
+  /** How many entries there are from `start` (inclusive) on; takes no longer for many. */
+  countFrom(start: K): number {
+    const first = this.#chunkFor(start)
+    let count = -this.#position(this.#chunks[first]?.keys ?? [], start)
+    for (let index = first; index < this.#chunks.length; index++) count += this.#chunks[index]!.keys.length
+    return count === 0 ? 0 : count
+  }
+
   /** The chunk that holds `key` or would: the last whose first key is not greater. */
   #chunkFor(key: K): number {
     let low = 0

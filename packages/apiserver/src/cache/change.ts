@@ -7,6 +7,8 @@ export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
 export interface EventEncoder {
   readonly id: string
   encodeEvent(type: EventType, version: ObjectVersion): Uint8Array
+  /** The same in parts, the object's shared bytes among them: for who copies them together with others anyway. */
+  eventParts?(type: EventType, version: ObjectVersion): readonly Uint8Array[]
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array
   encodeError(status: unknown): Uint8Array
 }

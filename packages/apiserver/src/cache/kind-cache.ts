@@ -1,15 +1,20 @@
 /** All objects under one storage prefix: by namespace and name, in the store's order, with the newest changes. */
+import { compareText, SortedMap } from '@canopus/base'
 import type { StoreEvent } from '@canopus/store'
 import { Change } from './change.ts'
 import { History } from './history.ts'
 import { ObjectVersion } from './object-version.ts'
-import { SortedNames } from './sorted-names.ts'
 import { WatchHub } from './watch-hub.ts'
 
 interface Bucket {
-  readonly names: SortedNames
+  readonly namespace: string
   readonly versions: Map<string, ObjectVersion>
+  /** The same, in order of their names. */
+  readonly sorted: SortedMap<string, ObjectVersion>
 }
+
+/** Namespaces in the order of their objects' keys: `a-b/x` comes before `a/x`. */
+const compareNamespaces = (a: string, b: string): number => compareText(`${a}/`, `${b}/`)
 
 export type ChangeListener = (change: Change) => void
 
@@ -21,7 +26,7 @@ export class KindCache {
   /** Keys whose objects are stored and cannot be read, with the reason. */
   readonly unreadable = new Map<string, string>()
   readonly #buckets = new Map<string, Bucket>()
-  readonly #namespaces = new SortedNames()
+  readonly #sorted = new SortedMap<string, Bucket>(compareNamespaces)
   readonly #listeners = new Set<ChangeListener>()
   readonly #onError: (error: unknown) => void
   #history: History
@@ -63,28 +68,38 @@ export class KindCache {
     return this.#buckets.get(namespace)?.versions.get(name)
   }
 
-  /** Objects of one namespace or of all, in order, starting at the key `startKey` (inclusive). */
+  /** Objects of one namespace or of all, in the order of their keys, starting at `startKey` (inclusive). */
   *iterate(namespace?: string, startKey?: string): Generator<ObjectVersion> {
     const start = startKey === undefined ? undefined : this.parseKey(startKey)
-    const namespaces = namespace === undefined ? this.#namespaces.values : [namespace]
-    for (const each of namespaces) {
-      if (start !== undefined && each < start.namespace) continue
-      const bucket = this.#buckets.get(each)
-      if (bucket === undefined) continue
-      const names = bucket.names.values
-      let index = start !== undefined && each === start.namespace ? bucket.names.lowerBound(start.name) : 0
-      for (; index < names.length; index++) yield bucket.versions.get(names[index]!)!
+    for (const bucket of this.bucketsFrom(namespace, start?.namespace)) {
+      const name = bucket.namespace === start?.namespace ? start.name : undefined
+      for (const [, version] of bucket.sorted.range(name)) yield version
     }
+  }
+
+  /** How many objects of one namespace or of all there are from `startKey` (inclusive) on. */
+  countFrom(namespace: string | undefined, startKey: string): number {
+    const start = this.parseKey(startKey)
+    let count = 0
+    for (const { namespace: own, sorted } of this.bucketsFrom(namespace, start.namespace)) {
+      count += own === start.namespace ? sorted.countFrom(start.name) : sorted.size
+    }
+    return count
+  }
+
+  private *bucketsFrom(namespace: string | undefined, start: string | undefined): Generator<Bucket> {
+    if (namespace === undefined) {
+      for (const [, bucket] of this.#sorted.range(start)) yield bucket
+      return
+    }
+    const bucket = this.#buckets.get(namespace)
+    if (bucket !== undefined && (start === undefined || compareNamespaces(namespace, start) >= 0)) yield bucket
   }
 
   /** All objects at once; the fast way for lists without a limit. */
   all(namespace?: string): ObjectVersion[] {
     const result: ObjectVersion[] = []
-    for (const each of namespace === undefined ? this.#namespaces.values : [namespace]) {
-      const bucket = this.#buckets.get(each)
-      if (bucket === undefined) continue
-      for (const name of bucket.names.values) result.push(bucket.versions.get(name)!)
-    }
+    for (const { sorted } of this.bucketsFrom(namespace, undefined)) sorted.appendValues(result)
     return result
   }
 
@@ -92,7 +107,7 @@ export class KindCache {
   reset(versions: Iterable<ObjectVersion>, revision: number): void {
     const before = new Map(this.all().map(version => [version.key, version]))
     this.#buckets.clear()
-    for (const name of [...this.#namespaces.values]) this.#namespaces.remove(name)
+    this.#sorted.clear()
     this.#size = 0
     this.#bytes = 0
     this.#history = new History(revision)
@@ -176,17 +191,16 @@ export class KindCache {
   private put(version: ObjectVersion): void {
     let bucket = this.#buckets.get(version.namespace)
     if (bucket === undefined) {
-      bucket = { names: new SortedNames(), versions: new Map() }
+      bucket = { namespace: version.namespace, versions: new Map(), sorted: new SortedMap(compareText) }
       this.#buckets.set(version.namespace, bucket)
-      this.#namespaces.add(version.namespace)
+      this.#sorted.set(version.namespace, bucket)
     }
     const before = bucket.versions.get(version.name)
-    if (before === undefined) {
-      bucket.names.add(version.name)
-      this.#size++
-    } else this.#bytes -= before.bytes.byteLength
+    if (before === undefined) this.#size++
+    else this.#bytes -= before.bytes.byteLength
     this.#bytes += version.bytes.byteLength
     bucket.versions.set(version.name, version)
+    bucket.sorted.set(version.name, version)
   }
 
   private drop(namespace: string, name: string): void {
@@ -195,10 +209,10 @@ export class KindCache {
     if (bucket === undefined || version === undefined) return
     bucket.versions.delete(name)
     this.#bytes -= version.bytes.byteLength
-    bucket.names.remove(name)
+    bucket.sorted.delete(name)
     this.#size--
     if (bucket.versions.size > 0) return
     this.#buckets.delete(namespace)
-    this.#namespaces.remove(namespace)
+    this.#sorted.delete(namespace)
   }
 }

@@ -1,10 +1,19 @@
 /** One version of one object: its bytes, and whatever was made of them on demand. */
 import { encodeJson, type KubeObject, parseJson } from '@canopus/apimachinery'
+import { Deque } from '@canopus/base'
 
 /** How many versions keep their parsed form. Older ones are parsed again when somebody asks. */
 const PARSED_LIMIT = 4096
 const recentlyParsed: (ObjectVersion | undefined)[] = new Array(PARSED_LIMIT).fill(undefined)
 let nextSlot = 0
+
+/**
+ * So many bytes of other encodings are kept, of all versions together and with what these weigh themselves (they may have been
+ * replaced since). The oldest are made again when somebody asks.
+ */
+const ENCODED_LIMIT = 128 * 1024 * 1024
+const encoded = new Deque<{ version: ObjectVersion; id: string; weight: number }>()
+let encodedBytes = 0
 
 export class ObjectVersion {
   readonly key: string
@@ -41,13 +50,21 @@ export class ObjectVersion {
     return parse(this.bytes)
   }
 
-  /** The bytes of another encoding, made once per version. */
+  /** The bytes of another encoding, made once per version while it is used. */
   encoding(id: string, make: (version: ObjectVersion) => Uint8Array): Uint8Array {
     const known = this.#encodings?.get(id)
     if (known !== undefined) return known
     const made = make(this)
     this.#encodings ??= new Map()
     this.#encodings.set(id, made)
+    const weight = made.byteLength + this.bytes.byteLength
+    encoded.push({ version: this, id, weight })
+    encodedBytes += weight
+    while (encodedBytes > ENCODED_LIMIT && encoded.length > 1) {
+      const oldest = encoded.shift()!
+      oldest.version.forgetEncoding(oldest.id)
+      encodedBytes -= oldest.weight
+    }
     return made
   }
 
@@ -60,6 +77,11 @@ export class ObjectVersion {
       restamp(this.bytes, this.revision, revision),
       revision,
     )
+  }
+
+  private forgetEncoding(id: string): void {
+    this.#encodings?.delete(id)
+    if (this.#encodings?.size === 0) this.#encodings = undefined
   }
 
   private forget(): void {

@@ -8,7 +8,6 @@ import { startMemoryServer } from '../testing/memory-server.ts'
 import { Change } from './change.ts'
 import { History } from './history.ts'
 import { ObjectVersion, stampedBytes } from './object-version.ts'
-import { SortedNames } from './sorted-names.ts'
 import { type WatchGroup, WatchStream } from './watch-hub.ts'
 
 describe('what another API server wrote', () => {
@@ -68,16 +67,6 @@ describe('versions', () => {
     assert.equal(version.object.metadata.resourceVersion, '5')
     assert.equal(version.atRevision(77).object.metadata.resourceVersion, '77')
     assert.equal(version.object.metadata.resourceVersion, '5')
-  })
-})
-
-describe('names', () => {
-  it('stay in order', () => {
-    const names = new SortedNames()
-    for (const each of ['b', 'a', 'c', 'b', 'aa']) names.add(each)
-    names.remove('c')
-    names.remove('none')
-    assert.deepEqual(names.values, ['a', 'aa', 'b'])
   })
 })
 

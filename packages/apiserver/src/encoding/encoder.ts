@@ -72,6 +72,10 @@ export class JsonEncoder implements ObjectEncoder {
     return jsonEvent(type, this.one(version))
   }
 
+  eventParts(type: EventType, version: ObjectVersion): readonly Uint8Array[] {
+    return [EVENT_HEADS[type], this.one(version), EVENT_END]
+  }
+
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
     return jsonEvent('BOOKMARK', Buffer.from(JSON.stringify(this.bookmark(revision, initialEventsEnd))))
   }
@@ -88,6 +92,11 @@ export class JsonEncoder implements ObjectEncoder {
 
   listType(): { kind: string; apiVersion: string } {
     return { kind: this.kind.type.listKind, apiVersion: this.apiVersion }
+  }
+
+  /** What single objects say of themselves. */
+  objectType(): { kind: string; apiVersion: string } {
+    return { kind: this.kind.type.kind, apiVersion: this.apiVersion }
   }
 
   protected bookmark(revision: number, initialEventsEnd: boolean): unknown {
@@ -107,8 +116,12 @@ export function bookmarkMeta(revision: number, initialEventsEnd: boolean): Recor
   }
 }
 
+const eventHead = (type: string): Buffer => Buffer.from(`{"type":"${type}","object":`)
+const EVENT_HEADS = { ADDED: eventHead('ADDED'), MODIFIED: eventHead('MODIFIED'), DELETED: eventHead('DELETED') }
+const EVENT_END = Buffer.from('}\n')
+
 function jsonEvent(type: string, object: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from('}\n')])
+  return Buffer.concat([eventHead(type), object, EVENT_END])
 }
 
 /** Metadata alone, for garbage collectors and metadata informers. */
@@ -123,6 +136,10 @@ export class PartialEncoder extends JsonEncoder {
 
   override listType(): { kind: string; apiVersion: string } {
     return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }
+  }
+
+  override objectType(): { kind: string; apiVersion: string } {
+    return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' }
   }
 
   protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
@@ -155,7 +172,7 @@ export class ProtobufEncoder implements ObjectEncoder {
   }
 
   one(version: ObjectVersion): Uint8Array {
-    return version.encoding(`${this.id} one`, each => this.wrap(parse(this.#inner.one(each)), this.raw(each)))
+    return wrapMessage(this.#inner.objectType(), this.raw(version))
   }
 
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {

@@ -2,6 +2,7 @@
 import { expiredError, type ListMeta, StatusError } from '@canopus/apimachinery'
 import { CompactedError, FutureRevisionError } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
+import { pastState } from '../cache/past-state.ts'
 import { decodeContinue, encodeContinue, expiredContinue } from '../encoding/continue-token.ts'
 import { type ListQuery, parseResourceVersion } from '../filters/options.ts'
 import type { KindStore } from './kind-store.ts'
@@ -70,9 +71,11 @@ function fromCache(
   const { cache, remote } = store
   const { matches } = selected.filter
   const named = onlyOne(store, namespace, selected)
+  const countFrom = (key: string): number => cache.countFrom(namespace, key)
   if (remote !== undefined && matches !== undefined) {
     const pending = remote.all(named ?? [...cache.iterate(namespace, startKey)])
-    const select = (all: readonly ObjectVersion[]): Page => firstSelected(store, all, selected, limit, revision)
+    const select = (all: readonly ObjectVersion[]): Page =>
+      firstSelected(store, all, selected, limit, revision, countFrom)
     return pending instanceof Promise ? pending.then(select) : select(pending)
   }
   if (named !== undefined) return page(matches === undefined ? named : named.filter(matches), revision)
@@ -80,7 +83,7 @@ function fromCache(
     const all = cache.all(namespace)
     return page(matches === undefined ? all : all.filter(matches), revision)
   }
-  return firstSelected(store, cache.iterate(namespace, startKey), selected, limit, revision)
+  return firstSelected(store, cache.iterate(namespace, startKey), selected, limit, revision, countFrom)
 }
 
 /** The object that alone can be selected, or none; undefined where it may be any. */
@@ -94,29 +97,28 @@ function onlyOne(
   return one === undefined ? [] : [one]
 }
 
-/** The first so many that are selected; at most once through all of them. */
+/** The first so many that are selected. `countFrom` says how many candidates there are from a key on. */
 function firstSelected(
   store: KindStore,
   candidates: Iterable<ObjectVersion>,
   selected: Selection,
   limit: number,
   revision: number,
+  countFrom: (key: string) => number,
 ): Page {
   const { matches } = selected.filter
   const versions: ObjectVersion[] = []
   let last: ObjectVersion | undefined
-  let remaining = 0
+  let more = false
   for (const version of candidates) {
-    if (limit > 0 && versions.length >= limit) {
-      remaining++
-      if (!selected.everything) break
-      continue
-    }
+    more = limit > 0 && versions.length >= limit
+    if (more) break
     last = version
     if (matches === undefined || matches(version)) versions.push(version)
   }
-  if (remaining === 0 || last === undefined) return page(versions, revision)
-  return page(versions, revision, nextStart(store, last.key), selected.everything ? remaining : undefined)
+  if (!more || last === undefined) return page(versions, revision)
+  const next = nextStart(store, last.key)
+  return page(versions, revision, next, selected.everything ? countFrom(`${last.key}\0`) : undefined)
 }
 
 async function atRevision(
@@ -150,7 +152,10 @@ async function continued(
     return fromCache(store, namespace, selected, limit, startKey)
   }
   await store.context.cache.waitFor(revision)
+  if (revision < (await store.context.store.compactedRevision())) throw expiredContinue(start)
   if (store.cache.lastChange <= revision) return fromCache(store, namespace, selected, limit, startKey, revision)
+  const remembered = fromHistory(store, namespace, selected, limit, revision, startKey)
+  if (remembered !== undefined) return remembered
   try {
     return await fromStore(store, namespace, selected, limit, revision, startKey)
   } catch (error) {
@@ -158,6 +163,23 @@ async function continued(
     if (error instanceof FutureRevisionError) throw expiredError('The provided continue parameter is too old')
     throw error
   }
+}
+
+/**
+ * A state of the past, from memory: what was read a moment ago page by page should not cost a walk through the store, where
+ * counting what is left takes as long as there are objects. Undefined where memory does not reach back.
+ */
+function fromHistory(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  limit: number,
+  revision: number,
+  startKey: string,
+): Page | undefined {
+  if (store.remote !== undefined || store.cache.unreadable.size > 0) return undefined
+  const past = pastState(store.cache, namespace, startKey, revision)
+  return past && firstSelected(store, past.versions(), selected, limit, revision, past.countFrom)
 }
 
 /** A state of the past, from the store's history. */

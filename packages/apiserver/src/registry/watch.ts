@@ -182,7 +182,9 @@ function* stateFrames(
 ): Generator<Uint8Array> {
   const { matches } = selected.filter
   for (const version of versions) {
-    if (matches === undefined || matches(version)) yield encoder.encodeEvent('ADDED', version)
+    if (matches !== undefined && !matches(version)) continue
+    if (encoder.eventParts === undefined) yield encoder.encodeEvent('ADDED', version)
+    else yield* encoder.eventParts('ADDED', version)
   }
   if (end !== undefined) yield end
 }
