@@ -1,9 +1,11 @@
 import { cel } from './rows/cel.ts'
 import { clusterUp } from './rows/cluster-up.ts'
 import { create } from './rows/create.ts'
+import { definitions } from './rows/definitions.ts'
 import { fanOut } from './rows/fan-out.ts'
 import { get } from './rows/get.ts'
 import { idle } from './rows/idle.ts'
+import { large } from './rows/large.ts'
 import { list } from './rows/list.ts'
 import { noisy } from './rows/noisy.ts'
 import { pods } from './rows/pods.ts'
@@ -26,4 +28,6 @@ export const suite: readonly Benchmark[] = [
   idle,
   store,
   cel,
+  large,
+  definitions,
 ]

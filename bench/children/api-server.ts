@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { builtInKinds, ClusterRoleBindings, Namespaces, Pods, ServiceAccounts } from '../../packages/api/src/index.ts'
 import {
   type ApiServer,
@@ -35,11 +37,48 @@ let client: Client
 let pki: ClusterPki
 let port: number
 
+export interface StartOptions {
+  backend: 'embedded' | 'memory'
+  fair?: boolean
+  /** Whether APIServices are kept for what is served. */
+  aggregate?: boolean
+  /** What the store holds before the server starts: so many copies of an object under a prefix, `{n}` their numbers. */
+  held?: Readonly<Record<string, { object: string; count: number }>>
+}
+
+/** As the API server would have written them, one commit for many. */
+async function hold(into: Store, held: NonNullable<StartOptions['held']>): Promise<void> {
+  for (const [prefix, { object, count }] of Object.entries(held)) {
+    for (let at = 0; at < count; at += HELD_AT_ONCE) {
+      const numbers = Array.from({ length: Math.min(HELD_AT_ONCE, count - at) }, (_, n) =>
+        String(at + n).padStart(6, '0'),
+      )
+      await Promise.all(
+        numbers.map(n => {
+          const text = object.replaceAll('{n}', n)
+          return into.create(`/registry/${prefix}${n}`, revision =>
+            Buffer.from(text.replace('{revision}', `${revision}`)),
+          )
+        }),
+      )
+    }
+  }
+}
+
+const HELD_AT_ONCE = 1000
+
+/** Without a flag on the command line. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+}
+
 answerCalls(
   {
-    async start({ backend, fair = true }: { backend: 'embedded' | 'memory'; fair?: boolean }): Promise<Credentials> {
+    async start({ backend, fair = true, aggregate = false, held = {} }: StartOptions): Promise<Credentials> {
       store =
         backend === 'embedded' ? await openEmbeddedStore({ directory, clock, logger }) : createMemoryStore({ clock })
+      await hold(store, held)
       pki = await createClusterPki({ clusterName: 'bench', addresses: ['127.0.0.1'], clock })
       server = createApiServer({
         store,
@@ -48,6 +87,7 @@ answerCalls(
         logger,
         kinds: builtInKinds,
         serving: { priorityAndFairness: fair },
+        ...(aggregate ? { aggregation: {} } : {}),
         security: createSecurity({ serviceAccountKey: pki.serviceAccount.privateKey }),
       })
       await server.start()
@@ -87,6 +127,12 @@ answerCalls(
     count: async (): Promise<number> => (await client.resource(Pods).list()).items.length,
     podBytes: async (name: string): Promise<number> =>
       JSON.stringify(await client.resource(Pods).get(name, { namespace: 'default' })).length,
+    /** Resident bytes once what can go has gone, and of them what lies in the JavaScript heap. */
+    memory(): { resident: number; heap: number; external: number } {
+      collectGarbage()
+      const { rss, heapUsed, external } = process.memoryUsage()
+      return { resident: rss, heap: heapUsed, external }
+    },
     begin: () => gauge.begin(),
     end: () => gauge.end(),
   },

@@ -12,6 +12,8 @@ export interface Load {
 }
 
 const NEWLINE = 10
+/** Once in every object that refers to no other. */
+const UID = '"uid":"'
 let connections: H2Connection[] = []
 /** Events that all watches of this process together have seen. */
 let seen = 0
@@ -36,6 +38,54 @@ answerCalls(
       const bodies = Array.from({ length: total }, (_, index) => podBody(`${prefix}-${index}`))
       let next = 0
       return drive(inFlight, () => (next < total ? { head, body: bodies[next++]! } : undefined))
+    },
+
+    /** Sends bodies one request each; `{n}` in path and body is the request's number, counted from `from`, `{tens}` its tenth part. */
+    send({ method, path, contentType, body, from = 0, total, inFlight }: SendWork): Promise<Load> {
+      const head = path.includes('{') ? undefined : requestHead(method, path, contentType)
+      const end = from + total
+      let next = from
+      return drive(inFlight, () => {
+        if (next >= end) return undefined
+        const n = next++
+        const filled = (text: string): string =>
+          text.replaceAll('{n}', String(n)).replaceAll('{tens}', String(Math.floor(n / 10)))
+        return { head: head ?? requestHead(method, filled(path), contentType), body: Buffer.from(filled(body)) }
+      })
+    },
+
+    /** Reads a collection page by page, so many times; how many objects there were each time, and the slowest page. */
+    async pages({ path, limit, times }: { path: string; limit: number; times: number }): Promise<Pages> {
+      const result: Pages = { objects: [], milliseconds: [], slowest: 0 }
+      for (let round = 0; round < times; round++) {
+        const begun = performance.now()
+        let objects = 0
+        for (let token: string | undefined = ''; token !== undefined; ) {
+          const start = performance.now()
+          const next = token === '' ? '' : `&continue=${encodeURIComponent(token)}`
+          const page = await connections[0]!.fetch(requestHead('GET', `${path}?limit=${limit}${next}`))
+          result.slowest = Math.max(result.slowest, performance.now() - start)
+          const { metadata, count } = readPage(page)
+          objects += count
+          token = metadata.continue || undefined
+        }
+        result.objects.push(objects)
+        result.milliseconds.push(performance.now() - begun)
+      }
+      return result
+    },
+
+    /** One request after the other until the time is over, each path in its turn; latencies of all together. */
+    probe({ paths, milliseconds }: { paths: readonly string[]; milliseconds: number }): Promise<Load> {
+      const heads = paths.map(path => requestHead('GET', path))
+      const end = performance.now() + milliseconds
+      let at = 0
+      return drive(1, () => (performance.now() < end ? { head: heads[at++ % heads.length]! } : undefined))
+    },
+
+    /** The answer's body as text. */
+    async fetch(path: string): Promise<string> {
+      return (await connections[0]!.fetch(requestHead('GET', path))).toString()
     },
 
     /** The number of bytes of each answer. */
@@ -85,6 +135,34 @@ interface GetWork {
   inFlight: number
   milliseconds: number
   patient?: boolean
+}
+
+interface SendWork {
+  method: string
+  path: string
+  contentType?: string
+  body: string
+  from?: number
+  total: number
+  inFlight: number
+}
+
+export interface Pages {
+  objects: number[]
+  milliseconds: number[]
+  /** Milliseconds of the slowest page of all. */
+  slowest: number
+}
+
+/** What a page says of itself, without reading its objects: they come last. */
+function readPage(page: Buffer): { metadata: { continue?: string }; count: number } {
+  const items = page.indexOf('"items":[')
+  const { metadata } = JSON.parse(`${page.toString('utf8', 0, items)}"items":[]}`) as {
+    metadata: { continue?: string }
+  }
+  let count = 0
+  for (let at = page.indexOf(UID, items); at >= 0; at = page.indexOf(UID, at + 1)) count++
+  return { metadata, count }
 }
 
 interface Work {

@@ -1,3 +1,4 @@
+import type { StartOptions } from '../children/api-server.ts'
 import { type Child, startChild } from './child.ts'
 import type { Reading } from './gauge.ts'
 import type { Credentials } from './h2-connection.ts'
@@ -13,6 +14,8 @@ export interface ApiBenchOptions {
   server?: 'api-server.ts' | 'bare-server.ts'
   backend?: 'embedded' | 'memory'
   connections?: number
+  aggregate?: boolean
+  held?: StartOptions['held']
 }
 
 /** Starts both, hands them to `work`, and ends them whatever happens. */
@@ -20,7 +23,8 @@ export async function withApi<T>(options: ApiBenchOptions, work: (bench: ApiBenc
   const server = startChild(options.server ?? 'api-server.ts')
   const clients = startChild('load.ts')
   try {
-    const credentials = await server.call<Credentials>('start', { backend: options.backend ?? 'embedded' })
+    const { backend = 'embedded', aggregate = false, held = {} } = options
+    const credentials = await server.call<Credentials>('start', { backend, aggregate, held })
     await clients.call('connect', { ...credentials, connections: options.connections ?? 4 })
     return await work({ server, clients, credentials })
   } finally {

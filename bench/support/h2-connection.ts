@@ -185,16 +185,21 @@ export class H2Connection {
 }
 
 /** Names of HPACK's static table that are needed, by index. */
-const NAMES = { ':authority': 1, ':path': 4, accept: 19, 'content-type': 31 }
+const NAMES = { ':authority': 1, ':method': 2, ':path': 4, accept: 19, 'content-type': 31 }
 
-/** The header block of a JSON request; may be used again and again. */
-export function requestHead(method: 'GET' | 'POST', path: string): Buffer {
+/** The header block of a JSON request; may be used again and again. `contentType` is that of the body. */
+export function requestHead(method: string, path: string, contentType = 'application/json'): Buffer {
   return Buffer.concat([
-    Buffer.from([method === 'GET' ? 0x82 : 0x83, 0x87]),
+    method === 'GET'
+      ? Buffer.from([0x82])
+      : method === 'POST'
+        ? Buffer.from([0x83])
+        : literal(NAMES[':method'], method),
+    Buffer.from([0x87]),
     literal(NAMES[':path'], path),
     literal(NAMES[':authority'], 'localhost'),
     literal(NAMES.accept, 'application/json'),
-    ...(method === 'POST' ? [literal(NAMES['content-type'], 'application/json')] : []),
+    ...(method === 'GET' ? [] : [literal(NAMES['content-type'], contentType)]),
   ])
 }
 
