@@ -5,6 +5,7 @@ import {
   OPENAPI_V2_PROTOBUF,
   OPENAPI_V2_PROTOBUF_ACCEPTED,
   type OpenApiKind,
+  type OpenApiOptions,
   openApiV2,
   openApiV2Protobuf,
   openApiV3,
@@ -17,14 +18,16 @@ import { KUBERNETES_VERSION } from '../discovery/version.ts'
 import { parseMediaTypes } from '../encoding/media-type.ts'
 import { notAcceptableError } from '../encoding/negotiate.ts'
 import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
+import type { Maybe } from '../security.ts'
+import { type SwaggerForm, SwaggerPieces } from './swagger-pieces.ts'
 
 interface Document {
-  readonly body: Uint8Array
+  readonly body: Uint8Array | readonly Uint8Array[]
   readonly etag: string
 }
 
 /** Documents that speak of every group version. */
-const SUMMARIES = ['v2', 'v2 protobuf', 'v3']
+const SUMMARIES = ['json', 'protobuf', 'v3']
 
 /** What the aggregator knows of the documents of extension servers (`aggregation/aggregator.ts`). */
 export interface OpenApiExtensions {
@@ -40,6 +43,9 @@ export class OpenApi {
   #extensions: OpenApiExtensions | undefined
   readonly #hashes = new Map<string, string>()
   readonly #documents = new Map<string, Document>()
+  #pieces = this.newPieces()
+  /** What is being written, so that many who ask at once wait for the same. */
+  readonly #writing = new Map<SwaggerForm, Promise<Document>>()
 
   constructor(descriptions: () => Descriptions | undefined) {
     this.#descriptions = descriptions
@@ -51,6 +57,7 @@ export class OpenApi {
     this.#known = undefined
     this.#hashes.clear()
     this.#documents.clear()
+    this.#pieces = this.newPieces()
   }
 
   /** Where to ask for the documents of extension servers; asked again after each `extensionsChanged`. */
@@ -83,37 +90,59 @@ export class OpenApi {
   }
 
   /** `undefined` where the path is no OpenAPI path. Throws StatusError 406. */
-  serve(request: ApiRequest): ApiResponse | undefined {
+  serve(request: ApiRequest): Maybe<ApiResponse> | undefined {
     const { path } = request
     if (path === '/openapi/v2') return this.v2(request)
     if (path === '/openapi/v3' || path === '/openapi/v3/') return json(request, this.index())
     return path.startsWith('/openapi/v3/') ? this.v3(request, path.slice('/openapi/v3/'.length)) : undefined
   }
 
-  private v2(request: ApiRequest): ApiResponse {
+  private v2(request: ApiRequest): Maybe<ApiResponse> {
     const accept = parseMediaTypes(header(request.headers, 'accept') ?? '*/*')
     for (const { type } of accept) {
       if ((OPENAPI_V2_PROTOBUF_ACCEPTED as readonly string[]).includes(type)) {
-        const document = this.document('v2 protobuf', () => openApiV2Protobuf(this.v2Document()))
-        return answer(request, document, OPENAPI_V2_PROTOBUF)
+        return this.swagger('protobuf').then(document => answer(request, document, OPENAPI_V2_PROTOBUF))
       }
       if (type === 'application/json' || type === '*/*' || type === 'application/*') {
-        return json(
-          request,
-          this.document('v2', () => Buffer.from(JSON.stringify(this.v2Document()))),
-        )
+        return this.swagger('json').then(document => json(request, document))
       }
     }
     throw notAcceptableError()
   }
 
-  private v2Document(): Record<string, unknown> {
-    const own = openApiV2(this.kinds(), this.options())
-    const others = this.#extensions?.swaggers() ?? []
-    return others.length === 0 ? own : mergeSwagger(own, others)
+  private swagger(form: SwaggerForm): Promise<Document> {
+    const known = this.#documents.get(form)
+    if (known !== undefined) return Promise.resolve(known)
+    let writing = this.#writing.get(form)
+    if (writing === undefined) {
+      writing = this.write(form).finally(() => this.#writing.delete(form))
+      this.#writing.set(form, writing)
+    }
+    return writing
   }
 
-  private options(): { descriptions?: Descriptions; version: string } {
+  private async write(form: SwaggerForm): Promise<Document> {
+    const kinds = this.kinds()
+    const others = this.#extensions?.swaggers() ?? []
+    if (others.length > 0) {
+      const merged = mergeSwagger(openApiV2(kinds, this.options()), others)
+      const body = form === 'json' ? Buffer.from(JSON.stringify(merged)) : openApiV2Protobuf(merged)
+      return this.document(form, () => body)
+    }
+    const document = await this.#pieces.document(form, kinds)
+    // Kinds may have come meanwhile: then the next one who asks gets a newer document.
+    if (this.#known === kinds) this.#documents.set(form, document)
+    return document
+  }
+
+  private newPieces(): SwaggerPieces {
+    return new SwaggerPieces(
+      () => this.options(),
+      () => new Promise(resolve => setImmediate(resolve)),
+    )
+  }
+
+  private options(): OpenApiOptions {
     const descriptions = this.#descriptions()
     return { version: KUBERNETES_VERSION, ...(descriptions === undefined ? {} : { descriptions }) }
   }

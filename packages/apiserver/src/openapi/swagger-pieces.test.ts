@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { builtInOpenApiKinds, type OpenApiKind, openApiV2 } from '@canopus/api'
+import { type PiecedDocument, SwaggerPieces } from './swagger-pieces.ts'
+
+const builtIn = builtInOpenApiKinds().filter(({ type }) => type.group === 'apps')
+
+function custom(group: string, kind: string, description = ''): OpenApiKind {
+  const [{ type }] = builtIn as [OpenApiKind]
+  const plural = `${kind.toLowerCase()}s`
+  return {
+    type: { ...type, group, version: 'v1', kind, plural, listKind: `${kind}List`, subresources: {} },
+    definition: { name: `com.example.v1.${kind}`, schema: { type: 'object', description } },
+  } as unknown as OpenApiKind
+}
+
+const textOf = ({ body }: PiecedDocument): string => Buffer.concat(body).toString()
+
+describe('the OpenAPI v2 document in pieces', () => {
+  const turns = { count: 0 }
+  const pieces = new SwaggerPieces(
+    () => ({ version: 'v1.36.0' }),
+    async () => {
+      turns.count++
+    },
+  )
+  const [a, b, other] = [
+    custom('a.example.com', 'Anvil'),
+    custom('a.example.com', 'Bell'),
+    custom('b.example.com', 'Cog'),
+  ]
+
+  it('says what the whole one says', async () => {
+    const kinds = [...builtIn, a, b, other]
+    const document = JSON.parse(textOf(await pieces.document('json', kinds)))
+    const whole = openApiV2(kinds, { version: 'v1.36.0' }) as Record<string, Record<string, unknown>>
+    assert.deepEqual(Object.keys(document.paths).sort(), Object.keys(whole.paths!).sort())
+    assert.deepEqual(document.paths, whole.paths)
+    assert.deepEqual(Object.keys(document.definitions).sort(), Object.keys(whole.definitions!).sort())
+    assert.deepEqual(document.definitions['com.example.v1.Anvil'], whole.definitions!['com.example.v1.Anvil'])
+    assert.deepEqual(Object.keys(document).sort(), Object.keys(whole).sort())
+  })
+
+  it('writes anew only the group that has changed', async () => {
+    for (const form of ['json', 'protobuf'] as const) {
+      const before = await pieces.document(form, [...builtIn, a, b, other])
+      const same = await pieces.document(form, [...builtIn, a, b, other])
+      assert.equal(same.etag, before.etag)
+      const changed = custom('b.example.com', 'Cog', 'a wheel')
+      const after = await pieces.document(form, [...builtIn, a, b, changed])
+      assert.notEqual(after.etag, before.etag)
+      assert.ok(Buffer.concat(after.body).includes('a wheel'))
+      const kept = after.body.filter(piece => before.body.includes(piece))
+      assert.equal(kept.length, after.body.length - (form === 'json' ? 2 : 1))
+    }
+  })
+
+  it('forgets groups that are gone', async () => {
+    assert.ok(!textOf(await pieces.document('json', [...builtIn, a])).includes('Cog'))
+  })
+
+  it('lets others have their turn', async () => {
+    turns.count = 0
+    const many = Array.from({ length: 12 }, (_, n) => custom(`g${n}.example.com`, `Kind${n}`))
+    JSON.parse(textOf(await pieces.document('json', [...builtIn, ...many])))
+    assert.equal(turns.count, 2)
+  })
+})
