@@ -1,6 +1,8 @@
+import { apply } from './rows/apply.ts'
 import { cel } from './rows/cel.ts'
 import { clusterUp } from './rows/cluster-up.ts'
 import { create } from './rows/create.ts'
+import { customCreate } from './rows/custom-create.ts'
 import { definitions } from './rows/definitions.ts'
 import { fanOut } from './rows/fan-out.ts'
 import { get } from './rows/get.ts'
@@ -28,6 +30,8 @@ export const suite: readonly Benchmark[] = [
   idle,
   store,
   cel,
+  apply,
+  customCreate,
   large,
   definitions,
 ]

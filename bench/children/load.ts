@@ -41,15 +41,16 @@ answerCalls(
     },
 
     /** Sends bodies one request each; `{n}` in path and body is the request's number, counted from `from`, `{tens}` its tenth part. */
-    send({ method, path, contentType, body, from = 0, total, inFlight }: SendWork): Promise<Load> {
+    send({ method, path, contentType, body, from = 0, total, objects = Infinity, inFlight }: SendWork): Promise<Load> {
       const head = path.includes('{') ? undefined : requestHead(method, path, contentType)
       const end = from + total
       let next = from
       return drive(inFlight, () => {
         if (next >= end) return undefined
-        const n = next++
+        const count = next++
+        const n = count % objects
         const filled = (text: string): string =>
-          text.replaceAll('{n}', String(n)).replaceAll('{tens}', String(Math.floor(n / 10)))
+          text.replaceAll('{count}', String(count)).replaceAll('{n}', String(n)).replaceAll('{tens}', String(Math.floor(n / 10)))
         return { head: head ?? requestHead(method, filled(path), contentType), body: Buffer.from(filled(body)) }
       })
     },
@@ -86,6 +87,11 @@ answerCalls(
     /** The answer's body as text. */
     async fetch(path: string): Promise<string> {
       return (await connections[0]!.fetch(requestHead('GET', path))).toString()
+    },
+
+    /** One create; rejects with the answer where it is refused. */
+    async post({ path, body }: { path: string; body: object }): Promise<void> {
+      await connections[0]!.fetch(requestHead('POST', path), Buffer.from(JSON.stringify(body)))
     },
 
     /** The number of bytes of each answer. */
@@ -144,6 +150,8 @@ interface SendWork {
   body: string
   from?: number
   total: number
+  /** Numbers begin anew after so many; `{count}` does not. */
+  objects?: number
   inFlight: number
 }
 

@@ -12,7 +12,7 @@ import { atLeast, type Benchmark, type Figure, figureOf, repeat, time } from '..
 
 const text: ValueSchema = { type: 'string', maxLength: 63 }
 const port: ValueSchema = { type: 'object', properties: { name: text, port: { type: 'integer' } } }
-const schema: ValueSchema = withResourceMeta({
+export const schema: ValueSchema = withResourceMeta({
   type: 'object',
   properties: {
     spec: {
@@ -29,7 +29,7 @@ const schema: ValueSchema = withResourceMeta({
   },
 })
 
-const object = {
+export const object = {
   metadata: { name: 'web' },
   spec: {
     replicas: 3,
@@ -46,7 +46,7 @@ const object = {
 }
 
 /** Twenty rules as definitions of custom resources have them. */
-const rules = [
+export const rules = [
   'self.spec.replicas <= self.spec.maxReplicas',
   'has(self.spec.mode) && self.spec.mode in ["Fast", "Slow"]',
   "self.spec.name.matches('^[a-z]+$')",
