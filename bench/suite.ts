@@ -7,6 +7,7 @@ import { definitions } from './rows/definitions.ts'
 import { fanOut } from './rows/fan-out.ts'
 import { get } from './rows/get.ts'
 import { idle } from './rows/idle.ts'
+import { kubectlApply } from './rows/kubectl-apply.ts'
 import { large } from './rows/large.ts'
 import { list } from './rows/list.ts'
 import { noisy } from './rows/noisy.ts'
@@ -32,6 +33,7 @@ export const suite: readonly Benchmark[] = [
   cel,
   apply,
   customCreate,
+  kubectlApply,
   large,
   definitions,
 ]
