@@ -2,8 +2,17 @@
 
 /** `2026-11-21T03:08:14Z` from milliseconds since 1970. */
 export function formatTime(milliseconds: number): string {
-  return `${new Date(Math.floor(milliseconds / 1000) * 1000).toISOString().slice(0, -5)}Z`
+  const second = Math.floor(milliseconds / 1000)
+  if (second !== lastSecond) {
+    lastText = `${new Date(second * 1000).toISOString().slice(0, -5)}Z`
+    lastSecond = second
+  }
+  return lastText
 }
+
+/** Nearly always the second that was asked for before: every write asks several times what time it is. */
+let lastSecond = Number.NaN
+let lastText = ''
 
 /** `2026-11-21T03:08:14.123000Z` from milliseconds since 1970. */
 export function formatMicroTime(milliseconds: number): string {

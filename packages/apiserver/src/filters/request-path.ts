@@ -306,16 +306,20 @@ export class RequestPath {
   }
 
   private finish(request: ApiRequest, response: ApiResponse, trip: Trip | undefined): ApiResponse {
-    const auditId = trip?.audit?.id ?? this.auditId(request)
-    const headers = {
-      'audit-id': auditId,
+    const headers: Record<string, string | string[]> = {
+      'audit-id': trip?.audit?.id ?? this.auditId(request),
       'cache-control': 'no-cache, private',
-      ...this.#options.front.headers(request),
-      ...trip?.place?.headers,
-      ...response.headers,
     }
+    // One by one, which costs half of what spreading them does.
+    addHeaders(headers, this.#options.front.headers(request))
+    if (trip?.place?.headers !== undefined) addHeaders(headers, trip.place.headers)
+    addHeaders(headers, response.headers)
     return { ...response, headers }
   }
+}
+
+function addHeaders(to: Record<string, string | string[]>, from: ApiResponse['headers']): void {
+  for (const name in from) to[name] = from[name]!
 }
 
 /** Whether an error is an answer rather than a fault of the server. */

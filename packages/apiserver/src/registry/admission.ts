@@ -92,7 +92,7 @@ export class AdmissionChain {
     const { mutating } = this.select(call, target)
     if (mutating.length === 0) return
     const reinvocation = new OneReinvocation()
-    const attributes = attributesOf(call, target, reinvocation, this.#served)
+    const attributes = new RequestAttributes(call, target, reinvocation, this.#served)
     do {
       await this.run(mutating, plugin => plugin.mutate!(attributes))
     } while (reinvocation.startOver())
@@ -101,7 +101,7 @@ export class AdmissionChain {
   async validate(call: WriteCall, target: AdmissionTarget): Promise<void> {
     const { validating } = this.select(call, target)
     if (validating.length === 0) return
-    const attributes = attributesOf(call, target, new OneReinvocation(), this.#served)
+    const attributes = new RequestAttributes(call, target, new OneReinvocation(), this.#served)
     await this.run(validating, plugin => plugin.validate!(attributes))
   }
 
@@ -151,34 +151,55 @@ export class AdmissionChain {
   }
 }
 
-function attributesOf(
-  call: WriteCall,
-  target: AdmissionTarget,
-  reinvocation: Reinvocation,
-  served: ServedVersions,
-): AdmissionAttributes {
-  const { kind, operation, namespace, name, object, oldObject } = target
-  const { group, version, plural } = kind.type
-  return {
-    operation,
-    type: kind.type,
-    resource: { group, version, resource: plural },
-    kind: target.objectKind ?? { group, version, kind: kind.type.kind },
-    subresource: call.subresource,
-    namespace,
-    name,
-    object,
-    oldObject,
-    options: call.options,
-    dryRun: call.dryRun,
-    user: call.user,
-    warn: text => {
-      call.warnings.push(text)
-    },
-    annotate: (key, value, level) => call.audit?.annotate(key, value, level),
-    reinvocation,
-    get versions() {
-      return new KindVersions(kind, call.subresource, served(kind))
-    },
+/** A class, since objects with a getter and functions of their own cost more than all else that the chain does itself. */
+class RequestAttributes implements AdmissionAttributes {
+  readonly operation: Operation
+  readonly type: Kind['type']
+  readonly resource: AdmissionAttributes['resource']
+  readonly kind: GroupVersionKind
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  readonly object: KubeObject | undefined
+  readonly oldObject: KubeObject | undefined
+  readonly options: AdmissionAttributes['options']
+  readonly dryRun: boolean
+  readonly user: AdmissionAttributes['user']
+  readonly reinvocation: Reinvocation
+  readonly #call: WriteCall
+  readonly #kind: Kind
+  readonly #served: ServedVersions
+
+  constructor(call: WriteCall, target: AdmissionTarget, reinvocation: Reinvocation, served: ServedVersions) {
+    const { kind, operation, namespace, name, object, oldObject } = target
+    const { group, version, plural } = kind.type
+    this.operation = operation
+    this.type = kind.type
+    this.resource = { group, version, resource: plural }
+    this.kind = target.objectKind ?? { group, version, kind: kind.type.kind }
+    this.subresource = call.subresource
+    this.namespace = namespace
+    this.name = name
+    this.object = object
+    this.oldObject = oldObject
+    this.options = call.options
+    this.dryRun = call.dryRun
+    this.user = call.user
+    this.reinvocation = reinvocation
+    this.#call = call
+    this.#kind = kind
+    this.#served = served
+  }
+
+  warn(text: string): void {
+    this.#call.warnings.push(text)
+  }
+
+  annotate(...annotation: Parameters<AdmissionAttributes['annotate']>): void {
+    this.#call.audit?.annotate(...annotation)
+  }
+
+  get versions(): KindVersions {
+    return new KindVersions(this.#kind, this.#call.subresource, this.#served(this.#kind))
   }
 }

@@ -1,10 +1,19 @@
 /** A store whose requests are timed (`etcd_request_duration_seconds`, whatever the backend is). */
 
-import type { Clock, Family, Histogram, MetricsRegistry } from '@canopus/base'
+import type { Clock, Counter, Histogram, MetricsRegistry } from '@canopus/base'
 import { CompactedError, KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
 import { transforms } from './encryption/encrypted-store.ts'
 
 const BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
+
+interface Measures {
+  readonly labels: readonly string[]
+  readonly duration: Histogram
+  readonly requests: Counter
+}
+
+/** Namespaces are as many as anybody likes. */
+const MOST_KNOWN = 4096
 
 /** `resourceOf` names the group and resource of a key. */
 export function measuredStore(
@@ -29,17 +38,30 @@ export function measuredStore(
     '[ALPHA] Etcd failed request counts for each operation and object type.',
     ['operation', 'group', 'resource'],
   )
+  /** By operation and what stands before the last part of the key: all objects of a kind in a namespace. */
+  const known = new Map<string, Measures>()
+  function measuresOf(operation: string, key: string): Measures {
+    const id = operation + key.slice(0, key.lastIndexOf('/'))
+    let found = known.get(id)
+    if (found === undefined) {
+      const labels = [operation, ...resourceOf(key)]
+      found = { labels, duration: durations.with(...labels), requests: requests.with(...labels) }
+      if (known.size >= MOST_KNOWN) known.clear()
+      known.set(id, found)
+    }
+    return found
+  }
   async function timed<T>(operation: string, key: string, request: Promise<T>): Promise<T> {
     const begun = clock.monotonic()
-    const labels = [operation, ...resourceOf(key)]
+    const measures = measuresOf(operation, key)
     try {
       return await request
     } catch (error) {
-      if (!isAnswer(error)) errors.with(...labels).add()
+      if (!isAnswer(error)) errors.with(...measures.labels).add()
       throw error
     } finally {
-      observe(durations, labels, clock.monotonic() - begun)
-      requests.with(...labels).add()
+      measures.duration.observe((clock.monotonic() - begun) / 1000)
+      measures.requests.add()
     }
   }
   return {
@@ -61,8 +83,4 @@ export function measuredStore(
 /** What a store answers in the normal course of things. */
 function isAnswer(error: unknown): boolean {
   return error instanceof KeyExistsError || error instanceof RevisionMismatchError || error instanceof CompactedError
-}
-
-function observe(durations: Family<Histogram>, labels: readonly string[], milliseconds: number): void {
-  durations.with(...labels).observe(milliseconds / 1000)
 }

@@ -44,7 +44,7 @@ describe('admission webhooks', () => {
           name: 'Listener',
           operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
           mutate(attributes) {
-            const { annotate } = attributes
+            const annotate = attributes.annotate.bind(attributes)
             const listening = (key: string, value: string, level?: 'Metadata' | 'Request'): void => {
               annotations.set(key, { value, level: level ?? 'Metadata' })
               annotate(key, value, level)
