@@ -1,4 +1,5 @@
 /** A store whose requests are timed (`etcd_request_duration_seconds`, whatever the backend is). */
+
 import type { Clock, Counter, Histogram, MetricsRegistry } from '@canopus/base'
 import { CompactedError, KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
 import { transforms } from './encryption/encrypted-store.ts'
