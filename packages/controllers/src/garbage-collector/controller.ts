@@ -211,7 +211,8 @@ class GarbageCollector {
     try {
       await this.#context.client.resource(type).delete(name, { ...inScope(type, namespace), body })
     } catch (error) {
-      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
+      // On a conflict it is another object, or it has just changed: the next look sees which.
+      if (!hasReason(error, 'NotFound')) throw error
     }
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { ConfigMaps, Nodes, Secrets } from '@canopus/api'
-import { type KubeObject, type OwnerReference, ownerReference } from '@canopus/apimachinery'
+import { type KubeObject, type OwnerReference, ownerReference, StatusError } from '@canopus/apimachinery'
 import { createWorld, type World } from '../testing/world.ts'
 import { createGarbageCollector } from './controller.ts'
 import { type OwnerState, planItem } from './plan.ts'
@@ -39,6 +39,20 @@ test('in the background: the owner goes at once, then its dependents, and theirs
   assert.ok(!names().includes('owner'))
   await world.settle()
   assert.deepEqual(names(), ['stranger'])
+})
+
+test('a dependent whose deletion met a conflict is looked at again', async () => {
+  const owner = add('owner')
+  add('child', [owner])
+  await world.settle()
+  world.server.failNext(
+    { method: 'DELETE', path: /\/configmaps\/child/ },
+    new StatusError({ code: 409, reason: 'Conflict', message: 'try again' }),
+  )
+  await remove('owner')
+  await world.settle()
+  await world.clock.advance(60_000)
+  assert.deepEqual(names(), [])
 })
 
 test('in the foreground: the owner waits for dependents that block it', async () => {
