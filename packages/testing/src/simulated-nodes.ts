@@ -1,90 +1,198 @@
 import { Leases, Nodes, Pods } from '@canopus/api'
 import type { Lease } from '@canopus/api/coordination/v1'
-import type { ContainerStatus, Node, NodeStatus, Pod, PodCondition, PodStatus } from '@canopus/api/core/v1'
-import { type Draft, formatMicroTime, formatTime, hasReason } from '@canopus/apimachinery'
-import { type Clock, type Logger, sleep, whenAborted } from '@canopus/base'
+import type { Node, Pod, PodStatus, Taint } from '@canopus/api/core/v1'
+import { type Draft, findCondition, formatMicroTime, hasReason } from '@canopus/apimachinery'
+import { type Clock, type Logger, type Random, sleep, type Timer, whenAborted } from '@canopus/base'
 import type { Client, Informer, InformerFactory } from '@canopus/client'
+import { simulatedNode } from './simulated-node-object.ts'
+import { behaviourOf, exitedStatus, nextStep, type PodBehaviour, runningStatus, type Step } from './simulated-pod.ts'
+
+export interface SimulatedNodeSpec {
+  name: string
+  labels?: Readonly<Record<string, string>>
+  taints?: readonly Taint[]
+  /** What is not said is as in the options. */
+  capacity?: Readonly<Record<string, string>>
+}
 
 export interface SimulatedNodesOptions {
   client: Client
   informers: InformerFactory
   clock: Clock
   logger: Logger
-  count: number
+  /** Whether a pod fails that does so by chance; none does where missing. */
+  random?: Random
+  /** So many alike. */
+  count?: number
   /** Names are this and a number from 0. Default `node-`. */
   prefix?: string
+  /** Nodes that are not alike, besides. */
+  nodes?: readonly SimulatedNodeSpec[]
   capacity?: Readonly<Record<string, string>>
-  /** Milliseconds from binding to Ready. Default 0: at once. */
+  /** Milliseconds from binding to Ready. Default 0: at once. Annotations of pods say otherwise. */
   startDelay?: number
+  /** How pods behave that do not say so themselves. */
+  behaviour?: Partial<PodBehaviour>
   /** Milliseconds between heartbeats. Default 10 s. */
   heartbeat?: number
 }
 
-const CAPACITY = { cpu: '32', memory: '256Gi', pods: '110', 'ephemeral-storage': '1Ti' }
 const LEASE_NAMESPACE = 'kube-node-lease'
 const LEASE_SECONDS = 40
+/** Before what failed is tried again, in milliseconds. */
+const RETRY = 1000
 
 /**
- * Nodes without a machine: they register, send heartbeats, and say of every pod bound to them that it runs (or, for a job's
- * pod, that it has ended). Pods that are deleted go at once. Ends with the signal.
+ * Nodes without a machine: they register, send heartbeats, and say of every pod bound to them that it runs, ends or fails as
+ * its annotations have it. Ends with the signal.
  */
-export async function runSimulatedNodes(options: SimulatedNodesOptions, signal: AbortSignal): Promise<void> {
-  const names = Array.from({ length: options.count }, (_, index) => `${options.prefix ?? 'node-'}${index}`)
-  const pods = options.informers.informer(Pods)
-  const agent = new SimulatedKubelets(options, new Set(names), pods)
-  await pods.waitForSync(signal).catch(error => {
-    if (!signal.aborted) throw error
-  })
-  if (signal.aborted) return
-  const remove = pods.addHandler({
-    added: pod => agent.see(pod),
-    updated: (_, pod) => agent.see(pod),
-    deleted: pod => agent.forget(pod),
-  })
-  await Promise.all([agent.register(names), agent.beat(names, signal), whenAborted(signal)])
-  remove()
+export function runSimulatedNodes(options: SimulatedNodesOptions, signal: AbortSignal): Promise<void> {
+  return new SimulatedNodes(options).run(signal)
 }
 
-class SimulatedKubelets {
-  private readonly options: SimulatedNodesOptions
-  private readonly names: ReadonlySet<string>
-  private readonly pods: Informer<Pod>
-  /** Pods on which something is under way, by uid. */
-  private readonly busy = new Set<string>()
-  private nextAddress = 1
+interface Work {
+  pod: Pod
+  timer?: Timer
+  writing?: boolean
+}
 
-  constructor(options: SimulatedNodesOptions, names: ReadonlySet<string>, pods: Informer<Pod>) {
-    this.options = options
-    this.names = names
-    this.pods = pods
+/** The same, for those who want to fail nodes. */
+export class SimulatedNodes {
+  readonly #options: SimulatedNodesOptions
+  readonly #specs = new Map<string, SimulatedNodeSpec>()
+  readonly #down = new Set<string>()
+  readonly #pods: Informer<Pod>
+  readonly #nodes: Informer<Node>
+  /** Pods on which something is under way or planned, by uid. */
+  readonly #work = new Map<string, Work>()
+  readonly #leases = new Map<string, Lease>()
+  /** Nodes whose registration is under way. */
+  readonly #registering = new Set<string>()
+  #signal: AbortSignal | undefined
+  #nextAddress = 1
+
+  constructor(options: SimulatedNodesOptions) {
+    this.#options = options
+    for (let index = 0; index < (options.count ?? 0); index++)
+      this.#add({ name: `${options.prefix ?? 'node-'}${index}` })
+    for (const spec of options.nodes ?? []) this.#add(spec)
+    this.#pods = options.informers.informer(Pods)
+    this.#pods.addIndex('node', pod => (pod.spec.nodeName ? [pod.spec.nodeName] : []))
+    this.#nodes = options.informers.informer(Nodes)
   }
 
-  async register(names: readonly string[]): Promise<void> {
-    const nodes = this.options.client.resource(Nodes)
-    await Promise.all(
-      names.map(async (name, index) => {
-        await nodes.create(nodeNamed(name)).catch(ignoreExisting)
-        await nodes.patch(name, 'merge', { status: this.nodeStatus(index) }, { subresource: 'status' })
+  #add(spec: SimulatedNodeSpec): void {
+    const { capacity } = this.#options
+    this.#specs.set(spec.name, { ...spec, capacity: { ...capacity, ...spec.capacity } })
+  }
+
+  get names(): string[] {
+    return [...this.#specs.keys()]
+  }
+
+  isUp(name: string): boolean {
+    return this.#specs.has(name) && !this.#down.has(name)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal
+    try {
+      await Promise.all([this.#pods.waitForSync(signal), this.#nodes.waitForSync(signal)])
+    } catch (error) {
+      if (signal.aborted) return
+      throw error
+    }
+    const disconnect = [
+      this.#pods.addHandler({
+        added: pod => this.#see(pod),
+        updated: (_, pod) => this.#see(pod),
+        deleted: pod => this.#forget(pod),
       }),
-    )
+      this.#nodes.addHandler({ updated: (_, node) => this.#seeNode(node) }),
+    ]
+    await Promise.all([...this.names.map(name => this.#register(name)), this.#beat(signal), whenAborted(signal)])
+    for (const stop of disconnect) stop()
+    for (const { timer } of this.#work.values()) timer?.cancel()
   }
 
-  async beat(names: readonly string[], signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      for (const name of names) {
-        await this.renew(name).catch(error => this.warn('heartbeat failed', error))
-        if (signal.aborted) return
-      }
-      await sleep(this.options.clock, this.options.heartbeat ?? 10_000, signal).catch(() => {})
+  /** One more node, which registers at once. */
+  add(spec: SimulatedNodeSpec): void {
+    this.#add(spec)
+    this.#down.delete(spec.name)
+    void this.#register(spec.name)
+  }
+
+  /** The node's machine stops at once, and with it everything on it. */
+  fail(name: string): void {
+    this.#down.add(name)
+    for (const [uid, { pod, timer, writing }] of this.#work) {
+      if (pod.spec.nodeName !== name || writing) continue
+      timer?.cancel()
+      this.#work.delete(uid)
     }
   }
 
-  private async renew(name: string): Promise<void> {
-    const leases = this.options.client.resource(Leases)
-    const renewTime = formatMicroTime(this.options.clock.now())
+  /** The machine comes back. */
+  restore(name: string): void {
+    if (!this.#down.delete(name)) return
+    void this.#renew(name).catch(error => this.#warn('heartbeat failed', error))
+    void this.#register(name)
+    for (const pod of this.#pods.lister.byIndex('node', name)) this.#see(pod)
+  }
+
+  /** The node's agent starts anew: what it had in mind is gone, what it does next follows from what the API says. */
+  restart(name: string): void {
+    this.fail(name)
+    this.restore(name)
+  }
+
+  /** Writes the node until it is there and says that it is ready. */
+  async #register(name: string): Promise<void> {
+    if (this.#registering.has(name)) return
+    this.#registering.add(name)
+    const spec = this.#specs.get(name)!
+    const index = this.names.indexOf(name)
+    const nodes = this.#options.client.resource(Nodes)
+    while (!this.#ended() && this.isUp(name)) {
+      try {
+        const node = simulatedNode(spec, index, this.#options.clock.now())
+        const { status, ...rest } = node
+        await nodes.create(rest).catch(ignoreExisting)
+        await nodes.patch(name, 'merge', { status }, { subresource: 'status' })
+        break
+      } catch (error) {
+        this.#warn('a node could not register', error)
+        await this.#pause(RETRY)
+      }
+    }
+    this.#registering.delete(name)
+  }
+
+  /** A node that was given up for lost says that it is there after all. */
+  #seeNode(node: Node): void {
+    const { name } = node.metadata
+    if (!this.isUp(name) || this.#registering.has(name)) return
+    if (findCondition(node.status?.conditions, 'Ready')?.status === 'Unknown') void this.#register(name)
+  }
+
+  async #beat(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const up = this.names.filter(name => this.isUp(name))
+      await Promise.all(up.map(name => this.#renew(name).catch(error => this.#warn('heartbeat failed', error))))
+      await this.#pause(this.#options.heartbeat ?? 10_000)
+    }
+  }
+
+  async #renew(name: string): Promise<void> {
+    const leases = this.#options.client.resource(Leases)
+    const renewTime = formatMicroTime(this.#options.clock.now())
+    const known = this.#leases.get(name)
+    this.#leases.delete(name) // where the write fails, it is read anew
     try {
-      await leases.patch(name, 'merge', { spec: { renewTime } }, { namespace: LEASE_NAMESPACE })
+      const lease = known ?? (await leases.get(name, { namespace: LEASE_NAMESPACE }))
+      this.#leases.set(name, await leases.update({ ...lease, spec: { ...lease.spec, renewTime } }))
     } catch (error) {
+      if (hasReason(error, 'Conflict')) return
       if (!hasReason(error, 'NotFound')) throw error
       const lease: Draft<Lease> = {
         metadata: { name, namespace: LEASE_NAMESPACE },
@@ -94,158 +202,116 @@ class SimulatedKubelets {
     }
   }
 
-  see(pod: Pod): void {
+  #see(pod: Pod): void {
+    const { uid, resourceVersion } = pod.metadata
+    if (!this.isUp(pod.spec.nodeName ?? '') || this.#ended()) return
+    const known = this.#work.get(uid)
+    // What was just written may come back later than what this agent knows.
+    if (known && Number(known.pod.metadata.resourceVersion) > Number(resourceVersion)) return
+    if (known?.writing) {
+      known.pod = pod
+      return
+    }
+    known?.timer?.cancel()
+    this.#plan(pod)
+  }
+
+  #plan(pod: Pod): void {
     const { uid } = pod.metadata
-    if (!this.names.has(pod.spec.nodeName ?? '') || this.busy.has(uid)) return
-    const action = nextAction(pod)
-    if (action === undefined) return
-    this.busy.add(uid)
-    void this.act(pod, action).finally(() => {
-      this.busy.delete(uid)
-      const current = this.pods.lister.get(pod.metadata.name, pod.metadata.namespace)
-      if (current && current.metadata.uid === uid && current.metadata.resourceVersion !== pod.metadata.resourceVersion)
-        this.see(current)
-    })
+    const { clock } = this.#options
+    const step = nextStep(pod, this.#behaviour(pod), clock.now())
+    const work: Work = { pod }
+    this.#work.set(uid, work)
+    if (step === undefined) return
+    if (step.after <= 0) void this.#act(work, step)
+    else work.timer = clock.setTimer(step.after, () => void this.#act(work, step))
   }
 
-  forget(pod: Pod): void {
-    this.busy.delete(pod.metadata.uid)
+  #behaviour(pod: Pod): PodBehaviour {
+    const { startDelay, behaviour } = this.#options
+    return behaviourOf(pod, { ...(startDelay === undefined ? {} : { startDelay }), ...behaviour })
   }
 
-  private async act(pod: Pod, action: PodAction): Promise<void> {
-    const { client, clock, startDelay = 0 } = this.options
-    const pods = client.resource(Pods)
-    const { name, namespace = '', uid } = pod.metadata
+  async #act(work: Work, step: Step): Promise<void> {
+    const { uid } = work.pod.metadata
+    work.writing = true
     try {
-      if (action === 'remove')
-        return await pods.delete(name, { namespace, body: { gracePeriodSeconds: 0, preconditions: { uid } } })
-      if (startDelay > 0) await sleep(clock, startDelay)
-      const status =
-        action === 'complete' ? completedStatus(pod, clock.now()) : runningStatus(pod, clock.now(), this.address())
-      await pods.patch(name, 'merge', { metadata: { uid }, status }, { namespace, subresource: 'status' })
+      const written = await this.#write(work.pod, step)
+      if (written && Number(written.metadata.resourceVersion) >= Number(work.pod.metadata.resourceVersion))
+        work.pod = written
     } catch (error) {
-      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) this.warn('a simulated kubelet failed', error)
+      if (hasReason(error, 'NotFound')) {
+        this.#work.delete(uid)
+        return
+      }
+      this.#warn('a simulated kubelet failed', error)
+      await this.#pause(RETRY)
+    }
+    work.writing = false
+    if (this.#work.get(uid) !== work) return
+    if (this.#ended() || !this.isUp(work.pod.spec.nodeName ?? '')) this.#work.delete(uid)
+    else if (step.kind !== 'remove' || this.#pods.lister.get(work.pod.metadata.name, work.pod.metadata.namespace)) {
+      this.#plan(work.pod)
     }
   }
 
-  private address(): string {
-    const index = this.nextAddress++
+  async #write(pod: Pod, { kind }: Step): Promise<Pod | undefined> {
+    const pods = this.#options.client.resource(Pods)
+    const { name, namespace = '', uid } = pod.metadata
+    if (kind === 'remove') {
+      await pods.delete(name, { namespace, body: { gracePeriodSeconds: 0, preconditions: { uid } } })
+      // Where something else holds the pod, there is nothing more to do for it here.
+      return { ...pod, metadata: { ...pod.metadata, deletionGracePeriodSeconds: 0 } }
+    }
+    const status = this.#statusAfter(pod, kind)
+    return pods.patch(name, 'merge', { metadata: { uid }, status }, { namespace, subresource: 'status' })
+  }
+
+  #statusAfter(pod: Pod, kind: Exclude<Step['kind'], 'remove'>): PodStatus {
+    const now = this.#options.clock.now()
+    const { readyDelay, runFor, exitCode, failureChance } = this.#behaviour(pod)
+    switch (kind) {
+      case 'run':
+        if (runFor === 0) return exitedStatus(pod, now, this.#exit(exitCode, failureChance))
+        return runningStatus(pod, now, this.#address(), readyDelay <= 0)
+      case 'restart':
+        return runningStatus(pod, now, this.#address(), readyDelay <= 0)
+      case 'ready':
+        return runningStatus(pod, now, this.#address(), true)
+      case 'exit':
+        return exitedStatus(pod, now, this.#exit(exitCode, failureChance))
+      case 'finish':
+        return exitedStatus(pod, now, 137)
+    }
+  }
+
+  #exit(exitCode: number, failureChance: number): number {
+    return failureChance > 0 && (this.#options.random?.next() ?? 1) < failureChance ? 1 : exitCode
+  }
+
+  #forget(pod: Pod): void {
+    this.#work.get(pod.metadata.uid)?.timer?.cancel()
+    this.#work.delete(pod.metadata.uid)
+  }
+
+  #address(): string {
+    const index = this.#nextAddress++
     return `10.244.${Math.floor(index / 250) % 256}.${(index % 250) + 2}`
   }
 
-  private nodeStatus(index: number): NodeStatus {
-    const now = formatTime(this.options.clock.now())
-    const capacity = { ...CAPACITY, ...this.options.capacity }
-    return {
-      capacity,
-      allocatable: capacity,
-      addresses: [{ type: 'InternalIP', address: `172.31.${Math.floor(index / 250)}.${(index % 250) + 2}` }],
-      conditions: [
-        {
-          type: 'Ready',
-          status: 'True',
-          reason: 'KubeletReady',
-          message: 'kubelet is posting ready status',
-          lastHeartbeatTime: now,
-          lastTransitionTime: now,
-        },
-      ],
-      nodeInfo: { ...NODE_INFO },
-    }
+  #ended(): boolean {
+    return this.#signal?.aborted ?? false
   }
 
-  private warn(message: string, error: unknown): void {
-    this.options.logger.warn(message, { error })
+  #pause(milliseconds: number): Promise<void> {
+    return sleep(this.#options.clock, milliseconds, this.#signal).catch(() => {})
+  }
+
+  #warn(message: string, error: unknown): void {
+    if (!this.#ended()) this.#options.logger.warn(message, { error })
   }
 }
 
-const NODE_INFO = {
-  machineID: '',
-  systemUUID: '',
-  bootID: '',
-  kernelVersion: 'simulated',
-  osImage: 'simulated',
-  containerRuntimeVersion: 'simulated://1',
-  kubeletVersion: 'v1.36.0',
-  kubeProxyVersion: '',
-  operatingSystem: 'linux',
-  architecture: 'amd64',
-}
-
-function nodeNamed(name: string): Draft<Node> {
-  const labels = { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' }
-  return { metadata: { name, labels }, spec: {} }
-}
-
-const ignoreExisting = (error: unknown): undefined => {
+export const ignoreExisting = (error: unknown): undefined => {
   if (!hasReason(error, 'AlreadyExists')) throw error
-}
-
-type PodAction = 'remove' | 'start' | 'complete'
-
-/** What a kubelet would do next for a pod on its node. */
-export function nextAction(pod: Pod): PodAction | undefined {
-  if (pod.metadata.deletionTimestamp !== undefined) return 'remove'
-  const phase = pod.status?.phase ?? 'Pending'
-  if (phase === 'Pending') return isJobPod(pod) ? 'complete' : 'start'
-  return undefined
-}
-
-const isJobPod = (pod: Pod): boolean =>
-  pod.metadata.ownerReferences?.some(owner => owner.kind === 'Job' && owner.controller) ?? false
-
-function conditions(now: string, ready: boolean, reason?: string): PodCondition[] {
-  const condition = (type: string, status: boolean): PodCondition => ({
-    type,
-    status: status ? 'True' : 'False',
-    lastTransitionTime: now,
-    ...(reason && !status ? { reason } : {}),
-  })
-  return [
-    condition('PodScheduled', true),
-    condition('PodReadyToStartContainers', ready),
-    condition('Initialized', true),
-    condition('ContainersReady', ready),
-    condition('Ready', ready),
-  ]
-}
-
-function containerStatuses(
-  pod: Pod,
-  state: (index: number) => ContainerStatus['state'],
-  ready: boolean,
-): ContainerStatus[] {
-  return pod.spec.containers.map((container, index) => ({
-    name: container.name,
-    image: container.image ?? '',
-    imageID: '',
-    containerID: `simulated://${pod.metadata.uid}-${index}`,
-    ready,
-    started: ready,
-    restartCount: 0,
-    ...(state(index) ? { state: state(index)! } : {}),
-  }))
-}
-
-function runningStatus(pod: Pod, milliseconds: number, address: string): PodStatus {
-  const now = formatTime(milliseconds)
-  return {
-    phase: 'Running',
-    conditions: conditions(now, true),
-    startTime: now,
-    podIP: address,
-    podIPs: [{ ip: address }],
-    containerStatuses: containerStatuses(pod, () => ({ running: { startedAt: now } }), true),
-  }
-}
-
-function completedStatus(pod: Pod, milliseconds: number): PodStatus {
-  const now = formatTime(milliseconds)
-  const ended = { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now }
-  return {
-    phase: 'Succeeded',
-    conditions: conditions(now, false, 'PodCompleted'),
-    startTime: now,
-    containerStatuses: containerStatuses(pod, () => ({ terminated: ended }), false),
-  }
 }

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ConfigMaps, Deployments, Nodes, Pods } from '@canopus/api'
+import { SOME_FAULTS } from './faults.ts'
+import { type Simulation, type SimulationOptions, startSimulation } from './start-simulation.ts'
+
+async function simulation(
+  options: SimulationOptions,
+  work: (simulation: Simulation) => Promise<void>,
+): Promise<Simulation> {
+  const running = await startSimulation(options)
+  try {
+    await work(running)
+  } finally {
+    await running.stop()
+  }
+  return running
+}
+
+const labels = { app: 'web' }
+const web = (replicas: number, annotations: Record<string, string> = {}) => ({
+  metadata: { name: 'web', namespace: 'default' },
+  spec: {
+    replicas,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels, annotations }, spec: { containers: [{ name: 'main', image: 'example' }] } },
+  },
+})
+
+async function readyReplicas({ client }: Simulation): Promise<number> {
+  return (await client.resource(Deployments).get('web', { namespace: 'default' })).status?.readyReplicas ?? 0
+}
+
+describe('startSimulation', () => {
+  it('gives the same history for the same seed, byte for byte, and another for another', async () => {
+    const run = (seed: number) =>
+      simulation({ seed, faults: SOME_FAULTS, keepHistory: true }, async running => {
+        await running.during(
+          running.client.resource(Deployments).create(web(5, { 'simulation.canopus/start-delay': '3s' })),
+        )
+        running.nodes.fail('node-1')
+        running.restart('scheduler', 4000)
+        await running.advance(120_000)
+      })
+    const [first, second, other] = [await run(7), await run(7), await run(8)]
+    const text = ({ history }: Simulation): string[] =>
+      history.records.map(({ at, type, key, value }) => `${at} ${type} ${key} ${new TextDecoder().decode(value)}`)
+    assert.deepEqual(text(first), text(second))
+    assert.equal(first.history.digest(), second.history.digest())
+    assert.notEqual(first.history.digest(), other.history.digest())
+    assert.ok(first.history.length > 200)
+  })
+
+  it('tells how long things take in simulated time', async () => {
+    await simulation({ seed: 1, nodes: 2 }, async running => {
+      await running.advance(1000)
+      await running.client.resource(Deployments).create(web(4, { 'simulation.canopus/start-delay': '42s' }))
+      const took = await running.until(async () => (await readyReplicas(running)) === 4)
+      assert.ok(took >= 42_000 && took < 43_000, `${took}`)
+      await assert.rejects(
+        running.until(() => false, 5000),
+        /did not hold within 5 s of simulated time/,
+      )
+    })
+  })
+
+  it('moves pods off a node that dies, and takes it back when it returns', async () => {
+    await simulation({ seed: 2, nodes: 2 }, async running => {
+      await running.client.resource(Deployments).create(web(4))
+      await running.until(async () => (await readyReplicas(running)) === 4)
+      running.nodes.fail('node-0')
+      const nodes = running.client.resource(Nodes)
+      const isTainted = async (): Promise<boolean> =>
+        ((await nodes.get('node-0')).spec?.taints ?? []).some(taint => taint.effect === 'NoExecute')
+      await running.until(isTainted)
+      // Five minutes of toleration, then their replacements are on the other node.
+      const took = await running.until(async () => (await readyReplicas(running)) === 4, 900_000)
+      assert.ok(took > 200_000 && took < 400_000, `${took}`)
+      running.nodes.restore('node-0')
+      await running.until(async () => !(await isTainted()))
+      const { items } = await running.client.resource(Pods).list({ namespace: 'default' })
+      assert.ok(items.every(pod => pod.metadata.deletionTimestamp !== undefined || pod.spec.nodeName === 'node-1'))
+    })
+  })
+
+  it('goes on after its API server was killed, and refuses writes while the disk is full', async () => {
+    await simulation({ seed: 3, nodes: 1 }, async running => {
+      const { client, controlPlane } = running
+      const create = (name: string) =>
+        client.resource(ConfigMaps).create({ metadata: { name, namespace: 'default' }, data: {} })
+      await create('before')
+      running.restart('api-server', 2000)
+      await assert.rejects(create('meanwhile'), /connection refused/)
+      await running.until(() => controlPlane.serving)
+      controlPlane.disk.full = true
+      await assert.rejects(create('full'), /disk is full/)
+      controlPlane.disk.full = false
+      await create('after')
+      const { items } = await client.resource(ConfigMaps).list({ namespace: 'default' })
+      const ours = items.map(each => each.metadata.name).filter(name => name !== 'kube-root-ca.crt')
+      assert.deepEqual(ours, ['after', 'before'])
+      await client.resource(Deployments).create(web(2))
+      await running.until(async () => (await readyReplicas(running)) === 2)
+    })
+  })
+})
