@@ -53,6 +53,7 @@ describe('help', () => {
     'image',
     'image build',
     'image serve',
+    'simulate',
     'completion',
     'apiserver',
     'controller-manager',
@@ -96,6 +97,7 @@ describe('help', () => {
 describe('completion', () => {
   const cases: [words: string[], expected: RegExp][] = [
     [['st'], /^stop status$/],
+    [['sim'], /^simulate$/],
     [['up', '--no'], /^--no-merge-kubeconfig --nodes --no-node --no-wait --no-storage-class$/],
     [['up', '--name', 'mine', '--wa'], /^--wait$/],
     [['up', '--name', 'mine', '--store'], /^--store$/],

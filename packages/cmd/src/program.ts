@@ -6,6 +6,7 @@ import { addComponents } from './components/commands.ts'
 import { duration, list, number } from './flags.ts'
 import { addHelp, optionDescription } from './help.ts'
 import { addImageCommands } from './image-commands.ts'
+import { addSimulate } from './simulate-command.ts'
 
 const DEFAULT_NAME = 'canopus'
 
@@ -21,6 +22,7 @@ export function createProgram(environment: CliEnvironment, exit: (status: number
   addUp(program, environment)
   addLifeCycle(program, environment, exit)
   addImageCommands(program, environment)
+  addSimulate(program, environment)
   addComponents(program, environment)
   addCompletion(program, environment)
   addHelp(program)

@@ -1,3 +1,6 @@
+export { playScenario, type ScenarioReport } from './scenario/play.ts'
+export { reportText } from './scenario/report-text.ts'
+export { parseScenario, type Scenario, ScenarioError } from './scenario/scenario.ts'
 export {
   runSimulatedNodes,
   type SimulatedNodeSpec,
