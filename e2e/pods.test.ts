@@ -350,7 +350,9 @@ describe('pods', { skip: containerSkip() }, () => {
       assert.match(await kubectl.run(['logs', 'talker', '-c', 'debugger']), /1 root +sh -c for i in/)
     })
 
-    it('what pods use is served', () => kubectl.wait('apiservice/v1beta1.metrics.k8s.io', 'condition=Available'))
+    it('what pods use is served', async () => {
+      await kubectl.wait('apiservice/v1beta1.metrics.k8s.io', 'condition=Available')
+    })
 
     it('the first node is the control plane’s, and takes everybody’s pods', async () => {
       assert.match(await kubectl.run(['get', 'nodes']), /^pods +Ready +control-plane /m)
