@@ -350,8 +350,8 @@ describe('pods', { skip: containerSkip() }, () => {
       assert.match(await kubectl.run(['logs', 'talker', '-c', 'debugger']), /1 root +sh -c for i in/)
     })
 
-    it('metrics that nobody serves are a clear error', async () => {
-      assert.match((await kubectl.try(['top', 'pod'])).stderr, /Metrics API not available/)
+    it('what pods use is served', async () => {
+      await kubectl.wait('apiservice/v1beta1.metrics.k8s.io', 'condition=Available')
     })
 
     it('the first node is the control plane’s, and takes everybody’s pods', async () => {
