@@ -141,6 +141,8 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
         return undefined
       }
       const selector = flavour.selectorOf(object)
+      // Asked before the pods are listed: what is observed while this waits is not in the list.
+      const isSettled = expectations.satisfied(key)
       const owned = await claim<Pod>({
         owner: object,
         ownerType: flavour.type,
@@ -151,7 +153,7 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
       })
       gathering.note(key, owned.length)
       const failure =
-        expectations.satisfied(key) && !object.metadata.deletionTimestamp
+        isSettled && !object.metadata.deletionTimestamp
           ? await scale(shell, object, owned, () => pods.lister.list(namespace))
           : undefined
       const terminating = flavour.type.kind === 'ReplicaSet' ? owned.filter(isTerminating).length : 0

@@ -73,6 +73,8 @@ export function createDaemonSetController(context: ControllerContext): Controlle
       }
       if (set.metadata.deletionTimestamp) return undefined
       const selector = labelSelector(set.spec.selector)
+      // Asked before the pods are listed: what is observed while this waits is not in the list.
+      const isSettled = expectations.satisfied(key)
       const own = await claim<Pod>({
         owner: set,
         ownerType: DaemonSets,
@@ -93,8 +95,8 @@ export function createDaemonSetController(context: ControllerContext): Controlle
       const hash = hashOf(update)
       const state: DaemonSetState = { set, nodes: nodes.lister.list(), pods: own, hash, now: context.clock.now() }
       try {
-        if (expectations.satisfied(key)) await shell.apply(state)
-        if (expectations.satisfied(key)) {
+        if (isSettled) await shell.apply(state)
+        if (isSettled && expectations.satisfied(key)) {
           const inUse = new Set([...own.map(pod => pod.metadata.labels?.[REVISION_LABEL] ?? ''), hash])
           await truncateHistory(context, set, revisions, inUse)
         }

@@ -79,6 +79,8 @@ export function createJobController(context: ControllerContext): Controller {
       }
       if ((job.spec.managedBy ?? CONTROLLER_NAME) !== CONTROLLER_NAME) return undefined
       const selector = labelSelector(job.spec.selector)
+      // Asked before the pods are listed: what is observed while this waits is not in the list.
+      const isSettled = expectations.satisfied(key)
       const own = await claim<Pod>({
         owner: job,
         ownerType: Jobs,
@@ -94,7 +96,7 @@ export function createJobController(context: ControllerContext): Controller {
         now: context.clock.now(),
         streak: streaks.get(key),
       })
-      const error = await shell.apply(job, plan, expectations.satisfied(key))
+      const error = await shell.apply(job, plan, isSettled)
       if (plan.streak) streaks.set(key, plan.streak)
       else streaks.delete(key)
       if (error !== undefined) throw error
