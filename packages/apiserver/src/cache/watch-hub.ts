@@ -7,6 +7,7 @@ import { StatusError } from '@canopus/apimachinery'
 import type { StreamSink } from '../http/message.ts'
 import type { Change, EventEncoder } from './change.ts'
 import { Deliveries } from './deliveries.ts'
+import { release } from './joined-frames.ts'
 import type { ObjectVersion } from './object-version.ts'
 
 /** Which objects a watcher wants to see. */
@@ -71,6 +72,13 @@ export class WatchStream {
 
   private pump(): void {
     while (!this.#blocked && !this.#held && !this.sink.closed) {
+      const first = this.#first?.next()
+      if (first !== undefined && first.done !== true) {
+        const piece = first.value
+        this.#blocked = !this.sink.write(piece, () => release(piece))
+        continue
+      }
+      this.#first = undefined
       const next = this.next()
       if (next === undefined) return
       this.#blocked = !this.sink.write(next)
@@ -78,9 +86,6 @@ export class WatchStream {
   }
 
   private next(): Uint8Array | undefined {
-    const first = this.#first?.next()
-    if (first !== undefined && !first.done) return first.value
-    this.#first = undefined
     if (this.#waiting.length === 0) return undefined
     const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting)
     this.#waiting = []

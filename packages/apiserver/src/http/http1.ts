@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Connection } from '../security.ts'
 import { readBody } from './body.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
-import { writeCompressed, writePieces } from './write-pieces.ts'
+import { whenWritten, writeCompressed, writePieces } from './write-pieces.ts'
 
 export function requestOfMessage(message: IncomingMessage, connection: Connection): ApiRequest {
   const target = message.url ?? '/'
@@ -52,8 +52,8 @@ class MessageSink implements StreamSink {
   get closed(): boolean {
     return this.#out.destroyed || this.#out.writableEnded
   }
-  write(chunk: Uint8Array): boolean {
-    return this.closed ? false : this.#out.write(chunk)
+  write(chunk: Uint8Array, sent?: () => void): boolean {
+    return this.closed ? false : this.#out.write(chunk, whenWritten(sent))
   }
   end(): void {
     if (!this.closed) this.#out.end()

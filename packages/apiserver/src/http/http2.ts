@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Connection } from '../security.ts'
 import { readBody } from './body.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
-import { writeCompressed, writePieces } from './write-pieces.ts'
+import { whenWritten, writeCompressed, writePieces } from './write-pieces.ts'
 
 const EMPTY = new Uint8Array()
 
@@ -84,8 +84,8 @@ class Http2Sink implements StreamSink {
   get closed(): boolean {
     return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded
   }
-  write(chunk: Uint8Array): boolean {
-    return this.closed ? false : this.#stream.write(chunk)
+  write(chunk: Uint8Array, sent?: () => void): boolean {
+    return this.closed ? false : this.#stream.write(chunk, whenWritten(sent))
   }
   end(): void {
     if (!this.closed) this.#stream.end()

@@ -30,8 +30,11 @@ export interface ApiRequest {
 
 /** Where a streamed answer (a watch, a followed log) goes. */
 export interface StreamSink {
-  /** False where the reader is behind: wait for `onDrain` before writing more. */
-  write(chunk: Uint8Array): boolean
+  /**
+   * False where the reader is behind: wait for `onDrain` before writing more. `sent` is called once nobody needs the bytes any
+   * more, so that they may be overwritten; whoever hands the bytes on never calls it.
+   */
+  write(chunk: Uint8Array, sent?: () => void): boolean
   end(): void
   /** The reader went away, or the answer ended. */
   onClose(listener: () => void): void

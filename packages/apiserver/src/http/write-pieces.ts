@@ -13,6 +13,14 @@ export function writePieces(out: Writable, pieces: readonly Uint8Array[]): void 
   writer.run()
 }
 
+/** Calls `sent` once a write has left. After an error its bytes may still be on their way: then never. */
+export function whenWritten(sent: (() => void) | undefined): ((error: Error | null | undefined) => void) | undefined {
+  if (sent === undefined) return undefined
+  return error => {
+    if (!error) sent()
+  }
+}
+
 /** The same, compressed as fast as can be (level 1); what it costs is paid on other threads than the event loop's. */
 export function writeCompressed(out: Writable, body: Uint8Array | readonly Uint8Array[]): void {
   const gzip = createGzip({ level: 1 })

@@ -2,6 +2,7 @@
 import { expiredError, internalError, StatusError } from '@canopus/apimachinery'
 import { randomInt } from '@canopus/base'
 import type { Change } from '../cache/change.ts'
+import { joinedFrames } from '../cache/joined-frames.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { WatchStream } from '../cache/watch-hub.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
@@ -10,9 +11,6 @@ import type { ApiResponse, StreamSink } from '../http/message.ts'
 import type { KindStore } from './kind-store.ts'
 import type { RemoteConversion } from './remote-conversion.ts'
 import type { Selection } from './selection.ts'
-
-/** Frames of the initial state are joined into pieces of about this size. */
-const PIECE = 256 * 1024
 
 export async function watchObjects(
   store: KindStore,
@@ -117,12 +115,12 @@ async function convertedBeginning(
   if (start.state) {
     const versions = await remote.all(stateOf(store, namespace, selected))
     const end = query.sendInitialEvents === true ? encoder.encodeBookmark(revision, true) : undefined
-    return joined(stateFrames(versions, selected, encoder, end))
+    return joinedFrames(stateFrames(versions, selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
   if (changes === undefined) throw tooOld(store, start.since)
   const concerned = changes.filter(({ current }) => namespace === undefined || current.namespace === namespace)
-  return joined(changeFrames(await Promise.all(concerned.map(each => remote.change(each))), selected, encoder))
+  return joinedFrames(changeFrames(await Promise.all(concerned.map(each => remote.change(each))), selected, encoder))
 }
 
 const tooOld = (store: KindStore, since: number): StatusError =>
@@ -160,11 +158,11 @@ function beginning(
   if (start.state) {
     const end =
       query.sendInitialEvents === true ? encoder.encodeBookmark(store.context.cache.revision, true) : undefined
-    return joined(stateFrames(stateOf(store, namespace, selected), selected, encoder, end))
+    return joinedFrames(stateFrames(stateOf(store, namespace, selected), selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
   if (changes === undefined) return tooOld(store, start.since)
-  return joined(changeFrames(changes, selected, encoder))
+  return joinedFrames(changeFrames(changes, selected, encoder))
 }
 
 /** The objects as they are now; what is written later does not change the answer. */
@@ -202,19 +200,4 @@ function* changeFrames(changes: readonly Change[], selected: Selection, encoder:
 function* followedBy(pieces: Iterable<Uint8Array>, done: () => void): Generator<Uint8Array> {
   yield* pieces
   done()
-}
-
-/** Joins frames into bigger pieces. */
-function* joined(frames: Iterable<Uint8Array>): Generator<Uint8Array> {
-  let pending: Uint8Array[] = []
-  let size = 0
-  for (const frame of frames) {
-    pending.push(frame)
-    size += frame.byteLength
-    if (size < PIECE) continue
-    yield Buffer.concat(pending)
-    pending = []
-    size = 0
-  }
-  if (pending.length > 0) yield Buffer.concat(pending)
 }
