@@ -50,7 +50,10 @@ answerCalls(
         const count = next++
         const n = count % objects
         const filled = (text: string): string =>
-          text.replaceAll('{count}', String(count)).replaceAll('{n}', String(n)).replaceAll('{tens}', String(Math.floor(n / 10)))
+          text
+            .replaceAll('{count}', String(count))
+            .replaceAll('{n}', String(n))
+            .replaceAll('{tens}', String(Math.floor(n / 10)))
         return { head: head ?? requestHead(method, filled(path), contentType), body: Buffer.from(filled(body)) }
       })
     },

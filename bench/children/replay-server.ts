@@ -64,7 +64,16 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promi
 function passOn({ method, url, headers }: IncomingMessage, body: Buffer): Promise<Kept> {
   const { port, ca, cert, key } = behind
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, ca, cert, key, method, path: url, headers: { ...headers, host: 'localhost' } }
+    const options = {
+      host: '127.0.0.1',
+      port,
+      ca,
+      cert,
+      key,
+      method,
+      path: url,
+      headers: { ...headers, host: 'localhost' },
+    }
     const passed = request(options as never, response => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -51,7 +51,10 @@ async function applied({ clients }: ApiBench, total: number): Promise<Load> {
 let round = 0
 
 function deployment(state: number): object {
-  const { metadata, spec } = podNamed('web') as unknown as { metadata: { labels: object }; spec: { containers: object[] } }
+  const { metadata, spec } = podNamed('web') as unknown as {
+    metadata: { labels: object }
+    spec: { containers: object[] }
+  }
   const { labels } = metadata
   return {
     apiVersion: 'apps/v1',
@@ -63,7 +66,10 @@ function deployment(state: number): object {
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } },
       template: {
         metadata: { labels },
-        spec: { ...spec, containers: [{ ...spec.containers[0], image: `registry.example.com/shop/web:${state}.{count}` }] },
+        spec: {
+          ...spec,
+          containers: [{ ...spec.containers[0], image: `registry.example.com/shop/web:${state}.{count}` }],
+        },
       },
     },
   }
