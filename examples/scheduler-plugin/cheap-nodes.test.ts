@@ -12,10 +12,16 @@ before(async () => {
   const configuration = readConfiguration(JSON.parse(readFileSync(`${import.meta.dirname}/scheduler.json`, 'utf8')))
   const scheduler = { configuration, factories: { CheapNodes: () => cheapNodes } }
   cluster = await startCluster({ nodes: 3, listen: false, scheduler })
-  for await (const { object } of cluster.client.resource(Nodes).watch()) if (object.metadata.name === 'node-2') break
-  for (const [index, price] of ['30', '10', '20'].entries()) {
-    const patch = { metadata: { labels: { 'example.com/price': price } } }
-    await cluster.client.resource(Nodes).patch(`node-${index}`, 'merge', patch)
+  // Nodes are tainted until they have been seen ready.
+  const missing = new Set(['node-0', 'node-1', 'node-2'])
+  const prices: Record<string, string> = { 'node-0': '30', 'node-1': '10', 'node-2': '20' }
+  for await (const { object } of cluster.client.resource(Nodes).watch()) {
+    const { name, labels } = object.metadata
+    if ((object.spec?.taints ?? []).length === 0 && labels?.['example.com/price'] !== undefined) missing.delete(name)
+    if (missing.size === 0) break
+    if (labels?.['example.com/price'] !== undefined) continue
+    const patch = { metadata: { labels: { 'example.com/price': prices[name] } } }
+    await cluster.client.resource(Nodes).patch(name, 'merge', patch)
   }
 })
 after(() => cluster.stop())
