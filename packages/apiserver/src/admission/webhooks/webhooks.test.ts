@@ -171,9 +171,11 @@ describe('admission webhooks', () => {
     await register(VALIDATING, 'kept', webhook('/kept'))
     await server.send('POST', CONFIG_MAPS, configMap('first'))
     const before = hook.connections
-    for (const name of ['a', 'b', 'c']) await server.send('POST', CONFIG_MAPS, configMap(name))
-    assert.equal(hook.connections, before)
-    assert.equal(hook.reviews.length, 4)
+    const names = Array.from({ length: 10 }, (_, index) => `kept-${index}`)
+    for (const name of names) await server.send('POST', CONFIG_MAPS, configMap(name))
+    // Whether the last answer has been read to its end when the next call begins is a matter of one turn of the loop.
+    assert.ok(hook.connections - before <= 2, `${hook.connections - before} new connections`)
+    assert.equal(hook.reviews.length, 11)
   })
 
   const DENIALS: { name: string; response: object; code: number; reason: string | undefined; message: string }[] = [
