@@ -7,7 +7,7 @@ import { checkAddressName, validateAddress, validateAddressUpdate } from './addr
 function parentText({ spec }: IPAddress): string {
   const parent = spec?.parentRef
   if (parent === undefined) return '<none>'
-  const resource = parent.group ? `${parent.resource}.${parent.group}` : parent.resource
+  const resource = parent.group ? `${parent.resource ?? ''}.${parent.group}` : (parent.resource ?? '')
   return `${resource.toLowerCase()}/${parent.namespace ? `${parent.namespace}/` : ''}${parent.name}`
 }
 
