@@ -135,14 +135,29 @@ testCreate(CustomResourceDefinitionKind, definition, [
     change: object => {
       object.spec.versions[0]!.storage = false
     },
-    errors: ['spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version'],
+    errors: [
+      'spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version',
+      'status.storedVersions: Invalid value: null: must have at least one stored version',
+    ],
   },
   {
     name: 'no schema',
     change: object => {
       delete object.spec.versions[0]!.schema
     },
-    errors: ['spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required'],
+    errors: ['spec.versions[0].schema.openAPIV3Schema: Required value'],
+  },
+  {
+    name: 'unknown fields and odd warnings',
+    change: object => {
+      object.spec.preserveUnknownFields = true
+      object.spec.versions[0]!.deprecated = true
+      object.spec.versions[0]!.deprecationWarning = 'a\tb'
+    },
+    errors: [
+      'spec.versions[0].deprecationWarning: Invalid value: "a\\tb": must only contain printable UTF-8 characters; non-printable character found at index 1',
+      'spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
+    ],
   },
 ])
 

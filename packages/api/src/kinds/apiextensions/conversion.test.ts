@@ -61,6 +61,9 @@ testCreate(CustomResourceDefinitionKind, definition, [
     change: object => {
       object.spec.preserveUnknownFields = true
     },
-    errors: ['spec.conversion.strategy: Invalid value: "Webhook": must be None if spec.preserveUnknownFields is true'],
+    errors: [
+      'spec.conversion.strategy: Invalid value: "Webhook": must be None if spec.preserveUnknownFields is true',
+      'spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
+    ],
   },
 ])

@@ -35,7 +35,7 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
   strategy: strategyOf(
     { spec: true, status: bornStatus, generation: true },
     {
-      validate: validateDefinition,
+      validate: definition => validateDefinition(definition),
       validateUpdate: validateDefinitionUpdate,
       default: defaultDefinition,
       prepareForUpdate: rememberStorageVersion,

@@ -3,6 +3,7 @@
  * (k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go).
  */
 import {
+  byteLength,
   checkDns1035Label,
   checkDns1123Subdomain,
   type FieldError,
@@ -11,13 +12,23 @@ import {
   notSupported,
   required,
 } from '@canopus/apimachinery'
-import type { CustomResourceDefinition, CustomResourceDefinitionNames } from '../../generated/apiextensions.v1.ts'
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionNames,
+  CustomResourceDefinitionVersion as Version,
+} from '../../generated/apiextensions.v1.ts'
 import { checkImmutable, checkText, type Errors, push } from '../shared/check.ts'
 import { validateWebhookClient } from '../shared/webhook-client.ts'
 
 const CATEGORIES = ['listKind', 'kind'] as const
 
-export function validateDefinition({ metadata, spec, status }: CustomResourceDefinition): FieldError[] {
+const NOT_PRESERVED =
+  'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'
+
+export function validateDefinition(
+  { metadata, spec, status }: CustomResourceDefinition,
+  old?: CustomResourceDefinition,
+): FieldError[] {
   const errors: Errors = []
   const wanted = `${spec?.names?.plural ?? ''}.${spec?.group ?? ''}`
   if (metadata.name && metadata.name !== wanted) {
@@ -37,7 +48,11 @@ export function validateDefinition({ metadata, spec, status }: CustomResourceDef
   checkNames(errors, 'spec.names', spec?.names)
   checkVersions(errors, spec)
   checkConversion(errors, spec)
+  if (spec?.preserveUnknownFields === true && !old?.spec.preserveUnknownFields) {
+    errors.push(invalid('spec.preserveUnknownFields', true, NOT_PRESERVED))
+  }
   const stored = status?.storedVersions ?? []
+  if (stored.length === 0) errors.push(invalid('status.storedVersions', null, 'must have at least one stored version'))
   for (const [index, name] of stored.entries()) {
     if (spec?.versions?.some(version => version.name === name)) continue
     errors.push(
@@ -77,7 +92,6 @@ function checkNames(errors: Errors, path: string, names: CustomResourceDefinitio
 
 function checkVersions(errors: Errors, spec: CustomResourceDefinition['spec'] | undefined): void {
   const versions = spec?.versions ?? []
-  if (versions.length === 0) errors.push(required('spec.versions', 'must have at least one version'))
   const seen = new Set<string>()
   for (const [index, version] of versions.entries()) {
     const path = `spec.versions[${index}]`
@@ -92,14 +106,11 @@ function checkVersions(errors: Errors, spec: CustomResourceDefinition['spec'] | 
       )
     seen.add(version.name)
     if (version.schema?.openAPIV3Schema === undefined) {
-      errors.push(required(`${path}.schema.openAPIV3Schema`, 'schemas are required'))
+      errors.push(required(`${path}.schema.openAPIV3Schema`))
     }
-    if (version.deprecationWarning !== undefined && !version.deprecated) {
-      const text = 'can only be set for deprecated versions'
-      errors.push(invalid(`${path}.deprecationWarning`, version.deprecationWarning, text))
-    }
+    checkDeprecation(errors, `${path}.deprecationWarning`, version)
   }
-  if (versions.length > 0 && versions.filter(version => version.storage).length !== 1) {
+  if (versions.filter(version => version.storage).length !== 1) {
     const text = 'must have exactly one version marked as storage version'
     errors.push(
       invalid(
@@ -109,6 +120,26 @@ function checkVersions(errors: Errors, spec: CustomResourceDefinition['spec'] | 
       ),
     )
   }
+}
+
+const LONGEST_WARNING = 256
+
+function checkDeprecation(errors: Errors, field: string, { deprecated, deprecationWarning: text }: Version): void {
+  if (text === undefined) return
+  const bad = (why: string): void => {
+    errors.push(invalid(field, text, why))
+  }
+  if (!deprecated) {
+    bad('can only be set for deprecated versions')
+    return
+  }
+  if (byteLength(text) > LONGEST_WARNING) bad(`must be <= ${LONGEST_WARNING} characters long`)
+  if (text === '') bad('must not be an empty string')
+  // Go prints letters, marks, numbers, punctuation, symbols and the ASCII space.
+  const at = text.search(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u)
+  if (at < 0) return
+  const index = byteLength(text.slice(0, at))
+  bad(`must only contain printable UTF-8 characters; non-printable character found at index ${index}`)
 }
 
 const REVIEW_VERSIONS = ['v1', 'v1beta1']
@@ -155,7 +186,7 @@ export function validateDefinitionUpdate(
   object: CustomResourceDefinition,
   old: CustomResourceDefinition,
 ): FieldError[] {
-  const errors = validateDefinition(object)
+  const errors = validateDefinition(object, old)
   const established = old.status?.conditions?.some(each => each.type === 'Established' && each.status === 'True')
   if (established) {
     checkImmutable(errors, 'spec.scope', object.spec.scope, old.spec.scope)
