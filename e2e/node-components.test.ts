@@ -201,6 +201,10 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
       `hostname-override=${NODE}`,
       'nft-table=canopus_alone',
     )
+    // What it may do is granted by the controller manager, which starts at the same time.
+    const granted = async (): Promise<boolean> =>
+      (await kubectl.try(['get', 'clusterrolebinding', 'system:canopus:dns'])).code === 0
+    await until(() => `the rights of the DNS server: ${processes.output}`, granted)
     start('dns', `kubeconfig=${file('dns.kubeconfig')}`, `listen=${ADDRESS}:${dnsPort}`, 'forward-to=none')
     await kubectl.run(['apply', '-f', manifest])
     startKubelet()

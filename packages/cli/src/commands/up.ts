@@ -200,15 +200,18 @@ export function kubeconfigPath(given: string | undefined, env: Readonly<Record<s
 function enterKubeconfig(config: ClusterConfig, options: UpOptions, environment: CliEnvironment): void {
   const path = kubeconfigPath(options.kubeconfig ?? config.kubeconfig, environment.env)
   const user = readKubeconfigUser(pathsOf(config).adminKubeconfig)
+  const before = { ...config }
+  // Before the entry is made, so that `delete` finds it, whatever happens to this process.
+  saveConfig(environment.home, Object.assign(config, { kubeconfig: path, kubeconfigMerged: true }))
   try {
     mergeKubeconfig(path, { ...user, name: config.name, makeCurrent: true })
   } catch (error) {
+    saveConfig(environment.home, Object.assign(config, before))
     throw new Failure(
       `the cluster cannot be entered into ${path}: ${error instanceof Error ? error.message : error}`,
       'Name another file with --kubeconfig, or leave it out with --no-merge-kubeconfig.',
     )
   }
-  saveConfig(environment.home, Object.assign(config, { kubeconfig: path, kubeconfigMerged: true }))
 }
 
 function report(config: ClusterConfig, options: UpOptions, environment: CliEnvironment, elapsed: number): void {
