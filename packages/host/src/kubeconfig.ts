@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { readTextIfPresent, writeFileAtomic } from '@canopus/platform'
+import { readTextIfPresent, removeAbandoned, writeFileAtomic } from '@canopus/platform'
 import { dump, load } from 'js-yaml'
 
 /** How to reach an API server and as whom; PEM text throughout. */
@@ -63,6 +63,7 @@ export function mergeKubeconfig(path: string, entry: KubeconfigEntry): void {
 
 /** Takes a cluster's entries out of a kubeconfig. The current context is unset where it was this one. */
 export function removeFromKubeconfig(path: string, name: string): void {
+  removeAbandoned(path)
   const config = readKubeconfig(path)
   if (!config) return
   for (const list of ['clusters', 'contexts', 'users'] as const)

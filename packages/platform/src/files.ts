@@ -5,13 +5,14 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * Writes a file so that readers see either the old or the new content, also after a power loss: a temporary file beside
@@ -19,7 +20,7 @@ import { dirname } from 'node:path'
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): void {
   makeDirectories(dirname(path))
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  const temporary = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
   const file = openSync(temporary, 'wx', mode)
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
@@ -30,6 +31,25 @@ export function writeFileAtomic(path: string, content: string | Uint8Array, mode
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error
+  }
+}
+
+/** Removes what processes that were killed in the middle of `writeFileAtomic` have left beside the file. */
+export function removeAbandoned(path: string): void {
+  const directory = dirname(path)
+  if (!existsSync(directory)) return
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(`${basename(path)}.`)) continue
+    const writer = /^(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(basename(path).length + 1))
+    if (writer && !exists(Number(writer[1]))) rmSync(join(directory, name), { force: true })
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
   }
 }
 

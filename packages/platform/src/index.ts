@@ -1,4 +1,4 @@
-export { isMissing, makeDirectories, readTextIfPresent, writeFileAtomic } from './files.ts'
+export { isMissing, makeDirectories, readTextIfPresent, removeAbandoned, writeFileAtomic } from './files.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 export * from './pki/index.ts'
 export {

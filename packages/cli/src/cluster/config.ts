@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { addressAt } from '@canopus/network'
-import { isMissing, writeFileAtomic } from '@canopus/platform'
+import { isMissing, removeAbandoned, writeFileAtomic } from '@canopus/platform'
 import { Failure } from '../failure.ts'
 
 /** How many clusters one machine can have: addresses and ports are planned for so many. */
@@ -122,6 +122,7 @@ export function saveConfig(home: Home, config: ClusterConfig): void {
 
 export function removeConfig(home: Home, name: string): void {
   rmSync(fileOf(home, name), { force: true })
+  removeAbandoned(fileOf(home, name))
 }
 
 /** All clusters of this user, by name. */
