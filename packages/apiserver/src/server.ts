@@ -45,6 +45,7 @@ import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/reso
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
 import { measuredStore } from './storage/measured-store.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
+import type { Tracing } from './tracing/tracing.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
 import { createServiceResolver } from './webhook/service-resolver.ts'
 
@@ -71,6 +72,8 @@ export interface ApiServerOptions {
   readonly webhooks?: WebhookCaller
   /** Whom requests are told to; closed with the server. Nothing is audited where missing. */
   readonly auditor?: Auditor
+  /** Opens spans for requests; closed with the server. Nothing is traced where missing. */
+  readonly tracing?: Tracing
   /** Limits, timeouts and manners; upstream's defaults where missing. */
   readonly serving?: ServingOptions
   /** Where `/metrics` is read from; more than the server's own may be in it. */
@@ -210,6 +213,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       listeners.clear()
       webhooks.close()
       await options.auditor?.close()
+      await options.tracing?.close()
     },
   }
 }
@@ -323,6 +327,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     discovery,
     openapi,
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
+    ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     ...(aggregator === undefined ? {} : { aggregator }),
     subresources: {
       resources,

@@ -13,6 +13,7 @@ import { type ApiRequest, type ApiResponse, header, textResponse } from '../http
 import type { Call } from '../registry/call.ts'
 import type { ObjectReader } from '../security.ts'
 import { type Backend, forward } from '../subresources/backend.ts'
+import { traceHeaders } from '../tracing/span.ts'
 import { createServiceResolver } from '../webhook/service-resolver.ts'
 import { AutoRegister, apiServiceName } from './auto-register.ts'
 import { Availability } from './availability.ts'
@@ -196,7 +197,7 @@ export class Aggregator {
         ...this.#servers.address(service),
         path: request.query === '' ? request.path : `${request.path}?${request.query}`,
         agent: this.#servers.agent(service),
-        identity: { ...identityHeaders(user), ...forwardedFor(request) },
+        identity: { ...identityHeaders(user), ...forwardedFor(request), ...traceHeaders() },
       }
     } catch (error) {
       this.#context.logger.error('the server of an APIService cannot be found', { name: service.metadata.name, error })

@@ -32,6 +32,8 @@ import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
+import { traced } from '../tracing/span.ts'
+import { handlerAttributes, handlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
 import { AuditIds } from './audit-ids.ts'
 import { authenticate } from './authentication.ts'
 import { authorize } from './authorization.ts'
@@ -62,6 +64,8 @@ export interface RequestPathOptions {
   readonly requestTimeout: number
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
+  /** Opens the spans of requests; missing where nothing is traced. */
+  readonly tracing?: Tracing
   /** Passes on what extension API servers serve. */
   readonly aggregator?: Aggregator
   /** What nodes and pods use; missing where no kubelets are called. */
@@ -89,11 +93,12 @@ export class RequestPath {
     let response: ApiResponse
     try {
       const call = await this.admit(request, trip)
-      const work = this.dispatch(call)
+      const work = trip.within(() => this.dispatch(call))
       response = trip.hasDeadline ? await this.inTime(trip, work) : await work
     } catch (error) {
       if (error instanceof BodyAborted) {
         trip.leave(clock.monotonic())
+        trip.endSpan()
         throw error
       }
       response = this.failure(request, error, trip)
@@ -115,7 +120,8 @@ export class RequestPath {
         const call = await this.admit(request, trip)
         series = trip.seriesOf(metrics.requests, request)
         series.longRunning++
-        const backend = this.#options.aggregator?.upgrade(call) ?? (await this.ownBackend(call)) ?? notFoundPage()
+        const backend =
+          trip.within(() => this.#options.aggregator?.upgrade(call)) ?? (await this.ownBackend(call)) ?? notFoundPage()
         answer = 'status' in backend ? backend : await splice(message, backend, socket, head)
       }
     } catch (error) {
@@ -138,10 +144,10 @@ export class RequestPath {
 
   /** Authentication, impersonation, its turn, and authorisation. */
   private async admit(request: ApiRequest, trip: Trip): Promise<Call> {
-    const { security, traffic, requestTimeout, auditor } = this.#options
+    const { security, traffic, requestTimeout, auditor, tracing } = this.#options
     const info = readInfo(request)
     trip.info = info
-    const audit = auditor?.open(request, info, this.auditId(request))
+    const audit = auditor?.open(request, info, this.auditId(request, trip))
     trip.audit = audit
     const longRunning = isLongRunning(info)
     trip.timeout = longRunning ? Number.POSITIVE_INFINITY : timeoutOf(info, requestTimeout)
@@ -159,10 +165,11 @@ export class RequestPath {
     if (acting instanceof Promise) acting = await acting
     const own = acting
     if (own !== user) audit?.impersonates(own)
+    trip.span = openSpan(tracing, request, info, user, () => this.auditId(request, trip), trip.start)
     const place = traffic.admit(own, info, longRunning ? requestTimeout : trip.timeout, gone(request))
     trip.place = place instanceof Promise ? await place : place
     if (place instanceof Promise && request.gone?.() === true) throw new BodyAborted()
-    const allowed = authorize(security.authorizer, own, info, audit)
+    const allowed = trip.within(() => authorize(security.authorizer, own, info, audit))
     if (allowed instanceof Promise) await allowed
     return {
       user: own,
@@ -218,14 +225,16 @@ export class RequestPath {
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
     if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
-    if (info.subresource === '') return endpoint.serve(call)
+    const inSpan = <T>(serve: () => T): T =>
+      traced(handlerSpan(info), 'internal', () => handlerAttributes(call.request, info), serve)
+    if (info.subresource === '') return inSpan(() => endpoint.serve(call))
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]
     if (handler === undefined || facts === undefined) return notFoundPage()
     if (!facts.verbs.includes(info.verb) && info.subresource !== 'proxy') {
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
-    return handler(subresources, endpoint, call)
+    return inSpan(() => handler(subresources, endpoint, call))
   }
 
   /** Kinds that are not stored: reviews, bindings, component statuses. */
@@ -301,13 +310,15 @@ export class RequestPath {
     return jsonResponse(problem.code, problem.status)
   }
 
-  private auditId(request: ApiRequest): string {
-    return header(request.headers, 'audit-id') || this.#auditIds.next()
+  private auditId(request: ApiRequest, trip: Trip | undefined): string {
+    if (trip === undefined) return header(request.headers, 'audit-id') || this.#auditIds.next()
+    trip.auditId ??= header(request.headers, 'audit-id') || this.#auditIds.next()
+    return trip.auditId
   }
 
   private finish(request: ApiRequest, response: ApiResponse, trip: Trip | undefined): ApiResponse {
     const headers: Record<string, string | string[]> = {
-      'audit-id': trip?.audit?.id ?? this.auditId(request),
+      'audit-id': this.auditId(request, trip),
       'cache-control': 'no-cache, private',
     }
     // One by one, which costs half of what spreading them does.

@@ -3,6 +3,8 @@ import type { Clock } from '@canopus/base'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, header, type StreamSink } from '../http/message.ts'
 import type { RequestMetrics, RequestSeries } from '../metrics/request-metrics.ts'
+import { Span, within } from '../tracing/span.ts'
+import type { SpanContext } from '../tracing/trace-context.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { Place } from './traffic.ts'
 
@@ -16,6 +18,10 @@ export class Trip {
   place: Place | undefined
   /** Missing where nothing is audited. */
   audit: RequestAudit | undefined
+  /** Made when somebody first wants to know. */
+  auditId: string | undefined
+  /** Its span, or what is only passed on; missing where it is not traced. */
+  span: Span | SpanContext | undefined
   /** Turned away, or given up, for the server's sake. */
   terminated = false
   /** What still goes on after the deadline. */
@@ -29,6 +35,11 @@ export class Trip {
   get hasDeadline(): boolean {
     const { info, timeout } = this
     return timeout !== Number.POSITIVE_INFINITY && !(info?.verb === 'get' && info.query.size === 0)
+  }
+
+  /** Does a part of the request inside its span. */
+  within<T>(work: () => T): T {
+    return this.span === undefined ? work() : within(this.span, work)
   }
 
   /** Leaves its place. Harmless when it has none, or has left it. */
@@ -48,6 +59,7 @@ export class Trip {
     const bytes = series.sized ? (response.length ?? bodyLength(response.body)) : 0
     const now = clock.monotonic()
     metrics.observe(series, response.status, now - this.start, this.place?.waited ?? 0, bytes)
+    this.endSpan(response.status)
     const { place, work } = this
     if (work !== undefined) {
       void work.catch(() => {}).finally(() => this.leave(clock.monotonic()))
@@ -55,6 +67,13 @@ export class Trip {
       return { ...response, ...(series.sized ? { length: bytes } : {}), sent: () => place.finish(clock.monotonic()) }
     } else this.leave(now)
     return response
+  }
+
+  /** `status` is missing where nobody was there to answer. */
+  endSpan(status?: number): void {
+    if (!(this.span instanceof Span)) return
+    if (status !== undefined) this.span.set({ 'http.response.status_code': status })
+    this.span.end(status === undefined || status >= 500 ? { message: '' } : undefined)
   }
 
   /** A request that lasts is counted when it is over; a watch has left its place long before. */
@@ -74,6 +93,7 @@ export class Trip {
       const now = clock.monotonic()
       this.leave(now)
       metrics.observe(series, response.status, now - this.start, 0, 0)
+      this.endSpan(response.status)
     }
     return {
       ...response,

@@ -1,6 +1,7 @@
 /** Programs that are asked by POSTing a review to them (k8s.io/apiserver pkg/util/webhook): for tokens and for permissions. */
 import { type Clock, type Random, sleep, withTimeout } from '@canopus/base'
 import type { Transport } from '@canopus/client'
+import { traceHeaders } from '../tracing/span.ts'
 
 /** Where such a program is, from its kubeconfig. */
 export interface ReviewEndpoint {
@@ -63,7 +64,7 @@ export class ReviewClient {
     const response = await transport.send({
       method: 'POST',
       path,
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...traceHeaders() },
       body: Buffer.from(JSON.stringify(review)),
       signal,
     })

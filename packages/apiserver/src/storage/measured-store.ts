@@ -2,6 +2,7 @@
 
 import type { Clock, Counter, Histogram, MetricsRegistry } from '@canopus/base'
 import { CompactedError, KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
+import { type SpanAttributes, traced } from '../tracing/span.ts'
 import { transforms } from './encryption/encrypted-store.ts'
 
 const BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
@@ -10,6 +11,15 @@ interface Measures {
   readonly labels: readonly string[]
   readonly duration: Histogram
   readonly requests: Counter
+}
+
+/** The spans of upstream's storage, whatever the backend is (k8s.io/apiserver/pkg/storage/etcd3/store.go). */
+const SPANS: Readonly<Record<string, string>> = {
+  get: 'Get etcd3',
+  list: 'List(recursive=true) etcd3',
+  create: 'Create etcd3',
+  update: 'GuaranteedUpdate etcd3',
+  delete: 'Delete etcd3',
 }
 
 /** Namespaces are as many as anybody likes. */
@@ -54,8 +64,9 @@ export function measuredStore(
   async function timed<T>(operation: string, key: string, request: Promise<T>): Promise<T> {
     const begun = clock.monotonic()
     const measures = measuresOf(operation, key)
+    const facts = (): SpanAttributes => ({ key, group: measures.labels[1]!, resource: measures.labels[2]! })
     try {
-      return await request
+      return await traced(SPANS[operation] ?? operation, 'client', facts, () => request)
     } catch (error) {
       if (!isAnswer(error)) errors.with(...measures.labels).add()
       throw error

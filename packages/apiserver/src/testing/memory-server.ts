@@ -10,6 +10,7 @@ import { type ApiResponse, header, type StreamSink } from '../http/message.ts'
 import type { AdmissionPlugin, Security, SecurityContext, User } from '../security.ts'
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../server.ts'
 import type { KubeletCredentials } from '../subresources/node-address.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { WebhookCaller } from '../webhook/client.ts'
 
 export interface Answer {
@@ -42,6 +43,7 @@ export async function startMemoryServer(
     store?: Store
     webhooks?: WebhookCaller
     auditor?: Auditor
+    tracing?: Tracing
     security?: Partial<Security>
     serving?: ServingOptions
     clock?: Clock
@@ -73,6 +75,7 @@ export async function startMemoryServer(
       ...options.security,
     }),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
+    ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
   })
   await server.start()
   const call = (method: string, path: string, body: unknown, headers: Record<string, string>): Promise<ApiResponse> => {

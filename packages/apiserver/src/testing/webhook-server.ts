@@ -1,4 +1,5 @@
 /** An HTTPS server that answers reviews as the test says, with an authority of its own. */
+import type { IncomingHttpHeaders } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
@@ -18,7 +19,12 @@ export interface WebhookServer {
   /** Of the authority, as configurations have it. */
   readonly caBundle: string
   /** Every request so far, by path without the query. */
-  readonly reviews: { readonly path: string; readonly query: string; readonly review: Review }[]
+  readonly reviews: {
+    readonly path: string
+    readonly query: string
+    readonly review: Review
+    readonly headers: IncomingHttpHeaders
+  }[]
   /** How many connections were opened. */
   readonly connections: number
   /** What is answered below a path. */
@@ -49,7 +55,7 @@ export async function startWebhookServer(options: WebhookServerOptions = {}): Pr
       message.on('end', async () => {
         const [path = '', query = ''] = (message.url ?? '').split('?')
         const review = JSON.parse(Buffer.concat(chunks).toString()) as Review
-        reviews.push({ path, query, review })
+        reviews.push({ path, query, review, headers: message.headers })
         const given = (await answers.get(path)?.(review)) ?? { code: 404, text: '404 page not found' }
         if ('text' in given) {
           out.writeHead((given as { code?: number }).code ?? 200).end((given as { text: string }).text)

@@ -6,6 +6,7 @@ import type { WebhookClientConfig } from '@canopus/api/admissionregistration/v1'
 import { encodeJson, JsonSyntaxError, parseJson } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import type { Agent } from 'undici'
+import { traced, traceHeaders } from '../tracing/span.ts'
 import { answerProblem, transportProblem } from './problems.ts'
 import type { ServiceResolver } from './service-resolver.ts'
 
@@ -85,15 +86,18 @@ class UndiciCaller implements WebhookCaller {
     const url = `${address.origin}${address.path}`
     try {
       const agent = await this.agentFor(target, address)
-      const { statusCode, body: answer } = await agent.request({
-        origin: address.origin,
-        path: address.path,
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json, */*', 'user-agent': USER_AGENT },
-        body: encodeJson(body),
-        signal: deadline.signal,
+      const facts = () => ({ 'http.request.method': 'POST', 'url.full': url, 'server.address': address.origin })
+      return await traced('HTTP POST', 'client', facts, async () => {
+        const { statusCode, body: answer } = await agent.request({
+          origin: address.origin,
+          path: address.path,
+          method: 'POST',
+          headers: { ...HEADERS, ...traceHeaders() },
+          body: encodeJson(body),
+          signal: deadline.signal,
+        })
+        return readAnswer(statusCode, await answer.text())
       })
-      return readAnswer(statusCode, await answer.text())
     } catch (error) {
       if (error instanceof WebhookCallError) throw error
       const why = deadline.signal.aborted ? 'context deadline exceeded' : transportProblem(error, address.origin)
@@ -130,7 +134,11 @@ class UndiciCaller implements WebhookCaller {
   }
 }
 
-const USER_AGENT = 'kube-apiserver-admission'
+const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, */*',
+  'user-agent': 'kube-apiserver-admission',
+}
 
 /** The library is read when the first webhook is called: most clusters have none. */
 async function makeAgent(caBundle: string, service: Address['service'], resolver: ServiceResolver): Promise<Agent> {

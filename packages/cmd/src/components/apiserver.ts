@@ -28,8 +28,9 @@ import { serverIdentity } from './server-identity.ts'
 import { servingCertificate } from './serving-certificate.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
+import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
 
-interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, SecurityFlags, ServingFlags {
+interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, SecurityFlags, ServingFlags, TracingFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -84,6 +85,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addAuditFlags(command)
   addEncryptionFlags(command)
   addServingFlags(command)
+  addTracingFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -131,7 +133,9 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags))
+  const identity = serverIdentity()
   const auditor = await auditorOf(flags, logger)
+  const tracing = tracingOf(flags, identity.name, logger)
   const encryption = await encryptionOf(flags, logger)
   const store = encryptedBy(encryption, await openStore(storeConfig(flags), flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
@@ -139,10 +143,10 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const options: StartApiServerOptions = {
       ...basics,
       ...kubeletCredentials(flags),
-      identity: serverIdentity(),
+      identity,
       aggregation: aggregationOptions(flags),
       security,
-      ...given({ auditor, healthChecks: encryption?.healthChecks() }),
+      ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
       serving: servingOptions(flags),
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,

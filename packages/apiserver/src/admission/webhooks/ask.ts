@@ -2,6 +2,7 @@
 import { badRequestError, internalError, type KubeObject, type Status, StatusError } from '@canopus/apimachinery'
 import { type Random, uuid } from '@canopus/base'
 import type { AdmissionAttributes } from '../../security.ts'
+import { type SpanAttributes, traced } from '../../tracing/span.ts'
 import { WebhookCallError, type WebhookCaller } from '../../webhook/client.ts'
 import type { Match } from '../matching/rules.ts'
 import { createReview, ReviewError, type ReviewedObjects, readVerdict, reviewVersion, type Verdict } from './review.ts'
@@ -31,7 +32,7 @@ const DEFAULT_TIMEOUT = 10
  */
 export async function askWebhook(
   context: AskContext,
-  { webhook }: Hook,
+  { webhook, configuration }: Hook,
   mutating: boolean,
   attributes: AdmissionAttributes,
   match: Match,
@@ -48,14 +49,25 @@ export async function askWebhook(
   }
   const uid = uuid(context.random)
   const review = createReview(version, uid, attributes, match, objects)
-  const verdict = await usable(name, async () => {
-    const answer = await context.webhooks.call(clientConfig, review, timeoutSeconds)
-    return readVerdict(version, uid, mutating, answer)
-  })
+  const facts = () => ({ configuration, webhook: name, ...spanFacts(attributes), UID: uid })
+  const verdict = await traced(`Call ${mutating ? 'mutating' : 'validating'} webhook`, 'internal', facts, () =>
+    usable(name, async () => {
+      const answer = await context.webhooks.call(clientConfig, review, timeoutSeconds)
+      return readVerdict(version, uid, mutating, answer)
+    }),
+  )
   for (const [key, value] of Object.entries(verdict.auditAnnotations)) attributes.annotate(`${name}/${key}`, value)
   for (const text of verdict.warnings) attributes.warn(text)
   if (!verdict.allowed) throw denial(name, verdict.result)
   return verdict
+}
+
+function spanFacts({
+  resource: { group, version, resource },
+  subresource,
+  operation,
+}: AdmissionAttributes): SpanAttributes {
+  return { resource: `${group}/${version}, Resource=${resource}`, subresource, operation }
 }
 
 async function usable<T>(name: string, ask: () => Promise<T>): Promise<T> {
