@@ -18,7 +18,7 @@ import type {
   StructSchema,
   UpdateOptions,
 } from '@canopus/apimachinery'
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { WebhookCaller } from './webhook/client.ts'
 
@@ -258,6 +258,10 @@ export interface SecurityContext {
   readonly random: Random
   readonly logger: Logger
   readonly webhooks: WebhookCaller
+  /** Where figures are kept for `/metrics`; nobody reads them where missing. */
+  readonly metrics?: MetricsRegistry
+  /** Tells this server from others, in figures. */
+  readonly serverId?: string
   /** The resource that serves a kind, custom ones too; undefined where none does. */
   resourceOfKind(apiVersion: string, kind: string): ResourceType | undefined
 }

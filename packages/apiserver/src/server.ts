@@ -78,6 +78,8 @@ export interface ApiServerOptions {
   readonly serving?: ServingOptions
   /** Where `/metrics` is read from; more than the server's own may be in it. */
   readonly metrics?: MetricsRegistry
+  /** Tells this server from others, in figures. */
+  readonly serverId?: string
   /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
   readonly aggregation?: AggregationOptions
 }
@@ -125,6 +127,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     random,
     logger,
     webhooks,
+    metrics: registry,
+    ...(options.serverId === undefined ? {} : { serverId: options.serverId }),
     resourceOfKind: (apiVersion, kind) => resources.ofKind(apiVersion, kind),
   })
   admission.setPlugins(security.admission)

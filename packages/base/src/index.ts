@@ -12,6 +12,7 @@ export {
   exponentialBuckets,
   Family,
   Histogram,
+  type MetricDescription,
   MetricsRegistry,
   type MetricType,
   type Sample,

@@ -72,11 +72,15 @@ export class Family<T extends Counter | Histogram> {
   }
 }
 
-interface Description {
+/** A family as it is registered, with or without children. */
+export interface MetricDescription {
   readonly name: string
   readonly help: string
   readonly type: MetricType
   readonly labels: readonly string[]
+}
+
+interface Description extends MetricDescription {
   samples(): Iterable<Sample>
 }
 
@@ -105,6 +109,11 @@ export class MetricsRegistry {
     samples: () => Iterable<Sample>,
   ): void {
     this.#families.set(name, { name, help, type, labels, samples })
+  }
+
+  /** All families, also those that have nothing to tell yet. */
+  get descriptions(): Iterable<MetricDescription> {
+    return this.#families.values()
   }
 
   text(): string {

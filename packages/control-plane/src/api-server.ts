@@ -25,7 +25,8 @@ const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system
 
 /** Starts an API server for the built-in kinds. Resolves once it answers and the cluster's own objects are there. */
 export async function startApiServer({ bootstrap, identity, ...options }: StartApiServerOptions): Promise<ApiServer> {
-  const server = createApiServer({ ...options, kinds: builtInKinds })
+  const serverId = identity && { serverId: identity.name }
+  const server = createApiServer({ ...options, ...serverId, kinds: builtInKinds })
   const client = clientOf(server)
   try {
     await server.start()

@@ -1,4 +1,5 @@
 import type { AdmissionPlugin } from '../security.ts'
+import { AdmissionMetrics } from './admission-metrics.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { webhookConditions } from './expressions/match-conditions.ts'
@@ -28,7 +29,8 @@ import { validatingWebhooks } from './webhooks/validating.ts'
  * The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go). Quota comes last: it charges, and what
  * is refused after it would stay charged until the next count.
  */
-export function allAdmission(context: AdmissionContext): AdmissionPlugin[] {
+export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
+  const context = { ...given, admissionMetrics: new AdmissionMetrics(given.metrics) }
   const webhooks = { ...context, matchConditions: webhookConditions(context.authorizer) }
   return [
     namespaceLifecycle(context),

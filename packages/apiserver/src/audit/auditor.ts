@@ -4,6 +4,7 @@ import type { Clock } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { ApiRequest } from '../http/message.ts'
 import type { Maybe, User } from '../security.ts'
+import { AuditMetrics } from './audit-metrics.ts'
 import { type AuditEvent, eventOf } from './event.ts'
 import { type Policy, PolicyEvaluator, type Verdict } from './policy.ts'
 import { RequestAudit } from './request-audit.ts'
@@ -20,11 +21,10 @@ export class Auditor {
   readonly clock: Clock
   readonly #policy: PolicyEvaluator
   readonly #backends: readonly AuditBackend[]
-  /** Events told so far, for metrics. */
-  events = 0
-  rejected = 0
+  readonly #metrics: AuditMetrics
 
-  constructor(policy: Policy, backends: readonly AuditBackend[], clock: Clock) {
+  constructor(policy: Policy, backends: readonly AuditBackend[], clock: Clock, metrics = new AuditMetrics()) {
+    this.#metrics = metrics
     this.clock = clock
     this.#policy = new PolicyEvaluator(policy)
     this.#backends = backends
@@ -35,11 +35,13 @@ export class Auditor {
   }
 
   evaluate(user: User | undefined, info: RequestInfo): Verdict {
-    return this.#policy.evaluate(user, info)
+    const verdict = this.#policy.evaluate(user, info)
+    this.#metrics.level(verdict.level)
+    return verdict
   }
 
   tell(facts: AuditEvent): Maybe<boolean> {
-    this.events++
+    this.#metrics.events.add()
     const events = [eventOf(facts)]
     const results = this.#backends.map(backend => backend.process(events))
     if (results.every(result => typeof result === 'boolean')) return results.every(kept => kept === true)
@@ -50,7 +52,7 @@ export class Auditor {
   required(kept: Maybe<boolean>, request: ApiRequest): Maybe<void> {
     if (kept instanceof Promise) return kept.then(result => this.required(result, request))
     if (kept) return
-    this.rejected++
+    this.#metrics.rejected.add()
     const message = 'failed to store audit event'
     throw new StatusError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${message}` })
   }

@@ -1,6 +1,7 @@
 /** How events reach a backend: in batches later, or each at once (plugin/pkg/audit/buffered, server/options/audit.go). */
 import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
 import type { Maybe } from '../security.ts'
+import { AuditMetrics } from './audit-metrics.ts'
 import type { AuditBackend } from './auditor.ts'
 import type { AuditEvent } from './event.ts'
 
@@ -25,6 +26,7 @@ export function inMode(
   batch: BatchOptions,
   clock: Clock,
   logger: Logger,
+  metrics?: AuditMetrics,
 ): AuditBackend {
   switch (mode) {
     case 'blocking-strict':
@@ -32,7 +34,7 @@ export function inMode(
     case 'blocking':
       return { process: events => forgiven(backend.process(events)), close: () => backend.close() }
     case 'batch':
-      return new BufferedBackend(backend, batch, clock, logger)
+      return new BufferedBackend(backend, batch, clock, logger, metrics)
   }
 }
 
@@ -45,6 +47,7 @@ export class BufferedBackend implements AuditBackend {
   readonly #options: BatchOptions
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #metrics: AuditMetrics
   readonly #underWay = new Set<Promise<unknown>>()
   #events: AuditEvent[] = []
   #timer: Timer | undefined
@@ -53,7 +56,14 @@ export class BufferedBackend implements AuditBackend {
   #filled: number
   #closed = false
 
-  constructor(backend: AuditBackend, options: BatchOptions, clock: Clock, logger: Logger) {
+  constructor(
+    backend: AuditBackend,
+    options: BatchOptions,
+    clock: Clock,
+    logger: Logger,
+    metrics = new AuditMetrics(),
+  ) {
+    this.#metrics = metrics
     this.#backend = backend
     this.#options = options
     this.#clock = clock
@@ -67,7 +77,7 @@ export class BufferedBackend implements AuditBackend {
     for (const [index, event] of events.entries()) {
       if (this.#closed || this.#events.length >= bufferSize) {
         const why = this.#closed ? 'audit backend shut down' : 'audit buffer queue blocked'
-        this.#logger.error('audit events were lost', { plugin: 'buffered', count: events.length - index, error: why })
+        this.lost(events.length - index, why)
         break
       }
       this.#events.push(event)
@@ -99,15 +109,18 @@ export class BufferedBackend implements AuditBackend {
       const batch = this.#events.splice(0, maxSize)
       if (batch.length === 0) return
       await this.throttle()
-      const done = Promise.resolve(this.#backend.process(batch)).catch(error =>
-        this.#logger.error('audit events were lost', { plugin: 'buffered', count: batch.length, error }),
-      )
+      const done = Promise.resolve(this.#backend.process(batch)).catch(error => this.lost(batch.length, error))
       if (concurrent) {
         this.#underWay.add(done)
         void done.then(() => this.#underWay.delete(done))
       } else await done
     } while (this.#events.length >= maxSize || this.#closed)
     if (this.#events.length > 0) this.#timer ??= this.#clock.setTimer(this.#options.maxWait, () => this.send())
+  }
+
+  private lost(count: number, error: unknown): void {
+    this.#metrics.lost('buffered', count)
+    this.#logger.error('audit events were lost', { plugin: 'buffered', count, error })
   }
 
   /** Waits for a token of the bucket. */

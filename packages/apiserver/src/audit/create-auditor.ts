@@ -1,6 +1,7 @@
 /** Auditing as kube-apiserver's flags have it (k8s.io/apiserver/pkg/server/options/audit.go). */
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
+import { AuditMetrics } from './audit-metrics.ts'
 import { type AuditBackend, Auditor } from './auditor.ts'
 import { type AuditMode, type BatchOptions, inMode } from './buffered-backend.ts'
 import { LogBackend, type LogFormat, streamSink } from './log-backend.ts'
@@ -43,32 +44,42 @@ export interface AuditorOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where events are counted; nowhere where missing. */
+  readonly metrics?: MetricsRegistry
+}
+
+interface Context {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: AuditMetrics
 }
 
 const MEGABYTE = 1024 * 1024
 
 /** Rejects where the policy is none or the log cannot be opened. */
 export async function createAuditor(options: AuditorOptions): Promise<Auditor> {
-  const { log, webhook, clock, logger } = options
+  const { log, webhook, clock, random, logger } = options
+  const context = { clock, random, logger, metrics: new AuditMetrics(options.metrics) }
   const policy = readPolicy(options.policy, message => logger.warn(message))
   const backends: AuditBackend[] = []
-  if (log !== undefined) backends.push(wrapped(await logBackend(log, options), log, options))
+  if (log !== undefined) backends.push(wrapped(await logBackend(log, context), log, context))
   if (webhook !== undefined) {
-    backends.push(wrapped(new WebhookBackend({ ...webhook, clock, random: options.random, logger }), webhook, options))
+    backends.push(wrapped(new WebhookBackend({ ...webhook, ...context }), webhook, context))
   }
-  return new Auditor(policy, backends, clock)
+  return new Auditor(policy, backends, clock, context.metrics)
 }
 
 function wrapped(
   backend: AuditBackend,
   { mode, batch, truncate }: BackendOptions,
-  { clock, logger }: AuditorOptions,
+  { clock, logger, metrics }: Context,
 ): AuditBackend {
-  const moded = inMode(mode, backend, batch, clock, logger)
+  const moded = inMode(mode, backend, batch, clock, logger, metrics)
   return truncate === undefined ? moded : new TruncatingBackend(moded, truncate, logger)
 }
 
-async function logBackend(log: AuditLogOptions, { clock, logger }: AuditorOptions): Promise<AuditBackend> {
+async function logBackend(log: AuditLogOptions, { clock, logger, metrics }: Context): Promise<AuditBackend> {
   const { path, maxBackups, maxAge: maxAgeDays, compress } = log
   const sink =
     path === '-'
@@ -82,5 +93,5 @@ async function logBackend(log: AuditLogOptions, { clock, logger }: AuditorOption
           clock,
           logger,
         })
-  return new LogBackend(sink, log.format, logger)
+  return new LogBackend(sink, log.format, logger, metrics)
 }

@@ -1,6 +1,7 @@
 /** Events as lines of a log (plugin/pkg/audit/log/backend.go). */
 import { encodeJson } from '@canopus/apimachinery'
 import type { Logger } from '@canopus/base'
+import { AuditMetrics } from './audit-metrics.ts'
 import type { AuditBackend } from './auditor.ts'
 import { type AuditEvent, legacyLine } from './event.ts'
 
@@ -17,11 +18,13 @@ export class LogBackend implements AuditBackend {
   readonly #sink: LineSink
   readonly #format: LogFormat
   readonly #logger: Logger
+  readonly #metrics: AuditMetrics
 
-  constructor(sink: LineSink, format: LogFormat, logger: Logger) {
+  constructor(sink: LineSink, format: LogFormat, logger: Logger, metrics = new AuditMetrics()) {
     this.#sink = sink
     this.#format = format
     this.#logger = logger
+    this.#metrics = metrics
   }
 
   async process(events: readonly AuditEvent[]): Promise<boolean> {
@@ -29,6 +32,7 @@ export class LogBackend implements AuditBackend {
       await this.#sink.write(events.map(event => `${this.line(event)}\n`).join(''))
       return true
     } catch (error) {
+      this.#metrics.lost('log', events.length)
       this.#logger.error('audit events were lost', { plugin: 'log', count: events.length, error })
       return false
     }

@@ -2,6 +2,7 @@
 import { encodeJson } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep } from '@canopus/base'
 import type { Transport } from '@canopus/client'
+import type { AuditMetrics } from './audit-metrics.ts'
 import type { AuditBackend } from './auditor.ts'
 import type { AuditEvent } from './event.ts'
 
@@ -14,6 +15,7 @@ export interface WebhookBackendOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly metrics?: AuditMetrics
 }
 
 const ATTEMPTS = 5
@@ -30,7 +32,7 @@ export class WebhookBackend implements AuditBackend {
   }
 
   async process(events: readonly AuditEvent[]): Promise<boolean> {
-    const { clock, random, initialBackoff, logger } = this.#options
+    const { clock, random, initialBackoff, logger, metrics } = this.#options
     const body = Buffer.from(
       encodeJson({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items: events }),
     )
@@ -41,6 +43,7 @@ export class WebhookBackend implements AuditBackend {
         return true
       } catch (error) {
         if (attempt === ATTEMPTS || this.#abort.signal.aborted) {
+          metrics?.lost('webhook', events.length)
           logger.error('audit events were lost', { plugin: 'webhook', count: events.length, error })
           return false
         }

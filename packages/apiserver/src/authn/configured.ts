@@ -1,6 +1,7 @@
 /** Authentication that a configuration file or flags describe: issuers of tokens, anonymous access, the token webhook. */
 import { deepEqual } from '@canopus/apimachinery'
 import type { ConfigurationFile } from '../configuration/file.ts'
+import { reloadMetrics } from '../metrics/reload-metrics.ts'
 import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
 import type { Authenticator, SecurityContext } from '../security.ts'
 import { anonymousAuthenticator } from './anonymous.ts'
@@ -32,7 +33,7 @@ interface Options {
 /** `ownIssuers` are this server's, which no other issuer may be. Throws where the configuration is wrong. */
 export function configuredAuthentication(
   { anonymous = true, jwt, authenticationConfiguration: file }: Options,
-  { clock, logger }: SecurityContext,
+  { clock, logger, metrics, serverId }: SecurityContext,
   ownIssuers: readonly string[],
 ): ConfiguredAuthentication {
   const byFlag = anonymous ? anonymousAuthenticator : undefined
@@ -45,6 +46,7 @@ export function configuredAuthentication(
   const first = readAuthenticationConfiguration(file.text, ownIssuers)
   const tokens = new JwtTokens({ clock })
   tokens.configure(first.jwt)
+  const reloaded = reloadMetrics({ registry: metrics, of: 'authentication', stability: 'BETA', serverId, clock })
   file.follow?.(text => {
     try {
       const next = readAuthenticationConfiguration(text, ownIssuers)
@@ -52,8 +54,10 @@ export function configuredAuthentication(
         throw new Error('anonymous: changing it needs a restart')
       }
       tokens.configure(next.jwt)
+      reloaded('success')
       logger.info('the authentication configuration was read again', { issuers: next.jwt.length })
     } catch (error) {
+      reloaded('failure')
       logger.error('the changed authentication configuration is wrong: the one before stays', { error })
     }
   })

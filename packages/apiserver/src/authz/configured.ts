@@ -2,6 +2,7 @@
 import { parseDuration } from '@canopus/apimachinery'
 import { NODE_RULES } from '../bootstrap/default-roles.ts'
 import type { ConfigurationFile } from '../configuration/file.ts'
+import { reloadMetrics } from '../metrics/reload-metrics.ts'
 import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
 import type { Authorizer, SecurityContext } from '../security.ts'
 import { abacAuthorizer } from './abac.ts'
@@ -43,12 +44,15 @@ export function createAuthorizer(options: Options, rbac: Authorizer, context: Se
     return unionAuthorizer([privilegedGroup, ...authorizationModes.map(mode => parts.ofMode(mode))])
   }
   let current = parts.ofConfiguration(readAuthorizationConfiguration(file.text))
-  const { logger } = context
+  const { logger, clock, metrics, serverId } = context
+  const reloaded = reloadMetrics({ registry: metrics, of: 'authorization', stability: 'BETA', serverId, clock })
   file.follow?.(text => {
     try {
       current = parts.ofConfiguration(readAuthorizationConfiguration(text))
+      reloaded('success')
       logger.info('the authorization configuration was read again')
     } catch (error) {
+      reloaded('failure')
       logger.error('the changed authorization configuration is wrong: the one before stays', { error })
     }
   })

@@ -44,6 +44,7 @@ export class ServerMetrics {
     registerObjects(registry, resources)
     registerAdmission(registry, resources)
     registerBuildInfo(registry)
+    registerOwnFamilies(registry)
     registerProcessMetrics(registry)
     health.register(this.slis)
   }
@@ -107,6 +108,26 @@ export function registerBuildInfo(registry: MetricsRegistry): void {
   )
 }
 
+/** What the metrics tell of themselves; none is ever hidden or switched off. */
+function registerOwnFamilies(registry: MetricsRegistry): void {
+  registry.collect(
+    'counter',
+    'registered_metrics_total',
+    '[BETA] The count of registered metrics broken by stability level and deprecation version.',
+    ['stability_level', 'deprecated_version'],
+    () => {
+      const counts = new Map<string, number>()
+      for (const { help } of registry.descriptions) {
+        const level = /^\[(\w+)\]/.exec(help)?.[1] ?? ''
+        counts.set(level, (counts.get(level) ?? 0) + 1)
+      }
+      return [...counts].map(([level, count]): Sample => [[level, ''], count])
+    },
+  )
+  registry.counter('hidden_metrics_total', '[BETA] The count of hidden metrics.').with()
+  registry.counter('disabled_metrics_total', '[BETA] The count of disabled metrics.').with()
+}
+
 function registerObjects(registry: MetricsRegistry, resources: Resources): void {
   const labels = ['group', 'resource']
   const each = (of: (cache: KindCache) => number) => (): Sample[] =>
@@ -167,5 +188,12 @@ function registerAdmission(registry: MetricsRegistry, { context }: Resources): v
     '[STABLE] Admission controller latency histogram in seconds, identified by name and broken out for each operation and API resource and type (validate or admit).',
     ['name', 'operation', 'rejected', 'type'],
     () => context.admission.timings(),
+  )
+  registry.collect(
+    'histogram',
+    'apiserver_admission_step_admission_duration_seconds',
+    '[STABLE] Admission sub-step latency histogram in seconds, broken out for each operation and API resource and step type (validate or admit).',
+    ['operation', 'rejected', 'type'],
+    () => context.admission.phaseTimings(),
   )
 }

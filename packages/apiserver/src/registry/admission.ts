@@ -46,7 +46,7 @@ class OneReinvocation implements Reinvocation {
 }
 
 /** Upper bounds, in seconds, of what plugins take. */
-const BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10]
+const BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 2.5]
 
 /** A plugin, and what it has taken. */
 interface Step {
@@ -56,17 +56,26 @@ interface Step {
   refused(): Histogram
 }
 
-interface Steps {
-  readonly mutating: readonly Step[]
-  readonly validating: readonly Step[]
+/** The plugins of a phase, and what they have taken together. */
+interface Phase {
+  readonly steps: readonly Step[]
+  readonly done: Histogram
+  refused(): Histogram
+}
+
+interface Phases {
+  readonly mutating: Phase
+  readonly validating: Phase
 }
 
 export class AdmissionChain {
   #plugins: readonly AdmissionPlugin[] = []
-  readonly #selected = new Map<string, Steps>()
+  readonly #selected = new Map<string, Phases>()
   readonly #clock: Clock
   /** By name, operation, whether it refused, and type. */
   readonly #timings = new Family(() => new Histogram(BUCKETS))
+  /** Of whole phases: by operation, whether they refused, and type. */
+  readonly #phases = new Family(() => new Histogram(BUCKETS))
   #served: ServedVersions = () => []
 
   constructor(clock: Clock) {
@@ -74,7 +83,12 @@ export class AdmissionChain {
   }
 
   timings(): Iterable<Sample> {
-    return this.#timings.samples()
+    return filled(this.#timings.samples())
+  }
+
+  /** What whole phases took. */
+  phaseTimings(): Iterable<Sample> {
+    return filled(this.#phases.samples())
   }
 
   /** Who knows which versions of a kind are served. */
@@ -90,7 +104,7 @@ export class AdmissionChain {
 
   async mutate(call: WriteCall, target: AdmissionTarget): Promise<void> {
     const { mutating } = this.select(call, target)
-    if (mutating.length === 0) return
+    if (mutating.steps.length === 0) return
     const reinvocation = new OneReinvocation()
     const attributes = new RequestAttributes(call, target, reinvocation, this.#served)
     do {
@@ -100,25 +114,29 @@ export class AdmissionChain {
 
   async validate(call: WriteCall, target: AdmissionTarget): Promise<void> {
     const { validating } = this.select(call, target)
-    if (validating.length === 0) return
+    if (validating.steps.length === 0) return
     const attributes = new RequestAttributes(call, target, new OneReinvocation(), this.#served)
     await this.run(validating, plugin => plugin.validate!(attributes))
   }
 
-  private async run(steps: readonly Step[], ask: (plugin: AdmissionPlugin) => void | Promise<void>): Promise<void> {
-    let begun = this.#clock.monotonic()
-    for (const { plugin, done, refused } of steps) {
+  private async run(phase: Phase, ask: (plugin: AdmissionPlugin) => void | Promise<void>): Promise<void> {
+    const first = this.#clock.monotonic()
+    let begun = first
+    for (const { plugin, done, refused } of phase.steps) {
       try {
         const pending = ask(plugin)
         if (pending instanceof Promise) await pending
       } catch (error) {
-        refused().observe((this.#clock.monotonic() - begun) / 1000)
+        const now = this.#clock.monotonic()
+        refused().observe((now - begun) / 1000)
+        phase.refused().observe((now - first) / 1000)
         throw error
       }
       const now = this.#clock.monotonic()
       done.observe((now - begun) / 1000)
       begun = now
     }
+    phase.done.observe((begun - first) / 1000)
   }
 
   private step(plugin: AdmissionPlugin, operation: Operation, type: 'admit' | 'validate'): Step {
@@ -126,7 +144,13 @@ export class AdmissionChain {
     return { plugin, done: of('false'), refused: () => of('true') }
   }
 
-  private select(call: WriteCall, { kind, operation }: AdmissionTarget): Steps {
+  private phase(plugins: readonly AdmissionPlugin[], operation: Operation, type: 'admit' | 'validate'): Phase {
+    const of = (rejected: string) => this.#phases.with(operation, rejected, type)
+    const steps = plugins.map(plugin => this.step(plugin, operation, type))
+    return { steps, done: of('false'), refused: () => of('true') }
+  }
+
+  private select(call: WriteCall, { kind, operation }: AdmissionTarget): Phases {
     const { group, plural } = kind.type
     const resource = `${group}/${plural}${call.subresource === '' ? '' : `/${call.subresource}`}`
     const id = `${operation} ${resource}`
@@ -138,17 +162,26 @@ export class AdmissionChain {
           (plugin.resources === undefined || plugin.resources.includes(resource)),
       )
       selected = {
-        mutating: concerned
-          .filter(plugin => plugin.mutate !== undefined)
-          .map(plugin => this.step(plugin, operation, 'admit')),
-        validating: concerned
-          .filter(plugin => plugin.validate !== undefined)
-          .map(plugin => this.step(plugin, operation, 'validate')),
+        mutating: this.phase(
+          concerned.filter(plugin => plugin.mutate !== undefined),
+          operation,
+          'admit',
+        ),
+        validating: this.phase(
+          concerned.filter(plugin => plugin.validate !== undefined),
+          operation,
+          'validate',
+        ),
       }
       this.#selected.set(id, selected)
     }
     return selected
   }
+}
+
+/** Without histograms that have seen nothing. */
+function* filled(samples: Iterable<Sample>): Generator<Sample> {
+  for (const sample of samples) if (sample[1] instanceof Histogram && sample[1].count > 0) yield sample
 }
 
 /** A class, since objects with a getter and functions of their own cost more than all else that the chain does itself. */

@@ -51,7 +51,7 @@ export async function startMemoryServer(
     kubelet?: KubeletCredentials
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
     users?: Readonly<Record<string, User>>
-  } & Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange'> = {},
+  } & Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange' | 'metrics'> = {},
 ): Promise<MemoryServer> {
   const { clock = systemClock, users = {}, serving = {}, healthChecks = [] } = options
   const store = options.store ?? createMemoryStore({ clock })
@@ -64,6 +64,7 @@ export async function startMemoryServer(
     kinds: builtInKinds,
     ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     serving,
     healthChecks,

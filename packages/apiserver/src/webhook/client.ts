@@ -17,10 +17,13 @@ export type WebhookTarget = Pick<WebhookClientConfig, 'url' | 'service' | 'caBun
 export class WebhookCallError extends Error {
   /** The HTTP status that it comes to where there was an answer. */
   readonly code: number
-  constructor(message: string, code = 500) {
+  /** Whether there was an answer over HTTP. */
+  readonly answered: boolean
+  constructor(message: string, code?: number) {
     super(message)
     this.name = 'WebhookCallError'
-    this.code = code
+    this.code = code ?? 500
+    this.answered = code !== undefined
   }
 }
 

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type AggregationOptions, createSecurity, loadDescriptions } from '@canopus/apiserver'
-import { type Logger, whenAborted } from '@canopus/base'
+import { type Logger, MetricsRegistry, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import { runApiServerLoops, type StartApiServerOptions, startApiServer } from '@canopus/control-plane'
 import { addressAt } from '@canopus/network'
@@ -134,14 +134,16 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags))
   const identity = serverIdentity()
-  const auditor = await auditorOf(flags, logger)
+  const metrics = new MetricsRegistry()
+  const auditor = await auditorOf(flags, logger, metrics)
   const tracing = tracingOf(flags, identity.name, logger)
-  const encryption = await encryptionOf(flags, logger)
+  const encryption = await encryptionOf(flags, logger, { metrics, serverId: identity.name })
   const store = encryptedBy(encryption, await openStore(storeConfig(flags), flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
     const options: StartApiServerOptions = {
       ...basics,
+      metrics,
       ...kubeletCredentials(flags),
       identity,
       aggregation: aggregationOptions(flags),

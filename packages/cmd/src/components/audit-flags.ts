@@ -1,6 +1,6 @@
 /** `--audit-...` as kube-apiserver has them (k8s.io/apiserver/pkg/server/options/audit.go). */
 import { type AuditMode, type Auditor, type BatchOptions, createAuditor } from '@canopus/apiserver'
-import type { Logger } from '@canopus/base'
+import type { Logger, MetricsRegistry } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { systemClock, systemRandom } from '@canopus/platform'
@@ -86,7 +86,11 @@ function rate(text: string): number {
 }
 
 /** `undefined` where the flags ask for no audit. Rejects with `Failure` where a file is missing or wrong. */
-export async function auditorOf(flags: AuditFlags, logger: Logger): Promise<Auditor | undefined> {
+export async function auditorOf(
+  flags: AuditFlags,
+  logger: Logger,
+  metrics: MetricsRegistry,
+): Promise<Auditor | undefined> {
   const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = flags
   if (auditPolicyFile === undefined) {
     if (auditLogPath ?? auditWebhookConfigFile) logger.warn('without --audit-policy-file nothing is audited')
@@ -97,7 +101,8 @@ export async function auditorOf(flags: AuditFlags, logger: Logger): Promise<Audi
   const log = auditLogPath === undefined ? {} : { log: { path: auditLogPath, ...logOptions(flags) } }
   const webhook = auditWebhookConfigFile === undefined ? {} : { webhook: webhookOptions(auditWebhookConfigFile, flags) }
   try {
-    return await createAuditor({ policy, ...log, ...webhook, clock: systemClock, random: systemRandom, logger })
+    const basics = { clock: systemClock, random: systemRandom, logger, metrics }
+    return await createAuditor({ policy, ...log, ...webhook, ...basics })
   } catch (error) {
     throw new Failure(`--audit-policy-file or --audit-log-path: ${error instanceof Error ? error.message : error}`)
   }

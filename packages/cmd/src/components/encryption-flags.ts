@@ -1,7 +1,7 @@
 /** `--encryption-provider-config`: how objects are encrypted in the store. */
 import { builtInKinds } from '@canopus/api'
 import { EncryptedStore, Encryption } from '@canopus/apiserver'
-import type { Logger } from '@canopus/base'
+import type { Logger, MetricsRegistry } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { systemClock, systemRandom } from '@canopus/platform'
 import type { Store } from '@canopus/store'
@@ -22,7 +22,11 @@ export function addEncryptionFlags(command: Command): void {
 }
 
 /** `undefined` where nothing is encrypted. Rejects with `Failure` where the file is missing or wrong. */
-export async function encryptionOf(flags: EncryptionFlags, logger: Logger): Promise<Encryption | undefined> {
+export async function encryptionOf(
+  flags: EncryptionFlags,
+  logger: Logger,
+  figures: { readonly metrics: MetricsRegistry; readonly serverId: string },
+): Promise<Encryption | undefined> {
   const { encryptionProviderConfig: path, encryptionProviderConfigAutomaticReload: reload } = flags
   if (path === undefined) {
     if (reload) throw new Failure(`--${FLAG}-automatic-reload needs --${FLAG}`)
@@ -30,7 +34,7 @@ export async function encryptionOf(flags: EncryptionFlags, logger: Logger): Prom
   }
   try {
     const readFile = (): string => fileOf(FLAG, path)
-    return await Encryption.load({ readFile, reload, clock: systemClock, random: systemRandom, logger })
+    return await Encryption.load({ readFile, reload, clock: systemClock, random: systemRandom, logger, ...figures })
   } catch (error) {
     if (error instanceof Failure) throw error
     throw new Failure(`--${FLAG}: ${path}: ${error instanceof Error ? error.message : error}`)

@@ -1,6 +1,8 @@
 import { Namespaces } from '@canopus/api'
 import { type KubeObject, StatusError } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
 import type { AdmissionAttributes, Authorizer, Maybe, ObjectReader } from '../../security.ts'
+import type { AdmissionMetrics } from '../admission-metrics.ts'
 import {
   lookUpNamespaceLabels,
   type MatchCriteria,
@@ -16,6 +18,9 @@ import type { AnyBinding, AnyPolicy, BoundPolicy } from './source.ts'
 export interface PolicyContext {
   readonly objects: ObjectReader
   readonly authorizer: Authorizer
+  readonly clock: Clock
+  /** Where findings are counted; nowhere where missing. */
+  readonly admissionMetrics?: AdmissionMetrics
   /** By which resources parameters are found. */
   readonly resourceOfKind: ResourceOfKind
 }

@@ -6,8 +6,10 @@ import type {
   Validation,
 } from '@canopus/api/admissionregistration/v1'
 import { StatusError } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
 import { boolType, nullType, RUNTIME_COST_BUDGET, stringType, typeOf, type Value } from '@canopus/cel'
 import type { AdmissionAttributes, AdmissionPlugin } from '../../security.ts'
+import type { EnforcementAction } from '../admission-metrics.ts'
 import { type Expression, ExpressionCompiler, type NamedExpression } from '../expressions/compile.ts'
 import { type Budget, type Evaluation, Evaluator, OutOfBudget } from '../expressions/evaluate.ts'
 import { authorizerVariable, namespaceObject, requestVariables } from '../expressions/input.ts'
@@ -84,7 +86,9 @@ interface Denial {
 /** What one expression of a policy came to. */
 interface Decision {
   readonly denied: boolean
+  /** Why it is denied; also what went wrong where that is forgiven. */
   readonly message: string
+  readonly seconds?: number
   readonly reason?: string | undefined
 }
 
@@ -140,7 +144,8 @@ class Review {
       if (verdict.kind === 'failed') return broken(verdict.why, failure)
     }
     try {
-      const decisions = await decide(compiled, () => new Evaluator(input, compiled.variables), failure)
+      const { clock } = this.#context
+      const decisions = await decide(compiled, () => new Evaluator(input, compiled.variables), failure, clock)
       const evaluator = new Evaluator(input, compiled.variables)
       return { decisions, annotations: await annotationsOf(compiled, evaluator, failure) }
     } catch (error) {
@@ -152,9 +157,16 @@ class Review {
   /** Does with findings as the binding says. */
   #take({ policy, binding }: Invocation<Policy, Binding, Compiled>, { decisions, annotations }: Findings): void {
     const actions = binding.spec.validationActions ?? []
-    for (const [index, { denied, message, reason }] of decisions.entries()) {
-      if (!denied) continue
+    const { admissionMetrics: metrics } = this.#context
+    for (const [index, { denied, message, reason, seconds = 0 }] of decisions.entries()) {
+      const count = (action: EnforcementAction): void =>
+        metrics?.checked(policy.metadata.name, binding.metadata.name, action, errorType(message), seconds)
+      if (!denied) {
+        if (message !== '') count('allow')
+        continue
+      }
       for (const action of actions) {
+        count(action.toLowerCase() as EnforcementAction)
         if (action === 'Deny') this.#denials.push({ policy, binding, message, reason })
         else if (action === 'Audit') this.#audit(binding, index, message)
         else if (action === 'Warn') {
@@ -164,8 +176,10 @@ class Review {
       }
     }
     for (const { key, value, error } of annotations) {
-      if (error !== undefined) this.#denials.push({ policy, binding, message: error })
-      else if (value !== undefined) {
+      if (error !== undefined) {
+        this.#denials.push({ policy, binding, message: error })
+        metrics?.checked(policy.metadata.name, binding.metadata.name, 'deny', errorType(error), 0)
+      } else if (value !== undefined) {
         const whole = `${policy.metadata.name}/${key}`
         const values = this.#annotations.get(whole) ?? new Set()
         this.#annotations.set(whole, values.add(value.slice(0, LONGEST_ANNOTATION)))
@@ -189,21 +203,36 @@ async function decide(
   { rules }: Compiled,
   evaluator: () => Evaluator,
   failurePolicy: 'Fail' | 'Ignore',
+  clock: Clock,
 ): Promise<Decision[]> {
   const budget: Budget = { left: RUNTIME_COST_BUDGET }
   const results: Evaluation[] = []
+  const took: number[] = []
   const first = evaluator()
-  for (const { expression } of rules) results.push(await first.evaluate(expression, budget))
+  for (const { expression } of rules) {
+    const begun = clock.monotonic()
+    results.push(await first.evaluate(expression, budget))
+    took.push((clock.monotonic() - begun) / 1000)
+  }
   const onError = failurePolicy === 'Fail'
   const messages = await messagesOf(rules, evaluator(), budget)
   return rules.map(({ validation }, index) => {
     const result = results[index]!
-    if ('error' in result) return { denied: onError, message: result.error }
-    if (typeof messages === 'string') return { denied: onError, message: `failed messageExpression: ${messages}` }
+    const seconds = took[index]!
+    if ('error' in result) return { denied: onError, message: result.error, seconds }
+    if (typeof messages === 'string') {
+      return { denied: onError, message: `failed messageExpression: ${messages}`, seconds }
+    }
     if (result.value === true) return { denied: false, message: '' }
     const text = messages[index] || validation.message?.trim() || `failed expression: ${validation.expression.trim()}`
-    return { denied: true, message: text, reason: validation.reason ?? 'Invalid' }
+    return { denied: true, message: text, reason: validation.reason ?? 'Invalid', seconds }
   })
+}
+
+/** Under which kind of trouble a message is counted, as upstream tells it from the text (validating/errors.go). */
+function errorType(message: string): string {
+  if (message.startsWith('compilation')) return 'compile_error'
+  return message.startsWith('validation failed due to running out of cost budget') ? 'out_of_budget' : 'invalid_error'
 }
 
 /** What the message expressions say, or why none of them can be heard. */

@@ -10,8 +10,11 @@ import type { Hook } from './source.ts'
 
 /** The webhook could not be asked, or its answer not be used: the failure policy decides. */
 export class CallingWebhookError extends Error {
-  constructor(webhook: string, reason: string) {
+  /** The HTTP code that it is counted under. */
+  readonly code: number
+  constructor(webhook: string, reason: string, code = 503) {
     super(`failed calling webhook ${JSON.stringify(webhook)}: ${reason}`)
+    this.code = code
   }
 
   get status(): StatusError {
@@ -45,7 +48,7 @@ export async function askWebhook(
   const version = reviewVersion(webhook.admissionReviewVersions)
   if (version === undefined) {
     const why = 'webhook does not accept known AdmissionReview versions (v1, v1beta1)'
-    throw new CallingWebhookError(name, `could not create admission objects: ${why}`)
+    throw new CallingWebhookError(name, `could not create admission objects: ${why}`, 400)
   }
   const uid = uuid(context.random)
   const review = createReview(version, uid, attributes, match, objects)
@@ -75,7 +78,7 @@ async function usable<T>(name: string, ask: () => Promise<T>): Promise<T> {
     return await ask()
   } catch (error) {
     if (error instanceof WebhookCallError) {
-      throw new CallingWebhookError(name, `failed to call webhook: ${error.message}`)
+      throw new CallingWebhookError(name, `failed to call webhook: ${error.message}`, error.answered ? error.code : 503)
     }
     if (error instanceof ReviewError) {
       throw new CallingWebhookError(name, `received invalid webhook response: ${error.message}`)
@@ -84,12 +87,15 @@ async function usable<T>(name: string, ask: () => Promise<T>): Promise<T> {
   }
 }
 
+/** A webhook's own no. */
+export class WebhookDenial extends StatusError {}
+
 /** The refusal as the webhook words it, with its code and reason (pkg/admission/plugin/webhook/errors/statuserror.go). */
-export function denial(name: string, result: Partial<Status> | undefined): StatusError {
+export function denial(name: string, result: Partial<Status> | undefined): WebhookDenial {
   const { kind: _, apiVersion: __, status: ___, ...given } = result ?? {}
   const deniedBy = `admission webhook ${JSON.stringify(name)} denied the request`
   const why = given.message || given.reason
-  return new StatusError({
+  return new WebhookDenial({
     ...given,
     metadata: given.metadata ?? {},
     code: Math.max(given.code ?? 0, 400),

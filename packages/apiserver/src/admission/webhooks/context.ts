@@ -1,6 +1,7 @@
-import type { Logger, Random } from '@canopus/base'
+import type { Clock, Logger, Random } from '@canopus/base'
 import type { ObjectReader } from '../../security.ts'
 import type { WebhookCaller } from '../../webhook/client.ts'
+import type { AdmissionMetrics } from '../admission-metrics.ts'
 import type { MatchConditions } from './match.ts'
 
 /** What the two webhook plugins work with. */
@@ -9,6 +10,9 @@ export interface WebhookAdmissionContext {
   readonly webhooks: WebhookCaller
   readonly random: Random
   readonly logger: Logger
+  readonly clock: Clock
+  /** Where calls are counted; nowhere where missing. */
+  readonly admissionMetrics?: AdmissionMetrics
   /** How conditions in CEL are evaluated. */
   readonly matchConditions?: MatchConditions
 }

@@ -17,6 +17,7 @@ import { Rounds, replaceContent } from '../rounds.ts'
 import { askWebhook, CallingWebhookError, objectsFor } from './ask.ts'
 import type { WebhookAdmissionContext } from './context.ts'
 import { namespaceLabels, noMatchConditions, shouldCall } from './match.ts'
+import { observed } from './observed.ts'
 import type { Verdict } from './review.ts'
 import { type Hook, HookSource } from './source.ts'
 
@@ -71,8 +72,10 @@ async function askOne(
   let changed = false
   try {
     const objects = await objectsFor(attributes, match)
-    const verdict = await askWebhook(context, hook, true, attributes, match, objects)
-    changed = await applyVerdict(hook, match, attributes, objects.object, verdict, place)
+    changed = await observed(context, hook, 'admit', attributes, async () => {
+      const verdict = await askWebhook(context, hook, true, attributes, match, objects)
+      return applyVerdict(hook, match, attributes, objects.object, verdict, place)
+    })
   } catch (error) {
     if (!(error instanceof CallingWebhookError)) throw error
     if (webhook.failurePolicy !== 'Ignore') throw error.status

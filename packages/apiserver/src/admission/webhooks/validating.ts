@@ -4,6 +4,7 @@ import { isAdmissionConfiguration, type Match } from '../matching/rules.ts'
 import { askWebhook, CallingWebhookError, objectsFor } from './ask.ts'
 import type { WebhookAdmissionContext } from './context.ts'
 import { namespaceLabels, noMatchConditions, shouldCall } from './match.ts'
+import { observed } from './observed.ts'
 import { type Hook, HookSource } from './source.ts'
 
 const FAILED_OPEN = 'failed-open.validating.webhook.admission.k8s.io/'
@@ -48,7 +49,10 @@ async function askOne(
   index: number,
 ): Promise<void> {
   try {
-    await askWebhook(context, hook, false, attributes, match, await objectsFor(attributes, match))
+    const objects = await objectsFor(attributes, match)
+    await observed(context, hook, 'validating', attributes, () =>
+      askWebhook(context, hook, false, attributes, match, objects),
+    )
   } catch (error) {
     if (!(error instanceof CallingWebhookError)) throw error
     const { webhook, configuration } = hook

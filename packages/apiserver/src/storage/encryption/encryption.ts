@@ -1,6 +1,6 @@
 /** Which transformer each key has, and the file that it comes from (k8s.io/apiserver/pkg/server/options/encryptionconfig). */
 import { createHash } from 'node:crypto'
-import { type Clock, type Logger, type Random, sleep } from '@canopus/base'
+import { type Clock, type Logger, type MetricsRegistry, type Random, sleep } from '@canopus/base'
 import type { HealthCheck } from '../../health/health.ts'
 import { aesCbc, aesGcm } from './aes.ts'
 import {
@@ -11,9 +11,11 @@ import {
   type ResourceConfiguration,
   readEncryptionConfig,
 } from './encryption-config.ts'
+import { EncryptionMetrics } from './encryption-metrics.ts'
 import { EnvelopeTransformer } from './envelope.ts'
 import { KmsProbe } from './kms-probe.ts'
 import { connectKms } from './kms-service.ts'
+import { MeasuredTransformer, measuredKms } from './measured-transformer.ts'
 import { secretbox } from './secretbox.ts'
 import { identity, type Prefixed, PrefixTransformers, type Transformer } from './transformer.ts'
 
@@ -35,12 +37,21 @@ export interface EncryptionOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where what it does is counted; nowhere where missing. */
+  readonly metrics?: MetricsRegistry
+  /** Tells this server from others in metrics. */
+  readonly serverId?: string
+}
+
+/** What everything here works with. */
+interface Context extends Omit<EncryptionOptions, 'metrics'> {
+  readonly metrics: EncryptionMetrics
 }
 
 /** One state of the file. */
 interface Loaded {
   readonly hash: string
-  readonly transformers: ReadonlyMap<string, Transformer>
+  readonly transformers: ReadonlyMap<string, PrefixTransformers>
   readonly probes: readonly KmsProbe[]
   /** Milliseconds that answers of its plugins may be under way. */
   readonly grace: number
@@ -48,18 +59,20 @@ interface Loaded {
 }
 
 export class Encryption {
-  readonly #options: EncryptionOptions
+  readonly #options: Context
   #loaded: Loaded
   #generation = 0
 
-  private constructor(options: EncryptionOptions, loaded: Loaded) {
+  private constructor(options: Context, loaded: Loaded) {
     this.#options = options
     this.#loaded = loaded
   }
 
   /** Rejects where the file is invalid. Plugins that do not answer yet are waited for once, and then left to `run`. */
   static async load(options: EncryptionOptions): Promise<Encryption> {
-    const loaded = load(options)
+    const { metrics: registry, serverId, clock } = options
+    const context = { ...options, metrics: new EncryptionMetrics({ registry, serverId, clock }) }
+    const loaded = load(context)
     await Promise.all(
       loaded.probes.map(probe =>
         probe.check().catch(error => {
@@ -67,7 +80,7 @@ export class Encryption {
         }),
       ),
     )
-    return new Encryption(options, loaded)
+    return new Encryption(context, loaded)
   }
 
   /** Changes with every reload. */
@@ -78,12 +91,13 @@ export class Encryption {
   /** By the most exact rule: the resource's own, its group's, everybody's; plain bytes without one. */
   transformerOf(group: string, resource: string): Transformer {
     const { transformers } = this.#loaded
-    return (
+    const found =
       transformers.get(ruleId(resource, group)) ??
       transformers.get(ruleId('*', group)) ??
-      transformers.get(ruleId('*', '*')) ??
-      identity
-    )
+      transformers.get(ruleId('*', '*'))
+    if (found === undefined) return identity
+    const { metrics, clock } = this.#options
+    return new MeasuredTransformer(found, group === '' ? resource : `${resource}.${group}`, metrics, clock)
   }
 
   /** One check for all plugins, under the name that upstream gave it; none where there are no plugins and never will be. */
@@ -112,7 +126,7 @@ export class Encryption {
 
   /** Takes the file over if it changed and its plugins are well. True where it did. */
   async reload(): Promise<boolean> {
-    const { clock, logger } = this.#options
+    const { clock, logger, metrics } = this.#options
     let fresh: Loaded | undefined
     try {
       if (hashOf(this.#options.readFile()) === this.#loaded.hash) return false
@@ -121,6 +135,7 @@ export class Encryption {
       await this.awaitHealth(fresh)
     } catch (error) {
       fresh?.close()
+      metrics.reloaded('failure')
       logger.error('the encryption configuration cannot be reloaded', { error })
       return false
     }
@@ -129,6 +144,7 @@ export class Encryption {
     this.#generation++
     // What is under way with the old plugins may still end.
     clock.setTimer(old.grace, () => old.close())
+    metrics.reloaded('success')
     logger.info('the encryption configuration was reloaded', { hash: fresh.hash })
     return true
   }
@@ -169,7 +185,7 @@ async function checkAll(probes: readonly KmsProbe[]): Promise<void> {
 const ruleId = (resource: string, group: string): string => `${resource}.${group}`
 const hashOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
-function load(options: EncryptionOptions): Loaded {
+function load(options: Context): Loaded {
   const text = options.readFile()
   const closing: (() => void)[] = []
   const close = (): void => {
@@ -188,15 +204,15 @@ function load(options: EncryptionOptions): Loaded {
 class TransformerMaker {
   readonly probes: KmsProbe[] = []
   timeouts = 0
-  readonly #options: EncryptionOptions
+  readonly #options: Context
   readonly #closing: (() => void)[]
 
-  constructor(options: EncryptionOptions, closing: (() => void)[]) {
+  constructor(options: Context, closing: (() => void)[]) {
     this.#options = options
     this.#closing = closing
   }
 
-  all(configuration: readonly ResourceConfiguration[]): Map<string, Transformer> {
+  all(configuration: readonly ResourceConfiguration[]): Map<string, PrefixTransformers> {
     const rules = new Map<string, Prefixed[]>()
     for (const { resources, providers } of configuration) {
       const made = providers.map(each => this.provider(each))
@@ -229,13 +245,13 @@ class TransformerMaker {
 
   private kms({ apiVersion, name, endpoint, timeout }: KmsConfiguration): Prefixed {
     if (apiVersion === 'v1') throw new Error(KMS_V1)
-    const { clock, random, logger } = this.#options
-    const service = connectKms(endpoint, timeout)
+    const { clock, random, logger, metrics } = this.#options
+    const service = measuredKms(connectKms(endpoint, timeout), name, metrics, clock)
     this.#closing.push(() => service.close())
     this.timeouts += timeout
-    const probe = new KmsProbe({ name, service, clock, random, logger })
+    const probe = new KmsProbe({ name, service, metrics, clock, random, logger })
     this.probes.push(probe)
-    return { prefix: `k8s:enc:kms:v2:${name}:`, transformer: new EnvelopeTransformer(service, probe, random) }
+    return { prefix: `k8s:enc:kms:v2:${name}:`, transformer: new EnvelopeTransformer(service, probe, random, metrics) }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Values under a key that lies, encrypted by a KMS plugin, beside them (pkg/storage/value/encrypt/envelope/kmsv2). */
 import { LruCache, type Random, uuid } from '@canopus/base'
 import { aesGcm, aesGcmOfSeed } from './aes.ts'
+import type { EncryptionMetrics } from './encryption-metrics.ts'
 import { DEK_SEED, type EncryptedObject, encryptedObject } from './kms-messages.ts'
 import { checkSource, type KmsProbe } from './kms-probe.ts'
 import type { KmsService } from './kms-service.ts'
@@ -13,12 +14,14 @@ export class EnvelopeTransformer implements Transformer {
   readonly #service: KmsService
   readonly #probe: KmsProbe
   readonly #random: Random
+  readonly #metrics: EncryptionMetrics
   readonly #known = new LruCache<string, Promise<Transformer> | Transformer>({ capacity: REMEMBERED })
 
-  constructor(service: KmsService, probe: KmsProbe, random: Random) {
+  constructor(service: KmsService, probe: KmsProbe, random: Random, metrics: EncryptionMetrics) {
     this.#service = service
     this.#probe = probe
     this.#random = random
+    this.#metrics = metrics
   }
 
   /** Asks the plugin once for each key; while that is under way, all values under it wait for the same answer. */
@@ -31,9 +34,13 @@ export class EnvelopeTransformer implements Transformer {
     let known = this.#known.get(id)
     if (known === undefined) {
       known = this.ask(object)
+      this.#metrics.cacheMisses.add()
       this.#known.set(id, known)
       known.then(
-        transformer => this.#known.set(id, transformer),
+        transformer => {
+          this.#known.set(id, transformer)
+          this.#metrics.cached(this.#probe.name, this.#known.size)
+        },
         () => this.#known.delete(id),
       )
     }
@@ -42,6 +49,7 @@ export class EnvelopeTransformer implements Transformer {
 
   toStorage(data: Uint8Array, path: string): Uint8Array {
     const { transformer, source } = this.#probe.writeState()
+    this.#metrics.keyUsed('to_storage', this.#probe.name, source.keyID)
     return encryptedObject.encode({ ...source, encryptedData: transformer.toStorage(data, path) })
   }
 
@@ -54,6 +62,7 @@ export class EnvelopeTransformer implements Transformer {
   }
 
   private read(transformer: Transformer, object: EncryptedObject, path: string): Read {
+    this.#metrics.keyUsed('from_storage', this.#probe.name, object.keyID)
     const { data } = transformer.fromStorage(object.encryptedData, path) as Read
     const { source } = this.#probe.state()
     const stale = object.keyID !== source.keyID || object.encryptedDEKSourceType !== source.encryptedDEKSourceType

@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { checkDns1123Subdomain } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep, uuid } from '@canopus/base'
 import { aesGcmOfSeed, SEED_BYTES } from './aes.ts'
+import type { EncryptionMetrics } from './encryption-metrics.ts'
 import { type Annotations, DEK_KEY, DEK_SEED, type EncryptedObject, type StatusResponse } from './kms-messages.ts'
 import type { KmsService } from './kms-service.ts'
 import type { Transformer } from './transformer.ts'
@@ -32,6 +33,7 @@ export interface KmsState {
 export interface KmsProbeOptions {
   readonly name: string
   readonly service: KmsService
+  readonly metrics: EncryptionMetrics
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -122,6 +124,9 @@ export class KmsProbe {
       }
     }
     const wrong = keyIdError(keyId)
+    const { metrics } = this.#options
+    if (wrong === undefined) metrics.keyTold(this.name, keyId)
+    else metrics.invalidKeyTold(this.name, keyId)
     if (wrong !== undefined) errors.push(`got invalid KMSv2 KeyID hash ${hashText(keyId)}: ${wrong}`)
     else await this.rotate(keyId).catch(error => errors.push((error as Error).message))
     if (errors.length === 0) return
@@ -131,14 +136,16 @@ export class KmsProbe {
 
   /** The time to write begins before the plugin is asked, so that it never ends later than meant. */
   private async rotate(keyId: string): Promise<void> {
-    const { clock, random, service } = this.#options
+    const { clock, random, service, metrics } = this.#options
     const expires = clock.now() + WRITE_TTL
     if (this.#state?.source.keyID === keyId) {
       this.#state = { ...this.#state, expires }
       return
     }
     const uid = uuid(random)
+    const begun = clock.monotonic()
     const seed = randomBytes(SEED_BYTES)
+    metrics.generated((clock.monotonic() - begun) / 1000)
     const sealed = await service.encrypt(uid, seed).catch(error => {
       throw new Error(
         `failed to rotate DEK uid=${JSON.stringify(uid)}, errGen=failed to encrypt DEK, error: ${error.message}`,

@@ -36,7 +36,7 @@ export function connectKms(endpoint: string, timeout: number): KmsService {
         new grpc.Metadata({ waitForReady: true }),
         options,
         (error, answer) => {
-          if (error) reject(new Error(`rpc error: code = ${grpc.status[error.code]} desc = ${error.details}`))
+          if (error) reject(new Error(`rpc error: code = ${codeName(error.code)} desc = ${error.details}`))
           else resolve(answer!)
         },
       )
@@ -47,6 +47,13 @@ export function connectKms(endpoint: string, timeout: number): KmsService {
     decrypt: async request => (await call('Decrypt', kmsMethods.Decrypt, request)).plaintext,
     close: () => client.close(),
   }
+}
+
+/** `DEADLINE_EXCEEDED` is `DeadlineExceeded` to Go programs, and in their logs and metrics. */
+function codeName(code: grpc.status): string {
+  if (code === grpc.status.CANCELLED) return 'Canceled'
+  const words = (grpc.status[code] ?? 'UNKNOWN').split('_')
+  return words.map(word => word[0] + word.slice(1).toLowerCase()).join('')
 }
 
 /** Where the socket is, as the library names it. */

@@ -45,6 +45,19 @@ export class PrefixTransformers implements Transformer {
     this.#none = none
   }
 
+  /** What is written begins with this. */
+  get writePrefix(): string {
+    return this.#all[0]!.prefix.toString()
+  }
+
+  /** The prefix by which a stored value is known, for metrics: `identity` for plain bytes. */
+  prefixOf(stored: Uint8Array): string {
+    const encrypted = isEncrypted(stored)
+    const found = this.#all.find(({ prefix }) => startsWith(stored, prefix) && (prefix.byteLength > 0 || !encrypted))
+    if (found === undefined) return 'unknown'
+    return found.prefix.byteLength === 0 ? 'identity' : found.prefix.toString()
+  }
+
   fromStorage(stored: Uint8Array, path: string): Maybe<Read> {
     return this.read(stored, path, 0, [])
   }
