@@ -248,9 +248,10 @@ export class RequestPath {
     if (!kind.type.verbs.includes(info.verb)) {
       throw methodNotSupportedError({ group: info.group, resource: info.resource }, info.verb)
     }
-    if (isReview(kind)) return serveReview({ security, clock }, kind, call)
+    const { admission } = resources.context
+    if (isReview(kind)) return serveReview({ security, clock, admission }, kind, call)
     if (kind.type.plural === 'bindings') {
-      return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call)
+      return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call, kind)
     }
     return serveComponentStatuses(call)
   }

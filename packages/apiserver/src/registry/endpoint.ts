@@ -281,25 +281,8 @@ export class Endpoint {
     }
   }
 
-  writeCall(call: Call, kind: string): { options: ReturnType<typeof writeOptions>; write: WriteCall } {
-    const options = writeOptions(call.info.query, kind)
-    if (kind === 'PatchOptions') checkPatchOptions(call.request.headers, options)
-    const write: WriteCall = {
-      user: call.user,
-      dryRun: options.dryRun,
-      options: {
-        kind,
-        apiVersion: 'meta.k8s.io/v1',
-        ...(options.dryRun ? { dryRun: ['All'] } : {}),
-        ...(options.fieldManager === '' ? {} : { fieldManager: options.fieldManager }),
-        fieldValidation: options.fieldValidation,
-      },
-      subresource: call.info.subresource,
-      manager: options.fieldManager || managerOfAgent(call.request.headers),
-      warnings: call.warnings,
-      audit: call.audit,
-    }
-    return { options, write }
+  writeCall(call: Call, kind: string): ReturnType<typeof writeCallOf> {
+    return writeCallOf(call, kind)
   }
 
   async deleteCall(call: Call): Promise<{ options: DeleteOptions; write: WriteCall }> {
@@ -343,4 +326,26 @@ function decodeDeleteOptions(
     }
   }
   throw failure
+}
+
+/** How a write is to be done, by the query of its request; `kind` is that of its options. Throws StatusError. */
+export function writeCallOf(call: Call, kind: string): { options: ReturnType<typeof writeOptions>; write: WriteCall } {
+  const options = writeOptions(call.info.query, kind)
+  if (kind === 'PatchOptions') checkPatchOptions(call.request.headers, options)
+  const write: WriteCall = {
+    user: call.user,
+    dryRun: options.dryRun,
+    options: {
+      kind,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(options.dryRun ? { dryRun: ['All'] } : {}),
+      ...(options.fieldManager === '' ? {} : { fieldManager: options.fieldManager }),
+      fieldValidation: options.fieldValidation,
+    },
+    subresource: call.info.subresource,
+    manager: options.fieldManager || managerOfAgent(call.request.headers),
+    warnings: call.warnings,
+    audit: call.audit,
+  }
+  return { options, write }
 }

@@ -21,9 +21,10 @@ import {
 } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import { decodeBody } from '../encoding/body.ts'
-import { writeOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
+import type { AdmissionChain, AdmissionTarget } from '../registry/admission.ts'
 import type { Call } from '../registry/call.ts'
+import { writeCallOf } from '../registry/endpoint.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { Attributes, Security, User } from '../security.ts'
 import { validateAccessReview, validateSelfAccessReview } from './validation.ts'
@@ -31,9 +32,12 @@ import { validateAccessReview, validateSelfAccessReview } from './validation.ts'
 export interface ReviewContext {
   readonly security: Security
   readonly clock: Clock
+  readonly admission: AdmissionChain
 }
 
-type Review = (context: ReviewContext, call: Call, object: never) => Promise<unknown>
+/** Whether admission lets the object pass; asked by each review once it has found the object in order. */
+type Admitted = () => Promise<void>
+type Review = (context: ReviewContext, call: Call, object: never, admitted: Admitted) => Promise<unknown>
 
 const reviews: Readonly<Record<string, Review>> = {
   SelfSubjectReview: selfSubjectReview,
@@ -48,15 +52,30 @@ export const isReview = (kind: Kind): boolean => kind.type.kind in reviews && vi
 
 /** POST of a review: answers the same object with its status filled in. */
 export async function serveReview(context: ReviewContext, kind: Kind, call: Call): Promise<ApiResponse> {
-  const options = writeOptions(call.info.query, 'CreateOptions')
+  const { options, write } = writeCallOf(call, 'CreateOptions')
   const expected = { apiVersion: apiVersionOf(kind.type), kind: kind.type.kind, message: kind.message }
   const body = await call.request.body()
   const object = decodeBody(body, call.request.headers, expected, options.fieldValidation, call.warnings)
   call.audit?.requestObject(object)
   object.kind = expected.kind
   object.apiVersion = expected.apiVersion
-  const status = await reviews[expected.kind]!(context, call, object as never)
+  const { namespace } = call.info
+  if (kind.type.namespaced) inNamespace(object, namespace)
+  const name = object.metadata?.name ?? ''
+  const target: AdmissionTarget = { kind, operation: 'CREATE', namespace, name, object, oldObject: undefined }
+  await context.admission.mutate(write, target)
+  const admitted = (): Promise<void> => context.admission.validate(write, target)
+  const status = await reviews[expected.kind]!(context, call, object as never, admitted)
   return objectResponse(call.request.headers, 201, { ...object, status } as KubeObject, call.info.query.get('pretty'))
+}
+
+/** The namespace of the request, which the object may leave out. */
+function inNamespace(object: Partial<KubeObject>, namespace: string): void {
+  const { metadata } = object
+  if (metadata?.namespace && metadata.namespace !== namespace) {
+    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request')
+  }
+  Object.assign(object, { metadata: { ...metadata, namespace } })
 }
 
 export function userInfo(user: User): UserInfo {
@@ -69,14 +88,26 @@ export function userInfo(user: User): UserInfo {
   }
 }
 
-async function selfSubjectReview(context: ReviewContext, call: Call, object: SelfSubjectReview): Promise<unknown> {
+async function selfSubjectReview(
+  context: ReviewContext,
+  call: Call,
+  object: SelfSubjectReview,
+  admitted: Admitted,
+): Promise<unknown> {
+  await admitted()
   object.metadata = { ...object.metadata, creationTimestamp: formatTime(context.clock.now()) }
   return { userInfo: userInfo(call.user) }
 }
 
-async function tokenReview({ security }: ReviewContext, _call: Call, object: TokenReview): Promise<unknown> {
+async function tokenReview(
+  { security }: ReviewContext,
+  _call: Call,
+  object: TokenReview,
+  admitted: Admitted,
+): Promise<unknown> {
   const { token, audiences = [] } = object.spec
   if (!token) throw badRequestError('token is required for TokenReview in authentication')
+  await admitted()
   if (security.tokenReviewer === undefined) return { user: {} }
   try {
     const found = await security.tokenReviewer.review(token, audiences)
@@ -91,9 +122,15 @@ async function tokenReview({ security }: ReviewContext, _call: Call, object: Tok
   }
 }
 
-async function accessReview({ security }: ReviewContext, call: Call, object: SubjectAccessReview): Promise<unknown> {
+async function accessReview(
+  { security }: ReviewContext,
+  call: Call,
+  object: SubjectAccessReview,
+  admitted: Admitted,
+): Promise<unknown> {
   const local = object.kind === 'LocalSubjectAccessReview' ? call.info.namespace : undefined
   throwInvalid(object, validateAccessReview(object, local))
+  await admitted()
   const { user: name = '', groups = [], uid, extra } = object.spec
   const user: User = {
     name,
@@ -108,8 +145,10 @@ async function selfAccessReview(
   { security }: ReviewContext,
   call: Call,
   object: SubjectAccessReview,
+  admitted: Admitted,
 ): Promise<unknown> {
   throwInvalid(object, validateSelfAccessReview(object))
+  await admitted()
   return decide(security, call.user, object.spec)
 }
 
@@ -164,7 +203,13 @@ function selectorsOf(asked: ResourceAttributes | undefined): { fieldSelector?: s
   }
 }
 
-async function rulesReview({ security }: ReviewContext, call: Call, object: SelfSubjectRulesReview): Promise<unknown> {
+async function rulesReview(
+  { security }: ReviewContext,
+  call: Call,
+  object: SelfSubjectRulesReview,
+  admitted: Admitted,
+): Promise<unknown> {
+  await admitted()
   const namespace = object.spec.namespace ?? ''
   if (namespace === '') throw badRequestError('no namespace on request')
   return (

@@ -1,4 +1,5 @@
 /** `pods/binding` and the `bindings` resource: the scheduler's decision (pkg/registry/core/pod/storage, BindingREST). */
+import type { Kind } from '@canopus/api'
 import type { Binding, Pod, PodCondition } from '@canopus/api/core/v1'
 import {
   badRequestError,
@@ -19,7 +20,13 @@ import type { SubresourceContext } from './subresource.ts'
 
 const BINDING = { apiVersion: 'v1', kind: 'Binding', message: 'core.v1.Binding' }
 
-export async function serveBinding(context: SubresourceContext, pods: Endpoint, call: Call): Promise<ApiResponse> {
+/** `own` is the kind of the resource `bindings` where that was asked for; admission is told of it instead of the pod. */
+export async function serveBinding(
+  context: SubresourceContext,
+  pods: Endpoint,
+  call: Call,
+  own?: Kind,
+): Promise<ApiResponse> {
   const { options, write } = pods.writeCall(call, 'CreateOptions')
   const { headers } = call.request
   const binding = decodeBody<Binding>(
@@ -45,8 +52,10 @@ export async function serveBinding(context: SubresourceContext, pods: Endpoint, 
     oldObject: undefined,
     objectKind: { group: '', version: 'v1', kind: 'Binding' },
   }
-  await pods.store.context.admission.mutate(subresource, target)
-  await pods.store.context.admission.validate(subresource, target)
+  const admission = own === undefined ? subresource : write
+  const seen = own === undefined ? target : { ...target, kind: own }
+  await pods.store.context.admission.mutate(admission, seen)
+  await pods.store.context.admission.validate(admission, seen)
   const now = formatTime(context.clock.now())
   await updateObject(pods.store, subresource, call.info.namespace, name, {
     unconditional: true,

@@ -31,6 +31,22 @@ export function isAdmissionConfiguration({ kind }: Pick<MatchRequest, 'kind'>): 
   return kind.group === 'admissionregistration.k8s.io' && ADMISSION_KINDS.has(kind.kind)
 }
 
+/** Reviews: policies that had a say about them could lock everybody out (pkg/kubeapiserver/admission/exclusion). */
+const REVIEWS: ReadonlySet<string> = new Set([
+  'authentication.k8s.io/selfsubjectreviews',
+  'authentication.k8s.io/tokenreviews',
+  'authorization.k8s.io/localsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectrulesreviews',
+  'authorization.k8s.io/subjectaccessreviews',
+])
+
+/** Whether policies have no say about the request; webhooks may have one about reviews. */
+export function isBeyondPolicies(request: Pick<MatchRequest, 'kind' | 'resource'>): boolean {
+  const { group, resource } = request.resource
+  return isAdmissionConfiguration(request) || REVIEWS.has(`${group}/${resource}`)
+}
+
 export const isNamespaceObject = ({ resource }: Pick<MatchRequest, 'resource'>): boolean =>
   resource.group === '' && resource.resource === 'namespaces'
 

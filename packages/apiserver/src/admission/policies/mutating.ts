@@ -12,7 +12,7 @@ import { type Expression, ExpressionCompiler, type NamedExpression } from '../ex
 import { Evaluator, OutOfBudget } from '../expressions/evaluate.ts'
 import { authorizerVariable, namespaceObject, requestVariables } from '../expressions/input.ts'
 import { evaluateConditions } from '../expressions/match-conditions.ts'
-import { isAdmissionConfiguration, type Match } from '../matching/rules.ts'
+import { isBeyondPolicies, type Match } from '../matching/rules.ts'
 import { Rounds, replaceContent } from '../rounds.ts'
 import { refusal } from '../shared.ts'
 import { objectsFor } from '../webhooks/ask.ts'
@@ -56,7 +56,7 @@ export function mutatingPolicies(context: PolicyContext): AdmissionPlugin {
     name: NAME,
     operations: ['CREATE', 'UPDATE', 'CONNECT'],
     mutate(attributes) {
-      if (source.isEmpty || isAdmissionConfiguration(attributes)) return
+      if (source.isEmpty || isBeyondPolicies(attributes)) return
       return new Mutations(context, attributes).run(source.bound)
     },
   }

@@ -14,7 +14,7 @@ import { type Expression, ExpressionCompiler, type NamedExpression } from '../ex
 import { type Budget, type Evaluation, Evaluator, OutOfBudget } from '../expressions/evaluate.ts'
 import { authorizerVariable, namespaceObject, requestVariables } from '../expressions/input.ts'
 import { evaluateConditions } from '../expressions/match-conditions.ts'
-import { isAdmissionConfiguration } from '../matching/rules.ts'
+import { isBeyondPolicies } from '../matching/rules.ts'
 import { refusal } from '../shared.ts'
 import { objectsFor } from '../webhooks/ask.ts'
 import { type Invocation, invocations, type PolicyContext, policyLabels } from './context.ts'
@@ -70,7 +70,7 @@ export function validatingPolicies(context: PolicyContext): AdmissionPlugin {
     name: 'ValidatingAdmissionPolicy',
     operations: ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'],
     validate(attributes) {
-      if (source.isEmpty || isAdmissionConfiguration(attributes)) return
+      if (source.isEmpty || isBeyondPolicies(attributes)) return
       return new Review(context, attributes).run(source.bound)
     },
   }
