@@ -253,7 +253,8 @@ export class RequestPath {
     if (kind.type.plural === 'bindings') {
       return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call, kind)
     }
-    return serveComponentStatuses(call)
+    const components = { 'etcd-0': () => resources.context.store.revision() }
+    return serveComponentStatuses({ encoders: resources.encoders, components }, kind, call)
   }
 
   private endpointOf({ info }: Call): Endpoint | undefined {

@@ -1,27 +1,69 @@
-/** `componentstatuses`: long deprecated, kept for `kubectl get cs`. The store is the one component that the server knows. */
+/**
+ * `componentstatuses`: long deprecated, kept for `kubectl get cs` (pkg/registry/core/componentstatus/rest.go). The store is the
+ * one component that the server knows.
+ */
+import type { Kind } from '@canopus/api'
 import { notFoundError } from '@canopus/apimachinery'
+import { ObjectVersion } from '../cache/object-version.ts'
+import type { ObjectEncoder } from '../encoding/encoder.ts'
+import type { Encoders } from '../encoding/encoders.ts'
+import { negotiate, type Transform } from '../encoding/negotiate.ts'
+import type { IncludeObject } from '../encoding/table.ts'
+import { listQuery } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
-import { objectResponse } from '../registry/respond.ts'
+import { selection } from '../registry/selection.ts'
 
-const COMPONENTS = ['etcd-0']
+export interface ComponentStatusContext {
+  readonly encoders: Encoders
+  /** Each component by its name: rejects where it is not well. */
+  readonly components: Readonly<Record<string, () => Promise<unknown>>>
+}
 
-export function serveComponentStatuses(call: Call): ApiResponse {
-  call.warnings.push('v1 ComponentStatus is deprecated in v1.19+')
-  const { name } = call.info
-  const item = (component: string): Record<string, unknown> => ({
-    metadata: { name: component, creationTimestamp: null },
-    conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }],
-  })
-  if (name === '') {
-    const items = COMPONENTS.map(item)
-    return objectResponse(call.request.headers, 200, {
-      kind: 'ComponentStatusList',
-      apiVersion: 'v1',
-      metadata: {},
-      items,
-    } as { kind: string; apiVersion: string })
+export async function serveComponentStatuses(
+  { encoders, components }: ComponentStatusContext,
+  kind: Kind,
+  call: Call,
+): Promise<ApiResponse> {
+  if (kind.deprecation !== undefined) call.warnings.push(kind.deprecation)
+  const { info, request } = call
+  const encoder = (transforms: readonly Transform[]): ObjectEncoder => {
+    const form = negotiate(request.headers, transforms, info.query.get('pretty'))
+    return encoders.for(kind, form, (info.query.get('includeObject') ?? 'Metadata') as IncludeObject)
   }
-  if (!COMPONENTS.includes(name)) throw notFoundError({ group: '', resource: 'componentstatuses', name })
-  return objectResponse(call.request.headers, 200, { kind: 'ComponentStatus', apiVersion: 'v1', ...item(name) })
+  const answer = ({ contentType }: ObjectEncoder, body: ApiResponse['body']): ApiResponse => ({
+    status: 200,
+    headers: { 'content-type': contentType },
+    ...(body === undefined ? {} : { body }),
+  })
+  if (info.verb === 'get') {
+    const check = Object.hasOwn(components, info.name) ? components[info.name] : undefined
+    if (check === undefined) throw notFoundError({ group: '', resource: 'componentstatuses', name: info.name })
+    const one = encoder(['Table', 'PartialObjectMetadata'])
+    return answer(one, one.one(await statusOf(info.name, check)))
+  }
+  const { labelSelector, fieldSelector } = listQuery(info.query, false)
+  const { filter } = selection(kind, '', labelSelector, fieldSelector)
+  const all = await Promise.all(Object.entries(components).map(([name, check]) => statusOf(name, check)))
+  const many = encoder(['Table', 'PartialObjectMetadataList'])
+  return answer(
+    many,
+    many.list(
+      all.filter(each => filter.matches?.(each) ?? true),
+      {},
+    ),
+  )
+}
+
+async function statusOf(name: string, check: () => Promise<unknown>): Promise<ObjectVersion> {
+  const condition = await check().then(
+    () => ({ type: 'Healthy', status: 'True', message: 'ok' }),
+    (error: unknown) => ({
+      type: 'Healthy',
+      status: 'False',
+      error: error instanceof Error ? error.message : String(error),
+    }),
+  )
+  const object = { kind: 'ComponentStatus', apiVersion: 'v1', metadata: { name }, conditions: [condition] }
+  return new ObjectVersion(`componentstatuses/${name}`, '', name, Buffer.from(JSON.stringify(object)), 0)
 }
