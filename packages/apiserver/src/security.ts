@@ -217,6 +217,11 @@ export interface ObjectReader {
   get<T extends KubeObject>(type: ResourceType<T>, name: string, namespace?: string): T | undefined
   /** All objects of a kind in the cache, or those of a namespace. */
   list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[]
+  /**
+   * From the cache, in the version of the type also where a webhook has to convert: one object by its name, or all of a namespace.
+   * Rejects with StatusError 500 where they cannot be converted.
+   */
+  read<T extends KubeObject>(type: ResourceType<T>, namespace: string | undefined, name?: string): Maybe<readonly T[]>
   /** From the store: for decisions that must not rest on a stale cache. */
   getFresh<T extends KubeObject>(type: ResourceType<T>, name: string, namespace?: string): Promise<T | undefined>
   /** Calls `listener` for what is there (as `added`) and for every change from now on. Returns its removal. */

@@ -1,6 +1,7 @@
 /** Custom resources of two versions, with a webhook on a real HTTPS port in between. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { validatingPolicies } from '../admission/policies/validating.ts'
 import { mutatingWebhooks } from '../admission/webhooks/mutating.ts'
 import { type Answer, type MemoryServer, startMemoryServer, type TestWatch } from '../testing/memory-server.ts'
 import { patch, startWebhookServer, type WebhookServer } from '../testing/webhook-server.ts'
@@ -53,7 +54,10 @@ describe('conversion webhooks', () => {
 
   before(async () => {
     hook = await startWebhookServer()
-    server = await startMemoryServer({ admission: context => [mutatingWebhooks(context)] })
+    const authorizer = { authorize: () => ({ decision: 'allow' as const, reason: '' }) }
+    server = await startMemoryServer({
+      admission: context => [mutatingWebhooks(context), validatingPolicies({ ...context, authorizer })],
+    })
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
     await server.send('POST', '/api/v1/namespaces', namespace)
     const created = await server.send('POST', CRDS, {
@@ -126,6 +130,39 @@ describe('conversion webhooks', () => {
     const kv = await server.store.get(`/registry/example.com/endpoints/default/${name}`)
     return JSON.parse(Buffer.from(kv!.value).toString())
   }
+
+  it('brings parameters of policies into the version that the policy names', async () => {
+    const registration = '/apis/admissionregistration.k8s.io/v1'
+    const rule = { apiGroups: [''], apiVersions: ['v1'], resources: ['secrets'], operations: ['CREATE'] }
+    await create('v1', 'limits', { hostPort: 'good:1' })
+    await server.send('POST', `${registration}/validatingadmissionpolicies`, {
+      metadata: { name: 'hosts' },
+      spec: {
+        paramKind: { apiVersion: 'example.com/v2', kind: 'Endpoint' },
+        matchConstraints: { resourceRules: [rule] },
+        validations: [{ expression: 'object.metadata.name == params.spec.host' }],
+      },
+    })
+    const { status: code } = await server.send('POST', `${registration}/validatingadmissionpolicybindings`, {
+      metadata: { name: 'hosts' },
+      spec: {
+        policyName: 'hosts',
+        paramRef: { name: 'limits', parameterNotFoundAction: 'Deny' },
+        validationActions: ['Deny'],
+      },
+    })
+    assert.equal(code, 201)
+    const secrets = '/api/v1/namespaces/default/secrets'
+    const good = await server.send('POST', secrets, { metadata: { name: 'good' } })
+    const bad = await server.send('POST', secrets, { metadata: { name: 'bad' } })
+    await server.send('PATCH', `${at('v1')}/limits`, { spec: { hostPort: 'other:1' } }, MERGE)
+    hook.on('/convert', () => ({ result: { status: 'Failure', message: 'no idea' } }))
+    const failed = await server.send('POST', secrets, { metadata: { name: 'other' } })
+    await server.send('DELETE', `${registration}/validatingadmissionpolicybindings/hosts`)
+    assert.equal(good.status, 201, good.text)
+    assert.match(bad.json.message, /denied request: failed expression: object.metadata.name == params.spec.host/)
+    assert.match(failed.json.message, /denied request: failed to configure binding: .*no idea/)
+  })
 
   it('writes through the stored version and reads through any other', async () => {
     const { status: code, json } = await create('v2', 'a', { host: 'h', port: '1', zone: 'b' })

@@ -1,7 +1,7 @@
 /** Objects for the parts of the server that decide by them (authorizer, admission, allocators). */
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
-import type { ChangeOptions, ObjectChange, ObjectReader } from '../security.ts'
+import type { ChangeOptions, Maybe, ObjectChange, ObjectReader } from '../security.ts'
 import type { KindStore } from './kind-store.ts'
 
 export class StoreReader implements ObjectReader {
@@ -20,6 +20,16 @@ export class StoreReader implements ObjectReader {
   list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[] {
     const store = this.#storeOf(type)
     return store === undefined ? [] : store.cache.all(namespace).map(version => store.view(version) as T)
+  }
+
+  read<T extends KubeObject>(type: ResourceType<T>, namespace: string | undefined, name?: string): Maybe<readonly T[]> {
+    const store = this.#storeOf(type)
+    if (store === undefined) return []
+    const named = name === undefined ? undefined : store.cache.get(namespace ?? '', name)
+    const versions = name === undefined ? store.cache.all(namespace) : named === undefined ? [] : [named]
+    const ready = store.remote === undefined ? versions : store.remote.all(versions)
+    const view = (all: readonly ObjectVersion[]): T[] => all.map(each => store.view(each) as T)
+    return ready instanceof Promise ? ready.then(view) : view(ready)
   }
 
   async getFresh<T extends KubeObject>(type: ResourceType<T>, name: string, namespace = ''): Promise<T | undefined> {

@@ -62,6 +62,24 @@ describe('expressions in what is written', () => {
       ],
     ],
     [
+      'variables in conditions',
+      validating({
+        variables: [{ name: 'a', expression: '1' }],
+        matchConditions: [{ name: 'c', expression: ' variables.a == 1 ' }],
+        validations: [{ expression: 'variables.a == 1' }],
+      }),
+      [
+        `spec.matchConditions[0].expression: Invalid value: "variables.a == 1": ${undeclared('variables', 'variables.a == 1')}`,
+      ],
+    ],
+    [
+      'variables where there are none',
+      validating({ validations: [{ expression: 'variables.a == 1' }] }),
+      [
+        `spec.validations[0].expression: Invalid value: "variables.a == 1": ${undeclared('variables', 'variables.a == 1')}`,
+      ],
+    ],
+    [
       'an authorizer in a message',
       validating({
         validations: [{ expression: 'true', messageExpression: "authorizer.path('/x').check('get').reason()" }],

@@ -63,8 +63,8 @@ class Findings {
     conditions: readonly MatchCondition[] | undefined,
     compile: (text: string) => Expression,
   ): void {
-    for (const [index, { expression }] of (conditions ?? []).entries())
-      this.add(`${path}[${index}].expression`, expression, compile)
+    for (const [index, { expression = '' }] of (conditions ?? []).entries())
+      this.add(`${path}[${index}].expression`, expression.trim(), compile)
   }
 }
 
@@ -82,13 +82,22 @@ function webhookFindings({
   return findings.errors
 }
 
-/** A compiler with the policy's variables, whose own findings are added. */
+type Compiler = Pick<ExpressionCompiler, 'compile'>
+
+/** A compiler with the policy's variables, whose own findings are added. Where there are none, nobody knows `variables`. */
 function variablesOf(
   findings: Findings,
   spec: ValidatingAdmissionPolicy['spec'] | MutatingAdmissionPolicy['spec'],
   authorizer = true,
-): ExpressionCompiler {
-  const compiler = new ExpressionCompiler({ params: spec.paramKind !== undefined, authorizer })
+): Compiler {
+  const params = spec.paramKind !== undefined
+  if ((spec.variables ?? []).length === 0) {
+    return {
+      compile: (text, results, patches = false) =>
+        compileExpression(admissionEnvironment({ params, authorizer, patches }), text, results),
+    }
+  }
+  const compiler = new ExpressionCompiler({ params, authorizer })
   for (const [index, { name, expression }] of (spec.variables ?? []).entries()) {
     if (!name) continue
     findings.add(`spec.variables[${index}].expression`, expression, text => compiler.addVariable(name, text))
@@ -96,15 +105,21 @@ function variablesOf(
   return compiler
 }
 
+/** Conditions come before the variables, and may not use them when they are written. */
+function conditionOf({ paramKind }: { readonly paramKind?: unknown }): (text: string) => Expression {
+  const environment = admissionEnvironment({ params: paramKind !== undefined, authorizer: true })
+  return text => compileExpression(environment, text, [boolType])
+}
+
 function validatingFindings({ spec }: ValidatingAdmissionPolicy): FieldError[] {
   const findings = new Findings()
   const compiler = variablesOf(findings, spec)
   const told = variablesOf(new Findings(), spec, false)
   const of =
-    (by: ExpressionCompiler, ...results: CelType[]) =>
+    (by: Compiler, ...results: CelType[]) =>
     (text: string): Expression =>
       by.compile(text, results)
-  findings.conditions('spec.matchConditions', spec.matchConditions, of(compiler, boolType))
+  findings.conditions('spec.matchConditions', spec.matchConditions, conditionOf(spec))
   for (const [index, { expression, messageExpression }] of (spec.validations ?? []).entries()) {
     const at = `spec.validations[${index}]`
     findings.add(`${at}.expression`, expression, of(compiler, boolType))
@@ -119,7 +134,7 @@ function validatingFindings({ spec }: ValidatingAdmissionPolicy): FieldError[] {
 function mutatingFindings({ spec }: MutatingAdmissionPolicy): FieldError[] {
   const findings = new Findings()
   const compiler = variablesOf(findings, spec)
-  findings.conditions('spec.matchConditions', spec.matchConditions, text => compiler.compile(text, [boolType]))
+  findings.conditions('spec.matchConditions', spec.matchConditions, conditionOf(spec))
   for (const [index, { patchType, jsonPatch, applyConfiguration }] of (spec.mutations ?? []).entries()) {
     const at = `spec.mutations[${index}]`
     const compile = (result: CelType) => (text: string) => compiler.compile(text, [result], true)

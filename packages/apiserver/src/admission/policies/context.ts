@@ -57,37 +57,39 @@ export function policyLabels<P extends AnyPolicy, B extends AnyBinding, C>(
 }
 
 /** Everything that a request is to be measured by, in order, and what stands in the way of it. */
-export function* invocations<P extends AnyPolicy, B extends AnyBinding, C>(
+export async function invocations<P extends AnyPolicy, B extends AnyBinding, C>(
   bound: readonly BoundPolicy<P, B, C>[],
   attributes: AdmissionAttributes,
   labels: NamespaceLabels,
   { objects, resourceOfKind }: PolicyContext,
-): Iterable<Invocation<P, B, C> | Misconfiguration<P, B>> {
+): Promise<(Invocation<P, B, C> | Misconfiguration<P, B>)[]> {
+  const found: (Invocation<P, B, C> | Misconfiguration<P, B>)[] = []
   const matching = (criteria: MatchCriteria): Match | undefined =>
     matchRequest(criteria, attributes, labels, () => attributes.versions.equivalents())
   for (const { policy, compiled, criteria, bindings } of bound) {
-    const match = tried(() => matching(criteria))
+    const match = await tried(() => matching(criteria))
     if (match === undefined) continue
     if (match instanceof Error) {
-      yield { policy, message: `failed to configure policy: ${match.message}` }
+      found.push({ policy, message: `failed to configure policy: ${match.message}` })
       continue
     }
     for (const { binding, criteria: own } of bindings) {
-      const params = tried(() => {
+      const params = await tried<readonly (KubeObject | undefined)[]>(() => {
         if (own !== undefined && matching(own) === undefined) return []
         const { paramKind } = policy.spec
         return collectParams(paramKind, binding.spec.paramRef, attributes.namespace, resourceOfKind, objects)
       })
       if (params instanceof Error) {
-        yield { policy, binding, message: `failed to configure binding: ${params.message}` }
-      } else for (const each of params) yield { policy, binding, compiled, match, params: each }
+        found.push({ policy, binding, message: `failed to configure binding: ${params.message}` })
+      } else for (const each of params) found.push({ policy, binding, compiled, match, params: each })
     }
   }
+  return found
 }
 
-function tried<T>(run: () => T): T | Error {
+async function tried<T>(run: () => Maybe<T>): Promise<T | Error> {
   try {
-    return run()
+    return await run()
   } catch (error) {
     if (error instanceof StatusError || error instanceof PolicyConfigurationError) return error
     throw error

@@ -84,7 +84,7 @@ class Mutations {
     const labels = await policyLabels(bound, attributes, this.#context.objects)
     const rounds = Rounds.begin(NAME, attributes)
     // What a policy does to the object must not decide which of them it matches.
-    for (const each of [...invocations(bound, attributes, labels, this.#context)]) {
+    for (const each of await invocations(bound, attributes, labels, this.#context)) {
       if ('message' in each) this.#problems.push(each)
       else await this.#invoke(each, rounds)
     }

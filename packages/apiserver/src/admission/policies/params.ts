@@ -1,7 +1,7 @@
 /** The parameters of a binding (k8s.io/apiserver/pkg/admission/plugin/policy/generic/policy_dispatcher.go, CollectParams). */
 import type { ParamKind, ParamRef } from '@canopus/api/admissionregistration/v1'
 import { type KubeObject, labelSelector, matches, type ResourceType } from '@canopus/apimachinery'
-import type { ObjectReader } from '../../security.ts'
+import type { Maybe, ObjectReader } from '../../security.ts'
 
 /** Finds the resource that serves a kind; undefined where none does. */
 export type ResourceOfKind = (apiVersion: string, kind: string) => ResourceType | undefined
@@ -11,7 +11,7 @@ export class PolicyConfigurationError extends Error {}
 
 /**
  * The parameters to evaluate a policy with, once for each: `[undefined]` where there is nothing to look for, none where the
- * binding allows that nothing is found. Throws PolicyConfigurationError.
+ * binding allows that nothing is found. Throws PolicyConfigurationError, and StatusError where a webhook cannot convert them.
  */
 export function collectParams(
   kind: ParamKind | undefined,
@@ -19,7 +19,7 @@ export function collectParams(
   namespace: string,
   resourceOf: ResourceOfKind,
   objects: ObjectReader,
-): readonly (KubeObject | undefined)[] {
+): Maybe<readonly (KubeObject | undefined)[]> {
   if (kind === undefined || reference === undefined) return [undefined]
   const type = resourceOf(kind.apiVersion ?? '', kind.kind ?? '')
   if (type === undefined) {
@@ -28,6 +28,10 @@ export function collectParams(
   }
   const place = placeOf(type, reference, namespace)
   const found = find(type, reference, place, objects)
+  return found instanceof Promise ? found.then(all => checked(all, reference)) : checked(found, reference)
+}
+
+function checked(found: readonly KubeObject[], reference: ParamRef): readonly KubeObject[] {
   if (found.length === 0 && reference.parameterNotFoundAction === 'Deny') {
     throw new PolicyConfigurationError('no params found for policy binding with `Deny` parameterNotFoundAction')
   }
@@ -46,15 +50,18 @@ function placeOf(type: ResourceType, reference: ParamRef, namespace: string): st
   )
 }
 
-function find(type: ResourceType, reference: ParamRef, place: string, objects: ObjectReader): readonly KubeObject[] {
+function find(
+  type: ResourceType,
+  reference: ParamRef,
+  place: string,
+  objects: ObjectReader,
+): Maybe<readonly KubeObject[]> {
   const { name, selector } = reference
-  if (name) {
-    const object = objects.get(type, name, place)
-    return object === undefined ? [] : [object]
-  }
+  if (name) return objects.read(type, place, name)
   if (selector === undefined) throw new PolicyConfigurationError('one of name or selector must be provided')
   const selected = labelSelector(selector)
-  return objects
-    .list(type, type.namespaced ? place : undefined)
-    .filter(({ metadata }) => matches(selected, metadata.labels))
+  const fitting = (all: readonly KubeObject[]): readonly KubeObject[] =>
+    all.filter(({ metadata }) => matches(selected, metadata.labels))
+  const all = objects.read(type, type.namespaced ? place : undefined)
+  return all instanceof Promise ? all.then(fitting) : fitting(all)
 }

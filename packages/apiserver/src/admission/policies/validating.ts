@@ -114,7 +114,7 @@ class Review {
 
   async run(bound: readonly BoundPolicy<Policy, Binding, Compiled>[]): Promise<void> {
     const labels = await policyLabels(bound, this.#attributes, this.#context.objects)
-    for (const each of invocations(bound, this.#attributes, labels, this.#context)) {
+    for (const each of await invocations(bound, this.#attributes, labels, this.#context)) {
       if ('message' in each) {
         if (each.policy.spec.failurePolicy !== 'Ignore') this.#denials.push(each)
       } else this.#take(each, await this.#evaluate(each))

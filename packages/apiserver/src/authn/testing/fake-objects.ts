@@ -41,6 +41,12 @@ export class FakeObjects implements ObjectReader {
     return [...this.#objects].filter(([key]) => key.startsWith(prefix)).map(([, object]) => object as T)
   }
 
+  read<T extends KubeObject>(type: ResourceType<T>, namespace: string | undefined, name?: string): readonly T[] {
+    if (name === undefined) return this.list(type, namespace)
+    const object = this.get(type, name, namespace)
+    return object === undefined ? [] : [object]
+  }
+
   async getFresh<T extends KubeObject>(
     type: ResourceType<T>,
     name: string,
