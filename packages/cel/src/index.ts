@@ -63,6 +63,7 @@ export {
   type Library,
 } from './environment.ts'
 export { bindingsLibrary } from './ext/bindings.ts'
+export { compileDeviceSelector, DEVICE_COST_LIMIT, type DeviceSelector } from './kubernetes/device.ts'
 export {
   kubernetesEnvironment,
   PER_CALL_LIMIT,

@@ -2,48 +2,16 @@ import type { Device, DeviceAttribute } from '@canopus/api/resource/v1'
 import { parseQuantity } from '@canopus/apimachinery'
 import { LruCache } from '@canopus/base'
 import {
-  bindingsLibrary,
-  boolType,
-  dynType,
+  compileDeviceSelector,
+  DEVICE_COST_LIMIT,
+  type DeviceSelector,
   EntryMap,
   fromJson,
-  isDyn,
-  kubernetesEnvironment,
   MapValue,
-  mapOf,
-  type Program,
   parseSemver,
   QuantityValue,
-  quantityType,
-  stringType,
-  structType,
   type Value,
 } from '@canopus/cel'
-
-/** What one evaluation may cost (CELSelectorExpressionMaxCost). */
-const COST_LIMIT = 1_000_000
-const DEVICE = 'kubernetes.DRADevice'
-const fields = new Map([
-  ['driver', stringType],
-  ['attributes', mapOf(stringType, mapOf(stringType, dynType))],
-  ['capacity', mapOf(stringType, mapOf(stringType, quantityType))],
-  ['allowMultipleAllocations', boolType],
-])
-const deviceType = structType(DEVICE)
-
-/** The variable `device` and `cel.bind` (k8s.io/dynamic-resource-allocation/cel). */
-const environment = kubernetesEnvironment.extend({
-  variables: { device: deviceType },
-  libraries: [
-    bindingsLibrary,
-    {
-      types: {
-        findType: name => (name === DEVICE ? deviceType : undefined),
-        findField: (name, field) => (name === DEVICE ? fields.get(field) : undefined),
-      },
-    },
-  ],
-})
 
 /** A map in which every key that is missing has an empty map, so that looking for a domain never fails. */
 class Domains extends MapValue {
@@ -67,17 +35,7 @@ class Domains extends MapValue {
   }
 }
 
-type Compiled = { readonly program: Program } | { readonly error: string }
-const compiled = new LruCache<string, Compiled>({ capacity: 500 })
-
-function compile(expression: string): Compiled {
-  const result = environment.compile(expression)
-  if (!result.ok) return { error: `compilation failed: ${result.message}` }
-  if (result.outputType.kind !== 'bool' && !isDyn(result.outputType)) {
-    return { error: `must evaluate to bool or the unknown type, not ${result.outputType.name}` }
-  }
-  return { program: environment.program(result.ast) }
-}
+const compiled = new LruCache<string, DeviceSelector>({ capacity: 500 })
 
 /**
  * Whether the expression holds for the device of the driver.
@@ -87,11 +45,11 @@ function compile(expression: string): Compiled {
 export function deviceMatches(expression: string, driver: string, device: Device): boolean {
   let known = compiled.get(expression)
   if (known === undefined) {
-    known = compile(expression)
+    known = compileDeviceSelector(expression)
     compiled.set(expression, known)
   }
   if ('error' in known) throw new Error(`CEL compile error: ${known.error}`)
-  const result = known.program.evaluate({ device: deviceValue(driver, device) }, { costLimit: COST_LIMIT })
+  const result = known.program.evaluate({ device: deviceValue(driver, device) }, { costLimit: DEVICE_COST_LIMIT })
   if (!result.ok) throw new Error(`CEL runtime error: ${result.error.message}`)
   if (typeof result.value !== 'boolean') throw new Error('CEL runtime error: the result is not a bool')
   return result.value

@@ -21,6 +21,12 @@ const mutating = (spec: object): string[] =>
 const undeclared = (name: string, text: string): string =>
   `compilation failed: ERROR: <input>:1:1: undeclared reference to '${name}' (in container '')\n | ${text}\n | ^`
 
+const TEN = '[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]'
+const EXPENSIVE = ['x', 'y', 'z', 'a', 'b', 'c', 'd'].reduceRight(
+  (inner, name) => `${TEN}.all(${name}, ${inner})`,
+  "int('1'.find('[0-9]*')) < 100",
+)
+
 describe('expressions in what is written', () => {
   const table: readonly [string, string[], string[]][] = [
     [
@@ -106,6 +112,52 @@ describe('expressions in what is written', () => {
       'a configuration',
       mutating({ mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{}' } }] }),
       [],
+    ],
+    [
+      'a selector of a device class',
+      errorsOf('deviceclasses', {
+        spec: { selectors: [{ cel: { expression: 'device.driver' } }, { cel: { expression: 'true' } }] },
+      }),
+      [
+        'spec.selectors[0].cel.expression: Invalid value: "device.driver": must evaluate to bool or the unknown type, not string',
+      ],
+    ],
+    [
+      'selectors of a claim, and what they cost',
+      errorsOf('resourceclaims', {
+        metadata: { name: 'a', namespace: 'b' },
+        spec: {
+          devices: {
+            requests: [
+              { name: 'one', exactly: { deviceClassName: 'c', selectors: [{ cel: { expression: 'nothing' } }] } },
+              {
+                name: 'two',
+                firstAvailable: [{ name: 'x', deviceClassName: 'c', selectors: [{ cel: { expression: EXPENSIVE } }] }],
+              },
+            ],
+          },
+        },
+      }),
+      [
+        `spec.devices.requests[0].exactly.selectors[0].cel.expression: Invalid value: "nothing": ${undeclared('nothing', 'nothing')}`,
+        'spec.devices.requests[1].firstAvailable[0].selectors[0].cel.expression: Forbidden: too complex, exceeds cost limit by factor of 85.6',
+      ],
+    ],
+    [
+      'a selector of a template',
+      errorsOf('resourceclaimtemplates', {
+        metadata: { name: 'a', namespace: 'b' },
+        spec: {
+          spec: {
+            devices: {
+              requests: [{ name: 'r', exactly: { deviceClassName: 'c', selectors: [{ cel: { expression: '1' } }] } }],
+            },
+          },
+        },
+      }),
+      [
+        'spec.spec.devices.requests[0].exactly.selectors[0].cel.expression: Invalid value: "1": must evaluate to bool or the unknown type, not int',
+      ],
     ],
     [
       'a condition of a webhook',

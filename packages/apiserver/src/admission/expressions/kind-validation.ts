@@ -1,4 +1,4 @@
-/** Expressions of webhooks and policies must compile when they are written (pkg/apis/admissionregistration/validation/validation.go). */
+/** Expressions of webhooks, policies and selectors of devices must compile when they are written (pkg/apis/admissionregistration/validation/validation.go). */
 import type { Kind } from '@canopus/api'
 import type {
   MatchCondition,
@@ -7,23 +7,32 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingWebhookConfiguration,
 } from '@canopus/api/admissionregistration/v1'
+import type { DeviceClass, ResourceClaim, ResourceClaimTemplate } from '@canopus/api/resource/v1'
 import { deepEqual, type FieldError, invalid, type KubeObject } from '@canopus/apimachinery'
 import { boolType, type CelType, listOf, nullType, stringType, structType } from '@canopus/cel'
 import { compileExpression, type Expression, ExpressionCompiler } from './compile.ts'
+import { claimFindings, claimTemplateFindings, deviceClassFindings } from './device-selectors.ts'
 import { admissionEnvironment } from './environment.ts'
 
 type Check = (object: KubeObject) => FieldError[]
 
 const CHECKS: Readonly<Record<string, Check>> = {
-  mutatingwebhookconfigurations: object => webhookFindings(object as MutatingWebhookConfiguration),
-  validatingwebhookconfigurations: object => webhookFindings(object as ValidatingWebhookConfiguration),
-  validatingadmissionpolicies: object => validatingFindings(object as ValidatingAdmissionPolicy),
-  mutatingadmissionpolicies: object => mutatingFindings(object as MutatingAdmissionPolicy),
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations': object =>
+    webhookFindings(object as MutatingWebhookConfiguration),
+  'admissionregistration.k8s.io/validatingwebhookconfigurations': object =>
+    webhookFindings(object as ValidatingWebhookConfiguration),
+  'admissionregistration.k8s.io/validatingadmissionpolicies': object =>
+    validatingFindings(object as ValidatingAdmissionPolicy),
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': object =>
+    mutatingFindings(object as MutatingAdmissionPolicy),
+  'resource.k8s.io/deviceclasses': object => deviceClassFindings(object as DeviceClass),
+  'resource.k8s.io/resourceclaims': object => claimFindings(object as ResourceClaim),
+  'resource.k8s.io/resourceclaimtemplates': object => claimTemplateFindings(object as ResourceClaimTemplate),
 }
 
 /** The built-in kind, which then compiles the expressions of its objects too. Kinds without expressions stay as they are. */
 export function withExpressionValidation(kind: Kind): Kind {
-  const check = kind.type.group === 'admissionregistration.k8s.io' ? CHECKS[kind.type.plural] : undefined
+  const check = CHECKS[`${kind.type.group}/${kind.type.plural}`]
   if (check === undefined) return kind
   const { strategy } = kind
   return {
