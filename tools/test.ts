@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runChecks } from './check.ts'
+import { fetchTestData } from './test-data.ts'
 import { installTestPrograms } from './test-programs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -49,6 +50,7 @@ const endToEnd = globSync('{conformance,e2e}/**/*.test.ts', { cwd: root })
 const wanted = process.argv[2]
 
 await installTestPrograms()
+fetchTestData()
 const checks = runChecks()
 const results: Totals[] = [
   { ...checks, skipped: 0 },

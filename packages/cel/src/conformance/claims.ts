@@ -5,6 +5,8 @@
 export interface Claim {
   readonly tests: number
   readonly of: number
+  /** So many of them are newer than the last release of the data; all of these pass. */
+  readonly added?: number
   /** Why not all of them. */
   readonly reason?: string
 }
@@ -53,6 +55,7 @@ export const claims: Readonly<Record<string, Claim>> = {
   timestamps: {
     tests: 77,
     of: 78,
+    added: 2,
     reason: 'one wants getMilliseconds of a duration to be a part; cel-go gives the whole',
   },
   type_deduction: { tests: 25, of: 47, reason: `${protobuf}; one is among those that cel-go skips, too` },
