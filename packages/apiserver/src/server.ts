@@ -31,6 +31,7 @@ import { RequestPath } from './filters/request-path.ts'
 import { SERVING_DEFAULTS, type ServingOptions } from './filters/serving-options.ts'
 import { Traffic } from './filters/traffic.ts'
 import { FlowControlFollower } from './flow-control/follow.ts'
+import { withMandatorySpecs } from './flow-control/mandatory-specs.ts'
 import { Health, type HealthCheck } from './health/health.ts'
 import { PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
@@ -274,7 +275,9 @@ function composeResources(
     },
     encoders: new Encoders(encodeMessage, clock),
     kinds: kinds.map(kind =>
-      kind.type === CustomResourceDefinitions ? withSchemaValidation(kind) : withExpressionValidation(kind),
+      kind.type === CustomResourceDefinitions
+        ? withSchemaValidation(kind)
+        : withMandatorySpecs(withExpressionValidation(kind)),
     ),
     virtualKinds,
   })

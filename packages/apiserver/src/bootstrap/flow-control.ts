@@ -10,6 +10,7 @@ import {
   SUGGESTED_LEVELS,
   SUGGESTED_SCHEMAS,
 } from '../flow-control/defaults.ts'
+import { withExemption } from '../flow-control/mandatory-specs.ts'
 import { reconcileObjects } from './ensure.ts'
 import type { Change } from './reconcile-roles.ts'
 
@@ -66,7 +67,7 @@ export function autoUpdate<T extends Configured>(existing: T, wanted: Draft<T>, 
   const said = existing.metadata.annotations?.[AUTO_UPDATE]
   const ours = always || (isBoolean(said) ? isTrue(said) : existing.metadata.generation === 1)
   const annotated = isBoolean(said) && isTrue(said) === ours
-  const spec = (wanted as unknown as T).spec
+  const spec = withExemption(existing.metadata.name, (wanted as unknown as T).spec, existing.spec)
   const different = ours && !deepEqual(existing.spec, spec)
   if (annotated && !different) return { kind: 'keep' }
   const annotations = { ...existing.metadata.annotations, ...(annotated ? {} : { [AUTO_UPDATE]: String(ours) }) }

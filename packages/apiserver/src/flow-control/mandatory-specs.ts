@@ -1,0 +1,50 @@
+/** The specs of mandatory objects, which nobody may change (pkg/apis/flowcontrol/validation/validation.go). */
+import type { Kind } from '@canopus/api'
+import type { PriorityLevelConfigurationSpec } from '@canopus/api/flowcontrol/v1'
+import { type FieldError, invalid, type KubeObject, semanticEqual } from '@canopus/apimachinery'
+import { MANDATORY_LEVELS, MANDATORY_SCHEMAS } from './defaults.ts'
+
+type Described = KubeObject & { readonly spec?: object }
+
+const EXEMPT = 'exempt'
+
+/** The built-in kind; flow schemas and priority levels that are mandatory then have to be as they are. */
+export function withMandatorySpecs(kind: Kind): Kind {
+  const { group, plural } = kind.type
+  if (group !== 'flowcontrol.apiserver.k8s.io') return kind
+  const check =
+    plural === 'flowschemas' ? schemaFindings : plural === 'prioritylevelconfigurations' ? levelFindings : undefined
+  if (check === undefined) return kind
+  const { strategy } = kind
+  return {
+    ...kind,
+    strategy: {
+      ...strategy,
+      validate: object => [...(strategy.validate?.(object) ?? []), ...check(object)],
+      validateUpdate: (object, old) => [...(strategy.validateUpdate?.(object, old) ?? []), ...check(object)],
+    },
+  }
+}
+
+function schemaFindings({ metadata, spec }: Described): FieldError[] {
+  const wanted = MANDATORY_SCHEMAS.find(each => each.metadata.name === metadata.name)?.spec
+  return wanted === undefined || semanticEqual(wanted, spec) ? [] : [fixed(metadata.name, spec)]
+}
+
+function levelFindings({ metadata: { name }, spec }: Described): FieldError[] {
+  const wanted = MANDATORY_LEVELS.find(each => each.metadata.name === name)?.spec
+  if (wanted === undefined) return []
+  if (name !== EXEMPT) return semanticEqual(wanted, spec) ? [] : [fixed(name, spec)]
+  return semanticEqual(withExemption(name, wanted, spec), spec)
+    ? []
+    : [fixed(name, spec, " except the 'spec.exempt' field")]
+}
+
+const fixed = (name: string, spec: object | undefined, except = ''): FieldError =>
+  invalid('spec', spec, `spec of '${name}'${except} must equal the fixed value`)
+
+/** What is wanted of a level, with what an administrator has given the exempt one, which is theirs to say. */
+export function withExemption<T extends object>(name: string, wanted: T, existing: object | undefined): T {
+  const { exempt } = (existing ?? {}) as Partial<PriorityLevelConfigurationSpec>
+  return name === EXEMPT && 'exempt' in wanted && exempt !== undefined ? { ...wanted, exempt } : wanted
+}
