@@ -21,6 +21,7 @@ import { SharedServices } from './allocators/shared-services.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
+import { withCertificateChecks } from './certificates/kind-checks.ts'
 import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
@@ -275,9 +276,11 @@ function composeResources(
     },
     encoders: new Encoders(encodeMessage, clock),
     kinds: kinds.map(kind =>
-      kind.type === CustomResourceDefinitions
-        ? withSchemaValidation(kind)
-        : withMandatorySpecs(withExpressionValidation(kind)),
+      withCertificateChecks(
+        kind.type === CustomResourceDefinitions
+          ? withSchemaValidation(kind)
+          : withMandatorySpecs(withExpressionValidation(kind)),
+      ),
     ),
     virtualKinds,
   })

@@ -10,6 +10,7 @@ import type {
 } from '@canopus/api/apiextensions/v1'
 import { isProtectedGroup } from '@canopus/apiextensions'
 import { isConditionTrue, setCondition } from '@canopus/apimachinery'
+import { bundleProblem } from '../certificates/kind-checks.ts'
 
 type Condition = Omit<CustomResourceDefinitionCondition, 'lastTransitionTime'>
 
@@ -76,19 +77,25 @@ export function statusOf(
   const taken = takenNames(spec.group, metadata.name, all)
   const { names, condition } = acceptNames(spec.names, status.acceptedNames, taken)
   let conditions: readonly CustomResourceDefinitionCondition[] = status.conditions ?? []
-  for (const each of [condition, establishedBy(conditions, condition), approvedBy(definition)]) {
+  const trust = bundleProblem(definition) === undefined
+  for (const each of [condition, establishedBy(conditions, condition, trust), approvedBy(definition)]) {
     if (each !== undefined) conditions = setCondition<CustomResourceDefinitionCondition>(conditions, each, now)
   }
   const same = conditions === status.conditions && JSON.stringify(names) === JSON.stringify(status.acceptedNames)
   return same ? status : { ...status, acceptedNames: names, conditions: [...conditions] }
 }
 
-/** Once established, always established. */
+/** Once established, always established. Nobody can convert where the webhook's certificate cannot be trusted by anything. */
 function establishedBy(
   conditions: readonly CustomResourceDefinitionCondition[],
   names: Condition,
+  trust: boolean,
 ): Condition | undefined {
   if (isConditionTrue(conditions, 'Established')) return undefined
+  if (names.status === 'True' && !trust) {
+    const message = 'The conversion webhook CABundle is invalid'
+    return { type: 'Established', status: 'False', reason: 'InvalidCABundle', message }
+  }
   return names.status === 'True'
     ? {
         type: 'Established',

@@ -1,0 +1,147 @@
+/** What is wrong with certificates and keys that objects carry, in the words of Go's libraries, which clients see. */
+import { createPrivateKey, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto'
+
+interface Block {
+  readonly type: string
+  readonly headers: boolean
+  readonly bytes: Buffer
+}
+
+const PEM = /-----BEGIN ([^\n]*?)-----[ \t]*\r?\n([\s\S]*?)-----END \1-----/g
+
+/** The PEM blocks of a text; what stands between them does not count. */
+function blocksOf(text: string): Block[] {
+  return Array.from(text.matchAll(PEM), ([, type = '', body = '']) => {
+    const headers = /^[^\n:]+: /.test(body)
+    const data = headers ? body.slice(body.search(/\r?\n\r?\n/) + 1) : body
+    return { type, headers, bytes: Buffer.from(data, 'base64') }
+  })
+}
+
+const skipped = (blocks: readonly Block[]): string => `[${blocks.map(({ type }) => type).join(' ')}]`
+
+/** Why a certificate and a key do not go together (crypto/tls X509KeyPair); undefined where they do. */
+export function keyPairProblem(certificate: string, key: string): string | undefined {
+  const certificates = blocksOf(certificate)
+  const leaf = certificates.find(({ type }) => type === 'CERTIFICATE')
+  if (leaf === undefined) return certificateProblem(certificates)
+  const keys = blocksOf(key)
+  const own = keys.find(({ type }) => type === 'PRIVATE KEY' || type.endsWith(' PRIVATE KEY'))
+  if (own === undefined) return keyProblem(keys)
+  const publicKey = parsed(() => new X509Certificate(leaf.bytes).publicKey)
+  if (publicKey === undefined) return 'x509: malformed certificate'
+  const privateKey = readPrivateKey(own)
+  if (privateKey === undefined) return 'tls: failed to parse private key'
+  if (privateKey.asymmetricKeyType !== publicKey.asymmetricKeyType) {
+    return 'tls: private key type does not match public key type'
+  }
+  return createPublicKey(privateKey).equals(publicKey) ? undefined : 'tls: private key does not match public key'
+}
+
+function certificateProblem(blocks: readonly Block[]): string {
+  if (blocks.length === 0) return 'tls: failed to find any PEM data in certificate input'
+  if (blocks.length === 1 && blocks[0]!.type.endsWith('PRIVATE KEY')) {
+    return 'tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched'
+  }
+  return `tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the following types: ${skipped(blocks)}`
+}
+
+function keyProblem(blocks: readonly Block[]): string {
+  if (blocks.length === 0) return 'tls: failed to find any PEM data in key input'
+  if (blocks.length === 1 && blocks[0]!.type === 'CERTIFICATE') {
+    return 'tls: found a certificate rather than a key in the PEM for the private key'
+  }
+  return `tls: failed to find PEM block with type ending in "PRIVATE KEY" in key input after skipping PEM blocks of the following types: ${skipped(blocks)}`
+}
+
+/** Whatever the block says that it is: Go tries all forms, too. */
+function readPrivateKey({ bytes: key }: Block): KeyObject | undefined {
+  const types = ['pkcs1', 'pkcs8', 'sec1'] as const
+  return types
+    .map(type => parsed(() => createPrivateKey({ key, format: 'der', type })))
+    .find(each => each !== undefined)
+}
+
+/** Why nobody can be trusted by this bundle of authorities (client-go transport.TLSConfigFor); undefined where somebody can. */
+export function caBundleProblem(bundle: string): string | undefined {
+  const blocks = blocksOf(bundle)
+  const problem = 'unable to load root certificates: '
+  let broken = false
+  for (const { type, headers, bytes } of blocks) {
+    if (type !== 'CERTIFICATE' || headers) continue
+    if (parsed(() => new X509Certificate(bytes)) !== undefined) return undefined
+    broken = true
+  }
+  if (broken) return `${problem}failed to parse certificate: x509: malformed certificate`
+  return `${problem}${blocks.length === 0 ? 'unable to parse bytes as PEM block' : 'no valid certificate authority data seen'}`
+}
+
+/** Why a certificate signing request cannot be used (certificates.ParseCSR and CheckSignature); undefined where it can. */
+export function signingRequestProblem(pem: string): string | undefined {
+  const [block] = blocksOf(pem)
+  if (block?.type !== 'CERTIFICATE REQUEST') return 'PEM block type must be CERTIFICATE REQUEST'
+  const request = parsed(() => readRequest(block.bytes))
+  if (request === undefined) return 'asn1: structure error: the certificate request is malformed'
+  const { key, signed, signature, hash } = request
+  // Other algorithms (RSASSA-PSS) are for the signer to judge.
+  if (hash === undefined) return undefined
+  if (parsed(() => verify(hash, signed, key, signature)) === true) return undefined
+  return key.asymmetricKeyType === 'rsa' ? 'crypto/rsa: verification error' : 'x509: ECDSA verification failure'
+}
+
+/** By the last bytes of the algorithm's object identifier; null where the key decides. */
+const HASHES: Readonly<Record<string, string | null>> = {
+  '2a864886f70d010105': 'sha1',
+  '2a864886f70d01010b': 'sha256',
+  '2a864886f70d01010c': 'sha384',
+  '2a864886f70d01010d': 'sha512',
+  '2a8648ce3d0401': 'sha1',
+  '2a8648ce3d040302': 'sha256',
+  '2a8648ce3d040303': 'sha384',
+  '2a8648ce3d040304': 'sha512',
+  '2b6570': null,
+}
+
+/** The parts of a PKCS#10 request by which its signature is checked. Throws where it is none. */
+function readRequest(der: Buffer): {
+  key: KeyObject
+  signed: Buffer
+  signature: Buffer
+  hash: string | null | undefined
+} {
+  const [request] = values(der)
+  const [info, algorithm, signature] = values(request!.content)
+  const [, , keyInfo] = values(info!.content)
+  const key = createPublicKey({ key: keyInfo!.whole, format: 'der', type: 'spki' })
+  const [identifier] = values(algorithm!.content)
+  // The first byte of a bit string says how many bits of the last one do not count: none.
+  return {
+    key,
+    signed: info!.whole,
+    signature: signature!.content.subarray(1),
+    hash: HASHES[identifier!.content.toString('hex')],
+  }
+}
+
+/** The values that stand one after the other in DER. Throws RangeError where the bytes end too early. */
+function values(der: Buffer): { whole: Buffer; content: Buffer }[] {
+  const found: { whole: Buffer; content: Buffer }[] = []
+  for (let at = 0; at < der.length; ) {
+    const short = der.readUInt8(at + 1)
+    const long = short < 0x80 ? 0 : short & 0x7f
+    const length = long === 0 ? short : der.readUIntBE(at + 2, long)
+    const from = at + 2 + long
+    if (from + length > der.length) throw new RangeError('the bytes end too early')
+    found.push({ whole: der.subarray(at, from + length), content: der.subarray(from, from + length) })
+    at = from + length
+  }
+  return found
+}
+
+function parsed<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch {
+    return undefined
+  }
+}
