@@ -4,7 +4,7 @@ import type { StrategyContext } from '../../kind.ts'
 import { APIServices } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateApiService } from './validation.ts'
+import { validateApiService, validateApiServiceStatus } from './validation.ts'
 
 const serviceText = ({ spec }: APIService): string =>
   spec.service ? `${spec.service.namespace ?? ''}/${spec.service.name ?? ''}` : 'Local'
@@ -42,6 +42,7 @@ export const APIServiceKind = defineKind<APIService>({
       validateName: checkPathSegmentName,
       validate: validateApiService,
       validateUpdate: validateApiService,
+      validateStatusUpdate: validateApiServiceStatus,
       default({ spec }) {
         if (spec?.service) spec.service.port ??= 443
       },

@@ -4,6 +4,7 @@ import {
   checkDns1123Subdomain,
   type FieldError,
   invalid,
+  notSupported,
   rangeMessage,
   required,
 } from '@canopus/apimachinery'
@@ -12,6 +13,7 @@ import { checkText, type Errors } from '../shared/check.ts'
 
 const MOST_GROUP_PRIORITY = 20000
 const MOST_VERSION_PRIORITY = 1000
+const STATES = ['True', 'False', 'Unknown']
 
 export function validateApiService({ metadata, spec }: APIService): FieldError[] {
   const errors: Errors = []
@@ -28,7 +30,9 @@ export function validateApiService({ metadata, spec }: APIService): FieldError[]
   checkPriority(errors, 'spec.versionPriority', spec.versionPriority, MOST_VERSION_PRIORITY)
   if (service === undefined) {
     if ((caBundle ?? '') !== '') {
-      errors.push(invalid('spec.caBundle', `${caBundle!.length} bytes`, 'local APIServices may not have a caBundle'))
+      errors.push(
+        invalid('spec.caBundle', `${atob(caBundle!).length} bytes`, 'local APIServices may not have a caBundle'),
+      )
     }
     if (insecureSkipTLSVerify) {
       const text = 'local APIServices may not have insecureSkipTLSVerify'
@@ -46,6 +50,12 @@ export function validateApiService({ metadata, spec }: APIService): FieldError[]
     errors.push(invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present'))
   }
   return errors
+}
+
+export function validateApiServiceStatus({ status }: APIService): FieldError[] {
+  return (status?.conditions ?? []).flatMap(({ status: state }, index) =>
+    STATES.includes(state) ? [] : [notSupported(`status.conditions[${index}].status`, state, STATES)],
+  )
 }
 
 function checkPriority(errors: Errors, field: string, value: number | undefined, most: number): void {
