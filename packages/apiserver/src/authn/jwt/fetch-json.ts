@@ -1,20 +1,28 @@
-/** GETs JSON over HTTPS from an issuer of tokens, trusting the given authorities (PEM) or the system's. */
+/** GETs over HTTPS from an issuer of tokens, trusting the given authorities (PEM) or the system's. */
 export type FetchJson = (url: string) => Promise<unknown>
+export type FetchText = (url: string, headers: Record<string, string>) => Promise<{ status: number; text: string }>
 
 const TIMEOUT = 30_000
 
-export function fetchJsonWith(certificateAuthority: string | undefined): FetchJson {
+export function fetchTextWith(certificateAuthority: string | undefined): FetchText {
   let dispatcher: import('undici').Agent | undefined
-  return async url => {
+  return async (url, headers) => {
     const { Agent, request } = await import('undici')
     dispatcher ??= new Agent({
       connect: certificateAuthority ? { ca: certificateAuthority } : {},
       headersTimeout: TIMEOUT,
       bodyTimeout: TIMEOUT,
     })
-    const response = await request(url, { dispatcher, headers: { accept: 'application/json' } })
-    const text = await response.body.text()
-    if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode}: ${text.slice(0, 200)}`)
+    const { statusCode, body } = await request(url, { dispatcher, headers })
+    return { status: statusCode, text: await body.text() }
+  }
+}
+
+export function fetchJsonWith(certificateAuthority: string | undefined): FetchJson {
+  const fetchText = fetchTextWith(certificateAuthority)
+  return async url => {
+    const { status, text } = await fetchText(url, { accept: 'application/json' })
+    if (status !== 200) throw new Error(`${url}: ${status}: ${text.slice(0, 200)}`)
     return JSON.parse(text)
   }
 }

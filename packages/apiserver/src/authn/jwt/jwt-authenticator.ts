@@ -5,8 +5,10 @@ import type { Authentication, User } from '../../security.ts'
 import type { TokenAuthenticator } from '../bearer.ts'
 import { InvalidCredentialError } from '../client-certificate.ts'
 import { EXTRA } from '../user.ts'
+import { checkClaims, untrustedIssuer } from './claims.ts'
 import type { ClaimOrExpression, JwtIssuer, PrefixedClaim } from './configuration.ts'
-import { type FetchJson, fetchJsonWith } from './fetch-json.ts'
+import { DistributedClaims } from './distributed-claims.ts'
+import { type FetchJson, type FetchText, fetchJsonWith, fetchTextWith } from './fetch-json.ts'
 import { IssuerKeys } from './issuer-keys.ts'
 
 /** Every algorithm that upstream takes. */
@@ -20,30 +22,38 @@ export interface JwtOptions {
   readonly compile?: CompileExpression
   /** For tests; HTTPS with the issuer's certificate authority where missing. */
   readonly fetchJson?: FetchJson
+  /** For tests; where claims lie that are not in the token. */
+  readonly fetchText?: FetchText
 }
 
 type Claims = Readonly<Record<string, unknown>>
-/** How far clocks may differ where a token is not valid yet, in seconds (go-oidc). */
-const LEEWAY = 300
-const GOOGLE = 'accounts.google.com'
 
 export class JwtAuthenticator implements TokenAuthenticator {
   readonly #jwt: JwtIssuer
   readonly #options: JwtOptions
   readonly #keys: IssuerKeys
   readonly #expressions: Expressions
+  /** Missing where groups are no claim, the only one that may lie elsewhere. */
+  readonly #elsewhere: DistributedClaims | undefined
 
   /** The configuration must be valid (`validateAuthentication`). */
   constructor(jwt: JwtIssuer, options: JwtOptions) {
-    const { url, discoveryURL, certificateAuthority } = jwt.issuer
+    const { url, discoveryURL, certificateAuthority, audiences } = jwt.issuer
+    const { clock, algorithms = SIGNING_ALGORITHMS } = options
+    const fetchJson = options.fetchJson ?? fetchJsonWith(certificateAuthority)
+    const fetchText = options.fetchText ?? fetchTextWith(certificateAuthority)
     this.#jwt = jwt
     this.#options = options
     this.#keys = new IssuerKeys({
       url,
       ...(discoveryURL ? { discoveryURL } : {}),
-      fetchJson: options.fetchJson ?? fetchJsonWith(certificateAuthority),
-      clock: options.clock,
+      fetchJson,
+      clock,
     })
+    const claim = jwt.claimMappings.groups?.claim
+    this.#elsewhere = claim
+      ? new DistributedClaims({ claim, audiences, algorithms, fetchJson, fetchText, clock })
+      : undefined
     this.#expressions = new Expressions(options.compile ?? compileExpression)
   }
 
@@ -56,33 +66,18 @@ export class JwtAuthenticator implements TokenAuthenticator {
     let claims: Claims
     try {
       claims = await this.#keys.verify(token, this.#options.algorithms ?? SIGNING_ALGORITHMS)
-      this.#check(claims)
+      const { url, audiences } = this.#jwt.issuer
+      checkClaims(claims, url, audiences, this.#options.clock.now() / 1000)
     } catch (error) {
       throw new InvalidCredentialError(`oidc: verify token: ${error instanceof Error ? error.message : String(error)}`)
     }
     try {
+      claims = (await this.#elsewhere?.expand(claims).catch(couldNotExpand)) ?? claims
       const user = this.#userOf(claims)
       this.#checkRules(claims, user)
       return { user }
     } catch (error) {
       throw new InvalidCredentialError(`oidc: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
-
-  #check({ aud, exp, nbf, iss }: Claims): void {
-    const { url, audiences } = this.#jwt.issuer
-    if (issuerName(iss) !== url)
-      throw new Error(
-        `oidc: id token issued by a different provider, expected ${JSON.stringify(url)} got ${JSON.stringify(iss)}`,
-      )
-    const own = (Array.isArray(aud) ? aud : [aud]).filter(each => typeof each === 'string')
-    if (!own.some(each => audiences.includes(each))) {
-      throw new Error(`oidc: expected audience in ${JSON.stringify([...audiences].sort())} got ${JSON.stringify(own)}`)
-    }
-    const now = this.#options.clock.now() / 1000
-    if (typeof exp !== 'number' || exp < now) throw new Error('oidc: token is expired')
-    if (typeof nbf === 'number' && nbf > now + LEEWAY) {
-      throw new Error('oidc: current time is before the nbf (not before) time')
     }
   }
 
@@ -167,6 +162,10 @@ export class JwtAuthenticator implements TokenAuthenticator {
   }
 }
 
+function couldNotExpand(error: unknown): never {
+  throw new Error(`could not expand distributed claims: ${(error as Error).message}`)
+}
+
 function textClaim(claims: Claims, claim: string, what: string): string {
   if (!(claim in claims)) throw new Error(`parse ${what} ${JSON.stringify(claim)}: claim not present`)
   const value = claims[claim]
@@ -180,20 +179,6 @@ function texts(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   if (Array.isArray(value) && value.every(each => typeof each === 'string')) return value.filter(each => each !== '')
   throw new Error('the expression must return a string or a list of strings')
-}
-
-const issuerName = (iss: unknown): unknown => (iss === GOOGLE ? `https://${GOOGLE}` : iss)
-
-/** Reads the issuer without trusting anything, to tell these tokens from others. */
-function untrustedIssuer(token: string): unknown {
-  const parts = token.split('.')
-  if (parts.length !== 3) return undefined
-  try {
-    const payload: unknown = JSON.parse(Buffer.from(parts[1]!, 'base64url').toString('utf8'))
-    return issuerName((payload as { iss?: unknown } | null)?.iss)
-  } catch {
-    return undefined
-  }
 }
 
 /** Compiled expressions, each once. */
