@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type CliEnvironment, deleteCluster, logs, status, stop, type UpOptions, up } from '@canopus/cli'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
+import { checkedApiServerArgs } from './components/apiserver-args.ts'
 import { addComponents } from './components/commands.ts'
 import { duration, list, number } from './flags.ts'
 import { addHelp, optionDescription } from './help.ts'
@@ -59,6 +60,7 @@ interface UpFlags {
   podEgress?: 'masquerade' | 'none'
   apiPort?: number
   storageClass: boolean
+  apiserverArg?: string[]
 }
 
 function addUp(program: Command, environment: CliEnvironment): void {
@@ -99,6 +101,11 @@ function addUp(program: Command, environment: CliEnvironment): void {
     )
     .option('--api-port <port>', 'port of the API server', number(1, 65_535))
     .option('--no-storage-class', 'make no class of volumes for claims that name none')
+    .option(
+      '--apiserver-arg <flag=value>',
+      'a flag of kube-apiserver, from the next start on; may be repeated',
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+    )
     .action((flags: UpFlags) => up(upOptions(flags), environment))
 }
 
@@ -117,6 +124,7 @@ function upOptions(flags: UpFlags): UpOptions {
     ...(flags.podEgress === undefined ? {} : { egress: flags.podEgress }),
     ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
     ...(flags.storageClass ? {} : { storageClass: false }),
+    ...(flags.apiserverArg === undefined ? {} : { apiserverArgs: checkedApiServerArgs(flags.apiserverArg) }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ApiServer, type ApiServerOptions, createSecurity } from '@canopus/apiserver'
+import { type ApiServer, type ApiServerOptions, createSecurity, type SecurityOptions } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
@@ -7,6 +7,12 @@ import { createScheduler, type SchedulerOptions } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
 import { runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
 import { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'
+
+/** What an API server may be told besides. */
+export interface ApiServerExtras
+  extends Pick<ApiServerOptions, 'auditor' | 'healthChecks' | 'metrics' | 'serving' | 'tracing'> {
+  readonly security?: Partial<SecurityOptions>
+}
 
 export interface ControlPlaneOptions {
   store: Store
@@ -26,6 +32,8 @@ export interface ControlPlaneOptions {
   cloud?: ControllerManagerOptions['cloud']
   /** As what the API server says that it is there; it says nothing where missing. */
   identity?: StartApiServerOptions['identity']
+  /** How the API server differs from the usual one. */
+  apiServer?: ApiServerExtras
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
   /** Profiles and plugins of the scheduler. */
@@ -51,6 +59,7 @@ const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticate
  */
 export async function startControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
   const { store, clock, random, pki } = options
+  const { security: changes = {}, ...extras } = options.apiServer ?? {}
   const logger = options.logger.child({ component: 'apiserver' })
   const apiServer: StartApiServerOptions = {
     store,
@@ -63,7 +72,9 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
       serviceAccountKey: pki.serviceAccount.privateKey,
       clientCa: pki.ca.certificate,
       requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
+      ...changes,
     }),
+    ...extras,
     ...(options.identity ? { identity: options.identity } : {}),
     serviceCidr: options.serviceCidr,
     kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },

@@ -4,5 +4,10 @@ export {
   type ComponentServerOptions,
   startComponentServer,
 } from './component-server.ts'
-export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
+export {
+  type ApiServerExtras,
+  type ControlPlane,
+  type ControlPlaneOptions,
+  startControlPlane,
+} from './control-plane.ts'
 export { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'

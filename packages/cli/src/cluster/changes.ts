@@ -24,6 +24,7 @@ export function changed(config: ClusterConfig, wishes: Wishes): ClusterConfig {
     nodes: [...config.nodes, ...grown.nodes.slice(config.nodes.length)],
     ...(wishes.mirrors.length > 0 ? { mirrors: wishes.mirrors } : {}),
     ...(wishes.storageClass === undefined ? {} : { storageClass: wishes.storageClass }),
+    ...(wishes.apiserverArgs === undefined ? {} : { apiserverArgs: wishes.apiserverArgs }),
   }
 }
 

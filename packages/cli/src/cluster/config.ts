@@ -52,6 +52,8 @@ export interface ClusterConfig {
   egress: 'masquerade' | 'none'
   /** Whether claims that name no class get directories of nodes; yes where nothing is said. */
   storageClass?: boolean
+  /** Flags of kube-apiserver, without their dashes. */
+  apiserverArgs?: string[]
   kubeconfig?: string
   /** Whether `up` entered the cluster into the kubeconfig. */
   kubeconfigMerged: boolean
@@ -149,6 +151,7 @@ export interface NewCluster {
   mirrors: ClusterConfig['mirrors']
   egress: ClusterConfig['egress']
   storageClass?: boolean
+  apiserverArgs?: string[]
   apiPort?: number
   kubeconfig?: string
 }
@@ -187,6 +190,7 @@ export function newConfig(wanted: NewCluster, home: Home, slot: number): Cluster
     egress: wanted.egress,
     ...(wanted.kubeconfig === undefined ? {} : { kubeconfig: wanted.kubeconfig }),
     ...(wanted.storageClass === undefined ? {} : { storageClass: wanted.storageClass }),
+    ...(wanted.apiserverArgs === undefined ? {} : { apiserverArgs: wanted.apiserverArgs }),
     kubeconfigMerged: false,
   }
 }

@@ -6,6 +6,7 @@ import { createLocalCloud, createLocalVolumesSetUp } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
+import { applyApiServerArgs } from './apiserver-args.ts'
 import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
 
@@ -18,7 +19,9 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
     addresses: [...new Set([addressAt(config.serviceCidr, 1), ...config.apiAddresses])],
     clock: systemClock,
   })
-  const store = await openStore(config.store, pathsOf(config).store, logger)
+  const identity = serverIdentity()
+  const applied = await applyApiServerArgs(config.apiserverArgs ?? [], identity.name, logger)
+  const store = applied.stored(await openStore(config.store, pathsOf(config).store, logger))
   try {
     const { server, finished } = await startControlPlane(
       {
@@ -32,7 +35,8 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
-        identity: serverIdentity(),
+        identity,
+        apiServer: applied.extras,
         cloud: context =>
           createLocalCloud(context, {
             reservedPorts: [config.apiPort, ...config.nodes.map(node => node.kubeletPort)],
@@ -49,7 +53,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
     )
     for (const address of config.apiAddresses) await server.listen({ address, port: config.apiPort, tls: tlsOf(pki) })
     logger.info('the API server is listening', { addresses: config.apiAddresses, port: config.apiPort })
-    await finished
+    await Promise.all([finished, applied.run(signal)])
   } finally {
     await store.close()
   }

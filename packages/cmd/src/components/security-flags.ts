@@ -151,6 +151,17 @@ export function securityOptions(flags: SecurityFlags): SecurityOptions {
     serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
     otherServiceAccountKeys: others,
     bootstrapTokens: flags.enableBootstrapTokenAuth,
+    ...given({
+      clientCa: fileIfGiven('client-ca-file', flags.clientCaFile),
+      requestHeader: requestHeaderOptions(flags),
+    }),
+    ...sharedSecurityOptions(flags),
+  }
+}
+
+/** The same without keys and authorities, which a cluster may have made for itself. */
+export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOptions> {
+  return {
     serviceAccountMaxTokenSeconds: Math.floor(flags.serviceAccountMaxTokenExpiration / 1000),
     extendServiceAccountTokens: flags.serviceAccountExtendTokenExpiration,
     enabledAdmission: flags.enableAdmissionPlugins,
@@ -161,13 +172,11 @@ export function securityOptions(flags: SecurityFlags): SecurityOptions {
       serviceAccountJwksUri: flags.serviceAccountJwksUri,
       audiences: flags.apiAudiences,
       tokenFile: fileIfGiven('token-auth-file', flags.tokenAuthFile),
-      clientCa: fileIfGiven('client-ca-file', flags.clientCaFile),
-      requestHeader: requestHeaderOptions(flags),
       anonymous: flags.anonymousAuth,
     }),
     ...issuerOptions(flags),
     ...authorizationOptions(flags),
-  } as SecurityOptions
+  } as Partial<SecurityOptions>
 }
 
 function requestHeaderOptions(flags: SecurityFlags): RequestHeaderOptions | undefined {

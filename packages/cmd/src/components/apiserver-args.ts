@@ -1,0 +1,94 @@
+/** Flags of kube-apiserver for the API server of `canopus up`: what the cluster does not decide itself. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Logger } from '@canopus/base'
+import { MetricsRegistry } from '@canopus/base'
+import { Failure } from '@canopus/cli'
+import type { ApiServerExtras } from '@canopus/control-plane'
+import type { Store } from '@canopus/store'
+import { Command, CommanderError } from 'commander'
+import { given } from '../flags.ts'
+import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
+import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
+import { addSecurityFlags, type SecurityFlags, sharedSecurityOptions } from './security-flags.ts'
+import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
+import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
+
+type Flags = AuditFlags & EncryptionFlags & SecurityFlags & ServingFlags & TracingFlags
+
+/** What a cluster has made for itself: its authorities, its keys, its bootstrap tokens. */
+const DECIDED =
+  /^(client-ca-file|requestheader-.*|service-account-(signing-)?key-file|enable-bootstrap-token-auth)(=|$)/
+
+function parser(): Command {
+  const command = new Command().exitOverride().configureOutput({ writeErr: () => {} })
+  for (const add of [addSecurityFlags, addAuditFlags, addEncryptionFlags, addServingFlags, addTracingFlags])
+    add(command)
+  return command
+}
+
+/** Throws `Failure` where an argument (`flag=value`, or a flag alone) is none of those that can be given. */
+function parse(args: readonly string[]): Command {
+  const command = parser()
+  const decided = args.find(arg => DECIDED.test(arg))
+  if (decided !== undefined) {
+    throw new Failure(`--apiserver-arg ${decided}: the cluster decides that itself`)
+  }
+  try {
+    return command.parse(
+      args.map(arg => `--${arg}`),
+      { from: 'user' },
+    )
+  } catch (error) {
+    if (error instanceof CommanderError) throw new Failure(`--apiserver-arg: ${error.message.replace(/^error: /, '')}`)
+    throw error
+  }
+}
+
+/**
+ * The arguments as they are kept with the cluster: names of files are whole, since it will start from elsewhere. Throws `Failure`
+ * where one is wrong, or a file is not there.
+ */
+export function checkedApiServerArgs(args: readonly string[]): string[] {
+  const { options } = parse(args)
+  return args.map(arg => {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(arg) ?? []
+    const option = options.find(each => each.long === `--${name}`)
+    if (value === undefined || option?.flags.endsWith('<file>') !== true) return arg
+    const path = resolve(value)
+    if (!existsSync(path)) throw new Failure(`--apiserver-arg ${name}: there is no file ${path}`)
+    return `${name}=${path}`
+  })
+}
+
+/** What the arguments come to. */
+export interface AppliedArgs {
+  readonly extras: ApiServerExtras
+  /** The store, encrypted where that was asked for. */
+  stored(store: Store): Store
+  /** What has to go on besides, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** `serverId` names the server in figures and spans. Rejects with `Failure` where a file is wrong. */
+export async function applyApiServerArgs(
+  args: readonly string[],
+  serverId: string,
+  logger: Logger,
+): Promise<AppliedArgs> {
+  const flags = parse(args).opts<Flags>()
+  const metrics = new MetricsRegistry()
+  const auditor = await auditorOf(flags, logger, metrics)
+  const encryption = await encryptionOf(flags, logger, { metrics, serverId })
+  const tracing = tracingOf(flags, serverId, logger)
+  return {
+    extras: {
+      metrics,
+      security: sharedSecurityOptions(flags),
+      serving: servingOptions(flags),
+      ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
+    },
+    stored: store => encryptedBy(encryption, store),
+    run: async signal => encryption?.run(signal),
+  }
+}
