@@ -23,6 +23,8 @@ describe('arguments of the API server', () => {
     const short = relative(process.cwd(), path)
     const args = ['max-requests-inflight=10', 'anonymous-auth=false', `token-auth-file=${short}`]
     assert.deepEqual(checkedApiServerArgs(args), [args[0], args[1], `token-auth-file=${path}`])
+    const logs = ['audit-log-path=-', 'audit-log-path=made/later.log']
+    assert.deepEqual(checkedApiServerArgs(logs), [logs[0], `audit-log-path=${join(process.cwd(), 'made/later.log')}`])
   })
 
   const refused: readonly [string, RegExp][] = [

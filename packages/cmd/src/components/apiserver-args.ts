@@ -20,6 +20,9 @@ type Flags = AuditFlags & EncryptionFlags & SecurityFlags & ServingFlags & Traci
 const DECIDED =
   /^(client-ca-file|requestheader-.*|service-account-(signing-)?key-file|enable-bootstrap-token-auth)(=|$)/
 
+/** The one file that need not be there. */
+const WRITTEN = 'audit-log-path'
+
 function parser(): Command {
   const command = new Command().exitOverride().configureOutput({ writeErr: () => {} })
   for (const add of [addSecurityFlags, addAuditFlags, addEncryptionFlags, addServingFlags, addTracingFlags])
@@ -55,8 +58,9 @@ export function checkedApiServerArgs(args: readonly string[]): string[] {
     const [, name, value] = /^([^=]+)=(.*)$/s.exec(arg) ?? []
     const option = options.find(each => each.long === `--${name}`)
     if (value === undefined || option?.flags.endsWith('<file>') !== true) return arg
+    if (value === '-') return arg
     const path = resolve(value)
-    if (!existsSync(path)) throw new Failure(`--apiserver-arg ${name}: there is no file ${path}`)
+    if (name !== WRITTEN && !existsSync(path)) throw new Failure(`--apiserver-arg ${name}: there is no file ${path}`)
     return `${name}=${path}`
   })
 }
