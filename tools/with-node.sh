@@ -15,6 +15,19 @@ if [ ! -e "$stamp" ] || [ "$root/package-lock.json" -nt "$stamp" ]; then
   (cd "$root" && npm ci --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error >&2)
   touch "$stamp"
 fi
+# A small Debian lacks a library that this Node is linked with.
+if [ -x "$pinned" ] && ! "$pinned" --version >/dev/null 2>&1; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing libatomic1 ..." >&2
+    libatomic() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libatomic1 >/dev/null 2>&1; }
+    libatomic || { apt-get update >/dev/null 2>&1 && libatomic; } || true
+  fi
+  if ! reason=$("$pinned" --version 2>&1); then
+    echo "error: the pinned Node does not run: $reason" >&2
+    echo "Install what is missing and run the command again; on Debian as root: apt-get install libatomic1" >&2
+    exit 1
+  fi
+fi
 node=$pinned
 [ -x "$node" ] || node=$(command -v node)
 PATH="$(dirname "$node"):$root/node_modules/.bin:$root/node_modules/@biomejs/cli-$platform:$PATH"
