@@ -1,6 +1,6 @@
 /** What can go wrong around `canopus up`: one clear line each, the right status, and nothing half made. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -18,70 +18,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { sleep } from '../packages/base/src/index.ts'
-import { systemClock } from '../packages/platform/src/index.ts'
 import { type CommandResult, canopus, containerSkip, freePort, TestCluster } from './support/cluster.ts'
+import { processesOf, startUp as start, traces, until } from './support/traces.ts'
 
 const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
 const rootOnly = containerSkip()
-
-/** Ids of processes that have this text in their environment. */
-function processesOf(text: string): number[] {
-  return readdirSync('/proc')
-    .filter(entry => /^\d+$/.test(entry) && Number(entry) !== process.pid)
-    .filter(entry => {
-      try {
-        return readFileSync(`/proc/${entry}/environ`, 'latin1').includes(text)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
-}
-
-/** Everything on this machine that names the home directory. */
-function traces(home: string): string[] {
-  const mounts = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .filter(line => line.includes(home))
-  const slots = readdirSync('/var/tmp/canopus-slots').filter(name => {
-    const path = join('/var/tmp/canopus-slots', name)
-    return existsSync(path) && readFileSync(path, 'utf8').includes(home)
-  })
-  const processes = processesOf(`CANOPUS_HOME=${home}`).map(pid => `process ${pid}`)
-  const index = existsSync(join(home, 'index')) ? readdirSync(join(home, 'index')) : []
-  const kubeconfig = join(home, 'kubeconfig')
-  const entries =
-    existsSync(kubeconfig) && readFileSync(kubeconfig, 'utf8').includes('server:') ? ['kubeconfig entry'] : []
-  return [...mounts, ...slots, ...processes, ...index, ...entries]
-}
-
-/** Polls, since what is waited for is the state of other processes. */
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    if (await holds()) return
-    await sleep(systemClock, 20)
-  }
-  throw new Error(`not in time: ${what}`)
-}
-
-function start(home: string, args: readonly string[]): { child: ChildProcess; ended: Promise<CommandResult> } {
-  const child = spawn(launcher, args, {
-    env: { ...process.env, CANOPUS_HOME: home },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', chunk => {
-    stdout += chunk
-  })
-  child.stderr.on('data', chunk => {
-    stderr += chunk
-  })
-  const ended = new Promise<CommandResult>(resolve =>
-    child.on('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 130), stdout, stderr })),
-  )
-  return { child, ended }
-}
 
 describe('bad days without nodes', () => {
   const home = mkdtempSync(join(tmpdir(), 'canopus-bad-'))
@@ -365,27 +306,6 @@ describe('bad days with nodes', { skip: rootOnly }, () => {
     assert.match((await cluster.tryCommand('logs', 'containerd')).stdout, /no such luck/)
     await cluster.command('delete')
     nothingLeft()
-  })
-
-  it('kill -9 of up in the middle: delete finds everything', async () => {
-    const { child, ended } = start(cluster.home, wanted)
-    await until('the node agent runs', () => processesOf('CANOPUS_COMPONENT=node/badn/agent').length > 0)
-    child.kill('SIGKILL')
-    await ended
-    await cluster.command('delete')
-    nothingLeft()
-  })
-
-  it('Ctrl-C in the first up leaves nothing', async () => {
-    const { child, ended } = start(cluster.home, wanted)
-    await until('the node agent runs', () => processesOf('CANOPUS_COMPONENT=node/badn/agent').length > 0)
-    const { slot, bridge } = JSON.parse(readFileSync(join(cluster.home, 'index/badn.json'), 'utf8'))
-    child.kill('SIGINT')
-    const result = await ended
-    assert.equal(result.code, 130, result.stderr)
-    assert.deepEqual(traces(cluster.home), [])
-    assert.ok(!links().includes(`${bridge}:`), 'bridge')
-    assert.doesNotMatch(tables(), new RegExp(`canopus${slot}(_|$)`, 'm'))
   })
 
   it('grows from one node to two', async () => {

@@ -3,12 +3,14 @@ export {
   type ClusterPaths,
   foreignNodeRanges,
   homeOf,
+  MOST_SLOTS,
   type NodeConfig,
   type NodePaths,
   type NodeUser,
   pathsOf,
   type StoreConfig,
 } from './cluster/config.ts'
+export { keepCredentials } from './cluster/credentials.ts'
 export { tablesOf } from './cluster/machine-network.ts'
 export { findProcesses, markOf } from './cluster/processes.ts'
 export { deleteCluster } from './commands/delete.ts'

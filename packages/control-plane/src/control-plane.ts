@@ -19,9 +19,12 @@ export interface ControlPlaneOptions {
   clock: Clock
   random: Random
   logger: Logger
+  /** Its client certificates are read anew for each connection, so that others may take their place. */
   pki: ClusterPki
   serviceCidr: string
   clusterCidr: string
+  /** Ports for services on every node; upstream's where missing. */
+  nodePorts?: ApiServerOptions['nodePortRange']
   /** Where pods reach the API server; absent where there are no pods to do so. */
   advertise?: { address: string; port: number; serviceAddress: string }
   /** Sentences for `kubectl explain`. */
@@ -77,7 +80,15 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     ...extras,
     ...(options.identity ? { identity: options.identity } : {}),
     serviceCidr: options.serviceCidr,
-    kubelet: { cert: pki.apiserverKubeletClient.certificate, key: pki.apiserverKubeletClient.key },
+    ...(options.nodePorts ? { nodePortRange: options.nodePorts } : {}),
+    kubelet: {
+      get cert() {
+        return pki.apiserverKubeletClient.certificate
+      },
+      get key() {
+        return pki.apiserverKubeletClient.key
+      },
+    },
     aggregation: { proxyClient: () => ({ cert: pki.frontProxyClient.certificate, key: pki.frontProxyClient.key }) },
     bootstrap: bootstrapOptions(options),
   }

@@ -14,6 +14,8 @@ const services: Record<string, Service> = {
   }),
   redis: service('redis', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'redis', port: 6379 }] }),
   empty: service('empty', { clusterIP: 'None' }),
+  six: service('six', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'http', port: 80 }] }),
+  both: service('both', { clusterIP: '10.96.0.11', clusterIPs: ['10.96.0.11', 'fd00:96::11'], ports: [{ port: 80 }] }),
   outside: service('outside', { type: 'ExternalName', externalName: 'example.test' }),
 }
 const redisSlice: EndpointSlice = {
@@ -26,18 +28,30 @@ const redisSlice: EndpointSlice = {
     { addresses: ['10.244.0.7'], hostname: 'redis-2', conditions: { ready: false } },
   ],
 }
+const sixSlice: EndpointSlice = {
+  metadata: { ...meta('six-1'), labels: { 'kubernetes.io/service-name': 'six' } },
+  addressType: 'IPv6',
+  ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+  endpoints: [
+    { addresses: ['2001:db8::5'], hostname: 'six-0', conditions: { ready: true } },
+    { addresses: ['2001:db8::6'], conditions: { ready: true } },
+  ],
+}
+const slices = [redisSlice, sixSlice]
 const view: ClusterView = {
   service: (namespace, name) => {
     if (namespace === 'default') return services[name]
     const dns = service('kube-dns', { clusterIP: '10.96.0.53', clusterIPs: ['10.96.0.53'] })
     return namespace === 'kube-system' && name === 'kube-dns' ? dns : undefined
   },
-  slices: (_, name) => (name === 'redis' ? [redisSlice] : []),
+  slices: (_, name) => slices.filter(slice => slice.metadata.labels?.['kubernetes.io/service-name'] === name),
   namespaceExists: namespace => namespace === 'default',
   serviceByAddress: address => Object.values(services).find(each => each.spec.clusterIPs?.includes(address)),
   slicesByAddress: address =>
-    redisSlice.endpoints!.some(endpoint => endpoint.addresses!.includes(address)) ? [redisSlice] : [],
+    slices.filter(slice => slice.endpoints!.some(endpoint => endpoint.addresses!.includes(address))),
 }
+
+const reverseName = (address: string): string => `${[...address.replaceAll(':', '')].reverse().join('.')}.ip6.arpa`
 
 const text = (resolution: Resolution): string => {
   if (resolution.outcome !== 'answer') return resolution.outcome
@@ -73,6 +87,21 @@ describe('resolve', () => {
     ['other.svc.cluster.local', 'A', 'no-such-name'],
     ['10-244-0-5.default.pod.cluster.local', 'A', 'A 10.244.0.5'],
     ['10-244-0-5.other.pod.cluster.local', 'A', 'no-such-name'],
+    ['300-244-0-5.default.pod.cluster.local', 'A', 'no-such-name'],
+    ['2001-db8--5.default.pod.cluster.local', 'AAAA', 'AAAA 2001:db8::5'],
+    ['2001-db8--5.default.pod.cluster.local', 'A', ''],
+    ['2001-db8--zz.default.pod.cluster.local', 'AAAA', 'no-such-name'],
+    ['six.default.svc.cluster.local', 'AAAA', 'AAAA 2001:db8::5, AAAA 2001:db8::6'],
+    ['six.default.svc.cluster.local', 'A', ''],
+    ['six-0.six.default.svc.cluster.local', 'AAAA', 'AAAA 2001:db8::5'],
+    ['2001-db8--6.six.default.svc.cluster.local', 'AAAA', 'AAAA 2001:db8::6'],
+    ['both.default.svc.cluster.local', 'A', 'A 10.96.0.11'],
+    ['both.default.svc.cluster.local', 'AAAA', 'AAAA fd00:96::11'],
+    [
+      '_http._tcp.six.default.svc.cluster.local',
+      'SRV',
+      'SRV 80 six-0.six.default.svc.cluster.local, SRV 80 2001-db8--6.six.default.svc.cluster.local',
+    ],
     ['dns-version.cluster.local', 'TXT', 'TXT 1.1.0'],
     ['cluster.local', 'SOA', 'SOA'],
     ['cluster.local', 'NS', 'NS ns.dns.cluster.local'],
@@ -82,6 +111,10 @@ describe('resolve', () => {
     ['5.0.244.10.in-addr.arpa', 'PTR', 'PTR redis-0.redis.default.svc.cluster.local'],
     ['6.0.244.10.in-addr.arpa', 'PTR', 'PTR 10-244-0-6.redis.default.svc.cluster.local'],
     ['7.0.244.10.in-addr.arpa', 'PTR', 'not-ours'],
+    [reverseName('2001:0db8:0000:0000:0000:0000:0000:0005'), 'PTR', 'PTR six-0.six.default.svc.cluster.local'],
+    [reverseName('fd00:0096:0000:0000:0000:0000:0000:0011'), 'PTR', 'PTR both.default.svc.cluster.local'],
+    [reverseName('2001:0db8:0000:0000:0000:0000:0000:0009'), 'PTR', 'not-ours'],
+    ['1.ip6.arpa', 'PTR', 'not-ours'],
     ['1.2.0.192.in-addr.arpa', 'PTR', 'not-ours'],
     ['example.test', 'A', 'not-ours'],
   ]

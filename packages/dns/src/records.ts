@@ -1,5 +1,6 @@
 import type { Service } from '@canopus/api/core/v1'
 import type { EndpointSlice } from '@canopus/api/discovery/v1'
+import { formatIp, isIp, isIpv4 } from '@canopus/apimachinery'
 
 /** What the records are made of: read-only views of Services and EndpointSlices. */
 export interface ClusterView {
@@ -179,14 +180,15 @@ function srvRecords(
   return answer(unique.map(each => ({ type: 'SRV', name, ...each, targets: unique.length })))
 }
 
-/** `1-2-3-4.<namespace>.pod`: the address is in the name. */
+/** `1-2-3-4.<namespace>.pod` or `2001-db8--1.<namespace>.pod`: the address is in the name. */
 function podName(view: ClusterView, name: string, labels: readonly string[], type: QueryType): Resolution {
   const [label, namespace] = labels
   if (labels.length === 1) return view.namespaceExists(labels[0]!) ? answer([]) : NO_SUCH_NAME
   if (labels.length !== 2 || !view.namespaceExists(namespace!)) return NO_SUCH_NAME
-  const address = /^\d{1,3}(-\d{1,3}){3}$/.test(label!) ? label!.replaceAll('-', '.') : undefined
-  if (address === undefined || address.split('.').some(part => Number(part) > 255)) return NO_SUCH_NAME
-  return answer(wants(type, 'A') ? [{ type: 'A', name, address }] : [])
+  const address = [label!.replaceAll('-', '.'), label!.replaceAll('-', ':')].find(isIp)
+  if (address === undefined) return NO_SUCH_NAME
+  const family = familyOf(address)
+  return answer(wants(type, family) ? [{ type: family, name, address }] : [])
 }
 
 const endpointLabel = (hostname: string | undefined, address: string): string =>
@@ -214,7 +216,11 @@ function reverseTargets(slice: EndpointSlice, address: string, domain: string): 
     )
 }
 
+/** The address that a name for reverse look-ups stands for: octets of IPv4, digits of IPv6 (RFC 3596), the last one first. */
 function addressOfReverseName(name: string): string | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name)
-  return match ? `${match[4]}.${match[3]}.${match[2]}.${match[1]}` : undefined
+  const labels = name.split('.').slice(0, -2).reverse()
+  if (name.endsWith('.in-addr.arpa')) return isIpv4(labels.join('.')) ? labels.join('.') : undefined
+  if (labels.length !== 32 || !labels.every(label => /^[0-9a-f]$/.test(label))) return undefined
+  const digits = labels.join('')
+  return formatIp(Array.from({ length: 16 }, (_, index) => Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16)))
 }

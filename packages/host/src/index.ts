@@ -1,3 +1,4 @@
+export { followKubeconfig } from './followed-kubeconfig.ts'
 export { createInClusterTransport } from './in-cluster.ts'
 export {
   type KubeconfigEntry,

@@ -7,6 +7,8 @@ import { type KubeconfigUser, readKubeconfigUser } from './kubeconfig.ts'
 export interface HttpsTransport extends Transport {
   /** Ends all connections, also those with a request under way. */
   close(): void
+  /** Takes no more requests; those that are under way are answered first. */
+  retire(): void
 }
 
 export interface HttpsTransportOptions
@@ -35,6 +37,7 @@ export function createHttpsTransport(options: HttpsTransportOptions): HttpsTrans
   return {
     send: request => send(agent, options, base, request),
     close: () => void agent.destroy(),
+    retire: () => void agent.close().catch(() => {}),
   }
 }
 

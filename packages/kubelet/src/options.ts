@@ -68,6 +68,8 @@ export interface KubeletServerOptions {
   /** PEM. */
   certificate: string
   key: string
+  /** Tells of other certificates with their keys, for connections from then on. */
+  onRenewal?(renewed: (pair: { certificate: string; key: string }) => void): void
   /** PEM of the authorities whose client certificates are accepted. */
   clientCa: string
 }

@@ -101,6 +101,10 @@ describe('pods are resized in place', { skip }, () => {
       .list(Events)
       .find(event => event.involvedObject.name === 'restarts' && event.reason === 'Killing')
     assert.equal(killing?.message, 'Container main resize requires restart')
+    // and for a request alone, which the runtime knows nothing of
+    resize('restarts', { requests: { memory: '40Mi' }, limits: { memory: '48Mi' } })
+    const again = await harness.until('restarts', pod => main(pod)?.restartCount === 2 && running(pod))
+    assert.deepEqual(main(again)?.resources?.requests, { memory: '40Mi' })
   })
 
   test('what the node does not have is not granted, and said so, also by the next kubelet', async () => {

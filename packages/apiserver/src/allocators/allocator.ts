@@ -11,6 +11,13 @@ export class RangeFullError extends Error {
   }
 }
 
+/** Those who draw from the same numbers without knowing of each other: each looks for one in its own share first. */
+export interface Share {
+  /** From 0. */
+  readonly index: number
+  readonly of: number
+}
+
 export class Allocator {
   /** How many numbers there are, counted from 0. */
   readonly size: number
@@ -19,12 +26,16 @@ export class Allocator {
   readonly #owners = new Map<number, string>()
   readonly #random: Random
   readonly #what: string
+  /** From where to where a number is looked for first. */
+  readonly #first: readonly [from: number, to: number]
 
-  constructor(what: string, size: number, reserved: number, random: Random) {
+  constructor(what: string, size: number, reserved: number, random: Random, share: Share = { index: 0, of: 1 }) {
     this.#what = what
     this.size = size
     this.reserved = reserved
     this.#random = random
+    const edge = (index: number): number => reserved + Math.floor(((size - reserved) * index) / share.of)
+    this.#first = [edge(share.index), edge(share.index + 1)]
   }
 
   ownerOf(index: number): string | undefined {
@@ -48,9 +59,9 @@ export class Allocator {
     if (this.#owners.get(index) === owner) this.#owners.delete(index)
   }
 
-  /** Some free number: from behind the reserved ones while there is one. Throws RangeFullError. */
+  /** Some free number: of the own share, then from behind the reserved ones, while there is one. Throws RangeFullError. */
   takeAny(owner: string): number {
-    const index = this.free(this.reserved, this.size) ?? this.free(0, this.reserved)
+    const index = this.free(...this.#first) ?? this.free(this.reserved, this.size) ?? this.free(0, this.reserved)
     if (index === undefined) throw new RangeFullError(this.#what)
     this.#owners.set(index, owner)
     return index

@@ -38,6 +38,21 @@ describe('ranges', () => {
 })
 
 describe('allocator', () => {
+  it('gives numbers of its own share first', () => {
+    const numbers = (share: { index: number; of: number }): number[] => {
+      const allocator = new Allocator('nodePort', 2768, 86, new SeededRandom(1), share)
+      return Array.from({ length: 167 }, (_, index) => allocator.takeAny(`${index}`))
+    }
+    const shares = Array.from({ length: 16 }, (_, index) => numbers({ index, of: 16 }))
+    assert.equal(new Set(shares.flat()).size, 16 * 167)
+    assert.ok(shares.flat().every(number => number >= 86 && number < 2768))
+    const small = new Allocator('nodePort', 10, 2, new SeededRandom(1), { index: 1, of: 4 })
+    const given = Array.from({ length: 10 }, (_, index) => small.takeAny(`${index}`))
+    assert.deepEqual(given.slice(0, 2).sort(), [4, 5])
+    assert.ok(given.slice(2, 8).every(number => number >= 2))
+    assert.equal(new Set(given).size, 10)
+  })
+
   it('gives each number once, the reserved ones last', () => {
     const allocator = new Allocator('number', 32, 16, new SeededRandom(1))
     const taken = Array.from({ length: 32 }, (_, i) => allocator.takeAny(`owner-${i}`))

@@ -16,12 +16,14 @@ import {
 import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
 import type { ObjectChange, ObjectReader } from '../security.ts'
-import { Allocator, RangeFullError } from './allocator.ts'
+import { Allocator, RangeFullError, type Share } from './allocator.ts'
 import { reservedAddresses, reservedPorts, ServiceRange } from './service-range.ts'
 
 export interface PortRange {
   readonly from: number
   readonly to: number
+  /** Which of them are given out first, where other clusters' nodes have the same addresses. */
+  readonly share?: Share
 }
 
 interface Addresses {
@@ -49,7 +51,7 @@ export class ServiceAllocators {
     this.#addresses = ranges.map(cidr => this.rangeOf(cidr, true))
     this.#portRange = portRange
     const size = portRange.to - portRange.from + 1
-    this.#ports = new Allocator('nodePort', size, reservedPorts(size), random)
+    this.#ports = new Allocator('nodePort', size, reservedPorts(size), random, portRange.share)
   }
 
   /** Learns from the services what is taken, from now on. */

@@ -60,8 +60,18 @@ export function createKubeletReader(
   objects: ObjectReader,
   credentials: KubeletCredentials,
 ): ScraperOptions['read'] & { close(): void } {
-  const { cert, key, ca } = credentials
-  const agent = new Agent({
+  let agent = agentWith(credentials)
+  const read = (node: Node, signal: AbortSignal): Promise<string> => {
+    // The certificate is renewed now and then; its successor needs connections of its own.
+    if (agent.options.cert !== credentials.cert) agent = agentWith(credentials)
+    const { host, port } = kubeletAddress(objects, node.metadata.name, credentials)
+    return body(agent, host, port, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]))
+  }
+  return Object.assign(read, { close: () => agent.destroy() })
+}
+
+function agentWith({ cert, key, ca }: KubeletCredentials): Agent {
+  return new Agent({
     cert,
     key,
     ...(ca === undefined ? {} : { ca }),
@@ -69,11 +79,6 @@ export function createKubeletReader(
     keepAlive: true,
     maxFreeSockets: 1,
   })
-  const read = (node: Node, signal: AbortSignal): Promise<string> => {
-    const { host, port } = kubeletAddress(objects, node.metadata.name, credentials)
-    return body(agent, host, port, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]))
-  }
-  return Object.assign(read, { close: () => agent.destroy() })
 }
 
 function body(agent: Agent, host: string, port: number, signal: AbortSignal): Promise<string> {

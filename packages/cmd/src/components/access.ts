@@ -9,7 +9,7 @@ import {
   measuredTransport,
   type Transport,
 } from '@canopus/client'
-import { createKubeconfigTransport, readKubeconfigUser } from '@canopus/host'
+import { followKubeconfig, type HttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
 import { systemClock, systemRandom } from '@canopus/platform'
 
@@ -38,10 +38,11 @@ export function accessByKubeconfig(path: string, logger: Logger, userAgent: stri
   return accessBy(measuredTransport(transport, systemClock, metrics, host), logger, userAgent)
 }
 
-export function kubeconfigTransport(path: string): ReturnType<typeof createKubeconfigTransport> {
+/** A transport by a kubeconfig, whose later changes it follows. Throws `Failure` where the file does not have what it needs. */
+export function kubeconfigTransport(path: string): HttpsTransport {
   if (!existsSync(path)) throw new Failure(`--kubeconfig: there is no file ${path}`)
   try {
-    return createKubeconfigTransport(path)
+    return followKubeconfig(path, systemClock)
   } catch (error) {
     throw new Failure(`--kubeconfig: ${error instanceof Error ? error.message : error}`)
   }

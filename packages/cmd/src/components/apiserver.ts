@@ -5,7 +5,7 @@ import { type Logger, MetricsRegistry, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import { runApiServerLoops, type StartApiServerOptions, startApiServer } from '@canopus/control-plane'
 import { addressAt } from '@canopus/network'
-import { systemClock, systemRandom } from '@canopus/platform'
+import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
@@ -25,7 +25,7 @@ import {
   securityOptions,
 } from './security-flags.ts'
 import { serverIdentity } from './server-identity.ts'
-import { servingCertificate } from './serving-certificate.ts'
+import { followCertificate, servingCertificate } from './serving-certificate.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { openStore } from './store.ts'
 import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
@@ -160,11 +160,11 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       },
     }
     const server = await startApiServer(options)
-    await server.listen({
-      address: flags.bindAddress,
-      port: flags.securePort,
-      tls: { key: tls.key, cert: tls.certificate, ...clientAuthorities(flags) },
-    })
+    const tlsWith = ({ key, certificate: cert }: CertifiedKey) => ({ key, cert, ...clientAuthorities(flags) })
+    const listener = await server.listen({ address: flags.bindAddress, port: flags.securePort, tls: tlsWith(tls) })
+    const { tlsCertFile: certificate, tlsPrivateKeyFile: key } = flags
+    if (certificate !== undefined && key !== undefined)
+      followCertificate({ certificate, key }, pair => listener.setTls(tlsWith(pair)))
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
     await Promise.all([runApiServerLoops(server, options, signal), encryption?.run(signal), whenAborted(signal)])
     await server.stop()

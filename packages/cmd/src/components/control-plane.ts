@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
-import { type ClusterConfig, pathsOf } from '@canopus/cli'
+import { type ClusterConfig, keepCredentials, MOST_SLOTS, pathsOf } from '@canopus/cli'
 import { startControlPlane } from '@canopus/control-plane'
 import { createLocalCloud, createLocalVolumesSetUp } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
@@ -13,6 +13,7 @@ import { openStore } from './store.ts'
 /** Runs API server, controllers and scheduler of a cluster until the signal aborts. */
 export async function runControlPlane(config: ClusterConfig, signal: AbortSignal): Promise<void> {
   const logger = createLogger({ to: 1 })
+  // What is renewed while this runs takes its place in here.
   const pki = await ensureClusterPki(pathsOf(config).pki, {
     clusterName: config.name,
     clusterDomain: config.domain,
@@ -32,6 +33,8 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         pki,
         serviceCidr: config.serviceCidr,
         clusterCidr: config.clusterCidr,
+        // Clusters side by side share this machine's ports.
+        nodePorts: { from: 30000, to: 32767, share: { index: config.slot, of: MOST_SLOTS } },
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         // Without nodes there are no pods to reach the server, and a loopback address may not be published.
         ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
@@ -51,9 +54,18 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
       },
       signal,
     )
-    for (const address of config.apiAddresses) await server.listen({ address, port: config.apiPort, tls: tlsOf(pki) })
+    const listening = config.apiAddresses.map(address =>
+      server.listen({ address, port: config.apiPort, tls: tlsOf(pki) }),
+    )
+    const listeners = await Promise.all(listening)
     logger.info('the API server is listening', { addresses: config.apiAddresses, port: config.apiPort })
-    await Promise.all([finished, applied.run(signal)])
+    const renew = (valid: ClusterPki): void => {
+      if (valid.apiserver.certificate !== pki.apiserver.certificate)
+        for (const listener of listeners) listener.setTls(tlsOf(valid))
+      Object.assign(pki, valid)
+    }
+    const renewing = keepCredentials(config, { clock: systemClock, logger }, renew, signal)
+    await Promise.all([finished, applied.run(signal), renewing])
   } finally {
     await store.close()
   }

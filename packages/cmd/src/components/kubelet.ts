@@ -8,7 +8,7 @@ import { type Cri, connectCri } from '@canopus/cri'
 import { readKubeconfigUser } from '@canopus/host'
 import { createKubelet, type Kubelet, type KubeletOptions, readMachineFacts } from '@canopus/kubelet'
 import { createEventRecorder } from '@canopus/operator'
-import { systemClock, systemRandom } from '@canopus/platform'
+import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { bool, fileOf, list, number, pairs, required } from '../flags.ts'
 import { type Access, accessBy, kubeconfigTransport } from './access.ts'
@@ -23,7 +23,7 @@ import { applyComponentConfig } from './component-config.ts'
 import { clientCertificateFile, renewedTransport } from './kubelet-bootstrap.ts'
 import { KUBELET_CONFIGURATION } from './kubelet-config.ts'
 import { runtimeReady } from './runtime.ts'
-import { servingCertificate } from './serving-certificate.ts'
+import { followCertificate, servingCertificate } from './serving-certificate.ts'
 
 interface KubeletFlags extends LogFlags {
   config?: string
@@ -192,6 +192,7 @@ async function kubeletOptions(
       certificate: serving.certificate,
       key: serving.key,
       clientCa: clientCa(flags, kubeconfig),
+      ...renewalOf(flags),
     },
     cgroups: { driver: flags.cgroupDriver },
     ...(flags.maxPods === undefined ? {} : { maxPods: flags.maxPods }),
@@ -200,6 +201,14 @@ async function kubeletOptions(
     ...(flags.podCidr === undefined ? {} : { podCidr: flags.podCidr }),
     ...(flags.providerId === undefined ? {} : { providerId: flags.providerId }),
     ...(flags.systemReserved === undefined ? {} : { reserved: flags.systemReserved }),
+  }
+}
+
+/** The files of the flags are read again when they change (upstream pkg/kubelet/certificate/kubelet.go). */
+function renewalOf({ tlsCertFile: certificate, tlsPrivateKeyFile: key }: KubeletFlags) {
+  if (certificate === undefined || key === undefined) return {}
+  return {
+    onRenewal: (renewed: (pair: CertifiedKey) => void) => void followCertificate({ certificate, key }, renewed),
   }
 }
 

@@ -24,6 +24,7 @@ import { createNodeKubelet } from './kubelet.ts'
 import { runPodNetwork } from './pod-network.ts'
 import { createNodeProxy } from './proxy.ts'
 import { runtimeReady } from './runtime.ts'
+import { certificateIn, followCertificate } from './serving-certificate.ts'
 
 /** What the parts of a node share. */
 interface NodeContext {
@@ -87,8 +88,8 @@ function runKubelet(context: NodeContext, access: Access, cri: Cri, signal: Abor
     server: {
       address: node.address,
       port: node.kubeletPort,
-      certificate: readFileSync(paths.serving.certificate, 'utf8'),
-      key: readFileSync(paths.serving.key, 'utf8'),
+      ...certificateIn(paths.serving),
+      onRenewal: renewed => void followCertificate(paths.serving, renewed),
       clientCa: readFileSync(`${pathsOf(config).pki}/ca.crt`, 'utf8'),
     },
     usedHostPorts: hostPortOwners,

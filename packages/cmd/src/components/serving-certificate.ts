@@ -1,10 +1,13 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import {
+  belongTogether,
   type CertifiedKey,
   createAuthority,
   issueCertificate,
+  parseCertificate,
   readTextIfPresent,
   writeFileAtomic,
 } from '@canopus/platform'
@@ -31,7 +34,7 @@ export async function servingCertificate(options: ServingCertificateOptions): Pr
   const paths = { certificate: join(directory, `${name}.crt`), key: join(directory, `${name}.key`) }
   const certificate = readTextIfPresent(paths.certificate)
   const key = readTextIfPresent(paths.key)
-  if (certificate !== undefined && key !== undefined) return { certificate, key }
+  if (certificate !== undefined && key !== undefined && lastsFrom(certificate, clock)) return { certificate, key }
   const authority = await createAuthority({
     commonName: `${hosts[0] ?? name}-ca@${Math.floor(clock.now() / 1000)}`,
     clock,
@@ -46,4 +49,57 @@ export async function servingCertificate(options: ServingCertificateOptions): Pr
   writeFileAtomic(paths.key, made.key, 0o600)
   writeFileAtomic(paths.certificate, made.certificate)
   return made
+}
+
+/** Certificates of our own making with less than this to live are made anew at the start (milliseconds). */
+const RENEW_BEFORE = 30 * 86_400_000
+
+const lastsFrom = (certificate: string, clock: Clock): boolean =>
+  parseCertificate(certificate).notAfter - clock.now() > RENEW_BEFORE
+
+export interface CertificateFiles {
+  certificate: string
+  key: string
+}
+
+/** What a certificate's files have. Throws where one cannot be read. */
+export const certificateIn = (files: CertificateFiles): CertifiedKey => ({
+  certificate: readFileSync(files.certificate, 'utf8'),
+  key: readFileSync(files.key, 'utf8'),
+})
+
+/** How often files of certificates are looked at (upstream dynamiccertificates, which does so every minute beside inotify). */
+const LOOK_EVERY = 60_000
+
+/**
+ * Tells of each other certificate that comes into the files, once its key is there too. Does not keep the process running. Returns
+ * what ends it.
+ */
+export function followCertificate(
+  files: CertificateFiles,
+  renewed: (pair: CertifiedKey) => void,
+  interval = LOOK_EVERY,
+): () => void {
+  let known = certificateIn(files)
+  const look = (): void => {
+    const pair = pairIn(files)
+    if (pair === undefined || pair.certificate === known.certificate) return
+    known = pair
+    renewed(pair)
+  }
+  const paths = [files.certificate, files.key]
+  for (const path of paths) watchFile(path, { interval, persistent: false }, look)
+  return () => {
+    for (const path of paths) unwatchFile(path, look)
+  }
+}
+
+/** Nothing while the files are being replaced. */
+function pairIn(files: CertificateFiles): CertifiedKey | undefined {
+  try {
+    const pair = certificateIn(files)
+    return belongTogether(pair.certificate, pair.key) ? pair : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Container, Node, Pod, ResourceRequirements } from '@canopus/api/core/v1'
+import { MEMORY_REQUEST } from '../runtime/labels.ts'
 import { actualResources } from '../status/container-status.ts'
 import { buildContainer, buildPod } from '../testing/builders.ts'
 import { PodAllocation } from './pod-allocation.ts'
@@ -16,7 +17,8 @@ const asking = (resources: ResourceRequirements, generation = 1): Pod =>
   buildPod({ containers: [{ name: 'main', image: 'x', resources }] }, { generation })
 const node = { status: { allocatable: { cpu: '2', memory: '1Gi' } } } as unknown as Node
 const has = { cpuQuota: 50_000, cpuShares: 102, memoryLimitInBytes: 64 * 2 ** 20 }
-const granted = { requests: { cpu: '100m' }, limits: { cpu: '500m', memory: '64Mi' } }
+const granted = { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '500m', memory: '64Mi' } }
+const annotations = { [MEMORY_REQUEST]: String(32 * 2 ** 20) }
 
 test('what was granted stands in for what is asked for, of containers and sidecars', () => {
   const side: Container = { name: 'side', restartPolicy: 'Always', resources: { requests: { cpu: '1' } } }
@@ -32,14 +34,32 @@ test('what was granted stands in for what is asked for, of containers and sideca
 
 const verdicts: [string, ResourceRequirements | undefined, Container['resizePolicy'], string][] = [
   ['as it is', granted, undefined, 'keep'],
-  ['spelled otherwise', { requests: { cpu: '0.1' }, limits: { cpu: '0.5', memory: '67108864' } }, undefined, 'keep'],
-  ['more CPU', { ...granted, requests: { cpu: '200m' } }, undefined, 'update'],
+  [
+    'spelled otherwise',
+    { requests: { cpu: '0.1', memory: '32Mi' }, limits: { cpu: '0.5', memory: '67108864' } },
+    undefined,
+    'keep',
+  ],
+  ['more CPU', { ...granted, requests: { ...granted.requests, cpu: '200m' } }, undefined, 'update'],
   ['more memory', { ...granted, limits: { ...granted.limits, memory: '65Mi' } }, undefined, 'update'],
   [
     'more memory, by a restart',
     { ...granted, limits: { ...granted.limits, memory: '65Mi' } },
     [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
     'restart',
+  ],
+  ['another request for memory', { ...granted, requests: { cpu: '100m', memory: '33Mi' } }, undefined, 'keep'],
+  [
+    'another request for memory, by a restart',
+    { ...granted, requests: { cpu: '100m', memory: '33Mi' } },
+    [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
+    'restart',
+  ],
+  [
+    'the same request for memory, spelled otherwise',
+    { ...granted, requests: { cpu: '100m', memory: '33554432' } },
+    [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }],
+    'keep',
   ],
   [
     'more CPU, where only memory needs a restart',
@@ -58,7 +78,7 @@ for (const [name, resources, resizePolicy, expected] of verdicts)
       ...(resources && { resources }),
       ...(resizePolicy && { resizePolicy }),
     }
-    assert.equal(judgeContainerResize(container, buildContainer({ resources: has })), expected)
+    assert.equal(judgeContainerResize(container, buildContainer({ resources: has, annotations })), expected)
     assert.equal(judgeContainerResize(container, buildContainer()), 'keep', 'the runtime says nothing')
   })
 
@@ -102,7 +122,7 @@ test('a status shows what the runtime has, in the words of the spec where it is 
   assert.deepEqual(actualResources(granted, buildContainer({ resources: has })), granted)
   const old = { cpuQuota: 20_000, cpuShares: 51, memoryLimitInBytes: 32 * 2 ** 20 }
   assert.deepEqual(actualResources(granted, buildContainer({ resources: old })), {
-    requests: { cpu: '50m' },
+    requests: { cpu: '50m', memory: '32Mi' },
     limits: { cpu: '200m', memory: '32Mi' },
   })
   assert.deepEqual(actualResources(undefined, buildContainer({ resources: old })), {})

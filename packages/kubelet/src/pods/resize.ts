@@ -1,8 +1,9 @@
 /** In-place resize of pods (KEP 1287): what is decided about it, without effects. */
 import type { Container, Node, Pod, ResourceRequirements } from '@canopus/api/core/v1'
 import { milliValue, quantityValue, semanticEqual } from '@canopus/apimachinery'
+import { MEMORY_REQUEST } from '../runtime/labels.ts'
 import { type ContainerRecord, latest, type PodRuntime } from '../runtime/pod-runtime.ts'
-import { containerCpuAndMemory } from '../runtime/resources.ts'
+import { containerCpuAndMemory, memoryRequest } from '../runtime/resources.ts'
 import { podRequest, type Rejection } from './admission.ts'
 import { isRestartable } from './pod-text.ts'
 
@@ -76,11 +77,18 @@ export function judgeContainerResize(container: Container, record: ContainerReco
     ...(wanted.cpuQuota !== now.cpuQuota || otherShares ? ['cpu'] : []),
     ...(wanted.memoryLimitInBytes !== now.memoryLimitInBytes ? ['memory'] : []),
   ]
-  if (changed.length === 0) return 'keep'
   const restarts = (container.resizePolicy ?? []).some(
-    policy => policy.restartPolicy === 'RestartContainer' && changed.includes(policy.resourceName),
+    policy =>
+      policy.restartPolicy === 'RestartContainer' &&
+      (changed.includes(policy.resourceName) || (policy.resourceName === 'memory' && asksForOther(container, record))),
   )
-  return restarts ? 'restart' : 'update'
+  return restarts ? 'restart' : changed.length === 0 ? 'keep' : 'update'
+}
+
+/** A request for memory changes nothing of a container, but one that wants to be started anew for such changes is. */
+function asksForOther(container: Container, { annotations }: ContainerRecord): boolean {
+  const before = annotations[MEMORY_REQUEST]
+  return before !== undefined && Number(before) !== memoryRequest(container)
 }
 
 /** Whether all containers that run have what they were granted. */

@@ -6,6 +6,7 @@ import {
   CONTAINER_HASH,
   CONTAINER_NAME,
   GRACE_PERIOD,
+  MEMORY_REQUEST,
   POD_NAME,
   POD_NAMESPACE,
   POD_UID,
@@ -14,6 +15,7 @@ import {
   TERMINATION_MESSAGE_PATH,
   TERMINATION_MESSAGE_POLICY,
 } from './labels.ts'
+import { memoryRequest } from './resources.ts'
 
 export interface ContainerFacts {
   attempt: number
@@ -44,6 +46,7 @@ export function containerConfig(pod: Pod, container: Container, facts: Container
       [TERMINATION_MESSAGE_PATH]: container.terminationMessagePath ?? DEFAULT_TERMINATION_PATH,
       [TERMINATION_MESSAGE_POLICY]: container.terminationMessagePolicy ?? 'File',
       [GRACE_PERIOD]: String(pod.spec.terminationGracePeriodSeconds ?? 30),
+      [MEMORY_REQUEST]: String(memoryRequest(container)),
       ...(container.lifecycle?.preStop && { [PRE_STOP]: JSON.stringify(container.lifecycle.preStop) }),
     },
     logPath: `${container.name}/${facts.attempt}.log`,

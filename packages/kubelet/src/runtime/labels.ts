@@ -11,3 +11,5 @@ export const TERMINATION_MESSAGE_PATH = 'io.kubernetes.container.terminationMess
 export const TERMINATION_MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy'
 export const GRACE_PERIOD = 'io.kubernetes.pod.terminationGracePeriod'
 export const PRE_STOP = 'io.kubernetes.container.preStopHandler'
+/** Our own: in bytes. The runtime does not know of requests for memory, and upstream notes them in a file of its own. */
+export const MEMORY_REQUEST = 'canopus.container.memoryRequest'

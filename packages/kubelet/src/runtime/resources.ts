@@ -1,4 +1,4 @@
-import type { Pod, ResourceRequirements } from '@canopus/api/core/v1'
+import type { Container, Pod, ResourceRequirements } from '@canopus/api/core/v1'
 import { milliValue, quantityValue } from '@canopus/apimachinery'
 import type { LinuxContainerResources } from '@canopus/cri'
 import { qosClass } from '../pods/qos.ts'
@@ -31,6 +31,10 @@ export function cpuWeight(shares: number): number {
 }
 
 const amount = (list: Readonly<Record<string, string>> | undefined, name: string): string => list?.[name] ?? '0'
+
+/** In bytes. */
+export const memoryRequest = ({ resources }: Pick<Container, 'resources'>): number =>
+  quantityValue(amount(resources?.requests, 'memory'))
 
 /** Of what a container may use, that which can be changed while it runs. 0 where there is no limit. */
 export interface CpuAndMemory {

@@ -48,13 +48,12 @@ export async function startServer(facts: ServerFacts): Promise<KubeletServer> {
   const { options, services } = facts
   const auth = new KubeletAuth(services.client, services.clock, services.nodeName)
   const server = createServer({
-    cert: options.certificate,
-    key: options.key,
-    ca: options.clientCa,
+    ...tlsOf(options, options),
     requestCert: true,
     rejectUnauthorized: false, // who has no certificate may have a token
     ALPNProtocols: ['http/1.1'],
   })
+  options.onRenewal?.(pair => server.setSecureContext(tlsOf(options, pair)))
   const open = new Set<Duplex>()
   server.on('request', (request, response) => void handle(facts, auth, request, response))
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -75,6 +74,11 @@ export async function startServer(facts: ServerFacts): Promise<KubeletServer> {
     },
   }
 }
+
+const tlsOf = (
+  { clientCa }: Pick<KubeletServerOptions, 'clientCa'>,
+  { certificate, key }: { certificate: string; key: string },
+): { cert: string; key: string; ca: string } => ({ cert: certificate, key, ca: clientCa })
 
 function listen(server: Server, options: KubeletServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {

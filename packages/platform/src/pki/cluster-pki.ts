@@ -147,7 +147,8 @@ export async function ensureLeaf(
   return store(files, name, await issueCertificate(authority, options))
 }
 
-function isFit(pair: CertifiedKey, authority: CertifiedKey, options: LeafOptions): boolean {
+/** Whether a certificate may be kept: its authority's, for this name and these purposes, with enough time to live. */
+export function isFit(pair: CertifiedKey, authority: CertifiedKey, options: LeafOptions): boolean {
   try {
     if (!belongTogether(pair.certificate, pair.key) || !isIssuedBy(pair.certificate, authority.certificate))
       return false
@@ -167,7 +168,8 @@ function isFit(pair: CertifiedKey, authority: CertifiedKey, options: LeafOptions
 const sameMembers = (left: readonly string[], right: readonly string[]): boolean =>
   left.length === right.length && left.every(each => right.includes(each))
 
-function belongTogether(certificate: string, key: string): boolean {
+/** Whether a key is that of a certificate. Throws where one of them is none. */
+export function belongTogether(certificate: string, key: string): boolean {
   return publicKeyBytes(publicKeyOf(certificate)).equals(publicKeyBytes(publicKeyOf(key)))
 }
 

@@ -7,12 +7,14 @@ export {
   type LeafOptions,
 } from './certificate.ts'
 export {
+  belongTogether,
   type ClusterPki,
   type ClusterPkiOptions,
   createClusterPki,
   ensureAuthority,
   ensureClusterPki,
   ensureLeaf,
+  isFit,
   issueClientCertificate,
   type PkiFiles,
 } from './cluster-pki.ts'

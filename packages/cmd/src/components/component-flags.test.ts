@@ -1,0 +1,229 @@
+/** Flags of the components: what is refused when they are parsed, and what they come to. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { silentLogger } from '@canopus/base'
+import { Failure } from '@canopus/cli'
+import { Command, CommanderError } from 'commander'
+import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
+import { addComponents } from './commands.ts'
+import { addLogFlags } from './common-flags.ts'
+import { addEncryptionFlags, type EncryptionFlags, encryptionOf } from './encryption-flags.ts'
+import {
+  addSecurityFlags,
+  clientAuthorities,
+  oidcIssuer,
+  requestHeaderFacts,
+  type SecurityFlags,
+  securityOptions,
+} from './security-flags.ts'
+import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'canopus-component-flags-'))
+after(() => rmSync(directory, { recursive: true }))
+
+function file(name: string, content: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, content)
+  return path
+}
+
+/** The flags that a command with these options makes of a command line. */
+function flagsOf<T>(add: (command: Command) => void, ...args: string[]): T {
+  const command = new Command('test').exitOverride().configureOutput({ writeErr: () => {} })
+  add(command)
+  return command.parse(args, { from: 'user' }).opts() as T
+}
+
+describe('a command line is refused before anything is done', () => {
+  const cases: [line: string, message: RegExp][] = [
+    ['apiserver --secure-port 65536', /'65536' is invalid. not a whole number from 0 to 65535/],
+    ['apiserver --service-node-port-range 32767-30000', /not a range of ports such as 30000-32767/],
+    ['apiserver --service-node-port-range 30000', /not a range of ports/],
+    ['apiserver --authorization-mode Node,RABC', /RABC is none of .*RBAC/],
+    ['apiserver --oidc-signing-algs none', /none is none of .*RS256/],
+    ['apiserver --oidc-required-claim =x', /not of the form claim=value/],
+    ['apiserver --anonymous-auth=maybe', /neither true nor false/],
+    ['apiserver --goaway-chance 0.5', /not a number from 0 to 0.02/],
+    ['apiserver --request-timeout soon', /not a duration such as 90s or 2m/],
+    ['apiserver --storage-backend consul', /Allowed choices are embedded, memory, etcd, etcd3/],
+    ['apiserver --audit-webhook-batch-throttle-qps 0', /not a positive number/],
+    ['apiserver --audit-log-mode sometimes', /Allowed choices are batch, blocking, blocking-strict/],
+    ['apiserver -v loud', /not a whole number/],
+    [
+      'controller-manager --controllers deployment,nope',
+      /"nope" is not in the list of known controllers: .*deployment/,
+    ],
+    ['kubelet --register-with-taints dedicated=x', /dedicated=x is not of the form key=value:NoSchedule/],
+    ['kubelet --node-labels disk', /not of the form key=value,key=value/],
+    ['kubelet --max-pods 0', /not a whole number from 1 to 10000/],
+    ['kubelet --cgroup-driver openrc', /Allowed choices are cgroupfs, systemd/],
+    ['proxy --proxy-mode ipvs', /Allowed choices are nftables/],
+  ]
+  for (const [line, message] of cases)
+    it(line, async () => {
+      const program = new Command('canopus')
+      // No environment: an action that was reached would fail in another way.
+      addComponents(program, { home: { root: directory, run: directory } } as never)
+      for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} })
+      await assert.rejects(
+        program.parseAsync(line.split(' '), { from: 'user' }),
+        (error: Error) => error instanceof CommanderError && message.test(error.message),
+      )
+    })
+})
+
+describe('who may come in', () => {
+  const key = file('sa.key', 'KEY')
+  const signing = ['--service-account-signing-key-file', key]
+  const security = (...args: string[]): SecurityFlags => flagsOf(addSecurityFlags, ...args)
+
+  it('service-account tokens: keys, issuers and lives', () => {
+    const options = securityOptions(
+      security(
+        ...signing,
+        ...['--service-account-key-file', file('old.key', 'OLD')],
+        ...['--service-account-issuer', 'https://a', '--service-account-issuer', 'https://b'],
+        ...['--service-account-max-token-expiration', '1h30m'],
+        '--service-account-extend-token-expiration=false',
+      ),
+    )
+    assert.equal(options.serviceAccountKey, 'KEY')
+    assert.deepEqual(options.otherServiceAccountKeys, ['OLD'])
+    assert.equal(options.serviceAccountIssuer, 'https://a')
+    assert.deepEqual(options.otherServiceAccountIssuers, ['https://b'])
+    assert.equal(options.serviceAccountMaxTokenSeconds, 5400)
+    assert.equal(options.extendServiceAccountTokens, false)
+    assert.equal(securityOptions(security(...signing)).extendServiceAccountTokens, true)
+  })
+
+  it('front proxies, and whose certificates the listener asks for', () => {
+    const flags = security(
+      ...['--requestheader-client-ca-file', file('proxy.crt', 'PROXY'), '--client-ca-file', file('ca.crt', 'CA')],
+      ...['--requestheader-allowed-names', 'front-proxy-client', '--requestheader-group-headers', 'X-Group,X-Other'],
+    )
+    assert.deepEqual(clientAuthorities(flags), { clientCa: ['CA', 'PROXY'] })
+    assert.deepEqual(requestHeaderFacts(flags), {
+      requestHeaderClientCa: 'PROXY',
+      requestHeaderAllowedNames: ['front-proxy-client'],
+      requestHeaders: { groupHeaders: ['X-Group', 'X-Other'] },
+    })
+    assert.deepEqual(clientAuthorities(security()), {})
+    assert.deepEqual(requestHeaderFacts(security()), {})
+  })
+
+  const issuer = ['--oidc-issuer-url', 'https://id.test', '--oidc-client-id', 'me']
+  const prefixes: [args: string[], prefix: string][] = [
+    [[], 'https://id.test#'],
+    [['--oidc-username-claim', 'email'], ''],
+    [['--oidc-username-prefix', '-'], ''],
+    [['--oidc-username-prefix', 'oidc:'], 'oidc:'],
+    [['--oidc-username-claim', 'email', '--oidc-username-prefix', 'oidc:'], 'oidc:'],
+  ]
+  for (const [args, prefix] of prefixes)
+    it(`the prefix of users by ${args.join(' ') || 'default'}`, () =>
+      assert.equal(oidcIssuer(security(...issuer, ...args))?.claimMappings?.username?.prefix, prefix))
+
+  it('an issuer with groups and required claims; none where there is no flag', () => {
+    const found = oidcIssuer(
+      security(
+        ...issuer,
+        ...['--oidc-groups-claim', 'groups', '--oidc-groups-prefix', 'g:'],
+        ...['--oidc-required-claim', 'a=b=c', '--oidc-required-claim', 'd=e'],
+      ),
+    )
+    assert.deepEqual(found?.claimMappings?.groups, { claim: 'groups', prefix: 'g:' })
+    assert.deepEqual(found?.claimValidationRules, [
+      { claim: 'a', requiredValue: 'b=c' },
+      { claim: 'd', requiredValue: 'e' },
+    ])
+    assert.equal(oidcIssuer(security()), undefined)
+  })
+
+  const contradictions: [args: string[], message: RegExp][] = [
+    [[], /^--service-account-signing-key-file is required$/],
+    [
+      ['--service-account-signing-key-file', '/nowhere'],
+      /^--service-account-signing-key-file: \/nowhere cannot be read/,
+    ],
+    [[...signing, '--client-ca-file', '/nowhere'], /^--client-ca-file: \/nowhere cannot be read/],
+    [[...signing, '--oidc-client-id', 'me'], /oidc-issuer-url and oidc-client-id must be specified together/],
+    [[...signing, '--oidc-issuer-url', 'http://x', '--oidc-client-id', 'y'], /URL scheme must be https/],
+    [[...signing, ...issuer, '--authentication-config', key], /mutually exclusive/],
+    [[...signing, '--authorization-config', key, '--authorization-mode', 'RBAC'], /can not be specified when/],
+    [[...signing, '--authentication-token-webhook-config-file', key], /sa\.key: /],
+  ]
+  for (const [args, message] of contradictions)
+    it(`refused: ${args.filter(arg => arg.startsWith('--')).at(-1) ?? 'nothing given'}`, () =>
+      assert.throws(
+        () => securityOptions(security(...args)),
+        (error: Error) => error instanceof Failure && message.test(error.message),
+      ))
+})
+
+describe('audit, encryption, traffic, logs', () => {
+  it('nothing is audited without a policy, or without a place for events', async () => {
+    const flags = (...args: string[]): AuditFlags => flagsOf(addAuditFlags, ...args)
+    assert.equal(await auditorOf(flags(), silentLogger), undefined)
+    assert.equal(await auditorOf(flags('--audit-log-path', join(directory, 'log')), silentLogger), undefined)
+    assert.equal(await auditorOf(flags('--audit-policy-file', '/nowhere'), silentLogger), undefined)
+    const log = ['--audit-log-path', join(directory, 'log')]
+    await assert.rejects(
+      auditorOf(flags('--audit-policy-file', '/nowhere', ...log), silentLogger),
+      /--audit-policy-file: \/nowhere cannot be read/,
+    )
+    const policy = file('policy.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n')
+    await assert.rejects(
+      auditorOf(flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'), silentLogger),
+      /--audit-log-truncate-max-batch-size must not be smaller than the largest event/,
+    )
+    await assert.rejects(
+      auditorOf(flags('--audit-policy-file', policy, '--audit-webhook-config-file', '/nowhere'), silentLogger),
+      /--audit-webhook-config-file: /,
+    )
+  })
+
+  it('encryption: nothing, and what is missing or wrong', async () => {
+    const encryption = (...args: string[]) =>
+      encryptionOf(flagsOf<EncryptionFlags>(addEncryptionFlags, ...args), silentLogger)
+    assert.equal(await encryption(), undefined)
+    await assert.rejects(
+      encryption('--encryption-provider-config-automatic-reload'),
+      new Failure('--encryption-provider-config-automatic-reload needs --encryption-provider-config'),
+    )
+    await assert.rejects(
+      encryption('--encryption-provider-config', '/nowhere'),
+      /--encryption-provider-config: \/nowhere cannot be read/,
+    )
+    await assert.rejects(encryption('--encryption-provider-config', file('bad', 'kind: Nope')), /encryption.*bad: /)
+  })
+
+  it('how traffic is treated', () => {
+    const serving = (...args: string[]) => servingOptions(flagsOf<ServingFlags>(addServingFlags, ...args))
+    const usual = serving()
+    assert.equal(usual.maxRequestsInflight, 400)
+    assert.equal(usual.maxMutatingRequestsInflight, 200)
+    assert.equal(usual.requestTimeout, 60_000)
+    assert.equal(usual.priorityAndFairness, true)
+    assert.ok(!('corsAllowedOrigins' in usual))
+    const other = serving(
+      ...['--enable-priority-and-fairness=false', '--max-requests-inflight', '0', '--goaway-chance', '0.001'],
+      ...['--cors-allowed-origins', '//a$,//b$', '--shutdown-delay-duration', '5s'],
+      ...['--strict-transport-security-directives', 'max-age=1', '--strict-transport-security-directives', 'preload'],
+    )
+    assert.equal(other.priorityAndFairness, false)
+    assert.equal(other.maxRequestsInflight, 0)
+    assert.equal(other.goawayChance, 0.001)
+    assert.equal(other.shutdownDelay, 5000)
+    assert.deepEqual(other.corsAllowedOrigins, ['//a$', '//b$'])
+    assert.deepEqual(other.strictTransportSecurity, ['max-age=1', 'preload'])
+  })
+
+  it('how much is logged, in the ways in which people write it', () => {
+    const level = (...args: string[]): number => flagsOf<{ v: number }>(addLogFlags, ...args).v
+    assert.equal(level(), 2)
+    for (const args of [['-v=4'], ['-v', '4'], ['--v', '4'], ['--v=4'], ['-v4']]) assert.equal(level(...args), 4)
+  })
+})

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { Failure } from '@canopus/cli'
+import { InvalidArgumentError } from 'commander'
+import { bool, duration, endpoint, fileIfGiven, fileOf, given, list, lists, number, pairs, required } from './flags.ts'
+
+/** What a parser makes of a text; the message where it refuses it. */
+function parsed(parse: (text: string) => unknown, text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    assert.ok(error instanceof InvalidArgumentError, String(error))
+    return error.message
+  }
+}
+
+const NO_NUMBER = 'not a whole number from 1 to 64.'
+const NO_DURATION = 'not a duration such as 90s or 2m.'
+const NO_BOOL = 'neither true nor false.'
+const NO_PAIRS = 'not of the form key=value,key=value.'
+const NO_ENDPOINT = 'not of the form 127.0.0.1:53.'
+
+const tables: Record<string, [parse: (text: string) => unknown, cases: [text: string, expected: unknown][]]> = {
+  number: [
+    number(1, 64),
+    [
+      ['1', 1],
+      ['64', 64],
+      ['0', NO_NUMBER],
+      ['65', NO_NUMBER],
+      ['1.5', NO_NUMBER],
+      ['', NO_NUMBER],
+      [' ', NO_NUMBER],
+      ['three', NO_NUMBER],
+      ['-1', NO_NUMBER],
+      ['Infinity', NO_NUMBER],
+    ],
+  ],
+  list: [
+    list,
+    [
+      ['a', ['a']],
+      ['a,b', ['a', 'b']],
+      ['a,,b,', ['a', 'b']],
+      ['', []],
+    ],
+  ],
+  duration: [
+    duration,
+    [
+      ['90s', 90_000],
+      ['2m', 120_000],
+      ['1h30m', 5_400_000],
+      ['1.5s', 1500],
+      ['250ms', 250],
+      ['1m250ms', 60_250],
+      ['30', 30_000],
+      ['0', 0],
+      ['', NO_DURATION],
+      ['s', NO_DURATION],
+      ['-5s', NO_DURATION],
+      ['5 s', NO_DURATION],
+      ['5d', NO_DURATION],
+    ],
+  ],
+  bool: [
+    bool,
+    [
+      ['true', true],
+      ['T', true],
+      ['1', true],
+      ['false', false],
+      ['F', false],
+      ['0', false],
+      ['yes', NO_BOOL],
+      ['tRUE', NO_BOOL],
+      ['', NO_BOOL],
+    ],
+  ],
+  pairs: [
+    pairs,
+    [
+      ['a=1', { a: '1' }],
+      ['a=1,b=', { a: '1', b: '' }],
+      ['a=x=y', { a: 'x=y' }],
+      ['', {}],
+      ['a', NO_PAIRS],
+      ['=1', NO_PAIRS],
+      ['a=1,b', NO_PAIRS],
+    ],
+  ],
+  endpoint: [
+    endpoint,
+    [
+      ['127.0.0.1:53', { address: '127.0.0.1', port: 53 }],
+      [':53', { address: '0.0.0.0', port: 53 }],
+      ['[::1]:53', { address: '::1', port: 53 }],
+      ['localhost:0', { address: 'localhost', port: 0 }],
+      ['127.0.0.1', NO_ENDPOINT],
+      ['127.0.0.1:65536', NO_ENDPOINT],
+      ['::1:53', NO_ENDPOINT],
+      ['53', NO_ENDPOINT],
+    ],
+  ],
+}
+
+for (const [name, [parse, cases]] of Object.entries(tables))
+  describe(name, () => {
+    for (const [text, expected] of cases)
+      it(JSON.stringify(text), () => assert.deepEqual(parsed(parse, text), expected))
+  })
+
+describe('flags that may be repeated, be missing or name files', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'canopus-flags-'))
+  after(() => rmSync(directory, { recursive: true }))
+
+  it('a list goes on where the flag is repeated', () => {
+    assert.deepEqual(lists('b,c', lists('a', undefined)), ['a', 'b', 'c'])
+  })
+
+  it('what is not given has no key', () => {
+    assert.deepEqual(Object.keys(given({ a: 1, b: undefined, c: false })), ['a', 'c'])
+  })
+
+  it('a flag that must be there names itself', () => {
+    assert.equal(required('kubeconfig', ''), '')
+    assert.throws(() => required('kubeconfig', undefined), new Failure('--kubeconfig is required'))
+  })
+
+  it('a file that cannot be read is named with its flag', () => {
+    const path = join(directory, 'ca.crt')
+    writeFileSync(path, 'CA')
+    assert.equal(fileOf('client-ca-file', path), 'CA')
+    assert.equal(fileIfGiven('client-ca-file', undefined), undefined)
+    const missing = join(directory, 'missing')
+    assert.throws(
+      () => fileIfGiven('client-ca-file', missing),
+      (error: Error) =>
+        error instanceof Failure && error.message.startsWith(`--client-ca-file: ${missing} cannot be read: ENOENT`),
+    )
+  })
+})
