@@ -243,7 +243,7 @@ export class RequestPath {
     if (kind.type.plural === 'bindings') {
       return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call)
     }
-    return serveComponentStatuses(call)
+    return serveComponentStatuses(kind, clock, call)
   }
 
   private endpointOf({ info }: Call): Endpoint | undefined {

@@ -159,8 +159,8 @@ export class ResourceMetrics {
   }
 }
 
-/** Those that the request's selectors let through, by name. */
-function selected<T extends KubeObject>({ query }: RequestInfo, objects: readonly T[]): T[] {
+/** Those that the request's selectors let through, by name. Throws StatusError for selectors that are none. */
+export function selected<T extends KubeObject>({ query }: RequestInfo, objects: readonly T[]): T[] {
   try {
     const labels = parseLabelSelector(query.get('labelSelector') ?? '')
     const fields = parseFieldSelector(query.get('fieldSelector') ?? '')

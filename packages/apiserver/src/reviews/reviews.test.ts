@@ -98,3 +98,28 @@ describe('reviews', () => {
     assert.equal((await server.send('GET', `${AUTHORIZATION}/subjectaccessreviews`)).status, 405)
   })
 })
+
+describe('component statuses', () => {
+  const path = '/api/v1/componentstatuses'
+  const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }
+
+  it('are told with a warning, alone and in a list', async () => {
+    const list = await server.send('GET', path)
+    assert.deepEqual([list.json.kind, list.json.items.length], ['ComponentStatusList', 1])
+    assert.match(String(list.headers.warning), /v1 ComponentStatus is deprecated in v1\.19\+/)
+    const { json } = await server.send('GET', `${path}/etcd-0`)
+    assert.deepEqual([json.kind, json.conditions[0].status], ['ComponentStatus', 'True'])
+    assert.equal((await server.send('GET', `${path}/none`)).status, 404)
+    assert.deepEqual((await server.send('GET', `${path}?fieldSelector=metadata.name%3Dnone`)).json.items, [])
+  })
+
+  it('have columns of their own', async () => {
+    for (const asked of [path, `${path}/etcd-0`]) {
+      const { json } = await server.send('GET', asked, undefined, table)
+      const names = json.columnDefinitions.map((column: { name: string }) => column.name)
+      assert.deepEqual(names, ['Name', 'Status', 'Message', 'Error'])
+      assert.deepEqual(json.rows[0].cells, ['etcd-0', 'Healthy', 'ok', ''])
+      assert.equal(json.rows[0].object.kind, 'PartialObjectMetadata')
+    }
+  })
+})
