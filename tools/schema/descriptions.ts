@@ -1,8 +1,9 @@
 /**
- * Collects the descriptions of API fields from the npm package `kubernetes-models` into `dist/descriptions.json.gz`, which the API
- * server puts into its OpenAPI documents (`kubectl explain`). Usage: node tools/schema/descriptions.ts [target]
+ * Collects the descriptions of API fields from the npm package `kubernetes-models`, and those of request parameters and of what
+ * stands on every kind from `@kubernetes/client-node`, into `dist/descriptions.json.gz`, which the API server puts into its
+ * OpenAPI documents (`kubectl explain`). Usage: node tools/schema/descriptions.ts [target]
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -17,10 +18,15 @@ interface Documented {
   fields: Map<string, string>
 }
 
-/** Two fields stand on every kind; the package has no text for them. */
-const TYPE_META = {
-  apiVersion: 'The version of the API that this object is written in, for example "apps/v1".',
-  kind: 'The kind of this object, in CamelCase. It cannot be changed.',
+const CLIENT = join(root, 'node_modules/@kubernetes/client-node/dist/gen')
+const META = 'am.apis.meta.v1'
+/** Requests of the client whose parameters are the fields of option messages. */
+const REQUESTS: Readonly<Record<string, string>> = {
+  CoreV1ApiListNamespacedPodRequest: `${META}.ListOptions`,
+  CoreV1ApiCreateNamespacedPodRequest: `${META}.CreateOptions`,
+  CoreV1ApiReplaceNamespacedPodRequest: `${META}.UpdateOptions`,
+  CoreV1ApiPatchNamespacedPodRequest: `${META}.PatchOptions`,
+  CoreV1ApiDeleteNamespacedPodRequest: `${META}.DeleteOptions`,
 }
 
 /** The first interface of a .d.ts file with the comments of itself and of its properties. */
@@ -46,6 +52,47 @@ function readInterface(text: string): Documented | undefined {
 }
 
 const unescaped = (text: string): string => text.replaceAll('\\*', '*').replaceAll('*\\/', '*/')
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&#39;': "'",
+  '&quot;': '"',
+  '&#x60;': '`',
+  '&#x3D;': '=',
+  '&lt;': '<',
+  '&gt;': '>',
+  '&amp;': '&',
+}
+
+/** What the generator of the client made of a sentence, undone. */
+const sentence = (text: string): string =>
+  text
+    .split('\nDefaults to: ')[0]!
+    .replaceAll(/\\(?=['"&])/g, '')
+    .replaceAll(/&#?\w+;/g, entity => ENTITIES[entity] ?? entity)
+
+/** The fields that stand on every kind, as the client says them. */
+function typeMeta(): Record<string, string> {
+  const file = join(CLIENT, 'models/V1ConfigMap.d.ts')
+  if (!existsSync(file)) return {}
+  const documented = readInterface(readFileSync(file, 'utf8').replace('export declare class', 'export interface'))
+  const of = (name: string): string => sentence(documented?.fields.get(name) ?? '')
+  return { apiVersion: of('apiVersion'), kind: of('kind') }
+}
+
+/** The parameters of requests, by option message and name. */
+function parameters(): Record<string, Record<string, string>> {
+  const file = join(CLIENT, 'types/ObjectParamAPI.d.ts')
+  const found: Record<string, Record<string, string>> = {}
+  if (!existsSync(file)) return found
+  const text = readFileSync(file, 'utf8')
+  for (const [request, message] of Object.entries(REQUESTS)) {
+    const at = text.indexOf(`export interface ${request} {`)
+    const documented = at < 0 ? undefined : readInterface(text.slice(at))
+    const fields = [...(documented?.fields ?? [])].map(([name, said]) => [name.replace(/^_/, ''), sentence(said)])
+    found[message] = Object.fromEntries(fields)
+  }
+  return found
+}
 
 /** The name under which a file exports its interface: `IoK8sApiCoreV1Pod` for `io.k8s.api.core.v1.Pod`. */
 const exportName = (definition: string): string =>
@@ -73,12 +120,14 @@ export function collectDescriptions(): Record<string, Record<string, string>> {
   const found = new Map<string, Documented>()
   for (const name of PACKAGES) collect(join(root, 'node_modules', name), found)
   const result: Record<string, Record<string, string>> = {}
+  const [onEveryKind, options] = [typeMeta(), parameters()]
   for (const message of schemas.names()) {
     const documented = found.get(exportName(definitionName(message)))
     const schema = schemas.typeOf(message)
-    const own: Record<string, string> = schema.type === 'struct' && schema.isKind ? { ...TYPE_META } : {}
+    const own: Record<string, string> = schema.type === 'struct' && schema.isKind ? { ...onEveryKind } : {}
     if (documented?.type !== undefined) own[''] = documented.type
-    for (const [field, text] of documented?.fields ?? []) own[field] = text
+    for (const [field, text] of [...Object.entries(options[message] ?? {}), ...(documented?.fields ?? [])])
+      own[field] = text
     if (Object.keys(own).length > 0) result[message] = own
   }
   return result

@@ -82,6 +82,12 @@ test('descriptions are found for kinds, fields and the types that carry them', c
   assert.match(found['core.v1.PodSpec']!.containers!, /containers/)
   assert.match(found['core.v1.Pod']!['']!, /Pod/)
   assert.ok(found['core.v1.Pod']!.apiVersion && found['am.apis.meta.v1.ObjectMeta']!.name)
+  assert.match(found['core.v1.Pod']!.apiVersion!, /^APIVersion defines the versioned schema/)
+  assert.match(
+    found['am.apis.meta.v1.ListOptions']!.fieldSelector!,
+    /the list of returned objects by their fields\. .*\.$/,
+  )
+  assert.match(found['am.apis.meta.v1.ListOptions']!.continue!, /the "next key"\./)
   const texts = Object.values(found).flatMap(Object.keys).length
   assert.ok(texts > 3000, `${texts} descriptions`)
 })

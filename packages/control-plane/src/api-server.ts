@@ -76,7 +76,8 @@ async function allAddresses(
   { store }: Pick<StartApiServerOptions, 'store'>,
   { service }: BootstrapOptions,
 ): Promise<readonly string[]> {
-  const leases = new EndpointLeases(store, service!.address)
+  if (service?.address === undefined) return []
+  const leases = new EndpointLeases(store, service.address)
   await leases.renew()
   return leases.addresses()
 }

@@ -25,8 +25,8 @@ export interface ControlPlaneOptions {
   clusterCidr: string
   /** Ports for services on every node; upstream's where missing. */
   nodePorts?: ApiServerOptions['nodePortRange']
-  /** Where pods reach the API server; absent where there are no pods to do so. */
-  advertise?: { address: string; port: number; serviceAddress: string }
+  /** Where pods reach the API server; without `address` the service `kubernetes` leads nowhere, without all there is none. */
+  advertise?: { address?: string; port: number; serviceAddress: string }
   /** Sentences for `kubectl explain`. */
   descriptions?: ApiServerOptions['descriptions']
   /** How webhooks are called; over HTTPS where missing. */
@@ -115,10 +115,12 @@ function bootstrapOptions(options: ControlPlaneOptions): Parameters<typeof start
       requestHeaderClientCa: pki.frontProxyCa.certificate,
       requestHeaderAllowedNames: ['front-proxy-client'],
     },
-    ...(advertise
-      ? { service: { clusterIP: advertise.serviceAddress, address: advertise.address, port: advertise.port } }
-      : {}),
+    ...(advertise ? { service: serviceFacts(advertise) } : {}),
   }
+}
+
+function serviceFacts({ serviceAddress, address, port }: NonNullable<ControlPlaneOptions['advertise']>) {
+  return { clusterIP: serviceAddress, port, ...(address === undefined ? {} : { address }) }
 }
 
 function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {

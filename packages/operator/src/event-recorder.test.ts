@@ -67,7 +67,26 @@ test('repeated events are counted on the first', async () => {
   )
 })
 
-test('many similar events are combined, and a flood is dropped', async () => {
+test('an event about a newer version of the object is the same event; one about another part of it is not', async () => {
+  const version = (resourceVersion: string, fieldPath?: string) => {
+    const about = pod('a')
+    return { ...about, metadata: { ...about.metadata, resourceVersion }, ...(fieldPath ? { fieldPath } : {}) }
+  }
+  for (const about of [version('7'), version('8'), version('9'), version('9', 'spec.containers{main}')])
+    recorder.event(about, 'Warning', 'BackOff', 'same')
+  await clock.advance(0)
+  assert.deepEqual(
+    server
+      .list(Events)
+      .map(event => [event.count, event.involvedObject.resourceVersion, event.involvedObject.fieldPath ?? '']),
+    [
+      [3, '7', ''],
+      [1, '9', 'spec.containers{main}'],
+    ],
+  )
+})
+
+test('many similar events are combined; a flood is dropped, but counted', async () => {
   for (let i = 0; i < 40; i++) recorder.event(pod('a'), 'Normal', 'Pulled', `image ${i}`)
   await clock.advance(0)
   const events = server.list(Events)
@@ -78,7 +97,10 @@ test('many similar events are combined, and a flood is dropped', async () => {
   await clock.advance(300_000)
   recorder.event(pod('a'), 'Normal', 'Pulled', 'later')
   await clock.advance(0)
-  assert.equal(server.list(Events).find(event => event.message?.includes('later'))?.count, 17)
+  assert.equal(server.list(Events).find(event => event.message?.includes('later'))?.count, 32)
+  for (let i = 0; i < 20; i++) recorder.event(pod('a'), 'Warning', 'Failed', `image ${i}`)
+  await clock.advance(0)
+  assert.equal(server.list(Events).filter(event => event.type === 'Warning').length, 10)
 })
 
 test('an expired event is written anew; failures are swallowed', async () => {

@@ -14,7 +14,7 @@ const CACHE_SIZE = 4096
 /** More different messages than this within the window are written as one. */
 const MAX_SIMILAR = 10
 const SIMILAR_WINDOW_MS = 600_000
-/** Per source and object: so many events at once, then one in five minutes. */
+/** Per source, object and type: so many events at once, then one in five minutes. */
 const BURST = 25
 const REFILL_MS = 300_000
 
@@ -108,15 +108,18 @@ class Correlator {
     const { component, host, clock } = this.#options
     const now = clock.now()
     const involvedObject = referenceTo(about)
-    const about_ = [component, host, ...Object.values(involvedObject)]
-    if (!this.#admit(JSON.stringify(about_), clock.monotonic())) return undefined
-    const group = JSON.stringify([...about_, type, reason])
+    // The object's version is no part of it: what happens again and again happens to newer and newer versions.
+    const { kind, namespace: objectNamespace, name, uid, apiVersion, fieldPath } = involvedObject
+    const object = [component, host, kind, objectNamespace, name, uid, apiVersion, type]
+    const group = JSON.stringify([...object, reason])
     const combined = this.#combine(group, message, clock.monotonic())
     const text = combined ? `(combined from similar events): ${message}` : message
-    const key = combined ? group : `${group}${message}`
+    const key = combined ? group : JSON.stringify([...object, reason, fieldPath, message])
     const seen = this.#seen.get(key) ?? { count: 0, firstTimestamp: formatTime(now), name: undefined }
     seen.count += 1
     this.#seen.set(key, seen)
+    // Last, so that what is dropped is counted all the same.
+    if (!this.#admit(JSON.stringify(object), clock.monotonic())) return undefined
     const namespace = involvedObject.namespace ?? 'default'
     // Nanoseconds in hexadecimal make the name unique; the count keeps events of one moment apart.
     const unique = (BigInt(Math.round(now)) * 1_000_000n + BigInt(this.#nextSerial())).toString(16)
@@ -157,7 +160,10 @@ class Correlator {
     similar.lastAt = now
     similar.messages.add(message)
     this.#similar.set(group, similar)
-    return similar.messages.size >= MAX_SIMILAR
+    if (similar.messages.size < MAX_SIMILAR) return false
+    const [oldest] = similar.messages
+    similar.messages.delete(oldest!)
+    return true
   }
 }
 

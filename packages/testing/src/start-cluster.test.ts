@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { ConfigMaps, Deployments, Jobs, Namespaces, Nodes, Pods, ValidatingWebhookConfigurations } from '@canopus/api'
+import {
+  ConfigMaps,
+  Deployments,
+  Jobs,
+  Namespaces,
+  Nodes,
+  Pods,
+  Services,
+  ValidatingWebhookConfigurations,
+} from '@canopus/api'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { createClient } from '@canopus/client'
 import { createKubeconfigTransport } from '@canopus/host'
@@ -47,6 +56,8 @@ describe('startCluster', { timeout: 60_000 }, () => {
       .create({ metadata: { name: 'made-outside', namespace: 'default' }, data: { a: 'b' } })
     const inside = await cluster.client.resource(ConfigMaps).get('made-outside', { namespace: 'default' })
     assert.deepEqual(inside.data, { a: 'b' })
+    const service = await outside.resource(Services).get('kubernetes', { namespace: 'default' })
+    assert.equal(service.spec?.clusterIP, '10.96.0.1')
     await cluster.stop()
     assert.equal(existsSync(cluster.kubeconfig), false)
     await assert.rejects(outside.resource(ConfigMaps).list())

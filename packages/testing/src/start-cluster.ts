@@ -47,6 +47,7 @@ export interface TestCluster {
 
 const ADMINISTRATOR = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
 const SERVICE_CIDR = '10.96.0.0/16'
+const SERVICE_ADDRESS = '10.96.0.1'
 const CLUSTER_CIDR = '10.244.0.0/16'
 
 /**
@@ -67,6 +68,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       pki,
       serviceCidr: SERVICE_CIDR,
       clusterCidr: CLUSTER_CIDR,
+      ...(options.listen === false ? {} : { advertise: { port: 6443, serviceAddress: SERVICE_ADDRESS } }),
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
       ...(options.cloud ? { cloud: options.cloud } : {}),
       ...(options.scheduler ? { scheduler: options.scheduler } : {}),

@@ -39,13 +39,15 @@ export function contentsOf(
   const schemas = options.schemas ?? builtIn
   const descriptions: Descriptions = options.descriptions ?? NO_DESCRIPTIONS
   const parameters = new Parameters(schemas, descriptions)
+  // Custom kinds can be thousands: the long sentences are not repeated for each of their requests.
+  const bare = new Parameters(schemas, NO_DESCRIPTIONS)
   const definitions = new Definitions(version, schemas, descriptions, kindsByMessage(all))
   const paths = groupVersionsOf(kinds).map(({ group, version: name }) => groupVersionPath(group, name))
-  for (const kind of kinds) paths.push(...new KindPaths(kind, parameters, messageNameOf).all())
+  for (const kind of kinds) paths.push(...new KindPaths(kind, kind.definition ? bare : parameters, messageNameOf).all())
   return {
     paths,
     definitions,
-    custom: customDefinitions(version, kinds, definitions),
+    custom: customDefinitions(version, kinds, definitions, descriptions),
     messages: new Map(schemas.names().map(message => [definitionName(message), message])),
   }
 }
@@ -88,21 +90,27 @@ function customDefinitions(
   version: 2 | 3,
   kinds: readonly OpenApiKind[],
   definitions: Definitions,
+  descriptions: Descriptions,
 ): Record<string, JsonSchema> {
   const custom: Record<string, JsonSchema> = {}
+  const said = (name: string): JsonSchema => describedAs(descriptions[TYPICAL]?.[name])
   for (const { type, definition } of kinds) {
     if (definition === undefined) continue
     const { group, kind, version: name } = type
     const target = { group, kind, version: name }
-    const schema = withMetadata((version === 2 ? definition.schemaV2 : undefined) ?? definition.schema, definitions)
+    const schema = withMetadata(
+      (version === 2 ? definition.schemaV2 : undefined) ?? definition.schema,
+      definitions,
+      said,
+    )
     custom[definition.name] = { ...schema, 'x-kubernetes-group-version-kind': [target] }
     custom[`${definition.name}List`] = {
       description: `${type.listKind} is a list of ${kind}`,
       type: 'object',
       required: ['items'],
       properties: {
-        apiVersion: { type: 'string' },
-        kind: { type: 'string' },
+        apiVersion: { type: 'string', ...said('apiVersion') },
+        kind: { type: 'string', ...said('kind') },
         metadata: definitions.reference(LIST_META),
         items: { type: 'array', items: { $ref: definitions.path(definition.name) } },
       },
@@ -112,19 +120,24 @@ function customDefinitions(
   return custom
 }
 
+/** A kind that has the fields that every kind has, and a description of each. */
+const TYPICAL = 'core.v1.ConfigMap'
+
+const describedAs = (description: string | undefined): JsonSchema => (description === undefined ? {} : { description })
+
 /** A custom kind's properties name everything but `metadata`, which is ObjectMeta. */
-function withMetadata(schema: JsonSchema, definitions: Definitions): JsonSchema {
+function withMetadata(schema: JsonSchema, definitions: Definitions, said: (name: string) => JsonSchema): JsonSchema {
   const properties = schema.properties as Record<string, JsonSchema> | undefined
   if (properties === undefined || properties.metadata !== undefined) return schema
   const { apiVersion, kind, ...rest } = properties
-  const metadata = definitions.reference(`${META}.ObjectMeta`)
+  const reference = definitions.reference(`${META}.ObjectMeta`)
+  const inV3 = '$ref' in reference && definitions.path('').startsWith('#/components')
   return {
     ...schema,
     properties: {
-      ...(apiVersion === undefined ? {} : { apiVersion }),
-      ...(kind === undefined ? {} : { kind }),
-      metadata:
-        '$ref' in metadata && definitions.path('').startsWith('#/components') ? { allOf: [metadata] } : metadata,
+      ...(apiVersion === undefined ? {} : { apiVersion: { ...apiVersion, ...said('apiVersion') } }),
+      ...(kind === undefined ? {} : { kind: { ...kind, ...said('kind') } }),
+      metadata: { ...said('metadata'), ...(inV3 ? { allOf: [reference] } : reference) },
       ...rest,
     },
   }

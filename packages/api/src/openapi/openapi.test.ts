@@ -134,6 +134,36 @@ test('a custom kind appears with its own schema', () => {
   assert.equal(at(openApiV2(all), 'definitions', 'com.example.v1.Foo', 'type'), 'object')
 })
 
+test('fields that stand on every kind, and parameters of requests, are described', () => {
+  const said = {
+    'core.v1.ConfigMap': { apiVersion: 'Which version.', kind: 'Which kind.', metadata: 'About it.' },
+    'am.apis.meta.v1.ListOptions': { fieldSelector: 'Which of them.', namespace: 'Where.', pretty: 'Indented.' },
+  }
+  const schema = {
+    type: 'object',
+    properties: { apiVersion: { type: 'string', description: 'Own.' }, kind: { type: 'string' } },
+  }
+  const all = [...kinds, { type: Foos, definition: { name: 'com.example.v1.Foo', schema } }]
+  const document = openApiV3('apis/example.com/v1', all, { descriptions: said })
+  assert.deepEqual(at(document, 'components', 'schemas', 'com.example.v1.Foo', 'properties'), {
+    apiVersion: { type: 'string', description: 'Which version.' },
+    kind: { type: 'string', description: 'Which kind.' },
+    metadata: {
+      description: 'About it.',
+      allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }],
+    },
+  })
+  const described = (path: string, name: string, of = openApiV2(all, { descriptions: said })): unknown => {
+    const item = at(of, 'paths', path) as { parameters: Json[]; get: { parameters?: Json[] } }
+    return [...item.parameters, ...(item.get.parameters ?? [])].find(parameter => parameter.name === name)?.description
+  }
+  assert.equal(described('/api/v1/namespaces/{namespace}/pods', 'fieldSelector'), 'Which of them.')
+  assert.equal(described('/api/v1/namespaces/{namespace}/pods', 'namespace'), 'Where.')
+  assert.equal(described('/api/v1/namespaces/{namespace}/pods', 'pretty'), 'Indented.')
+  // Not again for each of what may be thousands.
+  assert.equal(described('/apis/example.com/v1/namespaces/{namespace}/foos', 'fieldSelector'), undefined)
+})
+
 /** The fields of a protobuf message: number to the values behind lengths. */
 function fieldsOf(bytes: Uint8Array): Map<number, Uint8Array[]> {
   const reader = new ProtobufReader(bytes)

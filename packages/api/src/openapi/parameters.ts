@@ -15,17 +15,13 @@ export class Parameters {
     this.descriptions = descriptions
   }
 
-  readonly pretty: Parameter = {
-    name: 'pretty',
-    in: 'query',
-    type: 'string',
-    description: 'Write the answer indented, for people to read.',
+  get pretty(): Parameter {
+    const description = this.said('pretty') ?? 'Write the answer indented, for people to read.'
+    return { name: 'pretty', in: 'query', type: 'string', description }
   }
-  readonly namespace: Parameter = {
-    name: 'namespace',
-    in: 'path',
-    type: 'string',
-    description: "The object's namespace.",
+  get namespace(): Parameter {
+    const description = this.said('namespace') ?? "The object's namespace."
+    return { name: 'namespace', in: 'path', type: 'string', description }
   }
   readonly path: Parameter = { name: 'path', in: 'path', type: 'string', description: 'The path behind the proxy.' }
 
@@ -67,6 +63,11 @@ export class Parameters {
       this.made.set(message, parameters)
     }
     return parameters
+  }
+
+  /** What stands among the parameters of lists without being a list's option. */
+  private said(name: string): string | undefined {
+    return this.descriptions[`${META}.ListOptions`]?.[name]
   }
 
   private make(message: string): Parameter[] {

@@ -98,6 +98,19 @@ describe('bootstrap', () => {
     assert.equal(endpoints.subsets?.[0]?.addresses?.[0]?.ip, '192.0.2.11')
   })
 
+  it('has the service kubernetes without endpoints where the address may not be published', async () => {
+    const scope = { namespace: 'default' }
+    await client.resource(Services).delete('kubernetes', scope)
+    await client.resource(Endpoints).delete('kubernetes', scope)
+    await client.resource(EndpointSlices).delete('kubernetes', scope)
+    await bootstrapCluster(client, { ...OPTIONS, service: { clusterIP: '10.96.0.1', port: 6443 } })
+    const service = await client.resource(Services).get('kubernetes', scope)
+    assert.equal(service.spec?.clusterIP, '10.96.0.1')
+    assert.deepEqual((await client.resource(Endpoints).list(scope)).items, [])
+    assert.deepEqual((await client.resource(EndpointSlices).list(scope)).items, [])
+    await bootstrapCluster(client, OPTIONS)
+  })
+
   it('brings back what was taken away, and leaves what was added', async () => {
     const roles = client.resource(ClusterRoles)
     const bindings = client.resource(ClusterRoleBindings)

@@ -72,16 +72,16 @@ export interface EndpointReconcilerOptions {
 /** Keeps the endpoints of the service `kubernetes` to the servers that are there, until the signal aborts. */
 export async function runEndpointReconciler(options: EndpointReconcilerOptions, signal: AbortSignal): Promise<void> {
   const { store, client, facts, clock, logger } = options
-  const leases = new EndpointLeases(store, facts.address)
+  const leases = facts.address === undefined ? undefined : new EndpointLeases(store, facts.address)
   while (!signal.aborted) {
     try {
-      await leases.renew()
-      await ensureKubernetesService(client, facts, await leases.addresses())
+      await leases?.renew()
+      await ensureKubernetesService(client, facts, await leases?.addresses())
     } catch (error) {
       if (!signal.aborted) logger.warn('the endpoints of the service kubernetes could not be kept', { error })
     }
     await sleep(clock, INTERVAL, signal).catch(() => {})
   }
   // Others find out at their next turn.
-  await leases.remove().catch(error => logger.warn('the lease of this server could not be given back', { error }))
+  await leases?.remove().catch(error => logger.warn('the lease of this server could not be given back', { error }))
 }

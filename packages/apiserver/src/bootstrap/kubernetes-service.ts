@@ -11,8 +11,8 @@ export interface KubernetesServiceFacts {
   clusterIP: string
   /** Port of the service; 443 where missing. */
   servicePort?: number
-  /** Where this API server can be reached, from pods too. */
-  address: string
+  /** Where this API server can be reached, from pods too. Without one the service leads nowhere. */
+  address?: string
   port: number
   /** Addresses of all API servers that are there; only this one's where missing. */
   addresses?: readonly string[]
@@ -28,7 +28,7 @@ const PORT_NAME = 'https'
 export async function ensureKubernetesService(
   client: Client,
   facts: KubernetesServiceFacts,
-  addresses: readonly string[] = facts.addresses ?? [facts.address],
+  addresses: readonly string[] = facts.addresses ?? (facts.address === undefined ? [] : [facts.address]),
 ): Promise<void> {
   await reconcileObject(client, Services, serviceFor(facts), existing => {
     const wanted = serviceFor(facts).spec!
@@ -39,6 +39,7 @@ export async function ensureKubernetesService(
     if (same && existing.spec?.ports?.length === 1) return { kind: 'keep' }
     return { kind: 'update', object: { ...existing, spec: { ...existing.spec, ports: wanted.ports! } } }
   })
+  if (addresses.length === 0) return
   await Promise.all([ensureEndpoints(client, facts.port, addresses), ensureSlice(client, facts.port, addresses)])
 }
 

@@ -219,7 +219,7 @@ function authenticationFacts(
   return { authentication: { clientCa, ...requestHeaderFacts(flags) } }
 }
 
-/** The service `kubernetes`, which cannot lead to loopback: pods have one of their own. */
+/** The service `kubernetes`. It cannot lead to loopback: pods have one of their own. */
 function serviceFacts(
   flags: ApiServerFlags,
   clusterIP: string,
@@ -227,8 +227,8 @@ function serviceFacts(
   logger: Logger,
 ): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'service'> {
   if (!isLoopback(address)) return { service: { clusterIP, address, port: flags.securePort } }
-  logger.warn('pods cannot reach a loopback address: there is no service "kubernetes"', { address })
-  return {}
+  logger.warn('pods cannot reach a loopback address: the service "kubernetes" has no endpoints', { address })
+  return { service: { clusterIP, port: flags.securePort } }
 }
 
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'

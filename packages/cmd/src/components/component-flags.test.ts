@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { silentLogger } from '@canopus/base'
+import { MetricsRegistry, silentLogger } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { Command, CommanderError } from 'commander'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
@@ -21,6 +21,7 @@ import {
 } from './security-flags.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 
+const metrics = new MetricsRegistry()
 const directory = mkdtempSync(join(tmpdir(), 'canopus-component-flags-'))
 after(() => rmSync(directory, { recursive: true }))
 
@@ -166,28 +167,28 @@ describe('who may come in', () => {
 describe('audit, encryption, traffic, logs', () => {
   it('nothing is audited without a policy, or without a place for events', async () => {
     const flags = (...args: string[]): AuditFlags => flagsOf(addAuditFlags, ...args)
-    assert.equal(await auditorOf(flags(), silentLogger), undefined)
-    assert.equal(await auditorOf(flags('--audit-log-path', join(directory, 'log')), silentLogger), undefined)
-    assert.equal(await auditorOf(flags('--audit-policy-file', '/nowhere'), silentLogger), undefined)
+    assert.equal(await auditorOf(flags(), silentLogger, metrics), undefined)
+    assert.equal(await auditorOf(flags('--audit-log-path', join(directory, 'log')), silentLogger, metrics), undefined)
+    assert.equal(await auditorOf(flags('--audit-policy-file', '/nowhere'), silentLogger, metrics), undefined)
     const log = ['--audit-log-path', join(directory, 'log')]
     await assert.rejects(
-      auditorOf(flags('--audit-policy-file', '/nowhere', ...log), silentLogger),
+      auditorOf(flags('--audit-policy-file', '/nowhere', ...log), silentLogger, metrics),
       /--audit-policy-file: \/nowhere cannot be read/,
     )
     const policy = file('policy.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n')
     await assert.rejects(
-      auditorOf(flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'), silentLogger),
+      auditorOf(flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'), silentLogger, metrics),
       /--audit-log-truncate-max-batch-size must not be smaller than the largest event/,
     )
     await assert.rejects(
-      auditorOf(flags('--audit-policy-file', policy, '--audit-webhook-config-file', '/nowhere'), silentLogger),
+      auditorOf(flags('--audit-policy-file', policy, '--audit-webhook-config-file', '/nowhere'), silentLogger, metrics),
       /--audit-webhook-config-file: /,
     )
   })
 
   it('encryption: nothing, and what is missing or wrong', async () => {
     const encryption = (...args: string[]) =>
-      encryptionOf(flagsOf<EncryptionFlags>(addEncryptionFlags, ...args), silentLogger)
+      encryptionOf(flagsOf<EncryptionFlags>(addEncryptionFlags, ...args), silentLogger, { metrics, serverId: 'one' })
     assert.equal(await encryption(), undefined)
     await assert.rejects(
       encryption('--encryption-provider-config-automatic-reload'),

@@ -36,8 +36,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         // Clusters side by side share this machine's ports.
         nodePorts: { from: 30000, to: 32767, share: { index: config.slot, of: MOST_SLOTS } },
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
-        // Without nodes there are no pods to reach the server, and a loopback address may not be published.
-        ...(config.nodes.length > 0 ? { advertise: advertised(config) } : {}),
+        advertise: advertised(config),
         identity,
         apiServer: applied.extras,
         cloud: context =>
@@ -71,9 +70,10 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
   }
 }
 
-function advertised(config: ClusterConfig): { address: string; port: number; serviceAddress: string } {
+function advertised(config: ClusterConfig): { address?: string; port: number; serviceAddress: string } {
   return {
-    address: config.apiAddresses.at(-1)!,
+    // Without nodes there are no pods to reach the server, and a loopback address may not be published.
+    ...(config.nodes.length > 0 ? { address: config.apiAddresses.at(-1)! } : {}),
     port: config.apiPort,
     serviceAddress: addressAt(config.serviceCidr, 1),
   }
