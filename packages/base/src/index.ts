@@ -20,6 +20,6 @@ export {
 export { type Random, randomInt, uuid } from './random.ts'
 export { RingBuffer } from './ring-buffer.ts'
 export { SeededRandom } from './seeded-random.ts'
-export { sha256 } from './sha256.ts'
+export { hmacSha256, sha256 } from './sha256.ts'
 export { SimulatedClock, type SimulatedClockOptions } from './simulated-clock.ts'
 export { compareText, compareUtf8, SortedMap } from './sorted-map.ts'

@@ -126,6 +126,8 @@ function serviceFacts({ serviceAddress, address, port }: NonNullable<ControlPlan
 function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {
   const { pki, clusterCidr, extraControllers, cloud } = options
   return {
+    // Bootstrap tokens are a way into the cluster, as in one that kubeadm sets up.
+    controllers: ['*', 'bootstrap-signer-controller', 'token-cleaner-controller'],
     rootCa: pki.ca.certificate,
     nodeIpam: { clusterCidrs: [clusterCidr] },
     serviceAccountKey: pki.serviceAccount.privateKey,

@@ -1,6 +1,6 @@
 import { checkPolicyTypes, createCsrSigner, createKindSchemas, createLegacyTokenIssuer } from '@canopus/apiserver'
 import type { Client } from '@canopus/client'
-import { type ControllersOptions, controllerNames, createControllers } from '@canopus/controllers'
+import { type ControllersOptions, createControllers, selectControllers } from '@canopus/controllers'
 import type { Controller, ControllerContext } from '@canopus/operator'
 import type { CertifiedKey } from '@canopus/platform'
 
@@ -53,14 +53,7 @@ function builtIn(context: ControllerContext, options: ControllerManagerOptions):
         }),
   }
   if (!clientFor) return createControllers(context, given)
-  const words = given.controllers ?? ['*']
-  const unknown = words
-    .map(word => word.replace(/^-/, ''))
-    .filter(name => name !== '*' && !controllerNames.includes(name))
-  return [...controllerNames.filter(name => isSelected(name, words)), ...unknown].flatMap(name =>
+  return selectControllers(given.controllers ?? ['*']).flatMap(name =>
     createControllers({ ...context, client: clientFor(name) }, { ...given, controllers: [name] }),
   )
 }
-
-const isSelected = (name: string, words: readonly string[]): boolean =>
-  words.includes(name) || (words.includes('*') && !words.includes(`-${name}`))

@@ -2,15 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigMaps, Deployments, Events, Namespaces, Pods, ReplicaSets, ServiceAccounts } from '@canopus/api'
 import { createLocalCloud } from './cloud/local-load-balancers.ts'
-import { controllerNames, createControllers } from './create-controllers.ts'
+import { controllerNames, createControllers, withPresentName } from './create-controllers.ts'
 import { createWorld } from './testing/world.ts'
 
 test('all of them together: a deployment comes up, its owner goes, its namespace goes', async () => {
   const world = createWorld()
   const controllers = createControllers(world.context, {
+    controllers: ['*', 'bootstrap-signer-controller', 'token-cleaner-controller'],
     rootCa: 'PEM',
     nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
-    cloud: createLocalCloud,
+    cloud: context => ({
+      ...createLocalCloud(context),
+      instances: { exists: async () => true, isShutDown: async () => false, metadata: async () => undefined },
+      routes: { list: async () => [], create: async () => {}, delete: async () => {} },
+    }),
     checkPolicy: async () => [],
     issueToken: async () => 'token',
     csrSigner: {
@@ -55,6 +60,18 @@ const table: [string, string[], (names: readonly string[]) => boolean][] = [
     names => !names.includes('deployment-controller') && names.length > 5,
   ],
   ['none', [], names => names.length === 0],
+  ['by an older name', ['cronjob'], names => names.join() === 'cronjob-controller'],
+  [
+    'bootstrap tokens are not looked after unless asked for',
+    ['*'],
+    names => !names.includes('token-cleaner-controller'),
+  ],
+  [
+    'bootstrap tokens, asked for by older names',
+    ['*', 'bootstrapsigner', 'tokencleaner'],
+    names => ['bootstrap-signer-controller', 'token-cleaner-controller'].every(name => names.includes(name)),
+  ],
+  ['the first word counts', ['-job', '*', 'job'], names => !names.includes('job-controller')],
 ]
 for (const [name, controllers, expected] of table) {
   test(`selection: ${name}`, () => {
@@ -62,6 +79,22 @@ for (const [name, controllers, expected] of table) {
     assert.ok(expected(made.map(controller => controller.name)))
   })
 }
+
+test('controllers and their older names are those of kube-controller-manager', () => {
+  const older = 'service route cloud-node-lifecycle podgc pvc-protection csrsigning root-ca-cert-publisher endpoint'
+  assert.deepEqual([...older.split(' '), '-attachdetach', '*'].map(withPresentName), [
+    'service-lb-controller',
+    'node-route-controller',
+    'cloud-node-lifecycle-controller',
+    'pod-garbage-collector-controller',
+    'persistentvolumeclaim-protection-controller',
+    'certificatesigningrequest-signing-controller',
+    'root-ca-certificate-publisher-controller',
+    'endpoints-controller',
+    '-persistentvolume-attach-detach-controller',
+    '*',
+  ])
+})
 
 test('an unknown name is refused', () => {
   assert.throws(() => createControllers(createWorld().context, { controllers: ['deploymnt'] }), /known controllers/)

@@ -1,11 +1,15 @@
 /** The controllers of a cluster, by the names that `--controllers` of a controller manager knows. */
 import { type Controller, type ControllerContext, createEventRecorder, type EventRecorder } from '@canopus/operator'
 import { type AutoscalerOptions, createHorizontalPodAutoscaler } from './autoscaler/controller.ts'
+import { createBootstrapSigner } from './bootstrap-signer.ts'
 import { createCsrApprover } from './certificates/approver.ts'
 import { createCsrCleaner } from './certificates/cleaner.ts'
 import type { CsrSigner } from './certificates/csr-signer.ts'
 import { createCsrSigningController } from './certificates/signer.ts'
+import { createCloudNodeController } from './cloud/node.ts'
+import { createCloudNodeLifecycleController } from './cloud/node-lifecycle.ts'
 import type { CloudProvider } from './cloud/provider.ts'
+import { createNodeRouteController } from './cloud/routes.ts'
 import { createServiceBalancerController } from './cloud/service-lb.ts'
 import { createClusterRoleAggregationController } from './cluster-role-aggregation.ts'
 import { createCronJobController } from './cron-job/controller.ts'
@@ -77,64 +81,110 @@ interface Entry {
   name: string
   /** Upstream's name for the source of its events, where that is another. */
   component?: string
+  /** What upstream called it before names were made regular; manifests still use that. */
+  alias?: string
+  /** Runs only where it is named. */
+  onRequest?: true
   /** Nothing where the options leave out what it needs. */
   create(context: ControllerContext, options: ControllersOptions): Controller | undefined
 }
 
 const ENTRIES: readonly Entry[] = [
-  { name: 'namespace-controller', create: createNamespaceController },
-  { name: 'serviceaccount-controller', create: createServiceAccountController },
+  { name: 'namespace-controller', alias: 'namespace', create: createNamespaceController },
+  { name: 'serviceaccount-controller', alias: 'serviceaccount', create: createServiceAccountController },
   {
     name: 'root-ca-certificate-publisher-controller',
+    alias: 'root-ca-cert-publisher',
     create: (context, { rootCa }) => (rootCa === undefined ? undefined : createRootCaPublisher(context, { rootCa })),
   },
-  { name: 'replicaset-controller', create: createReplicaSetController },
+  { name: 'replicaset-controller', alias: 'replicaset', create: createReplicaSetController },
   {
     name: 'replicationcontroller-controller',
+    alias: 'replicationcontroller',
     component: 'replication-controller',
     create: createReplicationController,
   },
-  { name: 'deployment-controller', create: createDeploymentController },
+  { name: 'deployment-controller', alias: 'deployment', create: createDeploymentController },
   {
     name: 'endpointslice-controller',
+    alias: 'endpointslice',
     component: 'endpoint-slice-controller',
     create: context => createEndpointSliceController(context),
   },
-  { name: 'endpoints-controller', component: 'endpoint-controller', create: createEndpointsController },
-  { name: 'endpointslice-mirroring-controller', create: createEndpointSliceMirroringController },
-  { name: 'garbage-collector-controller', create: createGarbageCollector },
+  {
+    name: 'endpoints-controller',
+    alias: 'endpoint',
+    component: 'endpoint-controller',
+    create: createEndpointsController,
+  },
+  {
+    name: 'endpointslice-mirroring-controller',
+    alias: 'endpointslicemirroring',
+    create: createEndpointSliceMirroringController,
+  },
+  { name: 'garbage-collector-controller', alias: 'garbagecollector', create: createGarbageCollector },
   {
     name: 'pod-garbage-collector-controller',
+    alias: 'podgc',
     create: (context, { podGc }) => createPodGarbageCollector(context, podGc),
   },
   {
     name: 'node-ipam-controller',
+    alias: 'nodeipam',
     component: 'cidrAllocator',
     create: (context, { nodeIpam }) => (nodeIpam ? createNodeIpamController(context, nodeIpam) : undefined),
   },
   {
     name: 'node-lifecycle-controller',
+    alias: 'nodelifecycle',
     component: 'node-controller',
     create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
   },
   { name: 'service-cidr-controller', create: createServiceCidrController },
-  { name: 'ttl-controller', create: createTtlController },
-  { name: 'statefulset-controller', create: createStatefulSetController },
-  { name: 'daemonset-controller', create: createDaemonSetController },
-  { name: 'job-controller', create: createJobController },
-  { name: 'ttl-after-finished-controller', create: createTtlAfterFinishedController },
-  { name: 'cronjob-controller', create: createCronJobController },
+  { name: 'ttl-controller', alias: 'ttl', create: createTtlController },
+  { name: 'statefulset-controller', alias: 'statefulset', create: createStatefulSetController },
+  { name: 'daemonset-controller', alias: 'daemonset', create: createDaemonSetController },
+  { name: 'job-controller', alias: 'job', create: createJobController },
+  { name: 'ttl-after-finished-controller', alias: 'ttl-after-finished', create: createTtlAfterFinishedController },
+  { name: 'cronjob-controller', alias: 'cronjob', create: createCronJobController },
   {
     name: 'horizontal-pod-autoscaler-controller',
+    alias: 'horizontalpodautoscaling',
     component: 'horizontal-pod-autoscaler',
     create: (context, { autoscaler }) => createHorizontalPodAutoscaler(context, autoscaler),
   },
   {
     name: 'service-lb-controller',
+    alias: 'service',
     component: 'service-controller',
     create: (context, { cloud }) => {
       const balancers = cloud?.(context).loadBalancers
       return balancers && createServiceBalancerController(context, balancers)
+    },
+  },
+  {
+    name: 'cloud-node-controller',
+    alias: 'cloud-node',
+    create: (context, { cloud }) => {
+      const instances = cloud?.(context).instances
+      return instances && createCloudNodeController(context, instances)
+    },
+  },
+  {
+    name: 'cloud-node-lifecycle-controller',
+    alias: 'cloud-node-lifecycle',
+    create: (context, { cloud }) => {
+      const instances = cloud?.(context).instances
+      return instances && createCloudNodeLifecycleController(context, instances)
+    },
+  },
+  {
+    name: 'node-route-controller',
+    component: 'route_controller',
+    alias: 'route',
+    create: (context, { cloud, nodeIpam }) => {
+      const routes = nodeIpam && cloud?.(context).routes
+      return routes && createNodeRouteController(context, routes, nodeIpam)
     },
   },
   { name: 'resourceclaim-controller', component: 'resource_claim', create: createResourceClaimController },
@@ -147,76 +197,125 @@ const ENTRIES: readonly Entry[] = [
     component: 'device-taint-eviction',
     create: createDeviceTaintEvictionController,
   },
-  { name: 'disruption-controller', component: 'controllermanager', create: createDisruptionController },
-  { name: 'ephemeral-volume-controller', create: createEphemeralVolumeController },
+  {
+    name: 'disruption-controller',
+    alias: 'disruption',
+    component: 'controllermanager',
+    create: createDisruptionController,
+  },
+  { name: 'ephemeral-volume-controller', alias: 'ephemeral-volume', create: createEphemeralVolumeController },
   {
     name: 'persistentvolume-binder-controller',
+    alias: 'persistentvolume-binder',
     component: 'persistentvolume-controller',
     create: createPersistentVolumeBinder,
   },
   {
     name: 'persistentvolume-attach-detach-controller',
+    alias: 'attachdetach',
     component: 'attachdetach-controller',
     create: createAttachDetachController,
   },
-  { name: 'persistentvolume-expander-controller', component: 'volume_expand', create: createVolumeExpander },
+  {
+    name: 'persistentvolume-expander-controller',
+    alias: 'persistentvolume-expander',
+    component: 'volume_expand',
+    create: createVolumeExpander,
+  },
   { name: 'volumeattributesclass-protection-controller', create: createAttributesClassProtectionController },
-  { name: 'persistentvolumeclaim-protection-controller', create: createClaimProtectionController },
-  { name: 'persistentvolume-protection-controller', create: createVolumeProtectionController },
-  { name: 'token-cleaner-controller', create: createTokenCleaner },
+  {
+    name: 'persistentvolumeclaim-protection-controller',
+    alias: 'pvc-protection',
+    create: createClaimProtectionController,
+  },
+  { name: 'persistentvolume-protection-controller', alias: 'pv-protection', create: createVolumeProtectionController },
+  {
+    name: 'bootstrap-signer-controller',
+    alias: 'bootstrapsigner',
+    onRequest: true,
+    create: createBootstrapSigner,
+  },
+  { name: 'token-cleaner-controller', alias: 'tokencleaner', onRequest: true, create: createTokenCleaner },
   { name: 'taint-eviction-controller', create: createTaintEvictionController },
-  { name: 'clusterrole-aggregation-controller', create: createClusterRoleAggregationController },
-  { name: 'resourcequota-controller', create: createResourceQuotaController },
+  {
+    name: 'clusterrole-aggregation-controller',
+    alias: 'clusterrole-aggregation',
+    create: createClusterRoleAggregationController,
+  },
+  { name: 'resourcequota-controller', alias: 'resourcequota', create: createResourceQuotaController },
   {
     name: 'serviceaccount-token-controller',
+    alias: 'serviceaccount-token',
     create: (context, { issueToken, rootCa }) =>
       issueToken &&
       createServiceAccountTokenController(context, { issueToken, ...(rootCa === undefined ? {} : { rootCa }) }),
   },
-  { name: 'legacy-serviceaccount-token-cleaner-controller', create: context => createLegacyTokenCleaner(context) },
+  {
+    name: 'legacy-serviceaccount-token-cleaner-controller',
+    alias: 'legacy-service-account-token-cleaner',
+    create: context => createLegacyTokenCleaner(context),
+  },
   {
     name: 'certificatesigningrequest-approving-controller',
+    alias: 'csrapproving',
     create: (context, { csrSigner, approveKubeletServing = false }) =>
       csrSigner && createCsrApprover(context, { csrSigner, approveServing: approveKubeletServing }),
   },
   {
     name: 'certificatesigningrequest-signing-controller',
+    alias: 'csrsigning',
     create: (context, { csrSigner }) => csrSigner && createCsrSigningController(context, { csrSigner }),
   },
-  { name: 'certificatesigningrequest-cleaner-controller', create: createCsrCleaner },
+  { name: 'certificatesigningrequest-cleaner-controller', alias: 'csrcleaner', create: createCsrCleaner },
 ]
 
 /** Every controller there is. */
 export const controllerNames: readonly string[] = ENTRIES.map(entry => entry.name)
+
+/** Those that run where a word `*` asks for all. */
+export const defaultControllerNames: readonly string[] = ENTRIES.filter(entry => !entry.onRequest).map(
+  entry => entry.name,
+)
+
+const ALIASES = new Map(ENTRIES.flatMap(({ name, alias }) => (alias === undefined ? [] : [[alias, name]])))
+
+/** A word of `--controllers` with the present name of the controller in it. */
+export function withPresentName(word: string): string {
+  const [sign, name] = word.startsWith('-') ? ['-', word.slice(1)] : ['', word]
+  return sign + (ALIASES.get(name) ?? name)
+}
 
 /**
  * Makes the controllers that the options ask for. Their informers are asked for at once, so make them before
  * `context.informers.start`; each runs with its own `run(signal)`. Throws where a name is unknown.
  */
 export function createControllers(context: ControllerContext, options: ControllersOptions = {}): Controller[] {
-  const wanted = selection(options.controllers ?? ['*'])
+  const wanted = new Set(selectControllers(options.controllers ?? ['*']))
   const { client, clock, logger } = context
   const recorder = options.events ?? (component => createEventRecorder({ client, clock, logger, component }))
   const controllers: Controller[] = []
   for (const { name, component, create } of ENTRIES) {
-    if (!wanted(name)) continue
+    if (!wanted.has(name)) continue
     const controller = create({ ...context, events: recorder(component ?? name) }, options)
     if (controller) controllers.push(controller)
   }
   return controllers
 }
 
-/** The last word on a name counts; `*` speaks for those that are not named. */
-function selection(words: readonly string[]): (name: string) => boolean {
+/**
+ * The names that words of `--controllers` ask for: the first word about a controller counts, `*` speaks for those that are not named and run by
+ * default (k8s.io/controller-manager/app/helper.go). Throws where a name is unknown.
+ */
+export function selectControllers(given: readonly string[]): string[] {
+  const words = given.map(withPresentName)
   for (const word of words) {
     const name = word.replace(/^-/, '')
     if (name !== '*' && !controllerNames.includes(name)) {
       throw new TypeError(`${JSON.stringify(name)} is not in the list of known controllers`)
     }
   }
-  return name => {
-    if (words.includes(name)) return true
-    if (words.includes(`-${name}`)) return false
-    return words.includes('*')
-  }
+  return controllerNames.filter(name => {
+    const word = words.find(each => each === name || each === `-${name}`)
+    return word === undefined ? words.includes('*') && defaultControllerNames.includes(name) : word === name
+  })
 }

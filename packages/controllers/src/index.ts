@@ -4,9 +4,16 @@ export { createCsrCleaner } from './certificates/cleaner.ts'
 export type { CsrSigner } from './certificates/csr-signer.ts'
 export { createCsrSigningController } from './certificates/signer.ts'
 export { createLocalCloud, type LocalCloudOptions } from './cloud/local-load-balancers.ts'
-export type { CloudProvider, LoadBalancers } from './cloud/provider.ts'
+export type { CloudProvider, InstanceMetadata, Instances, LoadBalancers, Route, Routes } from './cloud/provider.ts'
 export { createClusterRoleAggregationController } from './cluster-role-aggregation.ts'
-export { type ControllersOptions, controllerNames, createControllers } from './create-controllers.ts'
+export {
+  type ControllersOptions,
+  controllerNames,
+  createControllers,
+  defaultControllerNames,
+  selectControllers,
+  withPresentName,
+} from './create-controllers.ts'
 export { createCronJobController } from './cron-job/controller.ts'
 export { createDaemonSetController } from './daemon-set/controller.ts'
 export { createDeploymentController } from './deployment/controller.ts'

@@ -62,6 +62,7 @@ export type ClusterEvent =
   | 'NodeLabel'
   | 'NodeTaint'
   | 'NodeCondition'
+  | 'NodeFeatures'
   | 'NodeDelete'
   | 'AssignedPodAdd'
   | 'AssignedPodUpdate'

@@ -10,6 +10,7 @@ export function nodeChanges(old: Node, node: Node): ClusterEvent[] {
   const untainted = deepEqual(old.spec?.taints, node.spec?.taints)
   if (!untainted || old.spec?.unschedulable !== node.spec?.unschedulable) events.push('NodeTaint')
   if (!deepEqual(conditionsOf(old), conditionsOf(node))) events.push('NodeCondition')
+  if (!deepEqual(old.status?.declaredFeatures, node.status?.declaredFeatures)) events.push('NodeFeatures')
   return events
 }
 

@@ -6,6 +6,7 @@ import { dynamicResources } from './plugins/dynamic-resources.ts'
 import { imageLocality } from './plugins/image-locality.ts'
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts'
 import { nodeAffinity } from './plugins/node-affinity.ts'
+import { nodeDeclaredFeatures } from './plugins/node-declared-features.ts'
 import { nodeName } from './plugins/node-name.ts'
 import { nodePorts } from './plugins/node-ports.ts'
 import { nodeResourcesFit } from './plugins/node-resources-fit.ts'
@@ -61,6 +62,7 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   plain(balancedAllocation, 1),
   plain(imageLocality, 1),
   made('DefaultBinder', defaultBinder),
+  plain(nodeDeclaredFeatures),
 ]
 
 /** Those of the default plugins that need nothing but pods and nodes. */

@@ -40,6 +40,11 @@ const port = (name: string, hostPort: number): Pod =>
   aPod(name, { spec: { containers: [{ name: 'c', ports: [{ containerPort: 1, hostPort }] }] } })
 const twoCores = aPod('p', { requests: { cpu: '2' } })
 
+const restartsAll = aPod('p', {
+  spec: { containers: [{ name: 'c', restartPolicyRules: [{ action: 'RestartAllContainers' }] }] },
+})
+const declaring = aNode('n', { declaredFeatures: ['RestartAllContainersOnContainerExits'] })
+
 const rows: readonly [rejectedBy: string, pod: Pod, change: ClusterChange, wakes: boolean][] = [
   ['NodeAffinity', wantsSsd, { event: 'NodeAdd', node: ssd }, true],
   ['NodeAffinity', wantsSsd, { event: 'NodeAdd', node: hdd }, false],
@@ -48,6 +53,8 @@ const rows: readonly [rejectedBy: string, pod: Pod, change: ClusterChange, wakes
   ['NodeAffinity', wantsSsd, { event: 'AssignedPodDelete', pod: web }, false],
   ['TaintToleration', twoCores, { event: 'NodeAdd', node: tainted }, false],
   ['TaintToleration', twoCores, { event: 'NodeTaint', node: ssd, oldNode: tainted }, true],
+  ['NodeDeclaredFeatures', restartsAll, { event: 'NodeFeatures', node: declaring, oldNode: ssd }, true],
+  ['NodeDeclaredFeatures', restartsAll, { event: 'NodeFeatures', node: ssd, oldNode: hdd }, false],
   ['NodeResourcesFit', twoCores, { event: 'NodeAdd', node: ssd }, true],
   ['NodeResourcesFit', twoCores, { event: 'NodeAdd', node: small }, false],
   ['NodeResourcesFit', twoCores, { event: 'NodeAllocatable', node: ssd, oldNode: small }, true],

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Logger, MetricsRegistry } from '@canopus/base'
 import { type CliEnvironment, Failure } from '@canopus/cli'
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
-import { controllerNames } from '@canopus/controllers'
+import { controllerNames, withPresentName } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { type Command, InvalidArgumentError } from 'commander'
 import { bool, duration, fileOf, list, number, required } from '../flags.ts'
@@ -57,7 +57,12 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .command('controller-manager')
     .description('run the controllers alone')
     .option('--kubeconfig <file>', 'how to reach the API server')
-    .option('--controllers <names>', '`*` for all, `name` for one, `-name` for all but one', controllers, ['*'])
+    .option(
+      '--controllers <names>',
+      '`*` for all that run by default, `name` for one, `-name` for all but one',
+      controllers,
+      ['*'],
+    )
     .option('--root-ca-file <file>', 'authority of the API server, published in every namespace')
     .option('--service-account-private-key-file <file>', 'key that signs tokens in secrets')
     .option('--cluster-signing-cert-file <file>', 'authority that signs certificates for nodes')
@@ -99,38 +104,15 @@ export function addControllerManager(program: Command, environment: CliEnvironme
   })
 }
 
-/** Names from before they were made regular, which manifests still use. */
-const ALIASES: Readonly<Record<string, string>> = {
-  tokencleaner: 'token-cleaner-controller',
-  serviceaccount: 'serviceaccount-controller',
-  deployment: 'deployment-controller',
-  replicaset: 'replicaset-controller',
-  statefulset: 'statefulset-controller',
-  daemonset: 'daemonset-controller',
-  job: 'job-controller',
-  cronjob: 'cronjob-controller',
-  horizontalpodautoscaling: 'horizontal-pod-autoscaler-controller',
-  namespace: 'namespace-controller',
-  garbagecollector: 'garbage-collector-controller',
-  nodelifecycle: 'node-lifecycle-controller',
-  nodeipam: 'node-ipam-controller',
-  disruption: 'disruption-controller',
-  endpoint: 'endpoints-controller',
-  endpointslice: 'endpointslice-controller',
-}
-/** Controllers of upstream that there is no need for here. */
-const ABSENT = ['bootstrapsigner', 'bootstrap-signer-controller']
-
 function controllers(text: string): string[] {
-  return list(text).flatMap(word => {
-    const name = word.replace(/^-/, '')
-    if (ABSENT.includes(name)) return []
-    const known = ALIASES[name] ?? name
-    if (known !== '*' && !controllerNames.includes(known))
+  return list(text).map(word => {
+    const known = withPresentName(word)
+    const name = known.replace(/^-/, '')
+    if (name !== '*' && !controllerNames.includes(name))
       throw new InvalidArgumentError(
         `"${name}" is not in the list of known controllers: ${controllerNames.join(', ')}.`,
       )
-    return [word.startsWith('-') ? `-${known}` : known]
+    return known
   })
 }
 

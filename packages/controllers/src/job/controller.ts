@@ -180,9 +180,8 @@ class Shell {
     if (create.length === 0) return { succeeded: 0, error: undefined }
     this.#expectations.expectCreations(key, create.length)
     const { succeeded, error } = await slowStart(create.length, async at => {
-      const { index, failures } = create[at]!
       try {
-        const pod = await client.resource(Pods).create(jobPod(job, index, failures))
+        const pod = await client.resource(Pods).create(jobPod(job, create[at]!))
         events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
       } catch (failure) {
         if (!isNamespaceTerminating(failure)) {

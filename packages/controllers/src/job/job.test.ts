@@ -216,6 +216,59 @@ test('failures per index end that index alone', async () => {
   assert.equal(condition('Failed')?.reason, 'FailedIndexes')
 })
 
+test('a failure that the policy ignores does not end its index, and delays the next pod as well', async () => {
+  const ignored = { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] }
+  add({
+    completionMode: 'Indexed',
+    completions: 1,
+    backoffLimit: 2_147_483_647,
+    backoffLimitPerIndex: 0,
+    podReplacementPolicy: 'Failed',
+    podFailurePolicy: { rules: [ignored] },
+  })
+  await world.settle()
+  const disrupt = async () => {
+    world.server.change(Pods, live()[0]!.metadata.name, 'default', pod => {
+      const finishedAt = new Date(world.clock.now()).toISOString()
+      const state = { terminated: { exitCode: 137, finishedAt } }
+      pod.status = {
+        phase: 'Failed',
+        conditions: [{ type: 'DisruptionTarget', status: 'True' }],
+        containerStatuses: [{ name: 'c', image: '', imageID: '', ready: false, restartCount: 0, state }],
+      }
+    })
+    await world.settle()
+  }
+  await disrupt()
+  assert.equal(job().status?.failedIndexes, '')
+  assert.equal(condition('FailureTarget'), undefined)
+  assert.equal(live().length, 0)
+  await world.settle(10_000)
+  const counts = (pod: Pod) =>
+    ['', '-ignored'].map(word => pod.metadata.annotations?.[`batch.kubernetes.io/job-index${word}-failure-count`])
+  assert.deepEqual(counts(live()[0]!), ['0', '1'])
+  await disrupt()
+  await world.settle(12_000)
+  assert.equal(live().length, 0)
+  await world.settle(10_000)
+  assert.deepEqual(counts(live()[0]!), ['0', '2'])
+  await end(live()[0]!, 'Failed')
+  assert.equal(job().status?.failedIndexes, '0')
+})
+
+test('a success policy about indexes that the job does not have says nothing', async () => {
+  add({
+    completionMode: 'Indexed',
+    completions: 2,
+    parallelism: 2,
+    successPolicy: { rules: [{ succeededIndexes: '5-7' }] },
+  })
+  await world.settle()
+  assert.equal(condition('SuccessCriteriaMet'), undefined)
+  await end(live()[0]!, 'Succeeded')
+  assert.equal(condition('SuccessCriteriaMet'), undefined)
+})
+
 test('a success policy ends the job early', async () => {
   add({
     completionMode: 'Indexed',

@@ -11,13 +11,16 @@ import { isReady } from '../common/pods.ts'
 import { type FailureVerdict, judgeFailure } from './failure-policy.ts'
 import { formatIndexes, parseIndexes } from './indexes.ts'
 import {
+  allFailuresBefore,
   endOf,
+  failuresBefore,
   hasFailed,
   hasSucceeded,
-  INDEX_FAILURES,
+  ignoredFailuresBefore,
   indexOf,
   isIndexed,
   isTracked,
+  type NewPod,
   waitsForFailure,
 } from './pods.ts'
 
@@ -42,7 +45,7 @@ export interface JobState {
 
 export interface JobPlan {
   /** One pod each; the index is missing where the job has none. */
-  create: { index: number | undefined; failures: number }[]
+  create: NewPod[]
   /** Too many, or not wanted now: they are not counted. */
   discard: Pod[]
   /** Of a job that has ended: they count as failed. */
@@ -62,6 +65,11 @@ export function isJobFinished(job: Job): boolean {
 
 export function planJob(state: JobState): JobPlan {
   return new Planner(state).plan()
+}
+
+/** What came before in an index: failures that its policy ignores do not end it, but delay the next pod as well. */
+interface IndexFailures extends FailureStreak {
+  ignored: number
 }
 
 interface End {
@@ -221,7 +229,7 @@ class Planner {
       if (index === undefined || replaced.has(index)) continue
       if (this.#completed.has(index) || this.#failedIndexes.has(index)) continue
       const other = byIndex.get(index)
-      if (!other || failuresBefore(other) <= failuresBefore(pod)) byIndex.set(index, pod)
+      if (!other || allFailuresBefore(other) <= allFailuresBefore(pod)) byIndex.set(index, pod)
     }
     return new Set(byIndex.values())
   }
@@ -239,13 +247,14 @@ class Planner {
     const { backoffLimitPerIndex } = this.#job.spec
     const index = indexOf(pod)
     if (backoffLimitPerIndex === undefined || index === undefined || this.#completed.has(index)) return
-    if (verdict.action === 'FailIndex' || failuresBefore(pod) >= backoffLimitPerIndex) this.#failedIndexes.add(index)
+    const isOneTooMany = verdict.action !== 'Ignore' && failuresBefore(pod) >= backoffLimitPerIndex
+    if (verdict.action === 'FailIndex' || isOneTooMany) this.#failedIndexes.add(index)
   }
 
   /** Whether the job has come to its end, or is coming to it. */
   #end(): End | undefined {
     const { conditions } = this.#job.status ?? {}
-    for (const type of ['FailureTarget', 'SuccessCriteriaMet'] as const) {
+    for (const type of ['SuccessCriteriaMet', 'FailureTarget'] as const) {
       const condition = findCondition(conditions, type)
       if (condition?.status === 'True') {
         return { type, reason: condition.reason ?? '', message: condition.message ?? '' }
@@ -297,6 +306,8 @@ class Planner {
     const { completions, successPolicy } = this.#job.spec
     for (const [index, rule] of (successPolicy?.rules ?? []).entries()) {
       const wanted = rule.succeededIndexes === undefined ? undefined : parseIndexes(rule.succeededIndexes, this.#limit)
+      // Where the job has none of the indexes (any more), the rule says nothing.
+      if (this.#completed.size === 0 || wanted?.size === 0) continue
       const met = wanted ? [...wanted].filter(each => this.#completed.has(each)).length : this.#completed.size
       const needed = rule.succeededCount ?? wanted?.size ?? Number.POSITIVE_INFINITY
       if (met >= needed) {
@@ -328,7 +339,7 @@ class Planner {
     if (missing <= 0) return active
     if (isIndexed(this.#job)) this.#createIndexes(missing)
     else if (!this.#isBackingOff(this.#plan.streak)) {
-      for (let i = 0; i < missing; i++) this.#plan.create.push({ index: undefined, failures: 0 })
+      for (let i = 0; i < missing; i++) this.#plan.create.push({ index: undefined })
     }
     return active + this.#plan.create.length
   }
@@ -352,24 +363,27 @@ class Planner {
     if (!perIndex && this.#isBackingOff(this.#plan.streak)) return
     const taken = new Set(this.#active.map(indexOf))
     if (waitsForFailure(this.#job)) for (const pod of this.#terminating) taken.add(indexOf(pod))
-    const failures = perIndex ? this.#failuresByIndex() : new Map<number, FailureStreak>()
+    const failures = perIndex ? this.#failuresByIndex() : new Map<number, IndexFailures>()
     for (let index = 0; index < this.#limit && this.#plan.create.length < missing; index++) {
       if (taken.has(index) || this.#completed.has(index) || this.#failedIndexes.has(index)) continue
-      const streak = failures.get(index)
-      if (this.#isBackingOff(streak)) continue
-      this.#plan.create.push({ index, failures: streak?.failures ?? 0 })
+      const before = failures.get(index)
+      if (before && this.#isBackingOff({ failures: before.failures + before.ignored, lastAt: before.lastAt })) continue
+      const { failures: count = 0, ignored = 0 } = before ?? {}
+      this.#plan.create.push({ index, failures: count, ignored })
     }
   }
 
-  #failuresByIndex(): Map<number, FailureStreak> {
-    const byIndex = new Map<number, FailureStreak>()
+  #failuresByIndex(): Map<number, IndexFailures> {
+    const byIndex = new Map<number, IndexFailures>()
     for (const pod of this.#pods) {
       const index = indexOf(pod)
       if (index === undefined || !hasFailed(this.#job, pod)) continue
       const isIgnored = judgeFailure(this.#job, pod).action === 'Ignore'
       const failures = failuresBefore(pod) + (isIgnored ? 0 : 1)
+      const ignored = ignoredFailuresBefore(pod) + (isIgnored ? 1 : 0)
       const known = byIndex.get(index)
-      if (!known || known.failures < failures) byIndex.set(index, { failures, lastAt: endOf(pod) })
+      if (known && known.failures + known.ignored >= failures + ignored) continue
+      byIndex.set(index, { failures, ignored, lastAt: endOf(pod) })
     }
     return byIndex
   }
@@ -405,7 +419,7 @@ class Planner {
     }
     if (isIndexed(this.#job) && this.#completed.size > 0) status.completedIndexes = formatIndexes(this.#completed)
     if (spec.backoffLimitPerIndex !== undefined) status.failedIndexes = formatIndexes(this.#failedIndexes)
-    const startTime = this.#suspension(status)
+    const startTime = end ? this.#startBefore() : this.#suspension(status)
     if (startTime !== undefined) status.startTime = startTime
     if (end) {
       this.#set(status, end.type, 'True', end.reason, end.message)
@@ -429,6 +443,12 @@ class Planner {
       this.#set(status, 'Failed', 'True', end.reason, end.message)
       this.#plan.events.push({ type: 'Warning', reason: end.reason, message: end.message })
     }
+  }
+
+  /** When the clock began to run; what has come to its end is neither suspended nor resumed any more. */
+  #startBefore(): string | undefined {
+    const { spec, status } = this.#job
+    return status?.startTime ?? (spec.suspend ? undefined : formatTime(this.#now))
   }
 
   /** The condition Suspended, and when the clock for the deadline began to run. */
@@ -468,11 +488,6 @@ class Planner {
     const conditions = status.conditions ?? []
     status.conditions = known ? conditions.map(each => (each === known ? condition : each)) : [...conditions, condition]
   }
-}
-
-function failuresBefore(pod: Pod): number {
-  const count = Number(pod.metadata.annotations?.[INDEX_FAILURES] ?? 0)
-  return Number.isInteger(count) ? count : 0
 }
 
 /** Pods that are not up go first, then the youngest. */

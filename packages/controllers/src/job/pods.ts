@@ -10,6 +10,15 @@ import { podFromTemplate } from '../common/pods.ts'
 export const TRACKING = 'batch.kubernetes.io/job-tracking'
 export const COMPLETION_INDEX = 'batch.kubernetes.io/job-completion-index'
 export const INDEX_FAILURES = 'batch.kubernetes.io/job-index-failure-count'
+export const IGNORED_INDEX_FAILURES = 'batch.kubernetes.io/job-index-ignored-failure-count'
+
+/** A pod to be made: its index where the job has those, and how often that index has failed. */
+export interface NewPod {
+  index: number | undefined
+  failures?: number
+  /** Failures that the job's policy ignores. */
+  ignored?: number
+}
 
 export const isIndexed = (job: Job): boolean => job.spec.completionMode === 'Indexed'
 export const isTracked = (pod: Pod): boolean => pod.metadata.finalizers?.includes(TRACKING) === true
@@ -32,6 +41,16 @@ export function indexOf(pod: Pod): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
 }
 
+/** How often the index of the pod had failed when it was made: what counts, what the policy ignores, and both. */
+export const failuresBefore = (pod: Pod): number => countIn(pod, INDEX_FAILURES)
+export const ignoredFailuresBefore = (pod: Pod): number => countIn(pod, IGNORED_INDEX_FAILURES)
+export const allFailuresBefore = (pod: Pod): number => failuresBefore(pod) + ignoredFailuresBefore(pod)
+
+function countIn(pod: Pod, annotation: string): number {
+  const count = Number(pod.metadata.annotations?.[annotation] ?? 0)
+  return Number.isInteger(count) ? count : 0
+}
+
 /** When the pod ended, in milliseconds. */
 export function endOf(pod: Pod): number {
   const ends = (pod.status?.containerStatuses ?? [])
@@ -47,14 +66,18 @@ export function endOf(pod: Pod): number {
   return parseTime(creationTimestamp) ?? 0
 }
 
-/** A new pod; `index` and the failures of that index so far are for indexed jobs. */
-export function jobPod(job: Job, index: number | undefined, failures: number): Pod {
+export function jobPod(job: Job, { index, failures = 0, ignored = 0 }: NewPod): Pod {
   const pod = podFromTemplate(job, Jobs, job.spec.template)
   const metadata = { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), TRACKING] }
   if (index === undefined) return { ...pod, metadata }
   const suffix = `-${index}-`
   const perIndex: Record<string, string> =
-    job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures) }
+    job.spec.backoffLimitPerIndex === undefined
+      ? {}
+      : {
+          [INDEX_FAILURES]: String(failures),
+          ...(ignored > 0 ? { [IGNORED_INDEX_FAILURES]: String(ignored) } : {}),
+        }
   return {
     ...pod,
     metadata: {

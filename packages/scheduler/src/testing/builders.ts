@@ -47,11 +47,12 @@ export interface NodeFacts {
   allocatable?: Record<string, string>
   spec?: Node['spec']
   images?: { names: string[]; sizeBytes: number }[]
+  declaredFeatures?: string[]
 }
 
 /** A node with 4 cores, 8 GiB and room for 110 pods, named by its hostname label. */
 export function aNode(name: string, facts: NodeFacts = {}): Node {
-  const { labels, allocatable, spec, images } = facts
+  const { labels, allocatable, spec, images, declaredFeatures } = facts
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -66,6 +67,7 @@ export function aNode(name: string, facts: NodeFacts = {}): Node {
     status: {
       allocatable: { cpu: '4', memory: '8Gi', pods: '110', ...allocatable },
       ...(images ? { images } : {}),
+      ...(declaredFeatures ? { declaredFeatures } : {}),
     },
   }
 }
