@@ -177,7 +177,11 @@ describe('audit, encryption, traffic, logs', () => {
     )
     const policy = file('policy.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n')
     await assert.rejects(
-      auditorOf(flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'), silentLogger, metrics),
+      auditorOf(
+        flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'),
+        silentLogger,
+        metrics,
+      ),
       /--audit-log-truncate-max-batch-size must not be smaller than the largest event/,
     )
     await assert.rejects(
