@@ -1,4 +1,5 @@
 import { apply } from './rows/apply.ts'
+import { calls } from './rows/calls.ts'
 import { cel } from './rows/cel.ts'
 import { clusterUp } from './rows/cluster-up.ts'
 import { create } from './rows/create.ts'
@@ -32,6 +33,7 @@ export const suite: readonly Benchmark[] = [
   streams,
   idle,
   store,
+  calls,
   cel,
   apply,
   customCreate,

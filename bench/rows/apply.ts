@@ -50,7 +50,7 @@ async function applied({ clients }: ApiBench, total: number): Promise<Load> {
 
 let round = 0
 
-function deployment(state: number): object {
+export function deployment(state: number): object {
   const { metadata, spec } = podNamed('web') as unknown as {
     metadata: { labels: object }
     spec: { containers: object[] }
