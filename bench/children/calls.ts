@@ -13,7 +13,7 @@ const PATIENCE = 10_000
 const gauge = createGauge()
 
 export interface CallWork {
-  method: string
+  method: 'GET' | 'PATCH' | 'POST'
   path: string
   contentType?: string
   /** `{n}` in path and body is the request's number, counted from `from`; `{object}` the same modulo `objects`. */
@@ -43,7 +43,7 @@ await client
 await client.resource(ServiceAccounts).create({ metadata: { name: 'default', namespace: 'default' } })
 
 async function send({ method, path, contentType, body, from = 0, total, objects }: CallWork): Promise<void> {
-  const headers = contentType === undefined ? {} : { 'content-type': contentType }
+  const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType }
   let next = from
   const worker = async (): Promise<void> => {
     while (next < from + total) {

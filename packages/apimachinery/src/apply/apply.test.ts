@@ -8,7 +8,7 @@ import { SchemaSet } from '../schema/schema-set.ts'
 import { customResourceSchema } from '../schema/structural.ts'
 import { StatusError } from '../status-error.ts'
 import { applyConfig } from './apply.ts'
-import { addedToNothing } from './collect.ts'
+import { addedToNothing, mentioned } from './collect.ts'
 import { compare } from './compare.ts'
 import {
   canonical,
@@ -23,6 +23,7 @@ import {
   recursiveDifference,
   union,
 } from './field-set.ts'
+import { mergeConfig } from './merge.ts'
 import { ownersOfNew, ownersOfUpdate, rootOf, type WriteScope } from './ownership.ts'
 
 const objectMeta = new SchemaSet(metaFacts).schemaOf('am.apis.meta.v1.ObjectMeta')
@@ -340,6 +341,34 @@ test('property: the quick way for new objects says what comparing says', () => {
       const quick = addedToNothing(root, object)
       assert.ok(equalSets(quick, union(added, modified)))
       assert.equal(JSON.stringify(quick), JSON.stringify(canonical(quick)))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('property: what was mentioned before is taken from there, and never changes what is mentioned now', () => {
+  fc.assert(
+    fc.property(spec, spec, (before, now) => {
+      const root = rootOf(schema)
+      const known = JSON.parse(JSON.stringify(mentioned(root, foo(before)))) as FieldSet
+      const plain = mentioned(root, foo(now))
+      const found = mentioned(root, foo(now), deepFreeze(known))
+      assert.ok(equalSets(found, plain))
+      assert.deepEqual(canonical(found), canonical(plain))
+      if (equalSets(known, plain)) assert.equal(found, known)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('property: what a configuration leaves as it is comes back as the same value', () => {
+  fc.assert(
+    fc.property(spec, spec, (live, config) => {
+      const root = rootOf(schema)
+      const object = deepFreeze(foo(live))
+      const once = mergeConfig(root, object, foo(config)) as typeof object
+      assert.equal(mergeConfig(root, once, foo(config)), once)
+      assert.equal(mergeConfig(root, object, foo(live)), object)
     }),
     { numRuns: 300 },
   )

@@ -1,9 +1,10 @@
 /** The fields of an object. */
 import { ElementError, entryElement, fieldElement, sortElements } from './elements.ts'
-import { below, EMPTY, type FieldSet, LEAF, nodeOf } from './field-set.ts'
+import { below, EMPTY, type FieldSet, isEmptySet, isMember, LEAF, nodeOf } from './field-set.ts'
 import {
   childType,
   DEDUCED,
+  elementOf,
   entryType,
   type FieldType,
   formOf,
@@ -19,42 +20,101 @@ type Draft = Record<string, FieldSet>
 
 /**
  * The leaves that an object mentions, and the entries of its lists and maps: what an applied configuration owns
- * (sigs.k8s.io/structured-merge-diff/typed/tofieldset.go).
+ * (sigs.k8s.io/structured-merge-diff/typed/tofieldset.go). Parts that are the same in `known`, what the same manager applied
+ * last, are taken from there: most configurations mention what they did before, and who compares need not look into it.
  */
-export function mentioned(type: Type, value: unknown): FieldSet {
+export function mentioned(type: Type, value: unknown, known: FieldSet = EMPTY): FieldSet {
+  const found = mentionedBelow(type, value, known)
+  return found === known ? below(known) : found
+}
+
+/** Where `known` has the very same children the result is `known`, whether that is a member or not. */
+function mentionedBelow(type: Type, value: unknown, known: FieldSet): FieldSet {
   switch (formOf(type, value)) {
     case 'map':
-      return value === null ? EMPTY : mentionedOfMap(type, value as Plain)
+      return value === null ? EMPTY : mentionedOfMap(type, value as Plain, known)
     case 'list':
-      return value === null ? EMPTY : mentionedOfList(type, value as readonly unknown[])
+      return value === null ? EMPTY : mentionedOfList(type, value as readonly unknown[], known)
     default:
       return EMPTY
   }
 }
 
-function mentionedOfMap(type: Type, value: Plain): FieldSet {
+function mentionedOfMap(type: Type, value: Plain, known: FieldSet): FieldSet {
   const { schema } = type
-  const out: Draft = {}
+  const nodes = new Mentioned(known)
   for (const key of Object.keys(value)) {
     const child = childType(schema, key) ?? DEDUCED
     const each = value[key]
     const form = formOf(child, each)
     const member = form === 'leaf' || each === null || (form === 'map' && isVoid(each)) || !isNamed(schema, key)
-    const node = nodeOf(member, mentioned(child, each))
-    if (node !== undefined) out[fieldElement(key)] = node
+    const element = elementOf(child, key)
+    const before = known[element]
+    const node = nodeLike(before, member, mentionedBelow(child, each, before ?? EMPTY))
+    if (node !== undefined) nodes.add(element, node)
   }
-  return out
+  return nodes.set()
 }
 
-function mentionedOfList(type: Type, value: readonly unknown[]): FieldSet {
+function mentionedOfList(type: Type, value: readonly unknown[], known: FieldSet): FieldSet {
   const list = listOf(type)
   const items = entryType(list.items)
-  const out: Draft = {}
+  const nodes = new Mentioned(known)
   for (const each of value) {
     const element = entryElement(list, each)
-    out[element] = out[element] === undefined ? nodeOf(true, mentioned(items, each))! : LEAF
+    const before = known[element]
+    nodes.addEntry(element, nodeLike(before, true, mentionedBelow(items, each, before ?? EMPTY))!)
   }
-  return out
+  return nodes.set()
+}
+
+/** As `nodeOf`; the node known before where it says the same. */
+function nodeLike(known: FieldSet | undefined, member: boolean, children: FieldSet): FieldSet | undefined {
+  if (known === undefined) return nodeOf(member, children)
+  if (children === known || (isEmptySet(children) && isEmptySet(known))) {
+    return isMember(known) === member ? known : nodeOf(member, below(known))
+  }
+  return nodeOf(member, children)
+}
+
+/** Collects nodes; what is known already is built anew only where something differs. */
+class Mentioned {
+  readonly #known: FieldSet
+  readonly #same: string[] = []
+  #out: Draft | undefined
+
+  constructor(known: FieldSet) {
+    this.#known = known
+    if (known === EMPTY) this.#out = {}
+  }
+
+  add(element: string, node: FieldSet): void {
+    if (this.#out !== undefined) this.#out[element] = node
+    else if (this.#known[element] === node) this.#same.push(element)
+    else this.#draft()[element] = node
+  }
+
+  /** Entries that cannot be told apart are one leaf. */
+  addEntry(element: string, node: FieldSet): void {
+    const again = this.#out === undefined ? this.#same.includes(element) : this.#out[element] !== undefined
+    if (again) this.#draft()[element] = LEAF
+    else this.add(element, node)
+  }
+
+  set(): FieldSet {
+    if (this.#out !== undefined) return this.#out
+    let count = 0
+    for (const key in this.#known) if (key !== '.') count++
+    return count === this.#same.length ? this.#known : this.#draft()
+  }
+
+  #draft(): Draft {
+    if (this.#out === undefined) {
+      this.#out = {}
+      for (const element of this.#same) this.#out[element] = this.#known[element]!
+    }
+    return this.#out
+  }
 }
 
 /** Everything below a value that is new, with all that lies between: a node of the set of added or removed fields. */

@@ -1,11 +1,11 @@
 /** What changed between two objects (sigs.k8s.io/structured-merge-diff/typed/compare.go). */
 import { deepEqual } from '../equality.ts'
 import { everything, tryElement } from './collect.ts'
-import { fieldElement } from './elements.ts'
 import { below, EMPTY, type FieldSet, LEAF, withPath } from './field-set.ts'
 import {
   childType,
   DEDUCED,
+  elementOf,
   entryType,
   formOf,
   isMap,
@@ -65,8 +65,9 @@ class Comparer implements Comparison {
       const before = valueAt(schema, old, key)
       const after = valueAt(schema, next, key)
       if (before === after) return
-      path.push(fieldElement(key))
-      this.values(childType(schema, key) ?? DEDUCED, before, after)
+      const child = childType(schema, key) ?? DEDUCED
+      path.push(elementOf(child, key))
+      this.values(child, before, after)
       path.pop()
     }
     for (const key of Object.keys(old)) visit(key)

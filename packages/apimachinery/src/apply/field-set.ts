@@ -64,7 +64,7 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
     const own = a[key]!
     const other = b[key]
     if (key === SELF || other === undefined) continue
-    const node = nodeOf(isMember(own) && isMember(other), intersection(below(own), below(other)))
+    const node = own === other ? own : nodeOf(isMember(own) && isMember(other), intersection(own, other))
     if (node !== undefined) out[key] = node
   }
   return out
@@ -81,18 +81,20 @@ export function recursiveDifference(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 function subtract(a: FieldSet, b: FieldSet, deep: boolean): FieldSet {
-  if (isEmptySet(b)) return a
+  if (a === b) return EMPTY
+  if (isEmptySet(b)) return below(a)
   const out: Draft = {}
   for (const key in a) {
     if (key === SELF) continue
     const own = a[key]!
     const other = b[key]
+    if (own === other) continue
     if (other === undefined) {
       out[key] = own
       continue
     }
     const gone = isMember(other)
-    const children = deep && gone ? EMPTY : subtract(below(own), below(other), deep)
+    const children = deep && gone ? EMPTY : subtract(own, other, deep)
     const node = nodeOf(isMember(own) && !gone, children)
     if (node !== undefined) out[key] = node
   }

@@ -1,36 +1,42 @@
 /** Laying a configuration over an object (sigs.k8s.io/structured-merge-diff/typed/merge.go). Nothing is removed by it. */
 import { setField } from '../clone.ts'
+import { deepEqual } from '../equality.ts'
 import { entryElement } from './elements.ts'
 import { childType, DEDUCED, entryType, formOf, isVoid, listOf, type Plain, type Type } from './shape.ts'
 
 /**
- * The object with everything that the configuration says. Shares with both what it does not change. Throws ElementError where
- * entries of a list cannot be told apart.
+ * The object with everything that the configuration says. Shares with both what it does not change: what the configuration leaves
+ * as it is comes back as the same value, so that whoever compares need not look into it. Throws ElementError where entries of a
+ * list cannot be told apart.
  */
 export function mergeConfig(type: Type, live: unknown, config: unknown): unknown {
   if (config === undefined) return live
   if (live === undefined) return config
   const form = formOf(type, config)
-  if (form === 'leaf' || form !== formOf(type, live) || (isVoid(live) && isVoid(config))) return config
+  if (form === 'leaf' || form !== formOf(type, live) || (isVoid(live) && isVoid(config))) {
+    return deepEqual(live, config) ? live : config
+  }
   if (form === 'map') return mergeMaps(type, (live ?? {}) as Plain, (config ?? {}) as Plain)
   return mergeLists(type, (live ?? []) as readonly unknown[], (config ?? []) as readonly unknown[])
 }
 
 function mergeMaps(type: Type, live: Plain, config: Plain): Plain {
-  const out: Record<string, unknown> = {}
-  for (const key of Object.keys(live)) setField(out, key, live[key])
+  let out: Record<string, unknown> | undefined
   for (const key of Object.keys(config)) {
     const own = Object.hasOwn(live, key) ? live[key] : undefined
-    setField(out, key, mergeConfig(childType(type.schema, key) ?? DEDUCED, own, config[key]))
+    const merged = mergeConfig(childType(type.schema, key) ?? DEDUCED, own, config[key])
+    if (merged === own && own !== undefined) continue
+    out ??= { ...live }
+    setField(out, key, merged)
   }
-  return out
+  return out ?? live
 }
 
 /**
  * The order is the live one, with entries of the configuration in the configuration's order: each stands where its predecessor
  * in the configuration was merged.
  */
-function mergeLists(type: Type, live: readonly unknown[], config: readonly unknown[]): unknown[] {
+function mergeLists(type: Type, live: readonly unknown[], config: readonly unknown[]): readonly unknown[] {
   const list = listOf(type)
   const items = entryType(list.items)
   const merger = new ListMerger(
@@ -39,11 +45,12 @@ function mergeLists(type: Type, live: readonly unknown[], config: readonly unkno
   )
   const byElement = new Map<string, unknown>()
   for (const [i, element] of merger.live.entries()) byElement.set(element, byElement.has(element) ? undefined : live[i])
-  return merger
+  const merged = merger
     .order()
     .map(({ from, index }) =>
       from === 'live' ? live[index] : mergeConfig(items, byElement.get(merger.config[index]!), config[index]),
     )
+  return merged.length === live.length && merged.every((each, i) => each === live[i]) ? live : merged
 }
 
 interface Place {

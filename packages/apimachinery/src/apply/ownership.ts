@@ -8,7 +8,17 @@ import type { StructSchema } from '../schema/schema.ts'
 import { addedToNothing, mentioned } from './collect.ts'
 import { type Comparison, compare } from './compare.ts'
 import type { Conflict } from './conflict.ts'
-import { difference, equalSets, type FieldSet, intersection, isEmptySet, LEAF, pathsOf, union } from './field-set.ts'
+import {
+  difference,
+  EMPTY,
+  equalSets,
+  type FieldSet,
+  intersection,
+  isEmptySet,
+  LEAF,
+  pathsOf,
+  union,
+} from './field-set.ts'
 import { capUpdates, identityOf, isReset, knownInOrder, type Manager, readManagers, writeManagers } from './managers.ts'
 import { mergeConfig } from './merge.ts'
 import { prune } from './prune.ts'
@@ -135,9 +145,10 @@ export function applyOnce(
   const root = rootOf(scope.schema)
   const managers = reconciled(scope, before)
   const merged = mergeConfig(root, live, config) as Plain
-  const own = managerOf(scope, managerName, 'Apply', filtered(scope, mentioned(root, config)))
-  const id = identityOf(own)
+  const nothing = managerOf(scope, managerName, 'Apply', EMPTY)
+  const id = identityOf(nothing)
   const last = managers.get(id)
+  const own = { ...nothing, fields: filtered(scope, mentioned(root, config, last?.fields)) }
   managers.set(id, { ...own, time: last?.time })
   const object = last === undefined ? merged : prune(scope, merged, managers, id, last)
   const released = release(scope, live, object, managers, id)

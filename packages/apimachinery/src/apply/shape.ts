@@ -98,6 +98,11 @@ export function childType(schema: Schema, key: string): Type | undefined {
   }
 }
 
+/** The step to a field or key in a FieldsV1. */
+export function elementOf(type: Type | FieldType, key: string): string {
+  return 'element' in type ? type.element : fieldElement(key)
+}
+
 /** Whether the schema names the field, so that it exists as soon as something is in it. */
 export function isNamed(schema: Schema, key: string): boolean {
   return schema.type === 'struct' && schema.fields.has(key)
