@@ -12,13 +12,14 @@ import {
   decodeValue,
   deepEqual,
   internalError,
+  isInForm,
   type KubeObject,
   type ResourceType,
   type StructSchema,
   type StructuralProps,
 } from '@canopus/apimachinery'
 import { printerColumns } from './columns.ts'
-import { applyDefaults } from './defaults.ts'
+import { applyDefaults, needsDefaults } from './defaults.ts'
 import { parseJsonPath } from './json-path.ts'
 import { openApiDefinition } from './openapi.ts'
 import { customStrategy } from './strategy.ts'
@@ -131,6 +132,10 @@ function storedAs(
     fromStored(object) {
       const known = read.get(object)
       if (known !== undefined) return known
+      if (object.apiVersion === own && isInForm(schema, object) && !needsDefaults(props, object)) {
+        read.set(object, object)
+        return object
+      }
       const current = convert(clone(object), own)
       const decoded = decodeValue(schema, current).object
       applyDefaults(props, decoded)

@@ -22,6 +22,29 @@ export function applyDefaults(schema: JSONSchemaProps, value: unknown): void {
   }
 }
 
+/** Whether `applyDefaults` would change a value. */
+export function needsDefaults(schema: JSONSchemaProps, value: unknown): boolean {
+  if (Array.isArray(value)) {
+    const { items } = schema
+    return items !== undefined && !Array.isArray(items) && value.some(each => needsDefaults(items, each))
+  }
+  if (typeof value !== 'object' || value === null) return false
+  const object = value as Record<string, unknown>
+  for (const name in schema.properties) if (needsFilling(object, name, schema.properties[name]!)) return true
+  const { additionalProperties } = schema
+  if (typeof additionalProperties !== 'object') return false
+  for (const name of Object.keys(object)) {
+    if (!hasProperty(schema, name) && needsFilling(object, name, additionalProperties)) return true
+  }
+  return false
+}
+
+function needsFilling(object: Record<string, unknown>, name: string, schema: JSONSchemaProps): boolean {
+  const present = Object.hasOwn(object, name)
+  if (!present || (object[name] === null && schema.nullable !== true)) return present || schema.default !== undefined
+  return needsDefaults(schema, object[name])
+}
+
 /** Whether there is anything to set anywhere below. */
 export function hasDefaults(schema: JSONSchemaProps): boolean {
   if (schema.default !== undefined) return true

@@ -4,11 +4,13 @@
 export function formatTime(milliseconds: number): string {
   const second = Math.floor(milliseconds / 1000)
   if (second !== lastSecond) {
-    lastText = `${new Date(second * 1000).toISOString().slice(0, -5)}Z`
+    lastText = writtenTime(second)
     lastSecond = second
   }
   return lastText
 }
+
+const writtenTime = (second: number): string => `${new Date(second * 1000).toISOString().slice(0, -5)}Z`
 
 /** Nearly always the second that was asked for before: every write asks several times what time it is. */
 let lastSecond = Number.NaN
@@ -47,9 +49,20 @@ export function parseTime(text: string): number | undefined {
 
 /** The text as upstream writes it again: UTC, whole seconds. Nothing where it is no time. */
 export function canonicalTime(text: string): string | undefined {
+  if (canonical.has(text)) return text
   const time = parseTime(text)
-  return time === undefined ? undefined : formatTime(time)
+  if (time === undefined) return undefined
+  const written = writtenTime(Math.floor(time / 1000))
+  if (written === text) {
+    if (canonical.size >= MOST_CANONICAL) canonical.clear()
+    canonical.add(text)
+  }
+  return written
 }
+
+/** Texts that are as upstream writes them: those of one object and of objects of the same time come again and again. */
+const canonical = new Set<string>()
+const MOST_CANONICAL = 256
 
 /** The same with six digits of a second. Works on the text, since a number cannot hold microseconds of today exactly. */
 export function canonicalMicroTime(text: string): string | undefined {

@@ -319,7 +319,7 @@ const isObject = (value: unknown): value is JsonObject =>
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
 /** What Go leaves out for `omitempty`: false, zero, empty strings, lists and maps; structs never. */
-function isZero(value: unknown): boolean {
+export function isZero(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
       return value === ''

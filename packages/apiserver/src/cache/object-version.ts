@@ -1,11 +1,16 @@
 /** One version of one object: its bytes, and whatever was made of them on demand. */
-import { encodeJson, type KubeObject, parseJson } from '@canopus/apimachinery'
+import { afterRoundTrip, encodeJson, type KubeObject, parseJson } from '@canopus/apimachinery'
 import { Deque } from '@canopus/base'
 
 /** How many versions keep their parsed form. Older ones are parsed again when somebody asks. */
 const PARSED_LIMIT = 4096
 const recentlyParsed: (ObjectVersion | undefined)[] = new Array(PARSED_LIMIT).fill(undefined)
 let nextSlot = 0
+
+/** So many versions know the object that they were written from, until somebody asks for it or others come. */
+const WRITTEN_LIMIT = 1024
+const recentlyWritten: (ObjectVersion | undefined)[] = new Array(WRITTEN_LIMIT).fill(undefined)
+let nextWritten = 0
 
 /**
  * So many bytes of other encodings are kept, of all versions together and with what these weigh themselves (they may have been
@@ -24,6 +29,8 @@ export class ObjectVersion {
   readonly bytes: Uint8Array
   readonly revision: number
   #object: KubeObject | undefined
+  /** What `bytes` were made of. */
+  #written: KubeObject | undefined
   #encodings: Map<string, Uint8Array> | undefined
 
   constructor(key: string, namespace: string, name: string, bytes: Uint8Array, revision: number) {
@@ -37,12 +44,22 @@ export class ObjectVersion {
   /** The parsed object. Shared: never change it. */
   get object(): KubeObject {
     if (this.#object !== undefined) return this.#object
-    const object = parse(this.bytes)
+    const object = (this.#written && readAgain(this.#written, this.revision)) ?? parse(this.bytes)
+    this.#written = undefined
     this.#object = object
     recentlyParsed[nextSlot]?.forget()
     recentlyParsed[nextSlot] = this
     nextSlot = (nextSlot + 1) % PARSED_LIMIT
     return object
+  }
+
+  /** Tells what this version was written from, which spares parsing it. The object must not change any more. */
+  wasWrittenFrom(object: KubeObject): void {
+    if (this.#object !== undefined || this.#written !== undefined) return
+    this.#written = object
+    recentlyWritten[nextWritten]?.forgetWritten()
+    recentlyWritten[nextWritten] = this
+    nextWritten = (nextWritten + 1) % WRITTEN_LIMIT
   }
 
   /** A parsed object that belongs to the caller. */
@@ -87,6 +104,10 @@ export class ObjectVersion {
   private forget(): void {
     this.#object = undefined
   }
+
+  private forgetWritten(): void {
+    this.#written = undefined
+  }
 }
 
 /** A stored version as somebody else has converted it. */
@@ -102,6 +123,20 @@ export class ConvertedVersion extends ObjectVersion {
 /** What the store holds of a version. */
 export const sourceOf = (version: ObjectVersion): ObjectVersion =>
   version instanceof ConvertedVersion ? version.source : version
+
+/** What parsing `stampedBytes` of an object gives. Sets of fields are values that nobody changes, so that owners are shared. */
+function readAgain(written: KubeObject, revision: number): KubeObject | undefined {
+  const { kind, apiVersion, metadata, ...rest } = written
+  const { resourceVersion: _, managedFields, ...meta } = metadata
+  const object = afterRoundTrip({
+    kind,
+    apiVersion,
+    metadata: { resourceVersion: String(revision), ...meta },
+    ...rest,
+  } as KubeObject)
+  if (object !== undefined && managedFields !== undefined) object.metadata.managedFields = managedFields
+  return object
+}
 
 function parse(bytes: Uint8Array): KubeObject {
   return parseJson(asBuffer(bytes).toString()) as KubeObject

@@ -81,7 +81,8 @@ async function createOnce(
     const pending = store.toStored(object)
     const stored = pending instanceof Promise ? await pending : pending
     const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-    return store.taken(await context.store.create(key, revision => stampedBytes(stored, revision), options))
+    const kv = await context.store.create(key, revision => stampedBytes(stored, revision), options)
+    return store.taken(kv, stored)
   } catch (error) {
     release?.()
     throw error

@@ -114,10 +114,18 @@ export class KindStore {
     return version === undefined || this.remote === undefined ? version : this.remote.one(version)
   }
 
-  /** What the store holds, fit to be viewed. */
-  taken(kv: KeyValue): Maybe<ObjectVersion> {
-    const version = this.versionOf(kv)
+  /** What the store holds, fit to be viewed; `written` is what it was written from just now. */
+  taken(kv: KeyValue, written?: KubeObject): Maybe<ObjectVersion> {
+    const version = this.cachedVersion(kv) ?? this.versionOf(kv)
+    if (written !== undefined) version.wasWrittenFrom(written)
     return this.remote === undefined ? version : this.remote.one(version)
+  }
+
+  /** The cache mostly has it already: what is made of a version is then made once. */
+  private cachedVersion({ key, revision }: KeyValue): ObjectVersion | undefined {
+    const { namespace, name } = this.cache.parseKey(key)
+    const version = this.cache.get(namespace, name)
+    return version?.revision === revision ? version : undefined
   }
 
   /**

@@ -208,7 +208,7 @@ async function writeUpdate(
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
   const kv = await context.store.update(current.key, at => stampedBytes(stored, at), current.revision, options)
   store.hooks.settled?.(object, old)
-  return store.taken(kv)
+  return store.taken(kv, stored)
 }
 
 /** Whether what is stored is to be written anew though nothing changed: under another key, say. */

@@ -1,0 +1,74 @@
+import { canonicalTime } from '../time.ts'
+import { isZero } from './decode.ts'
+import type { Field, ListSchema, MapSchema, Schema, StructSchema } from './schema.ts'
+
+type JsonObject = Readonly<Record<string, unknown>>
+
+/**
+ * Whether decoding would leave a value as it is, told without a copy of it. `false` may also mean that this cannot be told here:
+ * whoever asks then decodes. Meant for custom resources, whose stored form nearly always is the one that their schema asks for.
+ */
+export function isInForm(schema: Schema, value: unknown): boolean {
+  switch (schema.type) {
+    case 'struct':
+      return structInForm(schema, value)
+    case 'list':
+      return listInForm(schema, value)
+    case 'map':
+      return mapInForm(schema, value)
+    case 'any':
+      return true
+    case 'string':
+      return typeof value === 'string' || schema.goType === ''
+    case 'bool':
+      return typeof value === 'boolean' || schema.goType === ''
+    case 'int32':
+    case 'int64':
+      return schema.goType === '' || (schema.type === 'int64' && Number.isSafeInteger(value))
+    case 'double':
+      return schema.goType === ''
+    case 'time':
+      return typeof value === 'string' && canonicalTime(value) === value && !value.startsWith('0001-')
+    case 'intOrString':
+      return typeof value === 'string' || schema.goType === ''
+    default:
+      return false
+  }
+}
+
+function structInForm(schema: StructSchema, value: unknown): boolean {
+  if (!isObject(value)) return schema.goType === ''
+  for (const key in value) {
+    const field = schema.fields.get(key)
+    if (field === undefined ? !schema.preserveUnknown : !fieldInForm(field, value[key])) return false
+  }
+  if (!schema.isKind || schema.embeddedResource === true) return true
+  return isObject(value.metadata) && (schema.goType === '' || isObject(value.spec))
+}
+
+function fieldInForm({ schema, omitEmpty, pointer }: Field, value: unknown): boolean {
+  if (value === undefined) return false
+  if (value === null) return schema.nullable === true
+  if (omitEmpty && !pointer && isZero(value)) return false
+  return isInForm(schema, value)
+}
+
+function listInForm({ goType, items }: ListSchema, value: unknown): boolean {
+  if (!Array.isArray(value)) return goType === ''
+  for (const each of value as readonly unknown[]) {
+    if (each === null ? items.goType !== '' : !isInForm(items, each)) return false
+  }
+  return true
+}
+
+function mapInForm({ goType, values }: MapSchema, value: unknown): boolean {
+  if (!isObject(value)) return goType === ''
+  for (const key in value) {
+    const each = value[key]
+    if (each === null ? values.goType !== '' : !isInForm(values, each)) return false
+  }
+  return true
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
