@@ -8,7 +8,7 @@ import { deployment } from './apply.ts'
 import { object } from './cel.ts'
 import { plainSpec, ruledSpec } from './custom-create.ts'
 
-const ROUNDS = 6
+const ROUNDS = 4
 const TOTAL = 3000
 const GROUP = 'bench.example.com'
 const CORE = '/api/v1/namespaces/default'

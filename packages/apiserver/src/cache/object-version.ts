@@ -7,8 +7,11 @@ const PARSED_LIMIT = 4096
 const recentlyParsed: (ObjectVersion | undefined)[] = new Array(PARSED_LIMIT).fill(undefined)
 let nextSlot = 0
 
-/** So many versions know the object that they were written from, until somebody asks for it or others come. */
-const WRITTEN_LIMIT = 1024
+/**
+ * So many versions know the object that they were written from, until somebody asks for it or others come. Few: objects that stay
+ * cost the garbage collector more than parsing those few that are asked for.
+ */
+const WRITTEN_LIMIT = 64
 const recentlyWritten: (ObjectVersion | undefined)[] = new Array(WRITTEN_LIMIT).fill(undefined)
 let nextWritten = 0
 
@@ -101,7 +104,8 @@ export class ObjectVersion {
     if (this.#encodings?.size === 0) this.#encodings = undefined
   }
 
-  private forget(): void {
+  /** Lets go of the parsed object, which nobody is likely to ask for again. */
+  forget(): void {
     this.#object = undefined
   }
 

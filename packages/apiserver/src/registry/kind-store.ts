@@ -117,7 +117,8 @@ export class KindStore {
   /** What the store holds, fit to be viewed; `written` is what it was written from just now. */
   taken(kv: KeyValue, written?: KubeObject): Maybe<ObjectVersion> {
     const version = this.cachedVersion(kv) ?? this.versionOf(kv)
-    if (written !== undefined) version.wasWrittenFrom(written)
+    // Only the answers of kinds with several forms are made of the object: the others' are the bytes.
+    if (written !== undefined && this.kind.storedAs !== undefined) version.wasWrittenFrom(written)
     return this.remote === undefined ? version : this.remote.one(version)
   }
 

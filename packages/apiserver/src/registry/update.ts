@@ -208,6 +208,7 @@ async function writeUpdate(
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
   const kv = await context.store.update(current.key, at => stampedBytes(stored, at), current.revision, options)
   store.hooks.settled?.(object, old)
+  current.forget()
   return store.taken(kv, stored)
 }
 
