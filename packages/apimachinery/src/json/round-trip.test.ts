@@ -20,10 +20,16 @@ test('nothing is said of what would come back as something else', () => {
 
 test('property: the copy is what the text gives', () => {
   fc.assert(
-    fc.property(fc.object({ values: [fc.jsonValue(), fc.constant(undefined), fc.double(), fc.string()], withNullPrototype: false }), value => {
-      const copy = afterRoundTrip(value)
-      if (copy !== undefined) assert.deepEqual(normal(copy), normal(parseJson(encodeJson(value))))
-    }),
+    fc.property(
+      fc.object({
+        values: [fc.jsonValue(), fc.constant(undefined), fc.double(), fc.string()],
+        withNullPrototype: false,
+      }),
+      value => {
+        const copy = afterRoundTrip(value)
+        if (copy !== undefined) assert.deepEqual(normal(copy), normal(parseJson(encodeJson(value))))
+      },
+    ),
     { numRuns: 500 },
   )
 })
