@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { withApi } from '../support/api-bench.ts'
+import { type ApiBench, measured, withApi } from '../support/api-bench.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { atMost, type Benchmark, type Figure, median, rounded, time } from '../support/figure.ts'
 import type { Credentials } from '../support/h2-connection.ts'
@@ -26,7 +26,7 @@ export const kubectlApply: Benchmark = {
     const directory = mkdtempSync(join(tmpdir(), 'canopus-bench-'))
     const recorder = startChild('replay-server.ts')
     try {
-      return await withApi({}, ({ server, credentials }) => compare(directory, server, credentials, recorder))
+      return await withApi({}, bench => compare(directory, bench, recorder))
     } finally {
       await recorder.stop()
       rmSync(directory, { recursive: true, force: true })
@@ -34,7 +34,8 @@ export const kubectlApply: Benchmark = {
   },
 }
 
-async function compare(directory: string, server: Child, own: Credentials, recorder: Child): Promise<Figure[]> {
+async function compare(directory: string, bench: ApiBench, recorder: Child): Promise<Figure[]> {
+  const { server, credentials: own } = bench
   const manifest = join(directory, 'manifest.json')
   writeFileSync(manifest, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects() }))
   const behind = kubeconfig(directory, 'recorded', await recorder.call<Credentials>('start', { upstream: own }))
@@ -47,8 +48,11 @@ async function compare(directory: string, server: Child, own: Credentials, recor
   await cleared(canopus, manifest)
   await recorder.call('requests')
   const rounds: { canopus: number; recorded: number }[] = []
+  const cpu: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    rounds.push({ canopus: await applied(canopus, manifest), recorded: await applied(behind, manifest) })
+    const { result, cost } = await measured(bench, () => applied(canopus, manifest))
+    cpu.push(cost.cpu)
+    rounds.push({ canopus: result, recorded: await applied(behind, manifest) })
     await cleared(canopus, manifest)
   }
   const requests = (await recorder.call<number>('requests')) / ROUNDS
@@ -61,7 +65,7 @@ async function compare(directory: string, server: Child, own: Credentials, recor
       unit: 'times',
       runs: rounds.map(each => rounded(each.canopus / each.recorded)),
       target: atMost(1.2),
-      detail: `${rounded(took)} ms and ${rounded(alone)} ms for ${rounded(requests)} requests; ${rounded(heap / 1e6)} MB of heap in use afterwards`,
+      detail: `${rounded(took)} ms and ${rounded(alone)} ms for ${rounded(requests)} requests; ${rounded(median(cpu))} ms server CPU, ${rounded(heap / 1e6)} MB of heap in use afterwards`,
     },
   ]
 }

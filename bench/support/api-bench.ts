@@ -37,5 +37,7 @@ export async function withApi<T>(options: ApiBenchOptions, work: (bench: ApiBenc
 export async function measured<T>({ server }: ApiBench, work: () => Promise<T>): Promise<{ result: T; cost: Reading }> {
   await server.call('begin')
   const result = await work()
-  return { result, cost: await server.call<Reading>('end') }
+  const cost = await server.call<Reading>('end')
+  if (cost.turns !== undefined) console.error(`longest turns of the event loop, ms of CPU: ${cost.turns.join(' ')}`)
+  return { result, cost }
 }

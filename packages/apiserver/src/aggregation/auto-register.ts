@@ -99,7 +99,8 @@ export class AutoRegister {
   readonly #options: AutoRegisterOptions
   readonly #builtIn: ReadonlyMap<string, Desired>
   readonly #definitions = new Map<string, CustomResourceDefinition>()
-  #custom: ReadonlyMap<string, Desired> | undefined
+  /** By name of the APIService, with the definitions that serve something in it. */
+  readonly #custom = new Map<string, { readonly desired: Desired; readonly by: Set<string> }>()
   readonly #atStart = new Set<string>()
   readonly #synced = new Set<string>()
   readonly #queue: WorkQueue
@@ -115,7 +116,7 @@ export class AutoRegister {
     const { objects, logger } = this.#options
     for (const { metadata } of objects.list(APIServices)) this.#atStart.add(metadata.name!)
     objects.onChange(CustomResourceDefinitions, ({ type, object }) => this.define(type === 'deleted', object))
-    const names = new Set([...this.#builtIn.keys(), ...this.#wanted().keys(), ...this.#atStart])
+    const names = new Set([...this.#builtIn.keys(), ...this.#custom.keys(), ...this.#atStart])
     await Promise.all(
       [...names].map(name =>
         this.sync(name).catch(error => {
@@ -137,10 +138,14 @@ export class AutoRegister {
 
   private define(gone: boolean, definition: CustomResourceDefinition): void {
     const name = definition.metadata.name
-    const affected = [this.#definitions.get(name), definition]
+    const before = this.#definitions.get(name)
+    const affected = [before, definition]
+    if (before !== undefined) this.withdraw(before)
     if (gone) this.#definitions.delete(name)
-    else this.#definitions.set(name, definition)
-    this.#custom = undefined
+    else {
+      this.#definitions.set(name, definition)
+      this.want(definition)
+    }
     for (const each of affected) {
       for (const version of each?.spec.versions ?? []) {
         this.#queue.add(apiServiceName(definition.spec.group, version.name))
@@ -148,13 +153,24 @@ export class AutoRegister {
     }
   }
 
-  #wanted(): ReadonlyMap<string, Desired> {
-    this.#custom ??= customRegistrations(this.#definitions.values())
-    return this.#custom
+  private want(definition: CustomResourceDefinition): void {
+    for (const [name, desired] of customRegistrations([definition])) {
+      const known = this.#custom.get(name) ?? { desired, by: new Set() }
+      known.by.add(definition.metadata.name)
+      this.#custom.set(name, known)
+    }
+  }
+
+  private withdraw(definition: CustomResourceDefinition): void {
+    for (const name of customRegistrations([definition]).keys()) {
+      const by = this.#custom.get(name)?.by
+      by?.delete(definition.metadata.name)
+      if (by?.size === 0) this.#custom.delete(name)
+    }
   }
 
   private async sync(name: string): Promise<void> {
-    const desired = this.#builtIn.get(name) ?? this.#wanted().get(name)
+    const desired = this.#builtIn.get(name) ?? this.#custom.get(name)?.desired
     const current = this.#options.objects.get(APIServices, name)
     const facts = { atStart: this.#atStart.has(name), synced: this.#synced.has(name) }
     await this.carryOut(planRegistration(desired, current, facts), name, desired, current)

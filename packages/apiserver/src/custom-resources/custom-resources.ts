@@ -47,6 +47,8 @@ export class CustomResources {
   readonly #resources: Resources
   readonly #changed: (type: ResourceType) => void
   readonly #served = new Map<string, Served>()
+  /** The same by group, then by name: names are taken within a group. */
+  readonly #groups = new Map<string, Map<string, Served>>()
   readonly #cleaning = new Set<string>()
   readonly #webhooks: WebhookCaller
   #states = 0
@@ -65,8 +67,8 @@ export class CustomResources {
     })
   }
 
-  private definitions(): CustomResourceDefinition[] {
-    return [...this.#served.values()].map(({ definition }) => definition)
+  private definitionsOf(group: string): CustomResourceDefinition[] {
+    return Array.from(this.#groups.get(group)?.values() ?? [], ({ definition }) => definition)
   }
 
   private take(definition: CustomResourceDefinition): void {
@@ -76,7 +78,7 @@ export class CustomResources {
       if ((definition.metadata.finalizers ?? []).includes(CLEANUP_FINALIZER)) this.cleanUp(name, served)
       return
     }
-    const status = statusOf(definition, this.definitions(), '')
+    const status = statusOf(definition, this.definitionsOf(definition.spec.group), '')
     if (status !== definition.status) void this.writeStatus(name)
   }
 
@@ -88,6 +90,9 @@ export class CustomResources {
     const served = before !== undefined && before.spec === spec ? before : this.make(definition, spec)
     served.definition = definition
     this.#served.set(name, served)
+    const { group } = definition.spec
+    const peers = this.#groups.get(group) ?? new Map<string, Served>()
+    this.#groups.set(group, peers.set(name, served))
     const established = isConditionTrue(definition.status?.conditions, 'Established')
     if (before !== undefined && before !== served) this.close(before)
     for (const version of definition.spec.versions) {
@@ -143,20 +148,22 @@ export class CustomResources {
     const served = this.#served.get(name)
     if (served === undefined) return
     this.#served.delete(name)
+    const { group } = definition.spec
+    const peers = this.#groups.get(group)
+    peers?.delete(name)
+    if (peers?.size === 0) this.#groups.delete(group)
     this.close(served)
     this.#resources.context.cache.removeKind(customStoragePrefix(definition))
     // Names that it held may be free for others now.
-    for (const other of this.definitions()) {
-      if (other.spec.group === definition.spec.group && !isConditionTrue(other.status?.conditions, 'NamesAccepted')) {
-        this.take(other)
-      }
+    for (const other of this.definitionsOf(group)) {
+      if (!isConditionTrue(other.status?.conditions, 'NamesAccepted')) this.take(other)
     }
   }
 
   private async writeStatus(name: string): Promise<void> {
     await this.change(name, definition => {
       const now = formatTime(this.#resources.context.clock.now())
-      return { ...definition, status: statusOf(definition, this.definitions(), now) }
+      return { ...definition, status: statusOf(definition, this.definitionsOf(definition.spec.group), now) }
     })
   }
 
