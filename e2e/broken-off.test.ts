@@ -28,7 +28,6 @@ describe('an up that is broken off', { skip: containerSkip() }, () => {
 
   const moments: [name: string, holds: () => boolean][] = [
     ['its description is written', () => existsSync(join(home, 'index/broken.json'))],
-    ['certificates are there', () => existsSync(join(home, 'clusters/broken/admin.kubeconfig'))],
     ['a mount namespace is made', () => contains('/proc/mounts', join(home, 'run/broken/ns'))],
     ['the second node runs', () => processesOf('CANOPUS_COMPONENT=node/broken-2/agent').length > 0],
     ['kubectl knows it', () => contains(kubeconfig, 'name: broken')],

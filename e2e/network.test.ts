@@ -153,6 +153,14 @@ describe('network', { skip: containerSkip() }, () => {
       assert.deepEqual(await dns.resolve4(`${datagrams!.replaceAll('.', '-')}.default.pod.cluster.local`), [datagrams])
     })
 
+    it('AAAA records, where endpoints have such addresses', async () => {
+      assert.deepEqual((await dns.resolve6(`six.${domain}`)).sort(), ['2001:db8::5', '2001:db8::6'])
+      assert.deepEqual(await dns.resolve6(`six-0.six.${domain}`), ['2001:db8::5'])
+      assert.deepEqual(await dns.resolve6('2001-db8--5.default.pod.cluster.local'), ['2001:db8::5'])
+      assert.deepEqual(await dns.reverse('2001:db8::6'), [`2001-db8--6.six.${domain}`])
+      await assert.rejects(dns.resolve4(`six.${domain}`), { code: 'ENODATA' })
+    })
+
     it('SRV, PTR and CNAME records', async () => {
       const [server] = await dns.resolveSrv(`_second._tcp.web.${domain}`)
       assert.deepEqual([server?.name, server?.port], [`web.${domain}`, 81])

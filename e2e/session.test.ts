@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { containerSkip, TestCluster } from './support/cluster.ts'
+import { Terminal } from './support/terminal.ts'
 
 const manifest = (name: string): string => fileURLToPath(new URL(`../examples/redis/${name}`, import.meta.url))
 
@@ -21,7 +22,7 @@ describe('a first session', { skip: containerSkip() }, () => {
   it('shows a node that is ready', async () => {
     const [header, row] = await lines('get', 'nodes')
     assert.match(header!, /^NAME +STATUS +ROLES +AGE +VERSION$/)
-    assert.match(row!, /^session +Ready +\S+ +\S+ +v1\.36\.\d+/)
+    assert.match(row!, /^session +Ready +control-plane +\S+ +v1\.36\.\d+/)
   })
 
   it('runs a pod', async () => {
@@ -33,7 +34,13 @@ describe('a first session', { skip: containerSkip() }, () => {
   })
 
   it('executes in it', async () => {
-    assert.equal((await kubectl.run(['exec', '-i', 'redis', '--', 'redis-cli', 'ping'])).trim(), 'PONG')
+    const command = [kubectl.program, 'exec', '-it', 'redis', '--', 'redis-cli', 'ping']
+    const terminal = new Terminal(command, { KUBECONFIG: cluster.kubeconfig }, { rows: 24, columns: 80 })
+    try {
+      await terminal.until(/^PONG\r/m)
+    } finally {
+      await terminal.close()
+    }
     const failed = await kubectl.try(['exec', 'redis', '--', 'sh', '-c', 'echo oh no >&2; exit 3'])
     assert.equal(failed.code, 3)
     assert.match(failed.stderr, /oh no/)

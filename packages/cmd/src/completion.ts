@@ -18,7 +18,7 @@ function script(program: Command, shell: (typeof SHELLS)[number]): string {
     case 'bash':
       return bash(words)
     case 'zsh':
-      return `autoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
+      return zsh(words)
     case 'fish':
       return [...words].flatMap(([path, each]) => each.map(word => fishLine(path, word))).join('')
   }
@@ -43,22 +43,38 @@ function wordsByCommand(program: Command, path = ''): Map<string, string[]> {
   return words
 }
 
-function bash(words: ReadonlyMap<string, readonly string[]>): string {
+/** Which command the words before the cursor lead to, in `at`, and what may follow it, in `candidates`; for bash and zsh alike. */
+function lookUp(words: ReadonlyMap<string, readonly string[]>, before: string): string {
   const commands = [...words.keys()].filter(path => path !== '').map(path => `'${path}'`)
-  const cases = [...words].map(([path, each]) => `    '${path}') words='${each.join(' ')}' ;;\n`)
-  return `_canopus() {
-  local path='' words='' word
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    word="\${path:+$path }$word"
-    case $word in ${commands.join(' | ')}) path=$word ;; esac
+  const cases = [...words].map(([path, each]) => `    '${path}') candidates='${each.join(' ')}' ;;\n`)
+  return `  local at='' candidates='' word
+  for word in ${before}; do
+    word="\${at:+$at }$word"
+    case $word in ${commands.join(' | ')}) at=$word ;; esac
   done
-  case $path in
+  case $at in
 ${cases.join('')}  esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+`
+}
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+const BASH_BEFORE = '"${COMP_WORDS[@]:1:COMP_CWORD-1}"'
+// biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+const ZSH_BEFORE = '"${(@)words[2,CURRENT-1]}"'
+
+const bash = (words: ReadonlyMap<string, readonly string[]>): string => `_canopus() {
+${lookUp(words, BASH_BEFORE)}  COMPREPLY=($(compgen -W "$candidates" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -F _canopus canopus
 `
+
+/** Works both ways: sourced, and as a file `_canopus` in the search path of completions. */
+const zsh = (words: ReadonlyMap<string, readonly string[]>): string => `#compdef canopus
+_canopus() {
+${lookUp(words, ZSH_BEFORE)}  compadd -- \${=candidates}
 }
+if [ "$funcstack[1]" = _canopus ]; then _canopus; else compdef _canopus canopus; fi
+`
 
 function fishLine(path: string, word: string): string {
   const condition = path === '' ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${path.split(' ').at(-1)}`

@@ -105,16 +105,43 @@ describe('completion', () => {
     [['help', 'kub'], /^kubelet$/],
     [['completion', ''], /^bash zsh fish /],
   ]
+  const without = (shell: string): string | false => (spawnSync(shell, ['-c', 'true']).error ? `needs ${shell}` : false)
+
+  /** What a shell offers behind these words, of which the last one is being typed. */
+  async function offered(shell: 'bash' | 'zsh' | 'fish', words: readonly string[]): Promise<string> {
+    const { stdout } = await run('completion', shell)
+    const line = ['canopus', ...words].map(word => `'${word}'`).join(' ')
+    const scripts = {
+      bash: `${stdout}\nCOMP_WORDS=(${line}) COMP_CWORD=${words.length}\n_canopus\necho "\${COMPREPLY[@]}"`,
+      // The shell itself chooses among what it is told, by what has been typed.
+      zsh: `compdef() { : }\ncompadd() { shift; print -r -- \${(M)@:#$words[CURRENT]*} }\n${stdout}
+words=(${line}) CURRENT=${words.length + 1}\n_canopus`,
+      fish: `${stdout}\ncomplete -C 'canopus ${words.join(' ')}'`,
+    }
+    const bare = { bash: '--norc', zsh: '-f', fish: '--no-config' }
+    const { stdout: found, stderr } = spawnSync(shell, [bare[shell], '-c', scripts[shell]], { encoding: 'utf8' })
+    assert.equal(stderr, '')
+    return found.trim()
+  }
+
   for (const [words, expected] of cases)
-    it(`canopus ${words.join(' ')}`, {
-      skip: spawnSync('bash', ['-c', 'true']).error ? 'needs bash' : false,
-    }, async () => {
-      const { stdout } = await run('completion', 'bash')
-      const line = ['canopus', ...words].map(word => `'${word}'`).join(' ')
-      const script = `${stdout}\nCOMP_WORDS=(${line}) COMP_CWORD=${words.length}\n_canopus\necho "\${COMPREPLY[@]}"`
-      const completed = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' })
-      assert.equal(completed.stderr, '')
-      assert.match(completed.stdout.trimEnd(), expected)
+    it(`canopus ${words.join(' ')}`, { skip: without('bash') }, async () => {
+      assert.match(await offered('bash', words), expected)
+    })
+
+  for (const shell of ['zsh', 'fish'] as const)
+    it(`${shell} offers the same as bash`, { skip: without(shell) || without('bash') }, async () => {
+      // fish keeps flags to itself until somebody types a dash
+      const comparable = (text: string, typed: string): string[] =>
+        text
+          .split(/\s+/)
+          .filter(word => typed.startsWith('-') || !word.startsWith('-'))
+          .sort()
+      for (const [words] of cases) {
+        const typed = words.at(-1)!
+        const [here, there] = [await offered(shell, words), await offered('bash', words)]
+        assert.deepEqual(comparable(here, typed), comparable(there, typed), words.join(' '))
+      }
     })
 
   for (const shell of ['zsh', 'fish'])

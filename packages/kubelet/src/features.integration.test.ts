@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import {
-  ConfigMaps,
-  Events,
-  PersistentVolumeClaims,
-  PersistentVolumes,
-  Pods,
-  RuntimeClasses,
-  Secrets,
-  Services,
-} from '@canopus/api'
-import type { ConfigMap, Pod, PodSpec, Service } from '@canopus/api/core/v1'
+import { ConfigMaps, Pods, RuntimeClasses, Secrets, Services } from '@canopus/api'
+import type { Pod, Service } from '@canopus/api/core/v1'
 import type { RuntimeClass } from '@canopus/api/node/v1'
-import type { Transport } from '@canopus/client'
 import {
   BUSYBOX_IMAGE,
   busyboxImage,
@@ -23,33 +13,9 @@ import {
   whyNoContainerd,
 } from '@canopus/cri/testing'
 import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { ended, exec, FOREVER, main, running, say, untilEvent } from './testing/pod-questions.ts'
 
 const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-const FOREVER = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
-const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
-const ended = (pod: Pod | undefined): boolean => ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '')
-const main = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]
-
-/** Issues tokens that say what they are for. */
-function withTokens(inner: Transport): Transport {
-  return {
-    async send(request) {
-      if (!request.path.endsWith('/token')) return inner.send(request)
-      const { spec } = JSON.parse(new TextDecoder().decode(request.body))
-      const token = `${request.path.split('/').at(-2)}:${spec.boundObjectRef.name}:${spec.audiences}:${spec.expirationSeconds}`
-      const status = { token, expirationTimestamp: new Date(Date.now() + spec.expirationSeconds * 1000).toISOString() }
-      const bytes = Buffer.from(JSON.stringify({ metadata: {}, spec, status }))
-      return {
-        status: 201,
-        headers: {},
-        bytes: async () => bytes,
-        async *chunks() {
-          yield bytes
-        },
-      }
-    },
-  }
-}
 
 describe('what pods may ask for', { skip, concurrency: 4 }, () => {
   let containerd: TestContainerd
@@ -57,28 +23,12 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
   before(async () => {
     containerd = await startContainerd()
     await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri, { refreshEvery: 400 }, withTokens)
+    harness = createHarness(containerd.cri)
   })
   after(async () => {
     await harness.close()
     await containerd.stop()
   })
-
-  /** Runs a script once and returns what it wrote to its termination message. */
-  async function say(name: string, script: string, spec: Partial<PodSpec> = {}, more = {}): Promise<string> {
-    harness.run(name, {
-      restartPolicy: 'Never',
-      containers: [busybox(BUSYBOX_IMAGE, `(${script}) > /dev/termination-log 2>&1`, more)],
-      ...spec,
-    })
-    const pod = await harness.until(name, ended)
-    return main(pod)?.state?.terminated?.message ?? ''
-  }
-  async function exec(name: string, cmd: string[]): Promise<string> {
-    const id = main(harness.pod(name))!.containerID!.replace('containerd://', '')
-    const result = await containerd.cri.execSync({ containerId: id, cmd, timeout: 10 })
-    return Buffer.concat([result.stdout, result.stderr]).toString()
-  }
 
   test('environment: references, envFrom, downward API, services', async () => {
     harness.server.add(ConfigMaps, { metadata: { name: 'env', namespace: 'default' }, data: { A: 'one', B: 'two' } })
@@ -91,6 +41,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       spec: { clusterIP: '10.96.0.77', ports: [{ port: 5432, protocol: 'TCP', targetPort: 5432 }] },
     })
     const text = await say(
+      harness,
       'env',
       'env; echo arg=$1',
       {},
@@ -123,129 +74,6 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
     assert.match(text, /^IP=10\./m)
   })
 
-  test('volumes: files, modes, tmpfs, sub paths', async () => {
-    harness.server.add(ConfigMaps, {
-      metadata: { name: 'files', namespace: 'default' },
-      data: { 'a.txt': 'A', 'b.txt': 'B' },
-    })
-    harness.server.add(Secrets, {
-      metadata: { name: 'files', namespace: 'default' },
-      data: { key: Buffer.from('K').toString('base64') },
-    })
-    const text = await say(
-      'volumes',
-      'cat /cfg/a.txt /cfg/sub/bee /sec/key /one/a.txt; echo; stat -L -c %a /sec/key /cfg/a.txt; mount | grep -c " on /mem type tmpfs"; touch /share/x && ls /share; cat /etc/podinfo/labels; stat -c %a /share /mem',
-      {
-        volumes: [
-          {
-            name: 'cfg',
-            configMap: {
-              name: 'files',
-              items: [
-                { key: 'a.txt', path: 'a.txt' },
-                { key: 'b.txt', path: 'sub/bee' },
-              ],
-            },
-          },
-          { name: 'sec', secret: { secretName: 'files', defaultMode: 0o400 } },
-          { name: 'mem', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
-          { name: 'work', emptyDir: {} },
-          { name: 'info', downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.name' } }] } },
-        ],
-      },
-      {
-        volumeMounts: [
-          { name: 'cfg', mountPath: '/cfg' },
-          { name: 'cfg', mountPath: '/one/a.txt', subPath: 'a.txt' },
-          { name: 'sec', mountPath: '/sec', readOnly: true },
-          { name: 'mem', mountPath: '/mem' },
-          { name: 'work', mountPath: '/share', subPathExpr: 'deep/$(SUB)' },
-          { name: 'info', mountPath: '/etc/podinfo' },
-        ],
-        env: [{ name: 'SUB', value: 'er' }],
-      },
-    )
-    assert.equal(text, 'ABKA\n400\n644\n1\nx\nvolumes777\n777\n')
-  })
-
-  test('a claim bound to a directory of the node', async () => {
-    const path = `${harness.directory}/disk`
-    harness.run('claims', {
-      containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
-      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
-    })
-    await untilEvent('claims', 'FailedMount', 'persistentvolumeclaims "data" not found')
-    const spec = { volumeName: 'pv-1', accessModes: ['ReadWriteOnce'] }
-    const claim = harness.server.add(PersistentVolumeClaims, {
-      metadata: { name: 'data', namespace: 'default' },
-      spec,
-      status: { phase: 'Bound' },
-    })
-    harness.server.add(PersistentVolumes, {
-      metadata: { name: 'pv-1' },
-      spec: { hostPath: { path, type: 'DirectoryOrCreate' }, claimRef: { uid: claim.metadata.uid } },
-    })
-    await harness.until('claims', running)
-    await exec('claims', ['sh', '-c', 'echo kept > /v/file'])
-    assert.equal(readFileSync(`${path}/file`, 'utf8'), 'kept\n')
-  })
-
-  test('a projected volume: token, config map and downward API in one', async () => {
-    harness.server.add(ConfigMaps, { metadata: { name: 'ca', namespace: 'default' }, data: { 'ca.crt': 'CA' } })
-    const text = await say(
-      'api-access',
-      'cd /var/run/secrets/kubernetes.io/serviceaccount; cat token; echo; cat ca.crt; echo; cat namespace; echo; stat -L -c "%a %u" token; grep -c " /var/run/secrets/kubernetes.io/serviceaccount " /proc/mounts; df -T . | grep -c tmpfs',
-      {
-        serviceAccountName: 'robot',
-        securityContext: { runAsUser: 1000 },
-        volumes: [
-          {
-            name: 'kube-api-access',
-            projected: {
-              defaultMode: 0o644,
-              sources: [
-                { serviceAccountToken: { path: 'token', expirationSeconds: 3607 } },
-                { configMap: { name: 'ca', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-                { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
-              ],
-            },
-          },
-        ],
-      },
-      {
-        volumeMounts: [
-          { name: 'kube-api-access', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
-        ],
-      },
-    )
-    assert.equal(text, 'robot:api-access::3607\nCA\ndefault\n600 1000\n1\n1\n')
-  })
-
-  test('what a pod must not reach by sub paths', async () => {
-    const volumes = [{ name: 'v', emptyDir: {} }]
-    const link = {
-      ...busybox(BUSYBOX_IMAGE, 'ln -s /etc /v/out'),
-      name: 'link',
-      volumeMounts: [{ name: 'v', mountPath: '/v' }],
-    }
-    harness.run('escape', {
-      volumes,
-      initContainers: [link],
-      containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/x', subPath: 'out' }] })],
-    })
-    harness.run('dots', {
-      volumes,
-      containers: [
-        busybox(BUSYBOX_IMAGE, FOREVER, {
-          env: [{ name: 'UP', value: '../..' }],
-          volumeMounts: [{ name: 'v', mountPath: '/x', subPathExpr: '$(UP)' }],
-        }),
-      ],
-    })
-    for (const name of ['escape', 'dots'])
-      await harness.until(name, each => main(each)?.state?.waiting?.reason === 'CreateContainerConfigError')
-  })
-
   test('deleting a pod breaks off what it waits for', async () => {
     harness.run('stuck', {
       containers: [
@@ -253,58 +81,13 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       ],
       terminationGracePeriodSeconds: 1,
     })
-    await untilEvent('stuck', 'Started', 'Container started')
+    await untilEvent(harness, 'stuck', 'Started', 'Container started')
     harness.server.change<Pod>(Pods, 'stuck', 'default', each => {
       each.metadata.deletionTimestamp = new Date().toISOString()
       each.metadata.deletionGracePeriodSeconds = 1
     })
     await harness.until('stuck', each => each === undefined, 10_000)
   })
-
-  test('changes of objects reach a running pod', async () => {
-    harness.server.add(ConfigMaps, { metadata: { name: 'live', namespace: 'default' }, data: { v: '1' } })
-    const sources = [
-      { configMap: { name: 'live' } },
-      { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
-    ]
-    harness.run('live', {
-      containers: [busybox(BUSYBOX_IMAGE, FOREVER, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })],
-      volumes: [{ name: 'v', projected: { sources } }],
-    })
-    await harness.until('live', running)
-    assert.equal(await exec('live', ['cat', '/v/v']), '1')
-    harness.server.change<ConfigMap>(ConfigMaps, 'live', 'default', each => {
-      each.data = { w: '2' }
-    })
-    harness.server.change<Pod>(Pods, 'live', 'default', each => {
-      each.metadata.labels = { a: 'b' }
-    })
-    let seen = ''
-    while (seen !== 'labels\nw\na="b"2') seen = await exec('live', ['sh', '-c', 'ls /v; cat /v/labels /v/w'])
-    assert.equal(harness.pod('live')?.status?.containerStatuses?.[0]?.restartCount, 0)
-  })
-
-  test('a missing config map holds the pod up until it is there', async () => {
-    harness.run('patient', {
-      containers: [busybox(BUSYBOX_IMAGE, FOREVER)],
-      volumes: [{ name: 'v', configMap: { name: 'late' } }],
-    })
-    await untilEvent('patient', 'FailedMount', 'MountVolume.SetUp failed for volume "v" : configmap "late" not found')
-    assert.equal(main(harness.pod('patient'))?.state?.waiting?.reason, 'ContainerCreating')
-    harness.server.add(ConfigMaps, { metadata: { name: 'late', namespace: 'default' }, data: {} })
-    await harness.until('patient', running, 40_000)
-  })
-
-  async function untilEvent(name: string, reason: string, message: string | RegExp): Promise<void> {
-    const found = (): boolean =>
-      harness.server
-        .list(Events)
-        .some(
-          event =>
-            event.involvedObject.name === name && event.reason === reason && event.message!.match(message) !== null,
-        )
-    await harness.until(name, found)
-  }
 
   test('init containers run in order, a sidecar stays, the main container follows', async () => {
     const sleeper = busybox(BUSYBOX_IMAGE, FOREVER)
@@ -326,7 +109,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       containers: [{ ...sleeper, volumeMounts: [{ name: 'v', mountPath: '/v' }] }],
     })
     const pod = await harness.until('init', each => main(each)?.ready === true)
-    assert.equal(await exec('init', ['cat', '/v/log']), 'one\ntwo\n')
+    assert.equal(await exec(harness, containerd.cri, 'init', ['cat', '/v/log']), 'one\ntwo\n')
     const [first, side, second] = pod.status!.initContainerStatuses!
     assert.deepEqual([first!.state?.terminated?.reason, second!.state?.terminated?.exitCode], ['Completed', 0])
     assert.ok(side!.state?.running && side!.started)
@@ -365,7 +148,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       /^back-off 10s restarting failed container=main pod=crash_default\(/,
     )
     assert.equal(pod.status?.phase, 'Running')
-    await untilEvent('crash', 'BackOff', /^Back-off restarting failed container main in pod crash_default\(/)
+    await untilEvent(harness, 'crash', 'BackOff', /^Back-off restarting failed container main in pod crash_default\(/)
   })
 
   test('exit codes and policies decide the phase', async () => {
@@ -410,8 +193,13 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
     harness.run('class-none', { runtimeClassName: 'none', containers })
     await harness.until('class-usual', running)
     const failed = 'FailedCreatePodSandBox'
-    await untilEvent('class-odd', failed, /no runtime for "nosuch" is configured/)
-    await untilEvent('class-none', failed, 'Failed to create pod sandbox: runtimeclass.node.k8s.io "none" not found')
+    await untilEvent(harness, 'class-odd', failed, /no runtime for "nosuch" is configured/)
+    await untilEvent(
+      harness,
+      'class-none',
+      failed,
+      'Failed to create pod sandbox: runtimeclass.node.k8s.io "none" not found',
+    )
   })
 
   test('images that cannot be had', async () => {
@@ -449,13 +237,13 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       terminationGracePeriodSeconds: 1,
     })
     await harness.until('probes', each => main(each)?.ready === true)
-    await exec('probes', ['rm', '/ready'])
+    await exec(harness, containerd.cri, 'probes', ['rm', '/ready'])
     const unready = await harness.until('probes', each => main(each)?.ready === false && running(each))
     assert.equal(unready.status?.conditions?.find(each => each.type === 'Ready')?.reason, 'ContainersNotReady')
-    await exec('probes', ['touch', '/dead'])
+    await exec(harness, containerd.cri, 'probes', ['touch', '/dead'])
     await harness.until('probes', each => main(each)?.restartCount === 1)
-    await untilEvent('probes', 'Killing', 'Container main failed liveness probe, will be restarted')
-    await untilEvent('probes', 'Unhealthy', /^Liveness probe failed:/)
+    await untilEvent(harness, 'probes', 'Killing', 'Container main failed liveness probe, will be restarted')
+    await untilEvent(harness, 'probes', 'Unhealthy', /^Liveness probe failed:/)
   })
 
   test('http and tcp probes reach the pod', async () => {
@@ -483,7 +271,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
       ],
     })
     await harness.until('hooks', running)
-    assert.equal(await exec('hooks', ['ls', '/post']), '/post\n')
+    assert.equal(await exec(harness, containerd.cri, 'hooks', ['ls', '/post']), '/post\n')
     let seen = ''
     harness.server.change<Pod>(Pods, 'hooks', 'default', each => {
       each.metadata.deletionTimestamp = new Date().toISOString()
@@ -498,6 +286,7 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
 
   test('security: users, groups, capabilities, read-only root, files of the node', async () => {
     const text = await say(
+      harness,
       'secure',
       'id; touch /nope; grep -E "CapEff|NoNewPrivs|Seccomp:" /proc/self/status; stat -L -c "%a %g" /v/key; cat /etc/hosts | tail -1; cat /etc/resolv.conf; hostname',
       {
@@ -548,12 +337,12 @@ describe('what pods may ask for', { skip, concurrency: 4 }, () => {
     harness.run('hostnet', { hostNetwork: true, containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
     const pod = await harness.until('hostnet', running)
     assert.equal(pod.status?.podIP, '127.0.0.1')
-    assert.match(await exec('hostnet', ['cat', '/etc/hosts']), /host network/)
+    assert.match(await exec(harness, containerd.cri, 'hostnet', ['cat', '/etc/hosts']), /host network/)
     assert.ok(readFileSync('/etc/hosts', 'utf8').length > 0)
   })
 
   test('a shared process namespace', async () => {
-    const text = await say('shared', 'ps', { shareProcessNamespace: true })
+    const text = await say(harness, 'shared', 'ps', { shareProcessNamespace: true })
     assert.match(text, /\/pause/)
   })
 
