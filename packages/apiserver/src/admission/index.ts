@@ -6,7 +6,9 @@ import { webhookConditions } from './expressions/match-conditions.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { nodeRestriction } from './node-restriction.ts'
+import { podResizeValidator } from './pod-resize.ts'
 import { podSecurity } from './pod-security/index.ts'
+import { podTopologyLabels } from './pod-topology-labels.ts'
 import { mutatingPolicies } from './policies/mutating.ts'
 import { validatingPolicies } from './policies/validating.ts'
 import { priority } from './priority.ts'
@@ -49,6 +51,8 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     certificateSigning(context),
     certificateSubjectRestriction,
     defaultIngressClass(context),
+    podTopologyLabels(context),
+    podResizeValidator(context),
     roleEscalation(context),
     mutatingPolicies(context),
     mutatingWebhooks(webhooks),

@@ -17,10 +17,7 @@ import {
 
 /** `local` is the namespace in the address of a LocalSubjectAccessReview. */
 export function validateAccessReview({ metadata, spec }: SubjectAccessReview, local?: string): FieldError[] {
-  const errors = validateSpec(spec)
-  if (!spec.user && (spec.groups ?? []).length === 0) {
-    errors.push(invalid('spec.user', spec.user ?? '', 'at least one of user or group must be specified'))
-  }
+  const errors = validateSpec(spec, true)
   if (local === undefined) return [...errors, ...validateMeta(metadata, 'must be empty')]
   const { namespace: _, ...rest } = metadata ?? {}
   errors.push(...validateMeta(rest, 'must be empty except for namespace'))
@@ -35,7 +32,7 @@ export function validateAccessReview({ metadata, spec }: SubjectAccessReview, lo
 }
 
 export function validateSelfAccessReview({ metadata, spec }: SubjectAccessReview): FieldError[] {
-  return [...validateSpec(spec), ...validateMeta(metadata, 'must be empty')]
+  return [...validateSpec(spec, false), ...validateMeta(metadata, 'must be empty')]
 }
 
 function validateMeta(metadata: Partial<ObjectMeta> | undefined, text: string): FieldError[] {
@@ -44,7 +41,9 @@ function validateMeta(metadata: Partial<ObjectMeta> | undefined, text: string): 
   return filled ? [invalid('metadata', metadata, text)] : []
 }
 
-function validateSpec({ resourceAttributes, nonResourceAttributes }: SubjectAccessReviewSpec): FieldError[] {
+/** `ofSomebody`: the question is about the user that it names. */
+function validateSpec(spec: SubjectAccessReviewSpec, ofSomebody: boolean): FieldError[] {
+  const { resourceAttributes, nonResourceAttributes, user = '', groups = [] } = spec
   const errors: FieldError[] = []
   if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
     const text = 'cannot be specified in combination with resourceAttributes'
@@ -53,6 +52,9 @@ function validateSpec({ resourceAttributes, nonResourceAttributes }: SubjectAcce
   if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
     const text = 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
     errors.push(invalid('spec.resourceAttributes', nonResourceAttributes, text))
+  }
+  if (ofSomebody && user === '' && groups.length === 0) {
+    errors.push(invalid('spec.user', user, 'at least one of user or group must be specified'))
   }
   return resourceAttributes === undefined ? errors : [...errors, ...validateSelectors(resourceAttributes)]
 }

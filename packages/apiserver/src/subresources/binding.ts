@@ -4,11 +4,13 @@ import type { Binding, Pod, PodCondition } from '@canopus/api/core/v1'
 import {
   badRequestError,
   conflictError,
+  fieldErrorText,
   formatTime,
-  invalidError,
   notSupported,
+  type Preconditions,
   required,
   type Status,
+  StatusError,
 } from '@canopus/apimachinery'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -38,10 +40,6 @@ export async function serveBinding(
   )
   call.audit?.requestObject(binding)
   const name = call.info.name === '' ? binding.metadata.name : call.info.name
-  if (call.info.name !== '' && binding.metadata.name && binding.metadata.name !== name) {
-    throw badRequestError('name in URL does not match name in Binding object')
-  }
-  checkBinding(binding, name)
   const subresource = { ...write, subresource: 'binding' }
   const target = {
     kind: pods.kind,
@@ -55,12 +53,13 @@ export async function serveBinding(
   const admission = own === undefined ? subresource : write
   const seen = own === undefined ? target : { ...target, kind: own }
   await pods.store.context.admission.mutate(admission, seen)
+  checkBinding(binding, name)
   await pods.store.context.admission.validate(admission, seen)
   const now = formatTime(context.clock.now())
   await updateObject(pods.store, subresource, call.info.namespace, name, {
     unconditional: true,
     admitted: true,
-    ...(binding.metadata.uid ? { preconditions: { uid: binding.metadata.uid } } : {}),
+    preconditions: preconditionsOf(binding),
     produce: old => bound(old as Pod, binding, now),
     // Being bound is no change of what was asked for: the generation stays (conformance test "Pods Generation, updates").
     prepare: () => {},
@@ -70,13 +69,22 @@ export async function serveBinding(
   return statusResponse(headers, 201, status)
 }
 
+/** The pod that is meant, where the binding says more than its name. */
+function preconditionsOf({ metadata: { uid, resourceVersion } }: Binding): Preconditions {
+  return { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) }
+}
+
+/** What is wrong with a binding is no Status upstream, and answered like any other error of the server. */
 function checkBinding(binding: Binding, name: string): void {
+  if (binding.metadata.name !== name) throw badRequestError('name in URL does not match name in Binding object')
   const { kind, name: node } = binding.target ?? {}
   const errors = [
     ...(kind && kind !== 'Node' ? [notSupported('target.kind', kind, ['Node', '<empty>'])] : []),
     ...(node ? [] : [required('target.name')]),
   ]
-  if (errors.length > 0) throw invalidError({ group: '', resource: 'Binding', name }, errors)
+  if (errors.length === 0) return
+  const texts = errors.map(fieldErrorText)
+  throw new StatusError({ code: 500, message: texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]` })
 }
 
 function bound(old: Pod, binding: Binding, now: string): Pod {

@@ -54,9 +54,16 @@ describe('binding', () => {
       metadata: { name: 'b2' },
       target: { kind: 'Rock', name: 'n' },
     })
-    assert.equal(other.status, 422)
+    assert.equal(other.status, 500)
+    assert.equal(other.json.message, 'target.kind: Unsupported value: "Rock": supported values: "Node", "<empty>"')
     assert.equal((await bind('none', 'n1')).status, 404)
     assert.equal((await bind('b2', 'n1', { uid: 'other' })).status, 409)
+    const stale = await bind('b2', 'n1', { resourceVersion: '1' })
+    assert.equal(stale.status, 409)
+    assert.match(stale.json.message, /ResourceVersion in precondition: 1/)
+    const nameless = await server.send('POST', `${PODS}/b2/binding`, { metadata: {}, target: { name: 'n1' } })
+    assert.equal(nameless.status, 400)
+    assert.equal(nameless.json.message, 'name in URL does not match name in Binding object')
   })
 
   it('is also a resource of its own', async () => {

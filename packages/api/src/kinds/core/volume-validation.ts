@@ -205,7 +205,7 @@ function checkCapacity(errors: Errors, path: string, capacity: PersistentVolumeS
 }
 
 /** Drivers of old that only need their fields; the names are those of volumes in pods. */
-const REMOTE = new Map<string, (typeof remoteVolumes)[number][1]>(remoteVolumes)
+const REMOTE = new Map<string, (errors: Errors, path: string, volume: Volume) => void>(Object.entries(remoteVolumes))
 
 function checkSource(errors: Errors, path: string, spec: PersistentVolumeSpec): void {
   const [first, ...more] = Object.keys(sourceOf(spec))
@@ -213,7 +213,7 @@ function checkSource(errors: Errors, path: string, spec: PersistentVolumeSpec): 
   else if (first === 'hostPath') checkHostPath(errors, `${path}.hostPath`, spec.hostPath!)
   else if (first === 'local') checkLocal(errors, path, spec)
   else if (first === 'csi') checkCsi(errors, `${path}.csi`, spec.csi!)
-  else REMOTE.get(first)?.(errors, `${path}.${first}`, spec as Volume)
+  else REMOTE.get(first)?.(errors, `${path}.${first}`, { name: '', ...spec } as Volume)
   for (const source of more) errors.push(forbidden(`${path}.${source}`, 'may not specify more than 1 volume type'))
   const isRoot = spec.hostPath !== undefined && /^\/+(?:\.?\/*)*$/.test(spec.hostPath.path ?? '')
   if (isRoot && spec.persistentVolumeReclaimPolicy === 'Recycle') {

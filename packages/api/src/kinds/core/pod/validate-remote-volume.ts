@@ -1,23 +1,20 @@
 /** Volumes of drivers that were once part of Kubernetes: only their shape is checked. */
-import { forbidden, invalid, rangeMessage, required } from '@canopus/apimachinery'
+import { checkDns1123Label, invalid, notSupported, rangeMessage, required } from '@canopus/apimachinery'
 import type { Volume } from '../../../generated/core.v1.ts'
-import type { Errors } from '../../shared/check.ts'
+import { checkText, type Errors } from '../../shared/check.ts'
 
 type Source = Exclude<keyof Volume, 'name'>
 type Check = (errors: Errors, path: string, volume: Volume) => void
 
 /** Requires these fields of a source. */
-function needs<K extends Source>(source: K, ...fields: (keyof NonNullable<Volume[K]> & string)[]): [Source, Check] {
-  return [
-    source,
-    (errors, path, volume) => {
-      const value = volume[source] as Readonly<Record<string, unknown>>
-      for (const field of fields) {
-        const given = value[field]
-        if (!given || (Array.isArray(given) && given.length === 0)) errors.push(required(`${path}.${field}`))
-      }
-    },
-  ]
+function needs<K extends Source>(source: K, ...fields: (keyof NonNullable<Volume[K]> & string)[]): Check {
+  return (errors, path, volume) => {
+    const value = volume[source] as Readonly<Record<string, unknown>>
+    for (const field of fields) {
+      const given = value[field]
+      if (!given || (Array.isArray(given) && given.length === 0)) errors.push(required(`${path}.${field}`))
+    }
+  }
 }
 
 function checkPartition(errors: Errors, path: string, partition: number | undefined): void {
@@ -32,15 +29,34 @@ function checkNfs(errors: Errors, path: string, { nfs }: Volume): void {
   if (!nfs!.path?.startsWith('/')) errors.push(invalid(`${path}.path`, nfs!.path ?? '', 'must be an absolute path'))
 }
 
-function checkIscsi(errors: Errors, path: string, { iscsi }: Volume): void {
-  const { targetPortal, iqn, lun, secretRef, chapAuthDiscovery, chapAuthSession } = iscsi!
+/** By how they begin: names of iSCSI nodes. */
+const NODE_NAMES: Readonly<Record<string, RegExp>> = {
+  iqn: /iqn\.\d{4}-\d{2}\.([A-Za-z0-9\-.]+)(:[^,;*&$|\s]+)$/,
+  eui: /^eui.[A-Za-z0-9]{16}$/,
+  naa: /^naa.[A-Za-z0-9]{32}$/,
+}
+
+function checkNodeName(errors: Errors, field: string, name: string): void {
+  const form = NODE_NAMES[name.slice(0, 3)]
+  if (form === undefined) {
+    errors.push(invalid(field, name, 'must be valid format starting with iqn, eui, or naa'))
+  } else if (!form.test(name)) errors.push(invalid(field, name, 'must be valid format'))
+}
+
+function checkIscsi(errors: Errors, path: string, { name, iscsi }: Volume): void {
+  const { targetPortal, iqn, lun, secretRef, chapAuthDiscovery, chapAuthSession, initiatorName } = iscsi!
   if (!targetPortal) errors.push(required(`${path}.targetPortal`))
   if (!iqn) errors.push(required(`${path}.iqn`))
-  else if (!/^(?:iqn|eui|naa)/.test(iqn)) {
-    errors.push(invalid(`${path}.iqn`, iqn, 'must be valid format starting with iqn, eui, or naa'))
-  }
+  else checkNodeName(errors, `${path}.iqn`, iqn)
   if (lun !== undefined && (lun < 0 || lun > 255)) errors.push(invalid(`${path}.lun`, lun, rangeMessage(0, 255)))
   if ((chapAuthDiscovery || chapAuthSession) && !secretRef) errors.push(required(`${path}.secretRef`))
+  if (initiatorName === undefined) return
+  checkNodeName(errors, `${path}.initiatorname`, initiatorName)
+  if (`${name ?? ''}:${targetPortal ?? ''}`.length > 64) {
+    const text =
+      'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.'
+    errors.push(invalid(path.replace(/iscsi$/, 'name'), name ?? '', text))
+  }
 }
 
 function checkFibreChannel(errors: Errors, path: string, { fc }: Volume): void {
@@ -67,50 +83,98 @@ function checkFlocker(errors: Errors, path: string, { flocker }: Volume): void {
   if (datasetName.includes('/')) errors.push(invalid(`${path}.datasetName`, datasetName, "must not contain '/'"))
 }
 
+const CACHING = ['None', 'ReadOnly', 'ReadWrite']
+const DISKS = ['Dedicated', 'Managed', 'Shared']
+const MANAGED_URI = '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}'
+const BLOB_URI = 'https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'
+
 function checkAzureDisk(errors: Errors, path: string, { azureDisk }: Volume): void {
-  if (!azureDisk!.diskName) errors.push(required(`${path}.diskName`))
-  if (!azureDisk!.diskURI) errors.push(required(`${path}.diskURI`))
+  const { diskName, diskURI = '', cachingMode, kind } = azureDisk!
+  if (!diskName) errors.push(required(`${path}.diskName`))
+  if (!diskURI) errors.push(required(`${path}.diskURI`))
+  if (cachingMode !== undefined && !CACHING.includes(cachingMode)) {
+    errors.push(notSupported(`${path}.cachingMode`, cachingMode, CACHING))
+  }
+  if (kind === undefined) return
+  if (!DISKS.includes(kind)) errors.push(notSupported(`${path}.kind`, kind, DISKS))
+  const [start, form] = kind === 'Managed' ? ['/subscriptions/', MANAGED_URI] : ['https://', BLOB_URI]
+  if (!diskURI.startsWith(start)) errors.push(notSupported(`${path}.diskURI`, diskURI, [form]))
 }
 
 function checkFlex(errors: Errors, path: string, { flexVolume }: Volume): void {
   if (!flexVolume!.driver) errors.push(required(`${path}.driver`))
   for (const key of Object.keys(flexVolume!.options ?? {})) {
-    if (/(^|\.)(kubernetes|k8s)\.io\//.test(key)) {
-      errors.push(forbidden(`${path}.options[${key}]`, 'kubernetes.io and k8s.io namespaces are reserved'))
+    const namespace = `.${key.split('/', 1)[0]!.toLowerCase()}`
+    if (namespace.endsWith('.kubernetes.io') || namespace.endsWith('.k8s.io')) {
+      errors.push(invalid(`${path}.options[${key}]`, key, 'kubernetes.io and k8s.io namespaces are reserved'))
     }
   }
 }
 
-export const remoteVolumes: readonly [Source, Check][] = [
-  [
-    'gcePersistentDisk',
-    (errors, path, { gcePersistentDisk }) => {
-      if (!gcePersistentDisk!.pdName) errors.push(required(`${path}.pdName`))
-      checkPartition(errors, path, gcePersistentDisk!.partition)
-    },
-  ],
-  [
-    'awsElasticBlockStore',
-    (errors, path, { awsElasticBlockStore }) => {
-      if (!awsElasticBlockStore!.volumeID) errors.push(required(`${path}.volumeID`))
-      checkPartition(errors, path, awsElasticBlockStore!.partition)
-    },
-  ],
-  ['nfs', checkNfs],
-  ['iscsi', checkIscsi],
-  ['fc', checkFibreChannel],
-  ['flocker', checkFlocker],
-  ['azureDisk', checkAzureDisk],
-  ['flexVolume', checkFlex],
-  needs('glusterfs', 'endpoints', 'path'),
-  needs('rbd', 'monitors', 'image'),
-  needs('cinder', 'volumeID'),
-  needs('cephfs', 'monitors'),
-  needs('azureFile', 'secretName', 'shareName'),
-  needs('vsphereVolume', 'volumePath'),
-  needs('quobyte', 'registry', 'volume'),
-  needs('photonPersistentDisk', 'pdID'),
-  needs('portworxVolume', 'volumeID'),
-  needs('scaleIO', 'gateway', 'system', 'volumeName'),
-  needs('storageos', 'volumeName'),
-]
+const REGISTRY = 'must be a host:port pair or multiple pairs separated by commas'
+/** As Go's net.SplitHostPort takes them. */
+const HOST_AND_PORT = /^(?:\[[^\]]*\]|[^:[\]]*):[^:[\]]*$/
+
+function checkQuobyte(errors: Errors, path: string, { quobyte }: Volume): void {
+  const { registry, tenant = '', volume } = quobyte!
+  if (!registry) errors.push(required(`${path}.registry`, REGISTRY))
+  else if (tenant.length >= 65) {
+    errors.push(required(`${path}.tenant`, 'must be a UUID and may not exceed a length of 64 characters'))
+  } else {
+    for (const pair of registry.split(',')) {
+      if (!HOST_AND_PORT.test(pair)) errors.push(invalid(`${path}.registry`, registry, REGISTRY))
+    }
+  }
+  if (!volume) errors.push(required(`${path}.volume`))
+}
+
+function checkSecretName(errors: Errors, path: string, reference: { name?: string } | undefined): void {
+  if (reference !== undefined && !reference.name) errors.push(required(`${path}.secretRef.name`))
+}
+
+function checkCinder(errors: Errors, path: string, { cinder }: Volume): void {
+  if (!cinder!.volumeID) errors.push(required(`${path}.volumeID`))
+  checkSecretName(errors, path, cinder!.secretRef)
+}
+
+function checkStorageOs(errors: Errors, path: string, { storageos }: Volume): void {
+  const { volumeName, volumeNamespace, secretRef } = storageos!
+  if (!volumeName) errors.push(required(`${path}.volumeName`))
+  else checkText(errors, `${path}.volumeName`, volumeName, checkDns1123Label)
+  if (volumeNamespace) checkText(errors, `${path}.volumeNamespace`, volumeNamespace, checkDns1123Label)
+  checkSecretName(errors, path, secretRef)
+}
+
+function checkGcePersistentDisk(errors: Errors, path: string, { gcePersistentDisk }: Volume): void {
+  // Upstream calls the field by another name here.
+  const at = path.replace(/gcePersistentDisk$/, 'persistentDisk')
+  if (!gcePersistentDisk!.pdName) errors.push(required(`${at}.pdName`))
+  checkPartition(errors, at, gcePersistentDisk!.partition)
+}
+
+function checkElasticBlockStore(errors: Errors, path: string, { awsElasticBlockStore }: Volume): void {
+  if (!awsElasticBlockStore!.volumeID) errors.push(required(`${path}.volumeID`))
+  checkPartition(errors, path, awsElasticBlockStore!.partition)
+}
+
+export const remoteVolumes = {
+  gcePersistentDisk: checkGcePersistentDisk,
+  awsElasticBlockStore: checkElasticBlockStore,
+  nfs: checkNfs,
+  iscsi: checkIscsi,
+  glusterfs: needs('glusterfs', 'endpoints', 'path'),
+  flocker: checkFlocker,
+  rbd: needs('rbd', 'monitors', 'image'),
+  cinder: checkCinder,
+  cephfs: needs('cephfs', 'monitors'),
+  quobyte: checkQuobyte,
+  fc: checkFibreChannel,
+  flexVolume: checkFlex,
+  azureFile: needs('azureFile', 'secretName', 'shareName'),
+  vsphereVolume: needs('vsphereVolume', 'volumePath'),
+  photonPersistentDisk: needs('photonPersistentDisk', 'pdID'),
+  portworxVolume: needs('portworxVolume', 'volumeID'),
+  azureDisk: checkAzureDisk,
+  storageos: checkStorageOs,
+  scaleIO: needs('scaleIO', 'gateway', 'system', 'volumeName'),
+} satisfies Partial<Record<Source, Check>>

@@ -22,24 +22,46 @@ import { checkDownwardFile, checkKeysToPaths, checkProjected } from './validate-
 import { remoteVolumes } from './validate-remote-volume.ts'
 
 type Source = Exclude<keyof Volume, 'name'>
-type Check = (errors: Errors, path: string, volume: Volume) => void
+/** `podName` is missing for templates. */
+type Check = (errors: Errors, path: string, volume: Volume, podName: string | undefined) => void
 
 /** A check for every source; the order is the one in which upstream finds a second source too many. */
 const SOURCES: readonly [Source, Check][] = [
   ['emptyDir', checkEmptyDir],
   ['hostPath', (errors, path, { hostPath }) => checkHostPath(errors, path, hostPath!)],
   ['gitRepo', checkGitRepo],
+  ['gcePersistentDisk', remoteVolumes.gcePersistentDisk],
+  ['awsElasticBlockStore', remoteVolumes.awsElasticBlockStore],
   ['secret', checkSecret],
+  ['nfs', remoteVolumes.nfs],
+  ['iscsi', remoteVolumes.iscsi],
+  ['glusterfs', remoteVolumes.glusterfs],
+  ['flocker', remoteVolumes.flocker],
   ['persistentVolumeClaim', checkClaim],
+  ['rbd', remoteVolumes.rbd],
+  ['cinder', remoteVolumes.cinder],
+  ['cephfs', remoteVolumes.cephfs],
+  ['quobyte', remoteVolumes.quobyte],
   ['downwardAPI', checkDownward],
+  ['fc', remoteVolumes.fc],
+  ['flexVolume', remoteVolumes.flexVolume],
   ['configMap', checkConfigMap],
+  ['azureFile', remoteVolumes.azureFile],
+  ['vsphereVolume', remoteVolumes.vsphereVolume],
+  ['photonPersistentDisk', remoteVolumes.photonPersistentDisk],
+  ['portworxVolume', remoteVolumes.portworxVolume],
+  ['azureDisk', remoteVolumes.azureDisk],
+  ['storageos', remoteVolumes.storageos],
   ['projected', (errors, path, { projected }) => checkProjected(errors, path, projected!)],
+  ['scaleIO', remoteVolumes.scaleIO],
   ['csi', checkCsi],
   ['ephemeral', checkEphemeral],
   ['image', checkImage],
-  ...remoteVolumes,
 ]
 const CHECKS = new Map<string, Check>(SOURCES)
+
+/** What upstream calls a source where it is one too many. */
+const MISNAMED: Readonly<Record<string, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' }
 
 /** Checks all volumes; answers those without findings, by name. */
 export function checkVolumes(
@@ -54,13 +76,10 @@ export function checkVolumes(
     const volume = volumes[i]!
     const at = `${path}[${i}]`
     const before = errors.length
-    checkSources(errors, at, volume)
+    checkSources(errors, at, volume, podName)
     if (!volume.name) errors.push(required(`${at}.name`))
     else checkText(errors, `${at}.name`, volume.name, checkDns1123Label)
     if (good.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name))
-    if (volume.ephemeral && podName && volume.name) checkClaimName(errors, at, podName, volume.name)
-    // Templates may leave the image to whatever completes them.
-    if (volume.image && !volume.image.reference && podName !== undefined) errors.push(required(`${at}.image.reference`))
     if (errors.length === before) good.set(volume.name, volume)
     const claim = volume.persistentVolumeClaim?.claimName
     if (claim === undefined || !made.has(claim)) continue
@@ -77,16 +96,22 @@ function checkClaimName(errors: Errors, path: string, podName: string, volume: s
   }
 }
 
-function checkSources(errors: Errors, path: string, volume: Volume): void {
-  let sources = 0
-  for (const key in volume) {
-    const check = CHECKS.get(key)
-    if (check === undefined || !volume[key as Source]) continue
-    if (sources++ > 0) errors.push(forbidden(`${path}.${key}`, 'may not specify more than 1 volume type'))
-    else check(errors, `${path}.${key}`, volume)
+function checkSources(errors: Errors, path: string, volume: Volume, podName: string | undefined): void {
+  const sources: string[] = []
+  for (const key in volume) if (volume[key as Source] && CHECKS.has(key)) sources.push(key)
+  if (sources.length > 1) sources.sort((a, b) => order(a) - order(b))
+  const [first, ...more] = sources
+  if (first === undefined) {
+    errors.push(required(path, 'must specify a volume type'))
+    return
   }
-  if (sources === 0) errors.push(required(path, 'must specify a volume type'))
+  CHECKS.get(first)!(errors, `${path}.${first}`, volume, podName)
+  for (const each of more) {
+    errors.push(forbidden(`${path}.${MISNAMED[each] ?? each}`, 'may not specify more than 1 volume type'))
+  }
 }
+
+const order = (source: string): number => SOURCES.findIndex(([name]) => name === source)
 
 function checkEmptyDir(errors: Errors, path: string, { emptyDir }: Volume): void {
   const size = emptyDir!.sizeLimit
@@ -160,17 +185,18 @@ function checkCsi(errors: Errors, path: string, { csi }: Volume): void {
   }
 }
 
-function checkEphemeral(errors: Errors, path: string, { ephemeral }: Volume): void {
+function checkEphemeral(errors: Errors, path: string, { name, ephemeral }: Volume, podName: string | undefined): void {
   if (!ephemeral!.volumeClaimTemplate) errors.push(required(`${path}.volumeClaimTemplate`))
   else checkClaimTemplateSpec(errors, `${path}.volumeClaimTemplate.spec`, ephemeral!.volumeClaimTemplate.spec)
+  // Upstream looks for the name beside what it is made for.
+  if (podName && name) checkClaimName(errors, path.replace(/\.ephemeral$/, ''), podName, name)
 }
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never']
 
-function checkImage(errors: Errors, path: string, { image }: Volume): void {
-  if (image!.reference && image!.reference.trim() !== image!.reference) {
-    errors.push(invalid(`${path}.reference`, image!.reference, 'must not have leading or trailing whitespace'))
-  }
+function checkImage(errors: Errors, path: string, { image }: Volume, podName: string | undefined): void {
+  // Templates may leave the image to whatever completes them.
+  if (!image!.reference && podName !== undefined) errors.push(required(`${path}.reference`))
   const policy = image!.pullPolicy
   if (policy && !PULL_POLICIES.includes(policy)) errors.push(notSupported(`${path}.pullPolicy`, policy, PULL_POLICIES))
 }
