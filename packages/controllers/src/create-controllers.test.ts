@@ -71,6 +71,7 @@ const table: [string, string[], (names: readonly string[]) => boolean][] = [
     ['*', 'bootstrapsigner', 'tokencleaner'],
     names => ['bootstrap-signer-controller', 'token-cleaner-controller'].every(name => names.includes(name)),
   ],
+  ['names of what upstream leaves out too', ['-selinux-warning-controller'], names => names.length === 0],
   ['the first word counts', ['-job', '*', 'job'], names => !names.includes('job-controller')],
 ]
 for (const [name, controllers, expected] of table) {

@@ -109,6 +109,25 @@ test('a granted eviction counts until it is forgotten', async () => {
   await world.settle(70_000)
   assert.equal(budget().currentHealthy, 1)
   assert.equal(budget().disruptedPods, undefined)
+  assert.ok(world.events.includes("NotDeleted Pod was expected by PDB default/b to be deleted but it wasn't"))
+})
+
+test('a pod that several budgets speak for is told of', async () => {
+  add({ minAvailable: 0 })
+  world.server.add(PodDisruptionBudgets, {
+    metadata: { name: 'c', namespace: 'default' },
+    spec: { selector: { matchLabels: { app: 'web' } }, minAvailable: 0 },
+  })
+  await world.settle()
+  addPod('a')
+  await world.settle()
+  assert.ok(
+    world.events.some(event =>
+      /^MultiplePodDisruptionBudgets Pod "default"\/"a" matches multiple PodDisruptionBudgets\. {2}Chose "[bc]" arb/.test(
+        event,
+      ),
+    ),
+  )
 })
 
 describe('planBudget', () => {

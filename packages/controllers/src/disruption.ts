@@ -41,6 +41,8 @@ export interface BudgetPlan {
   status: PodDisruptionBudgetStatus
   /** Milliseconds until an announced disruption counts as given up. */
   waitMs: number | undefined
+  /** Pods whose announced disruption has just been given up. */
+  spared: readonly Pod[]
 }
 
 export function planBudget({ budget, pods, scale, now }: BudgetState): BudgetPlan {
@@ -55,7 +57,7 @@ export function planBudget({ budget, pods, scale, now }: BudgetState): BudgetPla
     expectedPods = counted.length
     desiredHealthy = minAvailable
   }
-  const { disruptedPods, waitMs } = stillDisrupted(budget, pods, now)
+  const { disruptedPods, waitMs, spared } = stillDisrupted(budget, pods, now)
   const currentHealthy = counted.filter(
     pod => isReady(pod) && !pod.metadata.deletionTimestamp && disruptedPods[pod.metadata.name] === undefined,
   ).length
@@ -78,7 +80,7 @@ export function planBudget({ budget, pods, scale, now }: BudgetState): BudgetPla
     conditions: [...setCondition(budget.status?.conditions, condition, formatTime(now))],
     ...(Object.keys(disruptedPods).length > 0 ? { disruptedPods } : {}),
   }
-  return { status, waitMs }
+  return { status, waitMs, spared }
 }
 
 /** Evictions that were granted and whose pods have not begun to go. */
@@ -86,18 +88,22 @@ function stillDisrupted(
   { status }: PodDisruptionBudget,
   pods: readonly Pod[],
   now: number,
-): { disruptedPods: Record<string, string>; waitMs: number | undefined } {
+): { disruptedPods: Record<string, string>; waitMs: number | undefined; spared: Pod[] } {
+  const spared: Pod[] = []
   const disruptedPods: Record<string, string> = {}
   let waitMs: number | undefined
   for (const pod of pods) {
     const time = status?.disruptedPods?.[pod.metadata.name]
     if (time === undefined || pod.metadata.deletionTimestamp) continue
     const left = (parseTime(time) ?? 0) + DELETION_TIMEOUT_MS - now
-    if (left <= 0) continue
+    if (left <= 0) {
+      spared.push(pod)
+      continue
+    }
     disruptedPods[pod.metadata.name] = time
     waitMs = Math.min(waitMs ?? Number.POSITIVE_INFINITY, left)
   }
-  return { disruptedPods, waitMs }
+  return { disruptedPods, waitMs, spared }
 }
 
 export function createDisruptionController(context: ControllerContext): Controller {
@@ -108,13 +114,16 @@ export function createDisruptionController(context: ControllerContext): Controll
     name: 'disruption-controller',
     triggers: [
       primary(PodDisruptionBudgets),
-      on(Pods, ({ object, old }, enqueue) => {
+      on(Pods, ({ object, old, deleted }, enqueue) => {
+        const matching: PodDisruptionBudget[] = []
         for (const budget of budgets.lister.list(object.metadata.namespace)) {
           const selector = labelSelector(budget.spec.selector)
-          if (matches(selector, object.metadata.labels) || (old && matches(selector, old.metadata.labels))) {
-            enqueue(keyOf(budget))
-          }
+          const isCovered = matches(selector, object.metadata.labels)
+          if (isCovered) matching.push(budget)
+          if (isCovered || (old && matches(selector, old.metadata.labels))) enqueue(keyOf(budget))
         }
+        const isNews = !deleted && !semanticEqual(old?.metadata.labels, object.metadata.labels)
+        if (matching.length > 1 && isNews) tellMultiple(context, object, matching[0]!)
       }),
     ],
     async reconcile(key) {
@@ -131,10 +140,14 @@ export function createDisruptionController(context: ControllerContext): Controll
         context.events.event(budget, 'Warning', 'CalculateExpectedPodCountFailed', text)
       }
       if (unmanaged.length > 0) tellUnmanaged(context, budget)
-      const { status, waitMs } =
+      const { status, waitMs, spared } =
         failure === undefined
           ? planBudget({ budget, pods: covered, scale: replicas, now })
-          : { status: failSafe(budget, failure, now), waitMs: undefined }
+          : { status: failSafe(budget, failure, now), waitMs: undefined, spared: [] }
+      for (const pod of spared) {
+        const text = `Pod was expected by PDB ${namespace}/${name} to be deleted but it wasn't`
+        context.events.event(pod, 'Warning', 'NotDeleted', text)
+      }
       await patchStatus(
         context.client.resource(PodDisruptionBudgets),
         budget,
@@ -150,6 +163,15 @@ export function createDisruptionController(context: ControllerContext): Controll
       return waitMs === undefined ? undefined : { requeueAfter: waitMs }
     },
   })
+}
+
+/** An eviction is refused where several budgets speak for the pod, so whoever made them should know. */
+function tellMultiple({ events }: ControllerContext, pod: Pod, budget: PodDisruptionBudget): void {
+  const { namespace, name } = pod.metadata
+  const text =
+    `Pod ${JSON.stringify(namespace)}/${JSON.stringify(name)} matches multiple PodDisruptionBudgets.  ` +
+    `Chose ${JSON.stringify(budget.metadata.name)} arbitrarily.`
+  events.event(pod, 'Warning', 'MultiplePodDisruptionBudgets', text)
 }
 
 /** Where the number of pods is all that matters, nobody's wishes are asked for. */

@@ -11,6 +11,7 @@ export {
   controllerNames,
   createControllers,
   defaultControllerNames,
+  isControllerName,
   selectControllers,
   withPresentName,
 } from './create-controllers.ts'

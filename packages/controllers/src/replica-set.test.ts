@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { Pods, ReplicaSets, ReplicationControllers } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import { forbiddenError } from '@canopus/apimachinery'
+import { createClient, createInformerFactory, type Transport } from '@canopus/client'
 import { createReplicaSetController, createReplicationController, planScaling } from './replica-set.ts'
 import { createWorld, type World } from './testing/world.ts'
 
@@ -121,6 +122,53 @@ test('replication controllers work the same way', async () => {
   await world.settle()
   assert.equal(world.server.list(Pods).length, 2)
   assert.equal(world.server.get(ReplicationControllers, 'old', 'default')?.status?.replicas, 2)
+})
+
+test('a slow watch makes no pod twice: what was made must be seen first', async () => {
+  let open = Promise.resolve()
+  let release = (): void => {}
+  /** Holds back what the watch of pods brings. */
+  const slow: Transport = {
+    async send(request) {
+      const response = await world.server.send(request)
+      if (!/\/pods\?.*watch=/.test(request.path)) return response
+      return {
+        ...response,
+        async *chunks() {
+          for await (const chunk of response.chunks()) {
+            await open
+            yield chunk
+          }
+        },
+      }
+    },
+  }
+  const informers = createInformerFactory({ ...world.context, client: createClient(slow) })
+  const stop = new AbortController()
+  const running = createReplicaSetController({ ...world.context, informers }).run(stop.signal)
+  informers.start(stop.signal)
+  await world.settle()
+  open = new Promise(resolve => {
+    release = resolve
+  })
+  addReplicaSet(3)
+  await world.settle()
+  assert.equal(world.server.list(Pods).length, 3)
+  for (const replicas of [4, 3]) {
+    world.server.change(ReplicaSets, 'web', 'default', set => {
+      set.spec.replicas = replicas
+    })
+    await world.settle(10_000)
+    assert.equal(world.server.list(Pods).length, 3)
+  }
+  world.server.change(ReplicaSets, 'web', 'default', set => {
+    set.spec.replicas = 4
+  })
+  release()
+  await world.settle(10_000)
+  assert.equal(world.server.list(Pods).length, 4)
+  stop.abort()
+  await running
 })
 
 describe('planScaling', () => {

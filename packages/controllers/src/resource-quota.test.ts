@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { ConfigMaps, Pods, ResourceQuotas } from '@canopus/api'
 import type { Pod, ResourceQuota } from '@canopus/api/core/v1'
-import type { Draft } from '@canopus/apimachinery'
+import type { Draft, ResourceType } from '@canopus/apimachinery'
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createWorld } from './testing/world.ts'
 
@@ -43,4 +43,41 @@ it('quotas are counted when they come, when they change, and when something goes
   await client.resource(ResourceQuotas).update({ ...before, spec: { hard: { 'count/configmaps': '4' } } })
   await world.settle()
   assert.deepEqual(await used(), { 'count/configmaps': '1' })
+})
+
+const PLURAL = 'widgets.example.com'
+it('custom resources are counted while their kind is served', async t => {
+  const world = createWorld()
+  t.after(() => world.stop())
+  const { client } = world.context
+  const scope = { namespace: 'ns' }
+  const quotas = client.resource(ResourceQuotas)
+  const used = async () => (await quotas.get('q', scope)).status?.used
+  await world.start(createResourceQuotaController(world.context))
+  await quotas.create({
+    metadata: { name: 'q', namespace: 'ns' },
+    spec: { hard: { [`count/${PLURAL}`]: '3' } },
+  } as Draft<ResourceQuota>)
+  await world.settle()
+  assert.deepEqual(await used(), {})
+
+  const widgets = {
+    ...ConfigMaps,
+    group: 'example.com',
+    version: 'v1',
+    kind: 'Widget',
+    plural: 'widgets',
+    singular: 'widget',
+  } as ResourceType
+  world.server.serve(widgets)
+  await client.resource(widgets).create({ metadata: { name: 'a', namespace: 'ns' } })
+  await world.settle(31_000)
+  assert.deepEqual(await used(), { [`count/${PLURAL}`]: '1' })
+  await client.resource(widgets).create({ metadata: { name: 'b', namespace: 'ns' } })
+  await client.resource(widgets).delete('a', scope)
+  await world.settle()
+  assert.deepEqual(await used(), { [`count/${PLURAL}`]: '1' })
+  await client.resource(widgets).delete('b', scope)
+  await world.settle()
+  assert.deepEqual(await used(), { [`count/${PLURAL}`]: '0' })
 })

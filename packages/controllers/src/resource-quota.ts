@@ -3,18 +3,19 @@
  * controller brings it down when something goes, and sets it right from time to time.
  */
 
-import { builtInKinds, quotaEvaluator, quotaMatches, ResourceQuotas } from '@canopus/api'
+import { builtInKinds, countName, quotaEvaluator, quotaMatches, ResourceQuotas } from '@canopus/api'
 import type { ResourceQuota } from '@canopus/api/core/v1'
 import {
   addQuantities,
   formatQuantity,
+  groupResourceOf,
   type KubeObject,
   type Quantity,
   quantityOf,
   type ResourceType,
   semanticEqual,
 } from '@canopus/apimachinery'
-import type { Informer } from '@canopus/client'
+import { createInformerFactory, discover, type Informer } from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
@@ -27,17 +28,22 @@ import {
 const RECOUNT = 5 * 60_000
 /** Things often go in numbers: they are counted once, a moment later. */
 const PAUSE = 100
+/** What is served is asked anew after so many milliseconds. */
+const DISCOVERED_FOR = 30_000
+
+const builtInTypes = builtInKinds.map(({ type }) => type).filter(type => type.namespaced)
 
 export function createResourceQuotaController(context: ControllerContext): Controller {
   const quotas = context.informers.informer(ResourceQuotas)
   const watched = new Map<ResourceType, Informer<KubeObject>>()
+  const custom = new CustomKinds(context, type => watched.delete(type))
   let wake: Enqueue = () => {}
 
   /** The objects of a kind are watched from the moment that a quota first speaks of it. */
   async function informerOf(type: ResourceType, signal: AbortSignal): Promise<Informer<KubeObject>> {
     let informer = watched.get(type)
     if (informer === undefined) {
-      informer = context.informers.informer(type)
+      informer = builtInTypes.includes(type) ? context.informers.informer(type) : custom.informer(type, signal)
       watched.set(type, informer)
       const recount = ({ metadata: { namespace = '' } }: KubeObject): void => {
         for (const quota of quotas.lister.list(namespace)) {
@@ -64,8 +70,8 @@ export function createResourceQuotaController(context: ControllerContext): Contr
       if (quota === undefined) return undefined
       const hard = quota.spec?.hard ?? {}
       const used: Record<string, Quantity> = {}
-      for (const { type } of builtInKinds) {
-        if (!type.namespaced || !speaksOf(quota, type)) continue
+      for (const type of [...builtInTypes, ...(await custom.typesFor(Object.keys(hard), signal))]) {
+        if (!speaksOf(quota, type)) continue
         const informer = await informerOf(type, signal)
         count(quota, type, informer.lister.list(namespace), context.clock.now(), used)
       }
@@ -76,9 +82,64 @@ export function createResourceQuotaController(context: ControllerContext): Contr
       if (!semanticEqual(status, { hard: quota.status?.hard, used: quota.status?.used })) {
         await context.client.resource(ResourceQuotas).updateStatus({ ...quota, status })
       }
-      return { requeueAfter: RECOUNT }
+      // A kind that nobody serves yet may come.
+      return { requeueAfter: Object.keys(hard).every(name => name in used) ? RECOUNT : DISCOVERED_FOR }
     },
   })
+}
+
+/** Kinds of custom resources that quotas count, as `count/widgets.example.com`. */
+class CustomKinds {
+  readonly #context: ControllerContext
+  readonly #gone: (type: ResourceType) => void
+  readonly #stops = new Map<ResourceType, AbortController>()
+  /** The same object for a kind as long as it is served. */
+  #served: readonly ResourceType[] = []
+  #askedAt = Number.NEGATIVE_INFINITY
+
+  constructor(context: ControllerContext, gone: (type: ResourceType) => void) {
+    this.#context = context
+    this.#gone = gone
+  }
+
+  /** Those of the kinds that are served now. */
+  async typesFor(names: readonly string[], signal: AbortSignal): Promise<ResourceType[]> {
+    const wanted = names.filter(
+      name => name.startsWith('count/') && !builtInTypes.some(type => quotaEvaluator(type)?.tracks(name)),
+    )
+    if (wanted.length === 0) return []
+    const isKnown = wanted.every(name => this.#served.some(type => countName(type) === name))
+    if (!isKnown || this.#context.clock.monotonic() - this.#askedAt > DISCOVERED_FOR) await this.#ask(signal)
+    return this.#served.filter(type => wanted.includes(countName(type)))
+  }
+
+  /** These kinds come and go: theirs are informers of their own, which end with them. */
+  informer(type: ResourceType, signal: AbortSignal): Informer<KubeObject> {
+    const informers = createInformerFactory(this.#context)
+    const informer = informers.informer(type)
+    const stop = new AbortController()
+    this.#stops.set(type, stop)
+    informers.start(AbortSignal.any([signal, stop.signal]))
+    return informer
+  }
+
+  async #ask(signal: AbortSignal): Promise<void> {
+    const { types, stale } = await discover(this.#context.client.transport, signal)
+    this.#askedAt = this.#context.clock.monotonic()
+    const idOf = (type: ResourceType): string => `${groupResourceOf(type)}/${type.version}`
+    const known = new Map(this.#served.map(type => [idOf(type), type]))
+    const served = types.filter(type => type.namespaced && type.verbs.includes('watch'))
+    // A group whose server is down for a moment has not gone away.
+    const kept = this.#served.filter(type => stale.includes(`${type.group}/${type.version}`))
+    const next = new Map([...kept, ...served].map(type => [idOf(type), known.get(idOf(type)) ?? type]))
+    this.#served = [...next.values()]
+    for (const [type, stop] of this.#stops) {
+      if (this.#served.includes(type)) continue
+      stop.abort()
+      this.#stops.delete(type)
+      this.#gone(type)
+    }
+  }
 }
 
 /** Quotas that are new or whose wish has changed; admission's own writes are no reason to count. */

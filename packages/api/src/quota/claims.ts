@@ -1,6 +1,6 @@
 import { compareQuantities, parseQuantity, quantityOf } from '@canopus/apimachinery'
 import type { PersistentVolumeClaim } from '../generated/core.v1.ts'
-import type { QuotaAmounts, QuotaEvaluator } from './evaluator.ts'
+import { hasClass, type QuotaAmounts, type QuotaEvaluator } from './evaluator.ts'
 
 const TRACKED = ['persistentvolumeclaims', 'requests.storage']
 const BY_CLASS = '.storageclass.storage.k8s.io/'
@@ -27,7 +27,17 @@ export const claimQuota: QuotaEvaluator<PersistentVolumeClaim> = {
     }
     return result
   },
-  inScope: () => false,
+  inScope: (scope, claim) => scope.scopeName === 'VolumeAttributesClass' && hasClass(scope, attributesClasses(claim)),
+}
+
+/** The class that the claim wants, the one that it has, and the one that it is being given. */
+function attributesClasses({ spec, status }: PersistentVolumeClaim): string[] {
+  const { currentVolumeAttributesClassName, modifyVolumeStatus } = status ?? {}
+  return [
+    spec?.volumeAttributesClassName,
+    currentVolumeAttributesClassName,
+    modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter(name => name !== undefined && name !== '') as string[]
 }
 
 /** A claim being expanded counts with what it may already have been given. */

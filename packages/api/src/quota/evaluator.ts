@@ -26,3 +26,19 @@ export interface QuotaEvaluator<T extends KubeObject = KubeObject> {
 export function countName(type: { group: string; plural: string }): string {
   return `count/${type.plural}${type.group === '' ? '' : `.${type.group}`}`
 }
+
+/** Whether an object with these classes, of one of which it has to be for `In`, is of the scope. */
+export function hasClass({ operator, values = [] }: QuotaScope, classes: readonly string[]): boolean {
+  switch (operator) {
+    case 'Exists':
+      return classes.length > 0
+    case 'DoesNotExist':
+      return classes.length === 0
+    case 'In':
+      return classes.some(each => values.includes(each))
+    case 'NotIn':
+      return classes.length === 0 || classes.some(each => !values.includes(each))
+    default:
+      return false
+  }
+}

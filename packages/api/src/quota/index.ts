@@ -3,6 +3,7 @@ import type { ResourceQuota } from '../generated/core.v1.ts'
 import { claimQuota } from './claims.ts'
 import { countName, type QuotaEvaluator, type QuotaScope } from './evaluator.ts'
 import { podQuota } from './pods.ts'
+import { resourceClaimQuota } from './resource-claims.ts'
 import { serviceQuota } from './services.ts'
 
 type Address = { group: string; plural: string }
@@ -34,6 +35,8 @@ export function quotaEvaluator(type: Address): QuotaEvaluator | undefined {
       return serviceQuota as QuotaEvaluator
     case '/persistentvolumeclaims':
       return claimQuota as QuotaEvaluator
+    case 'resource.k8s.io/resourceclaims':
+      return resourceClaimQuota as QuotaEvaluator
     default:
       return IGNORED.has(address) ? undefined : counted(type, ALIASED.includes(address))
   }

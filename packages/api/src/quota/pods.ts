@@ -2,7 +2,7 @@ import { type Quantity, quantityOf } from '@canopus/apimachinery'
 import type { Container, Pod, PodAffinityTerm } from '../generated/core.v1.ts'
 import { podQosClass } from '../kinds/core/pod/qos.ts'
 import { podLimits, podRequests } from '../kinds/core/pod/resources.ts'
-import type { QuotaAmounts, QuotaEvaluator, QuotaScope } from './evaluator.ts'
+import { hasClass, type QuotaAmounts, type QuotaEvaluator, type QuotaScope } from './evaluator.ts'
 
 // Behaviour: upstream pkg/quota/v1/evaluator/core/pods.go.
 
@@ -81,24 +81,9 @@ function inScope(scope: QuotaScope, pod: Pod): boolean {
     case 'NotBestEffort':
       return podQosClass(spec) !== 'BestEffort'
     case 'PriorityClass':
-      return hasPriorityClass(scope, spec.priorityClassName ?? '')
+      return hasClass(scope, spec.priorityClassName ? [spec.priorityClassName] : [])
     case 'CrossNamespacePodAffinity':
       return affinityTerms(pod).some(term => (term.namespaces?.length ?? 0) > 0 || term.namespaceSelector !== undefined)
-    default:
-      return false
-  }
-}
-
-function hasPriorityClass({ operator, values = [] }: QuotaScope, name: string): boolean {
-  switch (operator) {
-    case 'Exists':
-      return name !== ''
-    case 'DoesNotExist':
-      return name === ''
-    case 'In':
-      return name !== '' && values.includes(name)
-    case 'NotIn':
-      return !values.includes(name)
     default:
       return false
   }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ConfigMaps, Pods, quotaEvaluator, ResourceQuotas, Services } from '@canopus/api'
+import {
+  ConfigMaps,
+  PersistentVolumeClaims,
+  Pods,
+  quotaEvaluator,
+  ResourceClaims,
+  ResourceQuotas,
+  Services,
+} from '@canopus/api'
 import type { Pod, PodSpec, ResourceQuota } from '@canopus/api/core/v1'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
@@ -141,6 +149,58 @@ describe('charging quotas', () => {
       undefined,
       { pods: '1' },
     ],
+    [
+      'the devices of a claim, by class',
+      quota({ 'gpu.deviceclass.resource.k8s.io/devices': '40' }, { 'gpu.deviceclass.resource.k8s.io/devices': '1' }),
+      ResourceClaims,
+      {
+        metadata: {},
+        spec: {
+          devices: {
+            requests: [
+              { name: 'a', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 2 } },
+              { name: 'b', exactly: { deviceClassName: 'gpu', allocationMode: 'All' } },
+              {
+                name: 'c',
+                firstAvailable: [
+                  { name: 'x', deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 3 },
+                  { name: 'y', deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 },
+                  { name: 'z', deviceClassName: 'nic', allocationMode: 'ExactCount', count: 9 },
+                ],
+              },
+            ],
+          },
+        },
+      },
+      undefined,
+      { 'gpu.deviceclass.resource.k8s.io/devices': '38' },
+    ],
+    ...(
+      [
+        ['In', ['fast'], true],
+        ['In', ['slow'], true],
+        ['In', ['other'], false],
+        ['NotIn', ['fast'], true],
+        ['NotIn', ['fast', 'slow'], false],
+        ['Exists', [], true],
+        ['DoesNotExist', [], false],
+      ] as const
+    ).map(([operator, values, counts]): (typeof cases)[number] => [
+      `claims by their class of attributes: ${operator} ${values.join()}`,
+      quota(
+        { persistentvolumeclaims: '2' },
+        { persistentvolumeclaims: '0' },
+        { scopeSelector: { matchExpressions: [{ scopeName: 'VolumeAttributesClass', operator, values }] } },
+      ),
+      PersistentVolumeClaims,
+      {
+        metadata: {},
+        spec: { volumeAttributesClassName: 'fast' },
+        status: { currentVolumeAttributesClassName: 'slow' },
+      },
+      undefined,
+      { persistentvolumeclaims: counts ? '1' : '0' },
+    ]),
     [
       'extended resources',
       quota({ 'requests.example.com/gpu': '2' }, { 'requests.example.com/gpu': '1' }),

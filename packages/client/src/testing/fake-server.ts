@@ -60,6 +60,8 @@ export interface FakeServer extends Transport {
   remove(type: ResourceType, name: string, namespace?: string): void
   /** The next `times` (default 1) requests that match are answered by this error; any other error breaks the connection. */
   failNext(match: { method?: TransportRequest['method']; path?: RegExp }, error: Error, times?: number): void
+  /** Serves one more kind from now on. */
+  serve(type: ResourceType): void
   /** Forgets history: watches that resume from before now get 410. */
   compact(): void
   /** Ends all streams, as a server does that restarts. */
@@ -118,6 +120,7 @@ export function createFakeServer(options: FakeServerOptions): FakeServer {
         (method === undefined || request.method === method) && (path === undefined || path.test(request.path))
       failures.push({ matches, error, left: times })
     },
+    serve: type => void types.push(type),
     compact: () => storage.compact(),
     closeWatches: () => storage.closeWatches(),
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Logger, MetricsRegistry } from '@canopus/base'
 import { type CliEnvironment, Failure } from '@canopus/cli'
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
-import { controllerNames, withPresentName } from '@canopus/controllers'
+import { controllerNames, isControllerName, withPresentName } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { type Command, InvalidArgumentError } from 'commander'
 import { bool, duration, fileOf, list, number, required } from '../flags.ts'
@@ -108,7 +108,7 @@ function controllers(text: string): string[] {
   return list(text).map(word => {
     const known = withPresentName(word)
     const name = known.replace(/^-/, '')
-    if (name !== '*' && !controllerNames.includes(name))
+    if (name !== '*' && !isControllerName(name))
       throw new InvalidArgumentError(
         `"${name}" is not in the list of known controllers: ${controllerNames.join(', ')}.`,
       )

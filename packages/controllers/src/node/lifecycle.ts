@@ -80,6 +80,8 @@ class NodeLifecycle {
   readonly #logger: Logger
   readonly #heartbeats = new Map<string, Heartbeat>()
   readonly #readiness = new Map<string, string>()
+  /** As they were last seen, by uid: what came and went is told. */
+  #known: ReadonlyMap<string, Node> = new Map()
   /** From when on the next node may be marked for eviction. */
   #nextEvictionAt = 0
 
@@ -91,6 +93,7 @@ class NodeLifecycle {
   }
 
   async round(nodes: readonly Node[], leaseOf: (name: string) => Parameters<typeof heartbeatOf>[1]): Promise<void> {
+    this.#tellWhoCameAndWent(nodes)
     const names = new Set(nodes.map(node => node.metadata.name))
     for (const name of this.#heartbeats.keys()) {
       if (names.has(name)) continue
@@ -108,6 +111,20 @@ class NodeLifecycle {
         if (!hasReason(error, 'NotFound'))
           this.#logger.warn('could not look after a node', { node: node.metadata.name, error })
       }
+    }
+  }
+
+  #tellWhoCameAndWent(nodes: readonly Node[]): void {
+    const known = this.#known
+    this.#known = new Map(nodes.map(node => [node.metadata.uid, node]))
+    const tell = (node: Node, reason: string, text: string): void =>
+      this.#context.events.event(node, 'Normal', reason, `Node ${node.metadata.name} event: ${text}`)
+    for (const node of nodes) {
+      if (known.has(node.metadata.uid)) continue
+      tell(node, 'RegisteredNode', `Registered Node ${node.metadata.name} in Controller`)
+    }
+    for (const [uid, node] of known) {
+      if (!this.#known.has(uid)) tell(node, 'RemovingNode', `Removing Node ${node.metadata.name} from Controller`)
     }
   }
 

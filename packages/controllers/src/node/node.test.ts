@@ -68,6 +68,17 @@ describe('node lifecycle', () => {
     assert.deepEqual(taints('good'), [])
   })
 
+  test('who comes and goes is told once', async () => {
+    addNode('n')
+    await world.start(createNodeLifecycleController(world.context))
+    await live(20_000, ['n'])
+    assert.deepEqual(world.events, ['RegisteredNode Node n event: Registered Node n in Controller'])
+    world.events.length = 0
+    world.server.remove(Nodes, 'n')
+    await world.settle(10_000)
+    assert.deepEqual(world.events, ['RemovingNode Node n event: Removing Node n from Controller'])
+  })
+
   test('conditions and cordons become taints; foreign taints stay', async () => {
     addNode('other')
     addNode('n', 'False', { unschedulable: true, taints: [{ key: 'mine', effect: 'NoExecute' }] })
