@@ -59,6 +59,7 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
   readonly #handlers = new Set<InformerHandler<T>>()
   #waiting: (() => void)[] = []
   #synced = false
+  #resourceVersion: string | undefined
   #started = false
 
   constructor(type: ResourceType<T>, scope: Scope, options: InformerFactoryOptions) {
@@ -74,6 +75,14 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  get resourceVersion(): string | undefined {
+    return this.#resourceVersion
+  }
+
+  reached(resourceVersion: string): void {
+    this.#resourceVersion = resourceVersion
   }
 
   addHandler(handler: InformerHandler<T>): () => void {

@@ -25,6 +25,11 @@ export interface Informer<T extends KubeObject> {
   addIndex(name: string, values: (object: T) => readonly string[]): void
   /** True once the first list has been delivered to the handlers. */
   readonly synced: boolean
+  /**
+   * Up to which version of the store the lister shows everything; nothing before the first list. What is newer elsewhere
+   * may not be here yet (client-go LastSyncResourceVersion).
+   */
+  readonly resourceVersion: string | undefined
   waitForSync(signal?: AbortSignal): Promise<void>
 }
 

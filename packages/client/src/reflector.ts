@@ -16,6 +16,8 @@ export interface ReflectorSink<T extends KubeObject> {
   /** The whole collection, anew. */
   replace(objects: readonly T[]): void
   apply(event: WatchEvent<T>): void
+  /** Everything up to this version has been delivered. */
+  reached?(resourceVersion: string): void
 }
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -90,6 +92,7 @@ async function step<T extends KubeObject>(
     const list = await listAll(options.client, { ...options.query, resourceVersion: '0', signal })
     options.sink.replace(list.items)
     state.resourceVersion = list.metadata.resourceVersion ?? ''
+    options.sink.reached?.(state.resourceVersion)
   }
   await follow(options, state, signal, false)
 }
@@ -129,7 +132,9 @@ async function follow<T extends KubeObject>(
     } else if (event.type !== 'BOOKMARK') {
       sink.apply(event)
     }
-    if (resourceVersion) state.resourceVersion = resourceVersion
+    if (!resourceVersion) continue
+    state.resourceVersion = resourceVersion
+    sink.reached?.(resourceVersion)
   }
 }
 

@@ -3,6 +3,7 @@ import { it } from 'node:test'
 import { ConfigMaps, Pods, ResourceQuotas } from '@canopus/api'
 import type { Pod, ResourceQuota } from '@canopus/api/core/v1'
 import type { Draft, ResourceType } from '@canopus/apimachinery'
+import type { Transport } from '@canopus/client'
 import { createResourceQuotaController } from './resource-quota.ts'
 import { createWorld } from './testing/world.ts'
 
@@ -80,4 +81,69 @@ it('custom resources are counted while their kind is served', async t => {
   await client.resource(widgets).delete('b', scope)
   await world.settle()
   assert.deepEqual(await used(), { [`count/${PLURAL}`]: '0' })
+})
+
+/** Watches of pods bring nothing while they are held. */
+function holdPods() {
+  let held: Promise<void> | undefined
+  let release = (): void => {}
+  const watches = (server: Transport): Transport => ({
+    async send(request) {
+      const response = await server.send(request)
+      if (!/\/pods\?.*watch=/.test(request.path)) return response
+      return {
+        ...response,
+        async *chunks() {
+          for await (const chunk of response.chunks()) {
+            await held
+            yield chunk
+          }
+        },
+      }
+    },
+  })
+  const hold = (): void => {
+    held = new Promise(resolve => {
+      release = resolve
+    })
+  }
+  return { watches, hold, release: () => release() }
+}
+
+it('what admission has charged is not given away again because the watch of pods is behind', async t => {
+  const { watches, hold, release } = holdPods()
+  const world = createWorld(watches)
+  t.after(() => world.stop())
+  const { client } = world.context
+  const scope = { namespace: 'ns' }
+  const pods = client.resource(Pods)
+  const quotas = client.resource(ResourceQuotas)
+  const pod = (name: string) =>
+    ({ metadata: { name, namespace: 'ns' }, spec: { containers: [{ name: 'c', image: 'i' }] } }) as Draft<Pod>
+  const used = async () => (await quotas.get('q', scope)).status?.used?.pods
+
+  await pods.create(pod('a'))
+  await pods.create(pod('b'))
+  await world.start(createResourceQuotaController(world.context))
+  await quotas.create({
+    metadata: { name: 'q', namespace: 'ns' },
+    spec: { hard: { pods: '3' } },
+  } as Draft<ResourceQuota>)
+  await world.settle()
+  assert.equal(await used(), '2')
+
+  // A pod more, as admission does it, which the controller cannot see; and a reason to count.
+  hold()
+  const quota = await quotas.get('q', scope)
+  await quotas.updateStatus({ ...quota, status: { ...quota.status, used: { pods: '3' } } })
+  await pods.create(pod('c'))
+  const charged = await quotas.get('q', scope)
+  await quotas.update({ ...charged, spec: { hard: { pods: '4' } } })
+  await world.settle()
+  assert.equal(await used(), '3')
+
+  await pods.delete('a', scope)
+  release()
+  await world.settle()
+  assert.equal(await used(), '2')
 })

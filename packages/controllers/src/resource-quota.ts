@@ -7,6 +7,7 @@ import { builtInKinds, countName, quotaEvaluator, quotaMatches, ResourceQuotas }
 import type { ResourceQuota } from '@canopus/api/core/v1'
 import {
   addQuantities,
+  compareQuantities,
   formatQuantity,
   groupResourceOf,
   type KubeObject,
@@ -15,7 +16,7 @@ import {
   type ResourceType,
   semanticEqual,
 } from '@canopus/apimachinery'
-import { createInformerFactory, discover, type Informer } from '@canopus/client'
+import { createInformerFactory, discover, type Informer, listAll } from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
@@ -73,7 +74,12 @@ export function createResourceQuotaController(context: ControllerContext): Contr
       for (const type of [...builtInTypes, ...(await custom.typesFor(Object.keys(hard), signal))]) {
         if (!speaksOf(quota, type)) continue
         const informer = await informerOf(type, signal)
-        count(quota, type, informer.lister.list(namespace), context.clock.now(), used)
+        const now = context.clock.now()
+        const counted = count(quota, type, informer.lister.list(namespace), now)
+        // What admission charged to this version of the quota may not be here yet, and must not be given away once more.
+        const isTrusted = !isLess(counted, quota) || isAsNew(informer, quota)
+        const objects = isTrusted ? undefined : await listAll(context.client.resource(type), { namespace, signal })
+        add(used, objects ? count(quota, type, objects.items, now) : counted)
       }
       const status = {
         hard,
@@ -165,14 +171,31 @@ function speaksOf({ spec }: ResourceQuota, type: ResourceType): boolean {
   return evaluator !== undefined && Object.keys(spec?.hard ?? {}).some(name => evaluator.tracks(name))
 }
 
-/** Adds what the objects use of the quota's resources; those that nothing uses stand at zero. */
+function add(sums: Record<string, Quantity>, amounts: Readonly<Record<string, Quantity>>): void {
+  for (const [name, amount] of Object.entries(amounts)) {
+    sums[name] = sums[name] === undefined ? amount : addQuantities(sums[name], amount)
+  }
+}
+
+/** Whether the quota shows more of something than was counted, or has not been counted at all. */
+const isLess = (counted: Readonly<Record<string, Quantity>>, { status }: ResourceQuota): boolean =>
+  Object.entries(counted).some(([name, amount]) => {
+    const known = status?.used?.[name]
+    return known === undefined || compareQuantities(amount, known) < 0
+  })
+
+/** Whether the informer shows all that was there when the quota was last written. */
+const isAsNew = ({ resourceVersion }: Informer<KubeObject>, { metadata }: ResourceQuota): boolean =>
+  Number(resourceVersion ?? 0) >= Number(metadata.resourceVersion)
+
+/** What the objects use of the quota's resources; those that nothing uses stand at zero. */
 export function count(
   quota: ResourceQuota,
   type: ResourceType,
   objects: readonly KubeObject[],
   now: number,
-  used: Record<string, Quantity>,
-): void {
+): Record<string, Quantity> {
+  const used: Record<string, Quantity> = {}
   const evaluator = quotaEvaluator(type)!
   const hard = quota.spec?.hard ?? {}
   const tracked = Object.keys(hard).filter(name => evaluator.tracks(name))
@@ -185,4 +208,5 @@ export function count(
       if (amount !== undefined) used[name] = addQuantities(used[name]!, amount)
     }
   }
+  return used
 }

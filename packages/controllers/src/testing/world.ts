@@ -1,6 +1,6 @@
 /** A server, a clock and a context: what every controller test begins with. */
 import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
-import { createClient, createInformerFactory } from '@canopus/client'
+import { createClient, createInformerFactory, type Transport } from '@canopus/client'
 import { createFakeServer, type FakeServer } from '@canopus/client/testing'
 import type { Controller, ControllerContext } from '@canopus/operator'
 
@@ -17,12 +17,18 @@ export interface World {
   stop(): void
 }
 
-export function createWorld(): World {
+/** `watches` is put between the server and the informers alone. */
+export function createWorld(watches: (server: Transport) => Transport = server => server): World {
   const clock = new SimulatedClock({ settle: turns })
   const server = createFakeServer({ clock })
   const client = createClient(server)
   const random = new SeededRandom(1)
-  const informers = createInformerFactory({ client, clock, random, logger: silentLogger })
+  const informers = createInformerFactory({
+    client: createClient(watches(server)),
+    clock,
+    random,
+    logger: silentLogger,
+  })
   const events: string[] = []
   const stop = new AbortController()
   return {

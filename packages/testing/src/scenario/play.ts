@@ -1,11 +1,11 @@
 /** Plays a scenario on a simulated cluster and says what became of it. */
 import { Nodes, Pods } from '@canopus/api'
-import type { DaemonSet, Deployment, StatefulSet } from '@canopus/api/apps/v1'
+import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '@canopus/api/apps/v1'
 import type { Job } from '@canopus/api/batch/v1'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { findCondition, formatTime } from '@canopus/apimachinery'
 import { SOME_FAULTS } from '../simulation/faults.ts'
-import { type ClusterState, isEnded, isReady } from '../simulation/invariants/cluster-state.ts'
+import { type ClusterState, controllerOf, isEnded, isReady } from '../simulation/invariants/cluster-state.ts'
 import { InvariantWatcher } from '../simulation/invariants/watcher.ts'
 import { type Simulation, startSimulation } from '../simulation/start-simulation.ts'
 import type { Deed, Manifest, Scenario } from './scenario.ts'
@@ -67,10 +67,7 @@ class Play {
     for (const [index, { at, text, deed }] of steps.entries()) {
       await this.#watchUntil(() => this.#now() >= at, at - this.#now())
       const before = this.#now()
-      const error = await this.#simulation.during(this.#do(deed)).then(
-        () => undefined,
-        failure => (failure instanceof Error ? failure.message : String(failure)),
-      )
+      const error = await this.#simulation.during(this.#do(deed)).then(() => undefined, messageOf)
       const next = steps[index + 1]?.at
       const { settledAt, waitingFor } = await this.#settle(next ?? before + patience, next === undefined)
       told.push({
@@ -140,7 +137,11 @@ class Play {
       case 'restart':
         return restart(deed.component)
       case 'apply':
-        for (const each of deed.objects) await this.#apply(each)
+        for (const each of deed.objects) {
+          await this.#apply(each).catch(error => {
+            throw new Error(`${each.type.singular}/${each.object.metadata.name}: ${messageOf(error)}`)
+          })
+        }
         return
       case 'scale': {
         const { type, name, namespace } = deed.target
@@ -233,6 +234,8 @@ class Play {
   }
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 const isNodeReady = (node: Node): boolean => findCondition(node.status?.conditions, 'Ready')?.status === 'True'
 
 function whyNotReady(pod: Pod): string {
@@ -281,11 +284,21 @@ function replicated(kind: string, object: Deployment | StatefulSet): Workload {
   return { kind, object, isDone, ready: `${readyReplicas}/${wanted}` }
 }
 
+/** What kept pods from being made at all, such as a quota: no pod can tell. */
+function whyNotMade(state: ClusterState, { metadata, status }: Workload['object']): string | undefined {
+  const sets = state.list<ReplicaSet>('replicasets').filter(each => controllerOf(each) === metadata.uid)
+  const conditions = [status, ...sets.map(each => each.status)].flatMap(each => each?.conditions ?? [])
+  return conditions.find(each => each.type === 'ReplicaFailure' && each.status === 'True')?.message
+}
+
 /** What the cluster is still busy with. */
 function waiting(state: ClusterState): string[] {
   const busy = workloads(state)
     .filter(each => !each.isDone)
-    .map(({ kind, object, ready }) => `${kind} ${object.metadata.namespace}/${object.metadata.name} ${ready}`)
+    .map(({ kind, object, ready }) => {
+      const why = whyNotMade(state, object)
+      return `${kind} ${object.metadata.namespace}/${object.metadata.name} ${ready}${why === undefined ? '' : ` (${why})`}`
+    })
   const alone = state
     .list<Pod>('pods')
     .filter(pod => !isEnded(pod) && !isReady(pod) && (pod.metadata.ownerReferences ?? []).length === 0)

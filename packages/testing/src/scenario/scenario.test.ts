@@ -85,6 +85,17 @@ events:
   })
 })
 
+it('tells what keeps pods from being made', async () => {
+  const quota = '{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: "2"}}}'
+  const text = `nodes: [{count: 1}]\npatience: 1m\nobjects:\n  - ${quota}\nevents:\n  - {at: 5s, apply: web.yaml}`
+  const object = web.replace('  - apiVersion', '    apiVersion')
+  const { events } = await playScenario(parseScenario(text, () => object))
+  assert.match(
+    events[1]!.waitingFor!.join(),
+    /^Deployment default\/web 2\/3 \(pods "\S+" is forbidden: exceeded quota: few/,
+  )
+})
+
 it('seconds', () => {
   assert.deepEqual([0.04, 6.54, 65, 3723].map(seconds), ['0s', '6.5s', '1m05s', '1h02m03s'])
 })

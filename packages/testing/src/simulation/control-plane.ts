@@ -124,7 +124,6 @@ export class SimulatedControlPlane {
     const running = this.#server
     if (running === undefined) return
     this.#server = undefined
-    this.#options.faults.disturbWatches()
     running.abort.abort(new Error('the API server was killed'))
     void running.server?.stop().catch(() => {})
   }

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@canopus/base'
+import { WatchKnowledge } from './watch-knowledge.ts'
 
 /** How likely each mishap is, from 0 to 1, for one request, or for one watch where the name says so. */
 export interface FaultRates {
@@ -61,6 +62,8 @@ export interface LostAnswer {
   readonly component: string
   readonly method: string
   readonly path: string
+  /** Uid of the controller of what was made. */
+  readonly owner: string | undefined
 }
 
 /** Which mishaps happen now. One for the whole simulation; every connection of a component asks it. */
@@ -68,8 +71,7 @@ export class Faults {
   rates: FaultRates
   /** The longest delay, in milliseconds. */
   slowness: number
-  /** When something last happened to a watch, in milliseconds since the start. */
-  watchDisturbedAt = Number.NEGATIVE_INFINITY
+  readonly knowledge: WatchKnowledge
   readonly lostAnswers: LostAnswer[] = []
   /** How often each mishap came to pass. */
   readonly counts: Record<string, number> = {}
@@ -77,6 +79,7 @@ export class Faults {
 
   constructor(clock: Clock, rates: FaultRates = NO_FAULTS, slowness = 3000) {
     this.clock = clock
+    this.knowledge = new WatchKnowledge(clock)
     this.rates = rates
     this.slowness = slowness
   }
@@ -86,7 +89,6 @@ export class Faults {
     const rate = this.rates[fault]
     if (rate <= 0 || random.next() >= rate) return false
     this.count(fault)
-    if (fault.startsWith('watch')) this.disturbWatches()
     return true
   }
 
@@ -98,13 +100,8 @@ export class Faults {
     return Math.floor(random.next() * this.slowness)
   }
 
-  /** Something happened to a watch. */
-  disturbWatches(): void {
-    this.watchDisturbedAt = this.clock.monotonic()
-  }
-
-  answerLost(component: string, method: string, path: string): void {
-    this.lostAnswers.push({ at: this.clock.monotonic(), component, method, path })
+  answerLost(component: string, method: string, path: string, owner?: string): void {
+    this.lostAnswers.push({ at: this.clock.monotonic(), component, method, path, owner })
   }
 
   /** From now on everything goes well. */

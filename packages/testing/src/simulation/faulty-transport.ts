@@ -1,6 +1,8 @@
+import type { KubeObject } from '@canopus/apimachinery'
 import { abortable, type Clock, type Random, sleep } from '@canopus/base'
 import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
 import type { Faults } from './faults.ts'
+import type { StreamProgress } from './watch-knowledge.ts'
 
 export interface FaultyTransportOptions {
   /** Whose connection this is. */
@@ -42,11 +44,21 @@ async function send(options: FaultyTransportOptions, request: TransportRequest):
   const answer = server.transport.send(isWatch ? { ...request, signal: joined(request.signal, gone) } : request)
   // A server that dies says nothing more, and has done what it has done.
   const response = await abortable(answer, gone).catch(error => {
-    if (isWrite && server.died.aborted) faults.answerLost(component, request.method, request.path)
+    if (isWrite && server.died.aborted) answerLost(options, request)
     throw gone.aborted ? new ConnectionError('connection reset by peer') : error
   })
-  if (isWatch) return response.status === 200 ? faultyWatch(options, response, gone) : response
+  if (isWatch) return response.status === 200 ? faultyWatch(options, request, response, gone) : response
   return isWrite ? afterWrite(options, request, response) : response
+}
+
+function answerLost({ faults, component }: FaultyTransportOptions, { method, path, body }: TransportRequest): void {
+  faults.answerLost(component, method, path, body && controllerIn(body))
+}
+
+/** Uid of the controller that makes the object in a body, if it says. */
+function controllerIn(body: Uint8Array): string | undefined {
+  const object = JSON.parse(new TextDecoder().decode(body)) as { metadata?: KubeObject['metadata'] }
+  return object.metadata?.ownerReferences?.find(owner => owner.controller)?.uid
 }
 
 const joined = (own: AbortSignal | undefined, gone: AbortSignal): AbortSignal =>
@@ -57,9 +69,9 @@ async function afterWrite(
   request: TransportRequest,
   response: TransportResponse,
 ): Promise<TransportResponse> {
-  const { faults, random, component } = options
+  const { faults, random } = options
   if (response.status < 400 && faults.happens('lostAnswer', random)) {
-    faults.answerLost(component, request.method, request.path)
+    answerLost(options, request)
     if (random.next() < 0.5) throw new ConnectionError('connection reset by peer')
     return statusAnswer(504, 'Timeout', 'the request timed out')
   }
@@ -131,6 +143,7 @@ type End = 'closed' | 'broken' | 'expired' | undefined
 
 function faultyWatch(
   options: FaultyTransportOptions,
+  request: TransportRequest,
   response: TransportResponse,
   gone: AbortSignal,
 ): TransportResponse {
@@ -140,22 +153,25 @@ function faultyWatch(
   else if (faults.happens('watchExpires', random)) end = 'expired'
   // Most of a watch's life is quiet, so that it is the number of messages that counts, not the time.
   const left = end === undefined ? Number.POSITIVE_INFINITY : 1 + Math.floor(random.next() * 60)
-  return { ...response, chunks: () => faultyChunks(options, response.chunks(), { end, left }, gone) }
+  const progress = faults.knowledge.begin(options.component, request.path)
+  return { ...response, chunks: () => faultyChunks(options, response.chunks(), { end, left, progress }, gone) }
 }
 
 async function* faultyChunks(
   options: FaultyTransportOptions,
   chunks: AsyncIterable<Uint8Array>,
-  plan: { end: End; left: number },
+  plan: { end: End; left: number; progress: StreamProgress },
   gone: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { faults, random, clock } = options
+  const { progress } = plan
   let { left } = plan
   try {
     for await (const chunk of chunks) {
+      progress.behind()
       if (faults.happens('watchDelay', random)) await sleep(clock, faults.delay(random), gone)
-      if (faults.happens('watchLoses', random)) continue
-      yield chunk
+      if (!faults.happens('watchLoses', random)) yield chunk
+      progress.waiting() // for what was lost, too: nobody will bring it
       if (--left > 0) continue
       if (plan.end === 'broken') throw new ConnectionError('connection reset by peer')
       if (plan.end === 'expired') {
@@ -165,5 +181,7 @@ async function* faultyChunks(
     }
   } catch (error) {
     throw gone.aborted ? new ConnectionError('connection reset by peer') : error
+  } finally {
+    progress.behind()
   }
 }

@@ -14,6 +14,8 @@ export interface RunSeedOptions {
   seed: number
   /** Default: what the seed says, at most five. */
   nodes?: number
+  /** What every node has. Default: more than the user asks for. */
+  capacity?: Readonly<Record<string, string>>
   /** How long things go wrong, in milliseconds. Default five minutes. */
   duration?: number
   /** How long the cluster may take to converge once nothing goes wrong any more, in milliseconds. Default 25 minutes. */
@@ -62,7 +64,7 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedResult> {
       options.prepare?.(parts)
     },
     nodes: options.nodes ?? between(random, 2, 5),
-    simulation: { capacity: { cpu: '16', memory: '32Gi' } },
+    simulation: { capacity: { cpu: '16', memory: '32Gi', ...options.capacity } },
     ...(options.controllers ? { controllers: options.controllers } : {}),
     ...(options.logger ? { logger: options.logger } : {}),
     ...(options.keepHistory ? { keepHistory: true } : {}),
@@ -150,11 +152,12 @@ class SeedRun {
 
   #strike(disaster: Disaster): void {
     const { nodes, controlPlane, restart, clock, faults } = this.#simulation
-    faults.count(disaster)
+    if (disaster !== 'restarts') faults.count(disaster)
     const random = this.#random
     switch (disaster) {
       case 'restarts': {
         const component = pick(random, ['api-server', 'controller-manager', 'scheduler', 'node'] as const)
+        faults.count(`${component} restarts`)
         if (component === 'node') nodes.restart(pick(random, nodes.names))
         else restart(component, between(random, 0, 20_000))
         return

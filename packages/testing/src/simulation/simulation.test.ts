@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ConfigMaps, Deployments, Nodes, Pods } from '@canopus/api'
-import { SOME_FAULTS } from './faults.ts'
+import { type FaultRates, SOME_FAULTS } from './faults.ts'
 import { type Simulation, type SimulationOptions, startSimulation } from './start-simulation.ts'
 
 async function simulation(
@@ -33,14 +33,26 @@ async function readyReplicas({ client }: Simulation): Promise<number> {
 
 describe('startSimulation', () => {
   it('gives the same history for the same seed, byte for byte, and another for another', async () => {
+    const faults = { ...SOME_FAULTS, conflict: 0.2, lostAnswer: 0.1 }
     const run = (seed: number) =>
-      simulation({ seed, faults: SOME_FAULTS, keepHistory: true }, async running => {
+      simulation({ seed, faults, keepHistory: true }, async running => {
         await running.during(
           running.client.resource(Deployments).create(web(5, { 'simulation.canopus/start-delay': '3s' })),
         )
-        running.nodes.fail('node-1')
-        running.restart('scheduler', 4000)
-        await running.advance(120_000)
+        const { nodes, restart, advance, controlPlane } = running
+        nodes.fail('node-1')
+        restart('scheduler', 4000)
+        controlPlane.clocks['controller-manager'].offset = 20_000
+        controlPlane.clocks.nodes.offset = -20_000
+        await advance(30_000)
+        restart('controller-manager', 3000)
+        controlPlane.disk.full = true
+        await advance(10_000)
+        controlPlane.disk.full = false
+        restart('api-server', 5000)
+        nodes.restart('node-0')
+        nodes.restore('node-1')
+        await advance(80_000)
       })
     const [first, second, other] = [await run(7), await run(7), await run(8)]
     const text = ({ history }: Simulation): string[] =>
@@ -49,6 +61,9 @@ describe('startSimulation', () => {
     assert.equal(first.history.digest(), second.history.digest())
     assert.notEqual(first.history.digest(), other.history.digest())
     assert.ok(first.history.length > 200)
+    const kinds = Object.keys(SOME_FAULTS).filter(kind => SOME_FAULTS[kind as keyof FaultRates] > 0)
+    const missing = kinds.filter(kind => first.faults.counts[kind] === undefined)
+    assert.deepEqual(missing, [], 'every kind of mishap came to pass')
   })
 
   it('tells how long things take in simulated time', async () => {

@@ -1,13 +1,17 @@
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { type KubeObject, milliValue } from '@canopus/apimachinery'
-import type { Faults } from '../faults.ts'
+import type { ComponentName } from '../control-plane.ts'
+import type { Faults, LostAnswer } from '../faults.ts'
 import type { HistoryRecord } from '../history.ts'
 
 /**
- * For so long, in milliseconds, a component may act on what was true: a broken watch is begun again after up to a minute
- * of back-off (reflector.go), and what it brings may be late.
+ * For so long, in milliseconds, a component may go on by what it knew when it decided: several writes in a row, each of
+ * which may be slow or be tried again.
  */
-export const STALENESS = 90_000
+export const PONDERING = 15_000
+
+/** Who acts, and by which collection it decides. */
+export type Source = readonly [component: ComponentName, collection: string]
 
 /** One write, understood. */
 export interface Change {
@@ -87,49 +91,43 @@ export class ClusterState {
     this.#limits.set(uid, limits)
   }
 
-  /** The least that it said within that time; 0 where it is younger. */
-  leastSaid(uid: string): number {
+  /** From when on, in milliseconds since the start, what happened to the collection may not have reached the decision. */
+  since([component, collection]: Source): number {
+    return this.#faults.knowledge.knownUntil(component, collection) - PONDERING
+  }
+
+  /** The least that it said as its controller may see it; 0 where it may not have seen it. */
+  leastSaid(uid: string, source: Source): number {
     const limits = this.#limits.get(uid) ?? []
-    if (limits.length === 0 || limits[0]!.at > this.now - STALENESS) return 0
-    let least = limits.at(-1)!.value
-    for (let index = limits.length - 1; index > 0 && limits[index]!.at > this.now - STALENESS; index--)
-      least = Math.min(least, limits[index - 1]!.value)
-    return least
+    if (limits.length === 0 || limits[0]!.at > this.since(source)) return 0
+    return Math.min(...this.#saidSince(limits, this.since(source)))
   }
 
-  /** The most that it allowed within the time that a component may be behind. */
-  allowed(uid: string): number | undefined {
+  /** The most that it allowed as its controller may see it. */
+  allowed(uid: string, source: Source): number | undefined {
     const limits = this.#limits.get(uid)
-    if (limits === undefined) return undefined
-    let most = limits.at(-1)!.value
-    for (let index = limits.length - 1; index > 0 && limits[index]!.at > this.now - STALENESS; index--)
-      most = Math.max(most, limits[index - 1]!.value)
-    return most
+    return limits && Math.max(...this.#saidSince(limits, this.since(source)))
   }
 
-  /**
-   * Whether watches had trouble lately. Then what one watch brought may be newer than what another did, and whoever puts
-   * both together sees what never was.
-   */
-  get watchesDisturbed(): boolean {
-    return this.#faults.watchDisturbedAt > this.now - STALENESS
+  #saidSince(limits: readonly { at: number; value: number }[], since: number): number[] {
+    const first = limits.findLastIndex(each => each.at <= since)
+    return limits.slice(Math.max(0, first)).map(each => each.value)
   }
 
-  /** Whether an object with this key went within the time that a component may be behind. */
-  vanished(key: string): boolean {
-    return (this.#gone.get(key) ?? Number.NEGATIVE_INFINITY) > this.now - STALENESS
+  /** Whether the component may not have noticed that the object with this key went. */
+  vanished(key: string, source: Source): boolean {
+    return (this.#gone.get(key) ?? Number.NEGATIVE_INFINITY) > this.since(source)
   }
 
-  /** Writes whose authors do not know yet (or did not know once) that they were done: they may have done them again. */
-  lost(method: string, path: string, ever = false): number {
-    let count = 0
-    const { lostAnswers } = this.#faults
-    for (let index = lostAnswers.length - 1; index >= 0; index--) {
-      const lost = lostAnswers[index]!
-      if (!ever && lost.at < this.now - 2 * STALENESS) break
-      if (lost.method === method && lost.path.includes(path)) count++
-    }
-    return count
+  /** Writes that were done without their author being told: until it sees them by itself it may do them again. */
+  lost(source: Source, wanted: (answer: LostAnswer) => boolean): number {
+    const since = this.since(source)
+    return this.#faults.lostAnswers.filter(each => each.at > since && wanted(each)).length
+  }
+
+  /** Of all times, how many pods of this owner were made without its controller being told. */
+  unknownPods(ownerUid: string): number {
+    return this.#faults.lostAnswers.filter(each => each.method === 'POST' && each.owner === ownerUid).length
   }
 
   #of(kind: string): Map<string, KubeObject> {

@@ -1,7 +1,9 @@
 /** What must hold of every pod: it never changes its node, never comes back from its end, and its node has room for it. */
 import type { Pod } from '@canopus/api/core/v1'
-import { type Change, controllerOf, isEnded, milli, requested, STALENESS } from './cluster-state.ts'
+import { type Change, controllerOf, isEnded, milli, requested, type Source } from './cluster-state.ts'
 import type { Invariant } from './invariant.ts'
+
+const PODS_OF_SCHEDULER: Source = ['scheduler', 'pods']
 
 const podOf = ({ kind, object }: Change): Pod | undefined => (kind === 'pods' ? (object as Pod | undefined) : undefined)
 
@@ -35,7 +37,7 @@ export const nodesHaveRoom: Invariant = {
     if (!pod || !name || (change.before as Pod | undefined)?.spec.nodeName === name) return undefined
     const allocatable = state.node(name)?.status?.allocatable
     // A binding that was done without its author knowing takes room that the scheduler may give away once more.
-    if (!allocatable || state.lost('POST', '/binding') > 0) return undefined
+    if (!allocatable || state.lost(PODS_OF_SCHEDULER, each => each.path.includes('/binding')) > 0) return undefined
     const others = state.podsOn(name).filter(each => !isEnded(each))
     if (others.length > Number(allocatable.pods)) return `${name} has ${others.length} pods`
     for (const resource of ['cpu', 'memory']) {
@@ -64,7 +66,9 @@ export function cordonsHold(): Invariant {
       if (!pod || !name || (change.before as Pod | undefined)?.spec.nodeName === name) return undefined
       if (isOfDaemonSet(pod)) return undefined
       const at = since.get(`/registry/minions/${name}`)
-      return at !== undefined && at < state.now - STALENESS ? `${change.key} was put on ${name}` : undefined
+      return at !== undefined && at < state.since(['scheduler', 'nodes'])
+        ? `${change.key} was put on ${name}`
+        : undefined
     },
   }
 }

@@ -2,8 +2,10 @@
 import type { ConfigMap, Pod, ResourceQuota, Service } from '@canopus/api/core/v1'
 import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
 import { labelSelector, matches } from '@canopus/apimachinery'
-import { type ClusterState, isEnded, isReady, STALENESS } from './cluster-state.ts'
+import { type ClusterState, isEnded, isReady, type Source } from './cluster-state.ts'
 import type { Invariant } from './invariant.ts'
+
+const SEEN_BY_BUDGETS: Source = ['controller-manager', 'pods']
 
 const wasEvicted = (pod: Pod): boolean =>
   pod.status?.conditions?.some(each => each.type === 'DisruptionTarget' && each.reason === 'EvictionByEvictionAPI') ??
@@ -28,8 +30,9 @@ export function budgetsKept(): Invariant {
         if (old && isHealthy(old) && (!pod || !isHealthy(pod))) lost.push({ at, pod: old })
         return undefined
       }
-      if (old === undefined || !isReady(old)) return undefined
-      while (lost.length > 0 && lost[0]!.at < at - STALENESS) lost.shift()
+      // What is going already disrupts nothing more (eviction.go canIgnorePDB).
+      if (old === undefined || !isReady(old) || old.metadata.deletionTimestamp !== undefined) return undefined
+      while (lost.length > 0 && lost[0]!.at < state.since(SEEN_BY_BUDGETS)) lost.shift()
       return brokenBudget(pod, state, lost)
     },
   }
@@ -52,27 +55,31 @@ function brokenBudget(pod: Pod, state: ClusterState, lost: readonly { pod: Pod }
   return undefined
 }
 
+/** Nothing is admitted beyond what is left, whoever else writes at the same time. */
+function overdrawn(quota: ResourceQuota, before: ResourceQuota | undefined): string | undefined {
+  const { hard, used } = quota.status ?? {}
+  const [now, old] = [used, before?.status?.used].map(each => Number(each?.pods ?? 0))
+  return now! > old! && now! > Number(hard?.pods)
+    ? `${quota.metadata.name} counts ${now} pods of ${hard?.pods}`
+    : undefined
+}
+
 export const quotasKept: Invariant = {
   name: 'quotas are kept',
   check({ kind, object, before, key }, state) {
     if (kind === 'resourcequotas' && object !== undefined) {
-      const hard = (object as ResourceQuota).spec?.hard?.pods
-      if (hard !== undefined) state.allow(object.metadata.uid, Number(hard))
-      return undefined
+      return overdrawn(object as ResourceQuota, before as ResourceQuota | undefined)
     }
     if (kind !== 'pods' || object === undefined || before?.metadata.uid === object.metadata.uid) return undefined
-    // The count is set right by what watches show of pods and of the quota, each in its own time, upstream as here.
-    if (state.watchesDisturbed) return undefined
     const { namespace } = object.metadata
     for (const quota of state.list<ResourceQuota>('resourcequotas')) {
-      const allowed = state.allowed(quota.metadata.uid)
+      // What is not in the status yet is not limited yet.
+      const allowed = quota.status?.hard?.pods
       if (quota.metadata.namespace !== namespace || allowed === undefined) continue
-      // A quota that came after the pods takes none away.
-      if (quota.status?.hard?.pods === undefined) continue
       // What is past its grace period counts no more, and who has which time by which clock is another matter.
       const counts = (each: Pod): boolean => !isEnded(each) && each.metadata.deletionTimestamp === undefined
       const pods = state.list<Pod>('pods').filter(each => each.metadata.namespace === namespace && counts(each)).length
-      if (pods > allowed) return `${key} is pod number ${pods} of ${allowed}`
+      if (pods > Number(allowed)) return `${key} is pod number ${pods} of ${allowed}`
     }
     return undefined
   },
