@@ -52,7 +52,7 @@ const syntaxError = (error: unknown): JsonSyntaxError =>
 function duplicateKeys(text: string, first: YAMLException): string[] {
   const found: string[] = []
   let [rest, error]: [string, unknown] = [text, first]
-  while (isDuplicate(error) && found.length < MOST_DUPLICATES) {
+  while (isDuplicate(error) && error.mark && found.length < MOST_DUPLICATES) {
     // The position of a key in quotes is behind the first of them.
     const at = error.mark.position
     const quoted = rest[at - 1] === '"' || rest[at - 1] === "'"

@@ -118,3 +118,67 @@ describe('strict validation of fields', () => {
     }
   })
 })
+
+describe('strict validation of custom resources', () => {
+  const things = '/apis/example.com/v1/things'
+  const SPEC = {
+    type: 'object',
+    'x-kubernetes-preserve-unknown-fields': true,
+    properties: {
+      first: { type: 'string' },
+      template: {
+        type: 'object',
+        'x-kubernetes-embedded-resource': true,
+        properties: { metadata: { type: 'object', properties: { name: { type: 'string' } } } },
+      },
+    },
+  }
+  let server: MemoryServer
+  before(async () => {
+    server = await startMemoryServer()
+    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+    const schema = { openAPIV3Schema: { type: 'object', properties: { spec: SPEC } } }
+    await server.send('POST', definitions, {
+      metadata: { name: 'things.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Cluster',
+        names: { plural: 'things', kind: 'Thing' },
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    })
+    const watch = await server.watch(`${definitions}?watch=true&fieldSelector=metadata.name%3Dthings.example.com`)
+    for (;;) {
+      const { object } = await watch.next()
+      if (object.status?.conditions?.some((each: { type: string }) => each.type === 'Established')) break
+    }
+    watch.end()
+  })
+  after(() => server.stop())
+
+  const apply = (body: string) =>
+    server.send('PATCH', `${things}/one?fieldManager=test&fieldValidation=Strict`, body, { 'content-type': APPLY })
+  const thing = 'apiVersion: example.com/v1\nkind: Thing\nmetadata:\n  name: one\n'
+
+  it('finds what comes twice where unknown fields are kept', async () => {
+    const { status, json } = await apply(`\n${thing}spec:\n  unknown: kept\n  first: a\n  first: b\n`)
+    assert.deepEqual([status, json.reason], [400, 'BadRequest'])
+    assert.match(json.message, /line 9: key "first" already set in map$/)
+    assert.equal((await server.send('GET', `${things}/one`)).status, 404)
+  })
+
+  it('finds unknown metadata, of embedded objects too', async () => {
+    const embedded = (more: string) => `spec:\n  template:\n    kind: Sub\n    metadata:\n      name: sub\n${more}`
+    const root = await apply(`${thing}  other: x\n${embedded('')}`)
+    assert.match(root.json.message, /\.metadata\.other: field not declared in schema/)
+    const inner = await apply(`${thing}${embedded('      other: x\n')}`)
+    assert.match(inner.json.message, /\.spec\.template\.metadata\.other: field not declared in schema/)
+  })
+
+  it('finds unknown metadata of built-in kinds', async () => {
+    const body = { metadata: { name: 'x', other: 'y' } }
+    const { status, json } = await server.send('POST', `${CMS}?fieldValidation=Strict`, body)
+    assert.equal(status, 400)
+    assert.match(json.message, /strict decoding error: unknown field "metadata\.other"$/)
+  })
+})
