@@ -94,13 +94,13 @@ describe('deletion', () => {
       'another uid',
       { preconditions: { uid: 'x' } },
       409,
-      /Precondition failed: UID in precondition: x, UID in object meta: /,
+      /fulfilled on ConfigMap "kept": the UID in the precondition \(x\) does not match the UID in record \(.{36}\)\. The object might have been deleted and then recreated/,
     ],
     [
       'another version',
       { preconditions: { resourceVersion: '1' } },
       409,
-      /Precondition failed: ResourceVersion in precondition: 1/,
+      /the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record \(\d+\)\. The object might have been modified/,
     ],
   ]
   for (const [name, options, code, message] of refused) {

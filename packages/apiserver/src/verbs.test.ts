@@ -199,7 +199,7 @@ describe('update', () => {
       `${CMS}/updated`,
       { metadata: { name: 'updated', uid: 'x' } },
       409,
-      /Precondition failed: UID in precondition: x, UID in object meta:/,
+      /on configmaps "updated": StorageError: invalid object, Code: 4, Key: \/registry\/configmaps\/default\/updated, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: x, UID in object meta: .{36}/,
     ],
   ]
   for (const [name, path, body, code, message] of refused) {
