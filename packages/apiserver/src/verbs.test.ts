@@ -135,6 +135,19 @@ describe('create', () => {
     assert.match(json.metadata.name, /^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/)
   })
 
+  it('gives up to find a name where all that it thinks of are taken', async () => {
+    const unlucky = await startMemoryServer({ random: { next: () => 0, bytes: length => new Uint8Array(length) } })
+    const generate = () => unlucky.send('POST', CMS, { metadata: { generateName: 'gen-' } })
+    assert.equal((await generate()).json.metadata.name, 'gen-bbbbb')
+    const { status, json } = await generate()
+    await unlucky.stop()
+    assert.deepEqual([status, json.reason, json.details.retryAfterSeconds], [409, 'AlreadyExists', 1])
+    assert.equal(
+      json.message,
+      'configmaps "gen-bbbbb" already exists, the server was not able to generate a unique name for the object',
+    )
+  })
+
   it('warns of unknown and duplicate fields', async () => {
     const { status, headers } = await server.send(
       'POST',
