@@ -119,7 +119,10 @@ export class ResourceMetrics {
       const found = this.figures.node(each.metadata.name)
       return found ? [{ ...this.#head(each, found), usage: usageText(found.usage) }] : []
     })
-    if (named && items.length === 0) throw notFoundError({ group: METRICS_GROUP, resource: 'nodes', name: info.name })
+    if (named && node === undefined) throw notFoundError({ group: '', resource: 'nodes', name: info.name })
+    if (named && items.length === 0) {
+      throw notFoundError({ group: METRICS_GROUP, resource: 'nodemetrics', name: info.name })
+    }
     return items
   }
 
@@ -138,8 +141,9 @@ export class ResourceMetrics {
       }))
       return [{ ...this.#head(each, found), containers }]
     })
+    if (named && pod === undefined) throw notFoundError({ group: '', resource: 'pods', name: info.name })
     if (named && items.length === 0) {
-      throw notFoundError({ group: '', resource: 'pods', name: `${info.namespace}/${info.name}` })
+      throw notFoundError({ group: METRICS_GROUP, resource: 'podmetrics', name: `${info.namespace}/${info.name}` })
     }
     return items
   }
