@@ -5,6 +5,7 @@ import { Pods } from '@canopus/api'
 import {
   badRequestError,
   internalError,
+  methodNotAllowedError,
   methodNotSupportedError,
   StatusError,
   serviceUnavailableError,
@@ -223,6 +224,7 @@ export class RequestPath {
     const facts = endpoint.kind.type.subresources[info.subresource]
     if (handler === undefined || facts === undefined) return notFoundPage()
     if (!facts.verbs.includes(info.verb) && info.subresource !== 'proxy') {
+      if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
     return handler(subresources, endpoint, call)
@@ -237,7 +239,7 @@ export class RequestPath {
       return notFoundPage()
     }
     if (!kind.type.verbs.includes(info.verb)) {
-      throw methodNotSupportedError({ group: info.group, resource: info.resource }, info.verb)
+      throw methodNotAllowedError()
     }
     if (isReview(kind)) return serveReview({ security, clock }, kind, call)
     if (kind.type.plural === 'bindings') {
@@ -252,11 +254,7 @@ export class RequestPath {
     if (endpoint === undefined || !misplaced(endpoint.kind.type.namespaced, info)) return endpoint
     // The collection of all namespaces can be read and nothing else.
     if (endpoint.kind.type.namespaced && info.name === '') {
-      throw new StatusError({
-        code: 405,
-        reason: 'MethodNotAllowed',
-        message: 'the server does not allow this method on the requested resource',
-      })
+      throw methodNotAllowedError()
     }
     return undefined
   }

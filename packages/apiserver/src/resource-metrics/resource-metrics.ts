@@ -12,7 +12,7 @@ import {
   type KubeObject,
   matches,
   matchesFields,
-  methodNotSupportedError,
+  methodNotAllowedError,
   notFoundError,
   parseFieldSelector,
   parseLabelSelector,
@@ -95,7 +95,7 @@ export class ResourceMetrics {
       return textResponse(404, '404 page not found\n')
     }
     if (!type.verbs.includes(info.verb)) {
-      throw methodNotSupportedError({ group: info.group, resource: info.resource }, info.verb)
+      throw methodNotAllowedError()
     }
     const items = type.namespaced ? this.#pods(info) : this.#nodes(info)
     const table = negotiate(request.headers, ['Table'], info.query.get('pretty'))
