@@ -81,6 +81,14 @@ export const methodNotSupportedError = (target: ErrorTarget, verb: string): Stat
     details: details(target),
     message: `${verb} is not supported on resources of kind ${JSON.stringify(qualified(target))}`,
   })
+/** What built-in kinds, which have a route for each verb, say where there is none (go-restful's answer). */
+export const methodNotAllowedError = (): StatusError =>
+  new StatusError({
+    code: 405,
+    reason: 'MethodNotAllowed',
+    details: {},
+    message: 'the server does not allow this method on the requested resource',
+  })
 export const expiredError = (message: string): StatusError => new StatusError({ code: 410, reason: 'Expired', message })
 export const internalError = (message: string): StatusError =>
   new StatusError({

@@ -32,6 +32,16 @@ describe('deletion', () => {
     assert.equal((await server.send('DELETE', `${CMS}/plain`)).status, 404)
   })
 
+  it('says of a name that is still taken why it is', async () => {
+    await server.send('POST', CMS, { metadata: { name: 'going', finalizers: ['example.com/one'] } })
+    const taken = await server.send('POST', CMS, { metadata: { name: 'going' } })
+    assert.equal(taken.json.message, 'configmaps "going" already exists')
+    await server.send('DELETE', `${CMS}/going`)
+    const { json } = await server.send('POST', CMS, { metadata: { name: 'going' } })
+    assert.equal(json.reason, 'AlreadyExists')
+    assert.equal(json.message, 'object is being deleted: configmaps "going" already exists')
+  })
+
   it('waits for finalizers, refuses new ones, goes with the last', async () => {
     await create('held', { finalizers: ['example.com/one', 'example.com/two'] })
     const { status, json: marked } = await server.send('DELETE', `${CMS}/held`)
@@ -94,13 +104,13 @@ describe('deletion', () => {
       'another uid',
       { preconditions: { uid: 'x' } },
       409,
-      /Precondition failed: UID in precondition: x, UID in object meta: /,
+      /fulfilled on ConfigMap "kept": the UID in the precondition \(x\) does not match the UID in record \(.{36}\)\. The object might have been deleted and then recreated/,
     ],
     [
       'another version',
       { preconditions: { resourceVersion: '1' } },
       409,
-      /Precondition failed: ResourceVersion in precondition: 1/,
+      /the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record \(\d+\)\. The object might have been modified/,
     ],
   ]
   for (const [name, options, code, message] of refused) {

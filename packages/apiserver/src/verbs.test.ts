@@ -135,6 +135,19 @@ describe('create', () => {
     assert.match(json.metadata.name, /^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/)
   })
 
+  it('gives up to find a name where all that it thinks of are taken', async () => {
+    const unlucky = await startMemoryServer({ random: { next: () => 0, bytes: length => new Uint8Array(length) } })
+    const generate = () => unlucky.send('POST', CMS, { metadata: { generateName: 'gen-' } })
+    assert.equal((await generate()).json.metadata.name, 'gen-bbbbb')
+    const { status, json } = await generate()
+    await unlucky.stop()
+    assert.deepEqual([status, json.reason, json.details.retryAfterSeconds], [409, 'AlreadyExists', 1])
+    assert.equal(
+      json.message,
+      'configmaps "gen-bbbbb" already exists, the server was not able to generate a unique name for the object',
+    )
+  })
+
   it('warns of unknown and duplicate fields', async () => {
     const { status, headers } = await server.send(
       'POST',
@@ -199,7 +212,7 @@ describe('update', () => {
       `${CMS}/updated`,
       { metadata: { name: 'updated', uid: 'x' } },
       409,
-      /Precondition failed: UID in precondition: x, UID in object meta:/,
+      /on configmaps "updated": StorageError: invalid object, Code: 4, Key: \/registry\/configmaps\/default\/updated, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: x, UID in object meta: .{36}/,
     ],
   ]
   for (const [name, path, body, code, message] of refused) {
@@ -361,6 +374,9 @@ describe('paths', () => {
     ['GET', `${CMS}/missing`, 404, /configmaps \\"missing\\" not found/],
     ['GET', '/api/v1/nodes/x/unknown', 404, /^404 page not found\n$/],
     ['DELETE', '/api/v1/namespaces', 405, /MethodNotAllowed/],
+    ['PUT', CMS, 405, /the server does not allow this method on the requested resource/],
+    ['PATCH', CMS, 405, /the server does not allow this method on the requested resource/],
+    ['POST', `${CMS}/x`, 405, /the server does not allow this method on the requested resource/],
     ['GET', '/api/v1/namespaces/default/pods/x/exec', 400, /Upgrade request required/],
     ['GET', '/healthz', 200, /^ok$/],
     ['GET', '/livez', 200, /^ok$/],

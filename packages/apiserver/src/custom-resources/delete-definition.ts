@@ -7,7 +7,8 @@ import { type DeleteOptions, formatTime, setCondition } from '@canopus/apimachin
 import type { WriteCall } from '../registry/call.ts'
 import { type DeleteResult, deleteObject } from '../registry/delete.ts'
 import type { KindStore } from '../registry/kind-store.ts'
-import { checkPreconditions, updateObject } from '../registry/update.ts'
+import { checkPreconditions } from '../registry/preconditions.ts'
+import { updateObject } from '../registry/update.ts'
 
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io'
 

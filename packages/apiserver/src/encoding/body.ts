@@ -19,7 +19,7 @@ import {
 import { type Headers, header } from '../http/message.ts'
 import { parseMediaType } from './media-type.ts'
 import { MEDIA_TYPES } from './negotiate.ts'
-import { yamlToJson } from './yaml.ts'
+import { yamlToJson, yamlWarnings } from './yaml.ts'
 
 export interface ExpectedKind {
   readonly apiVersion: string
@@ -51,7 +51,7 @@ export function decodeBody<T = KubeObject>(
     if (validation === 'Strict' && decoded.strictErrors.length > 0) {
       throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
     }
-    if (validation === 'Warn') warnings.push(...decoded.strictErrors)
+    if (validation === 'Warn') warnings.push(...yamlWarnings(decoded.strictErrors))
     return decoded.object as T
   } catch (error) {
     if (error instanceof StatusError) throw error

@@ -1,12 +1,20 @@
 /** YAML bodies as JSON text. */
 import { encodeJson, JsonSyntaxError } from '@canopus/apimachinery'
-import { load } from 'js-yaml'
+import { load, YAMLException } from 'js-yaml'
 import { READ_SCHEMA } from './yaml-schema.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
 const MAX_VALUES = 500_000
 
-/** Throws JsonSyntaxError where the text is no YAML or means no JSON. */
+const DUPLICATE = 'duplicated mapping key'
+const UNMARSHAL_ERRORS = 'yaml: unmarshal errors:\n'
+/** Each makes the text be read once more. */
+const MOST_DUPLICATES = 50
+
+/**
+ * Throws JsonSyntaxError where the text is no YAML or means no JSON. Keys that come twice are one finding, in the words of
+ * upstream's reader (sigs.k8s.io/yaml); the last value is the one kept.
+ */
 export function yamlToJson(body: Uint8Array): { json: string; strictErrors: string[] } {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   const strictErrors: string[] = []
@@ -14,20 +22,78 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
   try {
     value = load(text, { schema: READ_SCHEMA })
   } catch (error) {
-    const message = error instanceof Error ? error.message.split('\n')[0]! : String(error)
-    if (!message.includes('duplicated mapping key')) throw new JsonSyntaxError(`yaml: ${message}`)
+    if (!isDuplicate(error)) throw syntaxError(error)
     value = lenient(text)
-    strictErrors.push(`yaml: ${message}`)
+    strictErrors.push(`${UNMARSHAL_ERRORS}  ${duplicateKeys(text, error).join('\n  ')}`)
   }
   checkSize(value)
   return { json: encodeJson(value ?? null), strictErrors }
+}
+
+/** Findings as warnings: those of the reader line by line. */
+export function yamlWarnings(findings: readonly string[]): string[] {
+  return findings.flatMap(finding =>
+    finding.startsWith(UNMARSHAL_ERRORS)
+      ? finding
+          .slice(UNMARSHAL_ERRORS.length)
+          .split('\n')
+          .map(line => line.trim())
+      : [finding],
+  )
+}
+
+const isDuplicate = (error: unknown): error is YAMLException =>
+  error instanceof YAMLException && error.reason === DUPLICATE
+
+const syntaxError = (error: unknown): JsonSyntaxError =>
+  new JsonSyntaxError(`yaml: ${error instanceof Error ? error.message.split('\n')[0]! : String(error)}`)
+
+/** The reader stops at the first key that comes twice: that one is given another name, and the rest read. */
+function duplicateKeys(text: string, first: YAMLException): string[] {
+  const found: string[] = []
+  let [rest, error]: [string, unknown] = [text, first]
+  while (isDuplicate(error) && error.mark && found.length < MOST_DUPLICATES) {
+    // The position of a key in quotes is behind the first of them.
+    const at = error.mark.position
+    const quoted = rest[at - 1] === '"' || rest[at - 1] === "'"
+    const start = quoted ? at - 1 : at
+    const behind = rest.slice(start)
+    const key = (quoted ? QUOTED_KEY.exec(behind) : PLAIN_KEY.exec(behind))?.[0] ?? BARE_KEY.exec(behind)![0]
+    found.push(`line ${lineOfValue(rest, start + key.length)}: key ${keyText(key)} already set in map`)
+    rest = `${rest.slice(0, at)}another-${found.length}-${rest.slice(at)}`
+    error = undefined
+    try {
+      load(rest, { schema: READ_SCHEMA })
+    } catch (next) {
+      error = next
+    }
+  }
+  return found
+}
+
+const QUOTED_KEY = /^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')/s
+const PLAIN_KEY = /^[^\n]*?(?=\s*:(?:\s|$))/
+
+/** In `{a, b}`. */
+const BARE_KEY = /^[^,}\n]*/
+
+/** As Go prints it: text in quotes, numbers and the like bare. */
+function keyText(key: string): string {
+  const value = key.trim() === '' ? '' : load(key, { schema: READ_SCHEMA })
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+/** Counted from 1; the value may stand in a line below its key. */
+function lineOfValue(text: string, afterKey: number): number {
+  const gap = /^\s*:(?:\s|#.*)*/.exec(text.slice(afterKey))?.[0] ?? ''
+  return text.slice(0, afterKey + gap.length).split('\n').length
 }
 
 function lenient(text: string): unknown {
   try {
     return load(text, { schema: READ_SCHEMA, json: true })
   } catch (error) {
-    throw new JsonSyntaxError(`yaml: ${error instanceof Error ? error.message.split('\n')[0]! : String(error)}`)
+    throw syntaxError(error)
   }
 }
 

@@ -5,6 +5,7 @@ import { Pods } from '@canopus/api'
 import {
   badRequestError,
   internalError,
+  methodNotAllowedError,
   methodNotSupportedError,
   StatusError,
   serviceUnavailableError,
@@ -232,6 +233,7 @@ export class RequestPath {
     const facts = endpoint.kind.type.subresources[info.subresource]
     if (handler === undefined || facts === undefined) return notFoundPage()
     if (!facts.verbs.includes(info.verb) && info.subresource !== 'proxy') {
+      if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
     return inSpan(() => handler(subresources, endpoint, call))
@@ -246,7 +248,7 @@ export class RequestPath {
       return notFoundPage()
     }
     if (!kind.type.verbs.includes(info.verb)) {
-      throw methodNotSupportedError({ group: info.group, resource: info.resource }, info.verb)
+      throw methodNotAllowedError()
     }
     const { admission } = resources.context
     if (isReview(kind)) return serveReview({ security, clock, admission }, kind, call)
@@ -263,11 +265,7 @@ export class RequestPath {
     if (endpoint === undefined || !misplaced(endpoint.kind.type.namespaced, info)) return endpoint
     // The collection of all namespaces can be read and nothing else.
     if (endpoint.kind.type.namespaced && info.name === '') {
-      throw new StatusError({
-        code: 405,
-        reason: 'MethodNotAllowed',
-        message: 'the server does not allow this method on the requested resource',
-      })
+      throw methodNotAllowedError()
     }
     return undefined
   }

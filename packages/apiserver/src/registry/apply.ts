@@ -11,13 +11,14 @@ import {
   surveyJson,
 } from '@canopus/apimachinery'
 import { parseMediaType } from '../encoding/media-type.ts'
-import { yamlToJson } from '../encoding/yaml.ts'
+import { yamlToJson, yamlWarnings } from '../encoding/yaml.ts'
 import type { WriteOptions } from '../filters/options.ts'
 import { type Headers, header } from '../http/message.ts'
 import type { Call, WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { kindText, setOwners, writeScope } from './owners.ts'
 import { checkPatched, type PatchedKind } from './patch.ts'
+import { membersOf } from './patch-findings.ts'
 import type { Update } from './update.ts'
 
 export const APPLY_PATCH = 'application/apply-patch+yaml'
@@ -78,9 +79,9 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
     throw badRequestError('error decoding YAML: the configuration is not an object')
   }
   if (findings.length > 0 && options.fieldValidation === 'Strict') {
-    throw badRequestError(`error strict decoding YAML: ${findings.join(', ')}`)
+    throw badRequestError(`error strict decoding YAML: error converting YAML to JSON: ${findings.join(', ')}`)
   }
-  if (options.fieldValidation === 'Warn') warnings.push(...findings)
+  if (options.fieldValidation === 'Warn') warnings.push(...yamlWarnings(findings))
   return config as Plain
 }
 
@@ -94,14 +95,6 @@ function readJson(body: Uint8Array): unknown {
   } catch {
     return undefined
   }
-}
-
-function membersOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  let count = 0
-  if (Array.isArray(value)) for (const each of value) count += membersOf(each)
-  else for (const key in value) count += 1 + membersOf((value as Plain)[key])
-  return count
 }
 
 /** The object with the configuration laid over it, owners included. */

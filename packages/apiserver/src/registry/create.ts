@@ -6,6 +6,7 @@ import {
   invalidError,
   type KubeObject,
   type ObjectMeta,
+  StatusError,
   validateObjectMeta,
 } from '@canopus/apimachinery'
 import { uuid } from '@canopus/base'
@@ -45,9 +46,20 @@ export async function createObject(
       return await createOnce(store, call, namespace, object)
     } catch (error) {
       if (!(error instanceof KeyExistsError)) throw error
-      if (!generated || attempt >= GENERATE_ATTEMPTS) throw alreadyExistsError(store.target(object.metadata.name))
+      if (!generated || attempt >= GENERATE_ATTEMPTS) throw await existsError(store, namespace, object)
     }
   }
+}
+
+/** Why a name cannot be had: upstream's registry/generic/registry/store.go (create) and registry/rest/create.go. */
+async function existsError(store: KindStore, namespace: string, { metadata }: KubeObject): Promise<StatusError> {
+  const { code, reason, status } = alreadyExistsError(store.target(metadata.name))
+  const generated = Boolean(metadata.generateName)
+  const suffix = generated ? ', the server was not able to generate a unique name for the object' : ''
+  const existing = await store.find(namespace, metadata.name)
+  const prefix = existing?.object.metadata.deletionTimestamp ? 'object is being deleted: ' : ''
+  const details = { ...status.details, ...(generated ? { retryAfterSeconds: 1 } : {}) }
+  return new StatusError({ code, reason, details, message: `${prefix}${status.message}${suffix}` })
 }
 
 async function createOnce(

@@ -14,7 +14,7 @@ import { RevisionMismatchError } from '@canopus/store'
 import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
-import { checkPreconditions } from './update.ts'
+import { checkDeletePreconditions } from './preconditions.ts'
 
 export interface DeleteResult {
   readonly version: ObjectVersion
@@ -35,7 +35,7 @@ export async function deleteObject(
   let current = await store.get(namespace, name)
   for (;;) {
     const old = store.view(current)
-    checkPreconditions(store, name, old, options.preconditions)
+    checkDeletePreconditions(store, name, old, options.preconditions)
     const target = { kind, operation: 'DELETE' as const, namespace, name, object: undefined, oldObject: old }
     if (!admitted) {
       await context.admission.mutate(call, target)

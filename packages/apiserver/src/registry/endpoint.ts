@@ -3,9 +3,11 @@
 import type { Kind } from '@canopus/api'
 import {
   apiVersionOf,
+  badRequestError,
   type DeleteOptions,
   hasReason,
   type KubeObject,
+  methodNotAllowedError,
   methodNotSupportedError,
   type Status,
 } from '@canopus/apimachinery'
@@ -86,8 +88,10 @@ export class Endpoint {
     const { verb } = call.info
     if (this.kind.deprecation !== undefined) call.warnings.push(this.kind.deprecation)
     if (!this.kind.type.verbs.includes(verb)) {
+      if (this.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError({ ...this.store.target(''), name: '' }, verb)
     }
+    this.checkPlace(call)
     switch (verb) {
       case 'get':
         return this.get(call)
@@ -106,6 +110,14 @@ export class Endpoint {
       default:
         return this.deleteCollection(call)
     }
+  }
+
+  /** Collections take new objects, and objects everything else. Custom kinds have no routes that would say so. */
+  private checkPlace({ info: { verb, name } }: Call): void {
+    const custom = this.kind.custom !== undefined
+    if ((verb === 'update' || verb === 'patch') && name === '')
+      throw custom ? badRequestError('name must be provided') : methodNotAllowedError()
+    if (verb === 'create' && name !== '' && !custom) throw methodNotAllowedError()
   }
 
   encoder(call: Call, transforms: readonly Transform[] = ONE): ObjectEncoder {

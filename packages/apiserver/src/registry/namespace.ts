@@ -4,7 +4,8 @@ import { conflictError, type DeleteOptions, formatTime, type KubeObject } from '
 import type { WriteCall } from './call.ts'
 import { type DeleteResult, deleteObject } from './delete.ts'
 import type { KindHooks, KindStore } from './kind-store.ts'
-import { checkPreconditions, updateObject } from './update.ts'
+import { checkPreconditions } from './preconditions.ts'
+import { updateObject } from './update.ts'
 
 const specFinalizers = (object: KubeObject): readonly string[] => (object as Namespace).spec?.finalizers ?? []
 

@@ -25,6 +25,7 @@ import {
 import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
 import { type Headers, header } from '../http/message.ts'
+import { patchFindings } from './patch-findings.ts'
 
 const JSON_PATCH = 'application/json-patch+json'
 const MERGE_PATCH = 'application/merge-patch+json'
@@ -54,7 +55,9 @@ export function readPatch(
   const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
   const types = kind.schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
   if (!types.includes(type)) throw unsupportedMediaTypeError(types)
-  const patch = parsePatch(body)
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  const patch = parsePatch(text)
+  const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
   const schema = kind.schema ?? schemas.schemaOf(kind.message)
   return old => {
     const patched = translate(() => {
@@ -67,13 +70,14 @@ export function readPatch(
           return applyStrategicMergePatch(old as never, patch, mergeSchemaOf(schema))
       }
     })
-    return checkPatched(patched, kind, validation, warnings, type === STRATEGIC_PATCH ? goText(patch) : undefined)
+    const described = type === STRATEGIC_PATCH ? goText(patch) : undefined
+    return checkPatched(patched, kind, validation, warnings, described, findings)
   }
 }
 
-function parsePatch(body: Uint8Array): unknown {
+function parsePatch(text: string): unknown {
   try {
-    return parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString())
+    return parseJson(text)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     throw badRequestError(`error decoding patch: ${error.message}`)
@@ -110,7 +114,7 @@ function translate<T>(apply: () => T): T {
 
 /**
  * The patched object as one of its kind. Throws StatusError 422 about no object in particular, as upstream, which quotes the
- * object, or for strategic merge patches the patch as Go prints it: `described`.
+ * object, or for strategic merge patches the patch as Go prints it: `described`. `findings` are those of the patch itself.
  */
 export function checkPatched(
   patched: unknown,
@@ -118,13 +122,14 @@ export function checkPatched(
   validation: FieldValidation,
   warnings: string[],
   described?: string,
+  findings: readonly string[] = [],
 ): KubeObject {
   try {
     const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), clone(patched), described !== undefined)
-    if (decoded.strictErrors.length > 0) {
-      if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
-      if (validation === 'Warn')
-        for (const each of decoded.strictErrors) if (!warnings.includes(each)) warnings.push(each)
+    const strictErrors = [...findings, ...decoded.strictErrors]
+    if (strictErrors.length > 0) {
+      if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
+      if (validation === 'Warn') for (const each of strictErrors) if (!warnings.includes(each)) warnings.push(each)
     }
     return decoded.object as unknown as KubeObject
   } catch (error) {

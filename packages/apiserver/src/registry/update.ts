@@ -23,6 +23,7 @@ import type { WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
 import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
+import { anotherUid, checkStoredPreconditions } from './preconditions.ts'
 
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
@@ -97,10 +98,7 @@ async function createInstead(
 ): Promise<ObjectVersion> {
   if (update.mayCreate !== true) throw store.notFound(name)
   if (update.preconditions?.uid !== undefined) {
-    throw conflictError(
-      store.target(name),
-      `Precondition failed: UID in precondition: ${update.preconditions.uid}, UID in object meta: `,
-    )
+    throw anotherUid(store, namespace, name, update.preconditions.uid, '')
   }
   const object = await update.produce(undefined)
   matchName(object, name)
@@ -128,7 +126,7 @@ async function updateOnce(
 ): Promise<ObjectVersion> {
   const { context, kind } = store
   const old = store.view(current)
-  checkPreconditions(store, name, old, update.preconditions)
+  checkStoredPreconditions(store, namespace, name, old, update.preconditions)
   const object = await update.produce(old)
   const { managedFields } = object.metadata
   prepareUpdate(store, namespace, name, update, object, old)
@@ -244,10 +242,7 @@ function prepareUpdate(
   matchNamespace(store, namespace, meta)
   matchName(object, name)
   if (meta.uid && meta.uid !== old.metadata.uid) {
-    throw conflictError(
-      store.target(name),
-      `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.metadata.uid}`,
-    )
+    throw anotherUid(store, namespace, name, meta.uid, old.metadata.uid)
   }
   const version = meta.resourceVersion
   if (version === undefined || version === '' || version === '0') {
@@ -295,25 +290,5 @@ function matchName(object: KubeObject, name: string): void {
     throw badRequestError(
       `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
     )
-  }
-}
-
-/** Throws StatusError 409 where the object is not the one that the caller means. */
-export function checkPreconditions(
-  store: KindStore,
-  name: string,
-  object: KubeObject,
-  preconditions: Preconditions | undefined,
-): void {
-  const { uid, resourceVersion } = object.metadata
-  const fail = (field: string, wanted: string, is: string): never => {
-    throw conflictError(
-      store.target(name),
-      `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${is}`,
-    )
-  }
-  if (preconditions?.uid && preconditions.uid !== uid) fail('UID', preconditions.uid, uid)
-  if (preconditions?.resourceVersion && preconditions.resourceVersion !== resourceVersion) {
-    fail('ResourceVersion', preconditions.resourceVersion, resourceVersion)
   }
 }

@@ -162,7 +162,12 @@ container_start_time_seconds{container="c",namespace="x",pod="p"} ${start - 1000
   const byName = `${group}/namespaces/x/pods?fieldSelector=metadata.name%3Dp`
   assert.equal((await memory.send('GET', byName)).json.items.length, 1)
   const missing = await memory.send('GET', `${group}/namespaces/x/pods/other`)
-  assert.equal(missing.json.message, 'pods "x/other" not found')
+  assert.equal(missing.json.message, 'pods "other" not found')
+  assert.equal((await memory.send('GET', `${group}/nodes/other`)).json.message, 'nodes "other" not found')
+  const waiting = { metadata: { name: 'waiting' }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+  assert.equal((await memory.send('POST', '/api/v1/namespaces/x/pods', waiting)).status, 201)
+  const unknown = await memory.send('GET', `${group}/namespaces/x/pods/waiting`)
+  assert.equal(unknown.json.message, 'podmetrics.metrics.k8s.io "x/waiting" not found')
   assert.equal((await memory.send('DELETE', `${group}/nodes/n`)).status, 405)
   const table = await memory.send('GET', `${group}/namespaces/x/pods/p`, undefined, {
     accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',

@@ -12,7 +12,7 @@ import {
   type KubeObject,
   matches,
   matchesFields,
-  methodNotSupportedError,
+  methodNotAllowedError,
   notFoundError,
   parseFieldSelector,
   parseLabelSelector,
@@ -95,7 +95,7 @@ export class ResourceMetrics {
       return textResponse(404, '404 page not found\n')
     }
     if (!type.verbs.includes(info.verb)) {
-      throw methodNotSupportedError({ group: info.group, resource: info.resource }, info.verb)
+      throw methodNotAllowedError()
     }
     const items = type.namespaced ? this.#pods(info) : this.#nodes(info)
     const table = negotiate(request.headers, ['Table'], info.query.get('pretty'))
@@ -119,7 +119,10 @@ export class ResourceMetrics {
       const found = this.figures.node(each.metadata.name)
       return found ? [{ ...this.#head(each, found), usage: usageText(found.usage) }] : []
     })
-    if (named && items.length === 0) throw notFoundError({ group: METRICS_GROUP, resource: 'nodes', name: info.name })
+    if (named && node === undefined) throw notFoundError({ group: '', resource: 'nodes', name: info.name })
+    if (named && items.length === 0) {
+      throw notFoundError({ group: METRICS_GROUP, resource: 'nodemetrics', name: info.name })
+    }
     return items
   }
 
@@ -138,8 +141,9 @@ export class ResourceMetrics {
       }))
       return [{ ...this.#head(each, found), containers }]
     })
+    if (named && pod === undefined) throw notFoundError({ group: '', resource: 'pods', name: info.name })
     if (named && items.length === 0) {
-      throw notFoundError({ group: '', resource: 'pods', name: `${info.namespace}/${info.name}` })
+      throw notFoundError({ group: METRICS_GROUP, resource: 'podmetrics', name: `${info.namespace}/${info.name}` })
     }
     return items
   }

@@ -1,6 +1,6 @@
 /** An API server on the memory store, called directly, that lets everybody do everything: for tests of the request path. */
 import { builtInKinds } from '@canopus/api'
-import { type Clock, silentLogger } from '@canopus/base'
+import { type Clock, type Random, silentLogger } from '@canopus/base'
 import { systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore, type Store } from '@canopus/store'
 import type { Auditor } from '../audit/auditor.ts'
@@ -47,6 +47,7 @@ export async function startMemoryServer(
     security?: Partial<Security>
     serving?: ServingOptions
     clock?: Clock
+    random?: Random
     healthChecks?: HealthCheck[]
     kubelet?: KubeletCredentials
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
@@ -59,7 +60,7 @@ export async function startMemoryServer(
   const server = createApiServer({
     store,
     clock,
-    random: systemRandom,
+    random: options.random ?? systemRandom,
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
     kinds: builtInKinds,
     ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),

@@ -1,0 +1,76 @@
+/** What a write demands of the object that it finds (k8s.io/apiserver/pkg/storage/interfaces.go, pkg/registry/rest/delete.go). */
+import { conflictError, type KubeObject, type Preconditions, type StatusError } from '@canopus/apimachinery'
+import type { KindStore } from './kind-store.ts'
+
+interface Broken {
+  field: 'UID' | 'ResourceVersion'
+  wanted: string
+  is: string
+}
+
+function brokenOf({ metadata }: KubeObject, wanted: Preconditions | undefined): Broken | undefined {
+  if (wanted?.uid && wanted.uid !== metadata.uid) return { field: 'UID', wanted: wanted.uid, is: metadata.uid }
+  const version = metadata.resourceVersion
+  if (!wanted?.resourceVersion || wanted.resourceVersion === version) return undefined
+  return { field: 'ResourceVersion', wanted: wanted.resourceVersion, is: version }
+}
+
+const textOf = ({ field, wanted, is }: Broken): string =>
+  `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${is}`
+
+/** As namespaces and definitions of custom resources say it when they are deleted. Throws StatusError 409. */
+export function checkPreconditions(
+  store: KindStore,
+  name: string,
+  object: KubeObject,
+  preconditions: Preconditions | undefined,
+): void {
+  const broken = brokenOf(object, preconditions)
+  if (broken) throw conflictError(store.target(name), textOf(broken))
+}
+
+/** As all other kinds say it. Throws StatusError 409, about the kind rather than the resource. */
+export function checkDeletePreconditions(
+  { kind }: KindStore,
+  name: string,
+  object: KubeObject,
+  preconditions: Preconditions | undefined,
+): void {
+  const broken = brokenOf(object, preconditions)
+  if (!broken) return
+  const { field, wanted, is } = broken
+  const why = field === 'UID' ? 'deleted and then recreated' : 'modified'
+  throw conflictError(
+    { group: kind.type.group, resource: kind.type.kind, name },
+    `the ${field} in the precondition (${wanted}) does not match the ${field} in record (${is}). The object might have been ${why}`,
+  )
+}
+
+/** As the storage says it in an update. Throws StatusError 409. */
+export function checkStoredPreconditions(
+  store: KindStore,
+  namespace: string,
+  name: string,
+  object: KubeObject,
+  preconditions: Preconditions | undefined,
+): void {
+  const broken = brokenOf(object, preconditions)
+  if (broken) throw storageConflict(store, namespace, name, textOf(broken))
+}
+
+/** An update of an object that has another uid, or is not there any more: then `is` is empty. */
+export const anotherUid = (
+  store: KindStore,
+  namespace: string,
+  name: string,
+  wanted: string,
+  is: string,
+): StatusError => storageConflict(store, namespace, name, textOf({ field: 'UID', wanted, is }))
+
+function storageConflict(store: KindStore, namespace: string, name: string, why: string): StatusError {
+  const key = store.cache.keyOf(namespace, name)
+  return conflictError(
+    store.target(name),
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`,
+  )
+}
