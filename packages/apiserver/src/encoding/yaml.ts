@@ -1,6 +1,6 @@
 /** YAML bodies as JSON text. */
 import { encodeJson, JsonSyntaxError } from '@canopus/apimachinery'
-import { load } from 'js-yaml'
+import { load, YAMLException } from 'js-yaml'
 import { READ_SCHEMA } from './yaml-schema.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
@@ -17,10 +17,18 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error)
     if (!message.includes('duplicated mapping key')) throw new JsonSyntaxError(`yaml: ${message}`)
     value = lenient(text)
-    strictErrors.push(`yaml: ${message}`)
+    strictErrors.push(duplicateText(error, text, message))
   }
   checkSize(value)
   return { json: encodeJson(value ?? null), strictErrors }
+}
+
+/** As Go's YAML library says it. `text` is the document; only the first key that comes twice is named. */
+function duplicateText(error: unknown, text: string, otherwise: string): string {
+  if (!(error instanceof YAMLException)) return `yaml: ${otherwise}`
+  const name = /^["']?(.*?)["']?\s*:/.exec(text.slice(error.mark.position))?.[1]
+  if (name === undefined) return `yaml: ${otherwise}`
+  return `yaml: unmarshal errors:\n  line ${error.mark.line + 1}: key ${JSON.stringify(name)} already set in map`
 }
 
 function lenient(text: string): unknown {

@@ -78,7 +78,7 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
     throw badRequestError('error decoding YAML: the configuration is not an object')
   }
   if (findings.length > 0 && options.fieldValidation === 'Strict') {
-    throw badRequestError(`error strict decoding YAML: ${findings.join(', ')}`)
+    throw badRequestError(`error strict decoding YAML: error converting YAML to JSON: ${findings.join(', ')}`)
   }
   if (options.fieldValidation === 'Warn') warnings.push(...findings)
   return config as Plain
