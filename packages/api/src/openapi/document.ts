@@ -123,8 +123,10 @@ function withMetadata(schema: JsonSchema, definitions: Definitions): JsonSchema 
     properties: {
       ...(apiVersion === undefined ? {} : { apiVersion }),
       ...(kind === undefined ? {} : { kind }),
-      metadata:
-        '$ref' in metadata && definitions.path('').startsWith('#/components') ? { allOf: [metadata] } : metadata,
+      metadata: {
+        description: "Standard object's metadata.",
+        ...('$ref' in metadata && definitions.path('').startsWith('#/components') ? { allOf: [metadata] } : metadata),
+      },
       ...rest,
     },
   }
