@@ -25,10 +25,10 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
 
 /** As Go's YAML library says it. `text` is the document; only the first key that comes twice is named. */
 function duplicateText(error: unknown, text: string, otherwise: string): string {
-  if (!(error instanceof YAMLException)) return `yaml: ${otherwise}`
-  const name = /^["']?(.*?)["']?\s*:/.exec(text.slice(error.mark.position))?.[1]
-  if (name === undefined) return `yaml: ${otherwise}`
-  return `yaml: unmarshal errors:\n  line ${error.mark.line + 1}: key ${JSON.stringify(name)} already set in map`
+  const mark = error instanceof YAMLException ? error.mark : undefined
+  const name = mark && /^["']?(.*?)["']?\s*:/.exec(text.slice(mark.position))?.[1]
+  if (mark === undefined || name === undefined) return `yaml: ${otherwise}`
+  return `yaml: unmarshal errors:\n  line ${mark.line + 1}: key ${JSON.stringify(name)} already set in map`
 }
 
 function lenient(text: string): unknown {
