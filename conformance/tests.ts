@@ -7,14 +7,20 @@ import { fileURLToPath } from 'node:url'
 export const NEEDS = ['api', 'controllers', 'kubelet', 'network'] as const
 export type Need = (typeof NEEDS)[number]
 
+/**
+ * Evidence that upstream's own test was run and seen to pass: with the whole control plane and nodes that are simulated, whose
+ * pods become ready without a container; or with nodes that run containers.
+ */
+export const RUNS = ['upstream:simulated', 'upstream:containers'] as const
+
 export interface ConformanceTest {
   /** As upstream's runner prints and selects it. */
   name: string
   /** `sig-apps`. */
   area: string
   needs: Need
-  /** Where the steps of the test are driven; absent where it is not claimed. */
-  evidence?: string
+  /** What the claim rests on: files of ours that drive the same steps, and runs of upstream's own test; absent where it is not claimed. */
+  evidence?: readonly string[]
   /** Why it is not claimed. */
   reason?: string
 }
@@ -43,11 +49,11 @@ export function parseTests(text: string, file: string): ConformanceTest[] {
       group = { prefix: match[1]!, area: match[2]!, needs }
     } else if (sign === '? ') reason = rest
     else {
-      const match = /^([-+]) (.*?)(?: < (\S+))?$/.exec(line)
+      const match = /^([-+]) (.*?)(?: < (\S+(?: \S+)*))?$/.exec(line)
       if (!match || !group || (match[1] === '+') !== (match[3] !== undefined)) throw wrong()
       const { prefix, area, needs } = group
       const name = `${prefix} ${match[2]} [Conformance]`
-      tests.push({ name, area, needs, ...(match[3] === undefined ? { reason } : { evidence: match[3] }) })
+      tests.push({ name, area, needs, ...(match[3] === undefined ? { reason } : { evidence: match[3].split(' ') }) })
     }
   }
   return tests

@@ -11,9 +11,10 @@ type Writable = Record<string, unknown>
 const META_PROPERTIES = {
   apiVersion: {
     type: 'string',
-    description: 'The version of the schema that this object is written in; servers convert between versions.',
+    description:
+      'APIVersion defines the version of the schema that this object is written in; servers convert between versions.',
   },
-  kind: { type: 'string', description: 'The kind of resource that this object represents, in CamelCase.' },
+  kind: { type: 'string', description: 'Kind is the kind of resource that this object represents, in CamelCase.' },
 }
 
 /** Keys that OpenAPI v2 cannot say. */
@@ -25,15 +26,20 @@ export function openApiDefinition(
 ): NonNullable<OpenApiKind['definition']> {
   const { group, names } = definition.spec
   const name = [...group.split('.').reverse(), version.name, names.kind].join('.')
-  const schema = version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
-  return { name, schema: rootOf(schema), schemaV2: rootOf(withoutV3(schema)) }
+  const schema = version.schema?.openAPIV3Schema
+  if (schema === undefined) return { name, schema: ANY_OBJECT, schemaV2: ANY_OBJECT }
+  const isOpen =
+    schema['x-kubernetes-preserve-unknown-fields'] === true || definition.spec.preserveUnknownFields === true
+  return { name, schema: rootOf(schema), schemaV2: isOpen ? ANY_OBJECT : rootOf(withoutV3(schema)) }
 }
+
+/** Nothing else may be said in OpenAPI v2: kubectl takes fields that are not listed beside listed ones for unknown. */
+const ANY_OBJECT: Writable = { type: 'object' }
 
 /** `metadata` is left to the document, which knows how to refer to ObjectMeta. */
 function rootOf(schema: JSONSchemaProps): Writable {
   const { metadata: _, ...properties } = schema.properties ?? {}
-  const preserves = schema['x-kubernetes-preserve-unknown-fields'] === true && schema.properties === undefined
-  return { ...schema, ...(preserves ? {} : { properties: { ...META_PROPERTIES, ...properties } }) }
+  return { ...schema, properties: { ...META_PROPERTIES, ...properties } }
 }
 
 function withoutV3(schema: JSONSchemaProps): JSONSchemaProps {

@@ -103,7 +103,9 @@ test('a custom kind appears with its own schema', () => {
   assert.deepEqual(schemas['com.example.v1.Foo'], {
     type: 'object',
     properties: {
-      metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+      metadata: {
+        allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }],
+      },
       spec: { type: 'object' },
     },
     'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Foo', version: 'v1' }],

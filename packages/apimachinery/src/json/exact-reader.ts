@@ -23,10 +23,16 @@ export function toSmallest(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value
 }
 
+export interface Duplicate {
+  name: string
+  /** How many fields of the object the text had named when it named this one again. */
+  after: number
+}
+
 export interface ExactJson {
   value: unknown
   /** For objects that name a field more than once: the names, each once. The last value is the one kept. */
-  duplicates: ReadonlyMap<object, readonly string[]>
+  duplicates: ReadonlyMap<object, readonly Duplicate[]>
 }
 
 /**
@@ -45,7 +51,7 @@ class Reader {
   private at = 0
   private depth = 0
   private readonly text: string
-  private readonly duplicates = new Map<object, string[]>()
+  private readonly duplicates = new Map<object, Duplicate[]>()
 
   constructor(text: string) {
     this.text = text
@@ -105,6 +111,7 @@ class Reader {
 
   private object(): Record<string, unknown> {
     const object: Record<string, unknown> = {}
+    let named = 0
     this.space()
     if (this.text[this.at] === '}') {
       this.at++
@@ -118,7 +125,8 @@ class Reader {
       if (this.text[this.at] !== ':') this.fail('after object key')
       this.at++
       const value = this.value()
-      if (Object.hasOwn(object, key)) this.repeated(object, key)
+      if (Object.hasOwn(object, key)) this.repeated(object, key, named)
+      else named++
       setOwn(object, key, value)
       this.space()
       const next = this.text[this.at]
@@ -128,9 +136,9 @@ class Reader {
     }
   }
 
-  private repeated(object: object, key: string): void {
+  private repeated(object: object, name: string, after: number): void {
     const known = this.duplicates.get(object) ?? []
-    if (!known.includes(key)) known.push(key)
+    if (!known.some(each => each.name === name)) known.push({ name, after })
     this.duplicates.set(object, known)
   }
 

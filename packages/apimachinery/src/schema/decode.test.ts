@@ -214,6 +214,17 @@ test('unknown and duplicate fields are reported with their paths, in order', () 
   })
 })
 
+test('a duplicate is found where the name comes for the second time', () => {
+  const after = '{"spec":{"nope":"foo","grace":2,"grace":3}}'
+  assert.deepEqual(decodeObject(pod, after).strictErrors, ['unknown field "spec.nope"', 'duplicate field "spec.grace"'])
+  const between = '{"spec":{"grace":2,"nope":"foo","grace":3,"more":1}}'
+  assert.deepEqual(decodeObject(pod, between).strictErrors, [
+    'unknown field "spec.nope"',
+    'duplicate field "spec.grace"',
+    'unknown field "spec.more"',
+  ])
+})
+
 test('a duplicate inside an unknown field or raw JSON is not reported', () => {
   const decoded = decodeObject(pod, spec('{"containers":[{"raw":{"a":1,"a":2}}],"x":{"b":1,"b":2}}'))
   assert.deepEqual(decoded.strictErrors, ['unknown field "spec.x"'])

@@ -1,4 +1,4 @@
-import { NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
+import { type Duplicate, NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError } from '../json/syntax-error.ts'
 import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
@@ -71,7 +71,7 @@ const DROP = undefined
 class Walk {
   /** Members of all objects seen; meaningless in exact mode. */
   members = 0
-  private readonly duplicates: ReadonlyMap<object, readonly string[]> | undefined
+  private readonly duplicates: ReadonlyMap<object, readonly Duplicate[]> | undefined
   private readonly steps: Step[] = []
   private firstError: DecodeError | undefined
   private readonly strict = new Set<string>()
@@ -83,7 +83,7 @@ class Walk {
   private readonly converting: boolean
 
   /** `duplicates` is given for values that may hold NumberLiterals (exact mode), else undefined. */
-  constructor(duplicates: ReadonlyMap<object, readonly string[]> | undefined, converting = false) {
+  constructor(duplicates: ReadonlyMap<object, readonly Duplicate[]> | undefined, converting = false) {
     this.duplicates = duplicates
     this.converting = converting
   }
@@ -149,11 +149,13 @@ class Walk {
 
   private struct(schema: StructSchema, value: unknown): unknown {
     if (!isObject(value)) return this.wrongType(schema, value)
-    if (this.duplicates !== undefined) this.reportDuplicates(schema, value)
     const { fields } = schema
+    const duplicates = this.duplicates?.get(value)
     let dropped: string[] | undefined
+    let seen = 0
     for (const key in value) {
       this.members++
+      if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen++)
       const field = fields.get(key)
       const child = value[key]
       const next = field === undefined ? this.unknownField(schema, key, child) : this.field(schema, field, child)
@@ -162,6 +164,7 @@ class Walk {
         dropped.push(key)
       } else if (next !== child) setOwn(value, key, next)
     }
+    if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen)
     const object = dropped === undefined ? value : without(value, dropped)
     if (schema.isKind && schema.embeddedResource !== true) fillKind(schema, object)
     return object
@@ -201,10 +204,12 @@ class Walk {
 
   private map(schema: MapSchema, value: unknown): unknown {
     if (!isObject(value)) return this.wrongType(schema, value)
-    if (this.duplicates !== undefined) this.reportDuplicates(schema, value)
     const { values } = schema
+    const duplicates = this.duplicates?.get(value)
+    let seen = 0
     for (const key in value) {
       this.members++
+      if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen++)
       const child = value[key]
       if (child === null) {
         if (values.goType !== '') setOwn(value, key, zeroOf(values))
@@ -215,6 +220,7 @@ class Walk {
       this.steps.pop()
       if (next !== child) setOwn(value, key, next)
     }
+    if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen)
     return value
   }
 
@@ -271,9 +277,12 @@ class Walk {
     return DROP
   }
 
-  private reportDuplicates(schema: StructSchema | MapSchema, value: JsonObject): void {
-    for (const key of this.duplicates?.get(value) ?? [])
-      if (schema.type === 'map' || schema.fields.has(key)) this.report('duplicate field', key, this.repeated)
+  /** Those found when `seen` fields had been read: findings come in the order of the text. */
+  private reportDuplicates(schema: StructSchema | MapSchema, all: readonly Duplicate[], seen: number): void {
+    for (const { name, after } of all) {
+      if (after !== seen || (schema.type !== 'map' && !schema.fields.has(name))) continue
+      this.report('duplicate field', name, this.repeated)
+    }
   }
 
   private report(what: string, key: string, into: string[]): void {

@@ -164,7 +164,7 @@ class Sync {
     const limit = this.#deployment.spec.revisionHistoryLimit
     if (limit === undefined || limit === 2_147_483_647) return
     const candidates = this.#old.filter(each => !each.metadata.deletionTimestamp)
-    const oldest = [...candidates].sort((a, b) => revisionOf(a) - revisionOf(b))
+    const oldest = [...candidates].sort((a, b) => Number(revisionOf(a) - revisionOf(b)))
     for (const each of oldest.slice(0, Math.max(0, candidates.length - limit))) {
       const { name, namespace, generation } = each.metadata
       const isSettled = (each.status?.observedGeneration ?? 0) >= (generation ?? 0)

@@ -4,7 +4,7 @@ import { Deployments, ReplicaSets } from '@canopus/api'
 import type { Deployment, ReplicaSet } from '@canopus/api/apps/v1'
 import { clone, controllerReference, hasReason, isControlledBy, semanticEqual } from '@canopus/apimachinery'
 import type { ControllerContext } from '@canopus/operator'
-import { annotationsOf, findNew, HASH_LABEL, hashOf, REVISION, revisionOf, sizeAnnotations } from './revision.ts'
+import { annotationsOf, findNew, HASH_LABEL, hashOf, latestRevision, REVISION, sizeAnnotations } from './revision.ts'
 import { limitsOf, newSize, type Resize, sizeOf, wantedOf } from './rolling.ts'
 import { hasDeadline, newCondition, set } from './status.ts'
 
@@ -15,7 +15,7 @@ export async function ensureNewSet(
   newSet: ReplicaSet | undefined,
   old: readonly ReplicaSet[],
 ): Promise<{ set: ReplicaSet; deployment: Deployment }> {
-  const revision = Math.max(0, ...old.map(revisionOf)) + 1
+  const revision = latestRevision(old) + 1n
   if (newSet) {
     const annotations = annotationsOf(deployment, newSet, revision)
     const minReadySeconds = deployment.spec.minReadySeconds ?? 0
@@ -52,7 +52,7 @@ export async function ensureNewSet(
   }
 }
 
-function draftOf(deployment: Deployment, old: readonly ReplicaSet[], revision: number): ReplicaSet {
+function draftOf(deployment: Deployment, old: readonly ReplicaSet[], revision: bigint): ReplicaSet {
   const { template, selector, minReadySeconds } = deployment.spec
   const hash = hashOf(deployment)
   const labels = { ...template.metadata?.labels, [HASH_LABEL]: hash }

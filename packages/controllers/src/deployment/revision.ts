@@ -23,9 +23,18 @@ const NOT_COPIED = new Set([
   'deprecated.deployment.rollback.to',
 ])
 
-export function revisionOf(object: { metadata: { annotations?: Record<string, string> } }): number {
-  const revision = Number(object.metadata.annotations?.[REVISION] ?? 0)
-  return Number.isInteger(revision) ? revision : 0
+/** Revisions are numbers of 64 bits, which may have been given by somebody else; what is none counts as 0. */
+export function revisionOf(object: { metadata: { annotations?: Record<string, string> } }): bigint {
+  const text = object.metadata.annotations?.[REVISION] ?? ''
+  if (!/^[-+]?\d{1,19}$/.test(text)) return 0n
+  const revision = BigInt(text.replace(/^\+/, ''))
+  return BigInt.asIntN(64, revision) === revision ? revision : 0n
+}
+
+export function latestRevision(sets: readonly ReplicaSet[]): bigint {
+  let latest = 0n
+  for (const revision of sets.map(revisionOf)) if (revision > latest) latest = revision
+  return latest
 }
 
 /** The name of the label's value for this template; a new one after every collision of names. */
@@ -51,7 +60,7 @@ function withoutHash(template: PodTemplateSpec | undefined): unknown {
 }
 
 /** The annotations that `set` should have; the very ones it has where nothing changes. */
-export function annotationsOf(deployment: Deployment, set: ReplicaSet, revision: number): Record<string, string> {
+export function annotationsOf(deployment: Deployment, set: ReplicaSet, revision: bigint): Record<string, string> {
   const annotations = { ...set.metadata.annotations }
   const former = revisionOf(set)
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
