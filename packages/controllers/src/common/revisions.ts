@@ -7,7 +7,6 @@ import { ControllerRevisions } from '@canopus/api'
 import type { ControllerRevision } from '@canopus/api/apps/v1'
 import type { PodTemplateSpec } from '@canopus/api/core/v1'
 import {
-  clone,
   controllerOf,
   controllerReference,
   hasReason,
@@ -30,9 +29,19 @@ export interface Templated extends KubeObject {
   spec: { template: PodTemplateSpec; selector: LabelSelector; revisionHistoryLimit?: number }
 }
 
-/** The part of the object that a revision restores, as a strategic merge patch. */
+/**
+ * The part of the object that a revision restores, as a strategic merge patch. Names are in order: clients find the current
+ * revision by comparing its text with what Go makes of the object.
+ */
 function dataOf(object: Templated): unknown {
-  return { spec: { template: { ...clone(object.spec.template), $patch: 'replace' } } }
+  return inOrder({ spec: { template: { ...object.spec.template, $patch: 'replace' } } })
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (typeof value !== 'object' || value === null) return value
+  const names = Object.keys(value).sort()
+  return Object.fromEntries(names.map(name => [name, inOrder((value as Record<string, unknown>)[name])]))
 }
 
 /** The template as it was in `revision`. */

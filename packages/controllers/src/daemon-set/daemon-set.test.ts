@@ -100,6 +100,16 @@ test('follows nodes as they come, change and go', async () => {
   assert.deepEqual(nodes(), ['n1', 'n2', 'n3', 'n4'])
 })
 
+test('a revision names its fields in order, as clients that compare its text expect', async () => {
+  add()
+  await tend(3)
+  const [revision] = world.server.list(ControllerRevisions)
+  const { template } = (revision!.data as { spec: { template: Record<string, unknown> } }).spec
+  assert.deepEqual(Object.keys(template), ['$patch', 'metadata', 'spec'])
+  const [container] = (template.spec as { containers: object[] }).containers
+  assert.deepEqual(Object.keys(container!), Object.keys(container!).sort())
+})
+
 test('rolls one node at a time; going back keeps pods that are right already', async () => {
   add()
   await tend(3)
