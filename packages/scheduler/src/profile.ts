@@ -35,9 +35,9 @@ const plain = (plugin: SchedulerPlugin, weight = 0): DefaultPlugin => ({
   plain: plugin,
   make: () => plugin,
 })
-const made = (name: string, make: (context: PluginContext) => SchedulerPlugin): DefaultPlugin => ({
+const made = (name: string, make: (context: PluginContext) => SchedulerPlugin, weight = 0): DefaultPlugin => ({
   name,
-  weight: 0,
+  weight,
   make,
 })
 
@@ -57,7 +57,7 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   made('VolumeZone', volumeZone),
   plain(podTopologySpread, 2),
   plain(interPodAffinity, 2),
-  made('DynamicResources', dynamicResources),
+  made('DynamicResources', dynamicResources, 2),
   made('DefaultPreemption', defaultPreemption),
   plain(balancedAllocation, 1),
   plain(imageLocality, 1),

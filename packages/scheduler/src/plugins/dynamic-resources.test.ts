@@ -47,6 +47,18 @@ const one = (expression?: string, more: Record<string, unknown> = {}): DeviceCla
   ],
 })
 
+/** A device of one of these models, the first ones rather than the last. */
+function either(...models: string[]): DeviceClaim {
+  const firstAvailable = models.map(model => ({
+    name: `model-${model}`,
+    deviceClassName: 'gpu',
+    allocationMode: 'ExactCount',
+    count: 1,
+    selectors: [{ cel: { expression: `device.attributes["gpu.example.com"].model == "${model}"` } }],
+  }))
+  return { requests: [{ name: 'r', firstAvailable }] }
+}
+
 /** Node `a` with two small devices, node `b` with a big one. */
 function devices(server: FakeServer): void {
   server.add(Nodes, aNode('a'))
@@ -96,6 +108,8 @@ const rows: readonly [what: string, claim: DeviceClaim, devices: string[] | RegE
     },
     ['a0', 'a1'],
   ],
+  ['the node where the first alternative is: a', either('a', 'b'), ['a0']],
+  ['the node where the first alternative is: b', either('b', 'a'), ['b0']],
   [
     'a constraint that no two devices meet',
     { ...one(undefined, { count: 2 }), constraints: [{ matchAttribute: 'gpu.example.com/index' }] },

@@ -5,15 +5,17 @@ import { controllerOf } from '@canopus/apimachinery'
 import { AssumeCache } from '../assume-cache.ts'
 import { allocate } from '../devices/allocator.ts'
 import { Pools } from '../devices/pools.ts'
-import type {
-  ClusterChange,
-  ClusterView,
-  Failure,
-  NodeFilter,
-  PluginContext,
-  PostFilterResult,
-  Rejection,
-  SchedulerPlugin,
+import {
+  type ClusterChange,
+  type ClusterView,
+  type Failure,
+  type NodeFilter,
+  type NodeScorer,
+  normaliseByHighest,
+  type PluginContext,
+  type PostFilterResult,
+  type Rejection,
+  type SchedulerPlugin,
 } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import { selectorMatcher } from '../node-selector.ts'
@@ -23,6 +25,8 @@ const name = 'DynamicResources'
 const FINALIZER = 'resource.kubernetes.io/delete-protection'
 /** How many pods one claim can be reserved for. */
 const MOST_CONSUMERS = 256
+/** How many alternatives a request may have. */
+const MOST_ALTERNATIVES = 8
 const NOT_HERE = 'resourceclaim not available on the node'
 
 const rejection = (...reasons: string[]): Rejection => ({ plugin: name, reasons, unresolvable: true })
@@ -105,6 +109,27 @@ class DynamicResources implements SchedulerPlugin {
         const found = chooser(node)
         return typeof found === 'string' ? rejection(found) : undefined
       },
+    }
+  }
+
+  /** Nodes where earlier alternatives of requests are to be had come first (KEP-4816). */
+  score(pod: PodInfo): NodeScorer | undefined {
+    if ((pod.pod.spec?.resourceClaims ?? []).length === 0) return undefined
+    const claims = this.#claimsOf(pod)
+    if (typeof claims === 'string') return undefined
+    const hasChoice = claims.some(
+      ({ spec, status }) =>
+        status?.allocation === undefined && spec.devices.requests?.some(each => each.firstAvailable),
+    )
+    if (!hasChoice) return undefined
+    const chooser = this.#chooser(claims)
+    return {
+      score(node) {
+        const plan = chooser(node)
+        if (typeof plan === 'string') return 0
+        return claims.reduce((sum, claim) => sum + preference(claim, plan.get(claim.metadata.name)), 0)
+      },
+      normalise: scores => normaliseByHighest(scores, false),
     }
   }
 
@@ -260,6 +285,18 @@ class DynamicResources implements SchedulerPlugin {
         .catch(error => this.#context.logger.debug('a claim stays reserved', { claim: claimName, error }))
     }
   }
+}
+
+/** How early the alternatives stand that the claim would get: eight for a first one, one less for each that is passed over. */
+function preference({ spec }: ResourceClaim, allocation: AllocationResult | undefined): number {
+  const got = new Set((allocation?.devices?.results ?? []).map(each => each.request))
+  let sum = 0
+  for (const { name: request, firstAvailable = [] } of spec.devices.requests ?? []) {
+    for (const [index, each] of firstAvailable.entries()) {
+      if (got.has(`${request}/${each.name}`)) sum += MOST_ALTERNATIVES - index
+    }
+  }
+  return sum
 }
 
 /** Names of the pod's claims; those made from templates belong to the pod, and may be left out or not be there yet. */
