@@ -15,6 +15,7 @@ import { noisy } from './rows/noisy.ts'
 import { pods } from './rows/pods.ts'
 import { scheduler } from './rows/scheduler.ts'
 import { schedulerCycle } from './rows/scheduler-cycle.ts'
+import { simulatedCluster, simulatedDay } from './rows/simulated-cluster.ts'
 import { startCluster } from './rows/start-cluster.ts'
 import { store } from './rows/store.ts'
 import { streams } from './rows/streams.ts'
@@ -42,4 +43,6 @@ export const suite: readonly Benchmark[] = [
   definitions,
   schedulerCycle,
   scheduler,
+  simulatedCluster,
+  simulatedDay,
 ]

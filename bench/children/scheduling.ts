@@ -21,6 +21,7 @@ import { createClusterPki, createLogger, systemClock, systemRandom } from '../..
 import { createScheduler } from '../../packages/scheduler/src/index.ts'
 import { createMemoryStore } from '../../packages/store/src/index.ts'
 import { answerCalls } from '../support/child.ts'
+import { createGauge } from '../support/gauge.ts'
 import { type Workload, type WorkloadName, workloads } from '../support/scheduling-workloads.ts'
 
 const ADMINISTRATOR = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
@@ -61,15 +62,14 @@ answerCalls(
       const churn = workload.churn ? churnUntil(client, churning.signal) : Promise.resolve()
       if (workload.volumes) await createVolumes(client, measured)
       const already = bound.count
-      const cpu = process.cpuUsage()
-      const begun = performance.now()
+      const gauge = createGauge()
+      await gauge.begin()
       await createPods(client, workload, 'measured', measured, true)
       await bound.until(already + measured)
-      const milliseconds = performance.now() - begun
-      const used = process.cpuUsage(cpu)
+      const { wall, cpu } = await gauge.end()
       churning.abort()
       await churn
-      return { pods: measured, milliseconds, cpu: (used.user + used.system) / 1000 }
+      return { pods: measured, milliseconds: wall, cpu }
     },
   },
   async () => {

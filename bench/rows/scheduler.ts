@@ -33,7 +33,7 @@ export const scheduler: Benchmark = {
     for (const [workload, name, upstream, target] of rows) {
       if (only !== undefined && !only.includes(workload)) continue
       const { pods, milliseconds, cpu } = await measure({ workload, nodes: NODES, scale })
-      const detail = `${pods} pods, ${Math.round((cpu / pods) * 1000)} us CPU each, load ${machine().load}`
+      const detail = `${pods} pods, ${Math.round((cpu / pods) * 1000)} us CPU each (${Math.round((pods / cpu) * 1000)} for each second of CPU), load ${machine().load}`
       const peer = { name: "upstream's threshold on its machines", value: upstream }
       figures.push(
         figureOf(`${name}, ${NODES} nodes`, 'pods/s', [(pods / milliseconds) * 1000], {

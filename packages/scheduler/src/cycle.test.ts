@@ -85,7 +85,7 @@ test('the fast ways decide as the plain ones, while nodes and pods come, change 
   const both = [fast.cache, plain.cache]
   const placed: string[] = []
   let chosen = 0
-  for (let step = 0; step < 600; step++) {
+  for (let step = 0; step < 1500; step++) {
     const what = pick('node', 'pod', 'pod', 'pod', 'pod', 'gone', 'nodeGone')
     if (what === 'node') {
       const node = someNode(`n${randomInt(random, 20)}`)

@@ -46,6 +46,7 @@ export class NodeInfo {
     this.#figures.allocatableCpu[this.slot] = this.allocatable.cpu ?? 0
     this.#figures.allocatableMemory[this.slot] = this.allocatable.memory ?? 0
     this.#figures.allocatablePods[this.slot] = this.allocatable.pods ?? 0
+    this.#figures.changed(this.slot)
     this.#images = undefined
   }
 
@@ -89,6 +90,7 @@ export class NodeInfo {
     figures.requestedMemory[slot]! += sign * (pod.requests.memory ?? 0)
     figures.scoringCpu[slot]! += sign * (pod.scoringRequests.cpu ?? 0)
     figures.scoringMemory[slot]! += sign * (pod.scoringRequests.memory ?? 0)
+    figures.changed(slot)
   }
 
   /** Whether the port is taken: an address of all interfaces clashes with every other. */

@@ -56,7 +56,8 @@ async function existsError(store: KindStore, namespace: string, { metadata }: Ku
   const { code, reason, status } = alreadyExistsError(store.target(metadata.name))
   const generated = Boolean(metadata.generateName)
   const suffix = generated ? ', the server was not able to generate a unique name for the object' : ''
-  const existing = await store.find(namespace, metadata.name)
+  // The name is taken also where its object cannot be read.
+  const existing = await store.find(namespace, metadata.name).catch(() => undefined)
   const prefix = existing?.object.metadata.deletionTimestamp ? 'object is being deleted: ' : ''
   const details = { ...status.details, ...(generated ? { retryAfterSeconds: 1 } : {}) }
   return new StatusError({ code, reason, details, message: `${prefix}${status.message}${suffix}` })

@@ -33,7 +33,7 @@ function duplicatesOf(text: string): string[] {
       return
     }
     const below = path === '' ? '' : `${path}.`
-    for (const key of duplicates.get(each) ?? []) found.push(`duplicate field "${below}${key}"`)
+    for (const { name } of duplicates.get(each) ?? []) found.push(`duplicate field "${below}${name}"`)
     for (const [key, item] of Object.entries(each)) walk(item, `${below}${key}`)
   }
   walk(value, '')

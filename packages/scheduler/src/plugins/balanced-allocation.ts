@@ -2,6 +2,7 @@ import type { ClusterCache } from '../cache.ts'
 import { MAX_SCORE, type NodeScorer, type SchedulerPlugin } from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { CPU_AND_MEMORY, type WeighedResource } from './resource-scores.ts'
+import { ScoreColumns } from './score-columns.ts'
 
 export interface BalancedAllocationOptions {
   /** Default: cpu and memory. Weights count for nothing. */
@@ -26,6 +27,8 @@ export function createBalancedAllocation({
 
 export const balancedAllocation = createBalancedAllocation()
 
+const columns = new ScoreColumns()
+
 function ofCpuAndMemory(pod: PodInfo, { figures }: ClusterCache): NodeScorer {
   const cpu = pod.requests.cpu ?? 0
   const memory = pod.requests.memory ?? 0
@@ -42,7 +45,7 @@ function ofCpuAndMemory(pod: PodInfo, { figures }: ClusterCache): NodeScorer {
   return {
     score: node => at(node.slot),
     scoreAll(slots, scores) {
-      for (let i = 0; i < scores.length; i++) scores[i] = at(slots[i]!)
+      columns.fill(figures, `${cpu}/${memory}`, at, slots, scores)
     },
   }
 }

@@ -2,6 +2,7 @@ import type { ClusterCache } from '../cache.ts'
 import { MAX_SCORE, type NodeScorer } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
+import { ScoreColumns } from './score-columns.ts'
 
 /** How much a resource counts. */
 export interface WeighedResource {
@@ -37,6 +38,8 @@ function freePart(wanted: number, total: number): number {
   return wanted > total ? 0 : Math.floor(((total - wanted) * MAX_SCORE) / total)
 }
 
+const emptinessColumns = new ScoreColumns()
+
 /** LeastAllocated over cpu and memory; what a node has none of does not count. */
 export function emptiness(pod: PodInfo, { figures }: ClusterCache): Required<Omit<NodeScorer, 'normalise'>> {
   const cpu = pod.scoringRequests.cpu ?? 0
@@ -53,7 +56,7 @@ export function emptiness(pod: PodInfo, { figures }: ClusterCache): Required<Omi
   return {
     score: node => at(node.slot),
     scoreAll(slots, scores) {
-      for (let i = 0; i < scores.length; i++) scores[i] = at(slots[i]!)
+      emptinessColumns.fill(figures, `${cpu}/${memory}`, at, slots, scores)
     },
   }
 }

@@ -1,0 +1,124 @@
+/** Whole clusters on simulated nodes: API server on a store in memory, controllers, scheduler and nodes in this process. */
+
+import type { Node, Pod } from '../../packages/api/src/generated/core.v1.ts'
+import { Deployments, Nodes, Pods } from '../../packages/api/src/index.ts'
+import { type Client, createInformerFactory } from '../../packages/client/src/index.ts'
+import { createLogger, systemClock, systemRandom } from '../../packages/platform/src/index.ts'
+import { startCluster, startSimulation } from '../../packages/testing/src/index.ts'
+import { answerCalls } from '../support/child.ts'
+import { createGauge } from '../support/gauge.ts'
+
+export interface Took {
+  milliseconds: number
+  cpu: number
+  /** Resident bytes at the end. */
+  memory: number
+}
+
+answerCalls({
+  /** From the start of the cluster until all nodes are Ready; then from a deployment's create until all its pods run. */
+  async grow({ nodes, pods }: { nodes: number; pods: number }): Promise<{ joined: Took; ran: Took }> {
+    const gauge = createGauge()
+    await gauge.begin()
+    const cluster = await startCluster({ nodes, listen: false })
+    const stopping = new AbortController()
+    try {
+      const seen = watch(cluster.client, stopping.signal)
+      await seen.ready.until(nodes)
+      const joined = tookOf(await gauge.end())
+      await gauge.begin()
+      await cluster.client.resource(Deployments).create(deployment('web', pods))
+      await seen.running.until(pods)
+      return { joined, ran: tookOf(await gauge.end()) }
+    } finally {
+      stopping.abort()
+      await cluster.stop()
+    }
+  },
+  /** So many hours on the simulated clock: each hour a deployment is rolled and a node dies for ten minutes. */
+  async day({ nodes, hours }: { nodes: number; hours: number }): Promise<Took & { writes: number }> {
+    const simulation = await startSimulation({ seed: 1, nodes })
+    const deployments = simulation.client.resource(Deployments)
+    const count = Math.max(1, Math.round(nodes / 50))
+    try {
+      for (let i = 0; i < count; i++) await simulation.during(deployments.create(deployment(`d-${i}`, 100)))
+      const gauge = createGauge()
+      await gauge.begin()
+      for (let hour = 0; hour < hours; hour++) {
+        const env = [{ name: 'HOUR', value: String(hour) }]
+        const spec = { template: { spec: { containers: [{ name: 'c', env }] } } }
+        const patch = deployments.patch(`d-${hour % count}`, 'strategic', { spec }, { namespace: 'default' })
+        await simulation.during(patch)
+        const node = `node-${(hour * 7) % nodes}`
+        simulation.nodes.fail(node)
+        await simulation.advance(10 * MINUTE)
+        simulation.nodes.restore(node)
+        await simulation.advance(50 * MINUTE)
+      }
+      return { ...tookOf(await gauge.end()), writes: simulation.history.length }
+    } finally {
+      await simulation.stop()
+    }
+  },
+})
+
+const MINUTE = 60_000
+
+const tookOf = ({ wall, cpu, memory }: { wall: number; cpu: number; memory: number }): Took => ({
+  milliseconds: wall,
+  cpu,
+  memory,
+})
+
+function deployment(name: string, replicas: number): never {
+  const labels = { app: name }
+  const resources = { requests: { cpu: '10m', memory: '16Mi' } }
+  return {
+    metadata: { name, namespace: 'default' },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'pause', resources }] } },
+    },
+  } as never
+}
+
+/** Counts nodes that are Ready and pods that run, as a client sees them. */
+function watch(client: Client, signal: AbortSignal): { ready: Counter; running: Counter } {
+  const logger = createLogger({ level: 'error' })
+  const informers = createInformerFactory({ client, clock: systemClock, random: systemRandom, logger })
+  const ready = new Counter()
+  const running = new Counter()
+  const note = (counter: Counter, name: string, holds: boolean): void => counter.note(name, holds)
+  const isReady = (node: Node): boolean =>
+    node.status?.conditions?.some(each => each.type === 'Ready' && each.status === 'True') === true
+  const isRunning = (pod: Pod): boolean => pod.status?.phase === 'Running'
+  informers.informer(Nodes).addHandler({
+    added: node => note(ready, node.metadata.name, isReady(node)),
+    updated: (_, node) => note(ready, node.metadata.name, isReady(node)),
+  })
+  informers.informer(Pods).addHandler({
+    added: pod => note(running, pod.metadata.name, isRunning(pod)),
+    updated: (_, pod) => note(running, pod.metadata.name, isRunning(pod)),
+  })
+  informers.start(signal)
+  return { ready, running }
+}
+
+/** How many things of different names hold, and a promise for when they are enough. */
+class Counter {
+  readonly #holding = new Set<string>()
+  #wanted = { count: Number.POSITIVE_INFINITY, resolve: (): void => {} }
+
+  note(name: string, holds: boolean): void {
+    if (!holds) this.#holding.delete(name)
+    else if (this.#holding.add(name).size >= this.#wanted.count) this.#wanted.resolve()
+  }
+
+  until(count: number): Promise<void> {
+    if (this.#holding.size >= count) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#wanted = { count, resolve }
+    })
+  }
+}

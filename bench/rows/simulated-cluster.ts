@@ -1,0 +1,57 @@
+import type { Took } from '../children/simulated-cluster.ts'
+import { type Child, startChild } from '../support/child.ts'
+import { atMost, type Benchmark, type Figure, figureOf } from '../support/figure.ts'
+import { machine } from '../support/machine.ts'
+
+const scale = Number(process.env.CANOPUS_BENCH_SCALE ?? 1)
+const HOURS = Number(process.env.CANOPUS_BENCH_HOURS ?? 24)
+const scaled = (count: number): number => Math.max(1, Math.round(count * scale))
+
+/** Whole clusters on simulated nodes, on the machine's clock. */
+export const simulatedCluster: Benchmark = {
+  name: 'simulated-cluster',
+  run: () =>
+    withChild(async (child): Promise<Figure[]> => {
+      const nodes = scaled(5000)
+      const pods = scaled(10_000)
+      const { joined, ran } = await child.call<{ joined: Took; ran: Took }>('grow', { nodes, pods })
+      return [
+        figureOf(`${nodes} nodes joining, Ready`, 's', [joined.milliseconds / 1000], {
+          target: atMost(10),
+          detail: `${each(joined, nodes)} for each node`,
+        }),
+        figureOf(`deployment of ${pods} pods, all Running on ${nodes} nodes`, 's', [ran.milliseconds / 1000], {
+          target: atMost(15),
+          detail: `${each(ran, pods)} for each pod`,
+        }),
+      ]
+    }),
+}
+
+/** A cluster's day on a simulated clock: rolling updates and nodes that die. */
+export const simulatedDay: Benchmark = {
+  name: 'simulated-day',
+  run: () =>
+    withChild(async (child): Promise<Figure[]> => {
+      const nodes = scaled(1000)
+      const took = await child.call<Took & { writes: number }>('day', { nodes, hours: HOURS })
+      return [
+        figureOf(`${HOURS} simulated hours of a cluster of ${nodes} nodes`, 's', [took.milliseconds / 1000], {
+          target: atMost(60),
+          detail: `${took.writes} writes, ${each(took, took.writes)} for each`,
+        }),
+      ]
+    }),
+}
+
+const each = ({ cpu, memory }: Took, count: number): string =>
+  `${Math.round(memory / 1e6)} MB resident, load ${machine().load}; ${Math.round((cpu / count) * 1000)} us CPU`
+
+async function withChild(work: (child: Child) => Promise<Figure[]>): Promise<Figure[]> {
+  const child = startChild('simulated-cluster.ts')
+  try {
+    return await work(child)
+  } finally {
+    await child.stop()
+  }
+}
