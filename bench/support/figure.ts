@@ -72,3 +72,6 @@ export async function time(work: () => Promise<unknown>): Promise<number> {
   await work()
   return performance.now() - start
 }
+
+/** The target of a row where it ran in full: of a part of it a target says nothing. */
+export const targetOf = (isFull: boolean, target: Target): { target?: Target } => (isFull ? { target } : {})
