@@ -3,8 +3,7 @@
  * Runs against a cluster in this process, or against the one of the kubeconfig in `CANOPUS_KUBECTL_SUITE`.
  */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -12,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { startCluster, type TestCluster } from '@canopus/testing'
 import { kubectlsByVersion } from '../../e2e/support/kubectl.ts'
 import { type Case, parseCases } from './case-file.ts'
-import { type Bench, runCase } from './run-case.ts'
+import { type Bench, benchOf, runCase } from './run-case.ts'
 
 const FOLDER = fileURLToPath(new URL('cases', import.meta.url))
 const files = readdirSync(FOLDER).sort()
@@ -46,15 +45,7 @@ describe('kubectl', { skip: process.platform !== 'linux' && 'needs Linux' }, () 
 
   before(async () => {
     cluster = await target()
-    for (const { minor, program } of versions) {
-      const bin = mkdtempSync(join(links, `1.${minor}-`))
-      symlinkSync(program, join(bin, 'kubectl'))
-      const kubeconfig = execFileSync(program, ['config', 'view', '--raw', '--flatten', '-o', 'json'], {
-        encoding: 'utf8',
-        env: { ...process.env, KUBECONFIG: cluster.kubeconfig },
-      })
-      benches.set(program, { bin, kubeconfig })
-    }
+    for (const { program } of versions) benches.set(program, benchOf(program, cluster.kubeconfig, links))
   })
   after(async () => {
     await cluster?.stop()

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +16,17 @@ export interface Bench {
   bin: string
   /** The kubeconfig, as `kubectl config view --raw --flatten -o json` prints it. */
   kubeconfig: string
+}
+
+/** A bench of this kubectl for the cluster of a kubeconfig's path; `links` is a folder that it may put links into. */
+export function benchOf(program: string, kubeconfigPath: string, links: string): Bench {
+  const bin = mkdtempSync(join(links, 'kubectl-'))
+  symlinkSync(program, join(bin, 'kubectl'))
+  const kubeconfig = execFileSync(program, ['config', 'view', '--raw', '--flatten', '-o', 'json'], {
+    encoding: 'utf8',
+    env: { ...process.env, KUBECONFIG: kubeconfigPath },
+  })
+  return { bin, kubeconfig }
 }
 
 export interface Output {

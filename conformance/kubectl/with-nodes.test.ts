@@ -2,8 +2,7 @@
  * What controllers and the scheduler do, seen through kubectl: cases for the newest kubectl of this machine, on a cluster inside this
  * process whose nodes are simulated. Pods run, end and fail as their annotations say (packages/testing/src/simulated-pod.ts).
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -11,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { startCluster, type TestCluster } from '@canopus/testing'
 import { kubectlsByVersion } from '../../e2e/support/kubectl.ts'
 import { parseCases } from './case-file.ts'
-import { type Bench, runCase } from './run-case.ts'
+import { type Bench, benchOf, runCase } from './run-case.ts'
 
 const FOLDER = fileURLToPath(new URL('with-nodes', import.meta.url))
 const wanted = process.env.CANOPUS_KUBECTL_CASES
@@ -34,12 +33,7 @@ describe('kubectl with nodes', {
   before(async () => {
     cluster = await startCluster(NODES)
     const [newest] = kubectlsByVersion()
-    symlinkSync(newest!.program, join(links, 'kubectl'))
-    const kubeconfig = execFileSync(newest!.program, ['config', 'view', '--raw', '--flatten', '-o', 'json'], {
-      encoding: 'utf8',
-      env: { ...process.env, KUBECONFIG: cluster.kubeconfig },
-    })
-    bench = { bin: links, kubeconfig }
+    bench = benchOf(newest!.program, cluster.kubeconfig, links)
   })
   after(async () => {
     await cluster?.stop()

@@ -1,6 +1,6 @@
 /** Checks definitions of custom resources: what the built-in kind leaves out, since it takes schemas to say. */
 import type { Kind } from '@canopus/api'
-import { schemas } from '@canopus/api'
+import { schemas, withExtraChecks } from '@canopus/api'
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
@@ -36,22 +36,13 @@ const MOST_SELECTABLE = 8
 
 /** The built-in kind of definitions, which then checks schemas too. */
 export function withSchemaValidation(kind: Kind): Kind {
-  const { strategy } = kind
-  const more = (object: KubeObject): FieldError[] => validateVersions(object as CustomResourceDefinition)
-  return {
-    ...kind,
-    strategy: {
-      ...strategy,
-      validate: object => [...(strategy.validate?.(object) ?? []), ...more(object)],
-      validateUpdate: (object, old) => [
-        ...(strategy.validateUpdate?.(object, old) ?? []),
-        // What was let in once stays.
-        ...(deepEqual((object as CustomResourceDefinition).spec, (old as CustomResourceDefinition).spec)
-          ? []
-          : more(object)),
-      ],
-    },
-  }
+  const create = (object: KubeObject): FieldError[] => validateVersions(object as CustomResourceDefinition)
+  const specOf = (object: KubeObject): unknown => (object as CustomResourceDefinition).spec
+  // What was let in once stays.
+  return withExtraChecks(kind, {
+    create,
+    update: (object, old) => (deepEqual(specOf(object), specOf(old)) ? [] : create(object)),
+  })
 }
 
 /** What all versions say alike, upstream looks at once and names without the version. */

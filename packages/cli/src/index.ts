@@ -10,7 +10,7 @@ export {
   pathsOf,
   type StoreConfig,
 } from './cluster/config.ts'
-export { keepCredentials } from './cluster/credentials.ts'
+export { clusterPkiOf, keepCredentials } from './cluster/credentials.ts'
 export { tablesOf } from './cluster/machine-network.ts'
 export { findProcesses, markOf } from './cluster/processes.ts'
 export { deleteCluster } from './commands/delete.ts'

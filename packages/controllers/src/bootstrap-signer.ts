@@ -4,7 +4,7 @@
  */
 import { ConfigMaps, Secrets } from '@canopus/api'
 import type { ConfigMap, Secret } from '@canopus/api/core/v1'
-import { hasReason } from '@canopus/apimachinery'
+import { hasReason, toBase64 } from '@canopus/apimachinery'
 import { hmacSha256 } from '@canopus/base'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
 import { expiryOf } from './token-cleaner.ts'
@@ -28,10 +28,7 @@ export function detachedSignature(content: string, id: string, secret: string): 
 }
 
 const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
+  toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 
 /** The id and secret of a token that may sign at `now`, if it may. */
 export function signingToken(secret: Secret, now: number): { id: string; secret: string } | undefined {

@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { startTimeOf } from './process.ts'
 
 /**
  * Writes a file so that readers see either the old or the new content, also after a power loss: a temporary file beside
@@ -41,15 +42,7 @@ export function removeAbandoned(path: string): void {
   for (const name of readdirSync(directory)) {
     if (!name.startsWith(`${basename(path)}.`)) continue
     const writer = /^(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name.slice(basename(path).length + 1))
-    if (writer && !exists(Number(writer[1]))) rmSync(join(directory, name), { force: true })
-  }
-}
-
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+    if (writer && startTimeOf(Number(writer[1])) === undefined) rmSync(join(directory, name), { force: true })
   }
 }
 

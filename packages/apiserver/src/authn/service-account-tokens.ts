@@ -14,6 +14,7 @@ import {
   readLegacyClaims,
 } from './service-account-claims.ts'
 import type { ServiceAccountKeys } from './service-account-keys.ts'
+import { unverifiedClaims } from './unverified-token.ts'
 import { EXTRA, serviceAccountGroups, serviceAccountUser } from './user.ts'
 
 export interface ServiceAccountTokenOptions {
@@ -156,15 +157,8 @@ const quoted = (list: readonly string[]): string => `[${list.map(each => JSON.st
 
 /** Reads the issuer without trusting anything, to tell these tokens from other kinds. */
 function issuerOf(token: string): string | undefined {
-  const parts = token.split('.')
-  if (parts.length !== 3) return undefined
-  try {
-    const payload: unknown = JSON.parse(Buffer.from(parts[1]!, 'base64url').toString('utf8'))
-    const issuer = (payload as { iss?: unknown } | null)?.iss
-    return typeof issuer === 'string' ? issuer : undefined
-  } catch {
-    return undefined
-  }
+  const issuer = unverifiedClaims(token)?.iss
+  return typeof issuer === 'string' ? issuer : undefined
 }
 
 function describe(payload: Record<string, unknown>): Claims | undefined {

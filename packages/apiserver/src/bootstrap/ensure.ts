@@ -1,4 +1,5 @@
 import { type Draft, hasReason, type KubeObject, type ResourceType } from '@canopus/apimachinery'
+import { sideBySide } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import type { Change } from './reconcile-roles.ts'
 
@@ -85,12 +86,7 @@ export async function reconcileObjects<T extends KubeObject>(
     `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`
   const { items } = await client.resource(type).list()
   const existing = new Map(items.map(item => [key(item), item]))
-  const queue = [...wanted]
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const each = next
-      await converge(client, type, each, found => reconcile(found, each), existing.get(key(each)))
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(parallel, queue.length) }, worker))
+  await sideBySide(wanted, parallel, each =>
+    converge(client, type, each, found => reconcile(found, each), existing.get(key(each))),
+  )
 }

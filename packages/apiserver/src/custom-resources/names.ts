@@ -77,8 +77,7 @@ export function statusOf(
   const taken = takenNames(spec.group, metadata.name, all)
   const { names, condition } = acceptNames(spec.names, status.acceptedNames, taken)
   let conditions: readonly CustomResourceDefinitionCondition[] = status.conditions ?? []
-  const trust = bundleProblem(definition) === undefined
-  for (const each of [condition, establishedBy(conditions, condition, trust), approvedBy(definition)]) {
+  for (const each of [condition, establishedBy(conditions, condition, definition), approvedBy(definition)]) {
     if (each !== undefined) conditions = setCondition<CustomResourceDefinitionCondition>(conditions, each, now)
   }
   const same = conditions === status.conditions && JSON.stringify(names) === JSON.stringify(status.acceptedNames)
@@ -89,10 +88,10 @@ export function statusOf(
 function establishedBy(
   conditions: readonly CustomResourceDefinitionCondition[],
   names: Condition,
-  trust: boolean,
+  definition: CustomResourceDefinition,
 ): Condition | undefined {
   if (isConditionTrue(conditions, 'Established')) return undefined
-  if (names.status === 'True' && !trust) {
+  if (names.status === 'True' && bundleProblem(definition) !== undefined) {
     const message = 'The conversion webhook CABundle is invalid'
     return { type: 'Established', status: 'False', reason: 'InvalidCABundle', message }
   }

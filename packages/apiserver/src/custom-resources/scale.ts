@@ -16,7 +16,7 @@ import { notePatch } from '../audit/note-patch.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
-import type { Endpoint } from '../registry/endpoint.ts'
+import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readPatch } from '../registry/patch.ts'
 import { objectResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
@@ -34,7 +34,7 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
   const respond = (object: KubeObject): ApiResponse =>
     objectResponse(headers, 200, scaleOf(object, paths), query.get('pretty'))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
-  const { options, write } = endpoint.writeCall(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+  const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await call.request.body()
   const given =
     verb === 'patch' ? undefined : decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)

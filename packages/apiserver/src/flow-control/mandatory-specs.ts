@@ -1,5 +1,5 @@
 /** The specs of mandatory objects, which nobody may change (pkg/apis/flowcontrol/validation/validation.go). */
-import type { Kind } from '@canopus/api'
+import { type Kind, withExtraChecks } from '@canopus/api'
 import type { PriorityLevelConfigurationSpec } from '@canopus/api/flowcontrol/v1'
 import { type FieldError, invalid, type KubeObject, semanticEqual } from '@canopus/apimachinery'
 import { MANDATORY_LEVELS, MANDATORY_SCHEMAS } from './defaults.ts'
@@ -15,15 +15,7 @@ export function withMandatorySpecs(kind: Kind): Kind {
   const check =
     plural === 'flowschemas' ? schemaFindings : plural === 'prioritylevelconfigurations' ? levelFindings : undefined
   if (check === undefined) return kind
-  const { strategy } = kind
-  return {
-    ...kind,
-    strategy: {
-      ...strategy,
-      validate: object => [...(strategy.validate?.(object) ?? []), ...check(object)],
-      validateUpdate: (object, old) => [...(strategy.validateUpdate?.(object, old) ?? []), ...check(object)],
-    },
-  }
+  return withExtraChecks(kind, { create: check, update: check })
 }
 
 function schemaFindings({ metadata, spec }: Described): FieldError[] {

@@ -168,7 +168,7 @@ export class Endpoint {
 
   private async create(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
-    const { options, write } = this.writeCall(call, 'CreateOptions')
+    const { options, write } = writeCallOf(call, 'CreateOptions')
     const body = await call.request.body()
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
     call.audit?.requestObject(object, this.kind)
@@ -178,7 +178,7 @@ export class Endpoint {
 
   private async update(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
-    const { options, write } = this.writeCall(call, 'UpdateOptions')
+    const { options, write } = writeCallOf(call, 'UpdateOptions')
     const body = await call.request.body()
     const warnings = [...call.warnings]
     const decode = (into: string[]): KubeObject =>
@@ -198,7 +198,7 @@ export class Endpoint {
 
   private async patch(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
-    const { options, write } = this.writeCall(call, 'PatchOptions')
+    const { options, write } = writeCallOf(call, 'PatchOptions')
     const body = await call.request.body()
     const { headers } = call.request
     notePatch(call, body)
@@ -226,7 +226,7 @@ export class Endpoint {
     if (call.info.verb === 'get') return this.get(call)
     const encoder = this.encoder(call)
     const patch = call.info.verb === 'patch'
-    const { options, write } = this.writeCall(call, patch ? 'PatchOptions' : 'UpdateOptions')
+    const { options, write } = writeCallOf(call, patch ? 'PatchOptions' : 'UpdateOptions')
     const body = await call.request.body()
     const { headers } = call.request
     if (patch) notePatch(call, body)
@@ -291,10 +291,6 @@ export class Endpoint {
       headers: { 'content-type': encoder.contentType },
       body: encoder.list(deleted, metadata),
     }
-  }
-
-  writeCall(call: Call, kind: string): ReturnType<typeof writeCallOf> {
-    return writeCallOf(call, kind)
   }
 
   async deleteCall(call: Call): Promise<{ options: DeleteOptions; write: WriteCall }> {

@@ -15,7 +15,7 @@ import {
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
-import type { Endpoint } from '../registry/endpoint.ts'
+import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
@@ -29,7 +29,7 @@ export async function serveBinding(
   call: Call,
   own?: Kind,
 ): Promise<ApiResponse> {
-  const { options, write } = pods.writeCall(call, 'CreateOptions')
+  const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
   const binding = decodeBody<Binding>(
     await call.request.body(),

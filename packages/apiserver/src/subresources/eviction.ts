@@ -19,7 +19,7 @@ import { deleteOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call, WriteCall } from '../registry/call.ts'
 import { deleteObject } from '../registry/delete.ts'
-import type { Endpoint } from '../registry/endpoint.ts'
+import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
@@ -29,7 +29,7 @@ const REFUSED = "Cannot evict pod as it would violate the pod's disruption budge
 
 export async function serveEviction(context: SubresourceContext, pods: Endpoint, call: Call): Promise<ApiResponse> {
   const { namespace, name } = call.info
-  const { options, write } = pods.writeCall(call, 'CreateOptions')
+  const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
   const eviction = decodeBody<Eviction>(
     await call.request.body(),

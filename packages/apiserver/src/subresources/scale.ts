@@ -17,7 +17,7 @@ import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import { type ApplyTarget, applyTo, isApplyPatch, readConfig } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
-import type { Endpoint } from '../registry/endpoint.ts'
+import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
@@ -40,7 +40,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   const respond = (object: KubeObject): ApiResponse =>
     objectResponse(headers, 200, scaleOf(object), query.get('pretty'))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
-  const { options, write } = endpoint.writeCall(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
+  const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await call.request.body()
   if (verb === 'patch') notePatch(call, body)
   if (verb === 'patch' && isApplyPatch(headers)) {

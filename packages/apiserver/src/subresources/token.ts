@@ -2,10 +2,11 @@
 import type { TokenRequest } from '@canopus/api/authentication/v1'
 import type { ServiceAccount } from '@canopus/api/core/v1'
 import { serviceUnavailableError } from '@canopus/apimachinery'
+import { unverifiedClaims } from '../authn/unverified-token.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
-import type { Endpoint } from '../registry/endpoint.ts'
+import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { SubresourceContext } from './subresource.ts'
 
@@ -17,7 +18,7 @@ const TOKEN_REQUEST = {
 
 export async function serveToken(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   const { namespace, name } = call.info
-  const { options, write } = endpoint.writeCall(call, 'CreateOptions')
+  const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
   const body = await call.request.body()
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
@@ -44,8 +45,4 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
 }
 
 /** The token's own name for itself, by which its later requests are known. */
-function idOfToken(token: string): string | undefined {
-  const [, payload] = token.split('.')
-  if (payload === undefined) return undefined
-  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { jti?: string }).jti
-}
+const idOfToken = (token: string): string | undefined => unverifiedClaims(token)?.jti as string | undefined

@@ -18,18 +18,22 @@ import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 /** The group whose members may do everything (bound to cluster-admin at bootstrap, so that it can be taken away again). */
 const ADMINISTRATORS = 'system:masters'
 
+/** The cluster's keys and certificates. What nears its end is issued anew. */
+export const clusterPkiOf = (config: ClusterConfig, clock: Clock): Promise<ClusterPki> =>
+  ensureClusterPki(pathsOf(config).pki, {
+    clusterName: config.name,
+    clusterDomain: config.domain,
+    addresses: [...new Set([addressAt(config.serviceCidr, 1), ...config.apiAddresses])],
+    clock,
+  })
+
 /**
  * The cluster's keys and certificates, and kubeconfigs for the administrator and for what runs on the nodes. What nears its end is
  * issued anew.
  */
 export async function ensureCredentials(config: ClusterConfig, clock: Clock): Promise<ClusterPki> {
   const paths = pathsOf(config)
-  const pki = await ensureClusterPki(paths.pki, {
-    clusterName: config.name,
-    clusterDomain: config.domain,
-    addresses: [...new Set([addressAt(config.serviceCidr, 1), ...config.apiAddresses])],
-    clock,
-  })
+  const pki = await clusterPkiOf(config, clock)
   const users = [
     {
       file: paths.adminKubeconfig,

@@ -2,19 +2,11 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Logger } from '@canopus/base'
-import { MetricsRegistry } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import type { ApiServerExtras } from '@canopus/control-plane'
-import type { Store } from '@canopus/store'
 import { Command, CommanderError } from 'commander'
-import { given } from '../flags.ts'
-import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
-import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import { addSecurityFlags, type SecurityFlags, sharedSecurityOptions } from './security-flags.ts'
-import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
-import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
-
-type Flags = AuditFlags & EncryptionFlags & SecurityFlags & ServingFlags & TracingFlags
+import { type AppliedFlags, addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 
 /** What a cluster has made for itself: its authorities, its keys, its bootstrap tokens. */
 const DECIDED =
@@ -25,8 +17,8 @@ const WRITTEN = 'audit-log-path'
 
 function parser(): Command {
   const command = new Command().exitOverride().configureOutput({ writeErr: () => {} })
-  for (const add of [addSecurityFlags, addAuditFlags, addEncryptionFlags, addServingFlags, addTracingFlags])
-    add(command)
+  addSecurityFlags(command)
+  addSharedFlags(command)
   return command
 }
 
@@ -66,12 +58,8 @@ export function checkedApiServerArgs(args: readonly string[]): string[] {
 }
 
 /** What the arguments come to. */
-export interface AppliedArgs {
+export interface AppliedArgs extends AppliedFlags {
   readonly extras: ApiServerExtras
-  /** The store, encrypted where that was asked for. */
-  stored(store: Store): Store
-  /** What has to go on besides, until the signal aborts. */
-  run(signal: AbortSignal): Promise<void>
 }
 
 /** `serverId` names the server in figures and spans. Rejects with `Failure` where a file is wrong. */
@@ -80,19 +68,7 @@ export async function applyApiServerArgs(
   serverId: string,
   logger: Logger,
 ): Promise<AppliedArgs> {
-  const flags = parse(args).opts<Flags>()
-  const metrics = new MetricsRegistry()
-  const auditor = await auditorOf(flags, logger, metrics)
-  const encryption = await encryptionOf(flags, logger, { metrics, serverId })
-  const tracing = tracingOf(flags, serverId, logger)
-  return {
-    extras: {
-      metrics,
-      security: sharedSecurityOptions(flags),
-      serving: servingOptions(flags),
-      ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
-    },
-    stored: store => encryptedBy(encryption, store),
-    run: async signal => encryption?.run(signal),
-  }
+  const flags = parse(args).opts<SecurityFlags & SharedFlags>()
+  const applied = await applySharedFlags(flags, serverId, logger)
+  return { ...applied, extras: { ...applied.extras, security: sharedSecurityOptions(flags) } }
 }

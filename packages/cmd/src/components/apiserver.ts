@@ -1,14 +1,13 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type AggregationOptions, createSecurity, loadDescriptions } from '@canopus/apiserver'
-import { type Logger, MetricsRegistry, whenAborted } from '@canopus/base'
+import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import { runApiServerLoops, type StartApiServerOptions, startApiServer } from '@canopus/control-plane'
 import { addressAt } from '@canopus/network'
 import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
-import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import {
   addFlagsWithoutEffect,
   addLogFlags,
@@ -16,7 +15,6 @@ import {
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
-import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import {
   addSecurityFlags,
   clientAuthorities,
@@ -26,11 +24,10 @@ import {
 } from './security-flags.ts'
 import { serverIdentity } from './server-identity.ts'
 import { followCertificate, servingCertificate } from './serving-certificate.ts'
-import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
+import { addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 import { openStore } from './store.ts'
-import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
 
-interface ApiServerFlags extends LogFlags, AuditFlags, EncryptionFlags, SecurityFlags, ServingFlags, TracingFlags {
+interface ApiServerFlags extends LogFlags, SecurityFlags, SharedFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -82,10 +79,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
     .option('--proxy-client-key-file <file>', 'its key')
   addSecurityFlags(command)
-  addAuditFlags(command)
-  addEncryptionFlags(command)
-  addServingFlags(command)
-  addTracingFlags(command)
+  addSharedFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -134,22 +128,17 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags))
   const identity = serverIdentity()
-  const metrics = new MetricsRegistry()
-  const auditor = await auditorOf(flags, logger, metrics)
-  const tracing = tracingOf(flags, identity.name, logger)
-  const encryption = await encryptionOf(flags, logger, { metrics, serverId: identity.name })
-  const store = encryptedBy(encryption, await openStore(storeConfig(flags), flags.dataDir, logger))
+  const applied = await applySharedFlags(flags, identity.name, logger)
+  const store = applied.stored(await openStore(storeConfig(flags), flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
     const options: StartApiServerOptions = {
       ...basics,
-      metrics,
+      ...applied.extras,
       ...kubeletCredentials(flags),
       identity,
       aggregation: aggregationOptions(flags),
       security,
-      ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
-      serving: servingOptions(flags),
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
@@ -166,7 +155,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     if (certificate !== undefined && key !== undefined)
       followCertificate({ certificate, key }, pair => listener.setTls(tlsWith(pair)))
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
-    await Promise.all([runApiServerLoops(server, options, signal), encryption?.run(signal), whenAborted(signal)])
+    await Promise.all([runApiServerLoops(server, options, signal), applied.run(signal), whenAborted(signal)])
     await server.stop()
   } finally {
     await store.close()

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { loadDescriptions } from '@canopus/apiserver'
-import { type ClusterConfig, keepCredentials, MOST_SLOTS, pathsOf } from '@canopus/cli'
+import { type ClusterConfig, clusterPkiOf, keepCredentials, MOST_SLOTS, pathsOf } from '@canopus/cli'
 import { startControlPlane } from '@canopus/control-plane'
 import { createLocalCloud, createLocalVolumesSetUp } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
-import { type ClusterPki, createLogger, ensureClusterPki, systemClock, systemRandom } from '@canopus/platform'
+import { type ClusterPki, createLogger, systemClock, systemRandom } from '@canopus/platform'
 import { applyApiServerArgs } from './apiserver-args.ts'
 import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
@@ -14,12 +14,7 @@ import { openStore } from './store.ts'
 export async function runControlPlane(config: ClusterConfig, signal: AbortSignal): Promise<void> {
   const logger = createLogger({ to: 1 })
   // What is renewed while this runs takes its place in here.
-  const pki = await ensureClusterPki(pathsOf(config).pki, {
-    clusterName: config.name,
-    clusterDomain: config.domain,
-    addresses: [...new Set([addressAt(config.serviceCidr, 1), ...config.apiAddresses])],
-    clock: systemClock,
-  })
+  const pki = await clusterPkiOf(config, systemClock)
   const identity = serverIdentity()
   const applied = await applyApiServerArgs(config.apiserverArgs ?? [], identity.name, logger)
   const store = applied.stored(await openStore(config.store, pathsOf(config).store, logger))

@@ -5,6 +5,7 @@
 import { Nodes } from '@canopus/api'
 import type { Node, NodeAddress, NodeCondition } from '@canopus/api/core/v1'
 import { findCondition, formatTime, maskedBytes, parseCidr, semanticEqual, setCondition } from '@canopus/apimachinery'
+import { sideBySide } from '@canopus/base'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
 import type { Route, Routes } from './provider.ts'
 
@@ -84,11 +85,11 @@ export function createNodeRouteController(
   const logger = context.logger.child({ controller: 'node-route-controller' })
 
   async function apply(plan: RoutePlan): Promise<Set<string>> {
-    await each(plan.remove, async route => {
+    await sideBySide(plan.remove, AT_ONCE, async route => {
       await routes.delete(route).catch(error => logger.warn('could not delete a route', { name: route.name, error }))
     })
     const unreachable = new Set<string>()
-    await each(plan.create, async ({ hint, route }) => {
+    await sideBySide(plan.create, AT_ONCE, async ({ hint, route }) => {
       const { targetNode, destinationCidr } = route
       try {
         await routes.create(hint, route)
@@ -138,12 +139,3 @@ export function createNodeRouteController(
 }
 
 const ALL = 'routes'
-
-/** One after the other in so many rows. */
-async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const waiting = [...items]
-  const row = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await act(item)
-  }
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, row))
-}

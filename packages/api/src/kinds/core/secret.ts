@@ -1,3 +1,4 @@
+import { toBase64 } from '@canopus/apimachinery'
 import type { Secret } from '../../generated/core.v1.ts'
 import { Secrets } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
@@ -6,18 +7,12 @@ import { validateSecret, validateSecretUpdate } from './data-validation.ts'
 
 const encoder = new TextEncoder()
 
-function toBase64(text: string): string {
-  let binary = ''
-  for (const byte of encoder.encode(text)) binary += String.fromCharCode(byte)
-  return btoa(binary)
-}
-
 /** `stringData` is only for writing: it goes into `data`, over what is there. */
 function defaultSecret(secret: Secret): void {
   secret.type ||= 'Opaque'
   if (secret.stringData === undefined) return
   secret.data = { ...secret.data }
-  for (const [key, value] of Object.entries(secret.stringData ?? {})) secret.data[key] = toBase64(value)
+  for (const [key, value] of Object.entries(secret.stringData ?? {})) secret.data[key] = toBase64(encoder.encode(value))
   delete secret.stringData
 }
 

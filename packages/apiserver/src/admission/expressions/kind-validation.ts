@@ -1,5 +1,5 @@
 /** Expressions of webhooks, policies and selectors of devices must compile when they are written (pkg/apis/admissionregistration/validation/validation.go). */
-import type { Kind } from '@canopus/api'
+import { type Kind, withExtraChecks } from '@canopus/api'
 import type {
   MatchCondition,
   MutatingAdmissionPolicy,
@@ -34,19 +34,11 @@ const CHECKS: Readonly<Record<string, Check>> = {
 export function withExpressionValidation(kind: Kind): Kind {
   const check = CHECKS[`${kind.type.group}/${kind.type.plural}`]
   if (check === undefined) return kind
-  const { strategy } = kind
-  return {
-    ...kind,
-    strategy: {
-      ...strategy,
-      validate: object => [...(strategy.validate?.(object) ?? []), ...check(object)],
-      validateUpdate: (object, old) => [
-        ...(strategy.validateUpdate?.(object, old) ?? []),
-        // What was let in once stays.
-        ...(sameExpressions(object, old) ? [] : check(object)),
-      ],
-    },
-  }
+  // What was let in once stays.
+  return withExtraChecks(kind, {
+    create: check,
+    update: (object, old) => (sameExpressions(object, old) ? [] : check(object)),
+  })
 }
 
 function sameExpressions(object: KubeObject, old: KubeObject): boolean {

@@ -2,9 +2,10 @@
  * Keeps the key that values are written with: asks the plugin how it does, and makes another seed where its own key changed
  * (kmsv2PluginProbe in pkg/server/options/encryptionconfig/config.go).
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { checkDns1123Subdomain } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep, uuid } from '@canopus/base'
+import { nameHash } from '../../metrics/reload-metrics.ts'
 import { aesGcmOfSeed, SEED_BYTES } from './aes.ts'
 import type { EncryptionMetrics } from './encryption-metrics.ts'
 import { type Annotations, DEK_KEY, DEK_SEED, type EncryptedObject, type StatusResponse } from './kms-messages.ts'
@@ -167,8 +168,7 @@ export class KmsProbe {
 }
 
 const seconds = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z')
-const hashText = (keyId: string): string =>
-  JSON.stringify(keyId === '' ? '' : `sha256:${createHash('sha256').update(keyId).digest('hex')}`)
+const hashText = (keyId: string): string => JSON.stringify(nameHash(keyId))
 
 function keyIdError(keyId: string): string | undefined {
   if (keyId === '') return 'keyID is empty'

@@ -1,0 +1,42 @@
+/** Flags that `canopus apiserver` and the API server of `canopus up` take alike, and what they come to. */
+import { type Logger, MetricsRegistry } from '@canopus/base'
+import type { ApiServerExtras } from '@canopus/control-plane'
+import type { Store } from '@canopus/store'
+import type { Command } from 'commander'
+import { given } from '../flags.ts'
+import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
+import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
+import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
+import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
+
+export type SharedFlags = AuditFlags & EncryptionFlags & ServingFlags & TracingFlags
+
+export function addSharedFlags(command: Command): void {
+  for (const add of [addAuditFlags, addEncryptionFlags, addServingFlags, addTracingFlags]) add(command)
+}
+
+/** What the flags come to. */
+export interface AppliedFlags {
+  readonly extras: Omit<ApiServerExtras, 'security'>
+  /** The store, encrypted where that was asked for. */
+  stored(store: Store): Store
+  /** What has to go on besides, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** `serverId` names the server in figures and spans. Rejects with `Failure` where a file is wrong. */
+export async function applySharedFlags(flags: SharedFlags, serverId: string, logger: Logger): Promise<AppliedFlags> {
+  const metrics = new MetricsRegistry()
+  const auditor = await auditorOf(flags, logger, metrics)
+  const tracing = tracingOf(flags, serverId, logger)
+  const encryption = await encryptionOf(flags, logger, { metrics, serverId })
+  return {
+    extras: {
+      metrics,
+      serving: servingOptions(flags),
+      ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
+    },
+    stored: store => encryptedBy(encryption, store),
+    run: async signal => encryption?.run(signal),
+  }
+}
