@@ -1,5 +1,5 @@
 /** Who may come in and what they may do: kube-apiserver's flags (pkg/kubeapiserver/options). */
-import { readFileSync, watchFile } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import {
   AUTHORIZATION_MODES,
   type AuthorizationMode,
@@ -14,6 +14,7 @@ import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { bool, duration, fileIfGiven, fileOf, given, list, lists, required } from '../flags.ts'
+import { lookEvery } from './look-every.ts'
 
 export interface SecurityFlags {
   clientCaFile?: string
@@ -304,7 +305,7 @@ function followed(flag: string, path: string): ConfigurationFile {
   return {
     text: known,
     follow(listener) {
-      watchFile(path, { interval: LOOK, persistent: false }, () => {
+      lookEvery(LOOK, () => {
         try {
           const text = readFileSync(path, 'utf8')
           if (text === known) return

@@ -1,4 +1,4 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@canopus/base'
 import { Failure } from '@canopus/cli'
@@ -12,6 +12,7 @@ import {
   writeFileAtomic,
 } from '@canopus/platform'
 import { fileOf } from '../flags.ts'
+import { lookEvery } from './look-every.ts'
 
 export interface ServingCertificateOptions {
   /** Values of `--tls-cert-file` and `--tls-private-key-file`. */
@@ -81,17 +82,12 @@ export function followCertificate(
   interval = LOOK_EVERY,
 ): () => void {
   let known = certificateIn(files)
-  const look = (): void => {
+  return lookEvery(interval, () => {
     const pair = pairIn(files)
     if (pair === undefined || pair.certificate === known.certificate) return
     known = pair
     renewed(pair)
-  }
-  const paths = [files.certificate, files.key]
-  for (const path of paths) watchFile(path, { interval, persistent: false }, look)
-  return () => {
-    for (const path of paths) unwatchFile(path, look)
-  }
+  })
 }
 
 /** Nothing while the files are being replaced. */
