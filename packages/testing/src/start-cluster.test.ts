@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import {
   ConfigMaps,
   Deployments,
@@ -47,6 +50,21 @@ const template = (labels: Record<string, string>, restartPolicy = 'Always') => (
 })
 
 describe('startCluster', { timeout: 60_000 }, () => {
+  it('leaves nothing behind when an error ends the process before it is stopped', async () => {
+    const module = new URL('./start-cluster.ts', import.meta.url).href
+    const script = `const { startCluster } = await import(${JSON.stringify(module)})
+      process.stdout.write((await startCluster()).kubeconfig)
+      setTimeout(() => { throw new Error('a test went wrong') })`
+    const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script]
+    const failed = await promisify(execFile)(process.execPath, args).then(
+      () => assert.fail('the program did not fail'),
+      (error: { stdout: string; stderr: string }) => error,
+    )
+    assert.match(failed.stderr, /a test went wrong/)
+    assert.match(failed.stdout, /canopus-cluster-/)
+    assert.ok(!existsSync(dirname(failed.stdout)))
+  })
+
   it('gives an API that other programs reach, and leaves nothing behind', async () => {
     const cluster = await startCluster()
     const transport = createKubeconfigTransport(cluster.kubeconfig)

@@ -88,7 +88,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       stopping.abort(new Error('the cluster is being stopped'))
       await Promise.all([finished, nodes])
       await store.close()
-      if (served) rmSync(served.directory, { recursive: true, force: true })
+      if (served) removeDirectory(served.directory)
     },
   }
 }
@@ -115,7 +115,7 @@ async function serve(
     server.listen({ address: '127.0.0.1', port: 0, tls }),
     issueClientCertificate(pki.ca, { commonName: ADMINISTRATOR.name, organizations: ['system:masters'], clock }),
   ])
-  const directory = mkdtempSync(join(tmpdir(), 'canopus-cluster-'))
+  const directory = makeDirectory()
   const kubeconfig = join(directory, 'kubeconfig')
   const url = `https://127.0.0.1:${listener.port}`
   mergeKubeconfig(kubeconfig, {
@@ -127,4 +127,24 @@ async function serve(
     makeCurrent: true,
   })
   return { url, kubeconfig, directory }
+}
+
+const directories = new Set<string>()
+
+/** A directory that goes when the process ends, also where an error ended it before `stop()`. */
+function makeDirectory(): string {
+  if (directories.size === 0) process.once('exit', removeDirectories)
+  const directory = mkdtempSync(join(tmpdir(), 'canopus-cluster-'))
+  directories.add(directory)
+  return directory
+}
+
+function removeDirectory(directory: string): void {
+  rmSync(directory, { recursive: true, force: true })
+  directories.delete(directory)
+  if (directories.size === 0) process.off('exit', removeDirectories)
+}
+
+function removeDirectories(): void {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 }
