@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -64,11 +64,13 @@ export async function runCase(each: Case, namespace: string, bench: Bench): Prom
   const env = {
     KUBECONFIG: kubeconfig,
     HOME: directory,
+    TMPDIR: join(directory, 'tmp'),
     PATH: `${bench.bin}:${process.env.PATH}`,
     NS: namespace,
     F: FIXTURES,
   }
   try {
+    mkdirSync(env.TMPDIR)
     writeFileSync(kubeconfig, withNamespace(bench.kubeconfig, namespace))
     for (const [name, text] of each.files) writeFileSync(join(directory, name), text)
     const made = await runShell('kubectl create namespace $NS', directory, env)

@@ -1,5 +1,5 @@
 /** A KMS v2 plugin for tests, on a Unix socket: its keys are what it adds to every byte. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as grpc from '@grpc/grpc-js'
@@ -14,8 +14,10 @@ export interface KmsPlugin {
   stop(): Promise<void>
 }
 
+/** Starts one in a directory of its own, which goes when it stops; one that is named is made again. */
 export async function startKmsPlugin(directory = mkdtempSync(join(tmpdir(), 'canopus-kms-'))): Promise<KmsPlugin> {
   const socket = join(directory, 'kms.sock')
+  mkdirSync(directory, { recursive: true })
   rmSync(socket, { force: true })
   const server = new grpc.Server()
   const calls = { encrypt: 0, decrypt: 0, status: 0 }
@@ -62,7 +64,7 @@ export async function startKmsPlugin(directory = mkdtempSync(join(tmpdir(), 'can
   return Object.assign(plugin, {
     async stop() {
       server.forceShutdown()
-      rmSync(socket, { force: true })
+      rmSync(directory, { recursive: true, force: true })
     },
   })
 }
