@@ -234,15 +234,16 @@ describe('bad days with nodes', { skip: rootOnly }, () => {
   const { kubectl } = cluster
   const components = async (): Promise<{ component: string; state: string; pid?: number }[]> =>
     JSON.parse((await cluster.tryCommand('status', '-o', 'json')).stdout).components
-  const links = (): string => spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout
-  const tables = (): string => spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout
+  // before the first cluster of a machine there may be no `ip` yet
+  const shown = (program: string, ...args: string[]): string =>
+    spawnSync(program, args, { encoding: 'utf8' }).stdout ?? ''
 
   before(() => cluster.prepare())
   after(() => cluster.remove())
 
   const wanted = ['up', '--name', 'badn', '--kubeconfig', cluster.kubeconfig, '--pod-egress', 'none']
   const machine = (): string[] =>
-    [links(), tables()].flatMap(text => text.split('\n').filter(line => /canopus|\bcn\d/.test(line)))
+    [shown('ip', '-o', 'link'), shown('nft', 'list', 'tables')].flatMap(text => text.split('\n').filter(line => /canopus|\bcn\d/.test(line)))
   const untouched = containerSkip() ? [] : machine()
   /** Nothing of the cluster is left on the machine. */
   const nothingLeft = (): void => {

@@ -12,6 +12,8 @@ const PROGRAMS: readonly { paths: readonly string[]; debianPackage: string }[] =
   { paths: ['/usr/bin/busybox', '/bin/busybox'], debianPackage: 'busybox-static' },
   { paths: ['/usr/bin/etcd'], debianPackage: 'etcd-server' },
   { paths: ['/usr/bin/dig'], debianPackage: 'bind9-dnsutils' },
+  { paths: ['/usr/bin/curl'], debianPackage: 'curl' },
+  { paths: ['/usr/bin/jq'], debianPackage: 'jq' },
 ]
 
 /** Installs what is missing with apt. Where that cannot be, the tests that need a program skip and say so. */

@@ -23,13 +23,16 @@ export function processesOf(text: string): number[] {
     .map(Number)
 }
 
+/** Which clusters have which share of the machine's addresses; made by the first. */
+const SLOTS = '/var/tmp/canopus-slots'
+
 /** Everything on this machine that names the home directory. */
 export function traces(home: string): string[] {
   const mounts = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
     .filter(line => line.includes(home))
-  const slots = readdirSync('/var/tmp/canopus-slots').filter(name => {
-    const path = join('/var/tmp/canopus-slots', name)
+  const slots = (existsSync(SLOTS) ? readdirSync(SLOTS) : []).filter(name => {
+    const path = join(SLOTS, name)
     return existsSync(path) && readFileSync(path, 'utf8').includes(home)
   })
   const processes = processesOf(`CANOPUS_HOME=${home}`).map(pid => `process ${pid}`)
