@@ -5,6 +5,7 @@ import {
   DecodeError,
   decodeObject,
   decodeProtobuf,
+  decodeValue,
   encodeProtobuf,
   JsonSyntaxError,
   ProtobufError,
@@ -100,6 +101,44 @@ for (const [schema, object] of [[pod, example] as const, [definition, crd] as co
     )
   })
 }
+
+/** The object with the value somewhere in it replaced; `way` says where. */
+function replaced(object: unknown, way: readonly number[], value: unknown): unknown {
+  if (typeof object !== 'object' || object === null || way.length === 0) return value
+  const keys = Object.keys(object)
+  if (keys.length === 0) return value
+  const key = keys[way[0]! % keys.length]!
+  const copy = (Array.isArray(object) ? [...object] : { ...object }) as Record<string, unknown>
+  copy[key] = replaced(copy[key], way.slice(1), value)
+  return copy
+}
+
+const outcome = (decode: () => unknown): unknown => {
+  try {
+    return decode()
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+const UNUSUAL = [null, '', 0, false, {}, [], 7, 'x', '1.0', [null], { a: null }, '0001-01-01T00:00:00Z', '128M', true]
+const unusual = fc.oneof(fc.constantFrom(...UNUSUAL), fc.jsonValue({ maxDepth: 2 }))
+
+test('objects that decode without a fault and others are read alike', () => {
+  for (const [schema, object] of [[pod, example] as const, [definition, crd] as const]) {
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { minLength: 1, maxLength: 7 }), unusual, (way, value) => {
+        const text = JSON.stringify(replaced(object, way, value))
+        // Decoding what was parsed elsewhere takes the walk that can tell of every fault.
+        assert.deepEqual(
+          outcome(() => decodeObject(schema, text)),
+          outcome(() => decodeValue(schema, JSON.parse(text))),
+        )
+      }),
+      RUNS,
+    )
+  }
+})
 
 test('JSON of any shape', () => {
   fc.assert(

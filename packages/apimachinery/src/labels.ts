@@ -10,10 +10,11 @@ export function checked(field: string, value: string, check: (value: string) => 
 }
 
 export function validateLabels(labels: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
-    ...checked(field, key, checkQualifiedName),
-    ...checked(field, value, checkLabelValue),
-  ])
+  const errors: FieldError[] = []
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    errors.push(...checked(field, key, checkQualifiedName), ...checked(field, value, checkLabelValue))
+  }
+  return errors
 }
 
 /** Keys as labels' keys but in either case; values are free; all together at most 256 KiB. */

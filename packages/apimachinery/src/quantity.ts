@@ -82,8 +82,29 @@ function splitQuantity(text: string): { sign: string; numerator: string; denomin
   return { sign, numerator: numerator === '' ? '0' : numerator, denominator, suffix }
 }
 
+/** Clusters know few amounts, and each write looks at each of its own several times. */
+const MOST_KNOWN = 2048
+const LONGEST_KNOWN = 32
+const parsed = new Map<string, Quantity>()
+const canonical = new Map<string, string>()
+
+function known<T>(values: Map<string, T>, text: string, make: (text: string) => T): T {
+  let value = values.get(text)
+  if (value === undefined) {
+    value = make(text)
+    if (text.length > LONGEST_KNOWN) return value
+    if (values.size >= MOST_KNOWN) values.clear()
+    values.set(text, value)
+  }
+  return value
+}
+
 /** Parses `text`. Throws `QuantityError` with upstream's message. */
 export function parseQuantity(text: string): Quantity {
+  return known(parsed, text, parseAnew)
+}
+
+function parseAnew(text: string): Quantity {
   const { sign, numerator, denominator, suffix: suffixText } = splitQuantity(text)
   const suffix = interpretSuffix(suffixText)
   const digits = numerator + denominator
@@ -202,7 +223,7 @@ const asQuantity = (quantity: string | Quantity): Quantity =>
 
 /** How upstream prints `text` again: `0.5` is `500m`, `1024Mi` is `1Gi`. Throws `QuantityError`. */
 export function canonicalQuantity(text: string): string {
-  return formatQuantity(parseQuantity(text))
+  return known(canonical, text, each => formatQuantity(parseQuantity(each)))
 }
 
 /** -1, 0 or 1, by amount alone (formats do not matter). */

@@ -1,8 +1,10 @@
 import { type Duplicate, NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError } from '../json/syntax-error.ts'
+import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
+import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
 
 export interface Decoded {
@@ -31,9 +33,11 @@ export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): D
   const json = typeof text === 'string' ? text : new TextDecoder().decode(text)
   const survey = surveyJson(json)
   if (survey.plain) {
-    const walk = new Walk(undefined)
+    const clean = cleanRoot(schema, parsePlain(json), survey.members)
+    if (clean !== undefined) return clean
     const parsed = parsePlain(json)
     if (parsed !== undefined) {
+      const walk = new Walk(undefined)
       const decoded = walk.root(schema, parsed)
       if (walk.members === survey.members) return decoded
     }
@@ -60,10 +64,18 @@ function parsePlain(json: string): unknown {
   }
 }
 
+/** Nothing where somebody has to look closer: at what is no object, at duplicate fields, at whatever is to be told. */
+function cleanRoot(choice: SchemaChoice, value: unknown, expected: number): Decoded | undefined {
+  if (value === undefined || value === null) return undefined
+  checkTypeMeta(value)
+  const schema = typeof choice === 'function' ? choice(textOf(value.apiVersion), textOf(value.kind)) : choice
+  const { object, members } = decodeClean(schema, value)
+  if (object === UNCLEAN || members !== expected) return undefined
+  return { object: object as JsonObject, strictErrors: [], unknownFields: [], duplicateFields: [] }
+}
+
 type JsonObject = Record<string, unknown>
 const MOST_STRICT_ERRORS = 100
-
-const ZERO_TIME = '0001-01-01T00:00:00'
 
 /** Stands for a value that is to be dropped. */
 const DROP = undefined
@@ -326,61 +338,6 @@ const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberLiteral)
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-/** What Go leaves out for `omitempty`: false, zero, empty strings, lists and maps; structs never. */
-export function isZero(value: unknown): boolean {
-  switch (typeof value) {
-    case 'string':
-      return value === ''
-    case 'boolean':
-      return !value
-    case 'number':
-      return value === 0
-    case 'object':
-      return Array.isArray(value) && value.length === 0
-    default:
-      return false
-  }
-}
-
-/** What Go makes of a null in a list or map of plain values, or of a map entry without a value. */
-export function zeroOf(schema: Schema): unknown {
-  switch (schema.type) {
-    case 'string':
-    case 'bytes':
-      return ''
-    case 'bool':
-      return false
-    case 'struct':
-      return {}
-    case 'quantity':
-      return '0'
-    case 'int32':
-    case 'int64':
-    case 'uint32':
-    case 'uint64':
-    case 'double':
-    case 'intOrString':
-      return 0
-    default:
-      return null
-  }
-}
-
-function without(object: JsonObject, dropped: readonly string[]): JsonObject {
-  const copy: JsonObject = {}
-  for (const key in object) if (!dropped.includes(key)) setOwn(copy, key, object[key])
-  return copy
-}
-
-/** `metadata` and a `spec` that is no pointer are part of every object of a kind; custom kinds only have `metadata`. */
-export function fillKind(schema: StructSchema, object: JsonObject): void {
-  for (const name of ['metadata', 'spec']) {
-    if (object[name] !== undefined || (name === 'spec' && schema.goType === '')) continue
-    const field = schema.fields.get(name)
-    if (field !== undefined && field.schema.type === 'struct' && !field.pointer) object[name] = {}
-  }
-}
 
 /**
  * The message of the 400 that a failed decoding is answered with. `kind` is what the body says it is (as far as it says), `expected` the

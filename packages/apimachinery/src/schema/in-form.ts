@@ -1,5 +1,5 @@
 import { canonicalTime } from '../time.ts'
-import { isZero } from './decode.ts'
+import { isZero } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, Schema, StructSchema } from './schema.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 import { setOwn } from '../../json/exact-reader.ts'
 import { MAX_DEPTH } from '../../json/syntax-error.ts'
-import { zeroOf } from '../decode.ts'
+import { zeroOf } from '../decoded-values.ts'
 import type { Field, ScalarType, Schema, SpecialSchema, StructSchema } from '../schema.ts'
 import { ProtobufError, ProtobufReader } from './reader.ts'
 import { eachField, readAny, readDuration, readIntOrString, readQuantity, readTime, toBase64 } from './special.ts'

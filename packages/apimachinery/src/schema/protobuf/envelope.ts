@@ -2,7 +2,8 @@
  * Protobuf as Kubernetes sends and stores it: the bytes `k8s\0`, then a runtime.Unknown that names apiVersion and kind and
  * holds the message. Upstream: k8s.io/apimachinery/pkg/runtime/serializer/protobuf.
  */
-import { fillKind, type SchemaChoice } from '../decode.ts'
+import type { SchemaChoice } from '../decode.ts'
+import { fillKind } from '../decoded-values.ts'
 import type { StructSchema } from '../schema.ts'
 import { decodeMessage } from './decode.ts'
 import { encodeMessage, withWriter } from './encode.ts'
