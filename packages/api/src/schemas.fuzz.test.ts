@@ -8,6 +8,7 @@ import {
   decodeValue,
   encodeProtobuf,
   JsonSyntaxError,
+  ownersOfNew,
   ProtobufError,
 } from '@canopus/apimachinery'
 import fc from 'fast-check'
@@ -137,6 +138,33 @@ test('objects that decode without a fault and others are read alike', () => {
       }),
       RUNS,
     )
+  }
+})
+
+test('who owns a new object does not depend on those before it', () => {
+  const owners = (schema: typeof pod, object: object): unknown =>
+    ownersOfNew({ schema, apiVersion: 'v1', subresource: '', now: '' }, { ...object }, 'm')
+  for (const [schema, object] of [[pod, example] as const, [definition, crd] as const]) {
+    let shared = 0
+    fc.assert(
+      fc.property(fc.array(fc.nat(20), { minLength: 1, maxLength: 7 }), unusual, (way, value) => {
+        let decoded: object
+        try {
+          decoded = decodeObject(schema, JSON.stringify(replaced(object, way, value))).object
+        } catch {
+          return
+        }
+        // A schema of its own has seen no objects yet.
+        assert.equal(
+          JSON.stringify(owners(schema, decoded)),
+          JSON.stringify(owners({ ...schema, fields: schema.fields, members: schema.members }, decoded)),
+        )
+        const [first, second] = [owners(schema, decoded), owners(schema, decoded)] as { fieldsV1: object }[][]
+        if (first?.[0] !== undefined && first[0].fieldsV1 === second?.[0]?.fieldsV1) shared++
+      }),
+      { ...RUNS, numRuns: 800 },
+    )
+    assert.ok(shared > 50, `${shared} sets were taken from objects before`)
   }
 })
 

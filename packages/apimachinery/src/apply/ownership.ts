@@ -21,6 +21,7 @@ import {
 } from './field-set.ts'
 import { capUpdates, identityOf, isReset, knownInOrder, type Manager, readManagers, writeManagers } from './managers.ts'
 import { mergeConfig } from './merge.ts'
+import { ownedBefore } from './owned-before.ts'
 import { prune } from './prune.ts'
 import { reconcile } from './reconcile.ts'
 import type { Plain, Type } from './shape.ts'
@@ -67,8 +68,10 @@ export const rootOf = (schema: StructSchema): Type => ({ schema, atomic: false }
 
 /** Owners of a new object. `object` is as the client sent it, with defaults; what its metadata says about owners is ignored. */
 export function ownersOfNew(scope: WriteScope, object: Plain, managerName: string): ManagedFieldsEntry[] | undefined {
-  const added = addedToNothing(rootOf(scope.schema), object)
-  const fields = difference(filtered(scope, added), NOBODYS)
+  const root = rootOf(scope.schema)
+  const fields = ownedBefore(root, object, scope.filter, () =>
+    difference(filtered(scope, addedToNothing(root, object)), NOBODYS),
+  )
   if (isEmptySet(fields)) return undefined
   const manager = managerOf(scope, managerName, 'Update', knownInOrder(fields))
   return writeManagers(new Map([['', manager]]))

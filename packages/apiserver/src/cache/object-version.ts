@@ -1,5 +1,12 @@
 /** One version of one object: its bytes, and whatever was made of them on demand. */
-import { afterRoundTrip, encodeJson, type KubeObject, parseJson } from '@canopus/apimachinery'
+import {
+  afterRoundTrip,
+  encodeJson,
+  type KubeObject,
+  knownText,
+  type ManagedFieldsEntry,
+  parseJson,
+} from '@canopus/apimachinery'
 import { Deque } from '@canopus/base'
 
 /** How many versions keep their parsed form. Older ones are parsed again when somebody asks. */
@@ -182,8 +189,23 @@ function restampSlowly(bytes: Uint8Array, to: number): Uint8Array {
  */
 export function stampedBytes(object: KubeObject, revision: number): Uint8Array {
   const { kind, apiVersion, metadata, ...rest } = object as KubeObject & Record<string, unknown>
-  const { resourceVersion: _, ...meta } = metadata
-  return Buffer.from(
-    encodeJson({ kind, apiVersion, metadata: { resourceVersion: String(revision), ...meta }, ...rest }),
-  )
+  const { resourceVersion: _, managedFields, ...meta } = metadata
+  const head = { resourceVersion: String(revision), ...meta }
+  const owners = managedFields === undefined ? undefined : knownOwners(managedFields)
+  if (owners === undefined) {
+    const whole = managedFields === undefined ? head : { ...head, managedFields }
+    return Buffer.from(encodeJson({ kind, apiVersion, metadata: whole, ...rest }))
+  }
+  const start = encodeJson({ kind, apiVersion, metadata: head }).slice(0, -2)
+  const end = encodeJson(rest)
+  return Buffer.from(`${start},"managedFields":${owners}}${end === '{}' ? '' : ','}${end.slice(1)}`)
+}
+
+/** The JSON of owners whose fields were written before. */
+function knownOwners([entry, ...others]: readonly ManagedFieldsEntry[]): string | undefined {
+  const fields = entry?.fieldsV1
+  const text = fields === undefined || others.length > 0 ? undefined : knownText(fields)
+  return text === undefined
+    ? undefined
+    : `[${encodeJson({ ...entry, fieldsV1: undefined }).slice(0, -1)},"fieldsV1":${text}}]`
 }

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { schemas } from '@canopus/api'
+import { type KubeObject, knownText, ownersOfNew } from '@canopus/apimachinery'
+import { isStamped, stampedBytes } from './object-version.ts'
+
+const scope = {
+  schema: schemas.schemaOf('core.v1.ConfigMap'),
+  apiVersion: 'v1',
+  subresource: '',
+  now: '2026-01-01T00:00:00Z',
+}
+
+function configMap(value: string, more: object = { data: { a: value } }): KubeObject {
+  const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'x', labels: { app: value } }, ...more }
+  const managedFields = ownersOfNew(scope, object, 'test')!
+  return { ...object, metadata: { ...object.metadata, managedFields, uid: 'u' } } as unknown as KubeObject
+}
+
+const written = (object: KubeObject): unknown => JSON.parse(Buffer.from(stampedBytes(object, 7)).toString())
+const expected = (object: KubeObject): unknown =>
+  JSON.parse(JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion: '7' } }))
+
+test('objects are written whole, whether the text of their owners is known or not', () => {
+  for (const value of ['1', '2', '"', '4']) assert.deepEqual(written(configMap(value)), expected(configMap(value)))
+  const last = configMap('5')
+  assert.ok(knownText(last.metadata.managedFields![0]!.fieldsV1!), 'the text of the owners is known by now')
+  assert.deepEqual(written(last), expected(last))
+  assert.ok(isStamped(stampedBytes(last, 7), 7))
+  const { managedFields } = last.metadata
+  const two = { ...last, metadata: { ...last.metadata, managedFields: [...managedFields!, { manager: 'b' }] } }
+  assert.deepEqual(written(two as KubeObject), expected(two as KubeObject))
+})
+
+test('objects that have nothing but metadata are written whole', () => {
+  for (const value of ['1', '2', '3', '4']) {
+    const object = configMap(value, {})
+    assert.deepEqual(written(object), expected(object))
+  }
+  const bare = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'x' } } as KubeObject
+  assert.deepEqual(written(bare), expected(bare))
+})
