@@ -5,7 +5,7 @@
  */
 import { NumberLiteral, setOwn } from '../json/exact-reader.ts'
 import { duration, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
-import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
+import { fillKind, isZero, without, ZERO_TIME } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, ScalarSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
 
 type JsonObject = Record<string, unknown>
@@ -146,7 +146,7 @@ function listReader({ items }: ListSchema): Reader {
     read ??= readerOf(items)
     for (let index = 0; index < value.length; index++) {
       const child: unknown = value[index]
-      const next = child === null ? (items.goType === '' ? null : zeroOf(items)) : read(child)
+      const next = child === null ? (items.goType === '' ? null : UNCLEAN) : read(child)
       if (next === child) continue
       if (next === UNCLEAN) return UNCLEAN
       value[index] = next
@@ -163,7 +163,7 @@ function mapReader({ values }: MapSchema): Reader {
     for (const key in value) {
       members++
       const child = value[key]
-      const next = child === null ? (values.goType === '' ? null : zeroOf(values)) : read(child)
+      const next = child === null ? (values.goType === '' ? null : UNCLEAN) : read(child)
       if (next === child) continue
       if (next === UNCLEAN) return UNCLEAN
       setOwn(value, key, next)

@@ -47,12 +47,13 @@ export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): D
 }
 
 /**
- * The same for a value that was parsed elsewhere (YAML bodies). The value is changed in place and must not be used after.
+ * The same for a value that was parsed elsewhere, without NumberLiterals. It is changed in place and must not be used after.
  * `converting`: what does not fit is said as upstream's converter says it, which strategic merge patches go through, not as its
  * JSON decoder does (k8s.io/apimachinery/pkg/runtime/converter.go).
  */
 export function decodeValue(schema: SchemaChoice, value: unknown, converting = false): Decoded {
-  return new Walk(new Map(), converting).root(schema, value)
+  // What the quick walk has changed before it met a fault has the same faults still.
+  return cleanRoot(schema, value, undefined) ?? new Walk(new Map(), converting).root(schema, value)
 }
 
 /** Undefined where the exact reader has to say what is wrong. */
@@ -65,12 +66,12 @@ function parsePlain(json: string): unknown {
 }
 
 /** Nothing where somebody has to look closer: at what is no object, at duplicate fields, at whatever is to be told. */
-function cleanRoot(choice: SchemaChoice, value: unknown, expected: number): Decoded | undefined {
+function cleanRoot(choice: SchemaChoice, value: unknown, expected: number | undefined): Decoded | undefined {
   if (value === undefined || value === null) return undefined
   checkTypeMeta(value)
   const schema = typeof choice === 'function' ? choice(textOf(value.apiVersion), textOf(value.kind)) : choice
   const { object, members } = decodeClean(schema, value)
-  if (object === UNCLEAN || members !== expected) return undefined
+  if (object === UNCLEAN || (expected !== undefined && members !== expected)) return undefined
   return { object: object as JsonObject, strictErrors: [], unknownFields: [], duplicateFields: [] }
 }
 

@@ -17,7 +17,7 @@ import { type Headers, header } from '../http/message.ts'
 import type { Call, WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { kindText, setOwners, writeScope } from './owners.ts'
-import { checkPatched, type PatchedKind } from './patch.ts'
+import { checkPatched, type PatchedKind, withoutOwners } from './patch.ts'
 import { membersOf } from './patch-findings.ts'
 import type { Update } from './update.ts'
 
@@ -110,7 +110,7 @@ export function applyTo(
   const meta = (config.metadata ?? {}) as { namespace?: unknown; name?: unknown }
   try {
     const { object, managedFields } = applyConfig(writeScope(store, write), {
-      live: withoutOwners(current),
+      live: current === undefined ? {} : withoutOwners(current),
       stored: current?.metadata.managedFields,
       config,
       manager: options.fieldManager,
@@ -127,9 +127,3 @@ export function applyTo(
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-function withoutOwners(object: KubeObject | undefined): Plain {
-  if (object === undefined) return {}
-  const { managedFields: _, ...metadata } = object.metadata
-  return { ...object, metadata }
-}

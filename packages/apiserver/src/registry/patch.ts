@@ -70,8 +70,8 @@ export function readPatch(
           return applyStrategicMergePatch(old as never, patch, mergeSchemaOf(schema))
       }
     })
-    const described = type === STRATEGIC_PATCH ? goText(patch) : undefined
-    return checkPatched(patched, kind, validation, warnings, described, findings)
+    const described = type === STRATEGIC_PATCH ? (): string => goText(patch) : undefined
+    return checkPatched(patched, kind, validation, warnings, described, findings, old)
   }
 }
 
@@ -114,18 +114,24 @@ function translate<T>(apply: () => T): T {
 
 /**
  * The patched object as one of its kind. Throws StatusError 422 about no object in particular, as upstream, which quotes the
- * object, or for strategic merge patches the patch as Go prints it: `described`. `findings` are those of the patch itself.
+ * object, or for strategic merge patches the patch as Go prints it: `described`. `findings` are those of the patch itself. Owners
+ * of fields that the patch leaves as they are in `old` come back as the same value.
  */
 export function checkPatched(
   patched: unknown,
   kind: PatchedKind,
   validation: FieldValidation,
   warnings: string[],
-  described?: string,
+  described?: () => string,
   findings: readonly string[] = [],
+  old?: KubeObject,
 ): KubeObject {
   try {
-    const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), clone(patched), described !== undefined)
+    const owners = old?.metadata.managedFields
+    const kept = owners !== undefined && (patched as Partial<KubeObject>).metadata?.managedFields === owners
+    const own = clone(kept ? withoutOwners(patched as KubeObject) : patched)
+    const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), own, described !== undefined)
+    if (kept) (decoded.object as unknown as KubeObject).metadata.managedFields = owners
     const strictErrors = [...findings, ...decoded.strictErrors]
     if (strictErrors.length > 0) {
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
@@ -134,6 +140,14 @@ export function checkPatched(
     return decoded.object as unknown as KubeObject
   } catch (error) {
     if (!(error instanceof DecodeError || error instanceof JsonSyntaxError)) throw error
-    throw invalidError({ group: '', resource: '' }, [invalid('patch', described ?? encodeJson(patched), error.message)])
+    throw invalidError({ group: '', resource: '' }, [
+      invalid('patch', described?.() ?? encodeJson(patched), error.message),
+    ])
   }
+}
+
+/** Without the part of a stored object that is the largest, in many cases. */
+export function withoutOwners(object: KubeObject): Readonly<Record<string, unknown>> {
+  const { managedFields: _, ...metadata } = object.metadata
+  return { ...object, metadata }
 }
