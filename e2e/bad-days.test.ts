@@ -243,7 +243,9 @@ describe('bad days with nodes', { skip: rootOnly }, () => {
 
   const wanted = ['up', '--name', 'badn', '--kubeconfig', cluster.kubeconfig, '--pod-egress', 'none']
   const machine = (): string[] =>
-    [shown('ip', '-o', 'link'), shown('nft', 'list', 'tables')].flatMap(text => text.split('\n').filter(line => /canopus|\bcn\d/.test(line)))
+    [shown('ip', '-o', 'link'), shown('nft', 'list', 'tables')].flatMap(text =>
+      text.split('\n').filter(line => /canopus|\bcn\d/.test(line)),
+    )
   const untouched = containerSkip() ? [] : machine()
   /** Nothing of the cluster is left on the machine. */
   const nothingLeft = (): void => {
