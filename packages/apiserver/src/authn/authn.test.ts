@@ -11,6 +11,14 @@ import { ClientCertificateAuthenticator } from './client-certificate.ts'
 import { bearer, FakeObjects, fakeRequest } from './testing/fake-objects.ts'
 import { parseTokenFile } from './token-file.ts'
 import { unionAuthenticator } from './union.ts'
+import { webSocketProtocols } from './web-socket-protocols.ts'
+
+const TOKEN = 'base64url.bearer.authorization.k8s.io.'
+const webSocket = (protocols: string): Record<string, string> => ({
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-protocol': protocols,
+})
 
 describe('client certificates', () => {
   let ca: CertifiedKey
@@ -54,15 +62,31 @@ describe('bearer tokens', () => {
     ['any case, more blanks', { authorization: 'bearer   abc ' }, 'abc'],
     ['basic is another matter', { authorization: 'Basic abc' }, undefined],
     ['empty', { authorization: 'Bearer ' }, undefined],
-    [
-      'a WebSocket subprotocol',
-      { 'sec-websocket-protocol': `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${btoa('abc')}` },
-      'abc',
-    ],
+    ['a WebSocket subprotocol', webSocket(`v5.channel.k8s.io, ${TOKEN}YWJj`), 'abc'],
+    ['no WebSocket', { 'sec-websocket-protocol': `v5.channel.k8s.io, ${TOKEN}YWJj` }, undefined],
+    ['another subprotocol', webSocket('v5.channel.k8s.io'), undefined],
+    ['a header goes before a subprotocol', { ...webSocket(`x, ${TOKEN}YWJj`), authorization: 'Bearer def' }, 'def'],
   ]
   for (const [name, headers, expected] of cases) {
     it(`are found: ${name}`, () => assert.equal(bearerTokenOf(headers), expected))
   }
+
+  const refused: readonly [string, RegExp][] = [
+    [`${TOKEN}YWJj`, /missing additional subprotocol/],
+    [`x, ${TOKEN}YWJj, ${TOKEN}YWJj`, /multiple base64.bearer.authorization tokens/],
+    [`x, ${TOKEN}YWJj==`, /invalid base64.bearer.authorization token encoding/],
+    [`x, ${TOKEN}_w`, /invalid base64.bearer.authorization token$/],
+  ]
+  for (const [protocols, reason] of refused) {
+    it(`are refused among subprotocols: ${protocols}`, () => {
+      assert.throws(() => bearerTokenOf(webSocket(protocols)), reason)
+    })
+  }
+
+  it('are no subprotocol that anybody else sees', () => {
+    assert.deepEqual(webSocketProtocols(webSocket(`a, ${TOKEN}YWJj,b`)), ['a', 'b'])
+    assert.deepEqual(webSocketProtocols({}), [])
+  })
 
   it('of a static file name user, uid and groups', () => {
     const file = parseTokenFile('t1,jane,u1\n# comment\nt2,"joe, the second",u2,"dev,ops"\n')

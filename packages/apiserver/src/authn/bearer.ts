@@ -1,6 +1,7 @@
 import type { Authentication, AuthenticationRequest, Authenticator, Maybe, TokenReviewer } from '../security.ts'
 import { InvalidCredentialError } from './client-certificate.ts'
 import { asAuthenticated, then } from './user.ts'
+import { webSocketToken } from './web-socket-protocols.ts'
 
 /** Knows one kind of bearer token. `undefined`: not that kind; throws where it is that kind but not valid. */
 export interface TokenAuthenticator {
@@ -10,8 +11,6 @@ export interface TokenAuthenticator {
 /** Adds an annotation to the audit events of the request that carries the token. */
 export type Annotate = NonNullable<AuthenticationRequest['annotate']>
 
-const WEBSOCKET_PREFIX = 'base64url.bearer.authorization.k8s.io.'
-
 /** The token of `Authorization: Bearer`, or the one that browsers hand in as a WebSocket subprotocol. */
 export function bearerTokenOf(headers: AuthenticationRequest['headers']): string | undefined {
   const authorization = headers.authorization
@@ -19,11 +18,7 @@ export function bearerTokenOf(headers: AuthenticationRequest['headers']): string
     const match = /^bearer +(\S+)\s*$/i.exec(authorization.trim())
     if (match !== null) return match[1]
   }
-  const protocols = headers['sec-websocket-protocol']
-  if (protocols === undefined) return undefined
-  const offered = (typeof protocols === 'string' ? protocols : protocols.join(',')).split(',').map(each => each.trim())
-  const carrying = offered.find(each => each.startsWith(WEBSOCKET_PREFIX))
-  return carrying && Buffer.from(carrying.slice(WEBSOCKET_PREFIX.length), 'base64url').toString('utf8')
+  return headers['sec-websocket-protocol'] === undefined ? undefined : webSocketToken(headers)
 }
 
 /** Asks each kind of token in turn. */

@@ -1,5 +1,5 @@
 /** The way of a request: who, may they, what is it, do it; and whatever goes wrong becomes a Status. */
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Pods } from '@canopus/api'
 import {
@@ -20,6 +20,7 @@ import { versionInfo } from '../discovery/version.ts'
 import { TooManyRequests } from '../flow-control/flow-control.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, BodyAborted, header, jsonResponse, textResponse } from '../http/message.ts'
+import { respondToUpgrade } from '../http/web-socket.ts'
 import type { RequestSeries } from '../metrics/request-metrics.ts'
 import type { ServerMetrics } from '../metrics/server-metrics.ts'
 import type { OpenApi } from '../openapi/openapi.ts'
@@ -94,8 +95,7 @@ export class RequestPath {
     let response: ApiResponse
     try {
       const call = await this.admit(request, trip)
-      const work = trip.within(() => this.dispatch(call))
-      response = trip.hasDeadline ? await this.inTime(trip, work) : await work
+      response = await this.answered(call, trip)
     } catch (error) {
       if (error instanceof BodyAborted) {
         trip.leave(clock.monotonic())
@@ -110,7 +110,15 @@ export class RequestPath {
     return this.finish(request, trip.end(response, metrics.requests, clock, request), trip)
   }
 
-  /** Exec, attach, port-forward and proxied upgrades over HTTP/1.1: joins the connection with the one behind. */
+  private answered(call: Call, trip: Trip): Promise<ApiResponse> {
+    const work = trip.within(() => this.dispatch(call))
+    return trip.hasDeadline ? this.inTime(trip, work) : work
+  }
+
+  /**
+   * Upgrades over HTTP/1.1. Exec, attach, port-forward and proxied ones: joins the connection with the one behind. All others are
+   * answered here: watches and logs over WebSocket, the rest as if no upgrade had been asked for.
+   */
   async upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { clock, front, metrics } = this.#options
     const trip = new Trip(clock.monotonic())
@@ -121,9 +129,9 @@ export class RequestPath {
         const call = await this.admit(request, trip)
         series = trip.seriesOf(metrics.requests, request)
         series.longRunning++
-        const backend =
-          trip.within(() => this.#options.aggregator?.upgrade(call)) ?? (await this.ownBackend(call)) ?? notFoundPage()
-        answer = 'status' in backend ? backend : await splice(message, backend, socket, head)
+        const backend = trip.within(() => this.#options.aggregator?.upgrade(call)) ?? (await this.ownBackend(call))
+        if (backend === undefined) answer = await this.answered(call, trip)
+        else answer = 'status' in backend ? backend : await splice(message, backend, socket, head)
       }
     } catch (error) {
       answer = this.failure(request, error, trip)
@@ -131,7 +139,8 @@ export class RequestPath {
     if (series !== undefined) series.longRunning--
     if (answer !== undefined) {
       if (trip.audit !== undefined) answer = await trip.audit.respond(answer)
-      refuse(socket, trip.end(answer, metrics.requests, clock, request))
+      answer = trip.end(withWarnings(answer, trip.warnings), metrics.requests, clock, request)
+      respondToUpgrade(message, socket, head, this.finish(request, answer, trip), trip.info?.verb === 'watch')
       return
     }
     trip.end({ status: 101, headers: {} }, metrics.requests, clock, request)
@@ -357,17 +366,6 @@ function readInfo(request: ApiRequest): RequestInfo {
 function misplaced(namespaced: boolean, info: RequestInfo): boolean {
   if (!namespaced) return info.namespace !== '' && info.resource !== 'namespaces'
   return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
-}
-
-/** Answers an upgrade that does not come about, and closes. */
-function refuse(socket: Duplex, response: ApiResponse): void {
-  if (socket.destroyed) return
-  const body = response.body instanceof Uint8Array ? response.body : Buffer.concat(response.body ?? [])
-  const headers = { ...response.headers, 'content-length': String(body.byteLength), connection: 'close' }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  const { status } = response
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n`)
-  socket.end(body)
 }
 
 export function notFoundPage(): ApiResponse {

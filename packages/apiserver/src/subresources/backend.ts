@@ -4,6 +4,7 @@ import { type Agent, request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
 import { badRequestError, internalError, StatusError } from '@canopus/apimachinery'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
+import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
 import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
 
 export interface Backend {
@@ -41,6 +42,11 @@ function forwardedHeaders(headers: Headers, { identity }: Backend): Record<strin
     if (value === undefined || name.startsWith(':') || NOT_FORWARDED.has(name) || name.startsWith('impersonate-'))
       continue
     if (identity !== undefined && isIdentityHeader(name)) continue
+    if (name === 'sec-websocket-protocol') {
+      const protocols = webSocketProtocols(headers)
+      if (protocols.length > 0) result[name] = protocols.join(', ')
+      continue
+    }
     result[name] = typeof value === 'string' ? value : [...value]
   }
   return identity === undefined ? result : { ...result, ...identity }

@@ -1,4 +1,5 @@
 /** A kubelet that does nothing but answer: logs as text, and every upgrade echoes what it is sent. */
+import { EventEmitter, once } from 'node:events'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { CertifiedKey } from '@canopus/platform'
@@ -9,12 +10,19 @@ export interface EchoKubelet {
   readonly requests: { line: string; certified: boolean }[]
   /** The last value list of `X-Stream-Protocol-Version`. */
   readonly protocols: readonly string[]
+  /** What the last upgrade offered as `Sec-WebSocket-Protocol`. */
+  readonly webSocketProtocols: string | undefined
+  /** Logs of pods named `following`, which have no end, that somebody reads. */
+  readonly following: number
+  /** Waits until something is so of it. */
+  until(isSo: () => boolean): Promise<void>
   stop(): Promise<void>
 }
 
 export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promise<EchoKubelet> {
   const requests: { line: string; certified: boolean }[] = []
-  const facts = { protocols: [] as readonly string[] }
+  const facts = { protocols: [] as readonly string[], offered: undefined as string | undefined, following: 0 }
+  const changes = new EventEmitter()
   const server: Server = createServer({
     key: serving.key,
     cert: serving.certificate,
@@ -33,12 +41,22 @@ export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promi
     else {
       out.writeHead(200, { 'content-type': 'text/plain' })
       out.write('first line\n')
+      if (message.url?.includes('/following/')) {
+        facts.following++
+        changes.emit('change')
+        out.on('close', () => {
+          facts.following--
+          changes.emit('change')
+        })
+        return
+      }
       out.end('second line\n')
     }
   })
   server.on('upgrade', (message, socket) => {
     note(message)
     facts.protocols = message.headersDistinct['x-stream-protocol-version'] ?? []
+    facts.offered = message.headers['sec-websocket-protocol']
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n')
     socket.pipe(socket)
     socket.on('error', () => {})
@@ -50,6 +68,15 @@ export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promi
         requests,
         get protocols() {
           return facts.protocols
+        },
+        get webSocketProtocols() {
+          return facts.offered
+        },
+        get following() {
+          return facts.following
+        },
+        async until(isSo) {
+          while (!isSo()) await once(changes, 'change')
         },
         stop: () =>
           new Promise(done => {

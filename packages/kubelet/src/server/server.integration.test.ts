@@ -181,6 +181,52 @@ describe('the kubelet’s server', { skip }, () => {
     assert.equal(JSON.parse(channels.get(3)!).details.causes[0].message, '3')
   })
 
+  for (const protocol of ['channel.k8s.io', 'base64.channel.k8s.io', 'v4.base64.channel.k8s.io']) {
+    test(`exec over ${protocol} too`, async () => {
+      const isBase64 = protocol.includes('base64')
+      const socket = open('/exec/default/web/main?command=head&command=-n1&input=1&output=1', protocol)
+      const channels = new Map<number, string>()
+      socket.on('message', (data: Buffer) => {
+        const channel = isBase64 ? data[0]! - 0x30 : data[0]!
+        const bytes = isBase64 ? Buffer.from(data.subarray(1).toString(), 'base64') : data.subarray(1)
+        channels.set(channel, (channels.get(channel) ?? '') + bytes)
+      })
+      const line = Buffer.from('hello\n')
+      socket.on('open', () => socket.send(isBase64 ? `0${line.toString('base64')}` : Buffer.from([0, ...line])))
+      await once(socket, 'close')
+      assert.equal(socket.protocol, protocol)
+      assert.equal(channels.get(1), 'hello\n')
+      // The older ones tell of an error alone, and that as text.
+      if (protocol.startsWith('v4')) assert.equal(JSON.parse(channels.get(3)!).status, 'Success')
+      else assert.equal(channels.get(3) ?? '', '')
+    })
+  }
+
+  for (const protocol of ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io']) {
+    test(`port-forward over ${protocol}: two channels for a port`, async () => {
+      const isBase64 = protocol.includes('base64')
+      const socket = open('/portForward/default/web?port=8080', protocol)
+      const pieces: Buffer[][] = [[], []]
+      socket.on('message', (data: Buffer) => {
+        const channel = isBase64 ? data[0]! - 0x30 : data[0]!
+        pieces[channel]!.push(isBase64 ? Buffer.from(data.subarray(1).toString(), 'base64') : data.subarray(1))
+      })
+      const request = Buffer.from('GET / HTTP/1.0\r\n\r\n')
+      socket.on('open', () => socket.send(isBase64 ? `0${request.toString('base64')}` : Buffer.from([0, ...request])))
+      await once(socket, 'close')
+      // each channel begins with its port
+      const [data, errors] = pieces.map(each => Buffer.concat(each))
+      assert.equal(data!.readUInt16LE(), 8080)
+      assert.match(data!.toString(), /hello/)
+      assert.deepEqual(errors, Buffer.from([0x90, 0x1f]))
+    })
+  }
+
+  test('a port-forward by channels has to say which ports', async () => {
+    assert.equal(await refused('/portForward/default/web', 'v4.channel.k8s.io'), 400)
+    assert.equal(await refused('/portForward/default/web?port=0', 'v4.channel.k8s.io'), 400)
+  })
+
   test('exec over WebSocket v5 is translated: stdin can be closed', async () => {
     const channels = await exec(['sh', '-c', 'wc -c; echo err >&2; exit 5'], 'v5.channel.k8s.io', 'x'.repeat(100_000))
     assert.equal(channels.get(1), '100000\n')
@@ -252,8 +298,8 @@ describe('the kubelet’s server', { skip }, () => {
     server.close()
   })
 
-  const refused = async (path: string): Promise<number | undefined> => {
-    const socket = open(path, 'v5.channel.k8s.io')
+  const refused = async (path: string, protocol = 'v5.channel.k8s.io'): Promise<number | undefined> => {
+    const socket = open(path, protocol)
     const [, response] = await once(socket, 'unexpected-response')
     socket.on('error', () => {})
     response.destroy()

@@ -16,6 +16,7 @@ import type { Services } from '../services.ts'
 import { KubeletAuth } from './auth.ts'
 import { serveContainerLogs } from './container-logs.ts'
 import { endWithContainer } from './end-with-container.ts'
+import { forwardedPorts } from './forwarded-ports.ts'
 import { HttpError } from './http-error.ts'
 import { containerMetrics, kubeletMetrics } from './metrics.ts'
 import { PORT_FORWARD_PROTOCOL, servePortForwardTunnel } from './port-forward-tunnel.ts'
@@ -232,7 +233,8 @@ async function upgrade(
   try {
     await auth.check(request)
     await facts.podsKnown
-    const { url, streams, isRunning } = await streamingUrl(facts, new URL(request.url ?? '/', 'https://kubelet'))
+    const target = new URL(request.url ?? '/', 'https://kubelet')
+    const { url, streams, isRunning } = await streamingUrl(facts, target, speaksChannels(request))
     const watch = (stream: RuntimeStream): void => {
       if (isRunning === undefined) return
       const over = new AbortController()
@@ -261,6 +263,10 @@ function translatedProtocol(request: IncomingMessage, isCommand: boolean): strin
   const ours = isCommand ? REMOTE_COMMAND_PROTOCOL : PORT_FORWARD_PROTOCOL
   return offered.includes(ours) ? ours : undefined
 }
+
+/** Whether a client speaks the runtime's own WebSocket protocols, in which every message begins with its channel. */
+const speaksChannels = (request: IncomingMessage): boolean =>
+  request.headers.upgrade?.toLowerCase() === 'websocket' && translatedProtocol(request, false) === undefined
 
 /** The names of these protocols are no tokens of HTTP (they have a slash), so the library must not see them. */
 function acceptWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, protocol: string): Promise<WebSocket> {
@@ -307,7 +313,7 @@ interface StreamTarget {
 }
 
 /** Where the container runtime serves this very stream, once. */
-async function streamingUrl(facts: ServerFacts, url: URL): Promise<StreamTarget> {
+async function streamingUrl(facts: ServerFacts, url: URL, byChannels: boolean): Promise<StreamTarget> {
   const { cri, view } = facts.services
   const [verb, ...parts] = url.pathname.split('/').slice(1).map(decodeURIComponent)
   const flag = (...names: string[]): boolean =>
@@ -319,7 +325,8 @@ async function streamingUrl(facts: ServerFacts, url: URL): Promise<StreamTarget>
       view.get(pod.metadata.uid) ?? { uid: '', name: '', namespace: '', sandboxes: [], containers: [] },
     )
     if (sandbox === undefined) throw new HttpError(404, `pod not found (${JSON.stringify(`${name}_${namespace}`)})`)
-    return cri.portForward({ podSandboxId: sandbox.id })
+    const port = byChannels ? forwardedPorts(url.searchParams) : []
+    return cri.portForward({ podSandboxId: sandbox.id, port })
   }
   if (verb !== 'exec' && verb !== 'attach') throw new HttpError(404, '404 page not found\n')
   const { pod, container } = target(facts, parts)
