@@ -185,7 +185,7 @@ describe('WebSocket', () => {
     await once(socket, 'open')
     assert.equal(await figure(), '1')
     socket.terminate()
-    while ((await figure()) !== '0') await new Promise(setImmediate)
+    while ((await figure()) === '1') await new Promise(setImmediate)
   })
 
   const metrics = async (): Promise<{ body: string }> => {
