@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { request as httpsRequest } from 'node:https'
 import { after, before, describe, it } from 'node:test'
@@ -69,12 +70,15 @@ function h2(method: string, path: string, body?: Uint8Array, headers: Record<str
   })
 }
 
-function h1(method: string, path: string, body?: Uint8Array): Promise<Answer> {
+function h1(method: string, path: string, body?: Uint8Array): Promise<Answer & Pick<IncomingMessage, 'headers'>> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(`${secure.url}${path}`, { method, ...identity() }, response => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => resolve({ status: response.statusCode!, text: Buffer.concat(chunks).toString() }))
+      response.on('end', () => {
+        const { statusCode, headers } = response
+        resolve({ status: statusCode!, text: Buffer.concat(chunks).toString(), headers })
+      })
     })
     request.on('error', reject)
     request.end(body)
@@ -210,5 +214,8 @@ describe('kubelets', () => {
       session.request({ ':path': '/api/v1/nodes/n1/proxy/redirect' }).on('response', each => resolve(each.location))
     })
     assert.equal(location, '/api/v1/nodes/n1/proxy/elsewhere')
+    const page = await h1('GET', '/api/v1/nodes/n1/proxy/page/one')
+    assert.equal(page.text, '<a href="/api/v1/nodes/n1/proxy/link">/api/v1/nodes/n1/proxy/page/one</a>')
+    assert.equal(page.headers['access-control-allow-origin'], undefined)
   })
 })

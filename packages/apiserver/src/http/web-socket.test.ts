@@ -7,7 +7,14 @@ import { type Client, createClient } from '@canopus/client'
 import { WebSocket } from 'ws'
 import { type EchoKubelet, startEchoKubelet } from '../testing/kubelet.ts'
 import { type SecureServer, startSecureServer } from '../testing/secure-server.ts'
-import { jsonEvents, type MessageForm, protobufEvents, readerForm, readerProtocol, watchProtocol } from './web-socket.ts'
+import {
+  jsonEvents,
+  type MessageForm,
+  protobufEvents,
+  readerForm,
+  readerProtocol,
+  watchProtocol,
+} from './web-socket.ts'
 
 describe('the protocol of a WebSocket answer', () => {
   const readers: readonly [readonly string[], string | number][] = [

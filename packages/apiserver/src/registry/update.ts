@@ -130,7 +130,7 @@ async function updateOnce(
   const object = await update.produce(old)
   const { managedFields } = object.metadata
   prepareUpdate(store, namespace, name, update, object, old)
-  if (call.subresource === '') kind.strategy.default?.(object)
+  if (call.subresource === '' || call.subresource === 'status') kind.strategy.default?.(object)
   if (update.tracked === true) setOwners(object, managedFields)
   else if (update.admitted !== true && update.marksDeletion !== true)
     trackUpdate(store, call, object, old, managedFields)

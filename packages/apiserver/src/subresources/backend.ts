@@ -1,7 +1,7 @@
 /** Requests that the API server passes on: to kubelets, pods and services. */
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest } from 'node:https'
-import type { Duplex, Readable } from 'node:stream'
+import type { Duplex, Readable, Transform } from 'node:stream'
 import { badRequestError, internalError, StatusError } from '@canopus/apimachinery'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
@@ -70,25 +70,29 @@ function open(
   })
 }
 
-/** Passes a request on and streams the answer back. `rewrite` changes the answer's headers. */
+/**
+ * Passes a request on and streams the answer back. `rewrite` changes the answer's headers and returns what its body is to go
+ * through; `more` are headers for the other side.
+ */
 export function forward(
   request: ApiRequest,
   backend: Backend,
-  rewrite: (headers: Record<string, string | string[]>) => void = () => {},
+  rewrite: (headers: Record<string, string | string[]>) => readonly Transform[] = () => [],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<ApiResponse> {
   return new Promise((resolve, reject) => {
-    const outgoing = open(backend, request.method, forwardedHeaders(request.headers, backend))
+    const outgoing = open(backend, request.method, { ...forwardedHeaders(request.headers, backend), ...more })
     outgoing.on('error', error => reject(unreachable(backend, error)))
     outgoing.on('response', (incoming: IncomingMessage) => {
       const headers: Record<string, string | string[]> = {}
       for (const [name, value] of Object.entries(incoming.headers)) {
         if (value !== undefined && !NOT_FORWARDED.has(name)) headers[name] = value
       }
-      rewrite(headers)
+      const through = rewrite(headers)
       resolve({
         status: incoming.statusCode ?? 502,
         headers,
-        stream: sink => pump(incoming, sink, () => outgoing.destroy()),
+        stream: sink => pump(through.reduce<Readable>(joined, incoming), sink, () => outgoing.destroy()),
       })
     })
     const body = request.bodyStream?.()
@@ -105,6 +109,12 @@ export function forward(
       },
     )
   })
+}
+
+/** One stream after the other; what goes wrong before goes wrong after. */
+function joined(from: Readable, to: Transform): Transform {
+  from.on('error', error => to.destroy(error))
+  return from.pipe(to)
 }
 
 function pump(from: Readable, sink: StreamSink, abort: () => void): void {

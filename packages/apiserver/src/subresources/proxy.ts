@@ -1,15 +1,17 @@
 /** `pods/proxy`, `services/proxy` and `nodes/proxy`: any request, passed on with its path (`[scheme:]name[:port]`). */
+import type { Transform } from 'node:stream'
 import { Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
 import { badRequestError, notFoundError, serviceUnavailableError } from '@canopus/apimachinery'
 import { randomInt } from '@canopus/base'
-import type { ApiResponse } from '../http/message.ts'
+import { type ApiResponse, header } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 import { noEndpoints, readyEndpoints, slicesOf } from '../webhook/service-resolver.ts'
 import { type Backend, forward } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
 import { kubeletAddress } from './node-address.ts'
+import { linkReplacement, type ProxiedPage, proxiedLink } from './proxied-links.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 interface Target {
@@ -27,7 +29,9 @@ export async function serveProxy(context: SubresourceContext, endpoint: Endpoint
   }
   const backend = await proxyBackend(context, endpoint, call)
   const prefix = request.path.slice(0, request.path.length - info.restPath.length)
-  return forward(request, backend, headers => rewriteLocation(headers, backend, prefix))
+  const page = { backend: `${backend.host}:${backend.port}`, host: header(request.headers, 'host'), prefix }
+  const more = { 'x-forwarded-uri': request.path, 'x-forwarded-for': forwardedFor(call) }
+  return forward(request, backend, headers => asFromHere(headers, page), more)
 }
 
 /** Where a proxied request goes. */
@@ -109,13 +113,18 @@ function checkPort(port: number, text: string): number {
   throw badRequestError(`invalid port ${JSON.stringify(text)}`)
 }
 
-/** Redirects of the backend to itself stay below the proxy's path. */
-function rewriteLocation(headers: Record<string, string | string[]>, backend: Backend, prefix: string): void {
-  const { location } = headers
-  if (typeof location !== 'string') return
-  const base = `http${backend.tls ? 's' : ''}://${backend.host}:${backend.port}`
-  if (!URL.canParse(location, `${base}${backend.path}`)) return
-  const target = new URL(location, `${base}${backend.path}`)
-  if (target.host !== new URL(base).host) return
-  headers.location = `${prefix}${target.pathname}${target.search}${target.hash}`
+/** The addresses that a request came by, the last of them the one that we see. */
+function forwardedFor({ request: { headers, connection } }: Call): string {
+  const before = headers['x-forwarded-for']
+  return [...(before === undefined ? [] : [before].flat()), connection.remoteAddress].join(', ')
+}
+
+/** What would let pages of other sites read the answer is for the API server to say. */
+const CORS = ['credentials', 'headers', 'methods', 'origin'].map(each => `access-control-allow-${each}`)
+
+/** Makes redirects and links of the backend to itself lead through the proxy. */
+function asFromHere(headers: Record<string, string | string[]>, page: ProxiedPage): Transform[] {
+  for (const each of CORS) delete headers[each]
+  if (typeof headers.location === 'string') headers.location = proxiedLink(headers.location, page)
+  return linkReplacement(headers, page)
 }

@@ -19,6 +19,24 @@ const pod = (name: string, more: object = {}): Promise<Answer> =>
 const merge = (path: string, body: unknown): Promise<Answer> =>
   server.send('PATCH', path, body, { 'content-type': 'application/merge-patch+json' })
 
+describe('status', () => {
+  it('gets defaults too', async () => {
+    const services = '/api/v1/namespaces/default/services'
+    await server.send('POST', services, {
+      metadata: { name: 'balanced' },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+    })
+    const { status, json } = await merge(`${services}/balanced/status`, {
+      status: { loadBalancer: { ingress: [{ ip: '203.0.113.1' }, { hostname: 'example.com' }] } },
+    })
+    assert.equal(status, 200, json.message)
+    assert.deepEqual(json.status.loadBalancer.ingress, [
+      { ip: '203.0.113.1', ipMode: 'VIP' },
+      { hostname: 'example.com' },
+    ])
+  })
+})
+
 describe('binding', () => {
   const bind = (name: string, node: string, metadata: object = {}): Promise<Answer> =>
     server.send('POST', `${PODS}/${name}/binding`, {

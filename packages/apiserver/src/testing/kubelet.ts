@@ -38,7 +38,11 @@ export function startEchoKubelet(serving: CertifiedKey, clientCa: string): Promi
     note(message)
     if (message.url?.includes('/waiting')) out.writeHead(400).end('container "c" in pod "waiting" is waiting to start')
     else if (message.url?.startsWith('/redirect')) out.writeHead(302, { location: '/elsewhere' }).end()
-    else {
+    else if (message.url?.startsWith('/page')) {
+      const html = `<a href="/link">${message.headers['x-forwarded-uri']}</a>`
+      const headers = { 'content-type': 'text/html', 'content-length': html.length, 'access-control-allow-origin': '*' }
+      out.writeHead(200, headers).end(html)
+    } else {
       out.writeHead(200, { 'content-type': 'text/plain' })
       out.write('first line\n')
       if (message.url?.includes('/following/')) {
