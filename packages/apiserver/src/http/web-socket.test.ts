@@ -223,6 +223,14 @@ describe('WebSocket', () => {
     assert.match(answer, /^audit-id: /im)
   })
 
+  it('is not what another upgrade of a watch gets', async () => {
+    const answer = await raw(
+      `GET ${WATCH}&timeoutSeconds=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`,
+    )
+    assert.match(answer, /^HTTP\/1.1 200 OK\r\n[\s\S]*"type":"ADDED"[\s\S]*\r\n0\r\n\r\n$/)
+    assert.match(answer, /^transfer-encoding: chunked\r$/im)
+  })
+
   it('is nothing that a write depends on', async () => {
     const body = JSON.stringify({ metadata: { name: 'written', labels: { 'upgrade-test': 'yes' } } })
     const answer = await raw(
