@@ -1,11 +1,11 @@
-import type { Container, EphemeralContainer, Pod, Secret } from '@canopus/api/core/v1'
+import type { Pod, Secret } from '@canopus/api/core/v1'
 import { abortable, type Clock } from '@canopus/base'
 import { type AuthConfig, type Cri, CriError, type PodSandboxConfig } from '@canopus/cri'
 import type { ReferencedObjects } from '../env/environment.ts'
 import type { PodEvents } from '../events.ts'
 import { KeyedBackOff } from '../pods/back-off.ts'
 import { goDuration } from '../pods/pod-text.ts'
-import type { ImageUser } from '../runtime/security.ts'
+import type { ImageUser as RunAs } from '../runtime/security.ts'
 import { StartError } from '../runtime/start-error.ts'
 import { credentialsFor } from './credentials.ts'
 import { withDefaultTag } from './reference.ts'
@@ -21,13 +21,20 @@ export interface PullContext {
   onPull(): void
 }
 
+/** What wants an image: a container, or a volume of the pod, which has no name here since events about it are the pod's. */
+export interface ImageUser {
+  name?: string
+  image?: string
+  imagePullPolicy?: string
+}
+
 export interface LocalImage {
   /** What a container is made from. */
   id: string
-  user: ImageUser
+  user: RunAs
 }
 
-/** Sees to it that a container's image is on the node (upstream pkg/kubelet/images/image_manager.go). */
+/** Sees to it that an image of a container or volume is on the node (upstream pkg/kubelet/images/image_manager.go). */
 export class ImagePuller {
   readonly #cri: Cri
   readonly #events: PodEvents
@@ -54,7 +61,7 @@ export class ImagePuller {
   }
 
   /** Throws `StartError` with the reasons that pods show. */
-  async ensure(context: PullContext, container: Container | EphemeralContainer): Promise<LocalImage> {
+  async ensure(context: PullContext, container: ImageUser): Promise<LocalImage> {
     const { pod } = context
     const wanted = container.image ?? ''
     const image = withDefaultTag(wanted)
@@ -84,7 +91,7 @@ export class ImagePuller {
     return pulled
   }
 
-  async #inspect(pod: Pod, container: Container | EphemeralContainer, image: string): Promise<LocalImage | undefined> {
+  async #inspect(pod: Pod, container: ImageUser, image: string): Promise<LocalImage | undefined> {
     try {
       const { image: found } = await this.#cri.imageStatus({ image: { image } })
       if (found === undefined) return undefined
@@ -96,7 +103,7 @@ export class ImagePuller {
     }
   }
 
-  #checkBackOff(pod: Pod, container: Container | EphemeralContainer): void {
+  #checkBackOff(pod: Pod, container: ImageUser): void {
     const backOffKey = key(pod, container.image ?? '')
     if (this.#backOff.remainingSinceUpdate(backOffKey, this.#clock.now()) === 0) return
     const message = `Back-off pulling image ${JSON.stringify(container.image)}`
@@ -104,7 +111,7 @@ export class ImagePuller {
     throw new StartError('ImagePullBackOff', `${message}: ErrImagePull: ${this.#errors.get(backOffKey) ?? ''}`)
   }
 
-  async #pull(context: PullContext, container: Container | EphemeralContainer, image: string): Promise<void> {
+  async #pull(context: PullContext, container: ImageUser, image: string): Promise<void> {
     const { pod, objects, sandboxConfig, signal } = context
     const quoted = JSON.stringify(container.image)
     this.#events.normal(pod, 'Pulling', `Pulling image ${quoted}`, container.name)

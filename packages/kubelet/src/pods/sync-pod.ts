@@ -11,6 +11,7 @@ import { type StartContext, startContainer } from '../runtime/start-container.ts
 import { StartError } from '../runtime/start-error.ts'
 import { stopContainer, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
+import { mountedImages } from '../volumes/image-volumes.ts'
 import { VolumeError } from '../volumes/payload.ts'
 import { PodVolumesError, unmountedMessage } from '../volumes/volumes.ts'
 import { hasHostPorts, takenHostPorts } from './host-ports.ts'
@@ -281,7 +282,10 @@ function nextTry(services: Services, pod: Pod, actions: readonly StartAction[], 
       action.previous?.state === 'exited'
         ? memory.backOff.remaining(backOffKey(action), finishedAt(action), services.clock.now())
         : 0
-    const pull = services.puller.remaining(pod, action.container.image ?? '')
+    const images = [...mountedImages(pod, action.container).values()].map(({ reference }) => reference)
+    const pull = Math.max(
+      ...[action.container.image, ...images].map(image => services.puller.remaining(pod, image ?? '')),
+    )
     const other = memory.waiting.has(action.container.name) ? START_RETRY : 0
     const wait = Math.max(crash, pull) || other
     return wait > 0 ? [wait] : []

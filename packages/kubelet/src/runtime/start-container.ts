@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Container, EphemeralContainer, Pod } from '@canopus/api/core/v1'
 import { abortable, uuid } from '@canopus/base'
-import { type ContainerConfig, CriError, type Mount, type PodSandboxConfig } from '@canopus/cri'
+import { type ContainerConfig, CriError, type ImageSpec, type Mount, type PodSandboxConfig } from '@canopus/cri'
 import { DownwardError } from '../env/downward.ts'
 import { ContainerConfigError, makeEnvironment, type ReferencedObjects } from '../env/environment.ts'
 import { serviceEnvironment } from '../env/service-env.ts'
@@ -12,6 +12,7 @@ import type { StartAction } from '../pods/plan.ts'
 import { podText } from '../pods/pod-text.ts'
 import type { Services } from '../services.ts'
 import { readOnlyVolumes } from '../volumes/claims.ts'
+import { mountedImages } from '../volumes/image-volumes.ts'
 import { containerMounts } from '../volumes/mounts.ts'
 import { attemptByLogs } from './attempt-by-logs.ts'
 import { containerConfig, DEFAULT_TERMINATION_PATH } from './container-config.ts'
@@ -39,17 +40,38 @@ export interface StartContext {
   onPull(): void
 }
 
-/** Pulls the image where needed, makes the container, starts it, runs its postStart hook. Throws `StartError`. */
+/** Pulls images where needed, makes the container, starts it, runs its postStart hook. Throws `StartError`. */
 export async function startContainer(services: Services, context: StartContext, action: StartAction): Promise<void> {
   const { pod } = context
   const container = action.container as Container
+  const images = await volumeImages(services, context, container)
   const image = await services.puller.ensure(context, container)
   const attempt = action.previous ? action.attempt : attemptByLogs(logDirectory(services, pod, container))
-  const config = await configure(services, context, { ...action, attempt }, image)
+  const config = await configure(services, context, { ...action, attempt }, image, images)
   // before the next sandbox: a pod that has one is nearer to running
   const containerId = await services.starts.use(() => createAndStart(services, context, container, config), true)
   const hook = container.lifecycle?.postStart
   if (hook) await postStart(services, context, container, containerId, hook)
+}
+
+/** The images that a container mounts as volumes, by volume. */
+async function volumeImages(
+  services: Services,
+  context: StartContext,
+  container: Container,
+): Promise<Map<string, ImageSpec>> {
+  const { pod } = context
+  const images = new Map<string, ImageSpec>()
+  for (const [volume, { reference = '', pullPolicy = 'IfNotPresent' }] of mountedImages(pod, container)) {
+    try {
+      const { id } = await services.puller.ensure(context, { image: reference, imagePullPolicy: pullPolicy })
+      images.set(volume, { image: id, userSpecifiedImage: reference, annotations: pod.metadata.annotations ?? {} })
+    } catch (error) {
+      if (error instanceof StartError) services.events.warning(pod, 'Failed', `Error: ${error.message}`, container.name)
+      throw error
+    }
+  }
+  return images
 }
 
 function logDirectory({ logs }: Services, { metadata }: Pod, container: Container): string {
@@ -87,7 +109,13 @@ function failed(services: Services, pod: Pod, container: Container, reason: stri
   return new StartError(reason, message)
 }
 
-async function configure(services: Services, context: StartContext, action: StartAction, image: LocalImage) {
+async function configure(
+  services: Services,
+  context: StartContext,
+  action: StartAction,
+  image: LocalImage,
+  images: ReadonlyMap<string, ImageSpec>,
+): Promise<ContainerConfig> {
   const { pod } = context
   const container = action.container as Container
   const targetName = (action.container as EphemeralContainer).targetContainerName
@@ -99,7 +127,7 @@ async function configure(services: Services, context: StartContext, action: Star
     const facts = services.downwardFacts(context.ips)
     const environment = await makeEnvironment(pod, container, known, context.objects, facts)
     const mounts = [
-      ...containerMounts(container, context.volumes, environment, readOnlyVolumes(pod)),
+      ...containerMounts(container, context.volumes, environment, readOnlyVolumes(pod), images),
       ...managedMounts(services, context, container),
     ]
     return containerConfig(pod, container, {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, join, sep } from 'node:path'
 import type { Container, VolumeMount } from '@canopus/api/core/v1'
-import type { Mount } from '@canopus/cri'
+import type { ImageSpec, Mount } from '@canopus/cri'
 import { ContainerConfigError } from '../env/environment.ts'
 import { expand } from '../env/expand.ts'
 
@@ -11,30 +11,50 @@ const PROPAGATION = {
   Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
 } as const
 
-/** What is mounted into a container, by the places of the pod's volumes; `readOnly` are those that nobody may write to. Throws `ContainerConfigError`. */
+/**
+ * What is mounted into a container, by the places of the pod's volumes; `readOnly` are those that nobody may write to, `images`
+ * those that are images, which the runtime mounts. Throws `ContainerConfigError`.
+ */
 export function containerMounts(
   container: Container,
   volumes: ReadonlyMap<string, string>,
   environment: ReadonlyMap<string, string>,
   readOnly: ReadonlySet<string> = new Set(),
+  images: ReadonlyMap<string, ImageSpec> = new Map(),
 ): Mount[] {
   return (container.volumeMounts ?? []).map(mount => {
+    const image = images.get(mount.name)
+    if (image !== undefined) return imageMount(mount, image, subPathOf(mount, environment))
     const volume = volumes.get(mount.name)
     if (volume === undefined)
       throw new ContainerConfigError(
         `cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`,
       )
     const subPath = subPathOf(mount, environment)
-    const propagation = PROPAGATION[(mount.mountPropagation ?? 'None') as keyof typeof PROPAGATION]
     return {
-      containerPath: isAbsolute(mount.mountPath) ? mount.mountPath : join('/', mount.mountPath),
+      ...placeOf(mount),
       hostPath: subPath === '' ? volume : resolveSubPath(volume, subPath, mount.name, container.name),
       readonly: (mount.readOnly ?? false) || readOnly.has(mount.name),
-      propagation,
-      recursiveReadOnly: mount.recursiveReadOnly === 'Enabled',
     }
   })
 }
+
+function placeOf(mount: VolumeMount): Pick<Mount, 'containerPath' | 'propagation' | 'recursiveReadOnly'> {
+  return {
+    containerPath: isAbsolute(mount.mountPath) ? mount.mountPath : join('/', mount.mountPath),
+    propagation: PROPAGATION[(mount.mountPropagation ?? 'None') as keyof typeof PROPAGATION],
+    recursiveReadOnly: mount.recursiveReadOnly === 'Enabled',
+  }
+}
+
+/** Nobody writes to an image. */
+const imageMount = (mount: VolumeMount, image: ImageSpec, imageSubPath: string): Mount => ({
+  ...placeOf(mount),
+  hostPath: '',
+  readonly: true,
+  image,
+  imageSubPath,
+})
 
 function subPathOf(mount: VolumeMount, environment: ReadonlyMap<string, string>): string {
   let subPath = mount.subPath ?? ''

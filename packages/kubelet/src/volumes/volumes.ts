@@ -177,6 +177,8 @@ export class Volumes {
 
 /** A claim that no container uses need not even be there. */
 function isNeeded(pod: Pod, volume: Volume): boolean {
+  // Images are pulled with those of the containers, and mounted by the runtime.
+  if (volume.image !== undefined) return false
   if (claimName(pod, volume) === undefined) return true
   const { files, device } = usesOf(pod, volume.name)
   return files || device
