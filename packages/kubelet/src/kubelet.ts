@@ -26,6 +26,7 @@ import { RuntimeView } from './runtime/view.ts'
 import { type KubeletServer, startServer } from './server/server.ts'
 import type { Services } from './services.ts'
 import { StatusWriter } from './status/status-writer.ts'
+import { volumeImages } from './volumes/image-volumes.ts'
 import { ObjectWatches } from './volumes/object-watches.ts'
 import { TokenCache } from './volumes/service-account-token.ts'
 import { Volumes } from './volumes/volumes.ts'
@@ -191,7 +192,8 @@ class Running {
   }
 
   async #collectImages(): Promise<void> {
-    await this.#images.collect(this.#services.view.all(), await diskFacts(this.#options.dirs.root))
+    const { view } = this.#services
+    await this.#images.collect(view.all(), await diskFacts(this.#options.dirs.root), volumeImages(this.#pods.pods()))
   }
 
   /** Does something again and again; a failure is logged and the next turn tries anew. */

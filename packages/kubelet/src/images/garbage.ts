@@ -61,10 +61,12 @@ export class ImageGarbageCollector {
     this.#pauseImage = pauseImage
   }
 
-  async collect(pods: Iterable<PodRuntime>, disk: DiskFacts): Promise<void> {
+  /** `mounted` are the images that pods have as volumes. */
+  async collect(pods: Iterable<PodRuntime>, disk: DiskFacts, mounted: ReadonlySet<string> = new Set()): Promise<void> {
     const { images } = await this.#cri.listImages()
     const now = this.#clock.now()
     const references = new Set([...pods].flatMap(pod => pod.containers.flatMap(each => [each.imageId, each.image])))
+    for (const image of mounted) references.add((await this.#cri.imageStatus({ image: { image } })).image?.id ?? image)
     const isUsed = (image: Image): boolean =>
       [image.id, ...image.repoTags, ...image.repoDigests].some(name => references.has(name)) ||
       image.repoTags.includes(this.#pauseImage)

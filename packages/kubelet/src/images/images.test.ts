@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Secret } from '@canopus/api/core/v1'
 import type { Image } from '@canopus/cri'
 import { credentialsFor } from './credentials.ts'
-import { type ImageUse, planImageGarbage } from './garbage.ts'
+import { ImageGarbageCollector, type ImageUse, planImageGarbage } from './garbage.ts'
 import { registryOf, withDefaultTag } from './reference.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -47,6 +47,22 @@ test('credentials: by registry and path, in every form', () => {
   assert.deepEqual(users('quay.io/team/x'), [['bob', 'p']])
   assert.deepEqual(users('quay.io/other/x'), [])
   assert.deepEqual(users('host:5000/x'), [['old', 'q']])
+})
+
+test('an image that a pod has as a volume stays', async () => {
+  const image = (id: string): object => ({ id, size: 50e9, repoTags: [`registry/${id}:1`], repoDigests: [] })
+  const removed: string[] = []
+  const cri = {
+    listImages: async () => ({ images: [image('mounted'), image('unused')] }),
+    imageStatus: async () => ({ image: image('mounted') }),
+    removeImage: async (request: { image: { image: string } }) => removed.push(request.image.image),
+  }
+  let now = 0
+  const logger = { info() {}, warn() {} }
+  const collector = new ImageGarbageCollector(cri as never, { now: () => now } as never, logger as never, 'none')
+  const disk = { capacityBytes: 100e9, availableBytes: 0, inodes: 1, freeInodes: 1 }
+  for (now of [0, 600_000]) await collector.collect([], disk, new Set(['mounted:1']))
+  assert.deepEqual(removed, ['unused'])
 })
 
 test('images go when the disk is full: unused ones, the longest unused first, no more than needed', () => {

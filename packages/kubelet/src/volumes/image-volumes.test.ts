@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Container, Pod } from '@canopus/api/core/v1'
-import { mountedImages } from './image-volumes.ts'
+import { mountedImages, volumeImages } from './image-volumes.ts'
 import { containerMounts } from './mounts.ts'
 
 const container = (volumeMounts: NonNullable<Container['volumeMounts']>): Container => ({ name: 'c', volumeMounts })
@@ -21,6 +21,15 @@ describe('image volumes', () => {
     const mounts = ['pictures', 'empty'].map(name => ({ name, mountPath: `/${name}` }))
     assert.deepEqual([...mountedImages(pod, container(mounts))], [['pictures', image]])
     assert.equal(mountedImages(pod, container([])).size, 0)
+  })
+
+  test('are images in use', () => {
+    const volumes = [
+      { name: 'a', image: { reference: 'kitten' } },
+      { name: 'b', image: {} },
+      { name: 'c', emptyDir: {} },
+    ]
+    assert.deepEqual([...volumeImages([{ spec: { volumes } }, { spec: {} }] as never)], ['kitten:latest'])
   })
 
   test('are mounted by the runtime, and nobody writes to them', () => {

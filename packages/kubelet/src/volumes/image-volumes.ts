@@ -1,4 +1,5 @@
 import type { Container, EphemeralContainer, ImageVolumeSource, Pod } from '@canopus/api/core/v1'
+import { withDefaultTag } from '../images/reference.ts'
 
 /** The images that a container mounts, by volume (KEP-4639). */
 export function mountedImages(
@@ -11,4 +12,12 @@ export function mountedImages(
       image !== undefined && mounted.has(name) ? [[name, image] as const] : [],
     ),
   )
+}
+
+/** The images that pods have as volumes, as the runtime is asked for them. */
+export function volumeImages(pods: Iterable<Pod>): Set<string> {
+  const references = [...pods].flatMap(({ spec: { volumes = [] } }) =>
+    volumes.map(({ image }) => image?.reference ?? ''),
+  )
+  return new Set(references.map(withDefaultTag).filter(image => image !== undefined))
 }
