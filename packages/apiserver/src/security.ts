@@ -50,7 +50,7 @@ export interface Connection {
 export interface AuthenticationRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** The same with the values of headers that came more than once apart; missing where the carrier joins none. */
-  readonly distinct?: () => Readonly<Record<string, readonly string[] | undefined>>
+  distinctHeaders?(): Readonly<Record<string, readonly string[] | undefined>>
   readonly connection: Connection
   readonly method: string
   /** Path without the query. */

@@ -8,9 +8,10 @@
 export interface Store {
   /**
    * The revision of the newest write (1 on a fresh store, so that `resourceVersion` is never 0). Asking also has every watch
-   * deliver its progress up to this revision soon, so that a cache fed by a watch can wait until it is as new as this.
+   * deliver its progress up to this revision soon, so that a cache fed by a watch can wait until it is as new as this. At once where
+   * the store knows it: caches ask before every read.
    */
-  revision(): Promise<number>
+  revision(): number | Promise<number>
 
   /** The newest value of a key, or `undefined`. */
   get(key: string): Promise<KeyValue | undefined>

@@ -87,10 +87,10 @@ function trimmed(name: string): string {
 /** Go takes header values as UTF-8; Node gives their bytes one by one. */
 const utf8 = (value: string): string => Buffer.from(value, 'latin1').toString('utf8')
 
-function valuesOf({ headers, distinct }: AuthenticationRequest, name: string): string[] {
-  const value = headers[name]
+function valuesOf(request: AuthenticationRequest, name: string): string[] {
+  const value = request.headers[name]
   if (value === undefined) return []
-  const values = typeof value === 'string' ? (distinct?.()[name] ?? [value]) : value
+  const values = typeof value === 'string' ? (request.distinctHeaders?.()[name] ?? [value]) : value
   return values.map(utf8)
 }
 

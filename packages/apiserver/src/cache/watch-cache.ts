@@ -6,6 +6,7 @@
 import { StatusError } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
 import { CompactedError, type KeyValue, type Store, type StoreEvent, type WatchBatch } from '@canopus/store'
+import type { Maybe } from '../security.ts'
 import { KindCache } from './kind-cache.ts'
 import { isStamped, ObjectVersion } from './object-version.ts'
 
@@ -85,11 +86,15 @@ export class WatchCache {
     await this.#running
   }
 
-  /** Waits until the caches show everything that was written before now. */
-  async fresh(): Promise<number> {
-    const revision = await this.#options.store.revision()
-    if (this.#revision < revision) await this.waitFor(revision)
-    return this.#revision
+  /** Waits, where it must, until the caches show everything that was written before now. */
+  fresh(): Maybe<number> {
+    const revision = this.#options.store.revision()
+    return revision instanceof Promise ? revision.then(each => this.reached(each)) : this.reached(revision)
+  }
+
+  private reached(revision: number): Maybe<number> {
+    if (this.#revision >= revision) return this.#revision
+    return this.waitFor(revision).then(() => this.#revision)
   }
 
   /** Waits until `revision` has arrived. Throws StatusError 504 (`ResourceVersionTooLarge`) where it does not in time. */

@@ -21,6 +21,7 @@ export interface RequestInfo {
 }
 
 const NO_QUERY = new URLSearchParams()
+const NO_REST: readonly string[] = []
 const VERBS: Readonly<Record<string, string>> = {
   POST: 'create',
   GET: 'get',
@@ -54,7 +55,10 @@ export function requestInfo(method: string, path: string, rawQuery: string): Req
     const next = segments[at + 2]
     if (next !== undefined && next !== '' && next !== 'status' && next !== 'finalize') at += 2
   }
-  const [resource = '', name = '', subresource = '', ...rest] = segments.slice(at)
+  // By their numbers: taking an array apart costs as much as all the rest of this.
+  const resource = segments[at] ?? ''
+  const name = segments[at + 1] ?? ''
+  const subresource = segments[at + 2] ?? ''
   return {
     isResourceRequest: true,
     path,
@@ -66,7 +70,7 @@ export function requestInfo(method: string, path: string, rawQuery: string): Req
     resource,
     subresource,
     name: name === '' ? nameOfSelector(verb, query) : name,
-    rest,
+    rest: segments.length > at + 3 ? segments.slice(at + 3) : NO_REST,
     restPath:
       subresource === '' ? '' : `/${parts.slice(at + 4).join('/')}`.replace(/^\/$/, parts.length > at + 4 ? '/' : ''),
     query,
@@ -85,7 +89,7 @@ function nonResource(method: string, path: string, query: URLSearchParams): Requ
     resource: '',
     subresource: '',
     name: '',
-    rest: [],
+    rest: NO_REST,
     restPath: '',
     query,
   }

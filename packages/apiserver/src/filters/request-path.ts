@@ -31,7 +31,7 @@ import { errorResponse } from '../registry/respond.ts'
 import type { ResourceMetrics } from '../resource-metrics/resource-metrics.ts'
 import { serveComponentStatuses } from '../reviews/component-status.ts'
 import { isReview, serveReview } from '../reviews/reviews.ts'
-import type { Security, User } from '../security.ts'
+import type { Maybe, Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { traced } from '../tracing/span.ts'
@@ -94,8 +94,9 @@ export class RequestPath {
     const trip = new Trip(clock.monotonic())
     let response: ApiResponse
     try {
-      const call = await this.admit(request, trip)
-      response = await this.answered(call, trip)
+      const admitted = this.admit(request, trip)
+      const answer = this.answered(admitted instanceof Promise ? await admitted : admitted, trip)
+      response = answer instanceof Promise ? await answer : answer
     } catch (error) {
       if (error instanceof BodyAborted) {
         trip.leave(clock.monotonic())
@@ -110,9 +111,9 @@ export class RequestPath {
     return this.finish(request, trip.end(response, metrics.requests, clock, request), trip)
   }
 
-  private answered(call: Call, trip: Trip): Promise<ApiResponse> {
-    const work = trip.within(() => this.dispatch(call))
-    return trip.hasDeadline ? this.inTime(trip, work) : work
+  private answered(call: Call, trip: Trip): Maybe<ApiResponse> {
+    const work = trip.span === undefined ? this.dispatch(call) : trip.within(() => this.dispatch(call))
+    return work instanceof Promise && trip.hasDeadline ? this.inTime(trip, work) : work
   }
 
   /**
@@ -152,47 +153,86 @@ export class RequestPath {
     return endpoint && upgradeBackend(this.#options.subresources, endpoint, call)
   }
 
-  /** Authentication, impersonation, its turn, and authorisation. */
-  private async admit(request: ApiRequest, trip: Trip): Promise<Call> {
-    const { security, traffic, requestTimeout, auditor, tracing } = this.#options
-    const info = readInfo(request)
+  /**
+   * Authentication, impersonation, its turn, and authorisation. Step by step rather than in one async function: mostly there is
+   * nothing to wait for, and a promise for each question costs more than the answers.
+   */
+  private admit(request: ApiRequest, trip: Trip): Maybe<Call> {
+    const { requestTimeout, auditor } = this.#options
+    const info = requestInfo(request.method, request.path, request.query)
     trip.info = info
     const audit = auditor?.open(request, info, this.auditId(request, trip))
     trip.audit = audit
-    const longRunning = isLongRunning(info)
-    trip.timeout = longRunning ? Number.POSITIVE_INFINITY : timeoutOf(info, requestTimeout)
-    let user: User | Promise<User>
+    trip.longRunning = isLongRunning(info)
+    trip.timeout = trip.longRunning ? Number.POSITIVE_INFINITY : timeoutOf(info, requestTimeout)
+    let user: Maybe<User>
     try {
       user = this.authenticated(request, audit)
-      if (user instanceof Promise) user = await user
     } catch (error) {
       audit?.unauthenticated()
       throw error
     }
-    const kept = audit?.begin(user)
-    if (kept instanceof Promise) await kept
-    let acting: User | Promise<User> = this.#impersonation.actingUser(request, info, user)
-    if (acting instanceof Promise) acting = await acting
-    const own = acting
-    if (own !== user) audit?.impersonates(own)
+    if (!(user instanceof Promise)) return this.act(request, info, trip, user)
+    return user.then(
+      found => this.act(request, info, trip, found),
+      error => {
+        audit?.unauthenticated()
+        throw error
+      },
+    )
+  }
+
+  /** Under whose name the user acts. */
+  private act(request: ApiRequest, info: RequestInfo, trip: Trip, user: User): Maybe<Call> {
+    const kept = trip.audit?.begin(user)
+    if (kept instanceof Promise) return kept.then(() => this.actAs(request, info, trip, user))
+    return this.actAs(request, info, trip, user)
+  }
+
+  private actAs(request: ApiRequest, info: RequestInfo, trip: Trip, user: User): Maybe<Call> {
+    const acting = this.#impersonation.actingUser(request, info, user)
+    if (acting instanceof Promise) return acting.then(own => this.enter(request, info, trip, user, own))
+    return this.enter(request, info, trip, user, acting)
+  }
+
+  /** Waits for its turn. */
+  private enter(request: ApiRequest, info: RequestInfo, trip: Trip, user: User, own: User): Maybe<Call> {
+    const { traffic, requestTimeout, tracing } = this.#options
+    if (own !== user) trip.audit?.impersonates(own)
     trip.span = openSpan(tracing, request, info, user, () => this.auditId(request, trip), trip.start)
-    const place = traffic.admit(own, info, longRunning ? requestTimeout : trip.timeout, gone(request))
-    trip.place = place instanceof Promise ? await place : place
-    if (place instanceof Promise && request.gone?.() === true) throw new BodyAborted()
-    const allowed = trip.within(() => authorize(security.authorizer, own, info, audit))
-    if (allowed instanceof Promise) await allowed
-    return {
+    const place = traffic.admit(own, info, trip.longRunning ? requestTimeout : trip.timeout, request)
+    if (!(place instanceof Promise)) {
+      trip.place = place
+      return this.permit(request, info, trip, own)
+    }
+    return place.then(found => {
+      trip.place = found
+      if (request.gone?.() === true) throw new BodyAborted()
+      return this.permit(request, info, trip, own)
+    })
+  }
+
+  private permit(request: ApiRequest, info: RequestInfo, trip: Trip, own: User): Maybe<Call> {
+    const { security, clock } = this.#options
+    const { authorizer } = security
+    const { audit } = trip
+    const allowed =
+      trip.span === undefined
+        ? authorize(authorizer, own, info, audit)
+        : trip.within(() => authorize(authorizer, own, info, audit))
+    const call: Call = {
       user: own,
       info,
       request,
       warnings: trip.warnings,
       audit,
-      begun: () => trip.leave(this.#options.clock.monotonic()),
-      authorize: verb => authorize(security.authorizer, own, { ...info, verb }),
+      begun: () => trip.leave(clock.monotonic()),
+      authorize: verb => authorize(authorizer, own, { ...info, verb }),
     }
+    return allowed instanceof Promise ? allowed.then(() => call) : call
   }
 
-  private authenticated(request: ApiRequest, audit: RequestAudit | undefined): User | Promise<User> {
+  private authenticated(request: ApiRequest, audit: RequestAudit | undefined): Maybe<User> {
     const { security, metrics } = this.#options
     try {
       const user = authenticate(security.authenticator, request, audit)
@@ -225,7 +265,7 @@ export class RequestPath {
     })
   }
 
-  private async dispatch(call: Call): Promise<ApiResponse> {
+  private dispatch(call: Call): Maybe<ApiResponse> {
     const { info } = call
     const { ready, subresources, metrics, aggregator } = this.#options
     const passed = aggregator?.serve(call)
@@ -235,9 +275,7 @@ export class RequestPath {
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
     if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
-    const inSpan = <T>(serve: () => T): T =>
-      traced(handlerSpan(info), 'internal', () => handlerAttributes(call.request, info), serve)
-    if (info.subresource === '') return inSpan(() => endpoint.serve(call))
+    if (info.subresource === '') return inSpan(call, () => endpoint.serve(call))
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]
     if (handler === undefined || facts === undefined) return notFoundPage()
@@ -245,7 +283,7 @@ export class RequestPath {
       if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
-    return inSpan(() => handler(subresources, endpoint, call))
+    return inSpan(call, () => handler(subresources, endpoint, call))
   }
 
   /** Kinds that are not stored: reviews, bindings, component statuses. */
@@ -264,7 +302,7 @@ export class RequestPath {
     if (kind.type.plural === 'bindings') {
       return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call, kind)
     }
-    const components = { 'etcd-0': () => resources.context.store.revision() }
+    const components = { 'etcd-0': async () => resources.context.store.revision() }
     return serveComponentStatuses({ encoders: resources.encoders, components }, kind, call)
   }
 
@@ -334,6 +372,10 @@ export class RequestPath {
     addHeaders(headers, this.#options.front.headers(request))
     if (trip?.place?.headers !== undefined) addHeaders(headers, trip.place.headers)
     addHeaders(headers, response.headers)
+    const { status, body, length, gzip, stream, sent } = response
+    // Written out: spreading an object of optional members costs several times as much.
+    if (length === undefined && gzip === undefined && stream === undefined && sent === undefined && body !== undefined)
+      return { status, headers, body }
     return { ...response, headers }
   }
 }
@@ -354,13 +396,9 @@ function whenClosed(socket: Duplex, listener: () => void): void {
   else socket.once('close', listener)
 }
 
-function gone(request: ApiRequest): (() => boolean) | undefined {
-  return request.gone === undefined ? undefined : () => request.gone!()
-}
-
-function readInfo(request: ApiRequest): RequestInfo {
-  return requestInfo(request.method, request.path, request.query)
-}
+/** Does the work of a handler in a span of its own. */
+const inSpan = <T>({ request, info }: Call, serve: () => T): T =>
+  traced(handlerSpan(info), 'internal', () => handlerAttributes(request, info), serve)
 
 /** Namespaced objects have no path outside their namespace, and the other way round. */
 function misplaced(namespaced: boolean, info: RequestInfo): boolean {

@@ -1,6 +1,6 @@
 /** Who may come in now: priority and fairness, or the two plain limits; and how many are inside. */
 import type { Clock } from '@canopus/base'
-import { FlowControl, type Ticket } from '../flow-control/flow-control.ts'
+import { type Client, FlowControl, type Ticket } from '../flow-control/flow-control.ts'
 import type { WorkFacts } from '../flow-control/work-estimate.ts'
 import type { User } from '../security.ts'
 import { Inflight } from './inflight.ts'
@@ -50,17 +50,12 @@ export class Traffic {
         : undefined
   }
 
-  /** Throws, or rejects with, `TooManyRequests`. `undefined` for what needs no place. */
-  admit(
-    user: User,
-    info: RequestInfo,
-    timeout: number,
-    gone: (() => boolean) | undefined,
-  ): Place | undefined | Promise<Place> {
+  /** Throws, or rejects with, `TooManyRequests`. `undefined` for what needs no place. `client` says whether it has gone away. */
+  admit(user: User, info: RequestInfo, timeout: number, client?: Client): Place | undefined | Promise<Place> {
     if (isLongRunning(info) && (info.verb !== 'watch' || this.flowControl === undefined)) return undefined
     const now = this.#clock.monotonic()
     if (this.flowControl === undefined) return this.counted(this.#limits.admit(user, info.verb), info, now)
-    const ticket = this.flowControl.admit(user, info, timeout, now, gone)
+    const ticket = this.flowControl.admit(user, info, timeout, now, client)
     if (!(ticket instanceof Promise)) return new TicketPlace(this.flowControl, this.inflight, ticket, info, now)
     const readOnly = isReadOnly(info.verb)
     this.inflight.waits(readOnly, 1)

@@ -15,6 +15,7 @@ export class Trip {
   info: RequestInfo | undefined
   /** Milliseconds that it has; infinite for requests that last. */
   timeout = Number.POSITIVE_INFINITY
+  longRunning = false
   place: Place | undefined
   /** Missing where nothing is audited. */
   audit: RequestAudit | undefined

@@ -158,7 +158,7 @@ describe('requests', () => {
     control = make(25)
     const seats = level('global-default').current
     const first = Array.from({ length: seats }, () => admit(user('alice')) as Ticket)
-    void control.admit(user('alice'), get, 60_000, clock.monotonic(), () => true)
+    void control.admit(user('alice'), get, 60_000, clock.monotonic(), { gone: () => true })
     const next = control.admit(user('bob'), get, 60_000, clock.monotonic()) as Promise<Ticket>
     control.finish(first[0]!, clock.monotonic())
     control.finish(first[1]!, clock.monotonic())

@@ -44,6 +44,12 @@ export interface Ticket {
   readonly watch: boolean
 }
 
+/** Who waits for an answer. */
+export interface Client {
+  /** Whether it has gone away meanwhile. */
+  gone?(): boolean
+}
+
 /** Thrown where a request is turned away; says in how many seconds to come back. */
 export class TooManyRequests extends Error {
   readonly flow: Flow | undefined
@@ -114,16 +120,16 @@ export class FlowControl {
 
   /**
    * Lets a request in: at once where a seat is free, else when it is its turn. Throws, or rejects with, `TooManyRequests`.
-   * `timeout` is the time that the request has altogether, `now` the monotonic time; `gone` says whether its client has gone away.
+   * `timeout` is the time that the request has altogether, `now` the monotonic time.
    */
-  admit(user: User, info: RequestInfo, timeout: number, now: number, gone?: () => boolean): Ticket | Promise<Ticket> {
+  admit(user: User, info: RequestInfo, timeout: number, now: number, client?: Client): Ticket | Promise<Ticket> {
     const flow = this.classify(user, info)
     const { level } = flow
     const estimate = estimateWork(info, this.#options.facts, level.mostSeats)
     const seat = level.queues.start(estimate, flow.hand, now)
     if (seat === undefined) throw this.turnedAway(flow, level.queueCount > 0 ? 'queue-full' : 'concurrency-limit')
     const ticket = { flow, seat, watch: info.verb === 'watch' }
-    if (seat.state === 'waiting') return this.wait(ticket, estimate, timeout, gone)
+    if (seat.state === 'waiting') return this.wait(ticket, estimate, timeout, client)
     flow.figures.starts(seat, 0)
     if (estimate.initialSeats === 1) return ticket
     const turn = this.#pacer.turn(level)
@@ -188,7 +194,7 @@ export class FlowControl {
     return figures
   }
 
-  private wait(ticket: Ticket, { initialSeats }: WorkEstimate, timeout: number, gone?: () => boolean): Promise<Ticket> {
+  private wait(ticket: Ticket, { initialSeats }: WorkEstimate, timeout: number, client?: Client): Promise<Ticket> {
     const { clock, waitLimit } = this.#options
     const { flow, seat } = ticket
     const { figures, level } = flow
@@ -206,7 +212,7 @@ export class FlowControl {
         const turn = initialSeats === 1 ? undefined : this.#pacer.turn(level)
         const go = (): void => {
           // Nobody is left to be answered: the place goes to the next.
-          if (gone?.() === true) this.finish(ticket, clock.monotonic())
+          if (client?.gone?.() === true) this.finish(ticket, clock.monotonic())
           resolve(ticket)
         }
         if (turn === undefined) go()

@@ -81,13 +81,17 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
   })
   server.on('stream', (opened, headers, flags, rawHeaders) => {
     const stream = opened as ServerHttp2Stream
-    stream.on('error', () => {})
+    stream.on('error', ignore)
     const connection = connections.get(stream.session!) ?? { remoteAddress: '', certificateVerified: false }
     const request = requestOfStream(stream, headers, rawHeaders, (flags & END_STREAM) !== 0, connection)
-    handlers
-      .handle(request)
-      .then(response => respondToStream(stream, response, request.method === 'HEAD'))
-      .catch(error => abandon(handlers, error, () => stream.destroy()))
+    const failed = (error: unknown): void => abandon(handlers, error, stream)
+    handlers.handle(request).then(response => {
+      try {
+        respondToStream(stream, response, request.method === 'HEAD')
+      } catch (error) {
+        failed(error)
+      }
+    }, failed)
   })
   // Node makes request and response objects for HTTP/2 too as soon as somebody listens to `request`; here that is for
   // HTTP/1.1 alone, and those objects cost as much as the rest of a request.
@@ -105,7 +109,7 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     handlers
       .handle(requestOfMessage(incoming, connectionOf(incoming.socket as TLSSocket)))
       .then(response => respondToMessage(incoming, outgoing, response))
-      .catch(error => abandon(handlers, error, () => outgoing.destroy()))
+      .catch(error => abandon(handlers, error, outgoing))
   })
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {})
@@ -117,10 +121,12 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
 }
 
 const END_STREAM = 1
+/** Errors of a stream end it, and nothing else. */
+const ignore = (): void => {}
 
 /** Nobody is left to be answered, or the answer cannot be sent: the stream ends, the server goes on. */
-function abandon(handlers: Handlers, error: unknown, destroy: () => void): void {
-  destroy()
+function abandon(handlers: Handlers, error: unknown, answer: { destroy(): unknown }): void {
+  answer.destroy()
   if (!(error instanceof BodyAborted)) handlers.failed(error)
 }
 

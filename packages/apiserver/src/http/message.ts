@@ -14,7 +14,7 @@ export interface ApiRequest {
   /** Names in lower case. */
   readonly headers: Headers
   /** The same with the values of headers that came more than once apart, which `headers` joins with commas. */
-  readonly distinctHeaders?: () => Readonly<Record<string, readonly string[] | undefined>>
+  distinctHeaders?(): Readonly<Record<string, readonly string[] | undefined>>
   readonly connection: Connection
   /** Set where the carrier knows who is asking (calls inside the process); then nobody authenticates. */
   readonly user?: User

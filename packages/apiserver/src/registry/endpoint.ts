@@ -20,6 +20,7 @@ import { negotiate, type Transform } from '../encoding/negotiate.ts'
 import type { IncludeObject } from '../encoding/table.ts'
 import { deleteOptions, listQuery, parseResourceVersion, type WriteOptions, writeOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
+import type { Maybe } from '../security.ts'
 import { applyUpdate, checkPatchOptions, isApplyPatch } from './apply.ts'
 import type { Call, WriteCall } from './call.ts'
 import { createObject } from './create.ts'
@@ -84,7 +85,7 @@ export class Endpoint {
     }
   }
 
-  serve(call: Call): Promise<ApiResponse> {
+  serve(call: Call): Maybe<ApiResponse> {
     const { verb } = call.info
     if (this.kind.deprecation !== undefined) call.warnings.push(this.kind.deprecation)
     if (!this.kind.type.verbs.includes(verb)) {
@@ -132,16 +133,25 @@ export class Endpoint {
     return { status, headers: { 'content-type': encoder.contentType }, body: encoder.one(version) }
   }
 
-  private async get(call: Call): Promise<ApiResponse> {
+  /** At once where the cache is as new as the store, as it mostly is. */
+  private get(call: Call): Maybe<ApiResponse> {
     const encoder = this.encoder(call)
-    const { namespace, name, query } = call.info
+    const { query } = call.info
     const resourceVersion = query.size === 0 ? null : query.get('resourceVersion')
     const { cache } = this.store.context
-    if (!resourceVersion) await cache.fresh()
-    else if (resourceVersion !== '0') await cache.waitFor(parseResourceVersion(resourceVersion))
-    const version = await this.store.cached(this.scope(namespace), name)
-    if (version === undefined) throw this.store.notFound(name)
-    return this.respond(encoder, 200, version)
+    if (resourceVersion === '0') return this.shown(call, encoder)
+    const fresh = resourceVersion ? cache.waitFor(parseResourceVersion(resourceVersion)) : cache.fresh()
+    return fresh instanceof Promise ? fresh.then(() => this.shown(call, encoder)) : this.shown(call, encoder)
+  }
+
+  /** The answer with what the cache shows now. Throws StatusError 404. */
+  private shown({ info }: Call, encoder: ObjectEncoder): Maybe<ApiResponse> {
+    const found = (version: ObjectVersion | undefined): ApiResponse => {
+      if (version === undefined) throw this.store.notFound(info.name)
+      return this.respond(encoder, 200, version)
+    }
+    const version = this.store.cached(this.scope(info.namespace), info.name)
+    return version instanceof Promise ? version.then(found) : found(version)
   }
 
   private async list(call: Call): Promise<ApiResponse> {

@@ -12,7 +12,8 @@ import type { SubresourceContext } from './subresource.ts'
 
 export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   const backend = await podBackend(context, endpoint, call)
-  const request = { ...call.request, method: 'GET', body: () => new Uint8Array(), bodyStream: () => undefined }
+  const { path, query, headers, connection } = call.request
+  const request = { path, query, headers, connection, method: 'GET', body: () => new Uint8Array() }
   return checkAnswer(await forward(request, backend))
 }
 

@@ -97,7 +97,7 @@ export class MvccStore implements Store {
     if (compacted > 1) this.#sweep().catch(leaveForLater)
   }
 
-  async revision(): Promise<number> {
+  revision(): number {
     this.#check()
     this.#hub.progress()
     return this.#durable

@@ -42,7 +42,7 @@ export class EncryptedStore implements TransformingStore {
     this.#resources = storedResources(kinds)
   }
 
-  revision(): Promise<number> {
+  revision(): number | Promise<number> {
     return this.#store.revision()
   }
 
