@@ -2,7 +2,9 @@ import type { Logger } from '@canopus/base'
 import type { ClusterCache } from './cache.ts'
 import type { ExtenderConfiguration } from './config/extender-configuration.ts'
 import type { Decision, SchedulingCycle } from './cycle.ts'
-import type { Rejection } from './framework.ts'
+import { Answer } from './extender-answer.ts'
+import { preemptionArgs, preemptionCandidates } from './extender-preemption.ts'
+import type { PreemptionCandidate, Rejection } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodInfo } from './pod-info.ts'
 
@@ -72,9 +74,11 @@ export class Extenders {
     signal: AbortSignal,
   ): Promise<readonly NodeInfo[]> {
     let answer: Answer
+    let kept: readonly NodeInfo[]
     try {
       answer = new Answer(await this.#ask(extender, verb, argsFor(extender, pod, nodes), signal))
       if (answer.text('Error')) throw new Error(answer.text('Error'))
+      kept = keptNodes(extender, answer, nodes)
     } catch (error) {
       if (!extender.ignorable) throw error
       this.#logger.warn('an extender is left out', { extender: extender.urlPrefix, error })
@@ -87,8 +91,7 @@ export class Extenders {
     }
     note('FailedNodes', false)
     note('FailedAndUnresolvableNodes', true)
-    const kept = new Set(answer.nodeNames(extender.nodeCacheCapable))
-    return nodes.filter(each => kept.has(each.name))
+    return kept
   }
 
   async #prioritize(pod: PodInfo, nodes: readonly NodeInfo[], signal: AbortSignal): Promise<Map<string, number>> {
@@ -114,16 +117,72 @@ export class Extenders {
     return scores
   }
 
+  /**
+   * Lets the extenders that have a say about preemption choose among candidates, one after the other. Nothing where none has.
+   *
+   * @throws Error (the promise) where one that may not be left out fails, or names what is not there.
+   */
+  preempt(
+    pod: PodInfo,
+    candidates: readonly PreemptionCandidate[],
+  ): Promise<readonly PreemptionCandidate[]> | undefined {
+    const asked = this.#all.filter(each => each.preemptVerb !== undefined && isInterested(each, pod))
+    return asked.length === 0 ? undefined : this.#preempt(asked, pod, candidates)
+  }
+
+  async #preempt(
+    asked: readonly ExtenderConfiguration[],
+    pod: PodInfo,
+    candidates: readonly PreemptionCandidate[],
+  ): Promise<readonly PreemptionCandidate[]> {
+    let left = candidates
+    for (const extender of asked) {
+      try {
+        const body = preemptionArgs(pod, left, extender.nodeCacheCapable)
+        // The loop that decides waits for the answer; how long is up to the extender's own timeout.
+        const answer = await this.#ask(extender, extender.preemptVerb!, body, new AbortController().signal)
+        left = preemptionCandidates(extender, answer, name => this.#cache.node(name))
+      } catch (error) {
+        if (!extender.ignorable) throw error
+        this.#logger.warn('an extender is left out', { extender: extender.urlPrefix, error })
+      }
+      if (left.length === 0) break
+    }
+    return left
+  }
+
   /** Has the extender that binds do it, where one does; answers whether it has. */
   async bind(pod: PodInfo, node: string, signal: AbortSignal): Promise<boolean> {
-    const binder = this.#all.find(each => each.bindVerb !== undefined && isInterested(each, pod))
-    if (binder === undefined) return false
     const { name: PodName, namespace: PodNamespace, uid: PodUID } = pod.pod.metadata
     const body = { PodName, PodNamespace, PodUID, Node: node }
-    const answer = new Answer(await this.#ask(binder, binder.bindVerb!, body, signal))
-    if (answer.text('Error')) throw new Error(answer.text('Error'))
-    return true
+    for (const binder of this.#all.filter(each => each.bindVerb !== undefined && isInterested(each, pod))) {
+      try {
+        const answer = new Answer(await this.#ask(binder, binder.bindVerb!, body, signal))
+        if (answer.text('Error')) throw new Error(answer.text('Error'))
+        return true
+      } catch (error) {
+        if (!binder.ignorable) throw error
+        this.#logger.warn('an extender is left out', { extender: binder.urlPrefix, error })
+      }
+    }
+    return false
   }
+}
+
+/** The nodes that the extender leaves, in its order. */
+function keptNodes(
+  { urlPrefix, nodeCacheCapable }: ExtenderConfiguration,
+  answer: Answer,
+  nodes: readonly NodeInfo[],
+): NodeInfo[] {
+  const known = new Map(nodes.map(each => [each.name, each]))
+  return answer.nodeNames(nodeCacheCapable).map(name => {
+    const node = known.get(name)
+    if (node !== undefined) return node
+    throw new Error(
+      `extender "${urlPrefix}" claims a filtered node "${name}" which is not found in the input node list`,
+    )
+  })
 }
 
 /** Whether the pod asks for what the extender manages. */
@@ -138,37 +197,4 @@ function isInterested({ managedResources }: ExtenderConfiguration, { pod }: PodI
 function argsFor({ nodeCacheCapable }: ExtenderConfiguration, { pod }: PodInfo, nodes: readonly NodeInfo[]): unknown {
   if (nodeCacheCapable) return { Pod: pod, Nodes: null, NodeNames: nodes.map(each => each.name) }
   return { Pod: pod, Nodes: { metadata: {}, items: nodes.map(each => each.node) }, NodeNames: null }
-}
-
-/** An answer whose fields have names in any case: that is how programs in Go read and write them. */
-class Answer {
-  readonly #fields: ReadonlyMap<string, unknown>
-
-  constructor(value: unknown) {
-    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : []
-    this.#fields = new Map(entries.map(([name, each]) => [name.toLowerCase(), each]))
-  }
-
-  text(name: string): string | undefined {
-    const value = this.#fields.get(name.toLowerCase())
-    return typeof value === 'string' ? value : undefined
-  }
-
-  number(name: string): number {
-    const value = this.#fields.get(name.toLowerCase())
-    return typeof value === 'number' ? value : 0
-  }
-
-  record(name: string): Readonly<Record<string, unknown>> {
-    const value = this.#fields.get(name.toLowerCase())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  }
-
-  nodeNames(byName: boolean): string[] {
-    const names = this.#fields.get('nodenames')
-    if (byName && Array.isArray(names)) return names.map(String)
-    const { items } = this.record('Nodes')
-    if (!Array.isArray(items)) return []
-    return items.map(each => String((each as { metadata?: { name?: unknown } }).metadata?.name))
-  }
 }

@@ -112,8 +112,12 @@ export interface SchedulerPlugin {
   staticKey?(pod: PodInfo): string
   /** PreFilter and Filter. Nothing: every node does. A rejection: no node does. */
   filter?(pod: PodInfo, cluster: ClusterView): NodeFilter | Rejection | undefined
-  /** PostFilter: what to do where no node does. */
-  postFilter?(pod: PodInfo, cluster: ClusterView, failure: Failure): PostFilterResult | undefined
+  /** PostFilter: what to do where no node does. A promise only where somebody outside must be asked: nothing is decided meanwhile. */
+  postFilter?(
+    pod: PodInfo,
+    cluster: ClusterView,
+    failure: Failure,
+  ): PostFilterResult | Promise<PostFilterResult> | undefined
   /** PreScore and Score. Nothing: no opinion on this pod. */
   score?(pod: PodInfo, cluster: ClusterView, candidates: Candidates): NodeScorer | undefined
   /** Holds what the pod will need on the node; a rejection sends the pod back. */
@@ -143,6 +147,11 @@ export interface PluginContext {
   readonly cluster: ClusterView
   /** Whether the pod would run on the node, as the cache is at that moment, by all filters of the profile. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
+  /** Lets extenders choose among the candidates for preemption; nothing where no extender wants to. */
+  askExtenders?(
+    pod: PodInfo,
+    candidates: readonly PreemptionCandidate[],
+  ): Promise<readonly PreemptionCandidate[]> | undefined
   /** Tries the pod again at once, whatever it waits for. */
   activate(pod: PodInfo): void
   /** Something that no informer tells may have made room. */
@@ -173,10 +182,18 @@ export interface Failure {
 export interface PostFilterResult {
   /** Goes into the pod's message. */
   message: string
-  /** Nothing more is to be tried, nor is the nomination taken back. */
-  keepNomination?: boolean
+  /** Waiting for the node that the pod was promised leads nowhere. */
+  clearNomination?: boolean
   /** The node that the pod shall wait for, and whom to evict there. */
   nomination?: { node: string; victims: readonly PodInfo[] }
+}
+
+/** A node on which a pod would find room if others were evicted. */
+export interface PreemptionCandidate {
+  readonly node: NodeInfo
+  readonly victims: readonly PodInfo[]
+  /** How many victims a disruption budget speaks for. */
+  readonly violations: number
 }
 
 /** A plugin in a profile, with the weight of its scores. */

@@ -15,6 +15,7 @@ import { NotingInformers } from './informed.ts'
 import { ownSelectorFrom } from './own-selector.ts'
 import { namespaceLabelsFrom, type PodInfo } from './pod-info.ts'
 import { PodWriter } from './pod-writer.ts'
+import { type Aftermath, runPostFilters } from './post-filter.ts'
 import { makeProfile, type RunningProfile } from './profiles.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { type AttemptResult, type SchedulerMetrics, schedulerMetrics } from './scheduler-metrics.ts'
@@ -111,6 +112,7 @@ class Scheduler {
         events,
         informers: this.#informers,
         cluster: this.#cluster,
+        askExtenders: this.#extenders.preempt.bind(this.#extenders),
         activate: (pod: PodInfo) => this.#queue.activate(pod.key),
         changed: (change: Parameters<SchedulingQueue['move']>[0]) => this.#queue.move(change),
       },
@@ -189,14 +191,15 @@ class Scheduler {
     if (running === undefined || this.#queue.get(pod.key) !== entry) return undefined
     this.#queue.begin(entry)
     const begun = this.#context.clock.monotonic()
-    const finish = (decision: Decision): void => {
+    const finish = (decision: Decision): Promise<void> | undefined => {
       this.#metrics?.algorithm.observe((this.#context.clock.monotonic() - begun) / 1000)
-      if ('failure' in decision) this.#unschedulable(entry, running, decision.failure)
-      else this.#bindings.place(entry, running, decision.node, signal)
+      if ('failure' in decision) return this.#unschedulable(entry, running, decision.failure)
+      this.#bindings.place(entry, running, decision.node, signal)
+      return undefined
     }
     try {
       if (this.#extenders.interestedIn(pod)) return this.#withExtenders(entry, running, finish, signal)
-      finish(running.cycle.decide(pod))
+      return finish(running.cycle.decide(pod))
     } catch (error) {
       this.#failed(entry, error)
     }
@@ -206,7 +209,7 @@ class Scheduler {
   async #withExtenders(
     entry: QueuedPod,
     { cycle }: RunningProfile,
-    finish: (decision: Decision) => void,
+    finish: (decision: Decision) => Promise<void> | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const { pod } = entry
@@ -216,7 +219,7 @@ class Scheduler {
       if (this.#queue.get(pod.key) !== entry) return
       const outdated = 'node' in decision && cycle.check(pod, decision.node) !== undefined
       if (outdated) this.#queue.retry(entry)
-      else finish(decision)
+      else await finish(decision)
     } catch (error) {
       this.#failed(entry, error)
     }
@@ -234,43 +237,39 @@ class Scheduler {
     this.#metrics?.attempts.with(pod.spec?.schedulerName ?? 'default-scheduler', result).add()
   }
 
-  #unschedulable(entry: QueuedPod, running: RunningProfile, failure: Failure): void {
+  /** No node does. A promise only where a plugin must ask somebody outside before it knows what to do about that. */
+  #unschedulable(entry: QueuedPod, running: RunningProfile, failure: Failure): Promise<void> | undefined {
     const { pod } = entry
     this.#note(pod, 'unschedulable')
-    const nodes = this.#cache.nodes.length
-    if (nodes === 0) {
-      this.#queue.unschedulable(entry, rejectingPlugins(failure))
-      this.#report(entry, 'Unschedulable', NO_NODES_MESSAGE, this.#dropNomination(pod))
-      return
+    if (this.#cache.nodes.length === 0) {
+      this.#sendBack(entry, failure, NO_NODES_MESSAGE, '')
+      return undefined
     }
-    const { messages, nominated, keep } = this.#postFilter(pod, running, failure)
+    const finish = ({ messages, nominated }: Aftermath): void => {
+      const message = failureMessage(failure, this.#cache.nodes.length, messages.join(', '))
+      this.#sendBack(entry, failure, message, nominated)
+    }
+    // The pod is no less unschedulable where the way out is barred.
+    const barred = (error: unknown): void => {
+      this.#context.logger.error('a way to make a pod schedulable could not be tried', { pod: pod.key, error })
+      finish({ messages: [error instanceof Error ? error.message : String(error)] })
+    }
+    try {
+      const aftermath = runPostFilters(pod, running.profile, this.#cluster, failure)
+      if (aftermath instanceof Promise) return aftermath.then(finish, barred)
+      finish(aftermath)
+    } catch (error) {
+      barred(error)
+    }
+    return undefined
+  }
+
+  #sendBack(entry: QueuedPod, failure: Failure, message: string, nominated: string | undefined): void {
     this.#queue.unschedulable(entry, rejectingPlugins(failure))
-    const message = failureMessage(failure, nodes, messages.join(', '))
-    if (nominated !== undefined) this.#cache.nominate(pod, nominated)
-    // Where the pod still waits for victims to go, the promise stands.
-    this.#report(entry, 'Unschedulable', message, nominated ?? (keep ? undefined : this.#dropNomination(pod)))
-  }
-
-  #dropNomination(pod: PodInfo): string {
-    this.#cache.nominate(pod, undefined)
-    return ''
-  }
-
-  #postFilter(
-    pod: PodInfo,
-    { profile }: RunningProfile,
-    failure: Failure,
-  ): { messages: string[]; nominated?: string; keep: boolean } {
-    const messages: string[] = []
-    let keep = false
-    for (const { plugin } of profile) {
-      const result = plugin.postFilter?.(pod, this.#cluster, failure)
-      if (result === undefined) continue
-      if (result.nomination !== undefined) return { messages: [], nominated: result.nomination.node, keep }
-      if (result.message !== '') messages.push(result.message)
-      keep ||= result.keepNomination === true
-    }
-    return { messages, keep }
+    // Gone, or another one by now.
+    if (this.#queue.get(entry.pod.key) !== entry) return
+    if (nominated !== undefined) this.#cache.nominate(entry.pod, nominated)
+    this.#report(entry, 'Unschedulable', message, nominated)
   }
 
   #report(entry: QueuedPod, reason: string, message: string, nominated?: string): void {

@@ -45,24 +45,34 @@ const isPlugin = (value: unknown): value is SchedulerPlugin =>
 /** Asks extenders over HTTP and HTTPS. */
 export const askExtender: AskExtender = async (extender, verb, body, signal) => {
   const url = new URL(`${extender.urlPrefix.replace(/\/+$/, '')}/${verb}`)
-  const text = await post(
+  const { status, text } = await post(
     url,
     JSON.stringify(body),
     extender,
     AbortSignal.any([signal, AbortSignal.timeout(extender.timeout)]),
   )
+  if (status !== 200) throw new Error(`failed ${verb} with extender at URL ${url}, code ${status}`)
   return JSON.parse(text) as unknown
 }
 
-function post(url: URL, body: string, { tls }: ExtenderConfiguration, signal: AbortSignal): Promise<string> {
-  const file = (path: string | undefined): Buffer | undefined => (path === undefined ? undefined : readFileSync(path))
+interface HttpAnswer {
+  readonly status: number | undefined
+  readonly text: string
+}
+
+function post(url: URL, body: string, { tls }: ExtenderConfiguration, signal: AbortSignal): Promise<HttpAnswer> {
+  const pem = (data: string | undefined, path: string | undefined): Buffer | undefined => {
+    if (data !== undefined) return Buffer.from(data, 'base64')
+    return path === undefined ? undefined : readFileSync(path)
+  }
   const options = {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
     signal,
-    ca: file(tls?.caFile),
-    cert: file(tls?.certFile),
-    key: file(tls?.keyFile),
+    ca: pem(tls?.caData, tls?.caFile),
+    cert: pem(tls?.certData, tls?.certFile),
+    key: pem(tls?.keyData, tls?.keyFile),
+    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
     rejectUnauthorized: tls?.insecure !== true,
   }
   return new Promise((fulfil, reject) => {
@@ -71,8 +81,7 @@ function post(url: URL, body: string, { tls }: ExtenderConfiguration, signal: Ab
       response.on('data', (part: Buffer) => parts.push(part))
       response.on('error', reject)
       response.on('end', () => {
-        if (response.statusCode === 200) fulfil(Buffer.concat(parts).toString())
-        else reject(new Error(`failed with status ${response.statusCode}, want 200: ${url}`))
+        fulfil({ status: response.statusCode, text: Buffer.concat(parts).toString() })
       })
     })
     request.on('error', reject)

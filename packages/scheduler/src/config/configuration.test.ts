@@ -192,7 +192,8 @@ test('extenders filter, score and bind, in any case of names', async () => {
     const { NodeNames, Node } = body as { NodeNames?: string[]; Node?: string }
     asked.push(`${urlPrefix}/${verb} ${NodeNames?.toSorted().join() ?? Node}`)
     if (urlPrefix === 'http://down') throw new Error('nobody there')
-    if (verb === 'filter') return { nodenames: ['half'], failedNodes: { empty: 'too empty' } }
+    const half = NodeNames?.filter(each => each === 'half')
+    if (verb === 'filter') return { nodenames: half, failedNodes: { empty: 'too empty' } }
     if (verb === 'score') return [{ Host: 'half', Score: 10 }]
     return {}
   }

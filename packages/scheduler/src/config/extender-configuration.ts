@@ -5,6 +5,8 @@ export interface ExtenderConfiguration {
   readonly urlPrefix: string
   readonly filterVerb?: string
   readonly prioritizeVerb?: string
+  /** Asked which of the nodes, with which victims, preemption may choose. */
+  readonly preemptVerb?: string
   readonly bindVerb?: string
   readonly weight: number
   /** Milliseconds. */
@@ -17,9 +19,15 @@ export interface ExtenderConfiguration {
   readonly ignorable: boolean
   readonly tls?: {
     readonly insecure: boolean
+    /** The name that the server's certificate must bear, where it is not the URL's. */
+    readonly serverName?: string
     readonly caFile?: string
     readonly certFile?: string
     readonly keyFile?: string
+    /** The same in base64; these come before the files. */
+    readonly caData?: string
+    readonly certData?: string
+    readonly keyData?: string
   }
 }
 
@@ -29,12 +37,11 @@ export function readExtender(fields: Fields): ExtenderConfiguration {
   if (!urlPrefix) fields.fail('urlPrefix', 'Required value')
   if (!/^https?:\/\/[^/]/.test(urlPrefix)) fields.fail('urlPrefix', `Invalid value: "${urlPrefix}": must be a URL`)
   const verbs = Object.fromEntries(
-    (['filterVerb', 'prioritizeVerb', 'bindVerb'] as const).flatMap(name => {
+    (['filterVerb', 'prioritizeVerb', 'preemptVerb', 'bindVerb'] as const).flatMap(name => {
       const verb = fields.text(name)
       return verb ? [[name, verb]] : []
     }),
-  ) as Pick<ExtenderConfiguration, 'filterVerb' | 'prioritizeVerb' | 'bindVerb'>
-  if (fields.text('preemptVerb')) fields.fail('preemptVerb', 'extenders are not asked about preemption')
+  ) as Pick<ExtenderConfiguration, 'filterVerb' | 'prioritizeVerb' | 'preemptVerb' | 'bindVerb'>
   const weight = fields.whole('weight') ?? 0
   if (verbs.prioritizeVerb !== undefined && weight <= 0) {
     fields.fail('weight', `Invalid value: ${weight}: must have a positive weight applied to it`)
@@ -54,20 +61,22 @@ export function readExtender(fields: Fields): ExtenderConfiguration {
       each.end()
       return resource
     }),
-    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+    ...(tls === undefined && !enableHttps ? {} : { tls: readTls(tls, enableHttps) }),
   }
   fields.end()
   return extender
 }
 
-function readTls(fields: Fields): NonNullable<ExtenderConfiguration['tls']> {
-  const files = Object.fromEntries(
-    (['caFile', 'certFile', 'keyFile'] as const).flatMap(name => {
-      const file = fields.text(name)
-      return file ? [[name, file]] : []
-    }),
-  )
-  const tls = { insecure: fields.flag('insecure') ?? false, ...files }
-  fields.end()
+function readTls(fields: Fields | undefined, enableHttps: boolean): NonNullable<ExtenderConfiguration['tls']> {
+  const names = ['serverName', 'caFile', 'certFile', 'keyFile', 'caData', 'certData', 'keyData'] as const
+  const texts: Partial<Record<(typeof names)[number], string>> = {}
+  for (const name of names) {
+    const value = fields?.text(name)
+    if (value) texts[name] = value
+  }
+  // Without a certificate to check it by, every server is believed.
+  const unchecked = enableHttps && (texts.caFile ?? texts.caData) === undefined
+  const tls = { insecure: (fields?.flag('insecure') ?? false) || unchecked, ...texts }
+  fields?.end()
   return tls
 }

@@ -20,6 +20,7 @@ function preempt(nodes: Node[], pods: Pod[], pod: Pod, budgets: PodDisruptionBud
     budgets: () => budgets,
   })
   const result = plan(info, cluster, decision.failure)
+  assert.ok(!(result instanceof Promise), 'nobody outside is asked')
   const after = nodes.map(node => [...cache.node(node.metadata.name)!.pods.keys()].sort())
   assert.deepEqual(after, before, 'trying changes nothing')
   return {
@@ -74,7 +75,16 @@ test('pods that never preempt, or already wait for victims, evict nobody', () =>
     spec: { priority: 100 },
     status: { nominatedNodeName: 'a' },
   })
+  assert.deepEqual(preempt([aNode('a')], [leaving], waiting).victims, ['a1'], 'it goes for reasons of its own')
+  const told = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' }
+  leaving.status = { conditions: [told] } as Pod['status']
   assert.match(preempt([aNode('a')], [leaving], waiting).message, /terminating pod on the nominated node\.$/)
+  const closed = aNode('a', { spec: { unschedulable: true } })
+  assert.deepEqual(
+    preempt([closed, aNode('b')], [leaving, on('b', 'b1', 1, '4')], waiting).victims,
+    ['b1'],
+    'waiting for the node leads nowhere',
+  )
 })
 
 test('disruption budgets are kept where that can be', () => {

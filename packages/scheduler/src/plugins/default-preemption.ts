@@ -1,9 +1,18 @@
 import { PodDisruptionBudgets } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
 import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
-import { matches } from '@canopus/apimachinery'
+import { findCondition, matches } from '@canopus/apimachinery'
 import { type Random, randomInt } from '@canopus/base'
 import { failureMessage } from '../diagnosis.ts'
-import type { ClusterView, Failure, PluginContext, PostFilterResult, Rejection, SchedulerPlugin } from '../framework.ts'
+import type {
+  ClusterView,
+  Failure,
+  PluginContext,
+  PostFilterResult,
+  PreemptionCandidate,
+  Rejection,
+  SchedulerPlugin,
+} from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import { type PodInfo, selectorOf } from '../pod-info.ts'
 import { Evictions } from './evictions.ts'
@@ -17,16 +26,10 @@ export interface PreemptionOptions {
   /** Whether the pod would run on the node, as the cache is at that moment. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
   budgets?(namespace: string): readonly PodDisruptionBudget[]
+  askExtenders?: PluginContext['askExtenders']
   /** How many nodes are looked at: so many percent of all, but no fewer than so many. Defaults 10 and 100, as upstream. */
   minCandidateNodesPercentage?: number
   minCandidateNodesAbsolute?: number
-}
-
-interface Candidate {
-  node: NodeInfo
-  victims: readonly PodInfo[]
-  /** How many victims a disruption budget speaks for. */
-  violations: number
 }
 
 export type PreemptionArguments = Pick<PreemptionOptions, 'minCandidateNodesPercentage' | 'minCandidateNodesAbsolute'>
@@ -42,6 +45,7 @@ export function defaultPreemption(context: PluginContext, args: PreemptionArgume
     random: context.random,
     check: context.check,
     budgets: each => budgets.list(each),
+    askExtenders: context.askExtenders,
   })
   const evictions = new Evictions(context)
   return {
@@ -49,9 +53,12 @@ export function defaultPreemption(context: PluginContext, args: PreemptionArgume
     events: ['AssignedPodDelete', 'PodUpdate'],
     preEnqueue: pod => (evictions.isUnderWay(pod) ? beingPreempted : undefined),
     postFilter(pod, cluster, failure) {
+      const carryOut = (result: PostFilterResult): PostFilterResult => {
+        if (result.nomination !== undefined) evictions.start(pod, result.nomination)
+        return result
+      }
       const result = decide(pod, cluster, failure)
-      if (result.nomination !== undefined) evictions.start(pod, result.nomination)
-      return result
+      return result instanceof Promise ? result.then(carryOut) : carryOut(result)
     },
   }
 }
@@ -62,24 +69,45 @@ const beingPreempted: Rejection = {
   unresolvable: true,
 }
 
-/** Whom to evict for a pod. Decides only. */
+/** Whom to evict for a pod. Decides only; at once, unless extenders want to be asked. */
 export function preemptionPlan(
   options: PreemptionOptions,
-): (pod: PodInfo, cluster: ClusterView, failure: Failure) => PostFilterResult {
+): (pod: PodInfo, cluster: ClusterView, failure: Failure) => PostFilterResult | Promise<PostFilterResult> {
+  const told = (result: PostFilterResult): PostFilterResult =>
+    result.message === '' ? result : { ...result, message: `preemption: ${result.message}` }
   return (pod, cluster, failure) => {
-    const result = preempt(pod, cluster, failure, options)
-    return result.message === '' ? result : { ...result, message: `preemption: ${result.message}` }
+    const found = findCandidates(pod, cluster, failure, options)
+    if ('message' in found) return told(found)
+    const asked = options.askExtenders?.(pod, found)
+    if (asked === undefined) return choose(found)
+    return asked.then(
+      left => told(choose(left)),
+      error => {
+        throw new Error(`preemption: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      },
+    )
   }
 }
 
-function preempt(pod: PodInfo, cluster: ClusterView, failure: Failure, options: PreemptionOptions): PostFilterResult {
+function choose(candidates: readonly PreemptionCandidate[]): PostFilterResult {
+  if (candidates.length === 0) return { message: 'no candidate node for preemption' }
+  const best = candidates.reduce((a, b) => (compare(b, a) < 0 ? b : a))
+  return { message: '', nomination: { node: best.node.name, victims: best.victims } }
+}
+
+function findCandidates(
+  pod: PodInfo,
+  cluster: ClusterView,
+  failure: Failure,
+  options: PreemptionOptions,
+): PreemptionCandidate[] | PostFilterResult {
   if (pod.pod.spec?.preemptionPolicy === 'Never') return { message: 'not eligible due to preemptionPolicy=Never.' }
-  if (waitsForVictims(pod, cluster)) {
-    return { message: 'not eligible due to a terminating pod on the nominated node.', keepNomination: true }
+  if (waitsForVictims(pod, cluster, failure)) {
+    return { message: 'not eligible due to a terminating pod on the nominated node.' }
   }
   const { nodes } = cluster.cache
   const reasons = new Map<string, Rejection>()
-  const candidates: Candidate[] = []
+  const candidates: PreemptionCandidate[] = []
   const { minCandidateNodesPercentage = 10, minCandidateNodesAbsolute = 100 } = options
   const wanted = Math.max(Math.floor((nodes.length * minCandidateNodesPercentage) / 100), minCandidateNodesAbsolute)
   const start = nodes.length === 0 ? 0 : randomInt(options.random, nodes.length)
@@ -95,20 +123,25 @@ function preempt(pod: PodInfo, cluster: ClusterView, failure: Failure, options: 
     if ('reasons' in found) reasons.set(node.name, found)
     else candidates.push(found)
   }
-  if (candidates.length === 0) return { message: failureMessage({ rejections: reasons }, nodes.length) }
-  const best = candidates.reduce((a, b) => (compare(b, a) < 0 ? b : a))
-  return { message: '', nomination: { node: best.node.name, victims: best.victims } }
+  if (candidates.length > 0) return candidates
+  return { message: failureMessage({ rejections: reasons }, nodes.length), clearNomination: true }
 }
 
-/** Whether less important pods are leaving the node that the pod was promised already. */
-function waitsForVictims(pod: PodInfo, { cache }: ClusterView): boolean {
+/** Whether less important pods are leaving the node that the pod was promised already, as they were told to for a pod's sake. */
+function waitsForVictims(pod: PodInfo, { cache }: ClusterView, failure: Failure): boolean {
   const nominated = cache.nominatedNode(pod.key) ?? pod.pod.status?.nominatedNodeName
   const node = nominated ? cache.node(nominated) : undefined
   if (node === undefined) return false
-  for (const other of node.pods.values()) {
-    if (other.priority < pod.priority && other.pod.metadata.deletionTimestamp !== undefined) return true
-  }
+  // There is nothing to wait for where the pod could not run on the node even then.
+  if ((failure.early ?? failure.rejections.get(node.name))?.unresolvable === true) return false
+  for (const other of node.pods.values()) if (other.priority < pod.priority && isPreempted(other.pod)) return true
   return false
+}
+
+function isPreempted({ metadata, status }: Pod): boolean {
+  if (metadata.deletionTimestamp === undefined) return false
+  const target = findCondition(status?.conditions, 'DisruptionTarget')
+  return target?.status === 'True' && target.reason === 'PreemptionByScheduler'
 }
 
 function victimsOn(
@@ -116,7 +149,7 @@ function victimsOn(
   pod: PodInfo,
   cluster: ClusterView,
   options: PreemptionOptions,
-): Candidate | Rejection {
+): PreemptionCandidate | Rejection {
   const lower = [...node.pods.values()].filter(other => other.priority < pod.priority)
   if (lower.length === 0) return { plugin: name, reasons: [NO_VICTIMS] }
   const fitsWithout = (gone: readonly PodInfo[]): Rejection | undefined => {
@@ -163,15 +196,16 @@ function guardedByBudgets(pods: readonly PodInfo[], options: PreemptionOptions):
 }
 
 /** Negative where `a` does less harm; the order of upstream's pickOneNodeForPreemption. */
-function compare(a: Candidate, b: Candidate): number {
+function compare(a: PreemptionCandidate, b: PreemptionCandidate): number {
   if (a.violations !== b.violations) return a.violations - b.violations
-  const highest = (each: Candidate): number => each.victims[0]?.priority ?? Number.NEGATIVE_INFINITY
+  const highest = (each: PreemptionCandidate): number => each.victims[0]?.priority ?? Number.NEGATIVE_INFINITY
   if (highest(a) !== highest(b)) return highest(a) - highest(b)
   // Priorities are shifted so that more victims always weigh more.
-  const sum = (each: Candidate): number => each.victims.reduce((total, pod) => total + pod.priority + 2 ** 31, 0)
+  const sum = (each: PreemptionCandidate): number =>
+    each.victims.reduce((total, pod) => total + pod.priority + 2 ** 31, 0)
   if (sum(a) !== sum(b)) return sum(a) - sum(b)
   if (a.victims.length !== b.victims.length) return a.victims.length - b.victims.length
-  const earliest = (each: Candidate): string => {
+  const earliest = (each: PreemptionCandidate): string => {
     const top = each.victims.filter(pod => pod.priority === highest(each)).map(startOf)
     return top.sort()[0] ?? ''
   }

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, test } from 'node:test'
+import { readConfiguration } from '@canopus/scheduler'
+import { askExtender } from './scheduler-configuration.ts'
+
+let server: Server | undefined
+afterEach(() => server?.close().closeAllConnections())
+
+/** An extender that answers with what it was asked, and fails where it is asked to `fail`. */
+async function anExtender(): Promise<string> {
+  server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      const { method, url } = request
+      const body = JSON.parse(Buffer.concat(parts).toString()) as unknown
+      response.statusCode = url === '/base/fail' ? 500 : 200
+      response.end(JSON.stringify({ method, url, type: request.headers['content-type'], body }))
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/base/`
+}
+
+test('extenders are asked by POST below their URL, and fail in upstream’s words', async () => {
+  const urlPrefix = await anExtender()
+  const [extender] = readConfiguration({ extenders: [{ urlPrefix, preemptVerb: 'preempt' }] }).extenders
+  const { signal } = new AbortController()
+  assert.deepEqual(await askExtender(extender!, 'preempt', { Pod: null }, signal), {
+    method: 'POST',
+    url: '/base/preempt',
+    type: 'application/json',
+    body: { Pod: null },
+  })
+  await assert.rejects(askExtender(extender!, 'fail', {}, signal), {
+    message: `failed fail with extender at URL ${urlPrefix}fail, code 500`,
+  })
+})
+
+test('how a server is believed in', () => {
+  const read = (more: Record<string, unknown>) =>
+    readConfiguration({ extenders: [{ urlPrefix: 'http://x', ...more }] }).extenders[0]!
+  assert.deepEqual(read({}).tls, undefined)
+  assert.deepEqual(read({ enableHTTPS: true }).tls, { insecure: true })
+  assert.equal(read({ enableHTTPS: true }).urlPrefix, 'https://x')
+  const tlsConfig = { caData: 'Y2E=', serverName: 'y', certFile: '/c' }
+  assert.deepEqual(read({ enableHTTPS: true, tlsConfig }).tls, { insecure: false, ...tlsConfig })
+})
