@@ -11,10 +11,11 @@ let cluster: FakeCluster | undefined
 afterEach(() => cluster?.stop())
 
 type Answers = Record<string, (body: Body) => unknown>
+type ByNode<T> = Partial<Record<'a' | 'b', { Pods: T[]; NumPDBViolations: number }>>
 interface Body {
   Pod: Pod
-  NodeNameToVictims: Record<string, { Pods: Pod[]; NumPDBViolations: number }> | null
-  NodeNameToMetaVictims: Record<string, { Pods: { UID: string }[]; NumPDBViolations: number }> | null
+  NodeNameToVictims: ByNode<Pod> | null
+  NodeNameToMetaVictims: ByNode<{ UID: string }> | null
 }
 
 const isLeaving = (pod: Pod | undefined): boolean => pod === undefined || pod.metadata.deletionTimestamp !== undefined
@@ -65,8 +66,8 @@ test('an extender chooses among the candidates', async () => {
   assert.equal(preemptor.metadata.name, 'p')
   assert.equal(uids, null)
   assert.deepEqual(Object.keys(victims!).toSorted(), ['a', 'b'])
-  assert.equal(victims!['a']!.Pods[0]!.metadata.name, 'on-a')
-  assert.equal(victims!['a']!.NumPDBViolations, 0)
+  assert.equal(victims!.a!.Pods[0]!.metadata.name, 'on-a')
+  assert.equal(victims!.a!.NumPDBViolations, 0)
   assert.deepEqual(left, ['a'])
   assert.equal(nominated, 'b')
 })
@@ -77,7 +78,7 @@ test('one that knows pods itself is told their uids, and the next is asked about
     'http://2': () => only('b'),
   })
   assert.equal(bodies[0]!.NodeNameToVictims, null)
-  assert.deepEqual(bodies[0]!.NodeNameToMetaVictims!['a'], { Pods: [{ UID: 'uid-a' }], NumPDBViolations: 0 })
+  assert.deepEqual(bodies[0]!.NodeNameToMetaVictims!.a, { Pods: [{ UID: 'uid-a' }], NumPDBViolations: 0 })
   const { b, ...others } = bodies[1]!.NodeNameToVictims!
   assert.deepEqual(others, {})
   assert.equal(b!.NumPDBViolations, 1)

@@ -1,52 +1,29 @@
-import type {
-  AllocationResult,
-  DeviceAllocationConfiguration,
-  DeviceClass,
-  DeviceRequestAllocationResult,
-  DeviceSelector,
-  DeviceTaint,
-  DeviceToleration,
-  ResourceClaim,
-} from '@canopus/api/resource/v1'
-import { quantityValue } from '@canopus/apimachinery'
+import type { AllocationResult, DeviceClass, ResourceClaim } from '@canopus/api/resource/v1'
 import type { NodeFacts } from '../node-selector.ts'
+import { addConsumed, type Consumed, consumption, hasCapacity } from './capacity.ts'
 import { type Constraint, constraintOf } from './constraints.ts'
-import { deviceMatches } from './device-selector.ts'
-import { nodeSelectorOf } from './node-selector-of.ts'
-import { isDeviceFor, type Pool, type SlicedDevice } from './pools.ts'
+import { Counters } from './counters.ts'
+import { isDeviceFor, type NodePool, type SlicedDevice } from './pools.ts'
+import { allocationOf, type Chosen } from './results.ts'
+import { isSelected, isTaintedFor, nameOf, shortName, type Wish, wishesOf } from './wishes.ts'
 
 /** More devices than these do not fit into one claim's result. */
 const MOST_DEVICES = 32
 
 export interface DeviceState {
-  /** Ids of devices that claims have already. */
+  /** Ids of devices that claims have for themselves. */
   readonly allocated: ReadonlySet<string>
-  readonly pools: readonly Pool[]
+  /** How much claims have of devices that they share, by the ids of these. */
+  readonly shared?: ReadonlyMap<string, Consumed>
+  readonly pools: readonly NodePool[]
   readonly classOf: (name: string) => DeviceClass | undefined
-}
-
-/** A request, or one of the alternatives of a request. */
-interface Wish {
-  /** `request` or `request/alternative`. */
-  readonly name: string
-  readonly base: string
-  readonly selectors: readonly DeviceSelector[]
-  readonly deviceClass: DeviceClass
-  readonly adminAccess: boolean
-  readonly tolerations: readonly DeviceToleration[]
-  readonly count: number
-  /** For requests that want all devices: which ones. */
-  readonly all: readonly SlicedDevice[] | undefined
-}
-
-interface Chosen {
-  readonly wish: Wish
-  readonly device: SlicedDevice
+  /** A name for a share of a device: a new uid. */
+  readonly newShareId: () => string
 }
 
 /**
  * Chooses devices for claims on a node: the first solution that an exhaustive search finds; nothing where there is none
- * (structured/internal/stable of k8s.io/dynamic-resource-allocation, with the incubating channel's distinctAttribute).
+ * (structured/internal/incubating of k8s.io/dynamic-resource-allocation).
  *
  * @throws Error where a claim, a class or a selector is at fault, in upstream's words.
  */
@@ -66,76 +43,48 @@ class Search {
   readonly #claims: readonly ResourceClaim[]
   readonly #node: NodeFacts
   readonly #state: DeviceState
+  readonly #devices: readonly SlicedDevice[]
   /** By claim and request: the alternatives, of which there is one for plain requests. */
   readonly #wishes: readonly (readonly (readonly Wish[])[])[]
   readonly #constraints: readonly (readonly Constraint[])[]
   readonly #chosen: Chosen[][]
-  /** How many claims are getting a device right now. */
+  /** Which claims are getting a device right now, for themselves or with admin access. */
   readonly #inUse = new Map<string, Set<number>>()
+  /** What claims are getting of shared devices right now, and how many shares. */
+  readonly #sharing = new Map<string, { consumed: Consumed; shares: number }>()
   readonly #matches = new Map<Wish, Map<string, boolean>>()
-  readonly #consumed = new Map<string, number>()
-  readonly #available = new Map<string, number>()
+  readonly #counters: Counters
 
   constructor(claims: readonly ResourceClaim[], node: NodeFacts, state: DeviceState) {
     this.#claims = claims
     this.#node = node
     this.#state = state
-    this.#wishes = claims.map(claim => this.#wishesOf(claim))
-    this.#constraints = claims.map(claim => (claim.spec.devices.constraints ?? []).map(each => constraintOf(each)))
+    this.#devices = state.pools.flatMap(each => (each.incomplete || each.invalid ? [] : each.devices))
+    this.#counters = new Counters(id => state.allocated.has(id) || state.shared?.has(id) === true)
+    this.#wishes = claims.map(claim => {
+      const wishes = wishesOf(claim, state.classOf, (wish, about) => this.#all(wish, claim, about))
+      checkCount(claim, wishes)
+      return wishes
+    })
+    this.#constraints = claims.map(claim =>
+      (claim.spec.devices.constraints ?? []).map((each, index) =>
+        constraintOf(each, `claim ${nameOf(claim)}, constraint #${index}`),
+      ),
+    )
     this.#chosen = claims.map(() => [])
   }
 
   run(): AllocationResult[] | undefined {
     if (this.#claim(0) !== true) return undefined
-    return this.#claims.map((claim, index) => this.#result(claim, index))
+    return this.#claims.map((claim, index) => allocationOf(claim, this.#chosen[index]!, this.#node.name))
   }
 
-  #wishesOf(claim: ResourceClaim): Wish[][] {
-    return (claim.spec.devices.requests ?? []).map(request => {
-      if (request.exactly) return [this.#wish(claim, request.name, request.name, request.exactly)]
-      const alternatives = request.firstAvailable ?? []
-      if (alternatives.length === 0) throw new Error(`request ${request.name}: unsupported request type`)
-      return alternatives.map(each => this.#wish(claim, request.name, `${request.name}/${each.name}`, each))
+  #all(wish: Wish, claim: ResourceClaim, about: string): SlicedDevice[] {
+    return this.#state.pools.flatMap(({ id, incomplete, invalid, devices }) => {
+      const problem = incomplete ? 'being updated' : invalid ? 'invalid' : undefined
+      if (problem === undefined) return devices.filter(each => this.#suits(wish, each, claim) && this.#has(wish, each))
+      throw new Error(`${about}: asks for all devices, but resource pool ${id} is currently ${problem}`)
     })
-  }
-
-  #wish(
-    claim: ResourceClaim,
-    base: string,
-    name: string,
-    asked: {
-      deviceClassName: string
-      selectors?: readonly DeviceSelector[]
-      allocationMode?: string
-      count?: number
-      adminAccess?: boolean
-      tolerations?: readonly DeviceToleration[]
-    },
-  ): Wish {
-    const about = `claim ${nameOf(claim)}, request ${name.slice(name.indexOf('/') + 1)}`
-    const deviceClass = this.#state.classOf(asked.deviceClassName)
-    if (deviceClass === undefined) {
-      const missing = `deviceclass.resource.k8s.io "${asked.deviceClassName}" not found`
-      throw new Error(`${about}: could not retrieve device class ${asked.deviceClassName}: ${missing}`)
-    }
-    const wish: Wish = {
-      name,
-      base,
-      deviceClass,
-      selectors: asked.selectors ?? [],
-      adminAccess: asked.adminAccess === true,
-      tolerations: asked.tolerations ?? [],
-      count: asked.count ?? 1,
-      all: undefined,
-    }
-    if (asked.allocationMode !== 'All') return wish
-    for (const { id, incomplete, invalid } of this.#state.pools) {
-      if (incomplete)
-        throw new Error(`${about}: asks for all devices, but resource pool ${id} is currently being updated`)
-      if (invalid) throw new Error(`${about}: asks for all devices, but resource pool ${id} is currently invalid`)
-    }
-    const all = this.#state.pools.flatMap(pool => pool.devices.filter(each => this.#suits(wish, each, claim)))
-    return { ...wish, all, count: all.length }
   }
 
   #claim(index: number): Outcome {
@@ -150,22 +99,26 @@ class Search {
     if (alternatives === undefined) return this.#claim(claim + 1)
     let allTooMany = true
     for (const wish of alternatives) {
-      const outcome = this.#devices(claim, request, wish, 0)
+      const outcome = this.#place(claim, request, wish, 0, 0)
       if (outcome === true) return true
       if (outcome === false) allTooMany = false
     }
     return allTooMany ? TOO_MANY : false
   }
 
-  #devices(claim: number, request: number, wish: Wish, place: number): Outcome {
+  /** `from`: where to go on among the devices, as their order within a request does not matter. */
+  #place(claim: number, request: number, wish: Wish, place: number, from: number): Outcome {
     if (wish.all?.length === 0) return false
     if (place >= wish.count) return this.#request(claim, request + 1)
     if (this.#chosen[claim]!.length + wish.count - place > MOST_DEVICES) return TOO_MANY
-    const candidates = wish.all === undefined ? this.#candidates() : [wish.all[place]!]
-    for (const device of candidates) {
-      if (wish.all === undefined && !this.#suits(wish, device, this.#claims[claim]!)) continue
+    const candidates = wish.all ?? this.#devices
+    // All means exactly these, one after the other.
+    const end = wish.all === undefined ? candidates.length : place + 1
+    for (let i = wish.all === undefined ? from : place; i < end; i++) {
+      const device = candidates[i]!
+      if (wish.all === undefined && !this.#mayTake(claim, wish, device)) continue
       if (!this.#take(claim, wish, device)) continue
-      const outcome = this.#devices(claim, request, wish, place + 1)
+      const outcome = this.#place(claim, request, wish, place + 1, i + 1)
       if (outcome === true) return true
       this.#giveBack(claim)
       if (outcome === TOO_MANY) return outcome
@@ -173,8 +126,17 @@ class Search {
     return false
   }
 
-  *#candidates(): Generator<SlicedDevice> {
-    for (const pool of this.#state.pools) if (!pool.incomplete && !pool.invalid) yield* pool.devices
+  #mayTake(claim: number, wish: Wish, device: SlicedDevice): boolean {
+    return (
+      this.#isFree(claim, wish, device) && this.#suits(wish, device, this.#claims[claim]!) && this.#has(wish, device)
+    )
+  }
+
+  /** Whether nobody has the device for himself; with admin access only the claim itself must not have it yet. */
+  #isFree(claim: number, wish: Wish, { id }: SlicedDevice): boolean {
+    const users = this.#inUse.get(id)
+    if (wish.adminAccess) return users?.has(claim) !== true
+    return !this.#state.allocated.has(id) && (users?.size ?? 0) === 0
   }
 
   /** Whether the device is of the kind that is wished for, free or not. */
@@ -186,144 +148,78 @@ class Search {
     }
     let suits = known.get(each.id)
     if (suits === undefined) {
-      suits =
-        // Drivers of these expect more than this allocator does.
-        (each.device.bindingConditions ?? []).length === 0 &&
-        isDeviceFor(each, this.#node) &&
-        selects(wish.deviceClass.spec.selectors ?? [], each, `class ${wish.deviceClass.metadata.name}`) &&
-        selects(wish.selectors, each, `claim ${nameOf(claim)}`)
+      suits = isSelected(wish, each, claim) && isDeviceFor(each, this.#node)
       known.set(each.id, suits)
     }
     return suits
   }
 
+  /** Whether the device has so much left of its capacities. */
+  #has(wish: Wish, { id, device }: SlicedDevice): boolean {
+    return hasCapacity(device, wish.capacity, this.#state.shared?.get(id), this.#sharing.get(id)?.consumed)
+  }
+
   #take(claim: number, wish: Wish, each: SlicedDevice): boolean {
-    const users = this.#inUse.get(each.id)
-    if (wish.adminAccess ? users?.has(claim) : this.#state.allocated.has(each.id) || (users?.size ?? 0) > 0)
+    if (!this.#isFree(claim, wish, each) || isTaintedFor(wish, each) || !this.#has(wish, each)) return false
+    const shares = each.device.allowMultipleAllocations === true
+    const counts = !shares || !this.#isShared(each.id)
+    if (counts && !this.#counters.take(each)) return false
+    if (!this.#meetsConstraints(claim, wish, each)) {
+      if (counts) this.#counters.giveBack(each)
       return false
-    if ((each.device.taints ?? []).some(taint => prevents(taint, wish.tolerations))) return false
-    if (!this.#consume(each)) return false
+    }
+    const share = shares ? this.#share(wish, each) : undefined
+    if (share === undefined) this.#inUse.set(each.id, new Set(this.#inUse.get(each.id)).add(claim))
+    this.#chosen[claim]!.push({ wish, device: each, ...(share === undefined ? {} : { share }) })
+    return true
+  }
+
+  /** What devices share of their pool's counters, the first share of a device takes. */
+  #isShared(id: string): boolean {
+    return this.#state.shared?.has(id) === true || this.#sharing.has(id)
+  }
+
+  #meetsConstraints(claim: number, wish: Wish, each: SlicedDevice): boolean {
     const constraints = this.#constraints[claim]!
     for (const [index, constraint] of constraints.entries()) {
       if (constraint.add(wish.base, wish.name, each)) continue
       for (const before of constraints.slice(0, index)) before.remove(wish.base, wish.name)
-      this.#count(each, -1)
       if (wish.all === undefined) return false
-      const about = `claim ${nameOf(this.#claims[claim]!)}, request ${wish.name}`
+      const about = `claim ${nameOf(this.#claims[claim]!)}, request ${shortName(wish.name)}`
       throw new Error(`${about}: cannot add device ${each.id} because a claim constraint would not be satisfied`)
     }
-    if (users === undefined) this.#inUse.set(each.id, new Set([claim]))
-    else users.add(claim)
-    this.#chosen[claim]!.push({ wish, device: each })
     return true
+  }
+
+  #share(wish: Wish, { id, device }: SlicedDevice): NonNullable<Chosen['share']> {
+    const consumed = consumption(device, wish.capacity)
+    const before = this.#sharing.get(id)
+    this.#sharing.set(id, { consumed: addConsumed(before?.consumed, consumed), shares: (before?.shares ?? 0) + 1 })
+    return { id: this.#state.newShareId(), consumed }
   }
 
   #giveBack(claim: number): void {
-    const { wish, device } = this.#chosen[claim]!.pop()!
+    const { wish, device, share } = this.#chosen[claim]!.pop()!
     for (const constraint of this.#constraints[claim]!) constraint.remove(wish.base, wish.name)
-    this.#inUse.get(device.id)?.delete(claim)
-    this.#count(device, -1)
-  }
-
-  /** Takes what the device needs of the counters that it shares with others of its pool; false where not enough is left. */
-  #consume(each: SlicedDevice): boolean {
-    const needs = each.device.consumesCounters ?? []
-    if (needs.length === 0) return true
-    this.#count(each, 1)
-    for (const { counterSet, counters } of needs) {
-      for (const counter of Object.keys(counters)) {
-        const key = `${each.pool.id}/${counterSet}/${counter}`
-        if ((this.#consumed.get(key) ?? 0) <= this.#left(key, each.pool, counterSet, counter)) continue
-        this.#count(each, -1)
-        return false
-      }
+    if (share === undefined) {
+      this.#inUse.get(device.id)?.delete(claim)
+      this.#counters.giveBack(device)
+      return
     }
-    return true
-  }
-
-  #count(each: SlicedDevice, sign: 1 | -1): void {
-    for (const { counterSet, counters } of each.device.consumesCounters ?? []) {
-      for (const [counter, { value }] of Object.entries(counters)) {
-        const key = `${each.pool.id}/${counterSet}/${counter}`
-        this.#consumed.set(key, (this.#consumed.get(key) ?? 0) + sign * quantityValue(value))
-      }
+    const { consumed, shares } = this.#sharing.get(device.id)!
+    if (shares > 1) {
+      this.#sharing.set(device.id, { consumed: addConsumed(consumed, share.consumed, -1), shares: shares - 1 })
+      return
     }
-  }
-
-  /** What the devices that claims have already leave of a counter. */
-  #left(key: string, pool: Pool, counterSet: string, counter: string): number {
-    let left = this.#available.get(key)
-    if (left === undefined) {
-      left = quantityValue(pool.counters.get(counterSet)?.counters[counter]?.value ?? '0')
-      for (const { id, device } of pool.devices) {
-        if (!this.#state.allocated.has(id)) continue
-        for (const need of device.consumesCounters ?? []) {
-          const used = need.counterSet === counterSet ? need.counters[counter] : undefined
-          if (used !== undefined) left -= quantityValue(used.value)
-        }
-      }
-      this.#available.set(key, left)
-    }
-    return left
-  }
-
-  #result(claim: ResourceClaim, index: number): AllocationResult {
-    const chosen = this.#chosen[index]!
-    const results = chosen.map(({ wish, device }): DeviceRequestAllocationResult => {
-      const { driver, pool } = device.slice.spec
-      return {
-        request: wish.name,
-        driver,
-        pool: pool.name,
-        device: device.device.name,
-        ...(wish.adminAccess ? { adminAccess: true } : {}),
-        ...(wish.tolerations.length > 0 ? { tolerations: [...wish.tolerations] } : {}),
-      }
-    })
-    const config = configOf(claim, chosen)
-    const nodeSelector = nodeSelectorOf(chosen.map(each => each.device))
-    return {
-      devices: { results, ...(config.length > 0 ? { config } : {}) },
-      ...(nodeSelector === undefined ? {} : { nodeSelector }),
-    }
+    this.#sharing.delete(device.id)
+    if (!this.#isShared(device.id)) this.#counters.giveBack(device)
   }
 }
 
-const nameOf = ({ metadata }: ResourceClaim): string => `${metadata.namespace}/${metadata.name}`
-
-function selects(selectors: readonly DeviceSelector[], { device, slice }: SlicedDevice, about: string): boolean {
-  return selectors.every(({ cel }, index) => {
-    try {
-      return cel !== undefined && deviceMatches(cel.expression, slice.spec.driver, device)
-    } catch (error) {
-      throw new Error(`${about}: selector #${index}: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  })
-}
-
-function prevents(taint: DeviceTaint, tolerations: readonly DeviceToleration[]): boolean {
-  if (taint.effect !== 'NoSchedule' && taint.effect !== 'NoExecute') return false
-  return !tolerations.some(({ key, operator = 'Equal', value = '', effect }) => {
-    if ((effect && effect !== taint.effect) || (key && key !== taint.key)) return false
-    return operator === 'Exists' || (operator === 'Equal' && value === (taint.value ?? ''))
-  })
-}
-
-/** Parameters for drivers: first those of the classes, then those of the claim for requests that were granted. */
-function configOf(claim: ResourceClaim, chosen: readonly Chosen[]): DeviceAllocationConfiguration[] {
-  const granted = new Map(chosen.map(({ wish }) => [wish.name, wish]))
-  const byClass = new Map<DeviceClass, string[]>()
-  for (const { name, deviceClass } of granted.values()) {
-    byClass.set(deviceClass, [...(byClass.get(deviceClass) ?? []), name])
-  }
-  const ofClasses = [...byClass].flatMap(([deviceClass, requests]) =>
-    (deviceClass.spec.config ?? []).map(each => ({ source: 'FromClass', requests, ...each })),
-  )
-  const ofClaim = (claim.spec.devices.config ?? [])
-    .filter(({ requests = [] }) => {
-      if (requests.length === 0) return true
-      return [...granted.values()].some(({ name, base }) => requests.includes(name) || requests.includes(base))
-    })
-    .map(each => ({ source: 'FromClaim', ...each }))
-  return [...ofClasses, ...ofClaim]
+/** The fewest devices that the claim may get must fit into its result. */
+function checkCount(claim: ResourceClaim, wishes: readonly (readonly Wish[])[]): void {
+  const fewest = wishes.reduce((sum, alternatives) => sum + Math.min(...alternatives.map(each => each.count)), 0)
+  if (fewest <= MOST_DEVICES) return
+  const limit = `exceeds the claim limit of ${MOST_DEVICES}`
+  throw new Error(`claim ${nameOf(claim)}: number of requested devices ${fewest} ${limit}`)
 }

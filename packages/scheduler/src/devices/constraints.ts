@@ -9,10 +9,13 @@ export interface Constraint {
   remove(base: string, name: string): void
 }
 
-/** @throws Error for kinds of constraints that are not known. */
-export function constraintOf({ requests = [], matchAttribute, distinctAttribute }: DeviceConstraint): Constraint {
+/** @throws Error for kinds of constraints that are not known; `about` says which constraint that is. */
+export function constraintOf(
+  { requests = [], matchAttribute, distinctAttribute }: DeviceConstraint,
+  about: string,
+): Constraint {
   const attribute = matchAttribute ?? distinctAttribute
-  if (attribute === undefined) throw new Error('empty constraint (unsupported constraint type?)')
+  if (attribute === undefined) throw new Error(`${about}: empty constraint (unsupported constraint type?)`)
   const concerns = (base: string, name: string): boolean =>
     requests.length === 0 || requests.includes(base) || requests.includes(name)
   const values: string[] = []

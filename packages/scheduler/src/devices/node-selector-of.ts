@@ -1,14 +1,14 @@
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '@canopus/api/core/v1'
 import type { SlicedDevice } from './pools.ts'
 
-/** On which nodes all of the devices can be used; nothing: on all. */
-export function nodeSelectorOf(devices: readonly SlicedDevice[]): NodeSelector | undefined {
+/** On which nodes all of the devices can be used that were chosen for a node; nothing: on all. */
+export function nodeSelectorOf(devices: readonly SlicedDevice[], node: string): NodeSelector | undefined {
   const labels: NodeSelectorRequirement[] = []
   const fields: NodeSelectorRequirement[] = []
   for (const { device, slice } of devices) {
     const { nodeName, nodeSelector } = slice.spec.perDeviceNodeSelection === true ? device : slice.spec
-    if (nodeName) {
-      const onNode = { key: 'metadata.name', operator: 'In', values: [nodeName] }
+    if (nodeName || device.bindsToNode === true) {
+      const onNode = { key: 'metadata.name', operator: 'In', values: [node] }
       return { nodeSelectorTerms: [{ matchFields: [onNode] }] }
     }
     // Selectors of slices have exactly one term.

@@ -13,18 +13,32 @@ export interface SlicedDevice {
 /** All slices of one pool of a driver, of the newest generation. */
 export interface Pool {
   readonly id: string
-  readonly slices: readonly ResourceSlice[]
   /** The driver has not published all of it yet. */
   readonly incomplete: boolean
-  /** Names that are there twice and the like: nothing can be allocated from it. */
+  /** Counters that are there twice, or are consumed without being there: nothing can be allocated from it. */
   readonly invalid: boolean
   readonly counters: ReadonlyMap<string, CounterSet>
+  readonly devices: readonly SlicedDevice[]
+  /** Devices of slices that speak of one node by name, by that name. */
+  readonly byNode: ReadonlyMap<string, readonly SlicedDevice[]>
+  /** Slices that speak of other nodes than one by name, with their devices. */
+  readonly wide: readonly { readonly slice: ResourceSlice; readonly devices: readonly SlicedDevice[] }[]
+}
+
+/** What a pool has for one node. */
+export interface NodePool {
+  readonly id: string
+  readonly pool: Pool
+  readonly incomplete: boolean
+  /** Nothing can be allocated from it; besides what is wrong for all nodes: names that are there twice. */
+  readonly invalid: boolean
+  /** Devices of slices that are for the node; a device may be for another one still. */
   readonly devices: readonly SlicedDevice[]
 }
 
 /** Pools, with those that have something for a node found quickly (GatherPools of k8s.io/dynamic-resource-allocation). */
 export class Pools {
-  readonly #byNode = new Map<string, Set<Pool>>()
+  readonly #byNode = new Map<string, Pool[]>()
   /** Pools with slices for other nodes than one by name. */
   readonly #wide: Pool[] = []
 
@@ -41,43 +55,61 @@ export class Pools {
   }
 
   #add(pool: Pool): void {
-    let wide = false
-    for (const { spec } of pool.slices) {
-      if (!spec.nodeName) {
-        wide = true
-        continue
-      }
-      const known = this.#byNode.get(spec.nodeName)
-      if (known === undefined) this.#byNode.set(spec.nodeName, new Set([pool]))
-      else known.add(pool)
+    for (const name of pool.byNode.keys()) {
+      const known = this.#byNode.get(name)
+      if (known === undefined) this.#byNode.set(name, [pool])
+      else known.push(pool)
     }
-    if (wide) this.#wide.push(pool)
+    if (pool.wide.length > 0) this.#wide.push(pool)
   }
 
-  /** The pools that have slices for the node. */
-  for(node: NodeFacts): Pool[] {
+  /**
+   * The pools that have slices for the node, in the order of their names, so that drivers can say by names what is taken
+   * first; those with devices that need preparing come last.
+   */
+  for(node: NodeFacts): NodePool[] {
     const pools = new Set(this.#byNode.get(node.name))
-    for (const pool of this.#wide) if (pool.slices.some(each => isFor(each, node))) pools.add(pool)
-    return [...pools]
+    for (const pool of this.#wide) if (pool.wide.some(each => isFor(each.slice, node))) pools.add(pool)
+    const found = [...pools].map(each => nodePool(each, node))
+    return found.toSorted((a, b) => Number(needsPreparing(a)) - Number(needsPreparing(b)) || byName(a.id, b.id))
   }
 }
 
-function poolOf(id: string, slices: readonly ResourceSlice[]): Pool {
+const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const needsPreparing = ({ devices }: NodePool): boolean =>
+  devices.some(({ device }) => device.bindingConditions !== undefined)
+
+function nodePool(pool: Pool, node: NodeFacts): NodePool {
+  const parts = pool.wide.filter(each => isFor(each.slice, node)).map(each => each.devices)
+  const own = pool.byNode.get(node.name)
+  if (own !== undefined) parts.push(own)
+  const devices = parts.flat()
+  // In the order of the slices' names, and within a slice in its own.
+  if (parts.length > 1) devices.sort((a, b) => byName(a.slice.metadata.name, b.slice.metadata.name))
+  const names = new Set(devices.map(each => each.device.name))
+  const { id, incomplete } = pool
+  return { id, pool, incomplete, invalid: !incomplete && (pool.invalid || names.size < devices.length), devices }
+}
+
+function poolOf(id: string, group: readonly ResourceSlice[]): Pool {
+  const slices = group.toSorted((a, b) => byName(a.metadata.name, b.metadata.name))
   const devices: SlicedDevice[] = []
   const counters = new Map<string, CounterSet>()
-  const pool = { id, slices, counters, devices, incomplete: false, invalid: false }
+  const byNode = new Map<string, SlicedDevice[]>()
+  const wide: { slice: ResourceSlice; devices: SlicedDevice[] }[] = []
+  const pool = { id, counters, devices, byNode, wide, incomplete: false, invalid: false }
   pool.incomplete = slices.length !== slices[0]!.spec.pool.resourceSliceCount
-  const names = new Set<string>()
   for (const slice of slices) {
     for (const set of slice.spec.sharedCounters ?? []) {
       if (counters.has(set.name)) pool.invalid = true
       counters.set(set.name, set)
     }
-    for (const device of slice.spec.devices ?? []) {
-      if (names.has(device.name)) pool.invalid = true
-      names.add(device.name)
-      devices.push({ id: `${id}/${device.name}`, device, slice, pool })
-    }
+    const own = (slice.spec.devices ?? []).map(device => ({ id: `${id}/${device.name}`, device, slice, pool }))
+    devices.push(...own)
+    const { nodeName } = slice.spec
+    if (!nodeName || isCounters(slice)) wide.push({ slice, devices: own })
+    else byNode.set(nodeName, [...(byNode.get(nodeName) ?? []), ...own])
   }
   for (const { device } of devices) {
     for (const { counterSet, counters: used } of device.consumesCounters ?? []) {
@@ -88,6 +120,8 @@ function poolOf(id: string, slices: readonly ResourceSlice[]): Pool {
   return pool
 }
 
+const isCounters = ({ spec }: ResourceSlice): boolean => (spec.sharedCounters ?? []).length > 0
+
 type Reach = Pick<ResourceSlice['spec'], 'nodeName' | 'allNodes' | 'nodeSelector'>
 
 function reaches({ nodeName, allNodes, nodeSelector }: Reach, node: NodeFacts): boolean {
@@ -96,12 +130,15 @@ function reaches({ nodeName, allNodes, nodeSelector }: Reach, node: NodeFacts): 
   return nodeSelector !== undefined && selectorMatcher(nodeSelector)(node)
 }
 
-function isFor({ spec }: ResourceSlice, node: NodeFacts): boolean {
+function isFor(slice: ResourceSlice, node: NodeFacts): boolean {
+  const { spec } = slice
+  // A pool cannot be used without its counters, whomever they are for.
+  if (isCounters(slice)) return true
   if (spec.perDeviceNodeSelection === true) return (spec.devices ?? []).some(each => reaches(each, node))
   return reaches(spec, node)
 }
 
-/** Whether the device can be used on the node. */
+/** Whether the device of a slice for the node can be used there. */
 export function isDeviceFor({ device, slice }: SlicedDevice, node: NodeFacts): boolean {
-  return reaches(slice.spec.perDeviceNodeSelection === true ? device : slice.spec, node)
+  return slice.spec.perDeviceNodeSelection !== true || reaches(device, node)
 }

@@ -2,6 +2,7 @@ import { DeviceClasses, ResourceClaims, ResourceSlices } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import type { AllocationResult, ResourceClaim } from '@canopus/api/resource/v1'
 import { controllerOf } from '@canopus/apimachinery'
+import { uuid } from '@canopus/base'
 import { AssumeCache } from '../assume-cache.ts'
 import { allocate } from '../devices/allocator.ts'
 import { Pools } from '../devices/pools.ts'
@@ -169,7 +170,12 @@ class DynamicResources implements SchedulerPlugin {
       }
       const plan = new Map<string, AllocationResult | undefined>(claims.map(each => [each.metadata.name, undefined]))
       if (open.length === 0) return plan
-      const state = { allocated, pools: pools.for(node), classOf: (each: string) => classes.get(each) }
+      const state = {
+        allocated,
+        pools: pools.for(node),
+        classOf: (each: string) => classes.get(each),
+        newShareId: () => uuid(this.#context.random),
+      }
       const results = allocate(open, node, state)
       if (results === undefined) {
         const invalid = state.pools.some(each => each.invalid)
