@@ -1,4 +1,5 @@
 import type { Node } from '@canopus/api/core/v1'
+import type { DeviceClass } from '@canopus/api/resource/v1'
 import type { KubeObject, Requirement } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Client, InformerFactory } from '@canopus/client'
@@ -125,6 +126,8 @@ export interface SchedulerPlugin {
   unreserve?(pod: PodInfo, node: string): void
   /** May hold the pod back until something else has come about. Rejecting throws nothing: it answers. */
   permit?(pod: PodInfo, node: string, signal: AbortSignal): Promise<Rejection | undefined>
+  /** Whether `preBind` has something to do for the pod, which may take its time (upstream's PreBindPreFlight). */
+  preBindPreFlight?(pod: PodInfo, node: string): boolean
   preBind?(pod: PodInfo, node: string, signal: AbortSignal): Promise<Rejection | undefined>
   /** True where it has bound the pod; the first one that does ends the row. */
   bind?(pod: PodInfo, node: string, signal: AbortSignal): Promise<boolean>
@@ -147,6 +150,8 @@ export interface PluginContext {
   readonly cluster: ClusterView
   /** Whether the pod would run on the node, as the cache is at that moment, by all filters of the profile. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
+  /** The class of devices that an extended resource is made of, where one is (KEP-5004). */
+  deviceClassFor?(resource: string): DeviceClass | undefined
   /** Lets extenders choose among the candidates for preemption; nothing where no extender wants to. */
   askExtenders?(
     pod: PodInfo,

@@ -7,6 +7,7 @@ import { BindingCycle } from './binding-cycle.ts'
 import { ClusterCache } from './cache.ts'
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts'
 import type { Decision } from './cycle.ts'
+import { ClassIndex } from './devices/classes.ts'
 import { failureMessage, NO_NODES_MESSAGE, rejectingPlugins } from './diagnosis.ts'
 import { connectSources } from './event-sources.ts'
 import { type AskExtender, Extenders } from './extenders.ts'
@@ -57,6 +58,7 @@ class Scheduler {
   readonly #informers: NotingInformers
   readonly #cache = new ClusterCache()
   readonly #cluster: ClusterView
+  readonly #classes: ClassIndex
   readonly #profiles: ReadonlyMap<string, RunningProfile>
   readonly #extenders: Extenders
   readonly #queue: SchedulingQueue
@@ -79,6 +81,7 @@ class Scheduler {
       namespaceLabels: namespaceLabelsFrom(name => namespaces.get(name)),
       ownSelector: ownSelectorFrom(this.#informers),
     }
+    this.#classes = new ClassIndex(this.#informers)
     this.#writer = new PodWriter(context)
     this.#extenders = new Extenders(configuration.extenders, options.askExtender, this.#cache, context.logger)
     this.#profiles = this.#makeProfiles(configuration, options)
@@ -112,6 +115,7 @@ class Scheduler {
         events,
         informers: this.#informers,
         cluster: this.#cluster,
+        deviceClassFor: (resource: string) => this.#classes.find(resource),
         askExtenders: this.#extenders.preempt.bind(this.#extenders),
         activate: (pod: PodInfo) => this.#queue.activate(pod.key),
         changed: (change: Parameters<SchedulingQueue['move']>[0]) => this.#queue.move(change),
@@ -155,7 +159,7 @@ class Scheduler {
   /** Plugins hear of changes first, so that they know of them when pods are tried again. */
   #connect(): (() => void)[] {
     const plugins = new Set([...this.#profiles.values()].flatMap(({ profile }) => profile.map(each => each.plugin)))
-    const stops = [...plugins].flatMap(each => each.connect?.() ?? [])
+    const stops = [this.#classes.connect(), ...[...plugins].flatMap(each => each.connect?.() ?? [])]
     const isOurs = (pod: Pod): boolean => this.#profileOf(pod) !== undefined
     stops.push(connectSources({ informers: this.#informers, cache: this.#cache, queue: this.#queue, isOurs }))
     return stops

@@ -5,8 +5,7 @@ import { defaultPreemption } from '../plugins/default-preemption.ts'
 import { dynamicResources } from '../plugins/dynamic-resources.ts'
 import { createInterPodAffinity } from '../plugins/inter-pod-affinity.ts'
 import { createNodeAffinity } from '../plugins/node-affinity.ts'
-import type { FitOptions } from '../plugins/node-resources-fit.ts'
-import { createNodeResourcesFit } from '../plugins/node-resources-fit.ts'
+import { createNodeResourcesFit, deviceClassesOf, type FitOptions } from '../plugins/node-resources-fit.ts'
 import { createPodTopologySpread } from '../plugins/pod-topology-spread.ts'
 import type { ScoringStrategy, WeighedResource } from '../plugins/resource-scores.ts'
 import { volumeBinding } from '../plugins/volume-binding.ts'
@@ -14,7 +13,9 @@ import { Fields } from './reader.ts'
 
 /** Makes the plugins that take arguments (pkg/scheduler/apis/config/v1 and its validation). */
 export const pluginsWithArguments: Readonly<Record<string, PluginFactory>> = {
-  NodeResourcesFit: reading('NodeResourcesFitArgs', (_, args) => createNodeResourcesFit(fitOptions(args))),
+  NodeResourcesFit: reading('NodeResourcesFitArgs', (context, args) =>
+    createNodeResourcesFit({ ...fitOptions(args), ...deviceClassesOf(context) }),
+  ),
   NodeResourcesBalancedAllocation: reading('NodeResourcesBalancedAllocationArgs', (_, args) =>
     createBalancedAllocation(args.raw('resources') === undefined ? {} : { resources: resourcesOf(args) }),
   ),
@@ -51,9 +52,15 @@ export const pluginsWithArguments: Readonly<Record<string, PluginFactory>> = {
     return volumeBinding(context, { bindTimeout: (args.whole('bindTimeoutSeconds', 0) ?? 600) * 1000 })
   }),
   DynamicResources: reading('DynamicResourcesArgs', (context, args) => {
-    args.duration('filterTimeout')
-    args.duration('bindingTimeout')
-    return dynamicResources(context)
+    const filterTimeout = args.duration('filterTimeout')
+    const bindingTimeout = args.duration('bindingTimeout')
+    if (bindingTimeout !== undefined && bindingTimeout < 1000) {
+      args.fail('bindingTimeout', `Invalid value: "${args.text('bindingTimeout')}": must be at least 1 second`)
+    }
+    return dynamicResources(context, {
+      ...(filterTimeout === undefined ? {} : { filterTimeout }),
+      ...(bindingTimeout === undefined ? {} : { bindingTimeout }),
+    })
   }),
 }
 

@@ -81,6 +81,10 @@ for (const [value, message] of wrong) {
 const withArgs = (name: string, args: unknown) => ({ profiles: [{ pluginConfig: [{ name, args }] }] })
 const wrongProfiles: readonly [value: Record<string, unknown>, message: string][] = [
   [
+    withArgs('DynamicResources', { bindingTimeout: '500ms' }),
+    'profile default-scheduler: plugin DynamicResources: args.bindingTimeout: Invalid value: "500ms": must be at least 1 second',
+  ],
+  [
     { profiles: [{ plugins: { multiPoint: { enabled: [{ name: 'Mine' }] } } }] },
     'profile default-scheduler: there is no plugin "Mine"',
   ],

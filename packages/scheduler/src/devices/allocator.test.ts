@@ -210,6 +210,20 @@ for (const [what, facts, message] of faults) {
   test(`refused: ${what}`, () => assert.throws(() => solve(facts), { message }))
 }
 
+test('a search that takes too long ends', () => {
+  const devices = Array.from({ length: 30 }, (_, index): Device => ({ name: `x${index}` }))
+  const state = {
+    allocated: new Set<string>(),
+    pools: new Pools([aSlice('s', 'p', devices)]).for(node),
+    classOf: () => aClass,
+    newShareId: () => 'x',
+    isLate: () => true,
+  }
+  // No 31st device is there, but that shows only in the end.
+  const claims = Array.from({ length: 31 }, () => aClaim({}))
+  assert.throws(() => allocate(claims, node, state), { message: 'node n: timed out trying to allocate devices' })
+})
+
 test('a name that is there twice matters only to the node that has both', () => {
   const pool = { name: 'p', generation: 1, resourceSliceCount: 2 }
   const slices = [

@@ -19,6 +19,8 @@ export interface DeviceState {
   readonly classOf: (name: string) => DeviceClass | undefined
   /** A name for a share of a device: a new uid. */
   readonly newShareId: () => string
+  /** Whether the search has taken too long. */
+  readonly isLate?: () => boolean
 }
 
 /**
@@ -34,6 +36,9 @@ export function allocate(
 ): AllocationResult[] | undefined {
   return new Search(claims, node, state).run()
 }
+
+/** So many steps go by between two looks at the clock. */
+const STEPS_PER_LOOK = 256
 
 /** A special end of a branch: the claim would get too many devices. */
 const TOO_MANY = 'too many'
@@ -54,6 +59,7 @@ class Search {
   readonly #sharing = new Map<string, { consumed: Consumed; shares: number }>()
   readonly #matches = new Map<Wish, Map<string, boolean>>()
   readonly #counters: Counters
+  #steps = 0
 
   constructor(claims: readonly ResourceClaim[], node: NodeFacts, state: DeviceState) {
     this.#claims = claims
@@ -108,6 +114,9 @@ class Search {
 
   /** `from`: where to go on among the devices, as their order within a request does not matter. */
   #place(claim: number, request: number, wish: Wish, place: number, from: number): Outcome {
+    if (++this.#steps % STEPS_PER_LOOK === 0 && this.#state.isLate?.() === true) {
+      throw new Error(`node ${this.#node.name}: timed out trying to allocate devices`)
+    }
     if (wish.all?.length === 0) return false
     if (place >= wish.count) return this.#request(claim, request + 1)
     if (this.#chosen[claim]!.length + wish.count - place > MOST_DEVICES) return TOO_MANY

@@ -150,6 +150,7 @@ test('what is written: finalizer, allocation with its node, the pod that it is r
   assert.deepEqual(claim.metadata.finalizers, ['resource.kubernetes.io/delete-protection'])
   assert.deepEqual(claim.status, {
     allocation: {
+      allocationTimestamp: '2026-01-01T00:00:00Z',
       devices: { results: [{ request: 'r', driver: 'gpu.example.com', pool: 'b', device: 'b0' }] },
       nodeSelector: {
         nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b'] }] }],

@@ -1,10 +1,12 @@
 import { DeviceClasses, ResourceClaims, ResourceSlices } from '@canopus/api'
-import type { Pod } from '@canopus/api/core/v1'
 import type { AllocationResult, ResourceClaim } from '@canopus/api/resource/v1'
-import { controllerOf } from '@canopus/apimachinery'
-import { uuid } from '@canopus/base'
+import { type Deferred, deferred, sleep, uuid } from '@canopus/base'
 import { AssumeCache } from '../assume-cache.ts'
-import { allocate } from '../devices/allocator.ts'
+import { allocationPlanner, NOT_HERE, type NodePlan } from '../devices/allocation-plan.ts'
+import { hasBindingConditions, isOverdue, isPrepared } from '../devices/binding-conditions.ts'
+import { ClaimWriter, isReservedFor } from '../devices/claim-writer.ts'
+import { isExtendedClaimOf, mayBeDevices } from '../devices/extended-resources.ts'
+import { claimNames, claimsOf, classProblem, hasChoice, isFull, preference } from '../devices/pod-claims.ts'
 import { Pools } from '../devices/pools.ts'
 import {
   type ClusterChange,
@@ -23,33 +25,67 @@ import { selectorMatcher } from '../node-selector.ts'
 import type { PodInfo } from '../pod-info.ts'
 
 const name = 'DynamicResources'
-const FINALIZER = 'resource.kubernetes.io/delete-protection'
-/** How many pods one claim can be reserved for. */
-const MOST_CONSUMERS = 256
-/** How many alternatives a request may have. */
-const MOST_ALTERNATIVES = 8
-const NOT_HERE = 'resourceclaim not available on the node'
+/** How often devices that are being prepared are looked at, beside every time that something is said about them. */
+const LOOK_INTERVAL = 5000
 
 const rejection = (...reasons: string[]): Rejection => ({ plugin: name, reasons, unresolvable: true })
 
-/** Devices for pods (pkg/scheduler/framework/plugins/dynamicresources): claims are allocated on the node, and reserved. */
-export function dynamicResources(context: PluginContext): SchedulerPlugin {
-  return new DynamicResources(context)
+export interface DynamicResourcesOptions {
+  /** Milliseconds that the search for devices of one node may take; 0: any time. Default 10 s, as upstream. */
+  filterTimeout?: number
+  /** Milliseconds that devices may take to be prepared. Default 10 minutes, as upstream. */
+  bindingTimeout?: number
 }
 
-/** What is to be written for a pod before it is bound. */
-type Plan = ReadonlyMap<string, AllocationResult | undefined>
+/** Devices for pods (pkg/scheduler/framework/plugins/dynamicresources): claims are allocated on the node, and reserved. */
+export function dynamicResources(context: PluginContext, options: DynamicResourcesOptions = {}): SchedulerPlugin {
+  return new DynamicResources(context, options)
+}
+
+/** What a pod needs devices for. */
+interface Need {
+  readonly claims: readonly ResourceClaim[]
+  /** Resources that devices may stand for, with the claim for them that an attempt before this one has left. */
+  readonly extended?: { readonly resources: readonly string[]; readonly left?: ResourceClaim }
+}
+
+/** What is to be written for a pod before it is bound, and what has been. */
+interface Work {
+  readonly plan: NodePlan
+  readonly written: Map<string, ResourceClaim>
+  /** The claim for extended resources, once it is made. */
+  made?: ResourceClaim
+}
 
 class DynamicResources implements SchedulerPlugin {
   readonly name = name
-  readonly events = ['NodeAdd', 'NodeLabel', 'ResourceClaim', 'ResourceSlice', 'DeviceClass', 'PodUpdate'] as const
+  readonly events = [
+    'NodeAdd',
+    'NodeLabel',
+    'NodeAllocatable',
+    'ResourceClaim',
+    'ResourceSlice',
+    'DeviceClass',
+    'PodUpdate',
+  ] as const
   readonly #context: PluginContext
+  readonly #filterTimeout: number
+  readonly #bindingTimeout: number
+  readonly #writer: ClaimWriter
   readonly #claims: AssumeCache<ResourceClaim>
-  readonly #plans = new Map<string, Plan>()
+  readonly #work = new Map<string, Work>()
+  /** Claims that are being allocated, with the pods for whose sake. */
+  readonly #inFlight = new Map<string, string>()
+  /** Devices for extended resources whose claim no informer has shown allocated yet, by pod. */
+  readonly #unseen = new Map<string, { allocation: AllocationResult; claim?: string }>()
+  #claimChanged: Deferred<undefined> = deferred()
   #pools: Pools | undefined
 
-  constructor(context: PluginContext) {
+  constructor(context: PluginContext, { filterTimeout = 10_000, bindingTimeout = 600_000 }: DynamicResourcesOptions) {
     this.#context = context
+    this.#filterTimeout = filterTimeout
+    this.#bindingTimeout = bindingTimeout
+    this.#writer = new ClaimWriter(context)
     this.#claims = new AssumeCache(context.informers.informer(ResourceClaims).lister)
     context.informers.informer(ResourceSlices)
     context.informers.informer(DeviceClasses)
@@ -59,9 +95,27 @@ class DynamicResources implements SchedulerPlugin {
     const outdated = (): void => {
       this.#pools = undefined
     }
-    return this.#context.informers
-      .informer(ResourceSlices)
-      .addHandler({ added: outdated, updated: outdated, deleted: outdated })
+    const seen = (claim: ResourceClaim, gone: boolean): void => {
+      for (const [pod, each] of this.#unseen) {
+        const isIt = each.claim === `${claim.metadata.namespace}/${claim.metadata.name}`
+        if (isIt && (gone || claim.status?.allocation !== undefined)) this.#unseen.delete(pod)
+      }
+      const waiting = this.#claimChanged
+      this.#claimChanged = deferred()
+      waiting.resolve(undefined)
+    }
+    const { informers } = this.#context
+    const stops = [
+      informers.informer(ResourceSlices).addHandler({ added: outdated, updated: outdated, deleted: outdated }),
+      informers.informer(ResourceClaims).addHandler({
+        added: claim => seen(claim, false),
+        updated: (_, claim) => seen(claim, false),
+        deleted: claim => seen(claim, true),
+      }),
+    ]
+    return () => {
+      for (const stop of stops) stop()
+    }
   }
 
   /** Claims matter where they are the pod's own, or where devices have become free. */
@@ -80,237 +134,225 @@ class DynamicResources implements SchedulerPlugin {
     return typeof claims === 'string' ? rejection(claims) : undefined
   }
 
-  /** The pod's claims, or why they are not there. */
-  #claimsOf({ pod, namespace }: PodInfo): ResourceClaim[] | string {
-    const claims: ResourceClaim[] = []
-    for (const { name: claimName, own, missing } of claimNames(pod)) {
-      if (missing) return `pod "${namespace}/${pod.metadata.name}": ResourceClaim not created yet`
-      if (claimName === undefined) continue
-      const claim = this.#claims.get(claimName, namespace)
-      if (claim === undefined) return `resourceclaim.resource.k8s.io "${claimName}" not found`
-      if (claim.metadata.deletionTimestamp) return `resourceclaim "${claimName}" is being deleted`
-      if (own && controllerOf(claim)?.uid !== pod.metadata.uid) {
-        const podName = `${namespace}/${pod.metadata.name}`
-        return `ResourceClaim ${namespace}/${claimName} was not created for Pod ${podName} (Pod is not owner)`
-      }
-      claims.push(claim)
-    }
-    return claims
+  #claimsOf(pod: PodInfo): ResourceClaim[] | string {
+    return claimsOf(pod, each => this.#claims.get(each, pod.namespace))
+  }
+
+  /** What the pod needs devices for; a text: why that cannot be told yet; nothing: it needs none. */
+  #needOf(pod: PodInfo): Need | string | undefined {
+    const claims = this.#claimsOf(pod)
+    if (typeof claims === 'string') return claims
+    const resources = Object.keys(pod.requests).filter(each => mayBeDevices(each) && pod.requests[each]! > 0)
+    const mapped = resources.length > 0 && resources.some(each => this.#context.deviceClassFor?.(each) !== undefined)
+    if (!mapped) return claims.length > 0 ? { claims } : undefined
+    const left = this.#claims.list().find(each => isExtendedClaimOf(pod.pod, each))
+    return { claims, extended: { resources, ...(left === undefined ? {} : { left }) } }
   }
 
   filter(pod: PodInfo): NodeFilter | Rejection | undefined {
-    if ((pod.pod.spec?.resourceClaims ?? []).length === 0) return undefined
-    const claims = this.#claimsOf(pod)
-    if (typeof claims === 'string') return rejection(claims)
-    const problem = this.#problem(pod, claims)
+    const need = this.#needOf(pod)
+    if (need === undefined) return undefined
+    const problem = typeof need === 'string' ? need : this.#problem(pod, need)
     if (problem !== undefined) return rejection(problem)
-    const chooser = this.#chooser(claims)
+    const planner = this.#planner(pod, need as Need)
     return {
       check: node => {
-        const found = chooser(node)
-        return typeof found === 'string' ? rejection(found) : undefined
+        const plan = planner(node)
+        return typeof plan === 'string' ? rejection(plan) : undefined
       },
     }
   }
 
   /** Nodes where earlier alternatives of requests are to be had come first (KEP-4816). */
   score(pod: PodInfo): NodeScorer | undefined {
-    if ((pod.pod.spec?.resourceClaims ?? []).length === 0) return undefined
-    const claims = this.#claimsOf(pod)
-    if (typeof claims === 'string') return undefined
-    const hasChoice = claims.some(
-      ({ spec, status }) =>
-        status?.allocation === undefined && spec.devices.requests?.some(each => each.firstAvailable),
-    )
-    if (!hasChoice) return undefined
-    const chooser = this.#chooser(claims)
+    const need = this.#needOf(pod)
+    if (need === undefined || typeof need === 'string' || !need.claims.some(hasChoice)) return undefined
+    const planner = this.#planner(pod, need)
     return {
       score(node) {
-        const plan = chooser(node)
+        const plan = planner(node)
         if (typeof plan === 'string') return 0
-        return claims.reduce((sum, claim) => sum + preference(claim, plan.get(claim.metadata.name)), 0)
+        return need.claims.reduce((sum, claim) => sum + preference(claim, plan.claims.get(claim.metadata.name)), 0)
       },
       normalise: scores => normaliseByHighest(scores, false),
     }
   }
 
-  #problem(pod: PodInfo, claims: readonly ResourceClaim[]): string | undefined {
+  #problem(pod: PodInfo, { claims }: Need): string | undefined {
     const classes = this.#context.informers.informer(DeviceClasses).lister
-    for (const { spec, status } of claims) {
-      if (status?.allocation !== undefined) {
-        const consumers = status.reservedFor ?? []
-        const full = consumers.length >= MOST_CONSUMERS && !consumers.some(each => each.uid === pod.uid)
-        if (full) return 'resourceclaim in use'
+    for (const claim of claims) {
+      const { namespace, name: claimName } = claim.metadata
+      const user = this.#inFlight.get(`${namespace}/${claimName}`)
+      if (user !== undefined && user !== pod.key) {
+        return `resource claim ${namespace}/${claimName} is in the process of being allocated`
+      }
+      if (claim.status?.allocation !== undefined) {
+        if (isFull(claim) && !isReservedFor(claim, pod)) return 'resourceclaim in use'
         continue
       }
-      for (const request of spec.devices.requests ?? []) {
-        const asked = request.exactly ? [request.exactly] : (request.firstAvailable ?? [])
-        for (const { deviceClassName } of asked) {
-          if (classes.get(deviceClassName) === undefined) {
-            return `request ${request.name}: device class ${deviceClassName} does not exist`
-          }
-        }
-      }
+      const problem = classProblem(claim, each => classes.get(each) !== undefined)
+      if (problem !== undefined) return problem
     }
     return undefined
   }
 
   /** Works out, node by node, what to allocate there; or why nothing can be. */
-  #chooser(claims: readonly ResourceClaim[]): (node: NodeInfo) => Plan | string {
-    const { informers } = this.#context
-    const open = claims.filter(each => each.status?.allocation === undefined)
-    const allocated = open.length === 0 ? new Set<string>() : this.#allocatedDevices()
+  #planner(pod: PodInfo, { claims, extended }: Need): (node: NodeInfo) => NodePlan | string {
+    const { informers, random, clock } = this.#context
     const classes = informers.informer(DeviceClasses).lister
     this.#pools ??= new Pools(informers.informer(ResourceSlices).lister.list())
-    const pools = this.#pools
-    return node => {
-      for (const { status } of claims) {
-        const selector = status?.allocation?.nodeSelector
-        if (selector !== undefined && !selectorMatcher(selector)(node)) return NOT_HERE
-      }
-      const plan = new Map<string, AllocationResult | undefined>(claims.map(each => [each.metadata.name, undefined]))
-      if (open.length === 0) return plan
-      const state = {
-        allocated,
-        pools: pools.for(node),
-        classOf: (each: string) => classes.get(each),
-        newShareId: () => uuid(this.#context.random),
-      }
-      const results = allocate(open, node, state)
-      if (results === undefined) {
-        const invalid = state.pools.some(each => each.invalid)
-        return invalid ? 'invalid resource pools were encountered' : 'cannot allocate all claims'
-      }
-      for (const [index, claim] of open.entries()) plan.set(claim.metadata.name, results[index])
-      return plan
-    }
+    return allocationPlanner({
+      pod: pod.pod,
+      requests: pod.requests,
+      claims,
+      extended,
+      pools: this.#pools,
+      allocations: () => this.#allocations(),
+      isLost: claim => this.#isLost(claim),
+      classOf: each => classes.get(each),
+      deviceClassFor: each => this.#context.deviceClassFor?.(each),
+      newShareId: () => uuid(random),
+      now: () => clock.monotonic(),
+      timeout: this.#filterTimeout,
+    })
   }
 
-  #allocatedDevices(): Set<string> {
-    const devices = new Set<string>()
-    for (const { status } of this.#claims.list()) {
-      for (const { driver, pool, device, adminAccess } of status?.allocation?.devices?.results ?? []) {
-        if (adminAccess !== true) devices.add(`${driver}/${pool}/${device}`)
-      }
+  *#allocations(): Generator<AllocationResult | undefined> {
+    for (const { status } of this.#claims.list()) yield status?.allocation
+    for (const { allocation } of this.#unseen.values()) yield allocation
+  }
+
+  /** Whether the claim's devices cannot be prepared, or not in time. */
+  #isLost(claim: ResourceClaim): boolean {
+    try {
+      return !isPrepared(claim) && isOverdue(claim, this.#bindingTimeout, this.#context.clock.now())
+    } catch {
+      return true
     }
-    return devices
   }
 
   /** An allocation that nobody uses and that is in the way of its own pod is taken back. */
-  postFilter(pod: PodInfo, _cluster: ClusterView, failure: Failure): PostFilterResult {
-    if ((pod.pod.spec?.resourceClaims ?? []).length === 0) return { message: 'no new claims to deallocate' }
+  postFilter(pod: PodInfo, { cache }: ClusterView, failure: Failure): PostFilterResult | Promise<PostFilterResult> {
+    const need = this.#needOf(pod)
+    if (need === undefined || typeof need === 'string' || this.#problem(pod, need) !== undefined) {
+      return { message: 'no new claims to deallocate' }
+    }
     const stands = [...failure.rejections.values()].some(
       each => each.plugin === name && each.reasons.includes(NOT_HERE),
     )
-    const claims = this.#claimsOf(pod)
-    if (!stands || typeof claims === 'string') return { message: 'still not schedulable' }
-    const idle = claims.find(({ status }) => {
-      const consumers = status?.reservedFor ?? []
-      return status?.allocation !== undefined && consumers.every(each => each.uid === pod.uid)
-    })
-    if (idle === undefined) return { message: 'still not schedulable' }
-    const { allocation: _, reservedFor: __, ...status } = idle.status ?? {}
-    this.#context.client
-      .resource(ResourceClaims)
-      .updateStatus({ ...idle, status })
-      .catch(error =>
-        this.#context.logger.debug('a claim could not be deallocated', { claim: idle.metadata.name, error }),
-      )
-    return { message: 'deallocation of ResourceClaim completed' }
+    const isInTheWay = (claim: ResourceClaim): boolean => {
+      const { allocation } = claim.status ?? {}
+      if (!stands || allocation === undefined) return false
+      const selects = allocation.nodeSelector && selectorMatcher(allocation.nodeSelector)
+      return (selects && !cache.nodes.every(selects)) || this.#isLost(claim)
+    }
+    const idle = need.claims.find(
+      claim => isInTheWay(claim) && (claim.status?.reservedFor ?? []).every(each => each.uid === pod.uid),
+    )
+    const done = (message: string) => (): PostFilterResult => ({ message })
+    if (idle !== undefined) return this.#writer.deallocate(idle).then(done('deallocation of ResourceClaim completed'))
+    const left = need.extended?.left
+    if (left !== undefined) return this.#writer.delete(left).then(done('deletion of ResourceClaim completed'))
+    return { message: 'still not schedulable' }
   }
 
   reserve(pod: PodInfo, node: NodeInfo): Rejection | undefined {
-    if ((pod.pod.spec?.resourceClaims ?? []).length === 0) return undefined
-    const claims = this.#claimsOf(pod)
-    if (typeof claims === 'string') return rejection(claims)
-    const plan = this.#chooser(claims)(node)
+    const need = this.#needOf(pod)
+    if (need === undefined) return undefined
+    if (typeof need === 'string') return rejection(need)
+    const plan = this.#planner(pod, need)(node)
     if (typeof plan === 'string') return rejection(plan)
-    for (const claim of claims) {
-      const allocation = plan.get(claim.metadata.name)
-      // So that pods that are looked at meanwhile neither get the same devices nor allocate the claim once more.
-      if (allocation !== undefined) this.#claims.assume({ ...claim, status: { ...claim.status, allocation } })
+    for (const claim of need.claims) {
+      const allocation = plan.claims.get(claim.metadata.name)
+      if (allocation === undefined) continue
+      // So that pods that are looked at meanwhile do not get the same devices, nor the claim before it has them.
+      this.#claims.assume({ ...claim, status: { ...claim.status, allocation } })
+      this.#inFlight.set(`${pod.namespace}/${claim.metadata.name}`, pod.key)
     }
-    this.#plans.set(pod.key, plan)
+    if (plan.extended !== undefined) this.#unseen.set(pod.key, { allocation: plan.extended.allocation })
+    this.#work.set(pod.key, { plan, written: new Map() })
     return undefined
   }
 
-  async preBind(pod: PodInfo, _node: string, signal: AbortSignal): Promise<undefined> {
-    const plan = this.#plans.get(pod.key)
-    if (plan === undefined) return undefined
-    for (const [claimName, allocation] of plan) await this.#write(pod, claimName, allocation, signal)
+  /** Whether something is to be done before the pod can be bound. */
+  preBindPreFlight(pod: PodInfo): boolean {
+    return this.#work.has(pod.key)
+  }
+
+  async preBind(pod: PodInfo, node: string, signal: AbortSignal): Promise<undefined> {
+    const work = this.#work.get(pod.key)
+    if (work === undefined) return undefined
+    for (const [claimName, allocation] of work.plan.claims) {
+      const claim = await this.#writer.bind(pod, claimName, allocation, signal)
+      this.#claims.assume(claim)
+      work.written.set(claimName, claim)
+      if (allocation !== undefined) this.#inFlight.delete(`${pod.namespace}/${claimName}`)
+    }
+    if (work.plan.extended !== undefined) await this.#bindExtended(pod, work, work.plan.extended, signal)
+    const pending = [...work.written.values()].filter(hasBindingConditions)
+    if (pending.length === 0) return undefined
+    const message = `waiting for binding conditions for device on node ${node}`
+    this.#context.events.event(pod.pod, 'Normal', 'BindingConditionsPending', message)
+    await this.#untilPrepared(pod, [...work.written.keys()], signal)
     return undefined
+  }
+
+  async #bindExtended(
+    pod: PodInfo,
+    work: Work,
+    { requests, mappings, allocation }: NonNullable<NodePlan['extended']>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    work.made = await this.#writer.create(pod, requests, signal)
+    const { name: claimName } = work.made.metadata
+    this.#unseen.set(pod.key, { allocation, claim: `${pod.namespace}/${claimName}` })
+    const claim = await this.#writer.bind(pod, claimName, allocation, signal)
+    this.#claims.assume(claim)
+    work.written.set(claimName, claim)
+    await this.#writer.note(pod, { requestMappings: [...mappings], resourceClaimName: claimName })
+  }
+
+  /** @throws Error where a device cannot be prepared, or not in time. */
+  async #untilPrepared(pod: PodInfo, names: readonly string[], signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context
+    const begun = clock.monotonic()
+    for (;;) {
+      const changed = this.#claimChanged.promise
+      const pending = names
+        .map(each => this.#claims.get(each, pod.namespace) ?? this.#work.get(pod.key)?.written.get(each))
+        .filter(claim => claim !== undefined && !isPrepared(claim))
+      const [first] = pending
+      if (first === undefined) return
+      if (isOverdue(first, this.#bindingTimeout, clock.now()) || clock.monotonic() - begun >= this.#bindingTimeout) {
+        throw new Error(`device binding timeout: claim=${first.metadata.name}`)
+      }
+      const looked = new AbortController()
+      const either = AbortSignal.any([signal, looked.signal])
+      await Promise.race([changed, sleep(clock, Math.min(LOOK_INTERVAL, this.#bindingTimeout), either)])
+      looked.abort()
+      signal.throwIfAborted()
+    }
   }
 
   postBind(pod: PodInfo): void {
-    this.#plans.delete(pod.key)
-  }
-
-  async #write(
-    pod: PodInfo,
-    claimName: string,
-    allocation: AllocationResult | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const api = this.#context.client.resource(ResourceClaims)
-    const consumer = { resource: 'pods', name: pod.pod.metadata.name, uid: pod.uid }
-    let claim = await api.get(claimName, { namespace: pod.namespace, signal })
-    if (claim.metadata.deletionTimestamp) {
-      throw new Error(`claim ${claimName} got deleted in the meantime`)
-    }
-    if (claim.status?.reservedFor?.some(each => each.uid === pod.uid)) return
-    let status = claim.status ?? {}
-    if (status.allocation === undefined) {
-      if (allocation === undefined) throw new Error(`claim ${claimName} got deallocated elsewhere in the meantime`)
-      if (!claim.metadata.finalizers?.includes(FINALIZER)) {
-        const finalizers = [...(claim.metadata.finalizers ?? []), FINALIZER]
-        claim = await api.update({ ...claim, metadata: { ...claim.metadata, finalizers } }, { signal })
-      }
-      status = { ...status, allocation }
-    } else if (allocation !== undefined) {
-      throw new Error(`claim ${claimName} got allocated elsewhere in the meantime`)
-    }
-    status = { ...status, reservedFor: [...(status.reservedFor ?? []), consumer] }
-    this.#claims.assume(await api.updateStatus({ ...claim, status }, { signal }))
+    this.#work.delete(pod.key)
   }
 
   unreserve(pod: PodInfo): void {
-    const plan = this.#plans.get(pod.key)
-    if (plan === undefined) return
-    this.#plans.delete(pod.key)
-    const api = this.#context.client.resource(ResourceClaims)
-    for (const [claimName, allocation] of plan) {
-      if (allocation !== undefined) this.#claims.restore(claimName, pod.namespace)
-      const known = this.#claims.known(claimName, pod.namespace)
-      if (!known?.status?.reservedFor?.some(each => each.uid === pod.uid)) continue
-      const patch = {
-        metadata: { uid: known.metadata.uid },
-        status: { reservedFor: [{ $patch: 'delete', uid: pod.uid }] },
-      }
-      api
-        .patch(claimName, 'strategic', patch, { namespace: pod.namespace, subresource: 'status' })
-        .catch(error => this.#context.logger.debug('a claim stays reserved', { claim: claimName, error }))
+    const work = this.#work.get(pod.key)
+    if (work === undefined) return
+    this.#work.delete(pod.key)
+    this.#unseen.delete(pod.key)
+    const background = (what: Promise<void>, claim: string): void => {
+      what.catch(error => this.#context.logger.debug('a claim stays as it is', { claim, error }))
     }
-  }
-}
-
-/** How early the alternatives stand that the claim would get: eight for a first one, one less for each that is passed over. */
-function preference({ spec }: ResourceClaim, allocation: AllocationResult | undefined): number {
-  const got = new Set((allocation?.devices?.results ?? []).map(each => each.request))
-  let sum = 0
-  for (const { name: request, firstAvailable = [] } of spec.devices.requests ?? []) {
-    for (const [index, each] of firstAvailable.entries()) {
-      if (got.has(`${request}/${each.name}`)) sum += MOST_ALTERNATIVES - index
+    for (const [claimName, allocation] of work.plan.claims) {
+      const written = work.written.get(claimName)
+      if (allocation !== undefined) this.#inFlight.delete(`${pod.namespace}/${claimName}`)
+      if (allocation !== undefined && written === undefined) this.#claims.restore(claimName, pod.namespace)
+      const claim = written ?? this.#claims.known(claimName, pod.namespace)
+      if (claim !== undefined && isReservedFor(claim, pod)) background(this.#writer.unreserve(pod, claim), claimName)
     }
+    if (work.made !== undefined) background(this.#writer.delete(work.made), work.made.metadata.name)
   }
-  return sum
-}
-
-/** Names of the pod's claims; those made from templates belong to the pod, and may be left out or not be there yet. */
-function claimNames(pod: Pod): { name?: string; own: boolean; missing?: boolean }[] {
-  return (pod.spec?.resourceClaims ?? []).map(each => {
-    if (each.resourceClaimName) return { name: each.resourceClaimName, own: false }
-    const made = pod.status?.resourceClaimStatuses?.find(status => status.name === each.name)
-    if (made === undefined) return { own: true, missing: true }
-    return { own: true, ...(made.resourceClaimName ? { name: made.resourceClaimName } : {}) }
-  })
 }

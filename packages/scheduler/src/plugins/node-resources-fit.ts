@@ -1,4 +1,5 @@
-import type { ClusterChange, Rejection, SchedulerPlugin } from '../framework.ts'
+import type { DeviceClass } from '@canopus/api/resource/v1'
+import type { ClusterChange, PluginContext, Rejection, SchedulerPlugin } from '../framework.ts'
 import type { NodeFigures } from '../node-figures.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
@@ -12,13 +13,19 @@ export interface FitOptions {
   ignoredResources?: readonly string[]
   ignoredResourceGroups?: readonly string[]
   scoringStrategy?: ScoringStrategy
+  /** Resources that devices stand for are no business of this plugin on nodes that have none of their own. */
+  deviceClassFor?: NonNullable<PluginContext['deviceClassFor']>
 }
+
+export const deviceClassesOf = ({ deviceClassFor }: PluginContext): Pick<FitOptions, 'deviceClassFor'> =>
+  deviceClassFor === undefined ? {} : { deviceClassFor }
 
 /** What the pod lacks on the node; nothing where it fits. */
 export function lackingResources(
   pod: PodInfo,
   node: NodeInfo,
   counts?: (resource: string) => boolean,
+  isDevices?: (resource: string) => boolean,
 ): Rejection | undefined {
   const { requests } = pod
   const reasons: string[] = node.pods.size + 1 > (node.allocatable.pods ?? 0) ? ['Too many pods'] : []
@@ -29,6 +36,7 @@ export function lackingResources(
     if (wanted <= 0 || resource === 'pods') continue
     if (counts !== undefined && resource.includes('/') && !counts(resource)) continue
     if (wanted <= total - (node.requested[resource] ?? 0)) continue
+    if (total === 0 && isDevices !== undefined && resource.includes('/') && isDevices(resource)) continue
     reasons.push(`Insufficient ${resource}`)
     if (wanted > total) unresolvable = true
   }
@@ -70,12 +78,14 @@ export function createNodeResourcesFit(options: FitOptions = {}): SchedulerPlugi
     return !options.ignoredResourceGroups?.includes(resource.split('/', 1)[0]!) || !resource.includes('/')
   }
   const restricted = (options.ignoredResources?.length ?? 0) + (options.ignoredResourceGroups?.length ?? 0) > 0
+  const { deviceClassFor } = options
+  const isDevices = deviceClassFor && ((resource: string): boolean => deviceClassFor(resource) !== undefined)
   const lacking = (pod: PodInfo, node: NodeInfo): Rejection | undefined =>
-    lackingResources(pod, node, restricted ? counts : undefined)
+    lackingResources(pod, node, restricted ? counts : undefined, isDevices)
   return {
     name,
-    events: ['NodeAdd', 'NodeAllocatable', 'AssignedPodDelete', 'AssignedPodUpdate', 'PodUpdate'],
-    hint: fitHint,
+    events: ['NodeAdd', 'NodeAllocatable', 'AssignedPodDelete', 'AssignedPodUpdate', 'PodUpdate', 'DeviceClass'],
+    hint: (pod, change) => fitHint(pod, change, isDevices),
     filter: (pod, { cache }) => ({
       check: node => lacking(pod, node),
       // Other resources are rare: the nodes that pass are asked one by one.
@@ -96,15 +106,29 @@ export function createNodeResourcesFit(options: FitOptions = {}): SchedulerPlugi
 export const nodeResourcesFit = createNodeResourcesFit()
 
 /** Whether the change gave room of a kind that the pod asks for (isSchedulableAfterNodeChange and ...PodEvent upstream). */
-function fitHint(pod: PodInfo, { event, node, oldNode, pod: other, oldPod }: ClusterChange): boolean {
+function fitHint(pod: PodInfo, change: ClusterChange, isDevices: ((resource: string) => boolean) | undefined): boolean {
+  const { event, node, oldNode, pod: other, oldPod } = change
+  if (event === 'DeviceClass') return isAskedFor(pod, change)
   if (event === 'AssignedPodUpdate') {
     if (other === undefined || oldPod === undefined) return true
     return Object.keys(pod.requests).some(each => (other.requests[each] ?? 0) < (oldPod.requests[each] ?? 0))
   }
   if (node === undefined || (event !== 'NodeAdd' && event !== 'NodeAllocatable')) return true
   const now = resourcesOf(node.status?.allocatable)
-  if (Object.entries(pod.requests).some(([resource, wanted]) => wanted > (now[resource] ?? 0))) return false
-  if (oldNode === undefined) return true
+  const byDevices = (resource: string): boolean => !now[resource] && isDevices?.(resource) === true
+  const lacks = ([resource, wanted]: [string, number]): boolean => wanted > (now[resource] ?? 0) && !byDevices(resource)
+  if (Object.entries(pod.requests).some(lacks)) return false
+  if (oldNode === undefined || Object.keys(pod.requests).some(byDevices)) return true
   const before = resourcesOf(oldNode.status?.allocatable)
   return ['pods', ...Object.keys(pod.requests)].some(each => (now[each] ?? 0) > (before[each] ?? 0))
+}
+
+/** Whether the class has come to stand for a resource that the pod asks for. */
+function isAskedFor({ requests }: PodInfo, { object, oldObject }: ClusterChange): boolean {
+  const now = object as DeviceClass | undefined
+  const before = oldObject as DeviceClass | undefined
+  if (now === undefined) return false
+  const { extendedResourceName: resource } = now.spec
+  if (before === undefined && `deviceclass.resource.kubernetes.io/${now.metadata.name}` in requests) return true
+  return resource !== undefined && resource !== before?.spec.extendedResourceName && resource in requests
 }
