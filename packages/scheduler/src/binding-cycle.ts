@@ -1,8 +1,9 @@
 import { hasReason } from '@canopus/apimachinery'
 import type { ControllerContext } from '@canopus/operator'
 import type { ClusterCache } from './cache.ts'
+import { failureMessage } from './diagnosis.ts'
 import type { Extenders } from './extenders.ts'
-import type { Rejection } from './framework.ts'
+import type { Rejection, SchedulerPlugin } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodInfo } from './pod-info.ts'
 import type { RunningProfile } from './profiles.ts'
@@ -15,7 +16,8 @@ export interface BindingParts {
   readonly queue: SchedulingQueue
   readonly extenders: Extenders
   note(pod: PodInfo, result: AttemptResult): void
-  report(entry: QueuedPod, reason: string, message: string): void
+  /** `nominated`: the node that the pod waits for from now on; an empty text: none. */
+  report(entry: QueuedPod, reason: string, message: string, nominated: string): void
   inBackground(work: Promise<void>): void
 }
 
@@ -40,9 +42,9 @@ export class BindingCycle {
     cache.assume(pod, node.name)
     try {
       for (const { plugin } of running.profile) {
-        const rejection = plugin.reserve?.(pod, node)
+        const rejection = reserve(plugin, pod, node)
         if (rejection === undefined) continue
-        this.#sendBack(entry, running, node.name, rejection)
+        this.#sendBack(entry, running, node.name, rejection, onOneNode(rejection))
         return
       }
     } catch (error) {
@@ -60,9 +62,11 @@ export class BindingCycle {
     const { context, queue, note } = this.#parts
     const { pod } = entry
     try {
-      const rejection = await this.#prepare(pod, running, node, signal)
+      const denied = await this.#permit(pod, running, node, signal)
+      const rejection = denied ?? (await this.#prepare(pod, running, node, signal))
       if (rejection !== undefined) {
-        this.#sendBack(entry, running, node, rejection)
+        const message = denied === undefined ? rejection.reasons.join(', ') : onOneNode(denied)
+        this.#sendBack(entry, running, node, rejection, message)
         return
       }
       await this.#write(pod, running, node, signal)
@@ -78,16 +82,30 @@ export class BindingCycle {
     for (const { plugin } of running.profile) plugin.postBind?.(pod, node)
   }
 
-  async #prepare(
+  async #permit(
     pod: PodInfo,
     { profile }: RunningProfile,
     node: string,
     signal: AbortSignal,
   ): Promise<Rejection | undefined> {
     for (const { plugin } of profile) {
-      const rejection = plugin.permit && (await plugin.permit(pod, node, signal))
-      if (rejection !== undefined) return rejection
+      if (plugin.permit === undefined) continue
+      try {
+        const rejection = await plugin.permit(pod, node, signal)
+        if (rejection !== undefined) return rejection
+      } catch (error) {
+        throw new PhaseError(`running Permit plugin "${plugin.name}": ${messageOf(error)}`, error)
+      }
     }
+    return undefined
+  }
+
+  async #prepare(
+    pod: PodInfo,
+    { profile }: RunningProfile,
+    node: string,
+    signal: AbortSignal,
+  ): Promise<Rejection | undefined> {
     for (const { plugin } of profile) {
       if (plugin.preBind === undefined) continue
       try {
@@ -107,7 +125,7 @@ export class BindingCycle {
       try {
         if (await plugin.bind?.(pod, node, signal)) return
       } catch (error) {
-        throw new PhaseError(`binding rejected: running Bind plugin "${plugin.name}": ${messageOf(error)}`, error)
+        throw new PhaseError(`running Bind plugin "${plugin.name}": ${messageOf(error)}`, error)
       }
     }
   }
@@ -122,13 +140,13 @@ export class BindingCycle {
     this.#parts.queue.move({ event: 'AssignedPodDelete', pod: entry.pod }, entry)
   }
 
-  #sendBack(entry: QueuedPod, running: RunningProfile, node: string, rejection: Rejection): void {
+  #sendBack(entry: QueuedPod, running: RunningProfile, node: string, rejection: Rejection, message: string): void {
     const { queue, report, note } = this.#parts
     this.#release(entry, running, node)
     queue.unschedulable(entry, new Set([rejection.plugin]))
     this.#released(entry)
     note(entry.pod, 'unschedulable')
-    report(entry, 'Unschedulable', rejection.reasons.join(', '))
+    report(entry, 'Unschedulable', message, '')
   }
 
   #failed(entry: QueuedPod, running: RunningProfile, node: string, error: unknown): void {
@@ -141,12 +159,23 @@ export class BindingCycle {
       context.logger.debug('a pod vanished while it was bound', { pod: pod.key, node })
     } else {
       context.logger.warn('a binding failed', { pod: pod.key, node, error })
-      report(entry, 'SchedulerError', messageOf(error))
+      report(entry, 'SchedulerError', messageOf(error), '')
     }
     queue.retry(entry)
     this.#released(entry)
   }
 }
+
+function reserve(plugin: SchedulerPlugin, pod: PodInfo, node: NodeInfo): Rejection | undefined {
+  try {
+    return plugin.reserve?.(pod, node)
+  } catch (error) {
+    throw new PhaseError(`running Reserve plugin "${plugin.name}": ${messageOf(error)}`, error)
+  }
+}
+
+/** A plugin has thought better of the node that was chosen: the message speaks of that one only. */
+const onOneNode = (rejection: Rejection): string => failureMessage({ rejections: new Map([['', rejection]]) }, 1)
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

@@ -20,7 +20,12 @@ export type Decision = { node: NodeInfo; score: number } | { failure: Failure }
 interface Question {
   readonly pod: PodInfo
   readonly podClass: PodClass
-  readonly filters: readonly NodeFilter[]
+  readonly filters: readonly NamedFilter[]
+}
+
+interface NamedFilter {
+  readonly plugin: string
+  readonly filter: NodeFilter
 }
 
 /** With a share of the nodes looked for, no fewer than these. */
@@ -59,10 +64,26 @@ export class SchedulingCycle {
   decide(pod: PodInfo): Decision {
     const question = this.#question(pod)
     if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    const nominated = this.#nominated(question)
+    if (nominated !== undefined) return { node: nominated, score: 0 }
     this.#makeRoom(question.podClass.count)
     const count = this.#filter(question)
     if (count === 0) return { failure: { rejections: this.#rejections(question) } }
     return this.#best(question, this.#slots.subarray(0, count))
+  }
+
+  /** The node that the pod waits for, where that does; it is not compared with others (evaluateNominatedNode upstream). */
+  nominated(pod: PodInfo): NodeInfo | undefined {
+    const question = this.#question(pod)
+    return isEarly(question) ? undefined : this.#nominated(question)
+  }
+
+  #nominated(question: Question): NodeInfo | undefined {
+    const { pod } = question
+    const name = pod.pod.status?.nominatedNodeName || this.#cluster.cache.nominatedNode(pod.key)
+    const node = name ? this.#cluster.cache.node(name) : undefined
+    if (node === undefined || check(question, node) !== undefined) return undefined
+    return this.#checkWithNominated(pod, node) === undefined ? node : undefined
   }
 
   /** All nodes that do, or why there are none. */
@@ -100,12 +121,12 @@ export class SchedulingCycle {
   #question(pod: PodInfo): Question | Rejection {
     const podClass = this.#classes.of(pod)
     if ('reasons' in podClass) return podClass
-    const filters: NodeFilter[] = []
+    const filters: NamedFilter[] = []
     for (const plugin of this.#dynamic) {
-      const filter = plugin.filter!(pod, this.#cluster)
+      const filter = within(preFiltering, plugin.name, () => plugin.filter!(pod, this.#cluster))
       if (filter === undefined) continue
       if (isRejection(filter)) return filter
-      filters.push(filter)
+      filters.push({ plugin: plugin.name, filter })
     }
     return { pod, podClass, filters }
   }
@@ -151,9 +172,12 @@ export class SchedulingCycle {
   #keep({ pod, filters }: Question, slots: Int32Array, all: number): number {
     const { nodes } = this.#cluster.cache
     let count = all
-    for (const filter of filters) {
-      if (filter.keep !== undefined) count = filter.keep(slots, count)
-      else count = keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
+    for (const { plugin, filter } of filters) {
+      count = within(filtering, plugin, () =>
+        filter.keep === undefined
+          ? keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
+          : filter.keep(slots, count),
+      )
     }
     const waited = this.#cluster.cache.nominatedNodes()
     if (waited.size === 0) return count
@@ -242,11 +266,23 @@ const isEarly = (question: Question | Rejection): question is Rejection => 'reas
 function check({ podClass, filters }: Question, node: NodeInfo): Rejection | undefined {
   const rejection = podClass.rejectionOf(node)
   if (rejection !== undefined) return rejection
-  for (const filter of filters) {
-    const other = filter.check(node)
+  for (const { plugin, filter } of filters) {
+    const other = within(filtering, plugin, () => filter.check(node))
     if (other !== undefined) return other
   }
   return undefined
+}
+
+const preFiltering = (plugin: string): string => `running PreFilter plugin "${plugin}"`
+const filtering = (plugin: string): string => `running "${plugin}" filter plugin`
+
+/** Has errors say what was being done. */
+function within<T>(what: (plugin: string) => string, plugin: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw new Error(`${what(plugin)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
 }
 
 function keepIf(slots: Int32Array, count: number, does: (slot: number) => boolean): number {

@@ -26,3 +26,13 @@ export function rejectingPlugins(failure: Failure): ReadonlySet<string> {
   if (failure.early !== undefined) plugins.add(failure.early.plugin)
   return plugins
 }
+
+/** More than this does not go into an event. */
+const LONGEST_NOTE = 1024
+const ELLIPSIS = ' ...'
+
+/** The message, cut off where it is too long for an event. */
+export function asNote(message: string): string {
+  if (message.length <= LONGEST_NOTE) return message
+  return `${message.slice(0, LONGEST_NOTE - ELLIPSIS.length)}${ELLIPSIS}`
+}

@@ -112,10 +112,10 @@ class PodSource {
       queue.remove(info.key)
       if (!old?.spec?.nodeName) queue.move({ event: 'AssignedPodAdd', pod: info })
       else if (countsDifferently(old, pod)) queue.move({ event: 'AssignedPodUpdate', pod: info, oldPod: podInfo(old) })
-    } else if (this.#targets.isOurs(pod)) this.#pending(pod)
+    } else if (this.#targets.isOurs(pod)) this.#pending(pod, old)
   }
 
-  #pending(pod: Pod): void {
+  #pending(pod: Pod, old: Pod | undefined): void {
     const { cache, queue } = this.#targets
     const info = podInfo(pod)
     if (pod.metadata.deletionTimestamp !== undefined) {
@@ -126,7 +126,8 @@ class PodSource {
     // A pod that has been bound a moment ago is settled, whatever its older versions say.
     if (cache.isAssumed(info.key) && queue.get(info.key) === undefined) return
     const nominated = pod.status?.nominatedNodeName
-    if (nominated) cache.nominate(info, nominated)
+    // What is decided here is known before the API server says it; that somebody takes it back is not.
+    if (nominated || old?.status?.nominatedNodeName) cache.nominate(info, nominated)
     queue.set(info)
   }
 

@@ -46,14 +46,20 @@ export class Extenders {
 
   /** Where the pod goes by the plugins and the extenders together. */
   async decide(pod: PodInfo, cycle: SchedulingCycle, signal: AbortSignal): Promise<Decision> {
+    const rejections = new Map<string, Rejection>()
+    const filtered = async (given: readonly NodeInfo[]): Promise<readonly NodeInfo[]> => {
+      let left = given
+      for (const extender of this.#all) {
+        if (extender.filterVerb === undefined || left.length === 0 || !isInterested(extender, pod)) continue
+        left = await this.#filter(extender, extender.filterVerb, pod, left, rejections, signal)
+      }
+      return left
+    }
+    const nominated = cycle.nominated(pod)
+    if (nominated !== undefined && (await filtered([nominated])).length > 0) return { node: nominated, score: 0 }
     const found = cycle.feasible(pod)
     if ('failure' in found) return found
-    const rejections = new Map<string, Rejection>()
-    let nodes: readonly NodeInfo[] = found.nodes
-    for (const extender of this.#all) {
-      if (extender.filterVerb === undefined || nodes.length === 0 || !isInterested(extender, pod)) continue
-      nodes = await this.#filter(extender, extender.filterVerb, pod, nodes, rejections, signal)
-    }
+    const nodes = await filtered(found.nodes)
     if (nodes.length === 0) {
       const all = [...cycle.rejections(pod), ...rejections]
       return { failure: { rejections: new Map(all) } }

@@ -187,6 +187,8 @@ export interface Failure {
 export interface PostFilterResult {
   /** Goes into the pod's message. */
   message: string
+  /** No other plugin shall look for a way, and what others said does not count. */
+  last?: boolean
   /** Waiting for the node that the pod was promised leads nowhere. */
   clearNomination?: boolean
   /** The node that the pod shall wait for, and whom to evict there. */

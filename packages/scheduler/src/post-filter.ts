@@ -26,9 +26,10 @@ export function runPostFilters(
       const result = profile[i]!.plugin.postFilter?.(pod, cluster, failure)
       if (result === undefined) continue
       if (result instanceof Promise) {
-        return result.then(each => (each.nomination ? found(each.nomination) : after(i + 1, added(aftermath, each))))
+        return result.then(each => end(each) ?? after(i + 1, added(aftermath, each)))
       }
-      if (result.nomination) return found(result.nomination)
+      const ended = end(result)
+      if (ended !== undefined) return ended
       aftermath = added(aftermath, result)
     }
     return aftermath
@@ -36,7 +37,10 @@ export function runPostFilters(
   return after(0, { messages: [] })
 }
 
-const found = ({ node }: NonNullable<PostFilterResult['nomination']>): Aftermath => ({ messages: [], nominated: node })
+function end({ nomination, last, message }: PostFilterResult): Aftermath | undefined {
+  if (nomination !== undefined) return { messages: [], nominated: nomination.node }
+  return last === true ? { messages: [message] } : undefined
+}
 
 function added(sofar: Aftermath, { message, clearNomination }: PostFilterResult): Aftermath {
   return {

@@ -35,7 +35,8 @@ export function makeProfile(configuration: ProfileConfiguration, parts: ProfileP
     profile.push({ plugin: methods === undefined ? plugin : only(plugin, methods), weight })
   }
   // Before the binder, which always has its say.
-  profile.splice(Math.max(0, profile.length - 1), 0, ...parts.own)
+  const binder = profile.findIndex(each => each.plugin.bind !== undefined)
+  profile.splice(binder < 0 ? profile.length : binder, 0, ...parts.own)
   for (const name of args.keys()) {
     if (!profile.some(each => each.plugin.name === name) && !isKnown(name, parts)) {
       throw new Error(`profile ${schedulerName}: pluginConfig for ${name}: there is no such plugin`)

@@ -135,7 +135,7 @@ test('a binding that fails is tried again', async () => {
   server.add(Pods, aPod('p'))
   await start()
   assert.equal(nodeOf('p'), undefined)
-  assert.match(events[0]!, /^p Warning FailedScheduling: binding rejected: .*disk on fire$/)
+  assert.match(events[0]!, /^p Warning FailedScheduling: running Bind plugin "DefaultBinder": .*disk on fire$/)
   await clock.advance(1000)
   assert.equal(nodeOf('p'), 'n')
 })

@@ -8,7 +8,7 @@ import { ClusterCache } from './cache.ts'
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts'
 import type { Decision } from './cycle.ts'
 import { ClassIndex } from './devices/classes.ts'
-import { failureMessage, NO_NODES_MESSAGE, rejectingPlugins } from './diagnosis.ts'
+import { asNote, failureMessage, NO_NODES_MESSAGE, rejectingPlugins } from './diagnosis.ts'
 import { connectSources } from './event-sources.ts'
 import { type AskExtender, Extenders } from './extenders.ts'
 import type { ClusterView, Failure, PluginFactory, ProfileEntry } from './framework.ts'
@@ -99,7 +99,7 @@ class Scheduler {
       queue: this.#queue,
       extenders: this.#extenders,
       note: (pod, result) => this.#note(pod, result),
-      report: (entry, reason, message) => this.#report(entry, reason, message),
+      report: (entry, reason, message, nominated) => this.#report(entry, reason, message, nominated),
       inBackground: work => this.#inBackground(work),
     })
   }
@@ -233,7 +233,7 @@ class Scheduler {
     const { pod } = entry
     this.#note(pod, 'error')
     this.#context.logger.error('a pod could not be scheduled', { pod: pod.key, error })
-    this.#report(entry, 'SchedulerError', error instanceof Error ? error.message : String(error))
+    this.#report(entry, 'SchedulerError', error instanceof Error ? error.message : String(error), '')
     this.#queue.retry(entry)
   }
 
@@ -272,12 +272,13 @@ class Scheduler {
     this.#queue.unschedulable(entry, rejectingPlugins(failure))
     // Gone, or another one by now.
     if (this.#queue.get(entry.pod.key) !== entry) return
-    if (nominated !== undefined) this.#cache.nominate(entry.pod, nominated)
     this.#report(entry, 'Unschedulable', message, nominated)
   }
 
-  #report(entry: QueuedPod, reason: string, message: string, nominated?: string): void {
-    this.#context.events.event(entry.pod.pod, 'Warning', 'FailedScheduling', message)
+  /** `nominated`: the node that the pod waits for from now on; an empty text: none; nothing: as before. */
+  #report(entry: QueuedPod, reason: string, message: string, nominated: string | undefined): void {
+    if (nominated !== undefined) this.#cache.nominate(entry.pod, nominated)
+    this.#context.events.event(entry.pod.pod, 'Warning', 'FailedScheduling', asNote(message))
     this.#inBackground(this.#writer.setUnscheduled(entry.pod, reason, message, nominated))
   }
 

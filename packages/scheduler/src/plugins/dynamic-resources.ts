@@ -28,6 +28,9 @@ const name = 'DynamicResources'
 /** How often devices that are being prepared are looked at, beside every time that something is said about them. */
 const LOOK_INTERVAL = 5000
 
+/** Plugins that are asked about pods after this one. */
+const LATER_PLUGINS: ReadonlySet<string> = new Set(['NodeDeclaredFeatures'])
+
 const rejection = (...reasons: string[]): Rejection => ({ plugin: name, reasons, unresolvable: true })
 
 export interface DynamicResourcesOptions {
@@ -233,6 +236,10 @@ class DynamicResources implements SchedulerPlugin {
 
   /** An allocation that nobody uses and that is in the way of its own pod is taken back. */
   postFilter(pod: PodInfo, { cache }: ClusterView, failure: Failure): PostFilterResult | Promise<PostFilterResult> {
+    // Upstream's plugin misses its notes of the pod where another one has rejected it before this one was asked, and says so.
+    const { early } = failure
+    const isAsked = early?.unresolvable !== true || early.plugin === name || LATER_PLUGINS.has(early.plugin)
+    if (!isAsked) return { message: 'not found', last: true }
     const need = this.#needOf(pod)
     if (need === undefined || typeof need === 'string' || this.#problem(pod, need) !== undefined) {
       return { message: 'no new claims to deallocate' }

@@ -8,7 +8,9 @@ const name = 'VolumeRestrictions'
 const diskTaken = { plugin: name, reasons: ['node(s) had no available disk'] }
 const claimTaken = {
   plugin: name,
-  reasons: ['node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode'],
+  reasons: [
+    'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
+  ],
 }
 
 /** Volumes that only one pod, or only one node, may use at a time (pkg/scheduler/framework/plugins/volumerestrictions). */
