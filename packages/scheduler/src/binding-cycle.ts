@@ -18,8 +18,13 @@ export interface BindingParts {
   note(pod: PodInfo, result: AttemptResult): void
   /** `nominated`: the node that the pod waits for from now on; an empty text: none. */
   report(entry: QueuedPod, reason: string, message: string, nominated: string): void
+  /** Writes on the pod that it waits for the node. */
+  announce(pod: PodInfo, node: string): Promise<void>
   inBackground(work: Promise<void>): void
 }
+
+/** So many turns of promises an answer may take that waits for nothing. */
+const SETTLING_TURNS = 8
 
 /** From a decision to a bound pod: reserve, permit, pre-bind, bind; and back again where one of them does not go well. */
 export class BindingCycle {
@@ -62,7 +67,9 @@ export class BindingCycle {
     const { context, queue, note } = this.#parts
     const { pod } = entry
     try {
-      const denied = await this.#permit(pod, running, node, signal)
+      const permitted = this.#permit(pod, running, node, signal)
+      await this.#announce(pod, running, node, permitted)
+      const denied = await permitted
       const rejection = denied ?? (await this.#prepare(pod, running, node, signal))
       if (rejection !== undefined) {
         const message = denied === undefined ? rejection.reasons.join(', ') : onOneNode(denied)
@@ -80,6 +87,22 @@ export class BindingCycle {
     const message = `Successfully assigned ${namespace}/${name} to ${node}`
     context.events.event(pod.pod, 'Normal', 'Scheduled', message)
     for (const { plugin } of running.profile) plugin.postBind?.(pod, node)
+  }
+
+  /**
+   * Says on the pod where it will go, where that takes a while: who adds nodes and quota needs to know (KEP-5278). What is
+   * written so is taken back when the pod is bound, or cannot be.
+   */
+  async #announce(pod: PodInfo, { profile }: RunningProfile, node: string, permitted: Promise<unknown>): Promise<void> {
+    const { context, announce } = this.#parts
+    const takesTime = profile.some(({ plugin }) => plugin.preBindPreFlight?.(pod, node) === true)
+    if (!takesTime && !(profile.some(({ plugin }) => plugin.permit !== undefined) && (await isPending(permitted))))
+      return
+    try {
+      await announce(pod, node)
+    } catch (error) {
+      context.logger.debug('where a pod will go could not be said', { pod: pod.key, node, error })
+    }
   }
 
   async #permit(
@@ -172,6 +195,17 @@ function reserve(plugin: SchedulerPlugin, pod: PodInfo, node: NodeInfo): Rejecti
   } catch (error) {
     throw new PhaseError(`running Reserve plugin "${plugin.name}": ${messageOf(error)}`, error)
   }
+}
+
+/** Whether the promise is not settled after a moment in which everything that is ready is done. */
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending')
+  const settled = promise.then(
+    () => undefined,
+    () => undefined,
+  )
+  for (let i = 0; i < SETTLING_TURNS; i++) await undefined
+  return (await Promise.race([settled, Promise.resolve(pending)])) === pending
 }
 
 /** A plugin has thought better of the node that was chosen: the message speaks of that one only. */

@@ -127,7 +127,9 @@ class PodSource {
     if (cache.isAssumed(info.key) && queue.get(info.key) === undefined) return
     const nominated = pod.status?.nominatedNodeName
     // What is decided here is known before the API server says it; that somebody takes it back is not.
-    if (nominated || old?.status?.nominatedNodeName) cache.nominate(info, nominated)
+    // A pod whose binding is under way counts on its node already.
+    const matters = nominated || old?.status?.nominatedNodeName
+    if (matters && !cache.isAssumed(info.key)) cache.nominate(info, nominated)
     queue.set(info)
   }
 

@@ -3,6 +3,7 @@ import { afterEach, test } from 'node:test'
 import { CSINodes, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '@canopus/api'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
+import { whenAborted } from '@canopus/base'
 import { asNote } from './diagnosis.ts'
 import type { SchedulerPlugin } from './framework.ts'
 import { aNode, aPod, type PodFacts } from './testing/builders.ts'
@@ -336,4 +337,27 @@ test('a node that the pod waits for is taken where it does, whatever others are 
 test('notes of events have an end', () => {
   assert.equal(asNote('x'.repeat(1024)).length, 1024)
   assert.equal(asNote('x'.repeat(1025)), `${'x'.repeat(1020)} ...`)
+})
+
+test('where a pod will go is said while a plugin holds it back, and only then', async () => {
+  const hold: SchedulerPlugin = {
+    name: 'Mine',
+    async permit(pod, _, signal) {
+      if (pod.pod.metadata.name === 'held') await whenAborted(signal)
+      return undefined
+    },
+  }
+  cluster = await startFakeCluster(
+    server => {
+      server.add(Nodes, aNode('n'))
+      server.add(Pods, aPod('held', { requests: { cpu: '3' } }))
+      server.add(Pods, aPod('free', { requests: { cpu: '1' } }))
+    },
+    { plugins: [{ plugin: hold, weight: 0 }] },
+  )
+  const { server } = cluster
+  assert.equal(server.get(Pods, 'held', 'default')?.status?.nominatedNodeName, 'n')
+  assert.equal(cluster.nodeOf('free'), 'n', 'the room of the other one is taken once only')
+  const patched = server.requests.filter(each => each.method === 'PATCH').map(each => each.path)
+  assert.deepEqual(patched, ['/api/v1/namespaces/default/pods/held/status'])
 })

@@ -32,10 +32,17 @@ export class PodWriter {
     })
     const renominated = nominated !== undefined && nominated !== (status?.nominatedNodeName ?? '')
     if (condition === undefined && !renominated) return
+    // What was written a moment ago the pod may not show yet.
+    const takenBack = nominated === ''
     await this.#patchStatus(pod, {
       ...(condition === undefined ? {} : { conditions: [this.#stamped(pod.pod, condition)] }),
-      ...(renominated ? { nominatedNodeName: nominated === '' ? null : nominated } : {}),
+      ...(takenBack ? { nominatedNodeName: null } : renominated ? { nominatedNodeName: nominated } : {}),
     })
+  }
+
+  /** Says which node the pod will go to. */
+  async nominate(pod: PodInfo, node: string): Promise<void> {
+    if (pod.pod.status?.nominatedNodeName !== node) await this.#patchStatus(pod, { nominatedNodeName: node })
   }
 
   /** Takes the promise of a node back. */

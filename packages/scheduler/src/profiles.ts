@@ -72,7 +72,7 @@ function make(
 /** The plugin without the methods that the configuration turns off. */
 function only(plugin: SchedulerPlugin, methods: ReadonlySet<keyof SchedulerPlugin>): SchedulerPlugin {
   const off = (['preEnqueue', 'compare', 'filter', 'postFilter', 'score', 'reserve', 'unreserve'] as const)
-    .concat(['permit', 'preBind', 'bind', 'postBind'] as never[])
+    .concat(['permit', 'preBindPreFlight', 'preBind', 'bind', 'postBind'] as never[])
     .filter(each => !methods.has(each))
   const masks = Object.fromEntries(off.map(each => [each, { value: undefined }]))
   // Calls of what is left reach the plugin itself, also its private fields.

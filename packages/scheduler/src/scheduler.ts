@@ -100,6 +100,7 @@ class Scheduler {
       extenders: this.#extenders,
       note: (pod, result) => this.#note(pod, result),
       report: (entry, reason, message, nominated) => this.#report(entry, reason, message, nominated),
+      announce: (pod, node) => this.#writer.nominate(pod, node),
       inBackground: work => this.#inBackground(work),
     })
   }

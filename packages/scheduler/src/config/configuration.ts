@@ -55,7 +55,7 @@ const POINTS: Readonly<Record<string, readonly (keyof SchedulerPlugin)[]>> = {
   score: ['score'],
   reserve: ['reserve', 'unreserve'],
   permit: ['permit'],
-  preBind: ['preBind'],
+  preBind: ['preBind', 'preBindPreFlight'],
   bind: ['bind'],
   postBind: ['postBind'],
 }

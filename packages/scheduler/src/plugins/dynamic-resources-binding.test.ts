@@ -63,6 +63,8 @@ test('a pod is bound once the driver has prepared the device', async () => {
       `p Normal BindingConditionsPending: waiting for binding conditions for device on node ${node}`,
     ),
   )
+  const nominated = () => cluster!.server.get(Pods, 'p', 'default')?.status?.nominatedNodeName
+  assert.equal(nominated(), node, 'it is said where the pod will go')
   await cluster.settle(60_000)
   assert.equal(cluster.nodeOf('p'), undefined)
   say('example.com/attached')
@@ -79,6 +81,7 @@ test('a device that cannot be prepared is given back, and another one is tried',
   assert.equal(cluster.scheduled('p')!.reason, 'SchedulerError')
   assert.equal(cluster.scheduled('p')!.message, `running PreBind plugin "DynamicResources": ${failed}`)
   assert.equal(deviceOf(), device)
+  assert.equal(cluster.server.get(Pods, 'p', 'default')?.status?.nominatedNodeName, undefined)
   // The next attempt finds it lost and gives it back, the one after that may get it again, or the other one.
   await cluster.settle(2000)
   assert.match(

@@ -138,6 +138,10 @@ class VolumeBinding implements SchedulerPlugin {
     for (const { metadata } of plan.provisions) this.#storage.claims.restore(metadata.name, metadata.namespace)
   }
 
+  preBindPreFlight(pod: PodInfo): boolean {
+    return this.#plans.has(pod.key)
+  }
+
   /** Writes what was decided and waits until the binder controller has done its part (BindPodVolumes upstream). */
   async preBind(pod: PodInfo, node: string, signal: AbortSignal): Promise<undefined> {
     const plan = this.#plans.get(pod.key)
