@@ -1,7 +1,7 @@
 import { type ApiServer, type ApiServerOptions, createSecurity, type SecurityOptions } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
-import { type ControllerContext, createEventRecorder } from '@canopus/operator'
+import { type ControllerContext, createEventRecorder, createSeriesRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler, type SchedulerOptions } from '@canopus/scheduler'
 import type { Store } from '@canopus/store'
@@ -97,7 +97,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options),
     managerOptions(options),
   )
-  const schedulerContext = componentContext(server, SCHEDULER, 'default-scheduler', options)
+  const schedulerContext = withSeries(componentContext(server, SCHEDULER, 'default-scheduler', options), options)
   const scheduler = createScheduler(schedulerContext, options.scheduler)
   schedulerContext.informers.start(signal)
   const loops = runApiServerLoops(server, apiServer, signal)
@@ -153,5 +153,15 @@ function componentContext(
     logger,
     informers: createInformerFactory({ client, clock, random, logger }),
     events: createEventRecorder({ client, clock, logger, component: source }),
+  }
+}
+
+/** Upstream's scheduler tells its events in the newer way, as series. */
+function withSeries(context: ControllerContext, { identity }: ControlPlaneOptions): ControllerContext {
+  const { client, clock, logger } = context
+  const host = identity === undefined ? {} : { host: identity.hostname }
+  return {
+    ...context,
+    events: createSeriesRecorder({ client, clock, logger, component: 'default-scheduler', ...host }),
   }
 }

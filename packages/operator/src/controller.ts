@@ -15,7 +15,23 @@ export interface ControllerContext {
 }
 
 export interface EventRecorder {
-  event(about: ObjectReferenceLike, type: 'Normal' | 'Warning', reason: string, message: string): void
+  event(
+    about: ObjectReferenceLike,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    details?: EventDetails,
+  ): void
+}
+
+/** What only events of the new kind say; recorders of the old kind leave it out. */
+export interface EventDetails {
+  /** What was being done or tried, for example `Binding`. */
+  readonly action?: string
+  /** Who says so, where that is not the component that the recorder was made for. */
+  readonly component?: string
+  /** For whose sake. */
+  readonly related?: ObjectReferenceLike
 }
 
 export interface ObjectReferenceLike {

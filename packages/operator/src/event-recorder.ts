@@ -167,7 +167,8 @@ class Correlator {
   }
 }
 
-function referenceTo(about: ObjectReferenceLike): ObjectReference {
+/** How events refer to an object. */
+export function referenceTo(about: ObjectReferenceLike): ObjectReference {
   const { name, namespace, uid, resourceVersion } = about.metadata
   return {
     ...(about.kind ? { kind: about.kind } : {}),

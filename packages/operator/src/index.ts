@@ -1,6 +1,7 @@
 export type * from './controller.ts'
 export { type ControllerDefinition, defineController, runWorkers, type WorkOptions } from './define-controller.ts'
 export { createEventRecorder, type EventRecorderOptions } from './event-recorder.ts'
+export { createSeriesRecorder } from './event-series.ts'
 export { Expectations } from './expectations.ts'
 export { addFinalizer, removeFinalizer } from './finalizers.ts'
 export { type LeaderElectionOptions, runWithLease } from './leader-election.ts'

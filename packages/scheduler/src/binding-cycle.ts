@@ -5,7 +5,7 @@ import { failureMessage } from './diagnosis.ts'
 import type { Extenders } from './extenders.ts'
 import type { Rejection, SchedulerPlugin } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
-import type { PodInfo } from './pod-info.ts'
+import { type PodInfo, told } from './pod-info.ts'
 import type { RunningProfile } from './profiles.ts'
 import type { QueuedPod, SchedulingQueue } from './queue.ts'
 import type { AttemptResult } from './scheduler-metrics.ts'
@@ -85,7 +85,7 @@ export class BindingCycle {
     queue.done(entry)
     const { name, namespace } = pod.pod.metadata
     const message = `Successfully assigned ${namespace}/${name} to ${node}`
-    context.events.event(pod.pod, 'Normal', 'Scheduled', message)
+    context.events.event(pod.pod, 'Normal', 'Scheduled', message, told(pod, 'Binding'))
     for (const { plugin } of running.profile) plugin.postBind?.(pod, node)
   }
 

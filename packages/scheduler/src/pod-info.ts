@@ -1,5 +1,6 @@
 import type { Namespace, Pod, PodAffinityTerm } from '@canopus/api/core/v1'
 import { everything, type Labels, labelSelector, matches, nothing, type Selector } from '@canopus/apimachinery'
+import type { EventDetails } from '@canopus/operator'
 import { podRequests, podScoringRequests, type Resources } from './resources.ts'
 import { type ClaimReference, claimsOf } from './volumes/claims.ts'
 
@@ -131,4 +132,9 @@ export function termMatches(term: AffinityTerm, pod: PodInfo, namespaceLabels: N
 /** Whether the pod has run its course, so that it takes up no room any more. */
 export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+}
+
+/** What events about the pod say beside their note: they come from the scheduler that the pod asks for. */
+export function told({ pod }: PodInfo, action: string): EventDetails {
+  return { action, component: pod.spec?.schedulerName ?? 'default-scheduler' }
 }

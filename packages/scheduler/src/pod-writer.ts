@@ -3,7 +3,7 @@ import type { Pod, PodCondition } from '@canopus/api/core/v1'
 import { findCondition, formatTime, hasReason } from '@canopus/apimachinery'
 import type { ResourceClient } from '@canopus/client'
 import type { PluginContext } from './framework.ts'
-import type { PodInfo } from './pod-info.ts'
+import { type PodInfo, told } from './pod-info.ts'
 
 type WriterContext = Pick<PluginContext, 'client' | 'clock' | 'events'>
 
@@ -70,7 +70,10 @@ export class PodWriter {
       throw error
     }
     const message = `Preempted by pod ${preemptor.uid} on node ${node}`
-    this.#context.events.event(victim.pod, 'Normal', 'Preempted', message)
+    this.#context.events.event(victim.pod, 'Normal', 'Preempted', message, {
+      ...told(preemptor, 'Preempting'),
+      related: preemptor.pod,
+    })
   }
 
   #stamped(pod: Pod, condition: PodCondition): PodCondition {

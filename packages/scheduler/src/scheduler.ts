@@ -14,7 +14,7 @@ import { type AskExtender, Extenders } from './extenders.ts'
 import type { ClusterView, Failure, PluginFactory, ProfileEntry } from './framework.ts'
 import { NotingInformers } from './informed.ts'
 import { ownSelectorFrom } from './own-selector.ts'
-import { namespaceLabelsFrom, type PodInfo } from './pod-info.ts'
+import { namespaceLabelsFrom, type PodInfo, told } from './pod-info.ts'
 import { PodWriter } from './pod-writer.ts'
 import { type Aftermath, runPostFilters } from './post-filter.ts'
 import { makeProfile, type RunningProfile } from './profiles.ts'
@@ -279,7 +279,13 @@ class Scheduler {
   /** `nominated`: the node that the pod waits for from now on; an empty text: none; nothing: as before. */
   #report(entry: QueuedPod, reason: string, message: string, nominated: string | undefined): void {
     if (nominated !== undefined) this.#cache.nominate(entry.pod, nominated)
-    this.#context.events.event(entry.pod.pod, 'Warning', 'FailedScheduling', asNote(message))
+    this.#context.events.event(
+      entry.pod.pod,
+      'Warning',
+      'FailedScheduling',
+      asNote(message),
+      told(entry.pod, 'Scheduling'),
+    )
     this.#inBackground(this.#writer.setUnscheduled(entry.pod, reason, message, nominated))
   }
 

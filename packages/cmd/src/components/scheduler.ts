@@ -1,6 +1,8 @@
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, MetricsRegistry } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
+import { createSeriesRecorder } from '@canopus/operator'
 import {
   createScheduler,
   defaultConfiguration,
@@ -80,7 +82,10 @@ async function runScheduler(given: SchedulerFlags, logger: Logger, signal: Abort
   )
   const own = await serveSecurely(flags, 'scheduler', { client: access.client, logger, metrics })
   try {
-    const context = { ...controllerContext(access, 'default-scheduler', logger), metrics }
+    const { clock, ...others } = controllerContext(access, 'default-scheduler', logger)
+    const component = 'default-scheduler'
+    const events = createSeriesRecorder({ client: access.client, clock, logger, component, host: hostname() })
+    const context = { ...others, clock, events, metrics }
     await runElected(
       flags,
       access,

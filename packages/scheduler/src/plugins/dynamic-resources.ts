@@ -22,7 +22,7 @@ import {
 } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import { selectorMatcher } from '../node-selector.ts'
-import type { PodInfo } from '../pod-info.ts'
+import { type PodInfo, told } from '../pod-info.ts'
 
 const name = 'DynamicResources'
 /** How often devices that are being prepared are looked at, beside every time that something is said about them. */
@@ -299,7 +299,7 @@ class DynamicResources implements SchedulerPlugin {
     const pending = [...work.written.values()].filter(hasBindingConditions)
     if (pending.length === 0) return undefined
     const message = `waiting for binding conditions for device on node ${node}`
-    this.#context.events.event(pod.pod, 'Normal', 'BindingConditionsPending', message)
+    this.#context.events.event(pod.pod, 'Normal', 'BindingConditionsPending', message, told(pod, 'Scheduling'))
     await this.#untilPrepared(pod, [...work.written.keys()], signal)
     return undefined
   }

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { EventsV1 } from '@canopus/api'
+import { SimulatedClock, silentLogger } from '@canopus/base'
+import { createClient } from '@canopus/client'
+import { createFakeServer, type FakeServer } from '@canopus/client/testing'
+import type { EventRecorder } from './controller.ts'
+import { createSeriesRecorder } from './event-series.ts'
+
+let clock: SimulatedClock
+let server: FakeServer
+let recorder: EventRecorder
+const pod = (name: string, resourceVersion = '7') => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'x', uid: `uid-${name}`, resourceVersion },
+})
+const written = () => server.list(EventsV1)
+
+beforeEach(() => {
+  clock = new SimulatedClock({ settle: () => new Promise(resolve => setImmediate(resolve)) })
+  server = createFakeServer({ clock })
+  const client = createClient(server)
+  recorder = createSeriesRecorder({ client, clock, logger: silentLogger, component: 'default-scheduler', host: 'h' })
+})
+
+test('an event says what was being done, and for whose sake', async () => {
+  const related = pod('b', '8')
+  recorder.event(pod('a'), 'Normal', 'Preempted', 'Preempted by b', { action: 'Preempting', related })
+  await clock.advance(0)
+  const [event, ...more] = written()
+  assert.equal(more.length, 0)
+  assert.match(event!.metadata.name, /^a\.[0-9a-f]{16}$/)
+  const { metadata: _metadata, apiVersion: _version, kind: _kind, ...rest } = event!
+  assert.deepEqual(rest, {
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    reportingController: 'default-scheduler',
+    reportingInstance: 'default-scheduler-h',
+    action: 'Preempting',
+    reason: 'Preempted',
+    regarding: { kind: 'Pod', namespace: 'x', name: 'a', uid: 'uid-a', apiVersion: 'v1', resourceVersion: '7' },
+    related: { kind: 'Pod', namespace: 'x', name: 'b', uid: 'uid-b', apiVersion: 'v1', resourceVersion: '8' },
+    note: 'Preempted by b',
+    type: 'Normal',
+  })
+})
+
+test('what repeats itself is a series with the first note; another version of the object, or a pause, begins anew', async () => {
+  const tell = async (note: string, version = '7'): Promise<void> => {
+    recorder.event(pod('a', version), 'Warning', 'FailedScheduling', note, { action: 'Scheduling' })
+    await clock.advance(0)
+  }
+  await tell('first')
+  await clock.advance(5 * 60_000)
+  await tell('second')
+  await clock.advance(6 * 60_000)
+  await tell('third')
+  assert.deepEqual(
+    written().map(each => [each.note, each.series]),
+    [['first', { count: 3, lastObservedTime: '2026-01-01T00:11:00.000000Z' }]],
+  )
+  await tell('other', '8')
+  await clock.advance(6 * 60_000 + 1)
+  await tell('late')
+  assert.deepEqual(
+    written()
+      .map(each => [each.note, each.series?.count])
+      .toSorted(),
+    [
+      ['first', 3],
+      ['late', undefined],
+      ['other', undefined],
+    ],
+  )
+})
+
+test('a series whose event is gone is written as a whole', async () => {
+  const tell = (): void => recorder.event(pod('a'), 'Warning', 'FailedScheduling', 'no', { action: 'Scheduling' })
+  tell()
+  await clock.advance(0)
+  const [event] = written()
+  server.remove(EventsV1, event!.metadata.name, 'x')
+  tell()
+  await clock.advance(0)
+  assert.deepEqual(
+    written().map(each => [each.metadata.name, each.series?.count]),
+    [[event!.metadata.name, 2]],
+  )
+})
