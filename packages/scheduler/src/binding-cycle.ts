@@ -1,4 +1,5 @@
 import { hasReason } from '@canopus/apimachinery'
+import { abortable } from '@canopus/base'
 import type { ControllerContext } from '@canopus/operator'
 import type { ClusterCache } from './cache.ts'
 import { failureMessage } from './diagnosis.ts'
@@ -29,6 +30,8 @@ const SETTLING_TURNS = 8
 /** From a decision to a bound pod: reserve, permit, pre-bind, bind; and back again where one of them does not go well. */
 export class BindingCycle {
   readonly #parts: BindingParts
+  /** Pods that are held back or prepared for, by uid: until they are written, others may still take their place. */
+  readonly #stoppable = new Map<string, AbortController>()
   #underWay = 0
 
   constructor(parts: BindingParts) {
@@ -38,6 +41,13 @@ export class BindingCycle {
   /** How many bindings are under way. */
   get size(): number {
     return this.#underWay
+  }
+
+  /** Ends the binding of a pod for a more important one, where it can still be ended; the pod is tried again later. */
+  preempt({ uid }: PodInfo): boolean {
+    const stop = this.#stoppable.get(uid)
+    stop?.abort(new Error('preempted by DefaultPreemption'))
+    return stop !== undefined
   }
 
   /** Takes the node for the pod and binds it in the background. */
@@ -66,11 +76,18 @@ export class BindingCycle {
   async #bind(entry: QueuedPod, running: RunningProfile, node: string, signal: AbortSignal): Promise<void> {
     const { context, queue, note } = this.#parts
     const { pod } = entry
+    // Most pods are bound at once; only for others is there time in which they may be stopped.
+    const mayTakeTime = takesTime(pod, running, node) || running.profile.some(each => each.plugin.permit !== undefined)
+    const stop = mayTakeTime ? new AbortController() : undefined
+    const either = stop === undefined ? signal : AbortSignal.any([signal, stop.signal])
+    if (stop !== undefined) this.#stoppable.set(pod.uid, stop)
     try {
-      const permitted = this.#permit(pod, running, node, signal)
+      const permitted = this.#permit(pod, running, node, either)
       await this.#announce(pod, running, node, permitted)
       const denied = await permitted
-      const rejection = denied ?? (await this.#prepare(pod, running, node, signal))
+      const rejection = denied ?? (await this.#prepare(pod, running, node, either))
+      this.#stoppable.delete(pod.uid)
+      stop?.signal.throwIfAborted()
       if (rejection !== undefined) {
         const message = denied === undefined ? rejection.reasons.join(', ') : onOneNode(denied)
         this.#sendBack(entry, running, node, rejection, message)
@@ -78,6 +95,7 @@ export class BindingCycle {
       }
       await this.#write(pod, running, node, signal)
     } catch (error) {
+      this.#stoppable.delete(pod.uid)
       this.#failed(entry, running, node, error)
       return
     }
@@ -114,7 +132,7 @@ export class BindingCycle {
     for (const { plugin } of profile) {
       if (plugin.permit === undefined) continue
       try {
-        const rejection = await plugin.permit(pod, node, signal)
+        const rejection = await abortable(plugin.permit(pod, node, signal), signal)
         if (rejection !== undefined) return rejection
       } catch (error) {
         throw new PhaseError(`running Permit plugin "${plugin.name}": ${messageOf(error)}`, error)
@@ -207,6 +225,9 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   for (let i = 0; i < SETTLING_TURNS; i++) await undefined
   return (await Promise.race([settled, Promise.resolve(pending)])) === pending
 }
+
+const takesTime = (pod: PodInfo, { profile }: RunningProfile, node: string): boolean =>
+  profile.some(({ plugin }) => plugin.preBindPreFlight?.(pod, node) === true)
 
 /** A plugin has thought better of the node that was chosen: the message speaks of that one only. */
 const onOneNode = (rejection: Rejection): string => failureMessage({ rejections: new Map([['', rejection]]) }, 1)

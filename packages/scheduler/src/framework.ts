@@ -157,6 +157,8 @@ export interface PluginContext {
     pod: PodInfo,
     candidates: readonly PreemptionCandidate[],
   ): Promise<readonly PreemptionCandidate[]> | undefined
+  /** Ends the binding of a pod that is not written yet, for a more important one; false where it cannot be ended any more. */
+  cancelBinding?(pod: PodInfo): boolean
   /** Tries the pod again at once, whatever it waits for. */
   activate(pod: PodInfo): void
   /** Something that no informer tells may have made room. */

@@ -69,11 +69,14 @@ export class PodWriter {
       if (hasReason(error, 'NotFound')) return
       throw error
     }
-    const message = `Preempted by pod ${preemptor.uid} on node ${node}`
-    this.#context.events.event(victim.pod, 'Normal', 'Preempted', message, {
-      ...told(preemptor, 'Preempting'),
-      related: preemptor.pod,
-    })
+    this.tellPreempted(victim, preemptor, node)
+  }
+
+  /** Says of a pod that it had to make room; `how` ends the sentence. */
+  tellPreempted(victim: PodInfo, preemptor: PodInfo, node: string, how = ''): void {
+    const message = `Preempted by pod ${preemptor.uid} on node ${node}${how}`
+    const details = { ...told(preemptor, 'Preempting'), related: preemptor.pod }
+    this.#context.events.event(victim.pod, 'Normal', 'Preempted', message, details)
   }
 
   #stamped(pod: Pod, condition: PodCondition): PodCondition {

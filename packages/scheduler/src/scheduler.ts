@@ -118,6 +118,7 @@ class Scheduler {
         cluster: this.#cluster,
         deviceClassFor: (resource: string) => this.#classes.find(resource),
         askExtenders: this.#extenders.preempt.bind(this.#extenders),
+        cancelBinding: (pod: PodInfo) => this.#bindings.preempt(pod),
         activate: (pod: PodInfo) => this.#queue.activate(pod.key),
         changed: (change: Parameters<SchedulingQueue['move']>[0]) => this.#queue.move(change),
       },

@@ -149,3 +149,30 @@ test('shares of a device that pods at the same time and later get', async () => 
   await cluster.settle(15_000)
   assert.deepEqual(placed(), ['c', 'd', 'e'])
 })
+
+test('a pod whose devices are being prepared makes room for a more important one, and is not deleted for it', async () => {
+  cluster = await startFakeCluster(server => {
+    devices(server)
+    for (const name of ['a', 'b']) {
+      server.add(Pods, aPod(`fills-${name}`, { requests: { cpu: '3' }, spec: { nodeName: name, priority: 1000 } }))
+    }
+    server.change(Pods, 'p', 'default', pod => {
+      pod.spec!.containers[0]!.resources = { requests: { cpu: '1' } }
+    })
+  })
+  const node = deviceOf()![0]!
+  const vip = aPod('vip', {
+    requests: { cpu: '1' },
+    spec: { priority: 100, nodeSelector: { 'kubernetes.io/hostname': node } },
+  })
+  cluster.server.add(Pods, vip)
+  await cluster.settle(5000)
+  const message = `Preempted by pod ${vip.metadata.uid} on node ${node} (in kube-scheduler memory).`
+  assert.ok(cluster.events.includes(`p Normal Preempted: ${message}`))
+  const failed = 'running PreBind plugin "DynamicResources": preempted by DefaultPreemption'
+  assert.ok(cluster.events.includes(`p Warning FailedScheduling: ${failed}`))
+  assert.equal(cluster.nodeOf('vip'), node)
+  const pod = cluster.server.get(Pods, 'p', 'default')
+  assert.equal(pod?.metadata.deletionTimestamp, undefined)
+  assert.equal(pod?.spec?.nodeName, undefined)
+})

@@ -2,6 +2,8 @@ import type { PluginContext, PostFilterResult } from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { PodWriter } from '../pod-writer.ts'
 
+const IN_MEMORY = ' (in kube-scheduler memory).'
+
 /** Evicts victims in the background, while other pods are scheduled (KEP-4832). */
 export class Evictions {
   readonly #context: PluginContext
@@ -22,10 +24,7 @@ export class Evictions {
     const { cluster, logger } = this.#context
     const outrun = cluster.cache.nominatedBelow(node, pod)
     this.#underWay.add(pod.uid)
-    void Promise.all([
-      ...victims.map(each => this.#writer.evict(each, pod, node)),
-      ...outrun.map(each => this.#outrun(each)),
-    ])
+    void Promise.all([...victims.map(each => this.#evict(each, pod, node)), ...outrun.map(each => this.#outrun(each))])
       .then(() => true)
       .catch(error => {
         logger.warn('victims could not be evicted', { pod: pod.key, node, error })
@@ -37,6 +36,12 @@ export class Evictions {
         const awaited = done && victims.some(each => cluster.cache.has(each.key))
         if (!awaited) this.#context.activate(pod)
       })
+  }
+
+  /** A pod that is not bound yet need not go: it looks for another node. */
+  async #evict(victim: PodInfo, preemptor: PodInfo, node: string): Promise<void> {
+    if (this.#context.cancelBinding?.(victim)) this.#writer.tellPreempted(victim, preemptor, node, IN_MEMORY)
+    else await this.#writer.evict(victim, preemptor, node)
   }
 
   /** Less important pods that waited for the same node look for another one. */
