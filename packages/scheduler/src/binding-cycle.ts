@@ -16,7 +16,7 @@ export interface BindingParts {
   readonly cache: ClusterCache
   readonly queue: SchedulingQueue
   readonly extenders: Extenders
-  note(pod: PodInfo, result: AttemptResult): void
+  note(entry: QueuedPod, result: AttemptResult): void
   /** `nominated`: the node that the pod waits for from now on; an empty text: none. */
   report(entry: QueuedPod, reason: string, message: string, nominated: string): void
   /** Writes on the pod that it waits for the node. */
@@ -83,7 +83,11 @@ export class BindingCycle {
     if (stop !== undefined) this.#stoppable.set(pod.uid, stop)
     try {
       const permitted = this.#permit(pod, running, node, either)
-      await this.#announce(pod, running, node, permitted)
+      if (mayTakeTime) {
+        // Its failure is looked at below.
+        permitted.catch(() => undefined)
+        await this.#announce(pod, running, node, permitted)
+      }
       const denied = await permitted
       const rejection = denied ?? (await this.#prepare(pod, running, node, either))
       this.#stoppable.delete(pod.uid)
@@ -99,7 +103,7 @@ export class BindingCycle {
       this.#failed(entry, running, node, error)
       return
     }
-    note(pod, 'scheduled')
+    note(entry, 'scheduled')
     queue.done(entry)
     const { name, namespace } = pod.pod.metadata
     const message = `Successfully assigned ${namespace}/${name} to ${node}`
@@ -186,7 +190,7 @@ export class BindingCycle {
     this.#release(entry, running, node)
     queue.unschedulable(entry, new Set([rejection.plugin]))
     this.#released(entry)
-    note(entry.pod, 'unschedulable')
+    note(entry, 'unschedulable')
     report(entry, 'Unschedulable', message, '')
   }
 
@@ -194,7 +198,7 @@ export class BindingCycle {
     const { context, queue, report, note } = this.#parts
     const { pod } = entry
     this.#release(entry, running, node)
-    note(pod, 'error')
+    note(entry, 'error')
     if (hasReason(error instanceof PhaseError ? error.cause : error, 'NotFound')) {
       // The pod is gone, or so is its node: in the one case its deletion is on the way, in the other it is tried again.
       context.logger.debug('a pod vanished while it was bound', { pod: pod.key, node })

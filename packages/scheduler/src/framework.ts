@@ -7,6 +7,7 @@ import type { EventRecorder } from '@canopus/operator'
 import type { ClusterCache } from './cache.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { NamespaceLabels, PodInfo } from './pod-info.ts'
+import type { SchedulerMetrics } from './scheduler-metrics.ts'
 
 /** Why a node, or every node, does not do. A verdict, not an error: errors are thrown. */
 export interface Rejection {
@@ -148,6 +149,7 @@ export interface PluginContext {
   readonly logger: Logger
   readonly events: EventRecorder
   readonly cluster: ClusterView
+  readonly metrics?: SchedulerMetrics
   /** Whether the pod would run on the node, as the cache is at that moment, by all filters of the profile. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
   /** The class of devices that an extended resource is made of, where one is (KEP-5004). */

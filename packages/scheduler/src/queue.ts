@@ -13,8 +13,11 @@ export interface QueuedPod extends QueueOrder {
   /** When it came to the state; in back-off, when that ends. */
   until: number
   rejectedBy: ReadonlySet<string>
-  /** How many changes the queue had heard of when a node was looked for last. */
+  /** How many changes the queue had heard of when a node was looked for last, and when that was. */
   seen: number
+  begunAt: number
+  /** When a node could be looked for first, by a clock that only goes forward. */
+  readyAt?: number
 }
 
 export interface QueueOptions {
@@ -181,6 +184,7 @@ export class SchedulingQueue {
   /** A node is looked for now: what happened so far is known, what happens from now on may change the answer. */
   begin(entry: QueuedPod): void {
     entry.seen = this.#changes
+    entry.begunAt = this.#clock.monotonic()
   }
 
   #isWaiting({ entry, until }: Waiting): boolean {
@@ -260,6 +264,7 @@ export class SchedulingQueue {
       until: queuedAt,
       rejectedBy: new Set(),
       seen: 0,
+      begunAt: 0,
     }
     this.#pods.set(pod.key, entry)
     return entry
@@ -283,6 +288,7 @@ export class SchedulingQueue {
 
   #activate(entry: QueuedPod): void {
     this.#enter(entry, 'active')
+    entry.readyAt ??= this.#clock.monotonic()
     entry.until = this.#clock.now()
     this.#active.push(entry)
     this.#serve()

@@ -1,12 +1,28 @@
-/** `scheduler_*` (pkg/scheduler/metrics): attempts, and how long the algorithm takes. */
+/** `scheduler_*` (pkg/scheduler/metrics): attempts and how long they take, what waits, and what is evicted. */
 import { type Counter, exponentialBuckets, type Family, type Histogram, type MetricsRegistry } from '@canopus/base'
 
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error'
 
 export interface SchedulerMetrics {
   readonly attempts: Family<Counter>
+  /** Seconds from the beginning of an attempt to the binding, or to its failure. */
+  readonly attemptDuration: Family<Histogram>
   readonly algorithm: Histogram
+  /** How often a pod was tried until it was bound. */
+  readonly podAttempts: Histogram
+  /** Seconds from when a pod could be tried first until it was bound. */
+  readonly podDuration: Family<Histogram>
+  readonly preemptionAttempts: Counter
+  readonly preemptionVictims: Histogram
+  /** How many pods wait in which queue; asked for when the figures are read. */
+  pending: () => Readonly<Record<PendingQueue, number>>
 }
+
+export type PendingQueue = 'active' | 'backoff' | 'unschedulable' | 'gated'
+
+const QUEUES: readonly PendingQueue[] = ['active', 'backoff', 'gated', 'unschedulable']
+/** From so many attempts on they are not told apart. */
+const MANY_ATTEMPTS = 15
 
 const known = new WeakMap<MetricsRegistry, SchedulerMetrics>()
 
@@ -14,22 +30,74 @@ const known = new WeakMap<MetricsRegistry, SchedulerMetrics>()
 export function schedulerMetrics(registry: MetricsRegistry): SchedulerMetrics {
   let metrics = known.get(registry)
   if (metrics === undefined) {
-    metrics = {
-      attempts: registry.counter(
-        'scheduler_schedule_attempts_total',
-        '[STABLE] Number of attempts to schedule pods, by the result.',
-        ['profile', 'result'],
-      ),
-      algorithm: registry
-        .histogram(
-          'scheduler_scheduling_algorithm_duration_seconds',
-          '[ALPHA] Scheduling algorithm latency in seconds',
-          [],
-          exponentialBuckets(0.001, 2, 15),
-        )
-        .with(),
-    }
+    metrics = make(registry)
     known.set(registry, metrics)
   }
   return metrics
 }
+
+function make(registry: MetricsRegistry): SchedulerMetrics {
+  const milliseconds = exponentialBuckets(0.001, 2, 15)
+  const metrics: SchedulerMetrics = {
+    attempts: registry.counter(
+      'scheduler_schedule_attempts_total',
+      '[STABLE] Number of attempts to schedule pods, by the result.',
+      ['profile', 'result'],
+    ),
+    attemptDuration: registry.histogram(
+      'scheduler_scheduling_attempt_duration_seconds',
+      '[STABLE] Scheduling attempt latency in seconds (scheduling algorithm + binding)',
+      ['profile', 'result'],
+      milliseconds,
+    ),
+    algorithm: registry
+      .histogram(
+        'scheduler_scheduling_algorithm_duration_seconds',
+        '[ALPHA] Scheduling algorithm latency in seconds',
+        [],
+        milliseconds,
+      )
+      .with(),
+    podAttempts: registry
+      .histogram(
+        'scheduler_pod_scheduling_attempts',
+        '[STABLE] Number of attempts to successfully schedule a pod.',
+        [],
+        exponentialBuckets(1, 2, 5),
+      )
+      .with(),
+    podDuration: registry.histogram(
+      'scheduler_pod_scheduling_sli_duration_seconds',
+      '[BETA] E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue, without gates.',
+      ['attempts'],
+      exponentialBuckets(0.01, 2, 20),
+    ),
+    preemptionAttempts: registry
+      .counter('scheduler_preemption_attempts_total', '[STABLE] Total preemption attempts in the cluster till now')
+      .with(),
+    preemptionVictims: registry
+      .histogram(
+        'scheduler_preemption_victims',
+        '[STABLE] Number of selected preemption victims',
+        [],
+        exponentialBuckets(1, 2, 7),
+      )
+      .with(),
+    pending: () => ({ active: 0, backoff: 0, unschedulable: 0, gated: 0 }),
+  }
+  registry.collect(
+    'gauge',
+    'scheduler_pending_pods',
+    '[STABLE] Number of pending pods, by the queue type.',
+    ['queue'],
+    () => {
+      const sizes = metrics.pending()
+      return QUEUES.map(queue => [[queue], sizes[queue]] as const)
+    },
+  )
+  return metrics
+}
+
+/** How many attempts a pod took, as a label. */
+export const attemptsLabel = (attempts: number): string =>
+  attempts >= MANY_ATTEMPTS ? `${MANY_ATTEMPTS}+` : String(attempts)

@@ -19,7 +19,7 @@ import { PodWriter } from './pod-writer.ts'
 import { type Aftermath, runPostFilters } from './post-filter.ts'
 import { makeProfile, type RunningProfile } from './profiles.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
-import { type AttemptResult, type SchedulerMetrics, schedulerMetrics } from './scheduler-metrics.ts'
+import { type AttemptResult, attemptsLabel, type SchedulerMetrics, schedulerMetrics } from './scheduler-metrics.ts'
 
 export interface SchedulerOptions {
   /** Default: upstream's default profile for pods of `default-scheduler`, but that all nodes are scored. */
@@ -98,7 +98,7 @@ class Scheduler {
       cache: this.#cache,
       queue: this.#queue,
       extenders: this.#extenders,
-      note: (pod, result) => this.#note(pod, result),
+      note: (entry, result) => this.#note(entry, result),
       report: (entry, reason, message, nominated) => this.#report(entry, reason, message, nominated),
       announce: (pod, node) => this.#writer.nominate(pod, node),
       inBackground: work => this.#inBackground(work),
@@ -118,6 +118,7 @@ class Scheduler {
         cluster: this.#cluster,
         deviceClassFor: (resource: string) => this.#classes.find(resource),
         askExtenders: this.#extenders.preempt.bind(this.#extenders),
+        ...(this.#metrics === undefined ? {} : { metrics: this.#metrics }),
         cancelBinding: (pod: PodInfo) => this.#bindings.preempt(pod),
         activate: (pod: PodInfo) => this.#queue.activate(pod.key),
         changed: (change: Parameters<SchedulingQueue['move']>[0]) => this.#queue.move(change),
@@ -147,6 +148,7 @@ class Scheduler {
       throw error
     }
     const disconnect = this.#connect()
+    if (this.#metrics !== undefined) this.#metrics.pending = () => this.#queue.sizes()
     const disarm = onAbort(signal, () => this.#queue.close())
     try {
       await this.#loop(signal)
@@ -233,20 +235,27 @@ class Scheduler {
 
   #failed(entry: QueuedPod, error: unknown): void {
     const { pod } = entry
-    this.#note(pod, 'error')
+    this.#note(entry, 'error')
     this.#context.logger.error('a pod could not be scheduled', { pod: pod.key, error })
     this.#report(entry, 'SchedulerError', error instanceof Error ? error.message : String(error), '')
     this.#queue.retry(entry)
   }
 
-  #note({ pod }: PodInfo, result: AttemptResult): void {
-    this.#metrics?.attempts.with(pod.spec?.schedulerName ?? 'default-scheduler', result).add()
+  #note({ pod, attempts, begunAt, readyAt }: QueuedPod, result: AttemptResult): void {
+    if (this.#metrics === undefined) return
+    const now = this.#context.clock.monotonic()
+    const profile = pod.pod.spec?.schedulerName ?? 'default-scheduler'
+    this.#metrics.attempts.with(profile, result).add()
+    this.#metrics.attemptDuration.with(profile, result).observe((now - begunAt) / 1000)
+    if (result !== 'scheduled') return
+    this.#metrics.podAttempts.observe(attempts)
+    this.#metrics.podDuration.with(attemptsLabel(attempts)).observe((now - (readyAt ?? begunAt)) / 1000)
   }
 
   /** No node does. A promise only where a plugin must ask somebody outside before it knows what to do about that. */
   #unschedulable(entry: QueuedPod, running: RunningProfile, failure: Failure): Promise<void> | undefined {
     const { pod } = entry
-    this.#note(pod, 'unschedulable')
+    this.#note(entry, 'unschedulable')
     if (this.#cache.nodes.length === 0) {
       this.#sendBack(entry, failure, NO_NODES_MESSAGE, '')
       return undefined

@@ -53,6 +53,7 @@ export function defaultPreemption(context: PluginContext, args: PreemptionArgume
     events: ['AssignedPodDelete', 'PodUpdate'],
     preEnqueue: pod => (evictions.isUnderWay(pod) ? beingPreempted : undefined),
     postFilter(pod, cluster, failure) {
+      context.metrics?.preemptionAttempts.add()
       const carryOut = (result: PostFilterResult): PostFilterResult => {
         if (result.nomination !== undefined) evictions.start(pod, result.nomination)
         return result

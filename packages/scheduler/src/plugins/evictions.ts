@@ -23,6 +23,7 @@ export class Evictions {
   start(pod: PodInfo, { node, victims }: NonNullable<PostFilterResult['nomination']>): void {
     const { cluster, logger } = this.#context
     const outrun = cluster.cache.nominatedBelow(node, pod)
+    this.#context.metrics?.preemptionVictims.observe(victims.length)
     this.#underWay.add(pod.uid)
     void Promise.all([...victims.map(each => this.#evict(each, pod, node)), ...outrun.map(each => this.#outrun(each))])
       .then(() => true)

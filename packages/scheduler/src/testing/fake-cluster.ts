@@ -1,7 +1,7 @@
 import { Pods } from '@canopus/api'
 import type { PodCondition } from '@canopus/api/core/v1'
 import { findCondition, type KubeObject, type ResourceType } from '@canopus/apimachinery'
-import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
+import { MetricsRegistry, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import { createClient, createInformerFactory } from '@canopus/client'
 import { createFakeServer, type FakeServer } from '@canopus/client/testing'
 import { createScheduler, type SchedulerOptions } from '../scheduler.ts'
@@ -17,6 +17,8 @@ export interface FakeCluster {
   nodeOf(pod: string): string | undefined
   /** The pod's condition PodScheduled. */
   scheduled(pod: string): PodCondition | undefined
+  /** What the scheduler's figures are, as Prometheus reads them. */
+  metrics(): string
   stop(): Promise<void>
 }
 
@@ -59,7 +61,8 @@ export async function startFakeCluster(
       events.push(`${about.metadata.name} ${type} ${reason}: ${message}`)
     },
   }
-  const context = { client, informers, clock, random, logger: silentLogger, events: recorder }
+  const metrics = new MetricsRegistry()
+  const context = { client, informers, clock, random, logger: silentLogger, events: recorder, metrics }
   const running = createScheduler(context, options).run(stop.signal)
   informers.start(stop.signal)
   await clock.advance(0)
@@ -72,6 +75,7 @@ export async function startFakeCluster(
     },
     nodeOf: pod => server.get(Pods, pod, 'default')?.spec?.nodeName,
     scheduled: pod => findCondition(server.get(Pods, pod, 'default')?.status?.conditions, 'PodScheduled'),
+    metrics: () => metrics.text(),
     async stop() {
       stop.abort()
       await running

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { Nodes, Pods } from '@canopus/api'
+import { aNode, aPod } from './testing/builders.ts'
+import { type FakeCluster, startFakeCluster } from './testing/fake-cluster.ts'
+
+let cluster: FakeCluster | undefined
+afterEach(() => cluster?.stop())
+
+test('what the scheduler counts', async () => {
+  cluster = await startFakeCluster(server => {
+    server.add(Nodes, aNode('n'))
+    server.add(Pods, aPod('victim', { requests: { cpu: '4' }, spec: { nodeName: 'n' } }))
+    server.add(Pods, aPod('vip', { requests: { cpu: '2' }, spec: { priority: 10 } }))
+    server.add(Pods, aPod('large', { requests: { cpu: '8' } }))
+    server.add(Pods, aPod('gated', { spec: { schedulingGates: [{ name: 'g' }] } }))
+  })
+  await cluster.settle(500)
+  const figures = (): string[] =>
+    cluster!
+      .metrics()
+      .split('\n')
+      .filter(each => /^scheduler_(pending|preemption|schedule_|pod_)/.test(each) && !each.includes('_bucket'))
+  assert.deepEqual(figures(), [
+    'scheduler_pending_pods{queue="active"} 0',
+    'scheduler_pending_pods{queue="backoff"} 0',
+    'scheduler_pending_pods{queue="gated"} 1',
+    'scheduler_pending_pods{queue="unschedulable"} 2',
+    'scheduler_pod_scheduling_attempts_sum 0',
+    'scheduler_pod_scheduling_attempts_count 0',
+    'scheduler_preemption_attempts_total 2',
+    'scheduler_preemption_victims_sum 1',
+    'scheduler_preemption_victims_count 1',
+    'scheduler_schedule_attempts_total{profile="default-scheduler",result="unschedulable"} 2',
+  ])
+  cluster.server.remove(Pods, 'victim', 'default')
+  await cluster.settle(1500)
+  const after = figures()
+  for (const line of [
+    'scheduler_pod_scheduling_attempts_sum 2',
+    'scheduler_pod_scheduling_sli_duration_seconds_count{attempts="2"} 1',
+    'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1',
+  ]) {
+    assert.ok(after.includes(line), `${line}\n${after.join('\n')}`)
+  }
+})
