@@ -123,7 +123,12 @@ export class SchedulingCycle {
     if ('reasons' in podClass) return podClass
     const filters: NamedFilter[] = []
     for (const plugin of this.#dynamic) {
-      const filter = within(preFiltering, plugin.name, () => plugin.filter!(pod, this.#cluster))
+      let filter: NodeFilter | Rejection | undefined
+      try {
+        filter = plugin.filter!(pod, this.#cluster)
+      } catch (error) {
+        throw whileDoing(`running PreFilter plugin "${plugin.name}"`, error)
+      }
       if (filter === undefined) continue
       if (isRejection(filter)) return filter
       filters.push({ plugin: plugin.name, filter })
@@ -172,12 +177,15 @@ export class SchedulingCycle {
   #keep({ pod, filters }: Question, slots: Int32Array, all: number): number {
     const { nodes } = this.#cluster.cache
     let count = all
-    for (const { plugin, filter } of filters) {
-      count = within(filtering, plugin, () =>
-        filter.keep === undefined
-          ? keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
-          : filter.keep(slots, count),
-      )
+    let asked = ''
+    try {
+      for (const { plugin, filter } of filters) {
+        asked = plugin
+        if (filter.keep !== undefined) count = filter.keep(slots, count)
+        else count = keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
+      }
+    } catch (error) {
+      throw whileDoing(`running "${asked}" filter plugin`, error)
     }
     const waited = this.#cluster.cache.nominatedNodes()
     if (waited.size === 0) return count
@@ -266,23 +274,22 @@ const isEarly = (question: Question | Rejection): question is Rejection => 'reas
 function check({ podClass, filters }: Question, node: NodeInfo): Rejection | undefined {
   const rejection = podClass.rejectionOf(node)
   if (rejection !== undefined) return rejection
-  for (const { plugin, filter } of filters) {
-    const other = within(filtering, plugin, () => filter.check(node))
-    if (other !== undefined) return other
+  let asked = ''
+  try {
+    for (const { plugin, filter } of filters) {
+      asked = plugin
+      const other = filter.check(node)
+      if (other !== undefined) return other
+    }
+  } catch (error) {
+    throw whileDoing(`running "${asked}" filter plugin`, error)
   }
   return undefined
 }
 
-const preFiltering = (plugin: string): string => `running PreFilter plugin "${plugin}"`
-const filtering = (plugin: string): string => `running "${plugin}" filter plugin`
-
-/** Has errors say what was being done. */
-function within<T>(what: (plugin: string) => string, plugin: string, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw new Error(`${what(plugin)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
+/** The error with what was being done when it came up. */
+function whileDoing(what: string, error: unknown): Error {
+  return new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
 }
 
 function keepIf(slots: Int32Array, count: number, does: (slot: number) => boolean): number {

@@ -100,6 +100,22 @@ test('disruption budgets are kept where that can be', () => {
   assert.deepEqual(preempt(nodes, pods, important(), [budget]).victims, ['b1'])
 })
 
+test('what a budget still allows goes to the more important pods', () => {
+  const guarded = { labels: { app: 'db' } }
+  const budget = {
+    metadata: { name: 'db' },
+    spec: { selector: { matchLabels: { app: 'db' } } },
+    status: { disruptionsAllowed: 1 },
+  } as unknown as PodDisruptionBudget
+  // The lesser one is the one too many, whichever came first; so it is spared first.
+  for (const pods of [
+    [on('a', 'lesser', 1, '2', guarded), on('a', 'greater', 50, '2', guarded)],
+    [on('a', 'greater', 50, '2', guarded), on('a', 'lesser', 1, '2', guarded)],
+  ]) {
+    assert.deepEqual(preempt([aNode('a')], pods, important(), [budget]).victims, ['greater'])
+  }
+})
+
 test('a pod that waits for room keeps it from less important ones', () => {
   const { cache, choose } = scenario({ nodes: [aNode('a')] })
   cache.nominate(podInfo(important('4')), 'a')

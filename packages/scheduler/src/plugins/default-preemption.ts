@@ -159,7 +159,8 @@ function victimsOn(
   }
   const rejection = fitsWithout(lower)
   if (rejection !== undefined) return rejection
-  const guarded = guardedByBudgets(lower, options)
+  // Budgets are used up by the most important ones first.
+  const guarded = guardedByBudgets([...lower].sort(byImportance), options)
   // Spare as many as possible: first those that a budget speaks for, the most important first.
   const order = [...lower].sort((a, b) => Number(guarded.has(b.key)) - Number(guarded.has(a.key)) || byImportance(a, b))
   let gone = lower
