@@ -50,7 +50,7 @@ const rows: readonly [what: string, facts: Facts, milli: number][] = [
 ]
 for (const [what, facts, milli] of rows) {
   test(`what a pod takes up: ${what}`, () => {
-    assert.equal(podRequests(aPodOf(facts))['cpu'], milli)
-    assert.equal(podScoringRequests(aPodOf(facts))['cpu'], milli)
+    assert.equal(podRequests(aPodOf(facts)).cpu, milli)
+    assert.equal(podScoringRequests(aPodOf(facts)).cpu, milli)
   })
 }

@@ -60,6 +60,18 @@ interface Work {
   made?: ResourceClaim
 }
 
+const known = new WeakMap<PodInfo, readonly string[]>()
+
+/** Resources that the pod asks for and that devices may stand for. */
+function extendedResourcesOf(pod: PodInfo): readonly string[] {
+  let resources = known.get(pod)
+  if (resources === undefined) {
+    resources = Object.keys(pod.requests).filter(each => mayBeDevices(each) && pod.requests[each]! > 0)
+    known.set(pod, resources)
+  }
+  return resources
+}
+
 class DynamicResources implements SchedulerPlugin {
   readonly name = name
   readonly events = [
@@ -143,9 +155,11 @@ class DynamicResources implements SchedulerPlugin {
 
   /** What the pod needs devices for; a text: why that cannot be told yet; nothing: it needs none. */
   #needOf(pod: PodInfo): Need | string | undefined {
+    const resources = extendedResourcesOf(pod)
+    // Most pods: asked for again and again.
+    if (resources.length === 0 && pod.pod.spec?.resourceClaims === undefined) return undefined
     const claims = this.#claimsOf(pod)
     if (typeof claims === 'string') return claims
-    const resources = Object.keys(pod.requests).filter(each => mayBeDevices(each) && pod.requests[each]! > 0)
     const mapped = resources.length > 0 && resources.some(each => this.#context.deviceClassFor?.(each) !== undefined)
     if (!mapped) return claims.length > 0 ? { claims } : undefined
     const left = this.#claims.list().find(each => isExtendedClaimOf(pod.pod, each))
