@@ -22,6 +22,7 @@ import { printerColumns } from './columns.ts'
 import { applyDefaults, needsDefaults } from './defaults.ts'
 import { parseJsonPath } from './json-path.ts'
 import { openApiDefinition } from './openapi.ts'
+import { type TimeRules, untimed } from './rules/index.ts'
 import { customStrategy } from './strategy.ts'
 
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const
@@ -43,8 +44,11 @@ export function customKinds(
   definition: CustomResourceDefinition,
   id: string,
   convert?: ConvertObjects,
+  time: TimeRules = untimed,
 ): Map<string, Kind> {
-  return new Map(definition.spec.versions.map(version => [version.name, customKind(definition, version, id, convert)]))
+  return new Map(
+    definition.spec.versions.map(version => [version.name, customKind(definition, version, id, convert, time)]),
+  )
 }
 
 function customKind(
@@ -52,6 +56,7 @@ function customKind(
   version: CustomResourceDefinitionVersion,
   id: string,
   convert: ConvertObjects | undefined,
+  time: TimeRules,
 ): Kind {
   const { spec } = definition
   const type = resourceType(definition, version)
@@ -63,7 +68,7 @@ function customKind(
   return {
     type,
     message: '',
-    strategy: customStrategy(props, version.subresources?.status !== undefined),
+    strategy: customStrategy(props, version.subresources?.status !== undefined, time),
     columns: printerColumns(version.additionalPrinterColumns),
     selectableFields: selectableFields(version),
     storagePrefix: customStoragePrefix(definition),

@@ -23,7 +23,7 @@ import {
   tooMany,
 } from '@canopus/apimachinery'
 import { parseJsonPath, plainPath } from './json-path.ts'
-import { checkRules } from './rules/index.ts'
+import { checkRules, type TimeRules, untimed } from './rules/index.ts'
 import { validateSchemaRules } from './schema-rules.ts'
 import { itemsOf, propertyPath, validateStructural } from './structural.ts'
 import { validateValue } from './values.ts'
@@ -35,8 +35,8 @@ const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32',
 const MOST_SELECTABLE = 8
 
 /** The built-in kind of definitions, which then checks schemas too. */
-export function withSchemaValidation(kind: Kind): Kind {
-  const create = (object: KubeObject): FieldError[] => validateVersions(object as CustomResourceDefinition)
+export function withSchemaValidation(kind: Kind, time: TimeRules = untimed): Kind {
+  const create = (object: KubeObject): FieldError[] => validateVersions(object as CustomResourceDefinition, time)
   const specOf = (object: KubeObject): unknown => (object as CustomResourceDefinition).spec
   // What was let in once stays.
   return withExtraChecks(kind, {
@@ -46,7 +46,7 @@ export function withSchemaValidation(kind: Kind): Kind {
 }
 
 /** What all versions say alike, upstream looks at once and names without the version. */
-function validateVersions({ metadata, spec }: CustomResourceDefinition): FieldError[] {
+function validateVersions({ metadata, spec }: CustomResourceDefinition, time: TimeRules): FieldError[] {
   const versions = spec?.versions ?? []
   const errors: Errors = []
   checkApproval(errors, spec?.group ?? '', metadata.annotations?.[APPROVAL])
@@ -61,7 +61,8 @@ function validateVersions({ metadata, spec }: CustomResourceDefinition): FieldEr
     }
   }
   each('schema', 'validation', ({ schema }, path) => {
-    if (schema?.openAPIV3Schema !== undefined) checkSchema(errors, schema.openAPIV3Schema, `${path}.openAPIV3Schema`)
+    if (schema?.openAPIV3Schema !== undefined)
+      checkSchema(errors, schema.openAPIV3Schema, `${path}.openAPIV3Schema`, time)
   })
   each('subresources', 'subresources', ({ subresources }, path) => {
     if (subresources?.scale !== undefined) checkScale(errors, subresources.scale, `${path}.scale`)
@@ -88,7 +89,7 @@ function checkApproval(errors: Errors, group: string, approval: string | undefin
   }
 }
 
-function checkSchema(errors: Errors, schema: JSONSchemaProps, path: string): void {
+function checkSchema(errors: Errors, schema: JSONSchemaProps, path: string, time: TimeRules): void {
   if (schema.nullable === true) {
     errors.push({
       type: 'FieldValueForbidden',
@@ -101,7 +102,7 @@ function checkSchema(errors: Errors, schema: JSONSchemaProps, path: string): voi
   const structural = validateStructural(schema, path)
   errors.push(...structural)
   if (structural.length === 0) checkDefaults(errors, schema, path)
-  if (errors.length === before) checkRules(errors, schema, path)
+  if (errors.length === before) checkRules(errors, schema, path, time)
 }
 
 const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')

@@ -3,7 +3,7 @@ import type { Strategy } from '@canopus/api'
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import { deepEqual, type FieldError, type FieldErrorType, invalid, type KubeObject } from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
-import { evaluateRules, type RuleNode, ruleTree } from './rules/index.ts'
+import { evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
 import { validateValue } from './values.ts'
 
 type Open = KubeObject & Record<string, unknown>
@@ -26,17 +26,18 @@ const NOT_CHECKED = invalid(
 )
 
 /** `hasStatus`: whether the version has the status subresource. */
-export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean): Strategy {
+export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean, time: TimeRules = untimed): Strategy {
   let tree: RuleNode | undefined | null = null
   /** What rules say about what an update does not change. */
   const warnings = new WeakMap<KubeObject, readonly string[]>()
   const check = (object: KubeObject, old?: KubeObject): FieldError[] => {
     const errors = old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
     // Compiled with the first object, since most versions of most definitions are never written.
-    tree ??= tree === null ? ruleTree(schema) : undefined
+    tree ??= tree === null ? ruleTree(schema, time) : undefined
     if (tree === undefined) return errors
     if (errors.some(({ type }) => BLOCKING.includes(type))) return [...errors, NOT_CHECKED]
-    const findings = evaluateRules(tree, object, old)
+    const rules = tree
+    const findings = time('evaluation', () => evaluateRules(rules, object, old))
     if (findings.warnings.length > 0) warnings.set(object, findings.warnings)
     return [...errors, ...findings.errors]
   }

@@ -38,6 +38,7 @@ import { PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
 import { type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
+import { ruleMetrics } from './metrics/rule-metrics.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
@@ -118,7 +119,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const serving = { ...SERVING_DEFAULTS, ...options.serving }
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
-  const { resources, objects, admission, services } = composeResources({ ...options, store, serving }, cache)
+  const { resources, objects, admission, services } = composeResources(
+    { ...options, store, serving, metrics: registry },
+    cache,
+  )
   const stopping = new AbortController()
   let repairs: Promise<void> | undefined
   const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
@@ -169,7 +173,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     front,
     traffic,
     health,
-    metrics: new ServerMetrics({ resources, traffic, health, registry }),
+    metrics: new ServerMetrics({ resources, traffic, health, registry, store: options.store, clock }),
     requestTimeout: serving.requestTimeout,
     ready: () => state.started,
     address: () => {
@@ -257,7 +261,7 @@ function groupResourceOf(kinds: readonly Kind[]): (key: string) => readonly [str
 
 /** The registry with what it allocates, and the view of its objects for those who decide by them. */
 function composeResources(
-  options: ApiServerOptions & { serving: Required<ServingOptions> },
+  options: ApiServerOptions & { serving: Required<ServingOptions>; metrics: MetricsRegistry },
   cache: WatchCache,
 ): { resources: Resources; objects: ObjectReader; admission: AdmissionChain; services: SharedServices } {
   const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
@@ -265,8 +269,9 @@ function composeResources(
   const { minRequestTimeout } = options.serving
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
   const admission = new AdmissionChain(clock)
+  const timeRules = ruleMetrics(clock, options.metrics)
   const resources = new Resources({
-    context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout },
+    context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout, timeRules },
     // The services' part is made after the registry, since it reads and writes objects through it.
     hooks: {
       '/services': {
@@ -278,7 +283,7 @@ function composeResources(
     kinds: kinds.map(kind =>
       withCertificateChecks(
         kind.type === CustomResourceDefinitions
-          ? withSchemaValidation(kind)
+          ? withSchemaValidation(kind, timeRules)
           : withMandatorySpecs(withExpressionValidation(kind)),
       ),
     ),

@@ -54,6 +54,9 @@ export interface Store {
   /** The oldest revision that can still be listed or watched from. */
   compactedRevision(): Promise<number>
 
+  /** Bytes that the store takes up where it keeps its values: on disk, where it keeps them there. */
+  size(): Promise<number>
+
   /** Ends watches, flushes and releases everything. */
   close(): Promise<void>
 }

@@ -5,6 +5,7 @@ import { type DeclType, declareSchema, maxCardinality } from '@canopus/cel'
 import { itemsOf, propertyPath } from '../structural.ts'
 import { asValueSchema, type CompiledRule, compileRules, declaredField } from './compile.ts'
 import { resolveFieldPath } from './field-path.ts'
+import { type TimeRules, untimed } from './timing.ts'
 
 /** What one rule may cost at most, by the estimate. */
 const RULE_LIMIT = 10_000_000
@@ -48,9 +49,9 @@ function checkTexts(errors: Errors, schema: JSONSchemaProps, rule: ValidationRul
 }
 
 /** Compiles all rules of a schema that has nothing else wrong with it, and adds up what they may cost. */
-export function checkRules(errors: Errors, schema: JSONSchemaProps, path: string): void {
+export function checkRules(errors: Errors, schema: JSONSchemaProps, path: string, time: TimeRules = untimed): void {
   const costs = new Costs()
-  check(errors, { schema, declared: declareSchema(asValueSchema(schema), true), path, often: 1, costs })
+  check(errors, { schema, declared: declareSchema(asValueSchema(schema), true), path, often: 1, costs, time })
   if (costs.total <= DEFINITION_LIMIT) return
   const text = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema'
   for (const each of costs.greatest()) errors.push(forbidden(each, text))
@@ -67,6 +68,7 @@ interface Place {
   /** The first place around that is another one after an update: `oldSelf` has no meaning below it. */
   readonly lost?: string
   readonly costs: Costs
+  readonly time: TimeRules
 }
 
 class Costs {
@@ -126,7 +128,7 @@ function checkOwn(errors: Errors, place: Place): void {
     errors.push(internalFieldError(`${path}.${VALIDATIONS}`, text))
     return
   }
-  for (const [index, compiled] of compileRules(schema, declared).entries()) {
+  for (const [index, compiled] of compileRules(schema, declared, place.time).entries()) {
     checkCompiled(errors, compiled, place, declared, `${path}.${VALIDATIONS}[${index}]`)
   }
 }

@@ -25,6 +25,7 @@ import {
 } from '@canopus/cel'
 import { itemsOf } from '../structural.ts'
 import { asValueSchema, type CompiledRule, compileRules, declaredField, OLD_SELF, SELF } from './compile.ts'
+import { type TimeRules, untimed } from './timing.ts'
 
 const LONGEST_MESSAGE = 5 * 1024
 
@@ -40,8 +41,8 @@ export interface RuleNode {
 }
 
 /** Compiles all rules of a schema; undefined where it has none. */
-export function ruleTree(schema: JSONSchemaProps): RuleNode | undefined {
-  return hasRules(schema) ? nodeOf(schema, declareSchema(asValueSchema(schema), true), true) : undefined
+export function ruleTree(schema: JSONSchemaProps, time: TimeRules = untimed): RuleNode | undefined {
+  return hasRules(schema) ? nodeOf(schema, declareSchema(asValueSchema(schema), true), time, true) : undefined
 }
 
 function hasRules(schema: JSONSchemaProps): boolean {
@@ -53,16 +54,22 @@ function hasRules(schema: JSONSchemaProps): boolean {
   return Object.values(properties).some(hasRules)
 }
 
-function nodeOf(schema: JSONSchemaProps, declared: DeclType | undefined, isRoot = false): RuleNode | undefined {
+function nodeOf(
+  schema: JSONSchemaProps,
+  declared: DeclType | undefined,
+  time: TimeRules,
+  isRoot = false,
+): RuleNode | undefined {
   if (declared === undefined) return undefined
   const { properties = {}, additionalProperties } = schema
-  const rules = compileRules(schema, declared)
+  const rules = compileRules(schema, declared, time)
   const ownItems = itemsOf(schema)
-  const items = ownItems && nodeOf(ownItems, declared.element)
-  const values = typeof additionalProperties === 'object' ? nodeOf(additionalProperties, declared.element) : undefined
+  const items = ownItems && nodeOf(ownItems, declared.element, time)
+  const values =
+    typeof additionalProperties === 'object' ? nodeOf(additionalProperties, declared.element, time) : undefined
   const below = new Map<string, RuleNode>()
   for (const [name, property] of Object.entries(properties)) {
-    const node = nodeOf(property, declaredField(declared, name, property))
+    const node = nodeOf(property, declaredField(declared, name, property), time)
     if (node !== undefined) below.set(name, node)
   }
   if (rules.length === 0 && items === undefined && values === undefined && below.size === 0) return undefined

@@ -23,6 +23,8 @@ export class KindCache {
   readonly prefix: string
   readonly namespaced: boolean
   readonly hub = new WatchHub()
+  /** Writes that came from the store. */
+  received = 0
   /** Keys whose objects are stored and cannot be read, with the reason. */
   readonly unreadable = new Map<string, string>()
   readonly #buckets = new Map<string, Bucket>()
@@ -139,6 +141,7 @@ export class KindCache {
 
   /** Takes a write in, and tells the listeners; the watchers are told by `flush`. */
   apply(event: StoreEvent, bytes: Uint8Array): void {
+    this.received++
     const { namespace, name } = this.parseKey(event.key)
     const previous = this.get(namespace, name)
     let change: Change

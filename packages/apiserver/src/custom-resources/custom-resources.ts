@@ -112,7 +112,7 @@ export class CustomResources {
     const { context } = this.#resources
     context.cache.addKind(customStoragePrefix(definition), definition.spec.scope === 'Namespaced')
     const convert = conversionWebhook(definition, { webhooks: this.#webhooks, random: context.random })
-    const kinds = customKinds(definition, String(++this.#states), convert)
+    const kinds = customKinds(definition, String(++this.#states), convert, context.timeRules)
     const stores = new Map<string, KindStore>()
     for (const [version, kind] of kinds) {
       stores.set(

@@ -328,7 +328,7 @@ export class RequestPath {
     if (document !== undefined) {
       return textResponse(200, await document.body(), { 'content-type': document.contentType })
     }
-    const figures = metrics.serve(path)
+    const figures = await metrics.serve(path)
     if (figures !== undefined) return figures
     return (
       openapi.serve(request) ??

@@ -1,8 +1,9 @@
 /** Everything that `/metrics` of the API server tells, under upstream's names. */
 
 import { StatusError } from '@canopus/apimachinery'
-import { type Counter, type Family, MetricsRegistry, type Sample } from '@canopus/base'
+import { type Clock, type Counter, type Family, MetricsRegistry, type Sample } from '@canopus/base'
 import { registerProcessMetrics } from '@canopus/platform'
+import type { Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
 import { versionInfo } from '../discovery/version.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
@@ -10,13 +11,17 @@ import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiResponse, textResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
+import { registerFeatureGates } from './feature-gates.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
+import { StorageSize } from './storage-metrics.ts'
 
 export interface ServerMetricsOptions {
   readonly resources: Resources
   readonly traffic: Traffic
   readonly health: Health
+  readonly store: Store
+  readonly clock: Clock
   readonly registry?: MetricsRegistry
 }
 
@@ -27,8 +32,10 @@ export class ServerMetrics {
   readonly authenticated: Counter
   readonly #attempts: Family<Counter>
   readonly #deprecated: Family<Counter>
+  readonly #storageSize: StorageSize
 
-  constructor({ resources, traffic, health, registry = new MetricsRegistry() }: ServerMetricsOptions) {
+  constructor(options: ServerMetricsOptions) {
+    const { resources, traffic, health, registry = new MetricsRegistry() } = options
     this.registry = registry
     this.requests = new RequestMetrics(registry)
     this.#attempts = registry.counter('authentication_attempts', '[ALPHA] Counter of authenticated attempts.', [
@@ -41,16 +48,20 @@ export class ServerMetrics {
       ['group', 'version', 'resource', 'subresource', 'removed_release'],
     )
     registerFlowMetrics(registry, traffic)
+    this.#storageSize = new StorageSize(options.store, options.clock, registry)
     registerObjects(registry, resources)
     registerAdmission(registry, resources)
     registerBuildInfo(registry)
     registerOwnFamilies(registry)
+    registerValidation(registry)
+    registerFeatureGates(registry)
     registerProcessMetrics(registry)
     health.register(this.slis)
   }
 
   /** The answer to a path below `/metrics`. */
-  serve(path: string): ApiResponse | undefined {
+  async serve(path: string): Promise<ApiResponse | undefined> {
+    if (path === '/metrics') await this.#storageSize.refresh()
     if (path === '/metrics') return textResponse(200, this.registry.text(), { 'content-type': METRICS_TYPE })
     if (path === '/metrics/slis') return textResponse(200, this.slis.text(), { 'content-type': METRICS_TYPE })
     return undefined
@@ -128,6 +139,18 @@ function registerOwnFamilies(registry: MetricsRegistry): void {
   registry.counter('disabled_metrics_total', '[BETA] The count of disabled metrics.').with()
 }
 
+/** Upstream compares two validations, the declared and the written one. Here is one: they never differ, and none panics. */
+function registerValidation(registry: MetricsRegistry): void {
+  const counter = (name: string, help: string): void => {
+    registry.counter(`apiserver_validation_declarative_validation_${name}_total`, `[BETA] ${help}`).with()
+  }
+  counter(
+    'mismatch',
+    'Number of times declarative validation results differed from handwritten validation results for core types.',
+  )
+  counter('panic', 'Number of times declarative validation has panicked during validation.')
+}
+
 function registerObjects(registry: MetricsRegistry, resources: Resources): void {
   const labels = ['group', 'resource']
   const each = (of: (cache: KindCache) => number) => (): Sample[] =>
@@ -158,6 +181,23 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
   )
   registry.collect(
     'counter',
+    'apiserver_storage_events_received_total',
+    '[BETA] Number of etcd events received split by kind.',
+    labels,
+    () =>
+      caches(resources).flatMap(([group, , resource, { received }]): Sample[] =>
+        received === 0 ? [] : [[[group, resource], received]],
+      ),
+  )
+  registry.collect(
+    'histogram',
+    'apiserver_watch_list_duration_seconds',
+    '[BETA] Response latency distribution in seconds for watch list requests broken by group, version, resource and scope.',
+    ['group', 'version', 'resource', 'scope'],
+    () => watchLists(resources),
+  )
+  registry.collect(
+    'counter',
     'apiserver_watch_events_total',
     '[BETA] Number of events sent in watch clients',
     ['group', 'version', 'resource'],
@@ -166,6 +206,13 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
         hub.eventsSent === 0 ? [] : [[[group, version, resource], hub.eventsSent]],
       ),
   )
+}
+
+function watchLists(resources: Resources): Sample[] {
+  return resources.types.flatMap(({ group, version, plural }): Sample[] => {
+    const store = resources.endpoint(group, version, plural)?.store
+    return Array.from(store?.watchLists ?? [], ([scope, histogram]) => [[group, version, plural, scope], histogram])
+  })
 }
 
 /** Every cache once, under the first kind that is stored in it. */

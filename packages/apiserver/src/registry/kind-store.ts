@@ -1,6 +1,7 @@
 /** Everything that the verbs of one kind share: where its objects are, and how they are read. */
 
 import type { Kind, StrategyContext } from '@canopus/api'
+import type { TimeRules } from '@canopus/apiextensions'
 import {
   apiVersionOf,
   clone,
@@ -12,7 +13,7 @@ import {
   notFoundError,
   type StatusError,
 } from '@canopus/apimachinery'
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Histogram, Logger, Random } from '@canopus/base'
 import type { KeyValue, Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
 import { isStamped, ObjectVersion, sourceOf, stampedBytes } from '../cache/object-version.ts'
@@ -32,6 +33,8 @@ export interface RegistryContext {
   readonly admission: AdmissionChain
   /** Watches that do not say last so many seconds to twice that (`--min-request-timeout`). */
   readonly minRequestTimeout: number
+  /** Around the rules of custom resources, for the metrics. */
+  readonly timeRules: TimeRules
   /** Makes stamped JSON of stored bytes of another form. */
   normalise(bytes: Uint8Array, revision: number): Uint8Array
 }
@@ -64,6 +67,8 @@ export class KindStore {
   readonly remote: RemoteConversion | undefined
   /** Other versions of the same objects. */
   siblings: readonly KindStore[] = []
+  /** How long lists by watch took, by the scope that was asked for. */
+  readonly watchLists = new Map<string, Histogram>()
 
   constructor(kind: Kind, context: RegistryContext, hooks: KindHooks = {}) {
     this.kind = kind

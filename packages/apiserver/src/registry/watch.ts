@@ -1,6 +1,6 @@
 /** GET with `watch=true`: what has happened since a revision, then what happens (KEP-3157 for `sendInitialEvents`). */
 import { expiredError, internalError, StatusError } from '@canopus/apimachinery'
-import { randomInt } from '@canopus/base'
+import { Histogram, randomInt } from '@canopus/base'
 import type { Change } from '../cache/change.ts'
 import { joinedFrames } from '../cache/joined-frames.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
@@ -20,6 +20,7 @@ export async function watchObjects(
   encoder: ObjectEncoder,
   begun: () => void = () => {},
 ): Promise<ApiResponse> {
+  const listed = query.sendInitialEvents === true ? listTimer(store, namespace, selected, begun) : begun
   const { minRequestTimeout } = store.context
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const start = await startOf(store, query)
@@ -29,7 +30,16 @@ export async function watchObjects(
     headers: { 'content-type': encoder.watchContentType },
     stream: sink => {
       if (store.remote !== undefined) {
-        watchConverted(store, store.remote, sink, { namespace, selected, query, start, encoder, seconds, begun })
+        watchConverted(store, store.remote, sink, {
+          namespace,
+          selected,
+          query,
+          start,
+          encoder,
+          seconds,
+          begun,
+          listed,
+        })
         return
       }
       const group = store.cache.hub.group(selected.filter, encoder)
@@ -43,9 +53,28 @@ export async function watchObjects(
       }
       store.cache.hub.join(stream)
       sink.onClose(begun)
-      stream.begin(followedBy(first, begun))
+      stream.begin(followedBy(first, listed))
       endAfter(store, stream, seconds)
     },
+  }
+}
+
+/** Bounds of `apiserver_watch_list_duration_seconds`. */
+const LIST_SECONDS = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60]
+
+/** Notes how long the list at the beginning of a watch took, when it has been sent. */
+function listTimer(store: KindStore, namespace: string | undefined, { name }: Selection, then: () => void): () => void {
+  const { clock } = store.context
+  const from = clock.monotonic()
+  const scope = name !== undefined ? 'resource' : namespace ? 'namespace' : 'cluster'
+  return () => {
+    let histogram = store.watchLists.get(scope)
+    if (histogram === undefined) {
+      histogram = new Histogram(LIST_SECONDS)
+      store.watchLists.set(scope, histogram)
+    }
+    histogram.observe((clock.monotonic() - from) / 1000)
+    then()
   }
 }
 
@@ -75,6 +104,8 @@ interface WatchFacts {
   readonly seconds: number
   /** Called once the beginning has been sent. */
   readonly begun: () => void
+  /** The same, where the beginning has been sent indeed. */
+  readonly listed: () => void
 }
 
 /**
@@ -82,7 +113,7 @@ interface WatchFacts {
  * converted, which may take a while.
  */
 function watchConverted(store: KindStore, remote: RemoteConversion, sink: StreamSink, facts: WatchFacts): void {
-  const { namespace, selected, query, start, encoder, seconds, begun } = facts
+  const { namespace, selected, query, start, encoder, seconds, begun, listed } = facts
   sink.onClose(begun)
   const { hub } = store.cache
   const group = hub.convertingGroup(selected.filter, encoder, change => remote.change(change))
@@ -92,7 +123,7 @@ function watchConverted(store: KindStore, remote: RemoteConversion, sink: Stream
   hub.join(stream)
   endAfter(store, stream, seconds)
   first.then(
-    frames => stream.begin(followedBy(frames, begun)),
+    frames => stream.begin(followedBy(frames, listed)),
     error => {
       const status = error instanceof StatusError ? error : internalError(String(error))
       sink.write(encoder.encodeError(status.status))

@@ -86,6 +86,7 @@ export function measuredStore(
     watch: (prefix, from, signal) => store.watch(prefix, from, signal),
     compact: revision => store.compact(revision),
     compactedRevision: () => store.compactedRevision(),
+    size: () => store.size(),
     close: () => store.close(),
     ...(transforms(store) ? { isStale: (key: string) => timed('get', key, store.isStale(key)) } : {}),
   }

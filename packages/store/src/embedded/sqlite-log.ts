@@ -96,6 +96,11 @@ export class SqliteLog implements RevisionLog {
     for (const revision of revisions) this.#recent.delete(revision)
   }
 
+  size(): number {
+    const figure = (name: string): number => this.#database.prepare(`PRAGMA ${name}`).get()?.[name] as number
+    return figure('page_count') * figure('page_size')
+  }
+
   close(): void {
     this.#recent.clear()
     this.#database.close()

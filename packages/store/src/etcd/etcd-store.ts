@@ -92,6 +92,11 @@ class EtcdStore implements Store {
     return toNumber(header.revision)
   }
 
+  async size(): Promise<number> {
+    const { dbSize } = await this.#connection.read(methods.status, {})
+    return toNumber(dbSize)
+  }
+
   async get(key: string): Promise<KeyValue | undefined> {
     const { kvs } = await this.#range({ key: this.#key(key) })
     return kvs[0] && this.#keyValue(kvs[0])

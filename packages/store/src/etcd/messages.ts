@@ -89,7 +89,7 @@ const root = protobuf.Root.fromJSON({
     LeaseGrantRequest: optional({ TTL: [1, 'int64'], ID: [2, 'int64'] }),
     LeaseGrantResponse: optional({ header: [1, 'ResponseHeader'], ID: [2, 'int64'], TTL: [3, 'int64'] }),
     StatusRequest: optional({}),
-    StatusResponse: optional({ header: [1, 'ResponseHeader'], version: [2, 'string'] }),
+    StatusResponse: optional({ header: [1, 'ResponseHeader'], version: [2, 'string'], dbSize: [3, 'int64'] }),
   },
 })
 
@@ -194,5 +194,9 @@ export const methods = {
   compact: method<{ revision: number }, Header>('KV', 'Compact', 'Compaction'),
   watch: method<WatchRequest, WatchResponse>('Watch', 'Watch', 'Watch'),
   leaseGrant: method<{ TTL: number }, Header & { readonly ID: Int64 }>('Lease', 'LeaseGrant', 'LeaseGrant'),
-  status: method<Record<string, never>, Header & { readonly version: string }>('Maintenance', 'Status', 'Status'),
+  status: method<Record<string, never>, Header & { readonly version: string; readonly dbSize: Int64 }>(
+    'Maintenance',
+    'Status',
+    'Status',
+  ),
 }

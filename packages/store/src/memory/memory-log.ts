@@ -4,13 +4,18 @@ import type { KeyValue } from '../store.ts'
 /** Values by revision in this process's memory. */
 export class MemoryLog implements RevisionLog {
   readonly #values = new Map<number, KeyValue>()
+  #bytes = 0
 
   load(): { revision: number; compacted: number } {
     return { revision: 1, compacted: 1 }
   }
 
   append(records: readonly LogRecord[]): void {
-    for (const { key, value, revision } of records) if (value) this.#values.set(revision, { key, value, revision })
+    for (const { key, value, revision } of records) {
+      if (value === undefined) continue
+      this.#values.set(revision, { key, value, revision })
+      this.#bytes += value.length
+    }
   }
 
   read(revision: number): KeyValue {
@@ -26,7 +31,14 @@ export class MemoryLog implements RevisionLog {
   setCompacted(): void {}
 
   forget(revisions: readonly number[]): void {
-    for (const revision of revisions) this.#values.delete(revision)
+    for (const revision of revisions) {
+      this.#bytes -= this.#values.get(revision)?.value.length ?? 0
+      this.#values.delete(revision)
+    }
+  }
+
+  size(): number {
+    return this.#bytes
   }
 
   close(): void {

@@ -107,6 +107,11 @@ export class MvccStore implements Store {
     return this.#compacted
   }
 
+  async size(): Promise<number> {
+    this.#check()
+    return this.#log.size()
+  }
+
   async get(key: string): Promise<KeyValue | undefined> {
     this.#check()
     const version = this.#index.at(key, this.#durable)

@@ -41,5 +41,8 @@ export interface RevisionLog {
   /** Forgets single writes. */
   forget(revisions: readonly number[]): void
 
+  /** Bytes that it takes up. */
+  size(): number
+
   close(): void
 }

@@ -362,6 +362,11 @@ function watches(check: Check): void {
 }
 
 function compaction(check: Check): void {
+  check('it tells how much room it takes up', async store => {
+    const before = await store.size()
+    for (let each = 0; each < 10; each++) await store.create(`/registry/${each}`, () => new Uint8Array(100_000))
+    assert.ok((await store.size()) > before + 900_000, 'a megabyte of values')
+  })
   check('older lists and watches are refused, newer ones go on', async store => {
     const first = await store.create('/registry/a', () => utf8('1'))
     const second = await store.update('/registry/a', () => utf8('2'), first.revision)

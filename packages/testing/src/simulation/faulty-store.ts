@@ -55,6 +55,7 @@ export function viewOfStore(store: Store, disk: DiskState, died: AbortSignal): S
       return store.compact(revision)
     },
     compactedRevision: () => store.compactedRevision(),
+    size: () => store.size(),
     async close() {},
   }
 }

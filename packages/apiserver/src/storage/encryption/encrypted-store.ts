@@ -105,6 +105,10 @@ export class EncryptedStore implements TransformingStore {
     return this.#store.compactedRevision()
   }
 
+  size(): Promise<number> {
+    return this.#store.size()
+  }
+
   close(): Promise<void> {
     return this.#store.close()
   }
