@@ -5,6 +5,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { webhookConditions } from './expressions/match-conditions.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
+import { nodeDeclaredFeatureValidator } from './node-declared-features.ts'
 import { nodeRestriction } from './node-restriction.ts'
 import { podResizeValidator } from './pod-resize.ts'
 import { podSecurity } from './pod-security/index.ts'
@@ -28,7 +29,9 @@ import { mutatingWebhooks } from './webhooks/mutating.ts'
 import { validatingWebhooks } from './webhooks/validating.ts'
 
 /**
- * The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go). Quota comes last: it charges, and what
+ * The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go). What upstream has on as well but does nothing
+ * without a feature gate that is off in 1.36 is not here: PodGroupProtection, PodGroupWorkloadExists, JobValidation,
+ * ClusterTrustBundleAttest. Quota comes last: it charges, and what
  * is refused after it would stay charged until the next count.
  */
 export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
@@ -52,6 +55,7 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     certificateSubjectRestriction,
     defaultIngressClass(context),
     podTopologyLabels(context),
+    nodeDeclaredFeatureValidator(context),
     podResizeValidator(context),
     roleEscalation(context),
     mutatingPolicies(context),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+import { nodeDeclaredFeatureValidator } from './node-declared-features.ts'
 import { podResizeValidator } from './pod-resize.ts'
 import { podTopologyLabels } from './pod-topology-labels.ts'
 
@@ -20,15 +21,20 @@ describe('pods on nodes', () => {
 
   before(async () => {
     server = await startMemoryServer({
-      admission: context => [podTopologyLabels(context), podResizeValidator(context)],
+      admission: context => [
+        podTopologyLabels(context),
+        nodeDeclaredFeatureValidator(context),
+        podResizeValidator(context),
+      ],
     })
-    const node = (name: string, labels: object): object => ({
+    const node = (name: string, labels: object, declaredFeatures?: string[]): object => ({
       metadata: { name, labels },
-      status: { allocatable: { cpu: '2', memory: '1Gi' } },
+      status: { allocatable: { cpu: '2', memory: '1Gi' }, ...(declaredFeatures ? { declaredFeatures } : {}) },
     })
     for (const each of [
       node('zoned', { ...ZONED, 'kubernetes.io/hostname': 'zoned', 'kubernetes.io/os': 'linux' }),
       node('plain', {}),
+      node('able', {}, ['InPlacePodLevelResourcesVerticalScaling', 'InPlacePodVerticalScalingInitContainers']),
       node('other', { 'kubernetes.io/os': 'windows' }),
     ]) {
       assert.equal((await server.send('POST', '/api/v1/nodes', each)).status, 201)
@@ -90,5 +96,48 @@ describe('pods on nodes', () => {
     assert.deepEqual(other.json.details.causes, [{ reason: 'UnsupportedPlatform' }])
     assert.match((await resize('nowhere', '200m', '100Mi')).json.message, /node "missing" not found$/)
     assert.equal((await resize('waiting', '200m', '100Mi')).status, 200)
+  })
+
+  describe('are changed only into what their node says that it can do', () => {
+    const FEATURES = ['InPlacePodLevelResourcesVerticalScaling', 'InPlacePodVerticalScalingInitContainers'] as const
+    const init = (cpu: string) => [{ name: 'i', image: 'i', resources: { requests: { cpu } } }]
+    const podLevel = { spec: { resources: resources('300m', '300Mi') } }
+    const ofInit = { spec: { initContainers: init('200m') } }
+    const cases: [string, string, object, readonly string[]][] = [
+      ['resources of the pod, on a node that can', 'able', podLevel, []],
+      ['resources of an init container, on a node that can', 'able', ofInit, []],
+      ['resources of the pod, on another node', 'plain', podLevel, [FEATURES[0]]],
+      ['resources of an init container, on another node', 'plain', ofInit, [FEATURES[1]]],
+      ['both at once', 'plain', { spec: { ...podLevel.spec, ...ofInit.spec } }, FEATURES],
+      [
+        'resources of containers',
+        'plain',
+        { spec: { containers: [{ name: 'c', resources: resources('150m', '100Mi') }] } },
+        [],
+      ],
+      ['the same amount in other words', 'plain', { spec: { resources: { requests: { cpu: '0.2' } } } }, []],
+    ]
+    for (const [index, [what, nodeName, patch, missing]] of cases.entries()) {
+      it(`${what}: ${missing.length === 0 ? 'let through' : 'refused'}`, async () => {
+        const name = `declared-${index}`
+        const spec = { nodeName, resources: resources('200m', '200Mi'), initContainers: init('100m') }
+        assert.equal((await server.send('POST', PODS, pod(name, spec))).status, 201)
+        const { status, json, text } = await server.send('PATCH', `${PODS}/${name}/resize`, patch, MERGE)
+        if (missing.length === 0) assert.equal(status, 200, text)
+        else {
+          assert.equal(status, 403, text)
+          assert.equal(
+            json.message,
+            `pods "${name}" is forbidden: pod update requires features ${missing.join(', ')} which are not available on node "${nodeName}"`,
+          )
+        }
+      })
+    }
+
+    it('and where the node is gone, not at all', async () => {
+      await server.send('POST', PODS, pod('orphaned', { nodeName: 'missing', resources: resources('200m', '200Mi') }))
+      const { json } = await server.send('PATCH', `${PODS}/orphaned/resize`, podLevel, MERGE)
+      assert.equal(json.message, 'pods "orphaned" is forbidden: node "missing" not found')
+    })
   })
 })

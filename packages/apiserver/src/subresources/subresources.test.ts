@@ -194,6 +194,46 @@ describe('views of a pod', () => {
     assert.equal(json.spec.containers[0].image, 'i')
     assert.equal(json.metadata.generation, 2)
   })
+
+  const init = (cpu: string, more: object = {}) => ({
+    name: 'i',
+    image: 'i',
+    resources: { requests: { cpu } },
+    ...more,
+  })
+  const restarts = { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] }
+  const resizes: [string, object, object, string | undefined][] = [
+    ['init containers', init('1'), init('2'), undefined],
+    ['sidecars that restart for it', init('1', { restartPolicy: 'Always', ...restarts }), init('2'), undefined],
+    [
+      'no init containers that would have to restart for it',
+      init('1', restarts),
+      init('2', restarts),
+      'spec.initContainers[0]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer cannot be resized',
+    ],
+    [
+      'nothing but cpu and memory of init containers',
+      init('1'),
+      { ...init('1'), resources: { requests: { cpu: '1', 'ephemeral-storage': '1Gi' } } },
+      'spec.initContainers[0]: Forbidden: only cpu and memory resources for init or sidecar containers are mutable',
+    ],
+    [
+      'away no request of an init container',
+      init('1'),
+      { name: 'i', resources: { requests: { cpu: null } } },
+      'spec.initContainers[0].resources.requests: Forbidden: resource requests cannot be removed',
+    ],
+  ]
+  for (const [index, [what, before, after, problem]] of resizes.entries()) {
+    it(`resizes ${what}`, async () => {
+      await pod(`init-${index}`, { initContainers: [before] })
+      const headers = { 'content-type': 'application/strategic-merge-patch+json' }
+      const body = { spec: { initContainers: [after] } }
+      const { status, json } = await server.send('PATCH', `${PODS}/init-${index}/resize`, body, headers)
+      assert.equal(status, problem === undefined ? 200 : 422, json.message)
+      if (problem !== undefined) assert.ok(String(json.message).includes(problem), json.message)
+    })
+  }
 })
 
 describe('namespaces/finalize', () => {

@@ -50,6 +50,9 @@ function validateResize(pod: Pod, old: Pod): FieldError[] {
     errors.push(forbidden('spec', 'Pod running on node without support for resize'))
   }
   if (hasOwnResources(old) || hasOwnResources(pod)) checkPodLevel(errors, pod.spec.resources, old.spec.resources)
+  if ((old.status?.nodeAllocatableResourceClaimStatuses ?? []).length > 0) {
+    errors.push(forbidden('spec', 'pods with node allocatable resource claims cannot be resized'))
+  }
   const before = errors.length
   for (const list of ['containers', 'initContainers'] as const) checkSameContainers(errors, list, pod, old)
   if (errors.length > before) return errors
@@ -97,7 +100,6 @@ const isSidecar = (container: Container): boolean => container.restartPolicy ===
 function checkNothingRemoved(errors: Errors, pod: Pod, old: Pod): void {
   for (const list of ['initContainers', 'containers'] as const) {
     for (const [index, before] of (old.spec[list] ?? []).entries()) {
-      if (list === 'initContainers' && !isSidecar(before)) continue
       for (const kind of ['requests', 'limits'] as const) {
         if (!hasLost(pod.spec[list]![index]!.resources, before.resources ?? {}, kind)) continue
         const field = `spec.${list}[${index}].resources.${kind}`
@@ -115,11 +117,15 @@ function checkOnlyCompute(errors: Errors, pod: Pod, old: Pod): void {
   }
   for (const [index, before] of (old.spec.initContainers ?? []).entries()) {
     const now = pod.spec.initContainers![index]!
-    if (!isSidecar(now)) {
-      if (semanticEqual(now, before)) continue
-      errors.push(forbidden('spec', 'resources for non-sidecar init containers are immutable'))
-    } else if (!semanticEqual(others(now), others(before))) {
-      errors.push(forbidden('spec', 'only cpu and memory resources for sidecar containers are mutable'))
+    const field = `spec.initContainers[${index}]`
+    if (!semanticEqual(others(now), others(before))) {
+      errors.push(forbidden(field, 'only cpu and memory resources for init or sidecar containers are mutable'))
+    }
+    if (isSidecar(now) || semanticEqual(now, before)) continue
+    for (const { restartPolicy } of now.resizePolicy ?? []) {
+      if (restartPolicy !== 'RestartContainer') continue
+      const text = 'non-sidecar init containers with a resize policy of RestartContainer cannot be resized'
+      errors.push(forbidden(field, text))
     }
   }
 }
