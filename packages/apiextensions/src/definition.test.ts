@@ -135,3 +135,196 @@ const parts: readonly [string, object, string[]][] = [
   ],
 ]
 for (const [name, more, wanted] of parts) it(`bad ${name}`, () => assert.deepEqual(errorsOf(OPEN, more), wanted))
+
+const list = (items: object, more: object): object => spec({ type: 'array', items, ...more })
+const KEYED = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['a'] }
+const rules: readonly [string, object, string[]][] = [
+  [
+    'keys that are no properties',
+    list({ type: 'object' }, KEYED),
+    [`${AT}.x-kubernetes-list-map-keys: Invalid value: ["a"]: entries must all be names of item properties`],
+  ],
+  [
+    'a set of objects that are merged',
+    list({ type: 'object' }, { 'x-kubernetes-list-type': 'set' }),
+    [
+      `${AT}.items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with x-kubernetes-list-type=set`,
+    ],
+  ],
+  [
+    'a default of the whole metadata',
+    { type: 'object', properties: { metadata: { type: 'object', default: {} } } },
+    [`${ROOT}.properties[metadata].default: Forbidden: must not be set in top-level metadata`],
+  ],
+  [
+    'rules beside what is broken',
+    {
+      type: 'object',
+      properties: {
+        broken: {
+          type: 'array',
+          uniqueItems: true,
+          items: { type: 'string' },
+          'x-kubernetes-validations': [{ rule: '1' }],
+        },
+        sound: { type: 'string', 'x-kubernetes-validations': [{ rule: 'self ==' }] },
+      },
+    },
+    [
+      `${ROOT}.properties[broken].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic`,
+      `${ROOT}.properties[sound].x-kubernetes-validations[0].rule: Invalid value`,
+    ],
+  ],
+]
+for (const [name, schema, wanted] of rules) {
+  it(`a definition with ${name}`, () => {
+    const found = errorsOf(schema)
+    assert.equal(found.length, wanted.length, found.join('\n'))
+    for (const [index, each] of found.entries()) assert.ok(each.startsWith(wanted[index]!), each)
+  })
+}
+
+const STATUS = { subresources: { status: {} } }
+it('a definition with a status may say only so much of whole objects', () => {
+  const schema = { type: 'object', not: { required: ['spec'] } }
+  assert.deepEqual(errorsOf(schema), [])
+  const [found, ...more] = errorsOf(schema, STATUS)
+  assert.deepEqual(more, [])
+  assert.match(found!, /: only \[Description Type .* XValidations\] fields are allowed at the root of the schema if /)
+  assert.deepEqual(errorsOf({ type: 'object', description: 'd', required: ['spec'], oneOf: [] }, STATUS), [])
+})
+
+interface Changed {
+  readonly versions: Readonly<Record<string, object>>
+  readonly more?: object
+  readonly annotations?: Record<string, string>
+  readonly group?: string
+}
+
+function updateErrors(now: Changed, old: Changed): string[] {
+  const definition = ({ versions, more, annotations, group = 'example.com' }: Changed): CustomResourceDefinition => {
+    const made = {
+      metadata: { name: `foos.${group}`, resourceVersion: '1', ...(annotations && { annotations }) },
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names: { plural: 'foos', kind: 'Foo' },
+        versions: Object.entries(versions).map(([name, schema], index) => ({
+          name,
+          served: true,
+          storage: index === 0,
+          schema: { openAPIV3Schema: schema },
+          ...more,
+        })),
+      },
+      status: { storedVersions: ['v1'] },
+    }
+    strategy.default!(made as unknown as KubeObject)
+    return made as unknown as CustomResourceDefinition
+  }
+  return strategy.validateUpdate!(definition(now), definition(old)).map(fieldErrorText)
+}
+
+const dear = (text: string): object =>
+  list(
+    { type: 'string', maxLength: 2_000_000, 'x-kubernetes-validations': [{ rule: `self.contains(${text})` }] },
+    { maxItems: 100 },
+  )
+const plain = spec({ type: 'string' })
+const updates: readonly [string, Changed, Changed, RegExp[]][] = [
+  [
+    'rules may stay as dear as they were, while another version changes',
+    { versions: { v1: dear("'a'"), v2: plain } },
+    { versions: { v1: dear("'a'"), v2: spec({ type: 'integer' }) } },
+    [],
+  ],
+  [
+    'but not in a version that changes too',
+    { versions: { v1: dear("'b'"), v2: plain } },
+    { versions: { v1: dear("'a'"), v2: plain } },
+    [/^spec\.versions\[0\].*\.rule: Forbidden: estimated rule cost exceeds budget/],
+  ],
+  [
+    'nor under another name',
+    { versions: { v1: plain, v3: dear("'a'") } },
+    { versions: { v1: plain, v2: dear("'a'") } },
+    [/^spec\.versions\[1\].*\.rule: Forbidden: estimated rule cost exceeds budget/],
+  ],
+  [
+    'types that nobody knows may stay',
+    { versions: { v1: spec({ type: 'odd', title: 'new' }) } },
+    { versions: { v1: spec({ type: 'odd' }) } },
+    [],
+  ],
+  [
+    'but may not come',
+    { versions: { v1: spec({ type: 'odd' }) } },
+    { versions: { v1: plain } },
+    [/^spec\.validation.*\.type: Unsupported value: "odd"/],
+  ],
+  [
+    'defaults that pruning would take away may stay',
+    { versions: { v1: spec({ type: 'object', title: 'new', default: { a: 1 } }) } },
+    { versions: { v1: spec({ type: 'object', default: { a: 1 } }) } },
+    [],
+  ],
+  [
+    'sets of merged objects may stay',
+    { versions: { v1: list({ type: 'object' }, { 'x-kubernetes-list-type': 'set', title: 'new' }) } },
+    { versions: { v1: list({ type: 'object' }, { 'x-kubernetes-list-type': 'set' }) } },
+    [],
+  ],
+  [
+    'keys that may be missing may stay',
+    { versions: { v1: list({ type: 'object', properties: { a: { type: 'string', title: 'new' } } }, KEYED) } },
+    { versions: { v1: list({ type: 'object', properties: { a: { type: 'string' } } }, KEYED) } },
+    [],
+  ],
+  [
+    'schemas without structure may not stay where fields are pruned',
+    { versions: { v1: { type: 'object', description: 'new', properties: { spec: {} } } } },
+    { versions: { v1: { type: 'object', properties: { spec: {} } } } },
+    [/properties\[spec\]\.type: Required value/],
+  ],
+  [
+    'a protected group may stay without approval',
+    { versions: { v1: plain }, group: 'a.k8s.io' },
+    { versions: { v1: spec({ type: 'integer' }) }, group: 'a.k8s.io' },
+    [],
+  ],
+  [
+    'but may not lose it',
+    { versions: { v1: plain }, group: 'a.k8s.io' },
+    {
+      versions: { v1: spec({ type: 'integer' }) },
+      group: 'a.k8s.io',
+      annotations: { 'api-approved.kubernetes.io': 'unapproved, a test' },
+    },
+    [/^metadata\.annotations\[api-approved\.kubernetes\.io\]: Required value/],
+  ],
+]
+for (const [name, now, old, wanted] of updates) {
+  it(`updates: ${name}`, () => {
+    const found = updateErrors(now, old)
+    assert.equal(found.length, wanted.length, found.join('\n'))
+    for (const [index, pattern] of wanted.entries()) assert.match(found[index]!, pattern)
+  })
+}
+
+it('updates: as many selectable fields as there were may stay', () => {
+  const names = Array.from({ length: 9 }, (_, index) => `f${index}`)
+  const schema = (type: string): object => ({
+    type: 'object',
+    properties: Object.fromEntries([...names.map(name => [name, { type: 'string' }]), ['other', { type }]]),
+  })
+  const selectable = (count: number): object => ({
+    selectableFields: names.slice(0, count).map(name => ({ jsonPath: `.${name}` })),
+  })
+  const change = (count: number): string[] =>
+    updateErrors(
+      { versions: { v1: schema('string') }, more: selectable(9) },
+      { versions: { v1: schema('integer') }, more: selectable(count) },
+    )
+  assert.deepEqual(change(9), [])
+  assert.match(change(8)[0]!, /^spec\.selectableFields: Too many: 9: must have at most 8 items/)
+})

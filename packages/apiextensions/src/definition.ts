@@ -1,32 +1,27 @@
 /** Checks definitions of custom resources: what the built-in kind leaves out, since it takes schemas to say. */
 import type { Kind } from '@canopus/api'
-import { schemas, withExtraChecks } from '@canopus/api'
+import { withExtraChecks } from '@canopus/api'
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from '@canopus/api/apiextensions/v1'
 import {
-  clone,
-  customResourceSchema,
-  decodeValue,
   deepEqual,
   duplicate,
   type FieldError,
+  forbidden,
   invalid,
   type KubeObject,
-  notSupported,
-  plainField,
   required,
-  type StructSchema,
-  type StructuralProps,
   tooMany,
 } from '@canopus/apimachinery'
+import { type Allowances, APPROVAL, allowancesOf, approvalState, NO_ALLOWANCES, someSchema } from './allowances.ts'
 import { parseJsonPath, plainPath } from './json-path.ts'
 import { checkRules, type TimeRules, untimed } from './rules/index.ts'
+import { checkDefaults } from './schema-defaults.ts'
 import { validateSchemaRules } from './schema-rules.ts'
-import { itemsOf, propertyPath, validateStructural } from './structural.ts'
-import { validateValue } from './values.ts'
+import { validateStructural } from './structural.ts'
 
 type Errors = FieldError[]
 
@@ -36,107 +31,127 @@ const MOST_SELECTABLE = 8
 
 /** The built-in kind of definitions, which then checks schemas too. */
 export function withSchemaValidation(kind: Kind, time: TimeRules = untimed): Kind {
-  const create = (object: KubeObject): FieldError[] => validateVersions(object as CustomResourceDefinition, time)
-  const specOf = (object: KubeObject): unknown => (object as CustomResourceDefinition).spec
-  // What was let in once stays.
+  type Definition = KubeObject & CustomResourceDefinition
   return withExtraChecks(kind, {
-    create,
-    update: (object, old) => (deepEqual(specOf(object), specOf(old)) ? [] : create(object)),
+    create: object => validateVersions(object as Definition, NO_ALLOWANCES, time),
+    update: (object, old) => {
+      const [now, before] = [object as Definition, old as Definition]
+      // What was let in once stays.
+      return deepEqual(now.spec, before.spec) ? [] : validateVersions(now, allowancesOf(now, before), time)
+    },
   })
 }
 
 /** What all versions say alike, upstream looks at once and names without the version. */
-function validateVersions({ metadata, spec }: CustomResourceDefinition, time: TimeRules): FieldError[] {
+function validateVersions(definition: CustomResourceDefinition, allowed: Allowances, time: TimeRules): FieldError[] {
+  const { spec } = definition
   const versions = spec?.versions ?? []
   const errors: Errors = []
-  checkApproval(errors, spec?.group ?? '', metadata.annotations?.[APPROVAL])
+  if (!allowed.sameApproval) checkApproval(errors, definition)
   const each = (
     field: keyof CustomResourceDefinitionVersion,
     shared: string,
     check: (version: CustomResourceDefinitionVersion, path: string) => void,
   ): void => {
-    const alike = versions.every(version => deepEqual(version[field], versions[0]![field]))
-    for (const [index, version] of (alike ? versions.slice(0, 1) : versions).entries()) {
-      check(version, alike ? `spec.${shared}` : `spec.versions[${index}].${field}`)
+    const same = alike(versions, field)
+    for (const [index, version] of (same ? versions.slice(0, 1) : versions).entries()) {
+      check(version, same ? `spec.${shared}` : `spec.versions[${index}].${field}`)
     }
   }
-  each('schema', 'validation', ({ schema }, path) => {
-    if (schema?.openAPIV3Schema !== undefined)
-      checkSchema(errors, schema.openAPIV3Schema, `${path}.openAPIV3Schema`, time)
+  const hasStatus = alike(versions, 'schema')
+    ? versions.some(({ subresources }) => subresources?.status !== undefined)
+    : undefined
+  each('schema', 'validation', ({ name, schema, subresources }, path) => {
+    if (schema?.openAPIV3Schema === undefined) return
+    checkSchema(errors, schema.openAPIV3Schema, {
+      path: `${path}.openAPIV3Schema`,
+      hasStatus: hasStatus ?? subresources?.status !== undefined,
+      preservesUnknown: spec.preserveUnknownFields === true,
+      anyCost: allowed.unchangedSchemas.has(name),
+      allowed,
+      time,
+    })
   })
   each('subresources', 'subresources', ({ subresources }, path) => {
     if (subresources?.scale !== undefined) checkScale(errors, subresources.scale, `${path}.scale`)
   })
   each('additionalPrinterColumns', 'additionalPrinterColumns', (version, path) => checkColumns(errors, version, path))
-  each('selectableFields', 'selectableFields', (version, path) => checkSelectable(errors, version, path))
+  each('selectableFields', 'selectableFields', (version, path) =>
+    checkSelectable(errors, version, path, allowed.unchangedSelectable.has(version.name)),
+  )
   return errors
 }
 
-const APPROVAL = 'api-approved.kubernetes.io'
+/** Whether a field is the same in all versions: upstream then keeps it once, for all of them. */
+function alike(
+  versions: readonly CustomResourceDefinitionVersion[],
+  field: keyof CustomResourceDefinitionVersion,
+): boolean {
+  return versions.every(version => deepEqual(version[field], versions[0]![field]))
+}
 
 /** Groups of the project itself need its approval (KEP-1111). */
 export const isProtectedGroup = (group: string): boolean => /(^|\.)(k8s|kubernetes)\.io$/.test(group)
 
-function checkApproval(errors: Errors, group: string, approval: string | undefined): void {
-  if (!isProtectedGroup(group)) return
+function checkApproval(errors: Errors, definition: CustomResourceDefinition): void {
+  if (!isProtectedGroup(definition.spec?.group ?? '')) return
+  const state = approvalState(definition)
   const at = `metadata.annotations[${APPROVAL}]`
-  if (!approval) {
+  if (state === 'missing') {
     const text = `protected groups must have approval annotation "${APPROVAL}", see https://github.com/kubernetes/enhancements/pull/1111`
     errors.push(required(at, text))
-  } else if (!approval.startsWith('unapproved') && !/^[a-z][a-z0-9+.-]*:\/\/\S+$/i.test(approval)) {
+  } else if (state === 'invalid') {
     const text = `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111`
-    errors.push(invalid(at, approval, text))
+    errors.push(invalid(at, definition.metadata.annotations?.[APPROVAL], text))
   }
 }
 
-function checkSchema(errors: Errors, schema: JSONSchemaProps, path: string, time: TimeRules): void {
-  if (schema.nullable === true) {
-    errors.push({
-      type: 'FieldValueForbidden',
-      field: `${path}.nullable`,
-      body: 'Forbidden: nullable cannot be true at the root',
-    })
-  }
-  const before = errors.length
-  errors.push(...validateSchemaRules(schema, path))
-  const structural = validateStructural(schema, path)
-  errors.push(...structural)
-  if (structural.length === 0) checkDefaults(errors, schema, path)
-  if (errors.length === before) checkRules(errors, schema, path, time)
+/** Where a schema is, and what is asked of it. */
+interface SchemaPlace {
+  readonly path: string
+  readonly hasStatus: boolean
+  readonly preservesUnknown: boolean
+  /** Single rules may cost what they like; all of them together may not. */
+  readonly anyCost: boolean
+  readonly allowed: Allowances
+  readonly time: TimeRules
 }
 
-const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')
-
-/** Defaults must be valid and hold nothing that pruning would take away. */
-function checkDefaults(errors: Errors, schema: JSONSchemaProps, path: string): void {
-  if (schema.default !== undefined) {
-    const at = `${path}.default`
-    if (isPruned(schema)) errors.push(...validateValue(schema, schema.default, '').map(each => below(at, each)))
-    else errors.push(invalid(at, schema.default, 'must not have unknown fields'))
-  }
-  const items = itemsOf(schema)
-  if (items !== undefined) checkDefaults(errors, items, `${path}.items`)
-  for (const [name, each] of Object.entries(schema.properties ?? {}))
-    checkDefaults(errors, each, propertyPath(path, name))
+function checkSchema(errors: Errors, schema: JSONSchemaProps, place: SchemaPlace): void {
+  const { path, allowed, anyCost, time } = place
+  if (place.hasStatus) checkRootFields(errors, schema, path)
+  if (schema.nullable === true) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'))
+  const mustBeStructural = !allowed.notStructural || !place.preservesUnknown || someSchema(schema, needsStructure)
+  const shape = mustBeStructural ? validateStructural(schema, path) : []
+  if (mustBeStructural && shape.length === 0) checkDefaults(shape, schema, path, allowed.unprunedDefaults)
+  const rules = validateSchemaRules(schema, path, allowed)
+  errors.push(...shape, ...rules)
+  if (mustBeStructural && shape.length === 0) checkRules(errors, schema, path, { time, anyCost, broken: rules })
 }
 
-const below = (path: string, error: FieldError): FieldError => ({
-  ...error,
-  field: error.field === '' || error.field === '<nil>' ? path : `${path}.${error.field}`,
-})
+/** Defaults and Kubernetes' extensions mean something in structural schemas only. */
+const needsStructure = (schema: JSONSchemaProps): boolean =>
+  schema.default !== undefined || Object.keys(schema).some(key => key.startsWith('x-kubernetes-'))
 
-/** Looks at the default as the one field of an object. */
-function isPruned(schema: JSONSchemaProps): boolean {
-  const around = { type: 'object', properties: { value: schema } } as StructuralProps
-  const struct = customResourceSchema(around, objectMeta(), '')
-  const only: StructSchema = {
-    ...struct,
-    type: 'struct',
-    isKind: false,
-    name: '',
-    fields: new Map([['value', struct.fields.get('value') ?? plainField('value', objectMeta())]]),
+/** Go's names of what a schema may say of a whole object that has a status: that of the status is looked at alone. */
+const ROOT_FIELDS =
+  'Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations'
+const ROOT_NAMES: ReadonlySet<string> = new Set([
+  ...ROOT_FIELDS.split(' ').map(name => name[0]!.toLowerCase() + name.slice(1)),
+  'x-kubernetes-preserve-unknown-fields',
+  'x-kubernetes-validations',
+])
+
+function checkRootFields(errors: Errors, schema: JSONSchemaProps, path: string): void {
+  if (schema.type !== undefined && schema.type !== 'object') {
+    const text = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+    errors.push(invalid(`${path}.type`, schema.type, text))
+    return
   }
-  return decodeValue(only, { value: clone(schema.default) }).unknownFields.length === 0
+  const isEmpty = (value: unknown): boolean => !value || (Array.isArray(value) && value.length === 0)
+  if (Object.entries(schema).every(([name, value]) => ROOT_NAMES.has(name) || isEmpty(value))) return
+  const text = `only [${ROOT_FIELDS}] fields are allowed at the root of the schema if the status subresource is enabled`
+  errors.push(invalid(path, schema, text))
 }
 
 function checkScale(
@@ -198,38 +213,41 @@ function checkColumnPath(errors: Errors, path: string | undefined, at: string): 
   }
 }
 
-function checkSelectable(errors: Errors, version: CustomResourceDefinitionVersion, path: string): void {
-  const fields = version.selectableFields ?? []
-  if (fields.length > MOST_SELECTABLE) errors.push(tooMany(path, fields.length, MOST_SELECTABLE))
+function checkSelectable(
+  errors: Errors,
+  version: CustomResourceDefinitionVersion,
+  path: string,
+  anyNumber: boolean,
+): void {
   const seen = new Set<string>()
-  for (const [index, { jsonPath }] of fields.entries()) {
+  for (const [index, { jsonPath }] of (version.selectableFields ?? []).entries()) {
     const at = `${path}[${index}].jsonPath`
-    if (!jsonPath) {
-      errors.push(required(at))
-      continue
+    if (!jsonPath) errors.push(required(at))
+    else if (checkSelectablePath(errors, version.schema?.openAPIV3Schema, jsonPath, at)) {
+      if (seen.has(jsonPath)) errors.push(duplicate(at, jsonPath))
+      seen.add(jsonPath)
     }
-    if (seen.has(jsonPath)) errors.push(duplicate(`${path}[${index}].jsonPath`, jsonPath))
-    seen.add(jsonPath)
-    checkSelectablePath(errors, version.schema?.openAPIV3Schema, jsonPath, at)
   }
+  if (seen.size > MOST_SELECTABLE && !anyNumber) errors.push(tooMany(path, seen.size, MOST_SELECTABLE))
 }
 
 const SELECTABLE_TYPES = ['boolean', 'integer', 'string']
 
-function checkSelectablePath(errors: Errors, root: JSONSchemaProps | undefined, path: string, at: string): void {
-  const names = plainPath(path)
-  if (names === undefined) {
-    errors.push(invalid(at, path, 'must be a json path in the dot notation'))
-    return
+/** Whether the path leads to a field. */
+function checkSelectablePath(errors: Errors, root: JSONSchemaProps | undefined, path: string, at: string): boolean {
+  const names = path.startsWith('.') ? plainPath(path) : undefined
+  let schema = names === undefined ? undefined : root
+  for (const name of names ?? []) schema = schema?.properties?.[name]
+  if (schema === undefined) {
+    const why = path.includes('[') ? 'array notation is not allowed' : 'does not refer to a valid field'
+    errors.push(invalid(at, path, `is an invalid path: ${why}`))
+    return false
   }
-  if (names[0] === 'metadata') {
-    errors.push(invalid(at, path, 'must not point to fields in metadata'))
-    return
+  if (names?.[0] === 'metadata') errors.push(invalid(at, path, 'must not point to fields in metadata'))
+  if (!SELECTABLE_TYPES.includes(schema.type ?? '')) {
+    const text =
+      'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.'
+    errors.push(invalid(at, path, text))
   }
-  let schema = root
-  for (const name of names) schema = schema?.properties?.[name]
-  if (schema === undefined) errors.push(invalid(at, path, 'is an invalid path: does not refer to a valid field'))
-  else if (!SELECTABLE_TYPES.includes(schema.type ?? '')) {
-    errors.push(notSupported(at, schema.type ?? '', SELECTABLE_TYPES))
-  }
+  return true
 }

@@ -12,33 +12,74 @@ type Errors = FieldError[]
 const UNSUPPORTED = ['id', 'additionalItems', 'patternProperties', 'definitions', 'dependencies', '$ref'] as const
 const TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string']
 
-export function validateSchemaRules(schema: JSONSchemaProps, path: string): FieldError[] {
+export const isKnownType = (type: string): boolean => TYPES.includes(type)
+
+/** What is let through because it was so before. */
+interface Allowed {
+  readonly unknownTypes: boolean
+  readonly nonAtomicSets: boolean
+  readonly looseMapKeys: boolean
+}
+
+export function validateSchemaRules(schema: JSONSchemaProps, path: string, allowed: Allowed): FieldError[] {
   const errors: Errors = []
-  walk(errors, schema, path, false)
+  walk(errors, schema, path, { allowed, isRoot: true, inMeta: false })
   return errors
 }
 
-/** `nested`: in a junctor or under additionalProperties, where defaults are not allowed. */
-function walk(errors: Errors, schema: JSONSchemaProps, path: string, nested: boolean): void {
-  checkSupported(errors, schema, path)
-  if (nested && schema.default !== undefined) errors.push(forbidden(`${path}.default`, 'must not be set'))
-  checkListType(errors, schema, path)
-  checkMapType(errors, schema, path)
-  checkRuleTexts(errors, schema, path)
-  const { properties = {}, additionalProperties } = schema
-  for (const [name, each] of Object.entries(properties)) walk(errors, each, propertyPath(path, name), nested)
-  if (typeof additionalProperties === 'object')
-    walk(errors, additionalProperties, `${path}.additionalProperties`, nested)
-  const items = itemsOf(schema)
-  if (items !== undefined) walk(errors, items, `${path}.items`, nested)
-  for (const junctor of ['allOf', 'anyOf', 'oneOf'] as const) {
-    for (const [index, each] of (schema[junctor] ?? []).entries())
-      walk(errors, each, `${path}.${junctor}[${index}]`, true)
-  }
-  if (schema.not !== undefined) walk(errors, schema.not, `${path}.not`, true)
+/** Where in a schema we are. */
+interface Place {
+  readonly allowed: Allowed
+  readonly isRoot: boolean
+  /** In what describes the apiVersion, kind or metadata of a resource. */
+  readonly inMeta: boolean
+  /** Why there may be no default here. */
+  readonly noDefaults?: string
 }
 
-function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string): void {
+const META = ['apiVersion', 'kind', 'metadata']
+
+function walk(errors: Errors, schema: JSONSchemaProps, path: string, place: Place): void {
+  checkSupported(errors, schema, path, place)
+  const { properties = {}, additionalProperties } = schema
+  const inner = { ...place, isRoot: false }
+  if (typeof additionalProperties === 'object') {
+    const below = { ...inner, noDefaults: 'inside additionalProperties applying to object metadata' }
+    walk(errors, additionalProperties, `${path}.additionalProperties`, place.inMeta ? below : inner)
+  }
+  for (const [name, each] of Object.entries(properties)) {
+    walk(errors, each, propertyPath(path, name), placeOfProperty(schema, name, place))
+  }
+  if (schema.not !== undefined) walk(errors, schema.not, `${path}.not`, inner)
+  for (const junctor of ['allOf', 'oneOf', 'anyOf'] as const) {
+    for (const [index, each] of (schema[junctor] ?? []).entries())
+      walk(errors, each, `${path}.${junctor}[${index}]`, inner)
+  }
+  const items = itemsOf(schema)
+  if (items !== undefined) walk(errors, items, `${path}.items`, inner)
+  checkMapType(errors, schema, path)
+  checkListType(errors, schema, path, place.allowed)
+  checkRuleTexts(errors, schema, path)
+}
+
+function placeOfProperty(schema: JSONSchemaProps, name: string, { isRoot, ...place }: Place): Place {
+  const inner = { ...place, isRoot: false }
+  if (!META.includes(name) || (!isRoot && schema['x-kubernetes-embedded-resource'] !== true)) return inner
+  return isRoot ? { ...inner, inMeta: true, noDefaults: `in top-level ${name}` } : { ...inner, inMeta: true }
+}
+
+function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string, place: Place): void {
+  const { noDefaults, inMeta, allowed } = place
+  if (schema.type && !isKnownType(schema.type) && !allowed.unknownTypes) {
+    errors.push(notSupported(`${path}.type`, schema.type, TYPES))
+  }
+  if (noDefaults !== undefined && schema.default !== undefined) {
+    errors.push(forbidden(`${path}.default`, `must not be set ${noDefaults}`))
+  }
+  const embedded = 'x-kubernetes-embedded-resource'
+  if (inMeta && schema[embedded] === true) {
+    errors.push(forbidden(`${path}.${embedded}`, 'must not be used inside of resource meta'))
+  }
   for (const name of UNSUPPORTED) {
     const value = schema[name]
     if (!value || (typeof value === 'object' && Object.keys(value).length === 0)) continue
@@ -47,7 +88,7 @@ function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string): 
   const { type, properties, additionalProperties } = schema
   if (type === 'null') {
     errors.push(forbidden(`${path}.type`, 'type cannot be set to null, use nullable as an alternative'))
-  } else if (type && !TYPES.includes(type)) errors.push(notSupported(`${path}.type`, type, TYPES))
+  }
   if (Array.isArray(schema.items)) {
     errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'))
   }
@@ -79,73 +120,95 @@ function mustBe(errors: Errors, type: string | undefined, wanted: string, path: 
   if (type !== wanted) errors.push(type ? invalid(path, type, text) : required(path, text))
 }
 
-function checkListType(errors: Errors, schema: JSONSchemaProps, path: string): void {
+function checkListType(errors: Errors, schema: JSONSchemaProps, path: string, allowed: Allowed): void {
   const list = schema['x-kubernetes-list-type']
   const keys = schema['x-kubernetes-list-map-keys'] ?? []
   const at = `${path}.x-kubernetes-list-type`
-  if (list !== undefined) {
-    if (!['atomic', 'set', 'map'].includes(list)) errors.push(notSupported(at, list, ['atomic', 'map', 'set']))
+  const items = itemsOf(schema)
+  if (list !== undefined && schema.type !== 'array') {
     mustBe(errors, schema.type, 'array', `${path}.type`, 'must be array if x-kubernetes-list-type is specified')
+  } else if (list === 'set' && !allowed.nonAtomicSets) checkSetItems(errors, items, `${path}.items`)
+  if (list !== undefined && !['atomic', 'set', 'map'].includes(list)) {
+    errors.push(notSupported(at, list, ['atomic', 'set', 'map']))
   }
   if (keys.length > 0 && list !== 'map') {
     const text = 'must be map if x-kubernetes-list-map-keys is non-empty'
     errors.push(list === undefined ? required(at, text) : invalid(at, list, text))
   }
-  const items = itemsOf(schema)
-  if (list === 'set' && items !== undefined) checkSetItems(errors, items, `${path}.items`)
-  if (list !== 'map') return
-  if (keys.length === 0) {
-    errors.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'))
-  }
-  if (items === undefined) {
-    errors.push(required(`${path}.items`, 'must have a schema if x-kubernetes-list-type is map'))
-  } else checkMapItems(errors, items, keys, path)
+  if (list === 'map') checkMapList(errors, items, keys, path)
+  if (!allowed.looseMapKeys) checkMapKeys(errors, schema, path)
 }
 
-function checkSetItems(errors: Errors, items: JSONSchemaProps, path: string): void {
-  if (items.nullable === true) {
-    errors.push(forbidden(`${path}.nullable`, 'cannot be nullable when x-kubernetes-list-type is set'))
-  }
+/** Whether entries of a set are merged with each other, which sets cannot have. */
+export function hasNonAtomicSets(schema: JSONSchemaProps): boolean {
+  const errors: Errors = []
+  if (schema['x-kubernetes-list-type'] === 'set') checkSetItems(errors, itemsOf(schema), '')
+  return errors.length > 0
+}
+
+function checkSetItems(errors: Errors, items: JSONSchemaProps | undefined, path: string): void {
   const text = 'must be atomic as item of a list with x-kubernetes-list-type=set'
-  const map = items['x-kubernetes-map-type']
-  if (items.type === 'object' && map !== 'atomic') {
-    const at = `${path}.x-kubernetes-map-type`
-    errors.push(map === undefined ? required(at, text) : invalid(at, map, text))
-  }
-  const list = items['x-kubernetes-list-type']
-  if (items.type === 'array' && list !== undefined && list !== 'atomic') {
+  const list = items?.['x-kubernetes-list-type']
+  if (items?.type === 'array' && list !== undefined && list !== 'atomic') {
     errors.push(invalid(`${path}.x-kubernetes-list-type`, list, text))
   }
+  // Upstream shows the list type here too.
+  if (items?.type === 'object' && items['x-kubernetes-map-type'] !== 'atomic') {
+    errors.push(invalid(`${path}.x-kubernetes-map-type`, list ?? null, text))
+  }
 }
 
-function checkMapItems(errors: Errors, items: JSONSchemaProps, keys: readonly string[], path: string): void {
+function checkMapList(errors: Errors, items: JSONSchemaProps | undefined, keys: readonly string[], path: string): void {
+  const listed = `${path}.x-kubernetes-list-map-keys`
+  if (keys.length === 0) errors.push(required(listed, 'must not be empty if x-kubernetes-list-type is map'))
+  if (items === undefined) {
+    errors.push(required(`${path}.items`, 'must have a schema if x-kubernetes-list-type is map'))
+    return
+  }
   if (items.type !== 'object') {
     const text = "must be object if parent array's x-kubernetes-list-type is map"
     errors.push(invalid(`${path}.items.type`, items.type ?? '', text))
+    return
   }
-  const listed = `${path}.x-kubernetes-list-map-keys`
   const seen = new Set<string>()
-  for (const [index, key] of keys.entries()) {
+  for (const key of keys) {
     const property = items.properties?.[key]
-    if (property === undefined) {
-      errors.push(invalid(`${listed}[${index}]`, key, 'entries must all be names of item properties'))
-    } else checkKey(errors, property, items.required?.includes(key) === true, propertyPath(`${path}.items`, key))
-    if (seen.has(key)) errors.push(invalid(`${listed}[${index}]`, key, 'must be unique'))
+    if (property === undefined) errors.push(invalid(listed, keys, 'entries must all be names of item properties'))
+    else if (property.type === 'array' || property.type === 'object') {
+      const text = "must be a scalar type if parent array's x-kubernetes-list-type is map"
+      errors.push(invalid(`${propertyPath(`${path}.items`, key)}.type`, items.type, text))
+    }
+    if (seen.has(key)) errors.push(invalid(listed, keys, 'must not contain duplicate entries'))
     seen.add(key)
   }
 }
 
-function checkKey(errors: Errors, property: JSONSchemaProps, isRequired: boolean, path: string): void {
-  if (property.type === 'array' || property.type === 'object') {
-    const text = "must be a scalar type if parent array's x-kubernetes-list-type is map"
-    errors.push(invalid(`${path}.type`, property.type, text))
+/** Whether entries of a set or map may be null, or lack a key. */
+export function hasLooseMapKeys(schema: JSONSchemaProps): boolean {
+  const errors: Errors = []
+  checkMapKeys(errors, schema, '')
+  return errors.length > 0
+}
+
+function checkMapKeys(errors: Errors, schema: JSONSchemaProps, path: string): void {
+  const list = schema['x-kubernetes-list-type']
+  const items = itemsOf(schema)
+  if (items === undefined || (list !== 'set' && list !== 'map')) return
+  if (items.nullable === true) {
+    errors.push(forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${list}`))
   }
-  if (property.nullable === true) {
-    const text = 'this property is in x-kubernetes-list-map-keys, so it cannot be nullable'
-    errors.push(forbidden(`${path}.nullable`, text))
-  }
-  if (!isRequired && property.default === undefined) {
-    const text = 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'
-    errors.push(required(`${path}.default`, text))
+  if (list === 'set') return
+  for (const key of schema['x-kubernetes-list-map-keys'] ?? []) {
+    const property = items.properties?.[key]
+    if (property === undefined) continue
+    const at = propertyPath(`${path}.items`, key)
+    if (items.required?.includes(key) !== true && property.default === undefined) {
+      const text = 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'
+      errors.push(required(`${at}.default`, text))
+    }
+    if (property.nullable === true) {
+      const text = 'this property is in x-kubernetes-list-map-keys, so it cannot be nullable'
+      errors.push(forbidden(`${at}.nullable`, text))
+    }
   }
 }

@@ -48,10 +48,28 @@ function checkTexts(errors: Errors, schema: JSONSchemaProps, rule: ValidationRul
   }
 }
 
-/** Compiles all rules of a schema that has nothing else wrong with it, and adds up what they may cost. */
-export function checkRules(errors: Errors, schema: JSONSchemaProps, path: string, time: TimeRules = untimed): void {
+export interface RuleOptions {
+  readonly time?: TimeRules
+  /** Rules that were there before may cost what they like, each; together they may not. */
+  readonly anyCost?: boolean
+  /** What is wrong with the schema: rules of what it is wrong with are not looked at. */
+  readonly broken?: readonly FieldError[]
+}
+
+/** Compiles all rules of a structural schema, and adds up what they may cost. */
+export function checkRules(errors: Errors, schema: JSONSchemaProps, path: string, options: RuleOptions = {}): void {
+  const { time = untimed, anyCost = false, broken = [] } = options
   const costs = new Costs()
-  check(errors, { schema, declared: declareSchema(asValueSchema(schema), true), path, often: 1, costs, time })
+  check(errors, {
+    schema,
+    declared: declareSchema(asValueSchema(schema), true),
+    path,
+    often: 1,
+    costs,
+    time,
+    anyCost,
+    broken,
+  })
   if (costs.total <= DEFINITION_LIMIT) return
   const text = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema'
   for (const each of costs.greatest()) errors.push(forbidden(each, text))
@@ -69,6 +87,8 @@ interface Place {
   readonly lost?: string
   readonly costs: Costs
   readonly time: TimeRules
+  readonly anyCost: boolean
+  readonly broken: readonly FieldError[]
 }
 
 class Costs {
@@ -121,7 +141,7 @@ function mostBelow({ type, additionalProperties, maxProperties, maxItems }: JSON
 
 function checkOwn(errors: Errors, place: Place): void {
   const { schema, declared, path } = place
-  if ((schema[VALIDATIONS] ?? []).length === 0) return
+  if ((schema[VALIDATIONS] ?? []).length === 0 || place.broken.some(({ field }) => field.startsWith(`${path}.`))) return
   if (declared === undefined) {
     const text =
       'internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations'
@@ -136,14 +156,15 @@ function checkOwn(errors: Errors, place: Place): void {
 function checkCompiled(errors: Errors, compiled: CompiledRule, place: Place, declared: DeclType, at: string): void {
   const { rule, problem, messageProblem, message, usesOldSelf } = compiled
   const cost = product(compiled.mostCost, Number.isFinite(place.often) ? place.often : maxCardinality(declared))
-  if (cost > RULE_LIMIT) errors.push(forbidden(`${at}.rule`, costText('estimated rule cost', cost, RULE_LIMIT)))
+  if (cost > RULE_LIMIT && !place.anyCost)
+    errors.push(forbidden(`${at}.rule`, costText('estimated rule cost', cost, RULE_LIMIT)))
   place.costs.add(`${at}.rule`, cost)
   if (problem !== undefined) errors.push(invalid(`${at}.rule`, internalForm(rule), problem))
   if (messageProblem !== undefined) {
     errors.push(invalid(`${at}.messageExpression`, internalForm(rule), messageProblem))
   } else if (message !== undefined) {
     const { mostMessageCost } = compiled
-    if (mostMessageCost > RULE_LIMIT) {
+    if (mostMessageCost > RULE_LIMIT && !place.anyCost) {
       const text = costText('estimated messageExpression cost', mostMessageCost, RULE_LIMIT)
       errors.push(forbidden(`${at}.messageExpression`, text))
     }
