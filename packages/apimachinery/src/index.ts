@@ -14,7 +14,7 @@ export { NumberLiteral, readExactJson, withoutLiterals } from './json/exact-read
 export { parseJson } from './json/parse.ts'
 export { afterRoundTrip } from './json/round-trip.ts'
 export * from './json/stringify.ts'
-export { surveyJson } from './json/survey.ts'
+export { checkDepth, surveyJson } from './json/survey.ts'
 export { JsonSyntaxError } from './json/syntax-error.ts'
 export * from './label-selector-parser.ts'
 export * from './labels.ts'

@@ -47,9 +47,19 @@ const IN_LITERAL = /^(?:in (?:literal|numeric|exponent|string escape|\\u)|after 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
+/** An object or list that is being read. */
+interface Opened {
+  readonly value: Record<string, unknown> | unknown[]
+  /** Whose value comes next, and how many fields there are before it. */
+  key: string
+  named: number
+}
+
+const OPENED: unique symbol = Symbol('opened')
+
 class Reader {
   private at = 0
-  private depth = 0
+  private readonly open: Opened[] = []
   private readonly text: string
   private readonly duplicates = new Map<object, Duplicate[]>()
 
@@ -81,13 +91,29 @@ class Reader {
     }
   }
 
+  /** A value, with all that is in it. Does not call itself: texts nest deeper than JavaScript's stack reaches. */
   private value(): unknown {
+    for (;;) {
+      let value = this.beginning()
+      if (value === OPENED) continue
+      for (;;) {
+        const around = this.open.at(-1)
+        if (around === undefined) return value
+        if (!this.take(around, value)) break
+        this.open.pop()
+        value = around.value
+      }
+    }
+  }
+
+  /** A value without others in it, or `OPENED` where one with others has begun. */
+  private beginning(): unknown {
     this.space()
     switch (this.text[this.at]) {
       case '{':
-        return this.nested(() => this.object())
+        return this.enter({}, '}')
       case '[':
-        return this.nested(() => this.array())
+        return this.enter([], ']')
       case '"':
         return this.string()
       case 't':
@@ -101,62 +127,54 @@ class Reader {
     }
   }
 
-  private nested<T>(read: () => T): T {
-    if (++this.depth > MAX_DEPTH) this.fail('exceeded max depth')
+  private enter(value: Record<string, unknown> | unknown[], end: string): unknown {
+    if (this.open.length === MAX_DEPTH) this.fail('exceeded max depth')
     this.at++
-    const value = read()
-    this.depth--
-    return value
+    this.space()
+    if (this.text[this.at] === end) {
+      this.at++
+      return value
+    }
+    const opened: Opened = { value, key: '', named: 0 }
+    if (!Array.isArray(value)) this.key(opened)
+    this.open.push(opened)
+    return OPENED
   }
 
-  private object(): Record<string, unknown> {
-    const object: Record<string, unknown> = {}
-    let named = 0
+  private key(opened: Opened): void {
     this.space()
-    if (this.text[this.at] === '}') {
-      this.at++
-      return object
+    if (this.text[this.at] !== '"') this.fail('looking for beginning of object key string')
+    opened.key = this.string()
+    this.space()
+    if (this.text[this.at] !== ':') this.fail('after object key')
+    this.at++
+  }
+
+  /** Puts a value into what it is in; whether that ends with it. */
+  private take(opened: Opened, value: unknown): boolean {
+    const { value: around } = opened
+    const isList = Array.isArray(around)
+    if (isList) around.push(value)
+    else {
+      if (Object.hasOwn(around, opened.key)) this.repeated(around, opened.key, opened.named)
+      else opened.named++
+      setOwn(around, opened.key, value)
     }
-    for (;;) {
-      this.space()
-      if (this.text[this.at] !== '"') this.fail('looking for beginning of object key string')
-      const key = this.string()
-      this.space()
-      if (this.text[this.at] !== ':') this.fail('after object key')
-      this.at++
-      const value = this.value()
-      if (Object.hasOwn(object, key)) this.repeated(object, key, named)
-      else named++
-      setOwn(object, key, value)
-      this.space()
-      const next = this.text[this.at]
-      if (next !== ',' && next !== '}') this.fail('after object key:value pair')
-      this.at++
-      if (next === '}') return object
+    this.space()
+    const next = this.text[this.at]
+    if (next !== ',' && next !== (isList ? ']' : '}')) {
+      this.fail(isList ? 'after array element' : 'after object key:value pair')
     }
+    this.at++
+    if (next !== ',') return true
+    if (!isList) this.key(opened)
+    return false
   }
 
   private repeated(object: object, name: string, after: number): void {
     const known = this.duplicates.get(object) ?? []
     if (!known.some(each => each.name === name)) known.push({ name, after })
     this.duplicates.set(object, known)
-  }
-
-  private array(): unknown[] {
-    const array: unknown[] = []
-    this.space()
-    if (this.text[this.at] === ']') {
-      this.at++
-      return array
-    }
-    for (;;) {
-      array.push(this.value())
-      this.space()
-      const next = this.text[this.at]
-      if (next !== ',' && next !== ']') this.fail('after array element')
-      this.at++
-      if (next === ']') return array
-    }
   }
 
   private literal<T>(word: string, value: T): T {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { NumberLiteral, readExactJson, withoutLiterals } from './exact-reader.ts'
 import { encodeJson } from './stringify.ts'
 import { surveyJson } from './survey.ts'
-import { JsonSyntaxError, MAX_DEPTH } from './syntax-error.ts'
+import { JsonSyntaxError, MAX_DEPTH, MAX_KEPT_DEPTH } from './syntax-error.ts'
 
 const syntaxErrors: readonly [string, string][] = [
   ['', 'unexpected end of JSON input'],
@@ -91,11 +91,12 @@ test('nesting beyond the limit is refused', () => {
     () => readExactJson(nested(MAX_DEPTH + 1)),
     new JsonSyntaxError("invalid character '[' exceeded max depth"),
   )
+  assert.doesNotThrow(() => readExactJson(nested(MAX_DEPTH)))
   assert.throws(() => readExactJson(nested(2_000_000)), new JsonSyntaxError("invalid character '[' exceeded max depth"))
 })
 
 test('the survey counts members and finds what JSON.parse would lose', () => {
-  const cases: readonly [string, number, boolean][] = [
+  const cases: readonly [string, number, boolean, boolean?][] = [
     ['{"a:b":"c:d","e":{"f":1}}', 3, true],
     ['{"a":"\\":\\\\","b":true}', 2, true],
     ['{"a":1.0}', 1, false],
@@ -103,9 +104,14 @@ test('the survey counts members and finds what JSON.parse would lose', () => {
     ['{"a":9007199254740993}', 1, false],
     ['{"a":900719925474099}', 1, true],
     ['{"a":"1.5e3"}', 1, true],
-    ['['.repeat(MAX_DEPTH + 1), 0, false],
+    ['['.repeat(MAX_KEPT_DEPTH), 0, true],
+    ['['.repeat(MAX_KEPT_DEPTH + 1), 0, true, true],
+    ['['.repeat(MAX_DEPTH), 0, true, true],
+    ['['.repeat(MAX_DEPTH + 1), 0, false, true],
   ]
-  for (const [text, members, plain] of cases) assert.deepEqual(surveyJson(text), { members, plain }, text)
+  for (const [text, members, plain, deep = false] of cases) {
+    assert.deepEqual(surveyJson(text), { members, plain, deep }, text.slice(0, 30))
+  }
 })
 
 test('bigints are written as integers', () => {

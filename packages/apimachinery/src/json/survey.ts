@@ -1,4 +1,4 @@
-import { MAX_DEPTH } from './syntax-error.ts'
+import { JsonSyntaxError, MAX_DEPTH, MAX_KEPT_DEPTH } from './syntax-error.ts'
 
 /**
  * A quick look over JSON text: whether JSON.parse reads it without loss of what matters (numbers as written, depth), and
@@ -10,6 +10,8 @@ export interface Survey {
   members: number
   /** No fraction, no exponent, no integer of 16 digits or more, no extreme depth. */
   plain: boolean
+  /** It nests deeper than functions that call themselves can follow. */
+  deep: boolean
 }
 
 export function surveyJson(text: string): Survey {
@@ -17,12 +19,13 @@ export function surveyJson(text: string): Survey {
   let members = 0
   let depth = 0
   let plain = true
+  let deepest = 0
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at)
     if (code === 0x22) at = endOfString(text, at + 1)
     else if (code === 0x3a) members++
     else if (code === 0x7b || code === 0x5b) {
-      if (++depth > MAX_DEPTH) plain = false
+      if (++depth > deepest) deepest = depth
     } else if (code === 0x7d || code === 0x5d) depth--
     else if (code === 0x2e) plain = false
     else if (code >= 0x30 && code <= 0x39) {
@@ -33,7 +36,13 @@ export function surveyJson(text: string): Survey {
       at = end - 1
     }
   }
-  return { members, plain }
+  return { members, plain: plain && deepest <= MAX_DEPTH, deep: deepest > MAX_KEPT_DEPTH }
+}
+
+/** Throws JsonSyntaxError where a text, all of which is kept, nests too deeply. Costs nothing where it is too short for that. */
+export function checkDepth(text: string): void {
+  if (text.length <= MAX_KEPT_DEPTH || !surveyJson(text).deep) return
+  throw new JsonSyntaxError(`invalid character '${text.includes('{') ? '{' : '['}' exceeded max depth`)
 }
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39

@@ -1,6 +1,6 @@
 import { type Duplicate, NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { surveyJson } from '../json/survey.ts'
-import { JsonSyntaxError } from '../json/syntax-error.ts'
+import { JsonSyntaxError, MAX_KEPT_DEPTH } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
@@ -32,6 +32,7 @@ export type SchemaChoice = StructSchema | ((apiVersion: string, kind: string) =>
 export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): Decoded {
   const json = typeof text === 'string' ? text : new TextDecoder().decode(text)
   const survey = surveyJson(json)
+  if (survey.deep) return decodeDeep(schema, json)
   if (survey.plain) {
     const clean = cleanRoot(schema, parsePlain(json), survey.members)
     if (clean !== undefined) return clean
@@ -44,6 +45,31 @@ export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): D
   }
   const exact = readExactJson(json)
   return new Walk(exact.duplicates).root(schema, exact.value)
+}
+
+/** What is too deep to be kept may be known to be dropped only when all has been looked at. */
+function decodeDeep(schema: SchemaChoice, json: string): Decoded {
+  const { value, duplicates } = readExactJson(json)
+  const tooDeep = new JsonSyntaxError("invalid character '{' exceeded max depth")
+  let decoded: Decoded
+  try {
+    decoded = new Walk(duplicates).root(schema, value)
+  } catch (error) {
+    throw error instanceof RangeError ? tooDeep : error
+  }
+  if (isDeeper(decoded.object, MAX_KEPT_DEPTH)) throw tooDeep
+  return decoded
+}
+
+/** Whether a value nests deeper than that, found level by level. */
+function isDeeper(value: unknown, most: number): boolean {
+  let level: object[] = typeof value === 'object' && value !== null ? [value] : []
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === most) return true
+    const inner = level.flatMap(each => Object.values(each) as unknown[])
+    level = inner.filter(each => typeof each === 'object' && each !== null)
+  }
+  return false
 }
 
 /**
@@ -185,7 +211,7 @@ class Walk {
 
   private unknownField(schema: StructSchema, key: string, child: unknown): unknown {
     if (schema.preserveUnknown) return this.any(child)
-    this.countMembers(child)
+    if (this.duplicates === undefined) this.countMembers(child)
     if (this.lenient === 0) this.report('unknown field', key, this.unknown)
     return DROP
   }

@@ -2,6 +2,7 @@
 import {
   applyConfig,
   badRequestError,
+  checkDepth,
   ElementError,
   forbidden,
   invalidError,
@@ -89,6 +90,7 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
 function readJson(body: Uint8Array): unknown {
   if (body[0] !== 0x7b) return undefined
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  checkDepth(text)
   try {
     const config: unknown = JSON.parse(text)
     return membersOf(config) === surveyJson(text).members ? config : undefined

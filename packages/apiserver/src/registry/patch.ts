@@ -6,6 +6,7 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   badRequestError,
+  checkDepth,
   clone,
   DecodeError,
   decodeValue,
@@ -77,6 +78,7 @@ export function readPatch(
 
 function parsePatch(text: string): unknown {
   try {
+    checkDepth(text)
     return parseJson(text)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error

@@ -1,6 +1,7 @@
 import { formatDuration, parseDurationNanoseconds } from '../../duration.ts'
 import { readExactJson, withoutLiterals } from '../../json/exact-reader.ts'
 import { encodeJson } from '../../json/stringify.ts'
+import { checkDepth } from '../../json/survey.ts'
 import { JsonSyntaxError } from '../../json/syntax-error.ts'
 import { canonicalQuantity, QuantityError } from '../../quantity.ts'
 import { formatTime, parseTime } from '../../time.ts'
@@ -95,12 +96,17 @@ export function writeAny(writer: ProtobufWriter, value: unknown): void {
   writeText(writer, 1, encodeJson(value))
 }
 
+function readJson(text: string): unknown {
+  checkDepth(text)
+  return withoutLiterals(readExactJson(text).value)
+}
+
 export function readAny(reader: ProtobufReader): unknown {
   let value: unknown = null
   eachField(reader, (number, wireType) => {
     if (number !== 1 || wireType !== 2) return false
     const text = decoder.decode(reader.bytes())
-    if (text !== '') value = orProtobufError(() => withoutLiterals(readExactJson(text).value))
+    if (text !== '') value = orProtobufError(() => readJson(text))
     return true
   })
   return value
