@@ -6,6 +6,10 @@ import { READ_SCHEMA } from './yaml-schema.ts'
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
 const MAX_VALUES = 500_000
 
+/** The reader's own limit is 100 levels, which a schema in a definition may well exceed. */
+const DEEPEST = 1000
+const READING = { schema: READ_SCHEMA, maxDepth: DEEPEST }
+
 const DUPLICATE = 'duplicated mapping key'
 const UNMARSHAL_ERRORS = 'yaml: unmarshal errors:\n'
 /** Each makes the text be read once more. */
@@ -20,7 +24,7 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
   const strictErrors: string[] = []
   let value: unknown
   try {
-    value = load(text, { schema: READ_SCHEMA })
+    value = load(text, READING)
   } catch (error) {
     if (!isDuplicate(error)) throw syntaxError(error)
     value = lenient(text)
@@ -63,7 +67,7 @@ function duplicateKeys(text: string, first: YAMLException): string[] {
     rest = `${rest.slice(0, at)}another-${found.length}-${rest.slice(at)}`
     error = undefined
     try {
-      load(rest, { schema: READ_SCHEMA })
+      load(rest, READING)
     } catch (next) {
       error = next
     }
@@ -79,7 +83,7 @@ const BARE_KEY = /^[^,}\n]*/
 
 /** As Go prints it: text in quotes, numbers and the like bare. */
 function keyText(key: string): string {
-  const value = key.trim() === '' ? '' : load(key, { schema: READ_SCHEMA })
+  const value = key.trim() === '' ? '' : load(key, READING)
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
@@ -91,7 +95,7 @@ function lineOfValue(text: string, afterKey: number): number {
 
 function lenient(text: string): unknown {
   try {
-    return load(text, { schema: READ_SCHEMA, json: true })
+    return load(text, { ...READING, json: true })
   } catch (error) {
     throw syntaxError(error)
   }
@@ -100,7 +104,7 @@ function lenient(text: string): unknown {
 function checkSize(root: unknown): void {
   let count = 0
   const visit = (value: unknown, depth: number): void => {
-    if (++count > MAX_VALUES || depth > 500) throw new JsonSyntaxError('yaml: document contains excessive aliasing')
+    if (++count > MAX_VALUES || depth > DEEPEST) throw new JsonSyntaxError('yaml: document contains excessive aliasing')
     if (typeof value !== 'object' || value === null) return
     for (const each of Object.values(value)) visit(each, depth + 1)
   }

@@ -92,4 +92,17 @@ describe('bodies that nest deeply', () => {
       assert.match(json.message, /exceeded max depth/)
     }
   })
+
+  it('in YAML are let through up to 1,000 levels', async () => {
+    for (const [depth, status] of [
+      [990, 201],
+      [1001, 400],
+      [9000, 400],
+    ] as const) {
+      const odd = `${'{a: '.repeat(depth)}1${'}'.repeat(depth)}`
+      const text = `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: yaml-${depth}}\nodd: ${odd}`
+      const answer = await server.send('POST', MAPS, Buffer.from(text), { 'content-type': 'application/yaml' })
+      assert.equal(answer.status, status, answer.text)
+    }
+  })
 })
