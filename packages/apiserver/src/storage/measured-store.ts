@@ -61,12 +61,12 @@ export function measuredStore(
     }
     return found
   }
-  async function timed<T>(operation: string, key: string, request: Promise<T>): Promise<T> {
+  async function timed<T>(operation: string, key: string, request: () => Promise<T>): Promise<T> {
     const begun = clock.monotonic()
     const measures = measuresOf(operation, key)
     const facts = (): SpanAttributes => ({ key, group: measures.labels[1]!, resource: measures.labels[2]! })
     try {
-      return await traced(SPANS[operation] ?? operation, 'client', facts, () => request)
+      return await traced(SPANS[operation] ?? operation, 'client', facts, request)
     } catch (error) {
       if (!isAnswer(error)) errors.with(...measures.labels).add()
       throw error
@@ -77,18 +77,18 @@ export function measuredStore(
   }
   return {
     revision: () => store.revision(),
-    get: key => timed('get', key, store.get(key)),
-    list: (prefix, options) => timed('list', prefix, store.list(prefix, options)),
+    get: key => timed('get', key, () => store.get(key)),
+    list: (prefix, options) => timed('list', prefix, () => store.list(prefix, options)),
     count: prefix => store.count(prefix),
-    create: (key, value, options) => timed('create', key, store.create(key, value, options)),
-    update: (key, value, expected, options) => timed('update', key, store.update(key, value, expected, options)),
-    delete: (key, expected) => timed('delete', key, store.delete(key, expected)),
+    create: (key, value, options) => timed('create', key, () => store.create(key, value, options)),
+    update: (key, value, expected, options) => timed('update', key, () => store.update(key, value, expected, options)),
+    delete: (key, expected) => timed('delete', key, () => store.delete(key, expected)),
     watch: (prefix, from, signal) => store.watch(prefix, from, signal),
     compact: revision => store.compact(revision),
     compactedRevision: () => store.compactedRevision(),
     size: () => store.size(),
     close: () => store.close(),
-    ...(transforms(store) ? { isStale: (key: string) => timed('get', key, store.isStale(key)) } : {}),
+    ...(transforms(store) ? { isStale: (key: string) => timed('get', key, () => store.isStale(key)) } : {}),
   }
 }
 

@@ -124,9 +124,9 @@ const NONE: Record<string, string> = {}
 
 /**
  * Does `work` in a span of its own inside the one that goes on; simply does it where none is kept. `attributes` are asked for
- * only then.
+ * only then, and `work` is told of the span.
  */
-export function traced<T>(name: string, kind: SpanKind, attributes: () => SpanAttributes, work: () => T): T {
+export function traced<T>(name: string, kind: SpanKind, attributes: () => SpanAttributes, work: (span?: Span) => T): T {
   const parent = current.getStore()
   if (!(parent instanceof Span)) return work()
   const span = parent.child(name, kind, attributes())
@@ -136,7 +136,7 @@ export function traced<T>(name: string, kind: SpanKind, attributes: () => SpanAt
     throw error
   }
   try {
-    const result = current.run(span, work)
+    const result = current.run(span, work, span)
     if (result instanceof Promise) {
       return result.then(value => {
         span.end()

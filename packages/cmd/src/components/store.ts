@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { tracedGrpcCall } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import { Failure, type StoreConfig } from '@canopus/cli'
 import { systemClock } from '@canopus/platform'
@@ -15,7 +16,13 @@ export function openStore(config: StoreConfig, directory: string, logger: Logger
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       return openEmbeddedStore({ directory, clock, logger })
     case 'etcd':
-      return openEtcdStore({ endpoints: config.servers ?? [], clock, logger, ...etcdTls(config) })
+      return openEtcdStore({
+        endpoints: config.servers ?? [],
+        clock,
+        logger,
+        aroundCall: tracedGrpcCall,
+        ...etcdTls(config),
+      })
   }
 }
 

@@ -13,6 +13,20 @@ export interface EtcdTls {
   key?: string | Uint8Array
 }
 
+/** A call to a server, for whoever wants to know of all of them. */
+export interface GrpcCall {
+  /** `package.Service/Method` */
+  readonly method: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Makes a call, and may add metadata to it. What it throws has a `code` of gRPC where a server answered. */
+export type AroundCall = <T>(
+  call: GrpcCall,
+  act: (metadata: Readonly<Record<string, string>>) => Promise<T>,
+) => Promise<T>
+
 export interface EtcdConnectionOptions {
   /** `https://host:port` or `http://host:port`, in order of preference. */
   endpoints: readonly string[]
@@ -21,6 +35,8 @@ export interface EtcdConnectionOptions {
   logger: Logger
   /** How long a call may take, reconnecting included, in milliseconds. Default 10,000. */
   timeout?: number
+  /** Stands around every single call, for traces. */
+  aroundCall?: AroundCall
 }
 
 /** A call that one server answered with an error; `details` is the server's sentence. */
@@ -37,6 +53,8 @@ export class EtcdError extends Error {
 
 interface Endpoint {
   readonly url: string
+  readonly host: string
+  readonly port: number
   readonly client: grpc.Client
   /** Settles when the connection stands or the client is closed; shared by all calls that wait for it. */
   connecting?: Promise<void> | undefined
@@ -51,6 +69,7 @@ export class EtcdConnection {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #timeout: number
+  readonly #around: AroundCall
   #current = 0
 
   constructor(options: EtcdConnectionOptions) {
@@ -58,7 +77,8 @@ export class EtcdConnection {
     this.#clock = options.clock
     this.#logger = options.logger
     this.#timeout = options.timeout ?? 10_000
-    this.#endpoints = options.endpoints.map(url => ({ url, client: createClient(url, options.tls) }))
+    this.#around = options.aroundCall ?? ((_, act) => act({}))
+    this.#endpoints = options.endpoints.map(url => ({ url, ...addressOf(url), client: createClient(url, options.tls) }))
   }
 
   /** A call that changes nothing: repeated on another server where one fails. */
@@ -123,13 +143,25 @@ export class EtcdConnection {
   }
 
   #call<Request, Response>(endpoint: Endpoint, method: Method<Request, Response>, request: Request): Promise<Response> {
+    const { host, port } = endpoint
+    return this.#around({ method: method.path.slice(1), host, port }, metadata =>
+      this.#send(endpoint, method, request, metadata),
+    )
+  }
+
+  #send<Request, Response>(
+    endpoint: Endpoint,
+    method: Method<Request, Response>,
+    request: Request,
+    metadata: Readonly<Record<string, string>>,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
       const call = endpoint.client.makeUnaryRequest(
         method.path,
         method.request.encode,
         method.response.decode,
         request,
-        requireLeader(),
+        requireLeader(metadata),
         (error, response) => {
           timer.cancel()
           if (error) reject(new EtcdError(error.code, error.details))
@@ -165,8 +197,15 @@ function connected(endpoint: Endpoint): Promise<void> {
   return endpoint.connecting
 }
 
+const urlOf = (endpoint: string): URL => new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
+
+function addressOf(endpoint: string): { host: string; port: number } {
+  const { hostname, port, protocol } = urlOf(endpoint)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
+}
+
 function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
-  const url = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
+  const url = urlOf(endpoint)
   const buffer = (pem: string | Uint8Array | undefined): Buffer | null => (pem ? Buffer.from(pem) : null)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const isSecure = url.protocol === 'https:'
@@ -192,8 +231,9 @@ function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
 }
 
 /** Has a server that has lost its cluster say so, instead of answering from its own past or keeping silent. */
-function requireLeader(): grpc.Metadata {
+function requireLeader(more: Readonly<Record<string, string>> = {}): grpc.Metadata {
   const metadata = new grpc.Metadata()
+  for (const name in more) metadata.set(name, more[name]!)
   metadata.set('hasleader', 'true')
   return metadata
 }

@@ -16,7 +16,7 @@ import {
   type WatchBatch,
   type WriteOptions,
 } from '../store.ts'
-import { EtcdConnection, EtcdError, type EtcdTls } from './connection.ts'
+import { type AroundCall, EtcdConnection, EtcdError, type EtcdTls } from './connection.ts'
 import { EtcdWatch } from './etcd-watch.ts'
 import { Leases } from './leases.ts'
 import {
@@ -42,6 +42,8 @@ export interface EtcdStoreOptions {
   logger: Logger
   /** How long one call may take, reconnecting included, in milliseconds. Default 10,000. */
   timeout?: number
+  /** Stands around every single call to a server, for traces. */
+  aroundCall?: AroundCall
   /**
    * Sets the revision in bytes that come back. etcd tells the revision of a write only afterwards, so what it keeps is
    * `value(0)`, as with upstream, whose objects lie in etcd without a `resourceVersion`. Default: bytes stay as they are.

@@ -1,5 +1,6 @@
 /** Values under a key that lies, encrypted by a KMS plugin, beside them (pkg/storage/value/encrypt/envelope/kmsv2). */
 import { LruCache, type Random, uuid } from '@canopus/base'
+import { traced } from '../../tracing/span.ts'
 import { aesGcm, aesGcmOfSeed } from './aes.ts'
 import type { EncryptionMetrics } from './encryption-metrics.ts'
 import { DEK_SEED, type EncryptedObject, encryptedObject } from './kms-messages.ts'
@@ -26,6 +27,10 @@ export class EnvelopeTransformer implements Transformer {
 
   /** Asks the plugin once for each key; while that is under way, all values under it wait for the same answer. */
   fromStorage(stored: Uint8Array, path: string): Read | Promise<Read> {
+    return this.traced('TransformFromStorage', () => this.readStored(stored, path))
+  }
+
+  private readStored(stored: Uint8Array, path: string): Read | Promise<Read> {
     const object = decode(stored)
     const id = sourceId(object)
     const read = (transformer: Transformer): Read | Promise<Read> => this.read(transformer, object, path)
@@ -48,9 +53,16 @@ export class EnvelopeTransformer implements Transformer {
   }
 
   toStorage(data: Uint8Array, path: string): Uint8Array {
-    const { transformer, source } = this.#probe.writeState()
-    this.#metrics.keyUsed('to_storage', this.#probe.name, source.keyID)
-    return encryptedObject.encode({ ...source, encryptedData: transformer.toStorage(data, path) })
+    return this.traced('TransformToStorage', () => {
+      const { transformer, source } = this.#probe.writeState()
+      this.#metrics.keyUsed('to_storage', this.#probe.name, source.keyID)
+      return encryptedObject.encode({ ...source, encryptedData: transformer.toStorage(data, path) })
+    })
+  }
+
+  private traced<T>(what: string, work: () => T): T {
+    const attributes = () => ({ 'transformer.provider.name': this.#probe.name })
+    return traced(`${what} with envelopeTransformer`, 'internal', attributes, work)
   }
 
   private async ask({ encryptedDEKSource, encryptedDEKSourceType, keyID, annotations }: EncryptedObject) {
