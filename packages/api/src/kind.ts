@@ -79,6 +79,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly message: string
   readonly strategy: Strategy<T>
   readonly columns: readonly PrinterColumn<T>[]
+  /** How the rows of a table follow each other; as the objects do where missing. */
+  rowOrder?(one: T, other: T): number
   /** Field selectors besides metadata.name and metadata.namespace, for example `spec.nodeName`. */
   readonly selectableFields?: Readonly<Record<string, FieldReader<T>>>
   /** Where objects live below `/registry/`, as upstream lays them out (for example `pods`, `services/specs`, `minions`). */

@@ -140,6 +140,31 @@ describe('forms', () => {
     assert.equal(whole.json.rows[0].object.kind, 'ConfigMap')
   })
 
+  it('makes tables of flow schemas in the order in which they are tried', async () => {
+    const path = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas'
+    for (const [name, matchingPrecedence] of [
+      ['a-last', 900],
+      ['z-first', 200],
+      ['b-same', 500],
+      ['a-same', 500],
+    ] as const) {
+      const spec = { matchingPrecedence, priorityLevelConfiguration: { name: 'global-default' } }
+      const { status, text } = await server.send('POST', path, { metadata: { name }, spec })
+      assert.equal(status, 201, text)
+    }
+    const names = async (accept: string, of: (json: never) => string[]): Promise<string[]> =>
+      of((await server.send('GET', path, undefined, { accept })).json as never).filter(name => /^[abz]-/.test(name))
+    const rows = ({ rows }: { rows: { cells: string[] }[] }): string[] => rows.map(({ cells }) => cells[0]!)
+    const items = ({ items }: { items: { metadata: { name: string } }[] }) => items.map(each => each.metadata.name)
+    assert.deepEqual(await names('application/json;as=Table;v=v1;g=meta.k8s.io', rows), [
+      'z-first',
+      'a-same',
+      'b-same',
+      'a-last',
+    ])
+    assert.deepEqual(await names('application/json', items), ['a-last', 'a-same', 'b-same', 'z-first'])
+  })
+
   it('gives metadata alone', async () => {
     const list = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'
     const { json } = await server.send('GET', base('forms'), undefined, { accept: list })

@@ -80,10 +80,13 @@ export class TableEncoder extends JsonEncoder {
 
   private table(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
     const now = this.#clock.now()
-    const rows = versions.map(version => {
-      const object = this.object(version)
-      return { cells: this.#columns.map(column => this.cell(column, object, now)), ...this.rowObject(object) }
-    })
+    const objects = versions.map(version => this.object(version))
+    const { kind } = this
+    if (kind.rowOrder !== undefined) objects.sort((one, other) => kind.rowOrder!(one, other))
+    const rows = objects.map(object => ({
+      cells: this.#columns.map(column => this.cell(column, object, now)),
+      ...this.rowObject(object),
+    }))
     return Buffer.from(JSON.stringify({ ...this.head(metadata), rows }))
   }
 

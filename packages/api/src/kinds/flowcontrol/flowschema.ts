@@ -7,6 +7,12 @@ import { validateFlowSchema, validateFlowStatusUpdate } from './validation.ts'
 const missing = (schema: FlowSchema): string =>
   schema.status?.conditions?.find(each => each.type === 'Dangling')?.status ?? '?'
 
+/** In the order in which requests are held against them. */
+function byPrecedence(one: FlowSchema, other: FlowSchema): number {
+  const difference = one.spec.matchingPrecedence - other.spec.matchingPrecedence
+  return difference !== 0 ? difference : one.metadata.name < other.metadata.name ? -1 : 1
+}
+
 export const FlowSchemaKind = defineKind<FlowSchema>({
   type: FlowSchemas,
   message: 'flowcontrol.v1.FlowSchema',
@@ -34,4 +40,5 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
     ageColumn,
     text('MissingPL', 'Whether the priority level is missing.', missing),
   ],
+  rowOrder: byPrecedence,
 })
