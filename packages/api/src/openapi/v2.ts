@@ -3,9 +3,16 @@ import type { JsonSchema, OpenApiKind, OpenApiOptions, Operation, Parameter, Pay
 
 const RESPONSES: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' }
 
-/** The whole API as one OpenAPI v2 (Swagger) document, as `/openapi/v2` serves it in JSON. */
-export function openApiV2(kinds: readonly OpenApiKind[], options: OpenApiOptions = {}): Record<string, unknown> {
-  const contents = contentsOf(2, kinds, kinds, options)
+/**
+ * The whole API as one OpenAPI v2 (Swagger) document, as `/openapi/v2` serves it in JSON; or, where `kinds` are some of `all`, the
+ * part of it that is about them.
+ */
+export function openApiV2(
+  kinds: readonly OpenApiKind[],
+  options: OpenApiOptions = {},
+  all: readonly OpenApiKind[] = kinds,
+): Record<string, unknown> {
+  const contents = contentsOf(2, kinds, all, options)
   const paths: Record<string, unknown> = {}
   const items = [...contents.paths, ...discoveryOf(kinds)].sort((a, b) => (a.path < b.path ? -1 : 1))
   for (const item of items) {

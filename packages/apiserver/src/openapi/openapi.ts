@@ -29,6 +29,11 @@ interface Document {
 /** Documents that speak of every group version. */
 const SUMMARIES = ['json', 'protobuf', 'v3']
 
+/** Group versions that are hashed in one go. */
+const HASHED_AT_ONCE = 5
+
+const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
 /** What the aggregator knows of the documents of extension servers (`aggregation/aggregator.ts`). */
 export interface OpenApiExtensions {
   swaggers(): readonly Swagger[]
@@ -45,7 +50,7 @@ export class OpenApi {
   readonly #documents = new Map<string, Document>()
   #pieces = this.newPieces()
   /** What is being written, so that many who ask at once wait for the same. */
-  readonly #writing = new Map<SwaggerForm, Promise<Document>>()
+  readonly #writing = new Map<string, Promise<Document>>()
 
   constructor(descriptions: () => Descriptions | undefined) {
     this.#descriptions = descriptions
@@ -93,7 +98,9 @@ export class OpenApi {
   serve(request: ApiRequest): Maybe<ApiResponse> | undefined {
     const { path } = request
     if (path === '/openapi/v2') return this.v2(request)
-    if (path === '/openapi/v3' || path === '/openapi/v3/') return json(request, this.index())
+    if (path === '/openapi/v3' || path === '/openapi/v3/') {
+      return this.once('v3', () => this.index()).then(document => json(request, document))
+    }
     return path.startsWith('/openapi/v3/') ? this.v3(request, path.slice('/openapi/v3/'.length)) : undefined
   }
 
@@ -101,22 +108,25 @@ export class OpenApi {
     const accept = parseMediaTypes(header(request.headers, 'accept') ?? '*/*')
     for (const { type } of accept) {
       if ((OPENAPI_V2_PROTOBUF_ACCEPTED as readonly string[]).includes(type)) {
-        return this.swagger('protobuf').then(document => answer(request, document, OPENAPI_V2_PROTOBUF))
+        return this.once('protobuf', () => this.write('protobuf')).then(document =>
+          answer(request, document, OPENAPI_V2_PROTOBUF),
+        )
       }
       if (type === 'application/json' || type === '*/*' || type === 'application/*') {
-        return this.swagger('json').then(document => json(request, document))
+        return this.once('json', () => this.write('json')).then(document => json(request, document))
       }
     }
     throw notAcceptableError()
   }
 
-  private swagger(form: SwaggerForm): Promise<Document> {
-    const known = this.#documents.get(form)
+  /** A document that is known, or is being written, or is written now. */
+  private once(id: string, write: () => Promise<Document>): Promise<Document> {
+    const known = this.#documents.get(id)
     if (known !== undefined) return Promise.resolve(known)
-    let writing = this.#writing.get(form)
+    let writing = this.#writing.get(id)
     if (writing === undefined) {
-      writing = this.write(form).finally(() => this.#writing.delete(form))
-      this.#writing.set(form, writing)
+      writing = write().finally(() => this.#writing.delete(id))
+      this.#writing.set(id, writing)
     }
     return writing
   }
@@ -136,10 +146,7 @@ export class OpenApi {
   }
 
   private newPieces(): SwaggerPieces {
-    return new SwaggerPieces(
-      () => this.options(),
-      () => new Promise(resolve => setImmediate(resolve)),
-    )
+    return new SwaggerPieces(() => this.options(), nextTurn)
   }
 
   private options(): OpenApiOptions {
@@ -147,9 +154,9 @@ export class OpenApi {
     return { version: KUBERNETES_VERSION, ...(descriptions === undefined ? {} : { descriptions }) }
   }
 
-  private index(): Document {
+  private async index(): Promise<Document> {
+    await this.hashAll()
     return this.document('v3', () => {
-      this.kinds()
       const documents = [...this.#hashes.keys()].sort().map(path => ({ path, hash: this.hashOf(path) }))
       const index = openApiV3Index(documents) as { paths: Record<string, unknown> }
       for (const [path, { url }] of this.#extensions?.openApiV3() ?? []) {
@@ -157,6 +164,18 @@ export class OpenApi {
       }
       return Buffer.from(JSON.stringify(index))
     })
+  }
+
+  /** Some at a time: with a thousand definitions there is much to hash when somebody asks for the first time. */
+  private async hashAll(): Promise<void> {
+    const missing = (): string[] => {
+      this.kinds()
+      return [...this.#hashes].flatMap(([path, hash]) => (hash === '' ? [path] : []))
+    }
+    for (let paths = missing(); paths.length > 0; paths = missing()) {
+      for (const path of paths.slice(0, HASHED_AT_ONCE)) this.hashOf(path)
+      await nextTurn()
+    }
   }
 
   /** Names the content without writing the document: everything that it is made of. */

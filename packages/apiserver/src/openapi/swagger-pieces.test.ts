@@ -59,10 +59,42 @@ describe('the OpenAPI v2 document in pieces', () => {
     assert.ok(!textOf(await pieces.document('json', [...builtIn, a])).includes('Cog'))
   })
 
-  it('lets others have their turn', async () => {
-    turns.count = 0
-    const many = Array.from({ length: 12 }, (_, n) => custom(`g${n}.example.com`, `Kind${n}`))
-    JSON.parse(textOf(await pieces.document('json', [...builtIn, ...many])))
-    assert.equal(turns.count, 2)
+  it('lets others have their turn, between groups and within one', async () => {
+    for (const form of ['json', 'protobuf'] as const) {
+      const fresh = new SwaggerPieces(
+        () => ({ version: 'v1.36.0' }),
+        async () => {
+          turns.count++
+        },
+      )
+      const all = builtInOpenApiKinds()
+      await fresh.document(form, all)
+      turns.count = 0
+      const many = Array.from({ length: 25 }, (_, n) => custom('many.example.com', `Kind${n}`))
+      const few = Array.from({ length: 4 }, (_, n) => custom(`few${n}.example.com`, `Kind${n}`))
+      const document = textOf(await fresh.document(form, [...all, ...many]))
+      assert.equal(turns.count, 3)
+      const paths = document.split('/apis/many.example.com/v1/kind24s').length - 1
+      await fresh.document(form, [...all, ...many, ...few])
+      assert.equal(turns.count, 7)
+      const again = textOf(await fresh.document(form, [...all, ...many]))
+      assert.equal(again, document)
+      assert.ok(paths > 0)
+      if (form === 'json') {
+        const whole = openApiV2([...all, ...many], { version: 'v1.36.0' })
+        const own = JSON.parse(document) as typeof whole
+        assert.deepEqual(own.paths, whole.paths)
+        assert.deepEqual(Object.keys(own.definitions as object).sort(), Object.keys(whole.definitions as object).sort())
+      }
+    }
+  })
+
+  it('is the same for built-in kinds as when it is written in one go', async () => {
+    const all = builtInOpenApiKinds()
+    const fresh = new SwaggerPieces(
+      () => ({ version: 'v1.36.0' }),
+      async () => {},
+    )
+    assert.deepEqual(JSON.parse(textOf(await fresh.document('json', all))), openApiV2(all, { version: 'v1.36.0' }))
   })
 })

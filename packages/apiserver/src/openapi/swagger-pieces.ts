@@ -31,8 +31,8 @@ interface Group {
   readonly forms: Map<SwaggerForm, Written>
 }
 
-/** Groups that are written in one go. */
-const AT_ONCE = 5
+/** Kinds that are written in one go. */
+const AT_ONCE = 10
 
 export class SwaggerPieces {
   readonly #options: () => OpenApiOptions
@@ -52,12 +52,7 @@ export class SwaggerPieces {
     const builtIn = await this.written('', groups.get('') ?? [], form)
     groups.delete('')
     const custom: Written[] = []
-    let fresh = 0
-    for (const [name, own] of groups) {
-      const { forms } = this.group(name, own)
-      if (!forms.has(form) && ++fresh % AT_ONCE === 0) await this.#nextTurn()
-      custom.push(await this.written(name, own, form))
-    }
+    for (const [name, own] of groups) custom.push(await this.written(name, own, form))
     const digest = createHash('sha512').update(builtIn.hash)
     for (const { hash } of custom) digest.update(hash)
     const etag = `"${digest.digest('hex').toUpperCase()}"`
@@ -77,40 +72,90 @@ export class SwaggerPieces {
 
   private async written(name: string, kinds: readonly OpenApiKind[], form: SwaggerForm): Promise<Written> {
     const { forms } = this.group(name, kinds)
-    let written = forms.get(form)
-    if (written === undefined) {
-      const pieces =
-        name === '' ? builtInPieces(form, kinds, this.#options()) : customPieces(form, kinds, this.#options())
-      const digest = createHash('sha512')
-      for (const piece of pieces) digest.update(piece)
-      written = { pieces, hash: digest.digest('hex') }
-      forms.set(form, written)
-    }
+    const known = forms.get(form)
+    if (known !== undefined) return known
+    const writer = new GroupWriter(form, kinds, this.#options(), name === '')
+    for (let more = true; more; await this.#nextTurn()) more = writer.next()
+    const written = writer.finish()
+    forms.set(form, written)
     return written
   }
 }
 
-/** JSON: head with its paths, definitions, and the end; protobuf in one. */
-function builtInPieces(form: SwaggerForm, kinds: readonly OpenApiKind[], options: OpenApiOptions): Uint8Array[] {
-  const document = openApiV2(kinds, options) as Swagger
-  if (form === 'protobuf') return [openApiV2Protobuf(document)]
-  const { swagger, info, paths, definitions, ...rest } = document
-  return [
-    Buffer.from(`${JSON.stringify({ swagger, info }).slice(0, -1)},"paths":{${members(paths)}`),
-    Buffer.from(`},"definitions":{${members(definitions)}`),
-    Buffer.from(`},${JSON.stringify(rest).slice(1)}`),
-  ]
+/** Writes a group, some kinds at a time. */
+class GroupWriter {
+  readonly #form: SwaggerForm
+  readonly #kinds: readonly OpenApiKind[]
+  readonly #options: OpenApiOptions
+  readonly #builtIn: boolean
+  /** What several kinds need is written with the first of them. */
+  readonly #done = new Set<string>()
+  readonly #paths: Uint8Array[] = []
+  readonly #definitions: Uint8Array[] = []
+  #at = 0
+
+  constructor(form: SwaggerForm, kinds: readonly OpenApiKind[], options: OpenApiOptions, builtIn: boolean) {
+    this.#form = form
+    this.#kinds = kinds
+    this.#options = options
+    this.#builtIn = builtIn
+  }
+
+  /** Writes the next kinds; whether there are more. */
+  next(): boolean {
+    const kinds = this.#kinds.slice(this.#at, this.#at + AT_ONCE)
+    this.#at += AT_ONCE
+    const all = openApiV2(kinds, this.#options, this.#builtIn ? this.#kinds : kinds) as Swagger
+    const isWanted = this.#builtIn ? undefined : namesOf(kinds)
+    const paths = this.#fresh(all.paths, path => isWanted?.path(path) ?? true)
+    const definitions = this.#fresh(all.definitions, name => isWanted?.definition(name) ?? true)
+    if (this.#form === 'protobuf') this.#paths.push(openApiV2Protobuf({ paths, definitions }))
+    else {
+      this.#paths.push(Buffer.from(members(paths)))
+      this.#definitions.push(Buffer.from(members(definitions)))
+    }
+    return this.#at < this.#kinds.length
+  }
+
+  #fresh(section: Section, isWanted: (name: string) => boolean): Section {
+    const fresh = Object.entries(section).filter(([name]) => isWanted(name) && !this.#done.has(name))
+    for (const [name] of fresh) this.#done.add(name)
+    return Object.fromEntries(fresh)
+  }
+
+  finish(): Written {
+    const pieces = this.#builtIn ? this.#aroundAll() : this.#parts()
+    const digest = createHash('sha512')
+    for (const piece of pieces) digest.update(piece)
+    return { pieces, hash: digest.digest('hex') }
+  }
+
+  /** JSON: paths and definitions; protobuf in one, since parts of a message that follow each other add up. */
+  #parts(): Uint8Array[] {
+    if (this.#form === 'protobuf') return [Buffer.concat(this.#paths)]
+    return [joined(this.#paths), joined(this.#definitions)]
+  }
+
+  /** JSON: head with its paths, definitions, and the end; protobuf in one. */
+  #aroundAll(): Uint8Array[] {
+    const { swagger, info, paths: _paths, definitions: _definitions, ...rest } = openApiV2([], this.#options) as Swagger
+    if (this.#form === 'protobuf') {
+      return [Buffer.concat([openApiV2Protobuf({ swagger, info, ...rest }), ...this.#paths])]
+    }
+    const [paths, definitions] = this.#parts()
+    return [
+      Buffer.concat([Buffer.from(`${JSON.stringify({ swagger, info }).slice(0, -1)},"paths":{`), paths!]),
+      Buffer.concat([Buffer.from('},"definitions":{'), definitions!]),
+      Buffer.from(`},${JSON.stringify(rest).slice(1)}`),
+    ]
+  }
 }
 
-/** JSON: paths and definitions; protobuf in one, since parts of a message that follow each other add up. */
-function customPieces(form: SwaggerForm, kinds: readonly OpenApiKind[], options: OpenApiOptions): Uint8Array[] {
-  const all = openApiV2(kinds, options) as Swagger
+/** Which names in the document are those of custom kinds of one group. */
+function namesOf(kinds: readonly OpenApiKind[]): Record<'path' | 'definition', (name: string) => boolean> {
   const names = new Set(kinds.flatMap(({ definition }) => [definition!.name, `${definition!.name}List`]))
   const below = `/apis/${kinds[0]!.type.group}/`
-  const paths = picked(all.paths, path => path.startsWith(below))
-  const definitions = picked(all.definitions, name => names.has(name))
-  if (form === 'protobuf') return [openApiV2Protobuf({ paths, definitions })]
-  return [Buffer.from(members(paths)), Buffer.from(members(definitions))]
+  return { path: name => name.startsWith(below), definition: name => names.has(name) }
 }
 
 const COMMA = Buffer.from(',')
@@ -125,8 +170,9 @@ function joinedJson({ pieces: [paths, definitions, end] }: Written, custom: read
   ]
 }
 
-const picked = (section: Section, isWanted: (name: string) => boolean): Section =>
-  Object.fromEntries(Object.entries(section).filter(([name]) => isWanted(name)))
+/** With commas between those that are not empty. */
+const joined = (parts: readonly Uint8Array[]): Uint8Array =>
+  Buffer.concat(parts.filter(part => part.length > 0).flatMap((part, index) => (index === 0 ? [part] : [COMMA, part])))
 
 /** JSON of an object without its braces. */
 const members = (object: Section): string => JSON.stringify(object).slice(1, -1)
