@@ -42,6 +42,7 @@ import { ResourceQuotaKind } from './core/resourcequota.ts'
 import { SecretKind } from './core/secret.ts'
 import { ServiceKind } from './core/service.ts'
 import { ServiceAccountKind } from './core/serviceaccount.ts'
+import { withoutDisabledFields } from './disabled-fields.ts'
 import { EndpointSliceKind } from './discovery/endpointslice.ts'
 import { EventV1Kind } from './events/event.ts'
 import { FlowSchemaKind } from './flowcontrol/flowschema.ts'
@@ -70,7 +71,7 @@ import { VolumeAttachmentKind } from './storage/volumeattachment.ts'
 import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts'
 
 /** The kinds whose objects are stored. */
-export const builtInKinds: readonly Kind[] = [
+const all: readonly Kind[] = [
   MutatingAdmissionPolicyKind,
   MutatingAdmissionPolicyBindingKind,
   MutatingWebhookConfigurationKind,
@@ -132,6 +133,9 @@ export const builtInKinds: readonly Kind[] = [
   VolumeAttachmentKind,
   VolumeAttributesClassKind,
 ]
+
+/** As they are served: without the fields of features that are off. */
+export const builtInKinds: readonly Kind[] = all.map(withoutDisabledFields)
 
 /** Kinds that are answered on the spot: reviews, bindings, component statuses. */
 export const virtualKinds: readonly Kind[] = [

@@ -260,6 +260,13 @@ testCreate(PodKind, valid, [
     ],
   },
   {
+    name: 'a toleration that compares',
+    change: pod => {
+      pod.spec.tolerations = [{ key: 'a', operator: 'Gt', value: '5' }]
+    },
+    errors: ['spec.tolerations[0].operator: Unsupported value: "Gt": supported values: "Equal", "Exists", "Lt", "Gt"'],
+  },
+  {
     name: 'affinity without terms',
     change: pod => {
       pod.spec.affinity = {

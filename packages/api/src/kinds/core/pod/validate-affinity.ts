@@ -205,7 +205,11 @@ function checkToleration(errors: Errors, path: string, toleration: Toleration): 
     if (messages.length > 0) errors.push(invalid(`${path}.operator`, value, messages.join(';')))
   } else if (operator === 'Exists') {
     if (value !== '') errors.push(invalid(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
-  } else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']))
+  } else {
+    // Comparisons have a feature gate of their own, which is off; it is told of all the same.
+    const more = operator === 'Lt' || operator === 'Gt' ? ['Lt', 'Gt'] : []
+    errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists', ...more]))
+  }
   if (effect) checkTaintEffect(errors, `${path}.effect`, effect)
 }
 

@@ -1,0 +1,192 @@
+/**
+ * Fields whose feature gates are off in Kubernetes 1.36: upstream drops them on the way in, silently, unless an object has
+ * them already (pkg/api/pod/util.go, DropDisabledPodFields; the strategies in pkg/registry).
+ */
+import type { KubeObject } from '@canopus/apimachinery'
+import type { StatefulSet } from '../generated/apps.v1.ts'
+import type { CronJob } from '../generated/batch.v1.ts'
+import type { Lease } from '../generated/coordination.v1.ts'
+import type {
+  Container,
+  PersistentVolumeClaim,
+  Pod,
+  PodSpec,
+  PodTemplate,
+  PodTemplateSpec,
+  VolumeProjection,
+} from '../generated/core.v1.ts'
+import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
+import type { CSIDriver } from '../generated/storage.v1.ts'
+import type { Kind } from '../kind.ts'
+
+/** One gate: whether an object uses it, and what taking that away means. */
+interface Gate<T> {
+  uses(part: T): boolean
+  drop(part: T): void
+}
+
+const containersOf = ({ containers, initContainers, ephemeralContainers }: PodSpec): Container[] =>
+  [containers, initContainers, ephemeralContainers].flatMap(each => (each ?? []) as Container[])
+
+/** ContainerStopSignals */
+const stopSignals: Gate<PodSpec> = {
+  uses: spec => containersOf(spec).some(({ lifecycle }) => lifecycle?.stopSignal !== undefined),
+  drop(spec) {
+    for (const container of containersOf(spec)) {
+      delete container.lifecycle?.stopSignal
+      if (container.lifecycle !== undefined && Object.keys(container.lifecycle).length === 0) delete container.lifecycle
+    }
+  },
+}
+
+const projected = (name: 'clusterTrustBundle' | 'podCertificate'): Gate<PodSpec> => {
+  const sources = ({ volumes = [] }: PodSpec): VolumeProjection[] =>
+    volumes.flatMap(each => each.projected?.sources ?? [])
+  return {
+    uses: spec => sources(spec).some(source => source[name] !== undefined),
+    drop(spec) {
+      for (const source of sources(spec)) delete source[name]
+    },
+  }
+}
+
+/** GenericWorkload */
+const schedulingGroup: Gate<PodSpec> = {
+  uses: spec => spec.schedulingGroup !== undefined,
+  drop(spec) {
+    delete spec.schedulingGroup
+  },
+}
+
+/** ClusterTrustBundleProjection and PodCertificateRequest besides those above. */
+const POD_GATES = [stopSignals, projected('clusterTrustBundle'), projected('podCertificate'), schedulingGroup]
+
+type Changes<T> = (object: T, old: T | undefined) => void
+
+/** Drops what a part uses, for each gate that the part did not use before. */
+const gated =
+  <T, P>(partOf: (object: T) => P | undefined, gates: readonly Gate<P>[]): Changes<T> =>
+  (object, old) => {
+    const part = partOf(object)
+    if (part === undefined) return
+    const before = old === undefined ? undefined : partOf(old)
+    for (const { uses, drop } of gates) if (uses(part) && (before === undefined || !uses(before))) drop(part)
+  }
+
+type Templated = KubeObject & { readonly spec?: { readonly template?: PodTemplateSpec } }
+const ofTemplate = gated<Templated, PodSpec>(object => object.spec?.template?.spec, POD_GATES)
+
+/** MaxUnavailableStatefulSet */
+const maxUnavailable = gated<StatefulSet, StatefulSet>(
+  object => object,
+  [
+    {
+      uses: ({ spec }) => spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined,
+      drop: ({ spec }) => void delete spec.updateStrategy?.rollingUpdate?.maxUnavailable,
+    },
+  ],
+)
+
+/** CoordinatedLeaderElection */
+const election = (name: 'strategy' | 'preferredHolder'): Gate<Lease> => ({
+  uses: ({ spec }) => spec?.[name] !== undefined,
+  drop: ({ spec }) => void delete spec?.[name],
+})
+
+/** CrossNamespaceVolumeDataSource; whoever has a source already keeps it. */
+const foreignSource: Changes<PersistentVolumeClaim> = ({ spec }, old) => {
+  if (spec?.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined) delete spec.dataSourceRef
+}
+
+/** VolumeLimitScaling */
+const scaling: Gate<CSIDriver> = {
+  uses: ({ spec }) => spec?.preventPodSchedulingIfMissing !== undefined,
+  drop: ({ spec }) => void delete spec.preventPodSchedulingIfMissing,
+}
+
+const LISTS = ['bools', 'ints', 'strings', 'versions'] as const
+const attributesOf = ({ spec }: ResourceSlice): DeviceAttribute[] =>
+  (spec?.devices ?? []).flatMap(({ attributes }) => Object.values(attributes ?? {}))
+
+const SLICE_GATES: readonly Gate<ResourceSlice>[] = [
+  // DRAListTypeAttributes
+  {
+    uses: slice => attributesOf(slice).some(each => LISTS.some(name => each[name] !== undefined)),
+    drop(slice) {
+      for (const each of attributesOf(slice)) for (const name of LISTS) delete each[name]
+    },
+  },
+  // DRANodeAllocatableResources
+  {
+    uses: ({ spec }) => (spec?.devices ?? []).some(each => each.nodeAllocatableResourceMappings !== undefined),
+    drop({ spec }) {
+      for (const each of spec.devices ?? []) delete each.nodeAllocatableResourceMappings
+    },
+  },
+]
+
+/** DRANodeAllocatableResources */
+const claimsOfNode = gated<Pod, Pod>(
+  pod => pod,
+  [
+    {
+      uses: ({ status }) => (status?.nodeAllocatableResourceClaimStatuses ?? []).length > 0,
+      drop: ({ status }) => void delete status?.nodeAllocatableResourceClaimStatuses,
+    },
+  ],
+)
+
+const both =
+  <T extends KubeObject>(first: Changes<T>, second: Changes<T>): Changes<T> =>
+  (object, old) => {
+    first(object, old)
+    second(object, old)
+  }
+
+const CHANGES: Readonly<Record<string, Changes<never>>> = {
+  '/pods': gated<Pod, PodSpec>(pod => pod.spec, POD_GATES),
+  '/podtemplates': gated<PodTemplate, PodSpec>(({ template }) => template?.spec, POD_GATES),
+  '/replicationcontrollers': ofTemplate,
+  '/persistentvolumeclaims': foreignSource,
+  'apps/daemonsets': ofTemplate,
+  'apps/deployments': ofTemplate,
+  'apps/replicasets': ofTemplate,
+  'apps/statefulsets': both<StatefulSet>(maxUnavailable, ofTemplate as Changes<StatefulSet>),
+  'batch/jobs': ofTemplate,
+  'batch/cronjobs': gated<CronJob, PodSpec>(({ spec }) => spec?.jobTemplate?.spec?.template?.spec, POD_GATES),
+  'coordination.k8s.io/leases': gated<Lease, Lease>(
+    lease => lease,
+    [election('strategy'), election('preferredHolder')],
+  ),
+  'resource.k8s.io/resourceslices': gated<ResourceSlice, ResourceSlice>(slice => slice, SLICE_GATES),
+  'storage.k8s.io/csidrivers': gated<CSIDriver, CSIDriver>(driver => driver, [scaling]),
+}
+
+/** The kind, which then takes in only what is served: everybody sees what became of the rest. */
+export function withoutDisabledFields(kind: Kind): Kind {
+  const { strategy } = kind
+  const address = `${kind.type.group}/${kind.type.plural}`
+  const change = CHANGES[address] as Changes<KubeObject> | undefined
+  if (change === undefined) return kind
+  const ofStatus = address === '/pods' ? (claimsOfNode as Changes<KubeObject>) : undefined
+  return {
+    ...kind,
+    strategy: {
+      ...strategy,
+      prepareForCreate(object, context) {
+        change(object, undefined)
+        strategy.prepareForCreate?.(object, context)
+      },
+      prepareForUpdate(object, old, context) {
+        change(object, old)
+        strategy.prepareForUpdate?.(object, old, context)
+      },
+      ...(ofStatus !== undefined && {
+        prepareForStatusUpdate(object, old, context) {
+          ofStatus(object, old)
+          strategy.prepareForStatusUpdate?.(object, old, context)
+        },
+      }),
+    },
+  }
+}
