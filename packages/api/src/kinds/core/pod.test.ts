@@ -331,7 +331,19 @@ testUpdate(PodKind, valid, [
     change: pod => {
       container(pod).command = ['sh']
     },
-    errors: [`${fixed}+ containers[0].command: ["sh"]`],
+    errors: [
+      `${fixed}@@ -1,6 +1,9 @@
+ {
+  "containers": [
+   {
++   "command": [
++    "sh"
++   ],
+    "env": [
+     {
+      "name": "A",
+`,
+    ],
   },
   {
     name: 'a container more',

@@ -1,26 +1,23 @@
-import { semanticEqual } from '@canopus/apimachinery'
+import { encodeJson } from '@canopus/apimachinery'
+import { unifiedDiff } from './unified-diff.ts'
 
-const MOST_LINES = 10
-
-/** What changed between two values, a line for each field that is gone (`-`) or new (`+`); at most ten fields. */
+/**
+ * What changed between two values, as a diff of their JSON, of which three lines around each change are shown. Upstream shows its
+ * internal types so (k8s.io/apimachinery/pkg/util/diff); here are the fields that clients know.
+ */
 export function describeDifference(old: unknown, now: unknown): string {
-  const lines: string[] = []
-  collect(lines, '', old, now)
-  return lines.join('\n')
+  return unifiedDiff(linesOf(old), linesOf(now))
 }
 
-function collect(lines: string[], path: string, old: unknown, now: unknown): void {
-  if (lines.length >= MOST_LINES * 2 || semanticEqual(old, now)) return
-  const bothObjects = typeof old === 'object' && typeof now === 'object' && old !== null && now !== null
-  if (bothObjects && Array.isArray(old) === Array.isArray(now)) {
-    const before = old as Record<string, unknown>
-    const after = now as Record<string, unknown>
-    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      const step = Array.isArray(old) ? `[${key}]` : path === '' ? key : `.${key}`
-      collect(lines, path + step, before[key], after[key])
-    }
-    return
-  }
-  if (old !== undefined) lines.push(`- ${path}: ${JSON.stringify(old)}`)
-  if (now !== undefined) lines.push(`+ ${path}: ${JSON.stringify(now)}`)
+function linesOf(value: unknown): string[] {
+  const json = encodeJson(inOrder(value) ?? null, 1)
+  return json.replace(/[<>&]/g, each => `\\u00${each.charCodeAt(0).toString(16)}`).split('\n')
+}
+
+/** Fields by name: clients send them in any order. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+  return Object.fromEntries(entries.map(([name, each]) => [name, inOrder(each)]))
 }

@@ -82,7 +82,17 @@ testUpdate(PersistentVolumeClaimKind, claim, [
       object.spec.resources = { requests: { storage: '2Gi' } }
     },
     errors: [
-      'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n- resources.requests.storage: "1Gi"\n+ resources.requests.storage: "2Gi"',
+      `spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
+@@ -4,7 +4,7 @@
+  ],
+  "resources": {
+   "requests": {
+-   "storage": "1Gi"
++   "storage": "2Gi"
+   }
+  },
+  "volumeMode": "Filesystem"
+`,
     ],
   },
 ])
@@ -229,7 +239,16 @@ testUpdate(PersistentVolumeKind, volume, [
       object.spec.hostPath = { path: '/other' }
     },
     errors: [
-      'spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n- hostPath.path: "/data"\n+ hostPath.path: "/other"',
+      `spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation
+@@ -1,6 +1,6 @@
+ {
+  "hostPath": {
+-  "path": "/data",
++  "path": "/other",
+   "type": ""
+  }
+ }
+`,
     ],
   },
 ])
