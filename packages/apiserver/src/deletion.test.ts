@@ -149,6 +149,70 @@ describe('graceful deletion of pods', () => {
   })
 })
 
+describe('DELETE of a collection', () => {
+  const path = '/api/v1/namespaces/collected/configmaps'
+  const left = async (): Promise<string> => {
+    const { json } = await server.send('GET', path)
+    return json.items.map((each: { metadata: { name: string } }) => each.metadata.name).join('')
+  }
+  const rows: readonly [string, number, string, string][] = [
+    ['?labelSelector=kind%3Dodd', 200, 'ac', 'bd'],
+    ['?labelSelector=kind+in+(odd,even)&fieldSelector=metadata.name%3Da', 200, 'a', 'bcd'],
+    ['?labelSelector=!kind', 200, 'd', 'abc'],
+    ['?fieldSelector=metadata.name%21%3Db', 200, 'acd', 'b'],
+    ['?fieldSelector=metadata.namespace%3Dother', 200, '', 'abcd'],
+    ['?limit=2', 200, 'ab', 'cd'],
+    ['?dryRun=All', 200, 'abcd', 'abcd'],
+    ['?resourceVersion=1', 200, 'abcd', ''],
+    ['?fieldSelector=data%3D1', 400, '', 'abcd'],
+    ['?labelSelector=a+b', 400, '', 'abcd'],
+    ['?continue=nothing', 400, '', 'abcd'],
+    ['?gracePeriodSeconds=x', 400, '', 'abcd'],
+    ['', 200, 'abcd', ''],
+  ]
+  for (const [query, code, gone, kept] of rows) {
+    it(`${query === '' ? 'of all' : query}: ${code}, ${gone || 'none'} gone`, async () => {
+      const labels = { a: { kind: 'odd' }, b: { kind: 'even' }, c: { kind: 'odd' }, d: {} }
+      for (const [name, own] of Object.entries(labels)) {
+        await server.send('POST', path, { metadata: { name, labels: own }, immutable: false })
+      }
+      const { status, json } = await server.send('DELETE', `${path}${query}`)
+      assert.equal(status, code, json.message)
+      if (code === 200) {
+        assert.equal(json.kind, 'ConfigMapList')
+        assert.equal(json.items.map((each: { metadata: { name: string } }) => each.metadata.name).join(''), gone)
+      }
+      assert.equal(await left(), kept)
+    })
+  }
+
+  it('holds every object against the preconditions', async () => {
+    await server.send('POST', path, { metadata: { name: 'one' } })
+    const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'another' } }
+    const { status, json } = await server.send('DELETE', path, options)
+    assert.equal(status, 409)
+    assert.match(json.message, /the UID in the precondition \(another\) does not match the UID in record/)
+  })
+
+  it('marks what has finalizers', async () => {
+    await server.send('DELETE', path)
+    await server.send('POST', path, { metadata: { name: 'held', finalizers: ['example.com/mine'] } })
+    await server.send('POST', path, { metadata: { name: 'free' } })
+    const { json } = await server.send('DELETE', path)
+    assert.deepEqual(
+      json.items.map((each: { metadata: { name: string; deletionTimestamp?: string } }) => [
+        each.metadata.name,
+        each.metadata.deletionTimestamp !== undefined,
+      ]),
+      [
+        ['free', false],
+        ['held', true],
+      ],
+    )
+    assert.equal(await left(), 'held')
+  })
+})
+
 describe('namespaces', () => {
   it('are marked, emptied by somebody, finalized, gone', async () => {
     await server.send('POST', '/api/v1/namespaces', { metadata: { name: 'n' } })

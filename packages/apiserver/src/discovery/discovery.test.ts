@@ -52,6 +52,22 @@ describe('discovery', () => {
     assert.equal(again.text, '')
   })
 
+  const profiles: readonly [string, string][] = [
+    [`${AGGREGATED};profile=nopeer`, 'APIGroupDiscoveryList'],
+    [`${AGGREGATED};profile=other,application/json`, 'APIGroupList'],
+    [`${AGGREGATED.replace('v=v2', 'v=v9')},application/json`, 'APIGroupList'],
+    ['application/json', 'APIGroupList'],
+  ]
+  for (const [accept, kind] of profiles) {
+    it(`answers ${accept} with an ${kind}`, async () => {
+      for (const path of ['/apis', '/api']) {
+        const { status, json } = await server.send('GET', path, undefined, { accept })
+        assert.equal(status, 200)
+        assert.equal(json.kind, path === '/api' && kind === 'APIGroupList' ? 'APIVersions' : kind)
+      }
+    })
+  }
+
   const orders: readonly [string, string][] = [
     ['v2', 'v1'],
     ['v1', 'v1beta1'],
