@@ -4,20 +4,12 @@
  */
 import type { KubeObject } from '@canopus/apimachinery'
 import type { StatefulSet } from '../generated/apps.v1.ts'
-import type { CronJob } from '../generated/batch.v1.ts'
 import type { Lease } from '../generated/coordination.v1.ts'
-import type {
-  Container,
-  PersistentVolumeClaim,
-  Pod,
-  PodSpec,
-  PodTemplate,
-  PodTemplateSpec,
-  VolumeProjection,
-} from '../generated/core.v1.ts'
+import type { Container, PersistentVolumeClaim, Pod, PodSpec, VolumeProjection } from '../generated/core.v1.ts'
 import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
 import type { CSIDriver } from '../generated/storage.v1.ts'
 import type { Kind } from '../kind.ts'
+import { podSpecOf } from './pod-specs.ts'
 
 /** One gate: whether an object uses it, and what taking that away means. */
 interface Gate<T> {
@@ -72,9 +64,6 @@ const gated =
     const before = old === undefined ? undefined : partOf(old)
     for (const { uses, drop } of gates) if (uses(part) && (before === undefined || !uses(before))) drop(part)
   }
-
-type Templated = KubeObject & { readonly spec?: { readonly template?: PodTemplateSpec } }
-const ofTemplate = gated<Templated, PodSpec>(object => object.spec?.template?.spec, POD_GATES)
 
 /** MaxUnavailableStatefulSet */
 const maxUnavailable = gated<StatefulSet, StatefulSet>(
@@ -136,24 +125,9 @@ const claimsOfNode = gated<Pod, Pod>(
   ],
 )
 
-const both =
-  <T extends KubeObject>(first: Changes<T>, second: Changes<T>): Changes<T> =>
-  (object, old) => {
-    first(object, old)
-    second(object, old)
-  }
-
 const CHANGES: Readonly<Record<string, Changes<never>>> = {
-  '/pods': gated<Pod, PodSpec>(pod => pod.spec, POD_GATES),
-  '/podtemplates': gated<PodTemplate, PodSpec>(({ template }) => template?.spec, POD_GATES),
-  '/replicationcontrollers': ofTemplate,
   '/persistentvolumeclaims': foreignSource,
-  'apps/daemonsets': ofTemplate,
-  'apps/deployments': ofTemplate,
-  'apps/replicasets': ofTemplate,
-  'apps/statefulsets': both<StatefulSet>(maxUnavailable, ofTemplate as Changes<StatefulSet>),
-  'batch/jobs': ofTemplate,
-  'batch/cronjobs': gated<CronJob, PodSpec>(({ spec }) => spec?.jobTemplate?.spec?.template?.spec, POD_GATES),
+  'apps/statefulsets': maxUnavailable,
   'coordination.k8s.io/leases': gated<Lease, Lease>(
     lease => lease,
     [election('strategy'), election('preferredHolder')],
@@ -166,8 +140,15 @@ const CHANGES: Readonly<Record<string, Changes<never>>> = {
 export function withoutDisabledFields(kind: Kind): Kind {
   const { strategy } = kind
   const address = `${kind.type.group}/${kind.type.plural}`
-  const change = CHANGES[address] as Changes<KubeObject> | undefined
-  if (change === undefined) return kind
+  const place = podSpecOf(kind)
+  const changes = [
+    ...(place === undefined ? [] : [gated<KubeObject, PodSpec>(object => place.of(object), POD_GATES)]),
+    ...(CHANGES[address] === undefined ? [] : [CHANGES[address] as Changes<KubeObject>]),
+  ]
+  if (changes.length === 0) return kind
+  const change: Changes<KubeObject> = (object, old) => {
+    for (const each of changes) each(object, old)
+  }
   const ofStatus = address === '/pods' ? (claimsOfNode as Changes<KubeObject>) : undefined
   return {
     ...kind,

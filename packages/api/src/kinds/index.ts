@@ -47,6 +47,7 @@ import { EndpointSliceKind } from './discovery/endpointslice.ts'
 import { EventV1Kind } from './events/event.ts'
 import { FlowSchemaKind } from './flowcontrol/flowschema.ts'
 import { PriorityLevelConfigurationKind } from './flowcontrol/prioritylevelconfiguration.ts'
+import { withInitResizePolicies } from './init-resize-policies.ts'
 import { IngressKind } from './networking/ingress.ts'
 import { IngressClassKind } from './networking/ingressclass.ts'
 import { IPAddressKind } from './networking/ipaddress.ts'
@@ -134,8 +135,8 @@ const all: readonly Kind[] = [
   VolumeAttributesClassKind,
 ]
 
-/** As they are served: without the fields of features that are off. */
-export const builtInKinds: readonly Kind[] = all.map(withoutDisabledFields)
+/** As they are served: without the fields of features that are off, and with checks that kinds share. */
+export const builtInKinds: readonly Kind[] = all.map(kind => withoutDisabledFields(withInitResizePolicies(kind)))
 
 /** Kinds that are answered on the spot: reviews, bindings, component statuses. */
 export const virtualKinds: readonly Kind[] = [

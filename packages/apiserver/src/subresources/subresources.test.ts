@@ -206,12 +206,6 @@ describe('views of a pod', () => {
     ['init containers', init('1'), init('2'), undefined],
     ['sidecars that restart for it', init('1', { restartPolicy: 'Always', ...restarts }), init('2'), undefined],
     [
-      'no init containers that would have to restart for it',
-      init('1', restarts),
-      init('2', restarts),
-      'spec.initContainers[0]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer cannot be resized',
-    ],
-    [
       'nothing but cpu and memory of init containers',
       init('1'),
       { ...init('1'), resources: { requests: { cpu: '1', 'ephemeral-storage': '1Gi' } } },
