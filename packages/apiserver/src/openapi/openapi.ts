@@ -6,13 +6,11 @@ import {
   OPENAPI_V2_PROTOBUF_ACCEPTED,
   type OpenApiKind,
   type OpenApiOptions,
-  openApiV2,
-  openApiV2Protobuf,
   openApiV3,
   openApiV3Index,
   openApiV3Path,
 } from '@canopus/api'
-import { mergeSwagger, type Swagger } from '../aggregation/swagger.ts'
+import type { Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
 import { KUBERNETES_VERSION } from '../discovery/version.ts'
 import { parseMediaTypes } from '../encoding/media-type.ts'
@@ -134,12 +132,7 @@ export class OpenApi {
   private async write(form: SwaggerForm): Promise<Document> {
     const kinds = this.kinds()
     const others = this.#extensions?.swaggers() ?? []
-    if (others.length > 0) {
-      const merged = mergeSwagger(openApiV2(kinds, this.options()), others)
-      const body = form === 'json' ? Buffer.from(JSON.stringify(merged)) : openApiV2Protobuf(merged)
-      return this.document(form, () => body)
-    }
-    const document = await this.#pieces.document(form, kinds)
+    const document = await this.#pieces.document(form, kinds, others)
     // Kinds may have come meanwhile: then the next one who asks gets a newer document.
     if (this.#known === kinds) this.#documents.set(form, document)
     return document

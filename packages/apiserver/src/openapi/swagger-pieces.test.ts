@@ -55,6 +55,29 @@ describe('the OpenAPI v2 document in pieces', () => {
     }
   })
 
+  it('holds the documents of extension servers, which custom kinds leave alone', async () => {
+    const flavors = {
+      swagger: '2.0',
+      paths: { '/apis/wardle/v1/flunders': {} },
+      definitions: { Flunder: { type: 'object' } },
+    }
+    const fresh = new SwaggerPieces(
+      () => ({ version: 'v1.36.0' }),
+      async () => {},
+    )
+    const before = await fresh.document('json', [...builtIn, a], [flavors])
+    const after = await fresh.document('json', [...builtIn, a, other], [flavors])
+    assert.ok(before.body.every(piece => after.body.includes(piece)))
+    const { paths, definitions } = JSON.parse(textOf(after))
+    const wanted = openApiV2([...builtIn, a, other], { version: 'v1.36.0' }) as Record<string, object>
+    assert.deepEqual(paths, { ...wanted.paths, ...flavors.paths })
+    assert.deepEqual(Object.keys(definitions).sort(), [...Object.keys(wanted.definitions!), 'Flunder'].sort())
+    const without = await fresh.document('json', [...builtIn, a, other], [])
+    assert.ok(!textOf(without).includes('Flunder'))
+    const protobuf = await fresh.document('protobuf', [...builtIn, a, other], [flavors])
+    assert.ok(textOf(protobuf).includes('Flunder') && textOf(protobuf).includes('com.example.v1.Cog'))
+  })
+
   it('forgets groups that are gone', async () => {
     assert.ok(!textOf(await pieces.document('json', [...builtIn, a])).includes('Cog'))
   })

@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto'
 import { type OpenApiKind, type OpenApiOptions, openApiV2, openApiV2Protobuf } from '@canopus/api'
 
+import { type Swagger as MergedSwagger, mergeSwagger } from '../aggregation/swagger.ts'
+
 export type SwaggerForm = 'json' | 'protobuf'
 
 export interface PiecedDocument {
@@ -45,11 +47,18 @@ export class SwaggerPieces {
     this.#nextTurn = nextTurn
   }
 
-  /** The document of these kinds; writes what has changed since the last time. */
-  async document(form: SwaggerForm, kinds: readonly OpenApiKind[]): Promise<PiecedDocument> {
+  /**
+   * The document of these kinds; writes what has changed since the last time. `others` are documents of extension servers, which
+   * are merged with the built-in kinds: groups of custom kinds are not theirs.
+   */
+  async document(
+    form: SwaggerForm,
+    kinds: readonly OpenApiKind[],
+    others: readonly MergedSwagger[] = [],
+  ): Promise<PiecedDocument> {
     const groups = Map.groupBy(kinds, ({ type, definition }) => (definition === undefined ? '' : type.group))
     for (const name of this.#groups.keys()) if (!groups.has(name)) this.#groups.delete(name)
-    const builtIn = await this.written('', groups.get('') ?? [], form)
+    const builtIn = await this.written('', groups.get('') ?? [], form, others)
     groups.delete('')
     const custom: Written[] = []
     for (const [name, own] of groups) custom.push(await this.written(name, own, form))
@@ -60,8 +69,8 @@ export class SwaggerPieces {
     return { body, etag }
   }
 
-  private group(name: string, kinds: readonly OpenApiKind[]): Group {
-    const sources = kinds.map(({ type, definition }) => definition ?? type)
+  private group(name: string, kinds: readonly OpenApiKind[], others: readonly MergedSwagger[]): Group {
+    const sources = [...kinds.map(({ type, definition }) => definition ?? type), ...others]
     let group = this.#groups.get(name)
     if (group === undefined || !sameItems(group.sources, sources)) {
       group = { sources, forms: new Map() }
@@ -70,16 +79,43 @@ export class SwaggerPieces {
     return group
   }
 
-  private async written(name: string, kinds: readonly OpenApiKind[], form: SwaggerForm): Promise<Written> {
-    const { forms } = this.group(name, kinds)
+  private async written(
+    name: string,
+    kinds: readonly OpenApiKind[],
+    form: SwaggerForm,
+    others: readonly MergedSwagger[] = [],
+  ): Promise<Written> {
+    const { forms } = this.group(name, kinds, others)
     const known = forms.get(form)
     if (known !== undefined) return known
+    if (others.length > 0) {
+      const merged = writtenOf(wholePieces(form, mergeSwagger(openApiV2(kinds, this.#options()), others)))
+      forms.set(form, merged)
+      return merged
+    }
     const writer = new GroupWriter(form, kinds, this.#options(), name === '')
     for (let more = true; more; await this.#nextTurn()) more = writer.next()
     const written = writer.finish()
     forms.set(form, written)
     return written
   }
+}
+
+function writtenOf(pieces: readonly Uint8Array[]): Written {
+  const digest = createHash('sha512')
+  for (const piece of pieces) digest.update(piece)
+  return { pieces, hash: digest.digest('hex') }
+}
+
+/** A document in one go. JSON: head with its paths, definitions, and the end; protobuf in one. */
+function wholePieces(form: SwaggerForm, document: MergedSwagger): Uint8Array[] {
+  if (form === 'protobuf') return [openApiV2Protobuf(document)]
+  const { swagger, info, paths, definitions, ...rest } = document
+  return [
+    Buffer.from(`${JSON.stringify({ swagger, info }).slice(0, -1)},"paths":{${members(paths ?? {})}`),
+    Buffer.from(`},"definitions":{${members(definitions ?? {})}`),
+    Buffer.from(`},${JSON.stringify(rest).slice(1)}`),
+  ]
 }
 
 /** Writes a group, some kinds at a time. */
@@ -124,10 +160,7 @@ class GroupWriter {
   }
 
   finish(): Written {
-    const pieces = this.#builtIn ? this.#aroundAll() : this.#parts()
-    const digest = createHash('sha512')
-    for (const piece of pieces) digest.update(piece)
-    return { pieces, hash: digest.digest('hex') }
+    return writtenOf(this.#builtIn ? this.#aroundAll() : this.#parts())
   }
 
   /** JSON: paths and definitions; protobuf in one, since parts of a message that follow each other add up. */
