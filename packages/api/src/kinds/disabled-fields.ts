@@ -5,7 +5,7 @@
 import type { KubeObject } from '@canopus/apimachinery'
 import type { StatefulSet } from '../generated/apps.v1.ts'
 import type { Lease } from '../generated/coordination.v1.ts'
-import type { Container, PersistentVolumeClaim, Pod, PodSpec, VolumeProjection } from '../generated/core.v1.ts'
+import type { Lifecycle, PersistentVolumeClaim, Pod, PodSpec } from '../generated/core.v1.ts'
 import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
 import type { CSIDriver } from '../generated/storage.v1.ts'
 import type { Kind } from '../kind.ts'
@@ -17,30 +17,38 @@ interface Gate<T> {
   drop(part: T): void
 }
 
-const containersOf = ({ containers, initContainers, ephemeralContainers }: PodSpec): Container[] =>
-  [containers, initContainers, ephemeralContainers].flatMap(each => (each ?? []) as Container[])
+// Every pod that comes in is asked whether it uses these: nothing is allocated for that.
+
+const stops = (containers: readonly { lifecycle?: Lifecycle }[] | undefined): boolean => {
+  for (const { lifecycle } of containers ?? NONE) if (lifecycle?.stopSignal !== undefined) return true
+  return false
+}
+
+const NONE: readonly never[] = []
 
 /** ContainerStopSignals */
 const stopSignals: Gate<PodSpec> = {
-  uses: spec => containersOf(spec).some(({ lifecycle }) => lifecycle?.stopSignal !== undefined),
-  drop(spec) {
-    for (const container of containersOf(spec)) {
+  uses: ({ containers, initContainers, ephemeralContainers }) =>
+    stops(containers) || stops(initContainers) || stops(ephemeralContainers),
+  drop({ containers, initContainers, ephemeralContainers }) {
+    for (const container of [containers, initContainers, ephemeralContainers].flatMap(each => each ?? [])) {
       delete container.lifecycle?.stopSignal
       if (container.lifecycle !== undefined && Object.keys(container.lifecycle).length === 0) delete container.lifecycle
     }
   },
 }
 
-const projected = (name: 'clusterTrustBundle' | 'podCertificate'): Gate<PodSpec> => {
-  const sources = ({ volumes = [] }: PodSpec): VolumeProjection[] =>
-    volumes.flatMap(each => each.projected?.sources ?? [])
-  return {
-    uses: spec => sources(spec).some(source => source[name] !== undefined),
-    drop(spec) {
-      for (const source of sources(spec)) delete source[name]
-    },
-  }
-}
+const projected = (name: 'clusterTrustBundle' | 'podCertificate'): Gate<PodSpec> => ({
+  uses({ volumes }) {
+    for (const volume of volumes ?? NONE) {
+      for (const source of volume.projected?.sources ?? NONE) if (source[name] !== undefined) return true
+    }
+    return false
+  },
+  drop({ volumes = [] }) {
+    for (const source of volumes.flatMap(each => each.projected?.sources ?? [])) delete source[name]
+  },
+})
 
 /** GenericWorkload */
 const schedulingGroup: Gate<PodSpec> = {
