@@ -1,3 +1,6 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { fieldErrorText } from '@canopus/apimachinery'
 import type { CustomResourceDefinition } from '../../generated/apiextensions.v1.ts'
 import { testCreate } from '../../testing/validation-table.ts'
 import { CustomResourceDefinitionKind } from './customresourcedefinition.ts'
@@ -67,3 +70,46 @@ testCreate(CustomResourceDefinitionKind, definition, [
     ],
   },
 ])
+
+type Change = (object: CustomResourceDefinition) => void
+
+const both =
+  (...changes: Change[]): Change =>
+  object => {
+    for (const each of changes) each(object)
+  }
+const odd = conversion({ webhook: { ...webhook, conversionReviewVersions: ['v2'] } })
+const unlike = conversion({ webhook: { ...webhook, conversionReviewVersions: ['v3'] } })
+const bare: Change = ({ spec }) => {
+  spec.versions = [{ name: 'v1', served: true, storage: true }]
+}
+const preserving: Change = ({ spec }) => {
+  spec.preserveUnknownFields = true
+  spec.conversion = { strategy: 'None' }
+}
+const VERSIONS = 'spec.conversion.conversionReviewVersions'
+const SCHEMA = 'spec.versions[0].schema.openAPIV3Schema'
+const updates: readonly [string, Change, Change, string[]][] = [
+  ['versions of reviews that nobody knows may be followed by others', odd, unlike, []],
+  ['but may not come', () => {}, odd, [`${VERSIONS}: Invalid value: ["v2"]: must include at least one of v1, v1beta1`]],
+  ['no schema may stay where nothing is pruned', both(bare, preserving), both(bare, preserving), []],
+  [
+    'but not where all would be',
+    both(bare, preserving),
+    bare,
+    [`${SCHEMA}: Required value: because otherwise all fields are pruned`],
+  ],
+  ['and may not come', () => {}, bare, [`${SCHEMA}: Required value`]],
+]
+for (const [name, before, after, wanted] of updates) {
+  it(`CustomResourceDefinition update: ${name}`, () => {
+    const made = (change: Change): CustomResourceDefinition => {
+      const object = structuredClone(definition)
+      object.status = { storedVersions: ['v1'] } as CustomResourceDefinition['status']
+      change(object)
+      return object
+    }
+    const { strategy } = CustomResourceDefinitionKind
+    assert.deepEqual(strategy.validateUpdate!(made(after), made(before)).map(fieldErrorText), wanted)
+  })
+}

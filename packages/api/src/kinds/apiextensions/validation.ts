@@ -46,8 +46,8 @@ export function validateDefinition(
     errors.push(notSupported('spec.scope', spec.scope, ['Cluster', 'Namespaced']))
   }
   checkNames(errors, 'spec.names', spec?.names)
-  checkVersions(errors, spec)
-  checkConversion(errors, spec)
+  checkVersions(errors, spec, old?.spec)
+  checkConversion(errors, spec, old?.spec)
   if (spec?.preserveUnknownFields === true && !old?.spec.preserveUnknownFields) {
     errors.push(invalid('spec.preserveUnknownFields', true, NOT_PRESERVED))
   }
@@ -90,7 +90,20 @@ function checkNames(errors: Errors, path: string, names: CustomResourceDefinitio
   }
 }
 
-function checkVersions(errors: Errors, spec: CustomResourceDefinition['spec'] | undefined): void {
+type Spec = CustomResourceDefinition['spec']
+
+const hasSchema = ({ schema }: Version): boolean => schema?.openAPIV3Schema !== undefined
+
+/** What older servers let in without a schema needs none now, unless all its fields would be pruned. */
+function checkSchema(errors: Errors, path: string, version: Version, spec: Spec | undefined, old?: Spec): void {
+  if (hasSchema(version)) return
+  if (old === undefined || old.versions.every(hasSchema)) errors.push(required(path))
+  else if (version.served && spec?.preserveUnknownFields !== true) {
+    errors.push(required(path, 'because otherwise all fields are pruned'))
+  }
+}
+
+function checkVersions(errors: Errors, spec: Spec | undefined, old?: Spec): void {
   const versions = spec?.versions ?? []
   const seen = new Set<string>()
   for (const [index, version] of versions.entries()) {
@@ -105,9 +118,7 @@ function checkVersions(errors: Errors, spec: CustomResourceDefinition['spec'] | 
         ),
       )
     seen.add(version.name)
-    if (version.schema?.openAPIV3Schema === undefined) {
-      errors.push(required(`${path}.schema.openAPIV3Schema`))
-    }
+    checkSchema(errors, `${path}.schema.openAPIV3Schema`, version, spec, old)
     checkDeprecation(errors, `${path}.deprecationWarning`, version)
   }
   if (versions.filter(version => version.storage).length !== 1) {
@@ -144,7 +155,7 @@ function checkDeprecation(errors: Errors, field: string, { deprecated, deprecati
 
 const REVIEW_VERSIONS = ['v1', 'v1beta1']
 
-function checkConversion(errors: Errors, spec: CustomResourceDefinition['spec'] | undefined): void {
+function checkConversion(errors: Errors, spec: Spec | undefined, old?: Spec): void {
   const { conversion, preserveUnknownFields } = spec ?? {}
   if (conversion === undefined) return
   const path = 'spec.conversion'
@@ -158,7 +169,9 @@ function checkConversion(errors: Errors, spec: CustomResourceDefinition['spec'] 
     if (client === undefined) {
       errors.push(required(`${path}.webhookClientConfig`, 'required when strategy is set to Webhook'))
     } else push(errors, validateWebhookClient(client, `${path}.webhookClientConfig`))
-    checkReviewVersions(errors, `${path}.conversionReviewVersions`, webhook?.conversionReviewVersions ?? [])
+    const before = old?.conversion?.webhook?.conversionReviewVersions ?? []
+    const anyVersion = before.length > 0 && !before.some(each => REVIEW_VERSIONS.includes(each))
+    checkReviewVersions(errors, `${path}.conversionReviewVersions`, webhook?.conversionReviewVersions ?? [], anyVersion)
     return
   } else if (strategy !== 'None') errors.push(notSupported(`${path}.strategy`, strategy, ['None', 'Webhook']))
   const misplaced = 'should not be set when strategy is not set to Webhook'
@@ -168,7 +181,8 @@ function checkConversion(errors: Errors, spec: CustomResourceDefinition['spec'] 
   }
 }
 
-function checkReviewVersions(errors: Errors, path: string, versions: readonly string[]): void {
+/** `any`: what nobody understands is let through, since it was so before. */
+function checkReviewVersions(errors: Errors, path: string, versions: readonly string[], any: boolean): void {
   if (versions.length === 0) {
     errors.push(required(path))
     return
@@ -177,7 +191,7 @@ function checkReviewVersions(errors: Errors, path: string, versions: readonly st
     if (versions.indexOf(version) < index) errors.push(invalid(`${path}[${index}]`, version, 'duplicate version'))
     else checkText(errors, `${path}[${index}]`, version, checkDns1035Label)
   }
-  if (versions.some(each => REVIEW_VERSIONS.includes(each))) return
+  if (any || versions.some(each => REVIEW_VERSIONS.includes(each))) return
   errors.push(invalid(path, versions, `must include at least one of ${REVIEW_VERSIONS.join(', ')}`))
 }
 
