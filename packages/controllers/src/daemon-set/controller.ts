@@ -207,7 +207,9 @@ class Shell {
       events.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
     } catch (error) {
       this.#expectations.deletionObserved(keyOf(set), uid)
-      if (!hasReason(error, 'NotFound')) throw error
+      if (hasReason(error, 'NotFound')) return
+      events.event(set, 'Warning', 'FailedDelete', `Error deleting: ${error instanceof Error ? error.message : error}`)
+      throw error
     }
   }
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { ControllerRevisions, DaemonSets, Nodes, Pods } from '@canopus/api'
 import type { DaemonSet, DaemonSetSpec } from '@canopus/api/apps/v1'
 import type { Node, PodSpec } from '@canopus/api/core/v1'
+import { StatusError } from '@canopus/apimachinery'
 import { createWorld, type World } from '../testing/world.ts'
 import { createDaemonSetController } from './controller.ts'
 import { placementOn, targetNode } from './placement.ts'
@@ -183,6 +184,17 @@ test('a failed pod is replaced, later and later', async () => {
   }
   assert.ok(uids.size >= 3 && uids.size <= 6, `${uids.size} pods in ten seconds`)
   assert.ok(world.events.some(event => event.startsWith('FailedDaemonPod Found failed daemon pod default/agent-')))
+})
+
+test('a pod that cannot be deleted is told of, and tried again', async () => {
+  add()
+  await tend(3)
+  const failure = new StatusError({ code: 403, reason: 'Forbidden', message: 'not this one' })
+  world.server.failNext({ method: 'DELETE', path: /\/pods\// }, failure)
+  world.server.change(Nodes, 'n1', undefined, node => (node.spec = { taints: [{ key: 'k', effect: 'NoExecute' }] }))
+  await tend(5)
+  assert.ok(world.events.includes('FailedDelete Error deleting: not this one'))
+  assert.deepEqual(nodes(), ['n2', 'n3'])
 })
 
 describe('placementOn', () => {
