@@ -32,6 +32,13 @@ describe('what comes next for a simulated pod', () => {
     ['it has ended', podOf(exitedStatus(podOf({}, going), NOW, 0)), {}, 'nothing'],
     ['it is to go', podOf(running(true), { ...going, generation: 3 }), { 'stop-delay': '2s' }, 'remove in 2000'],
     ['it is to go, not waiting for ever', podOf(running(true), going), { 'stop-delay': '1h' }, 'remove in 5000'],
+    ['it is gone', podOf(running(true), { ...going, deletionGracePeriodSeconds: 0 }), {}, 'nothing'],
+    [
+      'somebody holds it, and its containers end at once',
+      podOf(running(true), { ...going, deletionGracePeriodSeconds: 0, finalizers: ['x'] }),
+      { 'stop-delay': '9s' },
+      'finish in 0',
+    ],
     ['somebody holds it', podOf(running(true), { ...going, finalizers: ['x'] }), {}, 'finish in 0'],
   ]
   for (const [what, pod, annotations, expected] of cases) {

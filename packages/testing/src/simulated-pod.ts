@@ -90,9 +90,10 @@ export function nextStep(pod: Pod, behaviour: PodBehaviour, now: number): Step |
 }
 
 function ending({ metadata }: Pod, { stopDelay }: PodBehaviour, ended: boolean): Step | undefined {
-  if (metadata.deletionGracePeriodSeconds === 0) return undefined
   const after = Math.min(stopDelay, (metadata.deletionGracePeriodSeconds ?? 30) * 1000)
   if (!ended && (metadata.finalizers ?? []).length > 0) return { kind: 'finish', after }
+  // The server takes it away by itself.
+  if (metadata.deletionGracePeriodSeconds === 0) return undefined
   return { kind: 'remove', after: ended ? 0 : after }
 }
 
