@@ -107,6 +107,17 @@ test('a pod on its way out still serves but is not ready', async () => {
   assert.equal(legacy()!.subsets?.length ?? 0, 0)
 })
 
+test('a service that publishes them has pods that are not ready as endpoints that are', async () => {
+  world.server.add(Pods, podOf('a', '10.1.0.1', { ready: false }))
+  addService({ publishNotReadyAddresses: true })
+  await world.settle()
+  assert.deepEqual(slices()[0]!.endpoints![0]!.conditions, { ready: true, serving: false, terminating: false })
+  assert.deepEqual(
+    legacy()?.subsets?.map(each => [each.addresses?.length, each.notReadyAddresses?.length]),
+    [[1, undefined]],
+  )
+})
+
 test('without endpoints there is one empty slice; without a selector there is none', async () => {
   addService()
   await world.settle()
