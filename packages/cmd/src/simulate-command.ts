@@ -32,7 +32,9 @@ With -o json: an object. Fields stay as they are; times are seconds of simulated
   events: at, event, settledAfter, or waitingFor (texts), or error
   workloads: kind, namespace, name, ready, createdAt, readyAt
   nodes: name, ready, pods (NAMESPACE/NAME)
-  pending: namespace, name, since, reason`
+  pending: namespace, name, since, reason
+
+Exits with 1 where an event failed; the report is written all the same.`
 
 interface Flags {
   output: 'text' | 'json'
@@ -59,6 +61,12 @@ async function simulate(path: string, { output, seed }: Flags, environment: CliE
     const scenario = parseScenario(text, file => readFileSync(resolve(dirname(path), file), 'utf8'))
     const report = await playScenario(seed === undefined ? scenario : { ...scenario, seed })
     environment.stdout.write(output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report))
+    // The report stands all the same: what failed may be what the scenario is about, but nobody should take it for done.
+    const failed = report.events.filter(each => each.error !== undefined)
+    if (failed.length > 0) {
+      const told = failed.map(each => `${each.event} (at ${each.at}s): ${each.error}`)
+      throw new Failure(`${failed.length} of ${report.events.length} events failed:\n${told.join('\n')}`)
+    }
   } catch (error) {
     if (error instanceof ScenarioError) throw new Failure(`${path}: ${error.message}`, 'See `canopus simulate --help`.')
     throw error

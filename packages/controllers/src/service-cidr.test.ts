@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { IPAddresses, ServiceCIDRs } from '@canopus/api'
 import type { IPAddress, ServiceCIDR } from '@canopus/api/networking/v1'
-import type { Draft } from '@canopus/apimachinery'
+import { type Draft, StatusError } from '@canopus/apimachinery'
 import { createServiceCidrController, mayGo } from './service-cidr.ts'
 import { createWorld } from './testing/world.ts'
 
@@ -51,4 +51,17 @@ it('a range is held, ready, and goes when its last address and ten seconds are g
   assert.equal((await ranges.list()).items.length, 1)
   await world.settle(11_000)
   assert.equal((await ranges.list()).items.length, 0)
+})
+
+it('a range that cannot be said to be ready is told of, and tried again', async t => {
+  const world = createWorld()
+  t.after(() => world.stop())
+  const ranges = world.context.client.resource(ServiceCIDRs)
+  await world.start(createServiceCidrController(world.context))
+  const failure = new StatusError({ code: 500, reason: 'InternalError', message: 'no' })
+  world.server.failNext({ method: 'PUT', path: /\/status$/ }, failure)
+  await ranges.create(range('a', '10.0.0.0/24') as Draft<ServiceCIDR>)
+  await world.settle(5_000)
+  assert.deepEqual(world.events, ['KubernetesServiceCIDRError The ServiceCIDR Status can not be set to Ready=True'])
+  assert.equal((await ranges.get('a')).status?.conditions?.[0]?.status, 'True')
 })

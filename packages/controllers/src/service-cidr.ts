@@ -47,7 +47,13 @@ export function createServiceCidrController(context: ControllerContext): Control
         const held = finalizers.includes(FINALIZER)
           ? range
           : await resource.update({ ...range, metadata: { ...range.metadata, finalizers: [...finalizers, FINALIZER] } })
-        await setReady(held, READY)
+        try {
+          await setReady(held, READY)
+        } catch (error) {
+          const text = 'The ServiceCIDR Status can not be set to Ready=True'
+          context.events.event(range, 'Warning', 'KubernetesServiceCIDRError', text)
+          throw error
+        }
         return undefined
       }
       if (!mayGo(range, ranges.lister.list(), addresses.lister.list())) {

@@ -61,6 +61,10 @@ test('adopts orphans that match, releases what no longer does, leaves the rest a
   assert.equal(controllerOf(server.get(Pods, 'release', 'default')!), undefined)
   assert.equal(controllerOf(server.get(Pods, 'others', 'default')!)?.uid, 'other')
   assert.equal(asked(), 1)
+  const patches = server.requests.filter(each => each.method === 'PATCH')
+  const uids = patches.map(each => (each.body as { metadata: { uid: string } }).metadata.uid)
+  const meant = ['adopt-1', 'adopt-2', 'release'].map(name => server.get(Pods, name, 'default')!.metadata.uid)
+  assert.deepEqual(uids.sort(), meant.sort(), 'a patch says which object of the name is meant')
 })
 
 test('an owner that is being deleted neither adopts nor releases', async () => {

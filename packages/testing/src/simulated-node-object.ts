@@ -31,6 +31,7 @@ export function simulatedNode(spec: SimulatedNodeSpec, index: number, millisecon
         'kubernetes.io/arch': 'amd64',
         ...spec.labels,
       },
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
     },
     spec: taints === undefined ? {} : { taints: [...taints] },
     status: {

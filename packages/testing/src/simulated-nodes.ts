@@ -278,6 +278,13 @@ export class SimulatedNodes {
         return runningStatus(pod, now, this.#address(), readyDelay <= 0)
       case 'ready':
         return runningStatus(pod, now, this.#address(), true)
+      case 'observe':
+        return runningStatus(
+          pod,
+          now,
+          this.#address(),
+          findCondition(pod.status?.conditions, 'Ready')?.status === 'True',
+        )
       case 'exit':
         return exitedStatus(pod, now, this.#exit(exitCode, failureChance))
       case 'finish':

@@ -59,8 +59,11 @@ export function behaviourOf(pod: Pod, defaults: Partial<PodBehaviour> = {}): Pod
   }
 }
 
-/** `finish` ends a pod that is being deleted and that somebody still has to count; `remove` takes it away. */
-export type StepKind = 'run' | 'ready' | 'exit' | 'restart' | 'finish' | 'remove'
+/**
+ * `observe` says that a spec that has changed was seen; `finish` ends a pod that is being deleted and that somebody still has to
+ * count; `remove` takes it away.
+ */
+export type StepKind = 'run' | 'ready' | 'observe' | 'exit' | 'restart' | 'finish' | 'remove'
 
 export interface Step {
   readonly kind: StepKind
@@ -77,6 +80,7 @@ export function nextStep(pod: Pod, behaviour: PodBehaviour, now: number): Step |
   if (phase === 'Pending') return { kind: 'run', after: behaviour.startDelay }
   const [first] = pod.status?.containerStatuses ?? []
   if (first?.state?.waiting) return { kind: 'restart', after: until(endOf(first), backOff(first.restartCount), now) }
+  if (pod.metadata.generation !== pod.status?.observedGeneration) return { kind: 'observe', after: 0 }
   const startedAt = parseTime(first?.state?.running?.startedAt ?? '') ?? now
   const exit: Step | undefined =
     behaviour.runFor === undefined ? undefined : { kind: 'exit', after: until(startedAt, behaviour.runFor, now) }
@@ -86,9 +90,10 @@ export function nextStep(pod: Pod, behaviour: PodBehaviour, now: number): Step |
 }
 
 function ending({ metadata }: Pod, { stopDelay }: PodBehaviour, ended: boolean): Step | undefined {
-  if (metadata.deletionGracePeriodSeconds === 0) return undefined
   const after = Math.min(stopDelay, (metadata.deletionGracePeriodSeconds ?? 30) * 1000)
   if (!ended && (metadata.finalizers ?? []).length > 0) return { kind: 'finish', after }
+  // The server takes it away by itself.
+  if (metadata.deletionGracePeriodSeconds === 0) return undefined
   return { kind: 'remove', after: ended ? 0 : after }
 }
 
@@ -107,6 +112,7 @@ export function runningStatus(pod: Pod, milliseconds: number, address: string, r
   const now = formatTime(milliseconds)
   const ip = pod.status?.podIP ?? address
   return {
+    ...observed(pod),
     phase: 'Running',
     conditions: conditions(pod, now, ready, ready ? undefined : 'ContainersNotReady'),
     startTime: pod.status?.startTime ?? now,
@@ -137,6 +143,7 @@ export function exitedStatus(pod: Pod, milliseconds: number, exitCode: number): 
   if (!again) {
     const succeeded = exitCode === 0
     return {
+      ...observed(pod),
       phase: succeeded ? 'Succeeded' : 'Failed',
       conditions: conditions(pod, now, false, succeeded ? 'PodCompleted' : 'PodFailed'),
       startTime: pod.status?.startTime ?? now,
@@ -144,6 +151,7 @@ export function exitedStatus(pod: Pod, milliseconds: number, exitCode: number): 
     }
   }
   return {
+    ...observed(pod),
     phase: 'Running',
     conditions: conditions(pod, now, false, 'ContainersNotReady'),
     containerStatuses: containers(pod, false, old => ({
@@ -154,12 +162,15 @@ export function exitedStatus(pod: Pod, milliseconds: number, exitCode: number): 
   }
 }
 
+const observed = ({ metadata: { generation } }: Pod): { observedGeneration?: number } =>
+  generation === undefined ? {} : { observedGeneration: generation }
+
 function conditions(pod: Pod, now: string, ready: boolean, reason?: string): PodCondition[] {
   const condition = (type: string, holds: boolean): PodCondition => {
     const status = holds ? 'True' : 'False'
     const old = findCondition(pod.status?.conditions, type)
     const since = old?.status === status && old.lastTransitionTime ? old.lastTransitionTime : now
-    return { type, status, lastTransitionTime: since, ...(reason && !holds ? { reason } : {}) }
+    return { type, ...observed(pod), status, lastTransitionTime: since, ...(reason && !holds ? { reason } : {}) }
   }
   const own = ['PodScheduled', 'PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready']
   const others = (pod.status?.conditions ?? []).filter(each => !own.includes(each.type))

@@ -152,6 +152,37 @@ describe('eviction', () => {
   })
 })
 
+describe('eviction of pods that do not serve', () => {
+  type Health = [currentHealthy: number, desiredHealthy: number]
+  const cases: [what: string, policy: string | undefined, health: Health, status: number][] = [
+    ['enough others serve', undefined, [2, 2], 201],
+    ['too few serve', undefined, [1, 2], 429],
+    ['nobody need serve', 'IfHealthyBudget', [0, 0], 429],
+    ['too few serve, and that does not matter', 'AlwaysAllow', [1, 2], 201],
+  ]
+  for (const [what, unhealthyPodEvictionPolicy, [currentHealthy, desiredHealthy], expected] of cases)
+    it(`${what}: ${expected}`, async () => {
+      const app = `sick-${cases.findIndex(each => each[0] === what)}`
+      await pod(app, { nodeName: 'n1' })
+      const notReady = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] }
+      await merge(`${PODS}/${app}/status`, { status: notReady })
+      const { json: budget } = await server.send('POST', BUDGETS, {
+        metadata: { name: app },
+        spec: {
+          minAvailable: 2,
+          selector: { matchLabels: { app } },
+          ...(unhealthyPodEvictionPolicy ? { unhealthyPodEvictionPolicy } : {}),
+        },
+      })
+      const status = { observedGeneration: 1, currentHealthy, desiredHealthy, expectedPods: 3, disruptionsAllowed: 0 }
+      await server.send('PUT', `${BUDGETS}/${app}/status`, { ...budget, status })
+      const eviction = { kind: 'Eviction', apiVersion: 'policy/v1', metadata: { name: app, namespace: 'default' } }
+      assert.equal((await server.send('POST', `${PODS}/${app}/eviction`, eviction)).status, expected)
+      const { json: after } = await server.send('GET', `${BUDGETS}/${app}`)
+      assert.equal(after.status.disruptedPods, undefined, 'a pod that does not serve costs the budget nothing')
+    })
+})
+
 describe('views of a pod', () => {
   it('adds ephemeral containers, and only adds', async () => {
     await pod('v1')

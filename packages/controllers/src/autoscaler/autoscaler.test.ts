@@ -240,6 +240,25 @@ test('figures of an object and of pods', async () => {
   made.world.stop()
 })
 
+test('what one container of each pod uses', async () => {
+  const metric: MetricSpec = {
+    type: 'ContainerResource',
+    containerResource: { name: 'cpu', container: 'c', target: { type: 'Utilization', averageUtilization: 50 } },
+  }
+  const made = await scene(2, { metrics: [metric] })
+  made.load = 800
+  await made.world.settle(16_000)
+  assert.equal(wanted(made), 4)
+  assert.deepEqual(made.autoscaler().status?.currentMetrics, [
+    {
+      type: 'ContainerResource',
+      containerResource: { name: 'cpu', container: 'c', current: { averageUtilization: 80, averageValue: '800m' } },
+    },
+  ])
+  assert.match(made.world.events[0]!, /^SuccessfulRescale New size: 4; reason: cpu container resource utilization/)
+  made.world.stop()
+})
+
 test('two autoscalers of the same pods do nothing', async () => {
   const made = await scene(2, {})
   made.world.server.add(HorizontalPodAutoscalers, {

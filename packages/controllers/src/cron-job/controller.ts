@@ -113,9 +113,28 @@ class Sync {
     }
   }
 
+  async #get({ name }: ObjectReference): Promise<Job> {
+    try {
+      return await this.#context.client.resource(Jobs).get(name!, { namespace: this.#cronJob.metadata.namespace! })
+    } catch (error) {
+      this.#tell('Warning', 'FailedGet', `Get job: ${error instanceof Error ? error.message : error}`)
+      throw error
+    }
+  }
+
   async #start(): Promise<ReconcileResult | undefined> {
     const { spec, metadata, status } = this.#cronJob
-    if (metadata.deletionTimestamp || spec.suspend) return undefined
+    if (metadata.deletionTimestamp) return undefined
+    if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone)) {
+      const zone = JSON.stringify(spec.timeZone)
+      this.#tell('Warning', 'UnknownTimeZone', `invalid timeZone: ${zone}: unknown time zone ${spec.timeZone}`)
+      return undefined
+    }
+    if (spec.suspend) return undefined
+    if (spec.schedule.includes('TZ')) {
+      const text = `CRON_TZ or TZ used in schedule ${JSON.stringify(spec.schedule)} is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details`
+      this.#tell('Warning', 'UnsupportedSchedule', text)
+    }
     let schedule: Schedule
     try {
       schedule = parseSchedule(spec.schedule, spec.timeZone)
@@ -149,7 +168,7 @@ class Sync {
       return later
     }
     if (spec.concurrencyPolicy === 'Replace') {
-      for (const job of this.#jobs) if (active.some(each => each.uid === job.metadata.uid)) await this.#delete(job)
+      for (const reference of active) await this.#delete(await this.#get(reference))
       this.#status.active = []
     }
     await this.#create(name, scheduled)
@@ -204,6 +223,15 @@ class Sync {
 
   #tell(type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#context.events.event(this.#cronJob, type, reason, message)
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name || 'UTC' })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -125,6 +125,22 @@ test('a schedule without any moment is reported', async () => {
   assert.ok(world.events.includes(`InvalidSchedule ${text}`), world.events.join())
 })
 
+test('a zone that there is not starts nothing and is told of', async () => {
+  add({ timeZone: 'Nowhere/City' })
+  await world.settle(2 * MINUTE)
+  assert.deepEqual(names(), [])
+  assert.ok(world.events.includes('UnknownTimeZone invalid timeZone: "Nowhere/City": unknown time zone Nowhere/City'))
+})
+
+test('a zone in the schedule itself counts, and is told of', async () => {
+  add({ schedule: 'TZ=Asia/Kolkata 31 5 * * *' })
+  await world.settle(2 * MINUTE)
+  assert.deepEqual(names(), [`tick-${Math.floor(Date.UTC(2026, 0, 1, 0, 1) / MINUTE)}`])
+  assert.ok(
+    world.events.some(event => event.startsWith('UnsupportedSchedule CRON_TZ or TZ used in schedule "TZ=Asia/Kolkata')),
+  )
+})
+
 describe('schedules', () => {
   const from = Date.UTC(2026, 0, 1, 0, 0, 30)
   const table: [string, string | undefined, string][] = [

@@ -11,11 +11,15 @@ export interface Schedule {
   last(time: number, since: number): number | undefined
 }
 
+/** As upstream's parser takes it, of cron jobs from before that was refused. */
+const ZONED = /^(?:CRON_)?TZ=(\S+)\s+(.*)$/
+
 /** Throws where the schedule or the zone cannot be understood. */
 export function parseSchedule(text: string, timeZone: string | undefined): Schedule {
   const every = /^@every\s+(.+)$/.exec(text.trim())
   if (every) return everySchedule(every[1]!)
-  if (/^(CRON_)?TZ=/.test(text)) throw new TypeError('the time zone belongs into spec.timeZone')
+  const zoned = ZONED.exec(text)
+  if (zoned) return parseSchedule(zoned[2]!, zoned[1])
   const pattern = text.trim().replace('@midnight', '@daily')
   // A reference is always given, so that no clock but ours is asked; without a function nothing is ever started.
   const cron = new Cron(pattern, {

@@ -129,11 +129,14 @@ class Shell {
 
   async apply(state: DaemonSetState): Promise<void> {
     const placement = planPlacement(state)
-    const held = new Set(placement.ended.filter(pod => !this.#mayRestart(state, pod)))
+    const held = new Set(placement.ended.filter(pod => pod.status?.phase === 'Failed' && !this.#mayRetry(pod)))
     for (const pod of placement.ended) if (!held.has(pod)) this.#tellEnded(state.set, pod)
-    await this.#sync(state, { create: placement.create, delete: placement.delete.filter(pod => !held.has(pod)) })
+    const doomed = placement.delete.filter(pod => !held.has(pod))
+    await this.#sync(state, { create: placement.create, delete: doomed })
     const isRolling = state.set.spec.updateStrategy?.type !== 'OnDelete'
-    if (isRolling && this.#expectations.satisfied(keyOf(state.set))) await this.#sync(state, planUpdate(state))
+    if (!isRolling || !this.#expectations.satisfied(keyOf(state.set))) return
+    const pods = state.pods.filter(pod => !doomed.includes(pod))
+    await this.#sync(state, planUpdate({ ...state, pods }))
   }
 
   /** Milliseconds until a pod that ended may be replaced. */
@@ -150,7 +153,7 @@ class Shell {
     return `${pod.metadata.ownerReferences?.find(each => each.controller)?.uid}/${targetNode(pod)}`
   }
 
-  #mayRestart(_state: DaemonSetState, pod: Pod): boolean {
+  #mayRetry(pod: Pod): boolean {
     const id = this.#idOf(pod)
     const now = this.#context.clock.monotonic()
     const entry = this.#backoffs.get(id) ?? { backoff: new Backoff({ initial: 1_000, max: 900_000 }), until: 0 }
@@ -207,7 +210,9 @@ class Shell {
       events.event(set, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`)
     } catch (error) {
       this.#expectations.deletionObserved(keyOf(set), uid)
-      if (!hasReason(error, 'NotFound')) throw error
+      if (hasReason(error, 'NotFound')) return
+      events.event(set, 'Warning', 'FailedDelete', `Error deleting: ${error instanceof Error ? error.message : error}`)
+      throw error
     }
   }
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { ControllerRevisions, DaemonSets, Nodes, Pods } from '@canopus/api'
 import type { DaemonSet, DaemonSetSpec } from '@canopus/api/apps/v1'
 import type { Node, PodSpec } from '@canopus/api/core/v1'
+import { StatusError } from '@canopus/apimachinery'
 import { createWorld, type World } from '../testing/world.ts'
 import { createDaemonSetController } from './controller.ts'
 import { placementOn, targetNode } from './placement.ts'
@@ -42,7 +43,7 @@ async function tend(steps = 15): Promise<{ fewest: number; most: number }> {
   for (let step = 0; step < steps; step++) {
     await world.settle(100)
     const pods = world.server.list(Pods)
-    most = Math.max(most, pods.length)
+    most = Math.max(most, pods.filter(pod => !pod.metadata.deletionTimestamp).length)
     for (const pod of pods) {
       if (pod.metadata.deletionTimestamp) world.server.remove(Pods, pod.metadata.name, 'default')
     }
@@ -167,22 +168,34 @@ test('OnDelete waits for somebody to delete', async () => {
   assert.equal(status().updatedNumberScheduled, 1)
 })
 
-test('a failed pod is replaced, later and later', async () => {
-  add({ template: templateOf('v1', { nodeName: 'n1' }) })
-  const fail = () => {
-    for (const pod of world.server.list(Pods)) {
-      if (pod.metadata.deletionTimestamp) world.server.remove(Pods, pod.metadata.name, 'default')
-      else world.server.change(Pods, pod.metadata.name, 'default', each => (each.status = { phase: 'Failed' }))
+for (const [phase, what, isRight, event] of [
+  ['Failed', 'later and later', (count: number) => count >= 3 && count <= 6, 'FailedDaemonPod Found failed'],
+  ['Succeeded', 'at once', (count: number) => count > 20, 'SucceededDaemonPod Found succeeded'],
+] as const)
+  test(`a pod that has ${phase.toLowerCase()} is replaced, ${what}`, async () => {
+    add({ template: templateOf('v1', { nodeName: 'n1' }) })
+    const uids = new Set<string>()
+    for (let step = 0; step < 100; step++) {
+      await world.settle(100)
+      for (const pod of world.server.list(Pods)) {
+        uids.add(pod.metadata.uid)
+        if (pod.metadata.deletionTimestamp) world.server.remove(Pods, pod.metadata.name, 'default')
+        else world.server.change(Pods, pod.metadata.name, 'default', each => (each.status = { phase }))
+      }
     }
-  }
-  const uids = new Set<string>()
-  for (let step = 0; step < 100; step++) {
-    await world.settle(100)
-    for (const pod of world.server.list(Pods)) uids.add(pod.metadata.uid)
-    fail()
-  }
-  assert.ok(uids.size >= 3 && uids.size <= 6, `${uids.size} pods in ten seconds`)
-  assert.ok(world.events.some(event => event.startsWith('FailedDaemonPod Found failed daemon pod default/agent-')))
+    assert.ok(isRight(uids.size), `${uids.size} pods in ten seconds`)
+    assert.ok(world.events.some(each => each.startsWith(`${event} daemon pod default/agent-`)))
+  })
+
+test('a pod that cannot be deleted is told of, and tried again', async () => {
+  add()
+  await tend(3)
+  const failure = new StatusError({ code: 403, reason: 'Forbidden', message: 'not this one' })
+  world.server.failNext({ method: 'DELETE', path: /\/pods\// }, failure)
+  world.server.change(Nodes, 'n1', undefined, node => (node.spec = { taints: [{ key: 'k', effect: 'NoExecute' }] }))
+  await tend(5)
+  assert.ok(world.events.includes('FailedDelete Error deleting: not this one'))
+  assert.deepEqual(nodes(), ['n2', 'n3'])
 })
 
 describe('placementOn', () => {

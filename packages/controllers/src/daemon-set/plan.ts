@@ -21,7 +21,7 @@ export interface DaemonSetPlan {
   /** Nodes that need a pod. */
   create: string[]
   delete: Pod[]
-  /** Pods that ended; also in `delete`. */
+  /** Those of them that have ended. One that failed goes only when it may be tried again. */
   ended: Pod[]
 }
 
@@ -37,6 +37,8 @@ const byAge = (a: Pod, b: Pod): number => {
 export function podsByTarget(pods: readonly Pod[]): Map<string, Pod[]> {
   const byNode = new Map<string, Pod[]>()
   for (const pod of pods) {
+    // It has ended and is to go: somebody else's finalizer holds it, and nothing waits for that.
+    if (isTerminating(pod) && isFinished(pod)) continue
     const node = targetNode(pod)
     if (node !== undefined) byNode.set(node, [...(byNode.get(node) ?? []), pod])
   }
@@ -54,7 +56,7 @@ export function planPlacement(state: DaemonSetState): DaemonSetPlan {
     byNode.delete(name)
     const { run, stay } = placementOn(state.set, node)
     if (run && pods.length === 0) plan.create.push(name)
-    else if (stay) planOccupied(state, name, pods, run, surging, plan)
+    else if (stay) planOccupied(state, name, pods, { run, surging }, plan)
     else plan.delete.push(...pods.filter(pod => !isTerminating(pod)))
   }
   // Pods for nodes that are gone.
@@ -68,8 +70,7 @@ function planOccupied(
   { set, hash, now }: DaemonSetState,
   node: string,
   pods: readonly Pod[],
-  mayRun: boolean,
-  surging: boolean,
+  { run, surging }: { run: boolean; surging: boolean },
   plan: DaemonSetPlan,
 ): void {
   const running: Pod[] = []
@@ -80,17 +81,19 @@ function planOccupied(
       plan.delete.push(pod)
     } else running.push(pod)
   }
-  if (surging) {
-    // While a new pod comes up the old one stays; when it is available the old one goes.
-    const fresh = running.filter(pod => isCurrent(pod, hash)).sort(byAge)
-    const old = running.filter(pod => !isCurrent(pod, hash)).sort(byAge)
-    const ready = fresh.some(pod => isAvailable(pod, set.spec.minReadySeconds ?? 0, now))
-    plan.delete.push(...fresh.slice(1), ...old.slice(ready ? 0 : 1))
+  running.sort(byAge)
+  if (!surging) {
+    plan.delete.push(...running.slice(1))
     return
   }
-  const stillThere = pods.some(isTerminating)
-  if (mayRun && running.length === 0 && !stillThere && plan.ended.length === 0) plan.create.push(node)
-  plan.delete.push(...running.sort(byAge).slice(1))
+  // While surging a pod that is on its way out need not be waited for.
+  if (running.length === 0 && run) plan.create.push(node)
+  // While a new pod comes up an old one that serves stays; when the new one is available the old one goes.
+  const [fresh, ...surplus] = running.filter(pod => isCurrent(pod, hash))
+  const [old, ...more] = running.filter(pod => !isCurrent(pod, hash))
+  plan.delete.push(...surplus, ...more)
+  const isNeeded = (): boolean => isReady(old!) && !isAvailable(fresh!, set.spec.minReadySeconds ?? 0, now)
+  if (fresh && old && !isNeeded()) plan.delete.push(old)
 }
 
 /** In whole pods, of the nodes that should run one. */
@@ -112,50 +115,68 @@ export function planUpdate(state: DaemonSetState): Pick<DaemonSetPlan, 'create' 
   return limits.maxSurge > 0 ? planSurge(state, limits.maxSurge) : planReplace(state, limits.maxUnavailable)
 }
 
-function planReplace(state: DaemonSetState, maxUnavailable: number): Pick<DaemonSetPlan, 'create' | 'delete'> {
+/** The pods of every node that has one or should have one, those on their way out aside; nothing where there are too many. */
+function nodesToUpdate(
+  state: DaemonSetState,
+): { node: string; run: boolean; pair: { fresh?: Pod; old?: Pod } | undefined }[] {
   const byNode = podsByTarget(state.pods)
+  const running = new Set(state.nodes.filter(node => placementOn(state.set, node).run).map(node => node.metadata.name))
+  return [...new Set([...running, ...byNode.keys()])].sort().map(node => {
+    const pods = (byNode.get(node) ?? []).filter(pod => !isTerminating(pod))
+    const fresh = pods.filter(pod => isCurrent(pod, state.hash))
+    const old = pods.filter(pod => !isCurrent(pod, state.hash))
+    const isClear = fresh.length <= 1 && old.length <= 1
+    const pair = { ...(fresh[0] ? { fresh: fresh[0] } : {}), ...(old[0] ? { old: old[0] } : {}) }
+    return { node, run: running.has(node), pair: isClear ? pair : undefined }
+  })
+}
+
+function planReplace(state: DaemonSetState, maxUnavailable: number): Pick<DaemonSetPlan, 'create' | 'delete'> {
+  const isUp = (pod: Pod): boolean => isAvailable(pod, state.set.spec.minReadySeconds ?? 0, state.now)
   let unavailable = 0
   const broken: Pod[] = []
   const candidates: Pod[] = []
-  for (const node of state.nodes) {
-    if (!placementOn(state.set, node).run) continue
-    const pods = byNode.get(node.metadata.name) ?? []
-    const fresh = pods.find(pod => isCurrent(pod, state.hash))
-    const old = pods.find(pod => !isCurrent(pod, state.hash))
-    if (fresh && old) continue
-    const pod = fresh ?? old
-    const isUp =
-      pod !== undefined && !isTerminating(pod) && isAvailable(pod, state.set.spec.minReadySeconds ?? 0, state.now)
-    if (!isUp) unavailable += 1
-    if (!old || isTerminating(old)) continue
-    // An old pod that does not serve costs nothing to replace.
-    if (isUp) candidates.push(old)
-    else broken.push(old)
+  for (const { pair } of nodesToUpdate(state)) {
+    const { fresh, old } = pair ?? {}
+    if ((fresh === undefined) === (old === undefined)) unavailable += 1
+    else if (fresh) unavailable += isUp(fresh) ? 0 : 1
+    else if (isUp(old!)) candidates.push(old!)
+    else {
+      // An old pod that does not serve costs nothing to replace.
+      unavailable += 1
+      broken.push(old!)
+    }
   }
   const room = Math.max(0, maxUnavailable - unavailable)
   return { create: [], delete: [...broken, ...candidates.slice(0, room)] }
 }
 
 function planSurge(state: DaemonSetState, maxSurge: number): Pick<DaemonSetPlan, 'create' | 'delete'> {
-  const byNode = podsByTarget(state.pods.filter(pod => !isTerminating(pod)))
+  const isUp = (pod: Pod | undefined): boolean =>
+    pod !== undefined && isAvailable(pod, state.set.spec.minReadySeconds ?? 0, state.now)
   let surging = 0
+  let available = 0
   const create: string[] = []
   const waiting: string[] = []
   const gone: Pod[] = []
-  for (const node of state.nodes) {
-    if (!placementOn(state.set, node).run) continue
-    const pods = byNode.get(node.metadata.name) ?? []
-    const fresh = pods.find(pod => isCurrent(pod, state.hash))
-    const old = pods.find(pod => !isCurrent(pod, state.hash))
+  /** On nodes that should have none any more. */
+  const misplaced: Pod[] = []
+  for (const { node, run, pair } of nodesToUpdate(state)) {
+    const { fresh, old } = pair ?? {}
+    if (pair === undefined) surging += 1
+    if (isUp(old ?? fresh)) available += 1
     if (!old) continue
-    const minReady = state.set.spec.minReadySeconds ?? 0
     if (fresh) {
-      surging += 1
-      if (isAvailable(fresh, minReady, state.now)) gone.push(old)
-    } else if (isAvailable(old, minReady, state.now)) waiting.push(node.metadata.name)
+      if (isUp(fresh)) gone.push(old)
+      else surging += 1
+    } else if (!run) (isUp(old) ? misplaced : gone).push(old)
+    else if (isUp(old)) waiting.push(node)
     // Nobody is served by it, so that the new one does not count as one too many.
-    else create.push(node.metadata.name)
+    else create.push(node)
   }
+  const desired = state.nodes.filter(node => placementOn(state.set, node).run).length
+  // They serve until others do.
+  gone.push(...misplaced.slice(0, Math.max(0, available - desired)))
   return { create: [...create, ...waiting.slice(0, Math.max(0, maxSurge - surging))], delete: gone }
 }
 

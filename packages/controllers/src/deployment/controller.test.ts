@@ -150,6 +150,22 @@ test('scaling in the middle of a rollout is shared out', async () => {
   assert.deepEqual([setOf('v1').spec.replicas, setOf('bad').spec.replicas], [11, 7])
 })
 
+test('goes back to the revision that the annotation of former versions names', async () => {
+  addDeployment()
+  await rollOut(5)
+  await setImage('v2')
+  await rollOut()
+  world.server.change(Deployments, 'web', 'default', each => {
+    each.metadata.annotations = { ...each.metadata.annotations, 'deprecated.deployment.rollback.to': '0' }
+  })
+  await rollOut()
+  assert.equal(deployment().spec.template.spec.containers[0]?.image, 'v1')
+  assert.equal(deployment().metadata.annotations?.['deprecated.deployment.rollback.to'], undefined)
+  assert.equal(setOf('v1').spec.replicas, 4)
+  assert.equal(setOf('v1').metadata.annotations?.['deployment.kubernetes.io/revision'], '3')
+  assert.ok(world.events.includes('DeploymentRollback Rolled back deployment "web" to revision 1'))
+})
+
 test('old replica sets beyond the history limit go', async () => {
   addDeployment({ replicas: 1, revisionHistoryLimit: 1 })
   await rollOut(5)

@@ -21,6 +21,7 @@ import {
 import { podInformer, podsOf } from '../common/pods.ts'
 import { ensureNewSet, noteRevision, resizeAll } from './replica-sets.ts'
 import { findNew, revisionOf } from './revision.ts'
+import { planRollback, rollbackRevision } from './rollback.ts'
 import { isScaling, planRolling, planScale, type Resize, sizeOf, totalActual, wantedOf } from './rolling.ts'
 import { countsOf, deadlineIn, isComplete, newCondition, rolloutStatus, set } from './status.ts'
 
@@ -109,6 +110,7 @@ class Sync {
   async run(): Promise<ReconcileResult | undefined> {
     const deployment = this.#deployment
     if (deployment.metadata.deletionTimestamp) return this.#write(countsOf(deployment, this.#seen()))
+    if (!deployment.spec.paused && rollbackRevision(deployment) !== undefined) return this.#goBack()
     if (deployment.spec.paused || isScaling(deployment, this.#all)) {
       if (this.#newSet) await this.#takeNewSet()
       await this.#resize(planScale(this.#deployment, this.#newSet, this.#old))
@@ -122,6 +124,16 @@ class Sync {
     }
     if (isComplete(this.#deployment, this.#deployment.status ?? {})) await this.#cleanUp()
     return this.#writeRollout()
+  }
+
+  /** To an older template where that is asked for; what follows from it is for the next reconcile. */
+  async #goBack(): Promise<undefined> {
+    await this.#takeNewSet()
+    const rollback = planRollback(this.#deployment, [...this.#old, this.#newSet!])
+    if (!rollback) return
+    const { client, events } = this.#context
+    const deployment = await client.resource(Deployments).update(rollback.deployment)
+    events.event(deployment, rollback.event.type, rollback.event.reason, rollback.event.message)
   }
 
   /** Nothing old may run when the first new pod is made. */

@@ -13,6 +13,8 @@ export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history'
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas'
 export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas'
 
+export const ROLLBACK_TO = 'deprecated.deployment.rollback.to'
+
 /** Annotations of the deployment that its replica sets do not get. */
 const NOT_COPIED = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
@@ -20,8 +22,11 @@ const NOT_COPIED = new Set([
   REVISION_HISTORY,
   DESIRED_REPLICAS,
   MAX_REPLICAS,
-  'deprecated.deployment.rollback.to',
+  ROLLBACK_TO,
 ])
+
+/** Whether an annotation belongs to the template, and goes from the deployment to its replica sets and back. */
+export const isCopied = (name: string): boolean => !NOT_COPIED.has(name)
 
 /** Revisions are numbers of 64 bits, which may have been given by somebody else; what is none counts as 0. */
 export function revisionOf(object: { metadata: { annotations?: Record<string, string> } }): bigint {
@@ -50,9 +55,12 @@ export const oldestFirst = (sets: readonly ReplicaSet[]): ReplicaSet[] => [...se
 
 /** The replica set of the current template; the oldest, should there be several. */
 export function findNew(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
-  const wanted = withoutHash(deployment.spec.template)
-  return oldestFirst(sets).find(set => semanticEqual(withoutHash(set.spec.template), wanted))
+  return oldestFirst(sets).find(set => sameTemplate(set.spec.template, deployment.spec.template))
 }
+
+/** Whether two templates make the same pods, the hash aside. */
+export const sameTemplate = (a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean =>
+  semanticEqual(withoutHash(a), withoutHash(b))
 
 function withoutHash(template: PodTemplateSpec | undefined): unknown {
   const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {}
@@ -64,7 +72,7 @@ export function annotationsOf(deployment: Deployment, set: ReplicaSet, revision:
   const annotations = { ...set.metadata.annotations }
   const former = revisionOf(set)
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
-    if (!NOT_COPIED.has(name)) annotations[name] = value
+    if (isCopied(name)) annotations[name] = value
   }
   if (former < revision) {
     annotations[REVISION] = String(revision)

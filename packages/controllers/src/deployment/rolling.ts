@@ -115,10 +115,17 @@ export function planScale(
   const single = active.length === 1 ? active[0] : active.length === 0 ? (newSet ?? oldestFirst(old).at(-1)) : undefined
   if (single) return [{ set: single, replicas: wanted }]
   // The new one serves alone: the others are leftovers.
-  if (newSet && wanted === sizeOf(newSet) && newSet.status?.availableReplicas === wanted) {
+  if (newSet && isSaturated(deployment, newSet)) {
     return old.filter(set => sizeOf(set) > 0).map(set => ({ set, replicas: 0 }))
   }
   return isRolling(deployment) ? planProportional(deployment, active) : []
+}
+
+/** Whether the set has all pods that the deployment wants, as both of them know. */
+function isSaturated(deployment: Deployment, set: ReplicaSet): boolean {
+  const wanted = wantedOf(deployment)
+  const desired = Number(set.metadata.annotations?.[DESIRED_REPLICAS] ?? Number.NaN)
+  return sizeOf(set) === wanted && desired === wanted && set.status?.availableReplicas === wanted
 }
 
 /** Shares the difference out by size, the biggest first, so that the mix of a half-done rollout stays. */
@@ -146,7 +153,9 @@ function planProportional(deployment: Deployment, active: readonly ReplicaSet[])
 function shareOf(deployment: Deployment, set: ReplicaSet, toAdd: number, added: number): number {
   if (sizeOf(set) === 0) return 0
   const wanted = wantedOf(deployment)
-  const max = Number(set.metadata.annotations?.[MAX_REPLICAS] ?? deployment.status?.replicas ?? 0) || wanted
+  const max = Number(set.metadata.annotations?.[MAX_REPLICAS]) || (deployment.status?.replicas ?? 0)
+  // Somebody has removed what was noted, and there are no pods to tell it either.
+  if (max === 0 && wanted > 0) return 0
   const ideal = (sizeOf(set) * (wanted + limitsOf(deployment).maxSurge)) / max
   const fraction = (wanted === 0 ? 0 : Math.round(ideal)) - sizeOf(set)
   const left = toAdd - added

@@ -126,7 +126,14 @@ export function createEndpointsController(context: ControllerContext): Controlle
         if (current) await client.update({ ...current, metadata, subsets })
         else await client.create({ metadata, subsets })
       } catch (error) {
-        if (isNamespaceTerminating(error)) return undefined
+        if (!current && isNamespaceTerminating(error)) return undefined
+        const [reason, what] = current
+          ? ['FailedToUpdateEndpoint', 'update endpoint']
+          : ['FailedToCreateEndpoint', 'create endpoint for service']
+        const text = `Failed to ${what} ${key}: ${error instanceof Error ? error.message : error}`
+        const about = { apiVersion: 'v1', kind: Endpoints.kind, metadata }
+        // What somebody else has written meanwhile is seen in a moment.
+        if (!hasReason(error, 'Conflict')) context.events.event(about, 'Warning', reason!, text)
         throw error
       }
       return undefined

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { EndpointSlices, Endpoints, Namespaces, Nodes, Pods, Services } from '@canopus/api'
 import type { Pod, Service, ServiceSpec } from '@canopus/api/core/v1'
+import { StatusError } from '@canopus/apimachinery'
 import { createWorld, type World } from '../testing/world.ts'
 import { createEndpointsController, subsetsOf, truncated } from './endpoints-controller.ts'
 import { planSlices } from './plan-slices.ts'
@@ -104,6 +105,17 @@ test('a pod on its way out still serves but is not ready', async () => {
   await world.settle()
   assert.deepEqual(slices()[0]!.endpoints![0]!.conditions, { ready: false, serving: true, terminating: true })
   assert.equal(legacy()!.subsets?.length ?? 0, 0)
+})
+
+test('a service that publishes them has pods that are not ready as endpoints that are', async () => {
+  world.server.add(Pods, podOf('a', '10.1.0.1', { ready: false }))
+  addService({ publishNotReadyAddresses: true })
+  await world.settle()
+  assert.deepEqual(slices()[0]!.endpoints![0]!.conditions, { ready: true, serving: false, terminating: false })
+  assert.deepEqual(
+    legacy()?.subsets?.map(each => [each.addresses?.length, each.notReadyAddresses?.length]),
+    [[1, undefined]],
+  )
 })
 
 test('without endpoints there is one empty slice; without a selector there is none', async () => {
@@ -229,3 +241,32 @@ describe('pure parts', () => {
     assert.deepEqual(planSlices({ ...state, slices: first.create }), { create: [], update: [], delete: [] })
   })
 })
+
+for (const [verb, method, reason, what] of [
+  ['made', 'POST', 'FailedToCreateEndpoint', 'create endpoint for service'],
+  ['changed', 'PUT', 'FailedToUpdateEndpoint', 'update endpoint'],
+] as const)
+  test(`endpoints that cannot be ${verb} are told of, and tried again`, async () => {
+    if (method === 'PUT') {
+      addService()
+      await world.settle()
+    }
+    const failure = new StatusError({ code: 403, reason: 'Forbidden', message: 'not today' })
+    world.server.failNext({ method, path: /\/endpoints(\/|$)/ }, failure)
+    world.server.failNext({ method, path: /\/endpointslices/ }, failure)
+    world.server.add(Pods, podOf('a', '10.1.0.1'))
+    if (method === 'POST') addService()
+    await world.settle(10_000)
+    assert.deepEqual(
+      new Set(world.events),
+      new Set([
+        `${reason} Failed to ${what} default/web: not today`,
+        'FailedToUpdateEndpointSlices Error updating Endpoint Slices for Service default/web: not today',
+      ]),
+    )
+    assert.deepEqual(
+      legacy()?.subsets?.[0]?.addresses?.map(each => each.ip),
+      ['10.1.0.1'],
+    )
+    assert.deepEqual(addresses(), [['10.1.0.1']])
+  })

@@ -6,7 +6,7 @@
 import { EndpointSlices, Endpoints, Services } from '@canopus/api'
 import type { EndpointAddress, Endpoints as EndpointsObject } from '@canopus/api/core/v1'
 import type { Endpoint, EndpointSlice } from '@canopus/api/discovery/v1'
-import { controllerReference, hasReason, isIpv6, type ObjectMeta, stableJson } from '@canopus/apimachinery'
+import { controllerReference, hasReason, isIpv6, type ObjectMeta, parseIp, stableJson } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
 import { isNamespaceTerminating } from '../replica-set.ts'
@@ -26,8 +26,19 @@ export function isMirrored({ metadata }: EndpointsObject): boolean {
   return !TRUE.has(metadata.labels?.[SKIP] ?? '') && metadata.annotations?.[LEADER] === undefined
 }
 
-/** The endpoints of the older form, by family and ports. */
-export function groupsOf({ subsets = [] }: EndpointsObject): Map<AddressType, Groups> {
+export interface Mirrored {
+  /** The endpoints, by family and ports. */
+  families: Map<AddressType, Groups>
+  /** Addresses that are none. */
+  invalid: number
+  /** Addresses left out, those that are none among them. */
+  skipped: number
+}
+
+/** What is mirrored of endpoints of the older form: of each subset so many addresses and no more. */
+export function groupsOf({ subsets = [] }: Pick<EndpointsObject, 'subsets'>): Mirrored {
+  let invalid = 0
+  let skipped = 0
   const families = new Map<AddressType, Groups>([
     ['IPv4', new Map()],
     ['IPv6', new Map()],
@@ -40,16 +51,24 @@ export function groupsOf({ subsets = [] }: EndpointsObject): Map<AddressType, Gr
       ...(appProtocol ? { appProtocol } : {}),
     }))
     const id = stableJson(ports)
+    let added = 0
     const add = (address: EndpointAddress, ready: boolean): void => {
-      const groups = families.get(isIpv6(address.ip) ? 'IPv6' : 'IPv4')!
-      const group = groups.get(id) ?? { ports, endpoints: [] }
-      groups.set(id, group)
-      if (group.endpoints.length < MAX_ENDPOINTS) group.endpoints.push(endpointOf(address, ready))
+      if (added >= MAX_ENDPOINTS) skipped += 1
+      else if (parseIp(address.ip) === undefined) {
+        invalid += 1
+        skipped += 1
+      } else {
+        added += 1
+        const groups = families.get(isIpv6(address.ip) ? 'IPv6' : 'IPv4')!
+        const group = groups.get(id) ?? { ports, endpoints: [] }
+        groups.set(id, group)
+        group.endpoints.push(endpointOf(address, ready))
+      }
     }
     for (const address of subset.addresses ?? []) add(address, true)
     for (const address of subset.notReadyAddresses ?? []) add(address, false)
   }
-  return families
+  return { families, invalid, skipped }
 }
 
 function endpointOf({ ip, hostname, nodeName, targetRef }: EndpointAddress, ready: boolean): Endpoint {
@@ -87,7 +106,9 @@ export function createEndpointSliceMirroringController(context: ControllerContex
       // Services with a selector have slices of their own.
       const isSelecting = Object.keys(service?.spec?.selector ?? {}).length > 0
       const wanted = object && service && !isSelecting && isMirrored(object) ? object : undefined
-      const changes = layOut(wanted ? groupsOf(wanted) : new Map(), {
+      const mirrored = wanted && groupsOf(wanted)
+      if (mirrored) tellSkipped(wanted, mirrored)
+      const changes = layOut(mirrored?.families ?? new Map(), {
         slices: own,
         maxEndpoints: MAX_ENDPOINTS,
         make: (addressType, ports, made, old) => ({
@@ -112,6 +133,17 @@ export function createEndpointSliceMirroringController(context: ControllerContex
       return undefined
     },
   })
+
+  function tellSkipped(object: EndpointsObject, { invalid, skipped }: Mirrored): void {
+    if (invalid > 0) {
+      const text = `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`
+      context.events.event(object, 'Warning', 'InvalidIPAddress', text)
+    }
+    if (skipped > invalid) {
+      const text = `A max of ${MAX_ENDPOINTS} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`
+      context.events.event(object, 'Warning', 'TooManyAddressesToMirror', text)
+    }
+  }
 }
 
 function metadataOf(object: EndpointsObject, old: EndpointSlice | undefined): ObjectMeta {

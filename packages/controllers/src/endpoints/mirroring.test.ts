@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, test } from 'node:test'
+import { afterEach, beforeEach, describe, test } from 'node:test'
 import { EndpointSlices, Endpoints, Services } from '@canopus/api'
 import { createWorld, type World } from '../testing/world.ts'
-import { createEndpointSliceMirroringController } from './mirroring-controller.ts'
+import { createEndpointSliceMirroringController, groupsOf } from './mirroring-controller.ts'
 
 let world: World
 beforeEach(async () => {
@@ -74,4 +74,40 @@ test('services with a selector, and endpoints that ask for it, are left alone', 
   })
   await world.settle()
   assert.deepEqual(slices(), [])
+})
+
+describe('what is mirrored of a subset', () => {
+  const many = (count: number, prefix = '10.0') =>
+    Array.from({ length: count }, (_, index) => ({ ip: `${prefix}.${index >> 8}.${index & 255}` }))
+  const cases: [what: string, ready: { ip: string }[], notReady: { ip: string }[], counts: number[]][] = [
+    ['all of it', many(3), many(2, '10.1'), [5, 0, 0]],
+    ['a thousand and no more', many(1000), many(7, '10.1'), [1000, 0, 7]],
+    ['not what is no address', [{ ip: 'x' }, { ip: '10.0.0.1' }], [{ ip: '10.0.0' }], [1, 2, 2]],
+    ['neither', [{ ip: 'x' }, ...many(1001)], [], [1000, 1, 2]],
+  ]
+  for (const [what, addresses, notReadyAddresses, counts] of cases) {
+    test(what, () => {
+      const { families, invalid, skipped } = groupsOf({ subsets: [{ addresses, notReadyAddresses, ports: [] }] })
+      const endpoints = [...families.values()].flatMap(groups => [...groups.values()].flatMap(each => each.endpoints))
+      assert.deepEqual([endpoints.length, invalid, skipped], counts)
+    })
+  }
+})
+
+test('addresses that are left out are told of', async () => {
+  addService()
+  addEndpoints()
+  world.server.change(Endpoints, 'db', 'default', object => {
+    object.subsets = [
+      { addresses: [{ ip: 'no address' }, ...Array.from({ length: 1002 }, () => ({ ip: '10.0.0.1' }))] },
+    ]
+  })
+  await world.settle()
+  assert.deepEqual(
+    new Set(world.events),
+    new Set([
+      'InvalidIPAddress Skipped 1 invalid IP addresses when mirroring to EndpointSlices',
+      'TooManyAddressesToMirror A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. 3 addresses were skipped',
+    ]),
+  )
 })

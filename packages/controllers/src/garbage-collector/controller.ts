@@ -36,7 +36,7 @@ export function createGarbageCollector(context: ControllerContext): Controller {
 class GarbageCollector {
   readonly #context: ControllerContext
   readonly #logger: Logger
-  readonly #graph = new OwnerGraph()
+  readonly #graph: OwnerGraph
   readonly #queue: WorkQueue<string>
   readonly #monitors: Monitors
 
@@ -44,6 +44,13 @@ class GarbageCollector {
     this.#context = context
     this.#logger = context.logger.child({ controller: 'garbage-collector-controller' })
     this.#queue = new WorkQueue({ clock: context.clock })
+    this.#graph = new OwnerGraph(({ identity, uid }, owner) => {
+      const { apiVersion, kind, name, namespace = '' } = identity
+      const about = { apiVersion, kind, metadata: { name, uid, ...(namespace ? { namespace } : {}) } }
+      const reference = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}]`
+      const text = `ownerRef ${reference} does not exist in namespace ${JSON.stringify(namespace)}`
+      context.events.event(about, 'Warning', 'OwnerRefInvalidNamespace', text)
+    })
     this.#monitors = new Monitors(context, {
       observed: (object, type) => this.#wake(this.#graph.observe(object, identityOf(object, type))),
       gone: object => this.#wake(this.#graph.remove(object.metadata.uid)),

@@ -109,6 +109,38 @@ test('an owner that never was, or was made anew, counts as absent', async () => 
   assert.deepEqual(names(), ['owner'])
 })
 
+for (const isKnownFirst of [true, false])
+  test(`an owner of another namespace owns nothing, seen ${isKnownFirst ? 'before' : 'after'} what names it`, async () => {
+    const owner = { metadata: { name: 'far', namespace: 'elsewhere', uid: 'far-1' } }
+    const metadata = {
+      name: 'child',
+      namespace: 'default',
+      ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'far', uid: 'far-1' }],
+    }
+    if (!isKnownFirst) {
+      // As long as its supposed owner cannot be asked for, nothing happens to it.
+      world.server.failNext({ method: 'GET', path: /\/configmaps\/far/ }, new Error('connection reset'), 1)
+      world.server.add(ConfigMaps, { metadata })
+    }
+    world.server.add(ConfigMaps, owner)
+    if (isKnownFirst) {
+      await world.settle()
+      world.server.add(ConfigMaps, { metadata })
+    }
+    await world.settle(60_000)
+    assert.deepEqual(names(), ['far'])
+    const text =
+      'ownerRef [v1/ConfigMap, namespace: default, name: far, uid: far-1] does not exist in namespace "default"'
+    assert.ok(world.events.includes(`OwnerRefInvalidNamespace ${text}`), world.events.join())
+  })
+
+test('an owner by whose uid something else is known is no owner', async () => {
+  const owner = add('owner')
+  add('child', [{ ...owner, metadata: { ...owner.metadata, name: 'other' } }])
+  await world.settle()
+  assert.deepEqual(names(), ['owner'])
+})
+
 test('a dependent made after its owner has gone, while another one is still going', async () => {
   const owner = add('owner')
   add('first', [owner])

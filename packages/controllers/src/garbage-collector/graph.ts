@@ -36,6 +36,12 @@ export interface GraphNode {
 /** Keeps the graph and says, after every change, which nodes need a look. */
 export class OwnerGraph {
   readonly #nodes = new Map<string, GraphNode>()
+  readonly #outside: (dependent: GraphNode, reference: OwnerReference) => void
+
+  /** `outside` is told of dependents that name an owner of another namespace, which cannot own them. */
+  constructor(outside: (dependent: GraphNode, reference: OwnerReference) => void = () => {}) {
+    this.#outside = outside
+  }
 
   get(uid: string): GraphNode | undefined {
     return this.#nodes.get(uid)
@@ -59,6 +65,10 @@ export class OwnerGraph {
     node.orphaningDependents = node.beingDeleted && hasFinalizer(object, ORPHAN_FINALIZER)
     node.owners = ownerReferences
     const wake = this.#relink(node, before.owners)
+    // Those who named it may have meant something else by that name.
+    if (known && !semanticEqual(before.identity, identity)) {
+      wake.push(...[...node.dependents].filter(dependent => this.#isMistaken(dependent, node)))
+    }
     if (node.orphaningDependents && !before.orphaningDependents) wake.push(node)
     if (node.deletingDependents && !before.deletingDependents) wake.push(node, ...node.dependents)
     return wake
@@ -97,8 +107,10 @@ export class OwnerGraph {
         if (owner?.deletingDependents && !semanticEqual(old, reference)) wake.push(owner)
         continue
       }
-      const owner = this.#nodes.get(uid) ?? this.#addVirtual(node, reference)
+      const named = this.#nodes.get(uid)
+      const owner = named ?? this.#addVirtual(node, reference)
       owner.dependents.add(node)
+      if (named && this.#isMistaken(node, owner)) wake.push(node)
       // Whether it is there at all must be asked for every dependent: it may have gone before this one was made.
       if (owner.virtual) wake.push(owner)
       if (owner.deletingDependents) wake.push(owner, node)
@@ -111,6 +123,20 @@ export class OwnerGraph {
       if (owner) this.#forgetUnnamed(owner)
     }
     return wake
+  }
+
+  /** Whether what the dependent says of its owner is not what is known of that: whether it has an owner at all must be asked. */
+  #isMistaken(dependent: GraphNode, owner: GraphNode): boolean {
+    const reference = dependent.owners.find(each => each.uid === owner.uid)
+    if (!reference) return false
+    const { apiVersion, kind, name, namespace } = owner.identity
+    const isElsewhere = namespace !== dependent.identity.namespace
+    if (namespace && isElsewhere) {
+      if (!owner.virtual) this.#outside(dependent, reference)
+      return true
+    }
+    const isOther = reference.apiVersion !== apiVersion || reference.kind !== kind || reference.name !== name
+    return isOther || (isElsewhere && owner.virtual)
   }
 
   /** A node that is only a name goes when nobody names it any more. */

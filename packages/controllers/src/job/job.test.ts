@@ -78,6 +78,12 @@ test('runs to completion, one after the other, and counts every pod once', async
   assert.equal(pods().length, 2)
 })
 
+test('a job that somebody else manages is left alone', async () => {
+  add({ managedBy: 'example.com/queue' })
+  await world.settle()
+  assert.deepEqual([pods().length, job().status], [0, undefined])
+})
+
 test('failed pods are replaced after a growing delay until the limit', async () => {
   add({ completions: 1, backoffLimit: 2 })
   await world.settle()

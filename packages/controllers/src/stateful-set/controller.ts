@@ -2,15 +2,16 @@
 
 import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from '@canopus/api'
 import type { StatefulSet } from '@canopus/api/apps/v1'
-import type { Pod } from '@canopus/api/core/v1'
-import { hasReason, labelSelector, matches, ownerReference, semanticEqual } from '@canopus/apimachinery'
-import { splitKey } from '@canopus/client'
+import type { PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
+import { hasReason, labelSelector, matches, semanticEqual } from '@canopus/apimachinery'
+import { keyOf, splitKey } from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
   claim,
   defineController,
   Expectations,
+  on,
   owned,
   patchStatus,
   primary,
@@ -18,8 +19,9 @@ import {
 import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
 import { ensureRevision, revisionsOf, truncateHistory } from '../common/revisions.ts'
-import { claimsOf, ordinalOf, podOf, revisionOfPod, withIdentity } from './identity.ts'
+import { claimsOf, isClaimOf, ordinalOf, podOf, revisionOfPod, withIdentity } from './identity.ts'
 import { type Action, planStatefulSet } from './plan.ts'
+import { claimOwners } from './retention.ts'
 
 export function createStatefulSetController(context: ControllerContext): Controller {
   const sets = context.informers.informer(StatefulSets)
@@ -38,6 +40,11 @@ export function createStatefulSetController(context: ControllerContext): Control
         selectorOf: set => labelSelector(set.spec.selector),
       }),
       owned(ControllerRevisions, StatefulSets),
+      // A claim that is gone may be what the next pod waits for.
+      on(PersistentVolumeClaims, ({ object: { metadata }, deleted }, enqueue) => {
+        if (!deleted) return
+        for (const set of sets.lister.list(metadata.namespace)) if (isClaimOf(set, metadata.name)) enqueue(keyOf(set))
+      }),
     ],
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
@@ -62,11 +69,10 @@ export function createStatefulSetController(context: ControllerContext): Control
       )
       const current = revisions.find(each => each.metadata.name === set.status?.currentRevision) ?? update
       const now = context.clock.now()
-      const plan = planStatefulSet({ set, pods: own, current, update, collisionCount, now })
+      const claimOf = (claim: string): PersistentVolumeClaim | undefined => claims.lister.get(claim, namespace)
+      const plan = planStatefulSet({ set, pods: own, current, update, collisionCount, claim: claimOf, now })
       try {
-        for (const action of plan.actions) {
-          await act(context, set, action, claim => claims.lister.get(claim, namespace) !== undefined)
-        }
+        for (const action of plan.actions) await act({ context, set, claimOf }, action)
       } finally {
         await patchStatus(
           context.client.resource(StatefulSets),
@@ -82,105 +88,118 @@ export function createStatefulSetController(context: ControllerContext): Control
   })
 }
 
-async function act(
-  context: ControllerContext,
-  set: StatefulSet,
-  action: Action,
-  hasClaim: (name: string) => boolean,
-): Promise<void> {
+/** What the actions of one reconcile share. */
+interface Step {
+  context: ControllerContext
+  set: StatefulSet
+  claimOf(name: string): PersistentVolumeClaim | undefined
+}
+
+async function act(step: Step, action: Action): Promise<void> {
   switch (action.type) {
     case 'create':
-      return create(context, set, action, hasClaim)
+      return create(step, action)
     case 'delete':
-      if (action.reason === 'scale') await handClaimsOver(context, set, action.pod)
-      return remove(context, set, action.pod, action.reason === 'ended')
+      return remove(step, action.pod)
     case 'identify':
-      await context.client.resource(Pods).update(withIdentity(set, action.pod, action.ordinal))
-      return
+      return telling(step, 'update', action.pod.metadata.name, async () => {
+        await step.context.client.resource(Pods).update(withIdentity(step.set, action.pod, action.ordinal))
+      })
     case 'claims':
-      return createClaims(context, set, action.ordinal, hasClaim)
+      await createClaims(step, action.ordinal)
+      return own(step, action.pod, action.ordinal, false)
+    case 'own':
+      return own(step, action.pod, ordinalOf(step.set, action.pod)!, action.isSurplus)
   }
 }
 
-async function create(
-  context: ControllerContext,
-  set: StatefulSet,
-  { ordinal, revision }: Extract<Action, { type: 'create' }>,
-  hasClaim: (name: string) => boolean,
+/** Does something to a pod, and says how it went. */
+async function telling(
+  { context, set }: Step,
+  verb: 'create' | 'update' | 'delete',
+  name: string,
+  deed: () => Promise<void>,
 ): Promise<void> {
-  const pod = podOf(set, ordinal, revision)
-  const { name } = pod.metadata
-  const { events, client } = context
+  const word = verb[0]!.toUpperCase() + verb.slice(1)
+  const what = `${word} Pod ${name} in StatefulSet ${set.metadata.name}`
   try {
-    await createClaims(context, set, ordinal, hasClaim)
-    await client.resource(Pods).create(pod)
-    events.event(set, 'Normal', 'SuccessfulCreate', `create Pod ${name} in StatefulSet ${set.metadata.name} successful`)
+    await deed()
+    context.events.event(set, 'Normal', `Successful${word}`, `${what} successful`)
   } catch (error) {
-    if (hasReason(error, 'AlreadyExists')) throw error
-    const text = `create Pod ${name} in StatefulSet ${set.metadata.name} failed error: ${error instanceof Error ? error.message : error}`
-    events.event(set, 'Warning', 'FailedCreate', text)
+    // Our own of a moment ago.
+    if (!hasReason(error, 'AlreadyExists')) {
+      context.events.event(set, 'Warning', `Failed${word}`, `${what} failed error: ${textOf(error)}`)
+    }
     throw error
   }
 }
 
-async function createClaims(
-  { client, events }: ControllerContext,
-  set: StatefulSet,
-  ordinal: number,
-  hasClaim: (name: string) => boolean,
-): Promise<void> {
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+async function create(step: Step, { ordinal, revision }: Extract<Action, { type: 'create' }>): Promise<void> {
+  const wanted = podOf(step.set, ordinal, revision)
+  await telling(step, 'create', wanted.metadata.name, async () => {
+    await createClaims(step, ordinal)
+    const pod = await step.context.client.resource(Pods).create(wanted)
+    await own(step, pod, ordinal, false)
+  })
+}
+
+async function createClaims({ context, set, claimOf }: Step, ordinal: number): Promise<void> {
+  const { client, events } = context
   const pod = `${set.metadata.name}-${ordinal}`
-  for (const [, volume] of claimsOf(set, ordinal)) {
-    if (hasClaim(volume.metadata.name)) continue
+  const failures: string[] = []
+  for (const [, wanted] of claimsOf(set, ordinal)) {
+    const { name } = wanted.metadata
+    const known = claimOf(name)
+    if (known) {
+      if (known.metadata.deletionTimestamp) failures.push(`pvc ${name} is being deleted`)
+      continue
+    }
     try {
-      await client.resource(PersistentVolumeClaims).create(volume)
-      const text = `create Claim ${volume.metadata.name} Pod ${pod} in StatefulSet ${set.metadata.name} success`
+      await client.resource(PersistentVolumeClaims).create(wanted)
+      const text = `Create Claim ${name} Pod ${pod} in StatefulSet ${set.metadata.name} success`
       events.event(set, 'Normal', 'SuccessfulCreate', text)
     } catch (error) {
-      if (!hasReason(error, 'AlreadyExists')) throw error
+      // The cache does not show it yet.
+      if (hasReason(error, 'AlreadyExists')) continue
+      const text = `Create Claim ${name} for Pod ${pod} in StatefulSet ${set.metadata.name} failed error: ${textOf(error)}`
+      events.event(set, 'Warning', 'FailedCreate', text)
+      failures.push(`failed to create PVC ${name}: ${textOf(error)}`)
     }
   }
+  if (failures.length > 0) throw new Error(failures.length > 1 ? `[${failures.join(', ')}]` : failures[0])
 }
 
-/** Where claims go with their pod, the pod that is about to go becomes their owner: the garbage collector does the rest. */
-async function handClaimsOver({ client }: ControllerContext, set: StatefulSet, pod: Pod): Promise<void> {
-  if (set.spec.persistentVolumeClaimRetentionPolicy?.whenScaled !== 'Delete') return
-  const resource = client.resource(PersistentVolumeClaims)
-  const namespace = set.metadata.namespace!
-  for (const [, { metadata }] of claimsOf(set, ordinalOf(set, pod)!)) {
+/** Where claims go with their pod or with the set, that becomes their owner: the garbage collector does the rest. */
+async function own({ context, set, claimOf }: Step, pod: Pod, ordinal: number, isSurplus: boolean): Promise<void> {
+  for (const [, { metadata }] of claimsOf(set, ordinal)) {
+    const claim = claimOf(metadata.name)
+    if (!claim) continue
+    const { wanted, hasConflict } = claimOwners(set, pod, isSurplus, claim)
+    if (hasConflict) {
+      const text = `PersistentVolumeClaim ${metadata.name} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim`
+      context.events.event(set, 'Warning', 'ConflictingController', text)
+    }
+    if (wanted === undefined) continue
+    const changed = { ...claim, metadata: { ...claim.metadata, ownerReferences: [...wanted] } }
     try {
-      const claim = await resource.get(metadata.name, { namespace })
-      const { ownerReferences = [], resourceVersion, uid } = claim.metadata
-      if (ownerReferences.some(reference => reference.uid === pod.metadata.uid)) continue
-      const references = [
-        ...ownerReferences.filter(reference => reference.uid !== set.metadata.uid),
-        { ...ownerReference(pod, Pods), blockOwnerDeletion: true },
-      ]
-      const patch = { metadata: { uid, resourceVersion, ownerReferences: references } }
-      await resource.patch(metadata.name, 'merge', patch, { namespace })
+      await context.client.resource(PersistentVolumeClaims).update(changed)
     } catch (error) {
-      if (!hasReason(error, 'NotFound')) throw error
+      const why = `could not update claim ${metadata.name} for delete policy ownerRefs: ${textOf(error)}`
+      if (!hasReason(error, 'NotFound')) throw new Error(why, { cause: error })
     }
   }
 }
 
-async function remove(
-  { client, events }: ControllerContext,
-  set: StatefulSet,
-  pod: Pod,
-  hasEnded: boolean,
-): Promise<void> {
+async function remove(step: Step, pod: Pod): Promise<void> {
   const { name, namespace, uid } = pod.metadata
-  if (hasEnded) {
-    const [reason, how] =
-      pod.status?.phase === 'Failed' ? ['RecreatingFailedPod', 'failed'] : ['RecreatingTerminatedPod', 'terminated']
-    const text = `StatefulSet ${set.metadata.namespace}/${set.metadata.name} is recreating ${how} Pod ${name}`
-    events.event(set, reason === 'RecreatingFailedPod' ? 'Warning' : 'Normal', reason!, text)
-  }
-  try {
-    await client.resource(Pods).delete(name, { namespace: namespace!, body: { preconditions: { uid } } })
-    events.event(set, 'Normal', 'SuccessfulDelete', `delete Pod ${name} in StatefulSet ${set.metadata.name} successful`)
-  } catch (error) {
-    if (!hasReason(error, 'NotFound')) throw error
-  }
+  await telling(step, 'delete', name, () =>
+    step.context.client
+      .resource(Pods)
+      .delete(name, { namespace: namespace!, body: { preconditions: { uid } } })
+      .catch(error => {
+        if (!hasReason(error, 'NotFound')) throw error
+      }),
+  )
 }

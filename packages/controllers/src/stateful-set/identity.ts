@@ -75,6 +75,14 @@ export function claimsOf(set: StatefulSet, ordinal: number): Map<string, Persist
   return claims
 }
 
+/** Whether a claim of that name is, by its name, one of the set's. */
+export function isClaimOf(set: StatefulSet, claim: string): boolean {
+  return (set.spec.volumeClaimTemplates ?? []).some(({ metadata }) => {
+    const prefix = `${metadata.name}-${set.metadata.name}-`
+    return claim.startsWith(prefix) && /^\d+$/.test(claim.slice(prefix.length))
+  })
+}
+
 /** Whether labels say what the ordinal is; storage and names of a pod never change after its creation. */
 export function hasIdentity(pod: Pod, ordinal: number): boolean {
   const { labels, name } = pod.metadata

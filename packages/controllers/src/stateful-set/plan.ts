@@ -3,10 +3,11 @@
  * Behaviour: kubernetes pkg/controller/statefulset/stateful_set_control.go.
  */
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '@canopus/api/apps/v1'
-import type { Pod } from '@canopus/api/core/v1'
+import type { PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
 import { scaledValue } from '../common/int-or-percent.ts'
 import { availableIn, isAvailable, isReady } from '../common/pods.ts'
-import { hasIdentity, ordinalOf, revisionOfPod } from './identity.ts'
+import { claimsOf, hasIdentity, ordinalOf, revisionOfPod } from './identity.ts'
+import { claimOwners, isStale } from './retention.ts'
 
 export interface StatefulSetState {
   set: StatefulSet
@@ -14,15 +15,19 @@ export interface StatefulSetState {
   current: ControllerRevision
   update: ControllerRevision
   collisionCount: number | undefined
+  /** The claim of that name, where there is one. */
+  claim(name: string): PersistentVolumeClaim | undefined
   now: number
 }
 
 export type Action =
   | { type: 'create'; ordinal: number; revision: ControllerRevision }
-  | { type: 'delete'; pod: Pod; reason: 'scale' | 'update' | 'ended' }
+  | { type: 'delete'; pod: Pod }
   | { type: 'identify'; pod: Pod; ordinal: number }
-  /** Makes claims of a pod that waits for them. */
-  | { type: 'claims'; ordinal: number }
+  /** Makes claims of a pod that waits for them, and sees whose they are. */
+  | { type: 'claims'; pod: Pod; ordinal: number }
+  /** Gives the pod's claims to whom the retention policy says. */
+  | { type: 'own'; pod: Pod; isSurplus: boolean }
 
 export interface StatefulSetPlan {
   actions: Action[]
@@ -73,21 +78,43 @@ function planSlots(
   for (const [index, pod] of slots.entries()) {
     const ordinal = first + index
     if (pod && hasEnded(pod)) {
-      if (!isTerminating(pod)) plan.actions.push({ type: 'delete', pod, reason: 'ended' })
+      if (!isTerminating(pod)) plan.actions.push({ type: 'delete', pod })
       if (isOrdered) return false
       continue
     }
     if (!pod) {
+      // Its claim goes with the pod that was; the next one is made when it has gone.
+      if (hasStaleClaim(state, ordinal)) {
+        if (isOrdered) return false
+        continue
+      }
       plan.actions.push({ type: 'create', ordinal, revision: revisionFor(state, ordinal, first) })
       if (isOrdered) return false
       continue
     }
-    if (pod.status?.phase === 'Pending') plan.actions.push({ type: 'claims', ordinal })
-    if (!isTerminating(pod) && !hasIdentity(pod, ordinal)) plan.actions.push({ type: 'identify', pod, ordinal })
+    if (pod.status?.phase === 'Pending') plan.actions.push({ type: 'claims', pod, ordinal })
     if (isOrdered && (!isCreated(pod) || isTerminating(pod) || !isRunningAndReady(pod))) return false
     if (isOrdered && !isAvailableNow(state, pod, plan)) return false
+    if (isTerminating(pod)) continue
+    if (!ownsClaims(state, pod, ordinal, false)) plan.actions.push({ type: 'own', pod, isSurplus: false })
+    if (!hasIdentity(pod, ordinal)) plan.actions.push({ type: 'identify', pod, ordinal })
   }
   return true
+}
+
+function hasStaleClaim({ set, claim }: StatefulSetState, ordinal: number): boolean {
+  const pod = { metadata: { name: `${set.metadata.name}-${ordinal}`, uid: '' } } as Pod
+  return [...claimsOf(set, ordinal).values()].some(({ metadata }) => {
+    const known = claim(metadata.name)
+    return known !== undefined && isStale(set, pod, known)
+  })
+}
+
+function ownsClaims({ set, claim }: StatefulSetState, pod: Pod, ordinal: number, isSurplus: boolean): boolean {
+  return [...claimsOf(set, ordinal).values()].every(({ metadata }) => {
+    const known = claim(metadata.name)
+    return known === undefined || claimOwners(set, pod, isSurplus, known).wanted === undefined
+  })
 }
 
 /** A pod made anew below the partition gets the old template. */
@@ -106,7 +133,13 @@ function planCondemned(
   plan: StatefulSetPlan,
 ): boolean {
   const ascending = [...slots.filter(pod => pod !== undefined), ...[...condemned].reverse()]
-  const firstUnhealthy = ascending.find(pod => isTerminating(pod) || !isRunningAndReady(pod))
+  const isUp = (pod: Pod): boolean => isAvailable(pod, state.set.spec.minReadySeconds ?? 0, state.now)
+  const firstUnhealthy = ascending.find(pod => isTerminating(pod) || !isUp(pod))
+  for (const pod of condemned) {
+    if (!ownsClaims(state, pod, ordinalOf(state.set, pod)!, true)) {
+      plan.actions.push({ type: 'own', pod, isSurplus: true })
+    }
+  }
   for (const pod of condemned) {
     if (isTerminating(pod)) {
       if (isOrdered) return false
@@ -115,7 +148,7 @@ function planCondemned(
     // Nothing goes while another pod is unwell; but the one that is unwell itself may.
     if (isOrdered && !isRunningAndReady(pod) && pod !== firstUnhealthy) return false
     if (isOrdered && pod !== firstUnhealthy && !isAvailableNow(state, pod, plan)) return false
-    plan.actions.push({ type: 'delete', pod, reason: 'scale' })
+    plan.actions.push({ type: 'delete', pod })
     if (isOrdered) return false
   }
   return true
@@ -124,7 +157,7 @@ function planCondemned(
 /** From the last pod down to the partition, one at a time: the old ones go, the new ones must be well. */
 function planUpdate(state: StatefulSetState, slots: readonly (Pod | undefined)[], plan: StatefulSetPlan): boolean {
   const { set, update } = state
-  const isBusy = plan.actions.some(action => action.type !== 'claims')
+  const isBusy = plan.actions.some(action => action.type !== 'claims' && action.type !== 'own')
   if (set.spec.updateStrategy?.type === 'OnDelete' || isBusy) return false
   if (set.spec.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined) return planSeveral(state, slots, plan)
   const partition = set.spec.updateStrategy?.rollingUpdate?.partition ?? 0
@@ -132,7 +165,7 @@ function planUpdate(state: StatefulSetState, slots: readonly (Pod | undefined)[]
     const pod = slots[index]
     if (!pod) return false
     if (revisionOfPod(pod) !== update.metadata.name && !isTerminating(pod)) {
-      plan.actions.push({ type: 'delete', pod, reason: 'update' })
+      plan.actions.push({ type: 'delete', pod })
       return false
     }
     if (isTerminating(pod) || !isRunningAndReady(pod) || !isAvailableNow(state, pod, plan)) return false
@@ -151,7 +184,7 @@ function planSeveral(state: StatefulSetState, slots: readonly (Pod | undefined)[
   for (let index = slots.length - 1; index >= partition && room > 0; index--) {
     const pod = slots[index]
     if (!pod || revisionOfPod(pod) === update.metadata.name || isTerminating(pod)) continue
-    plan.actions.push({ type: 'delete', pod, reason: 'update' })
+    plan.actions.push({ type: 'delete', pod })
     room -= 1
   }
   return false

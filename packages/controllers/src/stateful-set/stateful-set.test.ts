@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from '@canopus/api'
 import type { StatefulSetSpec } from '@canopus/api/apps/v1'
+import { StatusError } from '@canopus/apimachinery'
 import { createWorld, type World } from '../testing/world.ts'
 import { createStatefulSetController } from './controller.ts'
 
@@ -67,7 +68,7 @@ test('up in order, each with its name, host name and labels', async () => {
   assert.deepEqual([replicas, readyReplicas, currentReplicas, updatedReplicas], [3, 3, 3, 3])
   assert.equal(currentRevision, updateRevision)
   assert.equal(pod.metadata.labels?.['controller-revision-hash'], currentRevision)
-  assert.ok(world.events.includes('SuccessfulCreate create Pod db-0 in StatefulSet db successful'))
+  assert.ok(world.events.includes('SuccessfulCreate Create Pod db-0 in StatefulSet db successful'))
 })
 
 test('down in reverse, and not while another is unwell', async () => {
@@ -149,7 +150,7 @@ test('a failed pod is made anew', async () => {
   run('db-0', 'Failed')
   await tend()
   assert.notEqual(world.server.get(Pods, 'db-0', 'default')?.metadata.uid, uid)
-  assert.ok(world.events.includes('RecreatingFailedPod StatefulSet default/db is recreating failed Pod db-0'))
+  assert.ok(world.events.includes('SuccessfulDelete Delete Pod db-0 in StatefulSet db successful'))
 })
 
 test('claims are made once, mounted, and stay', async () => {
@@ -190,6 +191,65 @@ test('claims go with their pod where the retention policy says so', async () => 
   await patch({ replicas: 1 })
   await tend()
   assert.deepEqual([owners('data-db-0'), owners('data-db-1')], [['StatefulSet'], ['Pod']])
+})
+
+const claimTemplates = [{ metadata: { name: 'data', uid: '', resourceVersion: '', creationTimestamp: '' }, spec: {} }]
+
+test('a pod waits until the claim of its predecessor has gone', async () => {
+  add({
+    replicas: 2,
+    persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete', whenDeleted: 'Retain' },
+    volumeClaimTemplates: claimTemplates,
+  })
+  await tend()
+  await patch({ replicas: 1 })
+  await tend()
+  await patch({ replicas: 2 })
+  await tend()
+  assert.deepEqual(names(), ['db-0'])
+  world.server.remove(PersistentVolumeClaims, 'data-db-1', 'default')
+  await tend()
+  assert.deepEqual(names(), ['db-0', 'db-1'])
+  assert.equal(world.server.get(PersistentVolumeClaims, 'data-db-1', 'default')?.metadata.ownerReferences, undefined)
+})
+
+test('a retention policy that changes reaches claims that are there, but not those that somebody else controls', async () => {
+  add({ replicas: 2, volumeClaimTemplates: claimTemplates })
+  await tend()
+  const other = { apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'x', controller: true }
+  world.server.change(PersistentVolumeClaims, 'data-db-1', 'default', claim => {
+    claim.metadata.ownerReferences = [other]
+  })
+  await patch({ persistentVolumeClaimRetentionPolicy: { whenScaled: 'Retain', whenDeleted: 'Delete' } })
+  await tend()
+  const owners = (name: string) =>
+    world.server.get(PersistentVolumeClaims, name, 'default')?.metadata.ownerReferences?.map(each => each.kind)
+  assert.deepEqual([owners('data-db-0'), owners('data-db-1')], [['StatefulSet'], ['ConfigMap']])
+  world.server.remove(Pods, 'db-1', 'default')
+  await tend()
+  assert.ok(
+    world.events.includes(
+      'ConflictingController PersistentVolumeClaim data-db-1 has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim',
+    ),
+  )
+})
+
+test('what cannot be made is told, the claim and the pod', async () => {
+  const broken = new StatusError({ code: 403, reason: 'Forbidden', message: 'no more of them' })
+  world.server.failNext({ method: 'POST', path: /persistentvolumeclaims$/ }, broken)
+  add({ replicas: 1, volumeClaimTemplates: claimTemplates })
+  await world.settle(100)
+  const why = 'no more of them'
+  assert.ok(
+    world.events.includes(`FailedCreate Create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: ${why}`),
+  )
+  assert.ok(
+    world.events.includes(
+      `FailedCreate Create Pod db-0 in StatefulSet db failed error: failed to create PVC data-db-0: ${why}`,
+    ),
+  )
+  await tend()
+  assert.deepEqual(names(), ['db-0'])
 })
 
 test('minReadySeconds holds up the next pod', async () => {

@@ -32,6 +32,8 @@ test('a pod gets the claims of its own spec, unless one of that name is in the w
   add('q')
   await world.settle()
   assert.equal(claim('q-scratch')?.metadata.ownerReferences, undefined)
+  const text = 'PVC default/q-scratch was not created for pod default/q (pod is not owner)'
+  assert.ok(world.events.includes(`FailedBinding ephemeral volume scratch: ${text}`))
   world.server.remove(PersistentVolumeClaims, 'q-scratch', 'default')
   await world.settle()
   assert.equal(claim('q-scratch')?.metadata.ownerReferences?.[0]?.name, 'q')

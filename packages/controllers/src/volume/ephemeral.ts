@@ -38,7 +38,9 @@ export function createEphemeralVolumeController(context: ControllerContext): Con
         const known = claims.lister.get(claimName, namespace)
         if (known) {
           if (isControlledBy(known, pod)) continue
-          throw new Error(`PVC ${key}-${volume.name} was not created for pod ${key} (pod is not owner)`)
+          const text = `PVC ${key}-${volume.name} was not created for pod ${key} (pod is not owner)`
+          context.events.event(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${text}`)
+          throw new Error(text)
         }
         const { labels, annotations } = template.metadata ?? {}
         const metadata: Partial<ObjectMeta> = {
@@ -52,7 +54,10 @@ export function createEphemeralVolumeController(context: ControllerContext): Con
           await client.create({ metadata, spec: clone(template.spec) })
         } catch (error) {
           // The cache does not show our own yet.
-          if (!hasReason(error, 'AlreadyExists')) throw error
+          if (hasReason(error, 'AlreadyExists')) continue
+          const text = `create PVC ${claimName}: ${error instanceof Error ? error.message : error}`
+          context.events.event(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${text}`)
+          throw error
         }
       }
       return undefined

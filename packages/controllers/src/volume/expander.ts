@@ -1,7 +1,7 @@
 /** Notices claims that have become bigger than their volumes (kubernetes pkg/controller/volume/expand). */
 
 import { PersistentVolumeClaims, PersistentVolumes } from '@canopus/api'
-import type { PersistentVolumeClaim } from '@canopus/api/core/v1'
+import type { PersistentVolume, PersistentVolumeClaim } from '@canopus/api/core/v1'
 import { compareQuantities } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, primary } from '@canopus/operator'
@@ -12,6 +12,15 @@ const capacityOf = (claim: PersistentVolumeClaim): string => claim.status?.capac
 /** Whether a bound claim asks for more than it has. */
 export const wantsMore = (claim: PersistentVolumeClaim): boolean =>
   claim.status?.phase === 'Bound' && compareQuantities(requestOf(claim), capacityOf(claim)) > 0
+
+/** `unbound`: the volume that the claim names is not (yet) its own, so that it is looked at again. */
+export type Expansion = 'nothing' | 'tell' | 'unbound'
+
+/** What is to be done about a claim, given the volume that it names. */
+export function planExpansion(claim: PersistentVolumeClaim, volume: PersistentVolume | undefined): Expansion {
+  if (!wantsMore(claim)) return 'nothing'
+  return volume?.spec.claimRef?.uid === claim.metadata.uid ? 'tell' : 'unbound'
+}
 
 /** Tells of claims that are to grow. The growing itself is for whoever made the volume: no plugin that could is part of this. */
 export function createVolumeExpander(context: ControllerContext): Controller {
@@ -28,16 +37,12 @@ export function createVolumeExpander(context: ControllerContext): Controller {
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
       const claim = claims.lister.get(name, namespace)
-      if (!claim || !wantsMore(claim)) return undefined
-      const volume = volumes.lister.get(claim.spec.volumeName ?? '')
-      if (volume?.spec.claimRef?.uid !== claim.metadata.uid)
-        throw new Error(`persistent Volume is not bound to PVC being updated : ${key}`)
-      context.events.event(
-        claim,
-        'Normal',
-        'ExternalExpanding',
-        'waiting for an external controller to expand this PVC',
-      )
+      const plan = claim ? planExpansion(claim, volumes.lister.get(claim.spec.volumeName ?? '')) : 'nothing'
+      if (plan === 'unbound') throw new Error(`persistent Volume is not bound to PVC being updated : ${key}`)
+      if (plan === 'tell') {
+        const text = 'waiting for an external controller to expand this PVC'
+        context.events.event(claim!, 'Normal', 'ExternalExpanding', text)
+      }
       return undefined
     },
   })

@@ -134,6 +134,8 @@ test('host ports clash by protocol and address', () => {
   const { choose } = scenario({ nodes: [aNode('n')], pods: [taken] })
   const refused = "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."
   assert.equal(choose(aPod('p', { spec: port(80) })), refused)
+  assert.equal(choose(aPod('p', { spec: port(80, 'TCP', '0.0.0.0') })), refused)
+  assert.equal(choose(aPod('p', { spec: port(80, 'UDP', '0.0.0.0') })), 'n')
   assert.equal(choose(aPod('p', { spec: port(80, 'TCP', '10.0.0.1') })), refused)
   assert.equal(choose(aPod('p', { spec: port(80, 'TCP', '10.0.0.2') })), 'n')
   assert.equal(choose(aPod('p', { spec: port(80, 'UDP') })), 'n')
