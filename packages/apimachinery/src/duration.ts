@@ -19,7 +19,7 @@ export function parseDurationNanoseconds(text: string): bigint | undefined {
   if (body === '' || body.length > 200) return undefined
   let total = 0n
   let at = 0
-  const part = /([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)/y
+  const part = /([0-9]*)(?:\.([0-9]*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y
   while (at < body.length) {
     part.lastIndex = at
     const match = part.exec(body)

@@ -1,8 +1,8 @@
 import { type CliEnvironment, createProgress, Failure, homeOf } from '@canopus/cli'
 import { signalOfProcess } from '@canopus/host'
 import { systemClock } from '@canopus/platform'
-import { CommanderError } from 'commander'
-import { createProgram } from './program.ts'
+import { type Command, CommanderError } from 'commander'
+import { createPartsOfUp, isPartOfUp } from './components/parts-of-up.ts'
 
 /** Runs a command line to its end and returns the exit status: 0, 1 for a failure, 2 for a wrong command line. */
 export async function main(argv: readonly string[], self: readonly string[]): Promise<number> {
@@ -21,15 +21,26 @@ export async function main(argv: readonly string[], self: readonly string[]): Pr
     signal: signalOfProcess(),
   }
   let status = 0
-  const program = createProgram(environment, code => {
-    status = code
-  })
   try {
+    const program = await programOf(argv, environment, code => {
+      status = code
+    })
     await program.parseAsync([...argv], { from: 'user' })
     return status
   } catch (error) {
     return explain(error, environment)
   }
+}
+
+/** The whole command line, or what is needed of it: what runs as long as a cluster loads no more than it uses. */
+async function programOf(
+  argv: readonly string[],
+  environment: CliEnvironment,
+  exit: (status: number) => void,
+): Promise<Command> {
+  if (isPartOfUp(argv[0])) return createPartsOfUp(environment)
+  const { createProgram } = await import('./program.ts')
+  return createProgram(environment, exit)
 }
 
 function explain(error: unknown, environment: CliEnvironment): number {

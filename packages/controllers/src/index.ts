@@ -44,11 +44,6 @@ export { createStatefulSetController } from './stateful-set/controller.ts'
 export { createTokenCleaner } from './token-cleaner.ts'
 export { createPersistentVolumeBinder } from './volume/binder/controller.ts'
 export { createEphemeralVolumeController } from './volume/ephemeral.ts'
-export { LOCAL_CLASS, LOCAL_PROVISIONER, LOCAL_VOLUMES_USER } from './volume/local/names.ts'
-export {
-  createLocalProvisioner,
-  type LocalProvisionerOptions,
-  type VolumeDirectories,
-} from './volume/local/provisioner.ts'
+export { LOCAL_CLASS, LOCAL_VOLUMES_USER } from './volume/local/names.ts'
 export { createLocalVolumesSetUp, type LocalVolumesOptions } from './volume/local/set-up.ts'
 export { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
-import { Agent, type Dispatcher } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import { type KubeconfigUser, readKubeconfigUser } from './kubeconfig.ts'
 
 /** A transport that holds connections; close it when done. */
@@ -21,7 +21,31 @@ export interface HttpsTransportOptions
  * times cheaper than the built-in fetch and shows no difference to HTTP/2 for a component's few streams.
  */
 export function createHttpsTransport(options: HttpsTransportOptions): HttpsTransport {
-  const agent = new Agent({
+  let agent: Promise<Agent> | undefined
+  let ending: 'close' | 'destroy' | undefined
+  const connected = (): Promise<Agent> => {
+    agent ??= createAgent(options).then(made => {
+      if (ending) void made[ending]().catch(() => {})
+      return made
+    })
+    return agent
+  }
+  const end = (how: 'close' | 'destroy'): void => {
+    ending = how
+    void agent?.then(made => made[how]()).catch(() => {})
+  }
+  const base = { 'user-agent': options.userAgent ?? 'canopus/1.36' }
+  return {
+    send: async request => send(await connected(), options, base, request),
+    close: () => end('destroy'),
+    retire: () => end('close'),
+  }
+}
+
+/** Undici is loaded for the first request: who only writes a kubeconfig, or speaks within its process, does without. */
+async function createAgent(options: HttpsTransportOptions): Promise<Agent> {
+  const undici = await import('undici')
+  return new undici.Agent({
     connect: {
       ca: options.ca,
       cert: options.cert,
@@ -33,12 +57,6 @@ export function createHttpsTransport(options: HttpsTransportOptions): HttpsTrans
     headersTimeout: 0,
     bodyTimeout: 0,
   })
-  const base = { 'user-agent': options.userAgent ?? 'canopus/1.36' }
-  return {
-    send: request => send(agent, options, base, request),
-    close: () => void agent.destroy(),
-    retire: () => void agent.close().catch(() => {}),
-  }
 }
 
 /** A transport for a kubeconfig's current context, or the one named. */

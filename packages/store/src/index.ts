@@ -1,5 +1,6 @@
 export { type EmbeddedStoreOptions, openEmbeddedStore } from './embedded/embedded-store.ts'
 export type { AroundCall, EtcdTls, GrpcCall } from './etcd/connection.ts'
-export { type EtcdStoreOptions, openEtcdStore } from './etcd/etcd-store.ts'
+export type { EtcdStoreOptions } from './etcd/etcd-store.ts'
+export { openEtcdStore } from './etcd/open-etcd-store.ts'
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memory-store.ts'
 export * from './store.ts'

@@ -7,6 +7,7 @@ import {
   ConfigMaps,
   EndpointSlices,
   Endpoints,
+  FlowSchemas,
   Namespaces,
   PriorityClasses,
   RoleBindings,
@@ -33,6 +34,7 @@ describe('bootstrap', () => {
   let server: ApiServer
   let store: Store
   let client: Client
+  let empty: string | undefined
   before(async () => {
     const clock = new SimulatedClock()
     store = createMemoryStore({ clock })
@@ -46,6 +48,7 @@ describe('bootstrap', () => {
     })
     await server.start()
     client = createClient(server.transport({ name: 'system:apiserver', groups: ['system:masters'] }))
+    empty = (await client.resource(FlowSchemas).list()).metadata.resourceVersion
     await bootstrapCluster(client, OPTIONS)
   })
   after(() => server.stop())
@@ -66,6 +69,17 @@ describe('bootstrap', () => {
     })
     assert.equal(config.data?.['client-ca-file'], 'CLIENT CA')
     assert.equal(config.data?.['requestheader-allowed-names'], '["front-proxy-client"]')
+  })
+
+  it('has no flow schema without its level at any time', async () => {
+    const missing = new Set(await names(FlowSchemas))
+    assert.ok(missing.size > 10)
+    for await (const { object } of client.resource(FlowSchemas).watch({ resourceVersion: empty! })) {
+      const condition = object.status?.conditions?.[0]
+      assert.notEqual(condition?.status, 'True', object.metadata.name)
+      if (condition !== undefined) missing.delete(object.metadata.name)
+      if (missing.size === 0) break
+    }
   })
 
   it('leads to the API server by the service kubernetes', async () => {

@@ -18,8 +18,9 @@ type Configured = KubeObject & { spec: object }
 
 /** Writes what is missing, brings back what is ours to keep, and removes what an older release kept. */
 export async function ensureFlowControl(client: Client): Promise<void> {
-  await ensure(client, FlowSchemas, SUGGESTED_SCHEMAS, MANDATORY_SCHEMAS)
+  // Levels first: who follows the objects would else write that the schemas' levels are missing, and then that they are there.
   await ensure(client, PriorityLevelConfigurations, SUGGESTED_LEVELS, MANDATORY_LEVELS)
+  await ensure(client, FlowSchemas, SUGGESTED_SCHEMAS, MANDATORY_SCHEMAS)
 }
 
 const PERIOD = 60_000

@@ -1,7 +1,6 @@
 /** Sends spans to a collector in batches (OTLP over gRPC, without TLS, as upstream does). */
 import type { Clock, Logger, Timer } from '@canopus/base'
-import * as grpc from '@grpc/grpc-js'
-import { EXPORT_METHOD, encodeExport } from './otlp-messages.ts'
+import type { OtlpClient } from './otlp-client.ts'
 import type { EndedSpan, SpanAttributes } from './span.ts'
 
 export interface OtlpExporterOptions {
@@ -16,13 +15,13 @@ export interface OtlpExporterOptions {
 const MOST_WAITING = 2048
 const BATCH = 512
 const PAUSE = 5000
-const TIMEOUT = 10_000
 const FLUSH = 2000
 
 /** Where spans go once they are over. What there is no room for is dropped: tracing never holds a request up. */
 export class OtlpExporter {
   readonly #options: OtlpExporterOptions
-  readonly #client: grpc.Client
+  /** Made for the first batch: gRPC is large, and not loaded where nothing is traced. */
+  #client: Promise<OtlpClient> | undefined
   #waiting: EndedSpan[] = []
   #timer: Timer | undefined
   #sending: Promise<void> | undefined
@@ -31,7 +30,6 @@ export class OtlpExporter {
 
   constructor(options: OtlpExporterOptions) {
     this.#options = options
-    this.#client = new grpc.Client(options.endpoint, grpc.credentials.createInsecure())
   }
 
   export(span: EndedSpan): void {
@@ -60,34 +58,21 @@ export class OtlpExporter {
     let timer: Timer | undefined
     await Promise.race([this.flush(), new Promise<void>(done => (timer = clock.setTimer(FLUSH, done)))])
     timer?.cancel()
-    this.#client.close()
+    void this.#client?.then(client => client.close())
   }
 
   private async drain(): Promise<void> {
-    const { resource, logger } = this.#options
+    const { resource, logger, endpoint } = this.#options
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, BATCH)
       this.#waiting = this.#waiting.slice(BATCH)
       try {
-        await this.send(encodeExport(resource, batch))
+        this.#client ??= import('./otlp-client.ts').then(({ OtlpClient }) => new OtlpClient(endpoint))
+        await (await this.#client).send(resource, batch)
       } catch (error) {
         this.dropped += batch.length
         logger.warn('traces export failed', { error: (error as Error).message })
       }
     }
-  }
-
-  private send(message: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest<Buffer, undefined>(
-        EXPORT_METHOD,
-        bytes => bytes,
-        () => undefined,
-        message,
-        new grpc.Metadata(),
-        { deadline: Date.now() + TIMEOUT },
-        error => (error ? reject(error) : resolve()),
-      )
-    })
   }
 }

@@ -186,7 +186,7 @@ export function parseDuration(text: string): Duration | undefined {
   if (rest === '') return undefined
   let nanos = 0n
   while (rest !== '') {
-    const part = /^(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/.exec(rest)
+    const part = /^(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/.exec(rest)
     if (part === null || (part[1] === '' && (part[2] ?? '') === '')) return undefined
     const unit = units[part[3]!]!
     nanos += BigInt(part[1] || '0') * unit

@@ -10,7 +10,7 @@ import {
   pathsOf,
   tablesOf,
 } from '@canopus/cli'
-import { createLocalProvisioner, LOCAL_PROVISIONER } from '@canopus/controllers'
+import { createLocalProvisioner, LOCAL_PROVISIONER } from '@canopus/controllers/volume/local'
 import { type Cri, connectCri } from '@canopus/cri'
 import { nameServers } from '@canopus/dns'
 import { createLocalDirectories } from '@canopus/kubelet'

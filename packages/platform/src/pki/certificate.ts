@@ -1,9 +1,7 @@
-import { createHash, generateKeyPair, randomBytes } from 'node:crypto'
+import { generateKeyPair, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '@canopus/base'
-import type { Extension } from '@peculiar/x509'
-import { splitHosts, splitUsages } from './names.ts'
-import { distinguishedName, publicKeyBytes, publicKeyOf, signingKey, x509 } from './x509.ts'
+import { pemOf, publicKeyBytes, publicKeyOf } from './keys.ts'
 
 /** A certificate and its private key, both PEM. */
 export interface CertifiedKey {
@@ -93,63 +91,9 @@ export interface CertificateContent {
 
 /** Writes and signs one certificate (PEM). Its end is cut to the signer's. */
 export async function writeCertificate(content: CertificateContent): Promise<string> {
-  const library = await x509()
-  const issuer = content.signer.certificate ? new library.X509Certificate(content.signer.certificate) : undefined
-  const end = Math.min(content.notAfter, issuer?.notAfter.getTime() ?? Number.POSITIVE_INFINITY)
-  const { key, algorithm } = await signingKey(content.signer.key)
-  const subject = await distinguishedName(content.subject)
-  const issuerKey = issuer === undefined ? content.publicKey : new Uint8Array(issuer.publicKey.rawData)
-  const certificate = await library.X509CertificateGenerator.create({
-    serialNumber: newSerial(),
-    subject,
-    issuer: issuer?.subjectName ?? subject,
-    notBefore: new Date(wholeSeconds(content.notBefore)),
-    notAfter: new Date(wholeSeconds(end)),
-    publicKey: new library.PublicKey(Uint8Array.from(content.publicKey)),
-    signingKey: key,
-    signingAlgorithm: algorithm,
-    extensions: await extensionsOf(content, issuerKey),
-  })
-  return `${certificate.toString('pem')}\n`
+  const issuer = content.signer.certificate ? new X509Certificate(content.signer.certificate) : undefined
+  const notAfter = Math.min(content.notAfter, issuer?.validToDate.getTime() ?? Number.POSITIVE_INFINITY)
+  // Loaded when the first certificate is made: most processes make none.
+  const structures = await import('./structures.ts')
+  return pemOf('CERTIFICATE', structures.writeCertificate({ ...content, notAfter }, issuer?.raw))
 }
-
-async function extensionsOf(content: CertificateContent, issuerKey: Uint8Array): Promise<Extension[]> {
-  const library = await x509()
-  const { bits, extended } = splitUsages(content.usages)
-  const extensions: Extension[] = [
-    new library.BasicConstraintsExtension(content.isAuthority, undefined, true),
-    new library.AuthorityKeyIdentifierExtension(keyIdentifier(issuerKey)),
-  ]
-  if (bits !== 0) extensions.push(new library.KeyUsagesExtension(bits, true))
-  if (extended.length > 0) extensions.push(new library.ExtendedKeyUsageExtension(extended))
-  if (content.isAuthority) extensions.push(new library.SubjectKeyIdentifierExtension(keyIdentifier(content.publicKey)))
-  const names = alternativeNames(content)
-  if (names.length > 0) extensions.push(new library.SubjectAlternativeNameExtension(names))
-  return extensions
-}
-
-type AlternativeName = { type: 'dns' | 'ip' | 'email' | 'url'; value: string }
-
-function alternativeNames(content: CertificateContent): AlternativeName[] {
-  const { dnsNames, addresses } = splitHosts(content.hosts)
-  return [
-    ...dnsNames.map(value => ({ type: 'dns' as const, value })),
-    ...addresses.map(value => ({ type: 'ip' as const, value })),
-    ...(content.emails ?? []).map(value => ({ type: 'email' as const, value })),
-    ...(content.uris ?? []).map(value => ({ type: 'url' as const, value })),
-  ]
-}
-
-/** A short hash of the public key, which ties certificates to their issuer where names are equal. */
-function keyIdentifier(publicKey: Uint8Array): string {
-  return createHash('sha1').update(publicKey).digest('hex')
-}
-
-/** A positive number of 126 bits: unpredictable, and never with a leading zero byte that encoders disagree on. */
-function newSerial(): string {
-  const bytes = randomBytes(16)
-  bytes[0] = (bytes[0]! & 0x3f) | 0x40
-  return bytes.toString('hex')
-}
-
-const wholeSeconds = (time: number): number => Math.floor(time / SECOND) * SECOND

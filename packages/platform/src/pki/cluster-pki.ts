@@ -10,8 +10,8 @@ import {
   issueCertificate,
   type LeafOptions,
 } from './certificate.ts'
+import { publicKeyBytes, publicKeyOf } from './keys.ts'
 import { isIssuedBy, parseCertificate } from './parse.ts'
-import { publicKeyBytes, publicKeyOf } from './x509.ts'
 
 /** Every key and certificate of a control plane, under the file names that kubeadm gave them. */
 export interface ClusterPki {

@@ -78,3 +78,8 @@ export function splitHosts(hosts: readonly string[]): { dnsNames: string[]; addr
   const all = [...new Set(hosts)]
   return { dnsNames: all.filter(host => isIP(host) === 0), addresses: all.filter(host => isIP(host) !== 0) }
 }
+
+/** The usual short form of an IPv6 address, which Node shows at full length and others with dots at its end. */
+export function shortAddress(address: string): string {
+  return address.includes(':') ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address
+}

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { Subject } from './names.ts'
+import { type Subject, shortAddress } from './names.ts'
 
 /** What is read of a certificate. */
 export interface CertificateFacts {
@@ -52,11 +52,6 @@ function alternativeNamesOf(text: string): { dnsNames: string[]; addresses: stri
     if (kind?.trim() === 'IP Address') addresses.push(shortAddress(value))
   }
   return { dnsNames, addresses }
-}
-
-/** Node shows IPv6 addresses at full length; this is the usual short form. */
-function shortAddress(address: string): string {
-  return address.includes(':') ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address
 }
 
 /** Whether `authority` signed `certificate` (both PEM or DER). Says nothing about dates. */

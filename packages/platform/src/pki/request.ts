@@ -1,9 +1,8 @@
 import type { Clock } from '@canopus/base'
-import type { Pkcs10CertificateRequest } from '@peculiar/x509'
 import { BACKDATE, type CertifiedKey, writeCertificate } from './certificate.ts'
-import { type AlternativeNames, joinUsages, type Subject, splitHosts, splitUsages } from './names.ts'
+import { pemOf } from './keys.ts'
+import { type AlternativeNames, type Subject, splitUsages } from './names.ts'
 import { parseCertificate } from './parse.ts'
-import { distinguishedName, publicKeyBytes, publicKeyOf, signingKey, x509 } from './x509.ts'
 
 /** A certificate signing request (PKCS#10), read and with its signature checked. */
 export interface CertificateRequest extends AlternativeNames {
@@ -16,36 +15,12 @@ export interface CertificateRequest extends AlternativeNames {
 
 /** Reads a request (PEM, `CERTIFICATE REQUEST`). Throws where it is malformed or its signature is not the key's own. */
 export async function parseCertificateRequest(pem: string): Promise<CertificateRequest> {
-  const library = await x509()
-  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----/.test(pem))
-    throw new Error('PEM block type must be CERTIFICATE REQUEST')
-  const request = new library.Pkcs10CertificateRequest(pem)
-  if (!(await request.verify())) throw new Error('the signature of the certificate request does not match its key')
-  const names = namesOf(library, request)
-  const keyUsage = request.getExtension('2.5.29.15') as { usages?: number } | null
-  const extended = request.getExtension('2.5.29.37') as { usages?: string[] } | null
-  return {
-    subject: {
-      commonName: request.subjectName.getField('CN').at(-1) ?? '',
-      organizations: request.subjectName.getField('O'),
-    },
-    ...names,
-    usages: joinUsages(keyUsage?.usages ?? 0, extended?.usages ?? []),
-    publicKey: new Uint8Array(request.publicKey.rawData),
-  }
-}
-
-function namesOf(library: Awaited<ReturnType<typeof x509>>, request: Pkcs10CertificateRequest): AlternativeNames {
-  const found: AlternativeNames = { dnsNames: [], addresses: [], emails: [], uris: [] }
-  const extension = request.getExtension('2.5.29.17')
-  if (!(extension instanceof library.SubjectAlternativeNameExtension)) return found
-  for (const { type, value } of extension.names.items) {
-    if (type === 'dns') found.dnsNames.push(value)
-    else if (type === 'ip') found.addresses.push(value)
-    else if (type === 'email') found.emails.push(value)
-    else if (type === 'url') found.uris.push(value)
-  }
-  return found
+  const base64 = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([^-]*)-----END (?:NEW )?CERTIFICATE REQUEST-----/.exec(
+    pem,
+  )
+  if (base64 === null) throw new Error('PEM block type must be CERTIFICATE REQUEST')
+  const { readRequest } = await import('./structures.ts')
+  return readRequest(Buffer.from(base64[1]!, 'base64'))
 }
 
 export interface RequestOptions {
@@ -56,22 +31,8 @@ export interface RequestOptions {
 
 /** Makes a request (PEM) for the key (PEM), as a kubelet does to get its certificates. */
 export async function createCertificateRequest(key: string, options: RequestOptions): Promise<string> {
-  const library = await x509()
-  const { dnsNames, addresses } = splitHosts(options.hosts ?? [])
-  const names = [
-    ...dnsNames.map(value => ({ type: 'dns' as const, value })),
-    ...addresses.map(value => ({ type: 'ip' as const, value })),
-  ]
-  const { key: privateKey, algorithm } = await signingKey(key)
-  const der = Uint8Array.from(publicKeyBytes(publicKeyOf(key)))
-  const publicKey = (await crypto.subtle.importKey('spki', der, algorithm, true, ['verify'])) as CryptoKey
-  const request = await library.Pkcs10CertificateRequestGenerator.create({
-    name: await distinguishedName({ commonName: options.commonName, organizations: options.organizations ?? [] }),
-    keys: { privateKey, publicKey },
-    signingAlgorithm: algorithm,
-    extensions: names.length > 0 ? [new library.SubjectAlternativeNameExtension(names)] : [],
-  })
-  return `${request.toString('pem')}\n`
+  const { writeRequest } = await import('./structures.ts')
+  return pemOf('CERTIFICATE REQUEST', writeRequest(key, options))
 }
 
 export interface SigningPolicy {

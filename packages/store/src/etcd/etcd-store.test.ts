@@ -9,7 +9,7 @@ import { type Store, StoreUnavailableError } from '../store.ts'
 import { stampTestValue, storeConformance } from '../testing/conformance.ts'
 import { type EtcdServer, findEtcd, startEtcd } from '../testing/etcd-server.ts'
 import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
-import { openEtcdStore } from './etcd-store.ts'
+import { openEtcdStore } from './open-etcd-store.ts'
 
 const program = findEtcd()
 const skip = program ? false : 'no etcd: the Debian package etcd-server is neither installed nor to be had'

@@ -55,11 +55,8 @@ export interface EtcdStoreOptions {
 const compactedDetails = 'etcdserver: mvcc: required revision has been compacted'
 const futureDetails = 'etcdserver: mvcc: required revision is a future revision'
 
-/**
- * A store on an etcd v3 cluster, which other API servers may use at the same time, upstream's included: same keys, same
- * transactions, same leases.
- */
-export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+/** `openEtcdStore`, once this is loaded. */
+export async function connectEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const connection = new EtcdConnection(options)
   try {
     const { version } = await connection.read(methods.status, {})

@@ -1,12 +1,5 @@
 /** A KMS v2 plugin behind a Unix socket (pkg/storage/value/encrypt/envelope/kmsv2/grpc_service.go). */
-import * as grpc from '@grpc/grpc-js'
-import {
-  type Codec,
-  type DecryptRequest,
-  type EncryptResponse,
-  kmsMethods,
-  type StatusResponse,
-} from './kms-messages.ts'
+import type { DecryptRequest, EncryptResponse, StatusResponse } from './kms-messages.ts'
 
 /** Encrypts and decrypts keys, never values. */
 export interface KmsService {
@@ -18,46 +11,12 @@ export interface KmsService {
 
 /** `endpoint` is `unix:///path` or `unix:@name`; `timeout` is of each call, in milliseconds, waiting for the plugin included. */
 export function connectKms(endpoint: string, timeout: number): KmsService {
-  const client = new grpc.Client(socketOf(endpoint), grpc.credentials.createInsecure(), {
-    'grpc.default_authority': 'localhost',
-  })
-  const call = <Request, Response>(
-    name: keyof typeof kmsMethods,
-    { request, response }: { request: Codec<Request>; response: Codec<Response> },
-    message: Request,
-  ): Promise<Response> =>
-    new Promise((resolve, reject) => {
-      const options = { deadline: Date.now() + timeout, waitForReady: true }
-      client.makeUnaryRequest<Request, Response>(
-        `/v2.KeyManagementService/${name}`,
-        request.encode,
-        response.decode,
-        message,
-        new grpc.Metadata({ waitForReady: true }),
-        options,
-        (error, answer) => {
-          if (error) reject(new Error(`rpc error: code = ${codeName(error.code)} desc = ${error.details}`))
-          else resolve(answer!)
-        },
-      )
-    })
+  // Loaded where there is a plugin: gRPC is large, and few clusters have one.
+  const client = import('./kms-client.ts').then(({ createKmsClient }) => createKmsClient(endpoint, timeout))
   return {
-    status: () => call('Status', kmsMethods.Status, {}),
-    encrypt: (uid, plaintext) => call('Encrypt', kmsMethods.Encrypt, { uid, plaintext }),
-    decrypt: async request => (await call('Decrypt', kmsMethods.Decrypt, request)).plaintext,
-    close: () => client.close(),
+    status: async () => (await client).status(),
+    encrypt: async (uid, plaintext) => (await client).encrypt(uid, plaintext),
+    decrypt: async request => (await client).decrypt(request),
+    close: () => void client.then(each => each.close()),
   }
-}
-
-/** `DEADLINE_EXCEEDED` is `DeadlineExceeded` to Go programs, and in their logs and metrics. */
-function codeName(code: grpc.status): string {
-  if (code === grpc.status.CANCELLED) return 'Canceled'
-  const words = (grpc.status[code] ?? 'UNKNOWN').split('_')
-  return words.map(word => word[0] + word.slice(1).toLowerCase()).join('')
-}
-
-/** Where the socket is, as the library names it. */
-function socketOf(endpoint: string): string {
-  const path = endpoint.replace(/^unix:(\/\/)?/, '')
-  return path.startsWith('@') || path.startsWith('/@') ? `unix-abstract:${path.replace(/^\/?@/, '')}` : `unix:${path}`
 }
