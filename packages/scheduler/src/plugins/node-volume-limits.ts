@@ -1,21 +1,23 @@
 import { CSINodes, PersistentVolumeClaims, PersistentVolumes, StorageClasses, VolumeAttachments } from '@canopus/api'
 import type { PersistentVolume, PersistentVolumeClaim } from '@canopus/api/core/v1'
-import type { CSINode } from '@canopus/api/storage/v1'
+import type { CSINode, StorageClass, VolumeAttachment } from '@canopus/api/storage/v1'
+import type { KubeObject } from '@canopus/apimachinery'
+import type { Informer, InformerHandler } from '@canopus/client'
 import type { PluginContext, Rejection, SchedulerPlugin } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { claimClass } from '../volumes/claims.ts'
-import { driverOf, inlineDriver } from '../volumes/migrated.ts'
+import { type AttachedBy, driverOf, inlineDriver } from '../volumes/migrated.ts'
 
 const name = 'NodeVolumeLimits'
 const full: Rejection = { plugin: name, reasons: ['node(s) exceed max volume count'] }
 const MIGRATED = 'storage.alpha.kubernetes.io/migrated-plugins'
 const NODE_INDEX = 'node'
 
-/** What one node has attached, until its pods or any volume change. */
+/** What one node has attached, until its pods, or claims and volumes that they use, change. */
 interface Attached {
+  readonly node: NodeInfo
   readonly pods: number
-  readonly storage: number
   readonly csiNode: CSINode
   /** Drivers by volume. */
   readonly volumes: ReadonlyMap<string, string>
@@ -37,34 +39,52 @@ class NodeVolumeLimits implements SchedulerPlugin {
     'PersistentVolume',
     'VolumeAttachmentDelete',
   ] as const
-  readonly #informers: PluginContext['informers']
-  readonly #attached = new WeakMap<NodeInfo, Attached>()
-  /** Another number after every change of claims, volumes, classes and attachments. */
-  #storage = 0
+  readonly #claims: Informer<PersistentVolumeClaim>
+  readonly #volumes: Informer<PersistentVolume>
+  readonly #classes: Informer<StorageClass>
+  readonly #csiNodes: Informer<CSINode>
+  readonly #attachments: Informer<VolumeAttachment>
+  /** By the name of the node. */
+  readonly #attached = new Map<string, Attached>()
+  /** Which nodes were counted with a claim or a volume, or would have been if it existed. */
+  readonly #users = new Map<string, Set<string>>()
 
   constructor({ informers }: PluginContext) {
-    this.#informers = informers
-    informers.informer(PersistentVolumeClaims)
-    informers.informer(PersistentVolumes)
-    informers.informer(StorageClasses)
-    informers.informer(CSINodes)
-    informers.informer(VolumeAttachments).addIndex(NODE_INDEX, each => [each.spec?.nodeName ?? ''])
+    this.#claims = informers.informer(PersistentVolumeClaims)
+    this.#volumes = informers.informer(PersistentVolumes)
+    this.#classes = informers.informer(StorageClasses)
+    this.#csiNodes = informers.informer(CSINodes)
+    this.#attachments = informers.informer(VolumeAttachments)
+    this.#attachments.addIndex(NODE_INDEX, each => [each.spec?.nodeName ?? ''])
   }
 
   connect(): () => void {
-    const touch = (): void => {
-      this.#storage++
-    }
-    const handler = { added: touch, updated: touch, deleted: touch }
     const stops = [
-      this.#informers.informer(PersistentVolumeClaims).addHandler(handler),
-      this.#informers.informer(PersistentVolumes).addHandler(handler),
-      this.#informers.informer(StorageClasses).addHandler(handler),
-      this.#informers.informer(VolumeAttachments).addHandler(handler),
+      this.#claims.addHandler(onAny(({ metadata }) => this.#forget(claimKey(metadata.namespace, metadata.name)))),
+      this.#volumes.addHandler(onAny(({ metadata }) => this.#forget(volumeKey(metadata.name)))),
+      // Rare, and any claim that is not bound yet may be of the class.
+      this.#classes.addHandler(onAny(() => this.#forgetAll())),
+      this.#attachments.addHandler(onAny(({ spec }) => this.#attached.delete(spec?.nodeName ?? ''))),
+      // A changed one is another object, which is noticed when the node is asked.
+      this.#csiNodes.addHandler({ deleted: ({ metadata }) => this.#attached.delete(metadata.name) }),
     ]
     return () => {
       for (const stop of stops) stop()
+      // What changes from now on is not heard of.
+      this.#forgetAll()
     }
+  }
+
+  #forget(key: string): void {
+    const nodes = this.#users.get(key)
+    if (nodes === undefined) return
+    for (const node of nodes) this.#attached.delete(node)
+    this.#users.delete(key)
+  }
+
+  #forgetAll(): void {
+    this.#attached.clear()
+    this.#users.clear()
   }
 
   hint(pod: PodInfo, { event, pod: other, object }: Parameters<NonNullable<SchedulerPlugin['hint']>>[1]): boolean {
@@ -76,14 +96,17 @@ class NodeVolumeLimits implements SchedulerPlugin {
 
   filter(pod: PodInfo): { check(node: NodeInfo): Rejection | undefined } | undefined {
     if (!usesVolumes(pod)) return undefined
-    const nodes = this.#informers.informer(CSINodes).lister
+    const used = this.#volumesOf(pod)
+    if (used.length === 0) return undefined
+    // Where no volume is described the old way, all nodes are asked for the same.
+    const same = used.some(each => each.plugin !== undefined) ? undefined : namesOf(used, none)
+    const nodes = this.#csiNodes.lister
     return {
       check: node => {
         const csiNode = nodes.get(node.name)
         const limits = limitsOf(csiNode)
         if (csiNode === undefined || limits.size === 0) return undefined
-        const wanted = new Map<string, string>()
-        this.#collect(pod, csiNode, wanted)
+        const wanted = same ?? namesOf(used, migratedTo(csiNode))
         if (wanted.size === 0) return undefined
         return this.#exceeds(wanted, limits, this.#onNode(node, csiNode)) ? full : undefined
       },
@@ -102,51 +125,93 @@ class NodeVolumeLimits implements SchedulerPlugin {
   }
 
   #onNode(node: NodeInfo, csiNode: CSINode): Attached {
-    const known = this.#attached.get(node)
-    if (known?.pods === node.podsRevision && known.storage === this.#storage && known.csiNode === csiNode) return known
+    const known = this.#attached.get(node.name)
+    if (known?.node === node && known.pods === node.podsRevision && known.csiNode === csiNode) return known
+    const migrated = migratedTo(csiNode)
     const volumes = new Map<string, string>()
-    for (const pod of node.pods.values()) if (usesVolumes(pod)) this.#collect(pod, csiNode, volumes)
+    for (const pod of node.pods.values()) {
+      if (!usesVolumes(pod)) continue
+      for (const [volume, driver] of namesOf(this.#volumesOf(pod, node.name), migrated)) volumes.set(volume, driver)
+    }
     // What is attached for pods that have gone already takes room too.
-    for (const { spec } of this.#informers.informer(VolumeAttachments).lister.byIndex(NODE_INDEX, node.name)) {
-      const volume = this.#volume(spec?.source?.persistentVolumeName)
+    for (const { spec } of this.#attachments.lister.byIndex(NODE_INDEX, node.name)) {
+      const volume = this.#volume(spec?.source?.persistentVolumeName, node.name)
       const found = volume && driverOf(volume)
       if (found) volumes.set(`${found.driver}/${found.handle}`, found.driver)
     }
     const counts = new Map<string, number>()
     for (const driver of volumes.values()) counts.set(driver, (counts.get(driver) ?? 0) + 1)
-    const attached = { pods: node.podsRevision, storage: this.#storage, csiNode, volumes, counts }
-    this.#attached.set(node, attached)
+    const attached = { node, pods: node.podsRevision, csiNode, volumes, counts }
+    this.#attached.set(node.name, attached)
     return attached
   }
 
-  #volume(volumeName: string | undefined): PersistentVolume | undefined {
-    return volumeName ? this.#informers.informer(PersistentVolumes).lister.get(volumeName) : undefined
+  #note(key: string, node: string): void {
+    const nodes = this.#users.get(key)
+    if (nodes === undefined) this.#users.set(key, new Set([node]))
+    else nodes.add(node)
   }
 
-  /** Adds the volumes of the pod that a driver attaches, by a name that is the same for all pods that share one. */
-  #collect(pod: PodInfo, csiNode: CSINode, volumes: Map<string, string>): void {
-    const migrated = (csiNode.metadata.annotations?.[MIGRATED] ?? '').split(',')
+  #volume(volumeName: string | undefined, user?: string): PersistentVolume | undefined {
+    if (!volumeName) return undefined
+    if (user !== undefined) this.#note(volumeKey(volumeName), user)
+    return this.#volumes.lister.get(volumeName)
+  }
+
+  /** The volumes of the pod that a driver attaches; notes for which node this was looked up. */
+  #volumesOf(pod: PodInfo, user?: string): readonly AttachedBy[] {
+    const used: AttachedBy[] = []
     for (const volume of pod.pod.spec?.volumes ?? []) {
       const found = inlineDriver(volume)
-      if (found && migrated.includes(found.plugin)) volumes.set(`${found.driver}/${found.handle}`, found.driver)
+      if (found) used.push(found)
     }
     for (const { name: claimName } of pod.claims) {
-      const claim = this.#informers.informer(PersistentVolumeClaims).lister.get(claimName, pod.namespace)
-      const found = claim && this.#ofClaim(claim)
-      if (!found || (found.plugin !== undefined && !migrated.includes(found.plugin))) continue
-      volumes.set(`${found.driver}/${found.handle}`, found.driver)
+      if (user !== undefined) this.#note(claimKey(pod.namespace, claimName), user)
+      const claim = this.#claims.lister.get(claimName, pod.namespace)
+      const found = claim && this.#ofClaim(claim, user)
+      if (found) used.push(found)
     }
+    return used
   }
 
-  #ofClaim(claim: PersistentVolumeClaim): { driver: string; handle: string; plugin?: string } | undefined {
-    const volume = this.#volume(claim.spec?.volumeName)
+  #ofClaim(claim: PersistentVolumeClaim, user: string | undefined): AttachedBy | undefined {
+    const volume = this.#volume(claim.spec?.volumeName, user)
     if (volume !== undefined) return driverOf(volume)
     // Not bound yet: the class says which driver will make it.
-    const storageClass = this.#informers.informer(StorageClasses).lister.get(claimClass(claim))
+    const storageClass = this.#classes.lister.get(claimClass(claim))
     if (!storageClass?.provisioner) return undefined
     const { uid, namespace, name: claimName } = claim.metadata
     return { driver: storageClass.provisioner, handle: `${storageClass.provisioner}-${namespace}/${claimName}-${uid}` }
   }
+}
+
+const claimKey = (namespace: string | undefined, claim: string): string => `${namespace ?? ''}/${claim}`
+/** Namespaces have no empty names: no claim has this key. */
+const volumeKey = (volume: string): string => `/${volume}`
+
+function onAny<T extends KubeObject>(tell: (object: T) => void): InformerHandler<T> {
+  return { added: tell, updated: (_old, object) => tell(object), deleted: tell }
+}
+
+const none: ReadonlySet<string> = new Set()
+const moved = new WeakMap<CSINode, ReadonlySet<string>>()
+
+/** The plugins whose volumes the node leaves to drivers. */
+function migratedTo(csiNode: CSINode): ReadonlySet<string> {
+  let plugins = moved.get(csiNode)
+  if (plugins === undefined) {
+    plugins = new Set((csiNode.metadata.annotations?.[MIGRATED] ?? '').split(','))
+    moved.set(csiNode, plugins)
+  }
+  return plugins
+}
+
+/** Drivers by volume, by a name that is the same for all pods that share one. */
+function namesOf(used: readonly AttachedBy[], migrated: ReadonlySet<string>): Map<string, string> {
+  const names = new Map<string, string>()
+  for (const { driver, handle, plugin } of used)
+    if (plugin === undefined || migrated.has(plugin)) names.set(`${driver}/${handle}`, driver)
+  return names
 }
 
 const usesVolumes = (pod: PodInfo): boolean =>
