@@ -18,10 +18,12 @@ const NODE_INDEX = 'node'
 interface Attached {
   readonly node: NodeInfo
   readonly pods: number
-  readonly csiNode: CSINode
-  /** Drivers by volume. */
-  readonly volumes: ReadonlyMap<string, string>
-  readonly counts: ReadonlyMap<string, number>
+  readonly migrated: ReadonlySet<string>
+  readonly volumes: ReadonlySet<string>
+  /** How many more volumes the node takes of each driver that sets a limit. */
+  readonly room: ReadonlyMap<string, number>
+  /** Something other than the pods has changed. */
+  stale: boolean
 }
 
 /** A node can attach so many volumes of a driver as its CSINode says (pkg/scheduler/framework/plugins/nodevolumelimits). */
@@ -44,8 +46,10 @@ class NodeVolumeLimits implements SchedulerPlugin {
   readonly #classes: Informer<StorageClass>
   readonly #csiNodes: Informer<CSINode>
   readonly #attachments: Informer<VolumeAttachment>
-  /** By the name of the node. */
+  /** By the name of the node: what informers tell of. */
   readonly #attached = new Map<string, Attached>()
+  /** The same by the slot of the node: what is asked for each pod and node. */
+  readonly #bySlot: Attached[] = []
   /** Which nodes were counted with a claim or a volume, or would have been if it existed. */
   readonly #users = new Map<string, Set<string>>()
 
@@ -64,9 +68,8 @@ class NodeVolumeLimits implements SchedulerPlugin {
       this.#volumes.addHandler(onAny(({ metadata }) => this.#forget(volumeKey(metadata.name)))),
       // Rare, and any claim that is not bound yet may be of the class.
       this.#classes.addHandler(onAny(() => this.#forgetAll())),
-      this.#attachments.addHandler(onAny(({ spec }) => this.#attached.delete(spec?.nodeName ?? ''))),
-      // A changed one is another object, which is noticed when the node is asked.
-      this.#csiNodes.addHandler({ deleted: ({ metadata }) => this.#attached.delete(metadata.name) }),
+      this.#attachments.addHandler(onAny(({ spec }) => this.#forgetNode(spec?.nodeName ?? ''))),
+      this.#csiNodes.addHandler(onAny(({ metadata }) => this.#forgetNode(metadata.name))),
     ]
     return () => {
       for (const stop of stops) stop()
@@ -78,12 +81,19 @@ class NodeVolumeLimits implements SchedulerPlugin {
   #forget(key: string): void {
     const nodes = this.#users.get(key)
     if (nodes === undefined) return
-    for (const node of nodes) this.#attached.delete(node)
+    for (const node of nodes) this.#forgetNode(node)
     this.#users.delete(key)
   }
 
+  #forgetNode(node: string): void {
+    const known = this.#attached.get(node)
+    if (known === undefined) return
+    known.stale = true
+    this.#attached.delete(node)
+  }
+
   #forgetAll(): void {
-    this.#attached.clear()
+    for (const node of this.#attached.keys()) this.#forgetNode(node)
     this.#users.clear()
   }
 
@@ -99,39 +109,34 @@ class NodeVolumeLimits implements SchedulerPlugin {
     const used = this.#volumesOf(pod)
     if (used.length === 0) return undefined
     // Where no volume is described the old way, all nodes are asked for the same.
-    const same = used.some(each => each.plugin !== undefined) ? undefined : namesOf(used, none)
-    const nodes = this.#csiNodes.lister
+    const same = used.some(each => each.plugin !== undefined) ? undefined : wantedOf(used, none)
     return {
       check: node => {
-        const csiNode = nodes.get(node.name)
-        const limits = limitsOf(csiNode)
-        if (csiNode === undefined || limits.size === 0) return undefined
-        const wanted = same ?? namesOf(used, migratedTo(csiNode))
-        if (wanted.size === 0) return undefined
-        return this.#exceeds(wanted, limits, this.#onNode(node, csiNode)) ? full : undefined
+        const attached = this.#onNode(node)
+        return exceeds(same ?? wantedOf(used, attached.migrated), attached) ? full : undefined
       },
     }
   }
 
-  #exceeds(wanted: ReadonlyMap<string, string>, limits: ReadonlyMap<string, number>, attached: Attached): boolean {
-    const more = new Map<string, number>()
-    for (const [volume, driver] of wanted)
-      if (!attached.volumes.has(volume)) more.set(driver, (more.get(driver) ?? 0) + 1)
-    for (const [driver, count] of more) {
-      const limit = limits.get(driver)
-      if (limit !== undefined && (attached.counts.get(driver) ?? 0) + count > limit) return true
-    }
-    return false
+  #onNode(node: NodeInfo): Attached {
+    const known = this.#bySlot[node.slot]
+    if (known?.node === node && known.pods === node.podsRevision && !known.stale) return known
+    this.#forgetNode(node.name)
+    const attached = this.#count(node)
+    this.#attached.set(node.name, attached)
+    this.#bySlot[node.slot] = attached
+    return attached
   }
 
-  #onNode(node: NodeInfo, csiNode: CSINode): Attached {
-    const known = this.#attached.get(node.name)
-    if (known?.node === node && known.pods === node.podsRevision && known.csiNode === csiNode) return known
+  #count(node: NodeInfo): Attached {
+    const csiNode = this.#csiNodes.lister.get(node.name)
+    const room = limitsOf(csiNode)
     const migrated = migratedTo(csiNode)
+    const pods = node.podsRevision
+    if (room.size === 0) return { node, pods, migrated, volumes: none, room, stale: false }
     const volumes = new Map<string, string>()
     for (const pod of node.pods.values()) {
-      if (!usesVolumes(pod)) continue
-      for (const [volume, driver] of namesOf(this.#volumesOf(pod, node.name), migrated)) volumes.set(volume, driver)
+      if (usesVolumes(pod)) namesOf(this.#volumesOf(pod, node.name), migrated, volumes)
     }
     // What is attached for pods that have gone already takes room too.
     for (const { spec } of this.#attachments.lister.byIndex(NODE_INDEX, node.name)) {
@@ -139,11 +144,11 @@ class NodeVolumeLimits implements SchedulerPlugin {
       const found = volume && driverOf(volume)
       if (found) volumes.set(`${found.driver}/${found.handle}`, found.driver)
     }
-    const counts = new Map<string, number>()
-    for (const driver of volumes.values()) counts.set(driver, (counts.get(driver) ?? 0) + 1)
-    const attached = { node, pods: node.podsRevision, csiNode, volumes, counts }
-    this.#attached.set(node.name, attached)
-    return attached
+    for (const driver of volumes.values()) {
+      const left = room.get(driver)
+      if (left !== undefined) room.set(driver, left - 1)
+    }
+    return { node, pods, migrated, volumes: new Set(volumes.keys()), room, stale: false }
   }
 
   #note(key: string, node: string): void {
@@ -194,41 +199,57 @@ function onAny<T extends KubeObject>(tell: (object: T) => void): InformerHandler
 }
 
 const none: ReadonlySet<string> = new Set()
-const moved = new WeakMap<CSINode, ReadonlySet<string>>()
 
 /** The plugins whose volumes the node leaves to drivers. */
-function migratedTo(csiNode: CSINode): ReadonlySet<string> {
-  let plugins = moved.get(csiNode)
-  if (plugins === undefined) {
-    plugins = new Set((csiNode.metadata.annotations?.[MIGRATED] ?? '').split(','))
-    moved.set(csiNode, plugins)
-  }
-  return plugins
+function migratedTo(csiNode: CSINode | undefined): ReadonlySet<string> {
+  const plugins = csiNode?.metadata.annotations?.[MIGRATED]
+  return plugins ? new Set(plugins.split(',')) : none
 }
 
-/** Drivers by volume, by a name that is the same for all pods that share one. */
-function namesOf(used: readonly AttachedBy[], migrated: ReadonlySet<string>): Map<string, string> {
-  const names = new Map<string, string>()
-  for (const { driver, handle, plugin } of used)
+/** Adds drivers by volume, by a name that is the same for all pods that share one. */
+function namesOf(used: readonly AttachedBy[], migrated: ReadonlySet<string>, names: Map<string, string>): void {
+  for (const { driver, handle, plugin } of used) {
     if (plugin === undefined || migrated.has(plugin)) names.set(`${driver}/${handle}`, driver)
-  return names
+  }
+}
+
+/** What a pod wants attached. */
+interface Wanted {
+  /** Drivers by volume. */
+  readonly names: ReadonlyMap<string, string>
+  /** How many volumes there are of each driver. */
+  readonly counts: readonly (readonly [driver: string, count: number])[]
+}
+
+function wantedOf(used: readonly AttachedBy[], migrated: ReadonlySet<string>): Wanted {
+  const names = new Map<string, string>()
+  namesOf(used, migrated, names)
+  const counts = new Map<string, number>()
+  for (const driver of names.values()) counts.set(driver, (counts.get(driver) ?? 0) + 1)
+  return { names, counts: [...counts] }
+}
+
+/** Whether the node cannot take all that is wanted; volumes that it has already take no more room. */
+function exceeds({ names, counts }: Wanted, { room, volumes }: Attached): boolean {
+  for (const [driver, count] of counts) {
+    const left = room.get(driver)
+    // Most nodes have room for all of them, so that nobody need ask which ones are there already.
+    if (left === undefined || count <= left) continue
+    let more = 0
+    for (const [volume, other] of names) if (other === driver && !volumes.has(volume)) more++
+    if (more > Math.max(left, 0)) return true
+  }
+  return false
 }
 
 const usesVolumes = (pod: PodInfo): boolean =>
   pod.claims.length > 0 || (pod.pod.spec?.volumes ?? []).some(each => inlineDriver(each) !== undefined)
 
-const known = new WeakMap<CSINode, ReadonlyMap<string, number>>()
-
 /** How many volumes of each driver the node can have; drivers that set no limit are missing. */
-function limitsOf(csiNode: CSINode | undefined): ReadonlyMap<string, number> {
-  if (csiNode === undefined) return new Map()
-  let limits = known.get(csiNode)
-  if (limits === undefined) {
-    const counts = (csiNode.spec?.drivers ?? []).flatMap(({ name: driver, allocatable }): [string, number][] =>
-      allocatable?.count === undefined ? [] : [[driver, allocatable.count]],
-    )
-    limits = new Map(counts)
-    known.set(csiNode, limits)
+function limitsOf(csiNode: CSINode | undefined): Map<string, number> {
+  const limits = new Map<string, number>()
+  for (const { name: driver, allocatable } of csiNode?.spec?.drivers ?? []) {
+    if (allocatable?.count !== undefined) limits.set(driver, allocatable.count)
   }
   return limits
 }

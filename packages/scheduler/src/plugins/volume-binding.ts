@@ -97,6 +97,7 @@ class VolumeBinding implements SchedulerPlugin {
     if (pod.claims.length === 0) return undefined
     const planner = this.#planner(pod)
     if ('reasons' in planner) return planner
+    if (planner.isIdle) return undefined
     return {
       check(node) {
         const plan = planner.on(node)

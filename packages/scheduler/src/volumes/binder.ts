@@ -85,13 +85,18 @@ interface Candidates {
 /** Plans what the claims need on a node. Made once per pod: what does not depend on the node is worked out here. */
 export class VolumePlanner {
   readonly #storage: Storage
-  readonly #claims: PodClaims
+  /** A claim is bound to a volume that is not there. */
+  readonly #lacksVolume: boolean
+  /** Bound volumes that only some nodes can use. */
+  readonly #bound: readonly PersistentVolume[]
   readonly #toMatch: readonly Candidates[]
   readonly #selected: readonly PersistentVolumeClaim[]
 
   constructor(claims: PodClaims, storage: Storage) {
-    this.#claims = claims
     this.#storage = storage
+    const bound = claims.bound.map(({ spec }) => storage.volumes.get(spec?.volumeName ?? ''))
+    this.#lacksVolume = bound.includes(undefined)
+    this.#bound = bound.filter(each => each?.spec?.nodeAffinity?.required !== undefined).map(each => each!)
     this.#selected = claims.delayed.filter(each => each.metadata.annotations?.[SELECTED_NODE] !== undefined)
     // Small claims first, so that they do not take the big volumes away.
     this.#toMatch = claims.delayed
@@ -123,14 +128,14 @@ export class VolumePlanner {
     return reasons.length > 0 ? reasons : { bindings, provisions }
   }
 
+  /** Whether there is nothing to do, on whichever node. */
+  get isIdle(): boolean {
+    return !this.#lacksVolume && this.#bound.length + this.#toMatch.length + this.#selected.length === 0
+  }
+
   #boundProblems(node: NodeFacts): string[] {
-    let conflict = false
-    for (const { spec } of this.#claims.bound) {
-      const volume = this.#storage.volumes.get(spec?.volumeName ?? '')
-      if (volume === undefined) return [NO_VOLUME]
-      if (!reaches(volume, node)) conflict = true
-    }
-    return conflict ? [NODE_CONFLICT] : []
+    if (this.#lacksVolume) return [NO_VOLUME]
+    return this.#bound.every(each => reaches(each, node)) ? [] : [NODE_CONFLICT]
   }
 
   /** Why no volume could be made for the claim on the node (checkVolumeProvisions upstream). */
