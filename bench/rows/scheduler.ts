@@ -4,7 +4,8 @@ import { atLeast, type Benchmark, type Figure, figureOf, targetOf } from '../sup
 import { machine } from '../support/machine.ts'
 import type { WorkloadName } from '../support/scheduling-workloads.ts'
 
-const NODES = 5000
+/** Preemption happens only where the nodes are full: a part of its pods needs a part of the nodes. */
+const NODES = Number(process.env.CANOPUS_BENCH_NODES ?? 5000)
 
 /** What is measured, upstream's threshold for it (pods/s on its own machines), and what is to be reached here. */
 const rows: readonly [workload: WorkloadName, name: string, upstream: number, target: number][] = [
@@ -37,7 +38,7 @@ export const scheduler: Benchmark = {
       const peer = { name: "upstream's threshold on its machines", value: upstream }
       figures.push(
         figureOf(`${name}, ${NODES} nodes`, 'pods/s', [(pods / milliseconds) * 1000], {
-          ...targetOf(scale >= 1, atLeast(target)),
+          ...targetOf(scale >= 1 && NODES >= 5000, atLeast(target)),
           peer,
           detail,
         }),

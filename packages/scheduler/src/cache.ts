@@ -1,6 +1,7 @@
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { NodeFigures } from './node-figures.ts'
 import { NodeInfo } from './node-info.ts'
+import { PlacedTerms } from './placed-terms.ts'
 import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
 import { SelectorCounts } from './selector-counts.ts'
 import { Topology } from './topology.ts'
@@ -14,8 +15,15 @@ export class ClusterCache {
   /** In no order that means anything; a removed node's place goes to the last one. */
   readonly nodes: NodeInfo[] = []
   readonly figures = new NodeFigures()
-  readonly topology = new Topology(this.nodes, this.figures)
-  readonly selectorCounts = new SelectorCounts()
+  readonly topology = new Topology(this.nodes, this.figures, name => this.#byName.get(name)?.slot)
+  readonly selectorCounts = new SelectorCounts(this.topology)
+  /** What placed pods want near or far. */
+  readonly placedTerms = {
+    requiredAffinity: new PlacedTerms(this.topology),
+    requiredAntiAffinity: new PlacedTerms(this.topology),
+    preferredAffinity: new PlacedTerms(this.topology),
+    preferredAntiAffinity: new PlacedTerms(this.topology),
+  }
   readonly #byName = new Map<string, NodeInfo>()
   /** On which node a pod counts. */
   readonly #placed = new Map<string, { node: string; pod: PodInfo; assumed: boolean }>()
@@ -24,9 +32,6 @@ export class ClusterCache {
   /** Which pods wait for victims to leave a node. */
   readonly #nominated = new Map<string, { node: string; pod: PodInfo }>()
   readonly #images = new Map<string, number>()
-  /** Placed pods with affinity terms of any kind, and those with required anti-affinity, with the names of their nodes. */
-  readonly podsWithAffinity = new Map<PodInfo, string>()
-  readonly podsWithRequiredAntiAffinity = new Map<PodInfo, string>()
   readonly #claimUsers = new Map<string, number>()
 
   node(name: string): NodeInfo | undefined {
@@ -157,12 +162,12 @@ export class ClusterCache {
   #count(pod: PodInfo, node: string, sign: 1 | -1): void {
     if (sign === 1) this.selectorCounts.add(pod, node)
     else this.selectorCounts.remove(pod, node)
-    const note = (pods: Map<PodInfo, string>): void => {
-      if (sign === 1) pods.set(pod, node)
-      else pods.delete(pod)
+    if (pod.hasAffinity) {
+      this.placedTerms.requiredAffinity.add(pod.requiredAffinity, node, sign)
+      this.placedTerms.requiredAntiAffinity.add(pod.requiredAntiAffinity, node, sign)
+      this.placedTerms.preferredAffinity.add(pod.preferredAffinity, node, sign)
+      this.placedTerms.preferredAntiAffinity.add(pod.preferredAntiAffinity, node, sign)
     }
-    if (pod.requiredAntiAffinity.length > 0) note(this.podsWithRequiredAntiAffinity)
-    if (pod.hasAffinity) note(this.podsWithAffinity)
     for (const { name } of pod.claims) {
       const key = `${pod.namespace}/${name}`
       const users = this.claimUsers(key) + sign

@@ -1,5 +1,8 @@
-import { formatSelector, matches, type Selector } from '@canopus/apimachinery'
+import { matches, type Selector } from '@canopus/apimachinery'
+import { DomainCounts } from './domain-counts.ts'
+import { selectorKey } from './placed-terms.ts'
 import type { PodInfo } from './pod-info.ts'
+import type { Topology } from './topology.ts'
 
 /** Per namespace; what was asked for longest ago is forgotten first. */
 const SELECTORS_KEPT = 200
@@ -8,11 +11,9 @@ interface Tracked {
   readonly selector: Selector
   /** Whether pods on their way out count too. */
   readonly leaving: boolean
-  /** How many pods the selector selects on each node, by the node's name. */
-  readonly counts: Map<string, number>
+  /** How many pods the selector selects. */
+  readonly counts: DomainCounts
 }
-
-const none: ReadonlyMap<string, number> = new Map()
 
 interface NamespaceCounts {
   readonly pods: Map<string, { pod: PodInfo; node: string }>
@@ -20,26 +21,33 @@ interface NamespaceCounts {
 }
 
 /**
- * How many pods of a namespace a selector selects on each node: what spreading asks for each pod anew. Counted once per
- * selector, and kept current from then on.
+ * How many pods of a namespace a selector selects on each node and in each domain: what spreading and affinity ask for each
+ * pod anew. Counted once per selector, and kept current from then on.
  */
 export class SelectorCounts {
+  readonly #topology: Topology
+  readonly #none: DomainCounts
   readonly #namespaces = new Map<string, NamespaceCounts>()
+
+  constructor(topology: Topology) {
+    this.#topology = topology
+    this.#none = new DomainCounts(topology)
+  }
 
   /** Namespaces that have pods on nodes. */
   namespaces(): Iterable<string> {
     return this.#namespaces.keys()
   }
 
-  /** Pods by the name of their node; those on their way out only with `leaving`. Nodes without any are missing. */
-  of(namespace: string, selector: Selector, leaving: boolean): ReadonlyMap<string, number> {
+  /** Those on their way out count only with `leaving`. */
+  of(namespace: string, selector: Selector, leaving: boolean): DomainCounts {
     const known = this.#namespaces.get(namespace)
-    if (known === undefined) return none
+    if (known === undefined) return this.#none
     const { pods, tracked } = known
-    const key = `${leaving}${formatSelector(selector)}`
+    const key = `${leaving}${selectorKey(selector)}`
     let found = tracked.get(key)
     if (found === undefined) {
-      found = { selector, leaving, counts: new Map() }
+      found = { selector, leaving, counts: new DomainCounts(this.#topology) }
       for (const { pod, node } of pods.values()) count(found, pod, node, 1)
       if (tracked.size >= SELECTORS_KEPT) tracked.delete(tracked.keys().next().value!)
     } else tracked.delete(key)
@@ -73,7 +81,5 @@ export class SelectorCounts {
 function count(tracked: Tracked, pod: PodInfo, node: string, sign: 1 | -1): void {
   if (!tracked.leaving && pod.pod.metadata.deletionTimestamp !== undefined) return
   if (!matches(tracked.selector, pod.labels)) return
-  const sum = (tracked.counts.get(node) ?? 0) + sign
-  if (sum === 0) tracked.counts.delete(node)
-  else tracked.counts.set(node, sum)
+  tracked.counts.add(node, sign)
 }

@@ -5,6 +5,10 @@ import type { NodeInfo } from './node-info.ts'
 export interface TopologyColumn {
   readonly ids: Int32Array
   readonly names: readonly string[]
+  /** How many nodes have each of the values. */
+  readonly nodes: readonly number[]
+  /** Whether all nodes have the label. */
+  readonly complete: boolean
 }
 
 interface GrowingColumn {
@@ -12,6 +16,8 @@ interface GrowingColumn {
   revisions: Float64Array
   latest: number
   readonly names: string[]
+  readonly nodes: number[]
+  complete: boolean
   readonly byName: Map<string, number>
 }
 
@@ -20,16 +26,29 @@ export class Topology {
   readonly #columns = new Map<string, GrowingColumn>()
   readonly #nodes: readonly NodeInfo[]
   readonly #figures: NodeFigures
+  readonly #slotOf: (node: string) => number | undefined
 
-  constructor(nodes: readonly NodeInfo[], figures: NodeFigures) {
+  constructor(nodes: readonly NodeInfo[], figures: NodeFigures, slotOf: (node: string) => number | undefined) {
     this.#nodes = nodes
     this.#figures = figures
+    this.#slotOf = slotOf
+  }
+
+  /** Another number after each change of the nodes that columns show. */
+  get latest(): number {
+    return this.#figures.latest
+  }
+
+  /** Number of the domain that a node is in; -1 where it has no such label or is not known. */
+  domainOf(node: string, key: string): number {
+    const slot = this.#slotOf(node)
+    return slot === undefined ? -1 : this.column(key).ids[slot]!
   }
 
   column(key: string): TopologyColumn {
     let column = this.#columns.get(key)
     if (column === undefined) {
-      column = { ids: new Int32Array(0), revisions: new Float64Array(0), latest: -1, names: [], byName: new Map() }
+      column = newColumn()
       this.#columns.set(key, column)
     }
     if (column.latest !== this.#figures.latest) this.#refresh(column, key)
@@ -46,19 +65,36 @@ export class Topology {
       revisions.set(column.revisions)
       Object.assign(column, { ids, revisions })
     }
+    column.nodes.fill(0)
+    column.complete = true
     for (let slot = 0; slot < this.#nodes.length; slot++) {
-      if (column.revisions[slot] === revision[slot]) continue
-      column.revisions[slot] = revision[slot]!
-      column.ids[slot] = idOf(column, this.#nodes[slot]!.labels[key])
+      if (column.revisions[slot] !== revision[slot]) {
+        column.revisions[slot] = revision[slot]!
+        column.ids[slot] = idOf(column, this.#nodes[slot]!.labels[key])
+      }
+      const id = column.ids[slot]!
+      if (id < 0) column.complete = false
+      else column.nodes[id]!++
     }
   }
 }
+
+const newColumn = (): GrowingColumn => ({
+  ids: new Int32Array(0),
+  revisions: new Float64Array(0),
+  latest: -1,
+  names: [],
+  nodes: [],
+  complete: true,
+  byName: new Map(),
+})
 
 function idOf(column: GrowingColumn, name: string | undefined): number {
   if (name === undefined) return -1
   let id = column.byName.get(name)
   if (id === undefined) {
     id = column.names.push(name) - 1
+    column.nodes.push(0)
     column.byName.set(name, id)
   }
   return id

@@ -1,6 +1,14 @@
 import { matches, type Selector } from '@canopus/apimachinery'
-import type { ClusterCache } from '../cache.ts'
-import { type ClusterChange, type ClusterView, MAX_SCORE, type NodeScorer, type SchedulerPlugin } from '../framework.ts'
+import type { Domains } from '../domain-counts.ts'
+import {
+  type ClusterChange,
+  type ClusterView,
+  MAX_SCORE,
+  type NodeFilter,
+  type NodeScorer,
+  type SchedulerPlugin,
+} from '../framework.ts'
+import type { PlacedTerms } from '../placed-terms.ts'
 import { type AffinityTerm, type NamespaceLabels, type PodInfo, termMatches } from '../pod-info.ts'
 
 const name = 'InterPodAffinity'
@@ -16,49 +24,33 @@ export interface InterPodAffinityOptions {
 
 /** Sums by domain (zone, host, ...), for several topology keys. */
 class TopologySums {
-  readonly #cache: ClusterCache
   readonly #columns = new Map<string, { ids: Int32Array; sums: Float64Array }>()
 
-  constructor(cache: ClusterCache) {
-    this.#cache = cache
-  }
-
-  /** Adds to the domain of the node, where both are known. */
-  add(nodeName: string, topologyKey: string, amount: number): void {
-    const node = this.#cache.node(nodeName)
-    if (node === undefined) return
+  add(topologyKey: string, { ids, pods }: Domains, weight: number): void {
     let column = this.#columns.get(topologyKey)
     if (column === undefined) {
-      const { ids, names } = this.#cache.topology.column(topologyKey)
-      column = { ids, sums: new Float64Array(names.length) }
+      column = { ids, sums: new Float64Array(pods.length) }
       this.#columns.set(topologyKey, column)
     }
-    const id = column.ids[node.slot]!
-    if (id >= 0) column.sums[id]! += amount
+    const { sums } = column
+    for (let id = 0; id < sums.length; id++) sums[id]! += weight * pods[id]!
   }
 
-  at(slot: number, topologyKey: string): number {
-    const column = this.#columns.get(topologyKey)
-    const id = column?.ids[slot] ?? -1
-    return id < 0 ? 0 : column!.sums[id]!
+  /** The sums over all keys of the nodes in some slots. */
+  fill(slots: Int32Array, totals: Float64Array): void {
+    totals.fill(0)
+    for (const { ids, sums } of this.#columns.values()) {
+      for (let i = 0; i < totals.length; i++) {
+        const id = ids[slots[i]!]!
+        if (id >= 0) totals[i]! += sums[id]!
+      }
+    }
   }
 
-  /** The sum over all keys. */
   total(slot: number): number {
-    let total = 0
-    for (const { ids, sums } of this.#columns.values()) {
-      const id = ids[slot]!
-      if (id >= 0) total += sums[id]!
-    }
-    return total
-  }
-
-  any(slot: number): boolean {
-    for (const { ids, sums } of this.#columns.values()) {
-      const id = ids[slot]!
-      if (id >= 0 && sums[id]! > 0) return true
-    }
-    return false
+    const totals = new Float64Array(1)
+    this.fill(Int32Array.of(slot), totals)
+    return totals[0]!
   }
 
   get empty(): boolean {
@@ -77,52 +69,56 @@ function namespacesOf(term: AffinityTerm, { cache, namespaceLabels }: ClusterVie
   return selected
 }
 
-/** Adds up the placed pods that the pod's own term means, by their domains. */
-function addOwn(sums: TopologySums, term: AffinityTerm, cluster: ClusterView, weight: number): void {
-  for (const namespace of namespacesOf(term, cluster)) {
-    const counts = cluster.cache.selectorCounts.of(namespace, term.selector, true)
-    for (const [node, count] of counts) sums.add(node, term.topologyKey, weight * count)
-  }
+/** The placed pods that the pod's own term means, by namespace. */
+function ownDomains(term: AffinityTerm, cluster: ClusterView): Domains[] {
+  const { selectorCounts } = cluster.cache
+  return Array.from(namespacesOf(term, cluster), namespace =>
+    selectorCounts.of(namespace, term.selector, true).by(term.topologyKey),
+  )
 }
 
 const matchesAll = (terms: readonly AffinityTerm[], pod: PodInfo, labels: NamespaceLabels): boolean =>
   terms.every(term => termMatches(term, pod, labels))
 
-/** Adds up the placed pods that all required terms together mean: only such a pod is company. */
-function addCompany(sums: TopologySums, pod: PodInfo, cluster: ClusterView): void {
+/** For each required term the placed pods that all of them together mean: only such a pod is company. */
+function companyOf(pod: PodInfo, cluster: ClusterView): Domains[][] {
   const terms = pod.requiredAffinity
-  const [first] = terms
-  if (first === undefined) return
-  if (terms.length === 1) {
-    addOwn(sums, first, cluster, 1)
-    return
-  }
+  if (terms.length < 2) return terms.map(each => ownDomains(each, cluster))
   const selector: Selector = terms.flatMap(each => (each.selector === 'nothing' ? [] : each.selector))
   const selectsNothing = terms.some(each => each.selector === 'nothing')
   const everywhere = terms.map(each => new Set(namespacesOf(each, cluster)))
-  const namespaces = selectsNothing ? [] : everywhere.reduce((a, b) => a.intersection(b))
-  for (const namespace of namespaces) {
-    const counts = cluster.cache.selectorCounts.of(namespace, selector, true)
-    for (const [node, count] of counts) for (const term of terms) sums.add(node, term.topologyKey, count)
+  const namespaces = selectsNothing ? [] : [...everywhere.reduce((a, b) => a.intersection(b))]
+  const counts = namespaces.map(namespace => cluster.cache.selectorCounts.of(namespace, selector, true))
+  return terms.map(({ topologyKey }) => counts.map(each => each.by(topologyKey)))
+}
+
+/** Whether the node in the slot is in a domain with any of the pods. */
+function isAmong(domains: readonly Domains[], slot: number): boolean {
+  for (const { ids, pods } of domains) {
+    const id = ids[slot]!
+    if (id >= 0 && pods[id]! > 0) return true
   }
+  return false
 }
 
 function preferences(pod: PodInfo, cluster: ClusterView, requiredWeight: number, others: boolean): TopologySums {
-  const { cache, namespaceLabels } = cluster
-  const sums = new TopologySums(cache)
-  for (const term of pod.preferredAffinity) addOwn(sums, term, cluster, term.weight)
-  for (const term of pod.preferredAntiAffinity) addOwn(sums, term, cluster, -term.weight)
-  if (!others) return sums
-  for (const [other, node] of cache.podsWithAffinity) {
-    const add = (terms: readonly AffinityTerm[], weightOf: (term: AffinityTerm) => number): void => {
-      for (const term of terms) {
-        if (termMatches(term, pod, namespaceLabels)) sums.add(node, term.topologyKey, weightOf(term))
-      }
-    }
-    add(other.requiredAffinity, () => requiredWeight)
-    add(other.preferredAffinity, term => term.weight)
-    add(other.preferredAntiAffinity, term => -term.weight)
+  const { placedTerms } = cluster.cache
+  const sums = new TopologySums()
+  const addOwn = (term: AffinityTerm, weight: number): void => {
+    for (const each of ownDomains(term, cluster)) sums.add(term.topologyKey, each, weight)
   }
+  for (const term of pod.preferredAffinity) addOwn(term, term.weight)
+  for (const term of pod.preferredAntiAffinity) addOwn(term, -term.weight)
+  if (!others) return sums
+  const addTheirs = (terms: PlacedTerms, weightOf: (term: AffinityTerm) => number): void => {
+    for (const { term, counts } of terms.about(pod, cluster.namespaceLabels)) {
+      const weight = weightOf(term)
+      if (weight !== 0) sums.add(term.topologyKey, counts.by(term.topologyKey), weight)
+    }
+  }
+  addTheirs(placedTerms.requiredAffinity, () => requiredWeight)
+  addTheirs(placedTerms.preferredAffinity, term => term.weight)
+  addTheirs(placedTerms.preferredAntiAffinity, term => -term.weight)
   return sums
 }
 
@@ -134,8 +130,12 @@ function spreadBetweenExtremes(scores: Float64Array): void {
     if (score > highest) highest = score
   }
   const range = highest - lowest
+  if (!(range > 0)) {
+    scores.fill(0)
+    return
+  }
   for (let i = 0; i < scores.length; i++) {
-    scores[i] = range > 0 ? Math.floor((MAX_SCORE * (scores[i]! - lowest)) / range) : 0
+    scores[i] = Math.floor((MAX_SCORE * (scores[i]! - lowest)) / range)
   }
 }
 
@@ -153,49 +153,58 @@ export function createInterPodAffinity(options: InterPodAffinityOptions = {}): S
       'NamespaceUpdate',
       'PodUpdate',
     ],
-    filter(pod, cluster) {
-      const { cache, namespaceLabels } = cluster
-      const { requiredAffinity, requiredAntiAffinity } = pod
-      if (requiredAffinity.length + requiredAntiAffinity.length + cache.podsWithRequiredAntiAffinity.size === 0) {
-        return undefined
-      }
-      const near = new TopologySums(cache)
-      const far = new TopologySums(cache)
-      const unwanted = new TopologySums(cache)
-      addCompany(near, pod, cluster)
-      for (const term of requiredAntiAffinity) addOwn(far, term, cluster, 1)
-      for (const [other, node] of cache.podsWithRequiredAntiAffinity) {
-        for (const term of other.requiredAntiAffinity) {
-          if (termMatches(term, pod, namespaceLabels)) unwanted.add(node, term.topologyKey, 1)
-        }
-      }
-      const labelled = requiredAffinity.map(term => cache.topology.column(term.topologyKey).ids)
-      // The first of a group that wants to be together has nobody to be near to.
-      const isFirst = near.empty && matchesAll(requiredAffinity, pod, namespaceLabels)
-      const isNear = (slot: number): boolean =>
-        labelled.every(ids => ids[slot]! >= 0) &&
-        (isFirst || requiredAffinity.every(term => near.at(slot, term.topologyKey) > 0))
-      return {
-        check({ slot }) {
-          if (!isNear(slot)) return noAffinity
-          if (requiredAntiAffinity.some(term => far.at(slot, term.topologyKey) > 0)) return ownAnti
-          return unwanted.any(slot) ? othersAnti : undefined
-        },
-      }
-    },
+    filter: affinityFilter,
     score(pod, cluster): NodeScorer | undefined {
       const wishes = pod.preferredAffinity.length + pod.preferredAntiAffinity.length
       const others = wishes > 0 || options.ignorePreferredTermsOfExistingPods !== true
-      if (wishes === 0 && (!others || cluster.cache.podsWithAffinity.size === 0)) return undefined
+      if (wishes === 0 && (!others || noneWishes(cluster))) return undefined
       const sums = preferences(pod, cluster, options.hardPodAffinityWeight ?? 1, others)
       if (sums.empty) return undefined
       return {
         score: node => sums.total(node.slot),
-        scoreAll(slots, scores) {
-          for (let i = 0; i < scores.length; i++) scores[i] = sums.total(slots[i]!)
-        },
+        scoreAll: (slots, scores) => sums.fill(slots, scores),
         normalise: spreadBetweenExtremes,
       }
+    },
+  }
+}
+
+const noneWishes = ({ cache: { placedTerms } }: ClusterView): boolean =>
+  placedTerms.requiredAffinity.empty && placedTerms.preferredAffinity.empty && placedTerms.preferredAntiAffinity.empty
+
+function affinityFilter(pod: PodInfo, cluster: ClusterView): NodeFilter | undefined {
+  const { cache, namespaceLabels } = cluster
+  const { requiredAffinity, requiredAntiAffinity } = pod
+  const near = companyOf(pod, cluster)
+  const far = requiredAntiAffinity.flatMap(term => ownDomains(term, cluster)).filter(each => each.total > 0)
+  const unwanted: Domains[] = []
+  for (const { term, counts } of cache.placedTerms.requiredAntiAffinity.about(pod, namespaceLabels)) {
+    unwanted.push(counts.by(term.topologyKey))
+  }
+  if (requiredAffinity.length + far.length + unwanted.length === 0) return undefined
+  const labelled = requiredAffinity.map(term => cache.topology.column(term.topologyKey).ids)
+  // The first of a group that wants to be together has nobody to be near to.
+  const isFirst =
+    near.every(domains => domains.every(each => each.total === 0)) && matchesAll(requiredAffinity, pod, namespaceLabels)
+  const isNear = (slot: number): boolean => {
+    for (const ids of labelled) if (ids[slot]! < 0) return false
+    if (isFirst) return true
+    for (const domains of near) if (!isAmong(domains, slot)) return false
+    return true
+  }
+  return {
+    check({ slot }) {
+      if (!isNear(slot)) return noAffinity
+      if (isAmong(far, slot)) return ownAnti
+      return isAmong(unwanted, slot) ? othersAnti : undefined
+    },
+    keep(slots, count) {
+      let kept = 0
+      for (let i = 0; i < count; i++) {
+        const slot = slots[i]!
+        if (isNear(slot) && !isAmong(far, slot) && !isAmong(unwanted, slot)) slots[kept++] = slot
+      }
+      return kept
     },
   }
 }

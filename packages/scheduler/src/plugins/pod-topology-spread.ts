@@ -1,5 +1,6 @@
 import type { Node, TopologySpreadConstraint } from '@canopus/api/core/v1'
 import { matches, type Requirement, type Selector } from '@canopus/apimachinery'
+import type { Domains as DomainCounts } from '../domain-counts.ts'
 import { type ClusterChange, type ClusterView, MAX_SCORE, type SchedulerPlugin } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import { type PodInfo, selectorOf } from '../pod-info.ts'
@@ -81,33 +82,48 @@ function inclusion(pod: PodInfo, constraint: Constraint): ((node: NodeInfo) => b
 }
 
 /** Pods that the constraint counts, by the number of their domain. */
-interface Domains {
-  readonly ids: Int32Array
-  readonly pods: Float64Array
+type Domains = Pick<DomainCounts, 'ids' | 'pods'>
+
+/** Nodes of which pods and domains count, where it is not all that have the label. */
+type Counts = (node: NodeInfo) => boolean
+
+/** Which nodes count for a constraint of which `labelled` says that they have the labels of all constraints. */
+function countsFor(pod: PodInfo, constraint: Constraint, labelled: Labelled): Counts | undefined {
+  const included = inclusion(pod, constraint)
+  if (labelled.all) return included
+  return node => labelled.has(node.slot) && (included === undefined || included(node))
 }
 
-/** Sums up the pods on the nodes that count, of all those of whose slots `counts` says yes. */
-function domainsOf(
-  pod: PodInfo,
-  { cache }: ClusterView,
-  constraint: Constraint,
-  counts: (slot: number) => boolean,
-): Domains {
+/** Sums up the pods on the nodes that count. */
+function domainsOf(pod: PodInfo, { cache }: ClusterView, constraint: Constraint, counts: Counts | undefined): Domains {
+  const selected = cache.selectorCounts.of(pod.namespace, constraint.selector, false)
+  if (counts === undefined) return selected.by(constraint.topologyKey)
   const { ids, names } = cache.topology.column(constraint.topologyKey)
   const pods = new Float64Array(names.length)
-  const included = inclusion(pod, constraint)
-  for (const [name, count] of cache.selectorCounts.of(pod.namespace, constraint.selector, false)) {
+  for (const [name, count] of selected.byNode) {
     const node = cache.node(name)
-    if (node === undefined || ids[node.slot]! < 0 || !counts(node.slot)) continue
-    if (included === undefined || included(node)) pods[ids[node.slot]!]! += count
+    if (node === undefined || ids[node.slot]! < 0 || !counts(node)) continue
+    pods[ids[node.slot]!]! += count
   }
   return { ids, pods }
 }
 
-/** Whether the node in a slot has all the labels that the constraints name. */
-function labelledBy({ cache }: ClusterView, constraints: readonly Constraint[]): (slot: number) => boolean {
-  const columns = constraints.map(each => cache.topology.column(each.topologyKey).ids)
-  return slot => columns.every(ids => ids[slot]! >= 0)
+/** Which nodes have all the labels that some constraints name. */
+interface Labelled {
+  readonly all: boolean
+  has(slot: number): boolean
+}
+
+const whatever: Labelled = { all: true, has: () => true }
+
+function labelledBy({ cache }: ClusterView, constraints: readonly Constraint[]): Labelled {
+  const columns = constraints.map(each => cache.topology.column(each.topologyKey))
+  // Of one constraint only nodes with its label are ever counted.
+  if (constraints.length === 1 || columns.every(each => each.complete)) {
+    const [first] = columns
+    return { all: true, has: slot => first!.ids[slot]! >= 0 }
+  }
+  return { all: false, has: slot => columns.every(({ ids }) => ids[slot]! >= 0) }
 }
 
 /** How many pods a domain may have at most, so that one more does not skew the spread. */
@@ -116,17 +132,20 @@ function limitOf(
   { cache }: ClusterView,
   constraint: Constraint,
   { ids, pods }: Domains,
-  counts: (slot: number) => boolean,
+  counts: Counts | undefined,
 ): number {
-  const included = inclusion(pod, constraint)
-  const known = new Uint8Array(pods.length)
+  const { nodes } = cache.topology.column(constraint.topologyKey)
+  const known = counts === undefined ? nodes : new Uint8Array(nodes.length)
+  if (counts !== undefined) {
+    for (const node of cache.nodes) {
+      const id = ids[node.slot]!
+      if (id >= 0 && known[id] === 0 && counts(node)) (known as Uint8Array)[id] = 1
+    }
+  }
   let fewest = Number.POSITIVE_INFINITY
   let domains = 0
-  for (let slot = 0; slot < cache.nodes.length; slot++) {
-    const id = ids[slot]!
-    if (id < 0 || known[id] === 1 || !counts(slot)) continue
-    if (included !== undefined && !included(cache.nodes[slot]!)) continue
-    known[id] = 1
+  for (let id = 0; id < nodes.length; id++) {
+    if (known[id] === 0) continue
     domains++
     if (pods[id]! < fewest) fewest = pods[id]!
   }
@@ -160,8 +179,9 @@ export function createPodTopologySpread(options: TopologySpreadOptions = {}): Sc
       if (constraints.length === 0) return undefined
       const labelled = labelledBy(cluster, constraints)
       const rules = constraints.map(constraint => {
-        const domains = domainsOf(pod, cluster, constraint, labelled)
-        return { ...domains, limit: limitOf(pod, cluster, constraint, domains, labelled) }
+        const counts = countsFor(pod, constraint, labelled)
+        const domains = domainsOf(pod, cluster, constraint, counts)
+        return { ...domains, limit: limitOf(pod, cluster, constraint, domains, counts) }
       })
       return {
         check({ slot }) {
@@ -172,20 +192,32 @@ export function createPodTopologySpread(options: TopologySpreadOptions = {}): Sc
           }
           return undefined
         },
+        keep(slots, all) {
+          let count = all
+          for (const { ids, pods, limit } of rules) {
+            let kept = 0
+            for (let i = 0; i < count; i++) {
+              const id = ids[slots[i]!]!
+              if (id >= 0 && pods[id]! <= limit) slots[kept++] = slots[i]!
+            }
+            count = kept
+          }
+          return count
+        },
       }
     },
     score(pod, cluster, candidates) {
       const constraints = constraintsFor(pod, cluster, 'ScheduleAnyway')
       const asked = strict || asks(pod)
       if (constraints.length === 0) return undefined
-      const labelled = asked ? labelledBy(cluster, constraints) : () => true
-      const eligible = asked ? candidates.slots.filter(labelled) : candidates.slots
+      const labelled = asked ? labelledBy(cluster, constraints) : whatever
+      const eligible = asked ? candidates.slots.filter(slot => labelled.has(slot)) : candidates.slots
       const rules = constraints.map(constraint => {
-        const domains = domainsOf(pod, cluster, constraint, labelled)
+        const domains = domainsOf(pod, cluster, constraint, countsFor(pod, constraint, labelled))
         return { ...domains, weight: weightOf(constraint, domains, eligible), rest: constraint.maxSkew - 1 }
       })
       const at = (slot: number): number => {
-        if (!labelled(slot)) return Number.NaN
+        if (!labelled.has(slot)) return Number.NaN
         let sum = 0
         for (const { ids, pods, weight, rest } of rules) {
           const id = ids[slot]!
