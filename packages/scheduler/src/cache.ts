@@ -1,6 +1,7 @@
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { NodeFigures } from './node-figures.ts'
 import { NodeInfo } from './node-info.ts'
+import { Nominations } from './nominations.ts'
 import { PlacedTerms } from './placed-terms.ts'
 import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
 import { SelectorCounts } from './selector-counts.ts'
@@ -29,8 +30,7 @@ export class ClusterCache {
   readonly #placed = new Map<string, { node: string; pod: PodInfo; assumed: boolean }>()
   /** Pods on nodes that are not known (yet). */
   readonly #homeless = new Map<string, Map<string, PodInfo>>()
-  /** Which pods wait for victims to leave a node. */
-  readonly #nominated = new Map<string, { node: string; pod: PodInfo }>()
+  readonly #nominations = new Nominations()
   readonly #images = new Map<string, number>()
   readonly #claimUsers = new Map<string, number>()
 
@@ -92,7 +92,7 @@ export class ClusterCache {
 
   removePod(key: string): void {
     const placed = this.#placed.get(key)
-    this.#nominated.delete(key)
+    this.#nominations.set(key, undefined, undefined)
     if (placed === undefined) return
     this.#placed.delete(key)
     this.#count(placed.pod, placed.node, -1)
@@ -143,6 +143,7 @@ export class ClusterCache {
 
   /** Answers `question` as if `gone` had left the node and `come` were on it. Everything is put back afterwards. */
   imagine<T>(node: NodeInfo, gone: readonly PodInfo[], come: readonly PodInfo[], question: () => T): T {
+    const { podsRevision } = node
     for (const pod of gone) this.#shift(node, pod, -1)
     for (const pod of come) this.#shift(node, pod, 1)
     try {
@@ -150,6 +151,7 @@ export class ClusterCache {
     } finally {
       for (const pod of come) this.#shift(node, pod, -1)
       for (const pod of gone) this.#shift(node, pod, 1)
+      node.podsRevision = podsRevision
     }
   }
 
@@ -183,35 +185,30 @@ export class ClusterCache {
 
   /** Remembers that the pod waits for room on the node; no name forgets it. */
   nominate(pod: PodInfo, node: string | undefined): void {
-    if (node === undefined || node === '') this.#nominated.delete(pod.key)
-    else this.#nominated.set(pod.key, { node, pod })
+    this.#nominations.set(pod.key, node === '' ? undefined : node, pod)
   }
 
   nominatedNode(key: string): string | undefined {
-    return this.#nominated.get(key)?.node
-  }
-
-  get hasNominations(): boolean {
-    return this.#nominated.size > 0
+    return this.#nominations.nodeOf(key)
   }
 
   /** Nodes for which pods wait. */
-  nominatedNodes(): ReadonlySet<string> {
-    return new Set([...this.#nominated.values()].map(each => each.node))
+  nominatedNodes(): Pick<ReadonlySet<string>, 'size' | 'has'> {
+    return this.#nominations.nodes
+  }
+
+  /** Another number whenever those that wait for the node have changed; 0: nobody waits. */
+  nominationsOf(node: string): number {
+    return this.#nominations.revisionOf(node)
   }
 
   /** Pods less important than `pod` that wait for room on the node. */
   nominatedBelow(node: string, pod: PodInfo): PodInfo[] {
-    const waiting = [...this.#nominated.values()].filter(each => each.node === node && each.pod.priority < pod.priority)
-    return waiting.map(each => each.pod)
+    return this.#nominations.on(node).filter(each => each.priority < pod.priority)
   }
 
   /** Pods other than `pod`, no less important than it, that wait for room on the node. */
   nominatedOn(node: string, pod: PodInfo): PodInfo[] {
-    const pods: PodInfo[] = []
-    for (const each of this.#nominated.values()) {
-      if (each.node === node && each.pod.key !== pod.key && each.pod.priority >= pod.priority) pods.push(each.pod)
-    }
-    return pods
+    return this.#nominations.on(node).filter(each => each.key !== pod.key && each.priority >= pod.priority)
   }
 }

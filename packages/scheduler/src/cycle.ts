@@ -83,7 +83,7 @@ export class SchedulingCycle {
     const name = pod.pod.status?.nominatedNodeName || this.#cluster.cache.nominatedNode(pod.key)
     const node = name ? this.#cluster.cache.node(name) : undefined
     if (node === undefined || check(question, node) !== undefined) return undefined
-    return this.#checkWithNominated(pod, node) === undefined ? node : undefined
+    return this.#checkWithNominated(question, node) === undefined ? node : undefined
   }
 
   /** All nodes that do, or why there are none. */
@@ -116,6 +116,15 @@ export class SchedulingCycle {
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined {
     const question = this.#question(pod)
     return isEarly(question) ? question : check(question, node)
+  }
+
+  /** What `check` depends on besides one node and the pods on it; nothing where that cannot be told. */
+  localKey(pod: PodInfo): string | undefined {
+    const question = this.#question(pod)
+    if (isEarly(question)) return undefined
+    const { podClass, filters } = question
+    if (!filters.every(each => each.filter.isLocal === true)) return undefined
+    return [podClass.key, JSON.stringify(pod.requests), JSON.stringify(pod.hostPorts)].join('\n')
   }
 
   #question(pod: PodInfo): Question | Rejection {
@@ -174,7 +183,8 @@ export class SchedulingCycle {
     return Math.max(FEWEST_NODES, Math.floor((all * this.#percentage) / 100))
   }
 
-  #keep({ pod, filters }: Question, slots: Int32Array, all: number): number {
+  #keep(question: Question, slots: Int32Array, all: number): number {
+    const { filters } = question
     const { nodes } = this.#cluster.cache
     let count = all
     let asked = ''
@@ -191,22 +201,27 @@ export class SchedulingCycle {
     if (waited.size === 0) return count
     return keepIf(slots, count, slot => {
       const node = nodes[slot]!
-      return !waited.has(node.name) || this.#checkWithNominated(pod, node) === undefined
+      return !waited.has(node.name) || this.#checkWithNominated(question, node) === undefined
     })
   }
 
   /** A node must do with, and also without, the pods that wait for room there and are no less important. */
-  #checkWithNominated(pod: PodInfo, node: NodeInfo): Rejection | undefined {
+  #checkWithNominated(question: Question, node: NodeInfo): Rejection | undefined {
+    const { pod, filters } = question
     const { cache } = this.#cluster
     const waiting = cache.nominatedOn(node.name, pod)
-    return waiting.length === 0 ? undefined : cache.imagine(node, [], waiting, () => this.check(pod, node))
+    if (waiting.length === 0) return undefined
+    // Filters that look at the node alone need not be made anew.
+    const isLocal = filters.every(each => each.filter.isLocal === true) && !waiting.some(each => each.hasAffinity)
+    if (isLocal) return node.imagine(waiting, () => check(question, node))
+    return cache.imagine(node, [], waiting, () => this.check(pod, node))
   }
 
   /** Why each node does not do. Only asked where none does. */
   #rejections(question: Question): Map<string, Rejection> {
     const rejections = new Map<string, Rejection>()
     for (const node of this.#cluster.cache.nodes) {
-      const rejection = check(question, node) ?? this.#checkWithNominated(question.pod, node)
+      const rejection = check(question, node) ?? this.#checkWithNominated(question, node)
       if (rejection !== undefined) rejections.set(node.name, rejection)
     }
     return rejections

@@ -31,6 +31,11 @@ export interface NodeFilter {
   readonly only?: ReadonlySet<string>
   check(node: NodeInfo): Rejection | undefined
   /**
+   * Set where the verdict depends on nothing but the pod's requests and host ports, the node as it is when it is asked about,
+   * and the pods on it.
+   */
+  readonly isLocal?: true
+  /**
    * The same for many nodes at once, by their slots in the cache's figures: moves those that do to the front and answers
    * how many they are. Optional; for filters that every pod goes through.
    */
@@ -152,6 +157,8 @@ export interface PluginContext {
   readonly metrics?: SchedulerMetrics
   /** Whether the pod would run on the node, as the cache is at that moment, by all filters of the profile. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
+  /** What `check` depends on besides one node and the pods on it; nothing: on more than can be told. */
+  localKey(pod: PodInfo): string | undefined
   /** The class of devices that an extended resource is made of, where one is (KEP-5004). */
   deviceClassFor?(resource: string): DeviceClass | undefined
   /** Lets extenders choose among the candidates for preemption; nothing where no extender wants to. */

@@ -37,6 +37,8 @@ export class NodeFigures implements Record<Column, Float64Array> {
   latest = 0
   /** How many slots have been in use, from the first on. */
   opened = 0
+  /** How many times pods have come to nodes or gone. */
+  podChanges = 0
   /** How many times figures have changed. */
   changes = 0
   /** The slots of the latest changes, in turn. */

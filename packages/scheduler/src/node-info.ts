@@ -14,7 +14,7 @@ export class NodeInfo {
   /** Place in the cache's list of nodes and in its figures. */
   slot: number
   readonly pods = new Map<string, PodInfo>()
-  /** Another number whenever pods have come or gone. */
+  /** Another number, never used before, whenever pods have come or gone. */
   podsRevision = 0
   allocatable: Resources = {}
   readonly requested: Resources = {}
@@ -78,13 +78,26 @@ export class NodeInfo {
     return pod
   }
 
+  /** Answers `question` as if `come` were on the node; the rest of the cluster knows nothing of it. Puts everything back. */
+  imagine<T>(come: readonly PodInfo[], question: () => T): T {
+    const { podsRevision } = this
+    const strangers = come.filter(each => !this.pods.has(each.key))
+    for (const pod of strangers) this.addPod(pod)
+    try {
+      return question()
+    } finally {
+      for (const pod of strangers) this.removePod(pod.key)
+      this.podsRevision = podsRevision
+    }
+  }
+
   #count(pod: PodInfo, sign: 1 | -1): void {
     for (const [name, amount] of Object.entries(pod.requests)) {
       this.requested[name] = (this.requested[name] ?? 0) + sign * amount
     }
-    this.podsRevision++
     const { slot } = this
     const figures = this.#figures
+    this.podsRevision = ++figures.podChanges
     figures.pods[slot]! += sign
     figures.requestedCpu[slot]! += sign * (pod.requests.cpu ?? 0)
     figures.requestedMemory[slot]! += sign * (pod.requests.memory ?? 0)

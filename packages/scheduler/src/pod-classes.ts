@@ -36,7 +36,7 @@ export class PodClasses {
         if (isRejection(filter)) return filter
         filters.push(filter)
       }
-      known = new PodClass(pod, filters, this.#scorers, this.#cluster)
+      known = new PodClass(key, pod, filters, this.#scorers, this.#cluster)
       this.#classes.set(key, known)
     }
     known.refresh()
@@ -51,6 +51,8 @@ export interface StaticScores {
 }
 
 export class PodClass {
+  /** What all pods of the class have in common. */
+  readonly key: string
   /** Slots of the nodes that the static filters let pass: the first `count` count. */
   feasible = new Int32Array(0)
   count = 0
@@ -64,7 +66,14 @@ export class PodClass {
   #latest = -1
   #scores: ReadonlyMap<SchedulerPlugin, StaticScores> | undefined
 
-  constructor(pod: PodInfo, filters: readonly NodeFilter[], scorers: readonly SchedulerPlugin[], cluster: ClusterView) {
+  constructor(
+    key: string,
+    pod: PodInfo,
+    filters: readonly NodeFilter[],
+    scorers: readonly SchedulerPlugin[],
+    cluster: ClusterView,
+  ) {
+    this.key = key
     this.#pod = pod
     this.#filters = filters
     this.#scorers = scorers

@@ -12,7 +12,7 @@ export interface RunningProfile {
 }
 
 export interface ProfileParts {
-  readonly context: Omit<PluginContext, 'check'>
+  readonly context: Omit<PluginContext, 'check' | 'localKey'>
   /** Plugins of the user, by the names that configurations know them by. */
   readonly factories: Readonly<Record<string, PluginFactory>>
   /** Plugins of the user that every profile has. */
@@ -28,7 +28,11 @@ export interface ProfileParts {
 export function makeProfile(configuration: ProfileConfiguration, parts: ProfileParts): RunningProfile {
   const { schedulerName, args, percentageOfNodesToScore = parts.percentageOfNodesToScore } = configuration
   let cycle: SchedulingCycle | undefined
-  const context: PluginContext = { ...parts.context, check: (pod, node) => cycle?.check(pod, node) }
+  const context: PluginContext = {
+    ...parts.context,
+    check: (pod, node) => cycle?.check(pod, node),
+    localKey: pod => cycle?.localKey(pod),
+  }
   const profile: ProfileEntry[] = []
   for (const { name, weight, methods } of configuration.plugins) {
     const plugin = make(name, args.get(name), context, parts, schedulerName)

@@ -16,16 +16,16 @@ import type {
 import type { NodeInfo } from '../node-info.ts'
 import { type PodInfo, selectorOf } from '../pod-info.ts'
 import { Evictions } from './evictions.ts'
+import { VictimMemory, type VictimMemoryOptions } from './victim-memory.ts'
 
 const name = 'DefaultPreemption'
 const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
 const NO_VICTIMS = 'No preemption victims found for incoming pod'
 
-export interface PreemptionOptions {
+export interface PreemptionOptions extends VictimMemoryOptions {
   random: Random
   /** Whether the pod would run on the node, as the cache is at that moment. */
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
-  budgets?(namespace: string): readonly PodDisruptionBudget[]
   askExtenders?: PluginContext['askExtenders']
   /** How many nodes are looked at: so many percent of all, but no fewer than so many. Defaults 10 and 100, as upstream. */
   minCandidateNodesPercentage?: number
@@ -44,6 +44,7 @@ export function defaultPreemption(context: PluginContext, args: PreemptionArgume
     ...args,
     random: context.random,
     check: context.check,
+    localKey: context.localKey,
     budgets: each => budgets.list(each),
     askExtenders: context.askExtenders,
   })
@@ -76,8 +77,9 @@ export function preemptionPlan(
 ): (pod: PodInfo, cluster: ClusterView, failure: Failure) => PostFilterResult | Promise<PostFilterResult> {
   const told = (result: PostFilterResult): PostFilterResult =>
     result.message === '' ? result : { ...result, message: `preemption: ${result.message}` }
+  const memory = new VictimMemory<PreemptionCandidate | Rejection>(options)
   return (pod, cluster, failure) => {
-    const found = findCandidates(pod, cluster, failure, options)
+    const found = findCandidates(pod, cluster, failure, options, memory)
     if ('message' in found) return told(found)
     const asked = options.askExtenders?.(pod, found)
     if (asked === undefined) return choose(found)
@@ -101,12 +103,14 @@ function findCandidates(
   cluster: ClusterView,
   failure: Failure,
   options: PreemptionOptions,
+  memory: VictimMemory<PreemptionCandidate | Rejection>,
 ): PreemptionCandidate[] | PostFilterResult {
   if (pod.pod.spec?.preemptionPolicy === 'Never') return { message: 'not eligible due to preemptionPolicy=Never.' }
   if (waitsForVictims(pod, cluster, failure)) {
     return { message: 'not eligible due to a terminating pod on the nominated node.' }
   }
   const { nodes } = cluster.cache
+  const remembered = memory.for(pod, cluster)
   const reasons = new Map<string, Rejection>()
   const candidates: PreemptionCandidate[] = []
   const { minCandidateNodesPercentage = 10, minCandidateNodesAbsolute = 100 } = options
@@ -120,7 +124,7 @@ function findCandidates(
       continue
     }
     if (candidates.length >= wanted) break
-    const found = victimsOn(node, pod, cluster, options)
+    const found = remembered(node, () => victimsOn(node, pod, cluster, options))
     if ('reasons' in found) reasons.set(node.name, found)
     else candidates.push(found)
   }

@@ -14,6 +14,9 @@ export const nodePorts: SchedulerPlugin = {
   },
   filter(pod) {
     if (pod.hostPorts.length === 0) return undefined
-    return { check: node => (pod.hostPorts.some(port => node.hasPortConflict(port)) ? rejection : undefined) }
+    return {
+      isLocal: true,
+      check: node => (pod.hostPorts.some(port => node.hasPortConflict(port)) ? rejection : undefined),
+    }
   },
 }

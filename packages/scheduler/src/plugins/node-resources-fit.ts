@@ -44,10 +44,17 @@ export function lackingResources(
 }
 
 const first = ['cpu', 'memory', 'ephemeral-storage']
-const inOrder = (requests: Readonly<Record<string, number>>): string[] => [
-  ...first.filter(each => each in requests),
-  ...Object.keys(requests).filter(each => !first.includes(each)),
-]
+const orders = new WeakMap<Readonly<Record<string, number>>, readonly string[]>()
+
+function inOrder(requests: Readonly<Record<string, number>>): readonly string[] {
+  let order = orders.get(requests)
+  if (order === undefined) {
+    const others = Object.keys(requests).filter(each => !first.includes(each))
+    order = [...first.filter(each => each in requests), ...others]
+    orders.set(requests, order)
+  }
+  return order
+}
 
 const asksForMore = (requests: Readonly<Record<string, number>>): boolean =>
   Object.keys(requests).some(each => each !== 'cpu' && each !== 'memory' && each !== 'pods')
@@ -87,6 +94,7 @@ export function createNodeResourcesFit(options: FitOptions = {}): SchedulerPlugi
     events: ['NodeAdd', 'NodeAllocatable', 'AssignedPodDelete', 'AssignedPodUpdate', 'PodUpdate', 'DeviceClass'],
     hint: (pod, change) => fitHint(pod, change, isDevices),
     filter: (pod, { cache }) => ({
+      isLocal: true,
       check: node => lacking(pod, node),
       // Other resources are rare: the nodes that pass are asked one by one.
       keep(slots, count) {
