@@ -287,7 +287,7 @@ class LazyCandidates implements Candidates {
 const isEarly = (question: Question | Rejection): question is Rejection => 'reasons' in question
 
 function check({ podClass, filters }: Question, node: NodeInfo): Rejection | undefined {
-  const rejection = podClass.rejectionOf(node)
+  const rejection = podClass.verdict(node)
   if (rejection !== undefined) return rejection
   let asked = ''
   try {

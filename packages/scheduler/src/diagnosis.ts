@@ -15,8 +15,11 @@ export function failureMessage(failure: Failure, allNodes: number, postFilter?: 
 }
 
 function countReasons(rejections: Iterable<Rejection>): string[] {
+  // Most nodes are rejected by one and the same object.
+  const same = new Map<Rejection, number>()
+  for (const each of rejections) same.set(each, (same.get(each) ?? 0) + 1)
   const counts = new Map<string, number>()
-  for (const { reasons } of rejections) for (const each of reasons) counts.set(each, (counts.get(each) ?? 0) + 1)
+  for (const [{ reasons }, nodes] of same) for (const each of reasons) counts.set(each, (counts.get(each) ?? 0) + nodes)
   return [...counts].map(([reason, count]) => `${count} ${reason}`).sort()
 }
 

@@ -105,6 +105,14 @@ export class PodClass {
     }
   }
 
+  /** The same as `rejectionOf`, as of the last refresh: asks nothing of a node that passed then. */
+  verdict(node: NodeInfo): Rejection | undefined {
+    const { slot } = node
+    // A node that has left the cache leaves its slot to another one.
+    if (this.#passes[slot] === 1 && this.#cluster.cache.nodes[slot] === node) return undefined
+    return this.rejectionOf(node)
+  }
+
   /** Why the static filters refuse the node. */
   rejectionOf(node: NodeInfo): Rejection | undefined {
     if (this.#only !== undefined && !this.#only.has(node.name)) return notNamed

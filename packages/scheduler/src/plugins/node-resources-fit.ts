@@ -40,7 +40,23 @@ export function lackingResources(
     reasons.push(`Insufficient ${resource}`)
     if (wanted > total) unresolvable = true
   }
-  return reasons.length === 0 ? undefined : { plugin: name, reasons, ...(unresolvable ? { unresolvable } : {}) }
+  return reasons.length === 0 ? undefined : rejectionFor(reasons, unresolvable)
+}
+
+const REJECTIONS_KEPT = 1000
+const rejections = { resolvable: new Map<string, Rejection>(), unresolvable: new Map<string, Rejection>() }
+
+/** The same object for the same reasons, of which there are few: thousands of nodes often lack the same. */
+function rejectionFor(reasons: readonly string[], unresolvable: boolean): Rejection {
+  const known = unresolvable ? rejections.unresolvable : rejections.resolvable
+  const key = reasons.length === 1 ? reasons[0]! : reasons.join()
+  let rejection = known.get(key)
+  if (rejection === undefined) {
+    if (known.size >= REJECTIONS_KEPT) known.clear()
+    rejection = { plugin: name, reasons, ...(unresolvable ? { unresolvable } : {}) }
+    known.set(key, rejection)
+  }
+  return rejection
 }
 
 const first = ['cpu', 'memory', 'ephemeral-storage']
@@ -58,6 +74,9 @@ function inOrder(requests: Readonly<Record<string, number>>): readonly string[] 
 
 const asksForMore = (requests: Readonly<Record<string, number>>): boolean =>
   Object.keys(requests).some(each => each !== 'cpu' && each !== 'memory' && each !== 'pods')
+
+/** Resources of other names may be looked after by somebody else, so that not the node alone decides. */
+const isUsualPod = ({ requests }: PodInfo): boolean => !Object.keys(requests).some(each => each.includes('/'))
 
 /** Pods, cpu and memory of many nodes at once. */
 function keepFitting(pod: PodInfo, figures: NodeFigures, slots: Int32Array, count: number): number {
@@ -94,7 +113,7 @@ export function createNodeResourcesFit(options: FitOptions = {}): SchedulerPlugi
     events: ['NodeAdd', 'NodeAllocatable', 'AssignedPodDelete', 'AssignedPodUpdate', 'PodUpdate', 'DeviceClass'],
     hint: (pod, change) => fitHint(pod, change, isDevices),
     filter: (pod, { cache }) => ({
-      isLocal: true,
+      ...(isUsualPod(pod) ? { isLocal: true } : {}),
       check: node => lacking(pod, node),
       // Other resources are rare: the nodes that pass are asked one by one.
       keep(slots, count) {
