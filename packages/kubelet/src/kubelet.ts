@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Pods, Services as ServiceKind } from '@canopus/api'
+import { Nodes, Pods, Services as ServiceKind } from '@canopus/api'
 import { deferred, sleep } from '@canopus/base'
 import { PAUSE_IMAGE } from '@canopus/cri'
 import { readTextIfPresent } from '@canopus/platform'
@@ -79,7 +79,11 @@ class Running {
       () => this.#server?.port,
     )
     this.#images = new ImageGarbageCollector(options.cri, options.clock, options.logger, PAUSE_IMAGE)
-    this.#pods = new PodManager(this.#services, () => this.#node.node, signal)
+    this.#pods = new PodManager(
+      this.#services,
+      { get: () => this.#node.node, refresh: () => this.#node.refresh() },
+      signal,
+    )
   }
 
   #allocatable: Record<string, string> = {}
@@ -95,6 +99,8 @@ class Running {
 
     const pods = informers.informer(Pods, { fieldSelector: `spec.nodeName=${nodeName}` })
     const services = informers.informer(ServiceKind)
+    const nodes = informers.informer(Nodes, { fieldSelector: `metadata.name=${nodeName}` })
+    nodes.addHandler({ added: node => this.#node.seen(node), updated: (_, node) => this.#node.seen(node) })
     informers.start(signal)
     this.#server = await this.#serve()
     const node = this.#node.run(signal)

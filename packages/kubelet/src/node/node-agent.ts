@@ -40,9 +40,19 @@ export class NodeAgent {
     this.#port = port
   }
 
-  /** The node as the API server last answered it. */
+  /** The node as the API server last told of it. */
   get node(): Node | undefined {
     return this.#node
+  }
+
+  /** The node was changed, by whomever. Before it is registered, that is an older one's. */
+  seen(node: Node): void {
+    if (this.#node?.metadata.uid === node.metadata.uid) this.#node = node
+  }
+
+  /** Asks the API server for the node: its labels and taints may be newer than what the watch has brought. */
+  async refresh(): Promise<void> {
+    this.seen(await this.#client.resource(Nodes).get(this.#options.nodeName))
   }
 
   /** Looks at the status now: something that it tells of has changed. */

@@ -1,9 +1,16 @@
-import type { Node, Pod } from '@canopus/api/core/v1'
-import { milliValue, quantityValue } from '@canopus/apimachinery'
+import type { Node, Pod, Taint, Toleration } from '@canopus/api/core/v1'
+import { fits } from './fit.ts'
+import { hasHostPortConflict } from './host-ports.ts'
+import { matchesNode } from './node-selection.ts'
 
+/** Why a node does not take a pod. */
 export interface Rejection {
   reason: string
   message: string
+  /** Set where it is for want of a resource: how much of it is missing. */
+  missing?: { readonly resource: string; readonly amount: number }
+  /** Whether the node's labels or taints are the reason: those may have changed a moment ago. */
+  byNode?: boolean
 }
 
 /** Which sysctls a pod may set without leave of the node's owner (upstream pkg/kubelet/sysctl/safe_sysctls.go). */
@@ -21,61 +28,66 @@ const SAFE_SYSCTLS = [
   'net.ipv4.tcp_rmem',
   'net.ipv4.tcp_wmem',
 ]
+const OS_LABEL = 'kubernetes.io/os'
 
-/** Why the node cannot take a pod beside those that it has, or nothing where it can (upstream pkg/kubelet/lifecycle). */
+/**
+ * Why the node cannot take a pod beside those that it has; nothing where it can. That is for want of resources
+ * only where nothing else is in the way (upstream pkg/kubelet/sysctl/allowlist.go, pkg/kubelet/lifecycle/predicate.go).
+ */
 export function admitPod(pod: Pod, node: Node | undefined, others: readonly Pod[]): Rejection | undefined {
-  const forbidden = (pod.spec.securityContext?.sysctls ?? []).find(({ name }) => !SAFE_SYSCTLS.includes(name))
-  if (forbidden)
-    return {
-      reason: 'SysctlForbidden',
-      message: `Pod was rejected: forbidden sysctl: ${JSON.stringify(forbidden.name)} not allowlisted`,
-    }
-  const os = pod.spec.os?.name
-  if (os !== undefined && os !== 'linux')
-    return {
-      reason: 'PodOSNotSupported',
-      message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS",
-    }
-  if (node === undefined) return undefined
-  const labels = node.metadata.labels ?? {}
-  if (Object.entries(pod.spec.nodeSelector ?? {}).some(([name, value]) => labels[name] !== value))
-    return {
-      reason: 'NodeAffinity',
-      message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-    }
-  return fits(pod, node, others)
+  return admissionFailures(pod, node, others)[0]
 }
 
-function fits(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
-  const allocatable = node.status?.allocatable ?? {}
-  const shortOf = (name: string, requested: number, used: number, capacity: number): Rejection => ({
-    reason: `OutOf${name}`,
-    message: `Pod was rejected: Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
-  })
-  const maxPods = quantityValue(allocatable.pods ?? '110')
-  if (others.length + 1 > maxPods) return shortOf('pods', 1, others.length, maxPods)
-  for (const name of ['cpu', 'memory', 'ephemeral-storage']) {
-    const amount = allocatable[name]
-    if (amount === undefined) continue
-    const measure = (text: string): number => (name === 'cpu' ? milliValue(text) : quantityValue(text))
-    const requested = podRequest(pod, name, measure)
-    if (requested === 0) continue
-    const used = others.reduce((sum, other) => sum + podRequest(other, name, measure), 0)
-    if (requested + used > measure(amount)) return shortOf(name, requested, used, measure(amount))
+/** All that keeps the node from taking a pod, in the order in which upstream looks; it names the first. */
+export function admissionFailures(pod: Pod, node: Node | undefined, others: readonly Pod[]): Rejection[] {
+  const never = judgePod(pod)
+  if (never) return [never]
+  if (node === undefined) return []
+  const strict = pod.spec.securityContext?.supplementalGroupsPolicy === 'Strict'
+  if (strict && node.status?.features?.supplementalGroupsPolicy !== true) {
+    const message = 'SupplementalGroupsPolicy=Strict is not supported in this node'
+    return [{ reason: 'SupplementalGroupsPolicyNotSupported', message }]
   }
+  return [...fits(pod, node, others), ...judgePredicates(pod, node, others)]
+}
+
+/** What is the same on every node of this kind. */
+function judgePod(pod: Pod): Rejection | undefined {
+  const forbidden = (pod.spec.securityContext?.sysctls ?? []).find(({ name }) => !SAFE_SYSCTLS.includes(name))
+  if (forbidden) {
+    const message = `forbidden sysctl: ${JSON.stringify(forbidden.name)} not allowlisted`
+    return { reason: 'SysctlForbidden', message }
+  }
+  if ((pod.metadata.labels?.[OS_LABEL] ?? 'linux') !== 'linux') {
+    const message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+    return { reason: 'PodOSSelectorNodeLabelDoesNotMatch', message }
+  }
+  if ((pod.spec.os?.name ?? 'linux') !== 'linux')
+    return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }
   return undefined
 }
 
-/** The most that a pod ever asks for: all containers and sidecars, or an init container with the sidecars before it. */
-export function podRequest(pod: Pod, name: string, measure: (text: string) => number): number {
-  const of = (resources: { requests?: Record<string, string> } | undefined): number =>
-    measure(resources?.requests?.[name] ?? '0')
-  let sidecars = 0
-  let peak = 0
-  for (const container of pod.spec.initContainers ?? []) {
-    if (container.restartPolicy === 'Always') sidecars += of(container.resources)
-    else peak = Math.max(peak, sidecars + of(container.resources))
-  }
-  const regular = pod.spec.containers.reduce((sum, container) => sum + of(container.resources), sidecars)
-  return Math.max(peak, regular) + measure(pod.spec.overhead?.[name] ?? '0')
+/** The scheduler's own conditions, for pods that went past it. */
+function judgePredicates(pod: Pod, node: Node, others: readonly Pod[]): Rejection[] {
+  const failed = (reason: string, why: string) => ({ reason, message: `Predicate ${reason} failed: ${why}` })
+  const failures: Rejection[] = []
+  if (!matchesNode(pod, node))
+    failures.push({ ...failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector"), byNode: true })
+  if (hasHostPortConflict(pod, others))
+    failures.push(failed('NodePorts', "node(s) didn't have free ports for the requested pod ports"))
+  if (bothers(node.spec?.taints ?? [], pod.spec.tolerations ?? []))
+    failures.push({ ...failed('TaintToleration', 'node(s) had untolerated taint(s)'), byNode: true })
+  return failures
+}
+
+/** Of taints, a kubelet minds only those that let nothing run. */
+function bothers(taints: readonly Taint[], tolerations: readonly Toleration[]): boolean {
+  return taints.some(taint => taint.effect === 'NoExecute' && !tolerations.some(each => tolerates(each, taint)))
+}
+
+/** Upstream k8s.io/api/core/v1/toleration.go. */
+function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
+  if ((effect && effect !== taint.effect) || (key && key !== taint.key)) return false
+  if (operator === 'Exists') return true
+  return (operator || 'Equal') === 'Equal' && (value ?? '') === (taint.value ?? '')
 }

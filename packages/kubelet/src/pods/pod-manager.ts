@@ -3,19 +3,27 @@ import { GRACE_PERIOD } from '../runtime/labels.ts'
 import type { PodRuntime } from '../runtime/pod-runtime.ts'
 import { removePod, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
-import { admitPod } from './admission.ts'
-import { PodWorker } from './pod-worker.ts'
+import { admissionFailures, admitPod } from './admission.ts'
+import { type Admission, PodWorker } from './pod-worker.ts'
+import { isCritical, type Missing, podsToPreempt } from './preemption.ts'
 import { judgeResize } from './resize.ts'
+
+/** The node that the pods are on. */
+export interface NodeView {
+  get(): Node | undefined
+  /** Asks the API server for it: its labels and taints may be newer than what is known. */
+  refresh(): Promise<void>
+}
 
 /** One worker per pod of this node; and an end for pods that only the runtime knows. */
 export class PodManager {
   readonly #services: Services
-  readonly #node: () => Node | undefined
+  readonly #node: NodeView
   readonly #signal: AbortSignal
   readonly #workers = new Map<string, PodWorker>()
   readonly #orphans = new Map<string, Promise<void>>()
 
-  constructor(services: Services, node: () => Node | undefined, signal: AbortSignal) {
+  constructor(services: Services, node: NodeView, signal: AbortSignal) {
     this.#services = services
     this.#node = node
     this.#signal = signal
@@ -43,7 +51,9 @@ export class PodManager {
       pod,
       {
         admit: each => this.#admit(each),
-        admitResize: each => judgeResize(each, this.#node(), () => this.#admit(each)),
+        refreshNode: () => this.#node.refresh(),
+        admitResize: each =>
+          judgeResize(each, this.#node.get(), () => admitPod(each, this.#node.get(), this.#beside(each))),
         resized: () => this.#retryResizes(),
         done: gone => {
           this.#workers.delete(gone)
@@ -96,14 +106,29 @@ export class PodManager {
     for (const worker of [...this.#workers.values()].sort((a, b) => priority(b) - priority(a))) worker.retryResize()
   }
 
-  #admit(pod: Pod) {
-    const others = [...this.#workers.values()].filter(
-      worker => worker.active && worker.pod.metadata.uid !== pod.metadata.uid,
+  /** Also makes room for a critical pod, at the cost of others. */
+  #admit(pod: Pod): Admission {
+    const [node, others] = [this.#node.get(), this.#beside(pod)]
+    const failures = admissionFailures(pod, node, others)
+    const [first] = failures
+    if (first === undefined || !isCritical(pod)) return { rejection: first }
+    const other = failures.find(each => each.missing === undefined)
+    if (other) return { rejection: other }
+    const missing = new Map(
+      failures.flatMap(each => (each.missing ? [[each.missing.resource, each.missing.amount]] : [])),
     )
-    return admitPod(
-      pod,
-      this.#node(),
-      others.map(worker => worker.pod),
-    )
+    return this.#preempt(pod, others, missing)
+  }
+
+  #preempt(pod: Pod, others: readonly Pod[], missing: Missing): Admission {
+    const victims = podsToPreempt(pod, others, missing)
+    if ('reason' in victims) return { rejection: victims }
+    return { after: Promise.all(victims.map(({ metadata }) => this.#workers.get(metadata.uid)?.preempt())) }
+  }
+
+  /** The other pods that count. */
+  #beside(pod: Pod): Pod[] {
+    const workers = [...this.#workers.values()]
+    return workers.flatMap(each => (each.active && each.pod.metadata.uid !== pod.metadata.uid ? [each.pod] : []))
   }
 }

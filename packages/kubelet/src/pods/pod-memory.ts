@@ -1,4 +1,4 @@
-import type { Container } from '@canopus/api/core/v1'
+import type { Container, PodCondition } from '@canopus/api/core/v1'
 import type { ProbeManager } from '../probes/manager.ts'
 import type { ContainerKnowledge, Waiting } from '../status/container-status.ts'
 import { KeyedBackOff } from './back-off.ts'
@@ -10,6 +10,8 @@ export class PodMemory {
   readonly waiting = new Map<string, Waiting>()
   /** Why the pod was refused or ended by the kubelet itself. */
   verdict: { reason: string; message: string } | undefined
+  /** Set with the verdict where another pod needs the node more. */
+  disruption: Pick<PodCondition, 'status' | 'reason' | 'message'> | undefined
   admitted = false
   /** How often in a row the pod could not be prepared: volumes, sandbox. */
   failures = 0

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Pods } from '@canopus/api'
 import type { Pod, PodStatus } from '@canopus/api/core/v1'
 import { hasReason } from '@canopus/apimachinery'
-import type { Timer } from '@canopus/base'
+import { deferred, type Timer } from '@canopus/base'
 import { CriError } from '@canopus/cri'
 import { emptyRuntime, type PodRuntime } from '../runtime/pod-runtime.ts'
 import { podLogDirectory } from '../runtime/sandbox-config.ts'
@@ -11,6 +11,7 @@ import { removePod, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { OWN_CONDITIONS } from '../status/conditions.ts'
 import { podStatus } from '../status/pod-status.ts'
+import type { Rejection } from './admission.ts'
 import { PodAllocation } from './pod-allocation.ts'
 import { PodMemory } from './pod-memory.ts'
 import { podText } from './pod-text.ts'
@@ -24,9 +25,17 @@ const LONG = 3_600_000
 /** How often a resize that was put off is thought over, though nothing else has changed. */
 const RESIZE_RETRY = 180_000
 
+export interface Admission {
+  rejection?: Rejection | undefined
+  /** The node takes the pod as soon as these others, which make way for it, have ended. */
+  after?: Promise<unknown>
+}
+
 export interface PodWorkerHooks {
   /** Whether the node takes the pod; a reason why not otherwise. */
-  admit(pod: Pod): { reason: string; message: string } | undefined
+  admit(pod: Pod): Admission
+  /** The node's labels and taints may have changed without anybody's having heard of it yet. */
+  refreshNode(): Promise<void>
   /** Whether the node has what the pod asks for instead of what it has; a reason why not otherwise. */
   admitResize(pod: Pod): PendingResize | undefined
   /** The pod has been resized: there may be more for others now. */
@@ -58,6 +67,9 @@ export class PodWorker {
   /** Of the look under way at a pod that is to run: aborted when it is to be ended instead. */
   #syncing: AbortController | undefined
   #finished = false
+  /** Nothing of the pod runs any more. */
+  #over = false
+  readonly #ended = deferred()
 
   constructor(services: Services, pod: Pod, hooks: PodWorkerHooks, signal: AbortSignal) {
     this.#services = services
@@ -74,9 +86,30 @@ export class PodWorker {
     return this.#pod
   }
 
-  /** Whether the pod counts against the node's resources. */
+  /** Whether the pod counts against the node's resources: also one that is being ended does, until nothing of it runs. */
   get active(): boolean {
-    return this.#memory.admitted && !this.#isTerminal() && !this.#finished
+    const { admitted, disruption } = this.#memory
+    const { phase } = this.#pod.status ?? {}
+    const isOver = (phase === 'Failed' || phase === 'Succeeded') && this.#memory.verdict === undefined
+    return admitted && disruption === undefined && !isOver && !this.#over
+  }
+
+  /** Ends the pod in favour of a critical one. Resolves once nothing of it runs. */
+  preempt(): Promise<void> {
+    const memory = this.#memory
+    if (memory.disruption === undefined) {
+      const message = 'Preempted in order to admit critical pod'
+      memory.verdict = { reason: 'Preempting', message }
+      memory.disruption = {
+        status: 'True',
+        reason: 'TerminationByKubelet',
+        message: 'Pod was preempted by Kubelet to accommodate a critical pod.',
+      }
+      this.#services.events.warning(this.#pod, 'Preempting', message)
+      this.#interrupt()
+      this.kick()
+    }
+    return this.#ended.promise
   }
 
   update(pod: Pod): void {
@@ -133,7 +166,8 @@ export class PodWorker {
 
   /** One look. Returns the milliseconds until the next where one is due. */
   async #step(): Promise<number | undefined> {
-    const deadlineIn = this.#judge(this.#pod)
+    await this.#judgeAdmission()
+    const deadlineIn = this.#judgeDeadline(this.#pod)
     this.#judgeResize()
     const pod = this.#pod
     if (this.#isTerminal()) return this.#terminate(pod)
@@ -175,16 +209,35 @@ export class PodWorker {
     return this.#services.view.get(uid) ?? emptyRuntime(uid, name, namespace)
   }
 
-  /** Admission, and the pod's own deadline. Returns the milliseconds until that. */
-  #judge(pod: Pod): number | undefined {
+  /** Whether the node takes the pod. Once that is said, it stands. */
+  async #judgeAdmission(): Promise<void> {
     const memory = this.#memory
-    if (!memory.admitted && memory.verdict === undefined && !this.#isTerminal()) {
-      // what already runs was admitted before the kubelet restarted
-      memory.verdict = this.#services.view.get(pod.metadata.uid) ? undefined : this.#hooks.admit(pod)
-      memory.admitted = memory.verdict === undefined
-      if (memory.verdict) this.#services.events.warning(pod, memory.verdict.reason, memory.verdict.message)
-      else this.#allocation.admit(pod)
+    const isOpen = (): boolean => !memory.admitted && !this.#isTerminal()
+    if (!isOpen()) return
+    // what already runs was admitted before the kubelet restarted
+    const isKnown = this.#services.view.get(this.#pod.metadata.uid) !== undefined
+    let admission = isKnown ? {} : this.#hooks.admit(this.#pod)
+    if (admission.rejection?.byNode) {
+      await this.#hooks.refreshNode()
+      if (!isOpen()) return
+      admission = this.#hooks.admit(this.#pod)
     }
+    // from the decision to here nothing waits: another pod's sees it
+    const { rejection, after } = admission
+    if (rejection) {
+      const { reason, message } = rejection
+      memory.verdict = { reason, message: `Pod was rejected: ${message}` }
+      this.#services.events.warning(this.#pod, reason, message)
+      return
+    }
+    memory.admitted = true
+    this.#allocation.admit(this.#pod)
+    await after
+  }
+
+  /** The pod's own deadline. Returns the milliseconds until that. */
+  #judgeDeadline(pod: Pod): number | undefined {
+    const memory = this.#memory
     const { activeDeadlineSeconds } = pod.spec
     const startTime = pod.status?.startTime
     if (activeDeadlineSeconds === undefined || startTime === undefined || memory.verdict) return undefined
@@ -253,6 +306,7 @@ export class PodWorker {
       hostIps: services.nodeIps,
       terminal,
       verdict: memory.verdict,
+      disruption: memory.disruption,
       resize: this.#allocation.conditions(),
     })
     services.statuses.write(pod, status, this.#signal)
@@ -265,6 +319,8 @@ export class PodWorker {
     let runtime = await services.view.refresh(uid, name, namespace)
     this.#publish(pod, runtime, false)
     if (await this.#stopAll(pod, runtime)) return 0
+    this.#over = true
+    this.#ended.resolve()
     runtime = await services.view.refresh(uid, name, namespace)
     services.probes.forget(uid)
     this.#publish(pod, runtime, true)
@@ -329,6 +385,8 @@ export class PodWorker {
 
   #finish(uid: string): void {
     this.#finished = true
+    this.#over = true
+    this.#ended.resolve()
     this.#timer?.cancel()
     this.#services.statuses.forget(uid)
     this.#services.objects.unregister(uid)
@@ -338,6 +396,7 @@ export class PodWorker {
 
   /** Ends the loop; what runs on the node keeps running. Resolves once no step is under way. */
   async stop(): Promise<void> {
+    this.#ended.resolve() // nobody waits for it any more
     this.#timer?.cancel()
     await this.#running?.catch(() => {})
   }

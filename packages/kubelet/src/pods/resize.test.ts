@@ -94,7 +94,7 @@ test('a resize that the node will never have is infeasible, one that it does not
     judgeResize(asking({ requests: { cpu: '3', memory: '2Gi' } }), node, () => undefined)?.message,
     "Node didn't have enough capacity: memory, requested: 2147483648, capacity: 1073741824",
   )
-  const full = { reason: 'OutOfcpu', message: "Pod was rejected: Node didn't have enough resource: cpu" }
+  const full = { reason: 'OutOfcpu', message: "Node didn't have enough resource: cpu" }
   assert.deepEqual(
     judgeResize(asking({ requests: { cpu: '1' } }), node, () => full),
     {

@@ -4,7 +4,8 @@ import { milliValue, quantityValue, semanticEqual } from '@canopus/apimachinery'
 import { MEMORY_REQUEST } from '../runtime/labels.ts'
 import { type ContainerRecord, latest, type PodRuntime } from '../runtime/pod-runtime.ts'
 import { containerCpuAndMemory, memoryRequest } from '../runtime/resources.ts'
-import { podRequest, type Rejection } from './admission.ts'
+import type { Rejection } from './admission.ts'
+import { podRequest } from './fit.ts'
 import { isRestartable } from './pod-text.ts'
 
 /** The resources that the node has granted to a pod's containers, by their names. */
@@ -61,7 +62,7 @@ export function judgeResize(
     return { reason: 'Infeasible', message }
   }
   const rejection = admit()
-  return rejection && { reason: 'Deferred', message: rejection.message.replace(/^Pod was rejected: /, '') }
+  return rejection && { reason: 'Deferred', message: rejection.message }
 }
 
 /** What has to be done with a running container so that it has what it was granted. */

@@ -14,6 +14,8 @@ export interface ConditionFacts {
   now: string
   /** How far a resize has come. Default: there is none. */
   resize?: readonly ResizeCondition[]
+  /** Why the kubelet ended the pod in favour of another. Default: it did not. */
+  disruption?: Verdict | undefined
 }
 
 /** The conditions that are the kubelet's to set. */
@@ -38,9 +40,10 @@ export function podConditions(pod: Pod, facts: ConditionFacts): PodCondition[] {
     ['Ready', judgeReady(pod, containersReady)],
     ['ContainersReady', containersReady],
     ['PodScheduled', OK],
+    ...(facts.disruption ? [['DisruptionTarget', facts.disruption] satisfies [string, Verdict]] : []),
   ]
   const old = pod.status?.conditions ?? []
-  const names = new Set(OWN_CONDITIONS)
+  const names = new Set([...OWN_CONDITIONS, ...own.map(([type]) => type)])
   const generation = pod.metadata.generation
   const fresh = own.map(([type, verdict]): PodCondition => {
     const before = old.find(each => each.type === type)

@@ -3,7 +3,7 @@ import { formatTime } from '@canopus/apimachinery'
 import type { ResizeCondition } from '../pods/pod-allocation.ts'
 import { qosClass } from '../pods/qos.ts'
 import { activeSandbox, type PodRuntime } from '../runtime/pod-runtime.ts'
-import { podConditions } from './conditions.ts'
+import { type ConditionFacts, podConditions } from './conditions.ts'
 import { type ContainerKnowledge, containerStatuses } from './container-status.ts'
 import { type PodPhase, podPhase } from './phase.ts'
 
@@ -17,6 +17,8 @@ export interface StatusFacts extends Omit<ContainerKnowledge, 'over'> {
   verdict?: { reason: string; message: string } | undefined
   /** How far a resize has come. */
   resize?: readonly ResizeCondition[]
+  /** Set where the kubelet ended the pod in favour of another. */
+  disruption?: ConditionFacts['disruption']
 }
 
 /** What the API is told of a pod. */
@@ -39,10 +41,11 @@ export function podStatus(pod: Pod, runtime: PodRuntime, facts: StatusFacts): Po
   const ips = ipsOf(pod, runtime, facts.hostIps)
   const sandboxReady = sandbox !== undefined && (sandbox.hostNetwork || sandbox.ips.length > 0)
   const { generation } = pod.metadata
+  const { resize = [] } = facts
   return {
     ...(generation !== undefined && { observedGeneration: generation }),
     phase,
-    conditions: podConditions(pod, { phase, init, regular, sandboxReady, now, resize: facts.resize ?? [] }),
+    conditions: podConditions(pod, { phase, init, regular, sandboxReady, now, resize, disruption: facts.disruption }),
     ...(facts.verdict ?? carriedVerdict(pod)),
     hostIP: facts.hostIps[0] ?? '',
     hostIPs: facts.hostIps.map(ip => ({ ip })),

@@ -166,3 +166,12 @@ test('a pod whose sandbox is gone keeps its address', () => {
   assert.equal(status.podIP, '10.0.0.9')
   assert.equal(condition(status, 'PodReadyToStartContainers')?.status, 'False')
 })
+
+test('a pod that made way for a critical one says so', () => {
+  const disruption = { status: 'True', reason: 'TerminationByKubelet', message: 'no room' }
+  const verdict = { reason: 'Preempting', message: 'Preempted' }
+  const { phase, reason, conditions = [] } = podStatus(buildPod(), buildRuntime([]), facts({ verdict, disruption }))
+  assert.deepEqual([phase, reason], ['Failed', 'Preempting'])
+  const condition = conditions.find(({ type }) => type === 'DisruptionTarget')
+  assert.deepEqual([condition?.status, condition?.reason], ['True', 'TerminationByKubelet'])
+})
