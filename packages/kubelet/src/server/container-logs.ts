@@ -35,7 +35,7 @@ function findRecord(services: Services, pod: Pod, container: string, previous: b
   const { name, uid } = pod.metadata
   const spec = [...pod.spec.containers, ...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])]
   if (!spec.some(each => each.name === container))
-    throw new HttpError(400, `container ${JSON.stringify(container)} in pod ${JSON.stringify(name)} is not available`)
+    throw new HttpError(404, `container ${JSON.stringify(container)} not found in pod ${JSON.stringify(name)}`)
   const records = services.view.get(uid)?.containers.filter(each => each.name === container) ?? []
   if (previous) {
     const before = records.filter(each => each !== records.find(one => one.state === 'running'))[

@@ -141,7 +141,10 @@ describe('the kubelet’s server', { skip }, () => {
     assert.equal((await get(`${path}?tailLines=0`)).body, '')
     assert.match((await get(`${path}?timestamps=true&stream=stderr`)).body, /^\d{4}-\d\d-\d\dT[\d:.]+Z? ?.*two\n$/)
     assert.equal((await get('/containerLogs/default/nope/main')).status, 404)
-    assert.equal((await get('/containerLogs/default/web/nope')).status, 400)
+    assert.deepEqual(await get('/containerLogs/default/web/nope'), {
+      status: 404,
+      body: 'container "nope" not found in pod "web"',
+    })
     const previous = await get(`${path}?previous=true`)
     assert.deepEqual(previous, { status: 400, body: 'previous terminated container "main" in pod "web" not found' })
   })

@@ -26,6 +26,8 @@ import { resourceMetrics, statsSummary } from './stats.ts'
 
 const NODE_LOGS = '/var/log'
 const RUN_TIMEOUT = 120_000
+/** What is spoken over a connection that has been upgraded. */
+const STREAMED = /^\/(exec|attach|portForward)\//
 /** Milliseconds after its start from which on a container is attached to; upstream tells of a start about that late. */
 const ATTACH_AFTER = 500
 
@@ -53,6 +55,8 @@ export async function startServer(facts: ServerFacts): Promise<KubeletServer> {
     requestCert: true,
     rejectUnauthorized: false, // who has no certificate may have a token
     ALPNProtocols: ['http/1.1'],
+    // whoever asks for another protocol where there is only one gets the answer that everybody gets
+    shouldUpgradeCallback: ({ url = '' }: IncomingMessage) => STREAMED.test(url),
   })
   options.onRenewal?.(pair => server.setSecureContext(tlsOf(options, pair)))
   const open = new Set<Duplex>()

@@ -54,8 +54,20 @@ export function containerStatuses(
       records.length > 0
         ? fromRecords(container as Container, records, knowledge, kind)
         : withoutRecord(pod, container, old.get(container.name), kind, knowledge.over)
-    return withWaiting(pod, container, status, records[0], knowledge, kind)
+    return { ...withWaiting(pod, container, status, records[0], knowledge, kind), ...mountsOf(container) }
   })
+}
+
+/** Where a container has its volumes, and how far it may not write to them. */
+function mountsOf({ volumeMounts = [] }: Container | EphemeralContainer): Pick<ContainerStatus, 'volumeMounts'> {
+  if (volumeMounts.length === 0) return {}
+  return {
+    volumeMounts: volumeMounts.map(({ name, mountPath, readOnly = false, recursiveReadOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly && { readOnly, recursiveReadOnly: recursiveReadOnly === 'Enabled' ? 'Enabled' : 'Disabled' }),
+    })),
+  }
 }
 
 function withoutRecord(

@@ -175,3 +175,18 @@ test('a pod that made way for a critical one says so', () => {
   const condition = conditions.find(({ type }) => type === 'DisruptionTarget')
   assert.deepEqual([condition?.status, condition?.reason], ['True', 'TerminationByKubelet'])
 })
+
+test('a container’s status tells of its mounts, before it runs and when it does', () => {
+  const volumeMounts = [
+    { name: 'data', mountPath: '/data' },
+    { name: 'token', mountPath: '/token', readOnly: true },
+    { name: 'tree', mountPath: '/tree', readOnly: true, recursiveReadOnly: 'Enabled' },
+  ]
+  const pod = buildPod({ containers: [{ name: 'main', image: 'x', volumeMounts }] })
+  for (const records of [[], [buildContainer()]])
+    assert.deepEqual(podStatus(pod, buildRuntime(records), facts()).containerStatuses?.[0]?.volumeMounts, [
+      { name: 'data', mountPath: '/data' },
+      { name: 'token', mountPath: '/token', readOnly: true, recursiveReadOnly: 'Disabled' },
+      { name: 'tree', mountPath: '/tree', readOnly: true, recursiveReadOnly: 'Enabled' },
+    ])
+})
