@@ -309,6 +309,18 @@ describe('the kubelet’s server', { skip }, () => {
     return response.statusCode
   }
 
+  /** With what a stream is refused; `ended` where it is not, and has come to its end. */
+  const refusedOrEnded = (path: string): Promise<number | 'ended'> =>
+    new Promise(resolve => {
+      const socket = open(path, 'v5.channel.k8s.io')
+      socket.on('error', () => {})
+      socket.on('close', () => resolve('ended'))
+      socket.on('unexpected-response', (_, response) => {
+        resolve(response.statusCode ?? 0)
+        response.destroy()
+      })
+    })
+
   test('what cannot be streamed is refused before the upgrade', async () => {
     assert.equal(await refused('/exec/default/web/nope?command=true&output=1'), 404)
     assert.equal(await refused('/exec/default/nope/main?command=true&output=1'), 404)
@@ -318,8 +330,9 @@ describe('the kubelet’s server', { skip }, () => {
   test('who attaches to a container that ends at once is told so, and has its log', async () => {
     harness.run('brief', { restartPolicy: 'Never', containers: [busybox(BUSYBOX_IMAGE, 'echo all; sleep 0.1')] })
     await harness.until('brief', pod => ['Running', 'Succeeded'].includes(pod?.status?.phase ?? ''))
-    const status = await refused('/attach/default/brief/main?output=1')
-    assert.ok(status === 404 || status === 500, `${status}`)
+    // on a busy machine even a short life may be long enough for somebody to attach
+    const outcome = await refusedOrEnded('/attach/default/brief/main?output=1')
+    assert.ok([404, 500, 'ended'].includes(outcome), `${outcome}`)
     await harness.until('brief', pod => pod?.status?.phase === 'Succeeded', 5000)
     assert.equal((await get('/containerLogs/default/brief/main')).body, 'all\n')
   })
