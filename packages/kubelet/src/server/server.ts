@@ -129,7 +129,8 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
       return json(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: facts.pods() })
     case 'containerLogs': {
       const [namespace = '', name = '', container = ''] = rest.map(decodeURIComponent)
-      return serveContainerLogs(services, findPod(facts, namespace, name), container, url.searchParams, response)
+      const pod = findPod(facts, namespace, name, undefined, `pod ${JSON.stringify(name)}`)
+      return serveContainerLogs(services, pod, container, url.searchParams, response)
     }
     case 'run':
       return serveRun(facts, rest.map(decodeURIComponent), url.searchParams, response)
@@ -166,13 +167,13 @@ function json(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
 }
 
-function findPod(facts: ServerFacts, namespace: string, name: string, uid?: string): Pod {
+function findPod(facts: ServerFacts, namespace: string, name: string, uid?: string, text = 'pod'): Pod {
   const pod = facts
     .pods()
     .find(
       ({ metadata }) => metadata.name === name && metadata.namespace === namespace && (!uid || metadata.uid === uid),
     )
-  if (pod === undefined) throw new HttpError(404, `pod ${JSON.stringify(`${name}_${namespace}`)} does not exist`)
+  if (pod === undefined) throw new HttpError(404, `${text} does not exist`)
   return pod
 }
 
