@@ -44,7 +44,8 @@ import { timeoutOf, withDeadline } from './deadline.ts'
 import type { Front } from './front.ts'
 import { Impersonation } from './impersonation.ts'
 import { isLongRunning } from './long-running.ts'
-import { type RequestInfo, requestInfo } from './request-info.ts'
+import type { RequestInfo } from './request-info.ts'
+import { Routes } from './routes.ts'
 import type { Traffic } from './traffic.ts'
 import { Trip } from './trip.ts'
 import { withWarnings } from './warnings.ts'
@@ -80,6 +81,7 @@ export class RequestPath {
   readonly #options: RequestPathOptions
   readonly #auditIds: AuditIds
   readonly #impersonation: Impersonation
+  readonly #routes = new Routes()
 
   constructor(options: RequestPathOptions) {
     this.#options = options
@@ -159,7 +161,7 @@ export class RequestPath {
    */
   private admit(request: ApiRequest, trip: Trip): Maybe<Call> {
     const { requestTimeout, auditor } = this.#options
-    const info = requestInfo(request.method, request.path, request.query)
+    const info = this.#routes.infoOf(request.method, request.path, request.query)
     trip.info = info
     const audit = auditor?.open(request, info, this.auditId(request, trip))
     trip.audit = audit
@@ -227,7 +229,7 @@ export class RequestPath {
       warnings: trip.warnings,
       audit,
       begun: () => trip.leave(clock.monotonic()),
-      authorize: verb => authorize(authorizer, own, { ...info, verb }),
+      authorize: verb => authorize(authorizer, own, { ...info, verb, route: undefined }),
     }
     return allowed instanceof Promise ? allowed.then(() => call) : call
   }
