@@ -36,6 +36,7 @@ import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { traced } from '../tracing/span.ts'
 import { handlerAttributes, handlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
+import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
 import { authenticate } from './authentication.ts'
 import { authorize } from './authorization.ts'
@@ -218,19 +219,11 @@ export class RequestPath {
     const { security, clock } = this.#options
     const { authorizer } = security
     const { audit } = trip
+    const call = new AdmittedCall(request, info, own, trip, authorizer, clock)
     const allowed =
       trip.span === undefined
         ? authorize(authorizer, own, info, audit)
         : trip.within(() => authorize(authorizer, own, info, audit))
-    const call: Call = {
-      user: own,
-      info,
-      request,
-      warnings: trip.warnings,
-      audit,
-      begun: () => trip.leave(clock.monotonic()),
-      authorize: verb => authorize(authorizer, own, { ...info, verb, route: undefined }),
-    }
     return allowed instanceof Promise ? allowed.then(() => call) : call
   }
 
