@@ -8,6 +8,8 @@ import { succeeded } from './create.ts'
 const TOTAL = 3000
 const IN_FLIGHT = 64
 const ROUNDS = 5
+/** Not counted: until then not everything is compiled with all optimisations. */
+const WARM_UP = 2
 const GROUP = 'bench.example.com'
 const PATIENCE = 10_000
 
@@ -19,10 +21,10 @@ export const customCreate: Benchmark = {
       await define(bench, 'Ruled', ruledSpec)
       await define(bench, 'Plain', plainSpec)
       const rounds: Record<'ruled' | 'plain', Rate>[] = []
-      for (let round = 0; round <= ROUNDS; round++) {
+      for (let round = 0; round < WARM_UP + ROUNDS; round++) {
         rounds.push({ ruled: await rate(bench, 'Ruled', round), plain: await rate(bench, 'Plain', round) })
       }
-      const runs = rounds.slice(1) // the first one warms up
+      const runs = rounds.slice(WARM_UP)
       const middle = (of: (run: (typeof runs)[number]) => number): number => rounded(median(runs.map(of)))
       return [
         figureOf(

@@ -122,6 +122,20 @@ describe('custom resources', () => {
     assert.equal(document.components.schemas['com.example.v1.Sail'].properties.spec.properties.size.maximum, 5)
   })
 
+  it('come and go at paths that were asked for before', async () => {
+    const [all, one] = [path('gulls'), path('gulls', 'a')]
+    const codes = async (): Promise<number[]> =>
+      Promise.all([all, one].map(async each => (await server.send('GET', each)).status))
+    assert.deepEqual(await codes(), [404, 404])
+    await define(server, 'gulls', 'Gull')
+    assert.deepEqual(await codes(), [200, 404])
+    assert.equal((await create(server, 'gulls', 'Gull', 'a', { size: 2 })).status, 201)
+    assert.deepEqual(await codes(), [200, 200])
+    assert.equal((await server.send('DELETE', `${CRDS}/gulls.example.com`)).status, 200)
+    while ((await codes())[0] !== 404) await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual(await codes(), [404, 404])
+  })
+
   it('get defaults, lose unknown fields, keep what they may', async () => {
     const { status, json } = await sail('a', { size: 2, extra: 1, note: null, free: { x: { y: null } }, port: 'http' })
     assert.equal(status, 201)

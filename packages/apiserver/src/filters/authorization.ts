@@ -8,10 +8,7 @@ import type { RequestInfo } from './request-info.ts'
 const SELECTING = new Set(['list', 'watch', 'deletecollection'])
 
 export function attributesOf(user: User, info: RequestInfo): Attributes {
-  const selects = SELECTING.has(info.verb) && info.isResourceRequest
-  const fieldSelector = selects ? info.query.get('fieldSelector') : null
-  const labelSelector = selects ? info.query.get('labelSelector') : null
-  return {
+  const attributes: Attributes = {
     user,
     verb: info.verb,
     isResourceRequest: info.isResourceRequest,
@@ -22,6 +19,12 @@ export function attributesOf(user: User, info: RequestInfo): Attributes {
     subresource: info.subresource,
     namespace: info.namespace,
     name: info.name,
+  }
+  if (info.query.size === 0 || !SELECTING.has(info.verb) || !info.isResourceRequest) return attributes
+  const fieldSelector = info.query.get('fieldSelector')
+  const labelSelector = info.query.get('labelSelector')
+  return {
+    ...attributes,
     ...(fieldSelector === null ? {} : { fieldSelector }),
     ...(labelSelector === null ? {} : { labelSelector }),
   }

@@ -1,5 +1,6 @@
 /** What a path and method ask for (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). */
 import { parseFieldSelector, requiredFieldValue } from '@canopus/apimachinery'
+import type { Route } from './routes.ts'
 
 export interface RequestInfo {
   readonly isResourceRequest: boolean
@@ -18,9 +19,11 @@ export interface RequestInfo {
   /** Where `rest` begins in the path; keeps what segments cannot tell (a trailing slash, escapes). */
   readonly restPath: string
   readonly query: URLSearchParams
+  /** What it has in common with others; only where nothing but the name tells them apart. */
+  readonly route?: Route
 }
 
-const NO_QUERY = new URLSearchParams()
+export const NO_QUERY = new URLSearchParams()
 const NO_REST: readonly string[] = []
 const VERBS: Readonly<Record<string, string>> = {
   POST: 'create',

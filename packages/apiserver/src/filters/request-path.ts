@@ -36,6 +36,7 @@ import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { traced } from '../tracing/span.ts'
 import { handlerAttributes, handlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
+import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
 import { authenticate } from './authentication.ts'
 import { authorize } from './authorization.ts'
@@ -44,7 +45,8 @@ import { timeoutOf, withDeadline } from './deadline.ts'
 import type { Front } from './front.ts'
 import { Impersonation } from './impersonation.ts'
 import { isLongRunning } from './long-running.ts'
-import { type RequestInfo, requestInfo } from './request-info.ts'
+import type { RequestInfo } from './request-info.ts'
+import { Routes } from './routes.ts'
 import type { Traffic } from './traffic.ts'
 import { Trip } from './trip.ts'
 import { withWarnings } from './warnings.ts'
@@ -80,6 +82,7 @@ export class RequestPath {
   readonly #options: RequestPathOptions
   readonly #auditIds: AuditIds
   readonly #impersonation: Impersonation
+  readonly #routes = new Routes()
 
   constructor(options: RequestPathOptions) {
     this.#options = options
@@ -159,7 +162,7 @@ export class RequestPath {
    */
   private admit(request: ApiRequest, trip: Trip): Maybe<Call> {
     const { requestTimeout, auditor } = this.#options
-    const info = requestInfo(request.method, request.path, request.query)
+    const info = this.#routes.infoOf(request.method, request.path, request.query)
     trip.info = info
     const audit = auditor?.open(request, info, this.auditId(request, trip))
     trip.audit = audit
@@ -216,19 +219,11 @@ export class RequestPath {
     const { security, clock } = this.#options
     const { authorizer } = security
     const { audit } = trip
+    const call = new AdmittedCall(request, info, own, trip, authorizer, clock)
     const allowed =
       trip.span === undefined
         ? authorize(authorizer, own, info, audit)
         : trip.within(() => authorize(authorizer, own, info, audit))
-    const call: Call = {
-      user: own,
-      info,
-      request,
-      warnings: trip.warnings,
-      audit,
-      begun: () => trip.leave(clock.monotonic()),
-      authorize: verb => authorize(authorizer, own, { ...info, verb }),
-    }
     return allowed instanceof Promise ? allowed.then(() => call) : call
   }
 

@@ -168,6 +168,34 @@ describe('priority and fairness', () => {
     }
   })
 
+  it('follows schemas that come and go, for paths that were asked for before', async () => {
+    const path = `${CONFIG_MAPS}/none`
+    const schema = async (): Promise<unknown> =>
+      (await memory.send('GET', path, undefined, AS_ALICE)).headers['x-kubernetes-pf-flowschema-uid']
+    const before = await schema()
+    const created = await memory.send('POST', schemas, {
+      apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+      kind: 'FlowSchema',
+      metadata: { name: 'alices' },
+      spec: {
+        matchingPrecedence: 50,
+        priorityLevelConfiguration: { name: 'workload-low' },
+        rules: [
+          {
+            subjects: [{ kind: 'User', user: { name: 'alice' } }],
+            resourceRules: [{ verbs: ['get'], apiGroups: [''], resources: ['configmaps'], namespaces: ['*'] }],
+          },
+        ],
+      },
+    })
+    assert.equal(created.status, 201, created.text)
+    await condition('alices', 'False')
+    assert.equal(await schema(), created.json.metadata.uid)
+    assert.notEqual(await schema(), before)
+    assert.equal((await memory.send('DELETE', `${schemas}/alices`)).status, 200)
+    while ((await schema()) !== before) await new Promise(resolve => setImmediate(resolve))
+  })
+
   it('says of every schema whether its level exists', async () => {
     const found = await condition('global-default', 'False')
     assert.equal(found.reason, 'Found')

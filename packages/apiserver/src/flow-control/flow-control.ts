@@ -5,6 +5,7 @@
  */
 import type { Clock } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
+import type { Route } from '../filters/routes.ts'
 import type { User } from '../security.ts'
 import { lendSeats } from './borrowing.ts'
 import { type Configuration, digest, type SchemaObject } from './configuration.ts'
@@ -73,7 +74,8 @@ export class FlowControl {
   readonly #options: FlowControlOptions
   readonly #pacer: Pacer<Level>
   #configuration: Configuration
-  #flows = new WeakMap<User, Map<string, Flow>>()
+  /** By route, or where there is none by what tells flows apart. */
+  #flows = new WeakMap<User, Map<Route | string, Flow>>()
   readonly #figures = new Map<string, FlowFigures>()
   #timer: { cancel(): void } | undefined
   fairShare = 0
@@ -154,7 +156,7 @@ export class FlowControl {
       flows = new Map()
       this.#flows.set(user, flows)
     }
-    const id = `${info.verb} ${info.group}/${info.resource}/${info.subresource} ${info.namespace}`
+    const id = info.route ?? `${info.verb} ${info.group}/${info.resource}/${info.subresource} ${info.namespace}`
     let flow = flows.get(id)
     if (flow === undefined) {
       flow = this.flowOf(user, info)

@@ -38,6 +38,13 @@ class StreamRequest implements ApiRequest {
     this.#endOfStream = endOfStream
   }
 
+  /** HTTP/2 allows names in lower case only. */
+  hasHeaderLike(prefix: string): boolean {
+    const list = this.#rawHeaders
+    for (let index = 0; index < list.length; index += 2) if (list[index]!.startsWith(prefix)) return true
+    return false
+  }
+
   distinctHeaders(): Record<string, string[]> {
     return distinct(this.#rawHeaders)
   }

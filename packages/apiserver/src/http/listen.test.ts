@@ -96,6 +96,68 @@ const CMS = '/api/v1/namespaces/default/configmaps'
 const big = Buffer.from(JSON.stringify({ metadata: { name: 'big' }, data: { a: 'x'.repeat(3 * 1024 * 1024) } }))
 const named = (name: string): Buffer => Buffer.from(JSON.stringify({ metadata: { name } }))
 
+/** A request in bytes with one more header, whose name is as given. Resolves with the type of the frame that answers. */
+function rawH2(header: string, value: string): Promise<number> {
+  const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)])
+  const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream]), payload])
+  // :method GET and :scheme https by their numbers, :path, :authority and the header written out (RFC 7541).
+  const block = [
+    [0x82, 0x87, 0x04],
+    literal(CMS),
+    [0x01],
+    literal('localhost'),
+    [0x00],
+    literal(header),
+    literal(value),
+  ]
+  const request = Buffer.concat(block.map(part => Buffer.from(part)))
+  return new Promise((resolve, reject) => {
+    const port = secure.listener.port
+    const socket = connectTls({ host: '127.0.0.1', port, ALPNProtocols: ['h2'], ...identity() }, () => {
+      socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+      socket.write(Buffer.concat([frame(4, 0, 0, Buffer.alloc(0)), frame(1, 5, 1, request)]))
+    })
+    let seen = Buffer.alloc(0)
+    socket.on('error', reject)
+    socket.on('data', (chunk: Buffer) => {
+      seen = Buffer.concat([seen, chunk])
+      while (seen.length >= 9 && seen.length >= 9 + seen.readUIntBE(0, 3)) {
+        const [length, type, stream] = [seen.readUIntBE(0, 3), seen[3]!, seen.readUInt32BE(5)]
+        seen = seen.subarray(9 + length)
+        if (stream !== 1 && type !== GO_AWAY) continue
+        socket.destroy()
+        resolve(type)
+      }
+    })
+  })
+}
+const [HEADERS, RST_STREAM, GO_AWAY] = [1, 3, 7]
+
+describe('impersonation over HTTP/2', () => {
+  const whoami = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+  const review = Buffer.from(JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }))
+  const rows: readonly [string, Record<string, string>, number, RegExp][] = [
+    ['acts as a user', { 'impersonate-user': 'jane' }, 201, /"username":"jane"/],
+    ['as one with names in capitals', { 'Impersonate-User': 'jane', 'Impersonate-Uid': 'u1' }, 201, /"uid":"u1"/],
+    ['needs a user', { 'impersonate-group': 'dev' }, 400, /without impersonating a user name/],
+    ['needs a user for more', { 'impersonate-extra-a': 'x' }, 400, /without impersonating a user name/],
+  ]
+  for (const [name, headers, status, text] of rows)
+    it(name, async () => {
+      const answer = await h2('POST', whoami, review, headers)
+      assert.equal(answer.status, status)
+      assert.match(answer.text, text)
+    })
+
+  // The list of headers is searched for names in lower case alone.
+  it('is not passed over where capitals come off the wire: such requests are not served', async () => {
+    assert.equal(await rawH2('impersonate-user', 'jane'), HEADERS)
+    const first = await rawH2('Impersonate-User', 'jane')
+    assert.ok(first === RST_STREAM || first === GO_AWAY, `frame ${first}`)
+  })
+})
+
 describe('both protocols', () => {
   for (const [name, send] of [
     ['HTTP/2', h2],

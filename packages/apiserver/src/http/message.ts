@@ -15,6 +15,8 @@ export interface ApiRequest {
   readonly headers: Headers
   /** The same with the values of headers that came more than once apart, which `headers` joins with commas. */
   distinctHeaders?(): Readonly<Record<string, readonly string[] | undefined>>
+  /** Whether a header's name begins so, where the carrier can tell without going through `headers`. */
+  hasHeaderLike?(prefix: string): boolean
   readonly connection: Connection
   /** Set where the carrier knows who is asking (calls inside the process); then nobody authenticates. */
   readonly user?: User

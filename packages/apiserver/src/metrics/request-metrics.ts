@@ -1,6 +1,7 @@
 /** What `apiserver_request_*` tells (k8s.io/apiserver/pkg/endpoints/metrics/metrics.go). */
 import { Counter, exponentialBuckets, Histogram, type MetricsRegistry, type Sample } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
+import type { Route } from '../filters/routes.ts'
 
 const SECONDS = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
 const DURATIONS = [0.005, 0.025, ...SECONDS]
@@ -38,6 +39,7 @@ const PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz'])
 
 export class RequestMetrics {
   readonly #series = new Map<string, RequestSeries>()
+  readonly #ofRoutes = new WeakMap<Route, RequestSeries>()
 
   constructor(registry: MetricsRegistry) {
     const each = <T>(of: (series: RequestSeries) => Iterable<T>) =>
@@ -100,6 +102,18 @@ export class RequestMetrics {
   }
 
   seriesOf(method: string, info: RequestInfo | undefined, contentType: string | undefined): RequestSeries {
+    const route = info?.route
+    // A patch and an apply of the same object are two series.
+    if (route === undefined || method === 'PATCH') return this.find(method, info, contentType)
+    let series = this.#ofRoutes.get(route)
+    if (series === undefined) {
+      series = this.find(method, info, contentType)
+      this.#ofRoutes.set(route, series)
+    }
+    return series
+  }
+
+  private find(method: string, info: RequestInfo | undefined, contentType: string | undefined): RequestSeries {
     const dryRun = info === undefined || info.query.size === 0 ? '' : dryRunLabel(info.query)
     const scope = scopeOf(info)
     const known = info?.isResourceRequest === true
@@ -110,7 +124,7 @@ export class RequestMetrics {
       : `${verb} ${path}`
     let series = this.#series.get(id)
     if (series === undefined) {
-      if (this.#series.size > MAX_SERIES) return this.seriesOf(method, undefined, undefined)
+      if (this.#series.size > MAX_SERIES) return this.find(method, undefined, undefined)
       const rest = known
         ? [info.group, info.version, info.resource, info.subresource, scope, COMPONENT]
         : ['', '', '', path, '', COMPONENT]

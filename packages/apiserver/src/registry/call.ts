@@ -14,7 +14,7 @@ export interface Call {
   /** The trail of the request (`audit?.annotate(key, value)`); missing where nothing is audited. */
   readonly audit?: RequestAudit | undefined
   /** A watch calls this once it has sent what it begins with. */
-  readonly begun?: () => void
+  begun?(): void
   /** Asks for one more permission on the same resource. Throws StatusError 403. */
   authorize(verb: string): Maybe<void>
 }

@@ -173,7 +173,7 @@ export class Endpoint {
     const namespace = this.collectionScope(call)
     const name = call.info.name === '' ? undefined : call.info.name
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector, name)
-    return watchObjects(this.store, namespace, selected, query, encoder, call.begun)
+    return watchObjects(this.store, namespace, selected, query, encoder, () => call.begun?.())
   }
 
   private async create(call: Call): Promise<ApiResponse> {

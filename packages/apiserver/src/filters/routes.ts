@@ -1,0 +1,91 @@
+/**
+ * What requests for one collection and its objects have in common. Taking a path apart, and the names under which flows and
+ * figures are kept, cost more than looking them up; and clients ask for the same collections again and again.
+ */
+import { NO_QUERY, type RequestInfo, requestInfo } from './request-info.ts'
+
+/** One verb on one collection, or on objects of it: by its identity others keep what they found out about it. */
+export interface Route {
+  readonly verb: string
+  readonly prefix: string
+  readonly group: string
+  readonly version: string
+  readonly namespace: string
+  readonly resource: string
+}
+
+/** So many are remembered, then all are forgotten: anybody may ask for what does not exist. */
+const MOST_ROUTES = 2048
+/** Longer paths are taken apart each time, lest they fill the memory. */
+const LONGEST_PATH = 512
+
+/** Of one method, by the path of the collection. */
+interface Known {
+  readonly collections: Map<string, Route>
+  readonly objects: Map<string, Route>
+}
+
+export class Routes {
+  readonly #known = new Map<string, Known>()
+  #size = 0
+
+  /** As `requestInfo`; with a route where the path is that of a collection or object and there is no query. */
+  infoOf(method: string, path: string, query: string): RequestInfo {
+    if (query !== '') return requestInfo(method, path, query)
+    const known = this.#known.get(method)
+    if (known !== undefined) {
+      const slash = path.lastIndexOf('/')
+      const objects = known.objects.get(path.slice(0, slash))
+      if (objects !== undefined && slash + 1 < path.length && !path.includes('%'))
+        return infoOf(objects, path, path.slice(slash + 1))
+      const collection = known.collections.get(path)
+      if (collection !== undefined) return infoOf(collection, path, '')
+    }
+    const info = requestInfo(method, path, query)
+    const { resource, name, namespace } = info
+    if (!info.isResourceRequest || resource === '' || path.length > LONGEST_PATH || path.includes('%')) return info
+    if (name === '') return path.endsWith(`/${resource}`) ? this.keep('collections', method, path, info) : info
+    // The name of a namespace is its namespace too, which differs from path to path.
+    if (path.endsWith(`/${resource}/${name}`) && !(resource === 'namespaces' && namespace === name))
+      return this.keep('objects', method, path.slice(0, -name.length - 1), info)
+    return info
+  }
+
+  private keep(kind: keyof Known, method: string, path: string, info: RequestInfo): RequestInfo {
+    if (++this.#size > MOST_ROUTES) {
+      this.#known.clear()
+      this.#size = 1
+    }
+    let known = this.#known.get(method)
+    if (known === undefined) {
+      known = { collections: new Map(), objects: new Map() }
+      this.#known.set(method, known)
+    }
+    const { verb, prefix, group, version, namespace, resource } = info
+    const route: Route = { verb, prefix, group, version, namespace, resource }
+    known[kind].set(path, route)
+    return infoOf(route, info.path, info.name)
+  }
+}
+
+const NO_REST: readonly string[] = []
+
+function infoOf(route: Route, path: string, name: string): RequestInfo {
+  const { verb, prefix, group, version, namespace, resource } = route
+  return {
+    isResourceRequest: true,
+    path,
+    verb,
+    prefix,
+    group,
+    version,
+    namespace,
+    resource,
+    subresource: '',
+    name,
+    rest: NO_REST,
+    restPath: '',
+    query: NO_QUERY,
+    route,
+  }
+}
