@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { fstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { SimulatedClock, silentLogger } from '@canopus/base'
+import { AsyncQueue, deferred, SimulatedClock, silentLogger } from '@canopus/base'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
 import { type Store, StoreUnavailableError } from '../store.ts'
 import { storeConformance } from '../testing/conformance.ts'
@@ -38,6 +38,19 @@ async function inDirectory(run: (directory: string) => Promise<void>): Promise<v
 const open = (directory: string, clock = new SimulatedClock()): Promise<Store> =>
   openEmbeddedStore({ directory, clock, logger: silentLogger })
 
+/** A store whose every wait for the disk ends as the test says. */
+function onSlowDisk(directory: string) {
+  const syncs = new AsyncQueue<{ file: number; resolve(): void; reject(reason: unknown): void }>()
+  const sync = (file: number): Promise<void> => {
+    const { promise, resolve, reject } = deferred()
+    syncs.push({ file, resolve, reject })
+    return promise
+  }
+  const log = new SqliteLog(openDatabase(directory), sync)
+  const store = new MvccStore({ log, clock: new SimulatedClock(), defer: setImmediate, commitLimit: 1000 })
+  return { store, nextSync: async () => (await syncs.next()).value! }
+}
+
 const says = (pattern: RegExp) => (error: unknown) => {
   assert.ok(error instanceof StoreUnavailableError, `${error}`)
   assert.match(error.message, pattern)
@@ -68,12 +81,62 @@ describe('embedded store on disk', () => {
       await after.close()
     }))
 
-  test('every commit is synchronised to the disk', () =>
+  test('a write is answered and seen only when the write-ahead log is on the disk', () =>
+    inDirectory(async directory => {
+      const { store, nextSync } = onSlowDisk(directory)
+      const watch = collect(store, '/registry/', 1)
+      const creating = store.create('/registry/a', () => utf8('1'))
+      const sync = await nextSync()
+      // What is waited for is the file that has the bytes: 32 bytes of its header, then a frame for each page.
+      assert.equal(fstatSync(sync.file).ino, statSync(join(directory, 'store.db-wal')).ino)
+      assert.ok(readFileSync(join(directory, 'store.db-wal')).includes('/registry/a'))
+      assert.equal(await store.get('/registry/a'), undefined)
+      assert.equal(watch.events.length, 0)
+      sync.resolve()
+      assert.equal((await creating).revision, 2)
+      assert.equal((await nextEvents(watch, 1))[0]!.key, '/registry/a')
+      const compacting = store.compact(2)
+      const second = await nextSync()
+      second.resolve()
+      await compacting
+      await watch.stop()
+      await store.close()
+    }))
+
+  test('where the disk fails, the writes under way and all later ones fail, and what is readable stays so', () =>
+    inDirectory(async directory => {
+      const { store, nextSync } = onSlowDisk(directory)
+      const creating = store.create('/registry/a', () => utf8('1'))
+      const first = await nextSync()
+      first.resolve()
+      const { revision } = await creating
+      const writes = [store.create('/registry/b', () => utf8('1'))]
+      const failing = await nextSync()
+      writes.push(store.update('/registry/a', () => utf8('2'), revision))
+      const outcomes = Promise.allSettled(writes)
+      failing.reject(new Error('EIO: i/o error, fdatasync'))
+      for (const outcome of await outcomes) {
+        assert.equal(outcome.status, 'rejected')
+        says(/could not write its file \(EIO.*start the API server again/)(outcome.reason)
+        assert.equal(outcome.reason.ambiguous, true)
+      }
+      await assert.rejects(
+        store.create('/registry/c', () => utf8('1')),
+        says(/could not write its file/),
+      )
+      await assert.rejects(store.compact(revision), says(/could not write its file/))
+      assert.equal(text((await store.get('/registry/a'))!.value), '1')
+      assert.equal(await store.revision(), revision)
+      await store.close()
+    }))
+
+  test('before SQLite overwrites anything it waits for the disk itself', () =>
     inDirectory(async directory => {
       const database = openDatabase(directory)
+      const log = new SqliteLog(database)
       assert.equal(database.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal')
-      assert.equal(database.prepare('PRAGMA synchronous').get()?.synchronous, 2)
-      database.close()
+      assert.equal(database.prepare('PRAGMA synchronous').get()?.synchronous, 1)
+      await log.close()
     }))
 
   test('a compaction holds after opening again, and the revision stays', () =>

@@ -20,18 +20,21 @@ const formatVersion = 1
 const applicationId = 0x63616e6f
 
 /**
- * Opens the store in a directory: SQLite with a write-ahead log and full synchronisation, so that an acknowledged write
- * outlives the process and the power. Only one process at a time can have it open.
+ * Opens the store in a directory: SQLite with a write-ahead log that is synchronised before a write is acknowledged, so that
+ * it outlives the process and the power. Only one process at a time can have it open.
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { directory, clock, logger } = options
   const database = openDatabase(directory)
+  let log: SqliteLog | undefined
   try {
-    const store = new MvccStore({ log: new SqliteLog(database), clock, defer: setImmediate, commitLimit: 1000 })
+    log = new SqliteLog(database)
+    const store = new MvccStore({ log, clock, defer: setImmediate, commitLimit: 1000 })
     logger.debug('store opened', { directory, revision: await store.revision() })
     return store
   } catch (error) {
-    database.close()
+    if (log) await log.close()
+    else database.close()
     throw explainOpen(error, directory)
   }
 }

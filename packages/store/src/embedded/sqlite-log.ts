@@ -1,3 +1,4 @@
+import { closeSync, fdatasync, openSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LruCache } from '@canopus/base'
 import type { LogEntry, LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
@@ -9,6 +10,11 @@ const cacheBytes = 16 * 1024 * 1024
 /**
  * Values by revision in a SQLite file. The revision is the row id, so that writes only ever append to the table; the value
  * is the last column, so that reading all the others leaves the pages with the values alone.
+ *
+ * SQLite writes a transaction to its write-ahead log and does not wait for the disk (docs/adr/0030); a thread of Node's pool
+ * does, while the event loop goes on. Before SQLite overwrites anything, in a checkpoint or at the beginning of a new
+ * write-ahead log, it waits for the disk itself. So the file holds, whenever the power fails, all transactions up to some
+ * moment, and those whose `append` was answered are among them.
  */
 export class SqliteLog implements RevisionLog {
   readonly #database: DatabaseSync
@@ -18,11 +24,15 @@ export class SqliteLog implements RevisionLog {
   readonly #delete: StatementSync
   readonly #setMeta: StatementSync
   readonly #recent = new LruCache<number, KeyValue>({ capacity: cacheBytes, weigh: kv => kv.value.length + 200 })
+  readonly #walFile: number
+  readonly #sync: SyncFile
+  readonly #syncing = new Set<Promise<void>>()
   #broken: StoreUnavailableError | undefined
 
-  /** `database` must be open, with its tables made. */
-  constructor(database: DatabaseSync) {
+  /** `database` must be open, with its tables made, and keep its write-ahead log to itself. */
+  constructor(database: DatabaseSync, sync: SyncFile = syncFile) {
     this.#database = database
+    this.#sync = sync
     this.#insert = database.prepare(
       'INSERT INTO writes (revision, key, deleted, expires_at, value) VALUES (?, ?, ?, ?, ?)',
     )
@@ -33,6 +43,9 @@ export class SqliteLog implements RevisionLog {
     this.#selectMany.setReturnArrays(true)
     this.#delete = database.prepare('DELETE FROM writes WHERE revision IN (SELECT value FROM json_each(?))')
     this.#setMeta = database.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)')
+    database.exec('PRAGMA synchronous = NORMAL')
+    // SQLite keeps this file as long as the database is open. The locks lie on the other one: closing this loses none.
+    this.#walFile = openSync(`${database.location()}-wal`, 'r')
   }
 
   load(visit: (entry: LogEntry) => void): { revision: number; compacted: number } {
@@ -55,12 +68,13 @@ export class SqliteLog implements RevisionLog {
     return { revision, compacted }
   }
 
-  append(records: readonly LogRecord[]): void {
+  append(records: readonly LogRecord[]): Promise<void> {
     this.#transaction(() => {
       for (const { revision, key, value, expiresAt } of records)
         this.#insert.run(revision, key, value ? 0 : 1, expiresAt, value ?? null)
     })
     for (const { key, value, revision } of records) if (value) this.#recent.set(revision, { key, value, revision })
+    return this.#synced()
   }
 
   read(revision: number): KeyValue {
@@ -87,8 +101,9 @@ export class SqliteLog implements RevisionLog {
     })
   }
 
-  setCompacted(revision: number): void {
+  setCompacted(revision: number): Promise<void> {
     this.#transaction(() => this.#setMeta.run('compacted', revision))
+    return this.#synced()
   }
 
   forget(revisions: readonly number[]): void {
@@ -101,9 +116,22 @@ export class SqliteLog implements RevisionLog {
     return figure('page_count') * figure('page_size')
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#syncing)
     this.#recent.clear()
     this.#database.close()
+    closeSync(this.#walFile)
+  }
+
+  /** Settles when all that SQLite has written is on the disk. */
+  #synced(): Promise<void> {
+    const synced = this.#sync(this.#walFile)
+      .catch(error => {
+        throw this.#break(error)
+      })
+      .finally(() => this.#syncing.delete(synced))
+    this.#syncing.add(synced)
+    return synced
   }
 
   #transaction(work: () => void): void {
@@ -125,13 +153,24 @@ export class SqliteLog implements RevisionLog {
         'the disk that holds the data directory is full: free some space there and writes go on',
         { cause: error },
       )
+    return this.#break(error)
+  }
+
+  #break(error: unknown): StoreUnavailableError {
     // After a failed write or sync the kernel may have dropped the pages: only what is read afresh can be trusted.
-    this.#broken = new StoreUnavailableError(
+    this.#broken ??= new StoreUnavailableError(
       `the store could not write its file (${error instanceof Error ? error.message : String(error)}): see to the disk, then start the API server again`,
       { cause: error, ambiguous: true },
     )
     return this.#broken
   }
+}
+
+/** Waits until what was written to an open file is on the disk. */
+export type SyncFile = (file: number) => Promise<void>
+
+function syncFile(file: number): Promise<void> {
+  return new Promise((resolve, reject) => fdatasync(file, error => (error ? reject(error) : resolve())))
 }
 
 /** SQLite's primary result code of an error that node:sqlite threw; 0 where it is none. */

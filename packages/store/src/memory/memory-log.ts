@@ -10,12 +10,13 @@ export class MemoryLog implements RevisionLog {
     return { revision: 1, compacted: 1 }
   }
 
-  append(records: readonly LogRecord[]): void {
+  append(records: readonly LogRecord[]): Promise<void> | undefined {
     for (const { key, value, revision } of records) {
       if (value === undefined) continue
       this.#values.set(revision, { key, value, revision })
       this.#bytes += value.length
     }
+    return undefined
   }
 
   read(revision: number): KeyValue {
@@ -28,7 +29,7 @@ export class MemoryLog implements RevisionLog {
     return revisions.map(revision => this.read(revision))
   }
 
-  setCompacted(): void {}
+  setCompacted(): undefined {}
 
   forget(revisions: readonly number[]): void {
     for (const revision of revisions) {
@@ -41,7 +42,7 @@ export class MemoryLog implements RevisionLog {
     return this.#bytes
   }
 
-  close(): void {
+  close(): undefined {
     this.#values.clear()
   }
 }

@@ -16,11 +16,22 @@ import type { LogRecord } from './revision-log.ts'
 /** A log that can be told that its disk is full for the next append. */
 class FragileLog extends MemoryLog {
   isFull = false
-  override append(records: readonly LogRecord[]): void {
+  override append(records: readonly LogRecord[]): Promise<void> | undefined {
     const refuses = this.isFull
     this.isFull = false
     if (refuses) throw new Error('disk full')
+    return super.append(records)
+  }
+}
+
+/** The same whose appends take a turn of the event loop, and fail at its end. */
+class SlowFragileLog extends MemoryLog {
+  isFull = false
+  override append(records: readonly LogRecord[]): Promise<void> {
     super.append(records)
+    const refuses = this.isFull
+    this.isFull = false
+    return new Promise((resolve, reject) => setImmediate(() => (refuses ? reject(new Error('disk full')) : resolve())))
   }
 }
 
@@ -208,20 +219,31 @@ async function agreesWithModel(open: () => Promise<Subject>, numRuns: number): P
 const runs = process.env.CANOPUS_LONG_TESTS ? 50 : 1
 
 describe('MvccStore agrees with the model', () => {
+  const inMemory = (makeLog: () => FragileLog | SlowFragileLog, commitLimit: number) => async (): Promise<Subject> => {
+    const log = makeLog()
+    const store = new MvccStore({ log, clock: new SimulatedClock(), defer: queueMicrotask, commitLimit })
+    return {
+      store,
+      disturb: async () => {
+        log.isFull = true
+        return true
+      },
+      close: () => store.close(),
+    }
+  }
+
   test('in memory, with a disk that is full at times', { timeout: 60_000 }, () =>
-    agreesWithModel(async () => {
-      const log = new FragileLog()
-      const options = { log, clock: new SimulatedClock(), defer: queueMicrotask, commitLimit: 1000 }
-      const store = new MvccStore(options)
-      return {
-        store,
-        disturb: async () => {
-          log.isFull = true
-          return true
-        },
-        close: () => store.close(),
-      }
-    }, 300 * runs),
+    agreesWithModel(
+      inMemory(() => new FragileLog(), 1000),
+      300 * runs,
+    ),
+  )
+
+  test('in memory, with a slow disk that is full at times and takes two writes at once', { timeout: 60_000 }, () =>
+    agreesWithModel(
+      inMemory(() => new SlowFragileLog(), 2),
+      300 * runs,
+    ),
   )
 
   test('in SQLite, opened anew at times', { timeout: 60_000 }, () =>

@@ -51,9 +51,9 @@ const sweepLimit = 2000
  * Multi-version store over a `RevisionLog`: who owns the order of all writes.
  *
  * A write is *decided* at once, in the order of the calls, against the index that already holds the undecided future: it
- * gets its revision and its bytes, or its refusal. All writes of a moment are then made *durable* by one append to the log.
- * Only after that readers and watchers see them, and only then their promises settle. Worked example, durable revision 10,
- * `a` was written at 7:
+ * gets its revision and its bytes, or its refusal. All writes of a moment are then made *durable* by one append to the log;
+ * those that come while it is under way are decided on top of it and go into the next one. Only when a write is durable
+ * readers and watchers see it, and only then its promise settles. Worked example, durable revision 10, `a` was written at 7:
  *
  *     delete(a, 7)        decided: revision 11, the index has a: 7, -11
  *     create(a)           decided on top of 11, which nobody has seen yet: revision 12
@@ -79,8 +79,10 @@ export class MvccStore implements Store {
   #decided: number
   #compacted: number
   #commitPlanned = false
+  /** The append that is under way. It settles when its writes are durable or taken back, and never rejects. */
+  #appending: Promise<void> | undefined
   #sweeping: Promise<void> = Promise.resolve()
-  #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(options: MvccStoreOptions) {
     this.#log = options.log
@@ -177,19 +179,28 @@ export class MvccStore implements Store {
     this.#check()
     if (revision > this.#durable) throw new FutureRevisionError(revision, this.#durable)
     if (revision <= this.#compacted) return this.#sweeping
-    this.#log.setCompacted(revision)
-    this.#compacted = revision
-    return this.#sweep()
+    return this.#compactTo(revision)
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    while (this.#answers.length > 0) this.#commit()
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#drain()
+    return this.#closing
+  }
+
+  /** Nobody new comes in meanwhile. */
+  async #drain(): Promise<void> {
+    while (this.#answers.length > 0) {
+      this.#commit()
+      if (this.#appending) await this.#appending
+    }
     this.#expiry.close()
     this.#hub.close()
     await this.#sweeping.catch(leaveForLater)
-    this.#log.close()
+    await this.#log.close()
+  }
+
+  get #closed(): boolean {
+    return this.#closing !== undefined
   }
 
   #check(): void {
@@ -261,19 +272,43 @@ export class MvccStore implements Store {
     return { key: record.key, value: record.value!, revision }
   }
 
-  /** Makes the oldest decided writes durable and everybody concerned hear of it, in one synchronous step. */
+  /** Begins to make the oldest decided writes durable. What is decided meanwhile waits for the next time. */
   #commit(): void {
-    if (this.#closed || this.#answers.length === 0) return
-    const batch: DecidedWrite[] = []
-    while (batch.length < this.#commitLimit && this.#writes.length > 0) batch.push(this.#writes.shift()!)
+    if (this.#appending || this.#answers.length === 0) return
+    const records: LogRecord[] = []
+    for (const { record } of this.#writes) {
+      records.push(record)
+      if (records.length === this.#commitLimit) break
+    }
+    let appending: Promise<void> | undefined
     try {
-      if (batch.length > 0) this.#log.append(batch.map(write => write.record))
+      appending = this.#log.append(records)
     } catch (error) {
-      this.#takeBack(batch, error)
+      this.#takeBack(error)
       return
     }
+    if (!appending) {
+      this.#publish(records.length)
+      return
+    }
+    this.#appending = appending.then(
+      () => {
+        this.#appending = undefined
+        this.#publish(records.length)
+      },
+      reason => {
+        this.#appending = undefined
+        this.#takeBack(reason)
+      },
+    )
+  }
+
+  /** The `count` oldest decided writes are durable: everybody concerned hears of it, in one synchronous step. */
+  #publish(count: number): void {
+    const batch: DecidedWrite[] = []
+    while (batch.length < count) batch.push(this.#writes.shift()!)
     const base = this.#durable
-    this.#durable += batch.length
+    this.#durable += count
     this.#hub.dispatch(this.#eventsOf(batch), base)
     for (const { record } of batch)
       if (record.expiresAt > 0) this.#expiry.add(record.key, record.revision, record.expiresAt)
@@ -282,9 +317,9 @@ export class MvccStore implements Store {
     if (this.#durable - this.#compacted > 2 * this.#historyLimit) this.#compactOld()
   }
 
-  #takeBack(batch: readonly DecidedWrite[], reason: unknown): void {
+  /** Nothing that is not durable has happened: neither what was under way nor what was decided on top of it. */
+  #takeBack(reason: unknown): void {
     for (let write = this.#writes.pop(); write; write = this.#writes.pop()) this.#index.undo(write.record.key)
-    for (const write of batch.toReversed()) this.#index.undo(write.record.key)
     this.#decided = this.#durable
     const answers = [...this.#answers]
     this.#answers.clear()
@@ -333,9 +368,14 @@ export class MvccStore implements Store {
   }
 
   #compactOld(): void {
-    this.#compacted = this.#durable - this.#historyLimit
-    this.#log.setCompacted(this.#compacted)
-    this.#sweep().catch(leaveForLater)
+    this.#compactTo(this.#durable - this.#historyLimit).catch(leaveForLater)
+  }
+
+  /** Settles once the compaction is remembered durably and all that it made unreachable is forgotten. */
+  async #compactTo(revision: number): Promise<void> {
+    const remembered = this.#log.setCompacted(revision)
+    this.#compacted = revision
+    await Promise.all([remembered, this.#sweep()])
   }
 
   /** Forgets, piece by piece, what the compacted revision has made unreachable. */
