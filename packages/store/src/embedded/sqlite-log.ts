@@ -11,7 +11,7 @@ const cacheBytes = 16 * 1024 * 1024
  * Values by revision in a SQLite file. The revision is the row id, so that writes only ever append to the table; the value
  * is the last column, so that reading all the others leaves the pages with the values alone.
  *
- * SQLite writes a transaction to its write-ahead log and does not wait for the disk (docs/adr/0030); a thread of Node's pool
+ * SQLite writes a transaction to its write-ahead log and does not wait for the disk (docs/adr/0022); a thread of Node's pool
  * does, while the event loop goes on. Before SQLite overwrites anything, in a checkpoint or at the beginning of a new
  * write-ahead log, it waits for the disk itself. So the file holds, whenever the power fails, all transactions up to some
  * moment, and those whose `append` was answered are among them.
