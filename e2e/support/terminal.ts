@@ -58,9 +58,17 @@ export class Terminal {
 
   /** Ends the command, and with it the terminal. */
   async close(): Promise<void> {
-    for (const inside of childrenOf(this.#child.pid!)) process.kill(Number(inside), 'SIGKILL')
+    for (const inside of childrenOf(this.#child.pid!)) killIfThere(Number(inside))
     this.#child.kill('SIGKILL')
     await this.#ended
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // ended by itself in between
   }
 }
 
