@@ -67,7 +67,7 @@ const rows: readonly [string, object, object][] = [
   [
     'apps/statefulsets',
     { spec: { updateStrategy: { rollingUpdate: { partition: 1, maxUnavailable: 2 } } } },
-    { spec: { updateStrategy: { rollingUpdate: { partition: 1 } } } },
+    { spec: { updateStrategy: { rollingUpdate: { partition: 1, maxUnavailable: 2 } } } },
   ],
   [
     'coordination.k8s.io/leases',

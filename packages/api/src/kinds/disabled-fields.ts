@@ -1,9 +1,9 @@
 /**
  * Fields whose feature gates are off in Kubernetes 1.36: upstream drops them on the way in, silently, unless an object has
- * them already (pkg/api/pod/util.go, DropDisabledPodFields; the strategies in pkg/registry).
+ * them already (pkg/api/pod/util.go, DropDisabledPodFields; the strategies in pkg/registry). Not so `maxUnavailable` of
+ * stateful sets: our controller knows it.
  */
 import type { KubeObject } from '@canopus/apimachinery'
-import type { StatefulSet } from '../generated/apps.v1.ts'
 import type { Lease } from '../generated/coordination.v1.ts'
 import type { Lifecycle, PersistentVolumeClaim, Pod, PodSpec } from '../generated/core.v1.ts'
 import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
@@ -73,17 +73,6 @@ const gated =
     for (const { uses, drop } of gates) if (uses(part) && (before === undefined || !uses(before))) drop(part)
   }
 
-/** MaxUnavailableStatefulSet */
-const maxUnavailable = gated<StatefulSet, StatefulSet>(
-  object => object,
-  [
-    {
-      uses: ({ spec }) => spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined,
-      drop: ({ spec }) => void delete spec.updateStrategy?.rollingUpdate?.maxUnavailable,
-    },
-  ],
-)
-
 /** CoordinatedLeaderElection */
 const election = (name: 'strategy' | 'preferredHolder'): Gate<Lease> => ({
   uses: ({ spec }) => spec?.[name] !== undefined,
@@ -135,7 +124,6 @@ const claimsOfNode = gated<Pod, Pod>(
 
 const CHANGES: Readonly<Record<string, Changes<never>>> = {
   '/persistentvolumeclaims': foreignSource,
-  'apps/statefulsets': maxUnavailable,
   'coordination.k8s.io/leases': gated<Lease, Lease>(
     lease => lease,
     [election('strategy'), election('preferredHolder')],

@@ -1,6 +1,7 @@
 /**
  * The feature gates of Kubernetes 1.36 with their stages and defaults (pkg/features, k8s.io/apiserver/pkg/features, and what
- * k8s.io/component-base and client-go add). There is nothing to switch here: the API is that of the defaults.
+ * k8s.io/component-base and client-go add). There is nothing to switch here: the API is that of the defaults, with
+ * MaxUnavailableStatefulSet besides.
  */
 import type { MetricsRegistry, Sample } from '@canopus/base'
 
@@ -44,7 +45,7 @@ const GATES: readonly (readonly [stage: string, enabled: boolean, names: string]
     InOrderInformersBatchProcess InPlacePodLevelResourcesVerticalScaling InPlacePodVerticalScalingInitContainers
     KubeletCrashLoopBackOffMax KubeletEnsureSecretPulledImages KubeletSeparateDiskGC
     KubeletServiceAccountTokenForCredentialProviders ListFromCacheSnapshot LoggingBetaOptions
-    MatchLabelKeysInPodTopologySpread MatchLabelKeysInPodTopologySpreadSelectorMerge
+    MatchLabelKeysInPodTopologySpread MatchLabelKeysInPodTopologySpreadSelectorMerge MaxUnavailableStatefulSet
     MutablePodResourcesForSuspendedJobs MutableSchedulingDirectivesForSuspendedJobs NodeDeclaredFeatures
     NominatedNodeNameForExpectation OpenAPIEnums OpportunisticBatching PLEGOnDemandRelist PodDeletionCost
     PodLevelResources PodReadyToStartContainersCondition PodTopologyLabelsAdmission PortForwardWebsockets
@@ -66,7 +67,7 @@ const GATES: readonly (readonly [stage: string, enabled: boolean, names: string]
     false,
     `
     AllBeta ClusterTrustBundle ClusterTrustBundleProjection ConcurrentWatchObjectDecode CoordinatedLeaderElection
-    DRADeviceTaintRules LocalStorageCapacityIsolationFSQuotaMonitoring MaxUnavailableStatefulSet PodCertificateRequest
+    DRADeviceTaintRules LocalStorageCapacityIsolationFSQuotaMonitoring PodCertificateRequest
     SELinuxMount SchedulerAsyncAPICalls StorageVersionMigrator
     `,
   ],
