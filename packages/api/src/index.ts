@@ -9,6 +9,7 @@ export {
   podLimits,
   podRequests,
 } from './kinds/core/pod/resources.ts'
+export { tolerates } from './kinds/core/pod/tolerations.ts'
 export { validateBinding } from './kinds/core/pod/validation.ts'
 export { clusterIpErrors } from './kinds/core/service/validation-ip.ts'
 export * from './kinds/index.ts'

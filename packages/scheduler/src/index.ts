@@ -1,3 +1,4 @@
+export { tolerates } from '@canopus/api'
 export { ClusterCache } from './cache.ts'
 export {
   defaultConfiguration,
@@ -12,7 +13,7 @@ export type { AskExtender } from './extenders.ts'
 export type * from './framework.ts'
 export { NodeInfo } from './node-info.ts'
 export { requiredNodeMatcher } from './plugins/node-affinity.ts'
-export { tolerates, untoleratedTaint } from './plugins/taint-toleration.ts'
+export { untoleratedTaint } from './plugins/taint-toleration.ts'
 export { type PodInfo, podInfo } from './pod-info.ts'
 export { defaultProfile } from './profile.ts'
 export { podRequests, type Resources, resourcesOf } from './resources.ts'

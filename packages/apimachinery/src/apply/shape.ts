@@ -1,4 +1,5 @@
 /** How apply sees values: as leaves, or as maps and lists whose entries have owners of their own. */
+import { zeroOf } from '../schema/decoded-values.ts'
 import { ANY, type Field, isAtomic, type ListSchema, type Schema, type StructSchema } from '../schema/schema.ts'
 import { fieldElement } from './elements.ts'
 
@@ -43,33 +44,18 @@ export function structOf(schema: StructSchema): Struct {
 
 function fieldType(struct: StructSchema, name: string, field: Field): FieldType {
   const atomic = isDeduced(field.schema) ? field.mapType === 'atomic' : field.atomic
-  const zero = struct.goType === '' ? undefined : zeroOf(name, field)
+  const zero = struct.goType === '' ? undefined : zeroOfField(name, field)
   return { schema: field.schema, atomic, name, element: fieldElement(name), zero }
 }
 
-function zeroOf(name: string, field: Field): unknown {
+function zeroOfField(name: string, field: Field): unknown {
   if (name === 'apiVersion' || name === 'kind') return undefined
   const { schema, pointer, omitEmpty } = field
   if (schema.type === 'struct' && !pointer) return {}
   if (omitEmpty) return undefined
   if (pointer) return null
-  switch (schema.type) {
-    case 'string':
-      return ''
-    case 'bool':
-      return false
-    case 'int32':
-    case 'int64':
-    case 'uint32':
-    case 'uint64':
-    case 'double':
-    case 'intOrString':
-      return 0
-    case 'quantity':
-      return '0'
-    default:
-      return null
-  }
+  // A list of bytes that is not there is null to Go, as other lists are.
+  return schema.type === 'bytes' ? null : zeroOf(schema)
 }
 
 const isDeduced = (schema: Schema): boolean => schema.type === 'any' || schema.type.startsWith('schemaOr')

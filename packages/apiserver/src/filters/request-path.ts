@@ -115,7 +115,7 @@ export class RequestPath {
   }
 
   private answered(call: Call, trip: Trip): Maybe<ApiResponse> {
-    const work = trip.span === undefined ? this.dispatch(call) : trip.within(() => this.dispatch(call))
+    const work = trip.within(() => this.dispatch(call))
     return work instanceof Promise && trip.hasDeadline ? this.inTime(trip, work) : work
   }
 

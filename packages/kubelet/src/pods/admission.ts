@@ -1,3 +1,4 @@
+import { tolerates } from '@canopus/api'
 import type { Node, Pod, Taint, Toleration } from '@canopus/api/core/v1'
 import { fits } from './fit.ts'
 import { hasHostPortConflict } from './host-ports.ts'
@@ -83,11 +84,4 @@ function judgePredicates(pod: Pod, node: Node, others: readonly Pod[]): Rejectio
 /** Of taints, a kubelet minds only those that let nothing run. */
 function bothers(taints: readonly Taint[], tolerations: readonly Toleration[]): boolean {
   return taints.some(taint => taint.effect === 'NoExecute' && !tolerations.some(each => tolerates(each, taint)))
-}
-
-/** Upstream k8s.io/api/core/v1/toleration.go. */
-function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
-  if ((effect && effect !== taint.effect) || (key && key !== taint.key)) return false
-  if (operator === 'Exists') return true
-  return (operator || 'Equal') === 'Equal' && (value ?? '') === (taint.value ?? '')
 }

@@ -1,6 +1,7 @@
 /** Whether a node has the resources that a pod asks for (upstream pkg/scheduler/framework/plugins/noderesources/fit.go). */
+import { podRequests } from '@canopus/api'
 import type { Node, Pod } from '@canopus/api/core/v1'
-import { milliValue, quantityValue } from '@canopus/apimachinery'
+import { milliValue, type Quantity, quantityValue } from '@canopus/apimachinery'
 import type { Rejection } from './admission.ts'
 
 const STANDARD = ['cpu', 'memory', 'ephemeral-storage']
@@ -25,8 +26,10 @@ export function fits(pod: Pod, node: Node, others: readonly Pod[]): Rejection[] 
   return failures
 }
 
+export type Measure = (amount: string | Quantity) => number
+
 /** CPU is counted in thousandths. */
-export const measureOf = (name: string): ((text: string) => number) => (name === 'cpu' ? milliValue : quantityValue)
+export const measureOf = (name: string): Measure => (name === 'cpu' ? milliValue : quantityValue)
 
 function shortOf(name: string, requested: number, used: number, capacity: number): Rejection {
   const message = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`
@@ -41,27 +44,8 @@ function otherResources({ spec }: Pod): string[] {
 
 const isExtended = (name: string): boolean => name.includes('/') && !name.includes('kubernetes.io/')
 
-/** Of these a pod may ask for an amount as a whole, which counts instead of its containers'. */
-const isPodLevel = (name: string): boolean => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
-
-/** The most that a pod ever asks for: all containers and sidecars, or an init container with the sidecars before it. */
-export function podRequest(pod: Pod, name: string, measure: (text: string) => number): number {
-  const whole = isPodLevel(name) ? pod.spec.resources?.requests?.[name] : undefined
-  return (whole === undefined ? containersRequest(pod, name, measure) : measure(whole)) + overhead(pod, name, measure)
-}
-
-const overhead = (pod: Pod, name: string, measure: (text: string) => number): number =>
-  measure(pod.spec.overhead?.[name] ?? '0')
-
-function containersRequest(pod: Pod, name: string, measure: (text: string) => number): number {
-  const of = (resources: { requests?: Record<string, string> } | undefined): number =>
-    measure(resources?.requests?.[name] ?? '0')
-  let sidecars = 0
-  let peak = 0
-  for (const container of pod.spec.initContainers ?? []) {
-    if (container.restartPolicy === 'Always') sidecars += of(container.resources)
-    else peak = Math.max(peak, sidecars + of(container.resources))
-  }
-  const regular = pod.spec.containers.reduce((sum, container) => sum + of(container.resources), sidecars)
-  return Math.max(peak, regular)
+/** The most that a pod ever asks for, as its scheduler counts it. */
+export function podRequest(pod: Pod, name: string, measure: Measure): number {
+  const amount = podRequests(pod.spec).get(name)
+  return amount === undefined ? 0 : measure(amount)
 }

@@ -9,7 +9,7 @@ export type Missing = ReadonlyMap<string, number>
 
 const SYSTEM_CRITICAL = 2_000_000_000
 
-/** Whether want of resources is no reason to refuse the pod. */
+/** Whether the cluster cannot do without the pod: want of resources is no reason to refuse it, or to kill it first. */
 export const isCritical = (pod: Pod): boolean => (pod.spec.priority ?? 0) >= SYSTEM_CRITICAL
 
 /**

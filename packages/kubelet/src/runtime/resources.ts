@@ -1,6 +1,7 @@
 import type { Container, Pod, ResourceRequirements } from '@canopus/api/core/v1'
 import { milliValue, quantityValue } from '@canopus/apimachinery'
 import type { LinuxContainerResources } from '@canopus/cri'
+import { isCritical } from '../pods/preemption.ts'
 import { qosClass } from '../pods/qos.ts'
 
 /** The least that the kernel takes; what a container without a request has. */
@@ -68,7 +69,7 @@ export function containerResources(
 
 /** Who is killed first when memory runs out (upstream pkg/kubelet/qos/policy.go). */
 export function oomScoreAdjust(pod: Pod, memoryRequest: number, memoryCapacity: number): number {
-  if ((pod.spec.priority ?? 0) >= 2_000_000_000) return -997
+  if (isCritical(pod)) return -997
   const quality = qosClass(pod)
   if (quality === 'Guaranteed') return -997
   if (quality === 'BestEffort') return 1000

@@ -1,5 +1,5 @@
+import { tolerates } from '@canopus/api'
 import type { SchedulerPlugin } from '../framework.ts'
-import { tolerates } from './taint-toleration.ts'
 
 const cordon = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }
 const rejection = { plugin: 'NodeUnschedulable', reasons: ['node(s) were unschedulable'], unresolvable: true }

@@ -1,22 +1,8 @@
+import { tolerates } from '@canopus/api'
 import type { Node, Taint, Toleration } from '@canopus/api/core/v1'
 import { normaliseByHighest, type SchedulerPlugin } from '../framework.ts'
 
 const rejection = { plugin: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'], unresolvable: true }
-
-/** Whether the toleration covers the taint (k8s.io/api/core/v1/toleration.go). */
-export function tolerates(toleration: Toleration, taint: Pick<Taint, 'key' | 'value' | 'effect'>): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false
-  if (toleration.key && toleration.key !== taint.key) return false
-  switch (toleration.operator ?? '') {
-    case '':
-    case 'Equal':
-      return (toleration.value ?? '') === (taint.value ?? '')
-    case 'Exists':
-      return true
-    default:
-      return false
-  }
-}
 
 /** The first taint that keeps new pods off and that none of the tolerations covers. */
 export function untoleratedTaint(taints: readonly Taint[], tolerations: readonly Toleration[]): Taint | undefined {
