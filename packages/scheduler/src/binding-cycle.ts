@@ -6,6 +6,7 @@ import { failureMessage } from './diagnosis.ts'
 import type { Extenders } from './extenders.ts'
 import type { Rejection, SchedulerPlugin } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
+import { rejectionsByName } from './node-rejections.ts'
 import { type PodInfo, told } from './pod-info.ts'
 import type { RunningProfile } from './profiles.ts'
 import type { QueuedPod, SchedulingQueue } from './queue.ts'
@@ -234,7 +235,8 @@ const takesTime = (pod: PodInfo, { profile }: RunningProfile, node: string): boo
   profile.some(({ plugin }) => plugin.preBindPreFlight?.(pod, node) === true)
 
 /** A plugin has thought better of the node that was chosen: the message speaks of that one only. */
-const onOneNode = (rejection: Rejection): string => failureMessage({ rejections: new Map([['', rejection]]) }, 1)
+const onOneNode = (rejection: Rejection): string =>
+  failureMessage({ rejections: rejectionsByName(new Map([['', rejection]])) }, 1)
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

@@ -30,7 +30,10 @@ export class ClusterCache {
   readonly #placed = new Map<string, { node: string; pod: PodInfo; assumed: boolean }>()
   /** Pods on nodes that are not known (yet). */
   readonly #homeless = new Map<string, Map<string, PodInfo>>()
-  readonly #nominations = new Nominations()
+  readonly #nominations = new Nominations(node => {
+    const slot = this.#byName.get(node)?.slot
+    if (slot !== undefined) this.figures.changed(slot)
+  })
   readonly #images = new Map<string, number>()
   readonly #claimUsers = new Map<string, number>()
 
@@ -193,7 +196,7 @@ export class ClusterCache {
   }
 
   /** Nodes for which pods wait. */
-  nominatedNodes(): Pick<ReadonlySet<string>, 'size' | 'has'> {
+  nominatedNodes(): Pick<ReadonlySet<string>, 'size' | 'has' | 'keys'> {
     return this.#nominations.nodes
   }
 

@@ -1,15 +1,17 @@
-import { type Random, randomInt } from '@canopus/base'
+import { LruCache, type Random, randomInt } from '@canopus/base'
 import {
   type Candidates,
   type ClusterView,
   type Failure,
   isRejection,
   type NodeFilter,
+  type NodeRejections,
   type Profile,
   type Rejection,
   type SchedulerPlugin,
 } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
+import { KnownRejections, noRejections, rejectionsByName, type Verdict } from './node-rejections.ts'
 import { type PodClass, PodClasses } from './pod-classes.ts'
 import type { PodInfo } from './pod-info.ts'
 
@@ -28,6 +30,9 @@ interface NamedFilter {
   readonly filter: NodeFilter
 }
 
+/** Of so many kinds of pods it is remembered why nodes do not do for them. */
+const KINDS_KEPT = 16
+
 /** With a share of the nodes looked for, no fewer than these. */
 const FEWEST_NODES = 100
 
@@ -42,9 +47,12 @@ export class SchedulingCycle {
   readonly #random: Random
   readonly #dynamic: readonly SchedulerPlugin[]
   readonly #classes: PodClasses
+  readonly #known = new LruCache<string, KnownRejections>({ capacity: KINDS_KEPT })
   #slots = new Int32Array(64)
   #scores = new Float64Array(64)
   #totals = new Float64Array(64)
+  /** Marks nodes, while some are sought, for which pods wait. All zero before and after. */
+  #waited = new Uint8Array(64)
   readonly #percentage: number
   /** Where to begin among the nodes where only a share of them is looked for. */
   #start = 0
@@ -63,7 +71,7 @@ export class SchedulingCycle {
   /** The node with the highest score; ties are decided by chance. */
   decide(pod: PodInfo): Decision {
     const question = this.#question(pod)
-    if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    if (isEarly(question)) return { failure: { early: question, rejections: noRejections } }
     const nominated = this.#nominated(question)
     if (nominated !== undefined) return { node: nominated, score: 0 }
     this.#makeRoom(question.podClass.count)
@@ -89,10 +97,10 @@ export class SchedulingCycle {
   /** All nodes that do, or why there are none. */
   feasible(pod: PodInfo): { nodes: NodeInfo[] } | { failure: Failure } {
     const question = this.#question(pod)
-    if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    if (isEarly(question)) return { failure: { early: question, rejections: noRejections } }
     this.#makeRoom(question.podClass.count)
     const count = this.#filter(question)
-    if (count === 0) return { failure: { rejections: this.#rejections(question) } }
+    if (count === 0) return { failure: { rejections: rejectionsByName(this.#rejectionsByName(question)) } }
     const { nodes } = this.#cluster.cache
     return { nodes: Array.from(this.#slots.subarray(0, count), slot => nodes[slot]!) }
   }
@@ -100,7 +108,7 @@ export class SchedulingCycle {
   /** The best of some nodes that do. `more` is added to what the plugins say, by the name of the node. */
   choose(pod: PodInfo, nodes: readonly NodeInfo[], more: ReadonlyMap<string, number>): Decision {
     const question = this.#question(pod)
-    if (isEarly(question)) return { failure: { early: question, rejections: new Map() } }
+    if (isEarly(question)) return { failure: { early: question, rejections: noRejections } }
     this.#makeRoom(Math.max(question.podClass.count, nodes.length))
     this.#slots.set(nodes.map(each => each.slot))
     return this.#best(question, this.#slots.subarray(0, nodes.length), more)
@@ -109,7 +117,7 @@ export class SchedulingCycle {
   /** Why nodes do not do for the pod, by their names. */
   rejections(pod: PodInfo): ReadonlyMap<string, Rejection> {
     const question = this.#question(pod)
-    return isEarly(question) ? new Map() : this.#rejections(question)
+    return isEarly(question) ? new Map() : this.#rejectionsByName(question)
   }
 
   /** Why the pod could not run on the node as things are; nothing where it could. */
@@ -121,10 +129,7 @@ export class SchedulingCycle {
   /** What `check` depends on besides one node and the pods on it; nothing where that cannot be told. */
   localKey(pod: PodInfo): string | undefined {
     const question = this.#question(pod)
-    if (isEarly(question)) return undefined
-    const { podClass, filters } = question
-    if (!filters.every(each => each.filter.isLocal === true)) return undefined
-    return [podClass.key, JSON.stringify(pod.requests), JSON.stringify(pod.hostPorts)].join('\n')
+    return isEarly(question) ? undefined : localKeyOf(question)
   }
 
   #question(pod: PodInfo): Question | Rejection {
@@ -197,12 +202,36 @@ export class SchedulingCycle {
     } catch (error) {
       throw whileDoing(`running "${asked}" filter plugin`, error)
     }
-    const waited = this.#cluster.cache.nominatedNodes()
+    return count === 0 ? 0 : this.#keepWithNominated(question, slots, count)
+  }
+
+  #keepWithNominated(question: Question, slots: Int32Array, count: number): number {
+    const { cache } = this.#cluster
+    const waited = cache.nominatedNodes()
     if (waited.size === 0) return count
-    return keepIf(slots, count, slot => {
-      const node = nodes[slot]!
-      return !waited.has(node.name) || this.#checkWithNominated(question, node) === undefined
-    })
+    const known = this.#knownOf(question)
+    if (known !== undefined) {
+      const { of } = this.#refresh(question, known)
+      return keepIf(slots, count, slot => of(cache.nodes[slot]!) === undefined)
+    }
+    if (this.#waited.length < cache.nodes.length) this.#waited = new Uint8Array(cache.nodes.length * 2)
+    const marks = this.#waited
+    const marked: number[] = []
+    for (const name of waited.keys()) {
+      const slot = cache.node(name)?.slot
+      if (slot === undefined) continue
+      marks[slot] = 1
+      marked.push(slot)
+    }
+    try {
+      return keepIf(
+        slots,
+        count,
+        slot => marks[slot] === 0 || this.#checkWithNominated(question, cache.nodes[slot]!) === undefined,
+      )
+    } finally {
+      for (const slot of marked) marks[slot] = 0
+    }
   }
 
   /** A node must do with, and also without, the pods that wait for room there and are no less important. */
@@ -218,13 +247,48 @@ export class SchedulingCycle {
   }
 
   /** Why each node does not do. Only asked where none does. */
-  #rejections(question: Question): Map<string, Rejection> {
+  #rejections(question: Question): NodeRejections {
+    const key = kindOf(question)
+    if (key === undefined) return rejectionsByName(this.#rejectionsByName(question))
+    let known = this.#known.get(key)
+    if (known === undefined) {
+      known = new KnownRejections()
+      this.#known.set(key, known)
+    }
+    return this.#refresh(question, known)
+  }
+
+  /** What was found out before about pods of this kind. */
+  #knownOf(question: Question): KnownRejections | undefined {
+    const key = this.#known.size === 0 ? undefined : kindOf(question)
+    return key === undefined ? undefined : this.#known.get(key)
+  }
+
+  #refresh(question: Question, known: KnownRejections): NodeRejections {
+    const { pod } = question
+    const { cache } = this.#cluster
+    const name = cache.nominatedNode(pod.key)
+    const own = name === undefined ? undefined : cache.node(name)
+    const look = (node: NodeInfo): Verdict => {
+      const rejection = this.#rejectionOf(question, node)
+      // That it waits for the node itself is not in the pod's way, but would be in that of others.
+      const isFleeting = node === own || cache.nominatedOn(node.name, pod).some(each => each.hasAffinity)
+      return { rejection, isFleeting }
+    }
+    return known.refresh(cache.nodes, cache.figures, own, look)
+  }
+
+  #rejectionsByName(question: Question): Map<string, Rejection> {
     const rejections = new Map<string, Rejection>()
     for (const node of this.#cluster.cache.nodes) {
-      const rejection = check(question, node) ?? this.#checkWithNominated(question, node)
+      const rejection = this.#rejectionOf(question, node)
       if (rejection !== undefined) rejections.set(node.name, rejection)
     }
     return rejections
+  }
+
+  #rejectionOf(question: Question, node: NodeInfo): Rejection | undefined {
+    return check(question, node) ?? this.#checkWithNominated(question, node)
   }
 
   #best({ pod, podClass }: Question, slots: Int32Array, more?: ReadonlyMap<string, number>): Decision {
@@ -282,6 +346,18 @@ class LazyCandidates implements Candidates {
     this.#nodes ??= Array.from(this.slots, slot => this.#all[slot]!)
     return this.#nodes
   }
+}
+
+/** What the verdict on a node depends on besides the node and the pods on it; nothing where that cannot be told. */
+function localKeyOf({ pod, podClass, filters }: Question): string | undefined {
+  if (!filters.every(each => each.filter.isLocal === true)) return undefined
+  return [podClass.key, JSON.stringify(pod.requests), JSON.stringify(pod.hostPorts)].join('\n')
+}
+
+/** What pods have in common for which the same nodes do, where that can be told: also who waits for nodes before them. */
+function kindOf(question: Question): string | undefined {
+  const local = localKeyOf(question)
+  return local === undefined ? undefined : `${question.pod.priority}\n${local}`
 }
 
 const isEarly = (question: Question | Rejection): question is Rejection => 'reasons' in question

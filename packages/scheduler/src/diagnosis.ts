@@ -8,24 +8,23 @@ export function failureMessage(failure: Failure, allNodes: number, postFilter?: 
   let message = `0/${allNodes} nodes are available:`
   if (early !== undefined) message += ` ${early.reasons.join(', ')}.`
   else {
-    const counted = countReasons(rejections.values())
+    const counted = countReasons(rejections.counts)
     if (counted.length > 0) message += ` ${counted.join(', ')}.`
   }
   return postFilter === undefined || postFilter === '' ? message : `${message} ${postFilter}`
 }
 
-function countReasons(rejections: Iterable<Rejection>): string[] {
-  // Most nodes are rejected by one and the same object.
-  const same = new Map<Rejection, number>()
-  for (const each of rejections) same.set(each, (same.get(each) ?? 0) + 1)
+function countReasons(rejections: ReadonlyMap<Rejection, number>): string[] {
   const counts = new Map<string, number>()
-  for (const [{ reasons }, nodes] of same) for (const each of reasons) counts.set(each, (counts.get(each) ?? 0) + nodes)
+  for (const [{ reasons }, nodes] of rejections)
+    for (const each of reasons) counts.set(each, (counts.get(each) ?? 0) + nodes)
   return [...counts].map(([reason, count]) => `${count} ${reason}`).sort()
 }
 
 /** The plugins whose rejections stand in the way. */
 export function rejectingPlugins(failure: Failure): ReadonlySet<string> {
-  const plugins = new Set([...failure.rejections.values()].map(each => each.plugin))
+  const plugins = new Set<string>()
+  for (const { plugin } of failure.rejections.counts.keys()) plugins.add(plugin)
   if (failure.early !== undefined) plugins.add(failure.early.plugin)
   return plugins
 }

@@ -6,6 +6,7 @@ import { Answer } from './extender-answer.ts'
 import { preemptionArgs, preemptionCandidates } from './extender-preemption.ts'
 import type { PreemptionCandidate, Rejection } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
+import { rejectionsByName } from './node-rejections.ts'
 import type { PodInfo } from './pod-info.ts'
 
 /** POSTs a body to an extender and answers what came back. Throws where that fails or takes longer than it may. */
@@ -62,7 +63,7 @@ export class Extenders {
     const nodes = await filtered(found.nodes)
     if (nodes.length === 0) {
       const all = [...cycle.rejections(pod), ...rejections]
-      return { failure: { rejections: new Map(all) } }
+      return { failure: { rejections: rejectionsByName(new Map(all)) } }
     }
     const scores = await this.#prioritize(pod, nodes, signal)
     // Nodes may have gone while the extenders were asked.

@@ -108,7 +108,10 @@ export interface SchedulerPlugin {
   readonly name: string
   /** Called when a run begins and all informers are in sync, before the scheduler itself hears of changes; answers the end. */
   connect?(): () => void
-  /** Upstream's PreEnqueue: a rejection keeps the pod out of the queue until the pod itself changes. */
+  /**
+   * Upstream's PreEnqueue: a rejection keeps the pod out of the queue until the pod itself changes, or one of the plugin's events
+   * comes, or the plugin releases it.
+   */
   preEnqueue?(pod: PodInfo): Rejection | undefined
   /** Upstream's QueueSort: negative where `a` comes first. Times are when the pods were queued first. */
   compare?(a: QueueOrder, b: QueueOrder): number
@@ -170,6 +173,8 @@ export interface PluginContext {
   cancelBinding?(pod: PodInfo): boolean
   /** Tries the pod again at once, whatever it waits for. */
   activate(pod: PodInfo): void
+  /** A pod that `preEnqueue` keeps out after it was tried in vain may be let in now: it waits for what may help it again. */
+  release(pod: PodInfo): void
   /** Something that no informer tells may have made room. */
   changed(change: ClusterChange): void
 }
@@ -192,7 +197,15 @@ export interface QueueOrder {
 export interface Failure {
   /** Set where a plugin rejected the pod before any node was asked. */
   readonly early?: Rejection
-  readonly rejections: ReadonlyMap<string, Rejection>
+  readonly rejections: NodeRejections
+}
+
+/** Why nodes do not do. Counted once, because most of thousands of nodes are rejected for one and the same reason. */
+export interface NodeRejections {
+  /** Why this node does not do; as of the decision, so ask before anything else is decided. */
+  of(node: NodeInfo): Rejection | undefined
+  /** For each rejection, on how many nodes it stands. */
+  readonly counts: ReadonlyMap<Rejection, number>
 }
 
 export interface PostFilterResult {

@@ -8,12 +8,19 @@ export class Nominations {
   /** By the name of the node, and there by the pod's key. */
   readonly #waiting = new Map<string, { pods: Map<string, PodInfo>; revision: number }>()
   #changes = 0
+  readonly #changed: (node: string) => void
+
+  /** `changed` hears of nodes for which others wait than before. */
+  constructor(changed: (node: string) => void = () => undefined) {
+    this.#changed = changed
+  }
 
   /** No node: the pod of this key waits no more. */
   set(key: string, node: string | undefined, pod: PodInfo | undefined): void {
     const before = this.#nodes.get(key)
     if (before !== undefined) {
       this.#nodes.delete(key)
+      this.#changed(before)
       const waiting = this.#waiting.get(before)
       if (waiting !== undefined) {
         waiting.pods.delete(key)
@@ -23,6 +30,7 @@ export class Nominations {
     }
     if (node === undefined || pod === undefined) return
     this.#nodes.set(key, node)
+    this.#changed(node)
     const waiting = this.#waiting.get(node)
     const revision = ++this.#changes
     if (waiting === undefined) this.#waiting.set(node, { pods: new Map([[key, pod]]), revision })
@@ -37,7 +45,7 @@ export class Nominations {
   }
 
   /** Nodes for which pods wait. */
-  get nodes(): Pick<ReadonlySet<string>, 'size' | 'has'> {
+  get nodes(): Pick<ReadonlySet<string>, 'size' | 'has' | 'keys'> {
     return this.#waiting
   }
 

@@ -13,6 +13,8 @@ export interface QueuedPod extends QueueOrder {
   /** When it came to the state; in back-off, when that ends. */
   until: number
   rejectedBy: ReadonlySet<string>
+  /** Set where the pod was kept out after it had been tried in vain: who had rejected it then. */
+  triedInVainFor: ReadonlySet<string> | undefined
   /** How many changes the queue had heard of when a node was looked for last, and when that was. */
   seen: number
   begunAt: number
@@ -134,6 +136,7 @@ export class SchedulingQueue {
     }
     entry.state = state
     entry.rejectedBy = rejectedBy
+    if (state !== 'gated') entry.triedInVainFor = undefined
     if (!isStuck(entry)) return
     const id = this.#groupId(entry)
     let group = this.#stuck.get(id)
@@ -194,10 +197,33 @@ export class SchedulingQueue {
   /** The pod found no node because of these plugins: it waits until something happens that they care about. */
   unschedulable(entry: QueuedPod, rejectedBy: ReadonlySet<string>): void {
     if (!this.#isCurrent(entry)) return
-    this.#enter(entry, 'unschedulable', rejectedBy)
     entry.until = this.#clock.now()
+    if (this.#keepOut(entry, rejectedBy)) return
+    this.#enter(entry, 'unschedulable', rejectedBy)
     if (this.#missedHelp(entry)) this.#delay(entry, this.#placeFor(entry))
     else this.#wakeAt(entry.until + this.#maxUnschedulable)
+  }
+
+  /** Keeps a pod that was tried in vain out of the queue, where a plugin wants that; answers whether one does. */
+  #keepOut(entry: QueuedPod, rejectedBy: ReadonlySet<string>): boolean {
+    const gate = this.#gate(entry.pod)
+    if (gate === undefined) return false
+    entry.triedInVainFor = rejectedBy
+    this.#enter(entry, 'gated', new Set([gate.plugin]))
+    return true
+  }
+
+  /** The plugin that kept the pod out may let it in now: it waits for what those care about who had rejected it. */
+  release(key: string): void {
+    const entry = this.#pods.get(key)
+    if (entry?.state !== 'gated' || this.#gate(entry.pod) !== undefined) return
+    const rejectedBy = entry.triedInVainFor
+    if (rejectedBy === undefined) {
+      this.#activate(entry)
+      return
+    }
+    this.#enter(entry, 'unschedulable', rejectedBy)
+    this.#wakeAt(this.#clock.now() + this.#maxUnschedulable)
   }
 
   /** Whether something that may help happened after the pod was looked at, while its binding was under way. */
@@ -233,16 +259,16 @@ export class SchedulingQueue {
       for (const entry of [...pods]) {
         if (entry === except || !helps(helpers, entry.pod, change)) continue
         if (entry.state === 'gated') this.#enqueue(entry)
-        else this.#delay(entry, this.#placeFor(entry))
+        else if (!this.#keepOut(entry, entry.rejectedBy)) this.#delay(entry, this.#placeFor(entry))
       }
     }
   }
 
-  /** Tries this pod again at once, whatever it waits for. */
+  /** Tries this pod again at once, whatever it waits for; but not where a plugin keeps it out. */
   activate(key: string): void {
     const entry = this.#pods.get(key)
     if (entry?.state === 'unschedulable' || entry?.state === 'backoff') this.#activate(entry)
-    else if (entry?.state === 'gated') this.#enqueue(entry)
+    else if (entry?.state === 'gated' && this.#gate(entry.pod) === undefined) this.#activate(entry)
   }
 
   close(): void {
@@ -263,6 +289,7 @@ export class SchedulingQueue {
       state: 'gated',
       until: queuedAt,
       rejectedBy: new Set(),
+      triedInVainFor: undefined,
       seen: 0,
       begunAt: 0,
     }
@@ -272,10 +299,9 @@ export class SchedulingQueue {
 
   #enqueue(entry: QueuedPod): void {
     const gate = this.#gate(entry.pod)
-    if (gate === undefined) this.#activate(entry)
-    else {
-      this.#enter(entry, 'gated', new Set([gate.plugin]))
-    }
+    if (gate !== undefined) this.#enter(entry, 'gated', new Set([gate.plugin]))
+    else if (entry.triedInVainFor === undefined) this.#activate(entry)
+    else this.#delay(entry, this.#placeFor(entry))
   }
 
   #gate(pod: PodInfo): Rejection | undefined {
@@ -306,7 +332,8 @@ export class SchedulingQueue {
 
   #delay(entry: QueuedPod, place: Heap<Waiting>): void {
     const wait = Math.min(this.#initialBackoff * 2 ** Math.max(0, entry.attempts - 1), this.#maxBackoff)
-    const since = entry.state === 'unschedulable' ? entry.until : this.#clock.now()
+    // Since it was tried in vain.
+    const since = isStuck(entry) ? entry.until : this.#clock.now()
     if (since + wait <= this.#clock.now()) {
       this.#activate(entry)
       return

@@ -121,6 +121,7 @@ class Scheduler {
         ...(this.#metrics === undefined ? {} : { metrics: this.#metrics }),
         cancelBinding: (pod: PodInfo) => this.#bindings.preempt(pod),
         activate: (pod: PodInfo) => this.#queue.activate(pod.key),
+        release: (pod: PodInfo) => this.#queue.release(pod.key),
         changed: (change: Parameters<SchedulingQueue['move']>[0]) => this.#queue.move(change),
       },
       factories: options.factories ?? {},

@@ -19,8 +19,8 @@ import { Evictions } from './evictions.ts'
 import { VictimMemory, type VictimMemoryOptions } from './victim-memory.ts'
 
 const name = 'DefaultPreemption'
-const NOT_HELPFUL = 'Preemption is not helpful for scheduling'
-const NO_VICTIMS = 'No preemption victims found for incoming pod'
+const notHelpful: Rejection = { plugin: name, reasons: ['Preemption is not helpful for scheduling'] }
+const noVictims: Rejection = { plugin: name, reasons: ['No preemption victims found for incoming pod'] }
 
 export interface PreemptionOptions extends VictimMemoryOptions {
   random: Random
@@ -46,12 +46,15 @@ export function defaultPreemption(context: PluginContext, args: PreemptionArgume
     check: context.check,
     localKey: context.localKey,
     budgets: each => budgets.list(each),
+    hasBudgets: () => budgets.list().length > 0,
     askExtenders: context.askExtenders,
   })
   const evictions = new Evictions(context)
   return {
     name,
-    events: ['AssignedPodDelete', 'PodUpdate'],
+    // Whom it keeps out it lets in again itself.
+    events: [],
+    connect: () => evictions.connect(),
     preEnqueue: pod => (evictions.isUnderWay(pod) ? beingPreempted : undefined),
     postFilter(pod, cluster, failure) {
       context.metrics?.preemptionAttempts.add()
@@ -94,7 +97,14 @@ export function preemptionPlan(
 
 function choose(candidates: readonly PreemptionCandidate[]): PostFilterResult {
   if (candidates.length === 0) return { message: 'no candidate node for preemption' }
-  const best = candidates.reduce((a, b) => (compare(b, a) < 0 ? b : a))
+  let best = candidates[0]!
+  let least = harmOf(best)
+  for (const candidate of candidates) {
+    const harm = harmOf(candidate)
+    if (compare(harm, least) >= 0) continue
+    best = candidate
+    least = harm
+  }
   return { message: '', nomination: { node: best.node.name, victims: best.victims } }
 }
 
@@ -110,26 +120,61 @@ function findCandidates(
     return { message: 'not eligible due to a terminating pod on the nominated node.' }
   }
   const { nodes } = cluster.cache
-  const remembered = memory.for(pod, cluster)
-  const reasons = new Map<string, Rejection>()
-  const candidates: PreemptionCandidate[] = []
-  const { minCandidateNodesPercentage = 10, minCandidateNodesAbsolute = 100 } = options
-  const wanted = Math.max(Math.floor((nodes.length * minCandidateNodesPercentage) / 100), minCandidateNodesAbsolute)
-  const start = nodes.length === 0 ? 0 : randomInt(options.random, nodes.length)
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[(start + i) % nodes.length]!
-    const rejection = failure.early ?? failure.rejections.get(node.name)
-    if (rejection === undefined || rejection.unresolvable === true) {
-      reasons.set(node.name, { plugin: name, reasons: [NOT_HELPFUL] })
-      continue
-    }
-    if (candidates.length >= wanted) break
-    const found = remembered(node, () => victimsOn(node, pod, cluster, options))
-    if ('reasons' in found) reasons.set(node.name, found)
-    else candidates.push(found)
+  const isResolvable = (node: NodeInfo): boolean => {
+    const rejection = failure.early ?? failure.rejections.of(node)
+    return rejection !== undefined && rejection.unresolvable !== true
   }
-  if (candidates.length > 0) return candidates
-  return { message: failureMessage({ rejections: reasons }, nodes.length), clearNomination: true }
+  const potential = countResolvable(failure, nodes.length)
+  const remembered = memory.for(pod, cluster)
+  const reasons = new Map<Rejection, number>(potential < nodes.length ? [[notHelpful, nodes.length - potential]] : [])
+  const candidates = new Candidates(potential, options)
+  const start = nodes.length === 0 ? 0 : randomInt(options.random, nodes.length)
+  for (let i = 0; i < nodes.length && !candidates.areEnough; i++) {
+    const node = nodes[(start + i) % nodes.length]!
+    if (!isResolvable(node)) continue
+    const found = remembered(node, () => victimsOn(node, pod, cluster, options))
+    if ('reasons' in found) reasons.set(found, (reasons.get(found) ?? 0) + 1)
+    else candidates.add(found)
+  }
+  const all = candidates.all()
+  if (all.length > 0) return all
+  const rejections = { of: () => undefined, counts: reasons }
+  return { message: failureMessage({ rejections }, nodes.length), clearNomination: true }
+}
+
+/** On how many nodes eviction may help. */
+function countResolvable({ early, rejections }: Failure, nodes: number): number {
+  if (early !== undefined) return early.unresolvable === true ? 0 : nodes
+  let count = 0
+  for (const [{ unresolvable }, each] of rejections.counts) if (unresolvable !== true) count += each
+  return count
+}
+
+/** Candidates as they are found: enough of them, of which one at least goes against no budget (DryRunPreemption upstream). */
+class Candidates {
+  readonly #harmless: PreemptionCandidate[] = []
+  readonly #violating: PreemptionCandidate[] = []
+  readonly #wanted: number
+
+  /** `potential`: the number of nodes among which they are looked for. */
+  constructor(potential: number, options: PreemptionArguments) {
+    const { minCandidateNodesPercentage = 10, minCandidateNodesAbsolute = 100 } = options
+    const share = Math.floor((potential * minCandidateNodesPercentage) / 100)
+    this.#wanted = Math.min(Math.max(share, minCandidateNodesAbsolute), potential)
+  }
+
+  get areEnough(): boolean {
+    return this.#harmless.length > 0 && this.#harmless.length + this.#violating.length >= this.#wanted
+  }
+
+  add(candidate: PreemptionCandidate): void {
+    const list = candidate.violations === 0 ? this.#harmless : this.#violating
+    if (list.length < this.#wanted) list.push(candidate)
+  }
+
+  all(): PreemptionCandidate[] {
+    return [...this.#harmless, ...this.#violating]
+  }
 }
 
 /** Whether less important pods are leaving the node that the pod was promised already, as they were told to for a pod's sake. */
@@ -138,7 +183,7 @@ function waitsForVictims(pod: PodInfo, { cache }: ClusterView, failure: Failure)
   const node = nominated ? cache.node(nominated) : undefined
   if (node === undefined) return false
   // There is nothing to wait for where the pod could not run on the node even then.
-  if ((failure.early ?? failure.rejections.get(node.name))?.unresolvable === true) return false
+  if ((failure.early ?? failure.rejections.of(node))?.unresolvable === true) return false
   for (const other of node.pods.values()) if (other.priority < pod.priority && isPreempted(other.pod)) return true
   return false
 }
@@ -156,7 +201,7 @@ function victimsOn(
   options: PreemptionOptions,
 ): PreemptionCandidate | Rejection {
   const lower = [...node.pods.values()].filter(other => other.priority < pod.priority)
-  if (lower.length === 0) return { plugin: name, reasons: [NO_VICTIMS] }
+  if (lower.length === 0) return noVictims
   const fitsWithout = (gone: readonly PodInfo[]): Rejection | undefined => {
     const waiting = cluster.cache.nominatedOn(node.name, pod)
     return cluster.cache.imagine(node, gone, waiting, () => options.check(pod, node))
@@ -201,19 +246,45 @@ function guardedByBudgets(pods: readonly PodInfo[], options: PreemptionOptions):
   return guarded
 }
 
-/** Negative where `a` does less harm; the order of upstream's pickOneNodeForPreemption. */
-function compare(a: PreemptionCandidate, b: PreemptionCandidate): number {
-  if (a.violations !== b.violations) return a.violations - b.violations
-  const highest = (each: PreemptionCandidate): number => each.victims[0]?.priority ?? Number.NEGATIVE_INFINITY
-  if (highest(a) !== highest(b)) return highest(a) - highest(b)
-  // Priorities are shifted so that more victims always weigh more.
-  const sum = (each: PreemptionCandidate): number =>
-    each.victims.reduce((total, pod) => total + pod.priority + 2 ** 31, 0)
-  if (sum(a) !== sum(b)) return sum(a) - sum(b)
-  if (a.victims.length !== b.victims.length) return a.victims.length - b.victims.length
-  const earliest = (each: PreemptionCandidate): string => {
-    const top = each.victims.filter(pod => pod.priority === highest(each)).map(startOf)
-    return top.sort()[0] ?? ''
+/** What candidates are compared by, in this order: the less, the less harm (pickOneNodeForPreemption upstream). */
+interface Harm {
+  readonly violations: number
+  readonly highest: number
+  readonly sum: number
+  readonly victims: number
+  /** When the first of the most important ones started: the later, the less harm. */
+  readonly earliest: string
+}
+
+/** Candidates are remembered for many pods, and each is compared with hundreds. */
+const harms = new WeakMap<PreemptionCandidate, Harm>()
+
+function harmOf(candidate: PreemptionCandidate): Harm {
+  let harm = harms.get(candidate)
+  if (harm === undefined) {
+    const { victims, violations } = candidate
+    const highest = victims[0]?.priority ?? Number.NEGATIVE_INFINITY
+    const starts = victims.filter(pod => pod.priority === highest).map(startOf)
+    harm = {
+      violations,
+      highest,
+      // Priorities are shifted so that more victims always weigh more.
+      sum: victims.reduce((total, pod) => total + pod.priority + 2 ** 31, 0),
+      victims: victims.length,
+      earliest: starts.sort()[0] ?? '',
+    }
+    harms.set(candidate, harm)
   }
-  return earliest(a) > earliest(b) ? -1 : earliest(a) < earliest(b) ? 1 : 0
+  return harm
+}
+
+/** Negative where `a` does less harm. */
+function compare(a: Harm, b: Harm): number {
+  return (
+    a.violations - b.violations ||
+    (a.highest === b.highest ? 0 : a.highest - b.highest) ||
+    a.sum - b.sum ||
+    a.victims - b.victims ||
+    (a.earliest > b.earliest ? -1 : a.earliest < b.earliest ? 1 : 0)
+  )
 }

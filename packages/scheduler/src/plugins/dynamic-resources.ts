@@ -258,7 +258,7 @@ class DynamicResources implements SchedulerPlugin {
     if (need === undefined || typeof need === 'string' || this.#problem(pod, need) !== undefined) {
       return { message: 'no new claims to deallocate' }
     }
-    const stands = [...failure.rejections.values()].some(
+    const stands = [...failure.rejections.counts.keys()].some(
       each => each.plugin === name && each.reasons.includes(NOT_HERE),
     )
     const isInTheWay = (claim: ResourceClaim): boolean => {

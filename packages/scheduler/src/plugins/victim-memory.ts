@@ -20,6 +20,8 @@ export interface VictimMemoryOptions {
   /** A text that says all that filters look at in the pod besides one node and the pods on it; nothing: they look further. */
   localKey?(pod: PodInfo): string | undefined
   budgets?(namespace: string): readonly PodDisruptionBudget[]
+  /** False: there are no budgets anywhere. */
+  hasBudgets?(): boolean
 }
 
 /**
@@ -71,6 +73,7 @@ export class VictimMemory<T> {
 
   /** Whether budgets, which change with pods elsewhere, may speak for a pod on the node. */
   #guards(): (node: NodeInfo) => boolean {
+    if (this.#options.hasBudgets?.() === false) return () => false
     const guarded = new Map<string, boolean>()
     return node => {
       for (const { namespace } of node.pods.values()) {
