@@ -22,13 +22,15 @@ import { createScheduler } from '../../packages/scheduler/src/index.ts'
 import { createMemoryStore } from '../../packages/store/src/index.ts'
 import { answerCalls } from '../support/child.ts'
 import { createGauge } from '../support/gauge.ts'
-import { type Workload, type WorkloadName, workloads } from '../support/scheduling-workloads.ts'
+import { type PodDraft, tooBig, type Workload, type WorkloadName, workloads } from '../support/scheduling-workloads.ts'
 
 const ADMINISTRATOR = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
 const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
 /** How many creates are under way at once. */
 const WIDTH = 64
 const NAMESPACE = 'default'
+/** Names of what comes beside the pods that count. */
+const CHURN_PREFIX = 'churn-'
 const clock = systemClock
 const logger = createLogger({ level: 'error' })
 const stopping = new AbortController()
@@ -57,9 +59,9 @@ answerCalls(
       const before = Math.round(workload.before * scale)
       const measured = Math.round(workload.measured * scale)
       await createPods(client, workload, 'before', before, false)
-      if (workload.unschedulable !== true) await bound.until(before)
+      await bound.until(before)
       const churning = new AbortController()
-      const churn = workload.churn ? churnUntil(client, churning.signal) : Promise.resolve()
+      const churn = workload.churn === undefined ? undefined : startChurn(client, workload.churn, churning.signal)
       if (workload.volumes) await createVolumes(client, measured)
       const already = bound.count
       const gauge = createGauge()
@@ -124,9 +126,11 @@ function countBound(informer: ReturnType<ReturnType<typeof createInformerFactory
   let count = 0
   let wanted = { count: Number.POSITIVE_INFINITY, resolve: (): void => {} }
   const nodeOf = (pod: unknown): string | undefined => (pod as { spec?: { nodeName?: string } }).spec?.nodeName
+  const isChurn = (pod: unknown): boolean =>
+    (pod as { metadata: { name: string } }).metadata.name.startsWith(CHURN_PREFIX)
   informer.addHandler({
     updated(old, pod) {
-      if (nodeOf(old) || !nodeOf(pod)) return
+      if (nodeOf(old) || !nodeOf(pod) || isChurn(pod)) return
       if (++count >= wanted.count) wanted.resolve()
     },
   })
@@ -213,29 +217,41 @@ async function createPods(
   measured: boolean,
 ): Promise<void> {
   await many(count, async index => {
-    const { labels, requests, spec } = workload.pod(index, measured)
     const volumes = workload.volumes && {
       volumes: [{ name: 'v', persistentVolumeClaim: { claimName: `claim-${index}` } }],
     }
-    await client.resource(Pods).create({
-      metadata: { name: `${prefix}-${index}`, namespace: NAMESPACE, ...(labels ? { labels } : {}) },
-      spec: {
-        containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10.1', resources: { requests } }],
-        ...spec,
-        ...volumes,
-      },
-    } as never)
+    await createPod(client, `${prefix}-${index}`, workload.pod(index, measured), volumes)
   })
 }
 
-async function churnUntil(client: Client, signal: AbortSignal): Promise<void> {
+async function createPod(client: Client, name: string, draft: PodDraft, more?: Record<string, unknown>): Promise<void> {
+  const { labels, requests, spec } = draft
+  await client.resource(Pods).create({
+    metadata: { name, namespace: NAMESPACE, ...(labels ? { labels } : {}) },
+    spec: {
+      containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10.1', resources: { requests } }],
+      ...spec,
+      ...more,
+    },
+  } as never)
+}
+
+const startChurn = (client: Client, churn: NonNullable<Workload['churn']>, signal: AbortSignal): Promise<void> =>
+  churn === 'recreate' ? recreateUntil(client, signal) : createUntil(client, churn, signal)
+
+async function createUntil(client: Client, draft: PodDraft, signal: AbortSignal): Promise<void> {
   for (let round = 0; !signal.aborted; round++) {
-    const name = `churn-${round}`
-    await client.resource(Nodes).create({ metadata: { name }, spec: { unschedulable: true } } as never)
-    await client.resource(Pods).create({
-      metadata: { name, namespace: NAMESPACE },
-      spec: { containers: [{ name: 'c', image: 'pause', resources: { requests: { cpu: '9' } } }] },
-    } as never)
+    await createPod(client, `${CHURN_PREFIX}${round}`, draft)
+    await new Promise(resolve => setTimeout(resolve, 200))
+  }
+}
+
+async function recreateUntil(client: Client, signal: AbortSignal): Promise<void> {
+  for (let round = 0; !signal.aborted; round++) {
+    const name = `${CHURN_PREFIX}${round}`
+    const status = { capacity: { pods: '0' }, conditions: [{ type: 'Ready', status: 'True' }] }
+    await client.resource(Nodes).create({ metadata: { name }, status } as never)
+    await createPod(client, name, tooBig)
     const spec = { selector: { churn: name }, ports: [{ port: 80 }], clusterIP: 'None' }
     await client.resource(Services).create({ metadata: { name, namespace: NAMESPACE }, spec } as never)
     await new Promise(resolve => setTimeout(resolve, 1000))

@@ -8,7 +8,7 @@ import type { WorkloadName } from '../support/scheduling-workloads.ts'
 const NODES = Number(process.env.CANOPUS_BENCH_NODES ?? 5000)
 
 /** What is measured, upstream's threshold for it (pods/s on its own machines), and what is to be reached here. */
-const rows: readonly [workload: WorkloadName, name: string, upstream: number, target: number][] = [
+const rows: readonly [workload: WorkloadName, name: string, upstream: number | undefined, target: number][] = [
   ['basic', 'SchedulingBasic', 680, 1500],
   ['nodeAffinity', 'NodeAffinity', 220, 800],
   ['spreading', 'TopologySpreading', 460, 800],
@@ -18,7 +18,9 @@ const rows: readonly [workload: WorkloadName, name: string, upstream: number, ta
   ['podAntiAffinity', 'PodAntiAffinity', 60, 300],
   ['preferredAffinity', 'PreferredPodAffinity', 90, 300],
   ['preferredAntiAffinity', 'PreferredPodAntiAffinity', 90, 300],
-  ['preemption', 'PreemptionAsync', 570, 800],
+  // Upstream has no threshold for it, and no more than 1,000 nodes.
+  ['preemption', 'PreemptionBasic', undefined, 200],
+  ['preemptionAsync', 'PreemptionAsync', 570, 800],
   ['churn', 'MixedChurn', 710, 1000],
   ['unschedulable', 'Unschedulable', 590, 1000],
   ['csi', 'CSI volumes', 100, 400],
@@ -35,11 +37,12 @@ export const scheduler: Benchmark = {
       if (only !== undefined && !only.includes(workload)) continue
       const { pods, milliseconds, cpu } = await measure({ workload, nodes: NODES, scale })
       const detail = `${pods} pods, ${Math.round((cpu / pods) * 1000)} us CPU each (${Math.round((pods / cpu) * 1000)} for each second of CPU), load ${machine().load}`
-      const peer = { name: "upstream's threshold on its machines", value: upstream }
+      const peer =
+        upstream === undefined ? {} : { peer: { name: "upstream's threshold on its machines", value: upstream } }
       figures.push(
         figureOf(`${name}, ${NODES} nodes`, 'pods/s', [(pods / milliseconds) * 1000], {
           ...targetOf(scale >= 1 && NODES >= 5000, atLeast(target)),
-          peer,
+          ...peer,
           detail,
         }),
       )

@@ -10,10 +10,8 @@ export interface Workload {
   readonly volumes?: true
   /** A service selects all pods. */
   readonly service?: true
-  /** Pods that were there before stay without a node. */
-  readonly unschedulable?: true
-  /** A node, a pod and a service come and go each second. */
-  readonly churn?: true
+  /** What happens meanwhile: a node, a pod and a service come and go each second, or a pod comes each 200 ms. */
+  readonly churn?: 'recreate' | PodDraft
 }
 
 export interface NodeDraft {
@@ -84,6 +82,15 @@ const inZones = {
   },
 }
 
+const important = { priorityClassName: 'high' }
+const preempting: PodDraft = { requests: { cpu: '3', memory: '500Mi' }, spec: important }
+const preemptable: PodDraft = {
+  requests: { cpu: '900m', memory: '500Mi' },
+  spec: { terminationGracePeriodSeconds: 0 },
+}
+/** No node has room for it. */
+export const tooBig: PodDraft = { requests: { cpu: '9', memory: '500Mi' }, spec: important }
+
 export const workloads = {
   basic: { before: 1000, measured: 10_000, node: plainNode, pod: () => ({ requests: small }) },
   nodeAffinity: { before: 5000, measured: 10_000, node: zoned(1), pod: () => ({ requests: small, spec: inZones }) },
@@ -100,23 +107,23 @@ export const workloads = {
   podAntiAffinity: affinity('podAntiAffinity', HOST, false, { before: 1000, measured: 2000 }),
   preferredAffinity: affinity('podAffinity', HOST, true, { before: 5000, measured: 5000 }),
   preferredAntiAffinity: affinity('podAntiAffinity', HOST, true, { before: 5000, measured: 5000 }),
+  // Four pods fill a node up to 3.6 of 4 cores; three of them must go for one that preempts.
   preemption: {
     before: 20_000,
     measured: 5000,
     node: plainNode,
-    pod: (_, measured) => ({
-      requests: measured ? { cpu: '3', memory: '500Mi' } : { cpu: '900m', memory: '500Mi' },
-      spec: { terminationGracePeriodSeconds: 0, ...(measured ? { priorityClassName: 'high' } : {}) },
-    }),
+    pod: (_, measured) => (measured ? preempting : preemptable),
   },
-  churn: { before: 0, measured: 10_000, node: plainNode, churn: true, pod: () => ({ requests: small }) },
-  unschedulable: {
-    before: 100,
-    measured: 10_000,
+  // The pods that count find room at any time; beside them come five pods a second that preempt others.
+  preemptionAsync: {
+    before: 20_000,
+    measured: 5000,
     node: plainNode,
-    unschedulable: true,
-    pod: (_, measured) => ({ requests: measured ? small : { cpu: '9', memory: '500Mi' } }),
+    churn: preempting,
+    pod: (_, measured) => (measured ? { requests: small } : preemptable),
   },
+  churn: { before: 0, measured: 10_000, node: plainNode, churn: 'recreate', pod: () => ({ requests: small }) },
+  unschedulable: { before: 100, measured: 10_000, node: plainNode, churn: tooBig, pod: () => ({ requests: small }) },
   csi: { before: 0, measured: 5000, node: plainNode, volumes: true, pod: () => ({ requests: small }) },
 } satisfies Record<string, Workload>
 

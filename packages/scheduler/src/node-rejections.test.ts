@@ -38,7 +38,10 @@ function changeSomething({ cache }: Scenario, random: Random): void {
       cache.removeNode(node)
       break
     case 'nominated': {
-      const facts = { requests: { cpu: pick('1', '3') }, spec: { priority: pick(5, 100, 200), ...pick({}, {}, apart) } }
+      const facts = {
+        requests: { cpu: pick('1', '3') },
+        spec: { priority: pick(5, 100, 200), ...pick<object>({}, {}, apart) },
+      }
       cache.nominate(podInfo(aPod(`w${randomInt(random, 4)}`, facts)), pick(node, node, undefined))
       break
     }
