@@ -51,8 +51,6 @@ export class SchedulingCycle {
   #slots = new Int32Array(64)
   #scores = new Float64Array(64)
   #totals = new Float64Array(64)
-  /** Marks nodes, while some are sought, for which pods wait. All zero before and after. */
-  #waited = new Uint8Array(64)
   readonly #percentage: number
   /** Where to begin among the nodes where only a share of them is looked for. */
   #start = 0
@@ -205,33 +203,28 @@ export class SchedulingCycle {
     return count === 0 ? 0 : this.#keepWithNominated(question, slots, count)
   }
 
+  /** Leaves out the nodes that others wait for who are no less important, where they would be in the way. */
   #keepWithNominated(question: Question, slots: Int32Array, count: number): number {
     const { cache } = this.#cluster
     const waited = cache.nominatedNodes()
     if (waited.size === 0) return count
     const known = this.#knownOf(question)
-    if (known !== undefined) {
-      const { of } = this.#refresh(question, known)
-      return keepIf(slots, count, slot => of(cache.nodes[slot]!) === undefined)
+    const rejections = known && this.#refresh(question, known)
+    const isRefused = (node: NodeInfo): boolean =>
+      (rejections === undefined ? this.#checkWithNominated(question, node) : rejections.of(node)) !== undefined
+    if (waited.size > count) {
+      return keepIf(slots, count, slot => {
+        const node = cache.nodes[slot]!
+        return !waited.has(node.name) || !isRefused(node)
+      })
     }
-    if (this.#waited.length < cache.nodes.length) this.#waited = new Uint8Array(cache.nodes.length * 2)
-    const marks = this.#waited
-    const marked: number[] = []
+    // Fewer than those that would do: asked first, so that there is mostly nothing to take out.
+    const refused = new Set<number>()
     for (const name of waited.keys()) {
-      const slot = cache.node(name)?.slot
-      if (slot === undefined) continue
-      marks[slot] = 1
-      marked.push(slot)
+      const node = cache.node(name)
+      if (node !== undefined && isRefused(node)) refused.add(node.slot)
     }
-    try {
-      return keepIf(
-        slots,
-        count,
-        slot => marks[slot] === 0 || this.#checkWithNominated(question, cache.nodes[slot]!) === undefined,
-      )
-    } finally {
-      for (const slot of marked) marks[slot] = 0
-    }
+    return refused.size === 0 ? count : keepIf(slots, count, slot => !refused.has(slot))
   }
 
   /** A node must do with, and also without, the pods that wait for room there and are no less important. */

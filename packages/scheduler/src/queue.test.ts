@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SimulatedClock } from '@canopus/base'
+import type { SchedulerPlugin } from './framework.ts'
 import { podInfo } from './pod-info.ts'
 import { defaultProfile } from './profile.ts'
 import { SchedulingQueue } from './queue.ts'
@@ -135,4 +136,45 @@ test('removed pods are never popped, and a namesake is another pod', async () =>
   assert.equal((await quiet.pop())?.pod, second)
   quiet.close()
   assert.equal(await quiet.pop(), undefined)
+})
+
+test('a pod that a plugin keeps out after it was tried in vain waits until it is released, then for what may help it', async () => {
+  const clock = new SimulatedClock()
+  let isHeld = false
+  const gate: SchedulerPlugin = {
+    name: 'Gate',
+    events: [],
+    preEnqueue: () => (isHeld ? { plugin: 'Gate', reasons: ['held'] } : undefined),
+  }
+  const queue = new SchedulingQueue({ clock, profile: [...defaultProfile, { plugin: gate, weight: 0 }] })
+  const next = async (): Promise<string | undefined> => {
+    const popped = queue.pop().then(entry => entry?.pod.pod.metadata.name)
+    await clock.advance(0)
+    return Promise.race([popped, Promise.resolve('nobody')])
+  }
+  queue.set(podInfo(aPod('p')))
+  const entry = (await queue.pop())!
+  isHeld = true
+  queue.unschedulable(entry, new Set(['NodeResourcesFit']))
+  queue.move('AssignedPodDelete')
+  queue.activate(entry.pod.key)
+  queue.release(entry.pod.key)
+  assert.equal(entry.state, 'gated', 'whatever happens')
+  isHeld = false
+  queue.move('AssignedPodDelete')
+  assert.equal(entry.state, 'gated', 'it is for the plugin to say so')
+  queue.release(entry.pod.key)
+  assert.equal(entry.state, 'unschedulable')
+  queue.move('NodeTaint')
+  assert.equal(entry.state, 'unschedulable', 'of no use to who had rejected it')
+  queue.move('AssignedPodDelete')
+  assert.equal(entry.state, 'backoff')
+  assert.equal(await next(), 'p')
+  // A pod that nobody has tried yet goes straight in.
+  isHeld = true
+  queue.set(podInfo(aPod('new')))
+  assert.equal(queue.sizes().gated, 1)
+  isHeld = false
+  queue.release('default/new')
+  assert.equal(await next(), 'new')
 })

@@ -173,6 +173,41 @@ test('an important pod evicts a lesser one, waits for its end and takes its plac
   assert.equal(nodeOf('small'), undefined)
 })
 
+test('a pod that preempts is tried again when all its victims have gone, and not before', async () => {
+  server.add(Nodes, aNode('n'))
+  for (const name of ['a', 'b', 'c']) {
+    server.add(Pods, aPod(name, { requests: { cpu: '1' }, spec: { nodeName: 'n', priority: 1 } }))
+  }
+  server.add(Pods, aPod('other', { requests: { cpu: '500m' }, spec: { nodeName: 'n', priority: 2000 } }))
+  await start()
+  const failures = (): string[] => events.filter(each => each.startsWith('vip Warning FailedScheduling'))
+  server.add(Pods, aPod('vip', { requests: { cpu: '3' }, spec: { priority: 1000 } }))
+  await clock.advance(0)
+  const leaving = (): string[] =>
+    server
+      .list(Pods, 'default')
+      .flatMap(({ metadata: { name, deletionTimestamp } }) => (deletionTimestamp ? [name] : []))
+  assert.deepEqual([leaving(), failures().length], [['a', 'b', 'c'], 1])
+  // What goes on the node while victims leave: each time it is found that they are still there.
+  server.remove(Pods, 'a', 'default')
+  server.remove(Pods, 'b', 'default')
+  await clock.advance(10_000)
+  assert.equal(nodeOf('vip'), undefined)
+  server.remove(Pods, 'c', 'default')
+  await clock.advance(10_000)
+  assert.equal(nodeOf('vip'), 'n')
+})
+
+test('a pod looks for another way where its victims cannot be evicted', async () => {
+  server.add(Nodes, aNode('n', { allocatable: { cpu: '1' } }))
+  server.add(Pods, aPod('lesser', { requests: { cpu: '1' }, spec: { nodeName: 'n', priority: 1 } }))
+  await start()
+  server.failNext({ method: 'DELETE', path: /lesser/ }, new Error('no'))
+  server.add(Pods, aPod('vip', { requests: { cpu: '1' }, spec: { priority: 1000 } }))
+  await clock.advance(10_000)
+  assert.notEqual(server.get(Pods, 'lesser', 'default')?.metadata.deletionTimestamp, undefined, 'it tries again')
+})
+
 test('several schedulers may share a cluster', async () => {
   server.add(Nodes, aNode('n'))
   server.add(Pods, aPod('mine', { spec: { schedulerName: 'mine' } }))

@@ -6,15 +6,22 @@ import { SeededRandom } from '@canopus/base'
 import { failureMessage } from '../diagnosis.ts'
 import { podInfo } from '../pod-info.ts'
 import { aNode, aPod, type PodFacts, scenario } from '../testing/builders.ts'
-import { preemptionPlan } from './default-preemption.ts'
+import { type PreemptionArguments, preemptionPlan } from './default-preemption.ts'
 
-function preempt(nodes: Node[], pods: Pod[], pod: Pod, budgets: PodDisruptionBudget[] = []) {
+function preempt(
+  nodes: Node[],
+  pods: Pod[],
+  pod: Pod,
+  budgets: PodDisruptionBudget[] = [],
+  args: PreemptionArguments = {},
+) {
   const { cycle, cluster, cache } = scenario({ nodes, pods })
   const info = podInfo(pod)
   const decision = cycle.decide(info)
   assert.ok('failure' in decision, 'the pod must not fit as things are')
   const before = nodes.map(node => [...cache.node(node.metadata.name)!.pods.keys()].sort())
   const plan = preemptionPlan({
+    ...args,
     random: new SeededRandom(1),
     check: (each, node) => cycle.check(each, node),
     budgets: () => budgets,
@@ -121,4 +128,31 @@ test('a pod that waits for room keeps it from less important ones', () => {
   cache.nominate(podInfo(important('4')), 'a')
   assert.equal(choose(aPod('small', { requests: { cpu: '1' } })), '0/1 nodes are available: 1 Insufficient cpu.')
   assert.equal(choose(aPod('greater', { requests: { cpu: '1' }, spec: { priority: 200 } })), 'a')
+})
+
+test('candidates are looked for until there are enough, and one of them goes against no budget', () => {
+  const guarded = { labels: { app: 'db' } }
+  const budget = {
+    metadata: { name: 'db' },
+    spec: { selector: { matchLabels: { app: 'db' } } },
+    status: { disruptionsAllowed: 0 },
+  } as unknown as PodDisruptionBudget
+  const nodes = Array.from({ length: 8 }, (_, i) => aNode(`n${i}`))
+  const few = { minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 1 }
+  for (let harmless = 0; harmless < 8; harmless++) {
+    const pods = nodes.map((_, i) => on(`n${i}`, `v${i}`, 1, '4', i === harmless ? {} : guarded))
+    assert.deepEqual(preempt(nodes, pods, important(), [budget], few).victims, [`v${harmless}`])
+  }
+  const all = nodes.map((_, i) => on(`n${i}`, `v${i}`, 1, '4', guarded))
+  assert.equal(preempt(nodes, all, important(), [budget], few).victims?.length, 1, 'better than nothing')
+  // A part of the nodes that eviction may help on is enough: the first found is taken, though another one is better.
+  const closed = Array.from({ length: 92 }, (_, i) => aNode(`closed${i}`, { spec: { unschedulable: true } }))
+  const chosen = new Set<string>()
+  for (let i = 0; i < 8; i++) {
+    const pods = nodes.map((_, n) => on(`n${n}`, `v${n}`, n === i ? 1 : 50, '4'))
+    const share = { minCandidateNodesPercentage: 25, minCandidateNodesAbsolute: 1 }
+    const { node } = preempt([...closed, ...nodes], pods, important(), [], share)
+    chosen.add(String(node === `n${i}`))
+  }
+  assert.deepEqual([...chosen].sort(), ['false', 'true'], 'two of eight are looked at')
 })
