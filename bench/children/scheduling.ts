@@ -16,7 +16,7 @@ import {
 } from '../../packages/api/src/index.ts'
 import { bootstrapCluster, createApiServer, createSecurity } from '../../packages/apiserver/src/index.ts'
 import { type Client, createClient, createInformerFactory } from '../../packages/client/src/index.ts'
-import { createEventRecorder } from '../../packages/operator/src/index.ts'
+import { createSeriesRecorder } from '../../packages/operator/src/index.ts'
 import { createClusterPki, createLogger, systemClock, systemRandom } from '../../packages/platform/src/index.ts'
 import { createScheduler } from '../../packages/scheduler/src/index.ts'
 import { createMemoryStore } from '../../packages/store/src/index.ts'
@@ -107,7 +107,7 @@ async function startCluster(): Promise<{ client: Client; bound: Bound }> {
   await client.resource(PriorityClasses).create({ metadata: { name: 'high' }, value: 1000 })
   const own = createClient(server.transport(SCHEDULER))
   const informers = createInformerFactory({ client: own, clock, random: systemRandom, logger })
-  const events = createEventRecorder({ client: own, clock, logger, component: 'default-scheduler' })
+  const events = createSeriesRecorder({ client: own, clock, logger, component: 'default-scheduler' })
   const bound = countBound(informers.informer(Pods))
   const scheduler = createScheduler({ client: own, informers, clock, random: systemRandom, logger, events })
   const running = scheduler.run(stopping.signal)

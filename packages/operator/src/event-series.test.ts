@@ -57,11 +57,17 @@ test('what repeats itself is a series with the first note; another version of th
   await tell('third')
   assert.deepEqual(
     written().map(each => [each.note, each.series]),
-    [['first', { count: 3, lastObservedTime: '2026-01-01T00:11:00.000000Z' }]],
+    [['first', { count: 2, lastObservedTime: '2026-01-01T00:05:00.000000Z' }]],
+    'the first repetition is written at once, further ones are counted',
   )
   await tell('other', '8')
   await clock.advance(6 * 60_000 + 1)
   await tell('late')
+  assert.deepEqual(
+    written().find(each => each.note === 'first')?.series,
+    { count: 3, lastObservedTime: '2026-01-01T00:11:00.000000Z' },
+    'what it had come to when it ended',
+  )
   assert.deepEqual(
     written()
       .map(each => [each.note, each.series?.count])
@@ -86,4 +92,24 @@ test('a series whose event is gone is written as a whole', async () => {
     written().map(each => [each.metadata.name, each.series?.count]),
     [[event!.metadata.name, 2]],
   )
+})
+
+test('a series that goes on is written again after half an hour', async () => {
+  const tell = (): void => recorder.event(pod('a'), 'Warning', 'FailedScheduling', 'no', { action: 'Scheduling' })
+  const counts: (number | undefined)[] = []
+  for (let minute = 0; minute <= 45; minute += 5) {
+    tell()
+    await clock.advance(0)
+    counts.push(written()[0]?.series?.count)
+    await clock.advance(5 * 60_000)
+  }
+  assert.deepEqual(counts, [undefined, 2, 2, 2, 2, 2, 2, 2, 8, 8])
+})
+
+test('a series that has ended is written as it ended, also where only others are told of', async () => {
+  for (let i = 0; i < 5; i++) recorder.event(pod('a'), 'Warning', 'FailedScheduling', 'no', { action: 'Scheduling' })
+  await clock.advance(7 * 60_000)
+  recorder.event(pod('b'), 'Normal', 'Scheduled', 'yes', { action: 'Binding' })
+  await clock.advance(0)
+  assert.equal(written().find(each => each.regarding?.name === 'a')?.series?.count, 5)
 })

@@ -1,6 +1,8 @@
 /**
  * Events of the new kind, which say what was being done and count what repeats itself as a series. Behaviour: client-go
- * tools/events (event_broadcaster.go, event_recorder.go), but that every repetition is written, not only the first.
+ * tools/events (event_broadcaster.go, event_recorder.go): written are the first repetition, what a series has come to when it
+ * has ended, and what it has come to meanwhile each half an hour. Upstream looks for that by a timer, this recorder when it is
+ * told something: a recorder that hears nothing any more leaves the last counts unwritten.
  */
 
 import { EventsV1 } from '@canopus/api'
@@ -13,11 +15,15 @@ import { type EventRecorderOptions, referenceTo } from './event-recorder.ts'
 const CACHE_SIZE = 4096
 /** What has not happened for so long is told anew. */
 const SERIES_ENDS_MS = 6 * 60_000
+/** What goes on and on is written again after so long, so that it is not forgotten. */
+const REFRESH_MS = 30 * 60_000
 
 interface Series {
   readonly event: Event
   count: number
   lastAt: number
+  /** When it was written last, or is about to be. */
+  writtenAt: number
 }
 
 /** Makes a recorder whose events have an action; they come from `COMPONENT-HOST`. */
@@ -42,23 +48,43 @@ export function createSeriesRecorder(options: EventRecorderOptions): EventRecord
     await events.create(series === undefined ? event : { ...event, series }, { namespace })
   }
 
+  const writeLater = (series: Series): void => {
+    series.writtenAt = clock.now()
+    counted.delete(series)
+    const { count, lastAt, event } = series
+    const repetitions = count === 1 ? undefined : { count, lastObservedTime: formatMicroTime(lastAt) }
+    writing = writing
+      .then(() => write(series, repetitions))
+      .catch(error => logger.debug('an event could not be written', { reason: event.reason, note: event.note, error }))
+  }
+  /** Series of which not all repetitions are written. */
+  const counted = new Set<Series>()
+  let lookedAt = clock.now()
+  const lookAtSeries = (now: number): void => {
+    if (now - lookedAt < SERIES_ENDS_MS) return
+    lookedAt = now
+    for (const series of [...counted]) {
+      if (now - series.lastAt > SERIES_ENDS_MS || now - series.writtenAt >= REFRESH_MS) writeLater(series)
+    }
+  }
+
   return {
     event(about, type, reason, note, details = {}) {
       const now = clock.now()
+      lookAtSeries(now)
       serial = (serial + 1) % 1_000_000
       const event = newEvent(options, { about, type, reason, note, details }, now, serial)
       const { metadata: _, eventTime: __, note: ___, ...same } = event
       const key = JSON.stringify(same)
       const before = known.get(key)
       const repeated = before !== undefined && now - before.lastAt <= SERIES_ENDS_MS
-      const current = repeated ? before : { event, count: 0, lastAt: now }
+      if (before !== undefined && !repeated && counted.has(before)) writeLater(before)
+      const current = repeated ? before : { event, count: 0, lastAt: now, writtenAt: now }
       current.count++
       current.lastAt = now
       known.set(key, current)
-      const series = repeated ? { count: current.count, lastObservedTime: formatMicroTime(now) } : undefined
-      writing = writing
-        .then(() => write(current, series))
-        .catch(error => logger.debug('an event could not be written', { reason, note, error }))
+      if (current.count <= 2) writeLater(current)
+      else counted.add(current)
     },
   }
 }

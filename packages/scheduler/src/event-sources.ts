@@ -19,7 +19,7 @@ import type { ClusterCache } from './cache.ts'
 import type { ClusterEvent } from './framework.ts'
 import type { NotingInformers } from './informed.ts'
 import { nodeChanges, sameForScheduling } from './node-events.ts'
-import { isTerminal, podInfo } from './pod-info.ts'
+import { isTerminal, type PodInfo, podInfo } from './pod-info.ts'
 import type { SchedulingQueue } from './queue.ts'
 
 export interface EventTargets {
@@ -28,6 +28,8 @@ export interface EventTargets {
   readonly queue: SchedulingQueue
   /** Whether this scheduler is the pod's. */
   isOurs(pod: Pod): boolean
+  /** A pod that was to be tried is not, because it is being deleted. */
+  skipped(pod: PodInfo): void
 }
 
 /** Kinds that only some plugins look at. */
@@ -119,6 +121,8 @@ class PodSource {
     const { cache, queue } = this.#targets
     const info = podInfo(pod)
     if (pod.metadata.deletionTimestamp !== undefined) {
+      const state = queue.get(info.key)?.state
+      if (state === undefined || state === 'active' || state === 'backoff') this.#targets.skipped(info)
       queue.remove(info.key)
       if (cache.nominatedNode(info.key) !== undefined) this.#nominationEnds(pod)
       return

@@ -208,6 +208,17 @@ test('a pod looks for another way where its victims cannot be evicted', async ()
   assert.notEqual(server.get(Pods, 'lesser', 'default')?.metadata.deletionTimestamp, undefined, 'it tries again')
 })
 
+test('a pod that is being deleted is not scheduled, and told so', async () => {
+  server.add(Nodes, aNode('n'))
+  const leaving = aPod('leaving', { requests: { cpu: '1' } })
+  Object.assign(leaving.metadata, { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['example.com/wait'] })
+  server.add(Pods, leaving)
+  await start()
+  await clock.advance(10_000)
+  assert.equal(nodeOf('leaving'), undefined)
+  assert.deepEqual(events, ['leaving Warning FailedScheduling: skip schedule deleting pod: default/leaving'])
+})
+
 test('several schedulers may share a cluster', async () => {
   server.add(Nodes, aNode('n'))
   server.add(Pods, aPod('mine', { spec: { schedulerName: 'mine' } }))

@@ -166,7 +166,12 @@ class Scheduler {
     const plugins = new Set([...this.#profiles.values()].flatMap(({ profile }) => profile.map(each => each.plugin)))
     const stops = [this.#classes.connect(), ...[...plugins].flatMap(each => each.connect?.() ?? [])]
     const isOurs = (pod: Pod): boolean => this.#profileOf(pod) !== undefined
-    stops.push(connectSources({ informers: this.#informers, cache: this.#cache, queue: this.#queue, isOurs }))
+    const { events } = this.#context
+    const skipped = (pod: PodInfo): void => {
+      const message = `skip schedule deleting pod: ${pod.key}`
+      events.event(pod.pod, 'Warning', 'FailedScheduling', message, told(pod, 'Scheduling'))
+    }
+    stops.push(connectSources({ informers: this.#informers, cache: this.#cache, queue: this.#queue, isOurs, skipped }))
     return stops
   }
 
