@@ -1,6 +1,7 @@
 import { type Clock, type Deferred, deferred, Heap, type Timer } from '@canopus/base'
 import type { ClusterChange, ClusterEvent, Profile, QueueOrder, Rejection, SchedulerPlugin } from './framework.ts'
 import type { PodInfo } from './pod-info.ts'
+import { eventLabel, type QueueEvent } from './queue-events.ts'
 
 /** A pod that waits for a node, or is being worked on. */
 export interface QueuedPod extends QueueOrder {
@@ -32,7 +33,12 @@ export interface QueueOptions {
   maxBackoff?: number
   /** After so many milliseconds an unschedulable pod is tried again whatever happened. Default 5 minutes. */
   maxUnschedulable?: number
+  /** Hears which queue a pod comes into, and what for. */
+  incoming?: Incoming
 }
+
+/** `unschedulable`: where pods wait for something to happen, gated ones too. */
+export type Incoming = (queue: 'active' | 'backoff' | 'unschedulable', event: string) => void
 
 const FLUSH_INTERVAL = 30_000
 /** How often a pod's back-off may be cut short: many hopeless pods must not keep the process busy with every event. */
@@ -73,9 +79,11 @@ export class SchedulingQueue {
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #closed = false
+  readonly #incoming: Incoming
 
   constructor(options: QueueOptions) {
     this.#clock = options.clock
+    this.#incoming = options.incoming ?? (() => undefined)
     this.#profile = options.profile
     this.#initialBackoff = options.initialBackoff ?? 1000
     this.#maxBackoff = options.maxBackoff ?? 10_000
@@ -108,15 +116,15 @@ export class SchedulingQueue {
     const entry = this.#pods.get(pod.key)
     if (entry === undefined || entry.pod.uid !== pod.uid) {
       this.remove(pod.key)
-      this.#enqueue(this.#newEntry(pod))
+      this.#enqueue(this.#newEntry(pod), 'UnschedulablePodAdd')
       return
     }
     const oldPod = entry.pod
     entry.pod = pod
     if (!specChanged(oldPod, pod)) return
-    if (entry.state === 'gated') this.#enqueue(entry)
+    if (entry.state === 'gated') this.#enqueue(entry, 'UnschedulablePodUpdate')
     else if (entry.state === 'unschedulable' && this.#canHelp(entry, { event: 'PodUpdate', pod, oldPod })) {
-      this.#activate(entry)
+      this.#activate(entry, 'UnschedulablePodUpdate')
     }
   }
 
@@ -172,7 +180,9 @@ export class SchedulingQueue {
       if (entry.state === 'active' && this.#isCurrent(entry)) return this.#take(entry)
     }
     for (let next = this.#backoff.pop(); next !== undefined; next = this.#backoff.pop()) {
-      if (this.#isWaiting(next)) return this.#take(next.entry)
+      if (!this.#isWaiting(next)) continue
+      this.#incoming('active', 'PopFromBackoffQ' satisfies QueueEvent)
+      return this.#take(next.entry)
     }
     return undefined
   }
@@ -198,10 +208,16 @@ export class SchedulingQueue {
   unschedulable(entry: QueuedPod, rejectedBy: ReadonlySet<string>): void {
     if (!this.#isCurrent(entry)) return
     entry.until = this.#clock.now()
-    if (this.#keepOut(entry, rejectedBy)) return
+    if (this.#keepOut(entry, rejectedBy)) {
+      this.#incoming('unschedulable', 'ScheduleAttemptFailure' satisfies QueueEvent)
+      return
+    }
     this.#enter(entry, 'unschedulable', rejectedBy)
-    if (this.#missedHelp(entry)) this.#delay(entry, this.#placeFor(entry))
-    else this.#wakeAt(entry.until + this.#maxUnschedulable)
+    if (this.#missedHelp(entry)) this.#delay(entry, this.#placeFor(entry), 'ScheduleAttemptFailure')
+    else {
+      this.#incoming('unschedulable', 'ScheduleAttemptFailure' satisfies QueueEvent)
+      this.#wakeAt(entry.until + this.#maxUnschedulable)
+    }
   }
 
   /** Keeps a pod that was tried in vain out of the queue, where a plugin wants that; answers whether one does. */
@@ -219,7 +235,7 @@ export class SchedulingQueue {
     if (entry?.state !== 'gated' || this.#gate(entry.pod) !== undefined) return
     const rejectedBy = entry.triedInVainFor
     if (rejectedBy === undefined) {
-      this.#activate(entry)
+      this.#activate(entry, 'ForceActivate')
       return
     }
     this.#enter(entry, 'unschedulable', rejectedBy)
@@ -242,7 +258,7 @@ export class SchedulingQueue {
 
   /** Something failed that may go well the next time. */
   retry(entry: QueuedPod): void {
-    if (this.#isCurrent(entry)) this.#delay(entry, this.#penalty)
+    if (this.#isCurrent(entry)) this.#delay(entry, this.#penalty, 'ScheduleAttemptFailure')
   }
 
   /** The pod has its node. */
@@ -254,12 +270,14 @@ export class SchedulingQueue {
   move(what: ClusterEvent | ClusterChange, except?: QueuedPod): void {
     const change = typeof what === 'string' ? { event: what } : what
     this.#latest.set(change.event, ++this.#changes)
+    let label: string | undefined
     for (const { pods, helpers } of [...this.#stuck.values()]) {
       if (helpers !== undefined && !helpers.some(each => caresFor(each, change.event))) continue
       for (const entry of [...pods]) {
         if (entry === except || !helps(helpers, entry.pod, change)) continue
-        if (entry.state === 'gated') this.#enqueue(entry)
-        else if (!this.#keepOut(entry, entry.rejectedBy)) this.#delay(entry, this.#placeFor(entry))
+        label ??= eventLabel(change)
+        if (entry.state === 'gated') this.#enqueue(entry, label)
+        else if (!this.#keepOut(entry, entry.rejectedBy)) this.#delay(entry, this.#placeFor(entry), label)
       }
     }
   }
@@ -267,8 +285,8 @@ export class SchedulingQueue {
   /** Tries this pod again at once, whatever it waits for; but not where a plugin keeps it out. */
   activate(key: string): void {
     const entry = this.#pods.get(key)
-    if (entry?.state === 'unschedulable' || entry?.state === 'backoff') this.#activate(entry)
-    else if (entry?.state === 'gated' && this.#gate(entry.pod) === undefined) this.#activate(entry)
+    if (entry?.state === 'unschedulable' || entry?.state === 'backoff') this.#activate(entry, 'ForceActivate')
+    else if (entry?.state === 'gated' && this.#gate(entry.pod) === undefined) this.#activate(entry, 'ForceActivate')
   }
 
   close(): void {
@@ -286,7 +304,7 @@ export class SchedulingQueue {
       queuedAt,
       sequence,
       attempts: 0,
-      state: 'gated',
+      state: 'inFlight',
       until: queuedAt,
       rejectedBy: new Set(),
       triedInVainFor: undefined,
@@ -297,11 +315,13 @@ export class SchedulingQueue {
     return entry
   }
 
-  #enqueue(entry: QueuedPod): void {
+  #enqueue(entry: QueuedPod, event: string): void {
     const gate = this.#gate(entry.pod)
-    if (gate !== undefined) this.#enter(entry, 'gated', new Set([gate.plugin]))
-    else if (entry.triedInVainFor === undefined) this.#activate(entry)
-    else this.#delay(entry, this.#placeFor(entry))
+    if (gate !== undefined) {
+      if (!isStuck(entry)) this.#incoming('unschedulable', event)
+      this.#enter(entry, 'gated', new Set([gate.plugin]))
+    } else if (entry.triedInVainFor === undefined) this.#activate(entry, event)
+    else this.#delay(entry, this.#placeFor(entry), event)
   }
 
   #gate(pod: PodInfo): Rejection | undefined {
@@ -312,7 +332,8 @@ export class SchedulingQueue {
     return undefined
   }
 
-  #activate(entry: QueuedPod): void {
+  #activate(entry: QueuedPod, event: string): void {
+    this.#incoming('active', event)
     this.#enter(entry, 'active')
     entry.readyAt ??= this.#clock.monotonic()
     entry.until = this.#clock.now()
@@ -330,14 +351,15 @@ export class SchedulingQueue {
     waiting.resolve(entry)
   }
 
-  #delay(entry: QueuedPod, place: Heap<Waiting>): void {
+  #delay(entry: QueuedPod, place: Heap<Waiting>, event: string): void {
     const wait = Math.min(this.#initialBackoff * 2 ** Math.max(0, entry.attempts - 1), this.#maxBackoff)
     // Since it was tried in vain.
     const since = isStuck(entry) ? entry.until : this.#clock.now()
     if (since + wait <= this.#clock.now()) {
-      this.#activate(entry)
+      this.#activate(entry, event)
       return
     }
+    this.#incoming('backoff', event)
     this.#enter(entry, 'backoff')
     entry.until = since + wait
     place.push({ entry, until: entry.until })
@@ -366,14 +388,14 @@ export class SchedulingQueue {
     for (const place of [this.#backoff, this.#penalty]) {
       for (let next = place.peek(); next !== undefined && next.until <= now; next = place.peek()) {
         place.pop()
-        if (this.#isWaiting(next)) this.#activate(next.entry)
+        if (this.#isWaiting(next)) this.#activate(next.entry, 'BackoffComplete')
       }
     }
     let waiting = false
     for (const { pods } of [...this.#stuck.values()]) {
       for (const entry of [...pods]) {
         if (entry.state !== 'unschedulable') continue
-        if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry)
+        if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry, 'UnschedulableTimeout')
         else waiting = true
       }
     }

@@ -1,5 +1,6 @@
 /** `scheduler_*` (pkg/scheduler/metrics): attempts and how long they take, what waits, and what is evicted. */
 import { type Counter, exponentialBuckets, type Family, type Histogram, type MetricsRegistry } from '@canopus/base'
+import type { Incoming } from './queue.ts'
 
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error'
 
@@ -12,6 +13,7 @@ export interface SchedulerMetrics {
   readonly podAttempts: Histogram
   /** Seconds from when a pod could be tried first until it was bound. */
   readonly podDuration: Family<Histogram>
+  readonly incoming: Family<Counter>
   readonly preemptionAttempts: Counter
   readonly preemptionVictims: Histogram
   /** How many pods wait in which queue; asked for when the figures are read. */
@@ -72,6 +74,11 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
       ['attempts'],
       exponentialBuckets(0.01, 2, 20),
     ),
+    incoming: registry.counter(
+      'scheduler_queue_incoming_pods_total',
+      '[STABLE] Number of pods added to scheduling queues by event and queue type.',
+      ['event', 'queue'],
+    ),
     preemptionAttempts: registry
       .counter('scheduler_preemption_attempts_total', '[STABLE] Total preemption attempts in the cluster till now')
       .with(),
@@ -101,3 +108,8 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
 /** How many attempts a pod took, as a label. */
 export const attemptsLabel = (attempts: number): string =>
   attempts >= MANY_ATTEMPTS ? `${MANY_ATTEMPTS}+` : String(attempts)
+
+/** Counts pods that come into queues. */
+export function incomingInto({ incoming }: SchedulerMetrics): Incoming {
+  return (queue, event) => incoming.with(event, queue).add()
+}

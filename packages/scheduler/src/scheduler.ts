@@ -19,7 +19,13 @@ import { PodWriter } from './pod-writer.ts'
 import { type Aftermath, runPostFilters } from './post-filter.ts'
 import { makeProfile, type RunningProfile } from './profiles.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
-import { type AttemptResult, attemptsLabel, type SchedulerMetrics, schedulerMetrics } from './scheduler-metrics.ts'
+import {
+  type AttemptResult,
+  attemptsLabel,
+  incomingInto,
+  type SchedulerMetrics,
+  schedulerMetrics,
+} from './scheduler-metrics.ts'
 
 export interface SchedulerOptions {
   /** Default: upstream's default profile for pods of `default-scheduler`, but that all nodes are scored. */
@@ -92,6 +98,7 @@ class Scheduler {
       profiles: new Map([...this.#profiles].map(([name, { profile }]) => [name, profile])),
       initialBackoff: configuration.initialBackoff,
       maxBackoff: configuration.maxBackoff,
+      ...(this.#metrics === undefined ? {} : { incoming: incomingInto(this.#metrics) }),
     })
     this.#bindings = new BindingCycle({
       context,
