@@ -60,6 +60,8 @@ interface Work {
 export class SimulatedNodes {
   readonly #options: SimulatedNodesOptions
   readonly #specs = new Map<string, SimulatedNodeSpec>()
+  /** Which number of a node each is. */
+  readonly #indexes = new Map<string, number>()
   readonly #down = new Set<string>()
   readonly #pods: Informer<Pod>
   readonly #nodes: Informer<Node>
@@ -83,6 +85,7 @@ export class SimulatedNodes {
 
   #add(spec: SimulatedNodeSpec): void {
     const { capacity } = this.#options
+    if (!this.#indexes.has(spec.name)) this.#indexes.set(spec.name, this.#indexes.size)
     this.#specs.set(spec.name, { ...spec, capacity: { ...capacity, ...spec.capacity } })
   }
 
@@ -151,14 +154,14 @@ export class SimulatedNodes {
     if (this.#registering.has(name)) return
     this.#registering.add(name)
     const spec = this.#specs.get(name)!
-    const index = this.names.indexOf(name)
+    const index = this.#indexes.get(name) ?? 0
     const nodes = this.#options.client.resource(Nodes)
     while (!this.#ended() && this.isUp(name)) {
       try {
         const node = simulatedNode(spec, index, this.#options.clock.now())
-        const { status, ...rest } = node
-        await nodes.create(rest).catch(ignoreExisting)
-        await nodes.patch(name, 'merge', { status }, { subresource: 'status' })
+        // As a kubelet's, a new node comes with its status.
+        const made = await nodes.create(node).catch(ignoreExisting)
+        if (made === undefined) await nodes.patch(name, 'merge', { status: node.status }, { subresource: 'status' })
         break
       } catch (error) {
         this.#warn('a node could not register', error)

@@ -4,11 +4,12 @@
  */
 
 import { Leases, Nodes, Pods } from '@canopus/api'
-import type { Node, Pod } from '@canopus/api/core/v1'
+import type { Lease } from '@canopus/api/coordination/v1'
+import type { Node, NodeCondition, Pod, Taint } from '@canopus/api/core/v1'
 import { findCondition, formatTime, hasReason, semanticEqual } from '@canopus/apimachinery'
 import { type Logger, sleep } from '@canopus/base'
 import type { Informer } from '@canopus/client'
-import type { Controller, ControllerContext } from '@canopus/operator'
+import { type Controller, type ControllerContext, type ReconcileResult, runWorkers, WorkQueue } from '@canopus/operator'
 import { evictionRate, type Heartbeat, heartbeatOf, silentConditions } from './health.ts'
 import { noExecuteTaint, taintsFor } from './taints.ts'
 
@@ -23,6 +24,10 @@ export interface NodeLifecycleOptions {
 
 const BY_NODE = 'node'
 const LEASE_NAMESPACE = 'kube-node-lease'
+/** Nodes that are written to side by side (`scheduler.UpdateWorkerSize` upstream). */
+const WORKERS = 8
+/** Before taints are written again that somebody else has changed, in milliseconds (`UpdateTaintBackoff`). */
+const TAINT_RETRY = 100
 
 /** The pods' informer with the index by node. */
 export function podsByNode(context: ControllerContext): { informer: Informer<Pod>; of(node: string): readonly Pod[] } {
@@ -41,30 +46,37 @@ export function createNodeLifecycleController(
   return {
     name: 'node-lifecycle-controller',
     async run(signal) {
-      const lifecycle = new NodeLifecycle(context, options, pods)
+      const lifecycle = new NodeLifecycle(context, options, { nodes, leases, pods })
       try {
         await Promise.all([nodes, leases, pods.informer].map(informer => informer.waitForSync(signal)))
-        let wake = (): void => {}
-        const disconnect = nodes.addHandler({
-          added: () => wake(),
-          updated: (old, node) => {
-            // Conditions and cordons show as taints at once, not with the next round.
-            const changed = !semanticEqual(statesOf(old), statesOf(node))
-            if (changed) wake()
-          },
-        })
-        while (!signal.aborted) {
-          const early = new AbortController()
-          wake = () => early.abort()
-          await lifecycle.round(nodes.lister.list(), name => leases.lister.get(name, LEASE_NAMESPACE))
-          await sleep(context.clock, options.monitorPeriod ?? 5_000, AbortSignal.any([signal, early.signal])).catch(
-            () => {},
-          )
-        }
-        disconnect()
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (signal.aborted) return
+        throw error
       }
+      const { queue, logger } = lifecycle
+      const disconnect = nodes.addHandler({
+        // Conditions and cordons show as taints at once, not with the next round.
+        added: (node, initial) => {
+          lifecycle.see(node)
+          if (!initial) queue.add(node.metadata.name)
+        },
+        updated: (old, node) => {
+          if (semanticEqual(statesOf(old), statesOf(node))) return
+          lifecycle.see(node)
+          queue.add(node.metadata.name)
+        },
+        deleted: node => lifecycle.forget(node),
+      })
+      const workers = runWorkers(
+        { queue, logger, workers: WORKERS, reconcile: name => lifecycle.lookAfter(name) },
+        signal,
+      )
+      while (!signal.aborted) {
+        lifecycle.round()
+        await sleep(context.clock, options.monitorPeriod ?? 5_000, signal).catch(() => {})
+      }
+      disconnect()
+      await workers
     },
   }
 }
@@ -73,44 +85,73 @@ function statesOf({ spec, status }: Node): unknown {
   return [spec?.unschedulable, spec?.taints, (status?.conditions ?? []).map(each => [each.type, each.status])]
 }
 
+interface Views {
+  readonly nodes: Informer<Node>
+  readonly leases: Informer<Lease>
+  readonly pods: { of(node: string): readonly Pod[] }
+}
+
 class NodeLifecycle {
+  /** Names of nodes that something may have to be written to. */
+  readonly queue: WorkQueue
+  readonly logger: Logger
   readonly #context: ControllerContext
   readonly #options: NodeLifecycleOptions
-  readonly #pods: { of(node: string): readonly Pod[] }
-  readonly #logger: Logger
+  readonly #views: Views
   readonly #heartbeats = new Map<string, Heartbeat>()
   readonly #readiness = new Map<string, string>()
   /** As they were last seen, by uid: what came and went is told. */
   #known: ReadonlyMap<string, Node> = new Map()
+  readonly #all = new Set<string>()
+  readonly #notReady = new Set<string>()
   /** From when on the next node may be marked for eviction. */
   #nextEvictionAt = 0
 
-  constructor(context: ControllerContext, options: NodeLifecycleOptions, pods: { of(node: string): readonly Pod[] }) {
+  constructor(context: ControllerContext, options: NodeLifecycleOptions, views: Views) {
     this.#context = context
     this.#options = options
-    this.#pods = pods
-    this.#logger = context.logger.child({ controller: 'node-lifecycle-controller' })
+    this.#views = views
+    this.logger = context.logger.child({ controller: 'node-lifecycle-controller' })
+    this.queue = new WorkQueue({ clock: context.clock })
   }
 
-  async round(nodes: readonly Node[], leaseOf: (name: string) => Parameters<typeof heartbeatOf>[1]): Promise<void> {
+  /** Counts a node by its state. */
+  see(node: Node): void {
+    const { name } = node.metadata
+    this.#all.add(name)
+    if (noExecuteTaint(node) === undefined) this.#notReady.delete(name)
+    else this.#notReady.add(name)
+  }
+
+  forget({ metadata: { name } }: Node): void {
+    this.#all.delete(name)
+    this.#notReady.delete(name)
+    this.#heartbeats.delete(name)
+    this.#readiness.delete(name)
+  }
+
+  /** Looks at all nodes, and leaves those that need something to the workers. */
+  round(): void {
+    const nodes = this.#views.nodes.lister.list()
     this.#tellWhoCameAndWent(nodes)
-    const names = new Set(nodes.map(node => node.metadata.name))
-    for (const name of this.#heartbeats.keys()) {
-      if (names.has(name)) continue
-      this.#heartbeats.delete(name)
-      this.#readiness.delete(name)
-    }
-    const notReady = nodes.filter(node => noExecuteTaint(node) !== undefined).length
-    const rate = evictionRate(nodes.length, notReady)
     for (const node of nodes) {
-      try {
-        const current = await this.#checkSilence(node, leaseOf(node.metadata.name))
-        await this.#taint(current, rate)
-        await this.#onReadiness(current)
-      } catch (error) {
-        if (!hasReason(error, 'NotFound'))
-          this.#logger.warn('could not look after a node', { node: node.metadata.name, error })
-      }
+      const { name } = node.metadata
+      const isSilent = this.#silence(node) !== undefined
+      if (isSilent || this.#readiness.get(name) !== readinessOf(node) || needsTaints(node)) this.queue.add(name)
+    }
+  }
+
+  /** Writes what a node's state calls for; one at a time for each node. */
+  async lookAfter(name: string): Promise<ReconcileResult | undefined> {
+    const node = this.#views.nodes.lister.get(name)
+    if (node === undefined) return undefined
+    try {
+      const current = await this.#markSilent(node)
+      await this.#onReadiness(current)
+      return await this.#taint(current)
+    } catch (error) {
+      if (!hasReason(error, 'NotFound')) throw error
+      return undefined
     }
   }
 
@@ -128,49 +169,79 @@ class NodeLifecycle {
     }
   }
 
-  async #checkSilence(node: Node, lease: Parameters<typeof heartbeatOf>[1]): Promise<Node> {
+  /** The conditions of a node that has been silent for too long; nothing where it has not, or they say so. */
+  #silence(node: Node): NodeCondition[] | undefined {
     const { name } = node.metadata
-    const now = this.#context.clock.monotonic()
+    const { clock } = this.#context
+    const now = clock.monotonic()
+    const lease = this.#views.leases.lister.get(name, LEASE_NAMESPACE)
     const heartbeat = heartbeatOf(node, lease, this.#heartbeats.get(name), now)
     this.#heartbeats.set(name, heartbeat)
     const hasReported = findCondition(node.status?.conditions, 'Ready') !== undefined
     const grace = hasReported
       ? (this.#options.monitorGracePeriod ?? 50_000)
       : (this.#options.startupGracePeriod ?? 60_000)
-    if (now - heartbeat.heardAt <= grace) return node
-    const conditions = silentConditions(node, this.#context.clock.now())
-    if (!conditions) return node
+    return now - heartbeat.heardAt <= grace ? undefined : silentConditions(node, clock.now())
+  }
+
+  async #markSilent(node: Node): Promise<Node> {
+    const conditions = this.#silence(node)
+    if (conditions === undefined) return node
     const client = this.#context.client.resource(Nodes)
     return client.updateStatus({ ...node, status: { ...node.status, conditions } })
   }
 
-  async #taint(node: Node, rate: number): Promise<void> {
-    const { name } = node.metadata
-    const { clock, client } = this.#context
-    const wanted = noExecuteTaint(node)
-    const has = node.spec?.taints?.find(taint => taint.effect === 'NoExecute' && taint.key === wanted) !== undefined
-    let evict = wanted
-    if (wanted !== undefined && !has) {
-      const isSwap = node.spec?.taints?.some(isReadinessTaint) === true
-      // Changing one reason for the other costs nobody anything; a new eviction waits for its turn.
-      if (!isSwap && (rate === 0 || clock.monotonic() < this.#nextEvictionAt)) evict = undefined
-      else if (!isSwap) this.#nextEvictionAt = clock.monotonic() + 1_000 / rate
-    }
-    const taints = taintsFor(node, evict, formatTime(clock.now()))
-    if (taints === (node.spec?.taints ?? []) || semanticEqual(taints, node.spec?.taints)) return
-    const { resourceVersion } = node.metadata
+  async #taint(node: Node): Promise<ReconcileResult | undefined> {
+    const { clock } = this.#context
+    const current = node.spec?.taints
+    const taints = taintsFor(node, this.#eviction(node), formatTime(clock.now()))
+    if (taints === current || semanticEqual(taints, current)) return undefined
     try {
-      await client.resource(Nodes).patch(name, 'merge', { metadata: { resourceVersion }, spec: { taints } })
+      await this.#writeTaints(node, current, taints)
+      return undefined
     } catch (error) {
-      // The node reports all the time; the next round sees what it is now.
-      if (!hasReason(error, 'Conflict')) throw error
+      if (!hasReason(error, 'Conflict') && !hasReason(error, 'Invalid')) throw error
+      return { requeueAfter: TAINT_RETRY }
     }
+  }
+
+  /** Other parts of a new node change all the time: where it has taints, it is those that must be as they were seen. */
+  async #writeTaints(
+    { metadata }: Node,
+    current: readonly Taint[] | undefined,
+    taints: readonly Taint[],
+  ): Promise<void> {
+    const { name, resourceVersion } = metadata
+    const nodes = this.#context.client.resource(Nodes)
+    if (current === undefined) {
+      await nodes.patch(name, 'merge', { metadata: { resourceVersion }, spec: { taints } })
+      return
+    }
+    const path = '/spec/taints'
+    await nodes.patch(name, 'json', [
+      { op: 'test', path, value: current },
+      { op: 'replace', path, value: taints },
+    ])
+  }
+
+  /** Which taint, if any, is to drive the node's pods away now. */
+  #eviction(node: Node): string | undefined {
+    const wanted = noExecuteTaint(node)
+    if (wanted === undefined) return undefined
+    const taints = node.spec?.taints ?? []
+    // Changing one reason for the other costs nobody anything; a new eviction waits for its turn.
+    if (taints.some(isReadinessTaint)) return wanted
+    const rate = evictionRate(this.#all.size, this.#notReady.size)
+    const now = this.#context.clock.monotonic()
+    if (rate === 0 || now < this.#nextEvictionAt) return undefined
+    this.#nextEvictionAt = now + 1_000 / rate
+    return wanted
   }
 
   /** Pods of a node that stops being ready are not ready either, whatever they last said. */
   async #onReadiness(node: Node): Promise<void> {
     const { name } = node.metadata
-    const status = findCondition(node.status?.conditions, 'Ready')?.status ?? 'Unknown'
+    const status = readinessOf(node)
     const before = this.#readiness.get(name)
     if (before === status) return
     if (status === 'True' || (before !== undefined && before !== 'True')) {
@@ -180,7 +251,7 @@ class NodeLifecycle {
     if (before === 'True') {
       this.#context.events.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
     }
-    for (const pod of this.#pods.of(name)) await this.#markNotReady(pod)
+    for (const pod of this.#views.pods.of(name)) await this.#markNotReady(pod)
     this.#readiness.set(name, status)
   }
 
@@ -199,6 +270,15 @@ class NodeLifecycle {
       if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
     }
   }
+}
+
+const readinessOf = (node: Node): string => findCondition(node.status?.conditions, 'Ready')?.status ?? 'Unknown'
+
+/** Whether the node's taints are not what its conditions call for; one may still have to wait for its turn. */
+function needsTaints(node: Node): boolean {
+  const current = node.spec?.taints
+  const wanted = taintsFor(node, noExecuteTaint(node), '')
+  return wanted !== current && (current !== undefined || wanted.length > 0)
 }
 
 const isReadinessTaint = (taint: { key: string; effect: string }): boolean =>

@@ -32,15 +32,18 @@ export const secondsAt = (step: number): number => STEPS[step]!.seconds
 export function createTtlController(context: ControllerContext): Controller {
   const nodes = context.informers.informer(Nodes)
   let step = 0
+  let count = 0
   const wanted = (): string => {
-    step = nextStep(step, nodes.lister.list().length)
+    step = nextStep(step, count)
     return String(secondsAt(step))
   }
   const isRight = (node: Node): boolean => node.metadata.annotations?.[TTL_ANNOTATION] === wanted()
   return defineController(context, {
     name: 'ttl-controller',
     triggers: [
-      on(Nodes, ({ object, deleted }, enqueue) => {
+      on(Nodes, ({ object, old, deleted }, enqueue) => {
+        if (deleted) count--
+        else if (old === undefined) count++
         if (!deleted && !isRight(object)) enqueue(object.metadata.name)
       }),
     ],
