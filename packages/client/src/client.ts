@@ -25,6 +25,8 @@ export interface WatchQuery extends ListQuery {
   allowWatchBookmarks?: boolean
   sendInitialEvents?: boolean
   timeoutSeconds?: number
+  /** Objects of the events may be shared with others in this process, which spares decoding them: they are never changed then. */
+  shared?: boolean
 }
 
 export interface WriteQuery extends InNamespace {

@@ -1,3 +1,4 @@
+export { carriedBy, carry } from './carried-values.ts'
 export type * from './client.ts'
 export { type Discovered, discover } from './discovery.ts'
 export type * from './informer.ts'

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { ConfigMaps, Deployments, Namespaces, Pods } from '@canopus/api'
 import { StatusError } from '@canopus/apimachinery'
 import { SimulatedClock } from '@canopus/base'
+import { carry } from './carried-values.ts'
+import type { Client } from './client.ts'
 import { createClient } from './json-client.ts'
 import { lines } from './json-lines.ts'
 import { listAll } from './pager.ts'
@@ -129,4 +131,40 @@ test('the pager reads every page', async () => {
   assert.equal(list.items.length, 25)
   assert.equal(list.metadata.continue, undefined)
   assert.equal(server.requests.length, 3)
+})
+
+test('events that bytes carry are taken where sharing is wanted, and only between whole lines', async () => {
+  const encoder = new TextEncoder()
+  const text = (name: string): string => `${JSON.stringify({ type: 'ADDED', object: { metadata: { name } } })}\n`
+  const carrying = (bytes: Uint8Array, name: string): Uint8Array => {
+    carry(bytes, () => [{ type: 'ADDED', object: { metadata: { name } } }])
+    return bytes
+  }
+  const cut = text('cut')
+  const pieces = [
+    carrying(encoder.encode(text('a')), 'carried-a'),
+    encoder.encode(text('b') + cut.slice(0, 10)),
+    carrying(encoder.encode(cut.slice(10) + text('c')), 'carried-c'),
+    carrying(encoder.encode(text('d')), 'carried-d'),
+  ]
+  const transport: Transport = {
+    send: async () => ({
+      status: 200,
+      headers: {},
+      bytes: async () => new Uint8Array(),
+      async *chunks() {
+        yield* pieces
+      },
+    }),
+  }
+  const names = async (client: Client, shared?: boolean): Promise<string[]> => {
+    const found: string[] = []
+    const options = shared === undefined ? {} : { shared }
+    for await (const { object } of client.resource(ConfigMaps).watch(options)) found.push(object.metadata.name)
+    return found
+  }
+  const mixed = ['carried-a', 'b', 'cut', 'c', 'carried-d']
+  assert.deepEqual(await names(createClient(transport)), ['a', 'b', 'cut', 'c', 'd'])
+  assert.deepEqual(await names(createClient(transport), true), mixed)
+  assert.deepEqual(await names(createClient(transport, { shared: true })), mixed)
 })

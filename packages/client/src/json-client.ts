@@ -10,6 +10,7 @@ import {
   type Status,
   StatusError,
 } from '@canopus/apimachinery'
+import { carriedBy } from './carried-values.ts'
 import type {
   Client,
   InNamespace,
@@ -20,7 +21,7 @@ import type {
   WatchQuery,
   WriteQuery,
 } from './client.ts'
-import { lines } from './json-lines.ts'
+import { LineReader } from './json-lines.ts'
 import { listParameters, queryString, watchParameters, writeParameters } from './query.ts'
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts'
 
@@ -34,6 +35,11 @@ const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
 export interface ClientOptions {
   /** Sent with every request; servers take the field manager from its first word. */
   userAgent?: string
+  /**
+   * Objects that are answered may be shared with others in this process, which spares decoding them: whoever has such a client never
+   * changes what it answers.
+   */
+  shared?: boolean
 }
 
 /** A typed client on `transport`. It keeps no state; make as many as there are user agents. */
@@ -41,7 +47,8 @@ export function createClient(transport: Transport, options: ClientOptions = {}):
   const base = { accept: 'application/json', ...(options.userAgent ? { 'user-agent': options.userAgent } : {}) }
   return {
     transport,
-    resource: <T extends KubeObject>(type: ResourceType<T>) => createResourceClient(transport, base, type),
+    resource: <T extends KubeObject>(type: ResourceType<T>) =>
+      createResourceClient(transport, base, type, options.shared ?? false),
   }
 }
 
@@ -112,6 +119,7 @@ function createResourceClient<T extends KubeObject>(
   transport: Transport,
   base: Record<string, string>,
   type: ResourceType<T>,
+  shared: boolean,
 ): ResourceClient<T> {
   const apiVersion = apiVersionOf(type)
   const collection = (namespace?: string): string => collectionPath(type, namespace)
@@ -120,7 +128,8 @@ function createResourceClient<T extends KubeObject>(
   const call = async <R>(request: Call): Promise<R> => {
     const response = await send(transport, base, request)
     const bytes = await response.bytes()
-    return (bytes.length === 0 ? undefined : JSON.parse(new TextDecoder().decode(bytes))) as R
+    if (bytes.length === 0) return undefined as R
+    return ((shared ? carriedBy(bytes) : undefined) ?? JSON.parse(decoder.decode(bytes))) as R
   }
   const put = (object: T, suffix: string, options: WriteQuery): Promise<T> =>
     call<T>({
@@ -143,7 +152,8 @@ function createResourceClient<T extends KubeObject>(
       }
       return list
     },
-    watch: (options: WatchQuery = {}) => watch<T>(transport, base, collection(options.namespace), options),
+    watch: (options: WatchQuery = {}) =>
+      watch<T>(transport, base, collection(options.namespace), shared ? { ...options, shared } : options),
     create: (object: Draft<T>, options: WriteQuery = {}) =>
       call<T>({
         method: 'POST',
@@ -190,6 +200,8 @@ function createResourceClient<T extends KubeObject>(
   }
 }
 
+const decoder = new TextDecoder()
+
 /** An empty name would silently turn a request for one object into one for the whole collection. */
 function requireName(name: string): string {
   if (name === '') throw new TypeError('resource name may not be empty')
@@ -210,9 +222,23 @@ async function* watch<T extends KubeObject>(
     path: path + queryString(watchParameters(options)),
     signal: options.signal,
   })
-  for await (const line of lines(response.chunks())) {
-    const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR'; object: Status }
-    if (event.type === 'ERROR') throw new StatusError(event.object)
-    yield event
+  const reader = new LineReader()
+  for await (const chunk of response.chunks()) {
+    for (const event of eventsOf<T>(chunk, reader, options.shared === true)) {
+      if (event.type === 'ERROR') throw new StatusError(event.object)
+      yield event
+    }
   }
+}
+
+type AnyEvent<T extends KubeObject> = WatchEvent<T> | { type: 'ERROR'; object: Status }
+
+function* eventsOf<T extends KubeObject>(
+  chunk: Uint8Array,
+  reader: LineReader,
+  shared: boolean,
+): Generator<AnyEvent<T>, void, undefined> {
+  const carried = shared && !reader.inLine ? carriedBy(chunk) : undefined
+  if (carried !== undefined) yield* carried as readonly WatchEvent<T>[]
+  else for (const line of reader.read(chunk)) yield JSON.parse(line) as AnyEvent<T>
 }

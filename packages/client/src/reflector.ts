@@ -114,6 +114,7 @@ async function follow<T extends KubeObject>(
       : { resourceVersion: state.resourceVersion ?? '' }),
     // Streams end at different moments so that not everybody comes back at once.
     timeoutSeconds: Math.floor(300 * (1 + options.random.next())),
+    shared: true,
     signal,
   })
   for await (const event of events) {

@@ -145,7 +145,7 @@ function componentContext(
 ): ControllerContext {
   const { clock, random } = options
   const logger = options.logger.child({ component: source })
-  const client = createClient(server.transport(user), { userAgent: user.name.replace(/^system:/, '') })
+  const client = createClient(server.transport(user), { userAgent: user.name.replace(/^system:/, ''), shared: true })
   return {
     client,
     clock,

@@ -48,7 +48,8 @@ export interface TestCluster {
 const ADMINISTRATOR = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }
 const SERVICE_CIDR = '10.96.0.0/16'
 const SERVICE_ADDRESS = '10.96.0.1'
-const CLUSTER_CIDR = '10.244.0.0/16'
+/** Room for the ranges of 32,768 nodes. */
+const CLUSTER_CIDR = '10.128.0.0/9'
 
 /**
  * A whole cluster inside this process: API server, controllers and scheduler on a store in memory, and simulated nodes where
@@ -76,7 +77,8 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
     stopping.signal,
   )
   const client = createClient(server.transport(ADMINISTRATOR))
-  const nodes = simulate(options, { client, clock, random, logger }, stopping.signal)
+  const nodeClient = createClient(server.transport(ADMINISTRATOR), { shared: true })
+  const nodes = simulate(options, { client: nodeClient, clock, random, logger }, stopping.signal)
   const served = options.listen === false ? undefined : await serve(server, pki, clock)
   return {
     client,

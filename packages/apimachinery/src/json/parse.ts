@@ -27,8 +27,11 @@ const exact: Reviver = (_key, value, { source }) => {
 /** Digits of the smallest integer that a double may not hold. */
 const LONG = 16
 
-/** Whether so many digits stand together anywhere: then one of every 16 characters is among them. */
-function hasLongNumber(text: string): boolean {
+/**
+ * Whether so many digits stand together anywhere that an integer may be among them which no number shows: then one of every 16
+ * characters is a digit.
+ */
+export function hasLongNumber(text: string): boolean {
   for (let at = LONG - 1; at < text.length; at += LONG) {
     if (!isDigit(text.charCodeAt(at))) continue
     let start = at

@@ -62,6 +62,8 @@ export class ServiceAllocators {
   allocate(object: KubeObject, old: KubeObject | undefined): Release {
     const service = object as Service
     const before = old as Service | undefined
+    // A status has nothing to allocate, and its spec is the stored one, which is shared.
+    if (service.spec === before?.spec) return () => {}
     const held: Release[] = []
     const release = (): void => {
       for (const each of held) each()

@@ -9,6 +9,8 @@ export interface EventEncoder {
   encodeEvent(type: EventType, version: ObjectVersion): Uint8Array
   /** The same in parts, the object's shared bytes among them: for who copies them together with others anyway. */
   eventParts?(type: EventType, version: ObjectVersion): readonly Uint8Array[]
+  /** Lets what `encodeEvent` answered carry its event, for readers in this process. */
+  carryEvent?(frame: Uint8Array, type: EventType, version: ObjectVersion): void
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array
   encodeError(status: unknown): Uint8Array
 }
@@ -43,7 +45,9 @@ export class Change {
     const id = `${type} ${encoder.id}`
     let frame = this.#frames?.get(id)
     if (frame === undefined) {
-      frame = encoder.encodeEvent(type, type === 'DELETED' ? this.goodbye() : this.current)
+      const version = type === 'DELETED' ? this.goodbye() : this.current
+      frame = encoder.encodeEvent(type, version)
+      encoder.carryEvent?.(frame, type, version)
       this.#frames ??= new Map()
       this.#frames.set(id, frame)
     }

@@ -2,6 +2,7 @@
 import {
   afterRoundTrip,
   encodeJson,
+  hasLongNumber,
   type KubeObject,
   knownText,
   type ManagedFieldsEntry,
@@ -39,6 +40,7 @@ export class ObjectVersion {
   readonly bytes: Uint8Array
   readonly revision: number
   #object: KubeObject | undefined
+  #hasLong = false
   /** What `bytes` were made of. */
   #written: KubeObject | undefined
   #encodings: Map<string, Uint8Array> | undefined
@@ -54,13 +56,29 @@ export class ObjectVersion {
   /** The parsed object. Shared: never change it. */
   get object(): KubeObject {
     if (this.#object !== undefined) return this.#object
-    const object = (this.#written && readAgain(this.#written, this.revision)) ?? parse(this.bytes)
+    const object = (this.#written && readAgain(this.#written, this.revision)) ?? this.parse()
     this.#written = undefined
+    this.keep(object)
+    return object
+  }
+
+  /** The same as `JSON.parse` gives it; undefined where there may be an integer that no number shows. Shared: never change it. */
+  get plain(): KubeObject | undefined {
+    const { object } = this
+    return this.#hasLong ? undefined : object
+  }
+
+  private parse(): KubeObject {
+    const text = asBuffer(this.bytes).toString()
+    this.#hasLong = hasLongNumber(text)
+    return parseJson(text) as KubeObject
+  }
+
+  private keep(object: KubeObject): void {
     this.#object = object
     recentlyParsed[nextSlot]?.forget()
     recentlyParsed[nextSlot] = this
     nextSlot = (nextSlot + 1) % PARSED_LIMIT
-    return object
   }
 
   /** Tells what this version was written from, which spares parsing it. The object must not change any more. */
@@ -97,13 +115,14 @@ export class ObjectVersion {
 
   /** The same object with another revision inside, as the event of its removal shows it. */
   atRevision(revision: number): ObjectVersion {
-    return new ObjectVersion(
-      this.key,
-      this.namespace,
-      this.name,
-      restamp(this.bytes, this.revision, revision),
-      revision,
-    )
+    const bytes = restamp(this.bytes, this.revision, revision)
+    const version = new ObjectVersion(this.key, this.namespace, this.name, bytes, revision)
+    if (this.#object !== undefined) {
+      const metadata = { ...this.#object.metadata, resourceVersion: String(revision) }
+      version.#hasLong = this.#hasLong
+      version.keep({ ...this.#object, metadata })
+    }
+    return version
   }
 
   private forgetEncoding(id: string): void {

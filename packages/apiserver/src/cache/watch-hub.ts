@@ -7,7 +7,7 @@ import { StatusError } from '@canopus/apimachinery'
 import type { StreamSink } from '../http/message.ts'
 import type { Change, EventEncoder } from './change.ts'
 import { Deliveries } from './deliveries.ts'
-import { release } from './joined-frames.ts'
+import { joined, release } from './joined-frames.ts'
 import type { ObjectVersion } from './object-version.ts'
 
 /** Which objects a watcher wants to see. */
@@ -87,7 +87,7 @@ export class WatchStream {
 
   private next(): Uint8Array | undefined {
     if (this.#waiting.length === 0) return undefined
-    const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting)
+    const bytes = joined(this.#waiting, this.sink.inProcess === true)
     this.#waiting = []
     this.#waitingBytes = 0
     return bytes
@@ -106,6 +106,8 @@ export class WatchGroup {
   readonly #convert: ChangeConversion | undefined
   #sideBySide: ReadonlySet<WatchStream> | undefined
   #pending: Uint8Array[] = []
+  /** How many of the streams are read in this process. */
+  #inProcess = 0
   /** What is being converted, in the order of the changes. */
   #converting: Promise<void> | undefined
 
@@ -167,7 +169,7 @@ export class WatchGroup {
 
   flush(deliveries: Deliveries): void {
     if (this.#pending.length === 0) return
-    const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending)
+    const bytes = joined(this.#pending, this.#inProcess > 0)
     this.sent += this.#pending.length * this.streams.size
     this.#pending = []
     this.#sideBySide ??= byConnection(this.streams)
@@ -176,11 +178,13 @@ export class WatchGroup {
 
   add(stream: WatchStream): void {
     this.streams.add(stream)
+    if (stream.sink.inProcess === true) this.#inProcess++
     this.#sideBySide = undefined
   }
 
   remove(stream: WatchStream): void {
-    this.streams.delete(stream)
+    if (!this.streams.delete(stream)) return
+    if (stream.sink.inProcess === true) this.#inProcess--
     this.#sideBySide = undefined
   }
 }
@@ -199,6 +203,7 @@ export class WatchHub {
   readonly #fields = new Map<string, { groups: number; of(version: ObjectVersion): string }>()
   #dirty: WatchGroup[] = []
   #converting = 0
+  #inProcess = 0
   readonly #deliveries = new Deliveries(() => this.flush())
 
   /** Events sent by watches that have ended. */
@@ -218,6 +223,11 @@ export class WatchHub {
       if (filter.namespace === undefined || filter.namespace === namespace) count += streams.size
     }
     return count
+  }
+
+  /** Whether anybody in this process reads along: then objects are asked for, not only their bytes. */
+  get readInProcess(): boolean {
+    return this.#inProcess > 0
   }
 
   get streamCount(): number {
@@ -250,12 +260,14 @@ export class WatchHub {
   /** Lets a stream take part from the next change on. It leaves by itself when it is closed. */
   join(stream: WatchStream): void {
     stream.group.add(stream)
+    if (stream.sink.inProcess === true) this.#inProcess++
     stream.sink.onClose(() => this.leave(stream))
   }
 
   private leave(stream: WatchStream): void {
     const { group } = stream
     group.remove(stream)
+    if (stream.sink.inProcess === true) this.#inProcess--
     if (group.streams.size > 0) return
     this.#sentBefore += group.sent
     this.#groups.delete(`${group.encoder.id}\n${group.filter.id}`)

@@ -5,6 +5,7 @@
 
 import type { Kind } from '@canopus/api'
 import {
+  afterRoundTrip,
   apiVersionOf,
   encodeJson,
   encodeProtobufList,
@@ -14,6 +15,7 @@ import {
   parseJson,
   wrapMessage,
 } from '@canopus/apimachinery'
+import { carry } from '@canopus/client'
 import { dump } from 'js-yaml'
 import type { EventEncoder, EventType } from '../cache/change.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
@@ -24,6 +26,8 @@ import { WRITE_SCHEMA } from './yaml-schema.ts'
 export type EncodeMessage = (message: string, object: unknown) => Uint8Array
 
 export interface ObjectEncoder extends EventEncoder {
+  /** What `one` says, without the text; undefined where only that tells. Shared: never change it. */
+  value?(version: ObjectVersion): unknown
   readonly contentType: string
   readonly watchContentType: string
   one(version: ObjectVersion): Uint8Array
@@ -74,6 +78,23 @@ export class JsonEncoder implements ObjectEncoder {
 
   eventParts(type: EventType, version: ObjectVersion): readonly Uint8Array[] {
     return [EVENT_HEADS[type], this.one(version), EVENT_END]
+  }
+
+  /** Asked once for all who read a frame, since what other versions are made into is new each time. */
+  carryEvent(frame: Uint8Array, type: EventType, version: ObjectVersion): void {
+    let events: { type: string; object: unknown }[] | undefined
+    carry(frame, () => {
+      if (events !== undefined) return events
+      const object = this.value(version)
+      if (object !== undefined) events = [{ type, object }]
+      return events
+    })
+  }
+
+  value(version: ObjectVersion): unknown {
+    const { plain } = version
+    if (plain === undefined || this.kind.storedAs === undefined) return plain
+    return afterRoundTrip(this.object(version))
   }
 
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
@@ -132,6 +153,10 @@ export class PartialEncoder extends JsonEncoder {
 
   override one(version: ObjectVersion): Uint8Array {
     return version.encoding('partial', each => Buffer.from(JSON.stringify(partialObject(each.object))))
+  }
+
+  override value({ plain }: ObjectVersion): unknown {
+    return plain && partialObject(plain)
   }
 
   override listType(): { kind: string; apiVersion: string } {

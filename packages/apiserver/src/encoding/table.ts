@@ -53,6 +53,10 @@ export class TableEncoder extends JsonEncoder {
     return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), this.one(version), Buffer.from('}\n')])
   }
 
+  override value(): undefined {
+    return undefined
+  }
+
   protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
     const metadata = bookmarkMeta(revision, initialEventsEnd)
     const rows = initialEventsEnd ? [{ cells: [], object: { ...this.emptyPartial(), metadata } }] : []

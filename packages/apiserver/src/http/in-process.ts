@@ -71,6 +71,7 @@ class QueueSink implements StreamSink {
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => this.abort()
   #waiting = 0
+  readonly inProcess = true
   closed = false
 
   constructor(signal: AbortSignal | undefined) {

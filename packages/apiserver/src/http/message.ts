@@ -42,6 +42,8 @@ export interface StreamSink {
   onClose(listener: () => void): void
   onDrain(listener: () => void): void
   readonly closed: boolean
+  /** Read by a call in this process, which can take what bytes carry (`carry` in package `client`). */
+  readonly inProcess?: boolean
   /** The same for all answers on one connection, where several share it. */
   readonly connection?: object
 }

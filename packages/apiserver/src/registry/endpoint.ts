@@ -11,6 +11,7 @@ import {
   methodNotSupportedError,
   type Status,
 } from '@canopus/apimachinery'
+import { carry } from '@canopus/client'
 import { notePatch } from '../audit/note-patch.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { decodeBody, type ExpectedKind } from '../encoding/body.ts'
@@ -128,9 +129,11 @@ export class Endpoint {
     return this.#encoders.for(this.kind, form, (query.get('includeObject') ?? 'Metadata') as IncludeObject)
   }
 
-  /** The answer with one object. */
-  respond(encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
-    return { status, headers: { 'content-type': encoder.contentType }, body: encoder.one(version) }
+  /** The answer with one object. To a caller in this process it carries the object too. */
+  respond(call: Call, encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
+    const body = encoder.one(version)
+    if (call.request.user !== undefined && encoder.value !== undefined) carry(body, () => encoder.value?.(version))
+    return { status, headers: { 'content-type': encoder.contentType }, body }
   }
 
   /** At once where the cache is as new as the store, as it mostly is. */
@@ -145,10 +148,11 @@ export class Endpoint {
   }
 
   /** The answer with what the cache shows now. Throws StatusError 404. */
-  private shown({ info }: Call, encoder: ObjectEncoder): Maybe<ApiResponse> {
+  private shown(call: Call, encoder: ObjectEncoder): Maybe<ApiResponse> {
+    const { info } = call
     const found = (version: ObjectVersion | undefined): ApiResponse => {
       if (version === undefined) throw this.store.notFound(info.name)
-      return this.respond(encoder, 200, version)
+      return this.respond(call, encoder, 200, version)
     }
     const version = this.store.cached(this.scope(info.namespace), info.name)
     return version instanceof Promise ? version.then(found) : found(version)
@@ -183,7 +187,7 @@ export class Endpoint {
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
     call.audit?.requestObject(object, this.kind)
     const version = await createObject(this.store, write, this.scope(call.info.namespace), object)
-    return this.respond(encoder, 201, version)
+    return this.respond(call, encoder, 201, version)
   }
 
   private async update(call: Call): Promise<ApiResponse> {
@@ -228,7 +232,7 @@ export class Endpoint {
   async change(call: Call, write: WriteCall, encoder: ObjectEncoder, update: Update): Promise<ApiResponse> {
     const { namespace, name } = call.info
     const { version, created } = await updateObject(this.store, write, this.scope(namespace), name, update)
-    return this.respond(encoder, created ? 201 : 200, version)
+    return this.respond(call, encoder, created ? 201 : 200, version)
   }
 
   /** GET, PUT and PATCH of a subresource that is a view of the same object. */
@@ -266,7 +270,8 @@ export class Endpoint {
     const { version, gone } = result
     const waits = !gone && (options.orphanDependents === false || options.propagationPolicy === 'Foreground')
     const { group, plural } = this.kind.type
-    if (!gone || RETURNS_DELETED.has(`${group}/${plural}`)) return this.respond(encoder, waits ? 202 : 200, version)
+    if (!gone || RETURNS_DELETED.has(`${group}/${plural}`))
+      return this.respond(call, encoder, waits ? 202 : 200, version)
     const details = {
       name: version.name,
       ...(group === '' ? {} : { group }),

@@ -122,8 +122,9 @@ export class KindStore {
   /** What the store holds, fit to be viewed; `written` is what it was written from just now. */
   taken(kv: KeyValue, written?: KubeObject): Maybe<ObjectVersion> {
     const version = this.cachedVersion(kv) ?? this.versionOf(kv)
-    // Only the answers of kinds with several forms are made of the object: the others' are the bytes.
-    if (written !== undefined && this.kind.storedAs !== undefined) version.wasWrittenFrom(written)
+    // Only answers of kinds with several forms are made of the object, and what readers in this process get: the others' are bytes.
+    if (written !== undefined && (this.kind.storedAs !== undefined || this.cache.hub.readInProcess))
+      version.wasWrittenFrom(written)
     return this.remote === undefined ? version : this.remote.one(version)
   }
 

@@ -26,6 +26,8 @@ export interface SimulatedControlPlaneOptions {
   nodeLifecycle?: NodeLifecycleOptions
   /** Which controllers run, and which besides the usual ones. */
   controllers?: Pick<ControllerManagerOptions, 'controllers' | 'extra'>
+  /** Whether components that change an object which they share are to fail. */
+  frozen?: boolean
 }
 
 /** A stand-in for the authority of a cluster in which nobody speaks TLS: real ones are made of true randomness. */
@@ -202,6 +204,7 @@ export class SimulatedControlPlane {
       faults: this.#options.faults,
       clock: this.#options.clock,
       random: this.#random(`${component}/transport`),
+      ...(this.#options.frozen ? { frozen: true } : {}),
     })
   }
 
@@ -212,6 +215,7 @@ export class SimulatedControlPlane {
     const random = this.#random(component)
     const client = createClient(this.faultyTransport(component, user, signal), {
       userAgent: user.name.replace(/^system:/, ''),
+      shared: true,
     })
     const informers = createInformerFactory({ client, clock, random, logger })
     const source = component === 'scheduler' ? 'default-scheduler' : component

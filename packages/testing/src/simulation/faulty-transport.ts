@@ -1,6 +1,6 @@
-import type { KubeObject } from '@canopus/apimachinery'
+import { deepFreeze, type KubeObject } from '@canopus/apimachinery'
 import { abortable, type Clock, type Random, sleep } from '@canopus/base'
-import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
+import { carriedBy, type Transport, type TransportRequest, type TransportResponse } from '@canopus/client'
 import type { Faults } from './faults.ts'
 import type { StreamProgress } from './watch-knowledge.ts'
 
@@ -14,6 +14,8 @@ export interface FaultyTransportOptions {
   faults: Faults
   clock: Clock
   random: Random
+  /** Freezes what is handed over as objects, which are shared: whoever changes one throws. */
+  frozen?: boolean
 }
 
 /** Says that no answer came. */
@@ -26,7 +28,23 @@ export class ConnectionError extends Error {
 
 /** A component's way to the API server, on which things go wrong as `faults` has it. */
 export function faultyTransport(options: FaultyTransportOptions): Transport {
-  return { send: request => send(options, request) }
+  if (options.frozen !== true) return { send: request => send(options, request) }
+  return { send: async request => frozen(await send(options, request)) }
+}
+
+/** The same answer, of whose objects nobody can change any. */
+function frozen(response: TransportResponse): TransportResponse {
+  const freeze = (bytes: Uint8Array): Uint8Array => {
+    deepFreeze(carriedBy(bytes))
+    return bytes
+  }
+  return {
+    ...response,
+    bytes: async () => freeze(await response.bytes()),
+    async *chunks() {
+      for await (const chunk of response.chunks()) yield freeze(chunk)
+    },
+  }
 }
 
 async function send(options: FaultyTransportOptions, request: TransportRequest): Promise<TransportResponse> {

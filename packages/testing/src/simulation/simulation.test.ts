@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ConfigMaps, Deployments, Nodes, Pods } from '@canopus/api'
+import type { Logger } from '@canopus/base'
 import { type FaultRates, SOME_FAULTS } from './faults.ts'
 import { type Simulation, type SimulationOptions, startSimulation } from './start-simulation.ts'
 
@@ -64,6 +65,25 @@ describe('startSimulation', () => {
     const kinds = Object.keys(SOME_FAULTS).filter(kind => SOME_FAULTS[kind as keyof FaultRates] > 0)
     const missing = kinds.filter(kind => first.faults.counts[kind] === undefined)
     assert.deepEqual(missing, [], 'every kind of mishap came to pass')
+  })
+
+  it('shares objects between components, none of which changes them', async () => {
+    const mistakes: unknown[] = []
+    const note = (_message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+      if (facts.error instanceof TypeError) mistakes.push(facts.error.stack)
+    }
+    const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger }
+    await simulation({ seed: 4, nodes: 2, frozen: true, logger }, async running => {
+      await running.client.resource(Deployments).create(web(4))
+      await running.until(async () => (await readyReplicas(running)) === 4)
+      running.nodes.fail('node-0')
+      await running.advance(400_000)
+      await running.until(async () => (await readyReplicas(running)) === 4)
+      await running.during(running.client.resource(Deployments).delete('web', { namespace: 'default' }))
+      running.nodes.restore('node-0')
+      await running.until(async () => (await running.client.resource(Pods).list()).items.length === 0)
+    })
+    assert.deepEqual(mistakes, [])
   })
 
   it('tells how long things take in simulated time', async () => {

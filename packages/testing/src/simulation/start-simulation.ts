@@ -26,6 +26,8 @@ export interface SimulationOptions {
   nodeLifecycle?: NodeLifecycleOptions
   /** Which controllers run, and which besides the usual ones. */
   controllers?: SimulatedControlPlaneOptions['controllers']
+  /** Freezes the objects that components share: whoever changes one of them fails, and the logger hears of it. */
+  frozen?: boolean
   logger?: Logger
   /** Called before the first write, for those who must see all of them. */
   prepare?: (parts: Pick<Simulation, 'history' | 'faults' | 'clock'>) => void
@@ -78,6 +80,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     clusterCidr: '10.0.0.0/8',
     ...(options.nodeLifecycle ? { nodeLifecycle: options.nodeLifecycle } : {}),
     ...(options.controllers ? { controllers: options.controllers } : {}),
+    ...(options.frozen ? { frozen: true } : {}),
   })
   const stopping = new AbortController()
   const history = new History({ store, clock, ...(options.keepHistory ? { keep: true } : {}) })

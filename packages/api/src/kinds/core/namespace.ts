@@ -15,6 +15,8 @@ function defaultNamespace(namespace: Namespace): void {
   namespace.spec ??= {}
   const { name } = namespace.metadata
   if (!name) return
+  // Written only where it differs: the server's own changes leave the stored labels in place, which are shared.
+  if (namespace.metadata.labels?.[NAME_LABEL] === name) return
   namespace.metadata.labels ??= {}
   namespace.metadata.labels[NAME_LABEL] = name
 }

@@ -66,8 +66,9 @@ export function defaultPodSpec(spec: PodSpec): void {
 export function defaultServiceAccount(spec: PodSpec): void {
   const name = spec.serviceAccountName || spec.serviceAccount
   if (!name) return
-  spec.serviceAccountName = name
-  spec.serviceAccount = name
+  // Written only where it differs: the server's own changes leave the stored spec in place, which is shared.
+  if (spec.serviceAccountName !== name) spec.serviceAccountName = name
+  if (spec.serviceAccount !== name) spec.serviceAccount = name
 }
 
 /** Defaults of a template in a workload. */
