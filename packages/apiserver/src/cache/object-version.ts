@@ -23,6 +23,17 @@ const WRITTEN_LIMIT = 64
 const recentlyWritten: (ObjectVersion | undefined)[] = new Array(WRITTEN_LIMIT).fill(undefined)
 let nextWritten = 0
 
+/** The same for bytes of which there is no version yet: watches bring the version before the write is answered. */
+const madeOf = new Map<Uint8Array, KubeObject>()
+
+/** Tells what bytes were made of that are being stored. The object must not change any more. */
+export function wereMadeOf(bytes: Uint8Array, object: KubeObject): void {
+  madeOf.set(bytes, object)
+  if (madeOf.size <= WRITTEN_LIMIT) return
+  const [oldest] = madeOf.keys()
+  madeOf.delete(oldest!)
+}
+
 /**
  * So many bytes of other encodings are kept, of all versions together and with what these weigh themselves (they may have been
  * replaced since). The oldest are made again when somebody asks.
@@ -56,7 +67,8 @@ export class ObjectVersion {
   /** The parsed object. Shared: never change it. */
   get object(): KubeObject {
     if (this.#object !== undefined) return this.#object
-    const object = (this.#written && readAgain(this.#written, this.revision)) ?? this.parse()
+    const written = this.#written ?? madeOf.get(this.bytes)
+    const object = (written && readAgain(written, this.revision)) ?? this.parse()
     this.#written = undefined
     this.keep(object)
     return object

@@ -11,7 +11,7 @@ import {
 } from '@canopus/apimachinery'
 import { uuid } from '@canopus/base'
 import { KeyExistsError } from '@canopus/store'
-import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { ObjectVersion } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
@@ -94,7 +94,7 @@ async function createOnce(
     const pending = store.toStored(object)
     const stored = pending instanceof Promise ? await pending : pending
     const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-    const kv = await context.store.create(key, revision => stampedBytes(stored, revision), options)
+    const kv = await context.store.create(key, revision => store.stamped(stored, revision), options)
     return store.taken(kv, stored)
   } catch (error) {
     release?.()

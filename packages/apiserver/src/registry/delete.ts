@@ -11,7 +11,7 @@ import {
   parseTime,
 } from '@canopus/apimachinery'
 import { RevisionMismatchError } from '@canopus/store'
-import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { ObjectVersion } from '../cache/object-version.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { checkDeletePreconditions } from './preconditions.ts'
@@ -52,7 +52,7 @@ export async function deleteObject(
       }
       if (marked === old) return { version: current, gone: false }
       const stored = await store.toStored(marked)
-      const kv = await context.store.update(current.key, at => stampedBytes(stored, at), current.revision)
+      const kv = await context.store.update(current.key, at => store.stamped(stored, at), current.revision)
       return { version: await store.taken(kv), gone: false }
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error

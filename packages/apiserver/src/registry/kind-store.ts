@@ -16,7 +16,7 @@ import {
 import type { Clock, Histogram, Logger, Random } from '@canopus/base'
 import type { KeyValue, Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
-import { isStamped, ObjectVersion, sourceOf, stampedBytes } from '../cache/object-version.ts'
+import { isStamped, ObjectVersion, sourceOf, stampedBytes, wereMadeOf } from '../cache/object-version.ts'
 import type { WatchCache } from '../cache/watch-cache.ts'
 import type { Maybe, User } from '../security.ts'
 import type { AdmissionChain } from './admission.ts'
@@ -122,10 +122,16 @@ export class KindStore {
   /** What the store holds, fit to be viewed; `written` is what it was written from just now. */
   taken(kv: KeyValue, written?: KubeObject): Maybe<ObjectVersion> {
     const version = this.cachedVersion(kv) ?? this.versionOf(kv)
-    // Only answers of kinds with several forms are made of the object, and what readers in this process get: the others' are bytes.
-    if (written !== undefined && (this.kind.storedAs !== undefined || this.cache.hub.readInProcess))
-      version.wasWrittenFrom(written)
+    // Only the answers of kinds with several forms are made of the object: the others' are the bytes.
+    if (written !== undefined && this.kind.storedAs !== undefined) version.wasWrittenFrom(written)
     return this.remote === undefined ? version : this.remote.one(version)
+  }
+
+  /** The bytes to be stored. Where readers in this process will ask for the object, it is remembered until they do. */
+  stamped(object: KubeObject, revision: number): Uint8Array {
+    const bytes = stampedBytes(object, revision)
+    if (this.cache.hub.readInProcess) wereMadeOf(bytes, object)
+    return bytes
   }
 
   /** The cache mostly has it already: what is made of a version is then made once. */

@@ -16,7 +16,7 @@ import {
   validateObjectMetaUpdate,
 } from '@canopus/apimachinery'
 import { RevisionMismatchError, type Store } from '@canopus/store'
-import { type ObjectVersion, stampedBytes } from '../cache/object-version.ts'
+import type { ObjectVersion } from '../cache/object-version.ts'
 import { transforms } from '../storage/encryption/encrypted-store.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
@@ -204,7 +204,7 @@ async function writeUpdate(
   const pending = store.toStored(object)
   const stored = pending instanceof Promise ? await pending : pending
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-  const kv = await context.store.update(current.key, at => stampedBytes(stored, at), current.revision, options)
+  const kv = await context.store.update(current.key, at => store.stamped(stored, at), current.revision, options)
   store.hooks.settled?.(object, old)
   current.forget()
   return store.taken(kv, stored)
