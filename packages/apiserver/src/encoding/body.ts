@@ -28,6 +28,8 @@ export interface ExpectedKind {
   readonly message: string
   /** Of custom kinds, which are not in the table. */
   readonly schema?: StructSchema
+  /** Older versions that bodies may be of as well, with the same fields. What is decoded keeps the version that it says. */
+  readonly olderVersions?: readonly string[]
 }
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
@@ -121,6 +123,7 @@ function schemaChoice(
 /** What the object says it is must be what the endpoint takes; it may say nothing. */
 function checkKind(apiVersion: string, kind: string, expected: ExpectedKind): void {
   const own = { apiVersion: apiVersion || expected.apiVersion, kind: kind || expected.kind }
+  if (own.kind === expected.kind && expected.olderVersions?.includes(own.apiVersion)) return
   if (expected.schema === undefined) checkConvertible(own, expected)
   if (own.apiVersion !== expected.apiVersion) {
     throw badRequestError(

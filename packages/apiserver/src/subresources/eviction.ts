@@ -24,20 +24,27 @@ import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
 
-const EVICTION = { apiVersion: 'policy/v1', kind: 'Eviction', message: 'policy.v1.Eviction' }
+/** Clients still send the form of v1beta1, long after the rest of that version has gone. */
+const EVICTION = {
+  apiVersion: 'policy/v1',
+  kind: 'Eviction',
+  message: 'policy.v1.Eviction',
+  olderVersions: ['policy/v1beta1'],
+}
 const REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 
 export async function serveEviction(context: SubresourceContext, pods: Endpoint, call: Call): Promise<ApiResponse> {
   const { namespace, name } = call.info
   const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
-  const eviction = decodeBody<Eviction>(
+  const decoded = decodeBody<Eviction>(
     await call.request.body(),
     headers,
     EVICTION,
     options.fieldValidation,
     call.warnings,
   )
+  const eviction: Eviction = { ...decoded, apiVersion: EVICTION.apiVersion }
   call.audit?.requestObject(eviction)
   if (eviction.metadata.name && eviction.metadata.name !== name) {
     throw badRequestError('name in URL does not match name in Eviction object')

@@ -114,6 +114,14 @@ describe('eviction', () => {
     assert.equal((await server.send('GET', `${PODS}/e1`)).status, 404)
   })
 
+  it('may be asked for in the older form too, and in no other', async () => {
+    await pod('e3')
+    const unknown = await evict('e3', { apiVersion: 'policy/v1beta2' })
+    assert.match(unknown.json.message, /no kind "Eviction" is registered for version "policy\/v1beta2"/)
+    assert.equal((await evict('e3', { apiVersion: 'policy/v1beta1' })).status, 201)
+    assert.equal((await server.send('GET', `${PODS}/e3`)).status, 404)
+  })
+
   it('asks the budget, and charges it', async () => {
     await ready('e2')
     const { json: budget } = await server.send('POST', BUDGETS, {
