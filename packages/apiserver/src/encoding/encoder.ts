@@ -286,9 +286,19 @@ function parse(bytes: Uint8Array): KubeObject {
   return parseJson(asBuffer(bytes).toString()) as KubeObject
 }
 
+/** Upstream's writer neither indents lists nor folds lines, and quotes with double quotes. */
+const YAML_STYLE = {
+  schema: WRITE_SCHEMA,
+  lineWidth: -1,
+  noRefs: true,
+  sortKeys: true,
+  seqNoIndent: true,
+  quoteStyle: 'double',
+} as const
+
 export function toYaml(json: Uint8Array): Uint8Array {
   return Buffer.from(
-    dump(parseJson(asBuffer(json).toString()), { schema: WRITE_SCHEMA, lineWidth: -1, noRefs: true, sortKeys: true }),
+    dump(parseJson(asBuffer(json).toString()), YAML_STYLE),
   )
 }
 

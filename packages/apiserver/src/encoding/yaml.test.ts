@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { testData } from '@canopus/api/testing/test-data'
+import { toYaml } from './encoder.ts'
 import { yamlToJson } from './yaml.ts'
 
 test('a key that comes twice is told as Go tells it, by line and name', () => {
@@ -14,4 +17,20 @@ test('a key that comes twice is told as Go tells it, by line and name', () => {
     assert.deepEqual(strictErrors, [`yaml: unmarshal errors:\n  line ${line}: key "${key}" already set in map`])
   }
   assert.deepEqual(yamlToJson(Buffer.from('a: 1\na: 2\n')).json, '{"a":2}')
+})
+
+const NAME = 'api-fixtures/testdata/HEAD'
+const fixtures = testData(NAME)
+
+test('every published fixture: YAML is read as its JSON, and written byte for byte', context => {
+  if (fixtures === undefined) return context.skip(`skipped: ${NAME} is not there`)
+  const files = readdirSync(fixtures).filter(name => name.endsWith('.yaml'))
+  assert.ok(files.length > 150)
+  for (const file of files) {
+    const yaml = readFileSync(`${fixtures}/${file}`)
+    const json = readFileSync(`${fixtures}/${file.replace(/yaml$/, 'json')}`)
+    const read = yamlToJson(yaml)
+    assert.deepEqual([JSON.parse(read.json), read.strictErrors], [JSON.parse(json.toString()), []], file)
+    assert.equal(Buffer.from(toYaml(json)).toString(), yaml.toString(), file)
+  }
 })
