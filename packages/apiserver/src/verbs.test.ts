@@ -399,6 +399,14 @@ describe('paths', () => {
       unacceptable.json.message,
       'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     )
+    for (const accept of ['application/yaml', 'text/html', 'application/yaml, application/json']) {
+      const unwatchable = await server.send('GET', `${CMS}?watch=true`, undefined, { accept })
+      assert.equal(unwatchable.status, 406)
+      assert.equal(
+        unwatchable.json.message,
+        'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
+      )
+    }
     const unsupported = await server.send('POST', CMS, 'x', { 'content-type': 'text/plain' })
     assert.equal(unsupported.status, 415)
     assert.equal(unsupported.json.reason, 'UnsupportedMediaType')

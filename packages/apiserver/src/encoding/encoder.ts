@@ -233,7 +233,7 @@ export class ProtobufEncoder implements ObjectEncoder {
   }
 }
 
-/** JSON made into YAML, or into JSON for people to read. Watches stay one line of JSON per event, or YAML documents. */
+/** JSON made into YAML, or into JSON for people to read. Watches stay one line of JSON per event. */
 export class TextEncoder implements ObjectEncoder {
   readonly id: string
   readonly contentType: string
@@ -258,19 +258,15 @@ export class TextEncoder implements ObjectEncoder {
   }
 
   encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
-    return this.event(this.#inner.encodeEvent(type, version))
+    return this.#inner.encodeEvent(type, version)
   }
 
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
-    return this.event(this.#inner.encodeBookmark(revision, initialEventsEnd))
+    return this.#inner.encodeBookmark(revision, initialEventsEnd)
   }
 
   encodeError(status: unknown): Uint8Array {
-    return this.event(this.#inner.encodeError(status))
-  }
-
-  private event(line: Uint8Array): Uint8Array {
-    return this.#yaml ? Buffer.concat([Buffer.from('---\n'), toYaml(line)]) : line
+    return this.#inner.encodeError(status)
   }
 
   private print(bytes: Uint8Array): Uint8Array {
@@ -297,9 +293,7 @@ const YAML_STYLE = {
 } as const
 
 export function toYaml(json: Uint8Array): Uint8Array {
-  return Buffer.from(
-    dump(parseJson(asBuffer(json).toString()), YAML_STYLE),
-  )
+  return Buffer.from(dump(parseJson(asBuffer(json).toString()), YAML_STYLE))
 }
 
 export function indented(json: Uint8Array): Uint8Array {

@@ -25,34 +25,42 @@ const known = new Map<string, Form>()
 
 /**
  * Picks the form for an `Accept` header. `transforms` are those that the endpoint can do. Throws StatusError 406 where
- * nothing fits. Custom objects have no protobuf form of their own (`hasProtobuf`).
+ * nothing fits. Custom objects have no protobuf form of their own (`hasProtobuf`); watches have none in YAML (`streams`).
  */
 export function negotiate(
   headers: Headers,
   transforms: readonly Transform[],
   prettyParameter?: string | null,
   hasProtobuf = true,
+  streams = false,
 ): Form {
   const accept = header(headers, 'accept')
   const pretty = wantsPretty(headers, prettyParameter)
   if ((accept === undefined || accept === '' || accept === 'application/json') && !pretty) return JSON_FORM
-  const key = `${transforms.length > 0 ? transforms.join() : ''}|${pretty}|${hasProtobuf}|${accept}`
+  const key = `${transforms.length > 0 ? transforms.join() : ''}|${pretty}|${hasProtobuf}|${streams}|${accept}`
   let form = known.get(key)
   if (form === undefined) {
-    form = choose(accept ?? '*/*', transforms, pretty, hasProtobuf)
+    form = choose(accept ?? '*/*', transforms, pretty, hasProtobuf, streams)
     if (known.size > 1000) known.clear()
     known.set(key, form)
   }
   return form
 }
 
-function choose(accept: string, transforms: readonly Transform[], pretty: boolean, hasProtobuf: boolean): Form {
+function choose(
+  accept: string,
+  transforms: readonly Transform[],
+  pretty: boolean,
+  hasProtobuf: boolean,
+  streams: boolean,
+): Form {
   for (const clause of parseMediaTypes(accept)) {
     const found = MEDIA_TYPES.find(([, type]) => covers(clause, type))
     if (found === undefined) continue
     const as = transformOf(clause, transforms)
     if (as === null || (as === undefined && found[0] === 'protobuf' && !hasProtobuf)) continue
     const media = found[0]
+    if (streams && media === 'yaml') break
     const indent =
       (pretty || clause.parameters.pretty === '1' || clause.parameters.pretty === 'true') && media === 'json'
     return {
@@ -62,7 +70,7 @@ function choose(accept: string, transforms: readonly Transform[], pretty: boolea
       ...(as === undefined ? {} : { as }),
     }
   }
-  throw notAcceptableError()
+  throw notAcceptableError(streams)
 }
 
 /** The transform that a clause asks for; `undefined` for none, null where it cannot be done. */
@@ -75,18 +83,21 @@ function transformOf(clause: MediaType, transforms: readonly Transform[]): Trans
 
 /** People at a terminal or a browser get indented JSON, programs do not. */
 function wantsPretty(headers: Headers, parameter: string | null | undefined): boolean {
-  if (parameter !== null && parameter !== undefined) return parameter !== 'false' && parameter !== '0'
+  if (parameter) return /^(1|t|T|true|TRUE|True)$/.test(parameter)
   const agent = header(headers, 'user-agent')
   return (
     agent !== undefined && (agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla/5.0'))
   )
 }
 
-export function notAcceptableError(): StatusError {
+export function notAcceptableError(streams = false): StatusError {
+  const types = streams
+    ? MEDIA_TYPES.filter(([media]) => media !== 'yaml').map(([, type]) => `${type};stream=watch`)
+    : MEDIA_TYPES.map(([, type]) => type)
   return new StatusError({
     code: 406,
     reason: 'NotAcceptable',
-    message: `only the following media types are accepted: ${MEDIA_TYPES.map(([, type]) => type).join(', ')}`,
+    message: `only the following media types are accepted: ${types.join(', ')}`,
   })
 }
 

@@ -125,7 +125,8 @@ export class Endpoint {
   encoder(call: Call, transforms: readonly Transform[] = ONE): ObjectEncoder {
     const { query } = call.info
     const pretty = query.size === 0 ? undefined : query.get('pretty')
-    const form = negotiate(call.request.headers, transforms, pretty, this.kind.custom === undefined)
+    const { headers } = call.request
+    const form = negotiate(headers, transforms, pretty, this.kind.custom === undefined, transforms === STREAM)
     return this.#encoders.for(this.kind, form, (query.get('includeObject') ?? 'Metadata') as IncludeObject)
   }
 
