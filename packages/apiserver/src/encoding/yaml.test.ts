@@ -27,8 +27,8 @@ test('every published fixture: YAML is read as its JSON, and written byte for by
   const files = readdirSync(fixtures).filter(name => name.endsWith('.yaml'))
   assert.ok(files.length > 150)
   for (const file of files) {
-    const yaml = readFileSync(`${fixtures}/${file}`)
-    const json = readFileSync(`${fixtures}/${file.replace(/yaml$/, 'json')}`)
+    const yaml: Buffer = readFileSync(`${fixtures}/${file}`)
+    const json: Buffer = readFileSync(`${fixtures}/${file.replace(/yaml$/, 'json')}`)
     const read = yamlToJson(yaml)
     assert.deepEqual([JSON.parse(read.json), read.strictErrors], [JSON.parse(json.toString()), []], file)
     assert.equal(Buffer.from(toYaml(json)).toString(), yaml.toString(), file)
