@@ -18,13 +18,16 @@ interface Source {
   goName: string
 }
 
-/** Packages below `k8s.io/api` whose versions are served by default in 1.36 (no beta is), and the shared ones. */
+/** Versions that are served only where somebody turns them on. */
+const ON_REQUEST: readonly string[] = ['storagemigration/v1beta1']
+
+/** Packages below `k8s.io/api` whose versions are served by default in 1.36 (no beta is) or on request, and the shared ones. */
 export function sourcePaths(root: string): { path: string; table: string }[] {
   const found: { path: string; table: string }[] = []
   for (const group of readdirSync(join(root, 'api'), { withFileTypes: true })) {
     if (!group.isDirectory() || group.name === 'testdata') continue
     for (const version of readdirSync(join(root, 'api', group.name)))
-      if (/^v\d+$/.test(version))
+      if (/^v\d+$/.test(version) || ON_REQUEST.includes(`${group.name}/${version}`))
         found.push({ path: `api/${group.name}/${version}`, table: `${group.name}.${version}` })
   }
   for (const shared of ['api/resource', 'apis/meta/v1', 'runtime', 'util/intstr'])

@@ -25,6 +25,7 @@ import type * as rbac from './generated/rbac.v1.ts'
 import type * as resourceGroup from './generated/resource.v1.ts'
 import type * as scheduling from './generated/scheduling.v1.ts'
 import type * as storage from './generated/storage.v1.ts'
+import type * as storagemigration from './generated/storagemigration.v1beta1.ts'
 
 const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
 const WRITE_VERBS = ['get', 'patch', 'update'] as const
@@ -480,7 +481,17 @@ export const VolumeAttributesClasses = define<storage.VolumeAttributesClass>(
   { short: ['vac'] },
 )
 
-/** Every kind above, in the order of discovery. */
+/** Served only where it is turned on, and so not in the list below. */
+export const StorageVersionMigrations = define<storagemigration.StorageVersionMigration>(
+  'storagemigration.k8s.io',
+  'v1beta1',
+  'storageversionmigrations',
+  'StorageVersionMigration',
+  false,
+  { sub: STATUS },
+)
+
+/** Every other kind above, in the order of discovery. */
 export const allResourceTypes: readonly ResourceType[] = [
   Bindings,
   ComponentStatuses,

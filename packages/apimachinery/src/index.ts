@@ -24,6 +24,7 @@ export * from './object-meta.ts'
 export * from './owner.ts'
 export * from './patch/index.ts'
 export * from './quantity.ts'
+export * from './resource-version.ts'
 export {
   type Decoded,
   decodeFailure,

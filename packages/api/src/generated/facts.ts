@@ -2903,4 +2903,16 @@ storage.v1.VolumeError
  3 errorCode int32 po
 storage.v1.VolumeNodeResources
  1 count int32 po
+storagemigration.v1beta1.StorageVersionMigration kind
+ 1 metadata am.apis.meta.v1.ObjectMeta o
+ 2 spec storagemigration.v1beta1.StorageVersionMigrationSpec o
+ 3 status storagemigration.v1beta1.StorageVersionMigrationStatus o
+storagemigration.v1beta1.StorageVersionMigrationList kind
+ 1 metadata am.apis.meta.v1.ListMeta o
+ 2 items [storagemigration.v1beta1.StorageVersionMigration r
+storagemigration.v1beta1.StorageVersionMigrationSpec
+ 1 resource am.apis.meta.v1.GroupResource r
+storagemigration.v1beta1.StorageVersionMigrationStatus
+ 1 conditions [am.apis.meta.v1.Condition o l=map;k=type;s=merge;m=type
+ 2 resourceVersion string o
 `

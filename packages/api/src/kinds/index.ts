@@ -70,6 +70,7 @@ import { CSIStorageCapacityKind } from './storage/csistoragecapacity.ts'
 import { StorageClassKind } from './storage/storageclass.ts'
 import { VolumeAttachmentKind } from './storage/volumeattachment.ts'
 import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts'
+import { StorageVersionMigrationKind } from './storagemigration/storageversionmigration.ts'
 
 /** The kinds whose objects are stored. */
 const all: readonly Kind[] = [
@@ -137,6 +138,14 @@ const all: readonly Kind[] = [
 
 /** As they are served: without the fields of features that are off, and with checks that kinds share. */
 export const builtInKinds: readonly Kind[] = all.map(kind => withoutDisabledFields(withInitResizePolicies(kind)))
+
+/** Kinds that a server stores besides where they are turned on, by the feature that they belong to. */
+export const optionalKinds: Readonly<Record<string, readonly Kind[]>> = {
+  StorageVersionMigrator: [StorageVersionMigrationKind],
+}
+
+/** Every kind that may lie in a store. */
+export const storableKinds: readonly Kind[] = [...builtInKinds, ...Object.values(optionalKinds).flat()]
 
 /** Kinds that are answered on the spot: reviews, bindings, component statuses. */
 export const virtualKinds: readonly Kind[] = [
@@ -212,6 +221,7 @@ export {
   ServiceKind,
   StatefulSetKind,
   StorageClassKind,
+  StorageVersionMigrationKind,
   SubjectAccessReviewKind,
   TokenReviewKind,
   ValidatingAdmissionPolicyBindingKind,

@@ -1,5 +1,5 @@
 /** Stored bytes that another API server wrote, as our own form. */
-import { builtInKinds, type Kind, schemaOfKind } from '@canopus/api'
+import { type Kind, schemaOfKind, storableKinds } from '@canopus/api'
 import {
   apiVersionOf,
   decodeProtobuf,
@@ -46,9 +46,9 @@ const FORMER_KINDS: ReadonlySet<string> = new Set([
   'networking.k8s.io/v1beta1 ServiceCIDR',
 ])
 
-const kinds = new Map<string, Kind>(builtInKinds.map(kind => [`${apiVersionOf(kind.type)} ${kind.type.kind}`, kind]))
+const kinds = new Map<string, Kind>(storableKinds.map(kind => [`${apiVersionOf(kind.type)} ${kind.type.kind}`, kind]))
 const storedKinds = new Map<string, Kind>(
-  builtInKinds.filter(kind => kind.storedAs === undefined).map(kind => [`${kind.type.group} ${kind.type.kind}`, kind]),
+  storableKinds.filter(kind => kind.storedAs === undefined).map(kind => [`${kind.type.group} ${kind.type.kind}`, kind]),
 )
 
 /** The kind whose version is stored, where `apiVersion` is an older one of the same shape. */

@@ -1,5 +1,5 @@
 /** `--encryption-provider-config`: how objects are encrypted in the store. */
-import { builtInKinds } from '@canopus/api'
+import { storableKinds } from '@canopus/api'
 import { EncryptedStore, Encryption } from '@canopus/apiserver'
 import type { Logger, MetricsRegistry } from '@canopus/base'
 import { Failure } from '@canopus/cli'
@@ -42,4 +42,4 @@ export async function encryptionOf(
 }
 
 export const encryptedBy = (encryption: Encryption | undefined, store: Store): Store =>
-  encryption === undefined ? store : new EncryptedStore(store, encryption, builtInKinds)
+  encryption === undefined ? store : new EncryptedStore(store, encryption, storableKinds)
