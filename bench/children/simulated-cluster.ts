@@ -36,10 +36,14 @@ answerCalls({
     }
   },
   /** So many hours on the simulated clock: each hour a deployment is rolled and a node dies for ten minutes. */
-  async day({ nodes, hours }: { nodes: number; hours: number }): Promise<Took & { writes: number }> {
-    const simulation = await startSimulation({ seed: 1, nodes })
+  async day({ nodes, hours }: { nodes: number; hours: number }): Promise<Took & { pods: number; writes: number }> {
+    const simulation = await startSimulation({ seed: 1, nodes, heartbeats: 'implied' })
     const deployments = simulation.client.resource(Deployments)
     const count = Math.max(1, Math.round(nodes / 50))
+    let pods = 0
+    simulation.history.listen(({ key, type, previous }) => {
+      if (key.startsWith('/registry/pods/') && type === 'put' && previous === undefined) pods++
+    })
     try {
       for (let i = 0; i < count; i++) await simulation.during(deployments.create(deployment(`d-${i}`, 100)))
       const gauge = createGauge()
@@ -55,7 +59,7 @@ answerCalls({
         simulation.nodes.restore(node)
         await simulation.advance(50 * MINUTE)
       }
-      return { ...tookOf(await gauge.end()), writes: simulation.history.length }
+      return { ...tookOf(await gauge.end()), pods, writes: simulation.history.length }
     } finally {
       await simulation.stop()
     }

@@ -4,9 +4,8 @@ import { atMost, type Benchmark, type Figure, figureOf, targetOf } from '../supp
 import { machine } from '../support/machine.ts'
 
 const scale = Number(process.env.CANOPUS_BENCH_SCALE ?? 1)
-// A whole day of 1,000 nodes is millions of lease renewals: hours. What runs by default is a part.
-const HOURS = Number(process.env.CANOPUS_BENCH_HOURS ?? 1)
-const DAY_NODES = Number(process.env.CANOPUS_BENCH_DAY_NODES ?? 20)
+const HOURS = Number(process.env.CANOPUS_BENCH_HOURS ?? 24)
+const DAY_NODES = Number(process.env.CANOPUS_BENCH_DAY_NODES ?? 1000)
 const scaled = (count: number): number => Math.max(1, Math.round(count * scale))
 
 /** Whole clusters on simulated nodes, on the machine's clock. */
@@ -36,11 +35,11 @@ export const simulatedDay: Benchmark = {
   run: () =>
     withChild(async (child): Promise<Figure[]> => {
       const nodes = DAY_NODES
-      const took = await child.call<Took & { writes: number }>('day', { nodes, hours: HOURS })
+      const took = await child.call<Took & { pods: number; writes: number }>('day', { nodes, hours: HOURS })
       return [
         figureOf(`${HOURS} simulated hours of a cluster of ${nodes} nodes`, 's', [took.milliseconds / 1000], {
           ...targetOf(HOURS >= 24 && nodes >= 1000, atMost(60)),
-          detail: `${took.writes} writes, ${each(took, took.writes)} for each`,
+          detail: `${took.pods} pods, ${took.writes} writes, ${each(took, took.writes)} for each`,
         }),
       ]
     }),

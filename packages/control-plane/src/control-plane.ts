@@ -33,6 +33,7 @@ export interface ControlPlaneOptions {
   webhooks?: ApiServerOptions['webhooks']
   /** Where load balancers are had from; nowhere where missing. */
   cloud?: ControllerManagerOptions['cloud']
+  nodeLifecycle?: ControllerManagerOptions['nodeLifecycle']
   /** As what the API server says that it is there; it says nothing where missing. */
   identity?: StartApiServerOptions['identity']
   /** How the API server differs from the usual one. */
@@ -124,7 +125,7 @@ function serviceFacts({ serviceAddress, address, port }: NonNullable<ControlPlan
 }
 
 function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {
-  const { pki, clusterCidr, extraControllers, cloud } = options
+  const { pki, clusterCidr, extraControllers, cloud, nodeLifecycle } = options
   return {
     // Bootstrap tokens are a way into the cluster, as in one that kubeadm sets up.
     controllers: ['*', 'bootstrap-signer-controller', 'token-cleaner-controller'],
@@ -133,6 +134,7 @@ function managerOptions(options: ControlPlaneOptions): Parameters<typeof createC
     serviceAccountKey: pki.serviceAccount.privateKey,
     signingCa: pki.ca,
     ...(cloud ? { cloud } : {}),
+    ...(nodeLifecycle ? { nodeLifecycle } : {}),
     ...(extraControllers ? { extra: extraControllers } : {}),
   }
 }

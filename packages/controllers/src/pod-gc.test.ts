@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Nodes, Pods } from '@canopus/api'
+import { createClient, type Transport } from '@canopus/client'
 import { createPodGarbageCollector } from './pod-gc.ts'
 import { createWorld, type World } from './testing/world.ts'
 
@@ -66,4 +67,21 @@ test('pods on their way out of a node out of service go', async () => {
   await world.start(createPodGarbageCollector(world.context))
   await world.settle()
   assert.deepEqual(names(), ['staying'])
+})
+
+test('a removal that failed is tried again, though nothing has changed', async () => {
+  addPod('unplaced', { deleted: true, phase: 'Pending' })
+  const { client } = world.context
+  let left = 1
+  const transport: Transport = {
+    send: request => {
+      if (request.method === 'DELETE' && left-- > 0) throw new Error('connection refused')
+      return client.transport.send(request)
+    },
+  }
+  await world.start(createPodGarbageCollector({ ...world.context, client: createClient(transport) }))
+  await world.settle()
+  assert.deepEqual(names(), ['unplaced'])
+  await world.settle(20_000)
+  assert.deepEqual(names(), [])
 })

@@ -91,25 +91,43 @@ export function createPodGarbageCollector(context: ControllerContext, options: P
       return !hasReason(error, 'NotFound')
     }
   }
+  let hasChanged = true
+  const change = (): void => {
+    hasChanged = true
+  }
+  const round = async (): Promise<void> => {
+    hasChanged = false
+    const doomed = planPodGc({
+      pods: pods.lister.list(),
+      nodes: new Map(nodes.lister.list().map(node => [node.metadata.name, node])),
+      missingNodes: await findMissing(),
+      threshold: options.terminatedPodThreshold ?? 12_500,
+    })
+    // Until they are gone or back, time passes for nodes that are missing.
+    if (missingSince.size > 0) change()
+    for (const each of doomed) {
+      await remove(context, each).catch(error => {
+        logger.warn('could not remove a pod', { error })
+        change()
+      })
+    }
+  }
   return {
     name: 'pod-garbage-collector-controller',
     async run(signal) {
+      const handler = { added: change, updated: change, deleted: change }
+      const disconnect = [pods.addHandler(handler), nodes.addHandler(handler)]
       try {
         await Promise.all([pods.waitForSync(signal), nodes.waitForSync(signal)])
         while (!signal.aborted) {
-          const doomed = planPodGc({
-            pods: pods.lister.list(),
-            nodes: new Map(nodes.lister.list().map(node => [node.metadata.name, node])),
-            missingNodes: await findMissing(),
-            threshold: options.terminatedPodThreshold ?? 12_500,
-          })
-          for (const each of doomed) {
-            await remove(context, each).catch(error => logger.warn('could not remove a pod', { error }))
-          }
+          // A round over pods and nodes that are as they were would find what the last one found.
+          if (hasChanged) await round()
           await sleep(context.clock, PERIOD_MS, signal)
         }
       } catch (error) {
         if (!signal.aborted) throw error
+      } finally {
+        for (const stop of disconnect) stop()
       }
     },
   }

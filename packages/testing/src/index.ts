@@ -1,3 +1,4 @@
+export { ImpliedHeartbeats } from './implied-heartbeats.ts'
 export { playScenario, type ScenarioReport } from './scenario/play.ts'
 export { reportText } from './scenario/report-text.ts'
 export { parseScenario, type Scenario, ScenarioError } from './scenario/scenario.ts'

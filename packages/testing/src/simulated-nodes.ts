@@ -4,6 +4,7 @@ import type { Node, Pod, PodStatus, Taint } from '@canopus/api/core/v1'
 import { type Draft, findCondition, formatMicroTime, hasReason } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep, type Timer, whenAborted } from '@canopus/base'
 import type { Client, Informer, InformerFactory } from '@canopus/client'
+import type { ImpliedHeartbeats } from './implied-heartbeats.ts'
 import { simulatedNode } from './simulated-node-object.ts'
 import { behaviourOf, exitedStatus, nextStep, type PodBehaviour, runningStatus, type Step } from './simulated-pod.ts'
 
@@ -35,6 +36,8 @@ export interface SimulatedNodesOptions {
   behaviour?: Partial<PodBehaviour>
   /** Milliseconds between heartbeats. Default 10 s. */
   heartbeat?: number
+  /** Where heartbeats are not all written: knows the others. */
+  implied?: ImpliedHeartbeats
 }
 
 const LEASE_NAMESPACE = 'kube-node-lease'
@@ -68,6 +71,8 @@ export class SimulatedNodes {
   /** Pods on which something is under way or planned, by uid. */
   readonly #work = new Map<string, Work>()
   readonly #leases = new Map<string, Lease>()
+  /** Nodes that write their renewals; the others' are implied. */
+  readonly #renewing = new Set<string>()
   /** Nodes whose registration is under way. */
   readonly #registering = new Set<string>()
   #signal: AbortSignal | undefined
@@ -86,6 +91,7 @@ export class SimulatedNodes {
   #add(spec: SimulatedNodeSpec): void {
     const { capacity } = this.#options
     if (!this.#indexes.has(spec.name)) this.#indexes.set(spec.name, this.#indexes.size)
+    this.#renewing.add(spec.name)
     this.#specs.set(spec.name, { ...spec, capacity: { ...capacity, ...spec.capacity } })
   }
 
@@ -113,7 +119,7 @@ export class SimulatedNodes {
       }),
       this.#nodes.addHandler({ updated: (_, node) => this.#seeNode(node) }),
     ]
-    await Promise.all([...this.names.map(name => this.#register(name)), this.#beat(signal), whenAborted(signal)])
+    await Promise.all([...this.names.map(name => this.#register(name)), this.#beatAll(signal), whenAborted(signal)])
     for (const stop of disconnect) stop()
     for (const { timer } of this.#work.values()) timer?.cancel()
   }
@@ -127,6 +133,13 @@ export class SimulatedNodes {
 
   /** The node's machine stops at once, and with it everything on it. */
   fail(name: string): void {
+    this.#halt(name)
+    const last = this.#endImplied(name)
+    // What nobody wrote while it went without saying.
+    if (last !== undefined) void this.#renew(name, last).catch(error => this.#warn('heartbeat failed', error))
+  }
+
+  #halt(name: string): void {
     this.#down.add(name)
     for (const [uid, { pod, timer, writing }] of this.#work) {
       if (pod.spec.nodeName !== name || writing) continue
@@ -138,14 +151,15 @@ export class SimulatedNodes {
   /** The machine comes back. */
   restore(name: string): void {
     if (!this.#down.delete(name)) return
-    void this.#renew(name).catch(error => this.#warn('heartbeat failed', error))
+    void this.#beat(name)
     void this.#register(name)
     for (const pod of this.#pods.lister.byIndex('node', name)) this.#see(pod)
   }
 
   /** The node's agent starts anew: what it had in mind is gone, what it does next follows from what the API says. */
   restart(name: string): void {
-    this.fail(name)
+    this.#halt(name)
+    this.#endImplied(name)
     this.restore(name)
   }
 
@@ -175,33 +189,59 @@ export class SimulatedNodes {
   #seeNode(node: Node): void {
     const { name } = node.metadata
     if (!this.isUp(name) || this.#registering.has(name)) return
-    if (findCondition(node.status?.conditions, 'Ready')?.status === 'Unknown') void this.#register(name)
+    if (findCondition(node.status?.conditions, 'Ready')?.status !== 'Unknown') return
+    this.#endImplied(name)
+    void this.#register(name)
   }
 
-  async #beat(signal: AbortSignal): Promise<void> {
+  async #beatAll(signal: AbortSignal): Promise<void> {
+    const { clock, heartbeat, implied } = this.#options
     while (!signal.aborted) {
-      const up = this.names.filter(name => this.isUp(name))
-      await Promise.all(up.map(name => this.#renew(name).catch(error => this.#warn('heartbeat failed', error))))
-      await this.#pause(this.#options.heartbeat ?? 10_000)
+      const ended = implied?.begin({ at: clock.monotonic(), wall: clock.now() }) ?? []
+      for (const name of ended) this.#renewing.add(name)
+      const up = [...this.#renewing].filter(name => this.isUp(name))
+      await Promise.all(up.map(name => this.#beat(name)))
+      await this.#pause(heartbeat ?? 10_000)
     }
   }
 
-  async #renew(name: string): Promise<void> {
+  /** Renews a node's lease, and need not do so again where what follows is implied. */
+  async #beat(name: string): Promise<void> {
+    const { clock, implied } = this.#options
+    const renewal = { at: clock.monotonic(), wall: clock.now() }
+    try {
+      const lease = await this.#renew(name, formatMicroTime(renewal.wall))
+      if (implied === undefined || lease === undefined || !this.isUp(name)) return
+      implied.wrote(name, lease.metadata.resourceVersion, renewal)
+      if (implied.goOn(name)) this.#renewing.delete(name)
+    } catch (error) {
+      this.#warn('heartbeat failed', error)
+    }
+  }
+
+  #endImplied(name: string): string | undefined {
+    this.#renewing.add(name)
+    return this.#options.implied?.end(name)
+  }
+
+  /** Answers the lease as it is now, unless somebody else was faster. */
+  async #renew(name: string, renewTime: string): Promise<Lease | undefined> {
     const leases = this.#options.client.resource(Leases)
-    const renewTime = formatMicroTime(this.#options.clock.now())
     const known = this.#leases.get(name)
     this.#leases.delete(name) // where the write fails, it is read anew
     try {
       const lease = known ?? (await leases.get(name, { namespace: LEASE_NAMESPACE }))
-      this.#leases.set(name, await leases.update({ ...lease, spec: { ...lease.spec, renewTime } }))
+      const renewed = await leases.update({ ...lease, spec: { ...lease.spec, renewTime } })
+      this.#leases.set(name, renewed)
+      return renewed
     } catch (error) {
-      if (hasReason(error, 'Conflict')) return
+      if (hasReason(error, 'Conflict')) return undefined
       if (!hasReason(error, 'NotFound')) throw error
       const lease: Draft<Lease> = {
         metadata: { name, namespace: LEASE_NAMESPACE },
         spec: { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime },
       }
-      await leases.create(lease).catch(ignoreExisting)
+      return leases.create(lease).catch(ignoreExisting)
     }
   }
 

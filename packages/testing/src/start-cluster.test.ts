@@ -14,7 +14,8 @@ import {
   Services,
   ValidatingWebhookConfigurations,
 } from '@canopus/api'
-import type { KubeObject, ResourceType } from '@canopus/apimachinery'
+import type { Node } from '@canopus/api/core/v1'
+import { isConditionTrue, type KubeObject, type ResourceType } from '@canopus/apimachinery'
 import { createClient } from '@canopus/client'
 import { createKubeconfigTransport } from '@canopus/host'
 import { startCluster, type TestCluster } from './start-cluster.ts'
@@ -33,9 +34,11 @@ async function until<T extends KubeObject>(
   condition: (object: T) => boolean,
 ): Promise<T> {
   const abort = new AbortController()
-  const watch = cluster.client
-    .resource(type)
-    .watch({ namespace: 'default', fieldSelector: `metadata.name=${name}`, signal: abort.signal })
+  const watch = cluster.client.resource(type).watch({
+    ...(type.namespaced ? { namespace: 'default' } : {}),
+    fieldSelector: `metadata.name=${name}`,
+    signal: abort.signal,
+  })
   for await (const { type: kind, object } of watch) {
     if (kind === 'BOOKMARK' || !condition(object)) continue
     abort.abort()
@@ -125,6 +128,12 @@ describe('startCluster', { timeout: 60_000 }, () => {
     const cluster = await startCluster({ nodes: 3, listen: false })
     const { client } = cluster
     const labels = { app: 'web' }
+    // Pods that come before a node may take them all go to the others.
+    for (const name of ['node-0', 'node-1', 'node-2']) {
+      const isOpen = ({ spec, status }: Node): boolean =>
+        (spec.taints ?? []).length === 0 && isConditionTrue(status?.conditions, 'Ready')
+      await until(cluster, Nodes, name, isOpen)
+    }
     await client.resource(Deployments).create({
       metadata: { name: 'web', namespace: 'default' },
       spec: { replicas: 6, selector: { matchLabels: labels }, template: template(labels) },

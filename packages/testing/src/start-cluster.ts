@@ -9,6 +9,7 @@ import { mergeKubeconfig } from '@canopus/host'
 import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock, systemRandom } from '@canopus/platform'
 import type { SchedulerOptions } from '@canopus/scheduler'
 import { createMemoryStore, type Store } from '@canopus/store'
+import { ImpliedHeartbeats } from './implied-heartbeats.ts'
 import { runSimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
 
 export interface StartClusterOptions {
@@ -16,6 +17,8 @@ export interface StartClusterOptions {
   nodes?: number
   /** How the simulated nodes behave. */
   simulation?: Partial<SimulatedNodesOptions>
+  /** `implied`: simulated nodes do not write the renewals that tell nothing (`ImpliedHeartbeats`). Default `written`. */
+  heartbeats?: 'written' | 'implied'
   /** Default: the machine's clock. */
   clock?: Clock
   random?: Random
@@ -60,6 +63,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
   const store = options.store ?? createMemoryStore({ clock })
   const pki = await createClusterPki({ clusterName: 'test', addresses: ['127.0.0.1'], clock })
   const stopping = new AbortController()
+  const implied = options.heartbeats === 'implied' ? new ImpliedHeartbeats() : undefined
   const { server, finished } = await startControlPlane(
     {
       store,
@@ -72,13 +76,14 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       ...(options.listen === false ? {} : { advertise: { port: 6443, serviceAddress: SERVICE_ADDRESS } }),
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
       ...(options.cloud ? { cloud: options.cloud } : {}),
+      ...(implied ? { nodeLifecycle: { heartbeats: implied } } : {}),
       ...(options.scheduler ? { scheduler: options.scheduler } : {}),
     },
     stopping.signal,
   )
   const client = createClient(server.transport(ADMINISTRATOR))
   const nodeClient = createClient(server.transport(ADMINISTRATOR), { shared: true })
-  const nodes = simulate(options, { client: nodeClient, clock, random, logger }, stopping.signal)
+  const nodes = simulate(options, { client: nodeClient, clock, random, logger, implied }, stopping.signal)
   const served = options.listen === false ? undefined : await serve(server, pki, clock)
   return {
     client,
@@ -95,14 +100,23 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
   }
 }
 
+interface Context {
+  client: Client
+  clock: Clock
+  random: Random
+  logger: Logger
+  implied: ImpliedHeartbeats | undefined
+}
+
 async function simulate(
   options: StartClusterOptions,
-  context: { client: Client; clock: Clock; random: Random; logger: Logger },
+  { implied, ...context }: Context,
   signal: AbortSignal,
 ): Promise<void> {
   if (!options.nodes) return
   const informers = createInformerFactory(context)
-  const running = runSimulatedNodes({ ...context, informers, count: options.nodes, ...options.simulation }, signal)
+  const nodes = { count: options.nodes, ...(implied ? { implied } : {}), ...options.simulation }
+  const running = runSimulatedNodes({ ...context, informers, ...nodes }, signal)
   informers.start(signal)
   await running
 }

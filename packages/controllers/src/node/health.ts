@@ -1,27 +1,9 @@
 /** What the silence of a node means (kubernetes pkg/controller/nodelifecycle/node_lifecycle_controller.go). */
 
-import type { Lease } from '@canopus/api/coordination/v1'
 import type { Node, NodeCondition } from '@canopus/api/core/v1'
-import { findCondition, formatTime } from '@canopus/apimachinery'
+import { formatTime } from '@canopus/apimachinery'
 
 const WATCHED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']
-
-/** When a node was last heard of, on our own clock. */
-export interface Heartbeat {
-  heardAt: number
-  lease: string | undefined
-  status: string | undefined
-}
-
-/** The heartbeat after another look. A sign of life is whatever changed since the last one. */
-export function heartbeatOf(node: Node, lease: Lease | undefined, last: Heartbeat | undefined, now: number): Heartbeat {
-  const current = {
-    lease: lease?.spec?.renewTime,
-    status: findCondition(node.status?.conditions, 'Ready')?.lastHeartbeatTime,
-  }
-  const isAlive = !last || current.lease !== last.lease || current.status !== last.status
-  return { ...current, heardAt: isAlive ? now : last.heardAt }
-}
 
 /** The conditions of a node that has been silent for too long; nothing where they say so already. */
 export function silentConditions(node: Node, now: number): NodeCondition[] | undefined {

@@ -5,12 +5,14 @@
 
 import { Leases, Nodes, Pods } from '@canopus/api'
 import type { Lease } from '@canopus/api/coordination/v1'
-import type { Node, NodeCondition, Pod, Taint } from '@canopus/api/core/v1'
+import type { Node, Pod, Taint } from '@canopus/api/core/v1'
 import { findCondition, formatTime, hasReason, semanticEqual } from '@canopus/apimachinery'
-import { type Logger, sleep } from '@canopus/base'
+import type { Logger, Timer } from '@canopus/base'
 import type { Informer } from '@canopus/client'
 import { type Controller, type ControllerContext, type ReconcileResult, runWorkers, WorkQueue } from '@canopus/operator'
-import { evictionRate, type Heartbeat, heartbeatOf, silentConditions } from './health.ts'
+import { EvictionTurns } from './eviction-turns.ts'
+import { evictionRate, silentConditions } from './health.ts'
+import { type Heartbeats, Silence } from './silence.ts'
 import { noExecuteTaint, taintsFor } from './taints.ts'
 
 export interface NodeLifecycleOptions {
@@ -20,6 +22,8 @@ export interface NodeLifecycleOptions {
   startupGracePeriod?: number
   /** Default 5,000. */
   monitorPeriod?: number
+  /** Where nodes do not write all their renewals. */
+  heartbeats?: Heartbeats
 }
 
 const BY_NODE = 'node'
@@ -46,149 +50,182 @@ export function createNodeLifecycleController(
   return {
     name: 'node-lifecycle-controller',
     async run(signal) {
-      const lifecycle = new NodeLifecycle(context, options, { nodes, leases, pods })
       try {
         await Promise.all([nodes, leases, pods.informer].map(informer => informer.waitForSync(signal)))
       } catch (error) {
         if (signal.aborted) return
         throw error
       }
-      const { queue, logger } = lifecycle
-      const disconnect = nodes.addHandler({
-        // Conditions and cordons show as taints at once, not with the next round.
-        added: (node, initial) => {
-          lifecycle.see(node)
-          if (!initial) queue.add(node.metadata.name)
-        },
-        updated: (old, node) => {
-          if (semanticEqual(statesOf(old), statesOf(node))) return
-          lifecycle.see(node)
-          queue.add(node.metadata.name)
-        },
-        deleted: node => lifecycle.forget(node),
-      })
-      const workers = runWorkers(
-        { queue, logger, workers: WORKERS, reconcile: name => lifecycle.lookAfter(name) },
-        signal,
-      )
-      while (!signal.aborted) {
-        lifecycle.round()
-        await sleep(context.clock, options.monitorPeriod ?? 5_000, signal).catch(() => {})
-      }
-      disconnect()
-      await workers
+      await new NodeLifecycle(context, options, { nodes, leases, pods }).run(signal)
     },
   }
 }
 
+/** What shows as taints, or makes others not ready. */
 function statesOf({ spec, status }: Node): unknown {
   return [spec?.unschedulable, spec?.taints, (status?.conditions ?? []).map(each => [each.type, each.status])]
 }
 
-interface Views {
-  readonly nodes: Informer<Node>
-  readonly leases: Informer<Lease>
-  readonly pods: { of(node: string): readonly Pod[] }
+interface Sources {
+  nodes: Informer<Node>
+  leases: Informer<Lease>
+  pods: { of(node: string): readonly Pod[] }
 }
 
+/** Looks at a node when it changes or has been silent for too long, and at no other time. */
 class NodeLifecycle {
-  /** Names of nodes that something may have to be written to. */
-  readonly queue: WorkQueue
-  readonly logger: Logger
   readonly #context: ControllerContext
-  readonly #options: NodeLifecycleOptions
-  readonly #views: Views
-  readonly #heartbeats = new Map<string, Heartbeat>()
+  readonly #period: number
+  readonly #heartbeats: Heartbeats | undefined
+  readonly #sources: Sources
+  readonly #logger: Logger
+  readonly #queue: WorkQueue<string>
+  readonly #silence: Silence
   readonly #readiness = new Map<string, string>()
-  /** As they were last seen, by uid: what came and went is told. */
-  #known: ReadonlyMap<string, Node> = new Map()
-  readonly #all = new Set<string>()
+  /** Versions in which we wrote nodes: what is older than that here says nothing. */
+  readonly #written = new Map<string, number>()
   readonly #notReady = new Set<string>()
-  /** From when on the next node may be marked for eviction. */
-  #nextEvictionAt = 0
+  #count = 0
+  readonly #evictions: EvictionTurns
+  #check: { at: number; timer: Timer } | undefined
 
-  constructor(context: ControllerContext, options: NodeLifecycleOptions, views: Views) {
+  constructor(context: ControllerContext, options: NodeLifecycleOptions, sources: Sources) {
+    const { clock } = context
     this.#context = context
-    this.#options = options
-    this.#views = views
-    this.logger = context.logger.child({ controller: 'node-lifecycle-controller' })
-    this.queue = new WorkQueue({ clock: context.clock })
+    this.#period = options.monitorPeriod ?? 5_000
+    this.#heartbeats = options.heartbeats
+    this.#sources = sources
+    this.#logger = context.logger.child({ controller: 'node-lifecycle-controller' })
+    this.#queue = new WorkQueue<string>({ clock })
+    this.#evictions = new EvictionTurns((name, after) => this.#queue.addAfter(name, after))
+    this.#silence = new Silence({
+      period: this.#period,
+      start: clock.monotonic(),
+      grace: options.monitorGracePeriod ?? 50_000,
+      startupGrace: options.startupGracePeriod ?? 60_000,
+      ...(options.heartbeats ? { heartbeats: options.heartbeats } : {}),
+    })
   }
 
-  /** Counts a node by its state. */
-  see(node: Node): void {
-    const { name } = node.metadata
-    this.#all.add(name)
-    if (noExecuteTaint(node) === undefined) this.#notReady.delete(name)
-    else this.#notReady.add(name)
-  }
-
-  forget({ metadata: { name } }: Node): void {
-    this.#all.delete(name)
-    this.#notReady.delete(name)
-    this.#heartbeats.delete(name)
-    this.#readiness.delete(name)
-  }
-
-  /** Looks at all nodes, and leaves those that need something to the workers. */
-  round(): void {
-    const nodes = this.#views.nodes.lister.list()
-    this.#tellWhoCameAndWent(nodes)
-    for (const node of nodes) {
-      const { name } = node.metadata
-      const isSilent = this.#silence(node) !== undefined
-      if (isSilent || this.#readiness.get(name) !== readinessOf(node) || needsTaints(node)) this.queue.add(name)
+  async run(signal: AbortSignal): Promise<void> {
+    const { nodes, leases } = this.#sources
+    const renewed = (lease: Lease): void => {
+      const node = nodes.lister.get(lease.metadata.name)
+      if (node !== undefined) this.#hear(node, lease)
     }
+    const disconnect = [
+      nodes.addHandler({
+        added: node => this.#came(node),
+        updated: (old, node) => {
+          this.#hear(node)
+          if (semanticEqual(statesOf(old), statesOf(node))) return
+          this.#note(node)
+          this.#queue.add(node.metadata.name)
+        },
+        deleted: node => this.#went(node),
+      }),
+      leases.addHandler({
+        added: renewed,
+        updated: (_, lease) => renewed(lease),
+        deleted: ({ metadata }) => {
+          this.#silence.loseLease(metadata.name, this.#context.clock.monotonic())
+          this.#planCheck()
+        },
+      }),
+      this.#heartbeats?.onChange(name => {
+        this.#silence.changed(name)
+        this.#planCheck()
+      }),
+    ]
+    const work = { queue: this.#queue, logger: this.#logger, workers: WORKERS }
+    await runWorkers({ ...work, reconcile: name => this.#look(name) }, signal)
+    for (const stop of disconnect) stop?.()
+    this.#check?.timer.cancel()
   }
 
-  /** Writes what a node's state calls for; one at a time for each node. */
-  async lookAfter(name: string): Promise<ReconcileResult | undefined> {
-    const node = this.#views.nodes.lister.get(name)
+  #came(node: Node): void {
+    this.#count += 1
+    this.#note(node)
+    this.#hear(node)
+    this.#tell(node, 'RegisteredNode', `Registered Node ${node.metadata.name} in Controller`)
+    this.#queue.add(node.metadata.name)
+  }
+
+  #went(node: Node): void {
+    const { name } = node.metadata
+    this.#count -= 1
+    this.#silence.forget(name)
+    this.#readiness.delete(name)
+    this.#written.delete(name)
+    this.#notReady.delete(name)
+    this.#evictions.forget(name)
+    this.#evictions.setRate(evictionRate(this.#count, this.#notReady.size))
+    this.#tell(node, 'RemovingNode', `Removing Node ${name} from Controller`)
+  }
+
+  #tell(node: Node, reason: string, text: string): void {
+    this.#context.events.event(node, 'Normal', reason, `Node ${node.metadata.name} event: ${text}`)
+  }
+
+  /** Counts the nodes that are not ready: how many may be evicted depends on it. */
+  #note(node: Node): void {
+    if (noExecuteTaint(node) === undefined) this.#notReady.delete(node.metadata.name)
+    else this.#notReady.add(node.metadata.name)
+    this.#evictions.setRate(evictionRate(this.#count, this.#notReady.size))
+  }
+
+  #hear(node: Node, lease = this.#sources.leases.lister.get(node.metadata.name, LEASE_NAMESPACE)): void {
+    this.#silence.hear(node, lease, this.#context.clock.monotonic())
+    this.#planCheck()
+  }
+
+  /** Has one timer for the node whose time is up first. */
+  #planCheck(): void {
+    const at = this.#silence.nextAt()
+    if (at === undefined || (this.#check !== undefined && this.#check.at <= at)) return
+    const { clock } = this.#context
+    this.#check?.timer.cancel()
+    const timer = clock.setTimer(at - clock.monotonic(), () => {
+      this.#check = undefined
+      for (const name of this.#silence.due(clock.monotonic())) this.#queue.add(name)
+      this.#planCheck()
+    })
+    this.#check = { at, timer }
+  }
+
+  async #look(name: string): Promise<ReconcileResult | undefined> {
+    const node = this.#sources.nodes.lister.get(name)
     if (node === undefined) return undefined
+    // What we wrote last is on its way here, and brings us back.
+    if (Number(node.metadata.resourceVersion) < (this.#written.get(name) ?? 0)) return undefined
     try {
-      const current = await this.#markSilent(node)
+      const current = await this.#checkSilence(node)
       await this.#onReadiness(current)
       return await this.#taint(current)
     } catch (error) {
-      if (!hasReason(error, 'NotFound')) throw error
-      return undefined
+      if (hasReason(error, 'NotFound')) return undefined
+      // Somebody else was faster: what they wrote is on its way here.
+      if (hasReason(error, 'Conflict')) throw error
+      this.#logger.warn('could not look after a node', { node: name, error })
+      return { requeueAfter: this.#period }
     }
   }
 
-  #tellWhoCameAndWent(nodes: readonly Node[]): void {
-    const known = this.#known
-    this.#known = new Map(nodes.map(node => [node.metadata.uid, node]))
-    const tell = (node: Node, reason: string, text: string): void =>
-      this.#context.events.event(node, 'Normal', reason, `Node ${node.metadata.name} event: ${text}`)
-    for (const node of nodes) {
-      if (known.has(node.metadata.uid)) continue
-      tell(node, 'RegisteredNode', `Registered Node ${node.metadata.name} in Controller`)
-    }
-    for (const [uid, node] of known) {
-      if (!this.#known.has(uid)) tell(node, 'RemovingNode', `Removing Node ${node.metadata.name} from Controller`)
-    }
-  }
-
-  /** The conditions of a node that has been silent for too long; nothing where it has not, or they say so. */
-  #silence(node: Node): NodeCondition[] | undefined {
+  async #checkSilence(node: Node): Promise<Node> {
     const { name } = node.metadata
-    const { clock } = this.#context
-    const now = clock.monotonic()
-    const lease = this.#views.leases.lister.get(name, LEASE_NAMESPACE)
-    const heartbeat = heartbeatOf(node, lease, this.#heartbeats.get(name), now)
-    this.#heartbeats.set(name, heartbeat)
-    const hasReported = findCondition(node.status?.conditions, 'Ready') !== undefined
-    const grace = hasReported
-      ? (this.#options.monitorGracePeriod ?? 50_000)
-      : (this.#options.startupGracePeriod ?? 60_000)
-    return now - heartbeat.heardAt <= grace ? undefined : silentConditions(node, clock.now())
+    const { clock, client } = this.#context
+    if (!this.#silence.isSilent(name, clock.monotonic())) return node
+    const conditions = silentConditions(node, clock.now())
+    if (!conditions) return node
+    const status = { ...node.status, conditions }
+    const written = await client.resource(Nodes).updateStatus({ ...node, status })
+    this.#wrote(written)
+    this.#note(written)
+    return written
   }
 
-  async #markSilent(node: Node): Promise<Node> {
-    const conditions = this.#silence(node)
-    if (conditions === undefined) return node
-    const client = this.#context.client.resource(Nodes)
-    return client.updateStatus({ ...node, status: { ...node.status, conditions } })
+  #wrote({ metadata: { name, resourceVersion } }: Node): void {
+    if (this.#sources.nodes.lister.get(name) !== undefined) this.#written.set(name, Number(resourceVersion))
   }
 
   async #taint(node: Node): Promise<ReconcileResult | undefined> {
@@ -197,7 +234,7 @@ class NodeLifecycle {
     const taints = taintsFor(node, this.#eviction(node), formatTime(clock.now()))
     if (taints === current || semanticEqual(taints, current)) return undefined
     try {
-      await this.#writeTaints(node, current, taints)
+      this.#wrote(await this.#writeTaints(node, current, taints))
       return undefined
     } catch (error) {
       if (!hasReason(error, 'Conflict') && !hasReason(error, 'Invalid')) throw error
@@ -206,19 +243,12 @@ class NodeLifecycle {
   }
 
   /** Other parts of a new node change all the time: where it has taints, it is those that must be as they were seen. */
-  async #writeTaints(
-    { metadata }: Node,
-    current: readonly Taint[] | undefined,
-    taints: readonly Taint[],
-  ): Promise<void> {
+  #writeTaints({ metadata }: Node, current: readonly Taint[] | undefined, taints: readonly Taint[]): Promise<Node> {
     const { name, resourceVersion } = metadata
     const nodes = this.#context.client.resource(Nodes)
-    if (current === undefined) {
-      await nodes.patch(name, 'merge', { metadata: { resourceVersion }, spec: { taints } })
-      return
-    }
+    if (current === undefined) return nodes.patch(name, 'merge', { metadata: { resourceVersion }, spec: { taints } })
     const path = '/spec/taints'
-    await nodes.patch(name, 'json', [
+    return nodes.patch(name, 'json', [
       { op: 'test', path, value: current },
       { op: 'replace', path, value: taints },
     ])
@@ -226,22 +256,20 @@ class NodeLifecycle {
 
   /** Which taint, if any, is to drive the node's pods away now. */
   #eviction(node: Node): string | undefined {
+    const { name } = node.metadata
     const wanted = noExecuteTaint(node)
-    if (wanted === undefined) return undefined
-    const taints = node.spec?.taints ?? []
     // Changing one reason for the other costs nobody anything; a new eviction waits for its turn.
-    if (taints.some(isReadinessTaint)) return wanted
-    const rate = evictionRate(this.#all.size, this.#notReady.size)
-    const now = this.#context.clock.monotonic()
-    if (rate === 0 || now < this.#nextEvictionAt) return undefined
-    this.#nextEvictionAt = now + 1_000 / rate
-    return wanted
+    if (wanted === undefined || node.spec?.taints?.some(isReadinessTaint)) {
+      this.#evictions.forget(name)
+      return wanted
+    }
+    return this.#evictions.isTurnOf(name, this.#context.clock.monotonic()) ? wanted : undefined
   }
 
   /** Pods of a node that stops being ready are not ready either, whatever they last said. */
   async #onReadiness(node: Node): Promise<void> {
     const { name } = node.metadata
-    const status = readinessOf(node)
+    const status = findCondition(node.status?.conditions, 'Ready')?.status ?? 'Unknown'
     const before = this.#readiness.get(name)
     if (before === status) return
     if (status === 'True' || (before !== undefined && before !== 'True')) {
@@ -251,7 +279,7 @@ class NodeLifecycle {
     if (before === 'True') {
       this.#context.events.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`)
     }
-    for (const pod of this.#views.pods.of(name)) await this.#markNotReady(pod)
+    for (const pod of this.#sources.pods.of(name)) await this.#markNotReady(pod)
     this.#readiness.set(name, status)
   }
 
@@ -270,15 +298,6 @@ class NodeLifecycle {
       if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
     }
   }
-}
-
-const readinessOf = (node: Node): string => findCondition(node.status?.conditions, 'Ready')?.status ?? 'Unknown'
-
-/** Whether the node's taints are not what its conditions call for; one may still have to wait for its turn. */
-function needsTaints(node: Node): boolean {
-  const current = node.spec?.taints
-  const wanted = taintsFor(node, noExecuteTaint(node), '')
-  return wanted !== current && (current !== undefined || wanted.length > 0)
 }
 
 const isReadinessTaint = (taint: { key: string; effect: string }): boolean =>

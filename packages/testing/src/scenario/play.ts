@@ -31,6 +31,7 @@ export async function playScenario(scenario: Scenario): Promise<ScenarioReport> 
   const simulation = await startSimulation({
     seed: scenario.seed,
     nodes: scenario.nodes,
+    heartbeats: scenario.heartbeats,
     ...(scenario.faults ? { faults: SOME_FAULTS } : {}),
     prepare: ({ history, faults }) => {
       watcher = new InvariantWatcher(history, faults, [])

@@ -36,6 +36,7 @@ describe('parseScenario', () => {
     ['events: [{at: 1m, scale: web, replicas: 2}]', /^events\[0\]\.scale: must be of the form deployment\/web/],
     ['events: [{at: 1m, restart: kubelet}]', /^events\[0\]\.restart: must be api-server, controller-manager/],
     ['faults: yes please', /^faults: must be true or false/],
+    ['heartbeats: none', /^heartbeats: must be written or implied/],
   ]
   for (const [text, message] of wrong)
     it(`refuses ${JSON.stringify(text)}`, () => {

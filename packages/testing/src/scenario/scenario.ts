@@ -17,6 +17,8 @@ export interface Scenario {
   events: readonly ScenarioEvent[]
   /** Whether requests and watches fail now and then. */
   faults: boolean
+  /** Whether nodes write all their renewals. */
+  heartbeats: 'written' | 'implied'
 }
 
 export interface Manifest {
@@ -55,7 +57,7 @@ export class ScenarioError extends Error {
 
 const PATIENCE = 15 * 60_000
 const DEEDS = ['fail', 'restore', 'drain', 'uncordon', 'scale', 'rollout', 'delete', 'apply', 'restart'] as const
-const FIELDS = ['seed', 'patience', 'nodes', 'manifests', 'objects', 'events', 'faults']
+const FIELDS = ['seed', 'patience', 'nodes', 'manifests', 'objects', 'events', 'faults', 'heartbeats']
 
 /** Reads a scenario. `readFile` answers the text of a file that it names. Throws `ScenarioError`. */
 export function parseScenario(text: string, readFile: (path: string) => string): Scenario {
@@ -78,6 +80,7 @@ export function parseScenario(text: string, readFile: (path: string) => string):
     objects: [...files, ...inline],
     events: events.toSorted((a, b) => a.at - b.at),
     faults: root.faults === undefined ? false : flag('faults', root.faults),
+    heartbeats: root.heartbeats === undefined ? 'written' : heartbeats('heartbeats', root.heartbeats),
   }
 }
 
@@ -120,6 +123,11 @@ function whole(where: string, value: unknown): number {
 
 function flag(where: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw new ScenarioError(where, 'must be true or false')
+  return value
+}
+
+function heartbeats(where: string, value: unknown): Scenario['heartbeats'] {
+  if (value !== 'written' && value !== 'implied') throw new ScenarioError(where, 'must be written or implied')
   return value
 }
 

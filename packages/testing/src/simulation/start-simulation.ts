@@ -2,6 +2,7 @@ import { type Logger, type Random, SeededRandom, type SimulatedClock, silentLogg
 import { type Client, createClient } from '@canopus/client'
 import type { NodeLifecycleOptions } from '@canopus/controllers'
 import { createMemoryStore } from '@canopus/store'
+import { ImpliedHeartbeats } from '../implied-heartbeats.ts'
 import { type SimulatedNodeSpec, SimulatedNodes, type SimulatedNodesOptions } from '../simulated-nodes.ts'
 import { type ComponentName, SimulatedControlPlane, type SimulatedControlPlaneOptions } from './control-plane.ts'
 import { type FaultRates, Faults, NO_FAULTS } from './faults.ts'
@@ -23,6 +24,11 @@ export interface SimulationOptions {
   start?: number
   /** Keeps every write in `history.records`; otherwise only their number and digest. */
   keepHistory?: boolean
+  /**
+   * Whether nodes write every renewal of their leases, or only those that tell something (`ImpliedHeartbeats`): long times
+   * with many nodes go by much faster then, and nodes fail, and are given up, at the same moments. Default `written`.
+   */
+  heartbeats?: 'written' | 'implied'
   nodeLifecycle?: NodeLifecycleOptions
   /** Which controllers run, and which besides the usual ones. */
   controllers?: SimulatedControlPlaneOptions['controllers']
@@ -70,7 +76,10 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   const clock = createSimulatedClock(options.start)
   const store = createMemoryStore({ clock })
   const faults = new Faults(clock, NO_FAULTS, options.slowness)
-  const controlPlane = new SimulatedControlPlane({
+  const implied =
+    options.heartbeats === 'implied' ? new ImpliedHeartbeats(() => isWell(controlPlane, faults)) : undefined
+  const nodeLifecycle = { ...options.nodeLifecycle, ...(implied ? { heartbeats: implied } : {}) }
+  const controlPlane: SimulatedControlPlane = new SimulatedControlPlane({
     seed,
     store,
     clock,
@@ -78,7 +87,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     faults,
     serviceCidr: '10.96.0.0/16',
     clusterCidr: '10.0.0.0/8',
-    ...(options.nodeLifecycle ? { nodeLifecycle: options.nodeLifecycle } : {}),
+    nodeLifecycle,
     ...(options.controllers ? { controllers: options.controllers } : {}),
     ...(options.frozen ? { frozen: true } : {}),
   })
@@ -90,7 +99,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   faults.rates = { ...NO_FAULTS, ...options.faults }
   controlPlane.startControllers()
   controlPlane.startScheduler()
-  const nodes = startNodes(options, controlPlane)
+  const nodes = startNodes(options, controlPlane, implied)
   await settled()
   return {
     seed,
@@ -113,7 +122,16 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   }
 }
 
-function startNodes(options: SimulationOptions, controlPlane: SimulatedControlPlane): SimulatedNodes {
+/** Whether every request of a node would succeed. */
+function isWell({ serving, disk }: SimulatedControlPlane, { rates }: Faults): boolean {
+  return serving && !disk.full && Object.values(rates).every(rate => rate === 0)
+}
+
+function startNodes(
+  options: SimulationOptions,
+  controlPlane: SimulatedControlPlane,
+  implied: ImpliedHeartbeats | undefined,
+): SimulatedNodes {
   const { nodes: wanted = 3, simulation } = options
   let nodes: SimulatedNodes | undefined
   controlPlane.start('nodes', (context, signal) => {
@@ -124,6 +142,7 @@ function startNodes(options: SimulationOptions, controlPlane: SimulatedControlPl
       clock,
       logger,
       random,
+      ...(implied ? { implied } : {}),
       ...simulation,
       ...(typeof wanted === 'number' ? { count: wanted } : { nodes: wanted }),
     })
