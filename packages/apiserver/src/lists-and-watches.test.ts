@@ -18,6 +18,22 @@ async function fill(namespace: string, count: number): Promise<void> {
   }
 }
 
+/** Tokens (as base 64 or as the JSON in it) and what is said of them; version, revision and key are checked in this order. */
+const brokenTokens: readonly [string, string][] = [
+  ['xyz', 'invalid character .+ looking for beginning of value'],
+  ['ab.c', 'illegal base64 data at input byte 2'],
+  ['abcde', 'illegal base64 data at input byte 4'],
+  ['{"v":"v9","rv":1,"start":"a"}', 'server does not recognize this encoded version v9'],
+  ['{"rv":1,"start":"a"}', 'server does not recognize this encoded version '],
+  ['{"v":"meta.k8s.io/v1","start":"a"}', 'incorrect encoded start resourceVersion \\(version meta.k8s.io/v1\\)'],
+  ['{"v":"meta.k8s.io/v1","rv":1}', 'encoded start key empty \\(version meta.k8s.io/v1\\)'],
+  ['{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets"}', '../secrets'],
+  ['{"v":"meta.k8s.io/v1","rv":1,"start":"a/../b"}', 'a/../b'],
+]
+
+/** `pretty=` is a bool as Go reads it; what is none is false. */
+const PRETTY = { true: true, T: true, 1: true, TRUE: true, false: false, 0: false, yes: false, tRUE: false }
+
 describe('list', () => {
   before(() => fill('lists', 10))
 
@@ -50,7 +66,12 @@ describe('list', () => {
       /resourceVersionMatch is forbidden unless resourceVersion is provided/,
     ],
     ['bad limits', 'limit=x', 400, /strconv.ParseInt/],
-    ['bad tokens', 'continue=xyz', 400, /continue key is not valid/],
+    ...brokenTokens.map(([token, message]): [string, string, number, RegExp] => [
+      `the token ${token}`,
+      `continue=${encodeURIComponent(token.startsWith('{') ? Buffer.from(token).toString('base64url') : token)}`,
+      400,
+      new RegExp(`^invalid continue token: continue key is not valid: ${message}$`),
+    ]),
   ]
   for (const [name, query, code, message] of refused) {
     it(`refuses ${name}`, async () => {
@@ -178,8 +199,10 @@ describe('forms', () => {
   it('writes YAML, indented JSON and protobuf', async () => {
     const yaml = await server.send('GET', `${base('forms')}/one`, undefined, { accept: 'application/yaml' })
     assert.match(yaml.text, /^apiVersion: v1\nkind: ConfigMap\nmetadata:\n/)
-    const pretty = await server.send('GET', `${base('forms')}/one?pretty=true`)
-    assert.match(pretty.text, /^\{\n {2}"kind": "ConfigMap",\n/)
+    for (const [value, indented] of Object.entries(PRETTY)) {
+      const pretty = await server.send('GET', `${base('forms')}/one?pretty=${value}`)
+      assert.equal(pretty.text.startsWith('{\n  "kind": "ConfigMap",\n'), indented, value)
+    }
     const accept = 'application/vnd.kubernetes.protobuf,application/json'
     const protobuf = await server.send('GET', `${base('forms')}/one`, undefined, { accept })
     assert.equal(protobuf.headers['content-type'], 'application/vnd.kubernetes.protobuf')

@@ -45,6 +45,30 @@ describe('bodies that are not what the endpoint takes', () => {
       `Rock in version "v1" cannot be handled as a Pod: no kind "Rock" is registered for version "v1" ${SCHEME}`,
     ],
     [
+      'a version that is not served any more',
+      SCALERS.replace('autoscaling/v2', 'policy/v1').replace('horizontalpodautoscalers', 'poddisruptionbudgets'),
+      { apiVersion: 'policy/v1beta1', kind: 'PodDisruptionBudget' },
+      'the API version in the data (policy/v1beta1) does not match the expected API version (policy/v1)',
+    ],
+    [
+      'the group that the kind was in once',
+      SCALERS.replace('autoscaling/v2', 'apps/v1').replace('horizontalpodautoscalers', 'deployments'),
+      { apiVersion: 'extensions/v1beta1', kind: 'Deployment' },
+      'the API version in the data (extensions/v1beta1) does not match the expected API version (apps/v1)',
+    ],
+    [
+      'the other group of events',
+      PODS.replace('pods', 'events'),
+      { apiVersion: 'events.k8s.io/v1', kind: 'Event' },
+      'the API version in the data (events.k8s.io/v1) does not match the expected API version (v1)',
+    ],
+    [
+      'a kind of a version that is not served any more',
+      PODS,
+      { apiVersion: 'extensions/v1beta1', kind: 'Ingress' },
+      'Ingress in version "v1beta1" cannot be handled as a Pod: converting (v1beta1.Ingress) to (core.Pod): unknown conversion',
+    ],
+    [
       'a stored object',
       PODS,
       {

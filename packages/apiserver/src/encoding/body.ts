@@ -19,6 +19,7 @@ import {
 import { type Headers, header } from '../http/message.ts'
 import { parseMediaType } from './media-type.ts'
 import { MEDIA_TYPES } from './negotiate.ts'
+import { internalGroupOf, isUnserved } from './unserved-kinds.ts'
 import { yamlToJson, yamlWarnings } from './yaml.ts'
 
 export interface ExpectedKind {
@@ -138,12 +139,14 @@ function checkKind(apiVersion: string, kind: string, expected: ExpectedKind): vo
 function checkConvertible(own: { apiVersion: string; kind: string }, expected: ExpectedKind): void {
   if (own.apiVersion === expected.apiVersion && own.kind === expected.kind) return
   const { group, version } = parseApiVersion(own.apiVersion)
-  if (messageNameOf({ group, version, kind: own.kind }) === undefined) {
+  if (messageNameOf({ group, version, kind: own.kind }) === undefined && !isUnserved(own.apiVersion, own.kind)) {
     throw new DecodeError(
       `no kind ${JSON.stringify(own.kind)} is registered for version ${JSON.stringify(own.apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
     )
   }
-  if (own.kind === expected.kind && group === parseApiVersion(expected.apiVersion).group) return
+  const expectedGroup = parseApiVersion(expected.apiVersion).group
+  if (own.kind === expected.kind && internalGroupOf(group, own.kind) === internalGroupOf(expectedGroup, own.kind))
+    return
   const [goPackage] = expected.message.split('.')
   throw new DecodeError(`converting (${version}.${own.kind}) to (${goPackage}.${expected.kind}): unknown conversion`)
 }

@@ -1,5 +1,5 @@
 /** The opaque token between the pages of a list (k8s.io/apiserver/pkg/storage/continue.go): same content, same encoding. */
-import { badRequestError, StatusError } from '@canopus/apimachinery'
+import { badRequestError, parseJson, StatusError } from '@canopus/apimachinery'
 
 export interface ContinueToken {
   /** The revision that all pages show; -1 means "whatever is newest", for lists that were cut off by compaction. */
@@ -15,29 +15,32 @@ export function encodeContinue(token: ContinueToken): string {
 
 /** Throws StatusError 400 for what was not made by `encodeContinue`. */
 export function decodeContinue(text: string): ContinueToken {
-  const bad = (): StatusError => badRequestError('continue key is not valid: the token cannot be read')
+  const bad = (problem: string): StatusError =>
+    badRequestError(`invalid continue token: continue key is not valid${problem}`)
+  const broken = text.search(/[^\w-]/)
+  if (broken >= 0 || text.length % 4 === 1) {
+    throw bad(`: illegal base64 data at input byte ${broken < 0 ? text.length - 1 : broken}`)
+  }
   let value: unknown
   try {
-    value = JSON.parse(Buffer.from(text, 'base64url').toString())
-  } catch {
-    throw bad()
+    value = parseJson(Buffer.from(text, 'base64url').toString())
+  } catch (error) {
+    throw bad(`: ${(error as Error).message}`)
   }
-  const { v, rv, start } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown }
-  if (v !== 'meta.k8s.io/v1') {
-    throw badRequestError(
-      `continue key is not valid: server does not recognize this encoded version ${JSON.stringify(String(v))}`,
-    )
+  const { v = '', rv = 0, start = '' } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown }
+  if (v !== 'meta.k8s.io/v1') throw bad(`: server does not recognize this encoded version ${String(v)}`)
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) {
+    throw bad(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   }
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0 || rv < -1) {
-    throw badRequestError('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
-  }
-  if (typeof start !== 'string' || start === '') {
-    throw badRequestError('continue key is not valid: encoded start key empty (version meta.k8s.io/v1)')
-  }
-  if (start.startsWith('/') || start.split('/').includes('..')) {
-    throw badRequestError(`continue key is not valid: invalid continue key: ${JSON.stringify(start)}`)
-  }
-  return { revision: rv, start }
+  if (typeof start !== 'string' || start === '') throw bad(': encoded start key empty (version meta.k8s.io/v1)')
+  if (!isClean(start)) throw bad(`: ${start}`)
+  return { revision: Math.max(rv, -1), start: start.replace(/^\//, '') }
+}
+
+/** Whether a path stays as it is where `.`, `..`, `//` and an ending `/` are resolved: nothing leads out of the prefix. */
+function isClean(path: string): boolean {
+  const segments = path.replace(/^\//, '').split('/')
+  return path === '/' || segments.every(each => each !== '' && each !== '.' && each !== '..')
 }
 
 /** 410 with a token that goes on at the newest state, as upstream offers it. */
