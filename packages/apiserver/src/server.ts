@@ -329,7 +329,8 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
   const discovery = new Discovery(address)
   const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
   const metricsTypes = parts.resourceMetrics === undefined ? [] : RESOURCE_METRICS_TYPES
-  discovery.setTypes(() => [...resources.types, ...metricsTypes].filter(isOwn))
+  const isCustom = (type: ResourceType): boolean => resources.storeOf(type)?.kind.custom !== undefined
+  discovery.setTypes(() => [...resources.types, ...metricsTypes].filter(isOwn), isCustom)
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
   if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)

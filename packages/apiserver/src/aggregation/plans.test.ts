@@ -177,10 +177,10 @@ describe('discovery', () => {
         verbs,
       },
     ]
-    assert.deepEqual(fromResourceList('wardle', 'v1', resources), [
+    assert.deepEqual(fromResourceList(resources), [
       {
         resource: 'flunders',
-        responseKind: { group: 'wardle', version: 'v1', kind: 'Flunder' },
+        responseKind: { group: '', version: '', kind: 'Flunder' },
         scope: 'Namespaced',
         singularResource: 'flunder',
         verbs,

@@ -132,7 +132,7 @@ export class RemoteDiscovery {
     if (status !== 200) throw new Error(`failed to download legacy discovery for ${path}: ${status} ${body}`)
     const list = JSON.parse(body.toString()) as APIResourceList
     const { group = '', version = '' } = service.spec
-    return new Map([[`${group}/${version}`, fromResourceList(group, version, list.resources ?? [])]])
+    return new Map([[`${group}/${version}`, fromResourceList(list.resources ?? [])]])
   }
 }
 
@@ -180,10 +180,10 @@ function withKinds(resource: { responseKind?: unknown; subresources?: object[] }
 }
 
 /** A list of resources in the form of aggregated discovery: subresources stand below their resources. */
-export function fromResourceList(group: string, version: string, resources: readonly APIResource[]): unknown[] {
+export function fromResourceList(resources: readonly APIResource[]): unknown[] {
   const kindOf = (each: APIResource): unknown => ({
-    group: each.group || group,
-    version: each.version || version,
+    group: each.group ?? '',
+    version: each.version ?? '',
     kind: each.kind,
   })
   const parents = resources.filter(each => !each.name.includes('/'))

@@ -117,7 +117,13 @@ describe('custom resources', () => {
       ['sails', 'sails/scale', 'sails/status'],
     )
     const { json: all } = await server.send('GET', '/apis', undefined, { accept: AGGREGATED })
-    assert.ok(all.items.some((each: { metadata: { name: string } }) => each.metadata.name === 'example.com'))
+    const own = all.items.find((each: { metadata: { name: string } }) => each.metadata.name === 'example.com')
+    const { resources } = own.versions.find((each: { version: string }) => each.version === 'v1')
+    const sails = resources.find((each: { resource: string }) => each.resource === 'sails')
+    assert.deepEqual(
+      [sails, ...sails.subresources].map(each => Object.values(each.responseKind).join()),
+      ['example.com,v1,Sail', 'autoscaling,v1,Scale', 'example.com,v1,Sail'],
+    )
     const { json: document } = await server.send('GET', '/openapi/v3/apis/example.com/v1')
     assert.equal(document.components.schemas['com.example.v1.Sail'].properties.spec.properties.size.maximum, 5)
   })

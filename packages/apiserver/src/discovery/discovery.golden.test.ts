@@ -22,6 +22,22 @@ interface Group {
   readonly versions: readonly { readonly version: string }[]
 }
 
+interface Aggregated {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string }
+    readonly versions: readonly { readonly version: string; readonly resources: readonly { readonly resource: string }[] }[]
+  }[]
+}
+
+/** Every version in the order of the list, its resources by name. */
+const byVersion = ({ items }: Aggregated): [string, object][] =>
+  items.flatMap(({ metadata, versions }) =>
+    versions.map(({ version, resources, ...rest }): [string, object] => [
+      `${metadata.name}/${version}`,
+      { ...rest, resources: Object.fromEntries(resources.map(each => [each.resource, each])) },
+    ]),
+  )
+
 const published = (file: string): unknown => JSON.parse(readFileSync(`${folder}/${file}.json`, 'utf8'))
 
 /** A hash of where upstream stores a kind: an opaque value, that only clients of one server compare. */
@@ -68,5 +84,17 @@ describe("discovery and upstream's", { skip: folder === undefined && `skipped: $
       .filter(({ versions }) => versions.length > 0)
     const sorted = (all: readonly Group[]): Group[] => all.toSorted((a, b) => (a.name < b.name ? -1 : 1))
     assert.deepEqual(sorted(own.groups), sorted(expected))
+  })
+
+  it('of everything at once', async () => {
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+    const own = (await server.send('GET', '/apis', undefined, { accept })).json as Aggregated
+    const upstream = published('aggregated_v2') as Aggregated
+    const theirs = new Map(byVersion(upstream))
+    for (const [groupVersion, document] of byVersion(own)) assert.deepEqual(document, theirs.get(groupVersion), groupVersion)
+    const order = (list: Aggregated): string[] => byVersion(list).map(([groupVersion]) => groupVersion)
+    const served = new Set(order(own))
+    assert.deepEqual(order(own), order(upstream).filter(each => served.has(each)))
+    assert.ok(served.size > 20)
   })
 })

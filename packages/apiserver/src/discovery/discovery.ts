@@ -32,6 +32,7 @@ export interface DiscoveryAggregation {
 export class Discovery {
   readonly #serverAddress: () => string
   #types: () => Iterable<ResourceType> = () => []
+  #isCustom: (type: ResourceType) => boolean = () => false
   #aggregation: DiscoveryAggregation | undefined
   #groups: GroupResources[] | undefined
   #core: Aggregated | undefined
@@ -41,9 +42,10 @@ export class Discovery {
     this.#serverAddress = serverAddress
   }
 
-  /** Where to ask for the types that are served; asked again after each `changed`. */
-  setTypes(types: () => Iterable<ResourceType>): void {
+  /** Where to ask for the types that are served, and which are custom; asked again after each `changed`. */
+  setTypes(types: () => Iterable<ResourceType>, isCustom: (type: ResourceType) => boolean): void {
     this.#types = types
+    this.#isCustom = isCustom
     this.changed()
   }
 
@@ -92,7 +94,7 @@ export class Discovery {
     let document = core ? this.#core : this.#others
     if (document === undefined) {
       const groups = this.groups.filter(each => (each.group === '') === core)
-      const text = JSON.stringify(aggregatedDiscovery(groups))
+      const text = JSON.stringify(aggregatedDiscovery(groups, this.#isCustom))
       document = { body: Buffer.from(text), etag: etagOf(text) }
       if (core) this.#core = document
       else this.#others = document

@@ -7,6 +7,7 @@ import type {
   APIResourceList,
   APIVersions,
   ResourceType,
+  SubresourceFacts,
 } from '@canopus/apimachinery'
 import { apiVersionOf } from '@canopus/apimachinery'
 import { localPriority, type Priority } from '../aggregation/priorities.ts'
@@ -145,37 +146,54 @@ function storageVersionHash({ group, version, kind }: ResourceType): string {
   return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
 }
 
-/** apidiscovery.k8s.io/v2 APIGroupDiscoveryList. */
-export function aggregatedDiscovery(groups: readonly GroupResources[]): unknown {
+/**
+ * apidiscovery.k8s.io/v2 APIGroupDiscoveryList. Kinds are named without the group and version that they stand under, as in
+ * legacy lists; those of custom resources in full, as upstream's server for these does.
+ */
+export function aggregatedDiscovery(
+  groups: readonly GroupResources[],
+  isCustom: (type: ResourceType) => boolean = () => false,
+): unknown {
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: 'apidiscovery.k8s.io/v2',
     metadata: {},
     items: groups.map(({ group, versions }) => ({
-      metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
-      versions: versions.map(aggregatedVersion),
+      metadata: group === '' ? {} : { name: group },
+      versions: versions.map(each => aggregatedVersion(each, isCustom)),
     })),
   }
 }
 
-function aggregatedVersion({ version, types, external }: VersionResources): unknown {
-  if (external === undefined) return { version, resources: types.map(aggregatedResource), freshness: 'Current' }
+function aggregatedVersion(
+  { version, types, external }: VersionResources,
+  isCustom: (type: ResourceType) => boolean,
+): unknown {
+  if (external === undefined) {
+    return { version, resources: types.map(type => aggregatedResource(type, isCustom(type))), freshness: 'Current' }
+  }
   const { resources, freshness } = external
   return { version, ...(resources.length === 0 ? {} : { resources }), freshness }
 }
 
-function aggregatedResource(type: ResourceType): unknown {
+function aggregatedResource(type: ResourceType, inFull: boolean): unknown {
   const { group, version, kind } = type
+  const own = inFull ? { group, version, kind } : { group: '', version: '', kind }
+  const kindOf = (other: SubresourceFacts['type']): unknown => {
+    if (other === undefined) return own
+    const same = !inFull && other.group === group && other.version === version
+    return same ? { ...own, kind: other.kind } : { group: other.group, version: other.version, kind: other.kind }
+  }
   const subresources = Object.entries(type.subresources)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([subresource, { type: own, verbs }]) => ({
+    .map(([subresource, { type: other, verbs }]) => ({
       subresource,
-      responseKind: own ?? { group, version, kind },
+      responseKind: kindOf(other),
       verbs: [...verbs],
     }))
   return {
     resource: type.plural,
-    responseKind: { group, version, kind },
+    responseKind: own,
     scope: type.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: type.singular,
     verbs: [...type.verbs],
