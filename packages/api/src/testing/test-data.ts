@@ -13,6 +13,7 @@ const MODULES: readonly (readonly [name: string, module: string, folder: string]
   ['cel', 'cel.dev/expr@v0.25.2', ''],
   ['pod-security', 'k8s.io/pod-security-admission@v0.36.0', ''],
   ['openapi/swagger-1.36.json', 'k8s.io/kubernetes@v1.36.0', 'api/openapi-spec/swagger.json'],
+  ['openapi/v3', 'k8s.io/kubernetes@v1.36.0', 'api/openapi-spec/v3'],
   ['discovery', 'k8s.io/kubernetes@v1.36.0', 'api/discovery'],
   ['rbac', 'k8s.io/kubernetes@v1.36.0', 'plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata'],
 ]
