@@ -170,6 +170,23 @@ describe('a service account', () => {
     assert.equal((await call({ token }, 'GET', '/api/v1/namespaces/robots/pods')).status, 401)
   })
 
+  it('gets no token by a request that names another', async () => {
+    await serviceAccount('named')
+    const root = await certified('root', ['system:masters'])
+    const path = '/api/v1/namespaces/named/serviceaccounts/robot/token'
+    const ask = (metadata: object) =>
+      call(root, 'POST', path, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata, spec: {} })
+    assert.equal((await ask({ name: 'robot', namespace: 'named' })).status, 201)
+    for (const [field, value] of [
+      ['name', 'other'],
+      ['namespace', 'default'],
+    ] as const) {
+      const { status, text } = await ask({ [field]: value })
+      assert.equal(status, 422)
+      assert.ok(text.includes(`must match the service account ${field} if specified`), text)
+    }
+  })
+
   it('can be looked up by TokenReview', async () => {
     const { token } = await serviceAccount('reviewed')
     const root = await certified('root', ['system:masters'])

@@ -159,6 +159,13 @@ describe('forms', () => {
     assert.equal(json.rows[0].object.kind, 'PartialObjectMetadata')
     const whole = await server.send('GET', `${base('forms')}?includeObject=Object`, undefined, { accept })
     assert.equal(whole.json.rows[0].object.kind, 'ConfigMap')
+    const wrong = await server.send('GET', `${base('forms')}?includeObject=All`, undefined, { accept })
+    assert.equal(wrong.status, 400)
+    assert.match(
+      wrong.json.message,
+      /^Unable to convert to Table as requested: includeObject: Invalid value: "All": must be /,
+    )
+    assert.equal((await server.send('GET', `${base('forms')}?includeObject=All`)).status, 200)
   })
 
   it('makes tables of flow schemas in the order in which they are tried', async () => {

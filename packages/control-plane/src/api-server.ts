@@ -19,6 +19,8 @@ export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   bootstrap: BootstrapOptions
   /** As what the server says by a lease that it is there; it says nothing where missing. */
   identity?: { name: string; hostname: string; holder: string }
+  /** Milliseconds between compactions of the store, as `runCompaction` has it; 0 for none. */
+  compactionInterval?: number
 }
 
 const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
@@ -57,13 +59,13 @@ export async function startApiServer({ bootstrap, identity, ...options }: StartA
 /** What an API server does besides answering, until the signal aborts; beside others on the same store. */
 export async function runApiServerLoops(
   server: ApiServer,
-  { store, clock, logger, bootstrap }: StartApiServerOptions,
+  { store, clock, logger, bootstrap, compactionInterval: interval }: StartApiServerOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const client = clientOf(server)
   const facts = bootstrap.service
   await Promise.all([
-    runCompaction({ store, clock, logger }, signal),
+    interval !== 0 && runCompaction({ store, clock, logger, ...(interval === undefined ? {} : { interval }) }, signal),
     facts && runEndpointReconciler({ store, client, facts, clock, logger }, signal),
   ])
 }

@@ -12,6 +12,8 @@ import { type ControllerManagerOptions, createControllerManager } from './contro
 export interface ApiServerExtras
   extends Pick<ApiServerOptions, 'auditor' | 'healthChecks' | 'metrics' | 'serving' | 'tracing'> {
   readonly security?: Partial<SecurityOptions>
+  /** As in `StartApiServerOptions`. */
+  readonly compactionInterval?: number
 }
 
 export interface ControlPlaneOptions {

@@ -147,6 +147,13 @@ describe('custom resources', () => {
     assert.equal(status, 201)
     assert.deepEqual(json.spec, { size: 2, note: null, free: { x: { y: null } }, port: 'http', color: 'red' })
     assert.equal(json.metadata.generation, 1)
+    const body =
+      '{"apiVersion":"example.com/v1","kind":"Sail","metadata":{"name":"b","zz":1},"spec":{"q":1,"size":1,"size":2}}'
+    const all = await server.send('POST', `${path('sails')}?fieldValidation=Strict`, body)
+    assert.match(
+      all.json.message,
+      /: strict decoding error: duplicate field "spec.size", unknown field "metadata.zz", unknown field "spec.q"$/,
+    )
     const strict = await sail('b', { size: 2, extra: 1 }, '?fieldValidation=Strict')
     assert.equal(strict.status, 400)
     assert.match(strict.json.message, /strict decoding error: unknown field "spec.extra"/)

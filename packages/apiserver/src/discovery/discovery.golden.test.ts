@@ -25,7 +25,10 @@ interface Group {
 interface Aggregated {
   readonly items: readonly {
     readonly metadata: { readonly name: string }
-    readonly versions: readonly { readonly version: string; readonly resources: readonly { readonly resource: string }[] }[]
+    readonly versions: readonly {
+      readonly version: string
+      readonly resources: readonly { readonly resource: string }[]
+    }[]
   }[]
 }
 
@@ -91,10 +94,14 @@ describe("discovery and upstream's", { skip: folder === undefined && `skipped: $
     const own = (await server.send('GET', '/apis', undefined, { accept })).json as Aggregated
     const upstream = published('aggregated_v2') as Aggregated
     const theirs = new Map(byVersion(upstream))
-    for (const [groupVersion, document] of byVersion(own)) assert.deepEqual(document, theirs.get(groupVersion), groupVersion)
+    for (const [groupVersion, document] of byVersion(own))
+      assert.deepEqual(document, theirs.get(groupVersion), groupVersion)
     const order = (list: Aggregated): string[] => byVersion(list).map(([groupVersion]) => groupVersion)
     const served = new Set(order(own))
-    assert.deepEqual(order(own), order(upstream).filter(each => served.has(each)))
+    assert.deepEqual(
+      order(own),
+      order(upstream).filter(each => served.has(each)),
+    )
     assert.ok(served.size > 20)
   })
 })

@@ -78,6 +78,12 @@ describe('bodies that are not what the endpoint takes', () => {
       'resourceVersion should not be set on objects to be created',
     ],
   ]
+  it('options of requests are of one kind alone', async () => {
+    const { status, json } = await server.send('DELETE', `${PODS}/p`, { apiVersion: 'v1', kind: 'Pod' })
+    assert.equal(status, 400)
+    assert.match(json.message, /^no kind "Pod" is registered for version "v1" in scheme /)
+  })
+
   for (const [name, path, body, message] of cases) {
     it(name, async () => {
       const { status, json } = await server.send('POST', path, body)

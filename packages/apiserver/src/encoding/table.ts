@@ -1,13 +1,22 @@
 /** Objects as rows for `kubectl get` (meta.k8s.io/v1 Table; k8s.io/kubernetes/pkg/printers). */
 
 import type { Kind, PrinterColumn } from '@canopus/api'
-import { apiVersionOf, type KubeObject, type ListMeta } from '@canopus/apimachinery'
+import { apiVersionOf, badRequestError, type KubeObject, type ListMeta } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import type { EventType } from '../cache/change.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { bookmarkMeta, JsonEncoder, partialObject } from './encoder.ts'
 
 export type IncludeObject = 'Metadata' | 'Object' | 'None'
+
+/** What rows carry, from the query. Throws StatusError 400 (k8s.io/apimachinery/pkg/apis/meta/v1/validation, TableOptions). */
+export function includeObjectOf(query: URLSearchParams): IncludeObject {
+  const value = query.get('includeObject') || 'Metadata'
+  if (value === 'Metadata' || value === 'Object' || value === 'None') return value
+  throw badRequestError(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  )
+}
 
 const NAME_ONLY: readonly PrinterColumn[] = [
   {

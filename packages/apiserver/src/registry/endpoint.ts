@@ -18,7 +18,7 @@ import { decodeBody, type ExpectedKind } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import type { Encoders } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
-import type { IncludeObject } from '../encoding/table.ts'
+import { includeObjectOf } from '../encoding/table.ts'
 import { deleteOptions, listQuery, parseResourceVersion, type WriteOptions, writeOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Maybe } from '../security.ts'
@@ -127,7 +127,7 @@ export class Endpoint {
     const pretty = query.size === 0 ? undefined : query.get('pretty')
     const { headers } = call.request
     const form = negotiate(headers, transforms, pretty, this.kind.custom === undefined, transforms === STREAM)
-    return this.#encoders.for(this.kind, form, (query.get('includeObject') ?? 'Metadata') as IncludeObject)
+    return this.#encoders.for(this.kind, form, form.as === 'Table' ? includeObjectOf(query) : undefined)
   }
 
   /** The answer with one object. To a caller in this process it carries the object too. */

@@ -8,7 +8,7 @@ import { ObjectVersion } from '../cache/object-version.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import type { Encoders } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
-import type { IncludeObject } from '../encoding/table.ts'
+import { includeObjectOf } from '../encoding/table.ts'
 import { listQuery } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
@@ -29,7 +29,7 @@ export async function serveComponentStatuses(
   const { info, request } = call
   const encoder = (transforms: readonly Transform[]): ObjectEncoder => {
     const form = negotiate(request.headers, transforms, info.query.get('pretty'))
-    return encoders.for(kind, form, (info.query.get('includeObject') ?? 'Metadata') as IncludeObject)
+    return encoders.for(kind, form, form.as === 'Table' ? includeObjectOf(info.query) : undefined)
   }
   const answer = ({ contentType }: ObjectEncoder, body: ApiResponse['body']): ApiResponse => ({
     status: 200,

@@ -1,7 +1,7 @@
 /** `serviceaccounts/token`: a bound token from the issuer. */
 import type { TokenRequest } from '@canopus/api/authentication/v1'
 import type { ServiceAccount } from '@canopus/api/core/v1'
-import { serviceUnavailableError } from '@canopus/apimachinery'
+import { invalid, invalidError, serviceUnavailableError } from '@canopus/apimachinery'
 import { unverifiedClaims } from '../authn/unverified-token.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -23,6 +23,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const body = await call.request.body()
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
   call.audit?.requestObject(request)
+  checkPlace(request, namespace, name)
   const { store } = endpoint
   const account = store.view(await store.get(namespace, name)) as ServiceAccount
   const target = {
@@ -42,6 +43,18 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST
   return objectResponse(headers, 201, { kind, apiVersion, ...answer })
+}
+
+/** The body may say whose token is asked for, but no other than the path does. Throws StatusError 422. */
+function checkPlace({ metadata }: TokenRequest, namespace: string, name: string): void {
+  const differs = (field: 'name' | 'namespace', url: string): void => {
+    const own = metadata?.[field]
+    if (!own || own === url) return
+    const error = invalid(`metadata.${field}`, own, `must match the service account ${field} if specified`)
+    throw invalidError({ group: 'authentication.k8s.io', resource: 'TokenRequest', name }, [error])
+  }
+  differs('name', name)
+  differs('namespace', namespace)
 }
 
 /** The token's own name for itself, by which its later requests are known. */

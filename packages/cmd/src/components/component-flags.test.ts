@@ -20,6 +20,7 @@ import {
   securityOptions,
 } from './security-flags.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
+import { addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 
 const metrics = new MetricsRegistry()
 const directory = mkdtempSync(join(tmpdir(), 'canopus-component-flags-'))
@@ -203,6 +204,15 @@ describe('audit, encryption, traffic, logs', () => {
       /--encryption-provider-config: \/nowhere cannot be read/,
     )
     await assert.rejects(encryption('--encryption-provider-config', file('bad', 'kind: Nope')), /encryption.*bad: /)
+  })
+
+  it('how long the history of the store is kept', async () => {
+    const interval = async (...args: string[]): Promise<unknown> =>
+      (await applySharedFlags(flagsOf<SharedFlags>(addSharedFlags, ...args), 'a', silentLogger)).extras
+        .compactionInterval
+    assert.equal(await interval(), 300_000)
+    assert.equal(await interval('--etcd-compaction-interval=90s'), 90_000)
+    assert.equal(await interval('--etcd-compaction-interval', '0'), 0)
   })
 
   it('how traffic is treated', () => {

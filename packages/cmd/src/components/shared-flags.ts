@@ -3,16 +3,25 @@ import { type Logger, MetricsRegistry } from '@canopus/base'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import type { Store } from '@canopus/store'
 import type { Command } from 'commander'
-import { given } from '../flags.ts'
+import { duration, given } from '../flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
 
-export type SharedFlags = AuditFlags & EncryptionFlags & ServingFlags & TracingFlags
+export type SharedFlags = AuditFlags &
+  EncryptionFlags &
+  ServingFlags &
+  TracingFlags & { etcdCompactionInterval: number }
 
 export function addSharedFlags(command: Command): void {
   for (const add of [addAuditFlags, addEncryptionFlags, addServingFlags, addTracingFlags]) add(command)
+  command.option(
+    '--etcd-compaction-interval <duration>',
+    'time between compactions of the store, for one to two of which history is kept; 0 for none',
+    duration,
+    5 * 60_000,
+  )
 }
 
 /** What the flags come to. */
@@ -34,6 +43,7 @@ export async function applySharedFlags(flags: SharedFlags, serverId: string, log
     extras: {
       metrics,
       serving: servingOptions(flags),
+      compactionInterval: flags.etcdCompactionInterval,
       ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
     },
     stored: store => encryptedBy(encryption, store),

@@ -59,7 +59,10 @@ test('CertificateSigningRequest: approval changes conditions alone and stays', (
   const condition = { type: 'Approved', status: 'True', lastUpdateTime: 'now', lastTransitionTime: 'now' }
   assert.deepEqual(approved.status, { conditions: [condition] })
   assert.deepEqual(approval!.validateUpdate(approved, old), [])
-  assert.deepEqual(approval!.validateUpdate(old, approved).map(fieldErrorText), [
+  const withdrawn = structuredClone(approved)
+  withdrawn.status = {}
+  approval!.prepareForUpdate(withdrawn, approved, { now: 'later' })
+  assert.deepEqual(approval!.validateUpdate(withdrawn, approved).map(fieldErrorText), [
     'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
   ])
 })

@@ -212,8 +212,9 @@ export const approval: SubresourceStrategy<Request> = {
     keepAllButStatus(object, old)
     setTimes(object, old, now)
     const conditions = object.status?.conditions
-    object.status = { ...old.status, ...(conditions !== undefined && { conditions }) }
-    if (conditions === undefined) copyField(object, old, 'status')
+    const { conditions: _, ...others } = old.status ?? {}
+    object.status = { ...others, ...(conditions !== undefined && { conditions }) }
+    if (conditions === undefined && old.status === undefined) copyField(object, old, 'status')
   },
   validateUpdate(object, old) {
     const errors = validateRequest(object, old)
