@@ -10,6 +10,7 @@ import { get } from './rows/get.ts'
 import { idle } from './rows/idle.ts'
 import { kubectlApply } from './rows/kubectl-apply.ts'
 import { large } from './rows/large.ts'
+import { limits } from './rows/limits.ts'
 import { list } from './rows/list.ts'
 import { noisy } from './rows/noisy.ts'
 import { pods } from './rows/pods.ts'
@@ -40,6 +41,7 @@ export const suite: readonly Benchmark[] = [
   customCreate,
   kubectlApply,
   large,
+  limits,
   definitions,
   schedulerCycle,
   scheduler,

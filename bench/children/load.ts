@@ -1,4 +1,5 @@
 /** The clients of a benchmark, in a process of their own. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { answerCalls } from '../support/child.ts'
 import { type Credentials, H2Connection, requestHead } from '../support/h2-connection.ts'
 import { podNamed } from '../support/pod.ts'
@@ -59,8 +60,9 @@ answerCalls(
     },
 
     /** Reads a collection page by page, so many times; how many objects there were each time, and the slowest page. */
-    async pages({ path, limit, times }: { path: string; limit: number; times: number }): Promise<Pages> {
-      const result: Pages = { objects: [], milliseconds: [], slowest: 0 }
+    async pages({ path, limit, times, pause = 0 }: PagesWork): Promise<Pages> {
+      const result: Pages = { objects: [], milliseconds: [], slowest: 0, latency: { p50: 0, p99: 0 } }
+      const latencies: number[] = []
       for (let round = 0; round < times; round++) {
         const begun = performance.now()
         let objects = 0
@@ -68,7 +70,8 @@ answerCalls(
           const start = performance.now()
           const next = token === '' ? '' : `&continue=${encodeURIComponent(token)}`
           const page = await connections[0]!.fetch(requestHead('GET', `${path}?limit=${limit}${next}`))
-          result.slowest = Math.max(result.slowest, performance.now() - start)
+          latencies.push(performance.now() - start)
+          if (pause > 0) await sleep(pause)
           const { metadata, count } = readPage(page)
           objects += count
           token = metadata.continue || undefined
@@ -76,15 +79,16 @@ answerCalls(
         result.objects.push(objects)
         result.milliseconds.push(performance.now() - begun)
       }
-      return result
+      const { latency } = summary(0, latencies, 0)
+      return { ...result, slowest: Math.max(...latencies), latency }
     },
 
     /** One request after the other until the time is over, each path in its turn; latencies of all together. */
-    probe({ paths, milliseconds }: { paths: readonly string[]; milliseconds: number }): Promise<Load> {
+    probe({ paths, milliseconds, pause = 0 }: ProbeWork): Promise<Load> {
       const heads = paths.map(path => requestHead('GET', path))
       const end = performance.now() + milliseconds
       let at = 0
-      return drive(1, () => (performance.now() < end ? { head: heads[at++ % heads.length]! } : undefined))
+      return drive(1, () => (performance.now() < end ? { head: heads[at++ % heads.length]! } : undefined), 0, pause)
     },
 
     /** The answer's body as text. */
@@ -146,6 +150,20 @@ interface GetWork {
   patient?: boolean
 }
 
+interface PagesWork {
+  path: string
+  limit: number
+  times: number
+  /** Milliseconds between an answer and the next request; 0 where missing. */
+  pause?: number
+}
+
+interface ProbeWork {
+  paths: readonly string[]
+  milliseconds: number
+  pause?: number
+}
+
 interface SendWork {
   method: string
   path: string
@@ -161,8 +179,9 @@ interface SendWork {
 export interface Pages {
   objects: number[]
   milliseconds: number[]
-  /** Milliseconds of the slowest page of all. */
+  /** Milliseconds of the slowest page of all, and of all together. */
   slowest: number
+  latency: { p50: number; p99: number }
 }
 
 /** What a page says of itself, without reading its objects: they come last. */
@@ -182,7 +201,7 @@ interface Work {
 }
 
 /** Keeps so many requests under way until there is no more work. */
-function drive(inFlight: number, next: () => Work | undefined, pause = 0): Promise<Load> {
+function drive(inFlight: number, next: () => Work | undefined, whenRefused = 0, between = 0): Promise<Load> {
   const start = performance.now()
   const latencies: number[] = []
   let failures = 0
@@ -205,7 +224,8 @@ function drive(inFlight: number, next: () => Work | undefined, pause = 0): Promi
         end: () => {
           running--
           latencies.push(performance.now() - sent)
-          if (refused && pause > 0) setTimeout(() => send(connection), pause)
+          const pause = refused && whenRefused > 0 ? whenRefused : between
+          if (pause > 0) setTimeout(() => send(connection), pause)
           else send(connection)
         },
       })

@@ -38,6 +38,8 @@ export interface SimulatedNodesOptions {
   heartbeat?: number
   /** Where heartbeats are not all written: knows the others. */
   implied?: ImpliedHeartbeats
+  /** Whether somebody else registers the nodes and sends their heartbeats: only their pods are looked after. Default false. */
+  podsOnly?: boolean
 }
 
 const LEASE_NAMESPACE = 'kube-node-lease'
@@ -119,7 +121,8 @@ export class SimulatedNodes {
       }),
       this.#nodes.addHandler({ updated: (_, node) => this.#seeNode(node) }),
     ]
-    await Promise.all([...this.names.map(name => this.#register(name)), this.#beatAll(signal), whenAborted(signal)])
+    const alive = this.#options.podsOnly ? [] : [...this.names.map(name => this.#register(name)), this.#beatAll(signal)]
+    await Promise.all([...alive, whenAborted(signal)])
     for (const stop of disconnect) stop()
     for (const { timer } of this.#work.values()) timer?.cancel()
   }
@@ -188,7 +191,7 @@ export class SimulatedNodes {
   /** A node that was given up for lost says that it is there after all. */
   #seeNode(node: Node): void {
     const { name } = node.metadata
-    if (!this.isUp(name) || this.#registering.has(name)) return
+    if (this.#options.podsOnly || !this.isUp(name) || this.#registering.has(name)) return
     if (findCondition(node.status?.conditions, 'Ready')?.status !== 'Unknown') return
     this.#endImplied(name)
     void this.#register(name)
