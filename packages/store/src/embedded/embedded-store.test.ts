@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { fstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, fstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -100,6 +100,25 @@ describe('embedded store on disk', () => {
       second.resolve()
       await compacting
       await watch.stop()
+      await store.close()
+    }))
+
+  test('the write-ahead log grows by more than a write, and what follows the writes in it is not taken for one', () =>
+    inDirectory(async directory => {
+      const store = await open(directory)
+      const log = join(directory, 'store.db-wal')
+      await store.create('/registry/a', () => new Uint8Array(10_000))
+      const { size } = statSync(log)
+      const written = await store.create('/registry/b', () => new Uint8Array(10_000))
+      assert.equal(statSync(log).size, size)
+      // As the power's failure would leave it.
+      const copy = join(directory, 'copy')
+      mkdirSync(copy)
+      for (const name of ['store.db', 'store.db-wal']) copyFileSync(join(directory, name), join(copy, name))
+      const after = await open(copy)
+      assert.equal(await after.revision(), written.revision)
+      assert.equal((await after.get('/registry/b'))!.value.length, 10_000)
+      await after.close()
       await store.close()
     }))
 

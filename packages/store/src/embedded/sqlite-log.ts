@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, openSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LruCache } from '@canopus/base'
 import type { LogEntry, LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
@@ -6,6 +6,8 @@ import { type KeyValue, StoreUnavailableError } from '../store.ts'
 
 /** Bytes of values written or read lately that are kept in memory. */
 const cacheBytes = 16 * 1024 * 1024
+/** Room in the write-ahead log for some twenty transactions of one object each. */
+const ROOM = new Uint8Array(256 * 1024)
 
 /**
  * Values by revision in a SQLite file. The revision is the row id, so that writes only ever append to the table; the value
@@ -25,6 +27,8 @@ export class SqliteLog implements RevisionLog {
   readonly #setMeta: StatementSync
   readonly #recent = new LruCache<number, KeyValue>({ capacity: cacheBytes, weigh: kv => kv.value.length + 200 })
   readonly #walFile: number
+  /** So far the file goes, frames or zeros. */
+  #walSize = 0
   readonly #sync: SyncFile
   readonly #syncing = new Set<Promise<void>>()
   #broken: StoreUnavailableError | undefined
@@ -45,7 +49,7 @@ export class SqliteLog implements RevisionLog {
     this.#setMeta = database.prepare('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)')
     database.exec('PRAGMA synchronous = NORMAL')
     // SQLite keeps this file as long as the database is open. The locks lie on the other one: closing this loses none.
-    this.#walFile = openSync(`${database.location()}-wal`, 'r')
+    this.#walFile = openSync(`${database.location()}-wal`, 'r+')
   }
 
   load(visit: (entry: LogEntry) => void): { revision: number; compacted: number } {
@@ -74,6 +78,7 @@ export class SqliteLog implements RevisionLog {
         this.#insert.run(revision, key, value ? 0 : 1, expiresAt, value ?? null)
     })
     for (const { key, value, revision } of records) if (value) this.#recent.set(revision, { key, value, revision })
+    this.#layOut()
     return this.#synced()
   }
 
@@ -121,6 +126,22 @@ export class SqliteLog implements RevisionLog {
     this.#recent.clear()
     this.#database.close()
     closeSync(this.#walFile)
+  }
+
+  /**
+   * Where the write-ahead log has grown, gives it room for the next transactions too, in zeros, which are no frames to SQLite.
+   * A file that grows with every transaction makes each wait for the disk a third longer: it writes the file's size as well.
+   */
+  #layOut(): void {
+    const { size } = fstatSync(this.#walFile)
+    if (size <= this.#walSize) return
+    this.#walSize = size
+    try {
+      this.#walSize += writeSync(this.#walFile, ROOM, 0, ROOM.length, size)
+    } catch {
+      // The disk is full: what SQLite needs it says itself.
+      ftruncateSync(this.#walFile, size)
+    }
   }
 
   /** Settles when all that SQLite has written is on the disk. */
