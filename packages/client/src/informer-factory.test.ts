@@ -42,6 +42,27 @@ function recorder() {
 
 for (const watchList of [true, false]) {
   describe(watchList ? 'with streamed lists' : 'with list and watch', () => {
+    test('who owns which fields is left out, unless it is asked for', async () => {
+      server = createFakeServer({ clock, watchList })
+      const managedFields = [{ manager: 'me', operation: 'Update', fieldsV1: { 'f:data': {} } }]
+      const object = configMap('a')
+      server.add(ConfigMaps, { ...object, metadata: { ...object.metadata, managedFields } } as never)
+      for (const keepManagedFields of [false, true]) {
+        const client = createClient(server)
+        const options = { client, clock, random: new SeededRandom(1), logger: silentLogger, keepManagedFields }
+        const factory = createInformerFactory(options)
+        const informer = factory.informer(ConfigMaps)
+        factory.start(stop.signal)
+        await factory.waitForSync()
+        const owners = (): unknown => informer.lister.get('a', 'default')?.metadata.managedFields
+        assert.deepEqual(owners(), keepManagedFields ? managedFields : undefined)
+        server.change(ConfigMaps, 'a', 'default', changed => (changed.data = { x: String(keepManagedFields) }))
+        await clock.advance(0)
+        assert.equal(informer.lister.get('a', 'default')?.data?.x, String(keepManagedFields))
+        assert.deepEqual(owners(), keepManagedFields ? managedFields : undefined)
+      }
+    })
+
     test('mirrors the collection and tells handlers in order', async () => {
       server = createFakeServer({ clock, watchList })
       server.add(ConfigMaps, configMap('a'))

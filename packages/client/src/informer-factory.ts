@@ -12,6 +12,11 @@ export interface InformerFactoryOptions {
   clock: Clock
   random: Random
   logger: Logger
+  /**
+   * Whether objects keep who owns which of their fields. Default: they do not, as in upstream's controller manager and scheduler
+   * (informers.WithTransform): that is more than half of what an object takes in memory, and nobody reads it there.
+   */
+  keepManagedFields?: boolean
 }
 
 interface Scope {
@@ -116,6 +121,11 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
     void runReflector({ client: source, query: this.#scope, sink: this, clock, random, logger: this.#logger }, signal)
   }
 
+  /** Before it is gathered: the first state of a big collection would not fit otherwise. */
+  arrived(object: T): void {
+    if (this.#options.keepManagedFields !== true) dropManagedFields(object)
+  }
+
   replace(objects: readonly T[]): void {
     const gone = new Set(this.#store.keys())
     const initial = !this.#synced
@@ -173,4 +183,9 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
       this.#logger.error('an informer handler failed', { error })
     }
   }
+}
+
+/** Nobody else has the object yet. Deleting the member would cost it its shape. */
+function dropManagedFields({ metadata }: KubeObject): void {
+  if (metadata.managedFields !== undefined) (metadata as { managedFields?: unknown }).managedFields = undefined
 }

@@ -13,6 +13,8 @@ import { listAll } from './pager.ts'
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 
 export interface ReflectorSink<T extends KubeObject> {
+  /** Hears of each object first, and may change it: it was just decoded. */
+  arrived?(object: T): void
   /** The whole collection, anew. */
   replace(objects: readonly T[]): void
   apply(event: WatchEvent<T>): void
@@ -90,6 +92,7 @@ async function step<T extends KubeObject>(
   }
   if (state.resourceVersion === undefined) {
     const list = await listAll(options.client, { ...options.query, resourceVersion: '0', signal })
+    for (const object of list.items) options.sink.arrived?.(object)
     options.sink.replace(list.items)
     state.resourceVersion = list.metadata.resourceVersion ?? ''
     options.sink.reached?.(state.resourceVersion)
@@ -120,6 +123,7 @@ async function follow<T extends KubeObject>(
   for await (const event of events) {
     if (signal.aborted) return
     const { resourceVersion } = event.object.metadata
+    sink.arrived?.(event.object)
     if (gathered) {
       if (event.type === 'BOOKMARK') {
         if (event.object.metadata.annotations?.[INITIAL_EVENTS_END] !== 'true') continue

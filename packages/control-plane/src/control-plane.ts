@@ -96,11 +96,14 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     bootstrap: bootstrapOptions(options),
   }
   const server = await startApiServer(apiServer)
-  const manager = createControllerManager(
-    componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options),
-    managerOptions(options),
-  )
-  const schedulerContext = withSeries(componentContext(server, SCHEDULER, 'default-scheduler', options), options)
+  const managerContext = componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options)
+  const manager = createControllerManager(managerContext, managerOptions(options))
+  // The same informers: 150,000 pods fit into the heap of a process once, beside the API server, and not twice.
+  const { informers } = managerContext
+  const schedulerContext = {
+    ...withSeries(componentContext(server, SCHEDULER, 'default-scheduler', options), options),
+    informers,
+  }
   const scheduler = createScheduler(schedulerContext, options.scheduler)
   schedulerContext.informers.start(signal)
   const loops = runApiServerLoops(server, apiServer, signal)
