@@ -42,10 +42,11 @@ export async function fillToTheLimits(store: Store, size: Size): Promise<number>
   }
   const namespaces = Math.ceil(size.applications / APPLICATIONS_EACH)
   for (let n = 0; n < namespaces; n++)
-    for (const template of seed.namespace) await write(template, n * APPLICATIONS_EACH, valueOf(size, seed.addresses))
+    for (const template of seed.namespace)
+      await write(template, n * APPLICATIONS_EACH, applicationValue(size, seed.addresses))
   for (let n = 0; n < size.nodes; n++) for (const template of seed.node) await write(template, n, nodeValue)
   for (let n = 0; n < size.applications; n++)
-    for (const template of seed.application) await write(template, n, valueOf(size, seed.addresses))
+    for (const template of seed.application) await write(template, n, applicationValue(size, seed.addresses))
   await Promise.all(pending)
   return written
 }
@@ -54,7 +55,7 @@ const WRITTEN_AT_ONCE = 1000
 const REVISION = '"resourceVersion":"'
 
 /** What stands in place of a token of the seed in the nth application, or in the nth application's namespace. */
-function valueOf({ nodes }: Size, addresses: readonly string[]): (token: string, n: number) => string {
+function applicationValue({ nodes }: Size, addresses: readonly string[]): (token: string, n: number) => string {
   const places = new Map(addresses.map((address, place) => [address, place]))
   return (token, n) => {
     if (token === SEED.application) return applicationName(n)
