@@ -54,6 +54,7 @@ interface Measured {
   plane: Reading
   /** Bytes, proportional, of control plane and kubelets; the most that was seen. */
   memory: { plane: number; nodes: number }
+  heartbeats: { answered: number; refused: number }
 }
 
 async function underLoad(plane: Child, nodes: Child, clients: [Child, Child, Child]): Promise<Measured> {
@@ -74,18 +75,19 @@ async function underLoad(plane: Child, nodes: Child, clients: [Child, Child, Chi
   ])
   const reading = await plane.call<Reading>('end')
   look()
-  return { reads: succeeded(reads), writes, pages, rolls, plane: reading, memory }
+  const heartbeats = await nodes.call<Measured['heartbeats']>('heartbeats')
+  return { reads: succeeded(reads), writes, pages, rolls, plane: reading, memory, heartbeats }
 }
 
 function figuresOf(started: Started, synced: number, measured: Measured): Figure[] {
   const pods = SIZE.applications * PODS_EACH
   const held = `${SIZE.nodes} nodes, ${pods} pods and ${SIZE.applications} services`
   const second = { ...targetOf(scale >= 1, atMost(1000)) }
-  const { reads, writes, pages, rolls, plane, memory } = measured
+  const { reads, writes, pages, rolls, plane, memory, heartbeats } = measured
   const megabytes = (bytes: number): number => rounded(bytes / 1e6)
   return [
     figureOf(`${held}: control plane's memory`, 'MB', [memory.plane / 1e6], {
-      detail: `${megabytes(memory.nodes)} MB the process that plays the kubelets`,
+      detail: `${megabytes(memory.nodes)} MB the process that plays the kubelets; of their heartbeats ${heartbeats.answered} were answered, ${heartbeats.refused} refused`,
     }),
     figureOf(`${held}: from the start until controllers and scheduler are at work`, 's', [synced / 1000], {
       detail: `the API answers after ${rounded(started.answering / 1000)} s; ${started.objects} objects were written in ${rounded(started.filled / 1000)} s`,
