@@ -115,6 +115,18 @@ describe('owners of fields', () => {
     assert.deepEqual(put.json, first.json)
   })
 
+  it('owners stay as they are where an update says nothing of them', async () => {
+    const name = newName()
+    const path = `${NS}/configmaps/${name}`
+    await apply(path, configMap(name, { k: 'v' }))
+    const { managedFields: _, ...metadata } = (await server.send('GET', path)).json.metadata
+    const body = { ...configMap(name, { k: 'v', mine: 'x' }), metadata }
+    const put = await server.send('PUT', `${path}?fieldManager=bob`, body)
+    assert.deepEqual(namesOf(put), ['alice/Apply', 'bob/Update'])
+    assert.deepEqual(fieldsOf(put, 'alice'), { 'f:data': { 'f:k': {} } })
+    assert.deepEqual(fieldsOf(put, 'bob'), { 'f:data': { 'f:mine': {} } })
+  })
+
   it('an empty list of owners forgets them; bad ones are refused or ignored', async () => {
     const name = newName()
     const path = `${NS}/configmaps/${name}`

@@ -2,7 +2,12 @@ export { carriedBy, carry } from './carried-values.ts'
 export type * from './client.ts'
 export { type Discovered, discover } from './discovery.ts'
 export type * from './informer.ts'
-export { createInformerFactory, type InformerFactoryOptions } from './informer-factory.ts'
+export {
+  createInformerFactory,
+  type InformerFactoryOptions,
+  type Transform,
+  withoutManagedFields,
+} from './informer-factory.ts'
 export { type ClientOptions, createClient, errorOf } from './json-client.ts'
 export { lines } from './json-lines.ts'
 export { measuredTransport } from './measured-transport.ts'

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { ConfigMaps, Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
 import { expiredError, type KubeObject, serviceUnavailableError } from '@canopus/apimachinery'
 import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
-import { createInformerFactory } from './informer-factory.ts'
+import { createInformerFactory, withoutManagedFields } from './informer-factory.ts'
 import { createClient } from './json-client.ts'
 import { createFakeServer, type FakeServer } from './testing/index.ts'
 
@@ -42,24 +43,29 @@ function recorder() {
 
 for (const watchList of [true, false]) {
   describe(watchList ? 'with streamed lists' : 'with list and watch', () => {
-    test('who owns which fields is left out, unless it is asked for', async () => {
+    test('who owns which fields is left out, where that is asked for', async () => {
       server = createFakeServer({ clock, watchList })
       const managedFields = [{ manager: 'me', operation: 'Update', fieldsV1: { 'f:data': {} } }]
       const object = configMap('a')
       server.add(ConfigMaps, { ...object, metadata: { ...object.metadata, managedFields } } as never)
-      for (const keepManagedFields of [false, true]) {
+      const kept = new Map([
+        [undefined, managedFields],
+        [withoutManagedFields, undefined],
+      ])
+      for (const [transform, expected] of kept) {
         const client = createClient(server)
-        const options = { client, clock, random: new SeededRandom(1), logger: silentLogger, keepManagedFields }
-        const factory = createInformerFactory(options)
+        const options = { client, clock, random: new SeededRandom(1), logger: silentLogger }
+        const factory = createInformerFactory(transform === undefined ? options : { ...options, transform })
         const informer = factory.informer(ConfigMaps)
         factory.start(stop.signal)
         await factory.waitForSync()
         const owners = (): unknown => informer.lister.get('a', 'default')?.metadata.managedFields
-        assert.deepEqual(owners(), keepManagedFields ? managedFields : undefined)
-        server.change(ConfigMaps, 'a', 'default', changed => (changed.data = { x: String(keepManagedFields) }))
+        assert.deepEqual(owners(), expected)
+        const x = String(transform?.name)
+        server.change(ConfigMaps, 'a', 'default', changed => (changed.data = { x }))
         await clock.advance(0)
-        assert.equal(informer.lister.get('a', 'default')?.data?.x, String(keepManagedFields))
-        assert.deepEqual(owners(), keepManagedFields ? managedFields : undefined)
+        assert.equal(informer.lister.get('a', 'default')?.data?.x, x)
+        assert.deepEqual(owners(), expected)
       }
     })
 
@@ -183,6 +189,24 @@ test('indexes, namespaces and late handlers', async () => {
   assert.equal(seen.length, 2)
   assert.equal(factory.informer(Pods), informer)
   stop.abort()
+})
+
+test('what is left out is left in the object that others share', () => {
+  const managedFields = [{ manager: 'me' }]
+  const object = { metadata: { name: 'a', managedFields }, data: {} }
+  assert.deepEqual(JSON.parse(JSON.stringify(withoutManagedFields(object as never))), {
+    metadata: { name: 'a' },
+    data: {},
+  })
+  assert.equal(object.metadata.managedFields, managedFields)
+})
+
+test('an index is shared by name: one of the same name that is made otherwise is refused', () => {
+  const informer = informers().informer(Pods)
+  const byNode = (pod: Pod): string[] => [pod.spec?.nodeName ?? '']
+  informer.addIndex('node', byNode)
+  informer.addIndex('node', byNode)
+  assert.throws(() => informer.addIndex('node', pod => [pod.metadata.name]), /pods have another index "node" already/)
 })
 
 test('a scope sees objects enter and leave its selection', async () => {

@@ -13,11 +13,13 @@ export interface InformerFactoryOptions {
   random: Random
   logger: Logger
   /**
-   * Whether objects keep who owns which of their fields. Default: they do not, as in upstream's controller manager and scheduler
-   * (informers.WithTransform): that is more than half of what an object takes in memory, and nobody reads it there.
+   * What is kept of an object, before anybody sees it; the whole object where missing. The given one may be shared: another is
+   * returned, never a changed one (client-go informers.WithTransform).
    */
-  keepManagedFields?: boolean
+  transform?: Transform
 }
+
+export type Transform = <T extends KubeObject>(object: T) => T
 
 interface Scope {
   namespace?: string
@@ -97,7 +99,10 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
   }
 
   addIndex(name: string, values: (object: T) => readonly string[]): void {
-    if (!this.#store.hasIndex(name)) this.#store.addIndex(name, values)
+    const known = this.#store.index(name)
+    if (known === undefined) this.#store.addIndex(name, values)
+    else if (known !== values)
+      throw new Error(`${groupResourceOf(this.type)} have another index ${JSON.stringify(name)} already`)
   }
 
   waitForSync(signal?: AbortSignal): Promise<void> {
@@ -122,8 +127,8 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
   }
 
   /** Before it is gathered: the first state of a big collection would not fit otherwise. */
-  arrived(object: T): void {
-    if (this.#options.keepManagedFields !== true) dropManagedFields(object)
+  arrived(object: T): T {
+    return this.#options.transform?.(object) ?? object
   }
 
   replace(objects: readonly T[]): void {
@@ -185,7 +190,13 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
   }
 }
 
-/** Nobody else has the object yet. Deleting the member would cost it its shape. */
-function dropManagedFields({ metadata }: KubeObject): void {
-  if (metadata.managedFields !== undefined) (metadata as { managedFields?: unknown }).managedFields = undefined
-}
+/**
+ * The object without who owns which of its fields: more than half of what it takes in memory. An update that says nothing of owners
+ * leaves them as they are. Upstream's controller manager and scheduler keep objects like this (cmd/kube-controller-manager/app,
+ * CreateControllerContext).
+ */
+export const withoutManagedFields: Transform = object =>
+  // Leaving the member out would cost the copy its shape.
+  object.metadata?.managedFields === undefined
+    ? object
+    : { ...object, metadata: { ...object.metadata, managedFields: undefined } }

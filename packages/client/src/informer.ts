@@ -21,7 +21,10 @@ export interface Informer<T extends KubeObject> {
   readonly lister: Lister<T>
   /** Handlers added after the start get `added` for everything that is there already. Returns its removal. */
   addHandler(handler: InformerHandler<T>): () => void
-  /** Must be called before the start. */
+  /**
+   * Must be called before the start. All who want the index name the same function of their module: the informer is shared, and a
+   * name that means something else already throws.
+   */
   addIndex(name: string, values: (object: T) => readonly string[]): void
   /** True once the first list has been delivered to the handlers. */
   readonly synced: boolean

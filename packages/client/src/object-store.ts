@@ -30,8 +30,9 @@ export class ObjectStore<T extends KubeObject> implements Lister<T> {
     for (const [key, object] of this.#objects) fill(index.buckets, values(object), key, object)
   }
 
-  hasIndex(name: string): boolean {
-    return this.#indexes.has(name)
+  /** What the index is made by; undefined where there is none of this name. */
+  index(name: string): Values<T> | undefined {
+    return this.#indexes.get(name)?.values
   }
 
   get(name: string, namespace?: string): T | undefined {

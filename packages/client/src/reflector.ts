@@ -13,8 +13,8 @@ import { listAll } from './pager.ts'
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 
 export interface ReflectorSink<T extends KubeObject> {
-  /** Hears of each object first, and may change it: it was just decoded. */
-  arrived?(object: T): void
+  /** Is given each object first; what it answers stands for it from then on. */
+  arrived?(object: T): T
   /** The whole collection, anew. */
   replace(objects: readonly T[]): void
   apply(event: WatchEvent<T>): void
@@ -92,8 +92,8 @@ async function step<T extends KubeObject>(
   }
   if (state.resourceVersion === undefined) {
     const list = await listAll(options.client, { ...options.query, resourceVersion: '0', signal })
-    for (const object of list.items) options.sink.arrived?.(object)
-    options.sink.replace(list.items)
+    const { sink } = options
+    sink.replace(list.items.map(object => sink.arrived?.(object) ?? object))
     state.resourceVersion = list.metadata.resourceVersion ?? ''
     options.sink.reached?.(state.resourceVersion)
   }
@@ -120,22 +120,22 @@ async function follow<T extends KubeObject>(
     shared: true,
     signal,
   })
-  for await (const event of events) {
+  for await (const { type, object: arrived } of events) {
     if (signal.aborted) return
-    const { resourceVersion } = event.object.metadata
-    sink.arrived?.(event.object)
+    const { resourceVersion } = arrived.metadata
+    const object = sink.arrived?.(arrived) ?? arrived
     if (gathered) {
-      if (event.type === 'BOOKMARK') {
-        if (event.object.metadata.annotations?.[INITIAL_EVENTS_END] !== 'true') continue
+      if (type === 'BOOKMARK') {
+        if (object.metadata.annotations?.[INITIAL_EVENTS_END] !== 'true') continue
         sink.replace([...gathered.values()])
         gathered = undefined
       } else {
-        if (event.type === 'DELETED') gathered.delete(keyOf(event.object))
-        else gathered.set(keyOf(event.object), event.object)
+        if (type === 'DELETED') gathered.delete(keyOf(object))
+        else gathered.set(keyOf(object), object)
         continue
       }
-    } else if (event.type !== 'BOOKMARK') {
-      sink.apply(event)
+    } else if (type !== 'BOOKMARK') {
+      sink.apply({ type, object })
     }
     if (!resourceVersion) continue
     state.resourceVersion = resourceVersion

@@ -1,6 +1,6 @@
 import { type ApiServer, type ApiServerOptions, createSecurity, type SecurityOptions } from '@canopus/apiserver'
 import type { Clock, Logger, Random } from '@canopus/base'
-import { createClient, createInformerFactory } from '@canopus/client'
+import { createClient, createInformerFactory, withoutManagedFields } from '@canopus/client'
 import { type ControllerContext, createEventRecorder, createSeriesRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
 import { createScheduler, type SchedulerOptions } from '@canopus/scheduler'
@@ -158,7 +158,7 @@ function componentContext(
     clock,
     random,
     logger,
-    informers: createInformerFactory({ client, clock, random, logger }),
+    informers: createInformerFactory({ client, clock, random, logger, transform: withoutManagedFields }),
     events: createEventRecorder({ client, clock, logger, component: source }),
   }
 }

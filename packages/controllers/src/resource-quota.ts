@@ -16,7 +16,7 @@ import {
   type ResourceType,
   semanticEqual,
 } from '@canopus/apimachinery'
-import { createInformerFactory, discover, type Informer, listAll } from '@canopus/client'
+import { createInformerFactory, discover, type Informer, listAll, withoutManagedFields } from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
@@ -121,7 +121,7 @@ class CustomKinds {
 
   /** These kinds come and go: theirs are informers of their own, which end with them. */
   informer(type: ResourceType, signal: AbortSignal): Informer<KubeObject> {
-    const informers = createInformerFactory(this.#context)
+    const informers = createInformerFactory({ ...this.#context, transform: withoutManagedFields })
     const informer = informers.informer(type)
     const stop = new AbortController()
     this.#stops.set(type, stop)

@@ -1,4 +1,6 @@
 import { EndpointSlices, Namespaces, Services } from '@canopus/api'
+import type { Service } from '@canopus/api/core/v1'
+import type { EndpointSlice } from '@canopus/api/discovery/v1'
 import type { Clock, Logger } from '@canopus/base'
 import type { InformerFactory } from '@canopus/client'
 import type { Controller } from '@canopus/operator'
@@ -35,6 +37,13 @@ export function createDns(options: DnsOptions): Controller {
   }
 }
 
+const addressesOf = ({ spec }: Service): string[] => spec.clusterIPs ?? []
+const serviceOf = ({ metadata }: EndpointSlice): string[] => [
+  `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ''}`,
+]
+const endpointsOf = ({ endpoints = [] }: EndpointSlice): string[] =>
+  endpoints.flatMap(({ addresses }) => addresses ?? [])
+
 function clusterView(informers: InformerFactory): {
   view: ClusterView
   waitForSync(signal: AbortSignal): Promise<void>
@@ -42,11 +51,9 @@ function clusterView(informers: InformerFactory): {
   const services = informers.informer(Services)
   const slices = informers.informer(EndpointSlices)
   const namespaces = informers.informer(Namespaces)
-  services.addIndex('dns-address', service => service.spec.clusterIPs ?? [])
-  slices.addIndex('dns-service', slice => [
-    `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME] ?? ''}`,
-  ])
-  slices.addIndex('dns-address', slice => (slice.endpoints ?? []).flatMap(endpoint => endpoint.addresses ?? []))
+  services.addIndex('dns-address', addressesOf)
+  slices.addIndex('dns-service', serviceOf)
+  slices.addIndex('dns-address', endpointsOf)
   return {
     view: {
       service: (namespace, name) => services.lister.get(name, namespace),

@@ -62,7 +62,7 @@ class ServiceProxy {
     this.options = options
     this.services = options.informers.informer(Services)
     this.slices = options.informers.informer(EndpointSlices)
-    this.slices.addIndex('service', slice => serviceKeysOf(slice))
+    this.slices.addIndex('service', serviceKeysOf)
     this.table = servicesTable(options.table, options.clusterCidr, options.foreignNodes)
   }
 

@@ -61,6 +61,8 @@ interface Work {
   writing?: boolean
 }
 
+const nodeOf = ({ spec }: Pod): string[] => (spec.nodeName ? [spec.nodeName] : [])
+
 /** The same, for those who want to fail nodes. */
 export class SimulatedNodes {
   readonly #options: SimulatedNodesOptions
@@ -86,7 +88,7 @@ export class SimulatedNodes {
       this.#add({ name: `${options.prefix ?? 'node-'}${index}` })
     for (const spec of options.nodes ?? []) this.#add(spec)
     this.#pods = options.informers.informer(Pods)
-    this.#pods.addIndex('node', pod => (pod.spec.nodeName ? [pod.spec.nodeName] : []))
+    this.#pods.addIndex('node', nodeOf)
     this.#nodes = options.informers.informer(Nodes)
   }
 

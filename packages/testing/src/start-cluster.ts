@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApiServer, WebhookCaller } from '@canopus/apiserver'
 import { type Clock, type Logger, type Random, silentLogger } from '@canopus/base'
-import { type Client, createClient, createInformerFactory } from '@canopus/client'
+import { type Client, createClient, createInformerFactory, withoutManagedFields } from '@canopus/client'
 import { type ControlPlaneOptions, startControlPlane } from '@canopus/control-plane'
 import { mergeKubeconfig } from '@canopus/host'
 import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock, systemRandom } from '@canopus/platform'
@@ -114,7 +114,7 @@ async function simulate(
   signal: AbortSignal,
 ): Promise<void> {
   if (!options.nodes) return
-  const informers = createInformerFactory(context)
+  const informers = createInformerFactory({ ...context, transform: withoutManagedFields })
   const nodes = { count: options.nodes, ...(implied ? { implied } : {}), ...options.simulation }
   const running = runSimulatedNodes({ ...context, informers, ...nodes }, signal)
   informers.start(signal)

@@ -8,6 +8,7 @@ import {
   type InformerFactory,
   measuredTransport,
   type Transport,
+  withoutManagedFields,
 } from '@canopus/client'
 import { followKubeconfig, type HttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
@@ -25,7 +26,13 @@ export function accessBy(transport: Transport & { close?(): void }, logger: Logg
   const client = createClient(transport, { userAgent })
   return {
     client,
-    informers: createInformerFactory({ client, clock: systemClock, random: systemRandom, logger }),
+    informers: createInformerFactory({
+      client,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      transform: withoutManagedFields,
+    }),
     close: () => transport.close?.(),
   }
 }

@@ -69,13 +69,14 @@ function holds(service: Service, { port, protocol = 'TCP' }: ServicePort, addres
   return (service.spec.ports ?? []).some(each => each.port === port && (each.protocol ?? 'TCP') === protocol)
 }
 
+const keysOf = ({ metadata: { labels, namespace } }: EndpointSlice): string[] =>
+  labels?.[SERVICE_NAME] === undefined ? [] : [`${namespace}/${labels[SERVICE_NAME]}`]
+
 /** This machine as a cloud. */
 export function createLocalCloud(context: ControllerContext, options: LocalCloudOptions = {}): CloudProvider {
   const { reservedPorts = [10_250] } = options
   const services = context.informers.informer(Services)
   const slices = context.informers.informer(EndpointSlices)
-  const keysOf = ({ metadata: { labels, namespace } }: EndpointSlice): string[] =>
-    labels?.[SERVICE_NAME] === undefined ? [] : [`${namespace}/${labels[SERVICE_NAME]}`]
   slices.addIndex(BY_SERVICE, keysOf)
   const plan = (service: Service, nodes: readonly Node[]): LoadBalancerStatus =>
     planLocalBalancer({

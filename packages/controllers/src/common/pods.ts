@@ -74,13 +74,15 @@ export function podFromTemplate(
 
 const BY_CONTROLLER = 'controller'
 
+function controllerOf({ metadata }: Pod): string[] {
+  const controller = metadata.ownerReferences?.find(reference => reference.controller === true)
+  return [controller?.uid ?? `orphans of ${metadata.namespace}`]
+}
+
 /** The pods' informer with the index that `podsOf` reads. */
 export function podInformer(informers: InformerFactory): Informer<Pod> {
   const informer = informers.informer(Pods)
-  informer.addIndex(BY_CONTROLLER, pod => {
-    const controller = pod.metadata.ownerReferences?.find(reference => reference.controller === true)
-    return [controller?.uid ?? `orphans of ${pod.metadata.namespace}`]
-  })
+  informer.addIndex(BY_CONTROLLER, controllerOf)
   return informer
 }
 

@@ -16,6 +16,11 @@ export interface EndpointSliceOptions {
   maxEndpointsPerSlice?: number
 }
 
+function serviceOf({ metadata }: EndpointSlice): string[] {
+  const name = metadata.labels?.[SERVICE_NAME]
+  return name === undefined ? [] : [`${metadata.namespace}/${name}`]
+}
+
 export function createEndpointSliceController(
   context: ControllerContext,
   options: EndpointSliceOptions = {},
@@ -23,10 +28,7 @@ export function createEndpointSliceController(
   const services = context.informers.informer(Services)
   const slices = context.informers.informer(EndpointSlices)
   const nodes = context.informers.informer(Nodes)
-  slices.addIndex(SERVICE_NAME, slice => {
-    const name = slice.metadata.labels?.[SERVICE_NAME]
-    return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`]
-  })
+  slices.addIndex(SERVICE_NAME, serviceOf)
   const client = context.client.resource(EndpointSlices)
   const gathering = new Gathering()
   return defineController(context, {

@@ -2,7 +2,7 @@
 
 import { allResourceTypes } from '@canopus/api'
 import { apiVersionOf, groupResourceOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
-import { createInformerFactory, discover, type Informer } from '@canopus/client'
+import { createInformerFactory, discover, type Informer, withoutManagedFields } from '@canopus/client'
 import type { ControllerContext } from '@canopus/operator'
 
 /** Nobody owns by or through events, and there are many. */
@@ -80,7 +80,7 @@ export class Monitors {
     let informers = this.#context.informers
     if (!builtIn) {
       // Custom kinds come and go: theirs are informers of our own, which can be stopped.
-      informers = createInformerFactory(this.#context)
+      informers = createInformerFactory({ ...this.#context, transform: withoutManagedFields })
       informers.start(AbortSignal.any([signal, stop.signal]))
     }
     const informer = informers.informer(type)

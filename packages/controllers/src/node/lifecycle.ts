@@ -33,10 +33,12 @@ const WORKERS = 8
 /** Before taints are written again that somebody else has changed, in milliseconds (`UpdateTaintBackoff`). */
 const TAINT_RETRY = 100
 
+const nodeOf = ({ spec }: Pod): string[] => (spec?.nodeName ? [spec.nodeName] : [])
+
 /** The pods' informer with the index by node. */
 export function podsByNode(context: ControllerContext): { informer: Informer<Pod>; of(node: string): readonly Pod[] } {
   const informer = context.informers.informer(Pods)
-  informer.addIndex(BY_NODE, pod => (pod.spec?.nodeName ? [pod.spec.nodeName] : []))
+  informer.addIndex(BY_NODE, nodeOf)
   return { informer, of: node => informer.lister.byIndex(BY_NODE, node) }
 }
 

@@ -26,11 +26,13 @@ const BY_OWNER = 'owning pod'
 const BY_CLAIM = 'claims of pods'
 const FIELD_MANAGER = 'ResourceClaimController'
 
+const ownerOf = (claim: ResourceClaim): string[] => [owningPod(claim)?.uid ?? '']
+
 export function createResourceClaimController(context: ControllerContext): Controller {
   const claims = context.informers.informer(ResourceClaims)
   const pods = context.informers.informer(Pods)
-  claims.addIndex(BY_OWNER, claim => [owningPod(claim)?.uid ?? ''])
-  pods.addIndex(BY_CLAIM, pod => claimKeysOf(pod))
+  claims.addIndex(BY_OWNER, ownerOf)
+  pods.addIndex(BY_CLAIM, claimKeysOf)
   const work = new ClaimWork(context, claims, pods)
   return defineController(context, {
     name: 'resourceclaim-controller',

@@ -49,15 +49,18 @@ const usersOf = ({ metadata, status }: ResourceClaim): string[] =>
     .filter(each => each.resource === 'pods' && (each.apiGroup ?? '') === '')
     .map(each => `${metadata.namespace}/${each.name}`)
 
+const poolOfSlice = ({ spec }: ResourceSlice): string[] => [poolOf(spec.driver, spec.pool.name)]
+
+const poolsOf = ({ status }: ResourceClaim): string[] =>
+  (status?.allocation?.devices?.results ?? []).map(each => poolOf(each.driver, each.pool))
+
 export function createDeviceTaintEvictionController(context: ControllerContext): Controller {
   const pods = context.informers.informer(Pods)
   const claims = context.informers.informer(ResourceClaims)
   const slices = context.informers.informer(ResourceSlices)
-  slices.addIndex(BY_POOL, ({ spec }) => [poolOf(spec.driver, spec.pool.name)])
+  slices.addIndex(BY_POOL, poolOfSlice)
   claims.addIndex(BY_POD, usersOf)
-  claims.addIndex(BY_POOL, claim =>
-    (claim.status?.allocation?.devices?.results ?? []).map(each => poolOf(each.driver, each.pool)),
-  )
+  claims.addIndex(BY_POOL, poolsOf)
   /** Pods whose removal is set, by uid. */
   const scheduled = new Set<string>()
   /** Pods that were told to go, which the cache may not show yet. */

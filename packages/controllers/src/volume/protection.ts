@@ -6,7 +6,7 @@
 import { PersistentVolumeClaims, PersistentVolumes, Pods } from '@canopus/api'
 import type { PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
 import { hasFinalizer } from '@canopus/apimachinery'
-import { splitKey } from '@canopus/client'
+import { type Informer, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import { isFinished } from '../common/pods.ts'
 import { setFinalizer } from './finalizers.ts'
@@ -25,13 +25,21 @@ export function claimsOf(pod: Pod): string[] {
   return names
 }
 
+const claimKeysOf = (pod: Pod): string[] => claimsOf(pod).map(name => `${pod.metadata.namespace}/${name}`)
+
+/** Lets `podsOfClaim` find pods. */
+export const indexPodsByClaim = (pods: Informer<Pod>): void => pods.addIndex(BY_CLAIM, claimKeysOf)
+
+/** The pods that name the claim of this key. */
+export const podsOfClaim = (pods: Informer<Pod>, key: string): readonly Pod[] => pods.lister.byIndex(BY_CLAIM, key)
+
 /** A pod that has no node yet will not be started with a claim that is going. */
 export const isUsing = (pod: Pod): boolean => Boolean(pod.spec?.nodeName) && !isFinished(pod)
 
 export function createClaimProtectionController(context: ControllerContext): Controller {
   const claims = context.informers.informer(PersistentVolumeClaims)
   const pods = context.informers.informer(Pods)
-  pods.addIndex(BY_CLAIM, pod => claimsOf(pod).map(name => `${pod.metadata.namespace}/${name}`))
+  indexPodsByClaim(pods)
   const client = context.client.resource(PersistentVolumeClaims)
   const isDue = (claim: PersistentVolumeClaim): boolean =>
     hasFinalizer(claim, CLAIM_FINALIZER) === (claim.metadata.deletionTimestamp !== undefined)
@@ -49,7 +57,7 @@ export function createClaimProtectionController(context: ControllerContext): Con
       const claim = claims.lister.get(name, namespace)
       if (!claim || !isDue(claim)) return undefined
       if (!claim.metadata.deletionTimestamp) await setFinalizer(client, claim, CLAIM_FINALIZER, true)
-      else if (!pods.lister.byIndex(BY_CLAIM, key).some(isUsing)) {
+      else if (!podsOfClaim(pods, key).some(isUsing)) {
         // The cache may lag behind the scheduler: ask once more before it is too late.
         const live = await context.client.resource(Pods).list({ namespace: namespace! })
         if (live.items.some(pod => isUsing(pod) && claimsOf(pod).includes(name))) return { requeueAfter: 1_000 }

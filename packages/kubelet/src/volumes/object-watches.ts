@@ -2,7 +2,7 @@ import { ConfigMaps, Secrets } from '@canopus/api'
 import type { ConfigMap, Pod, Secret } from '@canopus/api/core/v1'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep } from '@canopus/base'
-import { type Client, createInformerFactory, type Informer } from '@canopus/client'
+import { type Client, createInformerFactory, type Informer, withoutManagedFields } from '@canopus/client'
 import type { ReferencedObjects } from '../env/environment.ts'
 import { type Reference, referencesOf } from './references.ts'
 
@@ -110,7 +110,7 @@ export class ObjectWatches implements ReferencedObjects {
   #follow(watch: Watch): Informer<Referenced> {
     if (watch.live) return watch.live.informer
     const { namespace, name, kind } = watch.reference
-    const factory = createInformerFactory(this.#options)
+    const factory = createInformerFactory({ ...this.#options, transform: withoutManagedFields })
     const informer = factory.informer(TYPES[kind], { namespace, fieldSelector: `metadata.name=${name}` })
     const controller = new AbortController()
     watch.live = { informer, controller }

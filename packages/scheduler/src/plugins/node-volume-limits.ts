@@ -13,6 +13,7 @@ const name = 'NodeVolumeLimits'
 const full: Rejection = { plugin: name, reasons: ['node(s) exceed max volume count'] }
 const MIGRATED = 'storage.alpha.kubernetes.io/migrated-plugins'
 const NODE_INDEX = 'node'
+const nodeOf = ({ spec }: VolumeAttachment): string[] => [spec?.nodeName ?? '']
 
 /** What one node has attached, until its pods, or claims and volumes that they use, change. */
 interface Attached {
@@ -59,7 +60,7 @@ class NodeVolumeLimits implements SchedulerPlugin {
     this.#classes = informers.informer(StorageClasses)
     this.#csiNodes = informers.informer(CSINodes)
     this.#attachments = informers.informer(VolumeAttachments)
-    this.#attachments.addIndex(NODE_INDEX, each => [each.spec?.nodeName ?? ''])
+    this.#attachments.addIndex(NODE_INDEX, nodeOf)
   }
 
   connect(): () => void {

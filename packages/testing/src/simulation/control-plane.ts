@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type ApiServer, createSecurity, runCompaction } from '@canopus/apiserver'
 import { type Clock, type Logger, SeededRandom, sleep } from '@canopus/base'
-import { createClient, createInformerFactory, type Transport } from '@canopus/client'
+import { createClient, createInformerFactory, type Transport, withoutManagedFields } from '@canopus/client'
 import { type ControllerManagerOptions, createControllerManager, startApiServer } from '@canopus/control-plane'
 import type { NodeLifecycleOptions } from '@canopus/controllers'
 import { type ControllerContext, createEventRecorder } from '@canopus/operator'
@@ -217,7 +217,7 @@ export class SimulatedControlPlane {
       userAgent: user.name.replace(/^system:/, ''),
       shared: true,
     })
-    const informers = createInformerFactory({ client, clock, random, logger })
+    const informers = createInformerFactory({ client, clock, random, logger, transform: withoutManagedFields })
     const source = component === 'scheduler' ? 'default-scheduler' : component
     return {
       client,

@@ -10,24 +10,27 @@ import { hasReason, semanticEqual } from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isFinished } from '../../common/pods.ts'
-import { claimsOf } from '../protection.ts'
+import { claimsOf, indexPodsByClaim, podsOfClaim } from '../protection.ts'
 import { attachmentName } from './attachment-name.ts'
 import { type NodePlan, planNode, uniqueNameOf, type WantedVolume } from './plan.ts'
 
 const MANAGED = 'volumes.kubernetes.io/controller-managed-attach-detach'
 const BY_NODE = 'attach-node'
-const BY_CLAIM = 'claim'
 const BY_VOLUME = 'volume'
 /** A volume that another node has is asked for again so often. */
 const BLOCKED_RETRY = 2_000
 
+const nodeOf = ({ spec }: Pod): string[] => (spec?.nodeName ? [spec.nodeName] : [])
+const nodeOfAttachment = ({ spec }: VolumeAttachment): string[] => [spec.nodeName]
+const volumeOf = ({ spec }: VolumeAttachment): string[] => [spec.source.persistentVolumeName ?? '']
+
 export function createAttachDetachController(context: ControllerContext): Controller {
   const attacher = new Attacher(context)
   const { informers } = context
-  informers.informer(Pods).addIndex(BY_NODE, pod => (pod.spec?.nodeName ? [pod.spec.nodeName] : []))
-  informers.informer(Pods).addIndex(BY_CLAIM, pod => claimsOf(pod).map(name => `${pod.metadata.namespace}/${name}`))
-  informers.informer(VolumeAttachments).addIndex(BY_NODE, each => [each.spec.nodeName])
-  informers.informer(VolumeAttachments).addIndex(BY_VOLUME, each => [each.spec.source.persistentVolumeName ?? ''])
+  informers.informer(Pods).addIndex(BY_NODE, nodeOf)
+  indexPodsByClaim(informers.informer(Pods))
+  informers.informer(VolumeAttachments).addIndex(BY_NODE, nodeOfAttachment)
+  informers.informer(VolumeAttachments).addIndex(BY_VOLUME, volumeOf)
   return defineController(context, {
     name: 'persistentvolume-attach-detach-controller',
     triggers: [
@@ -38,7 +41,7 @@ export function createAttachDetachController(context: ControllerContext): Contro
       mapped(Pods, pod => (pod.spec?.nodeName && claimsOf(pod).length > 0 ? [pod.spec.nodeName] : [])),
       mapped(VolumeAttachments, each => [each.spec.nodeName]),
       on(PersistentVolumeClaims, ({ object }, enqueue) => {
-        for (const pod of informers.informer(Pods).lister.byIndex(BY_CLAIM, keyOf(object)))
+        for (const pod of podsOfClaim(informers.informer(Pods), keyOf(object)))
           if (pod.spec?.nodeName) enqueue(pod.spec.nodeName)
       }),
       // Not among the triggers by which nodes are found, but read: the first list has to be there.

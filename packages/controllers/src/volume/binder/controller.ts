@@ -20,7 +20,7 @@ import {
 } from '@canopus/operator'
 import { isFinished } from '../../common/pods.ts'
 import { BIND_COMPLETED } from '../annotations.ts'
-import { claimsOf } from '../protection.ts'
+import { indexPodsByClaim, podsOfClaim } from '../protection.ts'
 import { classOfClaim, classOfVolume, namesClass } from '../storage-classes.ts'
 import {
   claimBoundTo,
@@ -41,7 +41,6 @@ const RESYNC = 15_000
 const BY_USE = 'use'
 /** Claims without a volume: `class name`, or `unnamed` for those that may get the default class yet. */
 const WAITING = 'waiting'
-const BY_CLAIM = 'claim'
 /** Keys of classes, whose waiting claims are to be looked at: many volumes may come at a time. */
 const OF_CLASS = 'class:'
 
@@ -78,11 +77,9 @@ class Binder {
     this.#context = context
     const claims = context.informers.informer(PersistentVolumeClaims)
     const volumes = context.informers.informer(PersistentVolumes)
-    claims.addIndex(WAITING, claim => waitingUnder(claim))
-    volumes.addIndex(BY_USE, volume => [useOf(volume)])
-    context.informers
-      .informer(Pods)
-      .addIndex(BY_CLAIM, pod => claimsOf(pod).map(name => `${pod.metadata.namespace}/${name}`))
+    claims.addIndex(WAITING, waitingUnder)
+    volumes.addIndex(BY_USE, usesOf)
+    indexPodsByClaim(context.informers.informer(Pods))
     this.#claims = new WrittenObjects(claims)
     this.#volumes = new WrittenObjects(volumes)
   }
@@ -184,9 +181,7 @@ class Binder {
   }
 
   #waitingPods(claim: PersistentVolumeClaim): string[] {
-    const { lister } = this.#context.informers.informer(Pods)
-    return lister
-      .byIndex(BY_CLAIM, keyOf(claim))
+    return podsOfClaim(this.#context.informers.informer(Pods), keyOf(claim))
       .filter(pod => !isFinished(pod) && !pod.spec?.nodeName)
       .map(pod => pod.metadata.name)
   }
@@ -258,6 +253,8 @@ function waitingUnder(claim: PersistentVolumeClaim): string[] {
   if (claim.metadata.annotations?.[BIND_COMPLETED] !== undefined) return []
   return namesClass(claim) ? [`class ${classOfClaim(claim)}`] : ['unnamed']
 }
+
+const usesOf = (volume: PersistentVolume): string[] => [useOf(volume)]
 
 function useOf(volume: PersistentVolume): string {
   const { claimRef } = volume.spec
