@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Roll, Started } from '../children/limits.ts'
+import type { Roll, Started, Synced } from '../children/limits.ts'
 import type { Load, Pages } from '../children/load.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { atMost, type Benchmark, type Figure, figureOf, rounded, targetOf } from '../support/figure.ts'
@@ -32,11 +32,11 @@ export const limits: Benchmark = {
       const { credentials } = started
       const [known, synced] = await Promise.all([
         nodes.call('start', { credentials, nodes: SIZE.nodes }),
-        plane.call<number>('synced'),
+        plane.call<Synced>('synced'),
         ...clients.map(client => client.call('connect', { ...credentials, connections: 1 } satisfies Connect)),
       ])
       void known
-      return figuresOf(started, synced as number, await underLoad(plane, nodes, clients as [Child, Child, Child]))
+      return figuresOf(started, synced as Synced, await underLoad(plane, nodes, clients as [Child, Child, Child]))
     } finally {
       await Promise.all([...clients, nodes].map(child => child.stop()))
       await plane.stop()
@@ -79,7 +79,7 @@ async function underLoad(plane: Child, nodes: Child, clients: [Child, Child, Chi
   return { reads: succeeded(reads), writes, pages, rolls, plane: reading, memory, heartbeats }
 }
 
-function figuresOf(started: Started, synced: number, measured: Measured): Figure[] {
+function figuresOf(started: Started, synced: Synced, measured: Measured): Figure[] {
   const pods = SIZE.applications * PODS_EACH
   const held = `${SIZE.nodes} nodes, ${pods} pods and ${SIZE.applications} services`
   const second = { ...targetOf(scale >= 1, atMost(1000)) }
@@ -89,8 +89,8 @@ function figuresOf(started: Started, synced: number, measured: Measured): Figure
     figureOf(`${held}: control plane's memory`, 'MB', [memory.plane / 1e6], {
       detail: `${megabytes(memory.nodes)} MB the process that plays the kubelets; of their heartbeats ${heartbeats.answered} were answered, ${heartbeats.refused} refused`,
     }),
-    figureOf(`${held}: from the start until controllers and scheduler are at work`, 's', [synced / 1000], {
-      detail: `the API answers after ${rounded(started.answering / 1000)} s; ${started.objects} objects were written in ${rounded(started.filled / 1000)} s`,
+    figureOf(`${held}: from the start until controllers and scheduler are at work`, 's', [synced.milliseconds / 1000], {
+      detail: `${rounded(synced.cpu / 1000)} s of CPU; the API answers after ${rounded(started.answering / 1000)} s; ${started.objects} objects were written in ${rounded(started.filled / 1000)} s`,
     }),
     figureOf(`${held}, deployments rolled: GET, p99`, 'ms', [reads.latency.p99], {
       ...second,

@@ -70,7 +70,7 @@ function applicationValue({ nodes }: Size, addresses: readonly string[]): (token
 
 function nodeValue(token: string, n: number): string {
   if (token.startsWith(SEED.node)) return nodeName(n)
-  if (token.startsWith('10.244.')) return `10.${128 + (n >> 8)}.${n & 255}.0`
+  if (token.startsWith('10.128.')) return `10.${128 + (n >> 8)}.${n & 255}.0`
   return `${token.slice(0, -6)}${n.toString(16).padStart(6, '0')}`
 }
 
@@ -96,7 +96,7 @@ class Template {
 }
 
 const TOKEN =
-  /(app-000000|team-000|seed-node-\d+|"resourceVersion":"(?!\d)|10\.(?:96|244)\.\d+\.\d+|[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})/
+  /(app-000000|team-000|seed-node-\d+|"resourceVersion":"(?!\d)|10\.(?:96|128|244)\.\d+\.\d+|[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})/
 
 interface Seed {
   application: Template[]

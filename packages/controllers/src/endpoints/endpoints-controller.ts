@@ -13,7 +13,7 @@ import { isReady } from '../common/pods.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { hostnameOf, isEligible, isHeadless, memoizedPorts, portsOf } from './endpoint.ts'
 import { TRIGGER_TIME } from './plan-slices.ts'
-import { podsToServices, selectedPods } from './selection.ts'
+import { podSelection, podsToServices } from './selection.ts'
 import { isSelecting, lastChange } from './slices-controller.ts'
 
 const MAX_ADDRESSES = 1000
@@ -93,6 +93,7 @@ export function createEndpointsController(context: ControllerContext): Controlle
   const endpoints = context.informers.informer(Endpoints)
   const client = context.client.resource(Endpoints)
   const gathering = new Gathering()
+  const selectedPods = podSelection(context)
   return defineController(context, {
     name: 'endpoints-controller',
     triggers: [primary(Services), podsToServices(context, gathering), mapped(Endpoints, object => [keyOf(object)])],
@@ -110,7 +111,7 @@ export function createEndpointsController(context: ControllerContext): Controlle
         return undefined
       }
       if (!isSelecting(service)) return undefined
-      const pods = selectedPods(context, service)
+      const pods = selectedPods(service)
       gathering.note(key, pods.length)
       const { subsets, isOver } = truncated(subsetsOf(service, pods))
       const metadata = metadataOf(service, current?.metadata, isOver)

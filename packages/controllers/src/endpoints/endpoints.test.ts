@@ -270,3 +270,27 @@ for (const [verb, method, reason, what] of [
     )
     assert.deepEqual(addresses(), [['10.1.0.1']])
   })
+
+test('a pod belongs to the services of its namespace all of whose labels it has, and no longer than it has them', async () => {
+  addService({ selector: { app: 'web', tier: 'front' } })
+  const labelled = (name: string, ip: string, namespace: string, labels: Record<string, string>): Pod => {
+    const pod = podOf(name, ip)
+    return { ...pod, metadata: { ...pod.metadata, namespace, labels } } as unknown as Pod
+  }
+  world.server.add(Pods, labelled('both', '10.1.0.1', 'default', { tier: 'front', app: 'web', more: 'x' }))
+  world.server.add(Pods, labelled('one', '10.1.0.2', 'default', { app: 'web' }))
+  world.server.add(Pods, labelled('other', '10.1.0.3', 'default', { app: 'web', tier: 'back' }))
+  world.server.add(Pods, labelled('elsewhere', '10.1.0.4', 'else', { app: 'web', tier: 'front' }))
+  const expectAddresses = async (...expected: string[]): Promise<void> => {
+    await world.settle()
+    assert.deepEqual(addresses().flat().sort(), expected)
+    assert.deepEqual(legacy()?.subsets?.flatMap(each => each.addresses?.map(({ ip }) => ip)) ?? [], expected)
+  }
+  await expectAddresses('10.1.0.1')
+  world.server.change(Pods, 'one', 'default', pod => (pod.metadata.labels = { app: 'web', tier: 'front' }))
+  await expectAddresses('10.1.0.1', '10.1.0.2')
+  world.server.change(Pods, 'both', 'default', pod => (pod.metadata.labels = { app: 'web' }))
+  await expectAddresses('10.1.0.2')
+  world.server.change(Services, 'web', 'default', service => (service.spec.selector = { app: 'web' }))
+  await expectAddresses('10.1.0.1', '10.1.0.2', '10.1.0.3')
+})

@@ -2,29 +2,47 @@
 
 import { Pods, Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
-import { labelSetSelector, matches, semanticEqual } from '@canopus/apimachinery'
+import { type Labels, labelSetSelector, matches, semanticEqual } from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type ControllerContext, on, type Trigger } from '@canopus/operator'
 import type { Gathering } from '../common/gathering.ts'
 
-export function selectedPods(context: ControllerContext, service: Service): readonly Pod[] {
-  const selector = labelSetSelector(service.spec?.selector)
-  return context.informers
-    .informer(Pods)
-    .lister.list(service.metadata.namespace)
-    .filter(pod => matches(selector, pod.metadata.labels))
+/** Namespaces with thousands of pods and hundreds of services are usual: neither looks at all of the other. */
+const BY_LABEL = 'label'
+const BY_SELECTED_LABEL = 'selected label'
+
+const labelKeys = (namespace: string | undefined, labels: Labels | undefined): string[] =>
+  Object.entries(labels ?? {}).map(([name, value]) => `${namespace} ${name}=${value}`)
+const labelsOf = ({ metadata }: Pod): string[] => labelKeys(metadata.namespace, metadata.labels)
+/** One of the labels that all pods of the service have. */
+const oneSelected = ({ metadata, spec }: Service): string[] => labelKeys(metadata.namespace, spec?.selector).slice(0, 1)
+
+/** Answers which pods a service selects. To be called before the informers start. */
+export function podSelection({ informers }: ControllerContext): (service: Service) => readonly Pod[] {
+  const pods = informers.informer(Pods)
+  pods.addIndex(BY_LABEL, labelsOf)
+  return ({ metadata: { namespace }, spec }) => {
+    const selector = labelSetSelector(spec?.selector)
+    let fewest: readonly Pod[] | undefined
+    for (const key of labelKeys(namespace, spec?.selector)) {
+      const found = pods.lister.byIndex(BY_LABEL, key)
+      if (fewest === undefined || found.length < fewest.length) fewest = found
+    }
+    return (fewest ?? pods.lister.list(namespace)).filter(pod => matches(selector, pod.metadata.labels))
+  }
 }
 
 /** Wakes the services that select a pod, or did, when something changes that endpoints show. */
-export function podsToServices(context: ControllerContext, gathering: Gathering): Trigger {
-  const services = context.informers.informer(Services)
+export function podsToServices({ informers }: ControllerContext, gathering: Gathering): Trigger {
+  const services = informers.informer(Services)
+  services.addIndex(BY_SELECTED_LABEL, oneSelected)
   return on(Pods, ({ object, old }, enqueue) => {
     if (old && !isRelevant(old, object)) return
-    for (const service of services.lister.list(object.metadata.namespace)) {
-      const { selector } = service.spec ?? {}
-      if (!selector || Object.keys(selector).length === 0) continue
-      const wanted = labelSetSelector(selector)
-      if (matches(wanted, object.metadata.labels) || (old && matches(wanted, old.metadata.labels))) {
+    const keys = old?.metadata.labels === undefined ? labelsOf(object) : new Set([...labelsOf(object), ...labelsOf(old)])
+    for (const labelKey of keys) {
+      for (const service of services.lister.byIndex(BY_SELECTED_LABEL, labelKey)) {
+        const wanted = labelSetSelector(service.spec?.selector)
+        if (!matches(wanted, object.metadata.labels) && !(old && matches(wanted, old.metadata.labels))) continue
         const key = keyOf(service)
         enqueue(key, gathering.delay(key))
       }

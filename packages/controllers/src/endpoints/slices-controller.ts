@@ -9,7 +9,7 @@ import { type Controller, type ControllerContext, defineController, mapped, on, 
 import { Gathering } from '../common/gathering.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { CONTROLLER, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
-import { podsToServices, selectedPods } from './selection.ts'
+import { podSelection, podsToServices } from './selection.ts'
 
 export interface EndpointSliceOptions {
   /** Default 100. */
@@ -31,6 +31,7 @@ export function createEndpointSliceController(
   slices.addIndex(SERVICE_NAME, serviceOf)
   const client = context.client.resource(EndpointSlices)
   const gathering = new Gathering()
+  const selectedPods = podSelection(context)
   return defineController(context, {
     name: 'endpointslice-controller',
     triggers: [
@@ -55,7 +56,7 @@ export function createEndpointSliceController(
       if (!service) gathering.note(key, 0)
       // The slices of a service that is gone go with it, by their owner reference.
       if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) return undefined
-      const pods = selectedPods(context, service)
+      const pods = selectedPods(service)
       gathering.note(key, pods.length)
       const own = slices.lister.byIndex(SERVICE_NAME, key).filter(isOurs)
       const changes = planSlices({
