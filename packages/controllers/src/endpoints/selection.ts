@@ -38,7 +38,8 @@ export function podsToServices({ informers }: ControllerContext, gathering: Gath
   services.addIndex(BY_SELECTED_LABEL, oneSelected)
   return on(Pods, ({ object, old }, enqueue) => {
     if (old && !isRelevant(old, object)) return
-    const keys = old?.metadata.labels === undefined ? labelsOf(object) : new Set([...labelsOf(object), ...labelsOf(old)])
+    const keys =
+      old?.metadata.labels === undefined ? labelsOf(object) : new Set([...labelsOf(object), ...labelsOf(old)])
     for (const labelKey of keys) {
       for (const service of services.lister.byIndex(BY_SELECTED_LABEL, labelKey)) {
         const wanted = labelSetSelector(service.spec?.selector)
