@@ -101,7 +101,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   // The same informers: 150,000 pods fit into the heap of a process once, beside the API server, and not twice.
   const { informers } = managerContext
   const schedulerContext = {
-    ...withSeries(componentContext(server, SCHEDULER, 'default-scheduler', options), options),
+    ...withSeries(componentContext(server, SCHEDULER, 'default-scheduler', options), options, signal),
     informers,
   }
   const scheduler = createScheduler(schedulerContext, options.scheduler)
@@ -164,11 +164,15 @@ function componentContext(
 }
 
 /** Upstream's scheduler tells its events in the newer way, as series. */
-function withSeries(context: ControllerContext, { identity }: ControlPlaneOptions): ControllerContext {
+function withSeries(
+  context: ControllerContext,
+  { identity }: ControlPlaneOptions,
+  signal: AbortSignal,
+): ControllerContext {
   const { client, clock, logger } = context
   const host = identity === undefined ? {} : { host: identity.hostname }
   return {
     ...context,
-    events: createSeriesRecorder({ client, clock, logger, component: 'default-scheduler', ...host }),
+    events: createSeriesRecorder({ client, clock, logger, component: 'default-scheduler', ...host, signal }),
   }
 }

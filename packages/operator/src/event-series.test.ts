@@ -10,6 +10,7 @@ import { createSeriesRecorder } from './event-series.ts'
 let clock: SimulatedClock
 let server: FakeServer
 let recorder: EventRecorder
+let stop: AbortController
 const pod = (name: string, resourceVersion = '7') => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -21,7 +22,10 @@ beforeEach(() => {
   clock = new SimulatedClock({ settle: () => new Promise(resolve => setImmediate(resolve)) })
   server = createFakeServer({ clock })
   const client = createClient(server)
-  recorder = createSeriesRecorder({ client, clock, logger: silentLogger, component: 'default-scheduler', host: 'h' })
+  stop = new AbortController()
+  const { signal } = stop
+  const component = 'default-scheduler'
+  recorder = createSeriesRecorder({ client, clock, logger: silentLogger, component, host: 'h', signal })
 })
 
 test('an event says what was being done, and for whose sake', async () => {
@@ -106,10 +110,21 @@ test('a series that goes on is written again after half an hour', async () => {
   assert.deepEqual(counts, [undefined, 2, 2, 2, 2, 2, 2, 2, 8, 8])
 })
 
-test('a series that has ended is written as it ended, also where only others are told of', async () => {
+test('a series that has ended is written as it ended, also where nothing more is told', async () => {
   for (let i = 0; i < 5; i++) recorder.event(pod('a'), 'Warning', 'FailedScheduling', 'no', { action: 'Scheduling' })
-  await clock.advance(7 * 60_000)
-  recorder.event(pod('b'), 'Normal', 'Scheduled', 'yes', { action: 'Binding' })
+  await clock.advance(6 * 60_000)
+  assert.equal(written()[0]?.series?.count, 2, 'it may go on')
+  await clock.advance(6 * 60_000)
+  assert.equal(written()[0]?.series?.count, 5)
+  const before = server.requests.length
+  await clock.advance(3_600_000)
+  assert.equal(server.requests.length, before, 'once is enough')
+})
+
+test('a recorder that is stopped looks after nothing any more', async () => {
+  for (let i = 0; i < 5; i++) recorder.event(pod('a'), 'Warning', 'FailedScheduling', 'no', { action: 'Scheduling' })
   await clock.advance(0)
-  assert.equal(written().find(each => each.regarding?.name === 'a')?.series?.count, 5)
+  stop.abort()
+  await clock.advance(3_600_000)
+  assert.equal(written()[0]?.series?.count, 2)
 })

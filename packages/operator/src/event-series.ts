@@ -1,19 +1,18 @@
 /**
  * Events of the new kind, which say what was being done and count what repeats itself as a series. Behaviour: client-go
  * tools/events (event_broadcaster.go, event_recorder.go): written are the first repetition, what a series has come to when it
- * has ended, and what it has come to meanwhile each half an hour. Upstream looks for that by a timer, this recorder when it is
- * told something: a recorder that hears nothing any more leaves the last counts unwritten.
+ * has ended, and what it has come to meanwhile each half an hour.
  */
 
 import { EventsV1 } from '@canopus/api'
 import type { Event } from '@canopus/api/events/v1'
 import { formatMicroTime, hasReason, type ObjectMeta } from '@canopus/apimachinery'
-import { LruCache } from '@canopus/base'
+import { LruCache, onAbort, type Timer } from '@canopus/base'
 import type { EventDetails, EventRecorder, ObjectReferenceLike } from './controller.ts'
 import { type EventRecorderOptions, referenceTo } from './event-recorder.ts'
 
 const CACHE_SIZE = 4096
-/** What has not happened for so long is told anew. */
+/** What has not happened for so long is told anew. As often it is looked for series that have ended. */
 const SERIES_ENDS_MS = 6 * 60_000
 /** What goes on and on is written again after so long, so that it is not forgotten. */
 const REFRESH_MS = 30 * 60_000
@@ -26,9 +25,14 @@ interface Series {
   writtenAt: number
 }
 
+export interface SeriesRecorderOptions extends EventRecorderOptions {
+  /** When it aborts, series are not looked after any more. */
+  signal?: AbortSignal
+}
+
 /** Makes a recorder whose events have an action; they come from `COMPONENT-HOST`. */
-export function createSeriesRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, clock, logger } = options
+export function createSeriesRecorder(options: SeriesRecorderOptions): EventRecorder {
+  const { client, clock, logger, signal } = options
   const events = client.resource(EventsV1)
   const known = new LruCache<string, Series>({ capacity: CACHE_SIZE })
   let serial = 0
@@ -59,19 +63,23 @@ export function createSeriesRecorder(options: EventRecorderOptions): EventRecord
   }
   /** Series of which not all repetitions are written. */
   const counted = new Set<Series>()
-  let lookedAt = clock.now()
-  const lookAtSeries = (now: number): void => {
-    if (now - lookedAt < SERIES_ENDS_MS) return
-    lookedAt = now
-    for (const series of [...counted]) {
-      if (now - series.lastAt > SERIES_ENDS_MS || now - series.writtenAt >= REFRESH_MS) writeLater(series)
-    }
+  let timer: Timer | undefined
+  onAbort(signal, () => timer?.cancel())
+  const lookLater = (): void => {
+    if (timer !== undefined || counted.size === 0 || signal?.aborted) return
+    timer = clock.setTimer(SERIES_ENDS_MS, () => {
+      timer = undefined
+      const now = clock.now()
+      for (const series of [...counted]) {
+        if (now - series.lastAt > SERIES_ENDS_MS || now - series.writtenAt >= REFRESH_MS) writeLater(series)
+      }
+      lookLater()
+    })
   }
 
   return {
     event(about, type, reason, note, details = {}) {
       const now = clock.now()
-      lookAtSeries(now)
       serial = (serial + 1) % 1_000_000
       const event = newEvent(options, { about, type, reason, note, details }, now, serial)
       const { metadata: _, eventTime: __, note: ___, ...same } = event
@@ -84,7 +92,10 @@ export function createSeriesRecorder(options: EventRecorderOptions): EventRecord
       current.lastAt = now
       known.set(key, current)
       if (current.count <= 2) writeLater(current)
-      else counted.add(current)
+      else {
+        counted.add(current)
+        lookLater()
+      }
     },
   }
 }

@@ -84,7 +84,7 @@ async function runScheduler(given: SchedulerFlags, logger: Logger, signal: Abort
   try {
     const { clock, ...others } = controllerContext(access, 'default-scheduler', logger)
     const component = 'default-scheduler'
-    const events = createSeriesRecorder({ client: access.client, clock, logger, component, host: hostname() })
+    const events = createSeriesRecorder({ client: access.client, clock, logger, component, host: hostname(), signal })
     const context = { ...others, clock, events, metrics }
     await runElected(
       flags,
