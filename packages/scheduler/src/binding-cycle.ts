@@ -8,6 +8,7 @@ import type { Rejection, SchedulerPlugin } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import { rejectionsByName } from './node-rejections.ts'
 import { type PodInfo, told } from './pod-info.ts'
+import { type Status, statusOf, success } from './profile-figures.ts'
 import type { RunningProfile } from './profiles.ts'
 import type { QueuedPod, SchedulingQueue } from './queue.ts'
 import type { AttemptResult } from './scheduler-metrics.ts'
@@ -23,6 +24,15 @@ export interface BindingParts {
   /** Writes on the pod that it waits for the node. */
   announce(pod: PodInfo, node: string): Promise<void>
   inBackground(work: Promise<void>): void
+}
+
+/** A pod on its way to a node. */
+interface Binding {
+  readonly entry: QueuedPod
+  readonly running: RunningProfile
+  readonly node: string
+  /** Each plugin is timed. */
+  readonly isSampled: boolean
 }
 
 /** So many turns of promises an answer may take that waits for nothing. */
@@ -56,10 +66,11 @@ export class BindingCycle {
     const { cache, inBackground } = this.#parts
     const { pod } = entry
     cache.assume(pod, node.name)
+    const isSampled = running.figures.sample()
     try {
-      for (const { plugin } of running.profile) {
-        const rejection = reserve(plugin, pod, node)
-        if (rejection === undefined) continue
+      const work = (): Rejection | undefined => this.#reserve(pod, running, node, isSampled)
+      const rejection = running.figures.point('Reserve', work, statusOf)
+      if (rejection !== undefined) {
         this.#sendBack(entry, running, node.name, rejection, onOneNode(rejection))
         return
       }
@@ -68,29 +79,34 @@ export class BindingCycle {
       return
     }
     this.#underWay++
-    const binding = this.#bind(entry, running, node.name, signal).finally(() => {
+    const binding = this.#bind({ entry, running, node: node.name, isSampled }, signal).finally(() => {
       this.#underWay--
     })
     inBackground(binding)
   }
 
-  async #bind(entry: QueuedPod, running: RunningProfile, node: string, signal: AbortSignal): Promise<void> {
+  #reserve(pod: PodInfo, { points, figures }: RunningProfile, node: NodeInfo, isSampled: boolean) {
+    for (const plugin of points.reserve) {
+      const work = (): Rejection | undefined => reserve(plugin, pod, node)
+      const rejection = isSampled ? figures.plugin(plugin.name, 'Reserve', work, statusOf) : work()
+      if (rejection !== undefined) return rejection
+    }
+    return undefined
+  }
+
+  async #bind(binding: Binding, signal: AbortSignal): Promise<void> {
     const { context, queue, note } = this.#parts
+    const { entry, running, node } = binding
+    const { points, figures } = running
     const { pod } = entry
+    const preparing = figures.point('PreBindPreFlight', () => toPrepare(pod, running, node), preparingStatus)
     // Most pods are bound at once; only for others is there time in which they may be stopped.
-    const mayTakeTime = takesTime(pod, running, node) || running.profile.some(each => each.plugin.permit !== undefined)
-    const stop = mayTakeTime ? new AbortController() : undefined
+    const stop = preparing.takesTime || points.permit.length > 0 ? new AbortController() : undefined
     const either = stop === undefined ? signal : AbortSignal.any([signal, stop.signal])
     if (stop !== undefined) this.#stoppable.set(pod.uid, stop)
     try {
-      const permitted = this.#permit(pod, running, node, either)
-      if (mayTakeTime) {
-        // Its failure is looked at below.
-        permitted.catch(() => undefined)
-        await this.#announce(pod, running, node, permitted)
-      }
-      const denied = await permitted
-      const rejection = denied ?? (await this.#prepare(pod, running, node, either))
+      const denied = await this.#hold(binding, preparing.takesTime, either)
+      const rejection = denied ?? (await this.#prepare(binding, preparing.plugins, either))
       this.#stoppable.delete(pod.uid)
       stop?.signal.throwIfAborted()
       if (rejection !== undefined) {
@@ -98,7 +114,7 @@ export class BindingCycle {
         this.#sendBack(entry, running, node, rejection, message)
         return
       }
-      await this.#write(pod, running, node, signal)
+      await figures.pointLater('Bind', () => this.#write(binding, signal), success)
     } catch (error) {
       this.#stoppable.delete(pod.uid)
       this.#failed(entry, running, node, error)
@@ -109,18 +125,18 @@ export class BindingCycle {
     const { name, namespace } = pod.pod.metadata
     const message = `Successfully assigned ${namespace}/${name} to ${node}`
     context.events.event(pod.pod, 'Normal', 'Scheduled', message, told(pod, 'Binding'))
-    for (const { plugin } of running.profile) plugin.postBind?.(pod, node)
+    const ended = (): void => {
+      for (const each of points.postBind) each.postBind?.(pod, node)
+    }
+    figures.point('PostBind', ended, success)
   }
 
   /**
    * Says on the pod where it will go, where that takes a while: who adds nodes and quota needs to know (KEP-5278). What is
    * written so is taken back when the pod is bound, or cannot be.
    */
-  async #announce(pod: PodInfo, { profile }: RunningProfile, node: string, permitted: Promise<unknown>): Promise<void> {
+  async #announce({ entry: { pod }, node }: Binding): Promise<void> {
     const { context, announce } = this.#parts
-    const takesTime = profile.some(({ plugin }) => plugin.preBindPreFlight?.(pod, node) === true)
-    if (!takesTime && !(profile.some(({ plugin }) => plugin.permit !== undefined) && (await isPending(permitted))))
-      return
     try {
       await announce(pod, node)
     } catch (error) {
@@ -128,16 +144,33 @@ export class BindingCycle {
     }
   }
 
-  async #permit(
-    pod: PodInfo,
-    { profile }: RunningProfile,
-    node: string,
-    signal: AbortSignal,
-  ): Promise<Rejection | undefined> {
-    for (const { plugin } of profile) {
-      if (plugin.permit === undefined) continue
+  /** Asks the Permit plugins and waits for them, where they hold the pod back. */
+  async #hold(binding: Binding, takesTime: boolean, signal: AbortSignal): Promise<Rejection | undefined> {
+    const { points, figures } = binding.running
+    const begun = figures.now()
+    const permitted = points.permit.length === 0 ? Promise.resolve(undefined) : this.#permit(binding, signal)
+    // Its failure is looked at below.
+    permitted.catch(() => undefined)
+    const waits = points.permit.length > 0 && (await isPending(permitted))
+    if (waits) figures.observe('Permit', 'Wait', begun)
+    if (takesTime || waits) await this.#announce(binding)
+    let status: Status = 'Error'
+    try {
+      const denied = await permitted
+      status = statusOf(denied)
+      return denied
+    } finally {
+      if (waits) figures.observePermitWait(status, begun)
+      else figures.observe('Permit', status, begun)
+    }
+  }
+
+  async #permit({ entry: { pod }, running, node, isSampled }: Binding, signal: AbortSignal) {
+    const { points, figures } = running
+    for (const plugin of points.permit) {
       try {
-        const rejection = await abortable(plugin.permit(pod, node, signal), signal)
+        const work = (): Promise<Rejection | undefined> => abortable(plugin.permit!(pod, node, signal), signal)
+        const rejection = await (isSampled ? figures.pluginLater(plugin.name, 'Permit', work, statusOf) : work())
         if (rejection !== undefined) return rejection
       } catch (error) {
         throw new PhaseError(`running Permit plugin "${plugin.name}": ${messageOf(error)}`, error)
@@ -146,16 +179,20 @@ export class BindingCycle {
     return undefined
   }
 
-  async #prepare(
-    pod: PodInfo,
-    { profile }: RunningProfile,
-    node: string,
+  #prepare(binding: Binding, plugins: readonly SchedulerPlugin[], signal: AbortSignal) {
+    const { figures } = binding.running
+    return figures.pointLater('PreBind', () => this.#preBind(binding, plugins, signal), statusOf)
+  }
+
+  async #preBind(
+    { entry: { pod }, running: { figures }, node, isSampled }: Binding,
+    plugins: readonly SchedulerPlugin[],
     signal: AbortSignal,
   ): Promise<Rejection | undefined> {
-    for (const { plugin } of profile) {
-      if (plugin.preBind === undefined) continue
+    for (const plugin of plugins) {
       try {
-        const rejection = await plugin.preBind(pod, node, signal)
+        const work = (): Promise<Rejection | undefined> => plugin.preBind!(pod, node, signal)
+        const rejection = await (isSampled ? figures.pluginLater(plugin.name, 'PreBind', work, statusOf) : work())
         if (rejection !== undefined) return rejection
       } catch (error) {
         throw new PhaseError(`running PreBind plugin "${plugin.name}": ${messageOf(error)}`, error)
@@ -165,19 +202,24 @@ export class BindingCycle {
   }
 
   /** The first that binds does: an extender, or a plugin; the default binder stands last. */
-  async #write(pod: PodInfo, { profile }: RunningProfile, node: string, signal: AbortSignal): Promise<void> {
+  async #write({ entry: { pod }, running, node, isSampled }: Binding, signal: AbortSignal): Promise<void> {
+    const { points, figures } = running
     if (await this.#parts.extenders.bind(pod, node, signal)) return
-    for (const { plugin } of profile) {
+    for (const plugin of points.bind) {
       try {
-        if (await plugin.bind?.(pod, node, signal)) return
+        const work = (): Promise<boolean> => plugin.bind!(pod, node, signal)
+        if (await (isSampled ? figures.pluginLater(plugin.name, 'Bind', work, boundStatus) : work())) return
       } catch (error) {
         throw new PhaseError(`running Bind plugin "${plugin.name}": ${messageOf(error)}`, error)
       }
     }
   }
 
-  #release(entry: QueuedPod, running: RunningProfile, node: string): void {
-    for (const { plugin } of running.profile.toReversed()) plugin.unreserve?.(entry.pod, node)
+  #release(entry: QueuedPod, { points, figures }: RunningProfile, node: string): void {
+    const unreserve = (): void => {
+      for (const each of points.unreserve) each.unreserve?.(entry.pod, node)
+    }
+    figures.point('Unreserve', unreserve, success)
     this.#parts.cache.forget(entry.pod.key)
   }
 
@@ -231,8 +273,25 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([settled, Promise.resolve(pending)])) === pending
 }
 
-const takesTime = (pod: PodInfo, { profile }: RunningProfile, node: string): boolean =>
-  profile.some(({ plugin }) => plugin.preBindPreFlight?.(pod, node) === true)
+/** The plugins that have something to prepare for the pod, and whether one of them says that it takes its time. */
+function toPrepare(pod: PodInfo, { points }: RunningProfile, node: string): Preparing {
+  const plugins: SchedulerPlugin[] = []
+  let takesTime = false
+  for (const plugin of points.preBind) {
+    const has = plugin.preBindPreFlight?.(pod, node)
+    if (has !== false) plugins.push(plugin)
+    if (has === true) takesTime = true
+  }
+  return { plugins, takesTime }
+}
+
+interface Preparing {
+  readonly plugins: readonly SchedulerPlugin[]
+  readonly takesTime: boolean
+}
+
+const preparingStatus = ({ plugins }: Preparing): Status => (plugins.length > 0 ? 'Success' : 'Skip')
+const boundStatus = (bound: boolean): Status => (bound ? 'Success' : 'Skip')
 
 /** A plugin has thought better of the node that was chosen: the message speaks of that one only. */
 const onOneNode = (rejection: Rejection): string =>

@@ -6,14 +6,24 @@ import {
   isRejection,
   type NodeFilter,
   type NodeRejections,
+  type NodeScorer,
   type Profile,
   type Rejection,
   type SchedulerPlugin,
 } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import { KnownRejections, noRejections, rejectionsByName, type Verdict } from './node-rejections.ts'
-import { type PodClass, PodClasses } from './pod-classes.ts'
+import { type CountedPlugin, type PodClass, PodClasses } from './pod-classes.ts'
 import type { PodInfo } from './pod-info.ts'
+import {
+  type Evaluations,
+  ProfileFigures,
+  preFilterStatus,
+  type Status,
+  statusOf,
+  success,
+  successOrSkip,
+} from './profile-figures.ts'
 
 /** Where a pod goes, or why it can go nowhere. */
 export type Decision = { node: NodeInfo; score: number } | { failure: Failure }
@@ -23,11 +33,18 @@ interface Question {
   readonly pod: PodInfo
   readonly podClass: PodClass
   readonly filters: readonly NamedFilter[]
+  /** Each plugin is timed. */
+  readonly isSampled: boolean
 }
 
 interface NamedFilter {
   readonly plugin: string
   readonly filter: NodeFilter
+  readonly evaluations: Evaluations
+}
+
+interface Counted extends CountedPlugin {
+  readonly weight: number
 }
 
 /** Of so many kinds of pods it is remembered why nodes do not do for them. */
@@ -42,10 +59,11 @@ const FEWEST_NODES = 100
  * class (`PodClasses`) that is cheap.
  */
 export class SchedulingCycle {
-  readonly #profile: Profile
   readonly #cluster: ClusterView
   readonly #random: Random
-  readonly #dynamic: readonly SchedulerPlugin[]
+  readonly #filters: readonly Counted[]
+  readonly #scorers: readonly Counted[]
+  readonly #figures: ProfileFigures
   readonly #classes: PodClasses
   readonly #known = new LruCache<string, KnownRejections>({ capacity: KINDS_KEPT })
   #slots = new Int32Array(64)
@@ -56,24 +74,31 @@ export class SchedulingCycle {
   #start = 0
 
   /** `percentage`: of how many nodes enough is known to choose the best one; 0 or 100: of all. */
-  constructor(profile: Profile, cluster: ClusterView, random: Random, percentage = 0) {
+  constructor(
+    profile: Profile,
+    cluster: ClusterView,
+    random: Random,
+    percentage = 0,
+    figures: ProfileFigures = new ProfileFigures(),
+  ) {
     this.#percentage = percentage
-    this.#profile = profile
     this.#cluster = cluster
     this.#random = random
-    const plugins = profile.map(each => each.plugin)
-    this.#dynamic = plugins.filter(each => each.filter !== undefined && each.staticKey === undefined)
-    this.#classes = new PodClasses(plugins, cluster)
+    this.#figures = figures
+    const counted = profile.map(each => ({ ...each, evaluations: figures.evaluations(each.plugin) }))
+    this.#filters = counted.filter(({ plugin }) => plugin.filter !== undefined && plugin.staticKey === undefined)
+    this.#scorers = counted.filter(({ plugin, weight }) => plugin.score !== undefined && weight !== 0)
+    this.#classes = new PodClasses(counted, cluster)
   }
 
   /** The node with the highest score; ties are decided by chance. */
   decide(pod: PodInfo): Decision {
-    const question = this.#question(pod)
+    const question = this.#asked(pod)
     if (isEarly(question)) return { failure: { early: question, rejections: noRejections } }
     const nominated = this.#nominated(question)
     if (nominated !== undefined) return { node: nominated, score: 0 }
     this.#makeRoom(question.podClass.count)
-    const count = this.#filter(question)
+    const count = this.#figures.point('Filter', () => this.#filter(question), success)
     if (count === 0) return { failure: { rejections: this.#rejections(question) } }
     return this.#best(question, this.#slots.subarray(0, count))
   }
@@ -94,10 +119,10 @@ export class SchedulingCycle {
 
   /** All nodes that do, or why there are none. */
   feasible(pod: PodInfo): { nodes: NodeInfo[] } | { failure: Failure } {
-    const question = this.#question(pod)
+    const question = this.#asked(pod)
     if (isEarly(question)) return { failure: { early: question, rejections: noRejections } }
     this.#makeRoom(question.podClass.count)
-    const count = this.#filter(question)
+    const count = this.#figures.point('Filter', () => this.#filter(question), success)
     if (count === 0) return { failure: { rejections: rejectionsByName(this.#rejectionsByName(question)) } }
     const { nodes } = this.#cluster.cache
     return { nodes: Array.from(this.#slots.subarray(0, count), slot => nodes[slot]!) }
@@ -130,22 +155,34 @@ export class SchedulingCycle {
     return isEarly(question) ? undefined : localKeyOf(question)
   }
 
-  #question(pod: PodInfo): Question | Rejection {
+  /** The question of an attempt to schedule the pod. */
+  #asked(pod: PodInfo): Question | Rejection {
+    const figures = this.#figures
+    const work = (): Question | Rejection => this.#question(pod, { isSampled: figures.sample() })
+    return figures.point('PreFilter', work, questionStatus)
+  }
+
+  /** `attempt`: nothing where it is asked for the sake of something else, which is not counted. */
+  #question(pod: PodInfo, attempt?: { isSampled: boolean }): Question | Rejection {
+    const isSampled = attempt?.isSampled === true
     const podClass = this.#classes.of(pod)
     if ('reasons' in podClass) return podClass
     const filters: NamedFilter[] = []
-    for (const plugin of this.#dynamic) {
+    for (const { plugin, evaluations } of this.#filters) {
+      const { name } = plugin
       let filter: NodeFilter | Rejection | undefined
       try {
-        filter = plugin.filter!(pod, this.#cluster)
+        const work = (): typeof filter => plugin.filter!(pod, this.#cluster)
+        filter = isSampled ? this.#figures.plugin(name, 'PreFilter', work, preFilterStatus) : work()
       } catch (error) {
-        throw whileDoing(`running PreFilter plugin "${plugin.name}"`, error)
+        throw whileDoing(`running PreFilter plugin "${name}"`, error)
       }
       if (filter === undefined) continue
+      if (attempt !== undefined) evaluations.PreFilter.add()
       if (isRejection(filter)) return filter
-      filters.push({ plugin: plugin.name, filter })
+      filters.push({ plugin: name, filter, evaluations })
     }
-    return { pod, podClass, filters }
+    return { pod, podClass, filters, isSampled }
   }
 
   #makeRoom(count: number): void {
@@ -187,15 +224,18 @@ export class SchedulingCycle {
   }
 
   #keep(question: Question, slots: Int32Array, all: number): number {
-    const { filters } = question
+    const { filters, isSampled } = question
     const { nodes } = this.#cluster.cache
     let count = all
     let asked = ''
     try {
-      for (const { plugin, filter } of filters) {
+      for (const { plugin, filter, evaluations } of filters) {
         asked = plugin
-        if (filter.keep !== undefined) count = filter.keep(slots, count)
-        else count = keepIf(slots, count, slot => filter.check(nodes[slot]!) === undefined)
+        evaluations.Filter.add(count)
+        const before = count
+        const work = (): number =>
+          filter.keep?.(slots, before) ?? keepIf(slots, before, slot => filter.check(nodes[slot]!) === undefined)
+        count = isSampled ? this.#figures.plugin(plugin, 'Filter', work, keptStatus) : work()
       }
     } catch (error) {
       throw whileDoing(`running "${asked}" filter plugin`, error)
@@ -284,29 +324,58 @@ export class SchedulingCycle {
     return check(question, node) ?? this.#checkWithNominated(question, node)
   }
 
-  #best({ pod, podClass }: Question, slots: Int32Array, more?: ReadonlyMap<string, number>): Decision {
+  #best(question: Question, slots: Int32Array, more?: ReadonlyMap<string, number>): Decision {
     const { nodes } = this.#cluster.cache
     if (slots.length === 1) return { node: nodes[slots[0]!]!, score: 0 }
-    const totals = this.#totals.subarray(0, slots.length)
-    totals.fill(0)
-    const scores = this.#scores.subarray(0, slots.length)
-    const candidates = new LazyCandidates(nodes, slots)
-    for (const { plugin, weight } of this.#profile) {
-      if (weight === 0 || plugin.score === undefined) continue
-      if (plugin.staticKey !== undefined) {
-        if (!takeStatic(podClass, plugin, slots, scores)) continue
-      } else {
-        const scorer = plugin.score(pod, this.#cluster, candidates)
-        if (scorer === undefined) continue
-        if (scorer.scoreAll !== undefined) scorer.scoreAll(slots, scores)
-        else for (let i = 0; i < scores.length; i++) scores[i] = scorer.score(nodes[slots[i]!]!)
-        scorer.normalise?.(scores)
-      }
-      for (let i = 0; i < totals.length; i++) totals[i]! += weight * scores[i]!
-    }
+    const figures = this.#figures
+    const scorers = figures.point('PreScore', () => this.#scorersFor(question, slots), success)
+    const totals = figures.point('Score', () => this.#score(question, scorers, slots), success)
     if (more !== undefined) for (let i = 0; i < totals.length; i++) totals[i]! += more.get(nodes[slots[i]!]!.name) ?? 0
     const best = this.#highest(totals)
     return { node: nodes[slots[best]!]!, score: totals[best]! }
+  }
+
+  /** What scores the nodes, but for static plugins, whose scores are known. */
+  #scorersFor({ pod, isSampled }: Question, slots: Int32Array): readonly (NodeScorer | undefined)[] {
+    const candidates = new LazyCandidates(this.#cluster.cache.nodes, slots)
+    return this.#scorers.map(({ plugin, evaluations }) => {
+      if (plugin.staticKey !== undefined) return undefined
+      const work = (): NodeScorer | undefined => plugin.score!(pod, this.#cluster, candidates)
+      const scorer = isSampled ? this.#figures.plugin(plugin.name, 'PreScore', work, successOrSkip) : work()
+      if (scorer !== undefined) evaluations.PreScore.add()
+      return scorer
+    })
+  }
+
+  #score(
+    { podClass, isSampled }: Question,
+    scorers: readonly (NodeScorer | undefined)[],
+    slots: Int32Array,
+  ): Float64Array {
+    const { nodes } = this.#cluster.cache
+    const totals = this.#totals.subarray(0, slots.length)
+    totals.fill(0)
+    const scores = this.#scores.subarray(0, slots.length)
+    for (const [index, { plugin, weight, evaluations }] of this.#scorers.entries()) {
+      if (plugin.staticKey !== undefined) {
+        if (!takeStatic(podClass, plugin, slots, scores)) continue
+      } else {
+        const scorer = scorers[index]
+        if (scorer === undefined) continue
+        evaluations.Score.add(slots.length)
+        const score = (): void => scoreAll(scorer, nodes, slots, scores)
+        const normalise = (): void => scorer.normalise?.(scores)
+        if (isSampled) {
+          this.#figures.plugin(plugin.name, 'Score', score, success)
+          this.#figures.plugin(plugin.name, 'ScoreExtensionNormalize', normalise, success)
+        } else {
+          score()
+          normalise()
+        }
+      }
+      for (let i = 0; i < totals.length; i++) totals[i]! += weight * scores[i]!
+    }
+    return totals
   }
 
   /** Place of the highest score; one of them by chance where several are. */
@@ -324,6 +393,14 @@ export class SchedulingCycle {
     return 0
   }
 }
+
+function scoreAll(scorer: NodeScorer, nodes: readonly NodeInfo[], slots: Int32Array, scores: Float64Array): void {
+  if (scorer.scoreAll !== undefined) scorer.scoreAll(slots, scores)
+  else for (let i = 0; i < scores.length; i++) scores[i] = scorer.score(nodes[slots[i]!]!)
+}
+
+const questionStatus = (question: Question | Rejection): Status => (isEarly(question) ? statusOf(question) : 'Success')
+const keptStatus = (kept: number): Status => (kept > 0 ? 'Success' : 'Unschedulable')
 
 class LazyCandidates implements Candidates {
   readonly slots: Int32Array

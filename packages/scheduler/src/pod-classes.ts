@@ -1,10 +1,22 @@
-import { LruCache } from '@canopus/base'
+import { type Counter, LruCache } from '@canopus/base'
 import type { ClusterView, NodeFilter, NodeScorer, Rejection, SchedulerPlugin } from './framework.ts'
 import { isRejection } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodInfo } from './pod-info.ts'
+import type { Evaluations } from './profile-figures.ts'
 
 const CLASSES_KEPT = 1000
+
+/** A plugin with how often it was asked. */
+export interface CountedPlugin {
+  readonly plugin: SchedulerPlugin
+  readonly evaluations: Evaluations
+}
+
+interface CountedFilter {
+  readonly filter: NodeFilter
+  readonly asked: Counter
+}
 
 /**
  * What the static plugins (those with a `staticKey`) say of all nodes, worked out once for all pods that ask for the same.
@@ -12,16 +24,17 @@ const CLASSES_KEPT = 1000
  */
 export class PodClasses {
   readonly #cluster: ClusterView
-  readonly #filters: readonly SchedulerPlugin[]
-  readonly #scorers: readonly SchedulerPlugin[]
+  readonly #filters: readonly CountedPlugin[]
+  readonly #scorers: readonly CountedPlugin[]
   readonly #plugins: readonly SchedulerPlugin[]
   readonly #classes = new LruCache<string, PodClass>({ capacity: CLASSES_KEPT })
 
-  constructor(plugins: readonly SchedulerPlugin[], cluster: ClusterView) {
+  constructor(plugins: readonly CountedPlugin[], cluster: ClusterView) {
     this.#cluster = cluster
-    this.#plugins = plugins.filter(each => each.staticKey !== undefined)
-    this.#filters = this.#plugins.filter(each => each.filter !== undefined)
-    this.#scorers = this.#plugins.filter(each => each.score !== undefined)
+    const ofNodes = plugins.filter(({ plugin }) => plugin.staticKey !== undefined)
+    this.#plugins = ofNodes.map(each => each.plugin)
+    this.#filters = ofNodes.filter(({ plugin }) => plugin.filter !== undefined)
+    this.#scorers = ofNodes.filter(({ plugin }) => plugin.score !== undefined)
   }
 
   /** The class of the pod, current as of now; or the rejection of all nodes. */
@@ -29,12 +42,13 @@ export class PodClasses {
     const key = this.#plugins.map(plugin => plugin.staticKey!(pod)).join('\n')
     let known = this.#classes.get(key)
     if (known === undefined) {
-      const filters: NodeFilter[] = []
-      for (const plugin of this.#filters) {
+      const filters: CountedFilter[] = []
+      for (const { plugin, evaluations } of this.#filters) {
         const filter = plugin.filter!(pod, this.#cluster)
         if (filter === undefined) continue
+        evaluations.PreFilter.add()
         if (isRejection(filter)) return filter
-        filters.push(filter)
+        filters.push({ filter, asked: evaluations.Filter })
       }
       known = new PodClass(key, pod, filters, this.#scorers, this.#cluster)
       this.#classes.set(key, known)
@@ -57,8 +71,8 @@ export class PodClass {
   feasible = new Int32Array(0)
   count = 0
   readonly #pod: PodInfo
-  readonly #filters: readonly NodeFilter[]
-  readonly #scorers: readonly SchedulerPlugin[]
+  readonly #filters: readonly CountedFilter[]
+  readonly #scorers: readonly CountedPlugin[]
   readonly #cluster: ClusterView
   readonly #only: ReadonlySet<string> | undefined
   #revisions = new Float64Array(0)
@@ -69,8 +83,8 @@ export class PodClass {
   constructor(
     key: string,
     pod: PodInfo,
-    filters: readonly NodeFilter[],
-    scorers: readonly SchedulerPlugin[],
+    filters: readonly CountedFilter[],
+    scorers: readonly CountedPlugin[],
     cluster: ClusterView,
   ) {
     this.key = key
@@ -78,7 +92,7 @@ export class PodClass {
     this.#filters = filters
     this.#scorers = scorers
     this.#cluster = cluster
-    const named = filters.flatMap(each => (each.only === undefined ? [] : [each.only]))
+    const named = filters.flatMap(({ filter }) => (filter.only === undefined ? [] : [filter.only]))
     this.#only = named.length === 0 ? undefined : named.reduce((a, b) => a.intersection(b))
   }
 
@@ -116,7 +130,8 @@ export class PodClass {
   /** Why the static filters refuse the node. */
   rejectionOf(node: NodeInfo): Rejection | undefined {
     if (this.#only !== undefined && !this.#only.has(node.name)) return notNamed
-    for (const filter of this.#filters) {
+    for (const { filter, asked } of this.#filters) {
+      asked.add()
       const rejection = filter.check(node)
       if (rejection !== undefined) return rejection
     }
@@ -134,9 +149,11 @@ export class PodClass {
     const slots = this.feasible.subarray(0, this.count)
     const candidates = { slots, nodes: Array.from(slots, slot => nodes[slot]!) }
     const scores = new Map<SchedulerPlugin, StaticScores>()
-    for (const plugin of this.#scorers) {
+    for (const { plugin, evaluations } of this.#scorers) {
       const scorer = plugin.score!(this.#pod, this.#cluster, candidates)
       if (scorer === undefined) continue
+      evaluations.PreScore.add()
+      evaluations.Score.add(slots.length)
       const raw = new Float64Array(nodes.length)
       for (const node of candidates.nodes) raw[node.slot] = scorer.score(node)
       scores.set(plugin, { raw, scorer })

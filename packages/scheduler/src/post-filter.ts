@@ -1,11 +1,14 @@
-import type { ClusterView, Failure, PostFilterResult, Profile } from './framework.ts'
+import type { ClusterView, Failure, PostFilterResult } from './framework.ts'
 import type { PodInfo } from './pod-info.ts'
+import type { Status } from './profile-figures.ts'
+import type { RunningProfile } from './profiles.ts'
 
 /** What is to be told of a pod for which no node does, and where it shall wait. */
 export interface Aftermath {
   readonly messages: readonly string[]
   /** The node that the pod shall wait for; an empty text: for none any more; nothing: as before. */
   readonly nominated?: string
+  readonly status: Status
 }
 
 /**
@@ -16,30 +19,45 @@ export interface Aftermath {
  */
 export function runPostFilters(
   pod: PodInfo,
-  profile: Profile,
+  { profile, figures }: Pick<RunningProfile, 'profile' | 'figures'>,
   cluster: ClusterView,
   failure: Failure,
 ): Aftermath | Promise<Aftermath> {
+  const begun = figures.now()
+  const isSampled = figures.sample()
   const after = (from: number, sofar: Aftermath): Aftermath | Promise<Aftermath> => {
     let aftermath = sofar
     for (let i = from; i < profile.length; i++) {
-      const result = profile[i]!.plugin.postFilter?.(pod, cluster, failure)
+      const { plugin } = profile[i]!
+      const since = figures.now()
+      const result = plugin.postFilter?.(pod, cluster, failure)
       if (result === undefined) continue
-      if (result instanceof Promise) {
-        return result.then(each => end(each) ?? after(i + 1, added(aftermath, each)))
+      const noted = (each: PostFilterResult): Aftermath | undefined => {
+        const ended = end(each)
+        const status = ended?.status ?? 'Unschedulable'
+        if (isSampled) figures.observePlugin(plugin.name, 'PostFilter', status, since)
+        return ended
       }
-      const ended = end(result)
+      if (result instanceof Promise) {
+        return result.then(each => noted(each) ?? after(i + 1, added(aftermath, each)))
+      }
+      const ended = noted(result)
       if (ended !== undefined) return ended
       aftermath = added(aftermath, result)
     }
     return aftermath
   }
-  return after(0, { messages: [] })
+  const observed = (aftermath: Aftermath): Aftermath => {
+    figures.observe('PostFilter', aftermath.status, begun)
+    return aftermath
+  }
+  const aftermath = after(0, { messages: [], status: 'Unschedulable' })
+  return aftermath instanceof Promise ? aftermath.then(observed) : observed(aftermath)
 }
 
 function end({ nomination, last, message }: PostFilterResult): Aftermath | undefined {
-  if (nomination !== undefined) return { messages: [], nominated: nomination.node }
-  return last === true ? { messages: [message] } : undefined
+  if (nomination !== undefined) return { messages: [], nominated: nomination.node, status: 'Success' }
+  return last === true ? { messages: [message], status: 'UnschedulableAndUnresolvable' } : undefined
 }
 
 function added(sofar: Aftermath, { message, clearNomination }: PostFilterResult): Aftermath {

@@ -3,12 +3,32 @@ import type { ProfileConfiguration } from './config/configuration.ts'
 import { SchedulingCycle } from './cycle.ts'
 import type { PluginContext, PluginFactory, Profile, ProfileEntry, SchedulerPlugin } from './framework.ts'
 import { defaultPlugins } from './profile.ts'
+import { ProfileFigures } from './profile-figures.ts'
 
 /** A profile at work: the pods that ask for its scheduler go through it. */
 export interface RunningProfile {
   readonly schedulerName: string
   readonly profile: Profile
   readonly cycle: SchedulingCycle
+  readonly figures: ProfileFigures
+  readonly points: BindingPoints
+}
+
+/** The plugins that have something to do on the way from a decision to a bound pod, point by point. */
+export type BindingPoints = Readonly<Record<BindingPoint, readonly SchedulerPlugin[]>>
+type BindingPoint = 'reserve' | 'unreserve' | 'permit' | 'preBind' | 'bind' | 'postBind'
+
+function bindingPoints(profile: Profile): BindingPoints {
+  const having = (point: BindingPoint): readonly SchedulerPlugin[] =>
+    profile.map(each => each.plugin).filter(each => each[point] !== undefined)
+  return {
+    reserve: having('reserve'),
+    unreserve: having('unreserve').toReversed(),
+    permit: having('permit'),
+    preBind: having('preBind'),
+    bind: having('bind'),
+    postBind: having('postBind'),
+  }
 }
 
 export interface ProfileParts {
@@ -47,8 +67,10 @@ export function makeProfile(configuration: ProfileConfiguration, parts: ProfileP
     }
   }
   checkWhole(profile, schedulerName)
-  cycle = new SchedulingCycle(profile, parts.context.cluster, parts.context.random, percentageOfNodesToScore)
-  return { schedulerName, profile, cycle }
+  const { cluster, clock, random, metrics } = parts.context
+  const figures = new ProfileFigures(metrics && { clock, random, metrics, profile: schedulerName })
+  cycle = new SchedulingCycle(profile, cluster, random, percentageOfNodesToScore, figures)
+  return { schedulerName, profile, cycle, figures, points: bindingPoints(profile) }
 }
 
 const isKnown = (name: string, { factories }: ProfileParts): boolean =>

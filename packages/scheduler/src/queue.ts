@@ -1,7 +1,9 @@
 import { type Clock, type Deferred, deferred, Heap, type Timer } from '@canopus/base'
 import type { ClusterChange, ClusterEvent, Profile, QueueOrder, Rejection, SchedulerPlugin } from './framework.ts'
 import type { PodInfo } from './pod-info.ts'
+import { type ProfileFigures, statusOf, success } from './profile-figures.ts'
 import { eventLabel, type QueueEvent } from './queue-events.ts'
+import type { RejectingPlugin } from './scheduler-metrics.ts'
 
 /** A pod that waits for a node, or is being worked on. */
 export interface QueuedPod extends QueueOrder {
@@ -28,6 +30,8 @@ export interface QueueOptions {
   profile: Profile
   /** Of the schedulers with other profiles, by the names that pods know them by. */
   profiles?: ReadonlyMap<string, Profile>
+  /** Where it is noted what their plugins take. */
+  figures?: ReadonlyMap<string, ProfileFigures>
   /** Milliseconds of the first back-off and of the longest. Defaults 1 s and 10 s, as upstream. */
   initialBackoff?: number
   maxBackoff?: number
@@ -73,6 +77,7 @@ export class SchedulingQueue {
   readonly #backoff = new Heap<Waiting>((a, b) => a.until - b.until || a.entry.sequence - b.entry.sequence)
   readonly #penalty = new Heap<Waiting>((a, b) => a.until - b.until || a.entry.sequence - b.entry.sequence)
   readonly #profiles: ReadonlyMap<string, Profile>
+  readonly #figures: ReadonlyMap<string, ProfileFigures>
   readonly #plugins = new Map<Profile, ReadonlyMap<string, SchedulerPlugin>>()
   #sequence = 0
   #waiting: Deferred<QueuedPod | undefined> | undefined
@@ -91,13 +96,14 @@ export class SchedulingQueue {
     const sorter = options.profile.find(each => each.plugin.compare !== undefined)?.plugin
     this.#active = new Heap((a, b) => sorter?.compare?.(a, b) ?? a.sequence - b.sequence)
     this.#profiles = options.profiles ?? new Map()
+    this.#figures = options.figures ?? new Map()
     for (const profile of [options.profile, ...this.#profiles.values()]) {
       this.#plugins.set(profile, new Map(profile.map(({ plugin }) => [plugin.name, plugin])))
     }
   }
 
-  #profileOf({ pod }: PodInfo): Profile {
-    return this.#profiles.get(pod.spec?.schedulerName ?? 'default-scheduler') ?? this.#profile
+  #profileOf(pod: PodInfo): Profile {
+    return this.#profiles.get(schedulerNameOf(pod)) ?? this.#profile
   }
 
   /** How many pods are in each state. */
@@ -105,6 +111,20 @@ export class SchedulingQueue {
     const sizes = { active: 0, backoff: 0, unschedulable: 0, gated: 0, inFlight: 0 }
     for (const entry of this.#pods.values()) sizes[entry.state]++
     return sizes
+  }
+
+  /** Who rejected how many of the pods that wait. */
+  rejecting(): RejectingPlugin[] {
+    const counts = new Map<string, RejectingPlugin>()
+    for (const { pod, state, rejectedBy, triedInVainFor } of this.#pods.values()) {
+      if (state === 'inFlight') continue
+      const profile = schedulerNameOf(pod)
+      for (const plugin of triedInVainFor?.union(rejectedBy) ?? rejectedBy) {
+        const id = `${plugin}/${profile}`
+        counts.set(id, { profile, plugin, pods: (counts.get(id)?.pods ?? 0) + 1 })
+      }
+    }
+    return [...counts.values()]
   }
 
   get(key: string): QueuedPod | undefined {
@@ -188,7 +208,7 @@ export class SchedulingQueue {
   }
 
   #take(entry: QueuedPod): QueuedPod {
-    this.#enter(entry, 'inFlight')
+    this.#enter(entry, 'inFlight', nobody)
     entry.attempts++
     entry.seen = this.#changes
     return entry
@@ -325,11 +345,10 @@ export class SchedulingQueue {
   }
 
   #gate(pod: PodInfo): Rejection | undefined {
-    for (const { plugin } of this.#profileOf(pod)) {
-      const rejection = plugin.preEnqueue?.(pod)
-      if (rejection !== undefined) return rejection
-    }
-    return undefined
+    const figures = this.#figures.get(schedulerNameOf(pod))
+    const work = (): Rejection | undefined => gateOf(pod, this.#profileOf(pod), figures)
+    // Upstream notes success whatever they say.
+    return figures === undefined ? work() : figures.point('PreEnqueue', work, success)
   }
 
   #activate(entry: QueuedPod, event: string): void {
@@ -405,6 +424,21 @@ export class SchedulingQueue {
     }
     if (waiting) this.#wakeAt(now + FLUSH_INTERVAL)
   }
+}
+
+const nobody: ReadonlySet<string> = new Set()
+
+const schedulerNameOf = ({ pod }: PodInfo): string => pod.spec?.schedulerName ?? 'default-scheduler'
+
+function gateOf(pod: PodInfo, profile: Profile, figures: ProfileFigures | undefined): Rejection | undefined {
+  const isSampled = figures?.sample() === true
+  for (const { plugin } of profile) {
+    if (plugin.preEnqueue === undefined) continue
+    const work = (): Rejection | undefined => plugin.preEnqueue!(pod)
+    const rejection = isSampled ? figures.plugin(plugin.name, 'PreEnqueue', work, statusOf) : work()
+    if (rejection !== undefined) return rejection
+  }
+  return undefined
 }
 
 interface StuckGroup {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { Nodes, Pods } from '@canopus/api'
 import type { KubeObject } from '@canopus/apimachinery'
-import type { ClusterChange } from './framework.ts'
+import type { ClusterChange, Rejection, SchedulerPlugin } from './framework.ts'
 import { podInfo } from './pod-info.ts'
 import { eventLabel } from './queue-events.ts'
 import { aNode, aPod } from './testing/builders.ts'
@@ -20,11 +20,7 @@ test('what the scheduler counts', async () => {
     server.add(Pods, aPod('gated', { spec: { schedulingGates: [{ name: 'g' }] } }))
   })
   await cluster.settle(500)
-  const figures = (): string[] =>
-    cluster!
-      .metrics()
-      .split('\n')
-      .filter(each => /^scheduler_(pending|preemption|schedule_|pod_|queue_)/.test(each) && !each.includes('_bucket'))
+  const figures = (): string[] => cluster!.figures(/^scheduler_(pending|preemption|schedule_|pod_|queue_)(?!.*_bucket)/)
   assert.deepEqual(figures(), [
     'scheduler_pending_pods{queue="active"} 0',
     'scheduler_pending_pods{queue="backoff"} 0',
@@ -51,6 +47,92 @@ test('what the scheduler counts', async () => {
     'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1',
   ]) {
     assert.ok(after.includes(line), `${line}\n${after.join('\n')}`)
+  }
+})
+
+test('what plugins take, how often they are asked, and whom they reject', async () => {
+  let release: (rejection?: Rejection) => void = () => undefined
+  const holding: SchedulerPlugin = {
+    name: 'Holding',
+    permit: ({ pod }) =>
+      pod.metadata.name === 'held' ? new Promise(resolve => (release = resolve)) : Promise.resolve(undefined),
+  }
+  cluster = await startFakeCluster(
+    server => {
+      for (const name of ['n1', 'n2']) server.add(Nodes, aNode(name, { allocatable: { cpu: '4' } }))
+      server.add(Pods, aPod('placed', { requests: { cpu: '1' } }))
+      server.add(Pods, aPod('large', { requests: { cpu: '8' } }))
+      server.add(Pods, aPod('gated', { spec: { schedulingGates: [{ name: 'g' }] } }))
+      server.add(Pods, aPod('held', { requests: { cpu: '1' } }))
+    },
+    { plugins: [{ plugin: holding, weight: 0 }] },
+  )
+  await cluster.settle(500)
+  const rejecting = (): string[] => cluster!.figures(/^scheduler_unschedulable_pods/).toSorted()
+  assert.deepEqual(rejecting(), [
+    'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
+    'scheduler_unschedulable_pods{plugin="SchedulingGates",profile="default-scheduler"} 1',
+  ])
+  const points = cluster
+    .figures(/^scheduler_framework_extension_point_duration_seconds_count/)
+    .map(each => each.replace(/^.*?\{extension_point="(.*?)",profile="default-scheduler",status="(.*?)"\}/, '$1 $2'))
+  assert.deepEqual(points.toSorted(), [
+    'Bind Success 1',
+    'Filter Success 3',
+    'Permit Success 1',
+    'Permit Wait 1',
+    'PostBind Success 1',
+    'PostFilter Unschedulable 1',
+    'PreBind Success 1',
+    'PreBindPreFlight Skip 2',
+    'PreEnqueue Success 5',
+    'PreFilter Success 3',
+    'PreScore Success 2',
+    'Reserve Success 2',
+    'Score Success 2',
+  ])
+  const evaluations = cluster.figures(/^scheduler_plugin_evaluation_total.*"NodeResourcesFit"/)
+  assert.deepEqual(evaluations.map(each => each.replace(/^.*?extension_point="(.*?)".*\}/, '$1')).toSorted(), [
+    'Filter 6',
+    'PreFilter 3',
+    'PreScore 2',
+    'Score 4',
+  ])
+  await cluster.settle(2000)
+  release({ plugin: 'Holding', reasons: ['no'] })
+  await cluster.settle(0)
+  assert.deepEqual(cluster.figures(/^scheduler_permit_wait_duration_seconds_(sum|count)/), [
+    'scheduler_permit_wait_duration_seconds_sum{result="Unschedulable"} 2.5',
+    'scheduler_permit_wait_duration_seconds_count{result="Unschedulable"} 1',
+  ])
+  cluster.server.remove(Pods, 'large', 'default')
+  cluster.server.remove(Pods, 'gated', 'default')
+  cluster.server.remove(Pods, 'held', 'default')
+  await cluster.settle(0)
+  assert.deepEqual(rejecting(), [
+    'scheduler_unschedulable_pods{plugin="Holding",profile="default-scheduler"} 0',
+    'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 0',
+    'scheduler_unschedulable_pods{plugin="SchedulingGates",profile="default-scheduler"} 0',
+  ])
+})
+
+test('each plugin is timed in one attempt of ten', async () => {
+  const pods = 300
+  cluster = await startFakeCluster(server => {
+    for (const name of ['n1', 'n2']) server.add(Nodes, aNode(name, { allocatable: { cpu: '400', pods: '400' } }))
+  })
+  for (let i = 0; i < pods; i++) {
+    cluster.server.add(Pods, aPod(`p${i}`, { requests: { cpu: '1' } }))
+    await cluster.settle(1)
+  }
+  const executions = cluster.figures(/^scheduler_plugin_execution_duration_seconds_count/)
+  for (const of of [
+    'extension_point="Filter",plugin="NodeResourcesFit",status="Success"',
+    'extension_point="Score",plugin="NodeResourcesFit",status="Success"',
+    'extension_point="Bind",plugin="DefaultBinder",status="Success"',
+  ]) {
+    const count = Number(executions.find(each => each.includes(of))?.split(' ')[1])
+    assert.ok(count > pods / 20 && count < pods / 5, `${of}: ${count} of ${executions.join('\n')}`)
   }
 })
 

@@ -16,8 +16,23 @@ export interface SchedulerMetrics {
   readonly incoming: Family<Counter>
   readonly preemptionAttempts: Counter
   readonly preemptionVictims: Histogram
+  /** Seconds that all plugins of an extension point took together. */
+  readonly extensionPoints: Family<Histogram>
+  /** Seconds that one plugin took; of some attempts only. */
+  readonly plugins: Family<Histogram>
+  readonly evaluations: Family<Counter>
+  /** Seconds that pods were held back by plugins. */
+  readonly permitWait: Family<Histogram>
   /** How many pods wait in which queue; asked for when the figures are read. */
   pending: () => Readonly<Record<PendingQueue, number>>
+  /** Who rejected how many of the waiting pods, by profile and plugin; asked for when the figures are read. */
+  rejecting: () => readonly RejectingPlugin[]
+}
+
+export interface RejectingPlugin {
+  readonly profile: string
+  readonly plugin: string
+  readonly pods: number
 }
 
 export type PendingQueue = 'active' | 'backoff' | 'unschedulable' | 'gated'
@@ -90,8 +105,11 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
         exponentialBuckets(1, 2, 7),
       )
       .with(),
+    ...ofPlugins(registry),
     pending: () => ({ active: 0, backoff: 0, unschedulable: 0, gated: 0 }),
+    rejecting: () => [],
   }
+  collectRejections(registry, metrics)
   registry.collect(
     'gauge',
     'scheduler_pending_pods',
@@ -103,6 +121,56 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
     },
   )
   return metrics
+}
+
+function ofPlugins(
+  registry: MetricsRegistry,
+): Pick<SchedulerMetrics, 'extensionPoints' | 'plugins' | 'evaluations' | 'permitWait'> {
+  return {
+    extensionPoints: registry.histogram(
+      'scheduler_framework_extension_point_duration_seconds',
+      '[STABLE] Latency for running all plugins of a specific extension point.',
+      ['extension_point', 'profile', 'status'],
+      exponentialBuckets(0.0001, 2, 12),
+    ),
+    plugins: registry.histogram(
+      'scheduler_plugin_execution_duration_seconds',
+      '[ALPHA] Duration for running a plugin at a specific extension point.',
+      ['extension_point', 'plugin', 'status'],
+      exponentialBuckets(0.00001, 1.5, 20),
+    ),
+    evaluations: registry.counter(
+      'scheduler_plugin_evaluation_total',
+      '[BETA] Number of attempts to schedule pods by each plugin and the extension point (PreFilter, Filter, PreScore, Score).',
+      ['extension_point', 'plugin', 'profile'],
+    ),
+    permitWait: registry.histogram(
+      'scheduler_permit_wait_duration_seconds',
+      '[BETA] Duration of waiting on permit.',
+      ['result'],
+      exponentialBuckets(0.001, 2, 15),
+    ),
+  }
+}
+
+/** What has been told once is told on, as zero when there are none. */
+function collectRejections(registry: MetricsRegistry, metrics: SchedulerMetrics): void {
+  const told = new Map<string, readonly [plugin: string, profile: string]>()
+  registry.collect(
+    'gauge',
+    'scheduler_unschedulable_pods',
+    '[BETA] The number of unschedulable pods broken down by plugin name; a pod counts for all plugins that rejected it.',
+    ['plugin', 'profile'],
+    () => {
+      const pods = new Map<string, number>()
+      for (const { plugin, profile, pods: count } of metrics.rejecting()) {
+        const id = `${plugin}/${profile}`
+        told.set(id, [plugin, profile])
+        pods.set(id, count)
+      }
+      return [...told].map(([id, labels]) => [labels, pods.get(id) ?? 0] as const)
+    },
+  )
 }
 
 /** How many attempts a pod took, as a label. */

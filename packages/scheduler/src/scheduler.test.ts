@@ -219,7 +219,8 @@ test('a pod looks for another way at once where its victims cannot be evicted', 
   }
   server.add(Pods, aPod('vip', { requests: { cpu: '1' }, spec: { priority: 1000 } }))
   await clock.advance(0)
-  const isLeaving = (name: string): boolean => server.get(Pods, name, 'default')?.metadata.deletionTimestamp !== undefined
+  const isLeaving = (name: string): boolean =>
+    server.get(Pods, name, 'default')?.metadata.deletionTimestamp !== undefined
   assert.deepEqual([isLeaving('lesser'), isLeaving('middle')], [false, true])
   assert.equal(server.get(Pods, 'vip', 'default')?.status?.nominatedNodeName, 'n2')
 })

@@ -96,6 +96,7 @@ class Scheduler {
       clock: context.clock,
       profile: first!.profile,
       profiles: new Map([...this.#profiles].map(([name, { profile }]) => [name, profile])),
+      figures: new Map([...this.#profiles].map(([name, { figures }]) => [name, figures])),
       initialBackoff: configuration.initialBackoff,
       maxBackoff: configuration.maxBackoff,
       ...(this.#metrics === undefined ? {} : { incoming: incomingInto(this.#metrics) }),
@@ -138,7 +139,7 @@ class Scheduler {
     const profiles = new Map<string, RunningProfile>()
     for (const [index, each] of configuration.profiles.entries()) {
       const names = index === 0 && options.schedulerNames !== undefined ? options.schedulerNames : [each.schedulerName]
-      const profile = makeProfile(each, parts)
+      const profile = makeProfile({ ...each, schedulerName: names[0] ?? each.schedulerName }, parts)
       for (const name of names) profiles.set(name, profile)
     }
     return profiles
@@ -156,7 +157,10 @@ class Scheduler {
       throw error
     }
     const disconnect = this.#connect()
-    if (this.#metrics !== undefined) this.#metrics.pending = () => this.#queue.sizes()
+    if (this.#metrics !== undefined) {
+      this.#metrics.pending = () => this.#queue.sizes()
+      this.#metrics.rejecting = () => this.#queue.rejecting()
+    }
     const disarm = onAbort(signal, () => this.#queue.close())
     try {
       await this.#loop(signal)
@@ -273,7 +277,7 @@ class Scheduler {
       this.#sendBack(entry, failure, NO_NODES_MESSAGE, '')
       return undefined
     }
-    const finish = ({ messages, nominated }: Aftermath): void => {
+    const finish = ({ messages, nominated }: Pick<Aftermath, 'messages' | 'nominated'>): void => {
       const message = failureMessage(failure, this.#cache.nodes.length, messages.join(', '))
       this.#sendBack(entry, failure, message, nominated)
     }
@@ -283,7 +287,7 @@ class Scheduler {
       finish({ messages: [error instanceof Error ? error.message : String(error)] })
     }
     try {
-      const aftermath = runPostFilters(pod, running.profile, this.#cluster, failure)
+      const aftermath = runPostFilters(pod, running, this.#cluster, failure)
       if (aftermath instanceof Promise) return aftermath.then(finish, barred)
       finish(aftermath)
     } catch (error) {

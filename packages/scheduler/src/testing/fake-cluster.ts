@@ -17,8 +17,8 @@ export interface FakeCluster {
   nodeOf(pod: string): string | undefined
   /** The pod's condition PodScheduled. */
   scheduled(pod: string): PodCondition | undefined
-  /** What the scheduler's figures are, as Prometheus reads them. */
-  metrics(): string
+  /** The scheduler's figures whose lines look so, as Prometheus reads them. */
+  figures(like: RegExp): string[]
   stop(): Promise<void>
 }
 
@@ -75,7 +75,11 @@ export async function startFakeCluster(
     },
     nodeOf: pod => server.get(Pods, pod, 'default')?.spec?.nodeName,
     scheduled: pod => findCondition(server.get(Pods, pod, 'default')?.status?.conditions, 'PodScheduled'),
-    metrics: () => metrics.text(),
+    figures: like =>
+      metrics
+        .text()
+        .split('\n')
+        .filter(each => like.test(each)),
     async stop() {
       stop.abort()
       await running
