@@ -110,7 +110,6 @@ test('what plugins take, how often they are asked, and whom they reject', async 
   cluster.server.remove(Pods, 'held', 'default')
   await cluster.settle(0)
   assert.deepEqual(rejecting(), [
-    'scheduler_unschedulable_pods{plugin="Holding",profile="default-scheduler"} 0',
     'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 0',
     'scheduler_unschedulable_pods{plugin="SchedulingGates",profile="default-scheduler"} 0',
   ])
