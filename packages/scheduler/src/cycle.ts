@@ -1,6 +1,5 @@
 import { LruCache, type Random, randomInt } from '@canopus/base'
 import {
-  type Candidates,
   type ClusterView,
   type Failure,
   isRejection,
@@ -9,46 +8,35 @@ import {
   type NodeScorer,
   type Profile,
   type Rejection,
-  type SchedulerPlugin,
 } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
+import { NodeRanking } from './node-ranking.ts'
 import { KnownRejections, noRejections, rejectionsByName, type Verdict } from './node-rejections.ts'
-import { type CountedPlugin, type PodClass, PodClasses } from './pod-classes.ts'
+import { PodClasses } from './pod-classes.ts'
 import type { PodInfo } from './pod-info.ts'
+import { ProfileFigures, preFilterStatus, success, successOrSkip } from './profile-figures.ts'
 import {
-  type Evaluations,
-  ProfileFigures,
-  preFilterStatus,
-  type Status,
-  statusOf,
-  success,
-  successOrSkip,
-} from './profile-figures.ts'
+  check,
+  isEarly,
+  keepEach,
+  keepIf,
+  kindOf,
+  localKeyOf,
+  type NamedFilter,
+  type Question,
+  questionStatus,
+  whileDoing,
+} from './question.ts'
+import { type Counted, LazyCandidates, scoreAll, takeStatic, type Worth, worthTo } from './scoring.ts'
 
 /** Where a pod goes, or why it can go nowhere. */
 export type Decision = { node: NodeInfo; score: number } | { failure: Failure }
 
-/** What there is to ask about one pod: the static filters by its class, the others anew for each decision. */
-interface Question {
-  readonly pod: PodInfo
-  readonly podClass: PodClass
-  readonly filters: readonly NamedFilter[]
-  /** Each plugin is timed. */
-  readonly isSampled: boolean
-}
-
-interface NamedFilter {
-  readonly plugin: string
-  readonly filter: NodeFilter
-  readonly evaluations: Evaluations
-}
-
-interface Counted extends CountedPlugin {
-  readonly weight: number
-}
-
 /** Of so many kinds of pods it is remembered why nodes do not do for them. */
 const KINDS_KEPT = 16
+
+/** For so many kinds of pods it is remembered what nodes are worth. */
+const RANKINGS_KEPT = 256
 
 /** With a share of the nodes looked for, no fewer than these. */
 const FEWEST_NODES = 100
@@ -66,6 +54,8 @@ export class SchedulingCycle {
   readonly #figures: ProfileFigures
   readonly #classes: PodClasses
   readonly #known = new LruCache<string, KnownRejections>({ capacity: KINDS_KEPT })
+  readonly #rankings = new LruCache<string, NodeRanking>({ capacity: RANKINGS_KEPT })
+  readonly #one = new Int32Array(1)
   #slots = new Int32Array(64)
   #scores = new Float64Array(64)
   #totals = new Float64Array(64)
@@ -98,6 +88,8 @@ export class SchedulingCycle {
     const nominated = this.#nominated(question)
     if (nominated !== undefined) return { node: nominated, score: 0 }
     this.#makeRoom(question.podClass.count)
+    const ranked = this.#ranked(question)
+    if (ranked !== undefined) return ranked
     const count = this.#figures.point('Filter', () => this.#filter(question), success)
     if (count === 0) return { failure: { rejections: this.#rejections(question) } }
     return this.#best(question, this.#slots.subarray(0, count))
@@ -193,6 +185,53 @@ export class SchedulingCycle {
     this.#totals = new Float64Array(size)
   }
 
+  /** The same by what is remembered of the nodes, where all that is asked about the pod is of that kind. */
+  #ranked(question: Question): Decision | undefined {
+    const { cache } = this.#cluster
+    // Those of whom each plugin is timed go the long way.
+    if (question.isSampled || this.#wanted() < question.podClass.count) return undefined
+    const local = localKeyOf(question)
+    if (local === undefined) return undefined
+    const key = `${JSON.stringify(question.pod.scoringRequests)}\n${local}`
+    const known = this.#rankings.get(key)
+    // The first of its kind may be the last one.
+    if (known === undefined) this.#rankings.set(key, new NodeRanking())
+    const worth = known && this.#worth(question)
+    if (known === undefined || worth === undefined) return undefined
+    const figures = this.#figures
+    const refused = figures.point('Filter', () => this.#refreshRanking(question, known, worth), success)
+    const choose = (): Decision => {
+      if (known.fit === 0) return { failure: { rejections: this.#rejections(question) } }
+      const best = known.best(this.#random)
+      return { node: cache.nodes[best.slot]!, score: known.fit === 1 ? 0 : best.worth + worth.common }
+    }
+    return figures.point('Score', () => (refused.length === 0 ? choose() : known.without(refused, choose)), success)
+  }
+
+  /** Answers the slots of nodes that others wait for before the pod. */
+  #refreshRanking(question: Question, ranking: NodeRanking, { ofSlot }: Worth): readonly number[] {
+    const { cache } = this.#cluster
+    ranking.refresh(cache.figures, cache.nodes.length, ofSlot)
+    const waited = cache.nominatedNodes()
+    return waited.size === 0 ? [] : this.#refused(question, waited)
+  }
+
+  /** What a node is worth to the pod by itself; nothing where others have a part in that. */
+  #worth(question: Question): Worth | undefined {
+    const { podClass } = question
+    const slots = podClass.feasible.subarray(0, podClass.count)
+    const scorers = this.#figures.point('PreScore', () => this.#scorersFor(question, slots), success)
+    const does = (slot: number): boolean => {
+      this.#one[0] = slot
+      return this.#keepEach(question, this.#one, 1) > 0
+    }
+    return worthTo(podClass, this.#scorers, scorers, does)
+  }
+
+  #keepEach(question: Question, slots: Int32Array, all: number): number {
+    return keepEach(question, this.#cluster.cache.nodes, this.#figures, slots, all)
+  }
+
   /** Puts the slots of the nodes that do to the front and answers how many they are. */
   #filter(question: Question): number {
     const { feasible, count } = question.podClass
@@ -224,22 +263,7 @@ export class SchedulingCycle {
   }
 
   #keep(question: Question, slots: Int32Array, all: number): number {
-    const { filters, isSampled } = question
-    const { nodes } = this.#cluster.cache
-    let count = all
-    let asked = ''
-    try {
-      for (const { plugin, filter, evaluations } of filters) {
-        asked = plugin
-        evaluations.Filter.add(count)
-        const before = count
-        const work = (): number =>
-          filter.keep?.(slots, before) ?? keepIf(slots, before, slot => filter.check(nodes[slot]!) === undefined)
-        count = isSampled ? this.#figures.plugin(plugin, 'Filter', work, keptStatus) : work()
-      }
-    } catch (error) {
-      throw whileDoing(`running "${asked}" filter plugin`, error)
-    }
+    const count = this.#keepEach(question, slots, all)
     return count === 0 ? 0 : this.#keepWithNominated(question, slots, count)
   }
 
@@ -248,23 +272,34 @@ export class SchedulingCycle {
     const { cache } = this.#cluster
     const waited = cache.nominatedNodes()
     if (waited.size === 0) return count
-    const known = this.#knownOf(question)
-    const rejections = known && this.#refresh(question, known)
-    const isRefused = (node: NodeInfo): boolean =>
-      (rejections === undefined ? this.#checkWithNominated(question, node) : rejections.of(node)) !== undefined
     if (waited.size > count) {
+      const isRefused = this.#refusal(question)
       return keepIf(slots, count, slot => {
         const node = cache.nodes[slot]!
         return !waited.has(node.name) || !isRefused(node)
       })
     }
     // Fewer than those that would do: asked first, so that there is mostly nothing to take out.
-    const refused = new Set<number>()
+    const refused = new Set(this.#refused(question, waited))
+    return refused.size === 0 ? count : keepIf(slots, count, slot => !refused.has(slot))
+  }
+
+  #refused(question: Question, waited: ReturnType<ClusterView['cache']['nominatedNodes']>): number[] {
+    const { cache } = this.#cluster
+    const isRefused = this.#refusal(question)
+    const refused: number[] = []
     for (const name of waited.keys()) {
       const node = cache.node(name)
-      if (node !== undefined && isRefused(node)) refused.add(node.slot)
+      if (node !== undefined && isRefused(node)) refused.push(node.slot)
     }
-    return refused.size === 0 ? count : keepIf(slots, count, slot => !refused.has(slot))
+    return refused
+  }
+
+  #refusal(question: Question): (node: NodeInfo) => boolean {
+    const known = this.#knownOf(question)
+    const rejections = known && this.#refresh(question, known)
+    return node =>
+      (rejections === undefined ? this.#checkWithNominated(question, node) : rejections.of(node)) !== undefined
   }
 
   /** A node must do with, and also without, the pods that wait for room there and are no less important. */
@@ -392,78 +427,4 @@ export class SchedulingCycle {
     for (let i = 0; i < totals.length; i++) if (totals[i] === best && chosen-- === 0) return i
     return 0
   }
-}
-
-function scoreAll(scorer: NodeScorer, nodes: readonly NodeInfo[], slots: Int32Array, scores: Float64Array): void {
-  if (scorer.scoreAll !== undefined) scorer.scoreAll(slots, scores)
-  else for (let i = 0; i < scores.length; i++) scores[i] = scorer.score(nodes[slots[i]!]!)
-}
-
-const questionStatus = (question: Question | Rejection): Status => (isEarly(question) ? statusOf(question) : 'Success')
-const keptStatus = (kept: number): Status => (kept > 0 ? 'Success' : 'Unschedulable')
-
-class LazyCandidates implements Candidates {
-  readonly slots: Int32Array
-  readonly #all: readonly NodeInfo[]
-  #nodes: readonly NodeInfo[] | undefined
-
-  constructor(all: readonly NodeInfo[], slots: Int32Array) {
-    this.slots = slots
-    this.#all = all
-  }
-
-  get nodes(): readonly NodeInfo[] {
-    this.#nodes ??= Array.from(this.slots, slot => this.#all[slot]!)
-    return this.#nodes
-  }
-}
-
-/** What the verdict on a node depends on besides the node and the pods on it; nothing where that cannot be told. */
-function localKeyOf({ pod, podClass, filters }: Question): string | undefined {
-  if (!filters.every(each => each.filter.isLocal === true)) return undefined
-  return [podClass.key, JSON.stringify(pod.requests), JSON.stringify(pod.hostPorts)].join('\n')
-}
-
-/** What pods have in common for which the same nodes do, where that can be told: also who waits for nodes before them. */
-function kindOf(question: Question): string | undefined {
-  const local = localKeyOf(question)
-  return local === undefined ? undefined : `${question.pod.priority}\n${local}`
-}
-
-const isEarly = (question: Question | Rejection): question is Rejection => 'reasons' in question
-
-function check({ podClass, filters }: Question, node: NodeInfo): Rejection | undefined {
-  const rejection = podClass.verdict(node)
-  if (rejection !== undefined) return rejection
-  let asked = ''
-  try {
-    for (const { plugin, filter } of filters) {
-      asked = plugin
-      const other = filter.check(node)
-      if (other !== undefined) return other
-    }
-  } catch (error) {
-    throw whileDoing(`running "${asked}" filter plugin`, error)
-  }
-  return undefined
-}
-
-/** The error with what was being done when it came up. */
-function whileDoing(what: string, error: unknown): Error {
-  return new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-}
-
-function keepIf(slots: Int32Array, count: number, does: (slot: number) => boolean): number {
-  let kept = 0
-  for (let i = 0; i < count; i++) if (does(slots[i]!)) slots[kept++] = slots[i]!
-  return kept
-}
-
-/** Fills in the remembered scores, normalised over these nodes; false where the plugin has no opinion. */
-function takeStatic(podClass: PodClass, plugin: SchedulerPlugin, slots: Int32Array, scores: Float64Array): boolean {
-  const known = podClass.scoresOf(plugin)
-  if (known === undefined) return false
-  for (let i = 0; i < slots.length; i++) scores[i] = known.raw[slots[i]!]!
-  known.scorer.normalise?.(scores)
-  return true
 }

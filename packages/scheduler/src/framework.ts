@@ -56,6 +56,11 @@ export interface NodeScorer {
   score(node: NodeInfo): number
   /** The same for many nodes at once, by their slots in the cache's figures. Optional. */
   scoreAll?(slots: Int32Array, scores: Float64Array): void
+  /**
+   * Set where the score, a whole number from 0 on that is not normalised, depends on nothing but the pod's requests and the
+   * node's figures: the same by the slot.
+   */
+  readonly bySlot?: (slot: number) => number
   /** Brings the raw scores, in the order of the nodes, between 0 and 100. */
   normalise?(scores: Float64Array): void
 }

@@ -62,6 +62,8 @@ export class PodClasses {
 export interface StaticScores {
   readonly raw: Float64Array
   readonly scorer: NodeScorer
+  /** All feasible nodes have the same. */
+  readonly isUniform: boolean
 }
 
 export class PodClass {
@@ -127,6 +129,11 @@ export class PodClass {
     return this.rejectionOf(node)
   }
 
+  /** Whether the static filters let the node in the slot pass, as of the last refresh. */
+  passes(slot: number): boolean {
+    return this.#passes[slot] === 1
+  }
+
   /** Why the static filters refuse the node. */
   rejectionOf(node: NodeInfo): Rejection | undefined {
     if (this.#only !== undefined && !this.#only.has(node.name)) return notNamed
@@ -156,7 +163,9 @@ export class PodClass {
       evaluations.Score.add(slots.length)
       const raw = new Float64Array(nodes.length)
       for (const node of candidates.nodes) raw[node.slot] = scorer.score(node)
-      scores.set(plugin, { raw, scorer })
+      const first = slots[0] ?? 0
+      const isUniform = slots.every(slot => raw[slot] === raw[first])
+      scores.set(plugin, { raw, scorer, isUniform })
     }
     return scores
   }

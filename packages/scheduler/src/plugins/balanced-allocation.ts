@@ -44,6 +44,7 @@ function ofCpuAndMemory(pod: PodInfo, { figures }: ClusterCache): NodeScorer {
   }
   return {
     score: node => at(node.slot),
+    bySlot: at,
     scoreAll(slots, scores) {
       columns.fill(figures, `${cpu}/${memory}`, at, slots, scores)
     },

@@ -55,6 +55,7 @@ export function emptiness(pod: PodInfo, { figures }: ClusterCache): Required<Omi
   }
   return {
     score: node => at(node.slot),
+    bySlot: at,
     scoreAll(slots, scores) {
       emptinessColumns.fill(figures, `${cpu}/${memory}`, at, slots, scores)
     },
