@@ -85,8 +85,9 @@ export class NodeRanking {
     const worth = this.#most
     const ties = this.#counts[worth]!
     let chosen = ties === 1 ? 0 : randomInt(random, ties)
-    let slot = this.#worth.indexOf(worth)
-    for (; chosen > 0; chosen--) slot = this.#worth.indexOf(worth, slot + 1)
+    const all = this.#worth
+    let slot = 0
+    while (all[slot] !== worth || chosen-- > 0) slot++
     return { slot, worth }
   }
 }
