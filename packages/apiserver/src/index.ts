@@ -39,6 +39,8 @@ export {
   createSecurity,
   type SecurityOptions,
 } from './create-security.ts'
+export { FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
+export { kindsOfFeatures, parseRuntimeConfig, RuntimeConfig } from './features/runtime-config.ts'
 export type { ServingOptions } from './filters/serving-options.ts'
 export { Health, type HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'

@@ -26,6 +26,7 @@ import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
 import { encodeMessage } from './encoding/protobuf.ts'
+import type { FeatureGates } from './features/feature-gates.ts'
 import { Front } from './filters/front.ts'
 import type { RequestInfo } from './filters/request-info.ts'
 import { RequestPath } from './filters/request-path.ts'
@@ -81,6 +82,8 @@ export interface ApiServerOptions {
   readonly serving?: ServingOptions
   /** Where `/metrics` is read from; more than the server's own may be in it. */
   readonly metrics?: MetricsRegistry
+  /** Which features are on, for the figures; `kinds` must fit. The defaults where missing. */
+  readonly featureGates?: FeatureGates
   /** Tells this server from others, in figures. */
   readonly serverId?: string
   /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
@@ -173,7 +176,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     front,
     traffic,
     health,
-    metrics: new ServerMetrics({ resources, traffic, health, registry, store: options.store, clock }),
+    metrics: new ServerMetrics({
+      resources,
+      traffic,
+      health,
+      registry,
+      store: options.store,
+      clock,
+      featureGates: options.featureGates,
+    }),
     requestTimeout: serving.requestTimeout,
     ready: () => state.started,
     address: () => {

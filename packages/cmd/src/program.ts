@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
 import { checkedApiServerArgs } from './components/apiserver-args.ts'
 import { addComponents } from './components/commands.ts'
+import { addFeatureFlags, type FeatureFlags, featureArgs } from './components/feature-flags.ts'
 import { duration, list, number } from './flags.ts'
 import { addHelp, optionDescription } from './help.ts'
 import { addImageCommands } from './image-commands.ts'
@@ -42,7 +43,7 @@ function explainErrors(parent: Command, path = ''): void {
 
 const name = (): Option => new Option('--name <name>', 'which cluster').default(DEFAULT_NAME)
 
-interface UpFlags {
+interface UpFlags extends FeatureFlags {
   name: string
   dataDir?: string
   kubeconfig?: string
@@ -64,8 +65,9 @@ interface UpFlags {
 }
 
 function addUp(program: Command, environment: CliEnvironment): void {
-  program
-    .command('up')
+  const command = program.command('up')
+  addFeatureFlags(command)
+  command
     .description('start a cluster, making it first where there is none')
     .addOption(name())
     .option('--data-dir <directory>', 'where the cluster keeps its data')
@@ -111,6 +113,7 @@ function addUp(program: Command, environment: CliEnvironment): void {
 
 function upOptions(flags: UpFlags): UpOptions {
   if (!flags.node && flags.nodes !== undefined) throw wrongFlags('--no-node and --nodes do not go together')
+  const args = [...(flags.apiserverArg ?? []), ...featureArgs(flags)]
   return {
     name: flags.name,
     ...(flags.dataDir === undefined ? {} : { dataDirectory: resolve(flags.dataDir) }),
@@ -124,7 +127,7 @@ function upOptions(flags: UpFlags): UpOptions {
     ...(flags.podEgress === undefined ? {} : { egress: flags.podEgress }),
     ...(flags.apiPort === undefined ? {} : { apiPort: flags.apiPort }),
     ...(flags.storageClass ? {} : { storageClass: false }),
-    ...(flags.apiserverArg === undefined ? {} : { apiserverArgs: checkedApiServerArgs(flags.apiserverArg) }),
+    ...(args.length === 0 && flags.apiserverArg === undefined ? {} : { apiserverArgs: checkedApiServerArgs(args) }),
   }
 }
 

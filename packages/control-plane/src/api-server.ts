@@ -7,7 +7,10 @@ import {
   createApiServer,
   EndpointLeases,
   ensureServiceCidr,
+  FeatureGates,
   keepFlowControl,
+  kindsOfFeatures,
+  RuntimeConfig,
   runCompaction,
   runEndpointReconciler,
 } from '@canopus/apiserver'
@@ -17,6 +20,8 @@ import { keepIdentityLease } from './identity-lease.ts'
 export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   /** What every cluster has from its first moment. */
   bootstrap: BootstrapOptions
+  /** Which versions are served besides; none where missing. */
+  runtimeConfig?: RuntimeConfig
   /** As what the server says by a lease that it is there; it says nothing where missing. */
   identity?: { name: string; hostname: string; holder: string }
   /** Milliseconds between compactions of the store, as `runCompaction` has it; 0 for none. */
@@ -26,14 +31,26 @@ export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
 const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
 /** Starts an API server for the built-in kinds. Resolves once it answers and the cluster's own objects are there. */
-export async function startApiServer({ bootstrap, identity, ...options }: StartApiServerOptions): Promise<ApiServer> {
+export async function startApiServer({
+  bootstrap,
+  identity,
+  runtimeConfig,
+  ...options
+}: StartApiServerOptions): Promise<ApiServer> {
   const serverId = identity && { serverId: identity.name }
-  const server = createApiServer({ ...options, ...serverId, kinds: builtInKinds })
+  const { featureGates = new FeatureGates() } = options
+  const kinds = [...builtInKinds, ...kindsOfFeatures(featureGates, runtimeConfig ?? new RuntimeConfig())]
+  const server = createApiServer({ ...options, ...serverId, featureGates, kinds })
   const client = clientOf(server)
   try {
     await server.start()
     const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
-    const facts = { resourceMetrics: options.kubelet !== undefined, ...bootstrap, ...(service ? { service } : {}) }
+    const facts = {
+      resourceMetrics: options.kubelet !== undefined,
+      featureGates,
+      ...bootstrap,
+      ...(service ? { service } : {}),
+    }
     await bootstrapCluster(client, facts, server.postStartHooks)
     const { serviceCidr = '10.96.0.0/16' } = options
     const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr

@@ -10,7 +10,8 @@ import { type ControllerManagerOptions, createControllerManager } from './contro
 
 /** What an API server may be told besides. */
 export interface ApiServerExtras
-  extends Pick<ApiServerOptions, 'auditor' | 'healthChecks' | 'metrics' | 'serving' | 'tracing'> {
+  extends Pick<ApiServerOptions, 'auditor' | 'featureGates' | 'healthChecks' | 'metrics' | 'serving' | 'tracing'>,
+    Pick<StartApiServerOptions, 'runtimeConfig'> {
   readonly security?: Partial<SecurityOptions>
   /** As in `StartApiServerOptions`. */
   readonly compactionInterval?: number
@@ -131,6 +132,7 @@ function serviceFacts({ serviceAddress, address, port }: NonNullable<ControlPlan
 
 function managerOptions(options: ControlPlaneOptions): Parameters<typeof createControllerManager>[1] {
   const { pki, clusterCidr, extraControllers, cloud, nodeLifecycle } = options
+  const gates = options.apiServer?.featureGates
   return {
     // Bootstrap tokens are a way into the cluster, as in one that kubeadm sets up.
     controllers: ['*', 'bootstrap-signer-controller', 'token-cleaner-controller'],
@@ -138,6 +140,7 @@ function managerOptions(options: ControlPlaneOptions): Parameters<typeof createC
     nodeIpam: { clusterCidrs: [clusterCidr] },
     serviceAccountKey: pki.serviceAccount.privateKey,
     signingCa: pki.ca,
+    ...(gates ? { featureGates: gates } : {}),
     ...(cloud ? { cloud } : {}),
     ...(nodeLifecycle ? { nodeLifecycle } : {}),
     ...(extraControllers ? { extra: extraControllers } : {}),

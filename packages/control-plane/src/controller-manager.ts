@@ -7,7 +7,15 @@ import type { CertifiedKey } from '@canopus/platform'
 export interface ControllerManagerOptions
   extends Pick<
     ControllersOptions,
-    'controllers' | 'rootCa' | 'nodeIpam' | 'nodeLifecycle' | 'podGc' | 'approveKubeletServing' | 'autoscaler' | 'cloud'
+    | 'controllers'
+    | 'featureGates'
+    | 'rootCa'
+    | 'nodeIpam'
+    | 'nodeLifecycle'
+    | 'podGc'
+    | 'approveKubeletServing'
+    | 'autoscaler'
+    | 'cloud'
   > {
   /** PEM; fills secrets of type `kubernetes.io/service-account-token`. */
   serviceAccountKey?: string

@@ -48,6 +48,8 @@ import { createVolumeExpander } from './volume/expander.ts'
 import { createClaimProtectionController, createVolumeProtectionController } from './volume/protection.ts'
 
 export interface ControllersOptions {
+  /** Which features are on; all are as by default where missing. */
+  featureGates?: { enabled(name: string): boolean }
   /**
    * Which to run, as the flag `--controllers`: names, `*` for all that run by default, `-name` for all but one.
    * Default `['*']`.

@@ -1,6 +1,19 @@
 import type { PolicyRule } from '@canopus/api/rbac/v1'
 import { CORE, EVENTS, READ, rule } from './policy-table.ts'
 
+/** Those that are there only while a feature is on that is off by default. */
+export const FEATURE_ROLES: Readonly<Record<string, Readonly<Record<string, readonly PolicyRule[]>>>> = {
+  StorageVersionMigrator: {
+    'storage-version-migrator-controller': [
+      // Create, too: to apply to an object that is gone is to create it, and then refused, since a uid is named.
+      rule('create list patch', '*', '*'),
+      rule('get', 'apiextensions.k8s.io', 'customresourcedefinitions'),
+      rule('patch', 'apiextensions.k8s.io', 'customresourcedefinitions/status'),
+      rule('update', 'storagemigration.k8s.io', 'storageversionmigrations/status'),
+    ],
+  },
+}
+
 /**
  * What each built-in controller may do, by the name of its service account in kube-system; the roles are called
  * `system:controller:<name>` (plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go).

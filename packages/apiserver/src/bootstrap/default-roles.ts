@@ -1,7 +1,8 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '@canopus/api/rbac/v1'
 import type { Draft } from '@canopus/apimachinery'
+import type { FeatureGates } from '../features/feature-gates.ts'
 import { CLUSTER_ROLES } from './cluster-roles.ts'
-import { CONTROLLER_ROLES } from './controller-roles.ts'
+import { CONTROLLER_ROLES, FEATURE_ROLES } from './controller-roles.ts'
 import { type BindingFacts, CLUSTER_BINDINGS, NAMESPACE_BINDINGS, NAMESPACE_ROLES } from './namespace-roles.ts'
 
 const API_VERSION = 'rbac.authorization.k8s.io/v1'
@@ -21,7 +22,13 @@ function metadata(name: string, namespace?: string, labels: Record<string, strin
   }
 }
 
-export function defaultClusterRoles(): Draft<ClusterRole>[] {
+function controllerRoles(gates: FeatureGates | undefined): [string, readonly PolicyRule[]][] {
+  const features = Object.entries(FEATURE_ROLES).filter(([feature]) => gates?.enabled(feature))
+  return [CONTROLLER_ROLES, ...features.map(([, roles]) => roles)].flatMap(roles => Object.entries(roles))
+}
+
+/** `gates`: where missing, those of 1.36 as they are by default. */
+export function defaultClusterRoles(gates?: FeatureGates): Draft<ClusterRole>[] {
   const general = Object.entries(CLUSTER_ROLES).map(([name, facts]): Draft<ClusterRole> => {
     const labels = facts.aggregateTo === undefined ? {} : { [AGGREGATE_TO + facts.aggregateTo]: 'true' }
     return {
@@ -36,7 +43,7 @@ export function defaultClusterRoles(): Draft<ClusterRole>[] {
       ...(facts.rules === undefined ? {} : { rules: [...facts.rules] }),
     }
   })
-  const controllers = Object.entries(CONTROLLER_ROLES).map(
+  const controllers = controllerRoles(gates).map(
     ([name, rules]): Draft<ClusterRole> => ({
       apiVersion: API_VERSION,
       kind: 'ClusterRole',
@@ -53,8 +60,8 @@ function withPatch(rule: PolicyRule): PolicyRule {
   return verbs.includes('update') && !verbs.includes('patch') ? { ...rule, verbs: [...verbs, 'patch'].sort() } : rule
 }
 
-export function defaultClusterRoleBindings(): Draft<ClusterRoleBinding>[] {
-  const controllers = Object.keys(CONTROLLER_ROLES).map(name => ({
+export function defaultClusterRoleBindings(gates?: FeatureGates): Draft<ClusterRoleBinding>[] {
+  const controllers = controllerRoles(gates).map(([name]) => ({
     role: CONTROLLER_PREFIX + name,
     serviceAccounts: [name],
   }))

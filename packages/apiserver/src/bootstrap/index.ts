@@ -1,5 +1,6 @@
 import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '@canopus/api'
 import type { Client } from '@canopus/client'
+import type { FeatureGates } from '../features/feature-gates.ts'
 import type { PostStartHooks } from '../health/post-start-hooks.ts'
 import {
   type AuthenticationFacts,
@@ -24,6 +25,8 @@ export interface BootstrapOptions {
   rbac?: boolean
   /** Whether machines with a bootstrap token may join by themselves; false where missing, as upstream. */
   nodeBootstrap?: boolean
+  /** Features bring roles with them; the defaults where missing. */
+  featureGates?: FeatureGates
   /** Whether the server says what nodes and pods use; false where missing. */
   resourceMetrics?: boolean
 }
@@ -43,7 +46,7 @@ export async function bootstrapCluster(
   await Promise.all([
     run('scheduling/bootstrap-system-priority-classes', () => ensurePriorityClasses(client)),
     run('priority-and-fairness-config-producer', () => ensureFlowControl(client)),
-    options.rbac === false ? undefined : run('rbac/bootstrap-roles', () => ensureRoles(client)),
+    options.rbac === false ? undefined : run('rbac/bootstrap-roles', () => ensureRoles(client, options.featureGates)),
     authentication &&
       run('start-cluster-authentication-info-controller', () => ensureAuthenticationConfig(client, authentication)),
     service && run('bootstrap-controller', () => ensureKubernetesService(client, service)),
@@ -53,13 +56,13 @@ export async function bootstrapCluster(
 }
 
 /** The default roles and bindings; what an administrator added stays, what was taken away comes back. */
-export async function ensureRoles(client: Client): Promise<void> {
+export async function ensureRoles(client: Client, gates?: FeatureGates): Promise<void> {
   await Promise.all([
-    reconcileObjects(client, ClusterRoles, aggregateRules(defaultClusterRoles()), reconcileRole),
+    reconcileObjects(client, ClusterRoles, aggregateRules(defaultClusterRoles(gates)), reconcileRole),
     reconcileObjects(client, Roles, defaultRoles(), reconcileRole),
   ])
   await Promise.all([
-    reconcileObjects(client, ClusterRoleBindings, defaultClusterRoleBindings(), reconcileBinding),
+    reconcileObjects(client, ClusterRoleBindings, defaultClusterRoleBindings(gates), reconcileBinding),
     reconcileObjects(client, RoleBindings, defaultRoleBindings(), reconcileBinding),
   ])
 }

@@ -6,12 +6,12 @@ import { registerProcessMetrics } from '@canopus/platform'
 import type { Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
 import { versionInfo } from '../discovery/version.ts'
+import { FeatureGates } from '../features/feature-gates.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiResponse, textResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
-import { registerFeatureGates } from './feature-gates.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { StorageSize } from './storage-metrics.ts'
@@ -23,6 +23,8 @@ export interface ServerMetricsOptions {
   readonly store: Store
   readonly clock: Clock
   readonly registry?: MetricsRegistry
+  /** The defaults where missing. */
+  readonly featureGates?: FeatureGates | undefined
 }
 
 export class ServerMetrics {
@@ -54,7 +56,8 @@ export class ServerMetrics {
     registerBuildInfo(registry)
     registerOwnFamilies(registry)
     registerValidation(registry)
-    registerFeatureGates(registry)
+    const { featureGates = new FeatureGates() } = options
+    featureGates.register(registry)
     registerProcessMetrics(registry)
     health.register(this.slis)
   }

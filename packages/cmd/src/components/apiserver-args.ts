@@ -5,6 +5,7 @@ import type { Logger } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import { Command, CommanderError } from 'commander'
+import { type FeatureFlags, featuresOf } from './feature-flags.ts'
 import { addSecurityFlags, type SecurityFlags, sharedSecurityOptions } from './security-flags.ts'
 import { type AppliedFlags, addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 
@@ -45,7 +46,9 @@ function parse(args: readonly string[]): Command {
  * where one is wrong, or a file is not there.
  */
 export function checkedApiServerArgs(args: readonly string[]): string[] {
-  const { options } = parse(args)
+  const command = parse(args)
+  const { options } = command
+  featuresOf(command.opts<FeatureFlags>())
   return args.map(arg => {
     const [, name, value] = /^([^=]+)=(.*)$/s.exec(arg) ?? []
     const option = options.find(each => each.long === `--${name}`)

@@ -17,10 +17,11 @@ import {
   reportFlagsWithoutEffect,
   runElected,
 } from './common-flags.ts'
+import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
 
-interface ControllerManagerFlags extends LogFlags, LeaderFlags, SecureServingFlags {
+interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags, SecureServingFlags {
   kubeconfig?: string
   controllers: string[]
   rootCaFile?: string
@@ -94,6 +95,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--cluster-dns <address>', 'keep the service kube-dns at this address, for `canopus dns` on every node')
     .option('--cluster-dns-port <port>', "port of the nodes' DNS", number(1, 65_535), 10053)
   addSecureServingFlags(command, 10_257, join(environment.home.root, 'controller-manager'))
+  addFeatureGateFlag(command)
   addLeaderFlags(command, 'kube-controller-manager')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -152,6 +154,7 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
   const { clusterDns, clusterDnsPort: port } = flags
   return {
     controllers: flags.controllers,
+    featureGates: featureGatesOf(flags),
     ...(flags.rootCaFile === undefined ? {} : { rootCa: fileOf('root-ca-file', flags.rootCaFile) }),
     ...nodeIpam(flags),
     ...autoscaler(flags),

@@ -6,16 +6,18 @@ import type { Command } from 'commander'
 import { duration, given } from '../flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
+import { addFeatureFlags, type FeatureFlags, featuresOf } from './feature-flags.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
 
 export type SharedFlags = AuditFlags &
   EncryptionFlags &
+  FeatureFlags &
   ServingFlags &
   TracingFlags & { etcdCompactionInterval: number }
 
 export function addSharedFlags(command: Command): void {
-  for (const add of [addAuditFlags, addEncryptionFlags, addServingFlags, addTracingFlags]) add(command)
+  for (const add of [addAuditFlags, addEncryptionFlags, addFeatureFlags, addServingFlags, addTracingFlags]) add(command)
   command.option(
     '--etcd-compaction-interval <duration>',
     'time between compactions of the store, for one to two of which history is kept; 0 for none',
@@ -35,12 +37,14 @@ export interface AppliedFlags {
 
 /** `serverId` names the server in figures and spans. Rejects with `Failure` where a file is wrong. */
 export async function applySharedFlags(flags: SharedFlags, serverId: string, logger: Logger): Promise<AppliedFlags> {
+  const features = featuresOf(flags)
   const metrics = new MetricsRegistry()
   const auditor = await auditorOf(flags, logger, metrics)
   const tracing = tracingOf(flags, serverId, logger)
   const encryption = await encryptionOf(flags, logger, { metrics, serverId })
   return {
     extras: {
+      ...features,
       metrics,
       serving: servingOptions(flags),
       compactionInterval: flags.etcdCompactionInterval,

@@ -1,11 +1,18 @@
 /**
  * The feature gates of Kubernetes 1.36 with their stages and defaults (pkg/features, k8s.io/apiserver/pkg/features, and what
- * k8s.io/component-base and client-go add). There is nothing to switch here: the API is that of the defaults, with
- * MaxUnavailableStatefulSet besides.
+ * k8s.io/component-base and client-go add).
  */
-import type { MetricsRegistry, Sample } from '@canopus/base'
 
-const GATES: readonly (readonly [stage: string, enabled: boolean, names: string])[] = [
+export interface FeatureGate {
+  readonly name: string
+  /** Nothing where the feature is there for good. */
+  readonly stage: string
+  readonly enabled: boolean
+  /** Nobody may set it to anything else. */
+  readonly locked: boolean
+}
+
+const ALL: readonly (readonly [stage: string, enabled: boolean, names: string])[] = [
   [
     '',
     true,
@@ -109,19 +116,38 @@ const GATES: readonly (readonly [stage: string, enabled: boolean, names: string]
   ],
 ]
 
-/** `kubernetes_feature_enabled`, as upstream's API server tells it. */
-export function registerFeatureGates(registry: MetricsRegistry): void {
-  const samples = GATES.flatMap(([stage, enabled, names]) =>
+const LOCKED: ReadonlySet<string> = new Set(
+  `
+  APIServerTracing AggregatedDiscoveryRemoveBetaType AllowOverwriteTerminationGracePeriodSeconds
+  AnonymousAuthConfigurableEndpoints AnyVolumeDataSource AuthorizeNodeWithSelectors AuthorizeWithSelectors
+  BtreeWatchCache CPUManagerPolicyOptions CRDValidationRatcheting CSIServiceAccountTokenSecrets
+  ConsistentListFromCache CustomResourceFieldSelectors DRAAdminAccess DeclarativeValidation
+  DisableAllocatorDualWrite DisableNodeKubeProxyVersion DynamicResourceAllocation ExecProbeTimeout
+  ExternalServiceAccountTokenSigner GitRepoVolumeDriver ImageMaximumGCAge ImageVolume InOrderInformers
+  InPlacePodVerticalScaling JobBackoffLimitPerIndex JobManagedBy JobPodReplacementPolicy JobSuccessPolicy
+  KubeletCgroupDriverFromCRI KubeletFineGrainedAuthz KubeletPSI KubeletPodResourcesDynamicResources
+  KubeletPodResourcesGet KubeletTracing LogarithmicScaleDown MatchLabelKeysInPodAffinity
+  MultiCIDRServiceAllocator MutableCSINodeAllocatableCount NFTablesProxyMode
+  NodeInclusionPolicyInPodTopologySpread NodeLogQuery NodeSwap OrderedNamespaceDeletion PodLifecycleSleepAction
+  PodLifecycleSleepActionAllowZero PodObservedGenerationTracking PodSchedulingReadiness
+  PreferSameTrafficDistribution ProcMountType RecoverVolumeExpansionFailure RecursiveReadOnlyMounts
+  RelaxedDNSSearchValidation RelaxedEnvironmentVariableValidation ResilientWatchCacheInitialization
+  RetryGenerateName SELinuxChangePolicy SELinuxMountReadWriteOncePod SchedulerQueueingHints
+  SeparateCacheWatchRPC SeparateTaintEvictionController ServiceAccountTokenJTI ServiceAccountTokenNodeBinding
+  ServiceAccountTokenNodeBindingValidation ServiceAccountTokenPodNodeInfo SidecarContainers
+  StreamingCollectionEncodingToJSON StreamingCollectionEncodingToProtobuf StructuredAuthenticationConfiguration
+  SupplementalGroupsPolicy SystemdWatchdog TopologyManagerPolicyOptions UserNamespacesSupport
+  VolumeAttributesClass WinDSR WinOverlay
+  `
+    .trim()
+    .split(/\s+/),
+)
+
+export const GATES: ReadonlyMap<string, FeatureGate> = new Map(
+  ALL.flatMap(([stage, enabled, names]) =>
     names
       .trim()
       .split(/\s+/)
-      .map((name): Sample => [[name, stage], enabled ? 1 : 0]),
-  )
-  registry.collect(
-    'gauge',
-    'kubernetes_feature_enabled',
-    '[BETA] This metric records the data about the stage and enablement of a k8s feature.',
-    ['name', 'stage'],
-    () => samples,
-  )
-}
+      .map(name => [name, { name, stage, enabled, locked: LOCKED.has(name) }] as const),
+  ),
+)

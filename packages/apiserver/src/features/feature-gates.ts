@@ -1,0 +1,79 @@
+/** `--feature-gates` (k8s.io/component-base/featuregate and compatibility). */
+import type { MetricsRegistry, Sample } from '@canopus/base'
+import { GATES } from './gates.ts'
+
+/** Those that can be switched here: the API is that of the defaults in all else. */
+const SWITCHED: ReadonlySet<string> = new Set(['StorageVersionMigrator'])
+
+const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True']
+const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False']
+
+/** A boolean as Go reads it. Throws `TypeError` in Go's words, about `name`. */
+export function goBool(name: string, text: string): boolean {
+  if (TRUE.includes(text)) return true
+  if (FALSE.includes(text)) return false
+  const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`
+  throw new TypeError(`invalid value of ${name}: ${text}, err: ${reason}`)
+}
+
+/** Which features are on: what somebody said, and the defaults of 1.36. */
+export class FeatureGates {
+  readonly #set: ReadonlyMap<string, boolean>
+
+  constructor(set: ReadonlyMap<string, boolean> = new Map()) {
+    this.#set = set
+  }
+
+  enabled(name: string): boolean {
+    return this.#set.get(name) ?? GATES.get(name)?.enabled ?? false
+  }
+
+  /** `kubernetes_feature_enabled`, as upstream's API server tells it. */
+  register(registry: MetricsRegistry): void {
+    const samples = [...GATES.values()].map(({ name, stage }): Sample => [[name, stage], this.enabled(name) ? 1 : 0])
+    registry.collect(
+      'gauge',
+      'kubernetes_feature_enabled',
+      '[BETA] This metric records the data about the stage and enablement of a k8s feature.',
+      ['name', 'stage'],
+      () => samples,
+    )
+  }
+}
+
+/**
+ * Reads `Name=true` and `kube:Name=true`. Throws `TypeError`, in upstream's words where upstream refuses; and where a feature
+ * that has no switch here is to be other than it is.
+ */
+export function parseFeatureGates(words: readonly string[]): FeatureGates {
+  const found = new Map<string, boolean>()
+  const prefixes = new Set<string>()
+  for (const word of words) {
+    if (word.trim() === '') continue
+    const [, prefix, pair = ''] = /^(?:([^:=]*):)?(.*)$/s.exec(word.trim()) ?? []
+    if (prefix !== undefined && prefix !== '' && prefix !== 'kube')
+      throw new TypeError(`component not registered: ${prefix}`)
+    prefixes.add(prefix ?? '')
+    const at = pair.indexOf('=')
+    if (at < 0) throw new TypeError('malformed pair, expect string=bool')
+    const name = pair.slice(0, at).trim()
+    found.set(name, goBool(name, pair.slice(at + 1).trim()))
+  }
+  if (prefixes.size > 1) {
+    throw new TypeError('set kube feature gates with default empty prefix or kube: prefix consistently, do not mix use')
+  }
+  for (const [name, value] of found) checkGate(name, value)
+  return new FeatureGates(found)
+}
+
+function checkGate(name: string, value: boolean): void {
+  const gate = GATES.get(name)
+  if (gate === undefined) throw new TypeError(`unrecognized feature gate: ${name}`)
+  if (gate.enabled === value || SWITCHED.has(name)) return
+  if (gate.locked) {
+    throw new TypeError(`cannot set feature gate ${name} to ${value}, feature is locked to ${gate.enabled}`)
+  }
+  throw new TypeError(
+    `cannot set feature gate ${name} to ${value}: that is not implemented, it is always ${gate.enabled}`,
+  )
+}

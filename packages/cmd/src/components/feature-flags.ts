@@ -1,0 +1,53 @@
+/** `--feature-gates` and `--runtime-config`. */
+import { type FeatureGates, parseFeatureGates, parseRuntimeConfig, type RuntimeConfig } from '@canopus/apiserver'
+import { Failure } from '@canopus/cli'
+import type { Command } from 'commander'
+import { given, lists } from '../flags.ts'
+
+export interface FeatureGateFlags {
+  featureGates?: string[]
+}
+
+export interface FeatureFlags extends FeatureGateFlags {
+  runtimeConfig?: string[]
+}
+
+/** Of every component. */
+export function addFeatureGateFlag(command: Command): void {
+  command.option('--feature-gates <gates>', 'features to turn on or off, such as StorageVersionMigrator=true', lists)
+}
+
+/** Of the API server. */
+export function addFeatureFlags(command: Command): void {
+  addFeatureGateFlag(command)
+  command.option(
+    '--runtime-config <versions>',
+    'versions of the API to serve or not, such as storagemigration.k8s.io/v1beta1=true',
+    lists,
+  )
+}
+
+/** Throws `Failure` in upstream's words where a gate is unknown, locked or cannot be switched here. */
+export const featureGatesOf = ({ featureGates = [] }: FeatureGateFlags): FeatureGates =>
+  refused(() => parseFeatureGates(featureGates))
+
+/** The same about versions of the API. */
+export function featuresOf(flags: FeatureFlags): { featureGates: FeatureGates; runtimeConfig: RuntimeConfig } {
+  const { runtimeConfig = [] } = flags
+  return { featureGates: featureGatesOf(flags), runtimeConfig: refused(() => parseRuntimeConfig(runtimeConfig)) }
+}
+
+/** The flags of `up`, as arguments for its API server. */
+export function featureArgs(flags: FeatureFlags): string[] {
+  const both = given({ 'feature-gates': flags.featureGates, 'runtime-config': flags.runtimeConfig })
+  return Object.entries(both).map(([name, words]) => `${name}=${words.join(',')}`)
+}
+
+function refused<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof TypeError) throw new Failure(error.message)
+    throw error
+  }
+}
