@@ -39,6 +39,7 @@ import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
 import { createServiceCidrController } from './service-cidr.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
+import { createStorageVersionMigrator } from './storage-version-migrator/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
 import { createAttachDetachController } from './volume/attach-detach/controller.ts'
 import { createAttributesClassProtectionController } from './volume/attributes-class-protection.ts'
@@ -141,6 +142,11 @@ const ENTRIES: readonly Entry[] = [
     alias: 'nodelifecycle',
     component: 'node-controller',
     create: (context, { nodeLifecycle }) => createNodeLifecycleController(context, nodeLifecycle),
+  },
+  {
+    name: 'storage-version-migrator-controller',
+    create: (context, { featureGates }) =>
+      featureGates?.enabled('StorageVersionMigrator') ? createStorageVersionMigrator(context) : undefined,
   },
   { name: 'service-cidr-controller', create: createServiceCidrController },
   { name: 'ttl-controller', alias: 'ttl', create: createTtlController },
@@ -289,7 +295,6 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'podgroup-protection-controller',
   'resourcepoolstatusrequest-controller',
   'selinux-warning-controller',
-  'storage-version-migrator-controller',
   'storageversion-garbage-collector-controller',
 ])
 

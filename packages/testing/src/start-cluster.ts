@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ApiServer, WebhookCaller } from '@canopus/apiserver'
+import { type ApiServer, parseFeatureGates, parseRuntimeConfig, type WebhookCaller } from '@canopus/apiserver'
 import { type Clock, type Logger, type Random, silentLogger } from '@canopus/base'
 import { type Client, createClient, createInformerFactory, withoutManagedFields } from '@canopus/client'
 import { type ControlPlaneOptions, startControlPlane } from '@canopus/control-plane'
@@ -27,6 +27,10 @@ export interface StartClusterOptions {
   store?: Store
   /** Serve HTTPS on a loopback port of its own, for kubectl and other programs. Default true. */
   listen?: boolean
+  /** Features to turn on or off, by name, as `--feature-gates`. */
+  featureGates?: Readonly<Record<string, boolean>>
+  /** Versions of the API to serve or not, such as `storagemigration.k8s.io/v1beta1`, as `--runtime-config`. */
+  runtimeConfig?: Readonly<Record<string, boolean>>
   /** Where load balancers are had from; nowhere where missing. */
   cloud?: ControlPlaneOptions['cloud']
   /** Answers for webhooks, without a network; they are called over HTTPS where missing. */
@@ -74,6 +78,10 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       serviceCidr: SERVICE_CIDR,
       clusterCidr: CLUSTER_CIDR,
       ...(options.listen === false ? {} : { advertise: { port: 6443, serviceAddress: SERVICE_ADDRESS } }),
+      apiServer: {
+        featureGates: parseFeatureGates(words(options.featureGates)),
+        runtimeConfig: parseRuntimeConfig(words(options.runtimeConfig)),
+      },
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
       ...(options.cloud ? { cloud: options.cloud } : {}),
       ...(implied ? { nodeLifecycle: { heartbeats: implied } } : {}),
@@ -99,6 +107,9 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
     },
   }
 }
+
+const words = (settings: Readonly<Record<string, boolean>> = {}): string[] =>
+  Object.entries(settings).map(([name, value]) => `${name}=${value}`)
 
 interface Context {
   client: Client
