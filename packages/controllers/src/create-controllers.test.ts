@@ -11,6 +11,7 @@ test('all of them together: a deployment comes up, its owner goes, its namespace
     controllers: ['*', 'bootstrap-signer-controller', 'token-cleaner-controller'],
     rootCa: 'PEM',
     nodeIpam: { clusterCidrs: ['10.244.0.0/16'] },
+    featureGates: { enabled: () => true },
     cloud: context => ({
       ...createLocalCloud(context),
       instances: { exists: async () => true, isShutDown: async () => false, metadata: async () => undefined },
