@@ -76,6 +76,11 @@ const schemas: readonly [string, object | undefined, string[]][] = [
     [`${AT}.additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive`],
   ],
   [
+    'properties, and all others besides',
+    spec({ type: 'object', properties: { a: { type: 'string' } }, additionalProperties: true }),
+    [],
+  ],
+  [
     'unique items',
     spec({ type: 'array', uniqueItems: true, items: { type: 'string' } }),
     [`${AT}.uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic`],

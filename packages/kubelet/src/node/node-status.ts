@@ -53,6 +53,12 @@ export function nodeAllocatable(
   )
 }
 
+/**
+ * What newer nodes can do, and this one too (k8s.io/component-helpers/nodedeclaredfeatures): exec, attach and port-forward are
+ * taken over WebSockets. Sorted.
+ */
+const DECLARED = ['ExtendWebSocketsToKubelet']
+
 /** A node's status (upstream pkg/kubelet/nodestatus/setters.go). */
 export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeStatus {
   const capacity = nodeCapacity(facts)
@@ -79,6 +85,7 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
       architecture: facts.machine.architecture,
     },
     images: [...facts.images],
+    declaredFeatures: [...DECLARED],
   }
 }
 
