@@ -33,8 +33,7 @@ async function migrate({ client }: TestCluster, group: string, resource: string)
 
 const succeeded = ({ status }: StorageVersionMigration): boolean => isConditionTrue(status?.conditions, 'Succeeded')
 
-const keyNamed = (name: string): string =>
-  `{name: ${name}, secret: ${Buffer.alloc(32, name).toString('base64')}}`
+const keyNamed = (name: string): string => `{name: ${name}, secret: ${Buffer.alloc(32, name).toString('base64')}}`
 
 async function encrypted(store: Store, ...names: string[]): Promise<Store> {
   const providers = `[{aesgcm: {keys: [${names.map(keyNamed).join(', ')}]}}]`

@@ -14,10 +14,7 @@ describe('--feature-gates', () => {
     [['PodsAPI=true'], 'cannot set feature gate PodsAPI to true: that is not implemented, it is always false'],
     [['AllAlpha=true'], 'cannot set feature gate AllAlpha to true: that is not implemented, it is always false'],
     [[GATE], 'malformed pair, expect string=bool'],
-    [
-      [`${GATE}=yes`],
-      `invalid value of ${GATE}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`,
-    ],
+    [[`${GATE}=yes`], `invalid value of ${GATE}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`],
     [['other:Foo=true'], 'component not registered: other'],
     [
       [`kube:${GATE}=true`, 'SidecarContainers=true'],
@@ -40,7 +37,10 @@ describe('--feature-gates', () => {
   for (const [words, on] of taken) {
     it(`taken: ${words}`, () => {
       const gates = parseFeatureGates(words)
-      assert.deepEqual([gates.enabled(GATE), gates.enabled('SidecarContainers'), gates.enabled('PodsAPI')], [on, true, false])
+      assert.deepEqual(
+        [gates.enabled(GATE), gates.enabled('SidecarContainers'), gates.enabled('PodsAPI')],
+        [on, true, false],
+      )
       const registry = new MetricsRegistry()
       gates.register(registry)
       const line = `kubernetes_feature_enabled{name="${GATE}",stage="BETA"} ${on ? 1 : 0}\n`
@@ -56,10 +56,7 @@ describe('--runtime-config', () => {
     [['apps=true'], 'runtime-config invalid key apps'],
     [['apps/v9=true'], 'group version apps/v9 that has not been registered'],
     [['api/beta=yes'], 'invalid value api/beta=yes'],
-    [
-      [`${VERSION}=yes`],
-      `invalid value of ${VERSION}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`,
-    ],
+    [[`${VERSION}=yes`], `invalid value of ${VERSION}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`],
     [['storage.k8s.io/v1beta1=true'], 'to serve these is not implemented: storage.k8s.io/v1beta1'],
     [['batch/v1=false'], 'not to serve these is not implemented: batch/v1'],
     [['batch/v1/cronjobs=false'], 'not to serve these is not implemented: batch/v1/cronjobs'],

@@ -8,7 +8,12 @@ import { definitionFinished, inState, isDue, needsVersion, outcome, stopped, tur
 const NOW = '2026-01-01T00:00:00Z'
 
 /** `states`: types of conditions that are true, `-` before those that are false. */
-function migration(name: string, states: readonly string[] = [], more: object = {}, second = 0): StorageVersionMigration {
+function migration(
+  name: string,
+  states: readonly string[] = [],
+  more: object = {},
+  second = 0,
+): StorageVersionMigration {
   const conditions = states.map(word => ({
     type: word.replace('-', ''),
     status: word.startsWith('-') ? 'False' : 'True',
@@ -17,7 +22,13 @@ function migration(name: string, states: readonly string[] = [], more: object = 
     lastTransitionTime: NOW,
   }))
   return {
-    metadata: { name, generation: 1, creationTimestamp: `2026-01-01T00:00:0${second}Z` },
+    metadata: {
+      name,
+      uid: name,
+      resourceVersion: '1',
+      generation: 1,
+      creationTimestamp: `2026-01-01T00:00:0${second}Z`,
+    },
     spec: { resource: { group: 'g', resource: 'r' } },
     status: { conditions, ...more },
   }
@@ -100,26 +111,24 @@ describe('a definition after its migration', () => {
 })
 
 it('a resource has to be listed, patched and updated', () => {
-  const type = (...verbs: string[]) =>
-    ({ group: 'g', version: 'v1', plural: 'rs', verbs }) as unknown as ResourceType
+  const type = (...verbs: string[]) => ({ group: 'g', version: 'v1', plural: 'rs', verbs }) as unknown as ResourceType
   assert.equal(unfitness(type('get', 'list', 'patch', 'update')), undefined)
   const text = 'resource "g/v1, Resource=rs" does not support discovery operations: [update patch list]'
   assert.equal(unfitness(type('get', 'list')), text)
 })
 
-const about = { group: '', resource: 'secrets', kind: 'Secret' }
-const status = (code: number, reason: string): StatusError =>
-  new StatusError({ apiVersion: 'v1', kind: 'Status', status: 'Failure', code, reason, message: reason, metadata: {} })
+const about = { group: '', resource: 'secrets', name: 'a' }
+const status = (code: number, reason: string): StatusError => new StatusError({ code, reason, message: reason })
 const outcomes: readonly [string, unknown, string][] = [
-  ['changed meanwhile', conflictError(about, 'a', new Error('it was modified')), 'skip'],
+  ['changed meanwhile', conflictError(about, 'it was modified'), 'skip'],
   ['too many requests', status(429, 'TooManyRequests'), 'retry'],
   ['a server that is tired', status(503, 'ServiceUnavailable'), 'retry'],
   ['a server that broke', status(500, 'InternalError'), 'retry'],
   ['a timeout', status(504, 'Timeout'), 'retry'],
   ['no answer', new TypeError('socket hang up'), 'retry'],
   ['forbidden', status(403, 'Forbidden'), 'fail'],
-  ['invalid', invalidError(about, 'a', []), 'fail'],
-  ['gone', notFoundError(about, 'a'), 'fail'],
+  ['invalid', invalidError(about, []), 'fail'],
+  ['gone', notFoundError(about), 'fail'],
 ]
 for (const [name, error, what] of outcomes) {
   it(`an object that could not be written: ${name}`, () => assert.equal(outcome(error), what))

@@ -16,7 +16,8 @@ export const PATIENCE = 60_000
 
 const VERBS = ['update', 'patch', 'list']
 
-export const isRunning = ({ status }: StorageVersionMigration): boolean => isConditionTrue(status?.conditions, 'Running')
+export const isRunning = ({ status }: StorageVersionMigration): boolean =>
+  isConditionTrue(status?.conditions, 'Running')
 export const isOver = ({ status }: StorageVersionMigration): boolean =>
   isConditionTrue(status?.conditions, 'Succeeded') || isConditionTrue(status?.conditions, 'Failed')
 
@@ -95,7 +96,13 @@ export function definitionFinished(crd: CustomResourceDefinition, succeeded: boo
   }
 }
 
-function migrating(status: string, reason: string, message: string, generation: number | undefined, now: string): object {
+function migrating(
+  status: string,
+  reason: string,
+  message: string,
+  generation: number | undefined,
+  now: string,
+): object {
   const condition = { type: 'StorageMigrating', status, reason, message, lastTransitionTime: now }
   return generation === undefined ? condition : { ...condition, observedGeneration: generation }
 }

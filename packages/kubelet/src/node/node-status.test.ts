@@ -15,7 +15,7 @@ const FACTS: NodeFacts = {
     osImage: 'Linux',
     architecture: 'amd64',
   },
-  disk: { capacityBytes: 2 ** 30, availableBytes: 2 ** 29 },
+  disk: { capacityBytes: 2 ** 30, availableBytes: 2 ** 29, inodes: 9, freeInodes: 9 },
   memory: { availableBytes: 2 ** 29 } as NodeFacts['memory'],
   freePids: true,
   notReady: undefined,
