@@ -53,6 +53,7 @@ const schema = customResourceSchema(
           },
           whole: { type: 'object', 'x-kubernetes-map-type': 'atomic', properties: { a: { type: 'string' } } },
           free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+          open: { type: 'object', properties: { a: { type: 'string' } }, additionalProperties: true },
         },
       },
       status: { type: 'object', properties: { ready: { type: 'boolean' } } },
@@ -122,6 +123,7 @@ test('the owner of a new object owns what it says, in the order of upstream', ()
       whole: { a: 'x' },
       args: ['1'],
       free: { x: { y: [1] } },
+      open: { a: 'b', z: {} },
     },
     { uid: 'u', labels: { app: 'x' } },
   )
@@ -129,7 +131,7 @@ test('the owner of a new object owns what it says, in the order of upstream', ()
   assert.equal(
     JSON.stringify(owners[0]!.fieldsV1),
     '{"f:metadata":{"f:labels":{".":{},"f:app":{}}},"f:spec":{".":{},"f:args":{},"f:free":{".":{},"f:x":{".":{},"f:y":{}}},' +
-      '"f:labels":{".":{},"f:z":{}},"f:ports":{".":{},"k:{\\"port\\":80,\\"protocol\\":\\"TCP\\"}":{".":{},"f:name":{},"f:port":{}},' +
+      '"f:labels":{".":{},"f:z":{}},"f:open":{".":{},"f:a":{},"f:z":{}},"f:ports":{".":{},"k:{\\"port\\":80,\\"protocol\\":\\"TCP\\"}":{".":{},"f:name":{},"f:port":{}},' +
       '"k:{\\"port\\":443,\\"protocol\\":\\"TCP\\"}":{".":{},"f:port":{}}},"f:tags":{".":{},"v:\\"a\\"":{},"v:\\"b\\"":{}},"f:whole":{}}}',
   )
   const { fieldsV1: _, ...entry } = owners[0]!

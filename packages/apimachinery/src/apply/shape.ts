@@ -76,7 +76,7 @@ export function entryType(schema: Schema): Type {
 export function childType(schema: Schema, key: string): Type | undefined {
   switch (schema.type) {
     case 'struct':
-      return structOf(schema).fields.get(key) ?? (schema.preserveUnknown ? DEDUCED : undefined)
+      return structOf(schema).fields.get(key) ?? (schema.preserveUnknown || schema.additional ? DEDUCED : undefined)
     case 'map':
       return entryType(schema.values)
     default:

@@ -137,7 +137,10 @@ function memberValue(member: Member, child: unknown): unknown {
   return member.omitsZero && isZero(next) ? undefined : next
 }
 
-const unknown = (schema: StructSchema, child: unknown): unknown => (schema.preserveUnknown ? any(child) : UNCLEAN)
+const unknown = (schema: StructSchema, child: unknown): unknown => {
+  if (schema.preserveUnknown) return any(child)
+  return schema.additional !== undefined && child !== null ? readerOf(schema.additional)(child) : UNCLEAN
+}
 
 function listReader({ items }: ListSchema): Reader {
   let read: Reader | undefined

@@ -5,7 +5,7 @@ import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
-import type { Field, ListSchema, MapSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
+import { EMPTIED, type Field, type ListSchema, type MapSchema, type Schema, type SpecialSchema, type StructSchema } from './schema.ts'
 
 export interface Decoded {
   /** The object: only fields of the schema, in canonical form. It belongs to the caller. */
@@ -187,7 +187,7 @@ class Walk {
   }
 
   private struct(schema: StructSchema, value: unknown): unknown {
-    if (!isObject(value)) return this.wrongType(schema, value)
+    if (!isObject(value)) return this.notStruct(schema, value)
     const { fields } = schema
     const duplicates = this.duplicates?.get(value)
     let dropped: string[] | undefined
@@ -209,11 +209,25 @@ class Walk {
     return object
   }
 
+  /** A list where custom resources have an object: no schema speaks of its entries. */
+  private notStruct(schema: StructSchema, value: unknown): unknown {
+    if (schema.goType !== '' || !Array.isArray(value)) return this.wrongType(schema, value)
+    return this.list({ type: 'list', items: EMPTIED, mapKeys: [], goType: '' }, value)
+  }
+
   private unknownField(schema: StructSchema, key: string, child: unknown): unknown {
     if (schema.preserveUnknown) return this.any(child)
+    if (schema.additional !== undefined) return child === null ? null : this.below(key, schema.additional, child)
     if (this.duplicates === undefined) this.countMembers(child)
     if (this.lenient === 0) this.report('unknown field', key, this.unknown)
     return DROP
+  }
+
+  private below(step: Step, schema: Schema, child: unknown): unknown {
+    this.steps.push(step)
+    const next = this.value(schema, child)
+    this.steps.pop()
+    return next
   }
 
   private field(schema: StructSchema, field: Field, child: unknown): unknown {

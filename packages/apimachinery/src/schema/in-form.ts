@@ -37,13 +37,17 @@ export function isInForm(schema: Schema, value: unknown): boolean {
 }
 
 function structInForm(schema: StructSchema, value: unknown): boolean {
-  if (!isObject(value)) return schema.goType === ''
+  if (!isObject(value)) return schema.goType === '' && !Array.isArray(value)
   for (const key in value) {
     const field = schema.fields.get(key)
-    if (field === undefined ? !schema.preserveUnknown : !fieldInForm(field, value[key])) return false
+    if (field === undefined ? !unnamedInForm(schema, value[key]) : !fieldInForm(field, value[key])) return false
   }
   if (!schema.isKind || schema.embeddedResource === true) return true
   return isObject(value.metadata) && (schema.goType === '' || isObject(value.spec))
+}
+
+function unnamedInForm({ preserveUnknown, additional }: StructSchema, value: unknown): boolean {
+  return preserveUnknown || (additional !== undefined && (value === null || isInForm(additional, value)))
 }
 
 function fieldInForm({ schema, omitEmpty, pointer }: Field, value: unknown): boolean {

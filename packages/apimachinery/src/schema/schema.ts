@@ -74,8 +74,25 @@ export interface StructSchema extends SchemaBase {
   readonly atomic: boolean
   /** Custom resources: keep what `fields` does not name (x-kubernetes-preserve-unknown-fields). */
   readonly preserveUnknown: boolean
+  /** Custom resources: what it may hold besides `fields` (additionalProperties). Absent: nothing. */
+  readonly additional?: Schema
   /** Custom resources: an object with its own apiVersion, kind and metadata (x-kubernetes-embedded-resource). */
   readonly embeddedResource?: boolean
+}
+
+/**
+ * What `additionalProperties: true` of a custom resource allows: any value, but objects in it lose what they hold, since no schema
+ * speaks of that.
+ */
+export const EMPTIED: StructSchema = {
+  type: 'struct',
+  goType: '',
+  name: '',
+  fields: new Map(),
+  members: [],
+  isKind: false,
+  atomic: false,
+  preserveUnknown: false,
 }
 
 export type Schema = ScalarSchema | SpecialSchema | ListSchema | MapSchema | StructSchema

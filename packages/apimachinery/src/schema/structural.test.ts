@@ -26,6 +26,8 @@ const props: StructuralProps = {
         },
         free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, properties: { a: { type: 'object' } } },
         template: { type: 'object', 'x-kubernetes-embedded-resource': true },
+        open: { type: 'object', properties: { a: { type: 'object' } }, additionalProperties: true },
+        any: { type: 'object', additionalProperties: true },
       },
     },
   },
@@ -47,6 +49,8 @@ test('a custom object is pruned, and what was pruned is reported', () => {
         parts: [{ name: 'p', other: 1 }, null],
         free: { b: { c: [1] }, a: { d: 1 } },
         template: { kind: 'Bar', metadata: { name: 't', y: 1 }, spec: {} },
+        open: { a: { b: 1 }, c: 1, d: { e: 1 }, f: [{ g: 1 }, 'h'], i: null },
+        any: { a: { b: 1 }, c: 'c', d: null },
       },
       extra: true,
     }),
@@ -62,6 +66,8 @@ test('a custom object is pruned, and what was pruned is reported', () => {
       parts: [{ name: 'p' }, null],
       free: { b: { c: [1] }, a: {} },
       template: { kind: 'Bar', metadata: { name: 't' } },
+      open: { a: {}, c: 1, d: {}, f: [{}, 'h'], i: null },
+      any: { a: {}, c: 'c', d: null },
     },
   })
   assert.deepEqual(strictErrors, [
@@ -71,6 +77,10 @@ test('a custom object is pruned, and what was pruned is reported', () => {
     'unknown field "spec.free.a.d"',
     'unknown field "spec.template.metadata.y"',
     'unknown field "spec.template.spec"',
+    'unknown field "spec.open.a.b"',
+    'unknown field "spec.open.d.e"',
+    'unknown field "spec.open.f[0].g"',
+    'unknown field "spec.any.a.b"',
     'unknown field "extra"',
   ])
 })

@@ -3,7 +3,7 @@
  * CustomResourceDefinition. Their `goType` is empty: decoding prunes and reports unknown fields, but leaves wrong types to validation,
  * as upstream does (k8s.io/apiextensions-apiserver/pkg/apiserver/schema).
  */
-import { ANY, type Field, type ListSchema, plainField, type Schema, STRING, type StructSchema } from './schema.ts'
+import { ANY, EMPTIED, type Field, type ListSchema, plainField, type Schema, STRING, type StructSchema } from './schema.ts'
 
 /** What is read of a JSONSchemaProps; the rest is validation. */
 export interface StructuralProps {
@@ -60,8 +60,7 @@ function objectSchema(props: StructuralProps, metadata: StructSchema, name: stri
   const { additionalProperties } = props
   if (additionalProperties === undefined || additionalProperties === false || props.properties !== undefined)
     return new StructuralStruct(props, metadata, name, props['x-kubernetes-embedded-resource'] === true)
-  const values: Schema =
-    additionalProperties === true ? { ...ANY, goType: '' } : schemaOf(additionalProperties, metadata, name)
+  const values = additionalProperties === true ? EMPTIED : schemaOf(additionalProperties, metadata, name)
   return {
     type: 'map',
     values,
@@ -93,6 +92,7 @@ class StructuralStruct implements StructSchema {
   readonly isKind: boolean
   readonly atomic: boolean
   readonly preserveUnknown: boolean
+  readonly additional?: Schema
   readonly embeddedResource: boolean
   readonly nullable: boolean
 
@@ -101,6 +101,7 @@ class StructuralStruct implements StructSchema {
     this.isKind = isKind
     this.atomic = props['x-kubernetes-map-type'] === 'atomic'
     this.preserveUnknown = props['x-kubernetes-preserve-unknown-fields'] === true
+    if (props.additionalProperties === true) this.additional = EMPTIED
     this.embeddedResource = props['x-kubernetes-embedded-resource'] === true
     this.nullable = props.nullable === true
     const required = new Set(props.required)
