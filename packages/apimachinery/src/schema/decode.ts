@@ -5,7 +5,15 @@ import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
-import { EMPTIED, type Field, type ListSchema, type MapSchema, type Schema, type SpecialSchema, type StructSchema } from './schema.ts'
+import {
+  EMPTIED,
+  type Field,
+  type ListSchema,
+  type MapSchema,
+  type Schema,
+  type SpecialSchema,
+  type StructSchema,
+} from './schema.ts'
 
 export interface Decoded {
   /** The object: only fields of the schema, in canonical form. It belongs to the caller. */

@@ -3,7 +3,16 @@
  * CustomResourceDefinition. Their `goType` is empty: decoding prunes and reports unknown fields, but leaves wrong types to validation,
  * as upstream does (k8s.io/apiextensions-apiserver/pkg/apiserver/schema).
  */
-import { ANY, EMPTIED, type Field, type ListSchema, plainField, type Schema, STRING, type StructSchema } from './schema.ts'
+import {
+  ANY,
+  EMPTIED,
+  type Field,
+  type ListSchema,
+  plainField,
+  type Schema,
+  STRING,
+  type StructSchema,
+} from './schema.ts'
 
 /** What is read of a JSONSchemaProps; the rest is validation. */
 export interface StructuralProps {
