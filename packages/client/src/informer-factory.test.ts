@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { ConfigMaps, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
-import { expiredError, type KubeObject, serviceUnavailableError } from '@canopus/apimachinery'
-import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
+import { expiredError, type KubeObject, notFoundError, serviceUnavailableError } from '@canopus/apimachinery'
+import { type Logger, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import { createInformerFactory, withoutManagedFields } from './informer-factory.ts'
 import { createClient } from './json-client.ts'
 import { createFakeServer, type FakeServer } from './testing/index.ts'
@@ -18,9 +18,9 @@ beforeEach(() => {
   stop = new AbortController()
 })
 
-function informers(from: FakeServer = server) {
+function informers(from: FakeServer = server, logger: Logger = silentLogger) {
   const client = createClient(from)
-  return createInformerFactory({ client, clock, random: new SeededRandom(1), logger: silentLogger })
+  return createInformerFactory({ client, clock, random: new SeededRandom(1), logger })
 }
 
 const configMap = (name: string, namespace = 'default', data: Record<string, string> = {}) => ({
@@ -159,6 +159,29 @@ test('backs off while the server fails, then catches up', async () => {
   assert.equal(server.requests.length, 6)
   stop.abort()
 })
+
+const failures: [what: string, error: Error, warnings: unknown[]][] = [
+  ['an answer: its message, without a stack', serviceUnavailableError('later'), ['later']],
+  ['a definition that was deleted: nothing', notFoundError({ group: '', resource: 'configmaps' }), []],
+  ['no answer: the error', new TypeError('lost'), [new TypeError('lost')]],
+]
+for (const [what, error, expected] of failures)
+  test(`what a failing watch warns of: ${what}`, async () => {
+    const warnings: unknown[] = []
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (_, facts) => void warnings.push(facts?.error),
+      child: () => logger,
+    }
+    server.failNext({}, error)
+    const factory = informers(server, logger)
+    const informer = factory.informer(ConfigMaps)
+    factory.start(stop.signal)
+    await clock.advance(10_000)
+    assert.equal(informer.synced, true)
+    assert.deepEqual(warnings, expected)
+    stop.abort()
+  })
 
 test('indexes, namespaces and late handlers', async () => {
   const pod = (name: string, namespace: string, nodeName: string) => ({

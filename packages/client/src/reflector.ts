@@ -59,7 +59,10 @@ export async function runReflector<T extends KubeObject>(
         logger.debug('history is gone, starting again from the whole state')
         if (backoff.attempts === 1) continue
       } else {
-        logger.warn('list or watch failed', { error })
+        // What a server answers needs no stack. Of a kind that went with its definition nobody has to be warned.
+        const fact = { error: error instanceof StatusError ? error.message : error }
+        if (error instanceof StatusError && error.code === 404) logger.debug('the resource is not served', fact)
+        else logger.warn('list or watch failed', fact)
       }
       await sleepThrough(clock, delay, signal)
     }
