@@ -39,6 +39,7 @@ export {
   createSecurity,
   type SecurityOptions,
 } from './create-security.ts'
+export { GIT_VERSION } from './discovery/version.ts'
 export { FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
 export { kindsOfFeatures, parseRuntimeConfig, RuntimeConfig } from './features/runtime-config.ts'
 export type { ServingOptions } from './filters/serving-options.ts'

@@ -120,6 +120,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const store = measuredStore(options.store, clock, registry, groupResourceOf(options.kinds))
   const cache = new WatchCache({ store, clock, logger, normalise })
   const serving = { ...SERVING_DEFAULTS, ...options.serving }
+  const { gitVersion } = serving
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
   const { resources, objects, admission, services } = composeResources(
@@ -184,8 +185,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       store: options.store,
       clock,
       featureGates: options.featureGates,
+      gitVersion,
     }),
     requestTimeout: serving.requestTimeout,
+    gitVersion,
     ready: () => state.started,
     address: () => {
       const [first] = listeners
@@ -326,6 +329,7 @@ interface PathParts {
   readonly health: Health
   readonly metrics: ServerMetrics
   readonly requestTimeout: number
+  readonly gitVersion: string
   readonly aggregator?: Aggregator
   readonly resourceMetrics?: ResourceMetrics
   ready(): boolean

@@ -1,7 +1,10 @@
 /** `/version`: the Kubernetes release whose API this is. */
 export const KUBERNETES_VERSION = 'v1.36.4'
 
-export function versionInfo(): Record<string, string> {
+/** What a server says that it is, where it was not told to say otherwise. */
+export const GIT_VERSION = `${KUBERNETES_VERSION}+canopus`
+
+export function versionInfo(gitVersion = GIT_VERSION): Record<string, string> {
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION)!
   return {
     major: major!,
@@ -10,7 +13,7 @@ export function versionInfo(): Record<string, string> {
     emulationMinor: minor!,
     minCompatibilityMajor: major!,
     minCompatibilityMinor: String(Number(minor) - 1),
-    gitVersion: `${KUBERNETES_VERSION}+canopus`,
+    gitVersion,
     gitCommit: '0000000000000000000000000000000000000000',
     gitTreeState: 'clean',
     buildDate: '1970-01-01T00:00:00Z',

@@ -66,6 +66,8 @@ export interface RequestPathOptions {
   readonly front: Front
   /** Milliseconds that a request has which is not meant to last. */
   readonly requestTimeout: number
+  /** What `/version` says. */
+  readonly gitVersion: string
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
   /** Opens the spans of requests; missing where nothing is traced. */
@@ -313,11 +315,11 @@ export class RequestPath {
   }
 
   private async document(call: Call): Promise<ApiResponse> {
-    const { discovery, health, security, openapi, metrics, aggregator } = this.#options
+    const { discovery, health, security, openapi, metrics, aggregator, gitVersion } = this.#options
     const { request } = call
     const { path, method } = request
     if (method !== 'GET' && method !== 'HEAD') return notFoundPage()
-    if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo())
+    if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo(gitVersion))
     if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security, health) })
     const document = security.documents?.get(path)
     if (document !== undefined) {

@@ -1,3 +1,5 @@
+import { GIT_VERSION } from '../discovery/version.ts'
+
 /** How the server treats its traffic; kube-apiserver's flags and their defaults (pkg/server/options/server_run_options.go). */
 export interface ServingOptions {
   /** `--enable-priority-and-fairness`; false: only the two limits below, for everybody together. */
@@ -20,6 +22,8 @@ export interface ServingOptions {
   readonly shutdownDelay?: number
   /** `--shutdown-send-retry-after`: new requests are then answered with 429 instead of finding nobody. */
   readonly shutdownSendRetryAfter?: boolean
+  /** `--version`: what `/version` and the metrics say that this is. */
+  readonly gitVersion?: string
 }
 
 export const SERVING_DEFAULTS: Required<ServingOptions> = {
@@ -33,4 +37,5 @@ export const SERVING_DEFAULTS: Required<ServingOptions> = {
   goawayChance: 0,
   shutdownDelay: 0,
   shutdownSendRetryAfter: false,
+  gitVersion: GIT_VERSION,
 }

@@ -21,6 +21,18 @@ async function withServer(serving: ServingOptions, work: (memory: MemoryServer) 
   }
 }
 
+describe('--version', () => {
+  it('is what /version and the metrics say', async () => {
+    const server = await startMemoryServer({ serving: { gitVersion: 'v1.36.4+canopus-custom' } })
+    try {
+      assert.equal((await server.send('GET', '/version')).json.gitVersion, 'v1.36.4+canopus-custom')
+      assert.match((await server.send('GET', '/metrics')).text, /kubernetes_build_info\{.*git_version="v1.36.4.canopus-custom"/)
+    } finally {
+      await server.stop()
+    }
+  })
+})
+
 describe('cross-origin requests', () => {
   const rows: readonly [string, string[], string, string | undefined][] = [
     ['of nobody by default', [], 'http://a.example', undefined],

@@ -25,6 +25,8 @@ export interface ServerMetricsOptions {
   readonly registry?: MetricsRegistry
   /** The defaults where missing. */
   readonly featureGates?: FeatureGates | undefined
+  /** What the figures say that this is. */
+  readonly gitVersion?: string
 }
 
 export class ServerMetrics {
@@ -53,7 +55,7 @@ export class ServerMetrics {
     this.#storageSize = new StorageSize(options.store, options.clock, registry)
     registerObjects(registry, resources)
     registerAdmission(registry, resources)
-    registerBuildInfo(registry)
+    registerBuildInfo(registry, options.gitVersion)
     registerOwnFamilies(registry)
     registerValidation(registry)
     const { featureGates = new FeatureGates() } = options
@@ -86,8 +88,8 @@ export class ServerMetrics {
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** `kubernetes_build_info`, of every component. */
-export function registerBuildInfo(registry: MetricsRegistry): void {
-  const info = versionInfo()
+export function registerBuildInfo(registry: MetricsRegistry, gitVersion?: string): void {
+  const info = versionInfo(gitVersion)
   registry.collect(
     'gauge',
     'kubernetes_build_info',

@@ -6,7 +6,7 @@ import { Failure } from '@canopus/cli'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import { Command, CommanderError } from 'commander'
 import { type FeatureFlags, featuresOf } from './feature-flags.ts'
-import { addSecurityFlags, type SecurityFlags, sharedSecurityOptions } from './security-flags.ts'
+import { addSecurityFlags, reportAnonymousAccess, type SecurityFlags, sharedSecurityOptions } from './security-flags.ts'
 import { type AppliedFlags, addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 
 /** What a cluster has made for itself: its authorities, its keys, its bootstrap tokens. */
@@ -73,5 +73,6 @@ export async function applyApiServerArgs(
 ): Promise<AppliedArgs> {
   const flags = parse(args).opts<SecurityFlags & SharedFlags>()
   const applied = await applySharedFlags(flags, serverId, logger)
+  reportAnonymousAccess(flags, logger)
   return { ...applied, extras: { ...applied.extras, security: sharedSecurityOptions(flags) } }
 }

@@ -8,6 +8,7 @@ import { addressAt } from '@canopus/network'
 import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
+import { reportedVersion, storageMediaType } from './api-flags.ts'
 import {
   addFlagsWithoutEffect,
   addLogFlags,
@@ -18,6 +19,7 @@ import {
 import {
   addSecurityFlags,
   clientAuthorities,
+  reportAnonymousAccess,
   requestHeaderFacts,
   type SecurityFlags,
   securityOptions,
@@ -48,6 +50,7 @@ interface ApiServerFlags extends LogFlags, SecurityFlags, SharedFlags {
   kubeletClientKey?: string
   kubeletCertificateAuthority?: string
   kubeletPreferredAddressTypes?: string[]
+  version?: string
 }
 
 const WITHOUT_EFFECT = ['allow-privileged', 'profiling']
@@ -78,6 +81,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
     .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
     .option('--proxy-client-key-file <file>', 'its key')
+    .option('--version <version>', 'what it says that it is: its own version with another suffix', reportedVersion)
   addSecurityFlags(command)
   addSharedFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
@@ -98,6 +102,7 @@ function addStoreFlags(command: Command, data: string): void {
       ).choices(['embedded', 'memory', 'etcd', 'etcd3']),
     )
     .option('--data-dir <directory>', 'of the embedded store', data)
+    .option('--storage-media-type <type>', 'as what objects are stored: application/json', storageMediaType)
     .option('--etcd-servers <urls>', 'comma-separated etcd endpoints', lists)
     .option('--etcd-cafile <file>', 'authority of the etcd servers')
     .option('--etcd-certfile <file>', 'client certificate for etcd')
@@ -127,6 +132,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags))
+  reportAnonymousAccess(flags, logger)
   const identity = serverIdentity()
   const applied = await applySharedFlags(flags, identity.name, logger)
   const store = applied.stored(await openStore(storeConfig(flags), flags.dataDir, logger))
@@ -135,6 +141,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const options: StartApiServerOptions = {
       ...basics,
       ...applied.extras,
+      serving: { ...applied.extras.serving, ...given({ gitVersion: flags.version }) },
       ...kubeletCredentials(flags),
       identity,
       aggregation: aggregationOptions(flags),

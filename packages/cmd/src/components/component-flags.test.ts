@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { GIT_VERSION } from '@canopus/apiserver'
 import { MetricsRegistry, silentLogger } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { Command, CommanderError } from 'commander'
+import { apiContentType, reportedVersion, storageMediaType } from './api-flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { addComponents } from './commands.ts'
 import { addLogFlags } from './common-flags.ts'
@@ -53,11 +55,17 @@ describe('a command line is refused before anything is done', () => {
     ['apiserver --storage-backend consul', /Allowed choices are embedded, memory, etcd, etcd3/],
     ['apiserver --audit-webhook-batch-throttle-qps 0', /not a positive number/],
     ['apiserver --audit-log-mode sometimes', /Allowed choices are batch, blocking, blocking-strict/],
+    ['apiserver --service-account-lookup=false', /it can only be true/],
+    ['apiserver --storage-media-type=application/vnd.kubernetes.protobuf', /stored as application.json only/],
+    ['apiserver --storage-media-type=text/plain', /invalid, allowed values: application.json, .*yaml/],
+    ['apiserver --version=v1.35.0', /version "v1.35.0" must match major.minor.patch of default version "v1.36/],
+    ['apiserver --version=v1.36', /could not parse "v1.36" as version/],
     ['apiserver -v loud', /not a whole number/],
     [
       'controller-manager --controllers deployment,nope',
       /"nope" is not in the list of known controllers: .*deployment/,
     ],
+    ['controller-manager --kube-api-content-type=application/vnd.kubernetes.protobuf', /sent as application.json only/],
     ['kubelet --register-with-taints dedicated=x', /dedicated=x is not of the form key=value:NoSchedule/],
     ['kubelet --node-labels disk', /not of the form key=value,key=value/],
     ['kubelet --max-pods 0', /not a whole number from 1 to 10000/],
@@ -75,6 +83,19 @@ describe('a command line is refused before anything is done', () => {
         (error: Error) => error instanceof CommanderError && message.test(error.message),
       )
     })
+})
+
+describe('one value only, and the version', () => {
+  const suffixed = `${GIT_VERSION}-custom`
+  const cases: [parse: (text: string) => unknown, text: string, expected: unknown][] = [
+    [storageMediaType, '', 'application/json'],
+    [storageMediaType, 'application/json', 'application/json'],
+    [apiContentType, '', 'application/json'],
+    [reportedVersion, GIT_VERSION, GIT_VERSION],
+    [reportedVersion, suffixed, suffixed],
+  ]
+  for (const [parse, text, expected] of cases)
+    it(`${parse.name} of "${text}"`, () => assert.equal(parse(text), expected))
 })
 
 describe('who may come in', () => {
@@ -100,6 +121,17 @@ describe('who may come in', () => {
     assert.equal(options.extendServiceAccountTokens, false)
     assert.equal(securityOptions(security(...signing)).extendServiceAccountTokens, true)
   })
+
+  const anonymous: [args: string[], expected: boolean | undefined][] = [
+    [[], undefined],
+    [['--anonymous-auth=false'], false],
+    [['--authorization-mode=Node,RBAC', '--anonymous-auth=true'], true],
+    [['--authorization-mode=RBAC,AlwaysAllow'], false],
+    [['--authorization-mode=AlwaysAllow', '--anonymous-auth=true'], false],
+  ]
+  for (const [args, expected] of anonymous)
+    it(`anonymous requests by ${args.join(' ') || 'default'}`, () =>
+      assert.equal(securityOptions(security(...signing, ...args)).anonymous, expected))
 
   it('front proxies, and whose certificates the listener asks for', () => {
     const flags = security(

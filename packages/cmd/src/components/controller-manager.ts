@@ -7,6 +7,7 @@ import { createClusterDnsController } from '@canopus/dns'
 import { type Command, InvalidArgumentError } from 'commander'
 import { bool, duration, fileOf, list, number, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
+import { apiContentType } from './api-flags.ts'
 import {
   addFlagsWithoutEffect,
   addLeaderFlags,
@@ -58,6 +59,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .command('controller-manager')
     .description('run the controllers alone')
     .option('--kubeconfig <file>', 'how to reach the API server')
+    .option('--kube-api-content-type <type>', 'as what requests are sent: application/json', apiContentType)
     .option(
       '--controllers <names>',
       '`*` for all that run by default, `name` for one, `-name` for all but one',

@@ -10,6 +10,7 @@ import {
   type SecurityOptions,
   SIGNING_ALGORITHMS,
 } from '@canopus/apiserver'
+import type { Logger } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type Command, InvalidArgumentError, Option } from 'commander'
@@ -25,6 +26,7 @@ export interface SecurityFlags {
   requestheaderGroupHeaders?: string[]
   requestheaderExtraHeadersPrefix?: string[]
   serviceAccountKeyFile?: string[]
+  serviceAccountLookup: boolean
   serviceAccountSigningKeyFile?: string
   serviceAccountIssuer?: string[]
   serviceAccountJwksUri?: string
@@ -69,6 +71,7 @@ export function addSecurityFlags(command: Command): void {
     .option('--requestheader-extra-headers-prefix <prefixes>', 'where they say more (X-Remote-Extra-)', list)
     .option('--service-account-signing-key-file <file>', 'key that signs service-account tokens')
     .option('--service-account-key-file <file>', 'keys whose tokens are accepted; may be repeated', repeated)
+    .option('--service-account-lookup [bool]', 'tokens count while what they name exists; always so', lookup, true)
     .option('--service-account-issuer <url>', 'issuer of tokens; may be repeated, the first issues', repeated)
     .option('--service-account-jwks-uri <url>', 'where the keys of its tokens are told to be')
     .option('--service-account-max-token-expiration <duration>', 'the longest life of a token (no limit)', duration, 0)
@@ -122,6 +125,11 @@ function addAuthorizationFlags(command: Command): void {
 const version = (flag: string, what: string): Option =>
   new Option(`${flag} <version>`, `version ${what} that it speaks`).choices(['v1', 'v1beta1']).default('v1beta1')
 
+function lookup(text: string): boolean {
+  if (bool(text)) return true
+  throw new InvalidArgumentError('tokens are always looked up here, so it can only be true.')
+}
+
 const repeated = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text]
 
 function modes(text: string): AuthorizationMode[] {
@@ -173,11 +181,25 @@ export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOpt
       serviceAccountJwksUri: flags.serviceAccountJwksUri,
       audiences: flags.apiAudiences,
       tokenFile: fileIfGiven('token-auth-file', flags.tokenAuthFile),
-      anonymous: flags.anonymousAuth,
+      anonymous: anonymousAccess(flags),
     }),
     ...issuerOptions(flags),
     ...authorizationOptions(flags),
   } as Partial<SecurityOptions>
+}
+
+/**
+ * Where everything is allowed to everybody who has a name, those without are kept out, whatever the flag says
+ * (pkg/kubeapiserver/options/authentication.go ApplyAuthorization).
+ */
+function anonymousAccess({ anonymousAuth, authorizationMode = [] }: SecurityFlags): boolean | undefined {
+  return authorizationMode.includes('AlwaysAllow') ? false : anonymousAuth
+}
+
+/** Says so where the flags asked for it, as they do by default. */
+export function reportAnonymousAccess(flags: SecurityFlags, logger: Logger): void {
+  if (flags.anonymousAuth !== false && anonymousAccess(flags) === false)
+    logger.warn('anonymous requests are refused, since everything is allowed (AlwaysAllow)')
 }
 
 function requestHeaderOptions(flags: SecurityFlags): RequestHeaderOptions | undefined {
