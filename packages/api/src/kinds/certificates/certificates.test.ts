@@ -11,7 +11,19 @@ const request = {
   spec: { request: btoa(pem), signerName: 'example.com/signer', usages: ['client auth'] },
 } as unknown as CertificateSigningRequest
 
+const asking = (text: string) => (object: CertificateSigningRequest) => {
+  object.spec.request = btoa(text)
+}
+const notOne = (text: string) => [
+  `spec.request: Invalid value: "${btoa(text)}": PEM block type must be CERTIFICATE REQUEST`,
+]
+const newer = pem.replaceAll('CERTIFICATE', 'NEW CERTIFICATE')
+const later = pem.replaceAll('CERTIFICATE REQUEST', 'CERTIFICATE') + pem
+
 testCreate(CertificateSigningRequestKind, request, [
+  { name: 'text before and after the request', change: asking(`# for the tests\n${pem}more\n`), errors: [] },
+  { name: 'a request of another name', change: asking(newer), errors: notOne(newer) },
+  { name: 'a certificate first', change: asking(later), errors: notOne(later) },
   {
     name: 'no usages',
     change: object => {

@@ -46,11 +46,12 @@ const SHORTEST = 600
 const LEGACY = 'kubernetes.io/legacy-unknown'
 const LONGEST_DOMAIN = 253
 const LONGEST_SIGNER = LONGEST_DOMAIN + 1 + LONGEST_DOMAIN + 63 + 1
-const PEM = /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----[\s\S]+-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
+/** A block at the beginning of a line; what stands before the first and after it does not count (encoding/pem). */
+const FIRST_BLOCK = /(?:^|\n)-----BEGIN ([^\n]*?)-----[ \t]*\r?\n[\s\S]*?-----END \1-----/
 
-function isPem(base64: string): boolean {
+function isRequest(base64: string): boolean {
   try {
-    return PEM.test(atob(base64))
+    return FIRST_BLOCK.exec(atob(base64))?.[1] === 'CERTIFICATE REQUEST'
   } catch {
     return false
   }
@@ -60,7 +61,7 @@ function isPem(base64: string): boolean {
 export function validateRequest({ spec, status }: Request, old?: Request): FieldError[] {
   const errors: Errors = []
   const { request = '', usages = [], signerName = '', expirationSeconds } = spec
-  if (!isPem(request)) errors.push(invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST'))
+  if (!isRequest(request)) errors.push(invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST'))
   if (usages.length === 0) errors.push(required('spec.usages'))
   for (const [index, usage] of usages.entries()) {
     const field = `spec.usages[${index}]`
