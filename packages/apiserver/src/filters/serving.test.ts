@@ -26,7 +26,10 @@ describe('--version', () => {
     const server = await startMemoryServer({ serving: { gitVersion: 'v1.36.4+canopus-custom' } })
     try {
       assert.equal((await server.send('GET', '/version')).json.gitVersion, 'v1.36.4+canopus-custom')
-      assert.match((await server.send('GET', '/metrics')).text, /kubernetes_build_info\{.*git_version="v1.36.4.canopus-custom"/)
+      assert.match(
+        (await server.send('GET', '/metrics')).text,
+        /kubernetes_build_info\{.*git_version="v1.36.4.canopus-custom"/,
+      )
     } finally {
       await server.stop()
     }
