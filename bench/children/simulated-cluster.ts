@@ -16,7 +16,7 @@ export interface Took {
 }
 
 answerCalls({
-  /** From the start of the cluster until all nodes are Ready; then from a deployment's create until all its pods run. */
+  /** From the start of the cluster until all nodes are Ready and take pods; then from a deployment's create until all its pods run. */
   async grow({ nodes, pods }: { nodes: number; pods: number }): Promise<{ joined: Took; ran: Took }> {
     const gauge = createGauge()
     await gauge.begin()
@@ -87,15 +87,17 @@ function deployment(name: string, replicas: number): never {
   } as never
 }
 
-/** Counts nodes that are Ready and pods that run, as a client sees them. */
+/** Counts nodes that are Ready and take pods, and pods that run, as a client sees them. */
 function watch(client: Client, signal: AbortSignal): { ready: Counter; running: Counter } {
   const logger = createLogger({ level: 'error' })
   const informers = createInformerFactory({ client, clock: systemClock, random: systemRandom, logger })
   const ready = new Counter()
   const running = new Counter()
   const note = (counter: Counter, name: string, holds: boolean): void => counter.note(name, holds)
-  const isReady = (node: Node): boolean =>
-    node.status?.conditions?.some(each => each.type === 'Ready' && each.status === 'True') === true
+  // A new node is tainted until the node life cycle controller has seen it Ready; only then do pods come to it.
+  const isReady = ({ spec, status }: Node): boolean =>
+    status?.conditions?.some(each => each.type === 'Ready' && each.status === 'True') === true &&
+    (spec?.taints ?? []).length === 0
   const isRunning = (pod: Pod): boolean => pod.status?.phase === 'Running'
   informers.informer(Nodes).addHandler({
     added: node => note(ready, node.metadata.name, isReady(node)),

@@ -17,7 +17,7 @@ export const simulatedCluster: Benchmark = {
       const pods = scaled(10_000)
       const { joined, ran } = await child.call<{ joined: Took; ran: Took }>('grow', { nodes, pods })
       return [
-        figureOf(`${nodes} nodes joining, Ready`, 's', [joined.milliseconds / 1000], {
+        figureOf(`${nodes} nodes joining, Ready and without a taint`, 's', [joined.milliseconds / 1000], {
           ...targetOf(scale >= 1, atMost(10)),
           detail: `${each(joined, nodes)} for each node`,
         }),

@@ -246,7 +246,9 @@ export class SimulatedNodes {
         metadata: { name, namespace: LEASE_NAMESPACE },
         spec: { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime },
       }
-      return leases.create(lease).catch(ignoreExisting)
+      const made = await leases.create(lease).catch(ignoreExisting)
+      if (made !== undefined) this.#leases.set(name, made)
+      return made
     }
   }
 

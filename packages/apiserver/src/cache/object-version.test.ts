@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { schemas } from '@canopus/api'
 import { type KubeObject, knownText, ownersOfNew } from '@canopus/apimachinery'
-import { isStamped, stampedBytes } from './object-version.ts'
+import { isStamped, ObjectVersion, stampedBytes, wereMadeOf } from './object-version.ts'
 
 const scope = {
   schema: schemas.schemaOf('core.v1.ConfigMap'),
@@ -39,4 +39,30 @@ test('objects that have nothing but metadata are written whole', () => {
   }
   const bare = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'x' } } as KubeObject
   assert.deepEqual(written(bare), expected(bare))
+})
+
+const versionOf = (object: KubeObject, revision: number): ObjectVersion =>
+  new ObjectVersion('/registry/configmaps/default/x', 'default', 'x', stampedBytes(object, revision), revision)
+
+test('an object that readers hold is found again however many others were parsed since', () => {
+  const [shared, own] = [versionOf(configMap('a'), 7), versionOf(configMap('b'), 8)]
+  const held = shared.plain
+  const before = own.object
+  for (let revision = 9; revision < 9 + 5000; revision++) void versionOf(configMap('c', {}), revision).object
+  assert.equal(shared.object, held)
+  assert.notEqual(own.object, before, 'what nobody shares is parsed again')
+  shared.forget()
+  assert.notEqual(shared.object, held)
+  assert.deepEqual(shared.object, held)
+})
+
+test('bytes that were just made need not be parsed, which is told once', () => {
+  const object = configMap('a')
+  const bytes = stampedBytes(object, 7)
+  wereMadeOf(bytes, object)
+  const [first, second] = [1, 2].map(() => new ObjectVersion('/registry/configmaps/default/x', 'default', 'x', bytes, 7))
+  const owners = object.metadata.managedFields
+  assert.equal(first!.object.metadata.managedFields, owners)
+  assert.notEqual(second!.object.metadata.managedFields, owners)
+  assert.deepEqual(second!.object, first!.object)
 })

@@ -25,11 +25,13 @@ let nextWritten = 0
 
 /** The same for bytes of which there is no version yet: watches bring the version before the write is answered. */
 const madeOf = new Map<Uint8Array, KubeObject>()
+/** More: each goes as soon as it is asked for, and hundreds of pods may be made before the first of them is delivered. */
+const MADE_LIMIT = 1024
 
 /** Tells what bytes were made of that are being stored. The object must not change any more. */
 export function wereMadeOf(bytes: Uint8Array, object: KubeObject): void {
   madeOf.set(bytes, object)
-  if (madeOf.size <= WRITTEN_LIMIT) return
+  if (madeOf.size <= MADE_LIMIT) return
   const [oldest] = madeOf.keys()
   madeOf.delete(oldest!)
 }
@@ -52,6 +54,10 @@ export class ObjectVersion {
   readonly revision: number
   #object: KubeObject | undefined
   #hasLong = false
+  /** Whether others in this process may hold the object too. */
+  #isShared = false
+  /** The object where others hold it: then parsing it again would make a second one. */
+  #elsewhere: WeakRef<KubeObject> | undefined
   /** What `bytes` were made of. */
   #written: KubeObject | undefined
   #encodings: Map<string, Uint8Array> | undefined
@@ -67,8 +73,7 @@ export class ObjectVersion {
   /** The parsed object. Shared: never change it. */
   get object(): KubeObject {
     if (this.#object !== undefined) return this.#object
-    const written = this.#written ?? madeOf.get(this.bytes)
-    const object = (written && readAgain(written, this.revision)) ?? this.parse()
+    const object = this.#elsewhere?.deref() ?? this.makeAgain() ?? this.parse()
     this.#written = undefined
     this.keep(object)
     return object
@@ -77,7 +82,16 @@ export class ObjectVersion {
   /** The same as `JSON.parse` gives it; undefined where there may be an integer that no number shows. Shared: never change it. */
   get plain(): KubeObject | undefined {
     const { object } = this
-    return this.#hasLong ? undefined : object
+    if (this.#hasLong) return undefined
+    this.#isShared = true
+    return object
+  }
+
+  private makeAgain(): KubeObject | undefined {
+    const written = this.#written ?? madeOf.get(this.bytes)
+    if (written === undefined) return undefined
+    madeOf.delete(this.bytes)
+    return readAgain(written, this.revision)
   }
 
   private parse(): KubeObject {
@@ -88,7 +102,7 @@ export class ObjectVersion {
 
   private keep(object: KubeObject): void {
     this.#object = object
-    recentlyParsed[nextSlot]?.forget()
+    recentlyParsed[nextSlot]?.letGo()
     recentlyParsed[nextSlot] = this
     nextSlot = (nextSlot + 1) % PARSED_LIMIT
   }
@@ -142,8 +156,15 @@ export class ObjectVersion {
     if (this.#encodings?.size === 0) this.#encodings = undefined
   }
 
-  /** Lets go of the parsed object, which nobody is likely to ask for again. */
+  /** Drops the parsed object, which nobody is likely to ask for again. */
   forget(): void {
+    this.#object = undefined
+    this.#elsewhere = undefined
+  }
+
+  /** Drops the parsed object, but finds it again while somebody else, an informer mostly, holds it. */
+  private letGo(): void {
+    if (this.#isShared && this.#object !== undefined) this.#elsewhere ??= new WeakRef(this.#object)
     this.#object = undefined
   }
 

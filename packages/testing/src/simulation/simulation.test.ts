@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ConfigMaps, Deployments, Nodes, Pods } from '@canopus/api'
+import type { Pod } from '@canopus/api/core/v1'
 import type { Logger } from '@canopus/base'
+import type { Controller, ControllerContext } from '@canopus/operator'
 import { type FaultRates, SOME_FAULTS } from './faults.ts'
 import { type Simulation, type SimulationOptions, startSimulation } from './start-simulation.ts'
 
@@ -30,6 +32,16 @@ const web = (replicas: number, annotations: Record<string, string> = {}) => ({
 
 async function readyReplicas({ client }: Simulation): Promise<number> {
   return (await client.resource(Deployments).get('web', { namespace: 'default' })).status?.readyReplicas ?? 0
+}
+
+/** Writes into what its informer shows it. */
+const labelling = ({ informers }: ControllerContext): Controller => {
+  const mark = ({ metadata }: Pod): void => {
+    metadata.labels ??= {}
+    metadata.labels.seen = 'yes'
+  }
+  informers.informer(Pods).addHandler({ added: mark })
+  return { name: 'labelling', run: async () => {} }
 }
 
 describe('startSimulation', () => {
@@ -84,6 +96,23 @@ describe('startSimulation', () => {
       await running.until(async () => (await running.client.resource(Pods).list()).items.length === 0)
     })
     assert.deepEqual(mistakes, [])
+  })
+
+  it('tells of a component that changes an object which it shares', async () => {
+    for (const frozen of [true, false]) {
+      const mistakes: string[] = []
+      const note = (_message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+        if (facts.error instanceof TypeError) mistakes.push(facts.error.message)
+      }
+      const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger }
+      const extra = (as: (name: string) => ControllerContext): Controller[] => [labelling(as('labelling'))]
+      await simulation({ seed: 5, nodes: 1, frozen, logger, controllers: { extra } }, async running => {
+        await running.client.resource(Deployments).create(web(1))
+        await running.until(async () => (await readyReplicas(running)) === 1)
+      })
+      if (frozen) assert.match(mistakes.join(), /not extensible|read only/)
+      else assert.deepEqual(mistakes, [])
+    }
   })
 
   it('tells how long things take in simulated time', async () => {
