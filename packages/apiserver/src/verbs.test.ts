@@ -342,6 +342,27 @@ describe('status and generation', () => {
     assert.equal(reported.status.replicas, 2)
   })
 
+  it('leaves the spec alone whatever a patch of the status says', async () => {
+    const read = async () => (await server.send('GET', `${PATH}/web`)).json
+    const { spec } = await read()
+    const patches: [type: string, patch: unknown][] = [
+      ['merge', { status: { replicas: 3 } }],
+      ['merge', { spec: { replicas: 8 }, status: { replicas: 4 } }],
+      ['merge', { spec: null, status: { replicas: 3 } }],
+      ['strategic-merge', { status: { replicas: 4 } }],
+      ['strategic-merge', { spec: { paused: true }, status: { replicas: 3 } }],
+      ['json', [{ op: 'replace', path: '/status/replicas', value: 4 }]],
+    ]
+    for (const [type, patch] of patches) {
+      const headers = { 'content-type': `application/${type}-patch+json` }
+      const { status, json } = await server.send('PATCH', `${PATH}/web/status`, patch, headers)
+      assert.equal(status, 200, json.message)
+      assert.deepEqual(json.spec, spec)
+      assert.ok([3, 4].includes(json.status.replicas))
+      assert.deepEqual(await read(), json)
+    }
+  })
+
   it('scales', async () => {
     const { json: scale } = await server.send('GET', `${PATH}/web/scale`)
     assert.equal(scale.kind, 'Scale')

@@ -60,7 +60,9 @@ test('bytes that were just made need not be parsed, which is told once', () => {
   const object = configMap('a')
   const bytes = stampedBytes(object, 7)
   wereMadeOf(bytes, object)
-  const [first, second] = [1, 2].map(() => new ObjectVersion('/registry/configmaps/default/x', 'default', 'x', bytes, 7))
+  const [first, second] = [1, 2].map(
+    () => new ObjectVersion('/registry/configmaps/default/x', 'default', 'x', bytes, 7),
+  )
   const owners = object.metadata.managedFields
   assert.equal(first!.object.metadata.managedFields, owners)
   assert.notEqual(second!.object.metadata.managedFields, owners)

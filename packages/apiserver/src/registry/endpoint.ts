@@ -249,7 +249,8 @@ export class Endpoint {
       return this.change(call, write, encoder, { ...own, ...this.applying(call, write, options, body) })
     }
     if (patch) {
-      const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
+      const isStatus = call.info.subresource === 'status' && own.prepare === undefined
+      const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings, isStatus)
       return this.change(call, write, encoder, { ...own, unconditional: true, produce: old => apply(old!) })
     }
     const decode = (into: string[]): KubeObject =>

@@ -45,13 +45,17 @@ export interface PatchedKind {
 /** Makes the new object of the old one; the old one is not changed. */
 export type Patcher = (old: KubeObject) => KubeObject
 
-/** Reads the patch of a request. Throws StatusError 415 and 400. */
+/**
+ * Reads the patch of a request. Throws StatusError 415 and 400. `keepsSpec`: the strategy puts the old spec back whatever the patch
+ * makes of it, so that one which it leaves alone need not be looked through, and stays the old one.
+ */
 export function readPatch(
   body: Uint8Array,
   headers: Headers,
   kind: PatchedKind,
   validation: FieldValidation,
   warnings: string[],
+  keepsSpec = false,
 ): Patcher {
   const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
   const types = kind.schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
@@ -72,8 +76,21 @@ export function readPatch(
       }
     })
     const described = type === STRATEGIC_PATCH ? (): string => goText(patch) : undefined
-    return checkPatched(patched, kind, validation, warnings, described, findings, old)
+    const spec = keepsSpec && kind.schema === undefined ? specLeftAlone(patched as WithSpec, old as WithSpec | undefined) : undefined
+    if (spec === undefined) return checkPatched(patched, kind, validation, warnings, described, findings, old)
+    const bare = { ...(patched as object), spec: {} }
+    const checked = checkPatched(bare, kind, validation, warnings, described, findings, old)
+    return Object.assign(checked, { spec })
   }
+}
+
+interface WithSpec {
+  readonly spec?: unknown
+}
+
+function specLeftAlone(patched: WithSpec, old: WithSpec | undefined): object | undefined {
+  const { spec } = patched
+  return typeof spec === 'object' && spec !== null && spec === old?.spec ? spec : undefined
 }
 
 function parsePatch(text: string): unknown {

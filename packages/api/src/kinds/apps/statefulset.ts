@@ -24,8 +24,8 @@ function defaultStatefulSet(object: StatefulSet): void {
   spec.persistentVolumeClaimRetentionPolicy.whenDeleted ||= 'Retain'
   spec.persistentVolumeClaimRetentionPolicy.whenScaled ||= 'Retain'
   for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.apiVersion = 'v1'
-    claim.kind = 'PersistentVolumeClaim'
+    if (claim.apiVersion !== 'v1') claim.apiVersion = 'v1'
+    if (claim.kind !== 'PersistentVolumeClaim') claim.kind = 'PersistentVolumeClaim'
     defaultClaim(claim)
   }
   defaultPodTemplate(spec.template)

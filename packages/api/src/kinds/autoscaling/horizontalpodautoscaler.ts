@@ -14,13 +14,19 @@ function defaultAutoscaler({ spec }: HorizontalPodAutoscaler): void {
   }
   if (spec.behavior === undefined) return
   const fast = { type: 'Percent', value: 100, periodSeconds: 15 }
-  const scaleUp: HPAScalingRules = { stabilizationWindowSeconds: 0, selectPolicy: 'Max' }
-  spec.behavior.scaleUp = {
-    ...scaleUp,
-    policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, fast],
-    ...spec.behavior.scaleUp,
+  const four = { type: 'Pods', value: 4, periodSeconds: 15 }
+  const { behavior } = spec
+  behavior.scaleUp ??= {}
+  behavior.scaleDown ??= {}
+  complete(behavior.scaleUp, { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [four, fast] })
+  complete(behavior.scaleDown, { selectPolicy: 'Max', policies: [fast] })
+}
+
+/** Only what is missing is written: stored rules are shared. */
+function complete(rules: HPAScalingRules, defaults: HPAScalingRules): void {
+  for (const [name, value] of Object.entries(defaults)) {
+    if (!Object.hasOwn(rules, name)) Object.assign(rules, { [name]: value })
   }
-  spec.behavior.scaleDown = { selectPolicy: 'Max', policies: [fast], ...spec.behavior.scaleDown }
 }
 
 export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({

@@ -28,12 +28,19 @@ export function defaultPod(pod: Pod): void {
 
 /** Requests are limits where only limits are given; ports of the host's network are the host's. */
 function defaultPodContainer(container: Container, hostNetwork: boolean): void {
-  const { limits } = container.resources!
+  const resources = container.resources!
+  const { limits } = resources
   if (limits !== undefined && limits !== null) {
-    container.resources!.requests = { ...limits, ...container.resources!.requests }
-    if (Object.keys(container.resources!.requests).length === 0) delete container.resources!.requests
+    if (lacks(resources.requests, limits)) resources.requests = { ...limits, ...resources.requests }
+    if (resources.requests && Object.keys(resources.requests).length === 0) delete resources.requests
   }
   if (hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort
+}
+
+/** Whether a name of the other is missing. What has all is left alone: it may be a stored one, which is shared. */
+function lacks(amounts: object | undefined, others: object): boolean {
+  for (const name in others) if (amounts === undefined || !Object.hasOwn(amounts, name)) return true
+  return false
 }
 
 /** Requests of the whole pod: what its containers take together, else its own limits (KEP-2837). */
@@ -45,7 +52,7 @@ function defaultPodRequests(spec: PodSpec): void {
     if (isPodLevelResource(name)) requests[name] ??= formatQuantity(amount)
   }
   for (const name in resources.limits) if (isPodLevelResource(name)) requests[name] ??= resources.limits[name]!
-  if (Object.keys(requests).length > 0) resources.requests = requests
+  if (lacks(resources.requests, requests)) resources.requests = requests
 }
 
 /** Defaults that templates get too. Changes `spec` in place. */
