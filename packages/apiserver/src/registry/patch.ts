@@ -76,11 +76,16 @@ export function readPatch(
       }
     })
     const described = type === STRATEGIC_PATCH ? (): string => goText(patch) : undefined
-    const spec = keepsSpec && kind.schema === undefined ? specLeftAlone(patched as WithSpec, old as WithSpec | undefined) : undefined
-    if (spec === undefined) return checkPatched(patched, kind, validation, warnings, described, findings, old)
-    const bare = { ...(patched as object), spec: {} }
-    const checked = checkPatched(bare, kind, validation, warnings, described, findings, old)
-    return Object.assign(checked, { spec })
+    const check = (value: unknown): KubeObject =>
+      checkPatched(value, kind, validation, warnings, described, findings, old)
+    const spec = keepsSpec && kind.schema === undefined ? specLeftAlone(patched as WithSpec, old as WithSpec) : undefined
+    if (spec === undefined) return check(patched)
+    try {
+      return Object.assign(check({ ...(patched as object), spec: {} }), { spec })
+    } catch {
+      // Answers quote the whole object.
+      return check(patched)
+    }
   }
 }
 
@@ -88,9 +93,9 @@ interface WithSpec {
   readonly spec?: unknown
 }
 
-function specLeftAlone(patched: WithSpec, old: WithSpec | undefined): object | undefined {
+function specLeftAlone(patched: WithSpec, old: WithSpec): object | undefined {
   const { spec } = patched
-  return typeof spec === 'object' && spec !== null && spec === old?.spec ? spec : undefined
+  return typeof spec === 'object' && spec !== null && spec === old.spec ? spec : undefined
 }
 
 function parsePatch(text: string): unknown {
