@@ -78,7 +78,7 @@ export function readPatch(
     const described = type === STRATEGIC_PATCH ? (): string => goText(patch) : undefined
     const check = (value: unknown): KubeObject =>
       checkPatched(value, kind, validation, warnings, described, findings, old)
-    const spec = keepsSpec && kind.schema === undefined ? specLeftAlone(patched as WithSpec, old as WithSpec) : undefined
+    const spec = keepsSpec && !kind.schema ? specLeftAlone(patched as WithSpec, old as WithSpec) : undefined
     if (spec === undefined) return check(patched)
     try {
       return Object.assign(check({ ...(patched as object), spec: {} }), { spec })
