@@ -34,6 +34,12 @@ interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags
   clusterCidr?: string[]
   nodeCidrMaskSize?: number
   nodeMonitorGracePeriod?: number
+  nodeMonitorPeriod?: number
+  nodeStartupGracePeriod?: number
+  nodeEvictionRate?: number
+  secondaryNodeEvictionRate?: number
+  largeClusterSizeThreshold?: number
+  unhealthyZoneThreshold?: number
   terminatedPodGcThreshold?: number
   horizontalPodAutoscalerSyncPeriod?: number
   horizontalPodAutoscalerDownscaleStabilization?: number
@@ -75,6 +81,12 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--cluster-cidr <cidrs>', 'addresses of pods', list)
     .option('--node-cidr-mask-size <bits>', "prefix length of a node's range", number(8, 32))
     .option('--node-monitor-grace-period <duration>', 'how long a node may be silent', duration)
+    .option('--node-monitor-period <duration>', 'how often nodes are looked at', duration)
+    .option('--node-startup-grace-period <duration>', 'how long a node that never reported may be silent', duration)
+    .option('--node-eviction-rate <rate>', 'failed nodes of a zone that are evicted in a second', share)
+    .option('--secondary-node-eviction-rate <rate>', 'the same in a large zone of which too much has failed', share)
+    .option('--large-cluster-size-threshold <count>', 'zones with more nodes are large', number(0, 2_147_483_647))
+    .option('--unhealthy-zone-threshold <share>', 'of nodes that fail, from which on it is too much', share)
     .option('--terminated-pod-gc-threshold <count>', 'how many finished pods may stay', number(0, 1_000_000))
     .option('--horizontal-pod-autoscaler-sync-period <duration>', 'how often autoscalers are looked at', duration)
     .option(
@@ -164,9 +176,7 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
     ...(flags.serviceAccountPrivateKeyFile === undefined
       ? {}
       : { serviceAccountKey: fileOf('service-account-private-key-file', flags.serviceAccountPrivateKeyFile) }),
-    ...(flags.nodeMonitorGracePeriod === undefined
-      ? {}
-      : { nodeLifecycle: { monitorGracePeriod: flags.nodeMonitorGracePeriod } }),
+    ...nodeLifecycle(flags),
     ...(flags.terminatedPodGcThreshold === undefined
       ? {}
       : { podGc: { terminatedPodThreshold: flags.terminatedPodGcThreshold } }),
@@ -183,15 +193,36 @@ function share(text: string): number {
   return value
 }
 
+/** What was given, and nothing else. */
+function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
+}
+
 function autoscaler(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'autoscaler'> {
-  const given = {
-    syncPeriod: flags.horizontalPodAutoscalerSyncPeriod,
-    downscaleStabilization: flags.horizontalPodAutoscalerDownscaleStabilization,
-    cpuInitializationPeriod: flags.horizontalPodAutoscalerCpuInitializationPeriod,
-    initialReadinessDelay: flags.horizontalPodAutoscalerInitialReadinessDelay,
-    tolerance: flags.horizontalPodAutoscalerTolerance,
+  return {
+    autoscaler: given({
+      syncPeriod: flags.horizontalPodAutoscalerSyncPeriod,
+      downscaleStabilization: flags.horizontalPodAutoscalerDownscaleStabilization,
+      cpuInitializationPeriod: flags.horizontalPodAutoscalerCpuInitializationPeriod,
+      initialReadinessDelay: flags.horizontalPodAutoscalerInitialReadinessDelay,
+      tolerance: flags.horizontalPodAutoscalerTolerance,
+    }),
   }
-  return { autoscaler: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+function nodeLifecycle(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'nodeLifecycle'> {
+  const eviction = given({
+    rate: flags.nodeEvictionRate,
+    secondaryRate: flags.secondaryNodeEvictionRate,
+    largeCluster: flags.largeClusterSizeThreshold,
+    unhealthyZone: flags.unhealthyZoneThreshold,
+  })
+  const periods = given({
+    monitorGracePeriod: flags.nodeMonitorGracePeriod,
+    monitorPeriod: flags.nodeMonitorPeriod,
+    startupGracePeriod: flags.nodeStartupGracePeriod,
+  })
+  return { nodeLifecycle: { ...periods, eviction } }
 }
 
 function nodeIpam(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'nodeIpam'> {

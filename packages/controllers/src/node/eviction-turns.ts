@@ -1,6 +1,6 @@
 /** Whose turn it is to be marked for eviction (kubernetes pkg/controller/nodelifecycle, NoExecute tainting pass). */
 
-/** Between a node's failure and its taint: by then the others that failed with it are known. */
+/** How often those that wait are looked through. */
 const PAUSE = 100
 
 /** Lets nodes be evicted at a rate, in the order in which they asked; none while the rate is 0. */
@@ -8,19 +8,21 @@ export class EvictionTurns {
   readonly #wake: (name: string, after: number) => void
   /** From when on a node may have its turn, in milliseconds. */
   readonly #waiting = new Map<string, number>()
-  #rate = 0
+  #rate: number
   #nextAt = 0
 
-  /** `wake` is called when a node that had to wait should ask again, in so many milliseconds. */
-  constructor(wake: (name: string, after: number) => void) {
+  /** `wake` is called when a node that had to wait should ask again, in so many milliseconds. `rate`: nodes per second. */
+  constructor(rate: number, wake: (name: string, after: number) => void) {
+    this.#rate = rate
     this.#wake = wake
   }
 
-  /** Nodes per second. */
-  setRate(rate: number): void {
-    const stood = this.#rate === 0
+  /** Nodes per second. Whoever has to wait at the old rate has to wait at the new one as well, for its time. */
+  setRate(rate: number, now: number): void {
+    if (rate === this.#rate) return
+    if (rate > 0 && (this.#rate === 0 || this.#nextAt > now)) this.#nextAt = now + 1000 / rate
     this.#rate = rate
-    if (stood && rate > 0) for (const name of this.#waiting.keys()) this.#wake(name, 0)
+    if (rate > 0) for (const name of this.#waiting.keys()) this.#wake(name, 0)
   }
 
   /** Whether the node may be evicted now. If not, it is woken when that may have changed. */

@@ -29,11 +29,3 @@ export function silentConditions(node: Node, now: number): NodeCondition[] | und
   }
   return isChanged ? conditions : undefined
 }
-
-/** Nodes per second that may be marked for eviction, given how many there are and how many are not ready. */
-export function evictionRate(total: number, notReady: number): number {
-  // When nothing is ready, the fault is more likely ours than all of theirs.
-  if (total > 0 && notReady === total) return 0
-  if (notReady > 2 && notReady / total >= 0.55) return total > 50 ? 0.01 : 0
-  return 0.1
-}

@@ -10,10 +10,11 @@ import { findCondition, formatTime, hasReason, semanticEqual } from '@canopus/ap
 import type { Logger, Timer } from '@canopus/base'
 import type { Informer } from '@canopus/client'
 import { type Controller, type ControllerContext, type ReconcileResult, runWorkers, WorkQueue } from '@canopus/operator'
-import { EvictionTurns } from './eviction-turns.ts'
-import { evictionRate, silentConditions } from './health.ts'
+import { EVICTION_LIMITS, type EvictionLimits } from './disruption.ts'
+import { silentConditions } from './health.ts'
 import { type Heartbeats, Silence } from './silence.ts'
 import { noExecuteTaint, taintsFor } from './taints.ts'
+import { Zones } from './zones.ts'
 
 export interface NodeLifecycleOptions {
   /** How long a node may be silent, in milliseconds. Default 50,000. */
@@ -22,6 +23,8 @@ export interface NodeLifecycleOptions {
   startupGracePeriod?: number
   /** Default 5,000. */
   monitorPeriod?: number
+  /** How many nodes may be marked for eviction; see {@link EVICTION_LIMITS}. */
+  eviction?: Partial<EvictionLimits>
   /** Where nodes do not write all their renewals. */
   heartbeats?: Heartbeats
 }
@@ -30,6 +33,7 @@ const BY_NODE = 'node'
 const LEASE_NAMESPACE = 'kube-node-lease'
 /** Nodes that are written to side by side (`scheduler.UpdateWorkerSize` upstream). */
 const WORKERS = 8
+const POD_WORKERS = 4
 /** Before taints are written again that somebody else has changed, in milliseconds (`UpdateTaintBackoff`). */
 const TAINT_RETRY = 100
 
@@ -63,15 +67,20 @@ export function createNodeLifecycleController(
   }
 }
 
-/** What shows as taints, or makes others not ready. */
-function statesOf({ spec, status }: Node): unknown {
-  return [spec?.unschedulable, spec?.taints, (status?.conditions ?? []).map(each => [each.type, each.status])]
+/** What shows as taints, makes others not ready, or says to which zone it counts. */
+function statesOf({ metadata, spec, status }: Node): unknown {
+  return [
+    metadata.labels,
+    spec?.unschedulable,
+    spec?.taints,
+    (status?.conditions ?? []).map(each => [each.type, each.status]),
+  ]
 }
 
 interface Sources {
   nodes: Informer<Node>
   leases: Informer<Lease>
-  pods: { of(node: string): readonly Pod[] }
+  pods: { informer: Informer<Pod>; of(node: string): readonly Pod[] }
 }
 
 /** Looks at a node when it changes or has been silent for too long, and at no other time. */
@@ -82,13 +91,12 @@ class NodeLifecycle {
   readonly #sources: Sources
   readonly #logger: Logger
   readonly #queue: WorkQueue<string>
+  readonly #podQueue: WorkQueue<string>
   readonly #silence: Silence
   readonly #readiness = new Map<string, string>()
   /** Versions in which we wrote nodes: what is older than that here says nothing. */
   readonly #written = new Map<string, number>()
-  readonly #notReady = new Set<string>()
-  #count = 0
-  readonly #evictions: EvictionTurns
+  readonly #zones: Zones
   #check: { at: number; timer: Timer } | undefined
 
   constructor(context: ControllerContext, options: NodeLifecycleOptions, sources: Sources) {
@@ -99,7 +107,9 @@ class NodeLifecycle {
     this.#sources = sources
     this.#logger = context.logger.child({ controller: 'node-lifecycle-controller' })
     this.#queue = new WorkQueue<string>({ clock })
-    this.#evictions = new EvictionTurns((name, after) => this.#queue.addAfter(name, after))
+    this.#podQueue = new WorkQueue<string>({ clock })
+    const limits = { ...EVICTION_LIMITS, ...options.eviction }
+    this.#zones = new Zones(limits, (name, after) => this.#queue.addAfter(name, after))
     this.#silence = new Silence({
       period: this.#period,
       start: clock.monotonic(),
@@ -110,7 +120,7 @@ class NodeLifecycle {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes, leases } = this.#sources
+    const { nodes, leases, pods } = this.#sources
     const renewed = (lease: Lease): void => {
       const node = nodes.lister.get(lease.metadata.name)
       if (node !== undefined) this.#hear(node, lease)
@@ -122,6 +132,7 @@ class NodeLifecycle {
           this.#hear(node)
           if (semanticEqual(statesOf(old), statesOf(node))) return
           this.#note(node)
+          this.#planCheck()
           this.#queue.add(node.metadata.name)
         },
         deleted: node => this.#went(node),
@@ -134,19 +145,30 @@ class NodeLifecycle {
           this.#planCheck()
         },
       }),
+      pods.informer.addHandler({
+        added: pod => this.#podCame(pod),
+        updated: (old, pod) => {
+          if (old.spec?.nodeName !== pod.spec?.nodeName) this.#podCame(pod)
+        },
+      }),
       this.#heartbeats?.onChange(name => {
         this.#silence.changed(name)
         this.#planCheck()
       }),
     ]
-    const work = { queue: this.#queue, logger: this.#logger, workers: WORKERS }
-    await runWorkers({ ...work, reconcile: name => this.#look(name) }, signal)
+    const logger = this.#logger
+    await Promise.all([
+      runWorkers({ queue: this.#queue, logger, workers: WORKERS, reconcile: name => this.#look(name) }, signal),
+      runWorkers(
+        { queue: this.#podQueue, logger, workers: POD_WORKERS, reconcile: key => this.#lookAtPod(key) },
+        signal,
+      ),
+    ])
     for (const stop of disconnect) stop?.()
     this.#check?.timer.cancel()
   }
 
   #came(node: Node): void {
-    this.#count += 1
     this.#note(node)
     this.#hear(node)
     this.#tell(node, 'RegisteredNode', `Registered Node ${node.metadata.name} in Controller`)
@@ -155,13 +177,11 @@ class NodeLifecycle {
 
   #went(node: Node): void {
     const { name } = node.metadata
-    this.#count -= 1
     this.#silence.forget(name)
     this.#readiness.delete(name)
     this.#written.delete(name)
-    this.#notReady.delete(name)
-    this.#evictions.forget(name)
-    this.#evictions.setRate(evictionRate(this.#count, this.#notReady.size))
+    this.#zones.remove(name)
+    this.#planCheck()
     this.#tell(node, 'RemovingNode', `Removing Node ${name} from Controller`)
   }
 
@@ -169,11 +189,9 @@ class NodeLifecycle {
     this.#context.events.event(node, 'Normal', reason, `Node ${node.metadata.name} event: ${text}`)
   }
 
-  /** Counts the nodes that are not ready: how many may be evicted depends on it. */
+  /** Who is silent counts as not ready before that is written. */
   #note(node: Node): void {
-    if (noExecuteTaint(node) === undefined) this.#notReady.delete(node.metadata.name)
-    else this.#notReady.add(node.metadata.name)
-    this.#evictions.setRate(evictionRate(this.#count, this.#notReady.size))
+    this.#zones.note(node, this.#silence.isSilent(node.metadata.name, this.#context.clock.monotonic()))
   }
 
   #hear(node: Node, lease = this.#sources.leases.lister.get(node.metadata.name, LEASE_NAMESPACE)): void {
@@ -181,18 +199,35 @@ class NodeLifecycle {
     this.#planCheck()
   }
 
-  /** Has one timer for the node whose time is up first. */
+  /** Has one timer for the node whose time is up first, and for what follows from changes. */
   #planCheck(): void {
-    const at = this.#silence.nextAt()
-    if (at === undefined || (this.#check !== undefined && this.#check.at <= at)) return
     const { clock } = this.#context
+    const silentAt = this.#silence.nextAt() ?? Number.POSITIVE_INFINITY
+    const roundAt = this.#zones.needsRound ? this.#silence.roundAt(clock.monotonic()) : Number.POSITIVE_INFINITY
+    const at = Math.min(silentAt, roundAt)
+    if (at === Number.POSITIVE_INFINITY || (this.#check !== undefined && this.#check.at <= at)) return
     this.#check?.timer.cancel()
     const timer = clock.setTimer(at - clock.monotonic(), () => {
       this.#check = undefined
-      for (const name of this.#silence.due(clock.monotonic())) this.#queue.add(name)
+      this.#round(clock.monotonic())
       this.#planCheck()
     })
     this.#check = { at, timer }
+  }
+
+  /** All that have fallen silent are counted before anything follows from it for one of them. */
+  #round(now: number): void {
+    for (const name of this.#silence.due(now)) {
+      const node = this.#sources.nodes.lister.get(name)
+      if (node !== undefined) this.#note(node)
+      this.#queue.add(name)
+    }
+    if (!this.#zones.needsRound) return
+    const change = this.#zones.round(now)
+    if (change === 'entered') this.#logger.info('all nodes are not ready: none is evicted until one is')
+    if (change !== 'left') return
+    this.#logger.info('some nodes are ready again')
+    this.#silence.restart(now)
   }
 
   async #look(name: string): Promise<ReconcileResult | undefined> {
@@ -200,6 +235,8 @@ class NodeLifecycle {
     if (node === undefined) return undefined
     // What we wrote last is on its way here, and brings us back.
     if (Number(node.metadata.resourceVersion) < (this.#written.get(name) ?? 0)) return undefined
+    this.#note(node)
+    this.#planCheck()
     try {
       const current = await this.#checkSilence(node)
       await this.#onReadiness(current)
@@ -222,7 +259,6 @@ class NodeLifecycle {
     const status = { ...node.status, conditions }
     const written = await client.resource(Nodes).updateStatus({ ...node, status })
     this.#wrote(written)
-    this.#note(written)
     return written
   }
 
@@ -260,12 +296,14 @@ class NodeLifecycle {
   #eviction(node: Node): string | undefined {
     const { name } = node.metadata
     const wanted = noExecuteTaint(node)
+    const isMarked = node.spec?.taints?.some(isReadinessTaint) === true
+    if (!isMarked) this.#zones.unmarked(name)
     // Changing one reason for the other costs nobody anything; a new eviction waits for its turn.
-    if (wanted === undefined || node.spec?.taints?.some(isReadinessTaint)) {
-      this.#evictions.forget(name)
+    if (wanted === undefined || (isMarked && !this.#zones.isPardoned(name))) {
+      this.#zones.stay(name)
       return wanted
     }
-    return this.#evictions.isTurnOf(name, this.#context.clock.monotonic()) ? wanted : undefined
+    return this.#zones.mayEvict(name, this.#context.clock.monotonic()) ? wanted : undefined
   }
 
   /** Pods of a node that stops being ready are not ready either, whatever they last said. */
@@ -283,6 +321,23 @@ class NodeLifecycle {
     }
     for (const pod of this.#sources.pods.of(name)) await this.#markNotReady(pod)
     this.#readiness.set(name, status)
+  }
+
+  /** A pod that comes to a node which is not ready: nobody else looks through that node's pods again. */
+  #podCame({ metadata: { namespace, name }, spec }: Pod): void {
+    if (spec?.nodeName && this.#readinessOf(spec.nodeName)) this.#podQueue.add(`${namespace}/${name}`)
+  }
+
+  /** The status of the node's condition, where that is not True. */
+  #readinessOf(nodeName: string): string | undefined {
+    const status = findCondition(this.#sources.nodes.lister.get(nodeName)?.status?.conditions, 'Ready')?.status
+    return status === 'True' ? undefined : status
+  }
+
+  async #lookAtPod(key: string): Promise<undefined> {
+    const [namespace, name] = key.split('/') as [string, string]
+    const pod = this.#sources.pods.informer.lister.get(name, namespace)
+    if (pod?.spec?.nodeName && this.#readinessOf(pod.spec.nodeName)) await this.#markNotReady(pod)
   }
 
   async #markNotReady(pod: Pod): Promise<void> {

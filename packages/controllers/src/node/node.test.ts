@@ -4,7 +4,6 @@ import { Leases, Nodes, Pods } from '@canopus/api'
 import type { Pod, Taint, Toleration } from '@canopus/api/core/v1'
 import { createWorld, type World } from '../testing/world.ts'
 import { CidrSet } from './cidr-set.ts'
-import { evictionRate } from './health.ts'
 import { createNodeIpamController } from './ipam.ts'
 import { createNodeLifecycleController } from './lifecycle.ts'
 import { createTaintEvictionController, evictionTime } from './taint-eviction.ts'
@@ -113,11 +112,40 @@ describe('node lifecycle', () => {
     )
   })
 
-  test('eviction rates', () => {
-    assert.equal(evictionRate(10, 1), 0.1)
-    assert.equal(evictionRate(10, 6), 0)
-    assert.equal(evictionRate(100, 60), 0.01)
-    assert.equal(evictionRate(3, 3), 0)
+  test('when the last ready node falls silent, nobody is evicted, and those that were lose their taints', async () => {
+    addNode('a')
+    addNode('b')
+    await world.start(createNodeLifecycleController(world.context))
+    await live(60_000, ['a', 'b'])
+    const unschedulable = 'node.kubernetes.io/unreachable:NoSchedule'
+    await live(70_000, ['a'])
+    assert.deepEqual(taints('b'), ['node.kubernetes.io/unreachable:NoExecute', unschedulable])
+    const written: string[] = []
+    for (let passed = 0; passed < 120_000; passed += 50) {
+      await world.settle(50)
+      written.push(...taints('a'))
+    }
+    assert.deepEqual([...new Set(written)], [unschedulable], 'not even for a moment')
+    assert.deepEqual(taints('b'), [unschedulable])
+    world.server.change(Nodes, 'a', undefined, object => {
+      object.status!.conditions = [{ type: 'Ready', status: 'True' }]
+    })
+    await live(10_000, ['a'])
+    assert.deepEqual([taints('a'), taints('b')], [[], [unschedulable]], 'the first has to wait')
+    await live(20_000, ['a'])
+    assert.deepEqual(taints('b'), ['node.kubernetes.io/unreachable:NoExecute', unschedulable])
+  })
+
+  test('a pod that comes to a node that is not ready is not ready', async () => {
+    addNode('good')
+    addNode('bad', 'False')
+    await world.start(createNodeLifecycleController(world.context))
+    await world.settle(10_000)
+    addPod('p', 'bad')
+    addPod('q', 'good')
+    await world.settle()
+    const readiness = (name: string) => world.server.get(Pods, name, 'default')?.status?.conditions?.[0]?.status
+    assert.deepEqual([readiness('p'), readiness('q')], ['False', 'True'])
   })
 })
 

@@ -147,8 +147,7 @@ describe('heartbeats that are not written', () => {
 describe('turns of evictions', () => {
   test('come at the rate, none at rate 0, and those that wait are woken', () => {
     const woken: [string, number][] = []
-    const turns = new EvictionTurns((name, after) => woken.push([name, after]))
-    turns.setRate(0.1)
+    const turns = new EvictionTurns(0.1, (name, after) => woken.push([name, after]))
     assert.equal(turns.isTurnOf('a', 0), false, 'the others that failed with it may not be known yet')
     assert.equal(turns.isTurnOf('b', 0), false)
     assert.deepEqual([turns.isTurnOf('a', 100), turns.isTurnOf('b', 100)], [true, false])
@@ -157,12 +156,16 @@ describe('turns of evictions', () => {
       ['b', 100],
       ['b', 10_000],
     ])
-    turns.setRate(0)
+    turns.setRate(0, 10_050)
     assert.equal(turns.isTurnOf('b', 10_100), false)
     assert.deepEqual(woken, [])
-    turns.setRate(0.01)
-    assert.deepEqual(woken, [['b', 0]])
-    assert.equal(turns.isTurnOf('b', 10_200), true)
+    turns.setRate(0.01, 10_200)
+    assert.deepEqual(woken.splice(0), [['b', 0]])
+    assert.equal(turns.isTurnOf('b', 10_200), false, 'where nobody could go, the first has to wait as well')
+    assert.deepEqual(woken.splice(0), [['b', 100_000]])
+    turns.setRate(0.1, 11_000)
+    assert.equal(turns.isTurnOf('b', 20_999), false)
+    assert.equal(turns.isTurnOf('b', 21_000), true)
     turns.forget('b')
   })
 })

@@ -99,9 +99,22 @@ export class Silence {
     this.#signs.delete(name)
   }
 
+  /** All nodes have been alive until now: it was not they who could not be heard. */
+  restart(now: number): void {
+    for (const [name, signs] of this.#signs) {
+      signs.heardAt = Math.max(signs.heardAt, now)
+      this.#plan(name, signs)
+    }
+  }
+
   isSilent(name: string, now: number): boolean {
     const signs = this.#signs.get(name)
     return signs !== undefined && now >= this.#silentAt(name, signs)
+  }
+
+  /** The first round that is not before the time. */
+  roundAt(time: number): number {
+    return this.#next(time)
   }
 
   /** When the next node may have been silent for too long. */
