@@ -23,6 +23,8 @@ export class ImpliedHeartbeats implements Heartbeats {
   readonly #implied = new Map<string, ImpliedHeartbeat>()
   /** The renewal of nodes whose heartbeats go on. */
   readonly #written = new Map<string, Round>()
+  /** Whose lease was deleted by somebody. */
+  readonly #lost = new Set<string>()
   readonly #listeners = new Set<(node: string) => void>()
   #round = NEVER
   #latest = Number.NEGATIVE_INFINITY
@@ -41,14 +43,21 @@ export class ImpliedHeartbeats implements Heartbeats {
     return () => this.#listeners.delete(listener)
   }
 
+  /** The node writes its lease again in the next round. */
+  lost(node: string): void {
+    this.#lost.add(node)
+  }
+
   /** Whether the node need not write. */
   goOn(node: string): boolean {
     return this.#written.has(node)
   }
 
-  /** A round of renewals is due. Where they would not all succeed, they end with the round before: answers whose. */
+  /** A round of renewals is due. Where they would not succeed or have to be written, they end with the round before: answers whose. */
   begin(round: Round): readonly string[] {
-    const ended = this.#isWell() && round.wall > this.#latest ? [] : [...this.#written.keys()]
+    const areAllWell = this.#isWell() && round.wall > this.#latest
+    const ended = [...(areAllWell ? this.#lost : this.#written.keys())].filter(node => this.#written.has(node))
+    this.#lost.clear()
     for (const node of ended) this.end(node)
     this.#round = round
     this.#latest = Math.max(this.#latest, round.wall)

@@ -142,6 +142,7 @@ class NodeLifecycle {
         updated: (_, lease) => renewed(lease),
         deleted: ({ metadata }) => {
           this.#silence.loseLease(metadata.name, this.#context.clock.monotonic())
+          this.#heartbeats?.lost(metadata.name)
           this.#planCheck()
         },
       }),

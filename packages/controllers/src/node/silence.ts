@@ -17,6 +17,8 @@ export interface Heartbeats {
   of(node: string): ImpliedHeartbeat | undefined
   /** Calls the listener whenever what is told of a node has changed. Returns its removal. */
   onChange(listener: (node: string) => void): () => void
+  /** The node's lease has been deleted: were its renewals written, the next would bring it back. */
+  lost(node: string): void
 }
 
 export interface SilenceOptions {
