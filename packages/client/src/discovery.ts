@@ -30,9 +30,30 @@ export interface Discovered {
   stale: string[]
 }
 
+interface Read extends Discovery {
+  etag?: string
+}
+
+/** For those who ask again and again: what has not changed is neither sent nor read again, and answered as the same object. */
+export function createDiscovery(transport: Transport): (signal?: AbortSignal) => Promise<Discovered> {
+  let known: readonly Read[] = []
+  let found: Discovered | undefined
+  return async signal => {
+    const documents = await Promise.all(
+      ['/api', '/apis'].map((path, index) => read(transport, path, signal, known[index])),
+    )
+    if (found === undefined || documents.some((document, index) => document !== known[index])) found = join(documents)
+    known = documents
+    return found
+  }
+}
+
 /** Asks for everything the server serves. Each resource comes once, in the first version of its group that has it. */
 export async function discover(transport: Transport, signal?: AbortSignal): Promise<Discovered> {
-  const documents = await Promise.all(['/api', '/apis'].map(path => read(transport, path, signal)))
+  return join(await Promise.all(['/api', '/apis'].map(path => read(transport, path, signal))))
+}
+
+function join(documents: readonly Discovery[]): Discovered {
   const found: Discovered = { types: [], stale: [] }
   for (const group of documents.flatMap(document => document.items)) {
     const name = group.metadata?.name ?? ''
@@ -49,13 +70,20 @@ export async function discover(transport: Transport, signal?: AbortSignal): Prom
   return found
 }
 
-async function read(transport: Transport, path: string, signal: AbortSignal | undefined): Promise<Discovery> {
-  const headers = { accept: `${ACCEPT},application/json` }
+/** What is `known` where the server says that it is still so. */
+async function read(transport: Transport, path: string, signal: AbortSignal | undefined, known?: Read): Promise<Read> {
+  const condition: Record<string, string> = known?.etag === undefined ? {} : { 'if-none-match': known.etag }
+  const headers = { accept: `${ACCEPT},application/json`, ...condition }
   const response = await transport.send({ method: 'GET', path, headers, ...(signal ? { signal } : {}) })
+  if (response.status === 304 && known !== undefined) {
+    await response.bytes()
+    return known
+  }
   if (response.status !== 200) throw await errorOf(response)
   const document = JSON.parse(new TextDecoder().decode(await response.bytes())) as Partial<Discovery>
   if (!document.items) throw new Error(`${path}: the server does not speak aggregated discovery`)
-  return { items: document.items }
+  const { etag } = response.headers
+  return { items: document.items, ...(etag === undefined ? {} : { etag }) }
 }
 
 function typeOf(group: string, version: string, resource: DiscoveredResource): ResourceType<KubeObject> {

@@ -1,6 +1,6 @@
 export { carriedBy, carry } from './carried-values.ts'
 export type * from './client.ts'
-export { type Discovered, discover } from './discovery.ts'
+export { createDiscovery, type Discovered, discover } from './discovery.ts'
 export type * from './informer.ts'
 export {
   createInformerFactory,

@@ -42,7 +42,8 @@ async function play(heartbeats: 'written' | 'implied', course: Course): Promise<
 }
 
 const parse = <T>(record: HistoryRecord): T => JSON.parse(new TextDecoder().decode(record.value)) as T
-const lineOf = ({ at, type, key, value }: HistoryRecord): string => `${at} ${type} ${key} ${new TextDecoder().decode(value)}`
+const lineOf = ({ at, type, key, value }: HistoryRecord): string =>
+  `${at} ${type} ${key} ${new TextDecoder().decode(value)}`
 const isLease = ({ key }: HistoryRecord): boolean => key.includes('/leases/')
 const statesOf = (conditions: readonly { type: string; status: string }[] = []): string =>
   conditions.map(({ type, status }) => `${type}=${status}`).join()

@@ -2,7 +2,7 @@
 
 import { allResourceTypes } from '@canopus/api'
 import { apiVersionOf, groupResourceOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
-import { createInformerFactory, discover, type Informer, withoutManagedFields } from '@canopus/client'
+import { createDiscovery, createInformerFactory, type Discovered, type Informer, withoutManagedFields } from '@canopus/client'
 import type { ControllerContext } from '@canopus/operator'
 
 /** Nobody owns by or through events, and there are many. */
@@ -23,10 +23,12 @@ export class Monitors {
   readonly #context: ControllerContext
   readonly #handler: MonitorHandler
   readonly #monitors = new Map<string, Monitor>()
+  readonly #discover: (signal: AbortSignal) => Promise<Discovered>
   #types: readonly ResourceType[] = []
 
   constructor(context: ControllerContext, handler: MonitorHandler) {
     this.#context = context
+    this.#discover = createDiscovery(context.client.transport)
     this.#handler = handler
   }
 
@@ -41,7 +43,7 @@ export class Monitors {
 
   /** Asks what is served, starts what is new and stops what is gone. Answers once all are in step. */
   async refresh(signal: AbortSignal): Promise<void> {
-    const { types, stale } = await discover(this.#context.client.transport, signal)
+    const { types, stale } = await this.#discover(signal)
     // A group whose server is down for a moment has not gone away.
     const staleGroups = new Set(stale.map(each => each.split('/')[0]))
     const kept = this.#types.filter(type => staleGroups.has(type.group))

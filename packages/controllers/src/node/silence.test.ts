@@ -108,7 +108,7 @@ describe('when a node has been silent for too long', () => {
 describe('heartbeats that are not written', () => {
   const world = (): { silence: Silence; say(implied: ImpliedHeartbeat): void } => {
     let now: ImpliedHeartbeat | undefined
-    const silence = create({ of: () => now, onChange: () => () => {} })
+    const silence = create({ of: () => now, onChange: () => () => {}, lost: () => undefined })
     const say = (implied: ImpliedHeartbeat): void => {
       now = implied
       silence.changed('n')
