@@ -1,4 +1,5 @@
 export * from './kind.ts'
+export { ScaleKind } from './kinds/autoscaling/scale.ts'
 export { defaultPodTemplate } from './kinds/core/pod/defaults.ts'
 export { podQosClass } from './kinds/core/pod/qos.ts'
 export {

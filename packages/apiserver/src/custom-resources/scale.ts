@@ -18,8 +18,8 @@ import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readPatch } from '../registry/patch.ts'
-import { objectResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
+import { scaleResponse } from '../subresources/scale-response.ts'
 
 type Paths = NonNullable<CustomKindFacts['scale']>
 
@@ -28,11 +28,10 @@ const MODIFIED = 'the object has been modified; please apply your changes to the
 
 export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Paths): Promise<ApiResponse> {
   const { store } = endpoint
-  const { name, verb, query } = call.info
+  const { name, verb } = call.info
   const namespace = endpoint.scope(call.info.namespace)
   const { headers } = call.request
-  const respond = (object: KubeObject): ApiResponse =>
-    objectResponse(headers, 200, scaleOf(object, paths), query.get('pretty'))
+  const respond = (object: KubeObject): ApiResponse => scaleResponse(endpoint, call, scaleOf(object, paths))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await call.request.body()

@@ -147,12 +147,18 @@ function jsonEvent(type: string, object: Uint8Array): Uint8Array {
 
 /** Metadata alone, for garbage collectors and metadata informers. */
 export class PartialEncoder extends JsonEncoder {
-  constructor(kind: Kind) {
-    super(kind, 'partial')
+  readonly #meta: string
+
+  /** `meta` is the version of the metadata's own group. */
+  constructor(kind: Kind, meta: string) {
+    super(kind, `partial ${meta}`)
+    this.#meta = meta
   }
 
   override one(version: ObjectVersion): Uint8Array {
-    return version.encoding('partial', each => Buffer.from(JSON.stringify(partialObject(each.object))))
+    return version.encoding(`partial ${this.#meta}`, each =>
+      Buffer.from(JSON.stringify(partialObject(each.object, this.#meta))),
+    )
   }
 
   override value({ plain }: ObjectVersion): unknown {
@@ -160,24 +166,24 @@ export class PartialEncoder extends JsonEncoder {
   }
 
   override listType(): { kind: string; apiVersion: string } {
-    return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }
+    return { kind: 'PartialObjectMetadataList', apiVersion: this.#meta }
   }
 
   override objectType(): { kind: string; apiVersion: string } {
-    return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' }
+    return { kind: 'PartialObjectMetadata', apiVersion: this.#meta }
   }
 
   protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
     return {
       kind: 'PartialObjectMetadata',
-      apiVersion: 'meta.k8s.io/v1',
+      apiVersion: this.#meta,
       metadata: bookmarkMeta(revision, initialEventsEnd),
     }
   }
 }
 
-export function partialObject(object: KubeObject): KubeObject {
-  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata }
+export function partialObject(object: KubeObject, apiVersion: string): KubeObject {
+  return { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata }
 }
 
 /** Protobuf: `inner` says what the objects are, this only changes the wire form. */

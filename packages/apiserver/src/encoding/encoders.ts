@@ -10,7 +10,7 @@ import {
   TextEncoder,
 } from './encoder.ts'
 import { type Form, notAcceptableError } from './negotiate.ts'
-import { type IncludeObject, TableEncoder } from './table.ts'
+import { type IncludeObject, includeObjectOf, TableEncoder } from './table.ts'
 
 export class Encoders {
   readonly #encode: EncodeMessage
@@ -41,14 +41,21 @@ export class Encoders {
     const partial = form.as === 'PartialObjectMetadata' || form.as === 'PartialObjectMetadataList'
     // Tables have no protobuf form (cells are free JSON).
     if (form.as === 'Table' && form.media === 'protobuf') throw notAcceptableError()
+    const meta = `meta.k8s.io/${form.metaVersion ?? 'v1'}`
     const json = partial
-      ? new PartialEncoder(kind)
+      ? new PartialEncoder(kind, meta)
       : form.as === 'Table'
-        ? new TableEncoder(kind, includeObject, this.#clock)
+        ? new TableEncoder(kind, includeObject, this.#clock, meta)
         : new JsonEncoder(kind)
     if (form.media === 'protobuf') {
       return new ProtobufEncoder(json, partial ? 'am.apis.meta.v1.PartialObjectMetadata' : kind.message, this.#encode)
     }
     return form.media === 'yaml' || form.pretty ? new TextEncoder(json, form) : json
   }
+}
+
+/** The encoder for a request's form and query. Throws StatusError 400 where the query says of rows what there is not. */
+export function encoderOf(encoders: Encoders, kind: Kind, form: Form, query: URLSearchParams): ObjectEncoder {
+  if (form.as !== 'Table') return encoders.for(kind, form)
+  return encoders.for(kind, form, includeObjectOf(query))
 }

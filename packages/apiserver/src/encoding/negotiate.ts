@@ -12,6 +12,8 @@ export interface Form {
   readonly media: Media
   readonly pretty: boolean
   readonly as?: Transform
+  /** Of the transform's group; only where it is not the newest. */
+  readonly metaVersion?: 'v1beta1'
 }
 
 export const MEDIA_TYPES: readonly (readonly [Media, string])[] = [
@@ -58,27 +60,29 @@ function choose(
     const found = MEDIA_TYPES.find(([, type]) => covers(clause, type))
     if (found === undefined) continue
     const as = transformOf(clause, transforms)
+    const old = as !== undefined && clause.parameters.v === 'v1beta1'
     if (as === null || (as === undefined && found[0] === 'protobuf' && !hasProtobuf)) continue
     const media = found[0]
     if (streams && media === 'yaml') break
     const indent =
       (pretty || clause.parameters.pretty === '1' || clause.parameters.pretty === 'true') && media === 'json'
     return {
-      id: `${media}${indent ? '+pretty' : ''}${as === undefined ? '' : `;${as}`}`,
+      id: `${media}${indent ? '+pretty' : ''}${as === undefined ? '' : `;${as}`}${old ? ' v1beta1' : ''}`,
       media,
       pretty: indent,
       ...(as === undefined ? {} : { as }),
+      ...(old ? { metaVersion: 'v1beta1' } : {}),
     }
   }
   throw notAcceptableError(streams)
 }
 
-/** The transform that a clause asks for; `undefined` for none, null where it cannot be done. */
+/** The transform that a clause asks for, in `v1` or `v1beta1`; `undefined` for none, null where it cannot be done. */
 function transformOf(clause: MediaType, transforms: readonly Transform[]): Transform | undefined | null {
   const { as, g, v } = clause.parameters
-  if (as === undefined) return undefined
+  if (as === undefined && g === undefined && v === undefined) return undefined
   const transform = transforms.find(each => each === as)
-  return transform !== undefined && g === 'meta.k8s.io' && v === 'v1' ? transform : null
+  return transform !== undefined && g === 'meta.k8s.io' && (v === 'v1' || v === 'v1beta1') ? transform : null
 }
 
 /** People at a terminal or a browser get indented JSON, programs do not. */

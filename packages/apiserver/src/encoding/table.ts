@@ -42,9 +42,12 @@ export class TableEncoder extends JsonEncoder {
   readonly #include: IncludeObject
   readonly #clock: Clock
   readonly #columns: readonly PrinterColumn[]
+  readonly #meta: string
 
-  constructor(kind: Kind, include: IncludeObject, clock: Clock) {
-    super(kind, `table ${include}`)
+  /** `meta` is the version of the table's own group. */
+  constructor(kind: Kind, include: IncludeObject, clock: Clock, meta: string) {
+    super(kind, `table ${include} ${meta}`)
+    this.#meta = meta
     this.#include = include
     this.#clock = clock
     this.#columns = kind.columns.length > 0 ? kind.columns : NAME_ONLY
@@ -73,13 +76,13 @@ export class TableEncoder extends JsonEncoder {
   }
 
   private emptyPartial(): { kind: string; apiVersion: string } {
-    return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' }
+    return { kind: 'PartialObjectMetadata', apiVersion: this.#meta }
   }
 
   private head(metadata: ListMeta): Record<string, unknown> {
     return {
       kind: 'Table',
-      apiVersion: 'meta.k8s.io/v1',
+      apiVersion: this.#meta,
       metadata,
       columnDefinitions: this.#columns.map(({ name, type, format, description, priority }) => ({
         name,
@@ -118,7 +121,7 @@ export class TableEncoder extends JsonEncoder {
       case 'Object':
         return { object: { kind: this.kind.type.kind, apiVersion: apiVersionOf(this.kind.type), ...object } }
       case 'Metadata':
-        return { object: partialObject(object) }
+        return { object: partialObject(object, this.#meta) }
     }
   }
 }

@@ -40,6 +40,12 @@ export function writeOptions(query: URLSearchParams, kind: string): WriteOptions
   }
 }
 
+/** Throws StatusError 400 where a GET asks for an object without what the server has set, which is no longer to be had. */
+export function refuseExport(query: URLSearchParams): void {
+  if (query.size > 0 && isTrue(query.get('export')))
+    throw badRequestError('the export parameter, deprecated since v1.14, is no longer supported')
+}
+
 function dryRunErrors(values: readonly string[]): FieldError[] {
   return values.every(each => each === 'All') ? [] : [notSupported('dryRun', values, ['All'])]
 }

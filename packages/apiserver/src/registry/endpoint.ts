@@ -16,10 +16,16 @@ import { notePatch } from '../audit/note-patch.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { decodeBody, type ExpectedKind } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
-import type { Encoders } from '../encoding/encoders.ts'
+import { type Encoders, encoderOf } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
-import { includeObjectOf } from '../encoding/table.ts'
-import { deleteOptions, listQuery, parseResourceVersion, type WriteOptions, writeOptions } from '../filters/options.ts'
+import {
+  deleteOptions,
+  listQuery,
+  parseResourceVersion,
+  refuseExport,
+  type WriteOptions,
+  writeOptions,
+} from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Maybe } from '../security.ts'
 import { applyUpdate, checkPatchOptions, isApplyPatch } from './apply.ts'
@@ -122,12 +128,13 @@ export class Endpoint {
     if (verb === 'create' && name !== '' && !custom) throw methodNotAllowedError()
   }
 
-  encoder(call: Call, transforms: readonly Transform[] = ONE): ObjectEncoder {
+  /** Of this kind, or of `kind` where the answer is a view of another. Throws StatusError 406, and 400 for parameters of the form. */
+  encoder(call: Call, transforms: readonly Transform[] = ONE, kind: Kind = this.kind): ObjectEncoder {
     const { query } = call.info
     const pretty = query.size === 0 ? undefined : query.get('pretty')
     const { headers } = call.request
-    const form = negotiate(headers, transforms, pretty, this.kind.custom === undefined, transforms === STREAM)
-    return this.#encoders.for(this.kind, form, form.as === 'Table' ? includeObjectOf(query) : undefined)
+    const form = negotiate(headers, transforms, pretty, kind.custom === undefined, transforms === STREAM)
+    return encoderOf(this.#encoders, kind, form, query)
   }
 
   /** The answer with one object. To a caller in this process it carries the object too. */
@@ -141,6 +148,7 @@ export class Endpoint {
   private get(call: Call): Maybe<ApiResponse> {
     const encoder = this.encoder(call)
     const { query } = call.info
+    refuseExport(query)
     const resourceVersion = query.size === 0 ? null : query.get('resourceVersion')
     const { cache } = this.store.context
     if (resourceVersion === '0') return this.shown(call, encoder)

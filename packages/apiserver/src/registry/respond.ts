@@ -3,7 +3,7 @@
 import { messageNameOf } from '@canopus/api'
 import { parseApiVersion, type Status, StatusError, wrapMessage } from '@canopus/apimachinery'
 import { indented, toYaml } from '../encoding/encoder.ts'
-import { contentTypeOf, type Form, negotiate } from '../encoding/negotiate.ts'
+import { contentTypeOf, type Form, negotiate, type Transform } from '../encoding/negotiate.ts'
 import { encodeMessage } from '../encoding/protobuf.ts'
 import type { ApiResponse, Headers } from '../http/message.ts'
 
@@ -17,11 +17,19 @@ export function objectResponse(
   return encodeAs(negotiate(headers, [], pretty), status, object)
 }
 
-/** A Status, as JSON where the client accepts nothing that we speak. */
-export function statusResponse(headers: Headers, code: number, status: Status): ApiResponse {
+/**
+ * A Status, as JSON where the client accepts nothing that we speak. One that answers the request itself goes out in the form that the
+ * object would have had, `transforms` included; an error does not.
+ */
+export function statusResponse(
+  headers: Headers,
+  code: number,
+  status: Status,
+  transforms: readonly Transform[] = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'],
+): ApiResponse {
   let form: Form = { id: 'json', media: 'json', pretty: false }
   try {
-    form = negotiate(headers, ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'])
+    form = negotiate(headers, transforms)
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
   }
@@ -29,7 +37,7 @@ export function statusResponse(headers: Headers, code: number, status: Status): 
 }
 
 export function errorResponse(headers: Headers, error: StatusError): ApiResponse {
-  const response = statusResponse(headers, error.code, error.status)
+  const response = statusResponse(headers, error.code, error.status, [])
   const retry = error.status.details?.retryAfterSeconds
   return retry === undefined || retry === 0
     ? response

@@ -6,9 +6,8 @@ import type { Kind } from '@canopus/api'
 import { notFoundError } from '@canopus/apimachinery'
 import { ObjectVersion } from '../cache/object-version.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
-import type { Encoders } from '../encoding/encoders.ts'
+import { type Encoders, encoderOf } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
-import { includeObjectOf } from '../encoding/table.ts'
 import { listQuery } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
@@ -29,7 +28,7 @@ export async function serveComponentStatuses(
   const { info, request } = call
   const encoder = (transforms: readonly Transform[]): ObjectEncoder => {
     const form = negotiate(request.headers, transforms, info.query.get('pretty'))
-    return encoders.for(kind, form, form.as === 'Table' ? includeObjectOf(info.query) : undefined)
+    return encoderOf(encoders, kind, form, info.query)
   }
   const answer = ({ contentType }: ObjectEncoder, body: ApiResponse['body']): ApiResponse => ({
     status: 200,

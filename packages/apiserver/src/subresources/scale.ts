@@ -21,8 +21,8 @@ import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
-import { objectResponse } from '../registry/respond.ts'
 import { type Update, updateObject } from '../registry/update.ts'
+import { scaleResponse } from './scale-response.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 interface Scalable extends KubeObject {
@@ -35,10 +35,9 @@ const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscali
 export async function serveScale(_context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   if (endpoint.kind.custom?.scale !== undefined) return serveCustomScale(endpoint, call, endpoint.kind.custom.scale)
   const { store } = endpoint
-  const { namespace, name, verb, query } = call.info
+  const { namespace, name, verb } = call.info
   const { headers } = call.request
-  const respond = (object: KubeObject): ApiResponse =>
-    objectResponse(headers, 200, scaleOf(object), query.get('pretty'))
+  const respond = (object: KubeObject): ApiResponse => scaleResponse(endpoint, call, scaleOf(object))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await call.request.body()

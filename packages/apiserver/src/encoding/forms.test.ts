@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+
+const CMS = '/api/v1/namespaces/default/configmaps'
+const ONE = `${CMS}/one`
+const SCALE = '/apis/apps/v1/namespaces/default/deployments/one/scale'
+const as = (kind: string, version: string, media = 'application/json'): string =>
+  `${media};as=${kind};g=meta.k8s.io;v=${version}`
+const ACCEPTED =
+  'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf'
+const STREAMS =
+  'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
+const INCLUDE = `Unable to convert to Table as requested: includeObject: Invalid value: "All": must be 'Metadata', 'Object', 'None', or empty`
+
+/** Path, Accept; kind and version of the answer, or code and message. */
+const cases: readonly [string, string, string | number, string][] = [
+  [ONE, as('Table', 'v1'), 'Table', 'meta.k8s.io/v1'],
+  [ONE, as('Table', 'v1beta1'), 'Table', 'meta.k8s.io/v1beta1'],
+  [ONE, as('PartialObjectMetadata', 'v1beta1'), 'PartialObjectMetadata', 'meta.k8s.io/v1beta1'],
+  [CMS, as('PartialObjectMetadataList', 'v1beta1'), 'PartialObjectMetadataList', 'meta.k8s.io/v1beta1'],
+  [ONE, as('PartialObjectMetadata', 'v1alpha1'), 406, ACCEPTED],
+  [ONE, as('Service', 'v1'), 406, ACCEPTED],
+  [ONE, 'application/json;g=meta.k8s.io;v=v1', 406, ACCEPTED],
+  [ONE, as('Table', 'v1', 'application/vnd.kubernetes.protobuf'), 406, ACCEPTED],
+  [`${ONE}?includeObject=`, as('Table', 'v1'), 'Table', 'meta.k8s.io/v1'],
+  [`${ONE}?includeObject=All`, as('Table', 'v1'), 400, INCLUDE],
+  [`${ONE}?includeObject=All`, 'application/json', 'ConfigMap', 'v1'],
+  [`${CMS}?watch=true`, 'application/yaml', 406, STREAMS],
+  [`${CMS}?watch=true`, as('Table', 'v1', 'application/yaml'), 406, STREAMS],
+  [SCALE, 'application/json', 'Scale', 'autoscaling/v1'],
+  [SCALE, as('Table', 'v1'), 'Table', 'meta.k8s.io/v1'],
+  [SCALE, as('PartialObjectMetadata', 'v1'), 'PartialObjectMetadata', 'meta.k8s.io/v1'],
+  [`${ONE}?export=false`, 'application/json', 'ConfigMap', 'v1'],
+  [
+    `${ONE}?export=true`,
+    'application/json',
+    400,
+    'the export parameter, deprecated since v1.14, is no longer supported',
+  ],
+]
+
+describe('forms of answers', () => {
+  let server: MemoryServer
+  before(async () => {
+    server = await startMemoryServer()
+    await server.send('POST', CMS, { metadata: { name: 'one' } })
+    const labels = { app: 'one' }
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+    await server.send('POST', '/apis/apps/v1/namespaces/default/deployments', {
+      metadata: { name: 'one' },
+      spec: { replicas: 3, selector: { matchLabels: labels }, template },
+    })
+  })
+  after(() => server.stop())
+
+  for (const [path, accept, expected, detail] of cases)
+    it(`${path.slice(path.lastIndexOf('/'))} as ${accept}`, async () => {
+      const answer = await server.send('GET', path, undefined, { accept })
+      if (typeof expected === 'number') {
+        assert.equal(answer.status, expected)
+        assert.ok(
+          answer.text.includes(JSON.stringify(detail).slice(1, -1)) || answer.text.includes(detail),
+          answer.text,
+        )
+        return
+      }
+      const { json } = answer
+      assert.deepEqual([json.kind, json.apiVersion], [expected, detail])
+    })
+
+  it('shows a scale as kubectl prints it', async () => {
+    const { json } = await server.send('GET', SCALE, undefined, { accept: as('Table', 'v1') })
+    const names = json.columnDefinitions.map((each: { name: string }) => each.name)
+    assert.deepEqual(names, ['Name', 'Desired', 'Available', 'Age'])
+    assert.deepEqual(json.rows[0].cells.slice(0, 3), ['one', 3, 0])
+  })
+
+  it('watches in the old version too', async () => {
+    const accept = as('PartialObjectMetadata', 'v1beta1')
+    const watch = await server.watch(`${CMS}?watch=true&resourceVersion=0`, { accept })
+    const { object } = await watch.next()
+    assert.deepEqual([object.kind, object.apiVersion], ['PartialObjectMetadata', 'meta.k8s.io/v1beta1'])
+    watch.end()
+  })
+})
