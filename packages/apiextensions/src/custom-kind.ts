@@ -106,9 +106,32 @@ function resourceType({ spec }: CustomResourceDefinition, version: CustomResourc
   }
 }
 
+/** A version of a definition, as far as objects of it are brought into its form. */
+interface VersionForm {
+  readonly schema: StructSchema
+  readonly props: JSONSchemaProps
+}
+
+/** The form of each version, made when the first object of it is met. */
+function formsOf(definition: CustomResourceDefinition): (apiVersion: string) => VersionForm | undefined {
+  const made = new Map<string, VersionForm>()
+  const { group, versions } = definition.spec
+  return apiVersion => {
+    const known = made.get(apiVersion)
+    const version = known === undefined ? versions.find(each => `${group}/${each.name}` === apiVersion) : undefined
+    if (version === undefined) return known
+    const props = version.schema?.openAPIV3Schema ?? EVERYTHING
+    const form = { props, schema: customResourceSchema(props as StructuralProps, objectMeta(), '') }
+    made.set(apiVersion, form)
+    return form
+  }
+}
+
 /**
  * Stored objects may be of another version, written before a default or a field was added or after one was dropped: reading
- * brings them into the form of today. What needs no change is returned as it is.
+ * brings them into the form of today. They get the defaults of the version that they are stored in and lose what the version
+ * asked for does not know, but get no defaults of that one (upstream's unstructuredDefaulter and schemaCoercingConverter). What
+ * needs no change is returned as it is.
  */
 function storedAs(
   definition: CustomResourceDefinition,
@@ -122,12 +145,29 @@ function storedAs(
   const stored = resourceType(definition, storage)
   const own = apiVersionOf(type)
   const byWebhook = spec.conversion?.strategy === 'Webhook'
+  const formOf = formsOf(definition)
   /** Shared objects are asked for often, by every selector. */
   const read = new WeakMap<KubeObject, KubeObject>()
   const convert = (object: KubeObject, apiVersion: string): KubeObject => {
     if (object.apiVersion === apiVersion) return object
     if (!byWebhook) return { ...object, apiVersion }
     throw internalError(`${object.apiVersion}, Kind=${type.kind} has not been converted to ${apiVersion}`)
+  }
+  const asWritten = (object: KubeObject): KubeObject => {
+    const form = object.apiVersion === own ? { schema, props } : formOf(object.apiVersion ?? '')
+    if (form === undefined || (isInForm(form.schema, object) && !needsDefaults(form.props, object))) return object
+    const decoded = decodeValue(form.schema, clone(object)).object
+    applyDefaults(form.props, decoded)
+    return decoded as unknown as KubeObject
+  }
+  // What a webhook has made of a stored object has had its defaults.
+  const convertedBefore = byWebhook && own !== apiVersionOf(stored)
+  const asOwn = (object: KubeObject): KubeObject => {
+    const written = convertedBefore ? object : asWritten(object)
+    const current = convert(written, own)
+    if (isInForm(schema, current)) return current
+    const decoded = decodeValue(schema, clone(current)).object as unknown as KubeObject
+    return deepEqual(decoded, object) ? object : decoded
   }
   return {
     type: stored,
@@ -137,18 +177,13 @@ function storedAs(
     fromStored(object) {
       const known = read.get(object)
       if (known !== undefined) return known
-      if (object.apiVersion === own && isInForm(schema, object) && !needsDefaults(props, object)) {
-        read.set(object, object)
-        return object
-      }
-      const current = convert(clone(object), own)
-      const decoded = decodeValue(schema, current).object
-      applyDefaults(props, decoded)
-      const result = deepEqual(decoded, object) ? object : (decoded as unknown as KubeObject)
+      const result = asOwn(object)
       read.set(object, result)
       return result
     },
-    ...(byWebhook && remote !== undefined ? { convert: remote } : {}),
+    ...(byWebhook && remote !== undefined
+      ? { convert: (objects, apiVersion) => remote(objects.map(asWritten), apiVersion) }
+      : {}),
   }
 }
 

@@ -1,7 +1,14 @@
 /** How custom objects come and change (k8s.io/apiextensions-apiserver/pkg/registry/customresource/strategy.go). */
 import type { Strategy } from '@canopus/api'
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
-import { deepEqual, type FieldError, type FieldErrorType, invalid, type KubeObject } from '@canopus/apimachinery'
+import {
+  checkQualifiedName,
+  deepEqual,
+  type FieldError,
+  type FieldErrorType,
+  invalid,
+  type KubeObject,
+} from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
 import { evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
 import { validateValue } from './values.ts'
@@ -60,8 +67,27 @@ export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean, time
     validateUpdate: check,
     prepareForStatusUpdate: (object, old) => keepAllButStatus(object as Open, old as Open),
     validateStatusUpdate: check,
-    warnings: object => [...(warnings.get(object) ?? [])],
+    warnings: (object, old) => [...finalizerWarnings(object, old), ...(warnings.get(object) ?? [])],
   }
+}
+
+const STANDARD_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes']
+
+/** Of finalizers that are new (generateWarningsFromObj upstream). */
+function finalizerWarnings({ metadata }: KubeObject, old: KubeObject | undefined): string[] {
+  const { finalizers = [] } = metadata
+  const before = old?.metadata.finalizers ?? []
+  return [...new Set(finalizers)]
+    .filter(each => !before.includes(each))
+    .sort()
+    .flatMap(finalizer => {
+      const head = `metadata.finalizers: ${JSON.stringify(finalizer)}: `
+      const wrong = checkQualifiedName(finalizer).map(each => `${head}${each}`)
+      if (finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)) return wrong
+      const path = finalizer.includes('.') ? ' including a path (/)' : ''
+      const advice = `prefer a domain-qualified finalizer name${path} to avoid accidental conflicts with other finalizer writers`
+      return [...wrong, `${head}${advice}`]
+    })
 }
 
 function copyStatus(object: Open, old: Open): void {

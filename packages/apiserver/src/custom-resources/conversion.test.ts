@@ -167,11 +167,11 @@ describe('conversion webhooks', () => {
   it('writes through the stored version and reads through any other', async () => {
     const { status: code, json } = await create('v2', 'a', { host: 'h', port: '1', zone: 'b' })
     assert.equal(code, 201)
-    // The stored version knows no zones, so what comes back is the default.
-    assert.deepEqual([json.apiVersion, json.spec], ['example.com/v2', { host: 'h', port: '1', zone: 'a' }])
+    // The stored version knows no zones, and only its defaults are set where stored objects are read.
+    assert.deepEqual([json.apiVersion, json.spec], ['example.com/v2', { host: 'h', port: '1' }])
     assert.deepEqual((await stored('a')).spec, { hostPort: 'h:1' })
     assert.deepEqual(await specOf('v1', 'a'), { hostPort: 'h:1' })
-    assert.deepEqual(await specOf('v2', 'a'), { host: 'h', port: '1', zone: 'a' })
+    assert.deepEqual(await specOf('v2', 'a'), { host: 'h', port: '1' })
     const [{ review } = assert.fail('nobody was asked')] = hook.reviews
     assert.deepEqual([review.kind, review.apiVersion], ['ConversionReview', 'apiextensions.k8s.io/v1'])
     assert.equal(review.request.desiredAPIVersion, 'example.com/v1')
@@ -247,7 +247,7 @@ describe('conversion webhooks', () => {
   it('patches the version that was asked for', async () => {
     await create('v1', 'a', { hostPort: 'a:1' })
     const { json } = await server.send('PATCH', `${at('v2')}/a`, { spec: { port: '9' } }, MERGE)
-    assert.deepEqual(json.spec, { host: 'a', port: '9', zone: 'a' })
+    assert.deepEqual(json.spec, { host: 'a', port: '9' })
     assert.deepEqual((await stored('a')).spec, { hostPort: 'a:9' })
     const apply = { 'content-type': 'application/apply-patch+yaml' }
     const config = { apiVersion: 'example.com/v2', kind: 'Endpoint', metadata: { name: 'a' }, spec: { host: 'b' } }
