@@ -68,15 +68,6 @@ describe('bodies that are not what the endpoint takes', () => {
       { apiVersion: 'extensions/v1beta1', kind: 'Ingress' },
       'Ingress in version "v1beta1" cannot be handled as a Pod: converting (v1beta1.Ingress) to (core.Pod): unknown conversion',
     ],
-    [
-      'a stored object',
-      PODS,
-      {
-        metadata: { name: 'p', resourceVersion: '5' },
-        spec: { containers: [{ name: 'c', image: 'i' }] },
-      },
-      'resourceVersion should not be set on objects to be created',
-    ],
   ]
   it('options of requests are of one kind alone', async () => {
     const { status, json } = await server.send('DELETE', `${PODS}/p`, { apiVersion: 'v1', kind: 'Pod' })

@@ -8,15 +8,22 @@ import {
   decodeFailure,
   decodeObject,
   decodeProtobuf,
+  encodeJson,
+  invalid,
+  invalidError,
   JsonSyntaxError,
   type KubeObject,
   ProtobufError,
   parseApiVersion,
+  parseJson,
   StatusError,
   type StructSchema,
   strictDecodingMessage,
 } from '@canopus/apimachinery'
+import { asBuffer } from '../cache/object-version.ts'
 import { type Headers, header } from '../http/message.ts'
+import { duplicateFields } from '../registry/patch-findings.ts'
+import { customUnknownFields, withSortedKeys } from './findings.ts'
 import { parseMediaType } from './media-type.ts'
 import { MEDIA_TYPES } from './negotiate.ts'
 import { internalGroupOf, isUnserved } from './unserved-kinds.ts'
@@ -51,6 +58,7 @@ export function decodeBody<T = KubeObject>(
   const own = { version: '', kind: '' }
   try {
     const decoded = media === 'protobuf' ? fromProtobuf(body, expected, own) : fromText(media, body, expected, own)
+    if (expected.schema !== undefined) checkCustomKind(decoded.object as unknown as KubeObject, own, expected)
     if (validation === 'Strict' && decoded.strictErrors.length > 0) {
       throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
     }
@@ -92,17 +100,42 @@ function fromText(
   own: { version: string; kind: string },
 ): Decoded {
   const choose = schemaChoice(expected, own)
-  if (media === 'json') return asUpstreamFinds(decodeObject(choose, body), expected)
-  const yaml = yamlToJson(body)
-  const decoded = asUpstreamFinds(decodeObject(choose, yaml.json), expected)
-  return { ...decoded, strictErrors: [...yaml.strictErrors, ...decoded.strictErrors] }
+  const yaml = media === 'yaml' ? yamlToJson(body) : undefined
+  const decoded = decodeObject(choose, yaml?.json ?? body)
+  if (yaml === undefined && decoded.strictErrors.length === 0) return decoded
+  return { ...decoded, strictErrors: findingsOf(decoded, expected, choose, yaml, body) }
 }
 
-/** Upstream reads custom resources without a schema first, which finds what stands twice; then it looks for unknown fields. */
-function asUpstreamFinds(decoded: Decoded, expected: ExpectedKind): Decoded {
-  if (expected.schema === undefined || decoded.strictErrors.length < 2) return decoded
-  const later = (finding: string): number => Number(!finding.startsWith('duplicate field '))
-  return { ...decoded, strictErrors: decoded.strictErrors.toSorted((a, b) => later(a) - later(b)) }
+/** In upstream's order: YAML is read into maps, and so are custom objects. */
+function findingsOf(
+  decoded: Decoded,
+  { schema }: ExpectedKind,
+  choose: (apiVersion: string, kind: string) => StructSchema,
+  yaml: { json: string; strictErrors: readonly string[] } | undefined,
+  body: Uint8Array,
+): string[] {
+  if (schema !== undefined) {
+    const twice = yaml?.strictErrors ?? duplicateFields(asBuffer(body).toString())
+    return [...twice, ...customUnknownFields(schema, decoded.unknownFields)]
+  }
+  if (yaml === undefined) return decoded.strictErrors
+  const sorted = decoded.strictErrors.length > 1 ? encodeJson(withSortedKeys(parseJson(yaml.json))) : undefined
+  const found = sorted === undefined ? decoded : decodeObject(choose, sorted)
+  return [...yaml.strictErrors, ...found.strictErrors]
+}
+
+/** Custom objects have to say what they are, and are invalid where that is another kind. */
+function checkCustomKind(object: KubeObject, own: { kind: string }, expected: ExpectedKind): void {
+  const { kind, apiVersion } = object
+  if (!kind) {
+    own.kind = ''
+    throw new DecodeError(`Object 'Kind' is missing in '${encodeJson(object)}'`)
+  }
+  if (kind === expected.kind) return
+  const { group } = parseApiVersion(apiVersion ?? expected.apiVersion)
+  throw invalidError({ group, resource: kind, name: object.metadata?.name ?? '' }, [
+    invalid('kind', kind, `must be ${expected.kind}`),
+  ])
 }
 
 function fromProtobuf(body: Uint8Array, expected: ExpectedKind, own: { version: string; kind: string }): Decoded {
@@ -129,7 +162,9 @@ function schemaChoice(
 }
 
 /** What the object says it is must be what the endpoint takes; it may say nothing. */
-function checkKind(apiVersion: string, kind: string, expected: ExpectedKind): void {
+function checkKind(given: string, kind: string, expected: ExpectedKind): void {
+  // Go reads `/v1` as the version `v1` of the group without a name.
+  const apiVersion = given.replace(/^\//, '')
   const own = { apiVersion: apiVersion || expected.apiVersion, kind: kind || expected.kind }
   if (own.kind === expected.kind && expected.olderVersions?.includes(own.apiVersion)) return
   if (expected.schema === undefined) checkConvertible(own, expected)
@@ -138,7 +173,7 @@ function checkKind(apiVersion: string, kind: string, expected: ExpectedKind): vo
       `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
     )
   }
-  if (own.kind === expected.kind) return
+  if (own.kind === expected.kind || expected.schema !== undefined) return
   throw badRequestError(`the kind in the data (${kind}) does not match the expected kind (${expected.kind})`)
 }
 

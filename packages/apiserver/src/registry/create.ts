@@ -15,6 +15,7 @@ import type { ObjectVersion } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
+import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, setOwners, trackCreate } from './owners.ts'
 
 const GENERATE_ATTEMPTS = 8
@@ -34,10 +35,14 @@ export async function createObject(
   prepareMetadata(store, namespace, object)
   store.kind.strategy.default?.(object)
   if (tracked) setOwners(object, owners)
-  else trackCreate(store, call, object)
+  else {
+    dropDuplicateOwners(object, call.warnings, false)
+    trackCreate(store, call, object)
+  }
   const generated = !object.metadata.name && Boolean(object.metadata.generateName)
   const { managedFields } = object.metadata
   await store.context.admission.mutate(call, targetOf(store, namespace, object))
+  dropDuplicateOwners(object, call.warnings, true)
   repairOwners(call, object, managedFields)
   identify(store, namespace, object)
   for (let attempt = 1; ; attempt++) {
@@ -86,6 +91,7 @@ async function createOnce(
     store.warn(call, object, undefined)
     await context.admission.validate(call, targetOf(store, namespace, object))
     const key = cache.keyOf(namespace, name)
+    if (!call.dryRun) refuseRevision(object)
     if (call.dryRun) {
       if ((await store.find(namespace, name)) !== undefined) throw new KeyExistsError(key)
       release?.()
@@ -102,14 +108,18 @@ async function createOnce(
   }
 }
 
+/** The store refuses what it has stored before (ErrResourceVersionSetOnCreate); a text that is no number it does not understand. */
+function refuseRevision({ metadata: { resourceVersion } }: KubeObject): void {
+  if (!/^0*[1-9]\d*$/.test(resourceVersion ?? '')) return
+  throw new StatusError({ code: 500, message: 'resourceVersion should not be set on objects to be created' })
+}
+
 /** What only the server decides: no marks of deletion or identity, the namespace of the request. */
 function prepareMetadata(store: KindStore, namespace: string, object: KubeObject): void {
   const meta: Partial<ObjectMeta> = object.metadata
   object.kind = store.kind.type.kind
   object.apiVersion = store.apiVersion
   matchNamespace(store, namespace, meta)
-  if (meta.resourceVersion) throw badRequestError('resourceVersion should not be set on objects to be created')
-  delete meta.resourceVersion
   delete meta.selfLink
   delete meta.deletionTimestamp
   delete meta.deletionGracePeriodSeconds

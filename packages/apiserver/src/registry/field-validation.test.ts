@@ -79,6 +79,27 @@ const cases: readonly [string, string, string, string, string, readonly string[]
     'strict decoding error: json patch duplicate field "[1].op", json patch unknown field "[1].more", unknown field "other"',
     ['json patch duplicate field "[1].op"', 'json patch unknown field "[1].more"', 'unknown field "other"'],
   ],
+  [
+    'PATCH',
+    PATCHED,
+    JSON_PATCH,
+    '[{"op":"add","path":"/z","value":1,"foo":1},{"op":"add","path":"/b","path":"/a","value":1}]',
+    'strict decoding error: json patch unknown field "[0].foo", json patch duplicate field "[1].path", unknown field "a", unknown field "z"',
+    [
+      'json patch unknown field "[0].foo"',
+      'json patch duplicate field "[1].path"',
+      'unknown field "a"',
+      'unknown field "z"',
+    ],
+  ],
+  [
+    'POST',
+    CMS,
+    YAML,
+    `${head('made')}z: 1\na: 1\n`,
+    'strict decoding error: unknown field "a", unknown field "z"',
+    ['unknown field "a"', 'unknown field "z"'],
+  ],
 ]
 
 describe('strict validation of fields', () => {

@@ -9,9 +9,12 @@ type Plain = Record<string, unknown>
 
 /** Fields that a patch names twice, and of a JSON patch those that operations do not have. `patch` is what `text` says. */
 export function patchFindings(patch: unknown, text: string, isJsonPatch: boolean): string[] {
-  const twice = membersOf(patch) === surveyJson(text).members ? [] : duplicatesOf(text)
+  const twice = membersOf(patch) === surveyJson(text).members ? [] : duplicateFields(text)
   if (!isJsonPatch) return twice
-  return [...twice, ...unknownFields(patch)].map(finding => `json patch ${finding}`)
+  const operationOf = (finding: string): number => Number(/\[(\d+)\]/.exec(finding)?.[1] ?? -1)
+  return [...twice, ...unknownFields(patch)]
+    .sort((one, other) => operationOf(one) - operationOf(other))
+    .map(finding => `json patch ${finding}`)
 }
 
 /** How many members all objects of a value have together; a text with more of them names one twice. */
@@ -23,7 +26,8 @@ export function membersOf(value: unknown): number {
   return count
 }
 
-function duplicatesOf(text: string): string[] {
+/** The fields that a text of JSON names twice. Throws JsonSyntaxError. */
+export function duplicateFields(text: string): string[] {
   const { value, duplicates } = readExactJson(text)
   const found: string[] = []
   const walk = (each: unknown, path: string): void => {

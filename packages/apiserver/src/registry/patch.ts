@@ -8,6 +8,7 @@ import {
   badRequestError,
   checkDepth,
   clone,
+  type Decoded,
   DecodeError,
   decodeValue,
   encodeJson,
@@ -24,6 +25,7 @@ import {
   strictDecodingMessage,
 } from '@canopus/apimachinery'
 import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
+import { customUnknownFields, withSortedKeys } from '../encoding/findings.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
 import { type Headers, header } from '../http/message.ts'
 import { patchFindings } from './patch-findings.ts'
@@ -156,7 +158,7 @@ export function checkPatched(
     const own = clone(kept ? withoutOwners(patched as KubeObject) : patched)
     const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), own, described !== undefined)
     if (kept) (decoded.object as unknown as KubeObject).metadata.managedFields = owners
-    const strictErrors = [...findings, ...decoded.strictErrors]
+    const strictErrors = [...findings, ...findingsOf(decoded, kind, patched, described !== undefined)]
     if (strictErrors.length > 0) {
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
       if (validation === 'Warn') for (const each of strictErrors) if (!warnings.includes(each)) warnings.push(each)
@@ -168,6 +170,13 @@ export function checkPatched(
       invalid('patch', described?.() ?? encodeJson(patched), error.message),
     ])
   }
+}
+
+/** What is unknown in a patched object, in the order of upstream, where it has been through a map. */
+function findingsOf(decoded: Decoded, kind: PatchedKind, patched: unknown, converted: boolean): readonly string[] {
+  if (kind.schema !== undefined) return customUnknownFields(kind.schema, decoded.unknownFields)
+  if (converted || decoded.strictErrors.length < 2) return decoded.strictErrors
+  return decodeValue(schemas.schemaOf(kind.message), withSortedKeys(patched)).strictErrors
 }
 
 /** Without the part of a stored object that is the largest, in many cases. */

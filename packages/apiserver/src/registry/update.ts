@@ -22,6 +22,7 @@ import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
+import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
 import { anotherUid, checkStoredPreconditions } from './preconditions.ts'
 
@@ -130,6 +131,8 @@ async function updateOnce(
   const object = await update.produce(old)
   const { managedFields } = object.metadata
   prepareUpdate(store, namespace, name, update, object, old)
+  // Those of a patch count once admission is through.
+  if (update.unconditional !== true && update.marksDeletion !== true) dropDuplicateOwners(object, call.warnings, false)
   if (call.subresource === '' || call.subresource === 'status') kind.strategy.default?.(object)
   if (update.tracked === true) setOwners(object, managedFields)
   else if (update.admitted !== true && update.marksDeletion !== true)
@@ -138,6 +141,7 @@ async function updateOnce(
     const admitted = targetOf(store, update, namespace, name, object, old)
     const { managedFields: owners } = object.metadata
     await context.admission.mutate(call, admitted)
+    dropDuplicateOwners(object, call.warnings, true)
     repairOwners(call, object, owners)
     update.shown?.back(object, admitted.object!)
     // What no webhook can take away; validation says no to other values.
