@@ -162,7 +162,7 @@ export class PartialEncoder extends JsonEncoder {
   }
 
   override value({ plain }: ObjectVersion): unknown {
-    return plain && partialObject(plain)
+    return plain && partialObject(plain, this.#meta)
   }
 
   override listType(): { kind: string; apiVersion: string } {

@@ -10,5 +10,5 @@ import type { Endpoint } from '../registry/endpoint.ts'
 export function scaleResponse(endpoint: Endpoint, call: Call, scale: Scale): ApiResponse {
   const { name, namespace = '' } = scale.metadata
   const version = new ObjectVersion('', namespace, name, Buffer.from(encodeJson(scale)), 0)
-  return endpoint.respond(endpoint.encoder(call, undefined, ScaleKind), 200, version)
+  return endpoint.respond(call, endpoint.encoder(call, undefined, ScaleKind), 200, version)
 }
