@@ -158,6 +158,39 @@ async function serviceAccount(namespace: string): Promise<{ token: string }> {
   return { token: JSON.parse(text).status.token }
 }
 
+describe('who may only get what is opened with GET', () => {
+  before(async () => {
+    const root = await certified('root', ['system:masters'])
+    const pod = { metadata: { name: 'one' }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+    await call(root, 'POST', '/api/v1/namespaces', { metadata: { name: 'opened' } })
+    await call(root, 'POST', '/api/v1/namespaces/opened/serviceaccounts', { metadata: { name: 'default' } })
+    assert.equal((await call(root, 'POST', '/api/v1/namespaces/opened/pods', pod)).status, 201)
+    const rbac = `/apis/${RBAC}/v1/namespaces/opened`
+    const resources = ['pods/exec', 'pods/attach', 'pods/portforward']
+    for (const [name, verbs] of [
+      ['getter', ['get']],
+      ['creator', ['get', 'create']],
+    ]) {
+      await call(root, 'POST', `${rbac}/roles`, { metadata: { name }, rules: [{ apiGroups: [''], resources, verbs }] })
+      await call(root, 'POST', `${rbac}/rolebindings`, {
+        metadata: { name },
+        roleRef: { apiGroup: RBAC, kind: 'Role', name },
+        subjects: [{ kind: 'User', name, apiGroup: RBAC }],
+      })
+    }
+  })
+
+  for (const subresource of ['exec', 'attach', 'portforward'])
+    it(`is refused pods/${subresource}, upgraded or not`, async () => {
+      const path = `/api/v1/namespaces/opened/pods/one/${subresource}`
+      const refused = await call(await certified('getter', []), 'GET', path)
+      assert.equal(refused.status, 403)
+      assert.match(refused.text, /cannot create resource \\"pods\/(exec|attach|portforward)\\"/)
+      const taken = await call(await certified('creator', []), 'GET', path)
+      assert.equal(taken.status, 400, taken.text)
+    })
+})
+
 describe('a service account', () => {
   it('reads what its role says, until it is deleted', async () => {
     const { token } = await serviceAccount('robots')

@@ -11,6 +11,8 @@ export interface EventEncoder {
   eventParts?(type: EventType, version: ObjectVersion): readonly Uint8Array[]
   /** Lets what `encodeEvent` answered carry its event, for readers in this process. */
   carryEvent?(frame: Uint8Array, type: EventType, version: ObjectVersion): void
+  /** What a stream sends first, made of the frames that every stream gets; the same bytes where nothing is added. */
+  startOfStream?(bytes: Uint8Array): Uint8Array
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array
   encodeError(status: unknown): Uint8Array
 }

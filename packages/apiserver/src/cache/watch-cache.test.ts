@@ -104,7 +104,7 @@ describe('slow readers', () => {
         return ended
       },
     }
-    const stream = new WatchStream(sink, undefined as unknown as WatchGroup, false)
+    const stream = new WatchStream(sink, { encoder: {} } as unknown as WatchGroup, false)
     return { stream, written, drain: () => drain(), ended: () => ended }
   }
 

@@ -36,6 +36,7 @@ export class WatchStream {
   #waitingBytes = 0
   #blocked = false
   #held = false
+  #started = false
 
   constructor(sink: StreamSink, group: WatchGroup, bookmarks: boolean) {
     this.sink = sink
@@ -62,7 +63,7 @@ export class WatchStream {
   send(bytes: Uint8Array): void {
     if (this.sink.closed) return
     if (!this.#blocked && !this.#held && this.#first === undefined) {
-      this.#blocked = !this.sink.write(bytes)
+      this.write(bytes)
       return
     }
     this.#waiting.push(bytes)
@@ -75,14 +76,21 @@ export class WatchStream {
       const first = this.#first?.next()
       if (first !== undefined && first.done !== true) {
         const piece = first.value
-        this.#blocked = !this.sink.write(piece, () => release(piece))
+        this.write(piece, () => release(piece))
         continue
       }
       this.#first = undefined
       const next = this.next()
       if (next === undefined) return
-      this.#blocked = !this.sink.write(next)
+      this.write(next)
     }
+  }
+
+  private write(bytes: Uint8Array, sent?: () => void): void {
+    const { encoder } = this.group
+    const first = this.#started || encoder.startOfStream === undefined ? bytes : encoder.startOfStream(bytes)
+    this.#started = true
+    this.#blocked = !this.sink.write(first, sent)
   }
 
   private next(): Uint8Array | undefined {

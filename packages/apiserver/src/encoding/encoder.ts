@@ -97,6 +97,10 @@ export class JsonEncoder implements ObjectEncoder {
     return afterRoundTrip(this.object(version))
   }
 
+  startOfStream(bytes: Uint8Array): Uint8Array {
+    return bytes
+  }
+
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
     return jsonEvent('BOOKMARK', Buffer.from(JSON.stringify(this.bookmark(revision, initialEventsEnd))))
   }
@@ -265,6 +269,10 @@ export class TextEncoder implements ObjectEncoder {
 
   encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
     return this.#inner.encodeEvent(type, version)
+  }
+
+  startOfStream(bytes: Uint8Array): Uint8Array {
+    return this.#inner.startOfStream(bytes)
   }
 
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {

@@ -76,6 +76,31 @@ describe('forms of answers', () => {
     assert.deepEqual(json.rows[0].cells.slice(0, 3), ['one', 3, 0])
   })
 
+  for (const path of [`${CMS}?watch=true&resourceVersion=0`, `${CMS}?watch=true&resourceVersion=0&pretty=true`])
+    it(`says the columns of a table in the first event alone: ${path}`, async () => {
+      const watches = await Promise.all([1, 2].map(() => server.watch(path, { accept: as('Table', 'v1') })))
+      for (const watch of watches) while ((await watch.next()).object.rows[0].cells[0] !== 'one');
+      await server.send('PATCH', ONE, { data: { a: 'b' } }, { 'content-type': 'application/merge-patch+json' })
+      for (const watch of watches) {
+        const { type, object } = await watch.next()
+        assert.deepEqual([type, object.columnDefinitions], ['MODIFIED', null])
+        watch.end()
+      }
+      const { json } = await server.send('GET', ONE, undefined, { accept: as('Table', 'v1') })
+      const watch = await server.watch(`${CMS}?watch=true&resourceVersion=${json.metadata.resourceVersion}`, {
+        accept: as('Table', 'v1'),
+      })
+      for (const [data, columns] of [
+        ['c', json.columnDefinitions],
+        ['d', null],
+      ]) {
+        await server.send('PATCH', ONE, { data: { a: data } }, { 'content-type': 'application/merge-patch+json' })
+        const { object } = await watch.next()
+        assert.deepEqual(object.columnDefinitions, columns)
+      }
+      watch.end()
+    })
+
   it('watches in the old version too', async () => {
     const accept = as('PartialObjectMetadata', 'v1beta1')
     const watch = await server.watch(`${CMS}?watch=true&resourceVersion=0`, { accept })

@@ -4,7 +4,7 @@ import type { Kind, PrinterColumn } from '@canopus/api'
 import { apiVersionOf, badRequestError, type KubeObject, type ListMeta } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import type { EventType } from '../cache/change.ts'
-import type { ObjectVersion } from '../cache/object-version.ts'
+import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
 import { bookmarkMeta, JsonEncoder, partialObject } from './encoder.ts'
 
 export type IncludeObject = 'Metadata' | 'Object' | 'None'
@@ -38,10 +38,15 @@ const NAME_ONLY: readonly PrinterColumn[] = [
   },
 ]
 
+type ColumnDefinition = Required<Omit<PrinterColumn, 'value'>>
+
+const NO_COLUMNS = '"columnDefinitions":null'
+
 export class TableEncoder extends JsonEncoder {
   readonly #include: IncludeObject
   readonly #clock: Clock
   readonly #columns: readonly PrinterColumn[]
+  readonly #definitions: readonly ColumnDefinition[]
   readonly #meta: string
 
   /** `meta` is the version of the table's own group. */
@@ -51,18 +56,41 @@ export class TableEncoder extends JsonEncoder {
     this.#include = include
     this.#clock = clock
     this.#columns = kind.columns.length > 0 ? kind.columns : NAME_ONLY
+    this.#definitions = this.#columns.map(({ name, type, format, description, priority }) => ({
+      name,
+      type,
+      format: format ?? '',
+      description,
+      priority,
+    }))
   }
 
   override one(version: ObjectVersion): Uint8Array {
-    return this.table([version], { resourceVersion: version.object.metadata.resourceVersion })
+    return this.table([version], { resourceVersion: version.object.metadata.resourceVersion }, this.#definitions)
   }
 
   override list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
-    return this.table(versions, metadata)
+    return this.table(versions, metadata, this.#definitions)
   }
 
+  /** Without the columns: a watch says them once, in what it sends first. */
   override encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
-    return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), this.one(version), Buffer.from('}\n')])
+    const row = this.table([version], { resourceVersion: version.object.metadata.resourceVersion }, null)
+    return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), row, Buffer.from('}\n')])
+  }
+
+  override eventParts(type: EventType, version: ObjectVersion): readonly Uint8Array[] {
+    return [this.encodeEvent(type, version)]
+  }
+
+  /** Puts the columns into the first event; frames are shared, so they are copied. Errors have none. */
+  override startOfStream(bytes: Uint8Array): Uint8Array {
+    const whole = asBuffer(bytes)
+    const at = whole.indexOf(NO_COLUMNS)
+    const line = whole.indexOf('\n')
+    if (at === -1 || at > line) return bytes
+    const columns = Buffer.from(`"columnDefinitions":${JSON.stringify(this.#definitions)}`)
+    return Buffer.concat([whole.subarray(0, at), columns, whole.subarray(at + NO_COLUMNS.length)])
   }
 
   override value(): undefined {
@@ -72,29 +100,22 @@ export class TableEncoder extends JsonEncoder {
   protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
     const metadata = bookmarkMeta(revision, initialEventsEnd)
     const rows = initialEventsEnd ? [{ cells: [], object: { ...this.emptyPartial(), metadata } }] : []
-    return { ...this.head({ resourceVersion: String(revision) }), rows }
+    return { ...this.head({ resourceVersion: String(revision) }, null), rows }
   }
 
   private emptyPartial(): { kind: string; apiVersion: string } {
     return { kind: 'PartialObjectMetadata', apiVersion: this.#meta }
   }
 
-  private head(metadata: ListMeta): Record<string, unknown> {
-    return {
-      kind: 'Table',
-      apiVersion: this.#meta,
-      metadata,
-      columnDefinitions: this.#columns.map(({ name, type, format, description, priority }) => ({
-        name,
-        type,
-        format: format ?? '',
-        description,
-        priority,
-      })),
-    }
+  private head(metadata: ListMeta, columnDefinitions: readonly ColumnDefinition[] | null): Record<string, unknown> {
+    return { kind: 'Table', apiVersion: this.#meta, metadata, columnDefinitions }
   }
 
-  private table(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
+  private table(
+    versions: readonly ObjectVersion[],
+    metadata: ListMeta,
+    columns: readonly ColumnDefinition[] | null,
+  ): Uint8Array {
     const now = this.#clock.now()
     const objects = versions.map(version => this.object(version))
     const { kind } = this
@@ -103,7 +124,7 @@ export class TableEncoder extends JsonEncoder {
       cells: this.#columns.map(column => this.cell(column, object, now)),
       ...this.rowObject(object),
     }))
-    return Buffer.from(JSON.stringify({ ...this.head(metadata), rows }))
+    return Buffer.from(JSON.stringify({ ...this.head(metadata, columns), rows }))
   }
 
   private cell(column: PrinterColumn, object: KubeObject, now: number): unknown {

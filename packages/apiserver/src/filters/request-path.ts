@@ -272,11 +272,14 @@ export class RequestPath {
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
     if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
-    if (info.subresource === '') return inSpan(call, () => endpoint.serve(call))
+    if (info.subresource === '') {
+      if (isRefusedHead(call, endpoint)) throw methodNotAllowedError()
+      return inSpan(call, () => endpoint.serve(call))
+    }
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]
     if (handler === undefined || facts === undefined) return notFoundPage()
-    if (!facts.verbs.includes(info.verb) && info.subresource !== 'proxy') {
+    if ((!facts.verbs.includes(info.verb) || isRefusedHead(call, endpoint)) && info.subresource !== 'proxy') {
       if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
@@ -291,7 +294,7 @@ export class RequestPath {
     if (kind === undefined || info.subresource !== '' || kind.type.namespaced !== (info.namespace !== '')) {
       return notFoundPage()
     }
-    if (!kind.type.verbs.includes(info.verb)) {
+    if (!kind.type.verbs.includes(info.verb) || call.request.method === 'HEAD') {
       throw methodNotAllowedError()
     }
     const { admission } = resources.context
@@ -401,6 +404,11 @@ const inSpan = <T>({ request, info }: Call, serve: () => T): T =>
 function misplaced(namespaced: boolean, info: RequestInfo): boolean {
   if (!namespaced) return info.namespace !== '' && info.resource !== 'namespaces'
   return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
+}
+
+/** No route of a built-in resource takes HEAD, though it is authorized as GET; custom resources go by the verb alone. */
+function isRefusedHead({ request }: Call, { kind }: Endpoint): boolean {
+  return request.method === 'HEAD' && kind.custom === undefined
 }
 
 export function notFoundPage(): ApiResponse {

@@ -17,8 +17,9 @@ export async function serveLog(context: SubresourceContext, endpoint: Endpoint, 
   return checkAnswer(await forward(request, backend))
 }
 
-/** Exec and the like are upgrades; a plain request is told so. */
-export async function serveConnect(): Promise<ApiResponse> {
+/** Exec and the like are upgrades; a plain request is told so, but not before all that an upgrade would be refused for. */
+export async function serveConnect(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
+  await connectBackend(context, endpoint, call)
   throw badRequestError('Upgrade request required')
 }
 
