@@ -68,7 +68,7 @@ function customKind(
   return {
     type,
     message: '',
-    strategy: customStrategy(props, version.subresources?.status !== undefined, time),
+    strategy: customStrategy(props, version.subresources, time),
     columns: printerColumns(version.additionalPrinterColumns),
     selectableFields: selectableFields(version),
     storagePrefix: customStoragePrefix(definition),

@@ -173,12 +173,8 @@ function checkScale(
 }
 
 function isSimple(errors: Errors, value: string, path: string): boolean {
-  if (!value.startsWith('.')) {
-    errors.push(invalid(path, value, 'must be a simple json path starting with .'))
-    return false
-  }
-  if (plainPath(value) !== undefined) return true
-  errors.push(invalid(path, value, 'must be a json path in the dot notation'))
+  if (value.startsWith('.')) return true
+  errors.push(invalid(path, value, 'must be a simple json path starting with .'))
   return false
 }
 

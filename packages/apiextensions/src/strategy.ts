@@ -1,6 +1,6 @@
 /** How custom objects come and change (k8s.io/apiextensions-apiserver/pkg/registry/customresource/strategy.go). */
 import type { Strategy } from '@canopus/api'
-import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
+import type { CustomResourceSubresources, JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import {
   checkQualifiedName,
   deepEqual,
@@ -11,6 +11,7 @@ import {
 } from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
 import { evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
+import { checkScaleSpec, checkScaleStatus } from './scale-fields.ts'
 import { validateValue } from './values.ts'
 
 type Open = KubeObject & Record<string, unknown>
@@ -32,13 +33,28 @@ const NOT_CHECKED = invalid(
   'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
 )
 
-/** `hasStatus`: whether the version has the status subresource. */
-export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean, time: TimeRules = untimed): Strategy {
+/** `subresources`: those of the version. */
+export function customStrategy(
+  schema: JSONSchemaProps,
+  subresources: CustomResourceSubresources = {},
+  time: TimeRules = untimed,
+): Strategy {
+  const { scale } = subresources
+  const hasStatus = subresources.status !== undefined
   let tree: RuleNode | undefined | null = null
   /** What rules say about what an update does not change. */
   const warnings = new WeakMap<KubeObject, readonly string[]>()
   const check = (object: KubeObject, old?: KubeObject): FieldError[] => {
     const errors = old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
+    if (scale !== undefined) errors.push(...checkScaleSpec(object, scale), ...checkScaleStatus(object, scale))
+    return checkRules(errors, object, old)
+  }
+  const checkStatus = (object: KubeObject, old: KubeObject): FieldError[] => {
+    const errors = validateStatus(schema, object as Open, old as Open)
+    if (scale !== undefined) errors.push(...checkScaleStatus(object, scale))
+    return checkRules(errors, object, old)
+  }
+  const checkRules = (errors: FieldError[], object: KubeObject, old: KubeObject | undefined): FieldError[] => {
     // Compiled with the first object, since most versions of most definitions are never written.
     tree ??= tree === null ? ruleTree(schema, time) : undefined
     if (tree === undefined) return errors
@@ -66,9 +82,22 @@ export function customStrategy(schema: JSONSchemaProps, hasStatus: boolean, time
     },
     validateUpdate: check,
     prepareForStatusUpdate: (object, old) => keepAllButStatus(object as Open, old as Open),
-    validateStatusUpdate: check,
+    validateStatusUpdate: checkStatus,
     warnings: (object, old) => [...finalizerWarnings(object, old), ...(warnings.get(object) ?? [])],
   }
+}
+
+/** A status is checked by itself: what messages say of it starts there, and what is beside it counts for nothing. */
+function validateStatus(schema: JSONSchemaProps, object: Open, old: Open): FieldError[] {
+  const own = schema.properties?.status
+  if (own === undefined || !Object.hasOwn(object, 'status')) return []
+  const errors = Object.hasOwn(old, 'status')
+    ? validateValue(own, object.status, '', old.status)
+    : validateValue(own, object.status, '')
+  return errors.map(({ type, field, body }) => {
+    const inside = field !== '' && field !== '<nil>'
+    return { type, field: inside ? `status${field.startsWith('[') ? '' : '.'}${field}` : 'status', body }
+  })
 }
 
 const STANDARD_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes']

@@ -114,7 +114,7 @@ describe('custom resources', () => {
     const { json: list } = await server.send('GET', '/apis/example.com/v1')
     assert.deepEqual(
       list.resources.map((each: { name: string }) => each.name),
-      ['sails', 'sails/scale', 'sails/status'],
+      ['sails', 'sails/status', 'sails/scale'],
     )
     const { json: all } = await server.send('GET', '/apis', undefined, { accept: AGGREGATED })
     const own = all.items.find((each: { metadata: { name: string } }) => each.metadata.name === 'example.com')
@@ -160,14 +160,18 @@ describe('custom resources', () => {
   })
 
   const wrong: readonly [string, object, string][] = [
-    ['type', { size: 'x' }, 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"'],
+    [
+      'type',
+      { size: 'x' },
+      '[spec.size: Invalid value: "string": spec.size in body must be of type integer: "string", .spec.size: Invalid value: 0: .spec.size accessor error: x is of the type string, expected int64]',
+    ],
     ['maximum', { size: 9 }, 'spec.size: Invalid value: 9: spec.size in body should be less than or equal to 5'],
     ['required', {}, 'spec.size: Required value'],
     ['null', { size: null }, 'spec.size: Required value'],
     [
       'a list for a number',
       { size: [] },
-      'spec.size: Invalid value: "array": spec.size in body must be of type integer: "array"',
+      '[spec.size: Invalid value: "array": spec.size in body must be of type integer: "array", .spec.size: Invalid value: 0: .spec.size accessor error: [] is of the type []interface {}, expected int64]',
     ],
   ]
   for (const [name, spec, text] of wrong) {
@@ -204,6 +208,26 @@ describe('custom resources', () => {
     assert.equal((await server.send('GET', path('sails', 's'))).json.spec.size, 4)
     const over = await server.send('PATCH', `${path('sails', 's')}/scale`, { spec: { replicas: 9 } }, MERGE)
     assert.equal(over.status, 422)
+  })
+
+  it('have their status checked by itself', async () => {
+    await sail('checked', { size: 1 })
+    const status = (patch: object): Promise<Answer> =>
+      server.send('PATCH', `${path('sails', 'checked')}/status`, patch, MERGE)
+    assert.equal((await status({ spec: { size: 9 }, status: { ready: 1 } })).status, 200)
+    const { json } = await status({ status: { ready: 'x' } })
+    assert.deepEqual(json.details.causes, [
+      {
+        reason: 'FieldValueTypeInvalid',
+        message: 'Invalid value: "string": ready in body must be of type integer: "string"',
+        field: 'status.ready',
+      },
+      {
+        reason: 'FieldValueInvalid',
+        message: 'Invalid value: 0: .status.ready accessor error: x is of the type string, expected int64',
+        field: '.status.ready',
+      },
+    ])
   })
 
   it('are selected by fields of the definition and shown in its columns', async () => {

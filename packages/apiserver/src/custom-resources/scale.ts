@@ -1,7 +1,7 @@
 /** `/scale` of custom objects: the numbers are where the definition says (pkg/registry/customresource/etcd.go, ScaleREST). */
 import type { CustomKindFacts } from '@canopus/api'
 import type { Scale } from '@canopus/api/autoscaling/v1'
-import { plainPath } from '@canopus/apiextensions'
+import { scalePath } from '@canopus/apiextensions'
 import {
   badRequestError,
   clone,
@@ -93,7 +93,7 @@ function scaled(old: KubeObject, scale: Scale, name: string, paths: Paths): Kube
 }
 
 function setReplicas(object: KubeObject, replicas: number, paths: Paths): void {
-  const names = plainPath(paths.specReplicasPath)!
+  const names = scalePath(paths.specReplicasPath)
   let at = object as unknown as Record<string, unknown>
   for (const each of names.slice(0, -1)) {
     if (typeof at[each] !== 'object' || at[each] === null) setField(at, each, {})
@@ -104,7 +104,7 @@ function setReplicas(object: KubeObject, replicas: number, paths: Paths): void {
 
 function valueAt(object: KubeObject, path: string): unknown {
   let value: unknown = object
-  for (const name of plainPath(path) ?? []) {
+  for (const name of scalePath(path)) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
     value = (value as Record<string, unknown>)[name]
   }

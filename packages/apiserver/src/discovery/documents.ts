@@ -124,7 +124,7 @@ function apiResources(type: ResourceType): APIResource[] {
     ...(type.categories.length > 0 ? { categories: [...type.categories] } : {}),
     ...(type.verbs.includes('list') ? { storageVersionHash: storageVersionHash(type) } : {}),
   }
-  const subresources = Object.entries(type.subresources).sort(([a], [b]) => (a < b ? -1 : 1))
+  const subresources = Object.entries(type.subresources)
   return [
     main,
     ...subresources.map(([name, { type: own, verbs }]) => ({
@@ -184,13 +184,11 @@ function aggregatedResource(type: ResourceType, inFull: boolean): unknown {
     const same = !inFull && other.group === group && other.version === version
     return same ? { ...own, kind: other.kind } : { group: other.group, version: other.version, kind: other.kind }
   }
-  const subresources = Object.entries(type.subresources)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([subresource, { type: other, verbs }]) => ({
-      subresource,
-      responseKind: kindOf(other),
-      verbs: [...verbs],
-    }))
+  const subresources = Object.entries(type.subresources).map(([subresource, { type: other, verbs }]) => ({
+    subresource,
+    responseKind: kindOf(other),
+    verbs: [...verbs],
+  }))
   return {
     resource: type.plural,
     responseKind: own,
