@@ -24,6 +24,7 @@ test('of a kind without a schema, only that it is an object is said', () => {
     name: 'com.example.v1.Foo',
     schema: { type: 'object' },
     schemaV2: { type: 'object' },
+    extensions: {},
   })
 })
 

@@ -27,10 +27,27 @@ export function openApiDefinition(
   const { group, names } = definition.spec
   const name = [...group.split('.').reverse(), version.name, names.kind].join('.')
   const schema = version.schema?.openAPIV3Schema
-  if (schema === undefined) return { name, schema: ANY_OBJECT, schemaV2: ANY_OBJECT }
+  const selectable = selectableFieldsOf(version)
+  const any = { ...ANY_OBJECT, ...selectable }
+  if (schema === undefined) return { name, schema: any, schemaV2: any, extensions: selectable }
   const isOpen =
     schema['x-kubernetes-preserve-unknown-fields'] === true || definition.spec.preserveUnknownFields === true
-  return { name, schema: rootOf(schema), schemaV2: isOpen ? ANY_OBJECT : rootOf(withoutV3(schema)) }
+  return {
+    name,
+    schema: { ...rootOf(schema), ...selectable },
+    schemaV2: isOpen ? any : { ...rootOf(withoutV3(schema)), ...selectable },
+    extensions: selectable,
+  }
+}
+
+/** Which fields lists are selected by; said of the object and of the list. */
+function selectableFieldsOf({ selectableFields = [] }: CustomResourceDefinitionVersion): Writable {
+  if (selectableFields.length === 0) return {}
+  return {
+    'x-kubernetes-selectable-fields': selectableFields.map(({ jsonPath }) => ({
+      fieldPath: jsonPath.replace(/^\./, ''),
+    })),
+  }
 }
 
 /** Nothing else may be said in OpenAPI v2: kubectl takes fields that are not listed beside listed ones for unknown. */

@@ -90,12 +90,6 @@ describe('values', () => {
       ['x[1]: Invalid value: "integer": x[1] in body must be of type string: "integer"'],
     ],
     [
-      'set',
-      { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
-      ['a', 'b', 'a'],
-      ['x[2]: Duplicate value: "a"'],
-    ],
-    [
       'map',
       { type: 'object', additionalProperties: { type: 'string' } },
       { a: 1 },

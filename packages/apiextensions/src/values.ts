@@ -6,7 +6,6 @@
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import {
   deepEqual,
-  duplicate,
   type FieldError,
   invalid,
   NumberLiteral,
@@ -17,10 +16,8 @@ import {
   typeInvalid,
 } from '@canopus/apimachinery'
 import { hasFormat } from './formats.ts'
+import { correlate, isUnchanged, NOTHING } from './list-types.ts'
 import { matchesPattern } from './patterns.ts'
-
-/** Stands for "there is nothing to compare with". */
-const NOTHING: unique symbol = Symbol('nothing')
 
 /** All findings about a value; `old` is what stood in its place before the update. */
 export function validateValue(
@@ -29,7 +26,7 @@ export function validateValue(
   path: string,
   old: unknown = NOTHING,
 ): FieldError[] {
-  if (old !== NOTHING && deepEqual(value, old)) return []
+  if (old !== NOTHING && isUnchanged(schema, value, old)) return []
   const errors: FieldError[] = []
   if (value === null && schema.nullable === true) return errors
   const found = checkType(schema, value, path)
@@ -127,44 +124,9 @@ function checkList(
       errors.push(...validateValue(items, each, `${path}[${index}]`, before(each)))
     }
   }
-  checkListType(errors, schema, value, path)
 }
 
-/** Finds the entry of the old list that a new one continues: by its keys, where the list has some. */
-function correlate(schema: JSONSchemaProps, old: unknown): (entry: unknown) => unknown {
-  if (schema['x-kubernetes-list-type'] !== 'map' || !Array.isArray(old)) return () => NOTHING
-  const byKeys = new Map(old.map(each => [keysText(schema, each), each as unknown]))
-  return entry => {
-    const text = keysText(schema, entry)
-    return byKeys.has(text) ? byKeys.get(text) : NOTHING
-  }
-}
-
-function keysOf(schema: JSONSchemaProps, entry: unknown): Record<string, unknown> {
-  const keys: Record<string, unknown> = {}
-  if (isObject(entry))
-    for (const key of schema['x-kubernetes-list-map-keys'] ?? []) if (Object.hasOwn(entry, key)) keys[key] = entry[key]
-  return keys
-}
-
-const keysText = (schema: JSONSchemaProps, entry: unknown): string => JSON.stringify(keysOf(schema, entry))
-
-/** Sets and maps hold nothing twice (pkg/apiserver/schema/listtype). */
-function checkListType(errors: FieldError[], schema: JSONSchemaProps, value: readonly unknown[], path: string): void {
-  const type = schema['x-kubernetes-list-type']
-  if (type !== 'set' && type !== 'map') return
-  const seen = new Set<string>()
-  const reported = new Set<string>()
-  for (const [index, each] of value.entries()) {
-    const shown = type === 'map' ? keysOf(schema, each) : each
-    const text = JSON.stringify(shown)
-    if (seen.has(text) && !reported.has(text)) {
-      reported.add(text)
-      errors.push(duplicate(`${path}[${index}]`, shown))
-    }
-    seen.add(text)
-  }
-}
+const TYPE_META: readonly string[] = ['apiVersion', 'kind']
 
 function checkObject(
   errors: FieldError[],
@@ -191,7 +153,9 @@ function checkObject(
     const own = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined
     const rule = own ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined)
     if (rule === undefined) continue
-    const previous = before !== undefined && Object.hasOwn(before, name) ? before[name] : NOTHING
+    // What an object says of its version is always the version of the request: a change of it does not show.
+    const same = before !== undefined && Object.hasOwn(before, name) && !(path === '' && TYPE_META.includes(name))
+    const previous = same ? before[name] : NOTHING
     errors.push(...validateValue(rule, value[name], child(path, name), previous))
   }
 }

@@ -115,6 +115,7 @@ function customDefinitions(
         items: { type: 'array', items: { $ref: definitions.path(definition.name) } },
       },
       'x-kubernetes-group-version-kind': [{ ...target, kind: type.listKind }],
+      ...definition.extensions,
     }
   }
   return custom

@@ -15,6 +15,8 @@ export interface OpenApiKind {
     readonly schema: JsonSchema
     /** What v2 can say of it; default `schema`. */
     readonly schemaV2?: JsonSchema
+    /** What is said of the list as well. */
+    readonly extensions?: JsonSchema
   }
 }
 

@@ -125,7 +125,10 @@ describe('custom resources', () => {
       ['example.com,v1,Sail', 'autoscaling,v1,Scale', 'example.com,v1,Sail'],
     )
     const { json: document } = await server.send('GET', '/openapi/v3/apis/example.com/v1')
-    assert.equal(document.components.schemas['com.example.v1.Sail'].properties.spec.properties.size.maximum, 5)
+    const { 'com.example.v1.Sail': own, 'com.example.v1.SailList': listed } = document.components.schemas
+    assert.equal(own.properties.spec.properties.size.maximum, 5)
+    for (const each of [own, listed])
+      assert.deepEqual(each['x-kubernetes-selectable-fields'], [{ fieldPath: 'spec.color' }])
   })
 
   it('come and go at paths that were asked for before', async () => {
@@ -208,6 +211,20 @@ describe('custom resources', () => {
     assert.equal((await server.send('GET', path('sails', 's'))).json.spec.size, 4)
     const over = await server.send('PATCH', `${path('sails', 's')}/scale`, { spec: { replicas: 9 } }, MERGE)
     assert.equal(over.status, 422)
+  })
+
+  it('have no strategic merge patch, and nothing but reading across namespaces', async () => {
+    await sail('strategic', { size: 1 })
+    const strategic = { 'content-type': 'application/strategic-merge-patch+json' }
+    for (const below of ['', '/status', '/scale'])
+      assert.equal((await server.send('PATCH', `${path('sails', 'strategic')}${below}`, {}, strategic)).status, 415)
+    const across = '/apis/example.com/v1/sails'
+    for (const [method, status] of [
+      ['GET', 200],
+      ['POST', 404],
+      ['DELETE', 404],
+    ] as const)
+      assert.equal((await server.send(method, across, method === 'POST' ? {} : undefined)).status, status)
   })
 
   it('have their status checked by itself', async () => {

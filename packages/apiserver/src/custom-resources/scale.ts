@@ -1,5 +1,5 @@
 /** `/scale` of custom objects: the numbers are where the definition says (pkg/registry/customresource/etcd.go, ScaleREST). */
-import type { CustomKindFacts } from '@canopus/api'
+import { type CustomKindFacts, schemas } from '@canopus/api'
 import type { Scale } from '@canopus/api/autoscaling/v1'
 import { scalePath } from '@canopus/apiextensions'
 import {
@@ -41,7 +41,13 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
   else call.audit?.requestObject(given)
   const patch =
     verb === 'patch'
-      ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
+      ? readPatch(
+          body,
+          headers,
+          { ...SCALE, schema: schemas.schemaOf(SCALE.message) },
+          options.fieldValidation,
+          call.warnings,
+        )
       : () => given as KubeObject
   const { version } = await updateObject(store, write, namespace, name, {
     unconditional: true,

@@ -310,8 +310,8 @@ export class RequestPath {
     if (!info.isResourceRequest) return undefined
     const endpoint = this.#options.resources.endpoint(info.group, info.version, info.resource)
     if (endpoint === undefined || !misplaced(endpoint.kind.type.namespaced, info)) return endpoint
-    // The collection of all namespaces can be read and nothing else.
-    if (endpoint.kind.type.namespaced && info.name === '') {
+    // The collection of all namespaces can be read and nothing else; of custom objects there is none for other verbs.
+    if (endpoint.kind.type.namespaced && info.name === '' && endpoint.kind.custom === undefined) {
       throw methodNotAllowedError()
     }
     return undefined
