@@ -204,8 +204,10 @@ export class ServiceAllocators {
     const owner = service.metadata.uid
     const kept = new Set(before === undefined ? [] : nodePortsOf(before))
     const own = new Set<number>()
-    if (needsNodePorts(service)) {
+    if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
+      const given = needsNodePorts(service)
       for (const [index, port] of (spec.ports ?? []).entries()) {
+        if (!given && !port.nodePort) continue
         const asked = port.nodePort || sharedNodePort(spec.ports!, port, own)
         const field = `spec.ports[${index}].nodePort`
         if (asked !== undefined && (kept.has(asked) || own.has(asked))) port.nodePort = asked

@@ -294,6 +294,8 @@ export class RequestPath {
     if (kind === undefined || info.subresource !== '' || kind.type.namespaced !== (info.namespace !== '')) {
       return notFoundPage()
     }
+    // What can only be created has no path of its own.
+    if (info.name !== '' && !kind.type.verbs.includes('get')) return notFoundPage()
     if (!kind.type.verbs.includes(info.verb) || call.request.method === 'HEAD') {
       throw methodNotAllowedError()
     }

@@ -157,6 +157,33 @@ test('Service: defaults', () => {
   assert.deepEqual(status, { loadBalancer: {} })
 })
 
+test('Service update: node ports stay where no more are wanted', () => {
+  const old = created(ServiceKind, valid)
+  old.spec.type = 'LoadBalancer'
+  old.spec.ports = [{ name: 'a', port: 80, nodePort: 30001 }]
+  for (const nodePort of [0, 30001]) {
+    const changed = structuredClone(old)
+    changed.spec.allocateLoadBalancerNodePorts = false
+    changed.spec.ports = [{ name: 'a', port: 80, nodePort }]
+    ServiceKind.strategy.prepareForUpdate!(changed, old, { now: '' })
+    assert.equal(changed.spec.ports[0]!.nodePort, 30001)
+  }
+})
+
+test('Service: a name alone shows no internal policy', () => {
+  for (const [type, expected] of [
+    ['ExternalName', undefined],
+    ['ClusterIP', 'Local'],
+  ] as const) {
+    const service = created(ServiceKind, { ...valid, spec: { type, internalTrafficPolicy: 'Local' } })
+    assert.equal(service.spec.internalTrafficPolicy, expected)
+    const changed = structuredClone(service)
+    changed.spec.internalTrafficPolicy = 'Local'
+    ServiceKind.strategy.prepareForUpdate!(changed, service, { now: '' })
+    assert.equal(changed.spec.internalTrafficPolicy, expected)
+  }
+})
+
 test('Service update: node ports stay with their ports', () => {
   const old = created(ServiceKind, valid)
   old.spec.type = 'NodePort'

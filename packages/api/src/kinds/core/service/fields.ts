@@ -4,8 +4,8 @@ import type { Service } from '../../../generated/core.v1.ts'
 export const needsClusterIP = ({ spec }: Service): boolean =>
   spec.type === 'ClusterIP' || spec.type === 'NodePort' || spec.type === 'LoadBalancer'
 
-export const needsNodePort = ({ spec }: Service): boolean =>
-  spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)
+/** May have them; whether a load balancer is given some is for `allocateLoadBalancerNodePorts` to say. */
+export const needsNodePort = ({ spec }: Service): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer'
 
 /** A load balancer with `externalTrafficPolicy: Local` is told by a health check which nodes have endpoints. */
 export const needsHealthCheckNodePort = ({ spec }: Service): boolean =>

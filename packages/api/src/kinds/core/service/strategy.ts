@@ -7,6 +7,13 @@ import { isExternallyAccessible, needsClusterIP, needsHealthCheckNodePort, needs
 export function prepareForCreate(service: Service): void {
   const { spec } = service
   if (spec.clusterIP && (spec.clusterIPs ?? []).length === 0) spec.clusterIPs = [spec.clusterIP]
+  dropInternalPolicy(spec)
+}
+
+/** Services that are names alone take a policy and never show it (defaultOnReadInternalTrafficPolicy). */
+function dropInternalPolicy(spec: ServiceSpec): void {
+  const policy = spec.internalTrafficPolicy
+  if (spec.type === 'ExternalName' && (policy === 'Cluster' || policy === 'Local')) delete spec.internalTrafficPolicy
 }
 
 export function prepareForUpdate(service: Service, old: Service): void {
@@ -77,7 +84,7 @@ function dropWhatTheTypeDoesNotNeed(service: Service, old: Service): void {
     if (same('loadBalancerClass')) delete spec.loadBalancerClass
   }
   if (lost(isExternallyAccessible) && same('externalTrafficPolicy')) delete spec.externalTrafficPolicy
-  if (lost(needsClusterIP) && same('internalTrafficPolicy')) delete spec.internalTrafficPolicy
+  dropInternalPolicy(spec)
 }
 
 const isLoadBalancer = ({ spec }: Service): boolean => spec.type === 'LoadBalancer'
