@@ -125,9 +125,9 @@ describe('custom resources', () => {
       ['example.com,v1,Sail', 'autoscaling,v1,Scale', 'example.com,v1,Sail'],
     )
     const { json: document } = await server.send('GET', '/openapi/v3/apis/example.com/v1')
-    const { 'com.example.v1.Sail': own, 'com.example.v1.SailList': listed } = document.components.schemas
-    assert.equal(own.properties.spec.properties.size.maximum, 5)
-    for (const each of [own, listed])
+    const { 'com.example.v1.Sail': said, 'com.example.v1.SailList': listed } = document.components.schemas
+    assert.equal(said.properties.spec.properties.size.maximum, 5)
+    for (const each of [said, listed])
       assert.deepEqual(each['x-kubernetes-selectable-fields'], [{ fieldPath: 'spec.color' }])
   })
 
