@@ -122,7 +122,7 @@ describe('custom resources', () => {
     const sails = resources.find((each: { resource: string }) => each.resource === 'sails')
     assert.deepEqual(
       [sails, ...sails.subresources].map(each => Object.values(each.responseKind).join()),
-      ['example.com,v1,Sail', 'autoscaling,v1,Scale', 'example.com,v1,Sail'],
+      ['example.com,v1,Sail', 'example.com,v1,Sail', 'autoscaling,v1,Scale'],
     )
     const { json: document } = await server.send('GET', '/openapi/v3/apis/example.com/v1')
     const { 'com.example.v1.Sail': said, 'com.example.v1.SailList': listed } = document.components.schemas
