@@ -2,7 +2,13 @@
 
 import { allResourceTypes } from '@canopus/api'
 import { apiVersionOf, groupResourceOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
-import { createDiscovery, createInformerFactory, type Discovered, type Informer, withoutManagedFields } from '@canopus/client'
+import {
+  createDiscovery,
+  createInformerFactory,
+  type Discovered,
+  type Informer,
+  withoutManagedFields,
+} from '@canopus/client'
 import type { ControllerContext } from '@canopus/operator'
 
 /** Nobody owns by or through events, and there are many. */
