@@ -41,8 +41,8 @@ const addressesOf = ({ spec }: Service): string[] => spec.clusterIPs ?? []
 const serviceOf = ({ metadata }: EndpointSlice): string[] => [
   `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ''}`,
 ]
-const endpointsOf = ({ endpoints = [] }: EndpointSlice): string[] =>
-  endpoints.flatMap(({ addresses }) => addresses ?? [])
+const endpointsOf = ({ endpoints }: EndpointSlice): string[] =>
+  (endpoints ?? []).flatMap(({ addresses }) => addresses ?? [])
 
 function clusterView(informers: InformerFactory): {
   view: ClusterView

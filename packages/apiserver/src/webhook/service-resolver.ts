@@ -61,10 +61,10 @@ export function readyEndpoints(
   slices: readonly EndpointSlice[],
   portName: string,
 ): (ServiceAddress & { family: string })[] {
-  return slices.flatMap(({ addressType, ports, endpoints = [] }) => {
+  return slices.flatMap(({ addressType, ports, endpoints }) => {
     const port = ports?.find(each => (each.name ?? '') === portName)?.port
     if (port === undefined) return []
-    return endpoints
+    return (endpoints ?? [])
       .filter(each => each.conditions?.ready !== false)
       .flatMap(each => each.addresses.slice(0, 1).map(host => ({ host, port, family: addressType })))
   })

@@ -82,7 +82,7 @@ function planFamily(layout: Layout, type: AddressType, wanted: Groups, changes: 
   const left = new Map<string, EndpointSlice[]>()
   for (const slice of layout.slices) {
     if (slice.addressType !== type || slice.metadata.deletionTimestamp) continue
-    const id = stableJson(slice.ports)
+    const id = stableJson(slice.ports ?? [])
     left.set(id, [...(left.get(id) ?? []), slice])
   }
   const spare: EndpointSlice[] = []

@@ -12,9 +12,9 @@ function defaultSlice(slice: EndpointSlice): void {
   }
 }
 
-const portsText = ({ ports = [] }: EndpointSlice): string =>
+const portsText = ({ ports }: EndpointSlice): string =>
   withMore(
-    ports.map(({ port, name }) => (port !== undefined ? String(port) : name || '*')),
+    (ports ?? []).map(({ port, name }) => (port !== undefined ? String(port) : name || '*')),
     3,
     '<unset>',
   )
@@ -23,11 +23,11 @@ const MANAGER = 'endpointslice.kubernetes.io/managed-by'
 const OUR_CONTROLLERS = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']
 
 /** What our own controllers write is not looked at again. */
-function warnings({ metadata, addressType, endpoints = [] }: EndpointSlice, old: EndpointSlice | undefined): string[] {
+function warnings({ metadata, addressType, endpoints }: EndpointSlice, old: EndpointSlice | undefined): string[] {
   const isOld = old === undefined && addressType === 'FQDN'
   const found = isOld ? ['spec.addressType: FQDN endpoints are deprecated'] : []
   if (OUR_CONTROLLERS.includes(metadata.labels?.[MANAGER] ?? '')) return found
-  for (const [index, { addresses = [] }] of endpoints.entries()) {
+  for (const [index, { addresses = [] }] of (endpoints ?? []).entries()) {
     for (const [i, ip] of addresses.entries()) found.push(...ipWarnings(`endpoints[${index}].addresses[${i}]`, ip))
   }
   return found
@@ -38,7 +38,7 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
   strategy: strategyOf(
-    { generation: true, labelsCount: true },
+    { generation: true, labelsCount: true, nullLists: ['endpoints', 'ports'] },
     { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate, default: defaultSlice, warnings },
   ),
   columns: [

@@ -34,7 +34,9 @@ const MOST_LABELS = 16
 /** Endpoints that were stored by older rules may stay as they are: `old` is the slice before an update. */
 export function validateEndpointSlice(slice: EndpointSlice, old?: EndpointSlice): FieldError[] {
   const errors: Errors = []
-  const { addressType, endpoints = [], ports = [] } = slice
+  const { addressType } = slice
+  const endpoints = slice.endpoints ?? []
+  const ports = slice.ports ?? []
   if (!addressType) errors.push(required('addressType'))
   else if (!TYPES.includes(addressType)) errors.push(notSupported('addressType', addressType, TYPES))
   if (ports.length > MOST_PORTS) errors.push(tooMany('ports', ports.length, MOST_PORTS))

@@ -14,6 +14,8 @@ interface Common<T> {
   labelsCount?: boolean
   /** Whether changed annotations count too (deployments hand theirs on to replica sets). */
   annotationsCount?: boolean
+  /** Lists at the top that Go's type writes also where they are empty: as null, whatever the client sent. */
+  nullLists?: readonly (keyof T & string)[]
 }
 
 type Open = KubeObject & Record<string, unknown>
@@ -37,11 +39,13 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
       own.default?.(object)
     },
     prepareForCreate(object, context) {
+      writeEmptyAsNull(object as Open, common.nullLists)
       if (hasStatus) (object as Open).status = common.status!(object)
       if (common.generation) object.metadata.generation = 1
       own.prepareForCreate?.(object, context)
     },
     prepareForUpdate(object, old, context) {
+      writeEmptyAsNull(object as Open, common.nullLists)
       if (hasStatus) copyField(object as Open, old as Open, 'status')
       own.prepareForUpdate?.(object, old, context)
       if (!common.generation) return
@@ -56,6 +60,14 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
         own.prepareForStatusUpdate?.(object, old, context)
       },
     }),
+  }
+}
+
+/** A list without `omitempty` comes out of upstream's store as nil when it is empty, since protobuf has no empty lists. */
+function writeEmptyAsNull(object: Open, names: readonly string[] = []): void {
+  for (const name of names) {
+    const list = object[name] ?? null
+    if (list === null || (Array.isArray(list) && list.length === 0)) object[name] = null
   }
 }
 
