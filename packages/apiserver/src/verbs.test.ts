@@ -408,7 +408,7 @@ describe('paths', () => {
     ['GET', '/api/v1/namespaces/default/bindings', 405, /does not allow this method/],
     ['GET', '/api/v1/namespaces/default/bindings/x', 404, /^404 page not found/],
     ['DELETE', '/apis/authorization.k8s.io/v1/subjectaccessreviews/x', 404, /^404 page not found/],
-    ['GET', '/api/v1/componentstatuses/x', 404, /componentstatuses/],
+    ['GET', '/api/v1/componentstatuses/x', 404, /componentstatus \\"x\\" not found/],
     ['HEAD', CMS, 405, /does not allow this method/],
     ['HEAD', `${CMS}/missing`, 405, /does not allow this method/],
     ['HEAD', '/api/v1/componentstatuses', 405, /does not allow this method/],

@@ -14,7 +14,7 @@ describe('component statuses', () => {
     const { json: table } = await server.send('GET', PATH, undefined, TABLE)
     const { json: one } = await server.send('GET', `${PATH}/etcd-0`)
     const { json: none } = await server.send('GET', `${PATH}?fieldSelector=metadata.name%3Dother`)
-    const { status } = await server.send('GET', `${PATH}/other`)
+    const { status, json: missing } = await server.send('GET', `${PATH}/other`)
     await server.stop()
     assert.equal(json.kind, 'ComponentStatusList')
     assert.deepEqual(json.items[0].conditions, [{ type: 'Healthy', status: 'True', message: 'ok' }])
@@ -27,6 +27,7 @@ describe('component statuses', () => {
     assert.deepEqual([one.kind, one.metadata.name], ['ComponentStatus', 'etcd-0'])
     assert.deepEqual(none.items, [])
     assert.equal(status, 404)
+    assert.equal(missing.message, 'componentstatus "other" not found')
   })
 
   it('say what is wrong', async () => {

@@ -37,7 +37,7 @@ export async function serveComponentStatuses(
   })
   if (info.verb === 'get') {
     const check = Object.hasOwn(components, info.name) ? components[info.name] : undefined
-    if (check === undefined) throw notFoundError({ group: '', resource: 'componentstatuses', name: info.name })
+    if (check === undefined) throw notFoundError({ group: '', resource: 'componentstatus', name: info.name })
     const one = encoder(['Table', 'PartialObjectMetadata'])
     return answer(one, one.one(await statusOf(info.name, check)))
   }

@@ -98,3 +98,38 @@ describe('reviews', () => {
     assert.equal((await server.send('GET', `${AUTHORIZATION}/subjectaccessreviews`)).status, 405)
   })
 })
+
+describe('a review of a token', () => {
+  const TOKENS = '/apis/authentication.k8s.io/v1/tokenreviews'
+  const said = { authenticated: true, user: { username: 'said' }, error: 'said', audiences: ['said'] }
+  const { authenticated: _, ...rest } = said
+  const tokenReviewer = {
+    review(token: string) {
+      if (token === 'broken') throw new Error('no such key')
+      return token === 'good' ? { user: { name: 'jane', groups: [] }, audiences: ['api'] } : undefined
+    },
+  }
+  /** The token, the status that the client sends, the one that it gets. */
+  const rows: [token: string, sent: object | undefined, found: object][] = [
+    ['good', undefined, { authenticated: true, user: { username: 'jane' }, audiences: ['api'] }],
+    ['bad', undefined, { user: {}, error: 'invalid bearer token' }],
+    ['broken', undefined, { user: {}, error: 'no such key' }],
+    // what is not found out stays as it was sent
+    ['good', said, { authenticated: true, user: { username: 'jane' }, audiences: ['api'], error: 'said' }],
+    ['bad', said, { ...rest, error: 'invalid bearer token' }],
+  ]
+  for (const [token, sent, found] of rows) {
+    it(`that is ${token}${sent === undefined ? '' : ', with a status'}`, async () => {
+      const own = await startMemoryServer({ security: { tokenReviewer } })
+      const { status, json } = await own.send('POST', TOKENS, { spec: { token }, ...(sent && { status: sent }) })
+      await own.stop()
+      assert.equal(status, 201, json.message)
+      assert.deepEqual(json.status, found)
+    })
+  }
+
+  it('says what the client says where nobody looks at tokens', async () => {
+    const { json } = await server.send('POST', TOKENS, { spec: { token: 'x' }, status: said })
+    assert.deepEqual(json.status, said)
+  })
+})

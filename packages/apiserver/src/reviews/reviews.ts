@@ -83,7 +83,7 @@ export function userInfo(user: User): UserInfo {
   return {
     username: user.name,
     ...(user.uid === undefined || user.uid === '' ? {} : { uid: user.uid }),
-    groups: [...user.groups],
+    ...(user.groups.length === 0 ? {} : { groups: [...user.groups] }),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
 }
@@ -108,17 +108,21 @@ async function tokenReview(
   const { token, audiences = [] } = object.spec
   if (!token) throw badRequestError('token is required for TokenReview in authentication')
   await admitted()
-  if (security.tokenReviewer === undefined) return { user: {} }
+  // What the client says of the outcome stays where nothing else is found out, as upstream.
+  const { authenticated: _, ...said } = { user: {}, ...object.status }
+  if (security.tokenReviewer === undefined) return { user: {}, ...object.status }
   try {
     const found = await security.tokenReviewer.review(token, audiences)
-    if (found === undefined) return { user: {}, error: 'invalid bearer token' }
+    if (found === undefined) return { ...said, error: 'invalid bearer token' }
+    const { audiences: _audiences, ...kept } = said
     return {
+      ...kept,
       authenticated: true,
       user: userInfo(found.user),
       ...(found.audiences === undefined || found.audiences.length === 0 ? {} : { audiences: [...found.audiences] }),
     }
   } catch (error) {
-    return { user: {}, error: error instanceof Error ? error.message : String(error) }
+    return { ...said, error: error instanceof Error ? error.message : String(error) }
   }
 }
 

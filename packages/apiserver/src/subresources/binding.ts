@@ -15,6 +15,7 @@ import {
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
+import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
@@ -39,6 +40,7 @@ export async function serveBinding(
     call.warnings,
   )
   call.audit?.requestObject(binding)
+  matchNamespace(pods.store, call.info.namespace, binding.metadata)
   const name = call.info.name === '' ? binding.metadata.name : call.info.name
   const subresource = { ...write, subresource: 'binding' }
   const target = {
@@ -59,7 +61,7 @@ export async function serveBinding(
   await updateObject(pods.store, subresource, call.info.namespace, name, {
     unconditional: true,
     admitted: true,
-    preconditions: preconditionsOf(binding),
+    preconditions: preconditionsOf(binding, own !== undefined),
     produce: old => bound(old as Pod, binding, now),
     // Being bound is no change of what was asked for: the generation stays (conformance test "Pods Generation, updates").
     prepare: () => {},
@@ -69,9 +71,9 @@ export async function serveBinding(
   return statusResponse(headers, 201, status)
 }
 
-/** The pod that is meant, where the binding says more than its name. */
-function preconditionsOf({ metadata: { uid, resourceVersion } }: Binding): Preconditions {
-  return { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) }
+/** The pod that is meant, where the binding says more than its name. One that is an object of its own has no uid of a pod. */
+function preconditionsOf({ metadata: { uid, resourceVersion } }: Binding, isOwn: boolean): Preconditions {
+  return { ...(uid && !isOwn ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) }
 }
 
 /** What is wrong with a binding is no Status upstream, and answered like any other error of the server. */
@@ -101,13 +103,12 @@ function bound(old: Pod, binding: Binding, now: string): Pod {
   const metadata = { ...old.metadata }
   if (annotations !== undefined) metadata.annotations = { ...metadata.annotations, ...annotations }
   if (labels !== undefined) metadata.labels = { ...metadata.labels, ...labels }
-  const scheduled: PodCondition = {
-    type: 'PodScheduled',
-    status: 'True',
-    lastTransitionTime: now,
-    ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation + 1 }),
-  }
-  const conditions = [...(old.status?.conditions ?? []).filter(each => each.type !== 'PodScheduled'), scheduled]
+  const conditions = [...(old.status?.conditions ?? [])]
+  const at = conditions.findIndex(each => each.type === 'PodScheduled')
+  const before = conditions[at]
+  const since = before?.status === 'True' ? before.lastTransitionTime : undefined
+  const scheduled: PodCondition = { type: 'PodScheduled', status: 'True', lastTransitionTime: since ?? now }
+  conditions.splice(at < 0 ? conditions.length : at, 1, scheduled)
   return {
     ...old,
     metadata,

@@ -84,9 +84,32 @@ describe('binding', () => {
     assert.equal(nameless.json.message, 'name in URL does not match name in Binding object')
   })
 
+  it('refuses a namespace that is not that of the request', async () => {
+    const { status, json } = await bind('b2', 'n1', { namespace: 'other' })
+    assert.equal(status, 400)
+    assert.match(
+      json.message,
+      /^the namespace of the provided object does not match the namespace sent on the request$/,
+    )
+  })
+
+  it('replaces the condition where it stands', async () => {
+    await pod('waiting')
+    const conditions = [
+      { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', observedGeneration: 1 },
+      { type: 'Other', status: 'True' },
+    ]
+    await merge(`${PODS}/waiting/status`, { status: { conditions } })
+    await bind('waiting', 'n1')
+    const { json } = await server.send('GET', `${PODS}/waiting`)
+    const [{ lastTransitionTime, ...first }, second] = json.status.conditions
+    assert.deepEqual([first, second.type], [{ type: 'PodScheduled', status: 'True' }, 'Other'])
+    assert.ok(lastTransitionTime)
+  })
+
   it('is also a resource of its own', async () => {
     await pod('b3')
-    const body = { metadata: { name: 'b3' }, target: { name: 'n1' } }
+    const body = { metadata: { name: 'b3', uid: 'not-the-pods' }, target: { name: 'n1' } }
     assert.equal((await server.send('POST', '/api/v1/namespaces/default/bindings', body)).status, 201)
     assert.equal((await server.send('GET', `${PODS}/b3`)).json.spec.nodeName, 'n1')
   })
