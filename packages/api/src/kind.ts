@@ -54,6 +54,8 @@ export interface StrategyContext {
     groups?: readonly string[]
     extra?: Readonly<Record<string, readonly string[]>>
   }
+  /** Sends a warning to the client, for what can no longer be seen once the object has been prepared. */
+  warn?(text: string): void
 }
 
 /** A column of `kubectl get`; texts and widths as upstream's printers (pkg/printers/internalversion/printers.go). */

@@ -75,7 +75,8 @@ async function createOnce(
   object: KubeObject,
 ): Promise<ObjectVersion> {
   const { kind, context, cache } = store
-  kind.strategy.prepareForCreate?.(object, { ...store.now(), user: call.user })
+  const warn = (text: string): void => void call.warnings.push(text)
+  kind.strategy.prepareForCreate?.(object, { ...store.now(), user: call.user, warn })
   const pending = store.hooks.allocate?.(object, undefined, call.dryRun)
   const release = pending instanceof Promise ? await pending : pending
   try {

@@ -5,6 +5,7 @@ import { semanticEqual } from '@canopus/apimachinery'
 import type { Pod, PodAffinityTerm, PodStatus } from '../../../generated/core.v1.ts'
 import type { StrategyContext } from '../../../kind.ts'
 import { copyField, keepAllButStatus, setGeneration } from '../../shared/strategy.ts'
+import { syncAppArmor } from './app-armor.ts'
 import { defaultServiceAccount } from './defaults.ts'
 import { podQosClass } from './qos.ts'
 
@@ -25,6 +26,7 @@ export function prepareForCreate(pod: Pod, context: StrategyContext): void {
   }
   pod.status = status
   applyMatchLabelKeys(pod)
+  syncAppArmor(pod, text => context.warn?.(text))
 }
 
 export function prepareForUpdate(pod: Pod, old: Pod): void {

@@ -2,12 +2,12 @@
 import { forbidden, invalid } from '@canopus/apimachinery'
 import type { AppArmorProfile, Pod, PodSpec, SeccompProfile } from '../../../generated/core.v1.ts'
 import type { Errors } from '../../shared/check.ts'
+import { APPARMOR_ANNOTATION as APPARMOR } from './app-armor.ts'
 
 const MIRROR = 'kubernetes.io/config.mirror'
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost'
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod'
 const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/'
-const APPARMOR = 'container.apparmor.security.beta.kubernetes.io/'
 const LOCALHOST = 'localhost/'
 const MAX_INT32 = 2 ** 31 - 1
 

@@ -1,4 +1,4 @@
-import { checkUserId, forbidden, invalid, notSupported, required, tooLong } from '@canopus/apimachinery'
+import { byteLength, checkUserId, forbidden, invalid, notSupported, required, tooLong } from '@canopus/apimachinery'
 import type {
   AppArmorProfile,
   PodSecurityContext,
@@ -50,7 +50,8 @@ function checkSeccomp(errors: Errors, path: string, profile: SeccompProfile): vo
   }
 }
 
-function checkAppArmor(errors: Errors, path: string, profile: AppArmorProfile): void {
+/** A profile at `path` (validation.go, ValidateAppArmorProfileField). */
+export function checkAppArmor(errors: Errors, path: string, profile: AppArmorProfile): void {
   const field = `${path}.localhostProfile`
   const name = profile.localhostProfile
   switch (profile.type) {
@@ -58,7 +59,7 @@ function checkAppArmor(errors: Errors, path: string, profile: AppArmorProfile): 
       if (name === undefined || name === '') {
         errors.push(required(field, 'must be set when AppArmor type is Localhost'))
       } else if (name.trim() !== name) errors.push(invalid(field, name, 'must not be padded with whitespace'))
-      if (name !== undefined && name.length > LONGEST_PROFILE) errors.push(tooLong(field, LONGEST_PROFILE))
+      if (name !== undefined && byteLength(name) > LONGEST_PROFILE) errors.push(tooLong(field, LONGEST_PROFILE))
       break
     case 'RuntimeDefault':
     case 'Unconfined':

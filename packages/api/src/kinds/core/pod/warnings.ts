@@ -1,4 +1,5 @@
 /** Likely mistakes in pods, sent as `Warning` headers (k8s.io/kubernetes/pkg/api/pod/warnings.go). */
+import { semanticEqual } from '@canopus/apimachinery'
 import type {
   Container,
   ContainerPort,
@@ -16,6 +17,7 @@ import {
   nodeLabelDeprecation,
   nodeTermWarnings,
 } from '../../shared/warnings.ts'
+import { APPARMOR_ANNOTATION, profileOfAnnotation, USE_APPARMOR_FIELD } from './app-armor.ts'
 import { overlapWarnings } from './overlap-warnings.ts'
 
 const WHOLE_BYTES = ['memory', 'ephemeral-storage']
@@ -154,9 +156,7 @@ function nameWarnings(path: string, { hostAliases = [], imagePullSecrets = [] }:
 
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod'
 const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/'
-const APPARMOR = 'container.apparmor.security.beta.kubernetes.io/'
 const USE_SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
-const USE_APPARMOR = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 
 /** Profiles in annotations, where fields do not say the same. Pods' own AppArmor annotations become fields instead. */
 function profileWarnings(
@@ -175,9 +175,9 @@ function profileWarnings(
     if (!container.securityContext?.seccompProfile) warn(SECCOMP_CONTAINER + container.name, USE_SECCOMP)
     if (!isTemplate || container.securityContext?.appArmorProfile) continue
     const profile = spec.securityContext?.appArmorProfile
-    const said = annotations[APPARMOR + container.name]
-    const sameAsPod = profile?.type === 'RuntimeDefault' && said === 'runtime/default'
-    if (!sameAsPod) warn(APPARMOR + container.name, USE_APPARMOR)
+    const said = annotations[APPARMOR_ANNOTATION + container.name]
+    const sameAsPod = profile && said !== undefined && semanticEqual(profile, profileOfAnnotation(said))
+    if (!sameAsPod) warn(APPARMOR_ANNOTATION + container.name, USE_APPARMOR_FIELD)
   }
   return warnings
 }
