@@ -1,6 +1,8 @@
 export * from './kind.ts'
 export { ScaleKind } from './kinds/autoscaling/scale.ts'
+export { APPARMOR_ANNOTATION, profileOfAnnotation } from './kinds/core/pod/app-armor.ts'
 export { defaultPodTemplate } from './kinds/core/pod/defaults.ts'
+export { matchesNode, selectsNode } from './kinds/core/pod/node-selection.ts'
 export { podQosClass } from './kinds/core/pod/qos.ts'
 export {
   type Amounts,

@@ -1,17 +1,9 @@
 /** On which nodes a daemon set wants its pods (pkg/controller/daemon/daemon_controller.go, util/daemonset_util.go). */
 
+import { matchesNode, tolerates } from '@canopus/api'
 import type { DaemonSet } from '@canopus/api/apps/v1'
-import type {
-  Affinity,
-  Node,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  Pod,
-  PodSpec,
-  Toleration,
-} from '@canopus/api/core/v1'
-import { matches, nodeRequirement } from '@canopus/apimachinery'
-import { NOT_READY, tolerates, UNREACHABLE, UNSCHEDULABLE } from '../node/taints.ts'
+import type { Affinity, Node, NodeSelectorTerm, Pod, PodSpec, Toleration } from '@canopus/api/core/v1'
+import { NOT_READY, UNREACHABLE, UNSCHEDULABLE } from '../node/taints.ts'
 
 /** Daemons stay on nodes in trouble: that is where they are needed. */
 export function daemonTolerations(spec: PodSpec): Toleration[] {
@@ -66,7 +58,7 @@ export interface Placement {
 export function placementOn(set: DaemonSet, node: Node): Placement {
   const { spec } = set.spec.template
   if (spec.nodeName && spec.nodeName !== node.metadata.name) return { run: false, stay: false }
-  if (!selects(spec, node)) return { run: false, stay: false }
+  if (!matchesNode(spec, node)) return { run: false, stay: false }
   const tolerations = daemonTolerations(spec)
   const bothering = (node.spec?.taints ?? []).filter(
     taint => taint.effect !== 'PreferNoSchedule' && !tolerations.some(toleration => tolerates(toleration, taint)),
@@ -75,22 +67,4 @@ export function placementOn(set: DaemonSet, node: Node): Placement {
     run: bothering.length === 0,
     stay: bothering.every(taint => taint.effect !== 'NoExecute'),
   }
-}
-
-/** Node selector and required node affinity. */
-export function selects(spec: PodSpec, node: Node): boolean {
-  const labels = node.metadata.labels ?? {}
-  for (const [name, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[name] !== value) return false
-  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-  return !required || required.nodeSelectorTerms.some(term => termSelects(term, node))
-}
-
-function termSelects({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false
-  const all = (requirements: readonly NodeSelectorRequirement[], values: Record<string, string>): boolean =>
-    requirements.every(({ key, operator, values: wanted }) => {
-      const requirement = nodeRequirement(key, operator, wanted ?? [])
-      return requirement !== undefined && matches([requirement], values)
-    })
-  return all(matchExpressions, node.metadata.labels ?? {}) && all(matchFields, { 'metadata.name': node.metadata.name })
 }

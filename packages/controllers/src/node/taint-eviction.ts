@@ -3,13 +3,12 @@
  * Behaviour: kubernetes pkg/controller/tainteviction.
  */
 
-import { Nodes, Pods } from '@canopus/api'
+import { Nodes, Pods, tolerates } from '@canopus/api'
 import type { Pod, PodCondition, Taint } from '@canopus/api/core/v1'
 import { formatTime, hasReason, setCondition } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import { podsByNode } from './lifecycle.ts'
-import { tolerates } from './taints.ts'
 
 /**
  * When the pod must go, in milliseconds since the epoch; nothing where it may stay. Of a taint the first toleration that fits

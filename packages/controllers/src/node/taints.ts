@@ -1,23 +1,11 @@
-/** Taints, tolerations, and which taints a node's state calls for (kubernetes pkg/util/taints, pkg/apis/core/v1/helper). */
+/** Which taints a node's state calls for (kubernetes pkg/util/taints, pkg/controller/nodelifecycle). */
 
-import type { Node, Taint, Toleration } from '@canopus/api/core/v1'
+import type { Node, Taint } from '@canopus/api/core/v1'
 import { findCondition } from '@canopus/apimachinery'
 
 export const NOT_READY = 'node.kubernetes.io/not-ready'
 export const UNREACHABLE = 'node.kubernetes.io/unreachable'
 export const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable'
-
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false
-  if (toleration.key && toleration.key !== taint.key) return false
-  const operator = toleration.operator || 'Equal'
-  if (operator === 'Exists') return true
-  return operator === 'Equal' && Boolean(toleration.key) && (toleration.value ?? '') === (taint.value ?? '')
-}
-
-export function toleratesAll(tolerations: readonly Toleration[] | undefined, taints: readonly Taint[]): boolean {
-  return taints.every(taint => (tolerations ?? []).some(toleration => tolerates(toleration, taint)))
-}
 
 /** Conditions that keep new pods away, by the status that does. */
 const BY_CONDITION: readonly [condition: string, status: string, taint: string][] = [

@@ -2,14 +2,13 @@
  * Removes pods from devices whose NoExecute taints their claims do not tolerate, at once or when the claims' patience ends.
  * Behaviour: kubernetes pkg/controller/devicetainteviction (KEP-5055).
  */
-import { Pods, ResourceClaims, ResourceSlices } from '@canopus/api'
+import { Pods, ResourceClaims, ResourceSlices, tolerates } from '@canopus/api'
 import type { Pod, PodCondition } from '@canopus/api/core/v1'
 import type { DeviceRequestAllocationResult, DeviceTaint, ResourceClaim, ResourceSlice } from '@canopus/api/resource/v1'
 import { formatTime, hasReason, parseTime, setCondition } from '@canopus/apimachinery'
 import { type Informer, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isFinished } from '../common/pods.ts'
-import { tolerates } from '../node/taints.ts'
 
 /** When a pod that uses the device must go, in milliseconds; nothing where it may stay. Patience begins with the taint. */
 export function deviceEvictionTime(

@@ -1,8 +1,7 @@
-import { tolerates } from '@canopus/api'
+import { matchesNode, tolerates } from '@canopus/api'
 import type { Node, Pod, Taint, Toleration } from '@canopus/api/core/v1'
 import { fits } from './fit.ts'
 import { hasHostPortConflict } from './host-ports.ts'
-import { matchesNode } from './node-selection.ts'
 
 /** Why a node does not take a pod. */
 export interface Rejection {
@@ -72,7 +71,7 @@ function judgePod(pod: Pod): Rejection | undefined {
 function judgePredicates(pod: Pod, node: Node, others: readonly Pod[]): Rejection[] {
   const failed = (reason: string, why: string) => ({ reason, message: `Predicate ${reason} failed: ${why}` })
   const failures: Rejection[] = []
-  if (!matchesNode(pod, node))
+  if (!matchesNode(pod.spec, node))
     failures.push({ ...failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector"), byNode: true })
   if (hasHostPortConflict(pod, others))
     failures.push(failed('NodePorts', "node(s) didn't have free ports for the requested pod ports"))

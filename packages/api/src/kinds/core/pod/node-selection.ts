@@ -1,16 +1,16 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '@canopus/api/core/v1'
 import { matches, nodeRequirement } from '@canopus/apimachinery'
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../../../generated/core.v1.ts'
 
-/** Whether the pod's selector and required affinity allow the node (k8s.io/component-helpers scheduling/corev1/nodeaffinity). */
-export function matchesNode({ spec }: Pod, node: Node): boolean {
+/** Whether a pod's selector and required affinity allow the node (k8s.io/component-helpers scheduling/corev1/nodeaffinity). */
+export function matchesNode(spec: PodSpec, node: Node): boolean {
   const labels = node.metadata.labels ?? {}
   if (Object.entries(spec.nodeSelector ?? {}).some(([name, value]) => labels[name] !== value)) return false
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
-  return !required || required.nodeSelectorTerms.some(term => selects(term, labels, node.metadata.name))
+  return !required || required.nodeSelectorTerms.some(term => selectsNode(term, labels, node.metadata.name))
 }
 
 /** All that one term asks for. A term that asks for nothing selects nothing. */
-export function selects(
+export function selectsNode(
   { matchExpressions = [], matchFields = [] }: NodeSelectorTerm,
   labels: Readonly<Record<string, string>>,
   name?: string,
