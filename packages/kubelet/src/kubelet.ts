@@ -14,6 +14,7 @@ import { diskFacts } from './node/machine.ts'
 import { NodeAgent } from './node/node-agent.ts'
 import { nodeAllocatable, nodeCapacity } from './node/node-status.ts'
 import type { KubeletOptions } from './options.ts'
+import { hasAppArmor } from './pods/app-armor.ts'
 import { PodManager } from './pods/pod-manager.ts'
 import { Semaphore } from './pods/semaphore.ts'
 import { ProbeManager } from './probes/manager.ts'
@@ -256,6 +257,7 @@ function makeServices(
     dns: { clusterIps: dns.clusterIp === undefined ? [] : [dns.clusterIp], domain: dns.domain },
     logs,
     seccompRoot: join(dirs.root, 'seccomp'),
+    appArmor: hasAppArmor(),
     memoryCapacity: machine.memory,
     hostDns: () => parseResolvConf(readTextIfPresent(dns.resolvConf ?? '/etc/resolv.conf') ?? ''),
     runtimeHandler: pod => runtimeHandlerOf(pod, informers, signal),

@@ -36,6 +36,8 @@ export interface Services {
   readonly dns: ClusterDns
   readonly logs: string
   readonly seccompRoot: string
+  /** Whether this machine enforces AppArmor profiles. */
+  readonly appArmor: boolean
   /** Milliseconds between two looks at a pod that nothing happens to. */
   readonly refreshEvery: number
   /** Bytes. */

@@ -4,6 +4,7 @@ import type { PodRuntime } from '../runtime/pod-runtime.ts'
 import { removePod, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { admissionFailures, admitPod } from './admission.ts'
+import { judgeAppArmor } from './app-armor.ts'
 import { type Admission, PodWorker } from './pod-worker.ts'
 import { isCritical, type Missing, podsToPreempt } from './preemption.ts'
 import { judgeResize } from './resize.ts'
@@ -109,7 +110,7 @@ export class PodManager {
   /** Also makes room for a critical pod, at the cost of others. */
   #admit(pod: Pod): Admission {
     const [node, others] = [this.#node.get(), this.#beside(pod)]
-    const failures = admissionFailures(pod, node, others)
+    const failures = [...admissionFailures(pod, node, others), ...judgeAppArmor(pod, this.#services.appArmor)]
     const [first] = failures
     if (first === undefined || !isCritical(pod)) return { rejection: first }
     const other = failures.find(each => each.missing === undefined)

@@ -6,6 +6,7 @@ import type {
   SecurityProfile,
 } from '@canopus/cri'
 import { ContainerConfigError } from '../env/environment.ts'
+import { appArmorForRuntime } from '../pods/app-armor.ts'
 
 /** Paths that a container must not see, or only read, unless it is privileged or unmasked (upstream pkg/securitycontext). */
 const MASKED_PATHS = [
@@ -112,6 +113,7 @@ export function containerSecurity(
   const context = effectiveSecurity(pod, container)
   const unmasked = context.privileged || context.procMount === 'Unmasked'
   const groups = supplementalGroups(pod)
+  const apparmor = appArmorForRuntime(pod, container)
   const runAs: LinuxContainerSecurityContext =
     context.runAsUser !== undefined
       ? { runAsUser: { value: context.runAsUser } }
@@ -130,6 +132,7 @@ export function containerSecurity(
     noNewPrivs: context.allowPrivilegeEscalation === false && !context.privileged,
     namespaceOptions: namespaceOptions(pod, targetId),
     seccomp: seccomp(context.seccompProfile, context.privileged, seccompRoot),
+    ...(apparmor && { apparmor }),
     maskedPaths: unmasked ? [] : MASKED_PATHS,
     readonlyPaths: unmasked ? [] : READONLY_PATHS,
     ...(context.capabilities && {
