@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Node } from '@canopus/api/core/v1'
+import { MetricsRegistry } from '@canopus/base'
 import {
   type DisruptionPlan,
   EVICTION_LIMITS,
@@ -10,6 +11,7 @@ import {
   zoneOf,
   zoneState,
 } from './disruption.ts'
+import { NodeMetrics } from './node-metrics.ts'
 import { Zones } from './zones.ts'
 
 const TOPOLOGY = 'topology.kubernetes.io'
@@ -120,5 +122,33 @@ describe('evictions by zone', () => {
     assert.equal(zones.round(10_000), undefined)
     zones.note(inZone('a', 'True', 'z'), false)
     assert.equal(zones.round(15_000), 'left')
+  })
+
+  test('figures of each zone, also of one that has gone', () => {
+    const registry = new MetricsRegistry()
+    const zones = new Zones(EVICTION_LIMITS, () => undefined, new NodeMetrics(registry))
+    const figures = (): string[] =>
+      registry
+        .text()
+        .split('\n')
+        .filter(line => line !== '' && !line.startsWith('#'))
+    for (const name of ['a1', 'a2', 'a3']) zones.note(inZone(name, 'True', 'a'), false)
+    zones.note(inZone('a4', 'False', 'a'), false)
+    assert.deepEqual(figures(), ['node_collector_evictions_total{zone=":\0:a"} 0'])
+    zones.round(0)
+    assert.deepEqual(figures(), [
+      'node_collector_evictions_total{zone=":\0:a"} 0',
+      'node_collector_unhealthy_nodes_in_zone{zone=":\0:a"} 1',
+      'node_collector_zone_health{zone=":\0:a"} 75',
+      'node_collector_zone_size{zone=":\0:a"} 4',
+    ])
+    for (const name of ['a1', 'a2', 'a3', 'a4']) zones.remove(name)
+    zones.round(0)
+    assert.deepEqual(figures(), [
+      'node_collector_evictions_total{zone=":\0:a"} 0',
+      'node_collector_unhealthy_nodes_in_zone{zone=":\0:a"} 0',
+      'node_collector_zone_health{zone=":\0:a"} 100',
+      'node_collector_zone_size{zone=":\0:a"} 0',
+    ])
   })
 })

@@ -10,8 +10,9 @@ import { findCondition, formatTime, hasReason, semanticEqual } from '@canopus/ap
 import type { Logger, Timer } from '@canopus/base'
 import type { Informer } from '@canopus/client'
 import { type Controller, type ControllerContext, type ReconcileResult, runWorkers, WorkQueue } from '@canopus/operator'
-import { EVICTION_LIMITS, type EvictionLimits } from './disruption.ts'
+import { EVICTION_LIMITS, type EvictionLimits, zoneOf } from './disruption.ts'
 import { silentConditions } from './health.ts'
+import { type NodeMetrics, nodeMetrics } from './node-metrics.ts'
 import { type Heartbeats, Silence } from './silence.ts'
 import { noExecuteTaint, taintsFor } from './taints.ts'
 import { Zones } from './zones.ts'
@@ -97,6 +98,7 @@ class NodeLifecycle {
   /** Versions in which we wrote nodes: what is older than that here says nothing. */
   readonly #written = new Map<string, number>()
   readonly #zones: Zones
+  readonly #metrics: NodeMetrics | undefined
   #check: { at: number; timer: Timer } | undefined
 
   constructor(context: ControllerContext, options: NodeLifecycleOptions, sources: Sources) {
@@ -109,7 +111,8 @@ class NodeLifecycle {
     this.#queue = new WorkQueue<string>({ clock })
     this.#podQueue = new WorkQueue<string>({ clock })
     const limits = { ...EVICTION_LIMITS, ...options.eviction }
-    this.#zones = new Zones(limits, (name, after) => this.#queue.addAfter(name, after))
+    this.#metrics = context.metrics && nodeMetrics(context.metrics)
+    this.#zones = new Zones(limits, (name, after) => this.#queue.addAfter(name, after), this.#metrics)
     this.#silence = new Silence({
       period: this.#period,
       start: clock.monotonic(),
@@ -270,10 +273,12 @@ class NodeLifecycle {
   async #taint(node: Node): Promise<ReconcileResult | undefined> {
     const { clock } = this.#context
     const current = node.spec?.taints
-    const taints = taintsFor(node, this.#eviction(node), formatTime(clock.now()))
+    const eviction = this.#eviction(node)
+    const taints = taintsFor(node, eviction, formatTime(clock.now()))
     if (taints === current || semanticEqual(taints, current)) return undefined
     try {
       this.#wrote(await this.#writeTaints(node, current, taints))
+      if (eviction !== undefined && current?.some(isReadinessTaint) !== true) this.#metrics?.evicted(zoneOf(node))
       return undefined
     } catch (error) {
       if (!hasReason(error, 'Conflict') && !hasReason(error, 'Invalid')) throw error

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { Leases, Nodes, Pods } from '@canopus/api'
+import { Leases, Nodes, Pods, tolerates } from '@canopus/api'
 import type { Pod, Taint, Toleration } from '@canopus/api/core/v1'
+import { MetricsRegistry } from '@canopus/base'
 import { createWorld, type World } from '../testing/world.ts'
 import { CidrSet } from './cidr-set.ts'
 import { createNodeIpamController } from './ipam.ts'
 import { createNodeLifecycleController } from './lifecycle.ts'
 import { createTaintEvictionController, evictionTime } from './taint-eviction.ts'
-import { tolerates } from './taints.ts'
 
 let world: World
 beforeEach(() => {
@@ -44,10 +44,14 @@ describe('node lifecycle', () => {
     addNode('good')
     addNode('bad')
     addPod('p', 'bad')
-    await world.start(createNodeLifecycleController(world.context))
+    const metrics = new MetricsRegistry()
+    const evictions = () => /^node_collector_evictions_total\{zone=""\} (.*)$/m.exec(metrics.text())?.[1]
+    await world.start(createNodeLifecycleController({ ...world.context, metrics }))
     await live(100_000, ['good', 'bad'])
     assert.deepEqual(taints('bad'), [])
+    assert.equal(evictions(), '0')
     await live(70_000, ['good'])
+    assert.equal(evictions(), '1')
     const ready = node('bad').status!.conditions!.find(each => each.type === 'Ready')!
     assert.equal(ready.status, 'Unknown')
     assert.equal(ready.reason, 'NodeStatusUnknown')
@@ -231,6 +235,7 @@ describe('taint eviction', () => {
     ['everything', { operator: 'Exists' }, true],
     ['another effect', { operator: 'Exists', effect: 'NoSchedule' }, false],
     ['nothing', {}, false],
+    ['an operator that nobody knows', { key: 'k', operator: 'Near', value: 'v' }, false],
   ]
   for (const [name, toleration, expected] of table) {
     test(`toleration: ${name}`, () => assert.equal(tolerates(toleration, evict), expected))

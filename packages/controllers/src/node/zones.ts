@@ -11,6 +11,7 @@ import {
   zoneOf,
 } from './disruption.ts'
 import { EvictionTurns } from './eviction-turns.ts'
+import type { NodeMetrics } from './node-metrics.ts'
 
 interface Place {
   readonly zone: string
@@ -25,6 +26,7 @@ interface Place {
 export class Zones {
   readonly #limits: EvictionLimits
   readonly #wake: (name: string, after: number) => void
+  readonly #metrics: NodeMetrics | undefined
   readonly #places = new Map<string, Place>()
   readonly #turns = new Map<string, EvictionTurns>()
   #states: ReadonlyMap<string, ZoneState> = new Map()
@@ -33,9 +35,10 @@ export class Zones {
   readonly #early = new Set<string>()
   #needsRound = false
 
-  constructor(limits: EvictionLimits, wake: (name: string, after: number) => void) {
+  constructor(limits: EvictionLimits, wake: (name: string, after: number) => void, metrics?: NodeMetrics) {
     this.#limits = limits
     this.#wake = wake
+    this.#metrics = metrics
   }
 
   /** Whether something has changed since the last round. */
@@ -52,6 +55,7 @@ export class Zones {
     if (old !== undefined && old.zone !== place.zone) this.#turns.get(old.zone)?.forget(name)
     if (!this.#turns.has(place.zone)) {
       this.#turns.set(place.zone, new EvictionTurns(this.#limits.rate, this.#wake))
+      this.#metrics?.zoneCame(place.zone)
     }
     this.#places.set(name, place)
     this.#needsRound = true
@@ -74,7 +78,10 @@ export class Zones {
   /** Sets the rates of all zones. Returns whether all zones have become disrupted with this, or no longer are. */
   round(now: number): 'entered' | 'left' | undefined {
     this.#needsRound = false
-    const { states, rates, change } = planDisruption(this.#states, this.#count(), this.#limits)
+    const counts = this.#count()
+    const { states, rates, change } = planDisruption(this.#states, counts, this.#limits)
+    for (const zone of this.#states.keys()) if (!counts.has(zone)) this.#metrics?.zone(zone, { ready: 0, notReady: 0 })
+    for (const [zone, count] of counts) this.#metrics?.zone(zone, count)
     this.#states = states
     for (const [zone, rate] of rates) this.#turns.get(zone)?.setRate(rate, now)
     if (change === 'entered') {

@@ -1,0 +1,53 @@
+/** What the node life cycle tells of its zones (kubernetes pkg/controller/nodelifecycle/metrics.go). */
+import type { Counter, Family, MetricsRegistry } from '@canopus/base'
+import type { ZoneCount } from './disruption.ts'
+
+const known = new WeakMap<MetricsRegistry, NodeMetrics>()
+
+/** The figures in a registry; made once, however often the controller starts. */
+export function nodeMetrics(registry: MetricsRegistry): NodeMetrics {
+  let metrics = known.get(registry)
+  if (metrics === undefined) {
+    metrics = new NodeMetrics(registry)
+    known.set(registry, metrics)
+  }
+  return metrics
+}
+
+export class NodeMetrics {
+  readonly #size: Family<Counter>
+  readonly #health: Family<Counter>
+  readonly #unhealthy: Family<Counter>
+  readonly #evictions: Family<Counter>
+
+  constructor(registry: MetricsRegistry) {
+    const gauge = (name: string, help: string): Family<Counter> =>
+      registry.gauge(`node_collector_${name}`, `[ALPHA] ${help}`, ['zone'])
+    this.#size = gauge('zone_size', 'Gauge measuring number of registered Nodes per zones.')
+    this.#health = gauge('zone_health', 'Gauge measuring percentage of healthy nodes per zone.')
+    this.#unhealthy = gauge('unhealthy_nodes_in_zone', 'Gauge measuring number of not Ready Nodes per zones.')
+    this.#evictions = registry.counter(
+      'node_collector_evictions_total',
+      '[STABLE] Number of Node evictions that happened since current instance of NodeController started.',
+      ['zone'],
+    )
+  }
+
+  /** A zone that was not there before. */
+  zoneCame(zone: string): void {
+    this.#evictions.with(zone).add(0)
+  }
+
+  /** A zone as its round found it; one without nodes is well. */
+  zone(zone: string, { ready, notReady }: ZoneCount): void {
+    const size = ready + notReady
+    this.#size.with(zone).set(size)
+    this.#health.with(zone).set(size === 0 ? 100 : (100 * ready) / size)
+    this.#unhealthy.with(zone).set(notReady)
+  }
+
+  /** A node of the zone was marked for eviction. */
+  evicted(zone: string): void {
+    this.#evictions.with(zone).add()
+  }
+}
