@@ -72,4 +72,6 @@ export interface KubeletServerOptions {
   onRenewal?(renewed: (pair: { certificate: string; key: string }) => void): void
   /** PEM of the authorities whose client certificates are accepted. */
   clientCa: string
+  /** Whether `/logs/?query=` answers with what the node's services log (`enableSystemLogQuery`); not where missing. */
+  systemLogQuery?: boolean
 }

@@ -11,6 +11,8 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Called with each piece of output as it comes, for progress. */
   onOutput?(text: string): void
+  /** Whether output is only told, and none of it kept. */
+  forgetful?: boolean
 }
 
 export interface RunResult {
@@ -45,7 +47,7 @@ export function tryRun(command: string, args: readonly string[], options: RunOpt
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     const collect = (into: Buffer[]) => (chunk: Buffer) => {
-      into.push(chunk)
+      if (options.forgetful !== true) into.push(chunk)
       options.onOutput?.(chunk.toString())
     }
     child.stdout.on('data', collect(stdout))

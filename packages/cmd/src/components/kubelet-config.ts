@@ -14,6 +14,8 @@ export const KUBELET_CONFIGURATION: ConfigKind = {
     clusterDNS: { flag: 'clusterDns', type: 'texts' },
     clusterDomain: { flag: 'clusterDomain', type: 'text' },
     containerRuntimeEndpoint: { flag: 'containerRuntimeEndpoint', type: 'text' },
+    enableSystemLogHandler: { always: true },
+    enableSystemLogQuery: { flag: 'enableSystemLogQuery', type: 'boolean' },
     failSwapOn: { always: false },
     maxPods: { flag: 'maxPods', type: 'number' },
     podCIDR: { flag: 'podCidr', type: 'text' },

@@ -51,6 +51,7 @@ interface KubeletFlags extends LogFlags {
   clientCaFile?: string
   tlsCertFile?: string
   tlsPrivateKeyFile?: string
+  enableSystemLogQuery: boolean
 }
 
 const WITHOUT_EFFECT = ['pod-infra-container-image', 'register-node', 'fail-swap-on']
@@ -64,6 +65,12 @@ export function addKubelet(program: Command, environment: CliEnvironment): Comma
     .option('--kubeconfig <file>', 'how to reach the API server; written where it is missing and bootstrapped')
     .option('--bootstrap-kubeconfig <file>', 'with which the first certificate is asked for')
     .option('--rotate-certificates [bool]', "renew the kubeconfig's client certificate", bool, false)
+    .option(
+      '--enable-system-log-query [bool]',
+      "answer /logs/?query= with the logs of the node's services",
+      bool,
+      false,
+    )
     .option('--container-runtime-endpoint <socket>', 'the CRI socket', 'unix:///run/containerd/containerd.sock')
     .option('--root-dir <directory>', 'where volumes and state are', '/var/lib/kubelet')
     .option('--pod-logs-dir <directory>', 'where container logs are (default: /var/log/pods)')
@@ -192,6 +199,7 @@ async function kubeletOptions(
       certificate: serving.certificate,
       key: serving.key,
       clientCa: clientCa(flags, kubeconfig),
+      systemLogQuery: flags.enableSystemLogQuery,
       ...renewalOf(flags),
     },
     cgroups: { driver: flags.cgroupDriver },

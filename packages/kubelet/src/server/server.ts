@@ -1,14 +1,10 @@
-import { createReadStream } from 'node:fs'
-import { readdir, realpath, stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { join, sep } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Pod } from '@canopus/api/core/v1'
 import { sleep } from '@canopus/base'
 import { CriError } from '@canopus/cri'
-import { isMissing } from '@canopus/platform'
+import { tryRun } from '@canopus/platform'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { KubeletServerOptions } from '../options.ts'
 import { activeSandbox } from '../runtime/pod-runtime.ts'
@@ -19,12 +15,12 @@ import { endWithContainer } from './end-with-container.ts'
 import { forwardedPorts } from './forwarded-ports.ts'
 import { HttpError } from './http-error.ts'
 import { containerMetrics, kubeletMetrics } from './metrics.ts'
+import { NODE_LOGS, serveNodeLogs } from './node-logs.ts'
 import { PORT_FORWARD_PROTOCOL, servePortForwardTunnel } from './port-forward-tunnel.ts'
 import { REMOTE_COMMAND_PROTOCOL, type RemoteStreams, serveRemoteCommand } from './remote-command.ts'
 import { type RuntimeStream, refuse, splice } from './splice.ts'
 import { resourceMetrics, statsSummary } from './stats.ts'
 
-const NODE_LOGS = '/var/log'
 const RUN_TIMEOUT = 120_000
 /** What is spoken over a connection that has been upgraded. */
 const STREAMED = /^\/(exec|attach|portForward)\//
@@ -121,7 +117,12 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
       response.end('ok')
       return
     case 'logs':
-      return serveNodeLogs(rest.map(decodeURIComponent).join('/'), response)
+      return serveNodeLogs(
+        { directory: NODE_LOGS, answersQueries: facts.options.systemLogQuery === true, run: tryRun },
+        rest.map(decodeURIComponent).join('/'),
+        url.searchParams,
+        response,
+      )
   }
   await facts.podsKnown
   switch (first) {
@@ -203,29 +204,6 @@ async function serveRun(
   const result = await facts.services.cri.execSync({ containerId, cmd, timeout: RUN_TIMEOUT / 1000 })
   response.writeHead(200, { 'content-type': 'text/plain' })
   response.end(Buffer.concat([result.stdout, result.stderr]))
-}
-
-/** Files below /var/log, and lists of its directories. */
-async function serveNodeLogs(path: string, response: ServerResponse): Promise<void> {
-  try {
-    const real = await realpath(join(NODE_LOGS, path))
-    if (real !== NODE_LOGS && !real.startsWith(NODE_LOGS + sep)) throw new HttpError(403, 'forbidden')
-    if ((await stat(real)).isDirectory()) {
-      const entries = await readdir(real, { withFileTypes: true })
-      const names = entries.map(entry => `${entry.name}${entry.isDirectory() ? '/' : ''}`).sort()
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
-      const escaped = (text: string): string => text.replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`)
-      response.end(
-        `<pre>\n${names.map(name => `<a href="${encodeURI(name)}">${escaped(name)}</a>\n`).join('')}</pre>\n`,
-      )
-      return
-    }
-    response.writeHead(200, { 'content-type': 'text/plain' })
-    await pipeline(createReadStream(real), response)
-  } catch (error) {
-    if (isMissing(error)) throw new HttpError(404, '404 page not found\n')
-    throw error
-  }
 }
 
 async function upgrade(
