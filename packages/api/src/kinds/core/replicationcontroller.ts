@@ -1,8 +1,8 @@
 import type { ReplicationController } from '../../generated/core.v1.ts'
 import { ReplicationControllers } from '../../resources.ts'
-import { templateWarnings } from '../apps/template-warnings.ts'
-import { ageColumn, formatLabels, integer, nameColumn, templateColumns } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { replicasOf } from '../apps/replicas.ts'
+import { formatLabels } from '../shared/columns.ts'
+import { defineKind } from '../shared/strategy.ts'
 import { defaultPodTemplate } from './pod/defaults.ts'
 import {
   validateReplicationController,
@@ -26,27 +26,14 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   type: ReplicationControllers,
   message: 'core.v1.ReplicationController',
   storagePrefix: 'controllers',
-  strategy: strategyOf(
-    { status: () => ({ replicas: 0 }), generation: true },
+  ...replicasOf(
     {
-      warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }),
       default: defaultController,
       validate: validateReplicationController,
       validateUpdate: validateReplicationController,
       validateStatusUpdate: validateReplicationControllerStatusUpdate,
       defaultPropagation: 'orphan',
     },
+    each => formatLabels(each.spec.selector),
   ),
-  columns: [
-    nameColumn,
-    integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),
-    integer('Current', 'Pods that there are.', each => each.status?.replicas ?? 0),
-    integer('Ready', 'Pods that are ready.', each => each.status?.readyReplicas ?? 0),
-    ageColumn,
-    ...templateColumns<ReplicationController>(
-      each => each.spec.template,
-      each => formatLabels(each.spec.selector),
-    ),
-  ],
-  selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
 })

@@ -1,0 +1,35 @@
+/** What the bindings of both kinds of admission policies have in common. */
+import type { FieldError, KubeObject } from '@canopus/apimachinery'
+import type { MatchResources, ParamRef } from '../../generated/admissionregistration.v1.ts'
+import type { Kind } from '../../kind.ts'
+import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { strategyOf } from '../shared/strategy.ts'
+import { defaultMatchResources, defaultParamRef } from './defaults.ts'
+import { paramRefText } from './policy-columns.ts'
+
+interface PolicyBinding extends KubeObject {
+  spec?: { policyName?: string; paramRef?: ParamRef; matchResources?: MatchResources }
+}
+
+export const policyBindingOf = <T extends PolicyBinding>(
+  validate: (binding: T) => FieldError[],
+): Pick<Kind<T>, 'strategy' | 'columns'> => ({
+  strategy: strategyOf<T>(
+    { spec: true, generation: true },
+    {
+      validate,
+      validateUpdate: validate,
+      allowUnconditionalUpdate: false,
+      default({ spec }) {
+        defaultParamRef(spec?.paramRef)
+        defaultMatchResources(spec?.matchResources)
+      },
+    },
+  ),
+  columns: [
+    nameColumn,
+    text('PolicyName', 'The policy that it puts to use.', each => each.spec?.policyName ?? ''),
+    text('ParamRef', 'Parameters for the policy.', each => paramRefText(each.spec?.paramRef)),
+    ageColumn,
+  ],
+})

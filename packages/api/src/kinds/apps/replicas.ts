@@ -1,0 +1,34 @@
+/** What ReplicaSet and ReplicationController have in common: the same pods, selected in two ways. */
+import type { KubeObject } from '@canopus/apimachinery'
+import type { PodTemplateSpec } from '../../generated/core.v1.ts'
+import type { Kind, PrinterColumn, Strategy } from '../../kind.ts'
+import { ageColumn, integer, nameColumn, templateColumns } from '../shared/columns.ts'
+import { strategyOf } from '../shared/strategy.ts'
+import { templateWarnings } from './template-warnings.ts'
+
+interface Replicated extends KubeObject {
+  spec: { replicas?: number; template?: PodTemplateSpec }
+  status?: { replicas: number; readyReplicas?: number }
+}
+
+/** Status, columns and selectable fields; `own` is what only the one kind has, `selector` the text of which pods are its. */
+export const replicasOf = <T extends Replicated>(
+  own: Strategy<T>,
+  selector: (object: T) => string,
+): Pick<Kind<T>, 'strategy' | 'columns' | 'selectableFields'> => ({
+  strategy: strategyOf<T>(
+    { status: () => ({ replicas: 0 }), generation: true },
+    { warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }), ...own },
+  ),
+  columns: columns(selector),
+  selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
+})
+
+const columns = <T extends Replicated>(selector: (object: T) => string): PrinterColumn<T>[] => [
+  nameColumn,
+  integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),
+  integer('Current', 'Pods that there are.', each => each.status?.replicas ?? 0),
+  integer('Ready', 'Pods that are ready.', each => each.status?.readyReplicas ?? 0),
+  ageColumn,
+  ...templateColumns<T>(each => each.spec.template, selector),
+]
