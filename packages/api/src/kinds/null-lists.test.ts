@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KubeObject } from '@canopus/apimachinery'
+import type { HorizontalPodAutoscaler } from '../generated/autoscaling.v2.ts'
 import type { Kind } from '../kind.ts'
+import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscaler.ts'
+import { LimitRangeKind } from './core/limitrange.ts'
 import { EndpointSliceKind } from './discovery/endpointslice.ts'
 import { ClusterRoleKind } from './rbac/clusterrole.ts'
 import { RoleKind } from './rbac/role.ts'
+import { CSINodeKind } from './storage/csinode.ts'
 
 const context = { now: '2026-01-01T00:00:00Z' }
 const slice = { addressType: 'IPv4' }
@@ -21,6 +25,8 @@ const rows: readonly [Kind, Fields, Fields][] = [
   [EndpointSliceKind as unknown as Kind, { ...slice, endpoints }, { endpoints, ports: null }],
   [RoleKind as unknown as Kind, {}, { rules: null }],
   [ClusterRoleKind as unknown as Kind, { rules: [] }, { rules: null }],
+  [CSINodeKind as unknown as Kind, { spec: { drivers: [] } }, { spec: { drivers: null } }],
+  [LimitRangeKind as unknown as Kind, {}, { spec: { limits: null } }],
 ]
 
 for (const [kind, sent, stored] of rows) {
@@ -42,3 +48,14 @@ for (const [kind, sent, stored] of rows) {
     strategy.warnings?.(updated, undefined)
   })
 }
+
+test('a status without metrics has null for them, from the first and after updates', () => {
+  const { strategy } = HorizontalPodAutoscalerKind
+  const spec = { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'a' }, maxReplicas: 2 }
+  const created = { metadata: { name: 'a', namespace: 'b' }, spec } as unknown as HorizontalPodAutoscaler
+  strategy.prepareForCreate!(created, context)
+  assert.deepEqual(created.status, { desiredReplicas: 0, currentMetrics: null })
+  const updated = { ...structuredClone(created), status: { desiredReplicas: 1, currentMetrics: [] } }
+  strategy.prepareForStatusUpdate!(updated, created, context)
+  assert.deepEqual(updated.status, { desiredReplicas: 1, currentMetrics: null })
+})

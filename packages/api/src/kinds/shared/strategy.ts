@@ -14,8 +14,8 @@ interface Common<T> {
   labelsCount?: boolean
   /** Whether changed annotations count too (deployments hand theirs on to replica sets). */
   annotationsCount?: boolean
-  /** Lists at the top that Go's type writes also where they are empty: as null, whatever the client sent. */
-  nullLists?: readonly (keyof T & string)[]
+  /** Lists, such as `rules` or `spec.drivers`, that Go's type writes also where they are empty: as null, whatever was sent. */
+  nullLists?: readonly string[]
 }
 
 type Open = KubeObject & Record<string, unknown>
@@ -39,10 +39,10 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
       own.default?.(object)
     },
     prepareForCreate(object, context) {
-      writeEmptyAsNull(object as Open, common.nullLists)
       if (hasStatus) (object as Open).status = common.status!(object)
       if (common.generation) object.metadata.generation = 1
       own.prepareForCreate?.(object, context)
+      writeEmptyAsNull(object as Open, common.nullLists)
     },
     prepareForUpdate(object, old, context) {
       writeEmptyAsNull(object as Open, common.nullLists)
@@ -57,6 +57,7 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
     ...(hasStatus && {
       prepareForStatusUpdate(object: T, old: T, context?: StrategyContext): void {
         keepAllButStatus(object, old)
+        writeEmptyAsNull(object as Open, common.nullLists)
         own.prepareForStatusUpdate?.(object, old, context)
       },
     }),
@@ -64,11 +65,15 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
 }
 
 /** A list without `omitempty` comes out of upstream's store as nil when it is empty, since protobuf has no empty lists. */
-function writeEmptyAsNull(object: Open, names: readonly string[] = []): void {
-  for (const name of names) {
-    const list = object[name] ?? null
-    if (list === null || (Array.isArray(list) && list.length === 0)) object[name] = null
-  }
+function writeEmptyAsNull(object: Open, paths: readonly string[] = []): void {
+  for (const path of paths) Object.assign(object, withNull(object, path.split('.')))
+}
+
+/** The object with null at the path where an empty list is or none; parts that others may hold are not changed. */
+function withNull(object: Open, [name = '', ...rest]: readonly string[]): Open {
+  const value = object[name] ?? null
+  if (rest.length > 0) return value === null ? object : { ...object, [name]: withNull(value as Open, rest) }
+  return value === null || (Array.isArray(value) && value.length === 0) ? { ...object, [name]: null } : object
 }
 
 /** Counts the generation up unless nothing of the spec changed. */
