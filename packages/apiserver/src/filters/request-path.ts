@@ -319,11 +319,20 @@ export class RequestPath {
     return undefined
   }
 
+  /** What is no resource: documents of this server, which are there to be read. */
   private async document(call: Call): Promise<ApiResponse> {
+    const { path, method } = call.request
+    const isGetAlone = GET_ALONE.test(path)
+    if (method !== 'GET' && method !== 'HEAD' && !isGetAlone) return notFoundPage()
+    const answer = await this.read(call)
+    if (method !== 'GET' && isGetAlone && answer.status < 400) throw methodNotAllowedError()
+    return answer
+  }
+
+  private async read(call: Call): Promise<ApiResponse> {
     const { discovery, health, security, openapi, metrics, aggregator, gitVersion } = this.#options
     const { request } = call
-    const { path, method } = request
-    if (method !== 'GET' && method !== 'HEAD') return notFoundPage()
+    const { path } = request
     if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo(gitVersion))
     if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security, health) })
     const document = security.documents?.get(path)
@@ -412,6 +421,10 @@ function misplaced(namespaced: boolean, info: RequestInfo): boolean {
 function isRefusedHead({ request }: Call, { kind }: Endpoint): boolean {
   return request.method === 'HEAD' && kind.custom === undefined
 }
+
+/** Documents that have a route for GET and for nothing else; those of groups, health and OpenAPI answer HEAD as well. */
+const GET_ALONE =
+  /^\/(version|api|api\/[^/]+|apis\/[^/]+\/[^/]+|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/
 
 export function notFoundPage(): ApiResponse {
   return textResponse(404, '404 page not found\n')

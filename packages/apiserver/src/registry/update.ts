@@ -245,7 +245,8 @@ function prepareUpdate(
   const meta: Partial<KubeObject['metadata']> = object.metadata
   matchNamespace(store, namespace, meta)
   matchName(object, name)
-  if (meta.uid && meta.uid !== old.metadata.uid) {
+  // That of a patch is no condition: validation says that it cannot be changed.
+  if (update.unconditional !== true && meta.uid && meta.uid !== old.metadata.uid) {
     throw anotherUid(store, namespace, name, meta.uid, old.metadata.uid)
   }
   const version = meta.resourceVersion
