@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { testData } from '../testing/test-data.ts'
-import { builtInOpenApiKinds, openApiV3, openApiV3Path } from './index.ts'
+import { builtInOpenApiKinds, openApiV3, openApiV3Path, openApiV3RootPaths } from './index.ts'
 
 type Json = Readonly<Record<string, unknown>>
 interface Document {
@@ -48,7 +48,8 @@ function operationsOf({ parameters: shared = [], ...operations }: Json): unknown
 }
 
 describe("OpenAPI v3 and upstream's", { skip: folder === undefined && 'skipped: openapi/v3 is not there' }, () => {
-  const paths = [...new Set(builtInOpenApiKinds().map(({ type }) => openApiV3Path(type)))]
+  const kinds = builtInOpenApiKinds()
+  const paths = new Set([...kinds.map(({ type }) => openApiV3Path(type)), ...openApiV3RootPaths(kinds)])
   for (const path of paths) {
     it(`of ${path}`, () => {
       const file = `${folder}/${path.replaceAll('/', '__')}_openapi.json`

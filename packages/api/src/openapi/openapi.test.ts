@@ -195,5 +195,5 @@ test('v2 as protobuf: paths and definitions by name, as gnostic lays them out', 
   assert.equal(textOf(schema.get(4)?.[0]), 'A pod.')
   const extension = fieldsOf(schema.get(31)![0]!)
   assert.equal(textOf(extension.get(1)?.[0]), 'x-kubernetes-group-version-kind')
-  assert.equal(textOf(fieldsOf(extension.get(2)![0]!).get(2)?.[0]), '[{"group":"","kind":"Pod","version":"v1"}]\n')
+  assert.equal(textOf(fieldsOf(extension.get(2)![0]!).get(2)?.[0]), '- group: ""\n  kind: Pod\n  version: v1\n')
 })

@@ -3,6 +3,7 @@
  * for. Covers what `openApiV2` writes.
  */
 import { ProtobufWriter } from '@canopus/apimachinery'
+import { yamlText } from './yaml-text.ts'
 
 /** The content type of the answer. */
 export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
@@ -48,9 +49,8 @@ const list =
     for (const each of [...(value as readonly unknown[])].reverse()) item(writer, number, each)
   }
 
-/** gnostic keeps free values as YAML text, which JSON is. */
-const any: Write = (writer, number, value) =>
-  nested(writer, number, () => text(writer, 2, `${JSON.stringify(value)}\n`))
+/** gnostic keeps free values as YAML text. */
+const any: Write = (writer, number, value) => nested(writer, number, () => text(writer, 2, yamlText(value)))
 
 /** A list of messages with name (1) and value (2), from the entries of an object. */
 const named =

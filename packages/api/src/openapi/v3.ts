@@ -1,5 +1,13 @@
-import { allDefinitions, builtInOpenApiKinds, type Contents, contentsOf, payloadReference } from './document.ts'
-import type { JsonSchema, OpenApiKind, OpenApiOptions, Operation, Parameter, Payload } from './types.ts'
+import {
+  allDefinitions,
+  builtInOpenApiKinds,
+  type Contents,
+  contentsOf,
+  discoveryOf,
+  payloadReference,
+} from './document.ts'
+import type { JsonSchema, OpenApiKind, OpenApiOptions, Operation, Parameter, PathItem, Payload } from './types.ts'
+import { VERSION_DEFINITION, VERSION_PATH, VERSION_SCHEMA } from './version.ts'
 
 const RESPONSES: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' }
 
@@ -15,8 +23,8 @@ export function openApiV3Index(documents: readonly { path: string; hash: string 
 }
 
 /**
- * The OpenAPI v3 document of one group version (`apis/apps/v1`), or undefined where none of the kinds is in it. `kinds` are
- * all kinds that the server serves.
+ * The OpenAPI v3 document of one group version (`apis/apps/v1`) or of what is above them (`apis`), or undefined where there is
+ * no such thing. `kinds` are all kinds that the server serves.
  */
 export function openApiV3(
   groupVersionPath: string,
@@ -24,10 +32,35 @@ export function openApiV3(
   options: OpenApiOptions = {},
 ): Record<string, unknown> | undefined {
   const own = kinds.filter(kind => openApiV3Path(kind.type) === groupVersionPath)
-  if (own.length === 0) return undefined
+  if (own.length === 0) return rootDocument(groupVersionPath, kinds, options)
   const contents = contentsOf(3, own, kinds, options)
+  return documentOf(contents, contents.paths, options)
+}
+
+/** The paths in the index of what is above group versions: `api`, `apis`, `apis/apps`, `version`. */
+export const openApiV3RootPaths = (kinds: readonly OpenApiKind[]): string[] =>
+  rootItems(kinds).map(({ path }) => path.slice(1, -1))
+
+const rootItems = (kinds: readonly OpenApiKind[]): PathItem[] => [
+  ...discoveryOf(kinds.filter(({ definition }) => definition === undefined)),
+  VERSION_PATH,
+]
+
+function rootDocument(
+  name: string,
+  kinds: readonly OpenApiKind[],
+  options: OpenApiOptions,
+): Record<string, unknown> | undefined {
+  const item = rootItems(kinds).find(({ path }) => path === `/${name}/`)
+  if (item === undefined) return undefined
+  const contents = contentsOf(3, [], kinds, options)
+  if (item === VERSION_PATH) contents.custom[VERSION_DEFINITION] = VERSION_SCHEMA
+  return documentOf(contents, [item], options)
+}
+
+function documentOf(contents: Contents, items: PathItem[], options: OpenApiOptions): Record<string, unknown> {
   const paths: Record<string, unknown> = {}
-  for (const item of contents.paths.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+  for (const item of items.sort((a, b) => (a.path < b.path ? -1 : 1))) {
     const written: Record<string, unknown> = {}
     for (const operation of item.operations) written[operation.method] = writeOperation(contents, operation)
     if (item.parameters.length > 0) written.parameters = item.parameters.map(writeParameter)

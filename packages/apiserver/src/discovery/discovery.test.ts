@@ -94,6 +94,14 @@ describe('OpenAPI', () => {
     assert.equal((await server.send('GET', '/openapi/v3/apis/none/v1')).status, 404)
   })
 
+  for (const path of ['version', 'api', 'apis', 'apis/apps']) {
+    it(`has a document of ${path}`, async () => {
+      const { json: index } = await server.send('GET', '/openapi/v3')
+      const { json } = await server.send('GET', index.paths[path].serverRelativeURL)
+      assert.deepEqual(Object.keys(json.paths), [`/${path}/`])
+    })
+  }
+
   it('serves v2 in JSON and protobuf, and nothing else', async () => {
     assert.equal((await server.send('GET', '/openapi/v2')).json.swagger, '2.0')
     const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'

@@ -9,6 +9,7 @@ import {
   openApiV3,
   openApiV3Index,
   openApiV3Path,
+  openApiV3RootPaths,
 } from '@canopus/api'
 import type { Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
@@ -86,7 +87,7 @@ export class OpenApi {
     if (this.#known !== undefined) return this.#known
     const kinds = this.#source()
     this.#known = kinds
-    const paths = new Set(kinds.map(({ type }) => openApiV3Path(type)))
+    const paths = new Set([...kinds.map(({ type }) => openApiV3Path(type)), ...openApiV3RootPaths(kinds)])
     for (const path of this.#hashes.keys()) if (!paths.has(path)) this.#hashes.delete(path)
     for (const path of paths) if (!this.#hashes.has(path)) this.#hashes.set(path, '')
     return kinds
@@ -176,7 +177,7 @@ export class OpenApi {
     let hash = this.#hashes.get(path)
     if (hash !== '' && hash !== undefined) return hash
     const kinds = this.kinds().filter(({ type }) => openApiV3Path(type) === path)
-    const facts = JSON.stringify([KUBERNETES_VERSION, this.#descriptions() !== undefined, kinds])
+    const facts = JSON.stringify([KUBERNETES_VERSION, this.#descriptions() !== undefined, path, kinds])
     hash = createHash('sha512').update(facts).digest('hex').toUpperCase()
     this.#hashes.set(path, hash)
     return hash

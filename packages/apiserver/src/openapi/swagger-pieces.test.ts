@@ -55,6 +55,17 @@ describe('the OpenAPI v2 document in pieces', () => {
     }
   })
 
+  it('leaves built-in kinds their names', async () => {
+    const name = 'io.k8s.api.apps.v1.Deployment'
+    const kind = custom('v1.apps.api.k8s.io', 'Deployment', 'mine')
+    const same = { ...kind, definition: { ...kind.definition!, name } }
+    const text = textOf(await pieces.document('json', [...builtIn, same]))
+    const names = [...text.matchAll(/"(io\.k8s\.api\.apps\.v1\.Deployment(?:_v2)?)":\{/g)].map(([, each]) => each)
+    assert.deepEqual(names.sort(), [name, `${name}_v2`])
+    const { definitions } = JSON.parse(text) as { definitions: Record<string, { description: string }> }
+    assert.equal(definitions[`${name}_v2`]?.description, 'mine')
+  })
+
   it('holds the documents of extension servers, which custom kinds leave alone', async () => {
     const flavors = {
       swagger: '2.0',

@@ -3,7 +3,14 @@
  * definitions it has 40 MB, and a change of one of them must not hold up everybody until all of it is written anew.
  */
 import { createHash } from 'node:crypto'
-import { type OpenApiKind, type OpenApiOptions, openApiV2, openApiV2Protobuf } from '@canopus/api'
+import {
+  definitionName,
+  type OpenApiKind,
+  type OpenApiOptions,
+  openApiV2,
+  openApiV2Protobuf,
+  schemas,
+} from '@canopus/api'
 
 import { type Swagger as MergedSwagger, mergeSwagger } from '../aggregation/swagger.ts'
 
@@ -132,7 +139,7 @@ class GroupWriter {
 
   constructor(form: SwaggerForm, kinds: readonly OpenApiKind[], options: OpenApiOptions, builtIn: boolean) {
     this.#form = form
-    this.#kinds = kinds
+    this.#kinds = builtIn ? kinds : kinds.map(namedApart)
     this.#options = options
     this.#builtIn = builtIn
   }
@@ -182,6 +189,15 @@ class GroupWriter {
       Buffer.from(`},${JSON.stringify(rest).slice(1)}`),
     ]
   }
+}
+
+const BUILT_IN = new Set(schemas.names().map(definitionName))
+
+/** Whatever a definition of custom resources is called: built-in kinds keep their names (kube-openapi, MergeSpecs). */
+function namedApart(kind: OpenApiKind): OpenApiKind {
+  const { definition } = kind
+  if (definition === undefined || !BUILT_IN.has(definition.name)) return kind
+  return { ...kind, definition: { ...definition, name: `${definition.name}_v2` } }
 }
 
 /** Which names in the document are those of custom kinds of one group. */
