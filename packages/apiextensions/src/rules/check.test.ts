@@ -103,4 +103,25 @@ describe('rules of definitions', () => {
       `${RULE}.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule`,
     ])
   })
+
+  const at = 'root.properties[a].items.x-kubernetes-validations'
+  const noList = object({ a: { type: 'object', items: ruled(object({ n: { type: 'integer' } }), 'self.n > 0') } })
+  const strange: readonly [string, Schema, string[]][] = [
+    ['by themselves where nothing around them has rules', noList, []],
+    [
+      'as part of what has rules, which knows nothing of them',
+      ruled(noList, 'true'),
+      [`${at}: Internal error: failed to convert to declType for CEL validation rules`],
+    ],
+    [
+      'which must have a type',
+      object({ a: { type: 'object', items: ruled({}, 'true') } }),
+      [
+        `${at}: Internal error: internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations`,
+      ],
+    ],
+  ]
+  for (const [name, schema, expected] of strange) {
+    it(`of items of what is no list are compiled ${name}`, () => assert.deepEqual(errorsOf(schema), expected))
+  }
 })

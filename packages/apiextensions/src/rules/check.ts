@@ -3,7 +3,7 @@ import type { JSONSchemaProps, ValidationRule } from '@canopus/api/apiextensions
 import { type FieldError, forbidden, internalFieldError, invalid, notSupported, required } from '@canopus/apimachinery'
 import { type DeclType, declareSchema, maxCardinality } from '@canopus/cel'
 import { itemsOf, propertyPath } from '../structural.ts'
-import { asValueSchema, type CompiledRule, compileRules, declaredField } from './compile.ts'
+import { asValueSchema, type CompiledRule, compileRules, declaredField, NO_DECLARATION } from './compile.ts'
 import { resolveFieldPath } from './field-path.ts'
 import { type TimeRules, untimed } from './timing.ts'
 
@@ -14,6 +14,9 @@ const DEFINITION_LIMIT = 100_000_000
 const SHOWN = 4
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired']
 const VALIDATIONS = 'x-kubernetes-validations'
+
+const NO_TYPE =
+  'internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations'
 
 type Errors = FieldError[]
 
@@ -69,6 +72,7 @@ export function checkRules(errors: Errors, schema: JSONSchemaProps, path: string
     time,
     anyCost,
     broken,
+    ruled: false,
   })
   if (costs.total <= DEFINITION_LIMIT) return
   const text = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema'
@@ -89,6 +93,10 @@ interface Place {
   readonly time: TimeRules
   readonly anyCost: boolean
   readonly broken: readonly FieldError[]
+  /** Whether there are rules around it: then what it is comes from there, else rules here are of it alone. */
+  readonly ruled: boolean
+  /** Whether what is around it is declared, and knows nothing of it: `items` of what is no list. */
+  readonly isUnknown?: boolean
 }
 
 class Costs {
@@ -108,19 +116,24 @@ class Costs {
   }
 }
 
-function check(errors: Errors, place: Place): void {
+function check(errors: Errors, around: Place): void {
+  const place = withDeclaration(around)
   const { schema, declared, path } = place
   const { properties = {}, additionalProperties } = schema
+  const ruled = place.ruled || hasRules(schema)
   for (const [name, each] of Object.entries(properties)) {
     check(errors, {
       ...place,
       schema: each,
       declared: declaredField(declared, name, each),
       path: propertyPath(path, name),
+      ruled,
+      isUnknown: false,
     })
   }
   const often = place.often * mostBelow(schema)
-  const below = { ...place, declared: declared?.element, often }
+  const isUnknown = ruled && declared !== undefined && declared.element === undefined
+  const below = { ...place, declared: declared?.element, often, ruled, isUnknown }
   if (typeof additionalProperties === 'object') {
     check(errors, { ...below, schema: additionalProperties, path: `${path}.additionalProperties` })
   }
@@ -132,6 +145,15 @@ function check(errors: Errors, place: Place): void {
   checkOwn(errors, place)
 }
 
+const hasRules = (schema: JSONSchemaProps): boolean => (schema[VALIDATIONS] ?? []).length > 0
+
+/** Where nothing around it has rules, rules are of the schema by itself, whatever it is part of. */
+function withDeclaration(place: Place): Place {
+  const { schema, declared, ruled } = place
+  if (declared !== undefined || ruled || !hasRules(schema)) return place
+  return { ...place, declared: declareSchema(asValueSchema(schema), schema['x-kubernetes-embedded-resource'] === true) }
+}
+
 /** By how much a schema multiplies what is below it. */
 function mostBelow({ type, additionalProperties, maxProperties, maxItems }: JSONSchemaProps): number {
   if (type === 'array') return Math.max(0, maxItems ?? Number.POSITIVE_INFINITY)
@@ -141,10 +163,9 @@ function mostBelow({ type, additionalProperties, maxProperties, maxItems }: JSON
 
 function checkOwn(errors: Errors, place: Place): void {
   const { schema, declared, path } = place
-  if ((schema[VALIDATIONS] ?? []).length === 0 || place.broken.some(({ field }) => field.startsWith(`${path}.`))) return
+  if (!hasRules(schema) || place.broken.some(({ field }) => field.startsWith(`${path}.`))) return
   if (declared === undefined) {
-    const text =
-      'internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations'
+    const text = place.isUnknown ? NO_DECLARATION : NO_TYPE
     errors.push(internalFieldError(`${path}.${VALIDATIONS}`, text))
     return
   }

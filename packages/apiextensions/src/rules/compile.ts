@@ -23,6 +23,8 @@ import { type TimeRules, untimed } from './timing.ts'
 /** Names that rules know the value by, and what stood in its place before. */
 export const SELF = 'self'
 export const OLD_SELF = 'oldSelf'
+/** What is wrong with rules of a schema that has no place in the one around it. */
+export const NO_DECLARATION = 'failed to convert to declType for CEL validation rules'
 
 export interface CompiledRule {
   readonly rule: ValidationRule

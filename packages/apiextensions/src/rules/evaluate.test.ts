@@ -233,5 +233,13 @@ describe('rules', () => {
     ])
   })
 
+  it('of items of what is no list say so where there is a list', () => {
+    const schema = object({ a: { type: 'object', items: object({ n: int }, 'self.n > 0') } })
+    const error = (index: number): string =>
+      `a[${index}]: Invalid value: "object": rule compiler initialization error: failed to convert to declType for CEL validation rules`
+    assert.deepEqual(errorsOf(schema, { a: [{ n: 1 }, null, { n: 2 }] }), [error(0), error(2)])
+    assert.deepEqual(errorsOf(schema, { a: { n: 0 } }), [])
+  })
+
   it('are not looked for where there are none', () => assert.equal(ruleTree(object({ a: int })), undefined))
 })

@@ -24,7 +24,15 @@ import {
   withResourceMeta,
 } from '@canopus/cel'
 import { itemsOf } from '../structural.ts'
-import { asValueSchema, type CompiledRule, compileRules, declaredField, OLD_SELF, SELF } from './compile.ts'
+import {
+  asValueSchema,
+  type CompiledRule,
+  compileRules,
+  declaredField,
+  NO_DECLARATION,
+  OLD_SELF,
+  SELF,
+} from './compile.ts'
 import { type TimeRules, untimed } from './timing.ts'
 
 const LONGEST_MESSAGE = 5 * 1024
@@ -35,6 +43,8 @@ export interface RuleNode {
   /** The schema as rules see it: whole resources have their type and name. */
   readonly seen: ValueSchema
   readonly rules: readonly CompiledRule[]
+  /** Why none of its rules can be run. */
+  readonly problem?: string
   readonly items?: RuleNode
   readonly values?: RuleNode
   readonly properties: ReadonlyMap<string, RuleNode>
@@ -45,8 +55,10 @@ export function ruleTree(schema: JSONSchemaProps, time: TimeRules = untimed): Ru
   return hasRules(schema) ? nodeOf(schema, declareSchema(asValueSchema(schema), true), time, true) : undefined
 }
 
+const hasOwnRules = (schema: JSONSchemaProps): boolean => (schema['x-kubernetes-validations'] ?? []).length > 0
+
 function hasRules(schema: JSONSchemaProps): boolean {
-  if ((schema['x-kubernetes-validations'] ?? []).length > 0) return true
+  if (hasOwnRules(schema)) return true
   const { properties = {}, additionalProperties } = schema
   const items = itemsOf(schema)
   if (items !== undefined && hasRules(items)) return true
@@ -60,24 +72,34 @@ function nodeOf(
   time: TimeRules,
   isRoot = false,
 ): RuleNode | undefined {
-  if (declared === undefined) return undefined
   const { properties = {}, additionalProperties } = schema
-  const rules = compileRules(schema, declared, time)
+  const rules = declared === undefined ? [] : compileRules(schema, declared, time)
+  const problem = declared === undefined && hasOwnRules(schema) ? NO_DECLARATION : undefined
   const ownItems = itemsOf(schema)
-  const items = ownItems && nodeOf(ownItems, declared.element, time)
+  const items = ownItems && nodeOf(ownItems, declared?.element, time)
   const values =
-    typeof additionalProperties === 'object' ? nodeOf(additionalProperties, declared.element, time) : undefined
+    typeof additionalProperties === 'object' ? nodeOf(additionalProperties, declared?.element, time) : undefined
   const below = new Map<string, RuleNode>()
   for (const [name, property] of Object.entries(properties)) {
-    const node = nodeOf(property, declaredField(declared, name, property), time)
+    const field = declaredField(declared, name, property)
+    const node = field && nodeOf(property, field, time)
     if (node !== undefined) below.set(name, node)
   }
-  if (rules.length === 0 && items === undefined && values === undefined && below.size === 0) return undefined
+  const isEmpty = items === undefined && values === undefined && below.size === 0
+  if (rules.length === 0 && problem === undefined && isEmpty) return undefined
   const seen =
     isRoot || schema['x-kubernetes-embedded-resource'] === true
       ? withResourceMeta(asValueSchema(schema))
       : asValueSchema(schema)
-  return { schema, seen, rules, properties: below, ...(items && { items }), ...(values && { values }) }
+  return {
+    schema,
+    seen,
+    rules,
+    properties: below,
+    ...(problem && { problem }),
+    ...(items && { items }),
+    ...(values && { values }),
+  }
 }
 
 /** A value and what it was before. Findings about what did not change are not held against it (KEP-4008). */
@@ -155,6 +177,7 @@ class Run implements RuleFindings {
   }
 
   #runRules(node: RuleNode, value: unknown, old: unknown, path: string, correlation: Correlation): void {
+    if (node.problem !== undefined) this.#say(path, node, `rule compiler initialization error: ${node.problem}`)
     if (node.rules.length === 0) return
     const self = schemaValue(node.seen, value)
     const before = old === undefined ? undefined : schemaValue(node.seen, old)
