@@ -39,10 +39,12 @@ import { PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
 import { type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
+import { csrMetrics } from './metrics/csr-metrics.ts'
 import { ruleMetrics } from './metrics/rule-metrics.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
+import { certificateSigningRequestHooks } from './registry/certificate-signing-request.ts'
 import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
 import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/resource-metrics.ts'
@@ -291,6 +293,10 @@ function composeResources(
       '/services': {
         allocate: (...change) => services.allocate(...change),
         settled: (...change) => services.settled(...change),
+      },
+      'certificates.k8s.io/certificatesigningrequests': {
+        ...certificateSigningRequestHooks,
+        settled: csrMetrics(options.metrics),
       },
     },
     encoders: new Encoders(encodeMessage, clock),

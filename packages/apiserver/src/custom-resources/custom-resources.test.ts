@@ -131,6 +131,50 @@ describe('custom resources', () => {
       assert.deepEqual(each['x-kubernetes-selectable-fields'], [{ fieldPath: 'spec.color' }])
   })
 
+  it('have no place in group versions that are the own ones of the server', async () => {
+    const group = 'apps.k8s.io'
+    const mine = { ...definition('sloops', 'Sloop') } as { metadata: object; spec: object }
+    const place = {
+      ...mine.spec,
+      group: 'networking.k8s.io',
+      versions: [v1, { ...v1, name: 'vother', storage: false }],
+    }
+    const metadata = {
+      name: 'sloops.networking.k8s.io',
+      annotations: { 'api-approved.kubernetes.io': `unapproved, not for ${group}` },
+    }
+    const { status, text } = await server.send('POST', CRDS, { ...mine, metadata, spec: place }, JSON_TYPE)
+    assert.equal(status, 201, text)
+    const served = async (version: string): Promise<string[]> => {
+      const { json } = await server.send('GET', `/apis/networking.k8s.io/${version}`)
+      return (json.resources ?? []).map((each: { name: string }) => each.name)
+    }
+    while (!(await served('vother')).includes('sloops')) await new Promise(resolve => setImmediate(resolve))
+    const names = await served('v1')
+    assert.ok(names.includes('networkpolicies') && !names.includes('sloops'))
+    assert.equal((await server.send('GET', '/apis/networking.k8s.io/v1/namespaces/default/sloops')).status, 404)
+    assert.equal((await server.send('GET', '/apis/networking.k8s.io/vother/namespaces/default/sloops')).status, 200)
+    assert.equal((await server.send('DELETE', `${CRDS}/sloops.networking.k8s.io`)).status, 200)
+  })
+
+  it('are never taken for what is stored of built-in kinds', async () => {
+    const mine = definition('customresourcedefinitions', 'Sloop') as { spec: object }
+    const name = 'customresourcedefinitions.apiextensions.k8s.io'
+    const metadata = { name, annotations: { 'api-approved.kubernetes.io': 'unapproved' } }
+    const spec = { ...mine.spec, group: 'apiextensions.k8s.io', scope: 'Cluster' }
+    const { status, text } = await server.send('POST', CRDS, { ...mine, metadata, spec }, JSON_TYPE)
+    assert.equal(status, 201, text)
+    const { json: before } = await server.send('GET', CRDS)
+    assert.equal((await server.send('DELETE', `${CRDS}/${name}`)).status, 200)
+    while ((await server.send('GET', `${CRDS}/${name}`)).status !== 404) {
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    const { json: after } = await server.send('GET', CRDS)
+    assert.equal(after.items.length, before.items.length - 1)
+    const { status: sails } = await server.send('GET', path('sails'))
+    assert.equal(sails, 200)
+  })
+
   it('come and go at paths that were asked for before', async () => {
     const [all, one] = [path('gulls'), path('gulls', 'a')]
     const codes = async (): Promise<number[]> =>

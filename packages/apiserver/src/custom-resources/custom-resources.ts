@@ -153,11 +153,17 @@ export class CustomResources {
     peers?.delete(name)
     if (peers?.size === 0) this.#groups.delete(group)
     this.close(served)
-    this.#resources.context.cache.removeKind(customStoragePrefix(definition))
+    if (this.hasStorage(definition)) this.#resources.context.cache.removeKind(customStoragePrefix(definition))
     // Names that it held may be free for others now.
     for (const other of this.definitionsOf(group)) {
       if (!isConditionTrue(other.status?.conditions, 'NamesAccepted')) this.take(other)
     }
+  }
+
+  /** Whether its objects would lie where those of no built-in kind do (definitions themselves, say). */
+  private hasStorage(definition: CustomResourceDefinition): boolean {
+    const prefix = customStoragePrefix(definition)
+    return !this.#resources.kinds.some(({ custom, storagePrefix }) => custom === undefined && storagePrefix === prefix)
   }
 
   private async writeStatus(name: string): Promise<void> {
@@ -173,7 +179,8 @@ export class CustomResources {
     const storage = definition.spec.versions.find(each => each.storage) ?? definition.spec.versions[0]!
     const change = (edit: (current: CustomResourceDefinition) => CustomResourceDefinition): Promise<void> =>
       this.change(name, edit)
-    void cleanUp(stores.get(storage.name)!, change)
+    const { clock } = this.#resources.context
+    void cleanUp(this.hasStorage(definition) ? stores.get(storage.name) : undefined, clock, change)
       .catch(error => this.#resources.context.logger.error('custom objects could not be removed', { name, error }))
       .finally(() => this.#cleaning.delete(name))
   }

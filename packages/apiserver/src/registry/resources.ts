@@ -3,7 +3,6 @@ import type { Kind } from '@canopus/api'
 import { parseApiVersion, type ResourceType } from '@canopus/apimachinery'
 import { deleteDefinition } from '../custom-resources/delete-definition.ts'
 import type { Encoders } from '../encoding/encoders.ts'
-import { certificateSigningRequestHooks } from './certificate-signing-request.ts'
 import { type DeleteVerb, Endpoint } from './endpoint.ts'
 import { type KindHooks, KindStore, type RegistryContext } from './kind-store.ts'
 import { deleteNamespace, namespaceHooks } from './namespace.ts'
@@ -19,7 +18,6 @@ export interface ResourcesOptions {
 
 const HOOKS: Readonly<Record<string, KindHooks>> = {
   '/namespaces': namespaceHooks,
-  'certificates.k8s.io/certificatesigningrequests': certificateSigningRequestHooks,
 }
 
 const DELETE_VERBS: Readonly<Record<string, DeleteVerb>> = {
@@ -32,6 +30,8 @@ export class Resources {
   readonly context: RegistryContext
   readonly #endpoints = new Map<string, Map<string, Endpoint>>()
   readonly #virtual = new Map<string, Map<string, Kind>>()
+  /** Group versions that are this server's own, whatever else may be defined in them. */
+  readonly #builtIn: ReadonlySet<string>
 
   constructor(options: ResourcesOptions) {
     this.encoders = options.encoders
@@ -41,6 +41,7 @@ export class Resources {
     for (const kind of options.virtualKinds) {
       put(this.#virtual, kind.type, kind)
     }
+    this.#builtIn = new Set([...this.#endpoints.keys(), ...this.#virtual.keys()])
   }
 
   get kinds(): Kind[] {
@@ -78,11 +79,10 @@ export class Resources {
     return endpoints.filter(({ kind }) => kind.storagePrefix === storagePrefix).map(({ store }) => store)
   }
 
-  /** Serves a kind made at run time, in place of an older state of it. Built-in kinds cannot be replaced: false. */
+  /** Serves a kind made at run time, in place of an older state of it. Built-in group versions take no others: false. */
   serveCustom(store: KindStore): boolean {
-    const { group, version, plural } = store.kind.type
-    const known = this.endpoint(group, version, plural)
-    if (known !== undefined && known.kind.custom === undefined) return false
+    const { group, version } = store.kind.type
+    if (this.#builtIn.has(`${group}/${version}`)) return false
     put(this.#endpoints, store.kind.type, new Endpoint(store, this.encoders))
     return true
   }
