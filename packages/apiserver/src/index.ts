@@ -2,6 +2,7 @@ export { createKindSchemas } from './admission/policies/kind-schemas.ts'
 export { checkPolicyTypes, type KindSchemas } from './admission/policies/type-checking.ts'
 export type { AggregationOptions } from './aggregation/aggregator.ts'
 export type { ProxyClient } from './aggregation/extension-servers.ts'
+export { ServiceRange } from './allocators/service-range.ts'
 export { Auditor } from './audit/auditor.ts'
 export type { AuditMode, BatchOptions } from './audit/buffered-backend.ts'
 export {
@@ -24,6 +25,7 @@ export {
   ensureServiceCidr,
   type KubernetesServiceFacts,
   keepFlowControl,
+  keepServiceCidr,
 } from './bootstrap/index.ts'
 export {
   type AutoApproval,

@@ -9,6 +9,7 @@ import {
   ensureServiceCidr,
   FeatureGates,
   keepFlowControl,
+  keepServiceCidr,
   kindsOfFeatures,
   RuntimeConfig,
   runCompaction,
@@ -59,7 +60,9 @@ export async function startApiServer({
     if (identity) {
       void keepIdentityLease({ client, clock: options.clock, logger: options.logger, ...identity }, ending.signal)
     }
-    void keepFlowControl({ client, clock: options.clock, logger: options.logger }, ending.signal)
+    const own = { client, clock: options.clock, logger: options.logger }
+    void keepFlowControl(own, ending.signal)
+    void keepServiceCidr(own, cidrs, ending.signal)
     return {
       ...server,
       stop: () => {

@@ -10,6 +10,7 @@ describe('ranges', () => {
   const cases: readonly [string, string, number, string, string][] = [
     ['10.96.0.0/16', 'IPv4', 65534, '10.96.0.1', '10.96.255.254'],
     ['10.96.7.9/24', 'IPv4', 254, '10.96.7.1', '10.96.7.254'],
+    ['2001:db8:1::/125', 'IPv6', 7, '2001:db8:1::1', '2001:db8:1::7'],
     ['fd00::/108', 'IPv6', 2 ** 20 - 1, 'fd00::1', 'fd00::f:ffff'],
   ]
   for (const [cidr, family, size, first, last] of cases) {

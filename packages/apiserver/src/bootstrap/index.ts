@@ -71,4 +71,4 @@ export { type AuthenticationFacts, SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } 
 export { keepFlowControl } from './flow-control.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'
-export { ensureServiceCidr } from './service-cidr.ts'
+export { ensureServiceCidr, keepServiceCidr } from './service-cidr.ts'

@@ -2,10 +2,28 @@
 import { ServiceCIDRs } from '@canopus/api'
 import type { ServiceCIDR } from '@canopus/api/networking/v1'
 import { formatTime } from '@canopus/apimachinery'
+import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import { reconcileObject } from './ensure.ts'
 
 const NAME = 'kubernetes'
+/** Milliseconds from one look to the next. */
+const INTERVAL = 10_000
+
+/** Makes it again where somebody has deleted it, until the signal aborts. */
+export async function keepServiceCidr(
+  { client, clock, logger }: { client: Client; clock: Clock; logger: Logger },
+  cidrs: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await sleep(clock, INTERVAL, signal).catch(() => {})
+    if (signal.aborted) return
+    await ensureServiceCidr(client, cidrs, clock.now()).catch(error => {
+      if (!signal.aborted) logger.warn('the default ServiceCIDR could not be kept', { error })
+    })
+  }
+}
 
 /** Made where it is missing, and grown from one family to two; what somebody else made of it is left alone. */
 export async function ensureServiceCidr(client: Client, cidrs: readonly string[], now: number): Promise<void> {

@@ -1,10 +1,9 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { type AggregationOptions, createSecurity, loadDescriptions } from '@canopus/apiserver'
+import { type AggregationOptions, createSecurity, loadDescriptions, ServiceRange } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import { runApiServerLoops, type StartApiServerOptions, startApiServer } from '@canopus/control-plane'
-import { addressAt } from '@canopus/network'
 import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
@@ -120,7 +119,7 @@ function portRange(text: string): { from: number; to: number } {
 
 async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress)
-  const serviceAddress = addressAt(flags.serviceClusterIpRange.split(',')[0]!, 1)
+  const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
   const tls = await servingCertificate({
     certFile: flags.tlsCertFile,
     keyFile: flags.tlsPrivateKeyFile,

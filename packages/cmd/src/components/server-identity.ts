@@ -5,11 +5,21 @@ import { systemRandom } from '@canopus/platform'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
-/** As what an API server of this machine says that it is there (cmd/kube-apiserver, apiserver identity). */
+/** As what an API server of this machine says that it is there. */
 export function serverIdentity(): { name: string; hostname: string; holder: string } {
   const host = hostname().toLowerCase()
-  const name = `apiserver-${base32(createHash('sha256').update(host).digest().subarray(0, 16))}`
+  const name = identityName(host)
   return { name, hostname: host, holder: `${name}_${uuid(systemRandom)}` }
+}
+
+/** The same for a machine after each restart (k8s.io/apiserver/pkg/server/config.go, NewConfig). */
+export function identityName(host: string): string {
+  const hash = createHash('sha256')
+  for (const text of [host, 'kube-apiserver']) {
+    const bytes = Buffer.from(text)
+    hash.update(Buffer.of(bytes.length >> 8, bytes.length & 255)).update(bytes)
+  }
+  return `apiserver-${base32(hash.digest().subarray(0, 16))}`
 }
 
 function base32(bytes: Uint8Array): string {
