@@ -29,6 +29,15 @@ test('Namespace: only /finalize takes the finalizer away', () => {
   assert.equal(finalized.spec.finalizers, undefined)
 })
 
+test('Namespace: is active where nobody says otherwise', () => {
+  const phases = [undefined, {}, { phase: '' }, { phase: 'Terminating' }].map(status => {
+    const namespace = { metadata: { name: 'a' }, ...(status && { status: Object.freeze(status) }) } as Namespace
+    NamespaceKind.strategy.default!(namespace)
+    return namespace.status?.phase
+  })
+  assert.deepEqual(phases, ['Active', 'Active', 'Active', 'Terminating'])
+})
+
 test('Namespace: Terminating goes with deletion', () => {
   const old = created(NamespaceKind, { metadata: { name: 'a' } } as Namespace)
   const changed = { ...structuredClone(old), status: { phase: 'Terminating' } }

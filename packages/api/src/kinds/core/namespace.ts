@@ -13,6 +13,7 @@ const NAME_LABEL = 'kubernetes.io/metadata.name'
 /** The namespace's name is also a label, so that selectors find it. */
 function defaultNamespace(namespace: Namespace): void {
   namespace.spec ??= {}
+  if (!namespace.status?.phase) namespace.status = { ...namespace.status, phase: 'Active' }
   const { name } = namespace.metadata
   if (!name) return
   // Written only where it differs: the server's own changes leave the stored labels in place, which are shared.
