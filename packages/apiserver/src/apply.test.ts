@@ -93,6 +93,12 @@ describe('owners of fields', () => {
     assert.deepEqual(namesOf(read).sort(), ['ctl/Update/status', 'hpa/Update/scale', 'me/Update'])
     assert.deepEqual(fieldsOf(read, 'ctl'), { 'f:status': { 'f:replicas': {} } })
     assert.deepEqual(fieldsOf(read, 'hpa'), { 'f:spec': { 'f:replicas': {} } })
+    const times = read.json.metadata.managedFields.map((each: { manager: string; time?: string }) => [
+      each.manager,
+      each.time !== undefined,
+    ])
+    assert.deepEqual(Object.fromEntries(times), { ctl: true, hpa: false, me: true })
+    assert.equal(times[0][0], 'hpa')
     const mine = fieldsOf(read, 'me') as Record<string, Record<string, object>>
     assert.deepEqual(Object.keys(mine), ['f:spec'])
     assert.deepEqual(Object.keys(mine['f:spec']!), [

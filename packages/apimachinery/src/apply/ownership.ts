@@ -42,8 +42,8 @@ export interface WriteScope {
   /** Leaves out what this endpoint does not write (status of the main resource). */
   readonly filter?: (fields: FieldSet) => FieldSet
   readonly versions?: Versions
-  /** RFC 3339. */
-  readonly now: string
+  /** RFC 3339. Undefined where the endpoint leaves no times. */
+  readonly now: string | undefined
 }
 
 /** Fields of every object that nobody owns. */

@@ -98,7 +98,8 @@ export function writeScope(store: KindStore, call: WriteCall): WriteScope {
     subresource: call.subresource,
     filter: filterOf(store, call.subresource),
     versions: versionsOf(store),
-    now: store.now().now,
+    // What is owned through a scale carries no time (managedfields/scalehandler.go, ToParent).
+    now: call.subresource === 'scale' ? undefined : store.now().now,
   }
 }
 
