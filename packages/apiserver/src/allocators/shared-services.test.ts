@@ -150,6 +150,25 @@ test('services from before there were claims get theirs at the start', async () 
   assert.deepEqual(await ports.take([30123, 30124]), [30123])
 })
 
+test('services of long ago, which lack what is said of services today, can be changed', async () => {
+  const store = createMemoryStore({ clock: systemClock })
+  closing.push(() => store.close())
+  const old = {
+    kind: 'Service',
+    apiVersion: 'v1',
+    metadata: { name: 'old', namespace: 'default', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { clusterIP: '10.96.0.78', ports: [{ name: 'p', port: 81, targetPort: 0 }] },
+    status: { loadBalancer: {} },
+  }
+  await store.create('/registry/services/specs/default/old', () => Buffer.from(JSON.stringify(old)))
+  const server = await startMemoryServer({ store })
+  closing.push(() => server.stop())
+  const { status, json, text } = await server.send('PUT', `${SERVICES}/old`, old)
+  assert.equal(status, 200, text)
+  assert.deepEqual(json.spec.clusterIPs, ['10.96.0.78'])
+  assert.equal(json.spec.type, 'ClusterIP')
+})
+
 describe('the bitmap of node ports', () => {
   test('is upstream’s: a number whose bits are the ports, the first one last', async () => {
     const store = createMemoryStore({ clock: systemClock })

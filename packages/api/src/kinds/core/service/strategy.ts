@@ -59,7 +59,10 @@ function pairClusterIPs(spec: ServiceSpec, old: ServiceSpec): void {
   const ips = spec.clusterIPs ?? []
   const oldIps = old.clusterIPs ?? []
   if ((spec.clusterIP ?? '') === (old.clusterIP ?? '')) {
-    if (oldIps.length > 0 && ips.length === 0) spec.clusterIPs = oldIps
+    if (ips.length > 0) return
+    // Services of long ago have one address alone, and are read as if it stood in the list.
+    if (oldIps.length > 0) spec.clusterIPs = oldIps
+    else if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP]
   } else if (!spec.clusterIP) delete spec.clusterIPs
   else if (semanticEqual(ips, oldIps)) spec.clusterIPs = [spec.clusterIP]
 }
