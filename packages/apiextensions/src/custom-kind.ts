@@ -62,7 +62,7 @@ function customKind(
   const type = resourceType(definition, version)
   const props = version.schema?.openAPIV3Schema ?? EVERYTHING
   const openapi = openApiDefinition(definition, version)
-  const schema = customResourceSchema(props as StructuralProps, objectMeta(), openapi.name)
+  const schema = schemaOf(definition, props, openapi.name)
   const scale = version.subresources?.scale
   const deprecation = deprecationOf(definition, version)
   return {
@@ -84,6 +84,24 @@ function customKind(
 }
 
 const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')
+
+/** Definitions of before v1 may ask for all fields to be kept, wherever they are. */
+function schemaOf({ spec }: CustomResourceDefinition, props: JSONSchemaProps, name = ''): StructSchema {
+  const read = spec.preserveUnknownFields === true ? preserving(props) : props
+  return customResourceSchema(read as StructuralProps, objectMeta(), name)
+}
+
+function preserving(props: JSONSchemaProps): JSONSchemaProps {
+  const { properties, items, additionalProperties } = props
+  const entries = Object.entries(properties ?? {})
+  return {
+    ...props,
+    'x-kubernetes-preserve-unknown-fields': true,
+    ...(properties && { properties: Object.fromEntries(entries.map(([name, each]) => [name, preserving(each)])) }),
+    ...(items && !Array.isArray(items) && { items: preserving(items) }),
+    ...(typeof additionalProperties === 'object' && { additionalProperties: preserving(additionalProperties) }),
+  }
+}
 
 function resourceType({ spec }: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceType {
   const { names, group, scope } = spec
@@ -121,7 +139,7 @@ function formsOf(definition: CustomResourceDefinition): (apiVersion: string) => 
     const version = known === undefined ? versions.find(each => `${group}/${each.name}` === apiVersion) : undefined
     if (version === undefined) return known
     const props = version.schema?.openAPIV3Schema ?? EVERYTHING
-    const form = { props, schema: customResourceSchema(props as StructuralProps, objectMeta(), '') }
+    const form = { props, schema: schemaOf(definition, props) }
     made.set(apiVersion, form)
     return form
   }

@@ -9,6 +9,7 @@ import {
   parseJson,
   type StructSchema,
 } from '@canopus/apimachinery'
+import { definitionOfV1beta1, FORMER_DEFINITION } from './former-definition.ts'
 import { asBuffer, stampedBytes } from './object-version.ts'
 
 /**
@@ -63,6 +64,7 @@ function asStored(object: KubeObject): KubeObject {
   const { apiVersion = '', kind = '' } = object
   const known = kinds.get(`${apiVersion} ${kind}`)
   if (known !== undefined) return known.storedAs === undefined ? object : known.storedAs.toStored(object)
+  if (`${apiVersion} ${kind}` === FORMER_DEFINITION) return definitionOfV1beta1(object)
   const successor = successorOf(apiVersion, kind)
   return successor === undefined ? object : { ...object, apiVersion: apiVersionOf(successor.type) }
 }
