@@ -112,6 +112,17 @@ describe('bootstrap', () => {
     assert.equal(endpoints.subsets?.[0]?.addresses?.[0]?.ip, '192.0.2.11')
   })
 
+  it('follows it to another family', async () => {
+    for (const [address, addressType] of [
+      ['2001:db8::1', 'IPv6'],
+      ['192.0.2.10', 'IPv4'],
+    ] as const) {
+      await bootstrapCluster(client, { ...OPTIONS, service: { ...OPTIONS.service!, address } })
+      const slice = await client.resource(EndpointSlices).get('kubernetes', { namespace: 'default' })
+      assert.deepEqual([slice.addressType, slice.endpoints?.[0]?.addresses], [addressType, [address]])
+    }
+  })
+
   it('has the service kubernetes without endpoints where the address may not be published', async () => {
     const scope = { namespace: 'default' }
     await client.resource(Services).delete('kubernetes', scope)

@@ -88,6 +88,8 @@ async function ensureSlice(client: Client, port: number, addresses: readonly str
     ports,
   }
   await reconcileObject(client, EndpointSlices, wanted, existing => {
+    // A slice cannot change its family (EndpointsAdapter).
+    if (existing.addressType !== wanted.addressType) return { kind: 'replace' }
     const same =
       existing.ports?.[0]?.port === port &&
       (existing.endpoints ?? []).map(each => each.addresses.join()).join() === addresses.toSorted().join()
