@@ -1,4 +1,4 @@
-import { CelError, noSuchOverload } from '../values/error.ts'
+import { CelError } from '../values/error.ts'
 import { ListValue } from '../values/list.ts'
 import { MapValue } from '../values/map.ts'
 import { Double, ObjectValue, OptionalValue, typeOf, Uint, type Value } from '../values/value.ts'
@@ -19,7 +19,10 @@ function indexOf(key: Value): number | undefined {
   throw new CelError(`unsupported index type '${typeOf(key).name}' in list`)
 }
 
-/** `container[key]` or `container.key`. Throws CelError where there is no such thing. */
+/**
+ * `container[key]` or `container.key`. Throws CelError where there is no such thing: what holds nothing at all (null, a
+ * number) has no such key either (cel-go interpreter/attributes.go `refQualify`).
+ */
 export function access(container: Value, key: Value): Value {
   if (container instanceof MapValue) {
     const value = container.find(key)
@@ -34,7 +37,7 @@ export function access(container: Value, key: Value): Value {
     return container.at(index)
   }
   if (container instanceof ObjectValue) return objectField(container, key)
-  throw noSuchOverload()
+  throw new CelError(`no such key: ${showKey(key)}`)
 }
 
 function objectField(object: ObjectValue, key: Value): Value {
@@ -54,10 +57,10 @@ export function accessIfPresent(container: Value, key: Value): Value | undefined
   return undefined
 }
 
-/** `has(container.field)`. */
+/** `has(container.field)`; false where the container holds nothing at all. */
 export function isPresent(container: Value, field: string): boolean {
   if (container instanceof MapValue) return container.has(field)
   if (container instanceof ObjectValue) return container.fields.has(field)
   if (container instanceof OptionalValue) return container.value !== undefined && isPresent(container.value, field)
-  throw noSuchOverload()
+  return false
 }
