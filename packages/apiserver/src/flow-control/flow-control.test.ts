@@ -3,9 +3,10 @@ import { beforeEach, describe, it } from 'node:test'
 import { SimulatedClock } from '@canopus/base'
 import { requestInfo } from '../filters/request-info.ts'
 import type { User } from '../security.ts'
+import type { SchemaObject } from './configuration.ts'
 import { MANDATORY_LEVELS, MANDATORY_SCHEMAS, SUGGESTED_LEVELS, SUGGESTED_SCHEMAS } from './defaults.ts'
 import { FlowControl, type Ticket, TooManyRequests } from './flow-control.ts'
-import type { Level } from './level.ts'
+import type { Level, LevelObject } from './level.ts'
 
 const LEVELS = [...MANDATORY_LEVELS, ...SUGGESTED_LEVELS]
 const SCHEMAS = [...MANDATORY_SCHEMAS, ...SUGGESTED_SCHEMAS]
@@ -37,6 +38,20 @@ function make(seats: number): FlowControl {
 
 const level = (name: string): Level => [...control.levels].find(each => each.name === name)!
 const admit = (who: User, info = get): Ticket | Promise<Ticket> => control.admit(who, info, 60_000, clock.monotonic())
+
+const schemaOf = (level: string, name: string): SchemaObject => ({
+  metadata: { name: level },
+  spec: {
+    matchingPrecedence: 1000,
+    priorityLevelConfiguration: { name: level },
+    rules: [
+      {
+        subjects: [{ kind: 'User', user: { name } }],
+        resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true }],
+      },
+    ],
+  },
+})
 
 /** Runs turns of the event loop until none is left. */
 async function turn(): Promise<void> {
@@ -94,6 +109,7 @@ describe('levels', () => {
     assert.ok(level('global-default').quiescing)
     assert.equal((admit(user('alice')) as Ticket).flow.level.name, 'catch-all')
     control.finish(ticket, clock.monotonic())
+    void turn()
     control.configure(
       LEVELS.filter(each => each.metadata.name !== 'global-default'),
       SCHEMAS,
@@ -147,6 +163,7 @@ describe('requests', () => {
     await clock.advance(1)
     assert.ok(outcomes[0] instanceof TooManyRequests)
     for (const ticket of first) control.finish(ticket, clock.monotonic())
+    await turn()
     assert.ok(level('global-default').queues.idle)
     assert.deepEqual(
       [...[...control.figures].find(({ schema }) => schema === 'global-default')!.rejected],
@@ -162,8 +179,46 @@ describe('requests', () => {
     const next = control.admit(user('bob'), get, 60_000, clock.monotonic()) as Promise<Ticket>
     control.finish(first[0]!, clock.monotonic())
     control.finish(first[1]!, clock.monotonic())
+    await turn()
     await next
     assert.equal(level('global-default').queues.executing, seats - 1)
+  })
+
+  it('that are done within a turn of the event loop hold their seats to its end', async () => {
+    const limited = (name: string): LevelObject => ({
+      metadata: { name },
+      spec: {
+        type: 'Limited',
+        limited: {
+          nominalConcurrencyShares: 1,
+          borrowingLimitPercent: 0,
+          limitResponse: { type: 'Queue', queuing: { queues: 8, handSize: 1, queueLengthLimit: 50 } },
+        },
+      },
+    })
+    control = make(1)
+    control.configure(
+      [...LEVELS, limited('loud'), limited('low')],
+      [...SCHEMAS, schemaOf('loud', 'elephant'), schemaOf('low', 'mouse')],
+    )
+    const served = { elephant: 0, mouse: 0 }
+    const done = (name: keyof typeof served, ticket: Ticket): void => {
+      served[name]++
+      control.finish(ticket, clock.monotonic())
+    }
+    const ask = (name: keyof typeof served): void => {
+      const ticket = admit(user(name))
+      if (ticket instanceof Promise) void ticket.then(each => done(name, each))
+      else done(name, ticket)
+    }
+    for (let n = 0; n < 20; n++) ask('elephant')
+    for (let n = 0; n < 3; n++) ask('mouse')
+    assert.deepEqual(served, { elephant: 1, mouse: 1 })
+    turns.shift()!()
+    await Promise.resolve()
+    assert.deepEqual(served, { elephant: 2, mouse: 2 }, 'each level has one seat')
+    await turn()
+    assert.deepEqual(served, { elephant: 20, mouse: 3 })
   })
 
   it('that are wide begin one in a turn of the event loop', async () => {

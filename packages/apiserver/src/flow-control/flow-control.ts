@@ -78,6 +78,8 @@ export class FlowControl {
   #flows = new WeakMap<User, Map<Route | string, Flow>>()
   readonly #figures = new Map<string, FlowFigures>()
   #timer: { cancel(): void } | undefined
+  /** Done in this turn of the event loop, with their seats. */
+  #done: Ticket[] = []
   fairShare = 0
 
   constructor(options: FlowControlOptions) {
@@ -138,13 +140,34 @@ export class FlowControl {
     return turn === undefined ? ticket : turn.then(() => ticket)
   }
 
-  /** A request has been executed (a watch: has sent its initial state). Calling it twice does nothing. */
-  finish({ flow, seat, watch }: Ticket, now: number): void {
-    if (seat.state !== 'executing') return
+  /**
+   * A request has been executed (a watch: has sent its initial state). Calling it twice does nothing.
+   *
+   * Where others may wait for its seats they become free at the end of this turn of the event loop. Most requests are
+   * begun and done within a turn: were the seats free at once, nobody would ever wait, the sockets would be served in the
+   * order in which they are ready, and who asks on most of them would have the server, whatever the levels say. As it is,
+   * a level does in a turn what it has seats for. Levels without queues turn nobody away for that.
+   */
+  finish(ticket: Ticket, now: number): void {
+    const { flow, seat, watch } = ticket
+    if (seat.state !== 'executing' || seat.endedAt !== undefined) return
+    seat.endedAt = now
+    flow.figures.ends(seat, now - seat.startedAt, watch)
+    if (flow.level.queueCount === 0) this.giveBack(ticket, now)
+    else if (this.#done.push(ticket) === 1) this.#options.nextTurn(() => this.endTurn())
+  }
+
+  private endTurn(): void {
+    const done = this.#done
+    this.#done = []
+    const now = this.#options.clock.monotonic()
+    for (const ticket of done) this.giveBack(ticket, now)
+  }
+
+  private giveBack({ flow, seat }: Ticket, now: number): void {
     const { clock } = this.#options
     const { queues } = flow.level
     queues.finish(seat, now)
-    flow.figures.ends(seat, now - seat.startedAt, watch)
     if (seat.finalDelay > 0) clock.setTimer(seat.finalDelay, () => queues.release(seat, clock.monotonic()))
   }
 

@@ -47,6 +47,8 @@ export class Seat {
   /** It went before a wide one that was next. */
   passed = false
   startedAt = 0
+  /** When its work was done, where that was before its seats are given back. */
+  endedAt: number | undefined
   /** Called when it may start. */
   onStart: (() => void) | undefined
 
@@ -169,7 +171,7 @@ export class QueueSet implements QueueSetFigures {
       queue.running -= seat.initialSeats
       queue.runningSince -= seat.initialSeats * seat.startedAt
       // It was charged for an estimate; now it is known what it took.
-      queue.next -= seat.initialSeats * (ESTIMATED_DURATION - (now - seat.startedAt) / 1000)
+      queue.next -= seat.initialSeats * (ESTIMATED_DURATION - ((seat.endedAt ?? now) - seat.startedAt) / 1000)
       bound(queue)
       if (queue.length === 0 && queue.executing === 0) this.#active--
     }
