@@ -177,9 +177,10 @@ describe('audit events', () => {
     const { send, events } = await audited('Metadata')
     await send('GET', PATH, undefined, { 'impersonate-user': 'jane', 'impersonate-group': 'devs' })
     assert.equal(events[0]!.impersonatedUser, undefined)
-    const { user, impersonatedUser } = events[1]!
+    const { user, impersonatedUser, authenticationMetadata } = events[1]!
     assert.equal(user.username, 'tester')
     assert.deepEqual(impersonatedUser, { username: 'jane', groups: ['devs', 'system:authenticated'] })
+    assert.deepEqual(authenticationMetadata, { impersonationConstraint: 'impersonate:user-info' })
   })
 
   test('carry what admission says; the first value of a key stands', async () => {

@@ -36,6 +36,7 @@ export interface AuditEvent {
   readonly verb: string
   user: AuditUser
   impersonatedUser?: AuditUser
+  authenticationMetadata?: { readonly impersonationConstraint: string }
   readonly sourceIPs?: readonly string[]
   readonly userAgent?: string
   objectRef?: ObjectReference
@@ -60,6 +61,7 @@ export function eventOf(facts: AuditEvent): AuditEvent {
     verb: facts.verb,
     user: facts.user,
     impersonatedUser: facts.impersonatedUser,
+    authenticationMetadata: facts.authenticationMetadata,
     sourceIPs: facts.sourceIPs,
     userAgent: facts.userAgent === '' ? undefined : facts.userAgent,
     objectRef: objectRef && { ...objectRef },

@@ -50,8 +50,11 @@ export class RequestAudit {
     this.decide(undefined)
   }
 
-  impersonates(user: User): void {
-    if (this.#event !== undefined) this.#event.impersonatedUser = auditUser(user)
+  /** `constraint` is the verb of the constrained mode by which it was allowed. */
+  impersonates(user: User, constraint?: string): void {
+    if (this.#event === undefined) return
+    this.#event.impersonatedUser = auditUser(user)
+    if (constraint !== undefined) this.#event.authenticationMetadata = { impersonationConstraint: constraint }
   }
 
   /** Notes an object of the request's body, which stays the caller's, with the defaults of its kind. */

@@ -1,6 +1,7 @@
 /** How long a request may take (k8s.io/apiserver/pkg/endpoints/filters/request_deadline.go, server/filters/timeout.go). */
 import { badRequestError, parseDuration, StatusError } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
+import { type ApiResponse, textResponse } from '../http/message.ts'
 import type { RequestInfo } from './request-info.ts'
 
 /** Milliseconds: what the query's `timeout` says, at most `most`. Throws StatusError 400 where it is no duration. */
@@ -24,13 +25,26 @@ function durationProblem(text: string): string {
   return `time: unknown unit ${JSON.stringify(unit[0])} in duration ${JSON.stringify(text)}`
 }
 
-export function timeoutError(): StatusError {
-  return new StatusError({
-    code: 504,
-    reason: 'Timeout',
-    message: 'Timeout: request did not complete within the allotted timeout',
-    details: {},
-  })
+const DETAILS = {
+  code: 504,
+  reason: 'Timeout',
+  message: 'Timeout: request did not complete within the allotted timeout',
+  details: {},
+}
+
+export class DeadlineExceeded extends StatusError {
+  constructor() {
+    super(DETAILS)
+  }
+
+  /** Upstream's answer does not say that it is a Status, nor that it is JSON: clients go by its code. */
+  get response(): ApiResponse {
+    const { message, reason, details, code } = DETAILS
+    return textResponse(
+      code,
+      `${JSON.stringify({ metadata: {}, status: 'Failure', message, reason, details, code })}\n`,
+    )
+  }
 }
 
 /**
@@ -41,7 +55,7 @@ export function withDeadline<T>(clock: Clock, milliseconds: number, work: Promis
   return new Promise((resolve, reject) => {
     const timer = clock.setTimer(milliseconds, () => {
       expired()
-      reject(timeoutError())
+      reject(new DeadlineExceeded())
     })
     work.then(
       value => {

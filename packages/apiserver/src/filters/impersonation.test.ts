@@ -24,7 +24,7 @@ function allowing(questions: string[], asked: string[] = []): Authorizer {
 
 const INFO = requestInfo('GET', '/api/v1/namespaces/ns/pods', '')
 const ask = async (headers: Record<string, string | string[]>, authorizer: Authorizer, user: User = ADMIN) =>
-  new Impersonation(authorizer).actingUser({ headers } as unknown as ApiRequest, INFO, user)
+  (await new Impersonation(authorizer).acting({ headers } as unknown as ApiRequest, INFO, user))?.user ?? user
 
 describe('impersonation', () => {
   const cases: [string, Record<string, string | string[]>, string[], object][] = [
@@ -211,8 +211,8 @@ describe('impersonation', () => {
       },
     })
     const request = { headers: { 'impersonate-user': 'jane' } } as unknown as ApiRequest
-    await impersonation.actingUser(request, INFO, ADMIN)
-    await impersonation.actingUser(request, INFO, ADMIN)
+    await impersonation.acting(request, INFO, ADMIN)
+    assert.equal((await impersonation.acting(request, INFO, ADMIN))?.constraint, undefined)
     assert.deepEqual(asked, ['impersonate-on:user-info:list', 'impersonate', 'impersonate'])
   })
 })

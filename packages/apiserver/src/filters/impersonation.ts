@@ -18,12 +18,18 @@ import {
   serviceAccountGroups,
 } from '../authn/user.ts'
 import { type ApiRequest, header, headerValues } from '../http/message.ts'
-import type { Attributes, Authorizer, Maybe, User } from '../security.ts'
+import type { Attributes, Authorizer, User } from '../security.ts'
 import { attributesOf, forbiddenAttributes } from './authorization.ts'
 import type { RequestInfo } from './request-info.ts'
 
 const PREFIX = 'impersonate-'
 const EXTRA_PREFIX = 'impersonate-extra-'
+
+export interface Acting {
+  readonly user: User
+  /** The verb that allowed it, where that was one of a constrained mode. */
+  readonly constraint: string | undefined
+}
 
 /** Decides who acts. Keeps for each user which mode was the last to succeed, so that it is tried first. */
 export class Impersonation {
@@ -34,13 +40,13 @@ export class Impersonation {
     this.#authorizer = authorizer
   }
 
-  /** The identity to act under; `user` where nobody else is asked for. Throws StatusError 400 and 403. */
-  actingUser(request: ApiRequest, info: RequestInfo, user: User): Maybe<User> {
+  /** The identity to act under; `undefined` where nobody else is asked for. Throws StatusError 400, rejects with 403. */
+  acting(request: ApiRequest, info: RequestInfo, user: User): Promise<Acting> | undefined {
     const wanted = wantedUser(request)
-    return wanted === undefined ? user : this.#check(wanted, attributesOf(user, info))
+    return wanted === undefined ? undefined : this.#check(wanted, attributesOf(user, info))
   }
 
-  async #check(wanted: User, attributes: Attributes): Promise<User> {
+  async #check(wanted: User, attributes: Attributes): Promise<Acting> {
     const requestor = attributes.user.name
     const last = this.#lastMode.get(requestor)
     const modes = last === undefined ? MODES : [last, ...MODES.filter(each => each !== last)]
@@ -48,9 +54,9 @@ export class Impersonation {
     for (const mode of modes) {
       if (!mode.applies(wanted, attributes.user)) continue
       try {
-        const acting = await tryMode(this.#authorizer, mode, wanted, attributes)
+        const user = await tryMode(this.#authorizer, mode, wanted, attributes)
         if (mode !== last) this.#lastMode.set(requestor, mode)
-        return acting
+        return { user, constraint: mode.name === '' ? undefined : verbOf(mode) }
       } catch (error) {
         if (!(error instanceof StatusError)) throw error
         failure ??= error
@@ -117,6 +123,8 @@ const MODES: readonly Mode[] = [
   { name: '', applies: () => true },
 ]
 
+const verbOf = ({ name }: Mode): string => (name === '' ? 'impersonate' : `impersonate:${name}`)
+
 const isNameAlone = ({ uid, groups, extra }: User): boolean =>
   uid === undefined && groups.length === 0 && extra === undefined
 
@@ -140,8 +148,7 @@ async function tryMode(authorizer: Authorizer, mode: Mode, wanted: User, attribu
     if (decision !== 'allow') throw forbiddenAttributes(asked, reason)
   }
   if (constrained) await demand({ ...attributes, user, verb: `impersonate-on:${mode.name}:${attributes.verb}` })
-  const verb = constrained ? `impersonate:${mode.name}` : 'impersonate'
-  const ask = new Questions(user, verb, constrained, demand)
+  const ask = new Questions(user, verbOf(mode), constrained, demand)
   await demand(ask.name(mode, wanted))
   if (wanted.uid !== undefined) await demand(ask.about('uids', wanted.uid))
   await ask.groups(wanted.groups)

@@ -41,7 +41,7 @@ import { AuditIds } from './audit-ids.ts'
 import { authenticate } from './authentication.ts'
 import { authorize } from './authorization.ts'
 import { compressed } from './compression.ts'
-import { timeoutOf, withDeadline } from './deadline.ts'
+import { DeadlineExceeded, timeoutOf, withDeadline } from './deadline.ts'
 import type { Front } from './front.ts'
 import { Impersonation } from './impersonation.ts'
 import { isLongRunning } from './long-running.ts'
@@ -195,15 +195,17 @@ export class RequestPath {
   }
 
   private actAs(request: ApiRequest, info: RequestInfo, trip: Trip, user: User): Maybe<Call> {
-    const acting = this.#impersonation.actingUser(request, info, user)
-    if (acting instanceof Promise) return acting.then(own => this.enter(request, info, trip, user, own))
-    return this.enter(request, info, trip, user, acting)
+    const acting = this.#impersonation.acting(request, info, user)
+    if (acting === undefined) return this.enter(request, info, trip, user, user)
+    return acting.then(({ user: own, constraint }) => {
+      trip.audit?.impersonates(own, constraint)
+      return this.enter(request, info, trip, user, own)
+    })
   }
 
   /** Waits for its turn. */
   private enter(request: ApiRequest, info: RequestInfo, trip: Trip, user: User, own: User): Maybe<Call> {
     const { traffic, requestTimeout, tracing } = this.#options
-    if (own !== user) trip.audit?.impersonates(own)
     trip.span = openSpan(tracing, request, info, user, () => this.auditId(request, trip), trip.start)
     const place = traffic.admit(own, info, trip.longRunning ? requestTimeout : trip.timeout, request)
     if (!(place instanceof Promise)) {
@@ -357,6 +359,7 @@ export class RequestPath {
       const { flow, retryAfter, message } = error
       return textResponse(429, `${message}\n`, { ...flow?.headers, 'retry-after': String(retryAfter) })
     }
+    if (error instanceof DeadlineExceeded) return error.response
     if (error instanceof StatusError) return errorResponse(headers, error)
     if (error instanceof URIError) return errorResponse(headers, badRequestError('the path cannot be read'))
     if (error instanceof CompactedError) {
