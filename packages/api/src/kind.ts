@@ -20,6 +20,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** The same for `/status`: by default everything but `status` and some metadata is taken from the old object. */
   prepareForStatusUpdate?(object: T, old: T, context?: StrategyContext): void
   validateStatusUpdate?(object: T, old: T): FieldError[]
+  /** Metadata that nobody owns by writing `/status`, since it is put back: all of it, or some fields. */
+  statusLeaves?: 'metadata' | readonly string[]
   /** Endpoints that write a part of the object itself: `pods/resize`, `pods/ephemeralcontainers`, `namespaces/finalize`, ... */
   subresources?: Readonly<Record<string, SubresourceStrategy<T>>>
   /** Deprecations and likely mistakes, sent as `Warning` headers. */

@@ -11,7 +11,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   message: 'admissionregistration.v1.ValidatingAdmissionPolicy',
   storagePrefix: 'validatingadmissionpolicies',
   strategy: strategyOf<ValidatingAdmissionPolicy>(
-    { status: () => ({}), generation: true },
+    { status: () => ({}), generation: true, statusLeavesMetadata: true },
     {
       validate: policy => validateValidatingPolicy(policy),
       validateUpdate: validateValidatingPolicy,

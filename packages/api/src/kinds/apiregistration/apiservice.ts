@@ -36,7 +36,7 @@ export const APIServiceKind = defineKind<APIService>({
   message: 'apiregistration.v1.APIService',
   storagePrefix: 'apiregistration.k8s.io/apiservices',
   strategy: strategyOf(
-    { spec: true, status: () => ({}) },
+    { spec: true, status: () => ({}), statusLeavesMetadata: true },
     {
       // The core group has an empty name: `v1.`.
       validateName: checkPathSegmentName,

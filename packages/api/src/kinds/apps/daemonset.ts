@@ -24,6 +24,7 @@ const bornStatus = () => ({
 
 function defaultDaemonSet(object: DaemonSet): void {
   object.spec ??= {} as DaemonSetSpec
+  if (object.metadata.annotations?.[TEMPLATE_GENERATION] === undefined) setTemplateGeneration(object, 0)
   const { spec } = object
   spec.revisionHistoryLimit ??= 10
   spec.updateStrategy ??= {}

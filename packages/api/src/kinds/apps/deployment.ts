@@ -40,6 +40,7 @@ export const DeploymentKind = defineKind<Deployment>({
       validateUpdate: validateDeploymentUpdate,
       validateStatusUpdate: validateDeploymentStatusUpdate,
       prepareForStatusUpdate,
+      statusLeaves: ['labels'],
     },
   ),
   columns: [

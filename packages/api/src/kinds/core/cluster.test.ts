@@ -17,6 +17,12 @@ test('Namespace: label, finalizer, phase', () => {
   })
 })
 
+test('Namespace: no phase is Active', () => {
+  const namespace = { metadata: { name: 'a' }, status: { conditions: [] } } as unknown as Namespace
+  NamespaceKind.strategy.default!(namespace)
+  assert.deepEqual(namespace.status, { conditions: [], phase: 'Active' })
+})
+
 test('Namespace: only /finalize takes the finalizer away', () => {
   const old = created(NamespaceKind, { metadata: { name: 'a' } } as Namespace)
   const changed = structuredClone(old)

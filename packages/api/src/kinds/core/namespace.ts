@@ -10,7 +10,7 @@ const FINALIZER = 'kubernetes'
 const STANDARD_FINALIZERS = [FINALIZER, 'orphan', 'foregroundDeletion']
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 
-/** The namespace's name is also a label, so that selectors find it. */
+/** The namespace's name is also a label, so that selectors find it. Of phases there is always one. */
 function defaultNamespace(namespace: Namespace): void {
   namespace.spec ??= {}
   if (!namespace.status?.phase) namespace.status = { ...namespace.status, phase: 'Active' }

@@ -18,6 +18,7 @@ export const PodKind = defineKind<Pod>({
     prepareForCreate,
     prepareForUpdate,
     prepareForStatusUpdate,
+    statusLeaves: ['deletionTimestamp', 'ownerReferences'],
     validate: validatePod,
     validateUpdate: validatePodUpdate,
     validateStatusUpdate: validatePodStatusUpdate,

@@ -18,7 +18,7 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   message: 'flowcontrol.v1.FlowSchema',
   storagePrefix: 'flowschemas',
   strategy: strategyOf<FlowSchema>(
-    { spec: true, status: () => ({}), generation: true },
+    { spec: true, status: () => ({}), generation: true, statusLeavesMetadata: true },
     {
       validate: validateFlowSchema,
       validateUpdate: validateFlowSchema,

@@ -29,7 +29,7 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
   message: 'flowcontrol.v1.PriorityLevelConfiguration',
   storagePrefix: 'prioritylevelconfigurations',
   strategy: strategyOf(
-    { spec: true, status: () => ({}), generation: true },
+    { spec: true, status: () => ({}), generation: true, statusLeavesMetadata: true },
     {
       validate: validatePriorityLevel,
       validateUpdate: validatePriorityLevel,

@@ -9,7 +9,7 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   message: 'networking.v1.ServiceCIDR',
   storagePrefix: 'servicecidrs',
   strategy: strategyOf(
-    { spec: true, status: () => ({}) },
+    { spec: true, status: () => ({}), statusLeavesMetadata: true },
     { validate: validateRanges, validateUpdate: validateRangesUpdate },
   ),
   columns: [

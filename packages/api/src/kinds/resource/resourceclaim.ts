@@ -22,7 +22,7 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
   message: 'resource.v1.ResourceClaim',
   storagePrefix: 'resourceclaims',
   strategy: strategyOf(
-    { spec: true, status: () => ({}) },
+    { spec: true, status: () => ({}), statusLeavesMetadata: true },
     {
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,

@@ -8,6 +8,8 @@ interface Common<T> {
   status?(object: T): unknown
   /** Whether the kind has a `spec`, which then is never missing, whatever the client sent. */
   spec?: boolean
+  /** Whether `/status` leaves the metadata alone (`ResetObjectMetaForStatus` upstream). */
+  statusLeavesMetadata?: boolean
   /** Whether `metadata.generation` counts changes outside metadata and status. */
   generation?: boolean
   /** Whether changed labels count too (endpoint slices). */
@@ -19,6 +21,8 @@ interface Common<T> {
 }
 
 type Open = KubeObject & Record<string, unknown>
+
+const STATUS_LEAVES = ['deletionTimestamp', 'labels', 'annotations', 'finalizers', 'ownerReferences'] as const
 
 const NOT_SPEC: readonly string[] = ['apiVersion', 'kind', 'metadata', 'status']
 
@@ -33,6 +37,7 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
   const hasStatus = common.status !== undefined
   return {
     hasGeneration: common.generation === true,
+    ...(common.statusLeavesMetadata && { statusLeaves: 'metadata' as const }),
     ...own,
     default(object) {
       if (common.spec) (object as Open).spec ??= {}
@@ -58,6 +63,8 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
       prepareForStatusUpdate(object: T, old: T, context?: StrategyContext): void {
         keepAllButStatus(object, old)
         writeEmptyAsNull(object as Open, common.nullLists)
+        if (common.statusLeavesMetadata)
+          for (const field of STATUS_LEAVES) copyField(object.metadata, old.metadata, field)
         own.prepareForStatusUpdate?.(object, old, context)
       },
     }),

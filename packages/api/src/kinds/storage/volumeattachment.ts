@@ -9,7 +9,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   message: 'storage.v1.VolumeAttachment',
   storagePrefix: 'volumeattachments',
   strategy: strategyOf(
-    { spec: true, status: () => ({ attached: false }) },
+    { spec: true, status: () => ({ attached: false }), statusLeavesMetadata: true },
     {
       validate: validateVolumeAttachment,
       validateUpdate: validateVolumeAttachmentUpdate,

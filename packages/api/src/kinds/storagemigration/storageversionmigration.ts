@@ -12,7 +12,7 @@ export const StorageVersionMigrationKind = defineKind<StorageVersionMigration>({
   message: 'storagemigration.v1beta1.StorageVersionMigration',
   storagePrefix: 'storageversionmigrations',
   strategy: strategyOf(
-    { spec: true, status: () => ({}) },
+    { spec: true, status: () => ({}), statusLeavesMetadata: true },
     {
       validate: validateMigration,
       validateUpdate: validateMigrationUpdate,

@@ -37,6 +37,7 @@ export function prepareForUpdate(pod: Pod, old: Pod): void {
 
 export function prepareForStatusUpdate(pod: Pod, old: Pod): void {
   keepAllButStatus(pod, old)
+  copyField(pod.metadata, old.metadata, 'deletionTimestamp')
   copyField(pod.metadata, old.metadata, 'ownerReferences')
   pod.status ??= {}
   const { status } = pod
