@@ -10,6 +10,7 @@ import {
   type KubeObject,
 } from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
+import { validateEmbedded } from './embedded.ts'
 import { checkListTypes } from './list-types.ts'
 import { evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
 import { checkScaleSpec, checkScaleStatus } from './scale-fields.ts'
@@ -48,7 +49,7 @@ export function customStrategy(
   const check = (object: KubeObject, old?: KubeObject): FieldError[] => {
     const errors = old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
     if (scale !== undefined) errors.push(...checkScaleSpec(object, scale), ...checkScaleStatus(object, scale))
-    errors.push(...checkListTypes(schema, object, old))
+    errors.push(...validateEmbedded(schema, object), ...checkListTypes(schema, object, old))
     return checkRules(errors, object, old)
   }
   const checkStatus = (object: KubeObject, old: KubeObject): FieldError[] => {

@@ -96,12 +96,6 @@ describe('values', () => {
       ['x.a: Invalid value: "integer": x.a in body must be of type string: "integer"'],
     ],
     ['required', { type: 'object', required: ['a'] }, {}, ['x.a: Required value']],
-    [
-      'embedded resource',
-      { type: 'object', 'x-kubernetes-embedded-resource': true },
-      { kind: 'A' },
-      ['x.apiVersion: Required value: must not be empty'],
-    ],
     ['not', { not: { enum: [1] } }, 1, ['<nil>: Invalid value: "": "x" must not validate the schema (not)']],
     [
       'oneOf, two',

@@ -147,7 +147,6 @@ function checkObject(
   for (const name of schema.required ?? []) {
     if (!Object.hasOwn(value, name)) errors.push(required(child(path, name)))
   }
-  if (schema['x-kubernetes-embedded-resource'] === true && path !== '') checkEmbedded(errors, value, path)
   const before = isObject(old) ? old : undefined
   for (const name of names) {
     const own = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined
@@ -157,12 +156,6 @@ function checkObject(
     const same = before !== undefined && Object.hasOwn(before, name) && !(path === '' && TYPE_META.includes(name))
     const previous = same ? before[name] : NOTHING
     errors.push(...validateValue(rule, value[name], child(path, name), previous))
-  }
-}
-
-function checkEmbedded(errors: FieldError[], value: Record<string, unknown>, path: string): void {
-  for (const name of ['apiVersion', 'kind']) {
-    if (!value[name]) errors.push(required(child(path, name), 'must not be empty'))
   }
 }
 
