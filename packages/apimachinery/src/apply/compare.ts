@@ -1,7 +1,7 @@
 /** What changed between two objects (sigs.k8s.io/structured-merge-diff/typed/compare.go). */
 import { deepEqual } from '../equality.ts'
 import { everything, tryElement } from './collect.ts'
-import { below, EMPTY, type FieldSet, LEAF, withPath } from './field-set.ts'
+import { below, type FieldSet, FieldSetDraft, LEAF } from './field-set.ts'
 import {
   childType,
   DEDUCED,
@@ -26,19 +26,20 @@ export interface Comparison {
 export function compare(type: Type, old: Plain, next: Plain): Comparison {
   const comparer = new Comparer()
   comparer.maps(type, old, next)
-  return comparer
+  const { added, modified, removed } = comparer
+  return { added: added.set, modified: modified.set, removed: removed.set }
 }
 
-class Comparer implements Comparison {
-  added = EMPTY
-  modified = EMPTY
-  removed = EMPTY
+class Comparer {
+  readonly added = new FieldSetDraft()
+  readonly modified = new FieldSetDraft()
+  readonly removed = new FieldSetDraft()
   readonly #path: string[] = []
 
   private values(type: Type, old: unknown, next: unknown): void {
     if (old === next) return
-    if (old === undefined) this.added = withPath(this.added, this.#path, everything(type, next))
-    else if (next === undefined) this.removed = withPath(this.removed, this.#path, everything(type, old))
+    if (old === undefined) this.added.add(this.#path, everything(type, next))
+    else if (next === undefined) this.removed.add(this.#path, everything(type, old))
     else this.both(type, old, next)
   }
 
@@ -46,16 +47,16 @@ class Comparer implements Comparison {
     const form = formOf(type, old)
     if (form !== formOf(type, next)) this.mixed(type, old, next)
     else if (form === 'leaf' || (isVoid(old) && isVoid(next))) {
-      if (!sameValue(type, old, next)) this.modified = withPath(this.modified, this.#path)
+      if (!sameValue(type, old, next)) this.modified.add(this.#path)
     } else if (form === 'map') this.maps(type, (old ?? {}) as Plain, (next ?? {}) as Plain)
     else this.lists(type, (old ?? []) as readonly unknown[], (next ?? []) as readonly unknown[])
   }
 
   /** A leaf became a map or the other way round. */
   private mixed(type: Type, old: unknown, next: unknown): void {
-    this.modified = withPath(this.modified, this.#path)
-    if (isMap(old)) this.removed = withBelow(this.removed, this.#path, everything(type, old))
-    if (isMap(next)) this.added = withBelow(this.added, this.#path, everything(type, next))
+    this.modified.add(this.#path)
+    if (isMap(old)) addBelow(this.removed, this.#path, everything(type, old))
+    if (isMap(next)) addBelow(this.added, this.#path, everything(type, next))
   }
 
   maps(type: Type, old: Plain, next: Plain): void {
@@ -90,13 +91,13 @@ class Comparer implements Comparison {
     path.push(element)
     if (old.length <= 1 && next.length <= 1) this.values(items, old[0], next[0])
     else if (old.length >= 2 && next.length >= 2) {
-      if (!deepEqual(old, next)) this.modified = withPath(this.modified, path)
+      if (!deepEqual(old, next)) this.modified.add(path)
     } else if (old.length >= 2) {
       if (next.length === 1) this.values(items, undefined, next[0])
-      this.removed = withPath(this.removed, path)
+      this.removed.add(path)
     } else {
       if (old.length === 1) this.values(items, old[0], undefined)
-      this.added = withPath(this.added, path)
+      this.added.add(path)
     }
     path.pop()
   }
@@ -121,8 +122,6 @@ function entriesOf(list: ReturnType<typeof listOf>, values: readonly unknown[]):
   return entries
 }
 
-function withBelow(set: FieldSet, path: readonly string[], node: FieldSet): FieldSet {
-  let out = set
-  for (const [element, child] of Object.entries(below(node))) out = withPath(out, [...path, element], child ?? LEAF)
-  return out
+function addBelow(draft: FieldSetDraft, path: readonly string[], node: FieldSet): void {
+  for (const [element, child] of Object.entries(below(node))) draft.add([...path, element], child ?? LEAF)
 }

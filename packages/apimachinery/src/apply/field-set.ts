@@ -137,14 +137,36 @@ export function hasPath(set: FieldSet, path: readonly string[]): boolean {
   return path.length > 0 && node !== undefined && isMember(node)
 }
 
-/** The set with one more member, or with everything that `node` holds, at a path. */
-export function withPath(set: FieldSet, path: readonly string[], node: FieldSet = LEAF, at = 0): FieldSet {
-  const element = path[at]
-  if (element === undefined) return set
-  const own = set[element]
-  if (at === path.length - 1) return { ...set, [element]: own === undefined ? node : joined(own, node) }
-  const children = withPath(below(own), path, node, at + 1)
-  return { ...set, [element]: nodeOf(own !== undefined && isMember(own), children)! }
+/** A set that grows by one path at a time, in time that does not depend on how many there are. */
+export class FieldSetDraft {
+  readonly #root: Draft = {}
+  /** Nodes of nobody else, which may be changed. */
+  readonly #own = new Set<FieldSet>()
+
+  /** Once it is complete: what is added later shows in it. */
+  get set(): FieldSet {
+    return this.#root
+  }
+
+  /** Adds a member, or everything that `node` holds, at a path. */
+  add(path: readonly string[], node: FieldSet = LEAF): void {
+    const last = path.length - 1
+    if (last < 0) return
+    let parent = this.#root
+    for (let at = 0; at < last; at++) parent = this.#below(parent, path[at]!)
+    const element = path[last]!
+    const known = parent[element]
+    parent[element] = known === undefined ? node : joined(known, node)
+  }
+
+  #below(parent: Draft, element: string): Draft {
+    const known = parent[element]
+    if (known !== undefined && this.#own.has(known)) return known as Draft
+    const node: Draft = known === undefined ? {} : isMember(known) ? { [SELF]: LEAF, ...known } : { ...known }
+    this.#own.add(node)
+    parent[element] = node
+    return node
+  }
 }
 
 const joined = (a: FieldSet, b: FieldSet): FieldSet =>

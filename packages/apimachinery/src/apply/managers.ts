@@ -26,6 +26,23 @@ export function identityOf(manager: Pick<Manager, 'name' | 'operation' | 'apiVer
 }
 
 /**
+ * Why nobody could read these entries, as upstream words it; undefined where everybody can
+ * (managedfields/internal/managedfields.go, decodeManagedFields).
+ */
+export function managersProblem(entries: readonly ManagedFieldsEntry[] | undefined): string | undefined {
+  for (const [index, { operation, apiVersion, fieldsType, fieldsV1 }] of (entries ?? []).entries()) {
+    if (operation !== 'Apply' && operation !== 'Update') return 'operation must be `Apply` or `Update`'
+    if (!apiVersion) return 'apiVersion must not be empty'
+    if (!fieldsType) return `missing fieldsType in managed fields entry ${index}`
+    if (fieldsType !== 'FieldsV1') {
+      return `invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`
+    }
+    if (!isFieldSet(fieldsV1 ?? EMPTY)) return `error decoding versioned set from managed fields entry ${index}`
+  }
+  return undefined
+}
+
+/**
  * Undefined where an entry cannot be read: then nothing is known about owners. `stored` ones were written by `writeManagers` and
  * are not looked through again.
  */
