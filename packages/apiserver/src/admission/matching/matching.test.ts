@@ -3,7 +3,14 @@ import { describe, it } from 'node:test'
 import type { KubeObject } from '@canopus/apimachinery'
 import type { VersionedResource } from '../../security.ts'
 import { matchRequest, needsNamespaceLabels, policyCriteria, webhookCriteria } from './criteria.ts'
-import { isAdmissionConfiguration, type MatchRequest, matchesRule, namespaceOf, type Rule } from './rules.ts'
+import {
+  isAdmissionConfiguration,
+  isBeyondPolicies,
+  type MatchRequest,
+  matchesRule,
+  namespaceOf,
+  type Rule,
+} from './rules.ts'
 
 const labelled = (labels?: Record<string, string>): KubeObject =>
   ({ metadata: { name: 'a', ...(labels === undefined ? {} : { labels }) } }) as unknown as KubeObject
@@ -92,6 +99,19 @@ describe('rules', () => {
     )
     assert.equal(of('ValidatingWebhookConfiguration', 'example.com'), false)
   })
+
+  const beyond: [string, string, boolean][] = [
+    ['admissionregistration.k8s.io', 'validatingadmissionpolicies', true],
+    ['admissionregistration.k8s.io', 'mutatingadmissionpolicybindings', true],
+    ['admissionregistration.k8s.io', 'mutatingwebhookconfigurations', false],
+    ['authorization.k8s.io', 'subjectaccessreviews', true],
+    ['', 'pods', false],
+  ]
+  for (const [group, resource, expected] of beyond) {
+    it(`${resource} are ${expected ? 'beyond' : 'a matter of'} policies`, () => {
+      assert.equal(isBeyondPolicies({ resource: { group, version: 'v1', resource } }), expected)
+    })
+  }
 
   it('take a namespace to be in itself', () => {
     assert.equal(namespaceOf(request(namespaces)), 'ns')

@@ -31,8 +31,17 @@ export function isAdmissionConfiguration({ kind }: Pick<MatchRequest, 'kind'>): 
   return kind.group === 'admissionregistration.k8s.io' && ADMISSION_KINDS.has(kind.kind)
 }
 
+/** Policies have no say about policies; about webhooks they have one (plugin/policy/generic/plugin.go). */
+const POLICIES: readonly string[] = [
+  'admissionregistration.k8s.io/mutatingadmissionpolicies',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
+]
+
 /** Reviews: policies that had a say about them could lock everybody out (pkg/kubeapiserver/admission/exclusion). */
-const REVIEWS: ReadonlySet<string> = new Set([
+const BEYOND_POLICIES: ReadonlySet<string> = new Set([
+  ...POLICIES,
   'authentication.k8s.io/selfsubjectreviews',
   'authentication.k8s.io/tokenreviews',
   'authorization.k8s.io/localsubjectaccessreviews',
@@ -42,9 +51,8 @@ const REVIEWS: ReadonlySet<string> = new Set([
 ])
 
 /** Whether policies have no say about the request; webhooks may have one about reviews. */
-export function isBeyondPolicies(request: Pick<MatchRequest, 'kind' | 'resource'>): boolean {
-  const { group, resource } = request.resource
-  return isAdmissionConfiguration(request) || REVIEWS.has(`${group}/${resource}`)
+export function isBeyondPolicies({ resource: { group, resource } }: Pick<MatchRequest, 'resource'>): boolean {
+  return BEYOND_POLICIES.has(`${group}/${resource}`)
 }
 
 export const isNamespaceObject = ({ resource }: Pick<MatchRequest, 'resource'>): boolean =>
