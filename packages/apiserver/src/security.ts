@@ -135,6 +135,8 @@ export interface AdmissionAttributes {
   readonly options: CreateOptions | UpdateOptions | DeleteOptions
   readonly dryRun: boolean
   readonly user: User
+  /** When the client gives up, by the monotonic clock in milliseconds; missing for the server's own writes. */
+  readonly deadline?: number | undefined
   /** Adds a `Warning` header to the answer. */
   warn(text: string): void
   /**

@@ -29,6 +29,10 @@ export class AdmittedCall implements Call {
     this.#clock = clock
   }
 
+  get deadline(): number {
+    return this.#trip.deadline
+  }
+
   begun(): void {
     this.#trip.leave(this.#clock.monotonic())
   }

@@ -8,6 +8,8 @@ import type { SpanContext } from '../tracing/trace-context.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { Place } from './traffic.ts'
 
+const LONGEST_WRITE = 34_000
+
 export class Trip {
   /** When it came, by the monotonic clock. */
   readonly start: number
@@ -36,6 +38,11 @@ export class Trip {
   get hasDeadline(): boolean {
     const { info, timeout } = this
     return timeout !== Number.POSITIVE_INFINITY && !(info?.verb === 'get' && info.query.size === 0)
+  }
+
+  /** When its time is up, by the monotonic clock; writes have 34 seconds at most (`requestTimeoutUpperBound` upstream). */
+  get deadline(): number {
+    return this.start + Math.min(this.timeout, LONGEST_WRITE)
   }
 
   /** Does a part of the request inside its span. */

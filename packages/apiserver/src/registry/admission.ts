@@ -198,6 +198,7 @@ class RequestAttributes implements AdmissionAttributes {
   readonly options: AdmissionAttributes['options']
   readonly dryRun: boolean
   readonly user: AdmissionAttributes['user']
+  readonly deadline: number | undefined
   readonly reinvocation: Reinvocation
   readonly #call: WriteCall
   readonly #kind: Kind
@@ -218,6 +219,7 @@ class RequestAttributes implements AdmissionAttributes {
     this.options = call.options
     this.dryRun = call.dryRun
     this.user = call.user
+    this.deadline = call.deadline
     this.reinvocation = reinvocation
     this.#call = call
     this.#kind = kind

@@ -13,6 +13,8 @@ export interface Call {
   readonly warnings: string[]
   /** The trail of the request (`audit?.annotate(key, value)`); missing where nothing is audited. */
   readonly audit?: RequestAudit | undefined
+  /** When the request has had its time, by the monotonic clock in milliseconds. */
+  readonly deadline?: number
   /** A watch calls this once it has sent what it begins with. */
   begun?(): void
   /** Asks for one more permission on the same resource. Throws StatusError 403. */
@@ -26,6 +28,10 @@ export interface WriteCall {
   readonly options: CreateOptions | UpdateOptions | DeleteOptions
   /** Empty for the resource itself. */
   readonly subresource: string
+  /** As of the request; missing for the server's own writes. */
+  readonly deadline?: number | undefined
+  /** Whether it is one of many objects that are deleted at once: admission is then told no name, as upstream does. */
+  readonly collection?: boolean
   /** Who is to own the fields that the write sets. */
   readonly manager?: string
   readonly warnings: string[]

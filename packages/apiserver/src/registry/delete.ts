@@ -36,7 +36,8 @@ export async function deleteObject(
   for (;;) {
     const old = store.view(current)
     checkDeletePreconditions(store, name, old, options.preconditions)
-    const target = { kind, operation: 'DELETE' as const, namespace, name, object: undefined, oldObject: old }
+    const told = call.collection === true ? '' : name
+    const target = { kind, operation: 'DELETE' as const, namespace, name: told, object: undefined, oldObject: old }
     if (!admitted) {
       await context.admission.mutate(call, target)
       await context.admission.validate(call, target)

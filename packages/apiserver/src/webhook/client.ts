@@ -28,7 +28,7 @@ export class WebhookCallError extends Error {
 }
 
 export interface WebhookCaller {
-  /** Sends `body` and reads the answer, within so many seconds. Throws WebhookCallError. */
+  /** Sends `body` and reads the answer, within so many seconds, of which it is told whole ones. Throws WebhookCallError. */
   call(target: WebhookTarget, body: unknown, timeoutSeconds: number): Promise<unknown>
   /** Ends idle connections and those in use. */
   close(): void
@@ -52,7 +52,7 @@ interface Address {
 const DEFAULT_PORT = 443
 
 function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Address {
-  const query = `?timeout=${timeoutSeconds}s`
+  const query = timeoutSeconds > 0 ? `?timeout=${Math.ceil(timeoutSeconds)}s` : ''
   if (service !== undefined) {
     const { namespace, name, path = '', port = DEFAULT_PORT } = service
     const at = path === '' || path.startsWith('/') ? path : `/${path}`

@@ -1,6 +1,6 @@
 /** Asks one webhook about one request (k8s.io/apiserver/pkg/admission/plugin/webhook, both dispatchers' callHook). */
 import { badRequestError, internalError, type KubeObject, type Status, StatusError } from '@canopus/apimachinery'
-import { type Random, uuid } from '@canopus/base'
+import { type Clock, type Random, uuid } from '@canopus/base'
 import type { AdmissionAttributes } from '../../security.ts'
 import { type SpanAttributes, traced } from '../../tracing/span.ts'
 import { WebhookCallError, type WebhookCaller } from '../../webhook/client.ts'
@@ -25,6 +25,7 @@ export class CallingWebhookError extends Error {
 export interface AskContext {
   readonly webhooks: WebhookCaller
   readonly random: Random
+  readonly clock: Clock
 }
 
 const DEFAULT_TIMEOUT = 10
@@ -55,7 +56,7 @@ export async function askWebhook(
   const facts = () => ({ configuration, webhook: name, ...spanFacts(attributes), UID: uid })
   const verdict = await traced(`Call ${mutating ? 'mutating' : 'validating'} webhook`, 'internal', facts, () =>
     usable(name, async () => {
-      const answer = await context.webhooks.call(clientConfig, review, timeoutSeconds)
+      const answer = await context.webhooks.call(clientConfig, review, secondsLeft(context, attributes, timeoutSeconds))
       return readVerdict(version, uid, mutating, answer)
     }),
   )
@@ -63,6 +64,22 @@ export async function askWebhook(
   for (const text of verdict.warnings) attributes.warn(text)
   if (!verdict.allowed) throw denial(name, verdict.result)
   return verdict
+}
+
+/** What the webhook may take, and what is left of the request's own time where that is less. */
+function secondsLeft({ clock }: AskContext, { deadline }: AdmissionAttributes, seconds: number): number {
+  return deadline === undefined ? seconds : Math.min(seconds, Math.max(0, deadline - clock.monotonic()) / 1000)
+}
+
+/** Nobody waits for the answer any more: whatever the failure policy says there is no point in going on. Throws StatusError 504. */
+export function checkTimeLeft({ clock }: AskContext, { deadline }: AdmissionAttributes): void {
+  if (deadline === undefined || clock.monotonic() < deadline) return
+  throw new StatusError({
+    code: 504,
+    reason: 'Timeout',
+    message: 'Timeout: request did not complete within requested timeout',
+    details: {},
+  })
 }
 
 function spanFacts({

@@ -14,7 +14,7 @@ import {
 import type { AdmissionAttributes, AdmissionPlugin } from '../../security.ts'
 import { isAdmissionConfiguration, type Match } from '../matching/rules.ts'
 import { Rounds, replaceContent } from '../rounds.ts'
-import { askWebhook, CallingWebhookError, objectsFor } from './ask.ts'
+import { askWebhook, CallingWebhookError, checkTimeLeft, objectsFor } from './ask.ts'
 import type { WebhookAdmissionContext } from './context.ts'
 import { namespaceLabels, noMatchConditions, shouldCall } from './match.ts'
 import { observed } from './observed.ts'
@@ -81,6 +81,7 @@ async function askOne(
     if (webhook.failurePolicy !== 'Ignore') throw error.status
     context.logger.warn('a webhook failed and is passed over', { configuration, error: error.message })
     attributes.annotate(`${FAILED_OPEN}${place}`, webhook.name)
+    checkTimeLeft(context, attributes)
   } finally {
     const facts = { configuration, webhook: webhook.name, mutated: changed }
     attributes.annotate(`${MUTATION}${place}`, JSON.stringify(facts))

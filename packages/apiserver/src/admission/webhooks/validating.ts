@@ -1,7 +1,7 @@
 import { ValidatingWebhookConfigurations } from '@canopus/api'
 import type { AdmissionAttributes, AdmissionPlugin } from '../../security.ts'
 import { isAdmissionConfiguration, type Match } from '../matching/rules.ts'
-import { askWebhook, CallingWebhookError, objectsFor } from './ask.ts'
+import { askWebhook, CallingWebhookError, checkTimeLeft, objectsFor } from './ask.ts'
 import type { WebhookAdmissionContext } from './context.ts'
 import { namespaceLabels, noMatchConditions, shouldCall } from './match.ts'
 import { observed } from './observed.ts'
@@ -34,6 +34,7 @@ async function askAll(
     const match = await shouldCall(hook, attributes, labels, context.matchConditions ?? noMatchConditions)
     if (match !== undefined) concerned.push({ hook, match })
   }
+  if (concerned.length > 0) checkTimeLeft(context, attributes)
   // Every one is heard to the end, so that a refusal does not depend on who is faster.
   const answers = await Promise.allSettled(
     concerned.map(({ hook, match }, index) => askOne(context, hook, match, attributes, index)),

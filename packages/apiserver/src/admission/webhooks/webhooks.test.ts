@@ -265,6 +265,37 @@ describe('admission webhooks', () => {
     assert.match(json.message, /Post "https:\/\/127.0.0.1:\d+\/slow\?timeout=1s": context deadline exceeded$/)
   })
 
+  const TIMES: [string, asked: number, query: string, told: string][] = [
+    ['its own', 5, '?timeout=10s', 'timeout=5s'],
+    ["what is left of the request's, in whole seconds", 20, '?timeout=10s', 'timeout=10s'],
+  ]
+  for (const [name, timeoutSeconds, query, told] of TIMES) {
+    for (const collection of [MUTATING, VALIDATING]) {
+      it(`tells ${collection.split('/').at(-1)} the time that they have: ${name}`, async () => {
+        hook.on('/time', () => ({ allowed: true }))
+        await register(collection, 'time', webhook('/time', { timeoutSeconds }))
+        assert.equal((await server.send('POST', `${CONFIG_MAPS}${query}`, configMap('timed'))).status, 201)
+        assert.deepEqual(
+          hook.reviews.map(each => each.query),
+          [told],
+        )
+      })
+    }
+  }
+
+  it('asks nobody more once the time of the request is over, whatever the failure policy', async () => {
+    const releases: (() => void)[] = []
+    hook.on('/slow', () => new Promise(resolve => releases.push(() => resolve({ allowed: true }))))
+    hook.on('/next', () => ({ allowed: true }))
+    const open = { failurePolicy: 'Ignore', timeoutSeconds: 5 }
+    await register(MUTATING, 'late', webhook('/slow', open), webhook('/next', open))
+    const { status, json } = await server.send('POST', `${CONFIG_MAPS}?timeout=300ms`, configMap('late'))
+    for (const release of releases) release()
+    assert.deepEqual([status, json.reason], [504, 'Timeout'])
+    assert.equal((await server.send('GET', `${CONFIG_MAPS}/late`)).status, 404)
+    assert.deepEqual(asked(), ['/slow'])
+  })
+
   it('trusts nobody whom the bundle does not name', async () => {
     const { caBundle } = await otherAuthority()
     const clientConfig = { url: `https://127.0.0.1:${hook.port}/look`, caBundle }
@@ -337,7 +368,32 @@ describe('admission webhooks', () => {
     assert.equal((await server.send('POST', '/api/v1/namespaces/default/pods', pod('odd'))).status, 500)
   })
 
-  it('keeps the owners of fields that a webhook would make unreadable', async () => {
+  const BROKEN: [string, object[], RegExp][] = [
+    [
+      'operation',
+      [{ op: 'replace', path: '/metadata/managedFields', value: [{ manager: 'x' }] }],
+      /operation must be `Apply` or `Update`$/,
+    ],
+    ['version', [{ op: 'remove', path: '/metadata/managedFields/0/apiVersion' }], /apiVersion must not be empty$/],
+    [
+      'type',
+      [{ op: 'remove', path: '/metadata/managedFields/0/fieldsType' }],
+      /missing fieldsType in managed fields entry 0$/,
+    ],
+  ]
+  for (const [name, operations, why] of BROKEN) {
+    it(`keeps the owners of fields that a webhook would make unreadable: ${name}`, async () => {
+      hook.on('/owners', () => patch(...operations))
+      await register(MUTATING, 'owners', webhook('/owners'))
+      const path = `${CONFIG_MAPS}?fieldManager=me`
+      const { json, headers } = await server.send('POST', path, configMap('owned', { a: 'b' }))
+      const [entry, ...others] = json.metadata.managedFields
+      assert.deepEqual([entry.manager, entry.apiVersion, entry.fieldsType, others], ['me', 'v1', 'FieldsV1', []])
+      assert.match(String(headers.warning).replace(/"$/, ''), why)
+    })
+  }
+
+  it('warns of owners that a webhook would make unreadable', async () => {
     hook.on('/owners', () => patch({ op: 'replace', path: '/metadata/managedFields', value: [{ manager: 'x' }] }))
     await register(MUTATING, 'owners', webhook('/owners'))
     const { json, headers } = await server.send(
@@ -407,7 +463,8 @@ describe('admission webhooks', () => {
       ['UPDATE', 'a', '2', '1', 'UpdateOptions'],
       ['UPDATE', 'a', '3', '2', 'UpdateOptions'],
       ['DELETE', 'a', null, '3', 'DeleteOptions'],
-      ['DELETE', 'b', null, null, 'DeleteOptions'],
+      // Of a collection the objects are shown, and no name.
+      ['DELETE', undefined, null, null, 'DeleteOptions'],
     ])
     assert.equal(hook.reviews[4]!.review.request.options.gracePeriodSeconds, 3)
   })
