@@ -48,6 +48,9 @@ const deployment = (name: string, spec: object = {}, container: object = {}): ob
   },
 })
 
+const daemonSet = (name: string): object => ({ ...deployment(name), kind: 'DaemonSet' })
+const OWN_BOTH = { 'f:metadata': { 'f:annotations': { 'f:x': {} }, 'f:labels': { 'f:x': {} } } }
+
 const ownersOf = (answer: Answer): ManagedFieldsEntry[] => answer.json.metadata.managedFields ?? []
 const namesOf = (answer: Answer): string[] =>
   ownersOf(answer).map(({ manager, operation, subresource }) =>
@@ -144,9 +147,106 @@ describe('owners of fields', () => {
     ])
     assert.deepEqual(namesOf(kept), ['alice/Apply'])
     assert.deepEqual(namesOf(await patch([{}])), [])
+    const again = { ...configMap(name, { k: 'v' }), metadata: { name, managedFields: [] } }
+    await server.send('PUT', path, again)
+    assert.deepEqual(ownersOf(await server.send('GET', path)), [], 'nobody was tracked')
     const error = await apply(path, configMap(name, { k: 'w' }))
     assert.equal(error.status, 409)
     assert.match(error.json.message, /conflict with "before-first-apply" using v1: \.data\.k$/)
+  })
+})
+
+describe('an empty list of owners forgets them', () => {
+  const rows: [string, (path: string, body: object) => Promise<Answer>][] = [
+    ['in a PUT of JSON', (path, body) => server.send('PUT', path, body)],
+    [
+      'in a PUT of YAML',
+      (path, body) =>
+        server.send('PUT', path, Buffer.from(`# managedFields\n${JSON.stringify(body)}`), {
+          'content-type': 'application/yaml',
+        }),
+    ],
+    ['in a merge patch', (path, body) => server.send('PATCH', path, body, MERGE)],
+  ]
+  for (const [name, send] of rows) {
+    it(name, async () => {
+      const own = newName()
+      const path = `${NS}/configmaps/${own}`
+      assert.deepEqual(namesOf(await apply(path, configMap(own, { k: 'v' }))), ['alice/Apply'])
+      const metadata = { name: own, managedFields: [], labels: { a: 'b' } }
+      const { status, json } = await send(path, { ...configMap(own, { k: 'v' }), metadata })
+      assert.deepEqual([status, json.metadata.managedFields, json.metadata.labels], [200, undefined, { a: 'b' }])
+    })
+  }
+})
+
+describe('objects with very many fields', () => {
+  const many = Object.fromEntries(Array.from({ length: 9999 }, (_, n) => [`${'long-'.repeat(15)}${n}`, 'A']))
+  const entries: [string, (path: string, name: string) => Promise<Answer>][] = [
+    ['created', (_, name) => server.send('POST', `${NS}/configmaps`, configMap(name, many))],
+    ['put', (path, name) => server.send('PUT', path, configMap(name, many))],
+    ['patched', path => server.send('PATCH', path, { data: many }, MERGE)],
+  ]
+  for (const [name, write] of entries) {
+    it(`are stored without owners where they are too large with them, and nobody can apply to them: ${name}`, async () => {
+      const own = newName()
+      const path = `${NS}/configmaps/${own}`
+      if (name !== 'created') await server.send('POST', `${NS}/configmaps`, configMap(own, { k: 'v' }))
+      const { json } = await write(path, own)
+      assert.deepEqual([json.metadata?.managedFields, Object.keys(json.data ?? {}).length >= 9999], [undefined, true])
+      const applied = await apply(path, configMap(own, {}))
+      assert.deepEqual([applied.status, applied.json.message], [500, 'etcdserver: request is too large'])
+    })
+  }
+
+  it('are refused where they are too large without owners, as JSON of custom kinds or as protobuf of others', async () => {
+    const send = (value: string): Promise<Answer> =>
+      server.send('POST', `${NS}/configmaps`, { metadata: { name: newName() }, binaryData: { a: value } })
+    assert.equal((await send(Buffer.alloc(1_000_000).toString('base64'))).status, 201)
+    const annotations = { big: 'x'.repeat(200_000) }
+    const status = { conditions: [{ type: 'A', status: 'True', message: '"'.repeat(1_000_000) }] }
+    const node = (message: string): object => ({
+      metadata: { name: newName(), annotations },
+      status: { ...status, conditions: [{ ...status.conditions[0], message }] },
+    })
+    const quotes = await server.send('POST', '/api/v1/nodes', node('"'.repeat(1_000_000)))
+    assert.equal(quotes.status, 201, 'two bytes for each in JSON, one in protobuf')
+    const large = await server.send('POST', '/api/v1/nodes', node('x'.repeat(1_600_000)))
+    assert.deepEqual([large.status, large.json.message], [500, 'etcdserver: request is too large'])
+  })
+})
+
+describe('owners of metadata that /status leaves alone', () => {
+  const schema = (name: string): object => ({
+    apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+    kind: 'FlowSchema',
+    metadata: { name },
+    spec: { priorityLevelConfiguration: { name: 'exempt' } },
+  })
+  const rows: [string, string, (name: string) => object, unknown][] = [
+    ['flow schemas', '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', schema, undefined],
+    ['deployments', DEPLOYMENTS, deployment, { 'f:metadata': { 'f:annotations': { 'f:x': {} } } }],
+    ['daemon sets', `/apis/apps/v1/namespaces/default/daemonsets`, daemonSet, OWN_BOTH],
+  ]
+  for (const [name, collection, make, expected] of rows) {
+    it(`do not exist: ${name}`, async () => {
+      const own = newName()
+      assert.equal((await server.send('POST', collection, make(own))).status, 201)
+      const { kind, apiVersion } = make(own) as { kind: string; apiVersion: string }
+      const metadata = { name: own, labels: { x: 'y' }, annotations: { x: 'y' } }
+      const path = `${collection}/${own}/status`
+      const answer = await apply(path, { kind, apiVersion, metadata }, 'fieldManager=bob')
+      assert.deepEqual([answer.status, fieldsOf(answer, 'bob')], [200, expected])
+    })
+  }
+
+  it('daemon sets count their templates, which belongs to who creates them', async () => {
+    const own = newName()
+    const path = '/apis/apps/v1/namespaces/default/daemonsets?fieldManager=me'
+    const { 'f:metadata': metadata } = fieldsOf(await server.send('POST', path, daemonSet(own)), 'me') as {
+      'f:metadata': unknown
+    }
+    assert.deepEqual(metadata, { 'f:annotations': { '.': {}, 'f:deprecated.daemonset.template.generation': {} } })
   })
 })
 

@@ -73,6 +73,17 @@ export function decodeBody<T = KubeObject>(
   }
 }
 
+/** The value of a body that is JSON or YAML and names `field` somewhere; undefined for others, and where it cannot be read. */
+export function rawBodyWith(field: string, body: Uint8Array, headers: Headers): unknown {
+  const media = mediaOf(headers)
+  if (media === 'protobuf' || !asBuffer(body).includes(field)) return undefined
+  try {
+    return parseJson(media === 'yaml' ? yamlToJson(body).json : asBuffer(body).toString())
+  } catch {
+    return undefined
+  }
+}
+
 /** What custom objects can be sent as. */
 const TEXT_TYPES = ['application/json', 'application/yaml']
 

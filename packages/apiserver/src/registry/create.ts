@@ -17,6 +17,7 @@ import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, setOwners, trackCreate } from './owners.ts'
+import { writeFitting } from './size-limit.ts'
 
 const GENERATE_ATTEMPTS = 8
 
@@ -48,7 +49,7 @@ export async function createObject(
   for (let attempt = 1; ; attempt++) {
     if (generated) object.metadata.name = generateName(store.context.random, object.metadata.generateName!)
     try {
-      return await createOnce(store, call, namespace, object)
+      return await createOnce(store, call, namespace, object, tracked)
     } catch (error) {
       if (!(error instanceof KeyExistsError)) throw error
       if (!generated || attempt >= GENERATE_ATTEMPTS) throw await existsError(store, namespace, object)
@@ -73,6 +74,7 @@ async function createOnce(
   call: WriteCall,
   namespace: string,
   object: KubeObject,
+  applies: boolean,
 ): Promise<ObjectVersion> {
   const { kind, context, cache } = store
   const warn = (text: string): void => void call.warnings.push(text)
@@ -101,8 +103,10 @@ async function createOnce(
     const pending = store.toStored(object)
     const stored = pending instanceof Promise ? await pending : pending
     const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-    const kv = await context.store.create(key, revision => store.stamped(stored, revision), options)
-    return store.taken(kv, stored)
+    const { result, written } = await writeFitting(stored, applies, fitting =>
+      context.store.create(key, revision => store.stamped(fitting, revision), options),
+    )
+    return store.taken(result, written)
   } catch (error) {
     release?.()
     throw error

@@ -14,7 +14,7 @@ import {
 import { carry } from '@canopus/client'
 import { notePatch } from '../audit/note-patch.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
-import { decodeBody, type ExpectedKind } from '../encoding/body.ts'
+import { decodeBody, type ExpectedKind, rawBodyWith } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf } from '../encoding/encoders.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
@@ -35,7 +35,7 @@ import { type DeleteResult, deleteObject } from './delete.ts'
 import type { KindStore } from './kind-store.ts'
 import { listObjects } from './list.ts'
 import { managerOfAgent } from './owners.ts'
-import { readPatch } from './patch.ts'
+import { forgetsOwners, readPatch } from './patch.ts'
 import { statusResponse } from './respond.ts'
 import { selection } from './selection.ts'
 import { type Update, updateObject } from './update.ts'
@@ -204,8 +204,14 @@ export class Endpoint {
     const { options, write } = writeCallOf(call, 'UpdateOptions')
     const body = await call.request.body()
     const warnings = [...call.warnings]
-    const decode = (into: string[]): KubeObject =>
-      decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
+    const decode = (into: string[]): KubeObject => {
+      const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
+      const unsaid = object.metadata?.managedFields === undefined
+      if (unsaid && forgetsOwners(rawBodyWith('managedFields', body, call.request.headers))) {
+        object.metadata.managedFields = []
+      }
+      return object
+    }
     let first: KubeObject | undefined = decode(call.warnings)
     call.audit?.requestObject(first, this.kind)
     return this.change(call, write, encoder, {
@@ -300,9 +306,10 @@ export class Endpoint {
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector)
     const { versions, metadata } = await listObjects(this.store, namespace, selected, query)
     const deleted: ObjectVersion[] = []
+    const one: WriteCall = { ...write, collection: true }
     const remove = async (version: ObjectVersion): Promise<void> => {
       try {
-        deleted.push((await this.#delete(this.store, write, version.namespace, version.name, options)).version)
+        deleted.push((await this.#delete(this.store, one, version.namespace, version.name, options)).version)
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error
       }
@@ -376,6 +383,7 @@ export function writeCallOf(call: Call, kind: string): { options: ReturnType<typ
       fieldValidation: options.fieldValidation,
     },
     subresource: call.info.subresource,
+    deadline: call.deadline,
     manager: options.fieldManager || managerOfAgent(call.request.headers),
     warnings: call.warnings,
     audit: call.audit,

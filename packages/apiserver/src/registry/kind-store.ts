@@ -22,6 +22,7 @@ import type { Maybe, User } from '../security.ts'
 import type { AdmissionChain } from './admission.ts'
 import type { WriteCall } from './call.ts'
 import { RemoteConversion } from './remote-conversion.ts'
+import { checkSize } from './size-limit.ts'
 
 /** What the registry needs of the server. */
 export interface RegistryContext {
@@ -127,9 +128,13 @@ export class KindStore {
     return this.remote === undefined ? version : this.remote.one(version)
   }
 
-  /** The bytes to be stored. Where readers in this process will ask for the object, it is remembered until they do. */
+  /**
+   * The bytes to be stored. Where readers in this process will ask for the object, it is remembered until they do. Throws
+   * TooLargeError.
+   */
   stamped(object: KubeObject, revision: number): Uint8Array {
     const bytes = stampedBytes(object, revision)
+    checkSize(this.kind, object, bytes)
     if (this.cache.hub.readInProcess) wereMadeOf(bytes, object)
     return bytes
   }

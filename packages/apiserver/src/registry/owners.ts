@@ -3,15 +3,14 @@ import { schemas } from '@canopus/api'
 import {
   deepEqual,
   type FieldSet,
-  fieldErrorText,
   type KubeObject,
   type ManagedFieldsEntry,
+  managersProblem,
   ownersOfNew,
   ownersOfUpdate,
   parseApiVersion,
   type StructSchema,
   type Versions,
-  validateManagedFields,
   type WriteScope,
 } from '@canopus/apimachinery'
 import { type Headers, header } from '../http/message.ts'
@@ -71,11 +70,13 @@ export function setOwners(object: KubeObject, owners: ManagedFieldsEntry[] | und
 export function repairOwners(call: WriteCall, object: KubeObject, before: ManagedFieldsEntry[] | undefined): void {
   const { managedFields } = object.metadata
   if (managedFields === before) return
-  const [error] = validateManagedFields(managedFields, 'metadata.managedFields')
-  if (error === undefined) return
+  // Of a list with nothing in it nothing is stored.
+  if (managedFields?.length === 0) setOwners(object, undefined)
+  const problem = managersProblem(managedFields)
+  if (problem === undefined) return
   call.warnings.push(
     '.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating ' +
-      `admission controller; please fix your requests: ${fieldErrorText(error)}`,
+      `admission controller; please fix your requests: ${problem}`,
   )
   setOwners(object, before)
 }
@@ -107,7 +108,7 @@ const schemaOf = ({ kind }: KindStore): StructSchema => kind.custom?.schema ?? s
 
 /** An endpoint that does not write a part of the object gives nobody that part. */
 function filterOf(store: KindStore, subresource: string): (fields: FieldSet) => FieldSet {
-  if (subresource === 'status') return store.kind.custom === undefined ? statusAndMetadata : statusOnly
+  if (subresource === 'status') return statusFilter(store.kind)
   if (subresource === 'approval') return withoutSpec
   return store.kind.type.subresources.status === undefined ? everything : withoutStatus
 }
@@ -122,6 +123,19 @@ const withoutSpec = (fields: FieldSet): FieldSet => {
   const { 'f:spec': _, ...rest } = fields
   return rest
 }
+function statusFilter({ custom, strategy: { statusLeaves } }: KindStore['kind']): (fields: FieldSet) => FieldSet {
+  if (custom !== undefined || statusLeaves === 'metadata') return statusOnly
+  if (statusLeaves === undefined) return statusAndMetadata
+  return fields => {
+    const { 'f:metadata': metadata, ...rest } = statusAndMetadata(fields)
+    if (metadata === undefined) return rest
+    const left = Object.fromEntries(
+      Object.entries(metadata).filter(([element]) => !statusLeaves.includes(element.slice('f:'.length))),
+    )
+    return Object.keys(left).length === 0 ? rest : { ...rest, 'f:metadata': left }
+  }
+}
+
 const statusOnly = (fields: FieldSet): FieldSet => picked(fields, ['f:status'])
 const statusAndMetadata = (fields: FieldSet): FieldSet => picked(fields, ['f:metadata', 'f:status'])
 

@@ -158,6 +158,7 @@ export function checkPatched(
     const own = clone(kept ? withoutOwners(patched as KubeObject) : patched)
     const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), own, described !== undefined)
     if (kept) (decoded.object as unknown as KubeObject).metadata.managedFields = owners
+    else if (forgetsOwners(patched)) (decoded.object as unknown as KubeObject).metadata.managedFields = []
     const strictErrors = [...findings, ...findingsOf(decoded, kind, patched, described !== undefined)]
     if (strictErrors.length > 0) {
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
@@ -177,6 +178,12 @@ function findingsOf(decoded: Decoded, kind: PatchedKind, patched: unknown, conve
   if (kind.schema !== undefined) return customUnknownFields(kind.schema, decoded.unknownFields)
   if (converted || decoded.strictErrors.length < 2) return decoded.strictErrors
   return decodeValue(schemas.schemaOf(kind.message), withSortedKeys(patched)).strictErrors
+}
+
+/** Whether a list of owners with nothing in it asks to forget them all; decoding leaves out empty lists. */
+export function forgetsOwners(object: unknown): boolean {
+  const owners = (object as Partial<KubeObject> | null)?.metadata?.managedFields
+  return Array.isArray(owners) && owners.length === 0
 }
 
 /** Without the part of a stored object that is the largest, in many cases. */

@@ -25,6 +25,7 @@ import type { KindStore } from './kind-store.ts'
 import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
 import { anotherUid, checkStoredPreconditions } from './preconditions.ts'
+import { writeFitting } from './size-limit.ts'
 
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
@@ -164,7 +165,7 @@ async function updateOnce(
       release?.()
       return store.dryRunVersion(object, current.revision)
     }
-    return await writeUpdate(store, object, old, current)
+    return await writeUpdate(store, object, old, current, update.tracked === true)
   } catch (error) {
     release?.()
     throw error
@@ -195,6 +196,7 @@ async function writeUpdate(
   object: KubeObject,
   old: KubeObject,
   current: ObjectVersion,
+  applies: boolean,
 ): Promise<ObjectVersion> {
   const { context, kind } = store
   if (vanishes(store, object, old)) {
@@ -208,10 +210,12 @@ async function writeUpdate(
   const pending = store.toStored(object)
   const stored = pending instanceof Promise ? await pending : pending
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-  const kv = await context.store.update(current.key, at => store.stamped(stored, at), current.revision, options)
+  const { result, written } = await writeFitting(stored, applies, fitting =>
+    context.store.update(current.key, at => store.stamped(fitting, at), current.revision, options),
+  )
   store.hooks.settled?.(object, old)
   current.forget()
-  return store.taken(kv, stored)
+  return store.taken(result, written)
 }
 
 /** Whether what is stored is to be written anew though nothing changed: under another key, say. */
