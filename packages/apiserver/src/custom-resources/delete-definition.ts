@@ -5,7 +5,7 @@
 import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
 import { type DeleteOptions, formatTime, setCondition } from '@canopus/apimachinery'
 import type { WriteCall } from '../registry/call.ts'
-import { type DeleteResult, deleteObject } from '../registry/delete.ts'
+import { type DeleteResult, deleteObject, toldName } from '../registry/delete.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { checkPreconditions } from '../registry/preconditions.ts'
 import { updateObject } from '../registry/update.ts'
@@ -28,7 +28,7 @@ export async function deleteDefinition(
     kind: store.kind,
     operation: 'DELETE' as const,
     namespace: '',
-    name,
+    name: toldName(call, name),
     object: undefined,
     oldObject: object,
   }

@@ -22,6 +22,9 @@ export interface DeleteResult {
   readonly gone: boolean
 }
 
+/** The name that admission hears: none for objects of a collection, as they are shown whole. */
+export const toldName = ({ collection }: WriteCall, name: string): string => (collection === true ? '' : name)
+
 /** `admitted` skips admission: it was asked about the deletion in another form (an eviction). Throws StatusError 404, 409. */
 export async function deleteObject(
   store: KindStore,
@@ -36,7 +39,7 @@ export async function deleteObject(
   for (;;) {
     const old = store.view(current)
     checkDeletePreconditions(store, name, old, options.preconditions)
-    const told = call.collection === true ? '' : name
+    const told = toldName(call, name)
     const target = { kind, operation: 'DELETE' as const, namespace, name: told, object: undefined, oldObject: old }
     if (!admitted) {
       await context.admission.mutate(call, target)
