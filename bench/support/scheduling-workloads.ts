@@ -93,6 +93,7 @@ export const tooBig: PodDraft = { requests: { cpu: '9', memory: '500Mi' }, spec:
 
 export const workloads = {
   basic: { before: 1000, measured: 10_000, node: plainNode, pod: () => ({ requests: small }) },
+  basicMany: { before: 5000, measured: 50_000, node: plainNode, pod: () => ({ requests: small }) },
   nodeAffinity: { before: 5000, measured: 10_000, node: zoned(1), pod: () => ({ requests: small, spec: inZones }) },
   spreading: spreading('DoNotSchedule'),
   preferredSpreading: spreading('ScheduleAnyway'),
