@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { parseGoBool } from '@canopus/apimachinery'
 import { Failure } from '@canopus/cli'
 import { InvalidArgumentError } from 'commander'
 
@@ -33,8 +34,8 @@ export function duration(text: string): number {
 
 /** A Go program's boolean: the bare flag, or `true` and `false` in their spellings. */
 export function bool(text: string): boolean {
-  if (['true', 't', '1', 'TRUE', 'True', 'T'].includes(text)) return true
-  if (['false', 'f', '0', 'FALSE', 'False', 'F'].includes(text)) return false
+  const value = parseGoBool(text)
+  if (value !== undefined) return value
   throw new InvalidArgumentError('neither true nor false.')
 }
 

@@ -1,4 +1,5 @@
 import type { Container, EphemeralContainer, Pod, ServiceAccount } from '@canopus/api/core/v1'
+import { parseGoBool } from '@canopus/apimachinery'
 
 const ENFORCE = 'kubernetes.io/enforce-mountable-secrets'
 
@@ -46,4 +47,4 @@ function firstSecret(container: Container | EphemeralContainer, allowed: Readonl
   return undefined
 }
 
-const isTrue = (value: string | undefined): boolean => ['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value ?? '')
+const isTrue = (value = ''): boolean => parseGoBool(value) === true

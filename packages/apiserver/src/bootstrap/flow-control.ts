@@ -1,6 +1,13 @@
 /** The objects of priority and fairness that every cluster has (pkg/registry/flowcontrol/ensurer). */
 import { FlowSchemas, PriorityLevelConfigurations } from '@canopus/api'
-import { type Draft, deepEqual, hasReason, type KubeObject, type ResourceType } from '@canopus/apimachinery'
+import {
+  type Draft,
+  deepEqual,
+  hasReason,
+  type KubeObject,
+  parseGoBool,
+  type ResourceType,
+} from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import {
@@ -78,8 +85,5 @@ export function autoUpdate<T extends Configured>(existing: T, wanted: Draft<T>, 
   }
 }
 
-// As Go's strconv.ParseBool.
-const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True']
-const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False']
-const isTrue = (text: string | undefined): boolean => text !== undefined && TRUE.includes(text)
-const isBoolean = (text: string | undefined): boolean => isTrue(text) || (text !== undefined && FALSE.includes(text))
+const isTrue = (text = ''): boolean => parseGoBool(text) === true
+const isBoolean = (text = ''): boolean => parseGoBool(text) !== undefined

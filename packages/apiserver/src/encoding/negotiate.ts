@@ -1,5 +1,5 @@
 /** In which form an answer goes out (k8s.io/apiserver/pkg/endpoints/handlers/negotiation). */
-import { StatusError } from '@canopus/apimachinery'
+import { parseGoBool, StatusError } from '@canopus/apimachinery'
 import { type Headers, header } from '../http/message.ts'
 import { covers, type MediaType, parseMediaTypes } from './media-type.ts'
 
@@ -87,7 +87,7 @@ function transformOf(clause: MediaType, transforms: readonly Transform[]): Trans
 
 /** People at a terminal or a browser get indented JSON, programs do not. */
 function wantsPretty(headers: Headers, parameter: string | null | undefined): boolean {
-  if (parameter) return /^(1|t|T|true|TRUE|True)$/.test(parameter)
+  if (parameter) return parseGoBool(parameter) === true
   const agent = header(headers, 'user-agent')
   return (
     agent !== undefined && (agent.startsWith('curl') || agent.startsWith('Wget') || agent.startsWith('Mozilla/5.0'))

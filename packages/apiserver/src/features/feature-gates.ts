@@ -1,17 +1,15 @@
 /** `--feature-gates` (k8s.io/component-base/featuregate and compatibility). */
+import { parseGoBool } from '@canopus/apimachinery'
 import type { MetricsRegistry, Sample } from '@canopus/base'
 import { GATES } from './gates.ts'
 
 /** Those that can be switched here: the API is that of the defaults in all else. */
 const SWITCHED: ReadonlySet<string> = new Set(['StorageVersionMigrator'])
 
-const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True']
-const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False']
-
 /** A boolean as Go reads it. Throws `TypeError` in Go's words, about `name`. */
 export function goBool(name: string, text: string): boolean {
-  if (TRUE.includes(text)) return true
-  if (FALSE.includes(text)) return false
+  const value = parseGoBool(text)
+  if (value !== undefined) return value
   const reason = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`
   throw new TypeError(`invalid value of ${name}: ${text}, err: ${reason}`)
 }

@@ -1,5 +1,5 @@
 /** What a path and method ask for (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). */
-import { parseFieldSelector, requiredFieldValue } from '@canopus/apimachinery'
+import { parseFieldSelector, parseGoBool, requiredFieldValue } from '@canopus/apimachinery'
 import type { Route } from './routes.ts'
 
 export interface RequestInfo {
@@ -118,5 +118,5 @@ function nameOfSelector(verb: string, query: URLSearchParams): string {
 
 /** As Go's strconv.ParseBool sees query parameters. */
 export function isTrue(value: string | null): boolean {
-  return value === 'true' || value === '1' || value === 'True' || value === 'TRUE' || value === 't' || value === 'T'
+  return value !== null && parseGoBool(value) === true
 }

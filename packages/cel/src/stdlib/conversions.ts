@@ -1,3 +1,4 @@
+import { parseGoBool } from '@canopus/apimachinery'
 import { type FunctionDecl, func, overload } from '../check/declarations.ts'
 import {
   boolType,
@@ -25,7 +26,7 @@ import {
   type Timestamp,
 } from '../values/time.ts'
 import { Double, typeOf, type Uint, type Value } from '../values/value.ts'
-import { formatGoFloat, parseGoBool, parseGoFloat, parseGoInt, parseGoUint } from './go-numbers.ts'
+import { formatGoFloat, parseGoFloat, parseGoInt, parseGoUint } from './go-numbers.ts'
 
 const conversionError = (to: CelType): CelError => new CelError(`type conversion error from 'string' to '${to.name}'`)
 

@@ -20,13 +20,6 @@ export const parseGoInt = (text: string): bigint | undefined =>
 
 export const parseGoUint = (text: string): bigint | undefined => (/^\d+$/.test(text) ? BigInt(text) : undefined)
 
-/** strconv.ParseBool. */
-export function parseGoBool(text: string): boolean | undefined {
-  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true
-  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false
-  return undefined
-}
-
 /** The digits and the exponent of ten of a finite number, as few as tell it apart from all others. */
 export function shortestDigits(value: number): { digits: string; exponent: number } {
   const [mantissa, exponent] = Math.abs(value).toExponential().split('e') as [string, string]

@@ -6,7 +6,15 @@
 import { EndpointSlices, Endpoints, Services } from '@canopus/api'
 import type { EndpointAddress, Endpoints as EndpointsObject } from '@canopus/api/core/v1'
 import type { Endpoint, EndpointSlice } from '@canopus/api/discovery/v1'
-import { controllerReference, hasReason, isIpv6, type ObjectMeta, parseIp, stableJson } from '@canopus/apimachinery'
+import {
+  controllerReference,
+  hasReason,
+  isIpv6,
+  type ObjectMeta,
+  parseGoBool,
+  parseIp,
+  stableJson,
+} from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
 import { isNamespaceTerminating } from '../replica-set.ts'
@@ -18,12 +26,10 @@ const SKIP = 'endpointslice.kubernetes.io/skip-mirror'
 const LEADER = 'control-plane.alpha.kubernetes.io/leader'
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 const MAX_ENDPOINTS = 1000
-/** What Go takes for true (strconv.ParseBool). */
-const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
 
 /** Leader election once used endpoints; those are no endpoints of anything. */
 export function isMirrored({ metadata }: EndpointsObject): boolean {
-  return !TRUE.has(metadata.labels?.[SKIP] ?? '') && metadata.annotations?.[LEADER] === undefined
+  return parseGoBool(metadata.labels?.[SKIP] ?? '') !== true && metadata.annotations?.[LEADER] === undefined
 }
 
 export interface Mirrored {
