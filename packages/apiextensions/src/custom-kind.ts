@@ -182,6 +182,8 @@ function storedAs(
   const convertedBefore = byWebhook && own !== apiVersionOf(stored)
   const asOwn = (object: KubeObject): KubeObject => {
     const written = convertedBefore ? object : asWritten(object)
+    // Looked through already, in this very form.
+    if (!convertedBefore && written === object && object.apiVersion === own) return object
     const current = convert(written, own)
     if (isInForm(schema, current)) return current
     const decoded = decodeValue(schema, clone(current)).object as unknown as KubeObject

@@ -1,6 +1,7 @@
 /** Defaults of structural schemas (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting). */
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import { clone, setField } from '@canopus/apimachinery'
+import { someSchema } from './structural.ts'
 
 /**
  * Sets what is missing, in place. A null where the schema allows none counts as missing where there is a default, and is
@@ -46,13 +47,8 @@ function needsFilling(object: Record<string, unknown>, name: string, schema: JSO
 }
 
 /** Whether there is anything to set anywhere below. */
-export function hasDefaults(schema: JSONSchemaProps): boolean {
-  if (schema.default !== undefined) return true
-  const { properties, additionalProperties, items } = schema
-  if (properties !== undefined && Object.values(properties).some(hasDefaults)) return true
-  if (typeof additionalProperties === 'object' && hasDefaults(additionalProperties)) return true
-  return items !== undefined && !Array.isArray(items) && hasDefaults(items)
-}
+export const hasDefaults = (schema: JSONSchemaProps): boolean =>
+  someSchema(schema, ({ default: value }) => value !== undefined)
 
 function hasProperty(schema: JSONSchemaProps, name: string): boolean {
   return schema.properties !== undefined && Object.hasOwn(schema.properties, name)

@@ -9,7 +9,12 @@ import {
   required,
   validateObjectMeta,
 } from '@canopus/apimachinery'
-import { itemsOf } from './structural.ts'
+import { itemsOf, someSchema } from './structural.ts'
+
+const isEmbedded = (schema: JSONSchemaProps): boolean => schema['x-kubernetes-embedded-resource'] === true
+
+/** Whether there are embedded objects anywhere below a schema. */
+export const hasEmbedded = (schema: JSONSchemaProps): boolean => someSchema(schema, isEmbedded)
 
 /** What is wrong with apiVersion, kind and metadata of embedded objects; what did not change counts too. */
 export function validateEmbedded(schema: JSONSchemaProps, value: unknown, path = ''): FieldError[] {
@@ -19,7 +24,7 @@ export function validateEmbedded(schema: JSONSchemaProps, value: unknown, path =
   }
   if (typeof value !== 'object' || value === null) return []
   const object = value as Record<string, unknown>
-  const errors = schema['x-kubernetes-embedded-resource'] === true ? checkResource(object, path) : []
+  const errors = isEmbedded(schema) ? checkResource(object, path) : []
   const { properties = {}, additionalProperties } = schema
   for (const [name, each] of Object.entries(object)) {
     if (Object.hasOwn(properties, name)) errors.push(...validateEmbedded(properties[name]!, each, child(path, name)))

@@ -1,6 +1,7 @@
 /** Lists that are sets or maps: what they may hold, and what of them an update leaves as it was (KEP-4008). */
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import { deepEqual, duplicate, type FieldError } from '@canopus/apimachinery'
+import { itemsOf, someSchema } from './structural.ts'
 
 /** Stands for "there is nothing to compare with". */
 export const NOTHING: unique symbol = Symbol('nothing')
@@ -50,6 +51,12 @@ export function checkListTypes(schema: JSONSchemaProps, value: unknown, old?: un
   return errors.length > 0 && old !== undefined && findTwice(schema, old, '').length > 0 ? [] : errors
 }
 
+/** Whether there are sets or maps anywhere below a schema. */
+export const hasListTypes = (schema: JSONSchemaProps): boolean => someSchema(schema, isUnique)
+
+const isUnique = (schema: JSONSchemaProps): boolean =>
+  schema['x-kubernetes-list-type'] === 'set' || schema['x-kubernetes-list-type'] === 'map'
+
 function findTwice(schema: JSONSchemaProps, value: unknown, path: string): FieldError[] {
   if (Array.isArray(value)) {
     const items = itemsOf(schema)
@@ -68,8 +75,8 @@ function findTwice(schema: JSONSchemaProps, value: unknown, path: string): Field
 }
 
 function checkListType(schema: JSONSchemaProps, value: readonly unknown[], path: string): FieldError[] {
+  if (!isUnique(schema)) return []
   const type = schema['x-kubernetes-list-type']
-  if (type !== 'set' && type !== 'map') return []
   const errors: FieldError[] = []
   const seen = new Set<string>()
   const reported = new Set<string>()
@@ -93,9 +100,6 @@ function keysOf(schema: JSONSchemaProps, entry: unknown): Record<string, unknown
 }
 
 const keysText = (schema: JSONSchemaProps, entry: unknown): string => JSON.stringify(keysOf(schema, entry))
-
-const itemsOf = ({ items }: JSONSchemaProps): JSONSchemaProps | undefined =>
-  items === undefined || Array.isArray(items) ? undefined : (items as JSONSchemaProps)
 
 const propertyOf = ({ properties }: JSONSchemaProps, name: string): JSONSchemaProps | undefined =>
   properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined

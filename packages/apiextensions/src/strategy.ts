@@ -10,8 +10,8 @@ import {
   type KubeObject,
 } from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
-import { validateEmbedded } from './embedded.ts'
-import { checkListTypes } from './list-types.ts'
+import { hasEmbedded, validateEmbedded } from './embedded.ts'
+import { checkListTypes, hasListTypes } from './list-types.ts'
 import { evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
 import { checkScaleSpec, checkScaleStatus } from './scale-fields.ts'
 import { validateValue } from './values.ts'
@@ -46,16 +46,22 @@ export function customStrategy(
   let tree: RuleNode | undefined | null = null
   /** What rules say about what an update does not change. */
   const warnings = new WeakMap<KubeObject, readonly string[]>()
+  // Most schemas have nothing of either, and need not be gone through with each object to find that out.
+  let found: { embeds: boolean; lists: boolean } | undefined
+  const looks = () => (found ??= { embeds: hasEmbedded(schema), lists: hasListTypes(schema) })
+  const listErrors = (object: KubeObject, old?: KubeObject): FieldError[] =>
+    looks().lists ? checkListTypes(schema, object, old) : []
   const check = (object: KubeObject, old?: KubeObject): FieldError[] => {
     const errors = old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
     if (scale !== undefined) errors.push(...checkScaleSpec(object, scale), ...checkScaleStatus(object, scale))
-    errors.push(...validateEmbedded(schema, object), ...checkListTypes(schema, object, old))
+    if (looks().embeds) errors.push(...validateEmbedded(schema, object))
+    errors.push(...listErrors(object, old))
     return checkRules(errors, object, old)
   }
   const checkStatus = (object: KubeObject, old: KubeObject): FieldError[] => {
     const errors = validateStatus(schema, object as Open, old as Open)
     if (scale !== undefined) errors.push(...checkScaleStatus(object, scale))
-    errors.push(...checkListTypes(schema, object, old))
+    errors.push(...listErrors(object, old))
     return checkRules(errors, object, old)
   }
   const checkRules = (errors: FieldError[], object: KubeObject, old: KubeObject | undefined): FieldError[] => {

@@ -32,6 +32,16 @@ export function itemsOf(schema: JSONSchemaProps): JSONSchemaProps | undefined {
   return Array.isArray(schema.items) ? undefined : schema.items
 }
 
+/** Whether a schema, or one anywhere below it, is such a one. */
+export function someSchema(schema: JSONSchemaProps, is: (schema: JSONSchemaProps) => boolean): boolean {
+  if (is(schema)) return true
+  const { properties, additionalProperties } = schema
+  if (properties !== undefined && Object.values(properties).some(each => someSchema(each, is))) return true
+  if (typeof additionalProperties === 'object' && someSchema(additionalProperties, is)) return true
+  const items = itemsOf(schema)
+  return items !== undefined && someSchema(items, is)
+}
+
 function checkInvariants(errors: Errors, schema: JSONSchemaProps, level: Level, path: string): void {
   const items = itemsOf(schema)
   const { type, properties = {}, additionalProperties } = schema
