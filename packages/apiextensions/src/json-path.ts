@@ -2,6 +2,7 @@
  * The part of JSONPath that definitions use for columns, scale and selectable fields
  * (k8s.io/client-go/util/jsonpath): names, indices, wildcards, filters with one comparison.
  */
+import { isObject } from '@canopus/apimachinery'
 
 type Step =
   | { readonly kind: 'name'; readonly name: string }
@@ -124,6 +125,3 @@ function children(value: unknown): unknown[] {
   if (Array.isArray(value)) return value
   return isObject(value) ? Object.values(value) : []
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

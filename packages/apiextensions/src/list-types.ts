@@ -1,6 +1,6 @@
 /** Lists that are sets or maps: what they may hold, and what of them an update leaves as it was (KEP-4008). */
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
-import { deepEqual, duplicate, type FieldError } from '@canopus/apimachinery'
+import { deepEqual, duplicate, type FieldError, isObject } from '@canopus/apimachinery'
 import { itemsOf, someSchema } from './structural.ts'
 
 /** Stands for "there is nothing to compare with". */
@@ -108,6 +108,3 @@ function fieldOf(schema: JSONSchemaProps, name: string): JSONSchemaProps | undef
   const { additionalProperties } = schema
   return propertyOf(schema, name) ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined)
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

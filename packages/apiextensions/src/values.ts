@@ -8,6 +8,7 @@ import {
   deepEqual,
   type FieldError,
   invalid,
+  isObject,
   NumberLiteral,
   notSupported,
   required,
@@ -192,6 +193,3 @@ const closest = (results: readonly FieldError[][]): readonly FieldError[] =>
   results.reduce((best, each) => (each.length < best.length ? each : best))
 
 const child = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -3,7 +3,8 @@ import type { JsonSchema, PathItem } from './types.ts'
 
 export const VERSION_DEFINITION = 'io.k8s.apimachinery.pkg.version.Info'
 
-const ALWAYS = [
+/** The fields that every answer of `/version` has, in their order. */
+export const VERSION_FIELDS = [
   'major',
   'minor',
   'gitVersion',
@@ -19,9 +20,9 @@ const SOMETIMES = ['emulationMajor', 'emulationMinor', 'minCompatibilityMajor', 
 export const VERSION_SCHEMA: JsonSchema = {
   description: 'Info says of which version a server is.',
   type: 'object',
-  required: ALWAYS,
+  required: VERSION_FIELDS,
   properties: {
-    ...Object.fromEntries(ALWAYS.map(name => [name, { type: 'string', default: '' }])),
+    ...Object.fromEntries(VERSION_FIELDS.map(name => [name, { type: 'string', default: '' }])),
     ...Object.fromEntries(SOMETIMES.map(name => [name, { type: 'string' }])),
   },
 }

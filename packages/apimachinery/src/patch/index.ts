@@ -1,5 +1,5 @@
 export { applyJsonPatch, type JsonPatchOperation, MAX_JSON_PATCH_OPERATIONS } from './json-patch.ts'
 export { applyMergePatch, createMergePatch } from './merge-patch.ts'
 export { type MergeField, type MergeSchema, mergeSchemaOf } from './merge-schema.ts'
-export { goText, type JsonObject, PatchError, type PatchErrorKind } from './patch-error.ts'
+export { goText, PatchError, type PatchErrorKind } from './patch-error.ts'
 export { applyStrategicMergePatch } from './strategic-merge.ts'

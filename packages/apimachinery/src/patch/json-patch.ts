@@ -1,7 +1,8 @@
 import { clone, setField } from '../clone.ts'
 import { deepEqual } from '../equality.ts'
+import { isObject, type JsonObject } from '../json/json-object.ts'
 import { encodeJson } from '../json/stringify.ts'
-import { fieldOf, isObject, type JsonObject, PatchError } from './patch-error.ts'
+import { fieldOf, PatchError } from './patch-error.ts'
 
 /** Upstream's limits (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, server/config.go). */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000

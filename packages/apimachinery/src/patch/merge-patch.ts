@@ -1,6 +1,7 @@
 import { setField } from '../clone.ts'
 import { deepEqual } from '../equality.ts'
-import { fieldOf, isObject, type JsonObject, PatchError } from './patch-error.ts'
+import { isObject, type JsonObject } from '../json/json-object.ts'
+import { fieldOf, PatchError } from './patch-error.ts'
 
 /**
  * Applies a JSON merge patch (RFC 7386): objects are merged, null removes, all else replaces. Neither input is changed;

@@ -1,3 +1,5 @@
+import { isObject, type JsonObject } from '../json/json-object.ts'
+
 /**
  * What kind of failure: the patch is no patch (400), is too big (413), or does not fit the object (422). Upstream gives most
  * failures of strategic merge patches no status of their own (500, with the message): `unclassified`.
@@ -13,11 +15,6 @@ export class PatchError extends Error {
     this.kind = kind
   }
 }
-
-export type JsonObject = Readonly<Record<string, unknown>>
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The field's value, absent where the object only inherits it. */
 export const fieldOf = (object: JsonObject, key: string): unknown =>

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { deepFreeze } from '../clone.ts'
+import type { JsonObject } from '../json/json-object.ts'
 import { encodeJson } from '../json/stringify.ts'
 import { applyJsonPatch } from './json-patch.ts'
 import { applyMergePatch, createMergePatch } from './merge-patch.ts'
 import type { MergeField, MergeSchema } from './merge-schema.ts'
-import type { JsonObject } from './patch-error.ts'
 import { applyStrategicMergePatch } from './strategic-merge.ts'
 
 type Case = [original: JsonObject, patch: unknown, expected: JsonObject]

@@ -1,4 +1,5 @@
-import { goText, isObject, type JsonObject, PatchError } from './patch-error.ts'
+import { isObject, type JsonObject } from '../json/json-object.ts'
+import { goText, PatchError } from './patch-error.ts'
 
 export type Item = unknown
 

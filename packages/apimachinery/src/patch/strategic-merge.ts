@@ -1,6 +1,7 @@
 import { setField } from '../clone.ts'
+import { isObject, type JsonObject } from '../json/json-object.ts'
 import type { MergeField, MergeSchema } from './merge-schema.ts'
-import { fieldOf, goText, isObject, type JsonObject, PatchError } from './patch-error.ts'
+import { fieldOf, goText, PatchError } from './patch-error.ts'
 import { areObjects, arrange, identityOf, missingMergeKey, withoutDuplicates } from './strategic-lists.ts'
 
 const DIRECTIVE = '$patch'

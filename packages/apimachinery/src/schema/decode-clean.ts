@@ -3,7 +3,8 @@
  * anything unusual (a field that the schema does not know, a value of another type) gives up. `decodeObject` then reads the text
  * again with that walk.
  */
-import { NumberLiteral, setOwn } from '../json/exact-reader.ts'
+import { setOwn } from '../json/exact-reader.ts'
+import { isExactObject } from '../json/json-object.ts'
 import { duration, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import { fillKind, isZero, without, ZERO_TIME } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, ScalarSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
@@ -111,7 +112,7 @@ function structReader(schema: StructSchema): Reader {
   }
   const fills = schema.isKind && schema.embeddedResource !== true
   return value => {
-    if (!isObject(value)) return UNCLEAN
+    if (!isExactObject(value)) return UNCLEAN
     let dropped: string[] | undefined
     for (const key in value) {
       members++
@@ -161,7 +162,7 @@ function listReader({ items }: ListSchema): Reader {
 function mapReader({ values }: MapSchema): Reader {
   let read: Reader | undefined
   return value => {
-    if (!isObject(value)) return UNCLEAN
+    if (!isExactObject(value)) return UNCLEAN
     read ??= readerOf(values)
     for (const key in value) {
       members++
@@ -191,6 +192,3 @@ function countMembers(value: object): void {
     if (typeof each === 'object' && each !== null) countMembers(each)
   }
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberLiteral)

@@ -1,4 +1,5 @@
-import { type Duplicate, NumberLiteral, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
+import { type Duplicate, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
+import { isExactObject } from '../json/json-object.ts'
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError, MAX_KEPT_DEPTH } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
@@ -195,7 +196,7 @@ class Walk {
   }
 
   private struct(schema: StructSchema, value: unknown): unknown {
-    if (!isObject(value)) return this.notStruct(schema, value)
+    if (!isExactObject(value)) return this.notStruct(schema, value)
     const { fields } = schema
     const duplicates = this.duplicates?.get(value)
     let dropped: string[] | undefined
@@ -264,7 +265,7 @@ class Walk {
   }
 
   private map(schema: MapSchema, value: unknown): unknown {
-    if (!isObject(value)) return this.wrongType(schema, value)
+    if (!isExactObject(value)) return this.wrongType(schema, value)
     const { values } = schema
     const duplicates = this.duplicates?.get(value)
     let seen = 0
@@ -330,7 +331,7 @@ class Walk {
           return typeof each === 'string' ? each : this.fail(jsonKind(each), 'string')
         })
       }
-      if (isObject(value)) return this.struct(schema.struct!, value)
+      if (isExactObject(value)) return this.struct(schema.struct!, value)
     } finally {
       this.lenient--
     }
@@ -372,7 +373,7 @@ function checkTypeMeta(value: unknown): asserts value is JsonObject {
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(found)} into Go ${where}`,
     )
   }
-  if (!isObject(value)) {
+  if (!isExactObject(value)) {
     const fields = String.raw`APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\""`
     fail(value, `value of type struct { ${fields} }`)
   } else
@@ -382,9 +383,6 @@ function checkTypeMeta(value: unknown): asserts value is JsonObject {
         fail(found, `struct field .${name} of type string`)
     }
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberLiteral)
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 

@@ -1,8 +1,7 @@
+import { isObject } from '../json/json-object.ts'
 import { canonicalTime } from '../time.ts'
 import { isZero } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, Schema, StructSchema } from './schema.ts'
-
-type JsonObject = Readonly<Record<string, unknown>>
 
 /**
  * Whether decoding would leave a value as it is, told without a copy of it. `false` may also mean that this cannot be told here:
@@ -73,6 +72,3 @@ function mapInForm({ goType, values }: MapSchema, value: unknown): boolean {
   }
   return true
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

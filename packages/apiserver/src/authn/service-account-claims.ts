@@ -1,3 +1,5 @@
+import { isObject } from '@canopus/apimachinery'
+
 /** What a token says of the object it is bound to. */
 export interface ObjectReference {
   name: string
@@ -32,7 +34,7 @@ export function readBoundClaims(claims: Record<string, unknown>): BoundClaims | 
   const kubernetes = claims['kubernetes.io']
   if (kubernetes === undefined) return undefined
   const { aud, exp, iat, nbf, iss, sub, jti } = claims
-  if (!isRecord(kubernetes) || typeof kubernetes.namespace !== 'string') throw new Error('malformed claims')
+  if (!isObject(kubernetes) || typeof kubernetes.namespace !== 'string') throw new Error('malformed claims')
   const serviceaccount = reference(kubernetes.serviceaccount)
   if (serviceaccount === undefined || typeof exp !== 'number' || typeof iss !== 'string' || typeof sub !== 'string') {
     throw new Error('malformed claims')
@@ -89,10 +91,8 @@ export function legacyClaims(of: LegacyClaims, subject: string): Record<string, 
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
 function reference(value: unknown): ObjectReference | undefined {
-  if (!isRecord(value) || typeof value.name !== 'string') return undefined
+  if (!isObject(value) || typeof value.name !== 'string') return undefined
   return { name: value.name, ...(typeof value.uid === 'string' ? { uid: value.uid } : {}) }
 }
 

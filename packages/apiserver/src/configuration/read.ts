@@ -1,5 +1,5 @@
 /** Configuration files of the group apiserver.config.k8s.io: YAML or JSON, read strictly. */
-import { type FieldError, fieldErrorText } from '@canopus/apimachinery'
+import { type FieldError, fieldErrorText, isObject } from '@canopus/apimachinery'
 import { load } from 'js-yaml'
 
 /** The fields that a file may have: `true` is a value of any kind, a list any number of the same. */
@@ -18,7 +18,7 @@ export function readConfiguration(
   fields: { readonly [field: string]: FieldTree },
 ): Record<string, unknown> {
   const object = load(text)
-  if (!isRecord(object)) throw new Error(`expected a ${kind}`)
+  if (!isObject(object)) throw new Error(`expected a ${kind}`)
   const { apiVersion, kind: own } = object
   if (own !== kind || !versions.some(version => apiVersion === `${GROUP}/${version}`)) {
     throw new Error(
@@ -38,7 +38,7 @@ function unknownFields(value: unknown, tree: FieldTree, path: string): string[] 
     if (!Array.isArray(value)) throw new Error(`${path}: expected a list`)
     return value.flatMap((each, index) => unknownFields(each, tree[0], `${path}[${index}]`))
   }
-  if (!isRecord(value)) throw new Error(`${path}: expected an object`)
+  if (!isObject(value)) throw new Error(`${path}: expected an object`)
   return Object.entries(value).flatMap(([name, inner]) => {
     const known = Object.hasOwn(tree, name) ? tree[name] : undefined
     const own = path === '' ? name : `${path}.${name}`
@@ -47,9 +47,6 @@ function unknownFields(value: unknown, tree: FieldTree, path: string): string[] 
 }
 
 const isList = (tree: FieldTree): tree is readonly [FieldTree] => Array.isArray(tree)
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Throws with all errors in one line, as Go's lists of errors print; does nothing where there are none. */
 export function throwFieldErrors(errors: readonly FieldError[]): void {

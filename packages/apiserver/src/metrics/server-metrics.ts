@@ -1,5 +1,6 @@
 /** Everything that `/metrics` of the API server tells, under upstream's names. */
 
+import { VERSION_FIELDS } from '@canopus/api'
 import { StatusError } from '@canopus/apimachinery'
 import { type Clock, type Counter, type Family, MetricsRegistry, type Sample } from '@canopus/base'
 import { registerProcessMetrics } from '@canopus/platform'
@@ -105,22 +106,7 @@ export function registerBuildInfo(registry: MetricsRegistry, gitVersion?: string
       'compiler',
       'platform',
     ],
-    () => [
-      [
-        [
-          'major',
-          'minor',
-          'gitVersion',
-          'gitCommit',
-          'gitTreeState',
-          'buildDate',
-          'goVersion',
-          'compiler',
-          'platform',
-        ].map(each => info[each] ?? ''),
-        1,
-      ],
-    ],
+    () => [[VERSION_FIELDS.map(each => info[each] ?? ''), 1]],
   )
 }
 
