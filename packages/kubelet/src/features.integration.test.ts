@@ -1,33 +1,18 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { after, before, describe, test } from 'node:test'
+import { before, describe, test } from 'node:test'
 import { ConfigMaps, Pods, RuntimeClasses, Secrets, Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
 import type { RuntimeClass } from '@canopus/api/node/v1'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
-import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
+import { busybox, type Harness, onContainerd, whyNoContainers } from './testing/harness.ts'
 import { ended, exec, FOREVER, main, running, say, untilEvent } from './testing/pod-questions.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-
-describe('what pods may ask for', { skip, concurrency: 4 }, () => {
+describe('what pods may ask for', { skip: whyNoContainers, concurrency: 4 }, () => {
   let containerd: TestContainerd
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
+  onContainerd((...started) => {
+    ;[harness, containerd] = started
   })
 
   test('environment: references, envFrom, downward API, services', async () => {

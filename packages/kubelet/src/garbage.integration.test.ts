@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { type Clock, silentLogger, sleep } from '@canopus/base'
 import { packImage } from '@canopus/cri'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
+import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
 import { systemClock } from '@canopus/platform'
 import { ImageGarbageCollector } from './images/garbage.ts'
 import { RuntimeView } from './runtime/view.ts'
-import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { busybox, type Harness, onContainerd, whyNoContainers } from './testing/harness.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
 const UNUSED_IMAGE = 'docker.io/library/unused:1'
 
 /** Ten seconds of this clock are one: what a kubelet does every minute comes while a test waits. */
@@ -36,18 +28,15 @@ async function eventually(what: string, holds: () => boolean | Promise<boolean>)
   throw new Error(`never: ${what}`)
 }
 
-describe('what a kubelet clears away', { skip }, () => {
+describe('what a kubelet clears away', { skip: whyNoContainers }, () => {
   let containerd: TestContainerd
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri, { clock: fastClock() })
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
-  })
+  onContainerd(
+    (...started) => {
+      ;[harness, containerd] = started
+    },
+    { clock: fastClock() },
+  )
   const logsOf = (pod: string): string => {
     const { uid } = harness.pod(pod)!.metadata
     return join(harness.directory, 'logs', `default_${pod}_${uid}`, 'main')

@@ -1,31 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { Events, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
-import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
+import { busybox, type Harness, onContainerd, whyNoContainers } from './testing/harness.ts'
+import { running } from './testing/pod-questions.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
-
-describe('kubelet on a real containerd', { skip }, () => {
+describe('kubelet on a real containerd', { skip: whyNoContainers }, () => {
   let containerd: TestContainerd
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
+  onContainerd((...started) => {
+    ;[harness, containerd] = started
   })
 
   test('a pod runs, tells of itself and goes when it is deleted', async context => {

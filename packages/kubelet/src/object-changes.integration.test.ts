@@ -1,35 +1,20 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { ConfigMaps, Secrets } from '@canopus/api'
 import type { ConfigMap, Pod, Secret } from '@canopus/api/core/v1'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
-import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
+import { busybox, type Harness, onContainerd, whyNoContainers } from './testing/harness.ts'
+import { FOREVER, running } from './testing/pod-questions.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-const FOREVER = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
-const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
 const bytes = (text: string): string => Buffer.from(text).toString('base64')
 /** Far less than the time after which a pod is looked at without cause. */
 const PROMPTLY = 3_000
 
-describe('config maps and secrets of running pods', { skip }, () => {
+describe('config maps and secrets of running pods', { skip: whyNoContainers }, () => {
   let containerd: TestContainerd
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
+  onContainerd((...started) => {
+    ;[harness, containerd] = started
   })
 
   /** Runs in the container, again and again until it says `wanted`. Returns the milliseconds that it took. */

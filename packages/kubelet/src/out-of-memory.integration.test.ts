@@ -1,32 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import type { Pod } from '@canopus/api/core/v1'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
-import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { describe, test } from 'node:test'
+import { BUSYBOX_IMAGE } from '@canopus/cri/testing'
+import { busybox, type Harness, onContainerd, whyNoContainers } from './testing/harness.ts'
+import { ended } from './testing/pod-questions.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-const ended = (pod: Pod | undefined): boolean => ['Succeeded', 'Failed'].includes(pod?.status?.phase ?? '')
 /** More at once than the kernel names in its log: it tells of ten victims in five seconds. */
 const MANY = 24
 
-describe('containers that die for memory at once', { skip }, () => {
-  let containerd: TestContainerd
+describe('containers that die for memory at once', { skip: whyNoContainers }, () => {
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
+  onContainerd(started => {
+    harness = started
   })
 
   test('every one of them is OOMKilled, and nobody else', async () => {

@@ -1,33 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { Events, Leases, Nodes, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
-import { busybox, createHarness, type Harness, NODE } from './testing/harness.ts'
+import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
+import { busybox, type Harness, NODE, onContainerd, whyNoContainers } from './testing/harness.ts'
+import { FOREVER, running } from './testing/pod-questions.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-const FOREVER = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
-const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
 const idOf = (pod: Pod | undefined): string | undefined => pod?.status?.containerStatuses?.[0]?.containerID
 
-describe('bad days of a node', { skip }, () => {
+describe('bad days of a node', { skip: whyNoContainers }, () => {
   let containerd: TestContainerd
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
+  onContainerd((...started) => {
+    ;[harness, containerd] = started
   })
 
   test('the node registers, becomes ready and holds a lease', async () => {

@@ -1,36 +1,20 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { Events, Pods } from '@canopus/api'
 import type { Pod, ResourceRequirements } from '@canopus/api/core/v1'
-import {
-  BUSYBOX_IMAGE,
-  busyboxImage,
-  startContainerd,
-  type TestContainerd,
-  whyNoBusybox,
-  whyNoContainerd,
-} from '@canopus/cri/testing'
-import { busybox, createHarness, type Harness } from './testing/harness.ts'
+import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
+import { busybox, type Harness, onContainerd, whyNoContainers } from './testing/harness.ts'
+import { FOREVER, main, running } from './testing/pod-questions.ts'
 
-const skip = whyNoContainerd() ?? whyNoBusybox() ?? false
-const FOREVER = 'trap "exit 0" TERM; while :; do sleep 0.05; done'
-const running = (pod: Pod | undefined): boolean => pod?.status?.phase === 'Running'
-const main = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]
 const condition = (pod: Pod | undefined, type: string) => pod?.status?.conditions?.find(each => each.type === type)
 const unified = existsSync('/sys/fs/cgroup/cgroup.controllers')
 
-describe('pods are resized in place', { skip }, () => {
+describe('pods are resized in place', { skip: whyNoContainers }, () => {
   let containerd: TestContainerd
   let harness: Harness
-  before(async () => {
-    containerd = await startContainerd()
-    await containerd.import(await busyboxImage())
-    harness = createHarness(containerd.cri)
-  })
-  after(async () => {
-    await harness.close()
-    await containerd.stop()
+  onContainerd((...started) => {
+    ;[harness, containerd] = started
   })
 
   const resize = (name: string, resources: ResourceRequirements): Pod =>

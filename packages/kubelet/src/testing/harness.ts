@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after, before } from 'node:test'
 import { Pods } from '@canopus/api'
 import type { Pod, PodSpec } from '@canopus/api/core/v1'
 import { type Logger, sleep } from '@canopus/base'
 import { createClient, createInformerFactory, type Transport } from '@canopus/client'
 import { createFakeServer, type FakeServer } from '@canopus/client/testing'
 import type { Cri } from '@canopus/cri'
+import { busyboxImage, startContainerd, type TestContainerd, whyNoBusybox, whyNoContainerd } from '@canopus/cri/testing'
 import { createEventRecorder } from '@canopus/operator'
 import { createLogger, systemClock, systemRandom } from '@canopus/platform'
 import { createKubelet } from '../kubelet.ts'
@@ -31,6 +33,28 @@ export interface Harness {
   startKubelet(): void
   /** Ends everything and cleans up. */
   close(): Promise<void>
+}
+
+/** Why containers cannot be run here; false where they can. */
+export const whyNoContainers: string | false = whyNoContainerd() ?? whyNoBusybox() ?? false
+
+/** Hooks of the suite around the call: before its tests a containerd that has busybox, and a kubelet on it; after them both end. */
+export function onContainerd(
+  use: (harness: Harness, containerd: TestContainerd) => void,
+  change: Partial<KubeletOptions> = {},
+): void {
+  let containerd: TestContainerd
+  let harness: Harness
+  before(async () => {
+    containerd = await startContainerd()
+    await containerd.import(await busyboxImage())
+    harness = createHarness(containerd.cri, change)
+    use(harness, containerd)
+  })
+  after(async () => {
+    await harness.close()
+    await containerd.stop()
+  })
 }
 
 export function createHarness(
