@@ -63,6 +63,22 @@ testCreate(JobKind, job, [
     errors: ['spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")'],
   },
   {
+    name: 'managed by somebody in a domain',
+    change: object => {
+      object.spec.managedBy = 'example.com/queue-1/a_b'
+    },
+    errors: [],
+  },
+  {
+    name: 'managed by what is no path',
+    change: object => {
+      object.spec.managedBy = 'example.com/a?b'
+    },
+    errors: [
+      'spec.managedBy: Invalid value: "a?b": Invalid path (regex used for validation is \'[A-Za-z0-9/\\-._~%!$&\'()*+,;=:]+\')',
+    ],
+  },
+  {
     name: 'pods whose names would be too long',
     change: object => {
       object.metadata.name = 'x'.repeat(62)

@@ -107,7 +107,8 @@ export function checkJobSpec(errors: Errors, path: string, spec: JobSpec): void 
   checkRestartPolicy(errors, path, spec)
 }
 
-const PATH_CHARACTERS = "[A-Za-z0-9/\\\\-._~%!$&'()*+,;=:]+"
+const PATH_CHARACTERS = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
+const PATH = new RegExp(`^${PATH_CHARACTERS}$`)
 const MOST_MANAGER = 63
 
 /** Who looks after the job in our place: a path in a domain (k8s.io/apimachinery: IsDomainPrefixedPath). */
@@ -120,7 +121,7 @@ function checkManagedBy(errors: Errors, field: string, name: string): void {
     errors.push(invalid(field, name, 'must be a domain-prefixed path (such as "acme.io/foo")'))
   } else {
     checkText(errors, field, host, checkDns1123Subdomain)
-    if (!new RegExp(`^${PATH_CHARACTERS}$`).test(path)) {
+    if (!PATH.test(path)) {
       errors.push(invalid(field, path, patternMessage('Invalid path', PATH_CHARACTERS)))
     }
   }
