@@ -118,6 +118,43 @@ for (const [value, message] of wrongProfiles) {
   })
 }
 
+test('the defaults as kube-scheduler writes them out (--write-config-to) are read', async () => {
+  const points = ['preEnqueue', 'queueSort', 'preFilter', 'filter', 'postFilter', 'preScore', 'score', 'reserve']
+  points.push('permit', 'preBind', 'bind', 'postBind', 'placementGenerate', 'placementScore')
+  const resources = [
+    { name: 'cpu', weight: 1 },
+    { name: 'memory', weight: 1 },
+  ]
+  const args: Record<string, object> = {
+    DefaultPreemption: { minCandidateNodesAbsolute: 100, minCandidateNodesPercentage: 10 },
+    DynamicResources: { bindingTimeout: '10m0s', filterTimeout: '10s' },
+    InterPodAffinity: { hardPodAffinityWeight: 1, ignorePreferredTermsOfExistingPods: false },
+    NodeAffinity: {},
+    NodeResourcesBalancedAllocation: { resources },
+    NodeResourcesFit: { scoringStrategy: { resources, type: 'LeastAllocated' } },
+    PodTopologySpread: { defaultingType: 'System' },
+    VolumeBinding: { bindTimeoutSeconds: 600 },
+  }
+  const apiVersion = 'kubescheduler.config.k8s.io/v1'
+  const pluginConfig = Object.entries(args).map(([name, own]) => ({
+    name,
+    args: { apiVersion, kind: `${name}Args`, ...own },
+  }))
+  const plugins = Object.fromEntries(points.map(point => [point, {}]))
+  const enabled = defaultPlugins.map(({ name, weight }) => ({ name, weight }))
+  const profile = { schedulerName: 'default-scheduler', pluginConfig, plugins: { ...plugins, multiPoint: { enabled } } }
+  const written = {
+    apiVersion,
+    kind: 'KubeSchedulerConfiguration',
+    clientConnection: { acceptContentTypes: '', burst: 100, contentType: 'application/json', kubeconfig: '', qps: 50 },
+    leaderElection: { leaderElect: true, leaseDuration: '15s', resourceLock: 'leases', resourceNamespace: 'kube-system' },
+    parallelism: 16,
+    percentageOfNodesToScore: 0,
+    profiles: [profile],
+  }
+  assert.deepEqual(await choices(written, ['default-scheduler']), ['empty'])
+})
+
 test('profiles: each pod goes through that of its scheduler', async () => {
   const packing = { name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'MostAllocated' } } }
   const ratio = {

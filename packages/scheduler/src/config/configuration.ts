@@ -58,6 +58,9 @@ const POINTS: Readonly<Record<string, readonly (keyof SchedulerPlugin)[]>> = {
   preBind: ['preBind', 'preBindPreFlight'],
   bind: ['bind'],
   postBind: ['postBind'],
+  // Groups of pods are placed pod by pod: nothing is asked where all of them could go.
+  placementGenerate: [],
+  placementScore: [],
 }
 const METHODS = [...new Set(Object.values(POINTS).flat())]
 
