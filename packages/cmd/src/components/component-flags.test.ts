@@ -7,12 +7,14 @@ import { after, describe, it } from 'node:test'
 import { GIT_VERSION } from '@canopus/apiserver'
 import { MetricsRegistry, silentLogger } from '@canopus/base'
 import { Failure } from '@canopus/cli'
+import { readConfiguration } from '@canopus/scheduler'
 import { Command, CommanderError } from 'commander'
 import { apiContentType, reportedVersion, storageMediaType } from './api-flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { addComponents } from './commands.ts'
-import { addLogFlags } from './common-flags.ts'
+import { addLeaderFlags, addLogFlags, type LeaderFlags } from './common-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptionOf } from './encryption-flags.ts'
+import { applyLeaderElection } from './scheduler.ts'
 import {
   addSecurityFlags,
   clientAuthorities,
@@ -273,4 +275,28 @@ describe('audit, encryption, traffic, logs', () => {
     assert.equal(level(), 2)
     for (const args of [['-v=4'], ['-v', '4'], ['--v', '4'], ['--v=4'], ['-v4']]) assert.equal(level(...args), 4)
   })
+})
+
+describe('the scheduler\u2019s lease: what is typed wins over the configuration, which wins over the defaults', () => {
+  const { leaderElection, ...rest } = readConfiguration({
+    leaderElection: { leaderElect: true, leaseDuration: '30s', resourceName: 'mine' },
+  })
+  const defaults = { name: 'kube-scheduler', duration: 15_000, elect: true }
+  const cases: [args: string[], file: typeof leaderElection, expected: Partial<typeof defaults>][] = [
+    [[], {}, {}],
+    [[], leaderElection, { name: 'mine', duration: 30_000 }],
+    [['--leader-elect=false'], leaderElection, { elect: false, name: 'mine', duration: 30_000 }],
+    [['--leader-elect-resource-name=kube-scheduler'], leaderElection, { duration: 30_000 }],
+  ]
+  for (const [args, file, expected] of cases) {
+    it(`${args.join(' ') || 'nothing typed'}, ${Object.keys(file).length === 0 ? 'no file' : 'a file'}`, () => {
+      const command = new Command('test')
+      addLeaderFlags(command, 'kube-scheduler')
+      command.parse(args, { from: 'user' })
+      applyLeaderElection(command, { ...rest, leaderElection: file })
+      const flags = command.opts<LeaderFlags>()
+      const { leaderElect: elect, leaderElectResourceName: name, leaderElectLeaseDuration: duration } = flags
+      assert.deepEqual({ name, duration, elect }, { ...defaults, ...expected })
+    })
+  }
 })

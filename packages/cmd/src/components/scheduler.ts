@@ -45,32 +45,44 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
-  return command.action((flags: SchedulerFlags) => {
-    const logger = componentLogger(flags, 'scheduler')
+  return command.action(({ config, ...log }: SchedulerFlags) => {
+    const logger = componentLogger(log, 'scheduler')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
-    return runScheduler(flags, logger, environment.signal)
+    const configuration = config === undefined ? defaultConfiguration : readSchedulerConfiguration(config)
+    applyLeaderElection(command, configuration)
+    return runScheduler(command.opts(), configuration, logger, environment.signal)
   })
 }
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
 
-/** What the file says about the lease, as upstream the file wins over flags. */
-function underLease(flags: SchedulerFlags, { leaderElection }: SchedulerConfiguration): SchedulerFlags {
-  const { leaderElect, resourceName, resourceNamespace, leaseDuration, renewDeadline, retryPeriod } = leaderElection
-  return {
-    ...flags,
-    leaderElect: leaderElect ?? flags.leaderElect,
-    leaderElectResourceName: resourceName ?? flags.leaderElectResourceName,
-    leaderElectResourceNamespace: resourceNamespace ?? flags.leaderElectResourceNamespace,
-    leaderElectLeaseDuration: leaseDuration ?? flags.leaderElectLeaseDuration,
-    leaderElectRenewDeadline: renewDeadline ?? flags.leaderElectRenewDeadline,
-    leaderElectRetryPeriod: retryPeriod ?? flags.leaderElectRetryPeriod,
+const LEASE_FLAGS: Readonly<Record<keyof SchedulerConfiguration['leaderElection'], keyof LeaderFlags>> = {
+  leaderElect: 'leaderElect',
+  resourceName: 'leaderElectResourceName',
+  resourceNamespace: 'leaderElectResourceNamespace',
+  leaseDuration: 'leaderElectLeaseDuration',
+  renewDeadline: 'leaderElectRenewDeadline',
+  retryPeriod: 'leaderElectRetryPeriod',
+}
+
+/**
+ * Makes what the configuration says about the lease the values of the command's flags. Flags that were typed win, as no others
+ * do (cmd/kube-scheduler/app/options: ApplyLeaderElectionTo).
+ */
+export function applyLeaderElection(command: Command, { leaderElection }: SchedulerConfiguration): void {
+  for (const [field, flag] of Object.entries(LEASE_FLAGS) as [keyof typeof LEASE_FLAGS, keyof LeaderFlags][]) {
+    const value = leaderElection[field]
+    if (value === undefined || command.getOptionValueSource(flag) === 'cli') continue
+    command.setOptionValueWithSource(flag, value, 'config')
   }
 }
 
-async function runScheduler(given: SchedulerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
-  const configuration = given.config === undefined ? defaultConfiguration : readSchedulerConfiguration(given.config)
-  const flags = underLease(given, configuration)
+async function runScheduler(
+  flags: SchedulerFlags,
+  configuration: SchedulerConfiguration,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const factories: Record<string, PluginFactory> = {}
   for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
   const metrics = new MetricsRegistry()
