@@ -147,7 +147,12 @@ test('the defaults as kube-scheduler writes them out (--write-config-to) are rea
     apiVersion,
     kind: 'KubeSchedulerConfiguration',
     clientConnection: { acceptContentTypes: '', burst: 100, contentType: 'application/json', kubeconfig: '', qps: 50 },
-    leaderElection: { leaderElect: true, leaseDuration: '15s', resourceLock: 'leases', resourceNamespace: 'kube-system' },
+    leaderElection: {
+      leaderElect: true,
+      leaseDuration: '15s',
+      resourceLock: 'leases',
+      resourceNamespace: 'kube-system',
+    },
     parallelism: 16,
     percentageOfNodesToScore: 0,
     profiles: [profile],

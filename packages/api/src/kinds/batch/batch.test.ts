@@ -75,7 +75,7 @@ testCreate(JobKind, job, [
       object.spec.managedBy = 'example.com/a?b'
     },
     errors: [
-      'spec.managedBy: Invalid value: "a?b": Invalid path (regex used for validation is \'[A-Za-z0-9/\\-._~%!$&\'()*+,;=:]+\')',
+      "spec.managedBy: Invalid value: \"a?b\": Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')",
     ],
   },
   {
