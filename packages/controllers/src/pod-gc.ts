@@ -4,11 +4,11 @@
  */
 
 import { Nodes, Pods } from '@canopus/api'
-import type { Node, Pod, PodCondition } from '@canopus/api/core/v1'
+import type { Node, Pod } from '@canopus/api/core/v1'
 import { formatTime, hasReason, isConditionTrue, setCondition } from '@canopus/apimachinery'
-import { sleep } from '@canopus/base'
+import { compareText, sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
-import { isFinished } from './common/pods.ts'
+import { isFinished, observedGeneration } from './common/pods.ts'
 
 export interface PodGcOptions {
   /** How many finished pods may stay. Default 12,500; 0 for all. */
@@ -22,8 +22,8 @@ const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service'
 
 export interface Doomed {
   pod: Pod
-  /** Told by the condition DisruptionTarget, where the pod did not end by itself. */
-  disruption: string | undefined
+  /** Told by the condition DisruptionTarget, where the pod's node is gone. */
+  disruption?: string
 }
 
 export interface PodGcState {
@@ -38,10 +38,10 @@ export interface PodGcState {
 export function planPodGc({ pods, nodes, missingNodes, threshold }: PodGcState): Doomed[] {
   const doomed = new Map<string, Doomed>()
   const add = (pod: Pod, disruption?: string): void => {
-    if (!doomed.has(pod.metadata.uid)) doomed.set(pod.metadata.uid, { pod, disruption })
+    if (!doomed.has(pod.metadata.uid)) doomed.set(pod.metadata.uid, { pod, ...(disruption && { disruption }) })
   }
   if (threshold > 0) {
-    const finished = pods.filter(isFinished).sort(oldestFirst)
+    const finished = pods.filter(isFinished).sort(evictedAndOldestFirst)
     for (const pod of finished.slice(0, Math.max(0, finished.length - threshold))) add(pod)
   }
   for (const pod of pods) {
@@ -49,14 +49,18 @@ export function planPodGc({ pods, nodes, missingNodes, threshold }: PodGcState):
     const { deletionTimestamp } = pod.metadata
     if (nodeName && missingNodes.has(nodeName)) add(pod, 'PodGC: node no longer exists')
     else if (deletionTimestamp && !nodeName) add(pod)
-    else if (deletionTimestamp && nodeName && isOutOfService(nodes.get(nodeName))) {
-      add(pod, 'PodGC: node is out of service')
-    }
+    else if (deletionTimestamp && nodeName && isOutOfService(nodes.get(nodeName))) add(pod)
   }
   return [...doomed.values()]
 }
 
-const oldestFirst = (a: Pod, b: Pod): number => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1)
+/** In upstream's order (byEvictionAndCreationTimestamp). */
+const evictedAndOldestFirst = (a: Pod, b: Pod): number =>
+  Number(isEvicted(b)) - Number(isEvicted(a)) ||
+  compareText(a.metadata.creationTimestamp, b.metadata.creationTimestamp) ||
+  compareText(a.metadata.name, b.metadata.name)
+
+const isEvicted = ({ status }: Pod): boolean => status?.phase === 'Failed' && status.reason === 'Evicted'
 
 function isOutOfService(node: Node | undefined): boolean {
   if (!node || isConditionTrue(node.status?.conditions, 'Ready')) return false
@@ -137,19 +141,21 @@ async function remove({ client, clock }: ControllerContext, { pod, disruption }:
   const { name, namespace, uid } = pod.metadata
   const resource = client.resource(Pods)
   try {
-    if (!isFinished(pod) && pod.spec?.nodeName) {
+    if (!isFinished(pod)) {
       // Whoever counts pods (jobs) must see how it ended before it is gone.
-      const now = formatTime(clock.now())
-      const condition: PodCondition = {
+      const condition = disruption && {
         type: 'DisruptionTarget',
         status: 'True',
         reason: 'DeletionByPodGC',
-        ...(disruption ? { message: disruption } : {}),
+        message: disruption,
+        ...observedGeneration(pod),
       }
-      const conditions = disruption
-        ? setCondition(pod.status?.conditions, condition, now)
-        : (pod.status?.conditions ?? [])
-      const patch = { metadata: { uid }, status: { phase: 'Failed', conditions } }
+      const status = {
+        phase: 'Failed',
+        ...observedGeneration(pod),
+        ...(condition && { conditions: setCondition(pod.status?.conditions, condition, formatTime(clock.now())) }),
+      }
+      const patch = { metadata: { uid }, status }
       await resource.patch(name, 'merge', patch, { namespace: namespace!, subresource: 'status' })
     }
     const body = { gracePeriodSeconds: 0, preconditions: { uid } }

@@ -22,13 +22,13 @@ export class PodWriter {
    * as it is). Writes only what changed.
    */
   async setUnscheduled(pod: PodInfo, reason: string, message: string, nominated: string | undefined): Promise<void> {
-    const { metadata, status } = pod.pod
+    const { status } = pod.pod
     const condition = changedCondition(pod.pod, {
       type: 'PodScheduled',
       status: 'False',
       reason,
       message,
-      ...(metadata.generation ? { observedGeneration: metadata.generation } : {}),
+      ...observedGeneration(pod.pod),
     })
     const renominated = nominated !== undefined && nominated !== (status?.nominatedNodeName ?? '')
     if (condition === undefined && !renominated) return
@@ -61,6 +61,7 @@ export class PodWriter {
       status: 'True',
       reason: 'PreemptionByScheduler',
       message: `${scheduler}: preempting to accommodate a higher priority pod`,
+      ...observedGeneration(victim.pod),
     }
     try {
       await this.#patchStatus(victim, { conditions: [this.#stamped(victim.pod, condition)] })
@@ -94,6 +95,10 @@ export class PodWriter {
     })
   }
 }
+
+/** Which spec of the pod a condition is about (pkg/api/v1/pod: CalculatePodConditionObservedGeneration). */
+const observedGeneration = ({ metadata }: Pod): { observedGeneration?: number } =>
+  metadata.generation ? { observedGeneration: metadata.generation } : {}
 
 /** The condition, where it says something that the pod's does not say yet. */
 function changedCondition(pod: Pod, condition: PodCondition): PodCondition | undefined {

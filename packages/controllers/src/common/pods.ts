@@ -28,6 +28,11 @@ export function isTerminating(pod: Pod): boolean {
   return !isFinished(pod) && pod.metadata.deletionTimestamp !== undefined
 }
 
+/** Which spec of the pod is meant by what is said of it (pkg/api/v1/pod: CalculatePodConditionObservedGeneration). */
+export function observedGeneration({ metadata: { generation } }: Pod): { observedGeneration?: number } {
+  return generation === undefined ? {} : { observedGeneration: generation }
+}
+
 export function isReady(pod: Pod): boolean {
   return findCondition(pod.status?.conditions, 'Ready')?.status === 'True'
 }

@@ -8,6 +8,7 @@ import type { Pod, PodCondition, Taint } from '@canopus/api/core/v1'
 import { formatTime, hasReason, setCondition } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
+import { observedGeneration } from '../common/pods.ts'
 import { podsByNode } from './lifecycle.ts'
 
 /**
@@ -79,6 +80,7 @@ async function evict(context: ControllerContext, pod: Pod, key: string): Promise
       status: 'True',
       reason: 'DeletionByTaintManager',
       message: 'Taint manager: deleting due to NoExecute taint',
+      ...observedGeneration(pod),
     }
     const conditions = setCondition(pod.status?.conditions, condition, formatTime(context.clock.now()))
     const patch = { metadata: { uid }, status: { conditions } }
