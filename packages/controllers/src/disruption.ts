@@ -21,9 +21,18 @@ import {
   setCondition,
 } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
-import { type Controller, type ControllerContext, defineController, on, patchStatus, primary } from '@canopus/operator'
+import {
+  type Controller,
+  type ControllerContext,
+  defineController,
+  on,
+  patchStatus,
+  primary,
+  type ReconcileResult,
+} from '@canopus/operator'
 import { scaledValue } from './common/int-or-percent.ts'
 import { isFinished, isReady } from './common/pods.ts'
+import { staleIn, takeBackStale } from './stale-disruption.ts'
 
 /** How long an evicted pod may take to show that it is going. */
 const DELETION_TIMEOUT_MS = 120_000
@@ -106,6 +115,9 @@ function stillDisrupted(
   return { disruptedPods, waitMs, spared }
 }
 
+/** Marks keys of pods that may say in vain that they are about to go. */
+const STALE = '!'
+
 export function createDisruptionController(context: ControllerContext): Controller {
   const budgets = context.informers.informer(PodDisruptionBudgets)
   const pods = context.informers.informer(Pods)
@@ -124,9 +136,15 @@ export function createDisruptionController(context: ControllerContext): Controll
         }
         const isNews = !deleted && !semanticEqual(old?.metadata.labels, object.metadata.labels)
         if (matching.length > 1 && isNews) tellMultiple(context, object, matching[0]!)
+        if (!deleted && staleIn(object, context.clock.now()) !== undefined) enqueue(`${STALE}${keyOf(object)}`)
       }),
     ],
     async reconcile(key) {
+      if (key.startsWith(STALE)) {
+        const { name, namespace } = splitKey(key.slice(STALE.length))
+        const pod = pods.lister.get(name, namespace)
+        return after(pod && (await takeBackStale(context, pod)))
+      }
       const { name, namespace } = splitKey(key)
       const budget = budgets.lister.get(name, namespace)
       if (!budget) return undefined
@@ -160,10 +178,13 @@ export function createDisruptionController(context: ControllerContext): Controll
         },
         { clock: context.clock },
       )
-      return waitMs === undefined ? undefined : { requeueAfter: waitMs }
+      return after(waitMs)
     },
   })
 }
+
+const after = (waitMs: number | undefined): ReconcileResult | undefined =>
+  waitMs === undefined ? undefined : { requeueAfter: waitMs }
 
 /** An eviction is refused where several budgets speak for the pod, so whoever made them should know. */
 function tellMultiple({ events }: ControllerContext, pod: Pod, budget: PodDisruptionBudget): void {
