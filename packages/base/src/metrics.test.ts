@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { exponentialBuckets, MetricsRegistry } from './metrics.ts'
 
-it('writes families in the order of their names, with escaped labels', () => {
+it('writes families and labels in the order of their names, with escaped values', () => {
   const registry = new MetricsRegistry()
   const requests = registry.counter('requests_total', 'Requests.', ['verb', 'path'])
   registry.counter('nothing_total', 'A family without children is not written.')
@@ -21,7 +21,7 @@ it('writes families in the order of their names, with escaped labels', () => {
       'load 0.5',
       '# HELP requests_total Requests.',
       '# TYPE requests_total counter',
-      'requests_total{verb="GET",path="a\\"b\\\\c\\nd"} 3',
+      'requests_total{path="a\\"b\\\\c\\nd",verb="GET"} 3',
       '',
     ].join('\n'),
   )

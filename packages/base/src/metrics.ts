@@ -138,8 +138,10 @@ export class MetricsRegistry {
 
 function describe({ name, help, type, labels, samples }: Description, lines: string[]): void {
   const from = lines.length
+  // As client libraries of others write them, and as those look for them who compare lines.
+  const order = labels.map((label, index) => ({ label, index })).sort((a, b) => (a.label < b.label ? -1 : 1))
   for (const [values, value] of samples()) {
-    const pairs = labels.map((label, index) => `${label}="${escaped(values[index] ?? '')}"`)
+    const pairs = order.map(({ label, index }) => `${label}="${escaped(values[index] ?? '')}"`)
     if (typeof value === 'number') lines.push(`${name}${braced(pairs)} ${text(value)}`)
     else histogramLines(name, pairs, value, lines)
   }

@@ -178,7 +178,10 @@ describe("upstream's metrics of the API server", () => {
     ['feature gates that are on', /^kubernetes_feature_enabled\{name="InPlacePodVerticalScaling",stage=""\} 1$/m],
     ['feature gates that are off', /^kubernetes_feature_enabled\{name="AllAlpha",stage="ALPHA"\} 0$/m],
     ['events of the storage', /^apiserver_storage_events_received_total\{group="",resource="namespaces"\} [1-9]/m],
-    ['lists by watch', /^apiserver_watch_list_duration_seconds_count\{.*resource="namespaces",scope="cluster"\} 1$/m],
+    [
+      'lists by watch',
+      /^apiserver_watch_list_duration_seconds_count\{.*resource="namespaces",scope="cluster",version="v1"\} 1$/m,
+    ],
   ] as const) {
     it(`tells ${what}`, () => assert.match(text, line))
   }

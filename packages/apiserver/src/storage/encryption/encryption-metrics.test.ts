@@ -60,20 +60,20 @@ it('figures of encryption: values, keys, calls of the plugin, reloads', async ()
   await plugin.stop()
 
   const prefix = 'k8s:enc:kms:v2:vault:'
-  const key = `provider_name="vault",key_id_hash="${hash('key-1')}",apiserver_id_hash="${hash('me')}"`
+  const key = `apiserver_id_hash="${hash('me')}",key_id_hash="${hash('key-1')}",provider_name="vault"`
   const text = metrics.text()
   const operations = 'apiserver_storage_transformation_operations_total'
   const expected = [
-    `${operations}{resource="secrets",transformation_type="to_storage",transformer_prefix="${prefix}",status="OK"} 1`,
+    `${operations}{resource="secrets",status="OK",transformation_type="to_storage",transformer_prefix="${prefix}"} 1`,
     `apiserver_storage_transformation_duration_seconds_count{transformation_type="to_storage",transformer_prefix="${prefix}"} 1`,
-    `apiserver_envelope_encryption_key_id_hash_total{transformation_type="to_storage",${key}} 1`,
-    'apiserver_envelope_encryption_kms_operations_latency_seconds_count{provider_name="vault",method_name="/v2.KeyManagementService/Encrypt",grpc_status_code="OK"} 1',
+    `apiserver_envelope_encryption_key_id_hash_total{${key},transformation_type="to_storage"} 1`,
+    'apiserver_envelope_encryption_kms_operations_latency_seconds_count{grpc_status_code="OK",method_name="/v2.KeyManagementService/Encrypt",provider_name="vault"} 1',
     'apiserver_storage_data_key_generation_duration_seconds_count 1',
     'apiserver_storage_envelope_transformation_cache_misses_total 0',
-    `apiserver_encryption_config_controller_automatic_reloads_total{status="failure",apiserver_id_hash="${hash('me')}"} 1`,
+    `apiserver_encryption_config_controller_automatic_reloads_total{apiserver_id_hash="${hash('me')}",status="failure"} 1`,
   ]
   for (const line of expected) assert.ok(text.includes(`\n${line}\n`), `${line}\n${text}`)
-  const unknown = `${operations}\\{resource="secrets",transformation_type="from_storage",transformer_prefix="unknown",status="unknown-non-grpc"\\} [1-9]`
+  const unknown = `${operations}\\{resource="secrets",status="unknown-non-grpc",transformation_type="from_storage",transformer_prefix="unknown"\\} [1-9]`
   assert.match(text, new RegExp(unknown))
   assert.match(text, new RegExp(`key_id_hash_status_last_timestamp_seconds\\{${key}\\} 1[0-9]{9}`))
   assert.match(others.text(), /\napiserver_storage_envelope_transformation_cache_misses_total 1\n/)
