@@ -14,14 +14,25 @@ export interface KmsPlugin {
   stop(): Promise<void>
 }
 
-/** Starts one in a directory of its own, which goes when it stops; one that is named is made again. */
-export async function startKmsPlugin(directory = mkdtempSync(join(tmpdir(), 'canopus-kms-'))): Promise<KmsPlugin> {
+/**
+ * Starts one in a directory of its own, which goes when it stops; one that is named is made again. `abstract` has it listen on the
+ * socket of that name, which no directory has.
+ */
+export async function startKmsPlugin(
+  directory = mkdtempSync(join(tmpdir(), 'canopus-kms-')),
+  abstract?: string,
+): Promise<KmsPlugin> {
   const socket = join(directory, 'kms.sock')
   mkdirSync(directory, { recursive: true })
   rmSync(socket, { force: true })
   const server = new grpc.Server()
   const calls = { encrypt: 0, decrypt: 0, status: 0 }
-  const plugin = { endpoint: `unix://${socket}`, keyId: 'key-1', healthz: 'ok', calls }
+  const plugin = {
+    endpoint: abstract === undefined ? `unix://${socket}` : `unix:///@${abstract}`,
+    keyId: 'key-1',
+    healthz: 'ok',
+    calls,
+  }
   const shifted = (bytes: Uint8Array, keyId: string, sign: number): Buffer =>
     Buffer.from(bytes.map(byte => (byte + sign * Number(keyId.at(-1)) + 256) % 256))
   const methods = {
@@ -57,8 +68,10 @@ export async function startKmsPlugin(directory = mkdtempSync(join(tmpdir(), 'can
     )
   }
   await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socket}`, grpc.ServerCredentials.createInsecure(), error =>
-      error ? reject(error) : resolve(),
+    server.bindAsync(
+      `unix:${abstract === undefined ? socket : `\0${abstract}`}`,
+      grpc.ServerCredentials.createInsecure(),
+      error => (error ? reject(error) : resolve()),
     )
   })
   return Object.assign(plugin, {

@@ -178,8 +178,8 @@ describe('encryption at rest', () => {
 })
 
 describe('encryption by a KMS v2 plugin', () => {
-  async function plugin(): Promise<KmsPlugin> {
-    const started = await startKmsPlugin()
+  async function plugin(abstract?: string): Promise<KmsPlugin> {
+    const started = await startKmsPlugin(undefined, abstract)
     closing.push(() => started.stop())
     return started
   }
@@ -196,6 +196,12 @@ describe('encryption by a KMS v2 plugin', () => {
     const other = await encrypted(text, server.inner)
     await readsBack(other)
     assert.deepEqual([kmsPlugin.calls.encrypt, kmsPlugin.calls.decrypt], [2, 1])
+  })
+
+  test('on a socket that is no file', { skip: process.platform !== 'linux' }, async () => {
+    const server = await encrypted(secrets(kms(await plugin(`canopus-kms-${process.pid}`))))
+    await server.send('POST', PATH, secret('one'))
+    assert.ok((await server.stored(KEY)).startsWith('k8s:enc:kms:v2:plugin:'))
   })
 
   test('another key of the plugin makes what was written under the old one stale', async () => {

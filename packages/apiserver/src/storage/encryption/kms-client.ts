@@ -43,8 +43,8 @@ function codeName(code: grpc.status): string {
   return words.map(word => word[0] + word.slice(1).toLowerCase()).join('')
 }
 
-/** Where the socket is, as the library names it. */
+/** Where the socket is, as the library names it, which knows abstract ones by their bytes alone. */
 function socketOf(endpoint: string): string {
   const path = endpoint.replace(/^unix:(\/\/)?/, '')
-  return path.startsWith('@') || path.startsWith('/@') ? `unix-abstract:${path.replace(/^\/?@/, '')}` : `unix:${path}`
+  return `unix:${/^\/?@/.test(path) ? `\0${path.replace(/^\/?@/, '')}` : path}`
 }
