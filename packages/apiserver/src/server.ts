@@ -65,7 +65,7 @@ export interface ApiServerOptions {
   /** Kinds that are answered on the spot; default `virtualKinds`. */
   readonly virtualKinds?: readonly Kind[]
   readonly security: SecurityFactory
-  /** With which kubelets are called for logs, exec and the like. */
+  /** With which kubelets are called for logs, exec and the like; with a certificate also for what pods and nodes use. */
   readonly kubelet?: KubeletCredentials
   /** Address ranges of services, one per family; the first is the default family. Default 10.96.0.0/16. */
   readonly serviceCidr?: string | readonly string[]
@@ -150,7 +150,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const aggregator =
     options.aggregation &&
     new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })
-  const resourceMetrics = options.kubelet && new ResourceMetrics({ objects, clock, logger, kubelet: options.kubelet })
+  const { kubelet = {} } = options
+  const resourceMetrics =
+    kubelet.cert === undefined ? undefined : new ResourceMetrics({ objects, clock, logger, kubelet })
   const postStartHooks = new PostStartHooks()
   const front = new Front(serving, random)
   const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })
@@ -345,7 +347,7 @@ interface PathParts {
 
 function composePath(options: ApiServerOptions, { objects, address, webhooks, ...parts }: PathParts): RequestPath {
   const { security, resources, aggregator } = parts
-  const { clock, random, logger, kubelet } = options
+  const { clock, random, logger, kubelet = {} } = options
   const { tokenIssuer } = security
   const discovery = new Discovery(address)
   const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
@@ -370,7 +372,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
       resources,
       objects,
       ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
-      ...(kubelet === undefined ? {} : { kubelet }),
+      kubelet,
       clock,
       random,
       logger,

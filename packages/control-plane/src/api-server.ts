@@ -47,7 +47,7 @@ export async function startApiServer({
     await server.start()
     const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
     const facts = {
-      resourceMetrics: options.kubelet !== undefined,
+      resourceMetrics: options.kubelet?.cert !== undefined,
       featureGates,
       ...bootstrap,
       ...(service ? { service } : {}),

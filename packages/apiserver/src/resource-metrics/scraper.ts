@@ -4,7 +4,7 @@ import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { ObjectReader } from '../security.ts'
-import { type KubeletCredentials, kubeletAddress } from '../subresources/node-address.ts'
+import { type KubeletCredentials, kubeletAddress, kubeletTls } from '../subresources/node-address.ts'
 import { readResourceMetrics } from './exposition.ts'
 import type { Figures } from './figures.ts'
 
@@ -70,12 +70,10 @@ export function createKubeletReader(
   return Object.assign(read, { close: () => agent.destroy() })
 }
 
-function agentWith({ cert, key, ca }: KubeletCredentials): Agent {
+function agentWith(credentials: KubeletCredentials): Agent {
   return new Agent({
-    cert,
-    key,
-    ...(ca === undefined ? {} : { ca }),
-    rejectUnauthorized: ca !== undefined,
+    ...kubeletTls(credentials),
+    rejectUnauthorized: credentials.ca !== undefined,
     keepAlive: true,
     maxFreeSockets: 1,
   })

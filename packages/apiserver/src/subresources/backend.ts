@@ -2,10 +2,11 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest } from 'node:https'
 import type { Duplex, Readable, Transform } from 'node:stream'
-import { badRequestError, internalError, StatusError } from '@canopus/apimachinery'
+import { badRequestError, internalError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
 import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
+import { transportProblem } from '../webhook/problems.ts'
 
 export interface Backend {
   readonly tls: boolean
@@ -70,19 +71,21 @@ function open(
   })
 }
 
-/**
- * Passes a request on and streams the answer back. `rewrite` changes the answer's headers and returns what its body is to go
- * through; `more` are headers for the other side.
- */
-export function forward(
-  request: ApiRequest,
-  backend: Backend,
-  rewrite: (headers: Record<string, string | string[]>) => readonly Transform[] = () => [],
-  more: Readonly<Record<string, string>> = {},
-): Promise<ApiResponse> {
+export interface ForwardOptions {
+  /** Changes the answer's headers, and returns what its body is to go through. */
+  readonly rewrite?: (headers: Record<string, string | string[]>) => readonly Transform[]
+  /** More of them for the other side. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** What is thrown where no answer comes. */
+  readonly failed?: (backend: Backend, error: Error) => StatusError
+}
+
+/** Passes a request on and streams the answer back. */
+export function forward(request: ApiRequest, backend: Backend, options: ForwardOptions = {}): Promise<ApiResponse> {
+  const { rewrite = () => [], headers: more = {}, failed = unreachable } = options
   return new Promise((resolve, reject) => {
     const outgoing = open(backend, request.method, { ...forwardedHeaders(request.headers, backend), ...more })
-    outgoing.on('error', error => reject(unreachable(backend, error)))
+    outgoing.on('error', error => reject(failed(backend, error)))
     outgoing.on('response', (incoming: IncomingMessage) => {
       const headers: Record<string, string | string[]> = {}
       for (const [name, value] of Object.entries(incoming.headers)) {
@@ -174,15 +177,22 @@ function readStart({ stream }: ApiResponse): Promise<string> {
 }
 
 export function unreachable(backend: Backend, error: Error): StatusError {
-  const scheme = backend.tls ? 'https' : 'http'
-  return new StatusError({
-    code: 503,
-    reason: 'ServiceUnavailable',
-    message: `error trying to reach service: ${error.message || String(error)} (${scheme}://${backend.host}:${backend.port})`,
-  })
+  return serviceUnavailableError(`error trying to reach service: ${transportProblem(error, originOf(backend))}`)
 }
 
-const undialled = (error: Error): StatusError => internalError(`error dialing backend: ${error.message}`)
+/** For logs, whose errors are told as they are. */
+export function unread(backend: Backend, error: Error): StatusError {
+  const origin = originOf(backend)
+  const message = `Get ${JSON.stringify(`${origin}${backend.path}`)}: ${transportProblem(error, origin)}`
+  return new StatusError({ code: 500, reason: '', message })
+}
+
+function originOf({ tls, host, port }: Backend): string {
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+const undialled = (backend: Backend, error: Error): StatusError =>
+  internalError(`error dialing backend: ${transportProblem(error, originOf(backend))}`)
 
 /**
  * Passes an upgrade on and joins the two connections once the other side has agreed. Where it does not agree, its answer is
@@ -199,7 +209,7 @@ export function splice(
     headers.connection = 'Upgrade'
     headers.upgrade = message.headers.upgrade ?? ''
     const outgoing = open(backend, message.method ?? 'GET', headers)
-    outgoing.on('error', error => reject(undialled(error)))
+    outgoing.on('error', error => reject(undialled(backend, error)))
     socket.on('close', () => outgoing.destroy())
     outgoing.on('upgrade', (incoming: IncomingMessage, other: Duplex, otherHead: Buffer) => {
       socket.write(headOf(incoming))
@@ -211,7 +221,7 @@ export function splice(
     outgoing.on('response', (incoming: IncomingMessage) => {
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-      incoming.on('error', error => reject(undialled(error)))
+      incoming.on('error', error => reject(undialled(backend, error)))
       incoming.on('end', () => {
         const contentType = incoming.headers['content-type'] ?? 'text/plain'
         resolve({

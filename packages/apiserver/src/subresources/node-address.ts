@@ -5,13 +5,21 @@ import { badRequestError, notFoundError } from '@canopus/apimachinery'
 import type { ObjectReader } from '../security.ts'
 
 export interface KubeletCredentials {
-  /** PEM of the client certificate (`apiserver-kubelet-client`). */
-  readonly cert: string
-  readonly key: string
+  /** PEM of the client certificate (`apiserver-kubelet-client`); kubelets are asked without one where it is missing. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
   /** Authority of the kubelets' serving certificates; not verified where missing, as upstream. */
   readonly ca?: string
   /** Address types in order of preference; upstream's order where missing. */
   readonly addressTypes?: readonly string[]
+}
+
+/** What a TLS connection to a kubelet is made with. */
+export function kubeletTls({ cert, key, ca }: KubeletCredentials): { cert?: string; key?: string; ca?: string } {
+  return {
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    ...(ca === undefined ? {} : { ca }),
+  }
 }
 
 const ADDRESS_TYPES = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP']

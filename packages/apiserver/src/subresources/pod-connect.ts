@@ -1,20 +1,23 @@
 /** Logs, exec, attach and port-forward: passed on to the kubelet of the pod's node. */
 import type { Pod } from '@canopus/api/core/v1'
-import { badRequestError, serviceUnavailableError } from '@canopus/apimachinery'
+import { badRequestError } from '@canopus/apimachinery'
+import { isTrue } from '../filters/request-info.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
-import { type Backend, checkAnswer, forward } from './backend.ts'
+import { type Backend, checkAnswer, forward, unread } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
 import { kubeletPath } from './kubelet-paths.ts'
-import { kubeletAddress } from './node-address.ts'
+import { kubeletAddress, kubeletTls } from './node-address.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
-  const backend = await podBackend(context, endpoint, call)
+  const { ca, ...unverified } = await podBackend(context, endpoint, call)
+  const isVerified = ca !== undefined && !isTrue(call.info.query.get('insecureSkipTLSVerifyBackend'))
+  const backend = isVerified ? { ...unverified, ca } : unverified
   const { path, query, headers, connection } = call.request
   const request = { path, query, headers, connection, method: 'GET', body: () => new Uint8Array() }
-  return checkAnswer(await forward(request, backend))
+  return checkAnswer(await forward(request, backend, { failed: unread }))
 }
 
 /** Exec and the like are upgrades; a plain request is told so, but not before all that an upgrade would be refused for. */
@@ -41,14 +44,6 @@ async function podBackend(context: SubresourceContext, endpoint: Endpoint, call:
   const pod = endpoint.store.view(await endpoint.store.get(namespace, name)) as Pod
   const path = kubeletPath(pod, subresource, query)
   if (!pod.spec.nodeName) throw badRequestError(`pod ${name} does not have a host assigned`)
-  if (context.kubelet === undefined) throw serviceUnavailableError('this server has no credentials for kubelets')
-  const { cert, key, ca } = context.kubelet
-  return {
-    tls: true,
-    ...kubeletAddress(context.objects, pod.spec.nodeName, context.kubelet),
-    path,
-    cert,
-    key,
-    ...(ca === undefined ? {} : { ca }),
-  }
+  const { kubelet, objects } = context
+  return { tls: true, ...kubeletAddress(objects, pod.spec.nodeName, kubelet), path, ...kubeletTls(kubelet) }
 }

@@ -10,7 +10,7 @@ import type { Endpoint } from '../registry/endpoint.ts'
 import { noEndpoints, readyEndpoints, slicesOf } from '../webhook/service-resolver.ts'
 import { type Backend, forward } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
-import { kubeletAddress } from './node-address.ts'
+import { kubeletAddress, kubeletTls } from './node-address.ts'
 import { linkReplacement, type ProxiedPage, proxiedLink } from './proxied-links.ts'
 import type { SubresourceContext } from './subresource.ts'
 
@@ -31,7 +31,7 @@ export async function serveProxy(context: SubresourceContext, endpoint: Endpoint
   const prefix = request.path.slice(0, request.path.length - info.restPath.length)
   const page = { backend: `${backend.host}:${backend.port}`, host: header(request.headers, 'host'), prefix }
   const more = { 'x-forwarded-uri': request.path, 'x-forwarded-for': forwardedFor(call) }
-  return forward(request, backend, headers => asFromHere(headers, page), more)
+  return forward(request, backend, { rewrite: headers => asFromHere(headers, page), headers: more })
 }
 
 /** Where a proxied request goes. */
@@ -99,13 +99,11 @@ function servicePortName(service: Service, wanted: string): string {
 
 function nodeTarget(context: SubresourceContext, target: Target): Omit<Backend, 'path'> {
   const { kubelet } = context
-  if (kubelet === undefined) throw serviceUnavailableError('this server has no credentials for kubelets')
   const address = kubeletAddress(context.objects, target.name, kubelet)
   const own = target.port === '' || Number(target.port) === address.port
   const port = own ? address.port : checkPort(Number(target.port), target.port)
   if (!own) return { tls: target.scheme === 'https', host: address.host, port }
-  const { cert, key, ca } = kubelet
-  return { tls: target.scheme !== 'http', host: address.host, port, cert, key, ...(ca === undefined ? {} : { ca }) }
+  return { tls: target.scheme !== 'http', host: address.host, port, ...kubeletTls(kubelet) }
 }
 
 function checkPort(port: number, text: string): number {

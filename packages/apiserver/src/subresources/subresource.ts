@@ -11,8 +11,8 @@ export interface SubresourceContext {
   readonly resources: Resources
   readonly objects: ObjectReader
   readonly tokenIssuer?: TokenIssuer
-  /** With which kubelets are called; without it logs, exec and the like are answered with 503. */
-  readonly kubelet?: KubeletCredentials
+  /** With which kubelets are called. */
+  readonly kubelet: KubeletCredentials
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

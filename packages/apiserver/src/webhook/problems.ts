@@ -1,4 +1,4 @@
-/** What went wrong on the way to a webhook, in the words of Go's HTTP client, which operators and tests look for. */
+/** What went wrong on the way to a webhook or another server, in the words of Go's HTTP client, which operators and tests look for. */
 
 interface Coded {
   readonly code?: string

@@ -187,23 +187,48 @@ function storeConfig(flags: ApiServerFlags): StoreConfig {
 function kubeletCredentials(flags: ApiServerFlags): Pick<Parameters<typeof startApiServer>[0], 'kubelet'> {
   const { kubeletClientCertificate, kubeletClientKey, kubeletCertificateAuthority, kubeletPreferredAddressTypes } =
     flags
-  if (kubeletClientCertificate === undefined || kubeletClientKey === undefined) return {}
+  const own = clientCertificate({
+    'kubelet-client-certificate': kubeletClientCertificate,
+    'kubelet-client-key': kubeletClientKey,
+  })
   const ca = fileIfGiven('kubelet-certificate-authority', kubeletCertificateAuthority)
   return {
     kubelet: {
-      cert: fileOf('kubelet-client-certificate', kubeletClientCertificate),
-      key: fileOf('kubelet-client-key', kubeletClientKey),
-      ...(ca === undefined ? {} : { ca }),
-      ...(kubeletPreferredAddressTypes === undefined ? {} : { addressTypes: kubeletPreferredAddressTypes }),
+      get cert() {
+        return own()?.certificate
+      },
+      get key() {
+        return own()?.key
+      },
+      ...given({ ca, addressTypes: kubeletPreferredAddressTypes }),
     },
   }
 }
 
+type Flag = [name: string, value: string | undefined]
+
 function aggregationOptions({ proxyClientCertFile, proxyClientKeyFile }: ApiServerFlags): AggregationOptions {
-  if (proxyClientCertFile === undefined || proxyClientKeyFile === undefined) return {}
-  const cert = fileOf('proxy-client-cert-file', proxyClientCertFile)
-  const key = fileOf('proxy-client-key-file', proxyClientKeyFile)
-  return { proxyClient: () => ({ cert, key }) }
+  const own = clientCertificate({
+    'proxy-client-cert-file': proxyClientCertFile,
+    'proxy-client-key-file': proxyClientKeyFile,
+  })
+  return {
+    proxyClient: () => {
+      const pair = own()
+      return pair && { cert: pair.certificate, key: pair.key }
+    },
+  }
+}
+
+/** What others are shown, as the files have it now: that of the certificate, and that of its key, by flag. */
+function clientCertificate(files: Readonly<Record<string, string | undefined>>): () => CertifiedKey | undefined {
+  const [[certificateFlag, certificate], [keyFlag, key]] = Object.entries(files) as [Flag, Flag]
+  if (certificate === undefined || key === undefined) return () => undefined
+  let pair = { certificate: fileOf(certificateFlag, certificate), key: fileOf(keyFlag, key) }
+  followCertificate({ certificate, key }, renewed => {
+    pair = renewed
+  })
+  return () => pair
 }
 
 function authenticationFacts(
