@@ -6,6 +6,7 @@ import { ClientCertificateAuthenticator } from './authn/client-certificate.ts'
 import { configuredAuthentication, type TokenWebhookFacts, webhookTokens } from './authn/configured.ts'
 import { discoveryDocuments } from './authn/discovery-documents.ts'
 import type { JwtIssuer } from './authn/jwt/configuration.ts'
+import type { Authorities } from './authn/issued-by.ts'
 import { type RequestHeaderOptions, requestHeaderAuthenticator } from './authn/request-header.ts'
 import { issueLegacyToken, ServiceAccountTokenIssuer } from './authn/service-account-issuer.ts'
 import { type ServiceAccountKeys, serviceAccountKeys } from './authn/service-account-keys.ts'
@@ -40,7 +41,7 @@ export interface SecurityOptions {
   /** Text of a static token file (`token,user,uid,"groups"` per line). */
   tokenFile?: string
   /** Authorities of client certificates (PEM). Needed where the listener takes those of front proxies too. */
-  clientCa?: string
+  clientCa?: Authorities
   /** From whom identities in headers are believed. */
   requestHeader?: RequestHeaderOptions
   /** Whether requests without a credential are `system:anonymous` rather than refused; true where missing. */

@@ -11,16 +11,19 @@ export {
   type AuditWebhookOptions,
   createAuditor,
 } from './audit/create-auditor.ts'
+export { type Authorities, authoritiesOf } from './authn/issued-by.ts'
 export type { JwtIssuer } from './authn/jwt/configuration.ts'
 export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
 export type { RequestHeaderOptions } from './authn/request-header.ts'
 export { AUTHORIZATION_MODES, type AuthorizationMode } from './authz/modes.ts'
 export { EndpointLeases, runEndpointReconciler } from './bootstrap/endpoint-leases.ts'
 export {
+  type AuthenticationFacts,
   type BootstrapOptions,
   type BootstrapTokenOptions,
   bootstrapCluster,
   createBootstrapToken,
+  ensureAuthenticationConfig,
   ensureKubernetesService,
   ensureServiceCidr,
   type KubernetesServiceFacts,

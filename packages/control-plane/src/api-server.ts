@@ -2,10 +2,12 @@ import { builtInKinds } from '@canopus/api'
 import {
   type ApiServer,
   type ApiServerOptions,
+  type AuthenticationFacts,
   type BootstrapOptions,
   bootstrapCluster,
   createApiServer,
   EndpointLeases,
+  ensureAuthenticationConfig,
   ensureServiceCidr,
   FeatureGates,
   keepFlowControl,
@@ -15,6 +17,7 @@ import {
   runCompaction,
   runEndpointReconciler,
 } from '@canopus/apiserver'
+import type { Logger } from '@canopus/base'
 import { type Client, createClient } from '@canopus/client'
 import { keepIdentityLease } from './identity-lease.ts'
 
@@ -88,6 +91,19 @@ export async function runApiServerLoops(
     interval !== 0 && runCompaction({ store, clock, logger, ...(interval === undefined ? {} : { interval }) }, signal),
     facts && runEndpointReconciler({ store, client, facts, clock, logger }, signal),
   ])
+}
+
+/** Says whom the server trusts now, to extension API servers; where that fails, in the log. */
+export async function publishAuthentication(
+  server: ApiServer,
+  facts: AuthenticationFacts,
+  logger: Logger,
+): Promise<void> {
+  try {
+    await ensureAuthenticationConfig(clientOf(server), facts)
+  } catch (error) {
+    logger.error('extension API servers could not be told of the authorities of client certificates', { error })
+  }
 }
 
 const clientOf = (server: ApiServer): Client =>

@@ -1,4 +1,4 @@
-export { runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
+export { publishAuthentication, runApiServerLoops, type StartApiServerOptions, startApiServer } from './api-server.ts'
 export {
   type ComponentServer,
   type ComponentServerOptions,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseCertificate } from '@canopus/platform'
 import type { Authentication, AuthenticationRequest, Authenticator, Connection } from '../security.ts'
-import { IssuedBy } from './issued-by.ts'
+import { type Authorities, IssuedBy } from './issued-by.ts'
 import { EXTRA } from './user.ts'
 
 /** Thrown where a credential was presented that is not valid: the request ends in 401, also where anonymous is allowed. */
@@ -22,7 +22,7 @@ export class ClientCertificateAuthenticator implements Authenticator {
   readonly #issuers: IssuedBy | undefined
 
   /** `authorities` (PEM) is needed where the listener accepts those of others too, such as front proxies'. */
-  constructor(now: () => number, authorities?: string) {
+  constructor(now: () => number, authorities?: Authorities) {
     this.#now = now
     this.#issuers = authorities === undefined ? undefined : new IssuedBy(authorities)
   }

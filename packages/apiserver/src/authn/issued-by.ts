@@ -1,25 +1,38 @@
 import { X509Certificate } from 'node:crypto'
 import type { Connection } from '../security.ts'
 
-const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+/** The certificates in a text (PEM). */
+export const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 /** No chain is longer than this. */
 const DEPTH = 8
+
+/** Certificates of authorities (PEM), or what says which they are now. */
+export type Authorities = string | (() => string)
 
 /**
  * Whether a client's certificate leads to one of the authorities of a bundle (PEM). TLS has verified the chain already, with
  * dates and purpose, against all authorities of the listener; this says which of them it was, once per connection.
  */
 export class IssuedBy {
-  readonly #authorities: readonly X509Certificate[]
-  readonly #known = new WeakMap<Connection, boolean>()
+  readonly #current: () => string
+  #bundle: string
+  #authorities: readonly X509Certificate[]
+  #known = new WeakMap<Connection, boolean>()
 
-  /** Throws where the bundle holds no certificate. */
-  constructor(bundle: string) {
-    this.#authorities = (bundle.match(PEM) ?? []).map(each => new X509Certificate(each))
-    if (this.#authorities.length === 0) throw new Error('the bundle of authorities holds no certificate')
+  /** A function says what the bundle is now. Throws where it holds no certificate. */
+  constructor(bundle: Authorities) {
+    this.#current = typeof bundle === 'string' ? () => bundle : bundle
+    this.#bundle = this.#current()
+    this.#authorities = authoritiesOf(this.#bundle)
   }
 
   accepts(connection: Connection): boolean {
+    const bundle = this.#current()
+    if (bundle !== this.#bundle) {
+      this.#authorities = authoritiesOf(bundle)
+      this.#bundle = bundle
+      this.#known = new WeakMap()
+    }
     let known = this.#known.get(connection)
     if (known === undefined) {
       known = connection.certificateVerified && this.#leadsHere(connection)
@@ -38,6 +51,13 @@ export class IssuedBy {
     }
     return false
   }
+}
+
+/** Throws where the bundle holds no certificate. */
+export function authoritiesOf(bundle: string): readonly X509Certificate[] {
+  const found = (bundle.match(CERTIFICATES) ?? []).map(each => new X509Certificate(each))
+  if (found.length === 0) throw new Error('the bundle of authorities holds no certificate')
+  return found
 }
 
 const issued = (certificate: X509Certificate, authority: X509Certificate): boolean =>

@@ -111,6 +111,17 @@ describe('the identity in headers', () => {
   it('needs names of headers', () => assert.throws(() => authenticator({ groupHeaders: [' '] }), /empty header name/))
 })
 
+it('authorities may be others while the server runs', async () => {
+  let authorities = proxyCa.certificate
+  const own = authenticator({ clientCa: () => authorities })
+  const asked = request({ 'x-remote-user': 'jane' }, await connection(proxyCa, 'front-proxy-client'))
+  const later = request({ 'x-remote-user': 'jane' }, await connection(clientCa, 'front-proxy-client'))
+  const names = async () => [(await own.authenticate(asked))?.user.name, (await own.authenticate(later))?.user.name]
+  assert.deepEqual(await names(), ['jane', undefined])
+  authorities = clientCa.certificate
+  assert.deepEqual(await names(), [undefined, 'jane'])
+})
+
 describe("a front proxy's certificate", () => {
   it('is no credential of its own', async () => {
     const own = new ClientCertificateAuthenticator(() => Date.now(), clientCa.certificate)

@@ -5,11 +5,11 @@
 import { type CertificateFacts, parseCertificate } from '@canopus/platform'
 import type { Authentication, AuthenticationRequest, Authenticator, Connection } from '../security.ts'
 import { InvalidCredentialError } from './client-certificate.ts'
-import { IssuedBy } from './issued-by.ts'
+import { type Authorities, IssuedBy } from './issued-by.ts'
 
 export interface RequestHeaderOptions {
   /** Authorities of front proxies (PEM); not the authority of ordinary clients. */
-  readonly clientCa: string
+  readonly clientCa: Authorities
   /** Common names that a proxy's certificate may have; any where missing or empty. */
   readonly allowedNames?: readonly string[]
   /** The first of these headers with a value names the user; `X-Remote-User` where missing. */

@@ -2,12 +2,8 @@ import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '@canopus
 import type { Client } from '@canopus/client'
 import type { FeatureGates } from '../features/feature-gates.ts'
 import type { PostStartHooks } from '../health/post-start-hooks.ts'
-import {
-  type AuthenticationFacts,
-  ensureAuthenticationConfig,
-  ensureNamespaces,
-  ensurePriorityClasses,
-} from './cluster-objects.ts'
+import { type AuthenticationFacts, ensureAuthenticationConfig } from './authentication-config.ts'
+import { ensureNamespaces, ensurePriorityClasses } from './cluster-objects.ts'
 import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './default-roles.ts'
 import { reconcileObjects } from './ensure.ts'
 import { ensureFlowControl } from './flow-control.ts'
@@ -67,7 +63,8 @@ export async function ensureRoles(client: Client, gates?: FeatureGates): Promise
   ])
 }
 
-export { type AuthenticationFacts, SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
+export { type AuthenticationFacts, ensureAuthenticationConfig } from './authentication-config.ts'
+export { SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
 export { keepFlowControl } from './flow-control.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'

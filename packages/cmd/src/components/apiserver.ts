@@ -3,11 +3,17 @@ import { join } from 'node:path'
 import { type AggregationOptions, createSecurity, loadDescriptions, ServiceRange } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
-import { runApiServerLoops, type StartApiServerOptions, startApiServer } from '@canopus/control-plane'
+import {
+  publishAuthentication,
+  runApiServerLoops,
+  type StartApiServerOptions,
+  startApiServer,
+} from '@canopus/control-plane'
 import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { reportedVersion, storageMediaType } from './api-flags.ts'
+import { ClientAuthorities } from './client-authorities.ts'
 import {
   addFlagsWithoutEffect,
   addLogFlags,
@@ -17,9 +23,8 @@ import {
 } from './common-flags.ts'
 import {
   addSecurityFlags,
-  clientAuthorities,
+  authenticationFacts,
   reportAnonymousAccess,
-  requestHeaderFacts,
   type SecurityFlags,
   securityOptions,
 } from './security-flags.ts'
@@ -120,7 +125,7 @@ function portRange(text: string): { from: number; to: number } {
 async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress)
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
-  const tls = await servingCertificate({
+  let shown = await servingCertificate({
     certFile: flags.tlsCertFile,
     keyFile: flags.tlsPrivateKeyFile,
     directory: flags.certDir,
@@ -128,9 +133,9 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     hosts: [advertise, serviceAddress, 'localhost', '127.0.0.1', 'kubernetes.default.svc'],
     clock: systemClock,
   })
-  const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
+  const authorities = new ClientAuthorities(flags)
   const root = process.env.CANOPUS_ROOT ?? '.'
-  const security = createSecurity(securityOptions(flags))
+  const security = createSecurity(securityOptions(flags, authorities))
   reportAnonymousAccess(flags, logger)
   const identity = serverIdentity()
   const applied = await applySharedFlags(flags, identity.name, logger)
@@ -151,15 +156,25 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       bootstrap: {
         nodeBootstrap: flags.enableBootstrapTokenAuth,
         ...serviceFacts(flags, serviceAddress, advertise, logger),
-        ...authenticationFacts(flags, clientCa),
+        ...given({ authentication: authenticationFacts(flags, authorities) }),
       },
     }
     const server = await startApiServer(options)
-    const tlsWith = ({ key, certificate: cert }: CertifiedKey) => ({ key, cert, ...clientAuthorities(flags) })
-    const listener = await server.listen({ address: flags.bindAddress, port: flags.securePort, tls: tlsWith(tls) })
+    const serving = () => ({ key: shown.key, cert: shown.certificate, ...authorities.all })
+    const listener = await server.listen({ address: flags.bindAddress, port: flags.securePort, tls: serving() })
     const { tlsCertFile: certificate, tlsPrivateKeyFile: key } = flags
-    if (certificate !== undefined && key !== undefined)
-      followCertificate({ certificate, key }, pair => listener.setTls(tlsWith(pair)))
+    if (certificate !== undefined && key !== undefined) {
+      followCertificate({ certificate, key }, pair => {
+        shown = pair
+        listener.setTls(serving())
+      })
+    }
+    authorities.follow(() => {
+      listener.setTls(serving())
+      const facts = authenticationFacts(flags, authorities)
+      logger.info('the authorities of client certificates are others')
+      if (facts !== undefined) void publishAuthentication(server, facts, logger)
+    })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
     await Promise.all([runApiServerLoops(server, options, signal), applied.run(signal), whenAborted(signal)])
     await server.stop()
@@ -229,14 +244,6 @@ function clientCertificate(files: Readonly<Record<string, string | undefined>>):
     pair = renewed
   })
   return () => pair
-}
-
-function authenticationFacts(
-  flags: ApiServerFlags,
-  clientCa: string | undefined,
-): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'authentication'> {
-  if (clientCa === undefined) return {}
-  return { authentication: { clientCa, ...requestHeaderFacts(flags) } }
 }
 
 /** The service `kubernetes`. It cannot lead to loopback: pods have one of their own. */

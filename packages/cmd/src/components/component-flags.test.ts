@@ -13,13 +13,13 @@ import { apiContentType, reportedVersion, storageMediaType } from './api-flags.t
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { addComponents } from './commands.ts'
 import { addLeaderFlags, addLogFlags, type LeaderFlags } from './common-flags.ts'
+import { ClientAuthorities } from './client-authorities.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptionOf } from './encryption-flags.ts'
 import { applyLeaderElection } from './scheduler.ts'
 import {
   addSecurityFlags,
-  clientAuthorities,
+  authenticationFacts,
   oidcIssuer,
-  requestHeaderFacts,
   type SecurityFlags,
   securityOptions,
 } from './security-flags.ts'
@@ -140,14 +140,17 @@ describe('who may come in', () => {
       ...['--requestheader-client-ca-file', file('proxy.crt', 'PROXY'), '--client-ca-file', file('ca.crt', 'CA')],
       ...['--requestheader-allowed-names', 'front-proxy-client', '--requestheader-group-headers', 'X-Group,X-Other'],
     )
-    assert.deepEqual(clientAuthorities(flags), { clientCa: ['CA', 'PROXY'] })
-    assert.deepEqual(requestHeaderFacts(flags), {
+    const authorities = new ClientAuthorities(flags)
+    assert.deepEqual(authorities.all, { clientCa: ['CA', 'PROXY'] })
+    assert.deepEqual(authenticationFacts(flags, authorities), {
+      clientCa: 'CA',
       requestHeaderClientCa: 'PROXY',
       requestHeaderAllowedNames: ['front-proxy-client'],
       requestHeaders: { groupHeaders: ['X-Group', 'X-Other'] },
     })
-    assert.deepEqual(clientAuthorities(security()), {})
-    assert.deepEqual(requestHeaderFacts(security()), {})
+    const none = new ClientAuthorities(security())
+    assert.deepEqual(none.all, {})
+    assert.equal(authenticationFacts(security(), none), undefined)
   })
 
   const issuer = ['--oidc-issuer-url', 'https://id.test', '--oidc-client-id', 'me']

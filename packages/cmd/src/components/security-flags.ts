@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import {
   AUTHORIZATION_MODES,
+  type AuthenticationFacts,
+  type Authorities,
   type AuthorizationMode,
   type ConfigurationFile,
   type JwtIssuer,
@@ -15,7 +17,8 @@ import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { bool, duration, fileIfGiven, fileOf, given, list, lists, required } from '../flags.ts'
-import { lookEvery } from './look-every.ts'
+import { type AuthorityFile, ClientAuthorities } from './client-authorities.ts'
+import { followFiles } from './follow-files.ts'
 
 export interface SecurityFlags {
   clientCaFile?: string
@@ -153,7 +156,7 @@ function claim(text: string, before: Record<string, string> | undefined): Record
 }
 
 /** What `createSecurity` is to do by these flags. Throws `Failure` where they contradict each other or a file is missing. */
-export function securityOptions(flags: SecurityFlags): SecurityOptions {
+export function securityOptions(flags: SecurityFlags, authorities = new ClientAuthorities(flags)): SecurityOptions {
   const signingKey = required('service-account-signing-key-file', flags.serviceAccountSigningKeyFile)
   const others = (flags.serviceAccountKeyFile ?? []).map(path => fileOf('service-account-key-file', path))
   return {
@@ -161,8 +164,8 @@ export function securityOptions(flags: SecurityFlags): SecurityOptions {
     otherServiceAccountKeys: others,
     bootstrapTokens: flags.enableBootstrapTokenAuth,
     ...given({
-      clientCa: fileIfGiven('client-ca-file', flags.clientCaFile),
-      requestHeader: requestHeaderOptions(flags),
+      clientCa: current(authorities.clients),
+      requestHeader: requestHeaderOptions(flags, authorities),
     }),
     ...sharedSecurityOptions(flags),
   }
@@ -202,8 +205,10 @@ export function reportAnonymousAccess(flags: SecurityFlags, logger: Logger): voi
     logger.warn('anonymous requests are refused, since everything is allowed (AlwaysAllow)')
 }
 
-function requestHeaderOptions(flags: SecurityFlags): RequestHeaderOptions | undefined {
-  const clientCa = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
+const current = (file: AuthorityFile | undefined): Authorities | undefined => file && (() => file.text)
+
+function requestHeaderOptions(flags: SecurityFlags, { proxies }: ClientAuthorities): RequestHeaderOptions | undefined {
+  const clientCa = current(proxies)
   if (clientCa === undefined) return undefined
   return { clientCa, ...given({ allowedNames: flags.requestheaderAllowedNames }), ...headerNames(flags) }
 }
@@ -217,19 +222,20 @@ const headerNames = (flags: SecurityFlags) =>
   })
 
 /** What extension API servers are told of front proxies. */
-export function requestHeaderFacts(flags: SecurityFlags): object {
-  const requestHeaderClientCa = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
+function requestHeaderFacts(flags: SecurityFlags, { proxies }: ClientAuthorities): object {
+  const requestHeaderClientCa = proxies?.text
   if (requestHeaderClientCa === undefined) return {}
   const requestHeaderAllowedNames = flags.requestheaderAllowedNames ?? []
   return { requestHeaderClientCa, requestHeaderAllowedNames, requestHeaders: headerNames(flags) }
 }
 
-/** Authorities whose certificates the listener asks clients for. */
-export function clientAuthorities(flags: SecurityFlags): { clientCa?: string[] } {
-  const clients = fileIfGiven('client-ca-file', flags.clientCaFile)
-  const proxies = fileIfGiven('requestheader-client-ca-file', flags.requestheaderClientCaFile)
-  const all = [clients, proxies].filter(each => each !== undefined)
-  return all.length === 0 ? {} : { clientCa: all }
+/** What extension API servers are told of whom this one trusts; nothing where it takes no certificates of clients. */
+export function authenticationFacts(
+  flags: SecurityFlags,
+  authorities: ClientAuthorities,
+): AuthenticationFacts | undefined {
+  const { clients } = authorities
+  return clients && { clientCa: clients.text, ...requestHeaderFacts(flags, authorities) }
 }
 
 function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
@@ -327,7 +333,7 @@ function followed(flag: string, path: string): ConfigurationFile {
   return {
     text: known,
     follow(listener) {
-      lookEvery(LOOK, () => {
+      followFiles([path], LOOK, () => {
         try {
           const text = readFileSync(path, 'utf8')
           if (text === known) return

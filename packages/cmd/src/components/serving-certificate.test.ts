@@ -48,7 +48,7 @@ it('a certificate that comes into the files is told once, with its key', async (
       next.resolve()
       next = Promise.withResolvers<void>()
     },
-    5,
+    60_000,
   )
   try {
     for (const pair of [second!, third!]) {

@@ -12,7 +12,7 @@ import {
   writeFileAtomic,
 } from '@canopus/platform'
 import { fileOf } from '../flags.ts'
-import { lookEvery } from './look-every.ts'
+import { followFiles } from './follow-files.ts'
 
 export interface ServingCertificateOptions {
   /** Values of `--tls-cert-file` and `--tls-private-key-file`. */
@@ -69,7 +69,7 @@ export const certificateIn = (files: CertificateFiles): CertifiedKey => ({
   key: readFileSync(files.key, 'utf8'),
 })
 
-/** How often files of certificates are looked at (upstream dynamiccertificates, which does so every minute beside inotify). */
+/** How often files of certificates are looked at, beside what is told of them (as upstream's dynamiccertificates). */
 const LOOK_EVERY = 60_000
 
 /**
@@ -82,7 +82,7 @@ export function followCertificate(
   interval = LOOK_EVERY,
 ): () => void {
   let known = certificateIn(files)
-  return lookEvery(interval, () => {
+  return followFiles(Object.values(files), interval, () => {
     const pair = pairIn(files)
     if (pair === undefined || pair.certificate === known.certificate) return
     known = pair
