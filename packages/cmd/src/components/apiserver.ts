@@ -29,7 +29,7 @@ import {
   securityOptions,
 } from './security-flags.ts'
 import { serverIdentity } from './server-identity.ts'
-import { followCertificate, servingCertificate } from './serving-certificate.ts'
+import { followCertificate, servingCertificate, servingFiles } from './serving-certificate.ts'
 import { addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 import { openStore } from './store.ts'
 
@@ -125,11 +125,10 @@ function portRange(text: string): { from: number; to: number } {
 async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress)
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
+  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
+  const files = { certFile, keyFile, directory, name: 'apiserver' }
   let shown = await servingCertificate({
-    certFile: flags.tlsCertFile,
-    keyFile: flags.tlsPrivateKeyFile,
-    directory: flags.certDir,
-    name: 'apiserver',
+    ...files,
     hosts: [advertise, serviceAddress, 'localhost', '127.0.0.1', 'kubernetes.default.svc'],
     clock: systemClock,
   })
@@ -162,13 +161,10 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const server = await startApiServer(options)
     const serving = () => ({ key: shown.key, cert: shown.certificate, ...authorities.all })
     const listener = await server.listen({ address: flags.bindAddress, port: flags.securePort, tls: serving() })
-    const { tlsCertFile: certificate, tlsPrivateKeyFile: key } = flags
-    if (certificate !== undefined && key !== undefined) {
-      followCertificate({ certificate, key }, pair => {
-        shown = pair
-        listener.setTls(serving())
-      })
-    }
+    followCertificate(servingFiles(files), pair => {
+      shown = pair
+      listener.setTls(serving())
+    })
     authorities.follow(() => {
       listener.setTls(serving())
       const facts = authenticationFacts(flags, authorities)

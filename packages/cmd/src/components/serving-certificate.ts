@@ -14,25 +14,28 @@ import {
 import { fileOf } from '../flags.ts'
 import { followFiles } from './follow-files.ts'
 
-export interface ServingCertificateOptions {
+interface ServingPaths {
   /** Values of `--tls-cert-file` and `--tls-private-key-file`. */
   certFile?: string | undefined
   keyFile?: string | undefined
   /** Where a certificate of our own is kept where none is given, as `<name>.crt` and `<name>.key`. */
   directory: string
   name: string
+}
+
+export interface ServingCertificateOptions extends ServingPaths {
   hosts: readonly string[]
   clock: Clock
 }
 
 /** What a component shows to its clients: the files of its flags, else a certificate made here, as upstream does. */
 export async function servingCertificate(options: ServingCertificateOptions): Promise<CertifiedKey> {
-  const { certFile, keyFile, directory, name, hosts, clock } = options
+  const { certFile, keyFile, name, hosts, clock } = options
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new Failure('--tls-cert-file and --tls-private-key-file belong together')
   if (certFile !== undefined && keyFile !== undefined)
     return { certificate: fileOf('tls-cert-file', certFile), key: fileOf('tls-private-key-file', keyFile) }
-  const paths = { certificate: join(directory, `${name}.crt`), key: join(directory, `${name}.key`) }
+  const paths = servingFiles(options)
   const certificate = readTextIfPresent(paths.certificate)
   const key = readTextIfPresent(paths.key)
   if (certificate !== undefined && key !== undefined && lastsFrom(certificate, clock)) return { certificate, key }
@@ -50,6 +53,11 @@ export async function servingCertificate(options: ServingCertificateOptions): Pr
   writeFileAtomic(paths.key, made.key, 0o600)
   writeFileAtomic(paths.certificate, made.certificate)
   return made
+}
+
+/** Where it is. */
+export function servingFiles({ certFile, keyFile, directory, name }: ServingPaths): CertificateFiles {
+  return { certificate: certFile ?? join(directory, `${name}.crt`), key: keyFile ?? join(directory, `${name}.key`) }
 }
 
 /** Certificates of our own making with less than this to live are made anew at the start (milliseconds). */
