@@ -1,12 +1,13 @@
 /** Authentication that a configuration file or flags describe: issuers of tokens, anonymous access, the token webhook. */
 import { deepEqual } from '@canopus/apimachinery'
 import type { ConfigurationFile } from '../configuration/file.ts'
-import { reloadMetrics } from '../metrics/reload-metrics.ts'
+import { reloadMetrics, textHash } from '../metrics/reload-metrics.ts'
 import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
 import type { Authenticator, SecurityContext } from '../security.ts'
 import { anonymousAuthenticator } from './anonymous.ts'
 import type { TokenAuthenticator } from './bearer.ts'
 import { type JwtIssuer, readAuthenticationConfiguration } from './jwt/configuration.ts'
+import { JwtMetrics } from './jwt/jwt-metrics.ts'
 import { anonymousAccess, JwtTokens } from './jwt/jwt-tokens.ts'
 import { tokenWebhook } from './token-webhook.ts'
 
@@ -37,16 +38,18 @@ export function configuredAuthentication(
   ownIssuers: readonly string[],
 ): ConfiguredAuthentication {
   const byFlag = anonymous ? anonymousAuthenticator : undefined
+  const facts = { clock, metrics: new JwtMetrics({ registry: metrics, serverId, clock }) }
   if (file === undefined) {
     if (jwt === undefined || jwt.issuers.length === 0) return { tokens: undefined, anonymous: byFlag }
-    const tokens = new JwtTokens({ clock, ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }) })
+    const tokens = new JwtTokens({ ...facts, ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }) })
     tokens.configure(jwt.issuers)
     return { tokens, anonymous: byFlag }
   }
   const first = readAuthenticationConfiguration(file.text, ownIssuers)
-  const tokens = new JwtTokens({ clock })
+  const tokens = new JwtTokens(facts)
   tokens.configure(first.jwt)
-  const reloaded = reloadMetrics({ registry: metrics, of: 'authentication', stability: 'BETA', serverId, clock })
+  const reloads = reloadMetrics({ registry: metrics, of: 'authentication', stability: 'BETA', serverId, clock })
+  reloads.applied(textHash(file.text))
   file.follow?.(text => {
     try {
       const next = readAuthenticationConfiguration(text, ownIssuers)
@@ -54,10 +57,10 @@ export function configuredAuthentication(
         throw new Error('anonymous: changing it needs a restart')
       }
       tokens.configure(next.jwt)
-      reloaded('success')
+      reloads.reloaded(textHash(text))
       logger.info('the authentication configuration was read again', { issuers: next.jwt.length })
     } catch (error) {
-      reloaded('failure')
+      reloads.reloaded(undefined)
       logger.error('the changed authentication configuration is wrong: the one before stays', { error })
     }
   })

@@ -2,7 +2,7 @@
 import { parseDuration } from '@canopus/apimachinery'
 import { NODE_RULES } from '../bootstrap/default-roles.ts'
 import type { ConfigurationFile } from '../configuration/file.ts'
-import { reloadMetrics } from '../metrics/reload-metrics.ts'
+import { reloadMetrics, textHash } from '../metrics/reload-metrics.ts'
 import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
 import type { Authorizer, SecurityContext } from '../security.ts'
 import { abacAuthorizer } from './abac.ts'
@@ -45,14 +45,15 @@ export function createAuthorizer(options: Options, rbac: Authorizer, context: Se
   }
   let current = parts.ofConfiguration(readAuthorizationConfiguration(file.text))
   const { logger, clock, metrics, serverId } = context
-  const reloaded = reloadMetrics({ registry: metrics, of: 'authorization', stability: 'BETA', serverId, clock })
+  const reloads = reloadMetrics({ registry: metrics, of: 'authorization', stability: 'BETA', serverId, clock })
+  reloads.applied(textHash(file.text))
   file.follow?.(text => {
     try {
       current = parts.ofConfiguration(readAuthorizationConfiguration(text))
-      reloaded('success')
+      reloads.reloaded(textHash(text))
       logger.info('the authorization configuration was read again')
     } catch (error) {
-      reloaded('failure')
+      reloads.reloaded(undefined)
       logger.error('the changed authorization configuration is wrong: the one before stays', { error })
     }
   })

@@ -12,15 +12,21 @@ export interface ReloadMetricsOptions {
   readonly clock: Clock
 }
 
-export type Reloaded = (status: 'success' | 'failure') => void
+export interface ReloadMetrics {
+  /** The file whose text has this hash (`textHash`) counts from now on. */
+  applied(hash: string): void
+  /** It was read again; `hash` is that of its text where it counts now. */
+  reloaded(hash: string | undefined): void
+}
 
-/** `sha256:` and the digest of a name that is not to be shown. */
-export const nameHash = (name: string): string =>
-  name === '' ? '' : `sha256:${createHash('sha256').update(name).digest('hex')}`
+/** `sha256:` and the digest of a text that is not to be shown. */
+export const textHash = (text: string): string =>
+  text === '' ? '' : `sha256:${createHash('sha256').update(text).digest('hex')}`
 
-export function reloadMetrics(options: ReloadMetricsOptions): Reloaded {
+export function reloadMetrics(options: ReloadMetricsOptions): ReloadMetrics {
   const { registry = new MetricsRegistry(), of, stability, serverId = '', clock } = options
-  const prefix = `apiserver_${of}_config_controller_automatic_reload`
+  const controller = `apiserver_${of}_config_controller`
+  const prefix = `${controller}_automatic_reload`
   const labels = ['status', 'apiserver_id_hash']
   const total = registry.counter(
     `${prefix}s_total`,
@@ -32,9 +38,24 @@ export function reloadMetrics(options: ReloadMetricsOptions): Reloaded {
     `[${stability}] Timestamp of the last automatic reload of ${of} configuration split by status and apiserver identity.`,
     labels,
   )
-  const own = nameHash(serverId)
-  return status => {
-    total.with(status, own).add()
-    last.with(status, own).set(clock.now() / 1000)
+  const own = textHash(serverId)
+  let current: string | undefined
+  registry.collect(
+    'gauge',
+    `${controller}_last_config_info`,
+    `[ALPHA] Information about the last applied ${of} configuration with hash as label, split by apiserver identity.`,
+    ['apiserver_id_hash', 'hash'],
+    () => (current === undefined ? [] : [[[own, current], 1]]),
+  )
+  return {
+    applied(hash) {
+      current = hash
+    },
+    reloaded(hash) {
+      const status = hash === undefined ? 'failure' : 'success'
+      total.with(status, own).add()
+      last.with(status, own).set(clock.now() / 1000)
+      if (hash !== undefined) current = hash
+    },
   }
 }

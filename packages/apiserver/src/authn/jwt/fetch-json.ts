@@ -1,5 +1,8 @@
-/** GETs over HTTPS from an issuer of tokens, trusting the given authorities (PEM) or the system's. */
-export type FetchJson = (url: string) => Promise<unknown>
+/**
+ * GETs over HTTPS from an issuer of tokens, trusting the given authorities (PEM) or the system's. `seen` hears of the text that was
+ * answered, where it is JSON.
+ */
+export type FetchJson = (url: string, seen?: (text: string) => void) => Promise<unknown>
 export type FetchText = (url: string, headers: Record<string, string>) => Promise<{ status: number; text: string }>
 
 const TIMEOUT = 30_000
@@ -20,9 +23,11 @@ export function fetchTextWith(certificateAuthority: string | undefined): FetchTe
 
 export function fetchJsonWith(certificateAuthority: string | undefined): FetchJson {
   const fetchText = fetchTextWith(certificateAuthority)
-  return async url => {
+  return async (url, seen) => {
     const { status, text } = await fetchText(url, { accept: 'application/json' })
     if (status !== 200) throw new Error(`${url}: ${status}: ${text.slice(0, 200)}`)
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    seen?.(text)
+    return value
   }
 }

@@ -7,6 +7,8 @@ export interface IssuerKeysOptions {
   readonly discoveryURL?: string
   readonly fetchJson: FetchJson
   readonly clock: Clock
+  /** Hears of each time that keys were fetched: the text, or nothing where they could not be. */
+  readonly fetched?: (text: string | undefined) => void
 }
 
 const WELL_KNOWN = '/.well-known/openid-configuration'
@@ -54,14 +56,29 @@ export class IssuerKeys {
   async #fetchNow(): Promise<KeySet> {
     try {
       this.#keysUrl ??= await this.#discover()
-      const keys = (await this.#options.fetchJson(this.#keysUrl)) as KeySet
-      if (!Array.isArray(keys?.keys)) throw new Error(`${this.#keysUrl} is no key set`)
+      const keys = await this.#keysOf(this.#keysUrl)
       this.#failedAt = undefined
       this.#keys = keys
       return keys
     } catch (error) {
       this.#failedAt = this.#options.clock.monotonic()
       this.#failure = error
+      throw error
+    }
+  }
+
+  async #keysOf(url: string): Promise<KeySet> {
+    const { fetchJson, fetched } = this.#options
+    let text: string | undefined
+    try {
+      const keys = (await fetchJson(url, answer => {
+        text = answer
+      })) as KeySet
+      if (!Array.isArray(keys?.keys)) throw new Error(`${url} is no key set`)
+      fetched?.(text)
+      return keys
+    } catch (error) {
+      fetched?.(undefined)
       throw error
     }
   }

@@ -10,12 +10,14 @@ import type { ClaimOrExpression, JwtIssuer, PrefixedClaim } from './configuratio
 import { DistributedClaims } from './distributed-claims.ts'
 import { type FetchJson, type FetchText, fetchJsonWith, fetchTextWith } from './fetch-json.ts'
 import { IssuerKeys } from './issuer-keys.ts'
+import type { JwtMetrics } from './jwt-metrics.ts'
 
 /** Every algorithm that upstream takes. */
 export const SIGNING_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512']
 
 export interface JwtOptions {
   readonly clock: Clock
+  readonly metrics?: JwtMetrics
   /** What tokens may be signed with. */
   readonly algorithms?: readonly string[]
   /** For tests. */
@@ -49,6 +51,7 @@ export class JwtAuthenticator implements TokenAuthenticator {
       ...(discoveryURL ? { discoveryURL } : {}),
       fetchJson,
       clock,
+      fetched: text => options.metrics?.fetched(url, text),
     })
     const claim = jwt.claimMappings.groups?.claim
     this.#elsewhere = claim
@@ -59,7 +62,20 @@ export class JwtAuthenticator implements TokenAuthenticator {
 
   /** Which audiences the API server has does not matter here: the issuer's tokens have their own, from the configuration. */
   authenticateToken(token: string): Promise<Authentication> | undefined {
-    return untrustedIssuer(token) === this.#jwt.issuer.url ? this.#authenticate(token) : undefined
+    return untrustedIssuer(token) === this.#jwt.issuer.url ? this.#measured(token) : undefined
+  }
+
+  async #measured(token: string): Promise<Authentication> {
+    const { clock, metrics } = this.#options
+    const begun = clock.monotonic()
+    let result: 'success' | 'failure' = 'failure'
+    try {
+      const found = await this.#authenticate(token)
+      result = 'success'
+      return found
+    } finally {
+      metrics?.authenticated(this.#jwt.issuer.url, result, clock.monotonic() - begun)
+    }
   }
 
   async #authenticate(token: string): Promise<Authentication> {

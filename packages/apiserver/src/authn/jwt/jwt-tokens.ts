@@ -19,7 +19,8 @@ export class JwtTokens implements TokenAuthenticator {
 
   /** Takes a valid configuration from now on. Keys and tokens of before are forgotten. */
   configure(issuers: readonly JwtIssuer[]): void {
-    const { clock } = this.#options
+    const { clock, metrics } = this.#options
+    metrics?.configure(issuers.map(({ issuer }) => issuer.url))
     this.#issuers = issuers.map(each =>
       cachedTokens(knowing(new JwtAuthenticator(each, this.#options)), { clock, success: REMEMBER, failure: 0 }),
     )

@@ -3,13 +3,15 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { SimulatedClock } from '@canopus/base'
+import { MetricsRegistry, SimulatedClock } from '@canopus/base'
 import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
 import { exportJWK, SignJWT } from 'jose'
+import { textHash } from '../../metrics/reload-metrics.ts'
 import type { AuthenticationRequest } from '../../security.ts'
 import { type JwtIssuer, readAuthenticationConfiguration } from './configuration.ts'
-import { fetchJsonWith } from './fetch-json.ts'
+import { fetchJsonWith, fetchTextWith } from './fetch-json.ts'
 import { JwtAuthenticator } from './jwt-authenticator.ts'
+import { JwtMetrics } from './jwt-metrics.ts'
 import { anonymousAccess, JwtTokens } from './jwt-tokens.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -199,6 +201,28 @@ describe('tokens of an issuer', () => {
     issuer.rotate('two')
     await authenticator.authenticateToken(await issuer.token({}))
     assert.deepEqual(issuer.asked, ['/.well-known/openid-configuration', '/keys', '/keys'])
+  })
+
+  it('are told of by issuer: how long tokens took, when keys came and which', async () => {
+    const registry = new MetricsRegistry()
+    const metrics = new JwtMetrics({ registry, serverId: 'me', clock: clock() })
+    const tokens = new JwtTokens({ clock: clock(), metrics })
+    tokens.configure([configured()])
+    await tokens.authenticateToken(await issuer.token({}), [])
+    await assert.rejects(tokens.authenticateToken(await issuer.token({ aud: 'others' }), []))
+    const of = `jwt_issuer_hash="${textHash(issuer.url)}"`
+    const us = `apiserver_id_hash="${textHash('me')}"`
+    const keySet = textHash((await fetchTextWith(issuer.ca)(`${issuer.url}/keys`, {})).text)
+    const name = 'apiserver_authentication_jwt_authenticator'
+    const lines = [
+      `${name}_latency_seconds_count{${of},result="success"} 1`,
+      `${name}_latency_seconds_count{${of},result="failure"} 1`,
+      `${name}_jwks_fetch_last_timestamp_seconds{${us},${of},result="success"} ${SECONDS}`,
+      `${name}_jwks_fetch_last_key_set_info{${us},hash="${keySet}",${of}} 1`,
+    ]
+    for (const line of lines) assert.ok(registry.text().includes(`\n${line}\n`), `${line}\n${registry.text()}`)
+    tokens.configure([])
+    assert.ok(!registry.text().includes('_jwks_'), 'issuers that are none any more')
   })
 
   it('need an issuer that is who it says', async () => {

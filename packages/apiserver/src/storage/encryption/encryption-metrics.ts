@@ -7,7 +7,7 @@ import {
   type Histogram,
   MetricsRegistry,
 } from '@canopus/base'
-import { nameHash, type Reloaded, reloadMetrics } from '../../metrics/reload-metrics.ts'
+import { type ReloadMetrics, reloadMetrics, textHash } from '../../metrics/reload-metrics.ts'
 
 /** What an operation that succeeded is counted under. */
 export const OK = 'OK'
@@ -22,7 +22,7 @@ export interface EncryptionMetricsOptions {
 }
 
 export class EncryptionMetrics {
-  readonly reloaded: Reloaded
+  readonly reloads: ReloadMetrics
   readonly cacheMisses: Counter
   readonly #own: string
   readonly #clock: Clock
@@ -38,9 +38,9 @@ export class EncryptionMetrics {
   readonly #cached: Family<Counter>
 
   constructor({ registry = new MetricsRegistry(), serverId = '', clock }: EncryptionMetricsOptions) {
-    this.#own = nameHash(serverId)
+    this.#own = textHash(serverId)
     this.#clock = clock
-    this.reloaded = reloadMetrics({ registry, of: 'encryption', stability: 'ALPHA', serverId, clock })
+    this.reloads = reloadMetrics({ registry, of: 'encryption', stability: 'ALPHA', serverId, clock })
     const storage = (name: string): string => `apiserver_storage_${name}`
     const envelope = (name: string): string => `apiserver_envelope_encryption_${name}`
     this.#durations = registry.histogram(
@@ -126,13 +126,13 @@ export class EncryptionMetrics {
   }
 
   keyUsed(direction: Direction, provider: string, keyId: string): void {
-    const labels = [direction, provider, nameHash(keyId), this.#own]
+    const labels = [direction, provider, textHash(keyId), this.#own]
     this.#keys.with(...labels).add()
     this.#keyTimes.with(...labels).set(this.#now())
   }
 
   keyTold(provider: string, keyId: string): void {
-    this.#statusTimes.with(provider, nameHash(keyId), this.#own).set(this.#now())
+    this.#statusTimes.with(provider, textHash(keyId), this.#own).set(this.#now())
   }
 
   invalidKeyTold(provider: string, keyId: string): void {

@@ -1,7 +1,7 @@
 /** Which transformer each key has, and the file that it comes from (k8s.io/apiserver/pkg/server/options/encryptionconfig). */
-import { createHash } from 'node:crypto'
 import { type Clock, type Logger, type MetricsRegistry, type Random, sleep } from '@canopus/base'
 import type { HealthCheck } from '../../health/health.ts'
+import { textHash } from '../../metrics/reload-metrics.ts'
 import { aesCbc, aesGcm } from './aes.ts'
 import {
   type Key,
@@ -73,6 +73,7 @@ export class Encryption {
     const { metrics: registry, serverId, clock } = options
     const context = { ...options, metrics: new EncryptionMetrics({ registry, serverId, clock }) }
     const loaded = load(context)
+    context.metrics.reloads.applied(loaded.hash)
     await Promise.all(
       loaded.probes.map(probe =>
         probe.check().catch(error => {
@@ -129,13 +130,13 @@ export class Encryption {
     const { clock, logger, metrics } = this.#options
     let fresh: Loaded | undefined
     try {
-      if (hashOf(this.#options.readFile()) === this.#loaded.hash) return false
+      if (textHash(this.#options.readFile()) === this.#loaded.hash) return false
       fresh = load(this.#options)
       if (fresh.hash === this.#loaded.hash) throw new Error('the file changed back while it was read')
       await this.awaitHealth(fresh)
     } catch (error) {
       fresh?.close()
-      metrics.reloaded('failure')
+      metrics.reloads.reloaded(undefined)
       logger.error('the encryption configuration cannot be reloaded', { error })
       return false
     }
@@ -144,7 +145,7 @@ export class Encryption {
     this.#generation++
     // What is under way with the old plugins may still end.
     clock.setTimer(old.grace, () => old.close())
-    metrics.reloaded('success')
+    metrics.reloads.reloaded(fresh.hash)
     logger.info('the encryption configuration was reloaded', { hash: fresh.hash })
     return true
   }
@@ -183,7 +184,6 @@ async function checkAll(probes: readonly KmsProbe[]): Promise<void> {
 }
 
 const ruleId = (resource: string, group: string): string => `${resource}.${group}`
-const hashOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
 function load(options: Context): Loaded {
   const text = options.readFile()
@@ -194,7 +194,7 @@ function load(options: Context): Loaded {
   try {
     const maker = new TransformerMaker(options, closing)
     const transformers = maker.all(readEncryptionConfig(text, options.reload))
-    return { hash: hashOf(text), transformers, probes: maker.probes, grace: 2 * maker.timeouts, close }
+    return { hash: textHash(text), transformers, probes: maker.probes, grace: 2 * maker.timeouts, close }
   } catch (error) {
     close()
     throw error

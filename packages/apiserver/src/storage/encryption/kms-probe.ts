@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkDns1123Subdomain } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep, uuid } from '@canopus/base'
-import { nameHash } from '../../metrics/reload-metrics.ts'
+import { textHash } from '../../metrics/reload-metrics.ts'
 import { aesGcmOfSeed, SEED_BYTES } from './aes.ts'
 import type { EncryptionMetrics } from './encryption-metrics.ts'
 import { type Annotations, DEK_KEY, DEK_SEED, type EncryptedObject, type StatusResponse } from './kms-messages.ts'
@@ -168,7 +168,7 @@ export class KmsProbe {
 }
 
 const seconds = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z')
-const hashText = (keyId: string): string => JSON.stringify(nameHash(keyId))
+const hashText = (keyId: string): string => JSON.stringify(textHash(keyId))
 
 function keyIdError(keyId: string): string | undefined {
   if (keyId === '') return 'keyID is empty'
