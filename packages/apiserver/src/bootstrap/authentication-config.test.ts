@@ -12,7 +12,13 @@ before(async () => {
 })
 
 describe('authorities that extension API servers are told of', () => {
-  const rows: readonly [name: string, earlier: () => string, own: () => string, expected: () => string, later?: number][] = [
+  const rows: readonly [
+    name: string,
+    earlier: () => string,
+    own: () => string,
+    expected: () => string,
+    later?: number,
+  ][] = [
     ['are the ones of before and the new ones', () => one, () => two, () => one + two],
     ['are each there once', () => one + two, () => `\n${two}`, () => one + two],
     ['are no longer there when they have expired', () => one, () => '', () => '', 200 * 365 * 86_400_000],

@@ -11,11 +11,13 @@ import { readConfiguration } from '@canopus/scheduler'
 import { Command, CommanderError } from 'commander'
 import { apiContentType, reportedVersion, storageMediaType } from './api-flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
-import { addComponents } from './commands.ts'
-import { addLeaderFlags, addLogFlags, type LeaderFlags } from './common-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
+import { addComponents } from './commands.ts'
+
+import { addLeaderFlags, addLogFlags, type LeaderFlags } from './common-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptionOf } from './encryption-flags.ts'
 import { applyLeaderElection } from './scheduler.ts'
+
 import {
   addSecurityFlags,
   authenticationFacts,

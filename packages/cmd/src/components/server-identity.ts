@@ -7,9 +7,9 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /** As what an API server of this machine says that it is there. */
 export function serverIdentity(): { name: string; hostname: string; holder: string } {
-  const host = hostname().toLowerCase()
+  const host = hostname()
   const name = identityName(host)
-  return { name, hostname: host, holder: `${name}_${uuid(systemRandom)}` }
+  return { name, hostname: host.toLowerCase(), holder: `${name}_${uuid(systemRandom)}` }
 }
 
 /** The same for a machine after each restart (k8s.io/apiserver/pkg/server/config.go, NewConfig). */

@@ -59,9 +59,7 @@ export class JwtMetrics {
 
   /** These are the issuers from now on; nothing is told any more of others. */
   configure(issuers: readonly string[]): void {
-    this.#issuers = new Map(
-      issuers.map(url => [url, this.#issuers.get(url) ?? { hash: textHash(url), at: new Map() }]),
-    )
+    this.#issuers = new Map(issuers.map(url => [url, this.#issuers.get(url) ?? { hash: textHash(url), at: new Map() }]))
   }
 
   /** A token of the issuer was looked at, for so many milliseconds. */
