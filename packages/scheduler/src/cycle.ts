@@ -198,25 +198,37 @@ export class SchedulingCycle {
     if (known === undefined) this.#rankings.set(key, new NodeRanking())
     const worth = known && this.#worth(question)
     if (known === undefined || worth === undefined) return undefined
+    const ranking = worth.key === '' ? known : this.#rankingOf(`${key}\n${worth.key}`)
     const figures = this.#figures
-    const refused = figures.point('Filter', () => this.#refreshRanking(question, known, worth), success)
+    const refused = figures.point('Filter', () => this.#refreshRanking(question, ranking, worth), success)
+    if (refused === undefined) return undefined
     const choose = (): Decision => {
-      if (known.fit === 0) return { failure: { rejections: this.#rejections(question) } }
-      const best = known.best(this.#random)
-      return { node: cache.nodes[best.slot]!, score: known.fit === 1 ? 0 : best.worth + worth.common }
+      if (ranking.fit === 0) return { failure: { rejections: this.#rejections(question) } }
+      const isOnly = ranking.fit === 1
+      const best = ranking.best(this.#random, isOnly ? undefined : worth.ofGroups)
+      return { node: cache.nodes[best.slot]!, score: isOnly ? 0 : best.worth + worth.common }
     }
-    return figures.point('Score', () => (refused.length === 0 ? choose() : known.without(refused, choose)), success)
+    return figures.point('Score', () => (refused.length === 0 ? choose() : ranking.without(refused, choose)), success)
   }
 
-  /** Answers the slots of nodes that others wait for before the pod. */
-  #refreshRanking(question: Question, ranking: NodeRanking, { ofSlot }: Worth): readonly number[] {
+  #rankingOf(key: string): NodeRanking {
+    let ranking = this.#rankings.get(key)
+    if (ranking === undefined) {
+      ranking = new NodeRanking()
+      this.#rankings.set(key, ranking)
+    }
+    return ranking
+  }
+
+  /** Answers the slots of nodes that others wait for before the pod; nothing where the nodes cannot be ranked. */
+  #refreshRanking(question: Question, ranking: NodeRanking, worth: Worth): readonly number[] | undefined {
     const { cache } = this.#cluster
-    ranking.refresh(cache.figures, cache.nodes.length, ofSlot)
+    if (!ranking.refresh(cache.figures, cache.nodes.length, worth)) return undefined
     const waited = cache.nominatedNodes()
     return waited.size === 0 ? [] : this.#refused(question, waited)
   }
 
-  /** What a node is worth to the pod by itself; nothing where others have a part in that. */
+  /** What a node is worth to the pod by itself and by its group; nothing where others have a part in that. */
   #worth(question: Question): Worth | undefined {
     const { podClass } = question
     const slots = podClass.feasible.subarray(0, podClass.count)

@@ -4,7 +4,7 @@ import type { Node, Pod, PodAffinityTerm, TopologySpreadConstraint } from '@cano
 import { labelSelector, matches } from '@canopus/apimachinery'
 import { type Random, randomInt, SeededRandom } from '@canopus/base'
 import { ClusterCache } from './cache.ts'
-import { type ClusterView, isRejection, type SchedulerPlugin } from './framework.ts'
+import { type Alike, type ClusterView, isRejection, type SchedulerPlugin } from './framework.ts'
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts'
 import { podTopologySpread } from './plugins/pod-topology-spread.ts'
 import { type NamespaceLabels, podInfo, termMatches } from './pod-info.ts'
@@ -157,7 +157,20 @@ function opinions(plugin: SchedulerPlugin, cache: ClusterCache, pod: Pod): strin
       [...scores],
     )
   scorer?.normalise?.(scores)
+  if (scorer?.alike !== undefined) assert.deepEqual(scoresByGroup(scorer.alike, slots), [...scores], 'by group')
   return cache.nodes.map((node, i) => `${node.name} ${plugin.name}: ${verdicts[i]}, ${scores[i]}`)
+}
+
+/** The scores that are worked out for one node of each group. */
+function scoresByGroup(alike: Alike, slots: Int32Array): number[] {
+  const groups = Map.groupBy(slots, alike.of)
+  const members = [...groups.values()]
+  const ones = Int32Array.from(members, each => each.at(-1)!)
+  const scores = alike.score(
+    ones,
+    Int32Array.from(members, each => each.length),
+  )
+  return Array.from(slots, slot => scores[[...groups.keys()].indexOf(alike.of(slot))]!)
 }
 
 /** Pods by domain, counted one by one. */

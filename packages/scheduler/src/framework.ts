@@ -61,8 +61,20 @@ export interface NodeScorer {
    * node's figures: the same by the slot.
    */
   readonly bySlot?: (slot: number) => number
+  /** Set where many nodes are alike to the scorer, so that the score of one of them is that of all. */
+  readonly alike?: Alike
   /** Brings the raw scores, in the order of the nodes, between 0 and 100. */
   normalise?(scores: Float64Array): void
+}
+
+/** Which nodes a scorer cannot tell from each other, as it stands: their raw score is the same. */
+export interface Alike {
+  /** All that `of` depends on besides the node and the pods on it. */
+  readonly key: string
+  /** The same for nodes that are alike, by their slots. */
+  of(slot: number): string | number
+  /** Scores one node of each kind, where so many of each (`sizes`) are candidates; brings the scores between 0 and 100. */
+  score(slots: Int32Array, sizes: Int32Array): Float64Array
 }
 
 export const MAX_SCORE = 100

@@ -66,4 +66,14 @@ function termKey(term: AffinityTerm): string {
 }
 
 /** A text that is the same for equal selectors; that nothing is selected is not the same as that everything is. */
-export const selectorKey = (selector: Selector): string => (selector === 'nothing' ? '!' : formatSelector(selector))
+export function selectorKey(selector: Selector): string {
+  if (selector === 'nothing') return '!'
+  let key = selectorKeys.get(selector)
+  if (key === undefined) {
+    key = formatSelector(selector)
+    selectorKeys.set(selector, key)
+  }
+  return key
+}
+
+const selectorKeys = new WeakMap<Exclude<Selector, 'nothing'>, string>()

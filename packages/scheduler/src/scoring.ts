@@ -1,11 +1,14 @@
-import type { Candidates, NodeScorer, SchedulerPlugin } from './framework.ts'
+import type { Counter } from '@canopus/base'
+import type { Alike, Candidates, NodeScorer, SchedulerPlugin } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
-import { UNFIT } from './node-ranking.ts'
+import { type GroupWorth, type NodeWorth, UNFIT } from './node-ranking.ts'
 import type { CountedPlugin, PodClass } from './pod-classes.ts'
 
-/** What nodes are worth to a pod: each by itself, and all alike. */
-export interface Worth {
-  ofSlot(slot: number): number
+/** What nodes are worth to a pod: each by itself, by the groups that they are in, and all alike. */
+export interface Worth extends NodeWorth {
+  /** What the names of groups depend on besides the node and the pods on it. */
+  readonly key: string
+  readonly ofGroups: GroupWorth | undefined
   readonly common: number
 }
 
@@ -13,9 +16,16 @@ export interface Counted extends CountedPlugin {
   readonly weight: number
 }
 
+/** A scorer with its weight, and how often it is asked. */
+interface Weighed<T> {
+  readonly scorer: T
+  readonly weight: number
+  readonly asked: Counter
+}
+
 /**
- * What a node is worth to pods of the class by itself; nothing where others have a part in that. `scorers` are those of the
- * plugins, but for static ones; `does`: whether the filters that are not static let a node pass.
+ * What a node is worth to pods of the class by itself and by its group; nothing where others have a part in that. `scorers`
+ * are those of the plugins, but for static ones; `does`: whether the filters that are not static let a node pass.
  */
 export function worthTo(
   podClass: PodClass,
@@ -23,18 +33,18 @@ export function worthTo(
   scorers: readonly (NodeScorer | undefined)[],
   does: (slot: number) => boolean,
 ): Worth | undefined {
-  const parts: ((slot: number) => number)[] = []
+  const own: Weighed<(slot: number) => number>[] = []
+  const shared: Weighed<Alike>[] = []
   let common = 0
   for (const [index, { plugin, weight, evaluations }] of plugins.entries()) {
     if (plugin.staticKey === undefined) {
       const scorer = scorers[index]
       if (scorer === undefined) continue
-      const { bySlot } = scorer
-      if (bySlot === undefined || !Number.isInteger(weight)) return undefined
-      parts.push(slot => {
-        evaluations.Score.add()
-        return weight * bySlot(slot)
-      })
+      const { bySlot, alike } = scorer
+      if (!Number.isInteger(weight)) return undefined
+      if (bySlot !== undefined) own.push({ scorer: bySlot, weight, asked: evaluations.Score })
+      else if (alike !== undefined) shared.push({ scorer: alike, weight, asked: evaluations.Score })
+      else return undefined
       continue
     }
     const known = podClass.scoresOf(plugin)
@@ -47,10 +57,33 @@ export function worthTo(
   const ofSlot = (slot: number): number => {
     if (!podClass.passes(slot) || !does(slot)) return UNFIT
     let sum = 0
-    for (const part of parts) sum += part(slot)
+    for (const { scorer, weight, asked } of own) {
+      asked.add()
+      sum += weight * scorer(slot)
+    }
     return sum
   }
-  return { ofSlot, common }
+  return { ofSlot, common, ...byGroup(shared) }
+}
+
+function byGroup(scorers: readonly Weighed<Alike>[]): Pick<Worth, 'groupOf' | 'ofGroups' | 'key'> {
+  const [first] = scorers
+  if (first === undefined) return { key: '', ofGroups: undefined }
+  const groupOf = (slot: number): string | number =>
+    scorers.length === 1 ? first.scorer.of(slot) : scorers.map(({ scorer }) => scorer.of(slot)).join('/')
+  return {
+    key: scorers.map(({ scorer }) => scorer.key).join('\n'),
+    groupOf,
+    ofGroups(slots, sizes) {
+      const totals = new Float64Array(slots.length)
+      for (const { scorer, weight, asked } of scorers) {
+        asked.add(slots.length)
+        const scores = scorer.score(slots, sizes)
+        for (let i = 0; i < totals.length; i++) totals[i]! += weight * scores[i]!
+      }
+      return totals
+    },
+  }
 }
 
 export function scoreAll(

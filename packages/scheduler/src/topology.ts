@@ -9,6 +9,8 @@ export interface TopologyColumn {
   readonly nodes: readonly number[]
   /** Whether all nodes have the label. */
   readonly complete: boolean
+  /** Whether no two nodes have the same value. */
+  readonly distinct: boolean
 }
 
 interface GrowingColumn {
@@ -18,6 +20,7 @@ interface GrowingColumn {
   readonly names: string[]
   readonly nodes: number[]
   complete: boolean
+  distinct: boolean
   readonly byName: Map<string, number>
 }
 
@@ -67,6 +70,7 @@ export class Topology {
     }
     column.nodes.fill(0)
     column.complete = true
+    column.distinct = true
     for (let slot = 0; slot < this.#nodes.length; slot++) {
       if (column.revisions[slot] !== revision[slot]) {
         column.revisions[slot] = revision[slot]!
@@ -74,7 +78,7 @@ export class Topology {
       }
       const id = column.ids[slot]!
       if (id < 0) column.complete = false
-      else column.nodes[id]!++
+      else if (column.nodes[id]!++ > 0) column.distinct = false
     }
   }
 }
@@ -86,6 +90,7 @@ const newColumn = (): GrowingColumn => ({
   names: [],
   nodes: [],
   complete: true,
+  distinct: true,
   byName: new Map(),
 })
 

@@ -94,3 +94,67 @@ test('hard spreading agrees with the rule written down plainly', () => {
   }
   for (const kind of [undefined, 'skewed', 'unlabelled']) assert.ok((seen.get(kind) ?? 0) > 100, String(kind))
 })
+
+/** The score before it is brought between 0 and 100, written down plainly; nothing for nodes that do not count. */
+function expectedRaw(pod: Pod, node: Node, candidates: readonly Node[], placed: readonly Pod[]): number | undefined {
+  const constraints = pod.spec!.topologySpreadConstraints!
+  const value = (each: Node, key: string): string | undefined => each.metadata.labels?.[key]
+  const labelled = (each: Node): boolean =>
+    constraints.every(({ topologyKey }) => value(each, topologyKey) !== undefined)
+  if (!labelled(node)) return undefined
+  const eligible = candidates.filter(labelled)
+  const sum = constraints.reduce((total, { topologyKey, maxSkew, labelSelector: selector }) => {
+    const domains = new Set(eligible.map(each => value(each, topologyKey)))
+    const weight = Math.log((topologyKey === 'kubernetes.io/hostname' ? eligible.length : domains.size) + 2)
+    const hosts = candidates.filter(each => labelled(each) && value(each, topologyKey) === value(node, topologyKey))
+    const count = placed.filter(
+      ({ metadata, spec }) =>
+        matches(labelSelector(selector), metadata.labels) && hosts.some(each => each.metadata.name === spec!.nodeName),
+    ).length
+    return total + count * weight + maxSkew - 1
+  }, 0)
+  return Math.round(sum)
+}
+
+test('soft spreading agrees with the rule written down plainly', () => {
+  const seen = new Set<number>()
+  for (let round = 0; round < 60; round++) {
+    const label = (key: string, ...values: string[]): Record<string, string> =>
+      pick(true, true, true, false) ? { [key]: pick(...values) } : {}
+    const nodes = Array.from({ length: 8 }, (_, i) =>
+      aNode(`n${i}`, { labels: { ...label('zone', '1', '2', '3'), ...label('rack', 'x', 'y') } }),
+    )
+    const placed = Array.from({ length: randomInt(random, 20) }, (_, i) =>
+      aPod(`p${i}`, { labels: { app: pick('web', 'db') }, spec: { nodeName: pick(...nodes).metadata.name } }),
+    )
+    const soft = (): TopologySpreadConstraint => ({
+      maxSkew: pick(1, 3),
+      topologyKey: pick('zone', 'rack', 'kubernetes.io/hostname'),
+      whenUnsatisfiable: 'ScheduleAnyway',
+      labelSelector: pick({ matchLabels: { app: 'web' } }, {}),
+    })
+    const pod = aPod('new', { spec: { topologySpreadConstraints: pick([soft()], [soft(), soft()]) } })
+    const { cluster } = scenario({ nodes, pods: placed })
+    const slots = Int32Array.from(nodes, (_, slot) => slot)
+    const scorer = podTopologySpread.score!(podInfo(pod), cluster, { slots, nodes: cluster.cache.nodes })!
+    const raw = nodes.map(each => expectedRaw(pod, each, nodes, placed))
+    const scores = new Float64Array(nodes.length)
+    scorer.scoreAll!(slots, scores)
+    assert.deepEqual(
+      [...scores],
+      raw.map(each => each ?? Number.NaN),
+      JSON.stringify(pod.spec),
+    )
+    scorer.normalise!(scores)
+    const counted = raw.filter(each => each !== undefined)
+    const [lowest, highest] = [Math.min(...counted), Math.max(0, ...counted)]
+    const normal = (each: number): number =>
+      highest === 0 ? 100 : Math.floor((100 * (highest + lowest - each)) / highest)
+    assert.deepEqual(
+      [...scores],
+      raw.map(each => (each === undefined ? 0 : normal(each))),
+    )
+    for (const each of scores) seen.add(each)
+  }
+  assert.ok(seen.size > 10, [...seen].join())
+})

@@ -41,7 +41,7 @@ function freePart(wanted: number, total: number): number {
 const emptinessColumns = new ScoreColumns()
 
 /** LeastAllocated over cpu and memory; what a node has none of does not count. */
-export function emptiness(pod: PodInfo, { figures }: ClusterCache): Required<Omit<NodeScorer, 'normalise'>> {
+export function emptiness(pod: PodInfo, { figures }: ClusterCache): Required<Omit<NodeScorer, 'alike' | 'normalise'>> {
   const cpu = pod.scoringRequests.cpu ?? 0
   const memory = pod.scoringRequests.memory ?? 0
   const { allocatableCpu, allocatableMemory, scoringCpu, scoringMemory } = figures
