@@ -129,6 +129,7 @@ export class ClusterCache {
   }
 
   #place(pod: PodInfo, nodeName: string, assumed: boolean): void {
+    if (this.#confirm(pod, nodeName, assumed)) return
     this.removePod(pod.key)
     this.#placed.set(pod.key, { node: nodeName, pod, assumed })
     this.#count(pod, nodeName, 1)
@@ -142,6 +143,19 @@ export class ClusterCache {
       }
       waiting.set(pod.key, pod)
     }
+  }
+
+  /** Of a pod that counts on the node as it is, only its newest version is taken over: mostly it was assumed to be there. */
+  #confirm(pod: PodInfo, nodeName: string, assumed: boolean): boolean {
+    const placed = this.#placed.get(pod.key)
+    const node = this.#byName.get(nodeName)
+    // Facts that were taken over from version to version are one and the same object.
+    if (placed?.node !== nodeName || placed.pod.requests !== pod.requests || node === undefined) return false
+    this.#placed.set(pod.key, { node: nodeName, pod, assumed })
+    this.#nominations.set(pod.key, undefined, undefined)
+    this.selectorCounts.replace(pod, nodeName)
+    node.replacePod(pod)
+    return true
   }
 
   /** Answers `question` as if `gone` had left the node and `come` were on it. Everything is put back afterwards. */

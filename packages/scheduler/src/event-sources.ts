@@ -109,7 +109,7 @@ class PodSource {
     const { cache, queue } = this.#targets
     if (isTerminal(pod)) this.gone(pod)
     else if (pod.spec?.nodeName) {
-      const info = podInfo(pod)
+      const info = podInfo(pod, old && podInfo(old))
       cache.setPod(pod)
       queue.remove(info.key)
       if (!old?.spec?.nodeName) queue.move({ event: 'AssignedPodAdd', pod: info })

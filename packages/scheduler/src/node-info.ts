@@ -64,6 +64,12 @@ export class NodeInfo {
     }
   }
 
+  /** Takes over another version of a pod on the node that takes the same room. */
+  replacePod(pod: PodInfo): void {
+    this.pods.set(pod.key, pod)
+    this.podsRevision = ++this.#figures.podChanges
+  }
+
   removePod(key: string): PodInfo | undefined {
     const pod = this.pods.get(key)
     if (pod === undefined) return undefined

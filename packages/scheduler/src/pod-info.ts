@@ -1,5 +1,13 @@
 import type { Namespace, Pod, PodAffinityTerm } from '@canopus/api/core/v1'
-import { everything, type Labels, labelSelector, matches, nothing, type Selector } from '@canopus/apimachinery'
+import {
+  deepEqual,
+  everything,
+  type Labels,
+  labelSelector,
+  matches,
+  nothing,
+  type Selector,
+} from '@canopus/apimachinery'
 import type { EventDetails } from '@canopus/operator'
 import { podRequests, podScoringRequests, type Resources } from './resources.ts'
 import { type ClaimReference, claimsOf } from './volumes/claims.ts'
@@ -44,15 +52,40 @@ export interface PodInfo {
 
 const known = new WeakMap<Pod, PodInfo>()
 
-/** The facts of a pod. Pods from informers are never changed, so the answer is kept as long as the pod is. */
-export function podInfo(pod: Pod): PodInfo {
+/**
+ * The facts of a pod. Pods from informers are never changed, so the answer is kept as long as the pod is. `before`: those of
+ * its last version, of which all are taken over that cannot have changed.
+ */
+export function podInfo(pod: Pod, before?: PodInfo): PodInfo {
   let info = known.get(pod)
   if (info === undefined) {
-    info = build(pod)
+    info = before !== undefined && countsAlike(before.pod, pod) ? { ...before, pod } : build(pod)
     known.set(pod, info)
   }
   return info
 }
+
+/**
+ * Whether the two versions of a pod ask for the same: what is asked for has the same generation, and no container tells what
+ * it was granted. Which node it has is no part of the generation.
+ */
+function countsAlike({ metadata: old, status: oldStatus }: Pod, { metadata, status }: Pod): boolean {
+  return (
+    old.uid === metadata.uid &&
+    old.generation === metadata.generation &&
+    metadata.generation !== undefined &&
+    old.deletionTimestamp === metadata.deletionTimestamp &&
+    deepEqual(old.labels, metadata.labels) &&
+    isUngranted(oldStatus) &&
+    isUngranted(status)
+  )
+}
+
+const isUngranted = (status: Pod['status']): boolean =>
+  status?.containerStatuses === undefined &&
+  status?.initContainerStatuses === undefined &&
+  status?.resources === undefined &&
+  status?.allocatedResources === undefined
 
 function build(pod: Pod): PodInfo {
   const { metadata, spec } = pod

@@ -61,6 +61,11 @@ export class SelectorCounts {
     for (const each of tracked.values()) count(each, pod, node, 1)
   }
 
+  /** Takes over another version of a pod on the node that selectors cannot tell from the last one. */
+  replace(pod: PodInfo, node: string): void {
+    this.#namespace(pod.namespace).pods.set(pod.key, { pod, node })
+  }
+
   remove(pod: PodInfo, node: string): void {
     const known = this.#namespaces.get(pod.namespace)
     if (known?.pods.delete(pod.key) !== true) return
