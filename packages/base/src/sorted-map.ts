@@ -15,6 +15,8 @@ interface Chunk<K, V> {
 export class SortedMap<K, V> {
   readonly #compare: Compare<K>
   #chunks: Chunk<K, V>[] = []
+  /** The first key of each chunk, side by side: looking for the chunk of a key reads nothing else. */
+  #firsts: K[] = []
   #size = 0
 
   constructor(compare: Compare<K>) {
@@ -44,6 +46,7 @@ export class SortedMap<K, V> {
     const chunk = this.#chunks[index]
     if (!chunk) {
       this.#chunks.push({ keys: [key], values: [value] })
+      this.#firsts.push(key)
       this.#size++
       return
     }
@@ -54,6 +57,7 @@ export class SortedMap<K, V> {
     }
     chunk.keys.splice(at, 0, key)
     chunk.values.splice(at, 0, value)
+    if (at === 0) this.#firsts[index] = key
     this.#size++
     if (chunk.keys.length > chunkLimit) this.#split(index, chunk, at)
   }
@@ -67,12 +71,16 @@ export class SortedMap<K, V> {
     chunk.keys.splice(at, 1)
     chunk.values.splice(at, 1)
     this.#size--
-    if (chunk.keys.length === 0) this.#chunks.splice(index, 1)
+    if (chunk.keys.length === 0) {
+      this.#chunks.splice(index, 1)
+      this.#firsts.splice(index, 1)
+    } else if (at === 0) this.#firsts[index] = chunk.keys[0]!
     return true
   }
 
   clear(): void {
     this.#chunks = []
+    this.#firsts = []
     this.#size = 0
   }
 
@@ -131,10 +139,10 @@ export class SortedMap<K, V> {
   /** The chunk that holds `key` or would: the last whose first key is not greater. */
   #chunkFor(key: K): number {
     let low = 0
-    let high = this.#chunks.length - 1
+    let high = this.#firsts.length - 1
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if (this.#compare(this.#chunks[middle]!.keys[0]!, key) <= 0) low = middle
+      if (this.#compare(this.#firsts[middle]!, key) <= 0) low = middle
       else high = middle - 1
     }
     return low
@@ -156,7 +164,9 @@ export class SortedMap<K, V> {
     // Keys that arrive in order leave full chunks behind instead of halves.
     const appended = insertedAt === chunk.keys.length - 1
     const at = appended ? chunk.keys.length - 1 : chunk.keys.length >> 1
-    this.#chunks.splice(index + 1, 0, { keys: chunk.keys.splice(at), values: chunk.values.splice(at) })
+    const keys = chunk.keys.splice(at)
+    this.#chunks.splice(index + 1, 0, { keys, values: chunk.values.splice(at) })
+    this.#firsts.splice(index + 1, 0, keys[0]!)
   }
 }
 
