@@ -82,8 +82,7 @@ export function createSeriesRecorder(options: SeriesRecorderOptions): EventRecor
       const now = clock.now()
       serial = (serial + 1) % 1_000_000
       const event = newEvent(options, { about, type, reason, note, details }, now, serial)
-      const { metadata: _, eventTime: __, note: ___, ...same } = event
-      const key = JSON.stringify(same)
+      const key = seriesKey(event)
       const before = known.get(key)
       const repeated = before !== undefined && now - before.lastAt <= SERIES_ENDS_MS
       if (before !== undefined && !repeated && counted.has(before)) writeLater(before)
@@ -99,6 +98,23 @@ export function createSeriesRecorder(options: SeriesRecorderOptions): EventRecor
     },
   }
 }
+
+/** The same for events that make a series: whatever they say beside their note (getKey in event_broadcaster.go). */
+function seriesKey({
+  type,
+  reason,
+  action,
+  reportingController,
+  reportingInstance,
+  regarding,
+  related,
+}: Event): string {
+  const own = [type, reason, action, reportingController, reportingInstance]
+  return [...own, ...referenceParts(regarding), ...(related === undefined ? [] : referenceParts(related))].join('\n')
+}
+
+const referenceParts = (of: Event['regarding']): readonly (string | undefined)[] =>
+  of === undefined ? [] : [of.kind, of.namespace, of.name, of.uid, of.apiVersion, of.resourceVersion, of.fieldPath]
 
 interface Told {
   readonly about: ObjectReferenceLike
