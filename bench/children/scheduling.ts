@@ -105,7 +105,7 @@ async function startCluster(): Promise<{ client: Client; bound: Bound }> {
     .catch(() => {})
   await client.resource(ServiceAccounts).create({ metadata: { name: 'default', namespace: NAMESPACE } })
   await client.resource(PriorityClasses).create({ metadata: { name: 'high' }, value: 1000 })
-  const own = createClient(server.transport(SCHEDULER))
+  const own = createClient(server.transport(SCHEDULER), { userAgent: 'kube-scheduler', shared: true })
   const informers = createInformerFactory({ client: own, clock, random: systemRandom, logger })
   const events = createSeriesRecorder({ client: own, clock, logger, component: 'default-scheduler' })
   const bound = countBound(informers.informer(Pods))
