@@ -27,17 +27,16 @@ import {
   Expectations,
   type Key,
   patchStatus,
-  primary,
   type ReconcileResult,
   slowStart,
 } from '@canopus/operator'
 import { Gathering } from './common/gathering.ts'
 import { rankForDeletion } from './common/pod-rank.ts'
-import { podTrigger } from './common/pod-trigger.ts'
+import { ownerTrigger, podTrigger } from './common/pod-trigger.ts'
 import {
+  availableIn,
   claimablePods,
   isActive,
-  isAvailable,
   isReady,
   isTerminating,
   nextAvailable,
@@ -97,9 +96,6 @@ export interface Observed {
 
 /** The status that these pods make. */
 export function statusOf(object: Replicas, { pods, failure, now }: Observed): Status {
-  const active = pods.filter(isActive)
-  const labels = Object.entries(object.spec?.template?.metadata?.labels ?? {})
-  const minReadySeconds = object.spec?.minReadySeconds ?? 0
   const others = (object.status?.conditions ?? []).filter(condition => condition.type !== 'ReplicaFailure')
   const known = object.status?.conditions?.find(condition => condition.type === 'ReplicaFailure')
   const conditions = failure
@@ -110,14 +106,26 @@ export function statusOf(object: Replicas, { pods, failure, now }: Observed): St
       ]
     : others
   return {
-    replicas: active.length,
-    fullyLabeledReplicas: active.filter(pod => labels.every(([name, value]) => pod.metadata.labels?.[name] === value))
-      .length,
-    readyReplicas: active.filter(isReady).length,
-    availableReplicas: active.filter(pod => isAvailable(pod, minReadySeconds, now)).length,
+    ...countsOf(object, pods, now),
     observedGeneration: object.metadata.generation ?? 0,
     ...(conditions.length > 0 ? { conditions } : {}),
   }
+}
+
+/** In one walk, since there may be thousands of pods. */
+function countsOf(object: Replicas, pods: readonly Pod[], now: number) {
+  const labels = Object.entries(object.spec?.template?.metadata?.labels ?? {})
+  const minReadySeconds = object.spec?.minReadySeconds ?? 0
+  const counts = { replicas: 0, fullyLabeledReplicas: 0, readyReplicas: 0, availableReplicas: 0 }
+  for (const pod of pods) {
+    if (!isActive(pod)) continue
+    counts.replicas++
+    if (labels.every(([name, value]) => pod.metadata.labels?.[name] === value)) counts.fullyLabeledReplicas++
+    const wait = availableIn(pod, minReadySeconds, now)
+    if (isReady(pod)) counts.readyReplicas++
+    if (wait === 0) counts.availableReplicas++
+  }
+  return counts
 }
 
 function createController<T extends Replicas>(context: ControllerContext, flavour: Flavour<T>): Controller {
@@ -129,7 +137,7 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
   return defineController(context, {
     name: flavour.name,
     triggers: [
-      primary(flavour.type),
+      ownerTrigger(flavour.type, gathering),
       podTrigger({ context, owner: flavour.type, expectations, gathering, selectorOf: flavour.selectorOf }),
     ],
     async reconcile(key: Key): Promise<ReconcileResult | undefined> {

@@ -2,7 +2,14 @@
 
 import { Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
-import { controllerOf, type KubeObject, matches, type ResourceType, type Selector } from '@canopus/apimachinery'
+import {
+  controllerOf,
+  type KubeObject,
+  matches,
+  type ResourceType,
+  type Selector,
+  semanticEqual,
+} from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type ControllerContext, type Enqueue, type Expectations, on, ownerKey, type Trigger } from '@canopus/operator'
 import type { Gathering } from './gathering.ts'
@@ -43,8 +50,33 @@ export function podTrigger<T extends KubeObject>(options: PodTriggerOptions<T>):
       if (!deleted && !pod.metadata.deletionTimestamp && !controllerOf(pod)) wakeAdopters(pod, enqueue)
       return
     }
+    const wasSettled = expectations.satisfied(key)
     if (deleted || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, pod.metadata.uid)
     if (!deleted && !old) expectations.creationObserved(key)
-    enqueue(key, options.gathering?.delay(key))
+    // Counting may wait. Whoever waits for what was asked for to be there may go on with the next pods.
+    const isSettledNow = !wasSettled && expectations.satisfied(key)
+    enqueue(key, isSettledNow ? 0 : options.gathering?.delay(key))
   })
+}
+
+/**
+ * The owners themselves. Where nothing but the status changed it was mostly written by who is woken here: looking at all pods of a
+ * big owner again for that would never end while they come and go, so that it is gathered with what they report.
+ */
+export function ownerTrigger<T extends KubeObject>(type: ResourceType<T>, gathering: Gathering): Trigger {
+  return on(type, ({ object, old, deleted }, enqueue) => {
+    const key = keyOf(object)
+    enqueue(key, !deleted && old !== undefined && isSameButStatus(old, object) ? gathering.delay(key) : 0)
+  })
+}
+
+/** The generation tells of every change of a spec. */
+function isSameButStatus({ metadata: old }: KubeObject, { metadata }: KubeObject): boolean {
+  return (
+    old.generation !== undefined &&
+    old.generation === metadata.generation &&
+    old.deletionTimestamp === metadata.deletionTimestamp &&
+    semanticEqual(old.labels, metadata.labels) &&
+    semanticEqual(old.annotations, metadata.annotations)
+  )
 }

@@ -15,11 +15,10 @@ import {
   on,
   owned,
   patchStatus,
-  primary,
   slowStart,
 } from '@canopus/operator'
 import { Gathering } from '../common/gathering.ts'
-import { podTrigger } from '../common/pod-trigger.ts'
+import { ownerTrigger, podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, nextAvailable, podFromTemplate, podInformer } from '../common/pods.ts'
 import { ensureRevision, hashOf, REVISION_LABEL, revisionsOf, truncateHistory } from '../common/revisions.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
@@ -40,7 +39,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
   return defineController(context, {
     name: 'daemonset-controller',
     triggers: [
-      primary(DaemonSets),
+      ownerTrigger(DaemonSets, gathering),
       podTrigger({
         context,
         owner: DaemonSets,
