@@ -60,15 +60,33 @@ interface Call {
   signal?: AbortSignal | undefined
 }
 
+const encoder = new TextEncoder()
+
+/** A request whose text is written when somebody asks for it: a server in this process mostly does not. */
+class JsonRequest implements TransportRequest {
+  readonly method: TransportRequest['method']
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly value: unknown
+  readonly signal: AbortSignal | undefined
+  #body: Uint8Array | undefined
+
+  constructor(base: Readonly<Record<string, string>>, { method, path, body, contentType, signal }: Call) {
+    this.method = method
+    this.path = path
+    this.headers = body === undefined ? base : { ...base, 'content-type': contentType ?? 'application/json' }
+    this.value = body
+    this.signal = signal
+  }
+
+  get body(): Uint8Array | undefined {
+    if (this.value !== undefined) this.#body ??= encoder.encode(JSON.stringify(this.value))
+    return this.#body
+  }
+}
+
 async function send(transport: Transport, base: Record<string, string>, call: Call): Promise<TransportResponse> {
-  const hasBody = call.body !== undefined
-  const response = await transport.send({
-    method: call.method,
-    path: call.path,
-    headers: hasBody ? { ...base, 'content-type': call.contentType ?? 'application/json' } : base,
-    ...(hasBody ? { body: new TextEncoder().encode(JSON.stringify(call.body)) } : {}),
-    ...(call.signal ? { signal: call.signal } : {}),
-  })
+  const response = await transport.send(new JsonRequest(base, call))
   if (response.status >= 400) throw await errorOf(response)
   return response
 }

@@ -12,6 +12,11 @@ export interface TransportRequest {
   path: string
   headers?: Readonly<Record<string, string>>
   body?: Uint8Array
+  /**
+   * What `body` was or would be made of, where that is JSON: a server in the same process takes it as it is and may never ask for the
+   * bytes. Not changed by anybody before the answer.
+   */
+  value?: unknown
   signal?: AbortSignal
 }
 

@@ -1,11 +1,13 @@
 /** Patches are told of as they came, applied YAML as JSON. */
 import { JsonSyntaxError } from '@canopus/apimachinery'
+import { type Body, bytesOf } from '../encoding/given-body.ts'
 import { yamlToJson } from '../encoding/yaml.ts'
 import { isApplyPatch } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
 
-export function notePatch({ audit, request }: Call, body: Uint8Array): void {
+export function notePatch({ audit, request }: Call, source: Body): void {
   if (audit === undefined) return
+  const body = bytesOf(source)
   try {
     audit.requestPatch(isApplyPatch(request.headers) ? yamlToJson(body).json : body)
   } catch (error) {

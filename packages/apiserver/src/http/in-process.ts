@@ -20,6 +20,7 @@ export function inProcessTransport(handle: (request: ApiRequest) => Promise<ApiR
         connection: CONNECTION,
         user,
         body: () => request.body ?? EMPTY,
+        given: request.value,
       })
       return toTransport(response, request.signal)
     },

@@ -22,6 +22,8 @@ export interface ApiRequest {
   readonly user?: User
   /** The whole body. Throws StatusError 413 beyond the limit and `BodyAborted` where it was cut short. */
   body(): Maybe<Uint8Array>
+  /** What the body is JSON of, where the carrier knows; then nobody need read it (`encoding/given-body.ts`). Never changed. */
+  readonly given?: unknown
   /** The body as a stream, for proxied requests, which have no limit. Use either this or `body`. */
   bodyStream?(): Readable | undefined
   /** Carried by HTTP/2. */

@@ -17,6 +17,7 @@ import type { ObjectVersion } from '../cache/object-version.ts'
 import { decodeBody, type ExpectedKind, rawBodyWith } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf } from '../encoding/encoders.ts'
+import { type Body, bodyOf, bytesOf } from '../encoding/given-body.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
 import {
   deleteOptions,
@@ -192,7 +193,7 @@ export class Endpoint {
   private async create(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'CreateOptions')
-    const body = await call.request.body()
+    const body = await bodyOf(call.request)
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
     call.audit?.requestObject(object, this.kind)
     const version = await createObject(this.store, write, this.scope(call.info.namespace), object)
@@ -202,7 +203,7 @@ export class Endpoint {
   private async update(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'UpdateOptions')
-    const body = await call.request.body()
+    const body = await bodyOf(call.request)
     const warnings = [...call.warnings]
     const decode = (into: string[]): KubeObject => {
       const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
@@ -228,7 +229,7 @@ export class Endpoint {
   private async patch(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'PatchOptions')
-    const body = await call.request.body()
+    const body = await bodyOf(call.request)
     const { headers } = call.request
     notePatch(call, body)
     if (isApplyPatch(headers)) return this.change(call, write, encoder, this.applying(call, write, options, body))
@@ -239,8 +240,8 @@ export class Endpoint {
     })
   }
 
-  private applying(call: Call, write: WriteCall, options: WriteOptions, body: Uint8Array): Update {
-    return applyUpdate({ store: this.store, kind: this.#expected, write, options }, call, body)
+  private applying(call: Call, write: WriteCall, options: WriteOptions, body: Body): Update {
+    return applyUpdate({ store: this.store, kind: this.#expected, write, options }, call, bytesOf(body))
   }
 
   /** Updates the object or one of its subresources that has the same shape (`status`, `finalize`, ...). */
@@ -256,7 +257,7 @@ export class Endpoint {
     const encoder = this.encoder(call)
     const patch = call.info.verb === 'patch'
     const { options, write } = writeCallOf(call, patch ? 'PatchOptions' : 'UpdateOptions')
-    const body = await call.request.body()
+    const body = await bodyOf(call.request)
     const { headers } = call.request
     if (patch) notePatch(call, body)
     if (patch && isApplyPatch(headers)) {
@@ -269,9 +270,14 @@ export class Endpoint {
     }
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)
-    const given = decode(call.warnings)
-    call.audit?.requestObject(given, this.kind)
-    return this.change(call, write, encoder, { ...own, produce: () => decode([]) })
+    let first: KubeObject | undefined = decode(call.warnings)
+    call.audit?.requestObject(first, this.kind)
+    const produce = (): KubeObject => {
+      const object = first ?? decode([])
+      first = undefined
+      return object
+    }
+    return this.change(call, write, encoder, { ...own, produce })
   }
 
   private async delete(call: Call): Promise<ApiResponse> {

@@ -7,9 +7,12 @@ const MOST_FINDINGS = 100
 
 type Plain = Record<string, unknown>
 
-/** Fields that a patch names twice, and of a JSON patch those that operations do not have. `patch` is what `text` says. */
-export function patchFindings(patch: unknown, text: string, isJsonPatch: boolean): string[] {
-  const twice = membersOf(patch) === surveyJson(text).members ? [] : duplicateFields(text)
+/**
+ * Fields that a patch names twice, and of a JSON patch those that operations do not have. `patch` is what `text` says; without a text,
+ * nothing can be said twice.
+ */
+export function patchFindings(patch: unknown, text: string | undefined, isJsonPatch: boolean): string[] {
+  const twice = text === undefined || membersOf(patch) === surveyJson(text).members ? [] : duplicateFields(text)
   if (!isJsonPatch) return twice
   const operationOf = (finding: string): number => Number(/\[(\d+)\]/.exec(finding)?.[1] ?? -1)
   return [...twice, ...unknownFields(patch)]

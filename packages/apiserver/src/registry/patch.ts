@@ -24,8 +24,10 @@ import {
   type StructSchema,
   strictDecodingMessage,
 } from '@canopus/apimachinery'
+import { asBuffer } from '../cache/object-version.ts'
 import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
 import { customUnknownFields, withSortedKeys } from '../encoding/findings.ts'
+import { type Body, bytesOf, GivenBody } from '../encoding/given-body.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
 import { type Headers, header } from '../http/message.ts'
 import { patchFindings } from './patch-findings.ts'
@@ -52,7 +54,7 @@ export type Patcher = (old: KubeObject) => KubeObject
  * makes of it, so that one which it leaves alone need not be looked through, and stays the old one.
  */
 export function readPatch(
-  body: Uint8Array,
+  body: Body,
   headers: Headers,
   kind: PatchedKind,
   validation: FieldValidation,
@@ -62,8 +64,7 @@ export function readPatch(
   const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
   const types = kind.schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
   if (!types.includes(type)) throw unsupportedMediaTypeError(types)
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
-  const patch = parsePatch(text)
+  const { patch, text } = textOrGiven(body)
   const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
   const schema = kind.schema ?? schemas.schemaOf(kind.message)
   return old => {
@@ -98,6 +99,14 @@ interface WithSpec {
 function specLeftAlone(patched: WithSpec, old: WithSpec): object | undefined {
   const { spec } = patched
   return typeof spec === 'object' && spec !== null && spec === old.spec ? spec : undefined
+}
+
+/** What a body says; the text only where that had to be read. */
+function textOrGiven(body: Body): { patch: unknown; text?: string } {
+  const given = body instanceof GivenBody ? body.copy() : undefined
+  if (given !== undefined) return { patch: given }
+  const text = asBuffer(bytesOf(body)).toString()
+  return { patch: parsePatch(text), text }
 }
 
 function parsePatch(text: string): unknown {

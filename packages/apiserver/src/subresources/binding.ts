@@ -13,6 +13,7 @@ import {
   StatusError,
 } from '@canopus/apimachinery'
 import { decodeBody } from '../encoding/body.ts'
+import { bodyOf } from '../encoding/given-body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { matchNamespace } from '../registry/create.ts'
@@ -33,7 +34,7 @@ export async function serveBinding(
   const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
   const binding = decodeBody<Binding>(
-    await call.request.body(),
+    await bodyOf(call.request),
     headers,
     BINDING,
     options.fieldValidation,
