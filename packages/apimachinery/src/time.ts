@@ -28,23 +28,31 @@ const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+
 export function parseTime(text: string): number | undefined {
   const match = rfc3339.exec(text)
   if (match === null) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6])]
   const [zoneHour, zoneMinute] = [Number(match[9] ?? 0), Number(match[10] ?? 0)]
   if (hour > 23 || minute > 59 || second > 59 || zoneHour > 23 || zoneMinute > 59) return undefined
+  const start = startOfDay(text.slice(0, DATE), Number(match[1]), Number(match[2]), Number(match[3]))
+  if (start === undefined) return undefined
+  const offset = (match[8] === '-' ? 1 : -1) * (zoneHour * 60 + zoneMinute)
+  const fraction = match[7] === undefined ? 0 : Number(`0.${match[7]}`) * 1000
+  return start + ((hour * 60 + minute + offset) * 60 + second) * 1000 + fraction
+}
+
+/** Length of `2026-11-21`. */
+const DATE = 10
+/** Nearly always the day that was asked for before. */
+let lastDay = ''
+let lastStart: number | undefined
+
+function startOfDay(text: string, year: number, month: number, day: number): number | undefined {
+  if (text === lastDay) return lastStart
   // Date.UTC takes the years 0 to 99 for 1900 to 1999, so that the year is set by itself.
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined
-  const offset = (match[8] === '-' ? 1 : -1) * (zoneHour * 60 + zoneMinute)
-  const fraction = match[7] === undefined ? 0 : Number(`0.${match[7]}`) * 1000
-  return date.getTime() + ((hour * 60 + minute + offset) * 60 + second) * 1000 + fraction
+  const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+  lastDay = text
+  lastStart = exists ? date.getTime() : undefined
+  return lastStart
 }
 
 /** The text as upstream writes it again: UTC, whole seconds. Nothing where it is no time. */

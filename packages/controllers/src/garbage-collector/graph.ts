@@ -55,6 +55,7 @@ export class OwnerGraph {
   observe(object: KubeObject, identity: Identity): GraphNode[] {
     const { uid, ownerReferences = [] } = object.metadata
     const known = this.#nodes.get(uid)
+    if (known !== undefined && isAsBefore(known, object, identity)) return []
     const node = known ?? newNode(uid, identity, false)
     const before = { ...node }
     this.#nodes.set(uid, node)
@@ -150,6 +151,18 @@ export class OwnerGraph {
     this.#nodes.set(uid, owner)
     return owner
   }
+}
+
+/** Nothing that the graph is made of has changed, as with most changes of most objects. */
+function isAsBefore(known: GraphNode, { metadata }: KubeObject, identity: Identity): boolean {
+  const { ownerReferences = [], deletionTimestamp } = metadata
+  return (
+    !known.virtual &&
+    !known.beingDeleted &&
+    deletionTimestamp === undefined &&
+    semanticEqual(known.owners, ownerReferences) &&
+    semanticEqual(known.identity, identity)
+  )
 }
 
 function newNode(uid: string, identity: Identity, virtual: boolean): GraphNode {

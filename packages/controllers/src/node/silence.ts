@@ -36,6 +36,8 @@ interface Signs {
   heardAt: number
   /** Of the latest renewal that counted; earlier ones, which come of a clock that was put back, say nothing. */
   renewTime: string | undefined
+  /** The same in milliseconds; 0 where it cannot be read. */
+  renewedAt: number
   statusAt: string | undefined
   leaseVersion: string | undefined
   hasReported: boolean
@@ -67,18 +69,18 @@ export class Silence {
     const signs = this.#signs.get(name)
     if (signs === undefined) {
       const never = Number.POSITIVE_INFINITY
-      const first = { heardAt: now, renewTime, statusAt, leaseVersion, hasReported, checkAt: never }
+      const renewedAt = millisecondsOf(renewTime)
+      const first = { heardAt: now, renewTime, renewedAt, statusAt, leaseVersion, hasReported, checkAt: never }
       this.#signs.set(name, first)
       this.#plan(name, first)
       return
     }
     this.#heardAt(name, signs)
-    if (isLater(renewTime, signs.renewTime)) {
-      signs.renewTime = renewTime
-      signs.heardAt = this.#next(now)
-    }
+    if (noteRenewal(signs, renewTime)) signs.heardAt = this.#next(now)
     if (statusAt !== signs.statusAt) signs.heardAt = this.#next(now)
-    Object.assign(signs, { statusAt, leaseVersion, hasReported })
+    signs.statusAt = statusAt
+    signs.leaseVersion = leaseVersion
+    signs.hasReported = hasReported
     this.#plan(name, signs)
   }
 
@@ -156,7 +158,7 @@ export class Silence {
     if (Number(signs.leaseVersion) < Number(implied.since)) return signs.heardAt
     if (implied.last === undefined) return Number.POSITIVE_INFINITY
     signs.heardAt = Math.max(signs.heardAt, this.#next(implied.last.at))
-    if (isLater(implied.last.renewTime, signs.renewTime)) signs.renewTime = implied.last.renewTime
+    noteRenewal(signs, implied.last.renewTime)
     return signs.heardAt
   }
 
@@ -166,8 +168,14 @@ export class Silence {
   }
 }
 
-function isLater(time: string | undefined, than: string | undefined): boolean {
-  if (time === undefined || time === than) return false
-  if (than === undefined) return true
-  return (parseTime(time) ?? 0) > (parseTime(than) ?? 0)
+/** Whether a renewal is later than all before, which it then is the latest of. */
+function noteRenewal(signs: Signs, time: string | undefined): boolean {
+  if (time === undefined || time === signs.renewTime) return false
+  const renewedAt = millisecondsOf(time)
+  if (signs.renewTime !== undefined && renewedAt <= signs.renewedAt) return false
+  signs.renewTime = time
+  signs.renewedAt = renewedAt
+  return true
 }
+
+const millisecondsOf = (time: string | undefined): number => (time === undefined ? 0 : (parseTime(time) ?? 0))

@@ -9,6 +9,12 @@ import { type Controller, type ControllerContext, defineController, on } from '@
 
 export const TTL_ANNOTATION = 'node.alpha.kubernetes.io/ttl'
 
+/**
+ * Milliseconds before an annotation that has become wrong is corrected: while a cluster grows, each node would be written once for
+ * each of the sizes that it passes.
+ */
+const CORRECTION_DELAY = 10_000
+
 /** Sizes overlap, so that a cluster at a boundary does not go to and fro. */
 const STEPS = [
   { fewest: 0, most: 100, seconds: 0 },
@@ -44,7 +50,9 @@ export function createTtlController(context: ControllerContext): Controller {
       on(Nodes, ({ object, old, deleted }, enqueue) => {
         if (deleted) count--
         else if (old === undefined) count++
-        if (!deleted && !isRight(object)) enqueue(object.metadata.name)
+        if (deleted || isRight(object)) return
+        const isNew = object.metadata.annotations?.[TTL_ANNOTATION] === undefined
+        enqueue(object.metadata.name, isNew ? 0 : CORRECTION_DELAY)
       }),
     ],
     async reconcile(name) {
