@@ -32,6 +32,17 @@ test('objects are written whole, whether the text of their owners is known or no
   assert.deepEqual(written(two as KubeObject), expected(two as KubeObject))
 })
 
+test('owners are written as they stand, those of a subresource too, whether the text of their fields is known or not', () => {
+  for (const value of ['1', '2', '3']) configMap(value)
+  const object = configMap('4')
+  const [first] = object.metadata.managedFields!
+  const owners = [first!, { ...first!, subresource: 'status' }, { manager: 'b', fieldsV1: {}, subresource: 'status' }]
+  const withOwners = (managedFields: unknown): string =>
+    Buffer.from(stampedBytes({ ...object, metadata: { ...object.metadata, managedFields } } as KubeObject, 7)).toString()
+  assert.ok(knownText(first!.fieldsV1!), 'the text of the owners is known by now')
+  assert.equal(withOwners(owners), withOwners(structuredClone(owners)))
+})
+
 test('objects that have nothing but metadata are written whole', () => {
   for (const value of ['1', '2', '3', '4']) {
     const object = configMap(value, {})

@@ -253,11 +253,17 @@ export function stampedBytes(object: KubeObject, revision: number): Uint8Array {
   return Buffer.from(`${start},"managedFields":${owners}}${end === '{}' ? '' : ','}${end.slice(1)}`)
 }
 
-/** The JSON of owners whose fields were written before. */
-function knownOwners([entry, ...others]: readonly ManagedFieldsEntry[]): string | undefined {
-  const fields = entry?.fieldsV1
-  const text = fields === undefined || others.length > 0 ? undefined : knownText(fields)
-  return text === undefined
-    ? undefined
-    : `[${encodeJson({ ...entry, fieldsV1: undefined }).slice(0, -1)},"fieldsV1":${text}}]`
+/** The JSON of owners, the fields of some of whom were written before; undefined where it has to be made as a whole. */
+function knownOwners(entries: readonly ManagedFieldsEntry[]): string | undefined {
+  if (!entries.some(({ fieldsV1 }) => fieldsV1 !== undefined && knownText(fieldsV1) !== undefined)) return undefined
+  return `[${entries.map(ownerText).join(',')}]`
+}
+
+/** The members in the order in which `writeManagers` has them, whether or not the text of the fields is known. */
+function ownerText(entry: ManagedFieldsEntry): string {
+  const text = entry.fieldsV1 === undefined ? undefined : knownText(entry.fieldsV1)
+  if (text === undefined) return encodeJson(entry)
+  const { fieldsV1: _, subresource, ...head } = entry
+  const tail = subresource === undefined ? '' : `,"subresource":${JSON.stringify(subresource)}`
+  return `${encodeJson(head).slice(0, -1)},"fieldsV1":${text}${tail}}`
 }
