@@ -38,7 +38,9 @@ test('owners are written as they stand, those of a subresource too, whether the 
   const [first] = object.metadata.managedFields!
   const owners = [first!, { ...first!, subresource: 'status' }, { manager: 'b', fieldsV1: {}, subresource: 'status' }]
   const withOwners = (managedFields: unknown): string =>
-    Buffer.from(stampedBytes({ ...object, metadata: { ...object.metadata, managedFields } } as KubeObject, 7)).toString()
+    Buffer.from(
+      stampedBytes({ ...object, metadata: { ...object.metadata, managedFields } } as KubeObject, 7),
+    ).toString()
   assert.ok(knownText(first!.fieldsV1!), 'the text of the owners is known by now')
   assert.equal(withOwners(owners), withOwners(structuredClone(owners)))
 })

@@ -35,26 +35,27 @@ test('every node is annotated, those that others change too', async () => {
 
 test('a node that saw the cluster grow is corrected once, after the growth', async () => {
   const world = createWorld()
-  const valueOf = (name: string) => world.server.get(Nodes, name)?.metadata.annotations?.[TTL_ANNOTATION]
+  const annotated = (name: string) => world.server.get(Nodes, name)?.metadata.annotations?.[TTL_ANNOTATION]
   const grow = (from: number, to: number): void => {
     for (let index = from; index < to; index++) world.server.add(Nodes, { metadata: { name: `n${index}` }, spec: {} })
   }
-  const touch = (): void =>
+  const touch = (): void => {
     world.server.change(Nodes, 'n0', undefined, node => {
       node.metadata.labels = { touched: String(world.clock.now()) }
     })
+  }
   grow(0, 1)
   await world.start(createTtlController(world.context))
   await world.settle()
-  const seen = [valueOf('n0')]
+  const seen = [annotated('n0')]
   for (const size of [200, 600]) {
     grow(size === 200 ? 1 : 200, size)
     touch()
     await world.settle()
-    seen.push(valueOf('n0'))
+    seen.push(annotated('n0'))
   }
   await world.settle(10_000)
-  assert.deepEqual([...seen, valueOf('n0')], ['0', '0', '0', '30'])
-  assert.equal(valueOf('n599'), '30')
+  assert.deepEqual([...seen, annotated('n0')], ['0', '0', '0', '30'])
+  assert.equal(annotated('n599'), '30')
   world.stop()
 })
