@@ -69,6 +69,23 @@ for (const watchList of [true, false]) {
       }
     })
 
+    test('what objects have in common is held once, also by the next version of one', async () => {
+      server = createFakeServer({ clock, watchList })
+      server.add(ConfigMaps, configMap('a', 'default', { x: '1' }))
+      server.add(ConfigMaps, configMap('b', 'default', { x: '1' }))
+      const factory = informers(server)
+      const informer = factory.informer(ConfigMaps)
+      factory.start(stop.signal)
+      await factory.waitForSync()
+      const of = (name: string) => informer.lister.get(name, 'default')!
+      const { data } = of('a')
+      assert.equal(of('b').data, data)
+      server.change(ConfigMaps, 'a', 'default', changed => (changed.metadata.labels = { new: 'yes' }))
+      await clock.advance(0)
+      assert.deepEqual(of('a').metadata.labels, { new: 'yes' })
+      assert.equal(of('a').data, data)
+    })
+
     test('mirrors the collection and tells handlers in order', async () => {
       server = createFakeServer({ clock, watchList })
       server.add(ConfigMaps, configMap('a'))

@@ -6,6 +6,7 @@ import type { Client, WatchEvent } from './client.ts'
 import type { Informer, InformerFactory, InformerHandler, Lister } from './informer.ts'
 import { keyOf, ObjectStore } from './object-store.ts'
 import { type ReflectorSink, runReflector } from './reflector.ts'
+import { Siblings } from './siblings.ts'
 
 export interface InformerFactoryOptions {
   client: Client
@@ -63,6 +64,7 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
   readonly #options: InformerFactoryOptions
   readonly #logger: Logger
   readonly #store = new ObjectStore<T>()
+  readonly #siblings = new Siblings<T>()
   readonly #handlers = new Set<InformerHandler<T>>()
   #waiting: (() => void)[] = []
   #synced = false
@@ -128,7 +130,8 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
 
   /** Before it is gathered: the first state of a big collection would not fit otherwise. */
   arrived(object: T): T {
-    return this.#options.transform?.(object) ?? object
+    const kept = this.#options.transform?.(object) ?? object
+    return this.#siblings.sharing(kept, this.#store.getByKey(keyOf(kept)))
   }
 
   replace(objects: readonly T[]): void {
@@ -176,6 +179,7 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
   #remove(key: string, last?: T): void {
     const old = this.#store.delete(key)
     if (!old) return
+    this.#siblings.forget(old)
     const object = last ?? old
     for (const handler of this.#handlers) this.#tell(handler, () => handler.deleted?.(object))
   }
