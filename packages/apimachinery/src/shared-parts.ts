@@ -19,11 +19,17 @@ function withItemsOf(known: readonly unknown[], value: readonly unknown[]): read
   let copy: unknown[] | undefined
   for (let i = 0; i < common; i++) {
     const part = withPartsOf(known[i], value[i])
-    if (copy === undefined && part !== known[i]) copy = [...known.slice(0, i), ...value.slice(i)]
+    if (copy === undefined && part !== known[i]) copy = copyWithFirst(i, known, value)
     if (copy !== undefined) copy[i] = part
   }
-  if (copy !== undefined) return copy
-  return known.length === value.length ? known : [...known.slice(0, common), ...value.slice(common)]
+  return copy ?? (known.length === value.length ? known : copyWithFirst(common, known, value))
+}
+
+/** What `value` says, with the first `count` items as they are known. Other ways to join lists leave room at the end. */
+function copyWithFirst(count: number, known: readonly unknown[], value: readonly unknown[]): unknown[] {
+  const copy = value.slice()
+  for (let i = 0; i < count; i++) copy[i] = known[i]
+  return copy
 }
 
 function withMembersOf(known: Members, value: Members): Members {

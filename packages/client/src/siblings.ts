@@ -1,13 +1,14 @@
 /**
  * Objects of one kind say the same for the most part: an object and its next version, the pods of one template, the nodes of one
  * make. 150,000 pods as JSON.parse gives them are ten million small things that the garbage collector visits each time; with what
- * they have in common held once it is a fifth of that. Informers may do this, since nobody changes what they hold.
+ * they have in common held once it is a quarter of that. Informers may do this, since nobody changes what they hold.
  */
 import { controllerOf, type KubeObject, withPartsOf } from '@canopus/apimachinery'
 
 export class Siblings<T extends KubeObject> {
   /** The newest object of each controller, by its uid. */
   readonly #ofController = new Map<string, T>()
+  /** The one that came last: lists are in order of names, in which what is alike stands together. */
   #last: T | undefined
 
   /** The object, with the parts that it has in common with its version before, or else with one like it, held once. */
@@ -15,13 +16,14 @@ export class Siblings<T extends KubeObject> {
     const controller = controllerOf(object)?.uid
     const sibling = controller === undefined ? undefined : this.#ofController.get(controller)
     const shared = withPartsOf(before ?? sibling ?? this.#last, object)
-    if (controller === undefined) this.#last = shared
-    else this.#ofController.set(controller, shared)
+    if (controller !== undefined) this.#ofController.set(controller, shared)
+    this.#last = shared
     return shared
   }
 
   /** The object is gone: it is not kept for what others may have in common with it. */
   forget(object: T): void {
+    if (this.#last?.metadata.uid === object.metadata.uid) this.#last = undefined
     const controller = controllerOf(object)?.uid
     if (controller === undefined) return
     if (this.#ofController.get(controller)?.metadata.uid === object.metadata.uid) this.#ofController.delete(controller)
