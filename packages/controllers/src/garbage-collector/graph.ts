@@ -23,7 +23,8 @@ export interface GraphNode {
   readonly uid: string
   identity: Identity
   owners: readonly OwnerReference[]
-  readonly dependents: Set<GraphNode>
+  /** Most have none, and then share the empty set. */
+  dependents: ReadonlySet<GraphNode>
   /** Known only because somebody names it as an owner. */
   virtual: boolean
   beingDeleted: boolean
@@ -60,14 +61,16 @@ export class OwnerGraph {
     const before = { ...node }
     this.#nodes.set(uid, node)
     node.virtual = false
-    node.identity = identity
+    const isRenamed = known !== undefined && !semanticEqual(before.identity, identity)
+    if (isRenamed) node.identity = identity
     node.beingDeleted = object.metadata.deletionTimestamp !== undefined
     node.deletingDependents ||= node.beingDeleted && hasFinalizer(object, FOREGROUND_FINALIZER)
     node.orphaningDependents = node.beingDeleted && hasFinalizer(object, ORPHAN_FINALIZER)
     node.owners = ownerReferences
-    const wake = this.#relink(node, before.owners)
+    // Informers give versions of an object what is the same in both.
+    const wake = before.owners === ownerReferences ? [] : this.#relink(node, before.owners)
     // Those who named it may have meant something else by that name.
-    if (known && !semanticEqual(before.identity, identity)) {
+    if (isRenamed) {
       wake.push(...[...node.dependents].filter(dependent => this.#isMistaken(dependent, node)))
     }
     if (node.orphaningDependents && !before.orphaningDependents) wake.push(node)
@@ -83,14 +86,14 @@ export class OwnerGraph {
     const wake = [...node.dependents]
     for (const reference of node.owners) {
       const owner = this.#nodes.get(reference.uid)
-      owner?.dependents.delete(node)
+      if (owner) dropDependent(owner, node)
       if (owner?.deletingDependents) wake.push(owner)
       if (owner) this.#forgetUnnamed(owner)
     }
     // Those who still name it keep it as a node, so that the next look finds the dependents.
     if (node.dependents.size > 0) {
       const ghost = newNode(uid, node.identity, true)
-      for (const dependent of node.dependents) ghost.dependents.add(dependent)
+      for (const dependent of node.dependents) addDependent(ghost, dependent)
       this.#nodes.set(uid, ghost)
     }
     return wake
@@ -110,7 +113,7 @@ export class OwnerGraph {
       }
       const named = this.#nodes.get(uid)
       const owner = named ?? this.#addVirtual(node, reference)
-      owner.dependents.add(node)
+      addDependent(owner, node)
       if (named && this.#isMistaken(node, owner)) wake.push(node)
       // Whether it is there at all must be asked for every dependent: it may have gone before this one was made.
       if (owner.virtual) wake.push(owner)
@@ -119,7 +122,7 @@ export class OwnerGraph {
     for (const uid of former.keys()) {
       if (current.has(uid)) continue
       const owner = this.#nodes.get(uid)
-      owner?.dependents.delete(node)
+      if (owner) dropDependent(owner, node)
       if (owner?.deletingDependents) wake.push(owner)
       if (owner) this.#forgetUnnamed(owner)
     }
@@ -165,12 +168,24 @@ function isAsBefore(known: GraphNode, { metadata }: KubeObject, identity: Identi
   )
 }
 
+const NONE: ReadonlySet<GraphNode> = new Set()
+
+function addDependent(owner: GraphNode, dependent: GraphNode): void {
+  if (owner.dependents === NONE) owner.dependents = new Set<GraphNode>()
+  ;(owner.dependents as Set<GraphNode>).add(dependent)
+}
+
+function dropDependent(owner: GraphNode, dependent: GraphNode): void {
+  if (owner.dependents === NONE) return
+  ;(owner.dependents as Set<GraphNode>).delete(dependent)
+}
+
 function newNode(uid: string, identity: Identity, virtual: boolean): GraphNode {
   return {
     uid,
     identity,
     owners: [],
-    dependents: new Set(),
+    dependents: NONE,
     virtual,
     beingDeleted: false,
     deletingDependents: false,
