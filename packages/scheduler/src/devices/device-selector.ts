@@ -55,11 +55,17 @@ export function deviceMatches(expression: string, driver: string, device: Device
   return result.value
 }
 
-const values = new WeakMap<Device, Value>()
+/** By driver first: devices that say the same may be one object, also in slices of different drivers. */
+const values = new Map<string, WeakMap<Device, Value>>()
 
 /** A device as expressions see it. Devices of a slice are never changed. */
 function deviceValue(driver: string, device: Device): Value {
-  let value = values.get(device)
+  let ofDriver = values.get(driver)
+  if (ofDriver === undefined) {
+    ofDriver = new WeakMap()
+    values.set(driver, ofDriver)
+  }
+  let value = ofDriver.get(device)
   if (value === undefined) {
     value = EntryMap.of([
       ['driver', driver],
@@ -67,7 +73,7 @@ function deviceValue(driver: string, device: Device): Value {
       ['attributes', byDomain(driver, device.attributes ?? {}, attributeValue)],
       ['capacity', byDomain(driver, device.capacity ?? {}, each => new QuantityValue(parseQuantity(each.value)))],
     ])
-    values.set(device, value)
+    ofDriver.set(device, value)
   }
   return value
 }
