@@ -89,3 +89,9 @@ export function notSupported(field: string, value: unknown, supported: readonly 
   const hint = supported.length > 0 ? `supported values: ${supported.map(each => JSON.stringify(each)).join(', ')}` : ''
   return { type: 'FieldValueNotSupported', field, body: withDetail(`Unsupported value: ${show(value)}`, hint) }
 }
+
+/** Texts of errors as Go prints an aggregate of them: each once, in brackets where there are several. */
+export function aggregateText(texts: readonly string[]): string {
+  const distinct = [...new Set(texts)]
+  return distinct.length === 1 ? distinct[0]! : `[${distinct.join(', ')}]`
+}

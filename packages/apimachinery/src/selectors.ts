@@ -1,4 +1,4 @@
-import { type FieldError, fieldErrorText, invalid } from './field-error.ts'
+import { aggregateText, type FieldError, fieldErrorText, invalid } from './field-error.ts'
 import type { LabelSelector } from './generated/meta.ts'
 import { checkLabelValue, checkQualifiedName } from './names.ts'
 
@@ -125,10 +125,7 @@ export function newRequirement(key: string, operator: RequirementOperator, value
     const valueErrors = checkLabelValue(value)
     if (valueErrors.length > 0) errors.push(invalid(`values[${index}][${key}]`, value, joined(valueErrors)))
   }
-  if (errors.length > 0) {
-    const texts = errors.map(fieldErrorText)
-    throw new SelectorError(texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`)
-  }
+  if (errors.length > 0) throw new SelectorError(aggregateText(errors.map(fieldErrorText)))
   return { key, operator, values }
 }
 

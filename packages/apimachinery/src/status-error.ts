@@ -1,4 +1,4 @@
-import { type FieldError, fieldErrorText } from './field-error.ts'
+import { aggregateText, type FieldError, fieldErrorText } from './field-error.ts'
 import type { Status, StatusDetails } from './generated/meta.ts'
 
 /** Which object an error speaks of. `resource` is the plural, or the kind for `Invalid`, as upstream does. */
@@ -104,8 +104,6 @@ export const tooManyRequestsError = (message: string, retryAfterSeconds: number)
 
 /** 422 with one cause per finding. `target.resource` is the Kind here. Throws nothing; expects at least one finding. */
 export function invalidError(target: ErrorTarget, errors: readonly FieldError[]): StatusError {
-  const texts = [...new Set(errors.map(fieldErrorText))]
-  const all = texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
   return new StatusError({
     code: 422,
     reason: 'Invalid',
@@ -113,7 +111,7 @@ export function invalidError(target: ErrorTarget, errors: readonly FieldError[])
       ...details(target),
       causes: errors.map(error => ({ reason: error.type, message: error.body, field: error.field })),
     },
-    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} is invalid: ${all}`,
+    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} is invalid: ${aggregateText(errors.map(fieldErrorText))}`,
   })
 }
 

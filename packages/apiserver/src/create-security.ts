@@ -1,4 +1,5 @@
 import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
+import type { AdmissionConfiguration } from './admission/configuration/file.ts'
 import { allAdmission, OFF_BY_DEFAULT } from './admission/index.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
@@ -68,6 +69,8 @@ export interface SecurityOptions {
   enabledAdmission?: readonly string[]
   /** Admission plugins to leave out, by name. */
   disabledAdmission?: readonly string[]
+  /** What plugins are told, from `readAdmissionConfiguration`. */
+  admissionConfiguration?: AdmissionConfiguration
 }
 
 /**
@@ -94,7 +97,13 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         ...(anonymous === undefined ? {} : { anonymous }),
       }),
       authorizer,
-      admission: allAdmission({ ...context, authorizer, roles, rbac }).filter(plugin => isEnabled(plugin, options)),
+      admission: allAdmission({
+        ...context,
+        authorizer,
+        roles,
+        rbac,
+        ...(options.admissionConfiguration === undefined ? {} : { configuration: options.admissionConfiguration }),
+      }).filter(plugin => isEnabled(plugin, options)),
       tokenIssuer: new ServiceAccountTokenIssuer({
         keys,
         issuer,

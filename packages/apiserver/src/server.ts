@@ -131,10 +131,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   )
   const stopping = new AbortController()
   let repairs: Promise<void> | undefined
-  const webhooks = options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock })
+  const loopback = transport(LOOPBACK)
+  const webhooks =
+    options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock, loopback })
   const security = options.security({
     objects,
-    loopback: transport(LOOPBACK),
+    loopback,
     clock,
     random,
     logger,
@@ -146,7 +148,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   admission.setPlugins(security.admission)
   const listeners = new Set<Listener>()
   const state = { started: false, stopping: false }
-  const loopback = transport(LOOPBACK)
   const aggregator =
     options.aggregation &&
     new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })

@@ -64,7 +64,8 @@ export function quotaMatches(
   )
 }
 
-function quotaScopes({ spec }: ResourceQuota): QuotaScope[] {
+/** The scopes that an object must be of to be counted. */
+export function quotaScopes({ spec }: ResourceQuota): QuotaScope[] {
   return [
     ...(spec?.scopes ?? []).map(scopeName => ({ scopeName, operator: 'Exists' })),
     ...(spec?.scopeSelector?.matchExpressions ?? []),

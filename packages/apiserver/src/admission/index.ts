@@ -1,4 +1,5 @@
 import type { AdmissionPlugin } from '../security.ts'
+import type { WebhookCredentialsFor } from '../webhook/credentials.ts'
 import { AdmissionMetrics } from './admission-metrics.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
@@ -37,6 +38,9 @@ import { validatingWebhooks } from './webhooks/validating.ts'
 export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
   const context = { ...given, admissionMetrics: new AdmissionMetrics(given.metrics) }
   const webhooks = { ...context, matchConditions: webhookConditions(context.authorizer) }
+  const { mutatingWebhooks: mutating, validatingWebhooks: validating } = context.configuration ?? {}
+  const called = (credentials: WebhookCredentialsFor | undefined) =>
+    credentials === undefined ? webhooks : { ...webhooks, credentials }
   return [
     namespaceLifecycle(context),
     limitRanger(context),
@@ -59,9 +63,9 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     podResizeValidator(context),
     roleEscalation(context),
     mutatingPolicies(context),
-    mutatingWebhooks(webhooks),
+    mutatingWebhooks(called(mutating)),
     validatingPolicies(context),
-    validatingWebhooks(webhooks),
+    validatingWebhooks(called(validating)),
     resourceQuota(context),
   ]
 }

@@ -1,8 +1,9 @@
-import { quotaEvaluator, ResourceQuotas } from '@canopus/api'
+import { type QuotaAmounts, quotaEvaluator, ResourceQuotas } from '@canopus/api'
 import type { Pod, ResourceQuota } from '@canopus/api/core/v1'
-import { hasReason } from '@canopus/apimachinery'
+import { hasReason, StatusError } from '@canopus/apimachinery'
 import { type Client, createClient } from '@canopus/client'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
+import { demandOf, scopesText } from './limited-resources.ts'
 import { charge, type QuotaRequest } from './quota-check.ts'
 import { type AdmissionContext, refusal } from './shared.ts'
 
@@ -23,6 +24,7 @@ interface Waiting {
  */
 export function resourceQuota(context: AdmissionContext): AdmissionPlugin {
   const client = createClient(context.loopback)
+  const limited = context.configuration?.limitedResources ?? []
   const namespaces = new Map<string, NamespaceQuotas>()
   return {
     name: 'ResourceQuota',
@@ -30,10 +32,18 @@ export function resourceQuota(context: AdmissionContext): AdmissionPlugin {
     validate(attributes) {
       const { namespace, object } = attributes
       if (namespace === '' || object === undefined) return
-      if (context.objects.list(ResourceQuotas, namespace).length === 0) return
+      if (limited.length === 0 && context.objects.list(ResourceQuotas, namespace).length === 0) return
       const evaluator = quotaEvaluator(attributes.type)
       if (evaluator === undefined || !concerns(attributes)) return
-      const request = { evaluator, object, oldObject: attributes.oldObject, now: context.clock.now() }
+      const { type, oldObject } = attributes
+      const demand = (usage: QuotaAmounts) => demandOf(limited, type, evaluator, object, usage)
+      const request = {
+        evaluator,
+        object,
+        oldObject,
+        now: context.clock.now(),
+        ...(limited.length === 0 ? {} : { demand }),
+      }
       let quotas = namespaces.get(namespace)
       if (quotas === undefined) {
         quotas = new NamespaceQuotas(context, client, namespace, () => namespaces.delete(namespace))
@@ -151,6 +161,11 @@ function chargeAll(before: readonly ResourceQuota[], batch: readonly Waiting[]) 
     const verdict = charge(after, each.request)
     if (verdict.kind === 'refused') {
       each.reject(refusal(each.attributes, verdict.why))
+      continue
+    }
+    if (verdict.kind === 'uncovered') {
+      const message = `insufficient quota to match these scopes: ${scopesText(verdict.scopes)}`
+      each.reject(new StatusError({ code: 500, reason: '', message }))
       continue
     }
     if (!each.attributes.dryRun) after = verdict.quotas

@@ -1,5 +1,5 @@
 /** Configuration files of the group apiserver.config.k8s.io: YAML or JSON, read strictly. */
-import { type FieldError, fieldErrorText, isObject } from '@canopus/apimachinery'
+import { aggregateText, type FieldError, fieldErrorText, isObject } from '@canopus/apimachinery'
 import { load } from 'js-yaml'
 
 /** The fields that a file may have: `true` is a value of any kind, a list any number of the same. */
@@ -19,10 +19,27 @@ export function readConfiguration(
 ): Record<string, unknown> {
   const object = load(text)
   if (!isObject(object)) throw new Error(`expected a ${kind}`)
-  const { apiVersion, kind: own } = object
-  if (own !== kind || !versions.some(version => apiVersion === `${GROUP}/${version}`)) {
-    throw new Error(
-      `no kind ${JSON.stringify(own ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`,
+  return checkConfiguration(object, kind, { [kind]: versions.map(version => `${GROUP}/${version}`) }, fields)
+}
+
+/** The same of an object that was read already, and that may be of several kinds, each in some versions. */
+export function checkConfiguration(
+  object: unknown,
+  what: string,
+  kinds: Readonly<Record<string, readonly string[]>>,
+  fields: { readonly [field: string]: FieldTree },
+): Record<string, unknown> {
+  if (!isObject(object)) throw new Error(`expected a ${what}`)
+  const { apiVersion = '', kind = '' } = object
+  for (const [field, value] of [
+    ['Kind', kind],
+    ['apiVersion', apiVersion],
+  ]) {
+    if (value === '') throw new MissingKindError(`Object '${field}' is missing in '${JSON.stringify(object)}'`)
+  }
+  if (!(Object.hasOwn(kinds, String(kind)) && kinds[String(kind)]!.includes(String(apiVersion)))) {
+    throw new MissingKindError(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
     )
   }
   const unknown = unknownFields(object, { apiVersion: true, kind: true, ...fields }, '')
@@ -31,6 +48,9 @@ export function readConfiguration(
   }
   return object
 }
+
+/** The object says no kind, or one that is not read here. */
+export class MissingKindError extends Error {}
 
 function unknownFields(value: unknown, tree: FieldTree, path: string): string[] {
   if (tree === true || value === null || value === undefined) return []
@@ -50,6 +70,5 @@ const isList = (tree: FieldTree): tree is readonly [FieldTree] => Array.isArray(
 
 /** Throws with all errors in one line, as Go's lists of errors print; does nothing where there are none. */
 export function throwFieldErrors(errors: readonly FieldError[]): void {
-  const texts = [...new Set(errors.map(fieldErrorText))]
-  if (texts.length > 0) throw new Error(texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`)
+  if (errors.length > 0) throw new Error(aggregateText(errors.map(fieldErrorText)))
 }

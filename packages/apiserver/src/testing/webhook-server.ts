@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
 
 export interface Review {
@@ -24,6 +25,8 @@ export interface WebhookServer {
     readonly query: string
     readonly review: Review
     readonly headers: IncomingHttpHeaders
+    /** The common name of the client's certificate, where it has one. */
+    readonly client?: string
   }[]
   /** How many connections were opened. */
   readonly connections: number
@@ -48,14 +51,21 @@ export async function startWebhookServer(options: WebhookServerOptions = {}): Pr
   let connections = 0
   // Connections end when the client wants it, however slow the machine is.
   const server = createServer(
-    { key: serving.key, cert: serving.certificate, keepAliveTimeout: 600_000 },
+    {
+      key: serving.key,
+      cert: serving.certificate,
+      keepAliveTimeout: 600_000,
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
     (message, out) => {
       const chunks: Buffer[] = []
       message.on('data', (chunk: Buffer) => chunks.push(chunk))
       message.on('end', async () => {
         const [path = '', query = ''] = (message.url ?? '').split('?')
         const review = JSON.parse(Buffer.concat(chunks).toString()) as Review
-        reviews.push({ path, query, review, headers: message.headers })
+        const client = (message.socket as TLSSocket).getPeerCertificate().subject?.CN as string | undefined
+        reviews.push({ path, query, review, headers: message.headers, ...(client === undefined ? {} : { client }) })
         const given = (await answers.get(path)?.(review)) ?? { code: 404, text: '404 page not found' }
         if ('text' in given) {
           out.writeHead((given as { code?: number }).code ?? 200).end((given as { text: string }).text)

@@ -5,8 +5,10 @@
 import type { WebhookClientConfig } from '@canopus/api/admissionregistration/v1'
 import { encodeJson, JsonSyntaxError, parseJson } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
+import type { Transport } from '@canopus/client'
 import type { Agent } from 'undici'
 import { traced, traceHeaders } from '../tracing/span.ts'
+import type { WebhookCredentials, WebhookCredentialsFor } from './credentials.ts'
 import { answerProblem, transportProblem } from './problems.ts'
 import type { ServiceResolver } from './service-resolver.ts'
 
@@ -28,8 +30,16 @@ export class WebhookCallError extends Error {
 }
 
 export interface WebhookCaller {
-  /** Sends `body` and reads the answer, within so many seconds, of which it is told whole ones. Throws WebhookCallError. */
-  call(target: WebhookTarget, body: unknown, timeoutSeconds: number): Promise<unknown>
+  /**
+   * Sends `body` and reads the answer, within so many seconds, of which it is told whole ones; with the credentials that there
+   * are for the host. Throws WebhookCallError, or WebhookCredentialsError.
+   */
+  call(
+    target: WebhookTarget,
+    body: unknown,
+    timeoutSeconds: number,
+    credentials?: WebhookCredentialsFor,
+  ): Promise<unknown>
   /** Ends idle connections and those in use. */
   close(): void
 }
@@ -37,6 +47,8 @@ export interface WebhookCaller {
 export interface WebhookClientOptions {
   readonly resolver: ServiceResolver
   readonly clock: Clock
+  /** Requests to this API server itself: to `kubernetes.default.svc`, behind which an extension API server may be meant. */
+  readonly loopback?: Transport
 }
 
 /** Connections are kept for so many targets. */
@@ -45,6 +57,8 @@ const MOST_AGENTS = 200
 /** Where to send a request: the URL as it is called, and whom the certificate must name. */
 interface Address {
   readonly origin: string
+  /** With the port. */
+  readonly host: string
   readonly path: string
   readonly service?: { readonly namespace: string; readonly name: string; readonly port: number }
 }
@@ -56,8 +70,10 @@ function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Add
   if (service !== undefined) {
     const { namespace, name, path = '', port = DEFAULT_PORT } = service
     const at = path === '' || path.startsWith('/') ? path : `/${path}`
+    const host = `${serverName(namespace, name)}:${port}`
     return {
-      origin: `https://${serverName(namespace, name)}:${port}`,
+      origin: `https://${host}`,
+      host,
       path: `${at === '' ? '/' : at}${query}`,
       service: { namespace, name, port },
     }
@@ -65,7 +81,8 @@ function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Add
   if (!url) throw new WebhookCallError('webhook configuration must have either service or URL')
   if (!URL.canParse(url)) throw new WebhookCallError(`Unparsable URL: ${url}`)
   const parsed = new URL(url)
-  return { origin: parsed.origin, path: `${parsed.pathname}${query}` }
+  const host = `${parsed.hostname}:${parsed.port || DEFAULT_PORT}`
+  return { origin: parsed.origin, host, path: `${parsed.pathname}${query}` }
 }
 
 const serverName = (namespace: string, name: string): string => `${name}.${namespace}.svc`
@@ -82,24 +99,25 @@ class UndiciCaller implements WebhookCaller {
     this.#options = options
   }
 
-  async call(target: WebhookTarget, body: unknown, timeoutSeconds: number): Promise<unknown> {
+  async call(
+    target: WebhookTarget,
+    body: unknown,
+    timeoutSeconds: number,
+    credentials?: WebhookCredentialsFor,
+  ): Promise<unknown> {
     const address = addressOf(target, timeoutSeconds)
+    const as = credentials === undefined ? undefined : credentialsFor(address.host, credentials)
     const deadline = new AbortController()
     const timer = this.#options.clock.setTimer(timeoutSeconds * 1000, () => deadline.abort())
     const url = `${address.origin}${address.path}`
     try {
-      const agent = await this.agentFor(target, address)
       const facts = () => ({ 'http.request.method': 'POST', 'url.full': url, 'server.address': address.origin })
-      return await traced('HTTP POST', 'client', facts, async () => {
-        const { statusCode, body: answer } = await agent.request({
-          origin: address.origin,
-          path: address.path,
-          method: 'POST',
-          headers: { ...HEADERS, ...traceHeaders() },
-          body: encodeJson(body),
-          signal: deadline.signal,
-        })
-        return readAnswer(statusCode, await answer.text())
+      return await traced('HTTP POST', 'client', facts, () => {
+        const text = encodeJson(body)
+        if (this.#options.loopback !== undefined && address.host === ITSELF) {
+          return askItself(this.#options.loopback, address.path, text, deadline.signal)
+        }
+        return this.ask(target, address, text, deadline.signal, as)
       })
     } catch (error) {
       if (error instanceof WebhookCallError) throw error
@@ -115,15 +133,38 @@ class UndiciCaller implements WebhookCaller {
     this.#agents.clear()
   }
 
-  private async agentFor({ caBundle = '' }: WebhookTarget, { origin, service }: Address): Promise<Agent> {
-    const id = `${origin}\n${service === undefined ? '' : 'service'}\n${caBundle}`
+  private async ask(
+    target: WebhookTarget,
+    address: Address,
+    body: string,
+    signal: AbortSignal,
+    as: WebhookCredentials | undefined,
+  ): Promise<unknown> {
+    const agent = await this.agentFor(target, address, as)
+    const { statusCode, body: answer } = await agent.request({
+      origin: address.origin,
+      path: address.path,
+      method: 'POST',
+      headers: { ...HEADERS, ...as?.headers, ...traceHeaders() } as Record<string, string | string[]>,
+      body,
+      signal,
+    })
+    return readAnswer(statusCode, await answer.text())
+  }
+
+  private async agentFor(
+    { caBundle = '' }: WebhookTarget,
+    { origin, service }: Address,
+    { cert = '', key = '' }: Partial<WebhookCredentials> = {},
+  ): Promise<Agent> {
+    const id = [origin, service === undefined ? '' : 'service', caBundle, cert, key].join('\n')
     const known = this.#agents.get(id)
     if (known !== undefined) {
       this.#agents.delete(id)
       this.#agents.set(id, known)
       return known
     }
-    const made = await makeAgent(caBundle, service, this.#options.resolver)
+    const made = await makeAgent(tlsOf(caBundle, cert, key), service, this.#options.resolver)
     // Somebody else may have been faster while the library was read.
     const other = this.#agents.get(id)
     if (other !== undefined) return other
@@ -143,12 +184,22 @@ const HEADERS = {
   'user-agent': 'kube-apiserver-admission',
 }
 
-/** The library is read when the first webhook is called: most clusters have none. */
-async function makeAgent(caBundle: string, service: Address['service'], resolver: ServiceResolver): Promise<Agent> {
-  const { Agent, buildConnector } = await import('undici')
+interface TlsMaterial {
+  ca?: string
+  cert?: string
+  key?: string
+}
+
+function tlsOf(caBundle: string, cert: string, key: string): TlsMaterial {
   const ca = Buffer.from(caBundle, 'base64').toString().trim()
+  return { ...(ca === '' ? {} : { ca }), ...(cert === '' ? {} : { cert, key }) }
+}
+
+/** The library is read when the first webhook is called: most clusters have none. */
+async function makeAgent(tls: TlsMaterial, service: Address['service'], resolver: ServiceResolver): Promise<Agent> {
+  const { Agent, buildConnector } = await import('undici')
   const connect = buildConnector({
-    ...(ca === '' ? {} : { ca }),
+    ...tls,
     ...(service === undefined ? {} : { servername: serverName(service.namespace, service.name) }),
     allowH2: false,
     timeout: 0,
@@ -169,6 +220,26 @@ async function makeAgent(caBundle: string, service: Address['service'], resolver
       }
     },
   })
+}
+
+/** What the API server is called by those in the cluster. */
+const ITSELF = 'kubernetes.default.svc:443'
+
+async function askItself(loopback: Transport, path: string, body: string, signal: AbortSignal): Promise<unknown> {
+  const headers = { ...HEADERS, ...traceHeaders() }
+  const answer = await loopback.send({ method: 'POST', path, headers, body: Buffer.from(body), signal })
+  return readAnswer(answer.status, Buffer.from(await answer.bytes()).toString())
+}
+
+/** There are credentials for the host that cannot be used. */
+export class WebhookCredentialsError extends Error {}
+
+function credentialsFor(host: string, credentials: WebhookCredentialsFor): WebhookCredentials | undefined {
+  try {
+    return credentials(host)
+  } catch (error) {
+    throw new WebhookCredentialsError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 function readAnswer(status: number, text: string): unknown {

@@ -6,9 +6,11 @@ import {
   type Authorities,
   type AuthorizationMode,
   type ConfigurationFile,
+  checkPluginNames,
   type JwtIssuer,
   type RequestHeaderOptions,
   type ReviewEndpoint,
+  readAdmissionConfiguration,
   type SecurityOptions,
   SIGNING_ALGORITHMS,
 } from '@canopus/apiserver'
@@ -61,6 +63,7 @@ export interface SecurityFlags {
   authorizationWebhookCacheUnauthorizedTtl: number
   enableAdmissionPlugins: string[]
   disableAdmissionPlugins: string[]
+  admissionControlConfigFile?: string
 }
 
 export function addSecurityFlags(command: Command): void {
@@ -85,6 +88,7 @@ export function addSecurityFlags(command: Command): void {
     .option('--enable-bootstrap-token-auth [bool]', 'accept bootstrap tokens', bool, false)
     .option('--enable-admission-plugins <names>', 'run these besides the usual ones', lists, [])
     .option('--disable-admission-plugins <names>', 'leave these out', lists, [])
+    .option('--admission-control-config-file <file>', 'AdmissionConfiguration: what plugins are told')
   addIssuerFlags(command)
   addAuthorizationFlags(command)
 }
@@ -185,11 +189,25 @@ export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOpt
       audiences: flags.apiAudiences,
       tokenFile: fileIfGiven('token-auth-file', flags.tokenAuthFile),
       anonymous: anonymousAccess(flags),
+      admissionConfiguration: admissionConfiguration(flags),
     }),
     ...issuerOptions(flags),
     ...authorizationOptions(flags),
   } as Partial<SecurityOptions>
 }
+
+function admissionConfiguration(flags: SecurityFlags): SecurityOptions['admissionConfiguration'] {
+  const { admissionControlConfigFile: path, disableAdmissionPlugins: off } = flags
+  try {
+    checkPluginNames(flags.enableAdmissionPlugins, off)
+    if (path === undefined) return undefined
+    return readAdmissionConfiguration(path, readTextFile, plugin => !off.includes(plugin))
+  } catch (error) {
+    throw new Failure(error instanceof Error ? error.message : String(error))
+  }
+}
+
+const readTextFile = (path: string): string => readFileSync(path, 'utf8')
 
 /**
  * Where everything is allowed to everybody who has a name, those without are kept out, whatever the flag says

@@ -12,13 +12,21 @@ import {
 } from '@canopus/api'
 import type { CronJob } from '@canopus/api/batch/v1'
 import type { Namespace, Pod, PodTemplate } from '@canopus/api/core/v1'
-import { internalError, type ResourceType } from '@canopus/apimachinery'
+import { aggregateText, type FieldError, fieldErrorText, internalError, type ResourceType } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../../security.ts'
+import { DEFAULT_POD_SECURITY, type PodSecurityConfiguration } from '../configuration/pod-security.ts'
 import { type AdmissionContext, podOf, refusal } from '../shared.ts'
 import type { PodLike } from './check.ts'
 import { detailsText, violationsOf } from './evaluate.ts'
 import { admitNamespace } from './namespaces.ts'
-import { isSamePolicy, levelVersionText, type Policy, policyOf } from './policy.ts'
+import {
+  isFullyPrivileged,
+  isSamePolicy,
+  type LevelVersion,
+  levelVersionText,
+  type Policy,
+  policyOf,
+} from './policy.ts'
 
 const addressOf = ({ group, plural }: ResourceType): string => `${group}/${plural}`
 
@@ -35,15 +43,19 @@ const WORKLOADS = [
   CronJobs,
 ].map(addressOf)
 
+const ANNOTATION = 'pod-security.kubernetes.io/'
+
 /**
- * Holds pods to the pod security standards that their namespace asks for with labels (k8s.io/pod-security-admission).
- * Namespaces without labels ask for nothing. Workloads are only warned about: their pods are refused when they come.
+ * Holds pods to the pod security standards that their namespace asks for with labels, or the configuration for those without
+ * (k8s.io/pod-security-admission). Workloads are only warned about: their pods are refused when they come.
  */
 export function podSecurity(context: AdmissionContext): AdmissionPlugin {
   const { objects } = context
+  const configuration = context.configuration?.podSecurity ?? DEFAULT_POD_SECURITY
+  const { usernames, namespaces } = configuration.exemptions
   function judge(attributes: AdmissionAttributes, namespace: Namespace | undefined): void {
-    if (attributes.type.plural === Pods.plural) admitPod(attributes, namespace)
-    else warnOfWorkload(attributes, namespace)
+    if (attributes.type.plural === Pods.plural) admitPod(attributes, namespace, configuration)
+    else judgeWorkload(attributes, namespace, configuration)
   }
   return {
     name: 'PodSecurity',
@@ -51,7 +63,9 @@ export function podSecurity(context: AdmissionContext): AdmissionPlugin {
     // Other subresources of pods cannot bring in a container or an image.
     resources: [NAMESPACES, PODS, `${PODS}/ephemeralcontainers`, `${PODS}/resize`, ...WORKLOADS],
     validate(attributes) {
-      if (addressOf(attributes.type) === NAMESPACES) return admitNamespace(context, attributes)
+      if (addressOf(attributes.type) === NAMESPACES) return admitNamespace(context, attributes, configuration)
+      if (namespaces.has(attributes.namespace)) return exempt(attributes, 'namespace')
+      if (usernames.has(attributes.user.name)) return exempt(attributes, 'user')
       const cached = objects.get(Namespaces, attributes.namespace)
       if (cached !== undefined) return judge(attributes, cached)
       return objects.getFresh(Namespaces, attributes.namespace).then(fresh => judge(attributes, fresh))
@@ -59,33 +73,78 @@ export function podSecurity(context: AdmissionContext): AdmissionPlugin {
   }
 }
 
-function admitPod(attributes: AdmissionAttributes, namespace: Namespace | undefined): void {
+const exempt = (attributes: AdmissionAttributes, by: string): void => attributes.annotate(`${ANNOTATION}exempt`, by)
+
+function admitPod(
+  attributes: AdmissionAttributes,
+  namespace: Namespace | undefined,
+  configuration: PodSecurityConfiguration,
+): void {
   if (namespace === undefined) {
     throw internalError(`failed to lookup namespace ${JSON.stringify(attributes.namespace)}`)
   }
-  const { policy } = policyOf(namespace.metadata.labels)
+  const { policy, errors } = policyOf(namespace.metadata.labels, configuration.defaults)
+  if (errors.length === 0 && isFullyPrivileged(policy)) {
+    attributes.annotate(`${ANNOTATION}enforce-policy`, PRIVILEGED_LATEST)
+    return
+  }
   const pod = podOf(attributes)
   if (attributes.operation === 'UPDATE' && !isSignificant(pod, attributes.oldObject as Pod)) return
-  const violations = violationsOf(pod, policy.enforce)
-  if (violations.length > 0) {
-    const wanted = JSON.stringify(levelVersionText(policy.enforce))
-    throw refusal(attributes, `violates PodSecurity ${wanted}: ${detailsText(violations)}`)
-  }
-  // What holds for the same policy was just found to hold.
-  if (!isSamePolicy(policy.enforce, policy.warn)) warn(attributes, pod, policy)
+  evaluate(attributes, pod, { policy, errors, enforces: true }, configuration)
 }
 
-function warnOfWorkload(attributes: AdmissionAttributes, namespace: Namespace | undefined): void {
+const PRIVILEGED_LATEST = 'privileged:latest'
+
+function judgeWorkload(
+  attributes: AdmissionAttributes,
+  namespace: Namespace | undefined,
+  configuration: PodSecurityConfiguration,
+): void {
   if (namespace === undefined) return
+  const found = policyOf(namespace.metadata.labels, configuration.defaults)
+  const { policy, errors } = found
+  if (errors.length === 0 && policy.warn.level === 'privileged' && policy.audit.level === 'privileged') return
   const template = templateOf(attributes)
-  if (template !== undefined) warn(attributes, template, policyOf(namespace.metadata.labels).policy)
+  if (template !== undefined) evaluate(attributes, template, { ...found, enforces: false }, configuration)
 }
 
-function warn(attributes: AdmissionAttributes, pod: PodLike, policy: Policy): void {
-  const violations = violationsOf(pod, policy.warn)
-  if (violations.length === 0) return
-  const wanted = JSON.stringify(levelVersionText(policy.warn))
-  attributes.warn(`would violate PodSecurity ${wanted}: ${detailsText(violations)}`)
+interface Standard {
+  readonly policy: Policy
+  /** What is wrong with the labels of the namespace. */
+  readonly errors: readonly FieldError[]
+  readonly enforces: boolean
+}
+
+/** Refuses, warns and notes for the audit log. Throws StatusError. */
+function evaluate(
+  attributes: AdmissionAttributes,
+  pod: PodLike,
+  { policy, errors, enforces }: Standard,
+  { exemptions }: PodSecurityConfiguration,
+): void {
+  if (exemptions.runtimeClasses.has(pod.spec?.runtimeClassName ?? '')) {
+    exempt(attributes, 'runtimeClass')
+    return
+  }
+  const { enforce, audit, warn } = policy
+  if (errors.length > 0)
+    attributes.annotate(`${ANNOTATION}error`, `Failed to parse policy: ${aggregateText(errors.map(fieldErrorText))}`)
+  if (enforces) attributes.annotate(`${ANNOTATION}enforce-policy`, levelVersionText(enforce))
+  const found = enforces ? textOfViolations(pod, enforce) : undefined
+  const again = (other: LevelVersion): string | undefined =>
+    enforces && isSamePolicy(enforce, other) ? found : textOfViolations(pod, other)
+  const audited = again(audit)
+  if (audited !== undefined) attributes.annotate(`${ANNOTATION}audit-violations`, `would violate ${audited}`)
+  if (found !== undefined) throw refusal(attributes, `violates ${found}`)
+  const warned = isSamePolicy(audit, warn) ? audited : again(warn)
+  if (warned !== undefined) attributes.warn(`would violate ${warned}`)
+}
+
+/** What a pod has against a policy, in words; nothing where it keeps to it. */
+function textOfViolations(pod: PodLike, policy: LevelVersion): string | undefined {
+  const violations = violationsOf(pod, policy)
+  if (violations.length === 0) return undefined
+  return `PodSecurity ${JSON.stringify(levelVersionText(policy))}: ${detailsText(violations)}`
 }
 
 function templateOf({ object, type }: AdmissionAttributes): PodLike | undefined {

@@ -3,7 +3,8 @@ import { badRequestError, internalError, type KubeObject, type Status, StatusErr
 import { type Clock, type Random, uuid } from '@canopus/base'
 import type { AdmissionAttributes } from '../../security.ts'
 import { type SpanAttributes, traced } from '../../tracing/span.ts'
-import { WebhookCallError, type WebhookCaller } from '../../webhook/client.ts'
+import { WebhookCallError, type WebhookCaller, WebhookCredentialsError } from '../../webhook/client.ts'
+import type { WebhookCredentialsFor } from '../../webhook/credentials.ts'
 import type { Match } from '../matching/rules.ts'
 import { createReview, ReviewError, type ReviewedObjects, readVerdict, reviewVersion, type Verdict } from './review.ts'
 import type { Hook } from './source.ts'
@@ -26,6 +27,8 @@ export interface AskContext {
   readonly webhooks: WebhookCaller
   readonly random: Random
   readonly clock: Clock
+  /** As whom webhooks are called; as nobody where missing. */
+  readonly credentials?: WebhookCredentialsFor
 }
 
 const DEFAULT_TIMEOUT = 10
@@ -56,7 +59,8 @@ export async function askWebhook(
   const facts = () => ({ configuration, webhook: name, ...spanFacts(attributes), UID: uid })
   const verdict = await traced(`Call ${mutating ? 'mutating' : 'validating'} webhook`, 'internal', facts, () =>
     usable(name, async () => {
-      const answer = await context.webhooks.call(clientConfig, review, secondsLeft(context, attributes, timeoutSeconds))
+      const seconds = secondsLeft(context, attributes, timeoutSeconds)
+      const answer = await context.webhooks.call(clientConfig, review, seconds, context.credentials)
       return readVerdict(version, uid, mutating, answer)
     }),
   )
@@ -96,6 +100,9 @@ async function usable<T>(name: string, ask: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof WebhookCallError) {
       throw new CallingWebhookError(name, `failed to call webhook: ${error.message}`, error.answered ? error.code : 503)
+    }
+    if (error instanceof WebhookCredentialsError) {
+      throw new CallingWebhookError(name, `could not get REST client: ${error.message}`, 400)
     }
     if (error instanceof ReviewError) {
       throw new CallingWebhookError(name, `received invalid webhook response: ${error.message}`)

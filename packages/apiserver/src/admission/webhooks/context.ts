@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { ObjectReader } from '../../security.ts'
 import type { WebhookCaller } from '../../webhook/client.ts'
+import type { WebhookCredentialsFor } from '../../webhook/credentials.ts'
 import type { AdmissionMetrics } from '../admission-metrics.ts'
 import type { MatchConditions } from './match.ts'
 
@@ -11,6 +12,8 @@ export interface WebhookAdmissionContext {
   readonly random: Random
   readonly logger: Logger
   readonly clock: Clock
+  /** As whom webhooks are called; as nobody where missing. */
+  readonly credentials?: WebhookCredentialsFor
   /** Where calls are counted; nowhere where missing. */
   readonly admissionMetrics?: AdmissionMetrics
   /** How conditions in CEL are evaluated. */

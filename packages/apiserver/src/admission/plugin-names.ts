@@ -1,0 +1,50 @@
+/** The names of `--enable-admission-plugins` and `--disable-admission-plugins` (pkg/kubeapiserver/options/plugins.go). */
+
+const HERE = new Set(
+  `
+  NamespaceLifecycle LimitRanger ServiceAccount NodeRestriction TaintNodesByCondition PodSecurity Priority
+  DefaultTolerationSeconds DefaultStorageClass StorageObjectInUseProtection PersistentVolumeClaimResize RuntimeClass
+  CertificateApproval CertificateSigning CertificateSubjectRestriction DefaultIngressClass PodTopologyLabels
+  NodeDeclaredFeatureValidator PodResizeValidator MutatingAdmissionPolicy MutatingAdmissionWebhook
+  ValidatingAdmissionPolicy ValidatingAdmissionWebhook ResourceQuota
+  `
+    .trim()
+    .split(/\s+/),
+)
+
+/** On in upstream without anything to do while the features are off that they are for. */
+const IDLE = new Set([
+  'PodGroupProtection',
+  'PodGroupWorkloadExists',
+  'JobValidation',
+  'ClusterTrustBundleAttest',
+  'AlwaysAdmit',
+])
+
+const NOT_HERE = new Set(
+  `
+  NamespaceAutoProvision NamespaceExists LimitPodHardAntiAffinityTopology AlwaysPullImages ImagePolicyWebhook
+  PodNodeSelector PodTolerationRestriction EventRateLimit ExtendedResourceToleration
+  OwnerReferencesPermissionEnforcement DenyServiceExternalIPs AlwaysDeny
+  `
+    .trim()
+    .split(/\s+/),
+)
+
+/** Throws TypeError where a plugin is unknown, to be on and off, or to be on but not implemented. */
+export function checkPluginNames(enabled: readonly string[], disabled: readonly string[]): void {
+  for (const [flag, names] of [
+    ['enable', enabled],
+    ['disable', disabled],
+  ] as const) {
+    const unknown = names.find(name => !(HERE.has(name) || IDLE.has(name) || NOT_HERE.has(name)))
+    if (unknown !== undefined)
+      throw new TypeError(`${flag}-admission-plugins plugin ${JSON.stringify(unknown)} is unknown`)
+  }
+  const both = [...new Set(enabled)].filter(name => disabled.includes(name)).sort()
+  if (both.length > 0) {
+    throw new TypeError(`[${both.join(' ')}] in enable-admission-plugins and disable-admission-plugins overlapped`)
+  }
+  const missing = enabled.filter(name => NOT_HERE.has(name))
+  if (missing.length > 0) throw new TypeError(`admission plugins that are not implemented: ${missing.join(', ')}`)
+}
