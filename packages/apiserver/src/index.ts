@@ -47,6 +47,7 @@ export {
   type SecurityOptions,
 } from './create-security.ts'
 export { GIT_VERSION } from './discovery/version.ts'
+export { checkEffectiveVersion, type EffectiveVersionFlags } from './features/effective-version.ts'
 export { FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
 export { kindsOfFeatures, parseRuntimeConfig, RuntimeConfig } from './features/runtime-config.ts'
 export type { ServingOptions } from './filters/serving-options.ts'

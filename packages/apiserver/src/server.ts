@@ -64,6 +64,8 @@ export interface ApiServerOptions {
   readonly kinds: readonly Kind[]
   /** Kinds that are answered on the spot; default `virtualKinds`. */
   readonly virtualKinds?: readonly Kind[]
+  /** Whether clients find a resource; all where missing. */
+  readonly isServed?: (type: ResourceType) => boolean
   readonly security: SecurityFactory
   /** With which kubelets are called for logs, exec and the like; with a certificate also for what pods and nodes use. */
   readonly kubelet?: KubeletCredentials
@@ -311,6 +313,7 @@ function composeResources(
       ),
     ),
     virtualKinds,
+    ...(options.isServed === undefined ? {} : { isServed: options.isServed }),
   })
   admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))

@@ -1,4 +1,5 @@
 import { builtInKinds } from '@canopus/api'
+import type { ResourceType } from '@canopus/apimachinery'
 import {
   type ApiServer,
   type ApiServerOptions,
@@ -43,8 +44,10 @@ export async function startApiServer({
 }: StartApiServerOptions): Promise<ApiServer> {
   const serverId = identity && { serverId: identity.name }
   const { featureGates = new FeatureGates() } = options
-  const kinds = [...builtInKinds, ...kindsOfFeatures(featureGates, runtimeConfig ?? new RuntimeConfig())]
-  const server = createApiServer({ ...options, ...serverId, featureGates, kinds })
+  const config = runtimeConfig ?? new RuntimeConfig()
+  const kinds = [...builtInKinds, ...kindsOfFeatures(featureGates, config)]
+  const isServed = config.isDefault ? undefined : { isServed: (type: ResourceType) => config.enabled(type) }
+  const server = createApiServer({ ...options, ...serverId, ...isServed, featureGates, kinds })
   const client = clientOf(server)
   try {
     await server.start()

@@ -159,6 +159,7 @@ export const virtualKinds: readonly Kind[] = [
   ComponentStatusKind,
 ]
 
+export { betaKinds, betaVersions } from './beta-versions.ts'
 export {
   APIServiceKind,
   BindingKind,

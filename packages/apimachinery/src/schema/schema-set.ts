@@ -54,6 +54,16 @@ export class SchemaSet {
     return [...this.blocks.keys()].filter(name => !name.startsWith('='))
   }
 
+  /** Messages of the package `from` (`resource.v1`) under the name of another version too, which has the same. */
+  addVersion(from: string, to: string): void {
+    for (const name of [...this.blocks.keys()]) {
+      const [prefix, base] = name.startsWith('=') ? ['=', name.slice(1)] : ['', name]
+      if (!base.startsWith(`${from}.`)) continue
+      const block = this.blocks.get(name)!.replaceAll(new RegExp(`(?<![\\w.])${from}\\.`, 'g'), `${to}.`)
+      this.blocks.set(`${prefix}${to}${base.slice(from.length)}`, block)
+    }
+  }
+
   has(name: string): boolean {
     return this.blocks.has(name)
   }

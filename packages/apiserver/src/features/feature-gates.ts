@@ -61,13 +61,29 @@ export function parseFeatureGates(words: readonly string[]): FeatureGates {
     throw new TypeError('set kube feature gates with default empty prefix or kube: prefix consistently, do not mix use')
   }
   for (const [name, value] of found) checkGate(name, value)
+  for (const [stage, name] of STAGES) setStage(found, stage, found.get(name))
   return new FeatureGates(found)
+}
+
+const STAGES = [
+  ['ALPHA', 'AllAlpha'],
+  ['BETA', 'AllBeta'],
+] as const
+
+/** Sets those of a stage that nobody named. Throws where that would change what has no switch here. */
+function setStage(found: Map<string, boolean>, stage: string, value: boolean | undefined): void {
+  if (value === undefined) return
+  for (const gate of GATES.values()) {
+    if (gate.stage !== stage || found.has(gate.name) || gate.locked) continue
+    checkGate(gate.name, value)
+    found.set(gate.name, value)
+  }
 }
 
 function checkGate(name: string, value: boolean): void {
   const gate = GATES.get(name)
   if (gate === undefined) throw new TypeError(`unrecognized feature gate: ${name}`)
-  if (gate.enabled === value || SWITCHED.has(name)) return
+  if (gate.enabled === value || SWITCHED.has(name) || STAGES.some(([, all]) => all === name)) return
   if (gate.locked) {
     throw new TypeError(`cannot set feature gate ${name} to ${value}, feature is locked to ${gate.enabled}`)
   }

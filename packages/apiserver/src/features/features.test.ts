@@ -5,14 +5,16 @@ import { FeatureGates, parseFeatureGates } from './feature-gates.ts'
 import { kindsOfFeatures, parseRuntimeConfig, RuntimeConfig } from './runtime-config.ts'
 
 const GATE = 'StorageVersionMigrator'
+const ADMISSION = 'admissionregistration.k8s.io/v1alpha1'
 const VERSION = 'storagemigration.k8s.io/v1beta1'
 
 describe('--feature-gates', () => {
-  const refused: readonly [string[], string][] = [
+  const refused: readonly [string[], string | RegExp][] = [
     [['Foo=true'], 'unrecognized feature gate: Foo'],
     [['SidecarContainers=false'], 'cannot set feature gate SidecarContainers to false, feature is locked to true'],
     [['PodsAPI=true'], 'cannot set feature gate PodsAPI to true: that is not implemented, it is always false'],
-    [['AllAlpha=true'], 'cannot set feature gate AllAlpha to true: that is not implemented, it is always false'],
+    [['AllAlpha=true'], /cannot set feature gate \w+ to true: that is not implemented/],
+    [['AllBeta=false'], /cannot set feature gate \w+ to false: that is not implemented/],
     [[GATE], 'malformed pair, expect string=bool'],
     [[`${GATE}=yes`], `invalid value of ${GATE}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`],
     [['other:Foo=true'], 'component not registered: other'],
@@ -57,9 +59,7 @@ describe('--runtime-config', () => {
     [['apps/v9=true'], 'group version apps/v9 that has not been registered'],
     [['api/beta=yes'], 'invalid value api/beta=yes'],
     [[`${VERSION}=yes`], `invalid value of ${VERSION}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`],
-    [['storage.k8s.io/v1beta1=true'], 'to serve these is not implemented: storage.k8s.io/v1beta1'],
-    [['batch/v1=false'], 'not to serve these is not implemented: batch/v1'],
-    [['batch/v1/cronjobs=false'], 'not to serve these is not implemented: batch/v1/cronjobs'],
+    [['resource.k8s.io/v1beta1=true'], 'to serve these is not implemented: resource.k8s.io/v1beta1'],
     [
       [`${VERSION}/Things=true`],
       `invalid key ${VERSION}/Things: group/version/resource and resource is always lowercase plural, not "Things"`,
@@ -87,6 +87,49 @@ describe('--runtime-config', () => {
       assert.deepEqual(kinds(new FeatureGates()), [])
     })
   }
+
+  const betas: readonly [string[], string[]][] = [
+    [
+      ['networking.k8s.io/v1beta1'],
+      ['networking.k8s.io/v1beta1/ipaddresses', 'networking.k8s.io/v1beta1/servicecidrs'],
+    ],
+    [['networking.k8s.io/v1beta1/ipaddresses=true'], ['networking.k8s.io/v1beta1/ipaddresses']],
+    [
+      ['api/all=true', 'api/beta=false'],
+      ['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'].map(each => `${ADMISSION}/${each}`),
+    ],
+    [['certificates.k8s.io/v1beta1=true'], []],
+  ]
+  for (const [words, expected] of betas) {
+    it(`other versions: ${words}`, () => {
+      const kinds = kindsOfFeatures(new FeatureGates(), parseRuntimeConfig(words))
+      assert.deepEqual(
+        kinds.map(({ type: { group, version, plural } }) => `${group}/${version}/${plural}`),
+        expected,
+      )
+    })
+  }
+
+  const served: readonly [string[], string, string, boolean][] = [
+    [[], 'batch', 'cronjobs', true],
+    [['batch/v1=false'], 'batch', 'cronjobs', false],
+    [['batch/v1=false'], 'apps', 'deployments', true],
+    [['batch/v1/cronjobs=false'], 'batch', 'cronjobs', false],
+    [['batch/v1/cronjobs=false'], 'batch', 'jobs', true],
+    [['api/all=false', 'apps/v1=true'], 'apps', 'deployments', true],
+    [['api/all=false', 'apps/v1=true'], '', 'pods', false],
+    [['api/v1/pods=false'], '', 'pods', false],
+  ]
+  for (const [words, group, plural, expected] of served) {
+    it(`served by ${words}: ${plural}`, () => {
+      assert.equal(parseRuntimeConfig(words).enabled({ group, version: 'v1', plural }), expected)
+    })
+  }
+
+  it('what is asked for along with others and missing is told', () => {
+    assert.deepEqual(parseRuntimeConfig(['api/beta=true']).missing, ['resource.k8s.io/v1beta1'])
+    assert.deepEqual(parseRuntimeConfig(['api/ga=true']).missing, [])
+  })
 
   it('nothing is served besides where nobody asked', () => {
     assert.deepEqual(kindsOfFeatures(parseFeatureGates([`${GATE}=true`]), new RuntimeConfig()), [])

@@ -1,5 +1,5 @@
 /** `--runtime-config` (k8s.io/apiserver/pkg/server/options/api_enablement.go and resourceconfig). */
-import { allResourceTypes, optionalKinds } from '@canopus/api'
+import { allResourceTypes, betaKinds, betaVersions, type Kind, optionalKinds } from '@canopus/api'
 import { type FeatureGates, goBool } from './feature-gates.ts'
 
 const MATCHERS: readonly (readonly [key: string, matches: RegExp])[] = [
@@ -9,32 +9,38 @@ const MATCHERS: readonly (readonly [key: string, matches: RegExp])[] = [
   ['api/alpha', /^v\d+alpha\d+$/],
 ]
 
-/** Versions that upstream of 1.36 knows, and that are never served here. */
-const NOT_HERE = `
-  admissionregistration.k8s.io/v1alpha1 admissionregistration.k8s.io/v1beta1 internal.apiserver.k8s.io/v1alpha1
-  apps/v1beta1 apps/v1beta2 authentication.k8s.io/v1alpha1 authentication.k8s.io/v1beta1
-  authorization.k8s.io/v1beta1 batch/v1beta1 certificates.k8s.io/v1alpha1 certificates.k8s.io/v1beta1
-  coordination.k8s.io/v1alpha2 coordination.k8s.io/v1beta1 discovery.k8s.io/v1beta1 events.k8s.io/v1beta1
-  extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1beta1 flowcontrol.apiserver.k8s.io/v1beta2
-  flowcontrol.apiserver.k8s.io/v1beta3 imagepolicy.k8s.io/v1alpha1 networking.k8s.io/v1beta1
-  node.k8s.io/v1alpha1 node.k8s.io/v1beta1 policy/v1beta1 rbac.authorization.k8s.io/v1alpha1
-  rbac.authorization.k8s.io/v1beta1 resource.k8s.io/v1alpha3 resource.k8s.io/v1beta1 resource.k8s.io/v1beta2
-  scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 storage.k8s.io/v1alpha1 storage.k8s.io/v1beta1
+/**
+ * Versions that upstream of 1.36 knows and of which it serves nothing: what was in them is gone, or belongs to features that are
+ * off and have no switch here.
+ */
+const EMPTY = `
+  internal.apiserver.k8s.io/v1alpha1 apps/v1beta1 apps/v1beta2 authentication.k8s.io/v1alpha1
+  authentication.k8s.io/v1beta1 authorization.k8s.io/v1beta1 batch/v1beta1 certificates.k8s.io/v1alpha1
+  certificates.k8s.io/v1beta1 coordination.k8s.io/v1alpha2 coordination.k8s.io/v1beta1 discovery.k8s.io/v1beta1
+  events.k8s.io/v1beta1 extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1beta1 flowcontrol.apiserver.k8s.io/v1beta2
+  flowcontrol.apiserver.k8s.io/v1beta3 imagepolicy.k8s.io/v1alpha1 node.k8s.io/v1alpha1 node.k8s.io/v1beta1
+  policy/v1beta1 rbac.authorization.k8s.io/v1alpha1 rbac.authorization.k8s.io/v1beta1 resource.k8s.io/v1alpha3
+  scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 storage.k8s.io/v1alpha1
 `
   .trim()
   .split(/\s+/)
 
+/** Those that upstream serves where it is asked to, and that are not implemented. */
+const MISSING = ['resource.k8s.io/v1beta1']
+
 const SERVED: readonly string[] = [
   ...new Set(allResourceTypes.map(({ group, version }) => (group === '' ? version : `${group}/${version}`))),
 ]
-const OPTIONAL = new Set(
-  Object.values(optionalKinds).flatMap(kinds => kinds.map(({ type }) => `${type.group}/${type.version}`)),
-)
+const OPTIONAL: ReadonlySet<string> = new Set([
+  ...Object.values(optionalKinds).flatMap(kinds => kinds.map(({ type }) => `${type.group}/${type.version}`)),
+  ...betaVersions,
+])
+const KNOWN: ReadonlySet<string> = new Set([...SERVED, ...OPTIONAL, ...EMPTY, ...MISSING])
 const groupOf = (groupVersion: string): string => (groupVersion.includes('/') ? groupVersion.split('/')[0]! : '')
 const versionOf = (groupVersion: string): string => groupVersion.slice(groupVersion.lastIndexOf('/') + 1)
-const GROUPS = new Set([...SERVED, ...NOT_HERE, ...OPTIONAL].map(groupOf))
+const GROUPS = new Set([...KNOWN].map(groupOf))
 
-/** Which of the resources that are not served by default are to be. */
+/** Which resources are served, where that is not as by default. */
 export class RuntimeConfig {
   readonly #versions: ReadonlyMap<string, boolean>
   readonly #resources: ReadonlyMap<string, boolean>
@@ -44,16 +50,26 @@ export class RuntimeConfig {
     this.#resources = resources
   }
 
-  /** About a resource of `optionalKinds`. */
+  /** What was asked for along with others, but is not implemented. */
+  get missing(): string[] {
+    return MISSING.filter(name => this.#versions.get(name) === true)
+  }
+
+  /** Whether nobody said anything. */
+  get isDefault(): boolean {
+    return this.#versions.size === 0 && this.#resources.size === 0
+  }
+
+  /** Whether a resource is served. */
   enabled({ group, version, plural }: { group: string; version: string; plural: string }): boolean {
-    const name = `${group}/${version}`
-    return this.#resources.get(`${name}/${plural}`) ?? this.#versions.get(name) ?? false
+    const name = group === '' ? version : `${group}/${version}`
+    return this.#resources.get(`${name}/${plural}`) ?? this.#versions.get(name) ?? !OPTIONAL.has(name)
   }
 }
 
 /**
  * Reads words such as `api/beta=true`, `storagemigration.k8s.io/v1beta1=true`. Throws `TypeError`, in upstream's words where upstream
- * refuses; and where a version is to be served, or not, that cannot be here.
+ * refuses; and where a version is to be served that cannot be here.
  */
 export function parseRuntimeConfig(words: readonly string[]): RuntimeConfig {
   const given = new Map<string, string>()
@@ -72,7 +88,7 @@ export function parseRuntimeConfig(words: readonly string[]): RuntimeConfig {
     const value = given.get(key)
     if (value === undefined) continue
     if (value !== 'true' && value !== 'false') throw new TypeError(`invalid value ${key}=${value}`)
-    for (const each of [...SERVED, ...NOT_HERE, ...OPTIONAL]) {
+    for (const each of KNOWN) {
       if (matches.test(versionOf(each))) versions.set(each, value === 'true')
     }
   }
@@ -80,18 +96,18 @@ export function parseRuntimeConfig(words: readonly string[]): RuntimeConfig {
     if (isMatcher(key)) continue
     const [group, version, resource] = partsOf(key)
     const name = group === '' ? version : `${group}/${version}`
-    if (![...SERVED, ...NOT_HERE].includes(name) && !OPTIONAL.has(name)) {
+    if (!KNOWN.has(name)) {
       throw new TypeError(`group version ${name} that has not been registered`)
     }
     const enabled = value === '' || goBool(key, value)
     if (resource === undefined) versions.set(name, enabled)
-    else if (resource.toLowerCase() === resource) resources.set(key, enabled)
+    else if (resource.toLowerCase() === resource) resources.set(`${name}/${resource}`, enabled)
     else {
       const rule = 'group/version/resource and resource is always lowercase plural'
       throw new TypeError(`invalid key ${key}: ${rule}, not ${JSON.stringify(resource)}`)
     }
   }
-  checkFixed([...versions, ...resources])
+  checkMissing(given)
   return new RuntimeConfig(versions, resources)
 }
 
@@ -114,23 +130,18 @@ function checkGroups(keys: readonly string[]): void {
   if (unknown.size > 0) throw new TypeError(`unknown api groups ${[...unknown].sort().join(',')}`)
 }
 
-/** What is served is fixed, but for the optional kinds. */
-function checkFixed(settings: readonly (readonly [key: string, enabled: boolean])[]): void {
-  const wrong = settings.filter(([key, enabled]) => {
-    const parts = key.split('/')
-    const name = parts.length > 2 ? parts.slice(0, 2).join('/') : key
-    return !OPTIONAL.has(name) && SERVED.includes(name) !== enabled
-  })
-  const say = (enabled: boolean, what: string): void => {
-    const names = wrong.filter(([, each]) => each === enabled).map(([key]) => key)
-    if (names.length > 0) throw new TypeError(`${what} is not implemented: ${names.join(', ')}`)
-  }
-  say(true, 'to serve these')
-  say(false, 'not to serve these')
+/** Only those that are named: `api/beta=true` is for what there is. */
+function checkMissing(given: ReadonlyMap<string, string>): void {
+  const isMissing = (key: string): boolean => MISSING.some(name => key === name || key.startsWith(`${name}/`))
+  const wrong = [...given].filter(([key, value]) => isMissing(key) && (value === '' || goBool(key, value)))
+  if (wrong.length > 0)
+    throw new TypeError(`to serve these is not implemented: ${wrong.map(([key]) => key).join(', ')}`)
 }
 
-/** The kinds that features bring, where both the feature and the version are on. */
-export const kindsOfFeatures = (gates: FeatureGates, config: RuntimeConfig) =>
-  Object.entries(optionalKinds).flatMap(([feature, kinds]) =>
+/** The kinds that are served besides those of every server: of features that are on, and other versions of kinds. */
+export const kindsOfFeatures = (gates: FeatureGates, config: RuntimeConfig): Kind[] => [
+  ...Object.entries(optionalKinds).flatMap(([feature, kinds]) =>
     gates.enabled(feature) ? kinds.filter(({ type }) => config.enabled(type)) : [],
-  )
+  ),
+  ...(config.isDefault ? [] : betaKinds().filter(({ type }) => config.enabled(type))),
+]

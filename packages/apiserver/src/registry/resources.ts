@@ -12,6 +12,8 @@ export interface ResourcesOptions {
   readonly encoders: Encoders
   readonly kinds: readonly Kind[]
   readonly virtualKinds: readonly Kind[]
+  /** Whether clients find a resource; all where missing. The server itself has those that they do not find. */
+  readonly isServed?: (type: ResourceType) => boolean
   /** By `group/plural`. */
   readonly hooks?: Readonly<Record<string, KindHooks>>
 }
@@ -30,6 +32,8 @@ export class Resources {
   readonly context: RegistryContext
   readonly #endpoints = new Map<string, Map<string, Endpoint>>()
   readonly #virtual = new Map<string, Map<string, Kind>>()
+  /** Those that clients do not find. */
+  readonly #hidden = new Map<string, Map<string, Endpoint>>()
   /** Group versions that are this server's own, whatever else may be defined in them. */
   readonly #builtIn: ReadonlySet<string>
 
@@ -37,10 +41,12 @@ export class Resources {
     this.encoders = options.encoders
     this.context = options.context
     const hooks = { ...HOOKS, ...options.hooks }
-    for (const kind of options.kinds) this.add(kind, hooks[`${kind.type.group}/${kind.type.plural}`])
-    for (const kind of options.virtualKinds) {
-      put(this.#virtual, kind.type, kind)
+    const { isServed = () => true } = options
+    for (const kind of options.kinds) {
+      const into = isServed(kind.type) ? this.#endpoints : this.#hidden
+      this.add(into, kind, hooks[`${kind.type.group}/${kind.type.plural}`])
     }
+    for (const kind of options.virtualKinds) if (isServed(kind.type)) put(this.#virtual, kind.type, kind)
     this.#builtIn = new Set([...this.#endpoints.keys(), ...this.#virtual.keys()])
   }
 
@@ -69,8 +75,9 @@ export class Resources {
     return undefined
   }
 
-  storeOf(type: ResourceType): KindStore | undefined {
-    return this.endpoint(type.group, type.version, type.plural)?.store
+  storeOf({ group, version, plural }: ResourceType): KindStore | undefined {
+    const found = this.endpoint(group, version, plural) ?? this.#hidden.get(`${group}/${version}`)?.get(plural)
+    return found?.store
   }
 
   /** Every served version of the objects of a kind. */
@@ -104,14 +111,10 @@ export class Resources {
     for (const each of siblings) each.siblings = [...each.siblings, store]
   }
 
-  private add(kind: Kind, hooks: KindHooks | undefined): void {
+  private add(into: Map<string, Map<string, Endpoint>>, kind: Kind, hooks: KindHooks | undefined): void {
     const store = new KindStore(kind, this.context, hooks)
     this.introduce(store)
-    put(
-      this.#endpoints,
-      kind.type,
-      new Endpoint(store, this.encoders, DELETE_VERBS[`${kind.type.group}/${kind.type.plural}`]),
-    )
+    put(into, kind.type, new Endpoint(store, this.encoders, DELETE_VERBS[`${kind.type.group}/${kind.type.plural}`]))
   }
 }
 

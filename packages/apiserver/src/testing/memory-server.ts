@@ -52,7 +52,7 @@ export async function startMemoryServer(
     kubelet?: KubeletCredentials
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
     users?: Readonly<Record<string, User>>
-  } & Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange' | 'metrics'> = {},
+  } & Partial<Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange' | 'metrics' | 'kinds' | 'isServed'>> = {},
 ): Promise<MemoryServer> {
   const { clock = systemClock, users = {}, serving = {}, healthChecks = [] } = options
   const store = options.store ?? createMemoryStore({ clock })
@@ -62,7 +62,8 @@ export async function startMemoryServer(
     clock,
     random: options.random ?? systemRandom,
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
-    kinds: builtInKinds,
+    kinds: options.kinds ?? builtInKinds,
+    ...(options.isServed === undefined ? {} : { isServed: options.isServed }),
     ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),

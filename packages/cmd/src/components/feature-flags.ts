@@ -1,14 +1,21 @@
 /** `--feature-gates` and `--runtime-config`. */
-import { type FeatureGates, parseFeatureGates, parseRuntimeConfig, type RuntimeConfig } from '@canopus/apiserver'
+import {
+  checkEffectiveVersion,
+  type EffectiveVersionFlags,
+  type FeatureGates,
+  parseFeatureGates,
+  parseRuntimeConfig,
+  type RuntimeConfig,
+} from '@canopus/apiserver'
 import { Failure } from '@canopus/cli'
 import type { Command } from 'commander'
-import { given, lists } from '../flags.ts'
+import { bool, given, lists } from '../flags.ts'
 
 export interface FeatureGateFlags {
   featureGates?: string[]
 }
 
-export interface FeatureFlags extends FeatureGateFlags {
+export interface FeatureFlags extends FeatureGateFlags, EffectiveVersionFlags {
   runtimeConfig?: string[]
 }
 
@@ -25,6 +32,11 @@ export function addFeatureFlags(command: Command): void {
     'versions of the API to serve or not, such as storagemigration.k8s.io/v1beta1=true',
     lists,
   )
+  command
+    .option('--emulated-version <versions>', 'version of Kubernetes to behave as; 1.36', lists)
+    .option('--min-compatibility-version <versions>', 'the oldest control plane to go with; 1.35', lists)
+    .option('--emulation-forward-compatible [bool]', 'where an older version is emulated: with newer APIs', bool)
+    .option('--runtime-config-emulation-forward-compatible [bool]', 'the same for those of --runtime-config', bool)
 }
 
 /** Throws `Failure` in upstream's words where a gate is unknown, locked or cannot be switched here. */
@@ -34,6 +46,7 @@ export const featureGatesOf = ({ featureGates = [] }: FeatureGateFlags): Feature
 /** The same about versions of the API. */
 export function featuresOf(flags: FeatureFlags): { featureGates: FeatureGates; runtimeConfig: RuntimeConfig } {
   const { runtimeConfig = [] } = flags
+  refused(() => checkEffectiveVersion(flags))
   return { featureGates: featureGatesOf(flags), runtimeConfig: refused(() => parseRuntimeConfig(runtimeConfig)) }
 }
 

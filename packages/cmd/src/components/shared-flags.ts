@@ -38,6 +38,8 @@ export interface AppliedFlags {
 /** `serverId` names the server in figures and spans. Rejects with `Failure` where a file is wrong. */
 export async function applySharedFlags(flags: SharedFlags, serverId: string, logger: Logger): Promise<AppliedFlags> {
   const features = featuresOf(flags)
+  const { missing } = features.runtimeConfig
+  if (missing.length > 0) logger.warn('--runtime-config: not implemented, and so not served', { versions: missing })
   const metrics = new MetricsRegistry()
   const auditor = await auditorOf(flags, logger, metrics)
   const tracing = tracingOf(flags, serverId, logger)

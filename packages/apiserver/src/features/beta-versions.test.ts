@@ -1,0 +1,60 @@
+/** Other versions of stable kinds, and resources that are not served, on a whole API server. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { builtInKinds } from '@canopus/api'
+import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
+import { FeatureGates } from './feature-gates.ts'
+import { kindsOfFeatures, parseRuntimeConfig } from './runtime-config.ts'
+
+describe('--runtime-config on a server', () => {
+  let server: MemoryServer
+  before(async () => {
+    const config = parseRuntimeConfig(['api/beta=true', 'batch/v1/cronjobs=false', 'policy/v1=false'])
+    server = await startMemoryServer({
+      kinds: [...builtInKinds, ...kindsOfFeatures(new FeatureGates(), config)],
+      isServed: type => config.enabled(type),
+    })
+  })
+  after(() => server.stop())
+
+  const BETA = '/apis/resource.k8s.io/v1beta2/deviceclasses'
+  const STABLE = '/apis/resource.k8s.io/v1/deviceclasses'
+
+  it('objects are the same in both versions, and stored in the stable one', async () => {
+    const body = { apiVersion: 'resource.k8s.io/v1beta2', kind: 'DeviceClass', metadata: { name: 'a' }, spec: {} }
+    const made = await server.send('POST', BETA, body)
+    assert.equal(made.status, 201)
+    assert.equal(made.json.apiVersion, 'resource.k8s.io/v1beta2')
+    const text = 'resource.k8s.io/v1beta2 DeviceClass is deprecated in v1.36+, unavailable in v1.39+'
+    assert.deepEqual(made.headers.warning, [`299 - "${text}"`])
+    const read = await server.send('GET', `${STABLE}/a`)
+    assert.deepEqual(read.json, { ...made.json, apiVersion: 'resource.k8s.io/v1' })
+    assert.equal(read.headers.warning, undefined)
+    const list = await server.send('GET', BETA)
+    assert.deepEqual([list.json.kind, list.json.apiVersion], ['DeviceClassList', 'resource.k8s.io/v1beta2'])
+    const wrong = await server.send('POST', BETA, { ...body, spec: { selectors: [{ cel: { expression: '1' } }] } })
+    assert.equal(wrong.status, 422)
+  })
+
+  it('documents know both, and the stable one is preferred', async () => {
+    const group = await server.send('GET', '/apis/resource.k8s.io')
+    assert.deepEqual(
+      group.json.versions.map(({ version }: { version: string }) => version),
+      ['v1', 'v1beta2'],
+    )
+    assert.equal(group.json.preferredVersion.version, 'v1')
+    const { json } = await server.send('GET', '/openapi/v3/apis/resource.k8s.io/v1beta2')
+    const schemas = Object.keys(json.components.schemas)
+    assert.ok(schemas.includes('io.k8s.api.resource.v1beta2.DeviceClass'))
+    assert.ok(!schemas.some(name => name.startsWith('io.k8s.api.resource.v1.')))
+  })
+
+  it('what is not served is nowhere', async () => {
+    const missing = ['/apis/batch/v1/cronjobs', '/apis/policy/v1', '/apis/policy/v1/poddisruptionbudgets']
+    for (const path of missing) assert.equal((await server.send('GET', path)).status, 404, path)
+    const { json } = await server.send('GET', '/apis/batch/v1')
+    assert.ok(!json.resources.some(({ name }: { name: string }) => name.startsWith('cronjobs')))
+    const { json: groups } = await server.send('GET', '/apis')
+    assert.ok(!groups.groups.some(({ name }: { name: string }) => name === 'policy'))
+  })
+})
