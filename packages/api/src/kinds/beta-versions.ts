@@ -5,26 +5,17 @@
 import { apiVersionOf, type KubeObject } from '@canopus/apimachinery'
 import type { Kind } from '../kind.ts'
 import { schemas } from '../schemas.ts'
-import { MutatingAdmissionPolicyKind } from './admissionregistration/mutatingadmissionpolicy.ts'
-import { MutatingAdmissionPolicyBindingKind } from './admissionregistration/mutatingadmissionpolicybinding.ts'
-import { IPAddressKind } from './networking/ipaddress.ts'
-import { ServiceCIDRKind } from './networking/servicecidr.ts'
-import { DeviceClassKind } from './resource/deviceclass.ts'
-import { ResourceClaimKind } from './resource/resourceclaim.ts'
-import { ResourceClaimTemplateKind } from './resource/resourceclaimtemplate.ts'
-import { ResourceSliceKind } from './resource/resourceslice.ts'
-import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts'
 
 interface OtherVersion {
   readonly group: string
   readonly version: string
-  readonly kinds: readonly unknown[]
+  readonly kinds: readonly string[]
   /** The minor versions of Kubernetes since which it is deprecated, and from which on it is gone. */
   readonly deprecated: number
   readonly removed: number
 }
 
-const POLICIES = [MutatingAdmissionPolicyKind, MutatingAdmissionPolicyBindingKind]
+const POLICIES = ['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding']
 const ADMISSION = 'admissionregistration.k8s.io'
 const VERSIONS: readonly OtherVersion[] = [
   { group: ADMISSION, version: 'v1beta1', kinds: POLICIES, deprecated: 37, removed: 40 },
@@ -32,18 +23,18 @@ const VERSIONS: readonly OtherVersion[] = [
   {
     group: 'networking.k8s.io',
     version: 'v1beta1',
-    kinds: [IPAddressKind, ServiceCIDRKind],
+    kinds: ['IPAddress', 'ServiceCIDR'],
     deprecated: 34,
     removed: 37,
   },
   {
     group: 'resource.k8s.io',
     version: 'v1beta2',
-    kinds: [DeviceClassKind, ResourceClaimKind, ResourceClaimTemplateKind, ResourceSliceKind],
+    kinds: ['DeviceClass', 'ResourceClaim', 'ResourceClaimTemplate', 'ResourceSlice'],
     deprecated: 36,
     removed: 39,
   },
-  { group: 'storage.k8s.io', version: 'v1beta1', kinds: [VolumeAttributesClassKind], deprecated: 34, removed: 37 },
+  { group: 'storage.k8s.io', version: 'v1beta1', kinds: ['VolumeAttributesClass'], deprecated: 34, removed: 37 },
 ]
 
 /** The minor version of Kubernetes that this is. */
@@ -52,8 +43,13 @@ const MINOR = 36
 /** Their group versions: `networking.k8s.io/v1beta1`. */
 export const betaVersions: readonly string[] = VERSIONS.map(apiVersionOf)
 
-/** All kinds of these versions, made anew by each call. */
-export const betaKinds = (): Kind[] => VERSIONS.flatMap(each => each.kinds.map(kind => inVersion(kind as Kind, each)))
+/** All kinds of these versions, made anew by each call of their stable ones. */
+export const inBetaVersions = (stable: readonly Kind[]): Kind[] =>
+  VERSIONS.flatMap(each =>
+    stable
+      .filter(({ type }) => type.group === each.group && each.kinds.includes(type.kind))
+      .map(kind => inVersion(kind, each)),
+  )
 
 function inVersion(kind: Kind, { group, version, deprecated, removed }: OtherVersion): Kind {
   const type = { ...kind.type, version }

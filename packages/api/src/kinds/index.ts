@@ -23,6 +23,7 @@ import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscal
 import { HorizontalPodAutoscalerV1Kind } from './autoscaling/horizontalpodautoscaler-v1.ts'
 import { CronJobKind } from './batch/cronjob.ts'
 import { JobKind } from './batch/job.ts'
+import { inBetaVersions } from './beta-versions.ts'
 import { CertificateSigningRequestKind } from './certificates/certificatesigningrequest.ts'
 import { LeaseKind } from './coordination/lease.ts'
 import { BindingKind } from './core/binding.ts'
@@ -54,6 +55,7 @@ import { IPAddressKind } from './networking/ipaddress.ts'
 import { NetworkPolicyKind } from './networking/networkpolicy.ts'
 import { ServiceCIDRKind } from './networking/servicecidr.ts'
 import { RuntimeClassKind } from './node/runtimeclass.ts'
+import { withNullLists } from './null-lists.ts'
 import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts'
 import { ClusterRoleKind } from './rbac/clusterrole.ts'
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts'
@@ -137,12 +139,17 @@ const all: readonly Kind[] = [
 ]
 
 /** As they are served: without the fields of features that are off, and with checks that kinds share. */
-export const builtInKinds: readonly Kind[] = all.map(kind => withoutDisabledFields(withInitResizePolicies(kind)))
+export const builtInKinds: readonly Kind[] = all.map(kind =>
+  withNullLists(withoutDisabledFields(withInitResizePolicies(kind))),
+)
 
 /** Kinds that a server stores besides where they are turned on, by the feature that they belong to. */
 export const optionalKinds: Readonly<Record<string, readonly Kind[]>> = {
   StorageVersionMigrator: [StorageVersionMigrationKind],
 }
+
+/** Other versions of built-in kinds, which are served where they are asked for. */
+export const betaKinds = (): Kind[] => inBetaVersions(builtInKinds)
 
 /** Every kind that may lie in a store. */
 export const storableKinds: readonly Kind[] = [...builtInKinds, ...Object.values(optionalKinds).flat()]
@@ -159,7 +166,8 @@ export const virtualKinds: readonly Kind[] = [
   ComponentStatusKind,
 ]
 
-export { betaKinds, betaVersions } from './beta-versions.ts'
+export { betaVersions } from './beta-versions.ts'
+export { writeNulls } from './null-lists.ts'
 export {
   APIServiceKind,
   BindingKind,

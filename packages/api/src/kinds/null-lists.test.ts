@@ -1,14 +1,21 @@
 /** Lists that upstream's types write also where they are empty. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KubeObject } from '@canopus/apimachinery'
+import type { KubeObject, Schema } from '@canopus/apimachinery'
 import type { HorizontalPodAutoscaler } from '../generated/autoscaling.v2.ts'
 import type { Kind } from '../kind.ts'
+import { schemas } from '../schemas.ts'
 import { HorizontalPodAutoscalerKind } from './autoscaling/horizontalpodautoscaler.ts'
 import { LimitRangeKind } from './core/limitrange.ts'
+import { PodKind } from './core/pod.ts'
 import { EndpointSliceKind } from './discovery/endpointslice.ts'
+import { FlowSchemaKind } from './flowcontrol/flowschema.ts'
+import { builtInKinds } from './index.ts'
+import { writeNulls } from './null-lists.ts'
 import { ClusterRoleKind } from './rbac/clusterrole.ts'
 import { RoleKind } from './rbac/role.ts'
+import { ResourceClaimKind } from './resource/resourceclaim.ts'
+import { ResourceClaimTemplateKind } from './resource/resourceclaimtemplate.ts'
 import { CSINodeKind } from './storage/csinode.ts'
 
 const context = { now: '2026-01-01T00:00:00Z' }
@@ -16,6 +23,27 @@ const slice = { addressType: 'IPv4' }
 const endpoints = [{ addresses: ['10.0.0.1'] }]
 
 type Fields = Readonly<Record<string, unknown>>
+
+/** The kind as servers have it. */
+const served = ({ message }: Kind): Kind => builtInKinds.find(each => each.message === message)!
+
+const flow = (rule: object): Fields => ({
+  spec: {
+    priorityLevelConfiguration: { name: 'a' },
+    matchingPrecedence: 1000,
+    rules: [
+      {
+        subjects: [{ kind: 'User', user: { name: 'a' } }],
+        resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], ...rule }],
+      },
+    ],
+  },
+})
+const driver = (more: object = {}): Fields => ({ spec: { drivers: [{ name: 'a', nodeID: 'b', ...more }] } })
+const volumes = (volume: object): Fields => ({ spec: { volumes: [{ name: 'v', ...volume }] } })
+const podOf = (volume: object): Fields => ({
+  spec: { containers: [{ name: 'c', image: 'i' }], ...(volumes(volume).spec as object) },
+})
 
 /** The kind, what is sent, what is stored of its lists. */
 const rows: readonly [Kind, Fields, Fields][] = [
@@ -27,9 +55,23 @@ const rows: readonly [Kind, Fields, Fields][] = [
   [ClusterRoleKind as unknown as Kind, { rules: [] }, { rules: null }],
   [CSINodeKind as unknown as Kind, { spec: { drivers: [] } }, { spec: { drivers: null } }],
   [LimitRangeKind as unknown as Kind, {}, { spec: { limits: null } }],
+
+  [FlowSchemaKind as unknown as Kind, flow({ clusterScope: true }), flow({ clusterScope: true, namespaces: null })],
+  [CSINodeKind as unknown as Kind, driver(), driver({ topologyKeys: null })],
+  [ResourceClaimKind as unknown as Kind, { spec: {} }, { spec: { devices: { requests: null } } }],
+  [
+    ResourceClaimKind as unknown as Kind,
+    { spec: { devices: { requests: [] } } },
+    { spec: { devices: { requests: null } } },
+  ],
+  [ResourceClaimTemplateKind as unknown as Kind, { spec: {} }, { spec: { spec: { devices: { requests: null } } } }],
+  [PodKind as unknown as Kind, podOf({ projected: { defaultMode: 420 } }), volumes({ projected: { sources: null } })],
+  [PodKind as unknown as Kind, podOf({ projected: { sources: [] } }), volumes({ projected: { sources: null } })],
 ]
 
-for (const [kind, sent, stored] of rows) {
+for (const [plain, sent, stored] of rows) {
+  const kind = served(plain)
+
   test(`${kind.type.kind} of ${JSON.stringify(sent)} has ${JSON.stringify(stored)}`, () => {
     const { strategy } = kind
     const make = (): KubeObject => structuredClone({ metadata: { name: 'a', namespace: 'b' }, ...sent }) as KubeObject
@@ -50,7 +92,7 @@ for (const [kind, sent, stored] of rows) {
 }
 
 test('a status without metrics has null for them, from the first and after updates', () => {
-  const { strategy } = HorizontalPodAutoscalerKind
+  const { strategy } = served(HorizontalPodAutoscalerKind as unknown as Kind)
   const spec = { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'a' }, maxReplicas: 2 }
   const created = { metadata: { name: 'a', namespace: 'b' }, spec } as unknown as HorizontalPodAutoscaler
   strategy.prepareForCreate!(created, context)
@@ -58,4 +100,65 @@ test('a status without metrics has null for them, from the first and after updat
   const updated = { ...structuredClone(created), status: { desiredReplicas: 1, currentMetrics: [] } }
   strategy.prepareForStatusUpdate!(updated, created, context)
   assert.deepEqual(updated.status, { desiredReplicas: 1, currentMetrics: null })
+})
+
+/** Where a kind may have such lists, by its schema; `*` for the items of a list. */
+function written(schema: Schema, path: readonly string[] = []): string[] {
+  if (schema.type === 'list') return written(schema.items, [...path, '*'])
+  if (schema.type !== 'struct' || path.length > 12) return []
+  return [...schema.fields].flatMap(([name, field]) => {
+    const at = [...path, name]
+    const isList = field.schema.type === 'list' || field.schema.type === 'map'
+    const isWritten = isList && !field.omitEmpty && !field.pointer && !field.required
+    return [...(isWritten ? [at.join('.')] : []), ...written(field.schema, at)]
+  })
+}
+
+/** An object that has all that leads to a path. */
+function leadingTo(path: readonly string[]): object {
+  const [name = '', ...rest] = path
+  if (rest.length === 0) return {}
+  return name === '*' ? [leadingTo(rest)] : { [name]: leadingTo(rest) }
+}
+
+const valueAt = (object: unknown, path: readonly string[]): unknown =>
+  path.reduce((value, name) => (value as Fields)[name === '*' ? '0' : name], object)
+
+test('every list of every kind that may be empty is null where it is, and nothing else is written', () => {
+  let found = 0
+  for (const kind of builtInKinds.filter(({ type }) => type.group !== 'apiextensions.k8s.io')) {
+    const paths = written(schemas.schemaOf(kind.message)).map(path => path.split('.'))
+    for (const path of paths) {
+      const object = leadingTo(path)
+      writeNulls(kind, object as KubeObject)
+      assert.equal(valueAt(object, path), null, `${kind.message} ${path}`)
+      found++
+    }
+    if (paths.length > 0) continue
+    const object = { metadata: { name: 'a' }, spec: {} } as unknown as KubeObject
+    writeNulls(kind, object)
+    const required = kind.message === 'core.v1.LimitRange' ? { limits: null } : {}
+    assert.deepEqual(object, { metadata: { name: 'a' }, spec: required }, kind.message)
+  }
+  assert.ok(found >= 20, `${found} lists`)
+})
+
+test('what others hold is not changed, and what has nothing to write is the same', () => {
+  const pod = served(PodKind as unknown as Kind)
+  const spec = {
+    containers: [],
+    volumes: [
+      { name: 'a', projected: {} },
+      { name: 'b', emptyDir: {} },
+    ],
+  }
+  const frozen = structuredClone(spec)
+  const object = { metadata: { name: 'a' }, spec } as unknown as KubeObject & { spec: typeof spec }
+  writeNulls(pod, object)
+  assert.deepEqual(spec, frozen)
+  assert.equal((object.spec.volumes[0] as Fields & { projected: Fields }).projected.sources, null)
+  assert.equal(object.spec.volumes[1], spec.volumes[1])
+  const { spec: before } = object
+  writeNulls(pod, object)
+  assert.equal(object.spec, before)
 })

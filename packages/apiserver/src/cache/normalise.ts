@@ -1,5 +1,5 @@
 /** Stored bytes that another API server wrote, as our own form. */
-import { type Kind, schemaOfKind, storableKinds } from '@canopus/api'
+import { type Kind, schemaOfKind, storableKinds, writeNulls } from '@canopus/api'
 import {
   apiVersionOf,
   decodeProtobuf,
@@ -63,7 +63,10 @@ function successorOf(apiVersion: string, kind: string): Kind | undefined {
 function asStored(object: KubeObject): KubeObject {
   const { apiVersion = '', kind = '' } = object
   const known = kinds.get(`${apiVersion} ${kind}`)
-  if (known !== undefined) return known.storedAs === undefined ? object : known.storedAs.toStored(object)
+  if (known !== undefined) {
+    writeNulls(known, object)
+    return known.storedAs === undefined ? object : known.storedAs.toStored(object)
+  }
   if (`${apiVersion} ${kind}` === FORMER_DEFINITION) return definitionOfV1beta1(object)
   const successor = successorOf(apiVersion, kind)
   return successor === undefined ? object : { ...object, apiVersion: apiVersionOf(successor.type) }

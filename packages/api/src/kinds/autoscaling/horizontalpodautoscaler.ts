@@ -34,7 +34,7 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
   message: 'autoscaling.v2.HorizontalPodAutoscaler',
   storagePrefix: 'horizontalpodautoscalers',
   strategy: strategyOf(
-    { spec: true, status: () => ({ desiredReplicas: 0 }), nullLists: ['status.currentMetrics'] },
+    { spec: true, status: () => ({ desiredReplicas: 0 }) },
     {
       validate: object => validateAutoscaler(object),
       validateUpdate: (object, old) => validateAutoscaler(object, old),

@@ -21,7 +21,7 @@ export const LimitRangeKind = defineKind<LimitRange>({
   message: 'core.v1.LimitRange',
   storagePrefix: 'limitranges',
   strategy: strategyOf(
-    { nullLists: ['spec.limits'] },
+    {},
     {
       default: defaultLimits,
       validate: validateLimitRange,

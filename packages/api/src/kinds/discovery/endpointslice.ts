@@ -38,7 +38,7 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
   strategy: strategyOf(
-    { generation: true, labelsCount: true, nullLists: ['endpoints', 'ports'] },
+    { generation: true, labelsCount: true },
     { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate, default: defaultSlice, warnings },
   ),
   columns: [

@@ -78,10 +78,10 @@ function checkRule(errors: Errors, path: string, rule: PolicyRulesWithSubjects):
   for (const [index, each] of resourceRules.entries()) {
     const at = `${path}.resourceRules[${index}]`
     checkVerbs(errors, `${at}.verbs`, each.verbs)
-    const { apiGroups = [], resources = [], namespaces = [], clusterScope } = each
+    const { apiGroups = [], resources = [], clusterScope } = each
     checkAll(errors, `${at}.apiGroups`, apiGroups, 'api group')
     checkAll(errors, `${at}.resources`, resources, 'resource')
-    checkNamespaces(errors, `${at}.namespaces`, namespaces, clusterScope === true)
+    checkNamespaces(errors, `${at}.namespaces`, each.namespaces ?? [], clusterScope === true)
   }
   for (const [index, { verbs, nonResourceURLs = [] }] of nonResourceRules.entries()) {
     const at = `${path}.nonResourceRules[${index}]`

@@ -10,7 +10,7 @@ export const ClusterRoleKind = defineKind<ClusterRole>({
   message: 'rbac.v1.ClusterRole',
   storagePrefix: 'clusterroles',
   strategy: strategyOf(
-    { nullLists: ['rules'] },
+    {},
     {
       validate: validateClusterRole,
       validateUpdate: validateClusterRole,

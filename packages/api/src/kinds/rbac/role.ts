@@ -10,7 +10,7 @@ export const RoleKind = defineKind<Role>({
   message: 'rbac.v1.Role',
   storagePrefix: 'roles',
   strategy: strategyOf(
-    { nullLists: ['rules'] },
+    {},
     {
       validate: validateRole,
       validateUpdate: validateRole,

@@ -278,7 +278,8 @@ function checkShare(errors: Errors, field: string, id: string | undefined): void
 function checkDevice(errors: Errors, path: string, device: AllocatedDeviceStatus): void {
   checkDeviceId(errors, path, device)
   checkShare(errors, `${path}.shareID`, device.shareID)
-  const { conditions = [], data, networkData } = device
+  const { data, networkData } = device
+  const conditions = device.conditions ?? []
   if (conditions.length > MOST_CONDITIONS) {
     errors.push(tooMany(`${path}.conditions`, conditions.length, MOST_CONDITIONS))
   }

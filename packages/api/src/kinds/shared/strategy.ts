@@ -16,8 +16,6 @@ interface Common<T> {
   labelsCount?: boolean
   /** Whether changed annotations count too (deployments hand theirs on to replica sets). */
   annotationsCount?: boolean
-  /** Lists, such as `rules` or `spec.drivers`, that Go's type writes also where they are empty: as null, whatever was sent. */
-  nullLists?: readonly string[]
 }
 
 type Open = KubeObject & Record<string, unknown>
@@ -47,10 +45,8 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
       if (hasStatus) (object as Open).status = common.status!(object)
       if (common.generation) object.metadata.generation = 1
       own.prepareForCreate?.(object, context)
-      writeEmptyAsNull(object as Open, common.nullLists)
     },
     prepareForUpdate(object, old, context) {
-      writeEmptyAsNull(object as Open, common.nullLists)
       if (hasStatus) copyField(object as Open, old as Open, 'status')
       own.prepareForUpdate?.(object, old, context)
       if (!common.generation) return
@@ -62,25 +58,12 @@ export function strategyOf<T extends KubeObject>(common: Common<T>, own: Strateg
     ...(hasStatus && {
       prepareForStatusUpdate(object: T, old: T, context?: StrategyContext): void {
         keepAllButStatus(object, old)
-        writeEmptyAsNull(object as Open, common.nullLists)
         if (common.statusLeavesMetadata)
           for (const field of STATUS_LEAVES) copyField(object.metadata, old.metadata, field)
         own.prepareForStatusUpdate?.(object, old, context)
       },
     }),
   }
-}
-
-/** A list without `omitempty` comes out of upstream's store as nil when it is empty, since protobuf has no empty lists. */
-function writeEmptyAsNull(object: Open, paths: readonly string[] = []): void {
-  for (const path of paths) Object.assign(object, withNull(object, path.split('.')))
-}
-
-/** The object with null at the path where an empty list is or none; parts that others may hold are not changed. */
-function withNull(object: Open, [name = '', ...rest]: readonly string[]): Open {
-  const value = object[name] ?? null
-  if (rest.length > 0) return value === null ? object : { ...object, [name]: withNull(value as Open, rest) }
-  return value === null || (Array.isArray(value) && value.length === 0) ? { ...object, [name]: null } : object
 }
 
 /** Counts the generation up unless nothing of the spec changed. */

@@ -9,7 +9,7 @@ export const CSINodeKind = defineKind<CSINode>({
   message: 'storage.v1.CSINode',
   storagePrefix: 'csinodes',
   strategy: strategyOf(
-    { spec: true, nullLists: ['spec.drivers'] },
+    { spec: true },
     { validate: validateCSINode, validateUpdate: validateCSINodeUpdate, allowUnconditionalUpdate: false },
   ),
   columns: [
