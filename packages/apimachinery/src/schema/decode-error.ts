@@ -1,3 +1,4 @@
+import { fieldErrorText, invalid } from '../field-error.ts'
 import type { Field, Schema, StructSchema } from './schema.ts'
 
 /** The value does not fit the kind. The message is Go's; the API server answers 400 with it. */
@@ -21,9 +22,15 @@ export function pathText(steps: readonly Step[], last?: string): string {
   return text
 }
 
-/** The message of Go's json.UnmarshalTypeError: names struct fields only (embedded structs, too), no keys and no indices. */
+/**
+ * The message of Go's json.UnmarshalTypeError: names struct fields only (embedded structs, too), no keys and no indices. What is within
+ * custom resources is decoded by itself: the way to it is not named.
+ */
 export function typeErrorText(found: string, goType: string, steps: readonly Step[]): string {
-  const fields = steps.filter(step => typeof step === 'object')
+  const fields = steps.filter(step => typeof step === 'object' && step.struct.goType !== '') as Exclude<
+    Step,
+    string | number
+  >[]
   const innermost = fields.at(-1)
   if (innermost === undefined) return `json: cannot unmarshal ${found} into Go value of type ${goType}`
   const struct = innermost.struct.goType.slice(innermost.struct.goType.lastIndexOf('.') + 1)
@@ -31,6 +38,15 @@ export function typeErrorText(found: string, goType: string, steps: readonly Ste
     .map(({ field }) => (field.embeddedIn === undefined ? field.name : `${field.embeddedIn}.${field.name}`))
     .join('.')
   return `json: cannot unmarshal ${found} into Go struct field ${struct}.${path} of type ${goType}`
+}
+
+/** What upstream says of the apiVersion, kind or metadata of an object within a custom one, which `steps` lead to (objectmeta/algorithm.go). */
+export function embeddedErrorText(steps: readonly Step[], value: unknown, { message }: DecodeError): string {
+  const path = steps.reduce((text: string, step) => {
+    if (typeof step !== 'object') return `${text}[${step}]`
+    return text === '' ? step.field.name : `${text}.${step.field.name}`
+  }, '')
+  return fieldErrorText(invalid(path, value, path.endsWith('metadata') ? message : 'must be a string'))
 }
 
 /** What Go's reflection calls a value of parsed JSON. */

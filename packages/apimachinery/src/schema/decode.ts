@@ -3,7 +3,7 @@ import { isExactObject } from '../json/json-object.ts'
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError, MAX_KEPT_DEPTH } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
-import { conversionErrorText, DecodeError, pathText, type Step, typeErrorText } from './decode-error.ts'
+import { conversionErrorText, DecodeError, embeddedErrorText, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
 import {
@@ -242,9 +242,30 @@ class Walk {
   private field(schema: StructSchema, field: Field, child: unknown): unknown {
     if (child === null) return field.schema.nullable ? null : DROP
     this.steps.push({ struct: schema, field })
-    const next = this.value(field.schema, child)
+    const typed = schema.embeddedResource === true && field.schema.goType !== ''
+    const next = typed ? this.partOfEmbedded(field.schema, child) : this.value(field.schema, child)
     this.steps.pop()
     return field.omitEmpty && !field.pointer && isZero(next) ? DROP : next
+  }
+
+  /** apiVersion, kind and metadata of an object within a custom one: each is decoded by itself, and an error names all of it. */
+  private partOfEmbedded(schema: Schema, value: unknown): unknown {
+    const { firstError, steps } = this
+    const depth = steps.length
+    this.firstError = undefined
+    let next: unknown
+    let wrong: DecodeError | undefined
+    try {
+      next = this.value(schema, value)
+      wrong = this.firstError
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      wrong = error
+      steps.length = depth
+    }
+    this.firstError = firstError
+    if (wrong === undefined) return next
+    return this.remember(new DecodeError(embeddedErrorText(steps, withoutLiterals(value), wrong)))
   }
 
   private list(schema: ListSchema, value: unknown): unknown {

@@ -26,6 +26,13 @@ const props: StructuralProps = {
         },
         free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, properties: { a: { type: 'object' } } },
         template: { type: 'object', 'x-kubernetes-embedded-resource': true },
+        templates: {
+          type: 'object',
+          additionalProperties: {
+            type: 'array',
+            items: { type: 'object', 'x-kubernetes-embedded-resource': true },
+          },
+        },
         open: { type: 'object', properties: { a: { type: 'object' } }, additionalProperties: true },
         any: { type: 'object', additionalProperties: true },
       },
@@ -90,7 +97,7 @@ test('wrong types are left to validation, those of metadata are not', () => {
   assert.deepEqual(decodeObject(foo, JSON.stringify({ spec })).object, { metadata: {}, spec })
   assert.throws(
     () => decodeObject(foo, '{"metadata":{"labels":1}}'),
-    /cannot unmarshal number into Go struct field ObjectMeta\.metadata\.labels of type map\[string\]string/,
+    /cannot unmarshal number into Go struct field ObjectMeta\.labels of type map\[string\]string/,
   )
 })
 
@@ -114,3 +121,37 @@ test('without a schema everything is kept', () => {
   assert.deepEqual(object, { kind: 'X', data: { a: [1, { b: null }] }, metadata: {} })
   assert.deepEqual(strictErrors, [])
 })
+
+const wronglyTyped: readonly [object, string][] = [
+  [{ metadata: { namespace: 42 } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.namespace of type string'],
+  [{ metadata: 'x' }, 'json: cannot unmarshal string into Go value of type v1.ObjectMeta'],
+  [
+    { spec: { template: { metadata: { namespace: 42, name: 'a' } } } },
+    'spec.template.metadata: Invalid value: {"namespace":42,"name":"a"}: ' +
+      'json: cannot unmarshal number into Go struct field ObjectMeta.namespace of type string',
+  ],
+  [
+    { spec: { template: { metadata: { labels: [] } } } },
+    'spec.template.metadata: Invalid value: {"labels":[]}: ' +
+      'json: cannot unmarshal array into Go struct field ObjectMeta.labels of type map[string]string',
+  ],
+  [
+    { spec: { template: { metadata: { creationTimestamp: 1 } } } },
+    'spec.template.metadata: Invalid value: {"creationTimestamp":1}: ' +
+      'json: cannot unmarshal number into Go struct field ObjectMeta.creationTimestamp of type string',
+  ],
+  [
+    { spec: { template: { metadata: 1 } } },
+    'spec.template.metadata: Invalid value: 1: json: cannot unmarshal number into Go value of type v1.ObjectMeta',
+  ],
+  [{ spec: { template: { kind: 1 } } }, 'spec.template.kind: Invalid value: 1: must be a string'],
+  [
+    { spec: { templates: { a: [{ apiVersion: true }] } } },
+    'spec.templates[a][0].apiVersion: Invalid value: true: must be a string',
+  ],
+]
+for (const [object, message] of wronglyTyped) {
+  test(`wrong types in metadata: ${JSON.stringify(object)}`, () => {
+    assert.throws(() => decodeObject(foo, JSON.stringify(object)), { name: 'DecodeError', message })
+  })
+}
