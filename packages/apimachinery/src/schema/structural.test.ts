@@ -123,7 +123,10 @@ test('without a schema everything is kept', () => {
 })
 
 const wronglyTyped: readonly [object, string][] = [
-  [{ metadata: { namespace: 42 } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.namespace of type string'],
+  [
+    { metadata: { namespace: 42 } },
+    'json: cannot unmarshal number into Go struct field ObjectMeta.namespace of type string',
+  ],
   [{ metadata: 'x' }, 'json: cannot unmarshal string into Go value of type v1.ObjectMeta'],
   [
     { spec: { template: { metadata: { namespace: 42, name: 'a' } } } },

@@ -17,6 +17,7 @@ import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
 import type { ObjectChange, ObjectReader } from '../security.ts'
 import { Allocator, RangeFullError, type Share } from './allocator.ts'
+import { setFamilies } from './service-families.ts'
 import { reservedAddresses, reservedPorts, ServiceRange } from './service-range.ts'
 
 export interface PortRange {
@@ -71,7 +72,9 @@ export class ServiceAllocators {
     try {
       const errors = clusterIpErrors(service)
       if (errors.length > 0) throw invalidService(service, errors)
-      setFamilies(service, this.#addresses)
+      const served = this.#addresses.filter(each => each.fromFlags).map(each => each.range.family)
+      const wrong = setFamilies(service, before, served)
+      if (wrong.length > 0) throw invalidService(service, wrong)
       this.allocateAddresses(service, before, held)
       this.allocatePorts(service, before, held)
       return release
@@ -283,34 +286,6 @@ function takeAnyOf(ranges: readonly Addresses[], owner: string): string {
     }
   }
   throw new RangeFullError('serviceIP')
-}
-
-/** Which address families a service gets, where it does not say (KEP-563). */
-function setFamilies(service: Service, addresses: readonly Addresses[]): void {
-  const { spec } = service
-  if (spec.type === 'ExternalName') return
-  const served = addresses.filter(each => each.fromFlags).map(each => each.range.family)
-  const headless = spec.clusterIP === 'None'
-  if (headless) spec.clusterIPs = ['None']
-  const orphan = headless && Object.keys(spec.selector ?? {}).length === 0
-  if (spec.ipFamilyPolicy === undefined) {
-    const both = (spec.ipFamilies ?? []).length === 2 || addressesOf(service).length === 2
-    spec.ipFamilyPolicy = both || (orphan && (spec.ipFamilies ?? []).length === 0) ? 'RequireDualStack' : 'SingleStack'
-  }
-  const families = [...(spec.ipFamilies ?? [])]
-  if (families.length === 0) {
-    const asked = addressesOf(service)[0]
-    families.push(asked === undefined ? served[0]! : asked.includes(':') ? 'IPv6' : 'IPv4')
-  }
-  const wantsBoth = spec.ipFamilyPolicy !== 'SingleStack' && (orphan || served.length === 2)
-  if (wantsBoth && families.length === 1) families.push(families[0] === 'IPv4' ? 'IPv6' : 'IPv4')
-  if (spec.ipFamilyPolicy === 'SingleStack') families.length = 1
-  spec.ipFamilies = families
-  if (spec.ipFamilyPolicy === 'RequireDualStack' && !headless && served.length < 2) {
-    throw invalidService(service, [
-      invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services'),
-    ])
-  }
 }
 
 function addressesOf({ spec }: Service): string[] {
