@@ -23,6 +23,7 @@ import { applyDefaults, needsDefaults } from './defaults.ts'
 import { parseJsonPath } from './json-path.ts'
 import { openApiDefinition } from './openapi.ts'
 import { type TimeRules, untimed } from './rules/index.ts'
+import { withPrunedDefaults } from './schema-defaults.ts'
 import { customStrategy } from './strategy.ts'
 
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const
@@ -60,7 +61,7 @@ function customKind(
 ): Kind {
   const { spec } = definition
   const type = resourceType(definition, version)
-  const props = version.schema?.openAPIV3Schema ?? EVERYTHING
+  const props = propsOf(version)
   const openapi = openApiDefinition(definition, version)
   const schema = schemaOf(definition, props, openapi.name)
   const scale = version.subresources?.scale
@@ -82,6 +83,9 @@ function customKind(
     ...(deprecation === undefined ? {} : { deprecation }),
   }
 }
+
+const propsOf = ({ schema }: CustomResourceDefinitionVersion): JSONSchemaProps =>
+  schema?.openAPIV3Schema === undefined ? EVERYTHING : withPrunedDefaults(schema.openAPIV3Schema)
 
 const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')
 
@@ -138,7 +142,7 @@ function formsOf(definition: CustomResourceDefinition): (apiVersion: string) => 
     const known = made.get(apiVersion)
     const version = known === undefined ? versions.find(each => `${group}/${each.name}` === apiVersion) : undefined
     if (version === undefined) return known
-    const props = version.schema?.openAPIV3Schema ?? EVERYTHING
+    const props = propsOf(version)
     const form = { props, schema: schemaOf(definition, props) }
     made.set(apiVersion, form)
     return form

@@ -96,6 +96,38 @@ const schemas: readonly [string, object | undefined, string[]][] = [
     spec({ type: 'object', default: { a: 1 } }),
     [`${AT}.default: Invalid value: {"a":1}: must not have unknown fields`],
   ],
+  [
+    'unknown metadata of an embedded object in a default',
+    spec({
+      type: 'object',
+      'x-kubernetes-embedded-resource': true,
+      'x-kubernetes-preserve-unknown-fields': true,
+      default: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', unknown: 'b' } },
+    }),
+    [],
+  ],
+  [
+    'metadata of a wrong type in a default',
+    spec({
+      type: 'array',
+      default: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 1 } }],
+      items: { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true },
+    }),
+    [
+      `${AT}.default[0].metadata: Invalid value: {"name":1}: ` +
+        'json: cannot unmarshal number into Go struct field ObjectMeta.name of type string',
+    ],
+  ],
+  [
+    'an embedded object without kind in a default',
+    spec({
+      type: 'object',
+      'x-kubernetes-embedded-resource': true,
+      'x-kubernetes-preserve-unknown-fields': true,
+      default: { apiVersion: 'v1' },
+    }),
+    [`${AT}.default.kind: Required value`],
+  ],
   ['a good default', spec({ type: 'object', default: { a: 1 }, properties: { a: { type: 'integer' } } }), []],
   [
     'a map without keys',

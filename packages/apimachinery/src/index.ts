@@ -35,7 +35,7 @@ export {
   type SchemaChoice,
   strictDecodingMessage,
 } from './schema/decode.ts'
-export { DecodeError } from './schema/decode-error.ts'
+export { DecodeError, EmbeddedError } from './schema/decode-error.ts'
 export { isInForm } from './schema/in-form.ts'
 export { decodeMessage } from './schema/protobuf/decode.ts'
 export { encodeMessage } from './schema/protobuf/encode.ts'

@@ -1,4 +1,4 @@
-import { fieldErrorText, invalid } from '../field-error.ts'
+import { type FieldError, fieldErrorText, invalid } from '../field-error.ts'
 import type { Field, Schema, StructSchema } from './schema.ts'
 
 /** The value does not fit the kind. The message is Go's; the API server answers 400 with it. */
@@ -40,13 +40,20 @@ export function typeErrorText(found: string, goType: string, steps: readonly Ste
   return `json: cannot unmarshal ${found} into Go struct field ${struct}.${path} of type ${goType}`
 }
 
-/** What upstream says of the apiVersion, kind or metadata of an object within a custom one, which `steps` lead to (objectmeta/algorithm.go). */
-export function embeddedErrorText(steps: readonly Step[], value: unknown, { message }: DecodeError): string {
-  const path = steps.reduce((text: string, step) => {
-    if (typeof step !== 'object') return `${text}[${step}]`
-    return text === '' ? step.field.name : `${text}.${step.field.name}`
-  }, '')
-  return fieldErrorText(invalid(path, value, path.endsWith('metadata') ? message : 'must be a string'))
+/** What is wrong with the apiVersion, kind or metadata of an object within a custom one (objectmeta/coerce.go). */
+export class EmbeddedError extends DecodeError {
+  readonly finding: FieldError
+
+  /** `steps` lead to the field, whose value is `value`; it could not be decoded because of `cause`. */
+  constructor(steps: readonly Step[], value: unknown, cause: DecodeError) {
+    const path = steps.reduce((text: string, step) => {
+      if (typeof step !== 'object') return `${text}[${step}]`
+      return text === '' ? step.field.name : `${text}.${step.field.name}`
+    }, '')
+    const finding = invalid(path, value, path.endsWith('metadata') ? cause.message : 'must be a string')
+    super(fieldErrorText(finding))
+    this.finding = finding
+  }
 }
 
 /** What Go's reflection calls a value of parsed JSON. */

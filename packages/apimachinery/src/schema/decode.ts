@@ -6,7 +6,7 @@ import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import {
   conversionErrorText,
   DecodeError,
-  embeddedErrorText,
+  EmbeddedError,
   pathText,
   type Step,
   typeErrorText,
@@ -272,7 +272,7 @@ class Walk {
     }
     this.firstError = firstError
     if (wrong === undefined) return next
-    return this.remember(new DecodeError(embeddedErrorText(steps, withoutLiterals(value), wrong)))
+    return this.remember(new EmbeddedError(steps, withoutLiterals(value), wrong))
   }
 
   private list(schema: ListSchema, value: unknown): unknown {
