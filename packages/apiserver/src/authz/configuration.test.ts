@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { MetricsRegistry, SimulatedClock } from '@canopus/base'
+import { AuthorizationMetrics } from '../metrics/authorization-metrics.ts'
 import type { Attributes } from '../security.ts'
 import { abacAuthorizer } from './abac.ts'
 import { readAuthorizationConfiguration } from './configuration.ts'
@@ -168,9 +170,14 @@ describe('match conditions', () => {
   ]
   for (const [name, expressions, spec, expected] of cases) {
     it(name, () => {
-      const matches = matchConditions(expressions)
+      const registry = new MetricsRegistry()
+      const metrics = new AuthorizationMetrics(registry).ofWebhook('hook')
+      const matches = matchConditions(expressions, new SimulatedClock(), metrics)
       if (expected instanceof RegExp) assert.throws(() => matches(review(spec)), expected)
       else assert.equal(matches(review(spec)), expected)
+      const counted = (what: string): boolean => registry.text().includes(`${what}_total{name="hook",type="webhook"} 1`)
+      assert.equal(counted('match_condition_exclusions'), expected === false)
+      if (expected instanceof RegExp) assert.ok(counted('match_condition_evaluation_errors'))
     })
   }
 })

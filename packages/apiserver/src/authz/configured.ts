@@ -2,6 +2,7 @@
 import { parseDuration } from '@canopus/apimachinery'
 import { NODE_RULES } from '../bootstrap/default-roles.ts'
 import type { ConfigurationFile } from '../configuration/file.ts'
+import { AuthorizationMetrics } from '../metrics/authorization-metrics.ts'
 import { reloadMetrics, textHash } from '../metrics/reload-metrics.ts'
 import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
 import type { Authorizer, SecurityContext } from '../security.ts'
@@ -41,7 +42,7 @@ export function createAuthorizer(options: Options, rbac: Authorizer, context: Se
   const { authorizationConfiguration: file, authorizationModes = ['Node', 'RBAC'] } = options
   const parts = new Parts(options, rbac, context)
   if (file === undefined) {
-    return unionAuthorizer([privilegedGroup, ...authorizationModes.map(mode => parts.ofMode(mode))])
+    return parts.ofModes(authorizationModes)
   }
   let current = parts.ofConfiguration(readAuthorizationConfiguration(file.text))
   const { logger, clock, metrics, serverId } = context
@@ -67,22 +68,31 @@ class Parts {
   readonly #options: Options
   readonly #rbac: Authorizer
   readonly #context: SecurityContext
+  readonly #metrics: AuthorizationMetrics
   #node: Authorizer | undefined
 
   constructor(options: Options, rbac: Authorizer, context: SecurityContext) {
     this.#options = options
     this.#rbac = rbac
     this.#context = context
+    this.#metrics = new AuthorizationMetrics(context.metrics)
   }
 
-  ofConfiguration({ authorizers }: AuthorizationConfiguration): Authorizer {
-    const list = authorizers.map(({ type, name, webhook }) =>
-      type === 'Webhook' ? this.#webhook(name, webhook!) : this.ofMode(type),
-    )
+  /** Modes of the flag are named after themselves. */
+  ofModes(modes: readonly AuthorizationMode[]): Authorizer {
+    const list = modes.map(mode => this.#metrics.counting(mode, mode.toLowerCase(), this.#ofMode(mode)))
     return unionAuthorizer([privilegedGroup, ...list])
   }
 
-  ofMode(mode: AuthorizationMode): Authorizer {
+  ofConfiguration({ authorizers }: AuthorizationConfiguration): Authorizer {
+    const list = authorizers.map(({ type, name, webhook }) => {
+      const authorizer = type === 'Webhook' ? this.#webhook(name, webhook!) : this.#ofMode(type)
+      return this.#metrics.counting(type, name, authorizer)
+    })
+    return unionAuthorizer([privilegedGroup, ...list])
+  }
+
+  #ofMode(mode: AuthorizationMode): Authorizer {
     const { authorizationWebhook, abacPolicy } = this.#options
     switch (mode) {
       case 'Node':
@@ -101,7 +111,7 @@ class Parts {
         if (authorizationWebhook === undefined) {
           throw new Error('the authorization mode Webhook needs the kubeconfig of the webhook')
         }
-        return this.#ask({ name: '', onError: 'no-opinion', timeout: 30_000, ...authorizationWebhook })
+        return this.#ask({ name: 'webhook', onError: 'no-opinion', timeout: 30_000, ...authorizationWebhook })
     }
   }
 
@@ -121,21 +131,19 @@ class Parts {
       unauthorizedTtl: cacheUnauthorizedRequests ? parseDuration(webhook.unauthorizedTTL)! : 0,
       onError: webhook.failurePolicy === 'Deny' ? 'deny' : 'no-opinion',
       timeout: parseDuration(webhook.timeout)!,
-      ...matching(webhook.matchConditions ?? []),
+      conditions: (webhook.matchConditions ?? []).map(({ expression }) => expression),
     })
   }
 
   #ask(
     facts: AuthorizationWebhookFacts &
-      Pick<AuthorizationWebhookOptions, 'name' | 'onError' | 'matches'> & { timeout: number },
+      Pick<AuthorizationWebhookOptions, 'name' | 'onError'> & { timeout: number; conditions?: readonly string[] },
   ): Authorizer {
     const { clock, random, logger } = this.#context
-    const { endpoint, timeout, ...rest } = facts
-    const client = new ReviewClient({ endpoint, clock, random, timeout })
-    return webhookAuthorizer({ ...rest, client, clock, logger })
+    const { endpoint, timeout, conditions = [], ...rest } = facts
+    const metrics = this.#metrics.ofWebhook(facts.name)
+    const client = new ReviewClient({ endpoint, clock, random, timeout, attempted: metrics.asked })
+    const matches = conditions.length === 0 ? {} : { matches: matchConditions(conditions, clock, metrics) }
+    return webhookAuthorizer({ ...rest, ...matches, client, failedOpen: metrics.failedOpen, clock, logger })
   }
-}
-
-function matching(conditions: readonly { expression: string }[]): Pick<AuthorizationWebhookOptions, 'matches'> {
-  return conditions.length === 0 ? {} : { matches: matchConditions(conditions.map(({ expression }) => expression)) }
 }

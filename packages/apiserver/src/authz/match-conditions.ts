@@ -1,22 +1,32 @@
 import type { SubjectAccessReview } from '@canopus/api/authorization/v1'
+import type { Clock } from '@canopus/base'
 import { compileExpression } from '../configuration/expressions.ts'
+import type { WebhookMetrics } from '../metrics/authorization-metrics.ts'
 
 /**
  * Whether an authorization webhook is to be asked: where all of its conditions hold. One that does not hold settles it, also
  * where others fail. Throws where one fails and none settles it. (k8s.io/apiserver pkg/authorization/cel/matcher.go)
  */
-export function matchConditions(expressions: readonly string[]): (review: SubjectAccessReview) => boolean {
+export function matchConditions(
+  expressions: readonly string[],
+  clock: Clock,
+  metrics: WebhookMetrics,
+): (review: SubjectAccessReview) => boolean {
   const compiled = expressions.map(each => compileExpression(each, 'request', 'bool'))
   return review => {
     const input = requestOf(review)
     const failures: unknown[] = []
-    for (const condition of compiled) {
+    const begun = clock.monotonic()
+    const excluded = compiled.some(condition => {
       try {
-        if (condition.evaluate(input) !== true) return false
+        return condition.evaluate(input) !== true
       } catch (error) {
         failures.push(error)
+        return false
       }
-    }
+    })
+    metrics.matched((clock.monotonic() - begun) / 1000, failures.length > 0, excluded)
+    if (excluded) return false
     if (failures.length > 0) throw failures[0]
     return true
   }

@@ -17,6 +17,8 @@ export interface AuthorizationWebhookOptions {
   readonly onError: 'deny' | 'no-opinion'
   /** Whether the webhook is to be asked at all; it is always where missing. Throws count as no answer. */
   readonly matches?: (review: SubjectAccessReview) => boolean
+  /** Hears where no answer came and others are asked instead. */
+  readonly failedOpen?: (error: unknown) => void
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -39,6 +41,7 @@ export function webhookAuthorizer(options: AuthorizationWebhookOptions): Authori
       return decisionOf(status)
     } catch (error) {
       logger.error('an authorization webhook could not be asked', { webhook: name, error })
+      if (onError === 'no-opinion') options.failedOpen?.(error)
       return { decision: onError, reason: '' }
     }
   }

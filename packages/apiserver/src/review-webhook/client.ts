@@ -29,6 +29,8 @@ export interface ReviewClientOptions {
   readonly random: Random
   /** Of one attempt, in milliseconds; 30 s where missing. */
   readonly timeout?: number
+  /** Hears of every attempt: how long it took, and why it failed. */
+  readonly attempted?: (seconds: number, error?: unknown) => void
 }
 
 /** Attempts and the growing pauses between them, as upstream's DefaultRetryBackoffWithInitialDelay. */
@@ -46,12 +48,16 @@ export class ReviewClient {
 
   /** Sends a review and gives the one that comes back. Tries again where the trouble may pass. */
   async send<T>(review: object): Promise<T> {
-    const { clock, random, timeout = 30_000 } = this.#options
+    const { clock, random, timeout = 30_000, attempted } = this.#options
     let pause = FIRST_PAUSE
     for (let attempt = 1; ; attempt++) {
+      const begun = clock.monotonic()
       try {
-        return (await withTimeout(clock, timeout, 'the webhook', signal => this.#once(review, signal))) as T
+        const answer = await withTimeout(clock, timeout, 'the webhook', signal => this.#once(review, signal))
+        attempted?.((clock.monotonic() - begun) / 1000)
+        return answer as T
       } catch (error) {
+        attempted?.((clock.monotonic() - begun) / 1000, error)
         if (attempt === ATTEMPTS || !mayPass(error)) throw error
       }
       await sleep(clock, pause * (1 + JITTER * random.next()))

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { builtInKinds, ServiceAccounts } from '@canopus/api'
-import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
+import { MetricsRegistry, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import type { Transport, TransportRequest } from '@canopus/client'
 import { createClusterPki, systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore } from '@canopus/store'
 import { tokenWebhook } from '../authn/token-webhook.ts'
+import { alwaysAllow } from '../authz/modes.ts'
 import { webhookAuthorizer } from '../authz/webhook.ts'
 import { createSecurity, type SecurityOptions } from '../create-security.ts'
+import { AuthorizationMetrics } from '../metrics/authorization-metrics.ts'
 import type { Attributes } from '../security.ts'
 import { createApiServer } from '../server.ts'
 import { ReviewClient, type ReviewEndpoint } from './client.ts'
@@ -161,6 +163,56 @@ describe('permissions by webhook', () => {
   for (const [name, status, more, expected] of decisions) {
     it(`may be ${name}`, async () => assert.deepEqual(await make(status, more).authorizer.authorize(ASKED), expected))
   }
+
+  const told: [string, { status?: number; body: object }, { onError?: 'deny' }, string[]][] = [
+    ['an answer', { body: { status: { allowed: true } } }, {}, ['evaluations_total{name="own",result="success"} 1']],
+    ['a wrong one', { status: 400, body: {} }, { onError: 'deny' }, ['evaluations_total{name="own",result="error"} 1']],
+    [
+      'none in time',
+      { status: 504, body: {} },
+      {},
+      [
+        'evaluations_fail_open_total{name="own",result="timeout"} 1',
+        'evaluations_total{name="own",result="timeout"} 5',
+      ],
+    ],
+  ]
+  for (const [name, answer, more, counts] of told) {
+    it(`are counted: ${name}`, async () => {
+      const clock = new SimulatedClock()
+      const registry = new MetricsRegistry()
+      const metrics = new AuthorizationMetrics(registry).ofWebhook('own')
+      const { endpoint } = program(() => answer)
+      const client = new ReviewClient({ endpoint, clock, random: new SeededRandom(1), attempted: metrics.asked })
+      const options = { name: 'own', version: 'v1', authorizedTtl: 0, unauthorizedTtl: 0, clock, client } as const
+      const authorizer = webhookAuthorizer({
+        ...options,
+        onError: 'no-opinion',
+        failedOpen: metrics.failedOpen,
+        logger: silentLogger,
+        ...more,
+      })
+      const decided = authorizer.authorize(ASKED)
+      await clock.advance(30_000)
+      await decided
+      const lines = registry.text().match(/(?<=^apiserver_authorization_webhook_)evaluations.*/gm)
+      assert.deepEqual(lines, counts)
+    })
+  }
+
+  it('that are final are counted, by who decided', async () => {
+    const registry = new MetricsRegistry()
+    const metrics = new AuthorizationMetrics(registry)
+    for (const status of [{ allowed: true }, { allowed: false, denied: true }, { allowed: false }]) {
+      await metrics.counting('Webhook', 'own', make(status).authorizer).authorize(ASKED)
+    }
+    await metrics.counting('AlwaysAllow', 'alwaysallow', alwaysAllow).authorize(ASKED)
+    assert.deepEqual(registry.text().match(/(?<=^apiserver_authorization_decisions_total).*/gm), [
+      '{decision="allowed",name="own",type="Webhook"} 1',
+      '{decision="denied",name="own",type="Webhook"} 1',
+      '{decision="allowed",name="alwaysallow",type="AlwaysAllow"} 1',
+    ])
+  })
 
   it('are asked for in full', async () => {
     const { asked, authorizer } = make({ allowed: true })
