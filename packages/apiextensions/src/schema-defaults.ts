@@ -6,8 +6,8 @@ import {
   customResourceSchema,
   DecodeError,
   decodeValue,
-  EmbeddedError,
   EMPTIED,
+  EmbeddedError,
   type FieldError,
   invalid,
   type StructSchema,
@@ -89,7 +89,8 @@ export function withPrunedDefaults(root: JSONSchemaProps): JSONSchemaProps {
     const kept = value === undefined ? undefined : prunedAt(struct, path, value)
     if (kept !== undefined) Object.assign(pruned, { default: kept })
     if (properties !== undefined) pruned.properties = all(properties, path)
-    if (typeof additionalProperties === 'object') pruned.additionalProperties = prune(additionalProperties, [...path, '*'])
+    if (typeof additionalProperties === 'object')
+      pruned.additionalProperties = prune(additionalProperties, [...path, '*'])
     if (items !== undefined) pruned.items = prune(items, [...path, 0])
     return pruned
   }

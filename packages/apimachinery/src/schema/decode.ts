@@ -3,14 +3,7 @@ import { isExactObject } from '../json/json-object.ts'
 import { surveyJson } from '../json/survey.ts'
 import { JsonSyntaxError, MAX_KEPT_DEPTH } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
-import {
-  conversionErrorText,
-  DecodeError,
-  EmbeddedError,
-  pathText,
-  type Step,
-  typeErrorText,
-} from './decode-error.ts'
+import { conversionErrorText, DecodeError, EmbeddedError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
 import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
 import {

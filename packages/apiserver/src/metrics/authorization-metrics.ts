@@ -40,12 +40,7 @@ export class AuthorizationMetrics {
       'name',
       'type',
     )
-    this.#evaluations = counter(
-      'webhook_evaluations_total',
-      'Round-trips to authorization webhooks.',
-      'name',
-      'result',
-    )
+    this.#evaluations = counter('webhook_evaluations_total', 'Round-trips to authorization webhooks.', 'name', 'result')
     this.#durations = registry.histogram(
       `${PREFIX}webhook_duration_seconds`,
       '[ALPHA] Request latency in seconds.',

@@ -18,6 +18,7 @@ import { DEFAULT_POD_SECURITY, type PodSecurityConfiguration } from '../configur
 import { type AdmissionContext, podOf, refusal } from '../shared.ts'
 import type { PodLike } from './check.ts'
 import { detailsText, violationsOf } from './evaluate.ts'
+import { PodSecurityMetrics } from './metrics.ts'
 import { admitNamespace } from './namespaces.ts'
 import {
   isFullyPrivileged,
@@ -53,9 +54,10 @@ export function podSecurity(context: AdmissionContext): AdmissionPlugin {
   const { objects } = context
   const configuration = context.configuration?.podSecurity ?? DEFAULT_POD_SECURITY
   const { usernames, namespaces } = configuration.exemptions
+  const shell: Shell = { configuration, metrics: new PodSecurityMetrics(context.metrics) }
   function judge(attributes: AdmissionAttributes, namespace: Namespace | undefined): void {
-    if (attributes.type.plural === Pods.plural) admitPod(attributes, namespace, configuration)
-    else judgeWorkload(attributes, namespace, configuration)
+    if (attributes.type.plural === Pods.plural) admitPod(attributes, namespace, shell)
+    else judgeWorkload(attributes, namespace, shell)
   }
   return {
     name: 'PodSecurity',
@@ -64,8 +66,8 @@ export function podSecurity(context: AdmissionContext): AdmissionPlugin {
     resources: [NAMESPACES, PODS, `${PODS}/ephemeralcontainers`, `${PODS}/resize`, ...WORKLOADS],
     validate(attributes) {
       if (addressOf(attributes.type) === NAMESPACES) return admitNamespace(context, attributes, configuration)
-      if (namespaces.has(attributes.namespace)) return exempt(attributes, 'namespace')
-      if (usernames.has(attributes.user.name)) return exempt(attributes, 'user')
+      if (namespaces.has(attributes.namespace)) return exempt(attributes, 'namespace', shell)
+      if (usernames.has(attributes.user.name)) return exempt(attributes, 'user', shell)
       const cached = objects.get(Namespaces, attributes.namespace)
       if (cached !== undefined) return judge(attributes, cached)
       return objects.getFresh(Namespaces, attributes.namespace).then(fresh => judge(attributes, fresh))
@@ -73,39 +75,40 @@ export function podSecurity(context: AdmissionContext): AdmissionPlugin {
   }
 }
 
-const exempt = (attributes: AdmissionAttributes, by: string): void => attributes.annotate(`${ANNOTATION}exempt`, by)
+interface Shell {
+  readonly configuration: PodSecurityConfiguration
+  readonly metrics: PodSecurityMetrics
+}
 
-function admitPod(
-  attributes: AdmissionAttributes,
-  namespace: Namespace | undefined,
-  configuration: PodSecurityConfiguration,
-): void {
+function exempt(attributes: AdmissionAttributes, by: string, { metrics }: Shell): void {
+  attributes.annotate(`${ANNOTATION}exempt`, by)
+  metrics.exempted(attributes)
+}
+
+function admitPod(attributes: AdmissionAttributes, namespace: Namespace | undefined, shell: Shell): void {
   if (namespace === undefined) {
     throw internalError(`failed to lookup namespace ${JSON.stringify(attributes.namespace)}`)
   }
-  const { policy, errors } = policyOf(namespace.metadata.labels, configuration.defaults)
+  const { policy, errors } = policyOf(namespace.metadata.labels, shell.configuration.defaults)
   if (errors.length === 0 && isFullyPrivileged(policy)) {
+    shell.metrics.evaluated('allow', 'enforce', policy.enforce, attributes)
     attributes.annotate(`${ANNOTATION}enforce-policy`, PRIVILEGED_LATEST)
     return
   }
   const pod = podOf(attributes)
   if (attributes.operation === 'UPDATE' && !isSignificant(pod, attributes.oldObject as Pod)) return
-  evaluate(attributes, pod, { policy, errors, enforces: true }, configuration)
+  evaluate(attributes, pod, { policy, errors, enforces: true }, shell)
 }
 
 const PRIVILEGED_LATEST = 'privileged:latest'
 
-function judgeWorkload(
-  attributes: AdmissionAttributes,
-  namespace: Namespace | undefined,
-  configuration: PodSecurityConfiguration,
-): void {
+function judgeWorkload(attributes: AdmissionAttributes, namespace: Namespace | undefined, shell: Shell): void {
   if (namespace === undefined) return
-  const found = policyOf(namespace.metadata.labels, configuration.defaults)
+  const found = policyOf(namespace.metadata.labels, shell.configuration.defaults)
   const { policy, errors } = found
   if (errors.length === 0 && policy.warn.level === 'privileged' && policy.audit.level === 'privileged') return
   const template = templateOf(attributes)
-  if (template !== undefined) evaluate(attributes, template, { ...found, enforces: false }, configuration)
+  if (template !== undefined) evaluate(attributes, template, { ...found, enforces: false }, shell)
 }
 
 interface Standard {
@@ -120,10 +123,11 @@ function evaluate(
   attributes: AdmissionAttributes,
   pod: PodLike,
   { policy, errors, enforces }: Standard,
-  { exemptions }: PodSecurityConfiguration,
+  shell: Shell,
 ): void {
-  if (exemptions.runtimeClasses.has(pod.spec?.runtimeClassName ?? '')) {
-    exempt(attributes, 'runtimeClass')
+  const { configuration, metrics } = shell
+  if (configuration.exemptions.runtimeClasses.has(pod.spec?.runtimeClassName ?? '')) {
+    exempt(attributes, 'runtimeClass', shell)
     return
   }
   const { enforce, audit, warn } = policy
@@ -131,13 +135,19 @@ function evaluate(
     attributes.annotate(`${ANNOTATION}error`, `Failed to parse policy: ${aggregateText(errors.map(fieldErrorText))}`)
   if (enforces) attributes.annotate(`${ANNOTATION}enforce-policy`, levelVersionText(enforce))
   const found = enforces ? textOfViolations(pod, enforce) : undefined
+  if (enforces) metrics.evaluated(found === undefined ? 'allow' : 'deny', 'enforce', enforce, attributes)
   const again = (other: LevelVersion): string | undefined =>
     enforces && isSamePolicy(enforce, other) ? found : textOfViolations(pod, other)
   const audited = again(audit)
-  if (audited !== undefined) attributes.annotate(`${ANNOTATION}audit-violations`, `would violate ${audited}`)
+  if (audited !== undefined) {
+    attributes.annotate(`${ANNOTATION}audit-violations`, `would violate ${audited}`)
+    metrics.evaluated('deny', 'audit', audit, attributes)
+  }
   if (found !== undefined) throw refusal(attributes, `violates ${found}`)
   const warned = isSamePolicy(audit, warn) ? audited : again(warn)
-  if (warned !== undefined) attributes.warn(`would violate ${warned}`)
+  if (warned === undefined) return
+  attributes.warn(`would violate ${warned}`)
+  metrics.evaluated('deny', 'warn', warn, attributes)
 }
 
 /** What a pod has against a policy, in words; nothing where it keeps to it. */

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { CronJobs, Deployments, Namespaces, Pods } from '@canopus/api'
 import type { PodSpec } from '@canopus/api/core/v1'
 import type { KubeObject } from '@canopus/apimachinery'
+import { MetricsRegistry } from '@canopus/base'
 import { admit, type FakeRequest, fakeContext, refusalOf, request } from '../testing/request.ts'
 import { podSecurity } from './index.ts'
 
@@ -137,6 +138,69 @@ describe('PodSecurity: pods', () => {
     )
     assert.deepEqual(await send({ ...update, object: pod(image), subresource: 'status' }), [])
   })
+})
+
+describe('PodSecurity: what the audit log and metrics are told', () => {
+  const wanted = `would violate PodSecurity "restricted:latest": ${RESTRICTED}`
+  const metadata = { name: 'w', namespace: 'ns' }
+  const labels = (decision: string, mode: string, level: string, version: string, resource = 'pod'): string =>
+    `decision="${decision}",mode="${mode}",policy_level="${level}",policy_version="${version}",` +
+    `request_operation="create",resource="${resource}",subresource=""`
+  const rows: [string, Record<string, string>, FakeRequest, Record<string, string>, string[]][] = [
+    [
+      'nothing asked for',
+      {},
+      { object: pod() },
+      { enforce: 'privileged:latest' },
+      [labels('allow', 'enforce', 'privileged', 'latest')],
+    ],
+    [
+      'a refusal, which is what audit asks for too',
+      { enforce: 'restricted', audit: 'restricted' },
+      { object: pod() },
+      { enforce: 'restricted:latest', audit: wanted },
+      [labels('deny', 'enforce', 'restricted', 'latest'), labels('deny', 'audit', 'restricted', 'latest')],
+    ],
+    [
+      'audit and warnings, beside an older version and one to come',
+      {
+        enforce: 'baseline',
+        'enforce-version': 'v1.20',
+        audit: 'restricted',
+        warn: 'restricted',
+        'warn-version': 'v1.99',
+      },
+      { object: pod() },
+      { enforce: 'baseline:v1.20', audit: wanted },
+      [
+        labels('allow', 'enforce', 'baseline', 'v1.20'),
+        labels('deny', 'audit', 'restricted', 'latest'),
+        labels('deny', 'warn', 'restricted', 'future'),
+      ],
+    ],
+    [
+      'a workload',
+      { audit: 'restricted' },
+      { type: Deployments, object: { metadata, spec: { template: { spec: spec() } } } },
+      { audit: wanted },
+      [labels('deny', 'audit', 'restricted', 'latest', 'controller')],
+    ],
+  ]
+  for (const [name, modes, facts, told, counted] of rows) {
+    it(name, async () => {
+      const metrics = new MetricsRegistry()
+      const context = fakeContext({ metrics })
+      context.objects.put(Namespaces, namespace(modes))
+      const annotations: Record<string, string> = {}
+      const annotate = (key: string, text: string): void => {
+        annotations[key.replace(/^pod-security.kubernetes.io\/(enforce|audit)-(policy|violations)$/, '$1')] = text
+      }
+      await admit(podSecurity(context), { ...request(facts), annotate }).catch(() => {})
+      assert.deepEqual(annotations, told)
+      const lines = metrics.text().match(/(?<=^pod_security_evaluations_total\{).*(?=\} [1-9])/gm)
+      assert.deepEqual(new Set(lines), new Set(counted))
+    })
+  }
 })
 
 describe('PodSecurity: workloads', () => {
