@@ -128,6 +128,34 @@ const schemas: readonly [string, object | undefined, string[]][] = [
     }),
     [`${AT}.default.kind: Required value`],
   ],
+  [
+    'defaults of metadata',
+    spec({
+      type: 'object',
+      'x-kubernetes-embedded-resource': true,
+      properties: { metadata: { type: 'object', default: { name: 'a', unknown: 'b' } } },
+    }),
+    [],
+  ],
+  [
+    'wrong defaults of metadata',
+    spec({
+      type: 'object',
+      'x-kubernetes-embedded-resource': true,
+      properties: {
+        kind: { type: 'string', default: '%' },
+        metadata: { type: 'object', properties: { name: { type: 'integer', default: 1 } } },
+      },
+    }),
+    [
+      `${AT}.properties[kind].default: Invalid value: "%": must result in valid metadata: kind: Invalid value: "%": ` +
+        'may have mixed case, but should otherwise match: a DNS-1035 label must consist of lower case alphanumeric ' +
+        "characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name', " +
+        " or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+      `${AT}.properties[metadata].properties[name].default: Invalid value: 1: must result in valid metadata: ` +
+        'metadata: Invalid value: {"name":1}: json: cannot unmarshal number into Go struct field ObjectMeta.name of type string',
+    ],
+  ],
   ['a good default', spec({ type: 'object', default: { a: 1 }, properties: { a: { type: 'integer' } } }), []],
   [
     'a map without keys',

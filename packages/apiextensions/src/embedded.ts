@@ -11,7 +11,7 @@ import {
 } from '@canopus/apimachinery'
 import { itemsOf, someSchema } from './structural.ts'
 
-const isEmbedded = (schema: JSONSchemaProps): boolean => schema['x-kubernetes-embedded-resource'] === true
+export const isEmbedded = (schema: JSONSchemaProps): boolean => schema['x-kubernetes-embedded-resource'] === true
 
 /** Whether there are embedded objects anywhere below a schema. */
 export const hasEmbedded = (schema: JSONSchemaProps): boolean => someSchema(schema, isEmbedded)

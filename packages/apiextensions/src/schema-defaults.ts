@@ -9,12 +9,13 @@ import {
   EMPTIED,
   EmbeddedError,
   type FieldError,
+  fieldErrorText,
   invalid,
   type StructSchema,
   type StructuralProps,
 } from '@canopus/apimachinery'
 import { hasDefaults } from './defaults.ts'
-import { hasEmbedded, validateEmbedded } from './embedded.ts'
+import { hasEmbedded, isEmbedded, validateEmbedded } from './embedded.ts'
 import { itemsOf, propertyPath } from './structural.ts'
 import { validateValue } from './values.ts'
 
@@ -22,18 +23,86 @@ type Errors = FieldError[]
 
 const objectMeta = (): StructSchema => schemas.schemaOf('am.apis.meta.v1.ObjectMeta')
 
+type Step = string | 0
+
+/** A schema with a default, and where it is. */
+interface Place {
+  readonly schema: JSONSchemaProps
+  readonly path: string
+  /** Of the object, custom or embedded, that holds it, and the way from there. */
+  readonly root: JSONSchemaProps
+  readonly steps: readonly Step[]
+  /** Whether it belongs to apiVersion, kind or metadata of that object. */
+  readonly inMeta: boolean
+}
+
+/** All below maps are left out: there are no defaults in them. */
+function* placesOf(place: Place): Generator<Place> {
+  const { schema, path } = place
+  if (schema.default !== undefined) yield place
+  const root = place.steps.length === 0 || isEmbedded(schema)
+  const from = root ? { root: { ...schema, 'x-kubernetes-embedded-resource': true }, steps: [], inMeta: false } : place
+  const items = itemsOf(schema)
+  if (items !== undefined) yield* placesOf({ ...from, schema: items, path: `${path}.items`, steps: [...from.steps, 0] })
+  for (const [name, each] of Object.entries(schema.properties ?? {})) {
+    const inMeta = from.inMeta || (root && ['apiVersion', 'kind', 'metadata'].includes(name))
+    yield* placesOf({
+      root: from.root,
+      schema: each,
+      path: propertyPath(path, name),
+      steps: [...from.steps, name],
+      inMeta: inMeta && !isEmbedded(each),
+    })
+  }
+}
+
+const start = (schema: JSONSchemaProps, path: string): Place => ({
+  schema,
+  path,
+  root: schema,
+  steps: [],
+  inMeta: false,
+})
+
 /** Defaults must be valid and, unless `unpruned` are let through, hold nothing that pruning would take away. */
 export function checkDefaults(errors: Errors, schema: JSONSchemaProps, path: string, unpruned: boolean): void {
-  if (schema.default !== undefined) {
-    const at = `${path}.default`
-    if (!unpruned && !isPruned(schema)) errors.push(invalid(at, schema.default, 'must not have unknown fields'))
-    errors.push(...checkDefault(schema, schema.default, at))
+  for (const place of placesOf(start(schema, path))) {
+    const at = `${place.path}.default`
+    const value: unknown = place.schema.default
+    if (place.inMeta) {
+      const wrong = metadataProblem(place)
+      if (wrong === undefined) errors.push(...checkValue(place.schema, value, at))
+      else errors.push(invalid(at, value, `must result in valid metadata: ${wrong}`))
+      continue
+    }
+    if (!unpruned && !isPruned(place.schema)) errors.push(invalid(at, value, 'must not have unknown fields'))
+    errors.push(...checkDefault(place.schema, value, at))
   }
-  const items = itemsOf(schema)
-  if (items !== undefined) checkDefaults(errors, items, `${path}.items`, unpruned)
-  for (const [name, each] of Object.entries(schema.properties ?? {}))
-    checkDefaults(errors, each, propertyPath(path, name), unpruned)
 }
+
+/** Looks at the object that has nothing but this default. */
+function metadataProblem({ root, steps, schema }: Place): string | undefined {
+  const object = {
+    apiVersion: 'validation/v1',
+    kind: 'Validation',
+    ...(around(steps, clone(schema.default)) as object),
+  }
+  try {
+    decodeValue(customResourceSchema(root as StructuralProps, objectMeta(), ''), clone(object))
+  } catch (error) {
+    if (error instanceof EmbeddedError) return error.message
+    throw error
+  }
+  const errors = validateEmbedded(root, object).map(fieldErrorText)
+  if (errors.length === 0) return undefined
+  return errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`
+}
+
+const around = (steps: readonly Step[], value: unknown): unknown =>
+  steps.reduceRight<unknown>((inner, step) => (step === 0 ? [inner] : { [step]: inner }), value)
+
+const checkValue = (schema: JSONSchemaProps, value: unknown, at: string): FieldError[] =>
+  validateValue(schema, value, '').map(each => below(at, each))
 
 /** What is wrong with objects in it comes first, alone. */
 function checkDefault(schema: JSONSchemaProps, value: unknown, at: string): FieldError[] {
@@ -44,7 +113,7 @@ function checkDefault(schema: JSONSchemaProps, value: unknown, at: string): Fiel
     throw error
   }
   const embedded = validateEmbedded(schema, value, at)
-  return embedded.length > 0 ? embedded : validateValue(schema, value, '').map(each => below(at, each))
+  return embedded.length > 0 ? embedded : checkValue(schema, value, at)
 }
 
 const below = (path: string, error: FieldError): FieldError => ({
@@ -66,11 +135,9 @@ function fieldOnly(name: string, props: JSONSchemaProps, metadata: StructSchema)
 }
 
 /** Whether a default somewhere in a schema holds what pruning would take away. */
-export function hasUnprunedDefaults(schema: JSONSchemaProps): boolean {
-  if (schema.default !== undefined && !isPruned(schema)) return true
-  const items = itemsOf(schema)
-  if (items !== undefined && hasUnprunedDefaults(items)) return true
-  return Object.values(schema.properties ?? {}).some(hasUnprunedDefaults)
+export function hasUnprunedDefaults(root: JSONSchemaProps): boolean {
+  for (const { schema, inMeta } of placesOf(start(root, ''))) if (!inMeta && !isPruned(schema)) return true
+  return false
 }
 
 /**
@@ -97,14 +164,11 @@ export function withPrunedDefaults(root: JSONSchemaProps): JSONSchemaProps {
   return prune(root, [])
 }
 
-type Step = string | 0
-
 /** What decoding leaves of a value there, in an object that has nothing else. */
 function prunedAt(root: StructSchema, path: readonly Step[], value: unknown): unknown {
-  const around = path.reduceRight<unknown>((inner, step) => (step === 0 ? [inner] : { [step]: inner }), clone(value))
   let object: object
   try {
-    object = decodeValue(root, around).object
+    object = decodeValue(root, around(path, clone(value))).object
   } catch (error) {
     // Validation lets nobody write such a default any more.
     if (error instanceof DecodeError) return value

@@ -75,11 +75,15 @@ export class AuthorizationMetrics {
 
   /** The same authorizer, whose decisions are counted; no opinion is none. */
   counting(type: string, name: string, authorizer: Authorizer): Authorizer {
-    let allowed: Counter | undefined
-    let denied: Counter | undefined
+    const counters = new Map<string, Counter>()
     const count = (decision: Decision): Decision => {
-      if (decision.decision === 'allow') (allowed ??= this.#decisions.with('allowed', name, type)).add()
-      else if (decision.decision === 'deny') (denied ??= this.#decisions.with('denied', name, type)).add()
+      if (decision.decision === 'no-opinion') return decision
+      let counter = counters.get(decision.decision)
+      if (counter === undefined) {
+        counter = this.#decisions.with(decision.decision === 'allow' ? 'allowed' : 'denied', name, type)
+        counters.set(decision.decision, counter)
+      }
+      counter.add()
       return decision
     }
     return {
