@@ -393,3 +393,17 @@ it('updates: as many selectable fields as there were may stay', () => {
   assert.deepEqual(change(9), [])
   assert.match(change(8)[0]!, /^spec\.selectableFields: Too many: 9: must have at most 8 items/)
 })
+
+const storedVersions: readonly [given: string[] | undefined, expected: string[]][] = [
+  [[], ['v1']],
+  [undefined, ['v1']],
+  [['v0'], ['v0']],
+]
+for (const [given, expected] of storedVersions) {
+  it(`a status with storedVersions ${JSON.stringify(given)} has ${JSON.stringify(expected)}`, () => {
+    const versions = [{ name: 'v0' }, { name: 'v1', storage: true }]
+    const definition = { spec: { versions }, status: { storedVersions: given } } as unknown as CustomResourceDefinition
+    strategy.default!(definition)
+    assert.deepEqual(definition.status?.storedVersions, expected)
+  })
+}

@@ -4,19 +4,23 @@ import { defaultColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateDefinition, validateDefinitionUpdate } from './validation.ts'
 
+const storageVersions = ({ versions }: CustomResourceDefinition['spec']): string[] =>
+  (versions ?? []).filter(version => version.storage).map(version => version.name)
+
 const bornStatus = ({ spec }: CustomResourceDefinition) => ({
   conditions: [],
   acceptedNames: { plural: '', kind: '' },
-  storedVersions: (spec.versions ?? []).filter(version => version.storage).map(version => version.name),
+  storedVersions: storageVersions(spec),
 })
 
-function defaultDefinition({ spec }: CustomResourceDefinition): void {
+function defaultDefinition({ spec, status }: CustomResourceDefinition): void {
   spec.names ??= { plural: '', kind: '' }
   spec.names.singular ||= (spec.names.kind ?? '').toLowerCase()
   if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`
   spec.conversion ??= { strategy: 'None' }
   const service = spec.conversion.webhook?.clientConfig?.service
   if (service) service.port ??= 443
+  if (status && !status.storedVersions?.length) status.storedVersions = storageVersions(spec).slice(0, 1)
 }
 
 /** Every version that was ever the stored one stays listed until somebody has migrated its objects. */
