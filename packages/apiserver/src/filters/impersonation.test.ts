@@ -103,7 +103,20 @@ describe('impersonation', () => {
       403,
       /cannot impersonate:user-info resource "groups"/,
     ],
-    ['a group without a user', { 'impersonate-group': 'dev' }, [], 400, /without impersonating a user/],
+    [
+      'a group and more without a user',
+      { 'impersonate-group': 'dev', 'impersonate-extra-b': 'x', 'impersonate-extra-a': 'y' },
+      [],
+      400,
+      /^requested &user\.DefaultInfo\{Name:"", UID:"", Groups:\[\]string\{"dev"\}, Extra:map\[string\]\[\]string\{"a":\[\]string\{"y"\}, "b":\[\]string\{"x"\}\}\} without impersonating a user name$/,
+    ],
+    [
+      'a UID without a user',
+      { 'impersonate-uid': '1234' },
+      [],
+      400,
+      /^requested &user\.DefaultInfo\{Name:"", UID:"1234", Groups:\[\]string\(nil\), Extra:map\[string\]\[\]string\(nil\)\} without/,
+    ],
   ]
   for (const [name, headers, questions, code, text] of refusals) {
     it(`refuses ${name}`, async () => {

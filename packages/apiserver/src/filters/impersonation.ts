@@ -71,15 +71,7 @@ function wantedUser(request: ApiRequest): User | undefined {
   // Nearly nobody does, and going through an object of headers costs much more than through a list.
   if (request.hasHeaderLike?.(PREFIX) === false) return undefined
   const { headers } = request
-  const name = header(headers, 'impersonate-user')
-  if (name === undefined || name === '') {
-    for (const each in headers) {
-      if (each.startsWith(PREFIX) && each !== 'impersonate-user') {
-        throw badRequestError(`requested ${JSON.stringify(header(headers, each))} without impersonating a user name`)
-      }
-    }
-    return undefined
-  }
+  const name = header(headers, 'impersonate-user') ?? ''
   const extra: Record<string, string[]> = {}
   for (const key in headers) {
     if (!key.startsWith(EXTRA_PREFIX)) continue
@@ -87,12 +79,24 @@ function wantedUser(request: ApiRequest): User | undefined {
     extra[own] = [...(extra[own] ?? []), ...headerValues(request, key)]
   }
   const uid = header(headers, 'impersonate-uid')
-  return {
+  const wanted: User = {
     name,
     ...(uid === undefined || uid === '' ? {} : { uid }),
     groups: headerValues(request, 'impersonate-group'),
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   }
+  if (name !== '') return wanted
+  if (isNameAlone(wanted)) return undefined
+  throw badRequestError(`requested ${goText(wanted)} without impersonating a user name`)
+}
+
+/** A user as Go's `%#v` shows it. */
+function goText({ uid = '', groups, extra }: User): string {
+  const list = (values: readonly string[]): string => `[]string{${values.map(each => JSON.stringify(each)).join(', ')}}`
+  const entries = Object.entries(extra ?? {}).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`)
+  const group = groups.length === 0 ? '[]string(nil)' : list(groups)
+  const extras = entries.length === 0 ? '(nil)' : `{${entries.sort().join(', ')}}`
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${group}, Extra:map[string][]string${extras}}`
 }
 
 interface Mode {
