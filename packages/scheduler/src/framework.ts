@@ -1,10 +1,10 @@
 import type { Node } from '@canopus/api/core/v1'
-import type { DeviceClass } from '@canopus/api/resource/v1'
 import type { KubeObject, Requirement } from '@canopus/apimachinery'
 import type { Clock, Logger, Random } from '@canopus/base'
 import type { Client, InformerFactory } from '@canopus/client'
 import type { EventRecorder } from '@canopus/operator'
 import type { ClusterCache } from './cache.ts'
+import type { SharedDevices } from './devices/shared-devices.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { NamespaceLabels, PodInfo } from './pod-info.ts'
 import type { SchedulerMetrics } from './scheduler-metrics.ts'
@@ -179,8 +179,8 @@ export interface PluginContext {
   check(pod: PodInfo, node: NodeInfo): Rejection | undefined
   /** What `check` depends on besides one node and the pods on it; nothing: on more than can be told. */
   localKey(pod: PodInfo): string | undefined
-  /** The class of devices that an extended resource is made of, where one is (KEP-5004). */
-  deviceClassFor?(resource: string): DeviceClass | undefined
+  /** What all profiles know of devices. */
+  readonly devices: SharedDevices
   /** Lets extenders choose among the candidates for preemption; nothing where no extender wants to. */
   askExtenders?(
     pod: PodInfo,

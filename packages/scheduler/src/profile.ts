@@ -9,7 +9,7 @@ import { nodeAffinity } from './plugins/node-affinity.ts'
 import { nodeDeclaredFeatures } from './plugins/node-declared-features.ts'
 import { nodeName } from './plugins/node-name.ts'
 import { nodePorts } from './plugins/node-ports.ts'
-import { createNodeResourcesFit, deviceClassesOf, nodeResourcesFit } from './plugins/node-resources-fit.ts'
+import { createNodeResourcesFit, nodeResourcesFit } from './plugins/node-resources-fit.ts'
 import { nodeUnschedulable } from './plugins/node-unschedulable.ts'
 import { nodeVolumeLimits } from './plugins/node-volume-limits.ts'
 import { podTopologySpread } from './plugins/pod-topology-spread.ts'
@@ -52,7 +52,7 @@ export const defaultPlugins: readonly DefaultPlugin[] = [
   plain(nodePorts),
   {
     ...plain(nodeResourcesFit, 1),
-    make: context => createNodeResourcesFit(deviceClassesOf(context)),
+    make: ({ devices }) => createNodeResourcesFit({ devices }),
   },
   made('VolumeRestrictions', volumeRestrictions),
   made('NodeVolumeLimits', nodeVolumeLimits),

@@ -7,7 +7,7 @@ import { BindingCycle } from './binding-cycle.ts'
 import { ClusterCache } from './cache.ts'
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts'
 import type { Decision } from './cycle.ts'
-import { ClassIndex } from './devices/classes.ts'
+import { SharedDevices } from './devices/shared-devices.ts'
 import { asNote, failureMessage, NO_NODES_MESSAGE, rejectingPlugins } from './diagnosis.ts'
 import { connectSources } from './event-sources.ts'
 import { type AskExtender, Extenders } from './extenders.ts'
@@ -64,7 +64,7 @@ class Scheduler {
   readonly #informers: NotingInformers
   readonly #cache = new ClusterCache()
   readonly #cluster: ClusterView
-  readonly #classes: ClassIndex
+  readonly #devices: SharedDevices
   readonly #profiles: ReadonlyMap<string, RunningProfile>
   readonly #extenders: Extenders
   readonly #queue: SchedulingQueue
@@ -87,7 +87,7 @@ class Scheduler {
       namespaceLabels: namespaceLabelsFrom(name => namespaces.get(name)),
       ownSelector: ownSelectorFrom(this.#informers),
     }
-    this.#classes = new ClassIndex(this.#informers)
+    this.#devices = new SharedDevices(this.#informers)
     this.#writer = new PodWriter(context)
     this.#extenders = new Extenders(configuration.extenders, options.askExtender, this.#cache, context.logger)
     this.#profiles = this.#makeProfiles(configuration, options)
@@ -124,7 +124,7 @@ class Scheduler {
         events,
         informers: this.#informers,
         cluster: this.#cluster,
-        deviceClassFor: (resource: string) => this.#classes.find(resource),
+        devices: this.#devices,
         askExtenders: this.#extenders.preempt.bind(this.#extenders),
         ...(this.#metrics === undefined ? {} : { metrics: this.#metrics }),
         cancelBinding: (pod: PodInfo) => this.#bindings.preempt(pod),
@@ -175,7 +175,7 @@ class Scheduler {
   /** Plugins hear of changes first, so that they know of them when pods are tried again. */
   #connect(): (() => void)[] {
     const plugins = new Set([...this.#profiles.values()].flatMap(({ profile }) => profile.map(each => each.plugin)))
-    const stops = [this.#classes.connect(), ...[...plugins].flatMap(each => each.connect?.() ?? [])]
+    const stops = [this.#devices.connect(), ...[...plugins].flatMap(each => each.connect?.() ?? [])]
     const isOurs = (pod: Pod): boolean => this.#profileOf(pod) !== undefined
     const { events } = this.#context
     const skipped = (pod: PodInfo): void => {

@@ -5,7 +5,7 @@ import { defaultPreemption } from '../plugins/default-preemption.ts'
 import { dynamicResources } from '../plugins/dynamic-resources.ts'
 import { createInterPodAffinity } from '../plugins/inter-pod-affinity.ts'
 import { createNodeAffinity } from '../plugins/node-affinity.ts'
-import { createNodeResourcesFit, deviceClassesOf, type FitOptions } from '../plugins/node-resources-fit.ts'
+import { createNodeResourcesFit, type FitOptions } from '../plugins/node-resources-fit.ts'
 import { createPodTopologySpread } from '../plugins/pod-topology-spread.ts'
 import type { ScoringStrategy, WeighedResource } from '../plugins/resource-scores.ts'
 import { volumeBinding } from '../plugins/volume-binding.ts'
@@ -13,11 +13,11 @@ import { Fields } from './reader.ts'
 
 /** Makes the plugins that take arguments (pkg/scheduler/apis/config/v1 and its validation). */
 export const pluginsWithArguments: Readonly<Record<string, PluginFactory>> = {
-  NodeResourcesFit: reading('NodeResourcesFitArgs', (context, args) =>
-    createNodeResourcesFit({ ...fitOptions(args), ...deviceClassesOf(context) }),
+  NodeResourcesFit: reading('NodeResourcesFitArgs', ({ devices }, args) =>
+    createNodeResourcesFit({ ...fitOptions(args), devices }),
   ),
-  NodeResourcesBalancedAllocation: reading('NodeResourcesBalancedAllocationArgs', (_, args) =>
-    createBalancedAllocation(args.raw('resources') === undefined ? {} : { resources: resourcesOf(args) }),
+  NodeResourcesBalancedAllocation: reading('NodeResourcesBalancedAllocationArgs', ({ devices }, args) =>
+    createBalancedAllocation(args.raw('resources') === undefined ? {} : { resources: resourcesOf(args), devices }),
   ),
   NodeAffinity: reading('NodeAffinityArgs', (_, args) => {
     const addedAffinity = args.raw('addedAffinity') as NodeAffinity | undefined

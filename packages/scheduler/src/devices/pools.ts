@@ -124,7 +124,8 @@ const isCounters = ({ spec }: ResourceSlice): boolean => (spec.sharedCounters ??
 
 type Reach = Pick<ResourceSlice['spec'], 'nodeName' | 'allNodes' | 'nodeSelector'>
 
-function reaches({ nodeName, allNodes, nodeSelector }: Reach, node: NodeFacts): boolean {
+/** Whether a slice, or a device of one that speaks of each device by itself, is for the node. */
+export function reaches({ nodeName, allNodes, nodeSelector }: Reach, node: NodeFacts): boolean {
   if (nodeName) return nodeName === node.name
   if (allNodes === true) return true
   return nodeSelector !== undefined && selectorMatcher(nodeSelector)(node)
@@ -139,6 +140,9 @@ function isFor(slice: ResourceSlice, node: NodeFacts): boolean {
 }
 
 /** Whether the device of a slice for the node can be used there. */
-export function isDeviceFor({ device, slice }: SlicedDevice, node: NodeFacts): boolean {
+export const isDeviceFor = ({ device, slice }: SlicedDevice, node: NodeFacts): boolean =>
+  isDeviceOf(slice, device, node)
+
+export function isDeviceOf(slice: ResourceSlice, device: Device, node: NodeFacts): boolean {
   return slice.spec.perDeviceNodeSelection !== true || reaches(device, node)
 }

@@ -1,13 +1,12 @@
-import { DeviceClasses, ResourceClaims, ResourceSlices } from '@canopus/api'
-import type { AllocationResult, ResourceClaim } from '@canopus/api/resource/v1'
+import { DeviceClasses, ResourceClaims } from '@canopus/api'
+import type { ResourceClaim } from '@canopus/api/resource/v1'
 import { type Deferred, deferred, sleep, uuid } from '@canopus/base'
-import { AssumeCache } from '../assume-cache.ts'
 import { allocationPlanner, NOT_HERE, type NodePlan } from '../devices/allocation-plan.ts'
 import { hasBindingConditions, isOverdue, isPrepared } from '../devices/binding-conditions.ts'
 import { ClaimWriter, isReservedFor } from '../devices/claim-writer.ts'
 import { isExtendedClaimOf, mayBeDevices } from '../devices/extended-resources.ts'
 import { claimNames, claimsOf, classProblem, hasChoice, isFull, preference } from '../devices/pod-claims.ts'
-import { Pools } from '../devices/pools.ts'
+import type { SharedDevices } from '../devices/shared-devices.ts'
 import {
   type ClusterChange,
   type ClusterView,
@@ -87,50 +86,33 @@ class DynamicResources implements SchedulerPlugin {
   readonly #filterTimeout: number
   readonly #bindingTimeout: number
   readonly #writer: ClaimWriter
-  readonly #claims: AssumeCache<ResourceClaim>
+  readonly #devices: SharedDevices
   readonly #work = new Map<string, Work>()
-  /** Claims that are being allocated, with the pods for whose sake. */
-  readonly #inFlight = new Map<string, string>()
-  /** Devices for extended resources whose claim no informer has shown allocated yet, by pod. */
-  readonly #unseen = new Map<string, { allocation: AllocationResult; claim?: string }>()
   #claimChanged: Deferred<undefined> = deferred()
-  #pools: Pools | undefined
 
   constructor(context: PluginContext, { filterTimeout = 10_000, bindingTimeout = 600_000 }: DynamicResourcesOptions) {
     this.#context = context
     this.#filterTimeout = filterTimeout
     this.#bindingTimeout = bindingTimeout
     this.#writer = new ClaimWriter(context)
-    this.#claims = new AssumeCache(context.informers.informer(ResourceClaims).lister)
-    context.informers.informer(ResourceSlices)
-    context.informers.informer(DeviceClasses)
+    this.#devices = context.devices
   }
 
   connect(): () => void {
-    const outdated = (): void => {
-      this.#pools = undefined
-    }
     const seen = (claim: ResourceClaim, gone: boolean): void => {
-      for (const [pod, each] of this.#unseen) {
+      for (const [pod, each] of this.#devices.unseen) {
         const isIt = each.claim === `${claim.metadata.namespace}/${claim.metadata.name}`
-        if (isIt && (gone || claim.status?.allocation !== undefined)) this.#unseen.delete(pod)
+        if (isIt && (gone || claim.status?.allocation !== undefined)) this.#devices.unseen.delete(pod)
       }
       const waiting = this.#claimChanged
       this.#claimChanged = deferred()
       waiting.resolve(undefined)
     }
-    const { informers } = this.#context
-    const stops = [
-      informers.informer(ResourceSlices).addHandler({ added: outdated, updated: outdated, deleted: outdated }),
-      informers.informer(ResourceClaims).addHandler({
-        added: claim => seen(claim, false),
-        updated: (_, claim) => seen(claim, false),
-        deleted: claim => seen(claim, true),
-      }),
-    ]
-    return () => {
-      for (const stop of stops) stop()
-    }
+    return this.#context.informers.informer(ResourceClaims).addHandler({
+      added: claim => seen(claim, false),
+      updated: (_, claim) => seen(claim, false),
+      deleted: claim => seen(claim, true),
+    })
   }
 
   /** Claims matter where they are the pod's own, or where devices have become free. */
@@ -150,7 +132,7 @@ class DynamicResources implements SchedulerPlugin {
   }
 
   #claimsOf(pod: PodInfo): ResourceClaim[] | string {
-    return claimsOf(pod, each => this.#claims.get(each, pod.namespace))
+    return claimsOf(pod, each => this.#devices.claims.get(each, pod.namespace))
   }
 
   /** What the pod needs devices for; a text: why that cannot be told yet; nothing: it needs none. */
@@ -160,9 +142,9 @@ class DynamicResources implements SchedulerPlugin {
     if (resources.length === 0 && pod.pod.spec?.resourceClaims === undefined) return undefined
     const claims = this.#claimsOf(pod)
     if (typeof claims === 'string') return claims
-    const mapped = resources.length > 0 && resources.some(each => this.#context.deviceClassFor?.(each) !== undefined)
+    const mapped = resources.length > 0 && resources.some(each => this.#devices.classFor(each) !== undefined)
     if (!mapped) return claims.length > 0 ? { claims } : undefined
-    const left = this.#claims.list().find(each => isExtendedClaimOf(pod.pod, each))
+    const left = this.#devices.claims.list().find(each => isExtendedClaimOf(pod.pod, each))
     return { claims, extended: { resources, ...(left === undefined ? {} : { left }) } }
   }
 
@@ -199,7 +181,7 @@ class DynamicResources implements SchedulerPlugin {
     const classes = this.#context.informers.informer(DeviceClasses).lister
     for (const claim of claims) {
       const { namespace, name: claimName } = claim.metadata
-      const user = this.#inFlight.get(`${namespace}/${claimName}`)
+      const user = this.#devices.inFlight.get(`${namespace}/${claimName}`)
       if (user !== undefined && user !== pod.key) {
         return `resource claim ${namespace}/${claimName} is in the process of being allocated`
       }
@@ -217,26 +199,20 @@ class DynamicResources implements SchedulerPlugin {
   #planner(pod: PodInfo, { claims, extended }: Need): (node: NodeInfo) => NodePlan | string {
     const { informers, random, clock } = this.#context
     const classes = informers.informer(DeviceClasses).lister
-    this.#pools ??= new Pools(informers.informer(ResourceSlices).lister.list())
     return allocationPlanner({
       pod: pod.pod,
       requests: pod.requests,
       claims,
       extended,
-      pools: this.#pools,
-      allocations: () => this.#allocations(),
+      pools: this.#devices.pools,
+      allocations: () => this.#devices.allocations(),
       isLost: claim => this.#isLost(claim),
       classOf: each => classes.get(each),
-      deviceClassFor: each => this.#context.deviceClassFor?.(each),
+      deviceClassFor: each => this.#devices.classFor(each),
       newShareId: () => uuid(random),
       now: () => clock.monotonic(),
       timeout: this.#filterTimeout,
     })
-  }
-
-  *#allocations(): Generator<AllocationResult | undefined> {
-    for (const { status } of this.#claims.list()) yield status?.allocation
-    for (const { allocation } of this.#unseen.values()) yield allocation
   }
 
   /** Whether the claim's devices cannot be prepared, or not in time. */
@@ -287,10 +263,10 @@ class DynamicResources implements SchedulerPlugin {
       const allocation = plan.claims.get(claim.metadata.name)
       if (allocation === undefined) continue
       // So that pods that are looked at meanwhile do not get the same devices, nor the claim before it has them.
-      this.#claims.assume({ ...claim, status: { ...claim.status, allocation } })
-      this.#inFlight.set(`${pod.namespace}/${claim.metadata.name}`, pod.key)
+      this.#devices.claims.assume({ ...claim, status: { ...claim.status, allocation } })
+      this.#devices.inFlight.set(`${pod.namespace}/${claim.metadata.name}`, pod.key)
     }
-    if (plan.extended !== undefined) this.#unseen.set(pod.key, { allocation: plan.extended.allocation })
+    if (plan.extended !== undefined) this.#devices.unseen.set(pod.key, { allocation: plan.extended.allocation })
     this.#work.set(pod.key, { plan, written: new Map() })
     return undefined
   }
@@ -305,9 +281,9 @@ class DynamicResources implements SchedulerPlugin {
     if (work === undefined) return undefined
     for (const [claimName, allocation] of work.plan.claims) {
       const claim = await this.#writer.bind(pod, claimName, allocation, signal)
-      this.#claims.assume(claim)
+      this.#devices.claims.assume(claim)
       work.written.set(claimName, claim)
-      if (allocation !== undefined) this.#inFlight.delete(`${pod.namespace}/${claimName}`)
+      if (allocation !== undefined) this.#devices.inFlight.delete(`${pod.namespace}/${claimName}`)
     }
     if (work.plan.extended !== undefined) await this.#bindExtended(pod, work, work.plan.extended, signal)
     const pending = [...work.written.values()].filter(hasBindingConditions)
@@ -326,9 +302,9 @@ class DynamicResources implements SchedulerPlugin {
   ): Promise<void> {
     work.made = await this.#writer.create(pod, requests, signal)
     const { name: claimName } = work.made.metadata
-    this.#unseen.set(pod.key, { allocation, claim: `${pod.namespace}/${claimName}` })
+    this.#devices.unseen.set(pod.key, { allocation, claim: `${pod.namespace}/${claimName}` })
     const claim = await this.#writer.bind(pod, claimName, allocation, signal)
-    this.#claims.assume(claim)
+    this.#devices.claims.assume(claim)
     work.written.set(claimName, claim)
     await this.#writer.note(pod, { requestMappings: [...mappings], resourceClaimName: claimName })
   }
@@ -340,7 +316,7 @@ class DynamicResources implements SchedulerPlugin {
     for (;;) {
       const changed = this.#claimChanged.promise
       const pending = names
-        .map(each => this.#claims.get(each, pod.namespace) ?? this.#work.get(pod.key)?.written.get(each))
+        .map(each => this.#devices.claims.get(each, pod.namespace) ?? this.#work.get(pod.key)?.written.get(each))
         .filter(claim => claim !== undefined && !isPrepared(claim))
       const [first] = pending
       if (first === undefined) return
@@ -363,15 +339,15 @@ class DynamicResources implements SchedulerPlugin {
     const work = this.#work.get(pod.key)
     if (work === undefined) return
     this.#work.delete(pod.key)
-    this.#unseen.delete(pod.key)
+    this.#devices.unseen.delete(pod.key)
     const background = (what: Promise<void>, claim: string): void => {
       what.catch(error => this.#context.logger.debug('a claim stays as it is', { claim, error }))
     }
     for (const [claimName, allocation] of work.plan.claims) {
       const written = work.written.get(claimName)
-      if (allocation !== undefined) this.#inFlight.delete(`${pod.namespace}/${claimName}`)
-      if (allocation !== undefined && written === undefined) this.#claims.restore(claimName, pod.namespace)
-      const claim = written ?? this.#claims.known(claimName, pod.namespace)
+      if (allocation !== undefined) this.#devices.inFlight.delete(`${pod.namespace}/${claimName}`)
+      if (allocation !== undefined && written === undefined) this.#devices.claims.restore(claimName, pod.namespace)
+      const claim = written ?? this.#devices.claims.known(claimName, pod.namespace)
       if (claim !== undefined && isReservedFor(claim, pod)) background(this.#writer.unreserve(pod, claim), claimName)
     }
     if (work.made !== undefined) background(this.#writer.delete(work.made), work.made.metadata.name)

@@ -1,5 +1,6 @@
 import type { DeviceClass } from '@canopus/api/resource/v1'
-import type { ClusterChange, PluginContext, Rejection, SchedulerPlugin } from '../framework.ts'
+import type { SharedDevices } from '../devices/shared-devices.ts'
+import type { ClusterChange, Rejection, SchedulerPlugin } from '../framework.ts'
 import type { NodeFigures } from '../node-figures.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
@@ -13,12 +14,9 @@ export interface FitOptions {
   ignoredResources?: readonly string[]
   ignoredResourceGroups?: readonly string[]
   scoringStrategy?: ScoringStrategy
-  /** Resources that devices stand for are no business of this plugin on nodes that have none of their own. */
-  deviceClassFor?: NonNullable<PluginContext['deviceClassFor']>
+  /** Resources that devices stand for are not checked by this plugin on nodes that have none of their own. */
+  devices?: SharedDevices
 }
-
-export const deviceClassesOf = ({ deviceClassFor }: PluginContext): Pick<FitOptions, 'deviceClassFor'> =>
-  deviceClassFor === undefined ? {} : { deviceClassFor }
 
 /** What the pod lacks on the node; nothing where it fits. */
 export function lackingResources(
@@ -98,14 +96,14 @@ function keepFitting(pod: PodInfo, figures: NodeFigures, slots: Int32Array, coun
 /** The node must have what the pod requests; how full it gets makes it better or worse, as the strategy says. */
 export function createNodeResourcesFit(options: FitOptions = {}): SchedulerPlugin {
   const strategy = options.scoringStrategy ?? { type: 'LeastAllocated', resources: CPU_AND_MEMORY }
-  const score = isUsual(strategy) ? emptiness : strategyScorer(strategy)
+  const { devices } = options
+  const score = isUsual(strategy) ? emptiness : strategyScorer(strategy, devices)
   const counts = (resource: string): boolean => {
     if (options.ignoredResources?.includes(resource)) return false
     return !options.ignoredResourceGroups?.includes(resource.split('/', 1)[0]!) || !resource.includes('/')
   }
   const restricted = (options.ignoredResources?.length ?? 0) + (options.ignoredResourceGroups?.length ?? 0) > 0
-  const { deviceClassFor } = options
-  const isDevices = deviceClassFor && ((resource: string): boolean => deviceClassFor(resource) !== undefined)
+  const isDevices = devices && ((resource: string): boolean => devices.classFor(resource) !== undefined)
   const lacking = (pod: PodInfo, node: NodeInfo): Rejection | undefined =>
     lackingResources(pod, node, restricted ? counts : undefined, isDevices)
   return {

@@ -1,4 +1,6 @@
 import type { ClusterCache } from '../cache.ts'
+import { mayBeDevices } from '../devices/extended-resources.ts'
+import type { SharedDevices } from '../devices/shared-devices.ts'
 import { MAX_SCORE, type NodeScorer } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
@@ -62,29 +64,63 @@ export function emptiness(pod: PodInfo, { figures }: ClusterCache): Required<Omi
   }
 }
 
+/** What a node has of a resource, and how much of that pods have. */
+export type ResourceTotals = (node: NodeInfo, resource: string) => { total: number; requested: number }
+
+const COUNT_ALWAYS: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage'])
+
+/** Of the resources by which nodes are compared those that count for the pod: of scalar ones what it asks for. */
+export function countingFor<T extends { readonly name: string }>(pod: PodInfo, resources: readonly T[]): readonly T[] {
+  return resources.filter(({ name }) => COUNT_ALWAYS.has(name) || (pod.requests[name] ?? 0) > 0)
+}
+
+/** What nodes have and pods request; where a node has none itself, devices count that stand for the resource (KEP-5004). */
+export function resourceTotals(
+  resources: readonly WeighedResource[],
+  devices: SharedDevices | undefined,
+): ResourceTotals {
+  const own = ({ allocatable, requested }: NodeInfo, name: string): { total: number; requested: number } => ({
+    total: allocatable[name] ?? 0,
+    requested: requested[name] ?? 0,
+  })
+  const isOfDevices = (name: string): boolean => mayBeDevices(name) && devices?.classFor(name) !== undefined
+  if (devices === undefined || !resources.some(each => isOfDevices(each.name))) return own
+  let count: ReturnType<SharedDevices['counter']> | undefined
+  return (node, name) => {
+    const found = own(node, name)
+    const deviceClass = found.total === 0 && !COUNT_ALWAYS.has(name) ? devices.classFor(name) : undefined
+    if (deviceClass === undefined) return found
+    count ??= devices.counter()
+    const { total, allocated } = count(deviceClass, node)
+    return total > 0 ? { total, requested: allocated } : found
+  }
+}
+
 /** Any strategy over any resources (pkg/scheduler/framework/plugins/noderesources, one file for each strategy). */
-export function strategyScorer(strategy: ScoringStrategy): (pod: PodInfo, cache: ClusterCache) => NodeScorer {
+export function strategyScorer(
+  strategy: ScoringStrategy,
+  devices?: SharedDevices,
+): (pod: PodInfo, cache: ClusterCache) => NodeScorer {
   const part = partOf(strategy)
   const round = strategy.type === 'RequestedToCapacityRatio' ? Math.round : Math.floor
   // A resource that a node has full counts for nothing in the ratio strategy, for itself in the others.
   const skipsZero = strategy.type === 'RequestedToCapacityRatio'
   return (pod, { figures }) => {
-    const used = (node: NodeInfo, resource: string): number => {
+    const totals = resourceTotals(strategy.resources, devices)
+    const used = (node: NodeInfo, resource: string, requested: number): number => {
       if (resource === 'cpu') return figures.scoringCpu[node.slot]! + (pod.scoringRequests.cpu ?? 0)
       if (resource === 'memory') return figures.scoringMemory[node.slot]! + (pod.scoringRequests.memory ?? 0)
-      return (node.requested[resource] ?? 0) + (pod.requests[resource] ?? 0)
+      return requested + (pod.requests[resource] ?? 0)
     }
-    const asked = strategy.resources.filter(
-      ({ name }) => name === 'cpu' || name === 'memory' || !name.includes('/') || (pod.requests[name] ?? 0) > 0,
-    )
+    const counting = countingFor(pod, strategy.resources)
     return {
       score(node) {
         let sum = 0
         let weights = 0
-        for (const { name, weight } of asked) {
-          const total = node.allocatable[name] ?? 0
+        for (const { name, weight } of counting) {
+          const { total, requested } = totals(node, name)
           if (total === 0) continue
-          const score = part(used(node, name), total)
+          const score = part(used(node, name, requested), total)
           if (skipsZero && score <= 0) continue
           sum += score * weight
           weights += weight
