@@ -16,6 +16,7 @@ export {
   MetricsRegistry,
   type MetricType,
   type Sample,
+  perRegistry,
 } from './metrics.ts'
 export { type Random, randomInt, uuid } from './random.ts'
 export { RingBuffer } from './ring-buffer.ts'

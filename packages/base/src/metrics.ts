@@ -136,6 +136,19 @@ export class MetricsRegistry {
   }
 }
 
+/** Makes what figures a component has: once for each registry, however often the component is made. */
+export function perRegistry<T>(make: (registry: MetricsRegistry) => T): (registry: MetricsRegistry) => T {
+  const known = new WeakMap<MetricsRegistry, { readonly made: T }>()
+  return registry => {
+    let entry = known.get(registry)
+    if (entry === undefined) {
+      entry = { made: make(registry) }
+      known.set(registry, entry)
+    }
+    return entry.made
+  }
+}
+
 function describe({ name, help, type, labels, samples }: Description, lines: string[]): void {
   const from = lines.length
   // As client libraries of others write them, and as those look for them who compare lines.

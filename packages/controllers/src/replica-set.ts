@@ -26,6 +26,7 @@ import {
   defineController,
   Expectations,
   type Key,
+  OwnWrites,
   patchStatus,
   type ReconcileResult,
   slowStart,
@@ -43,6 +44,7 @@ import {
   podFromTemplate,
   podInformer,
 } from './common/pods.ts'
+import { staleSyncSkips } from './common/stale-sync-skips.ts'
 
 /** What both kinds have in common. */
 type Replicas = ReplicaSet | ReplicationController
@@ -133,7 +135,9 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
   const informer = context.informers.informer(flavour.type)
   const expectations = new Expectations(context.clock)
   const gathering = new Gathering()
-  const shell: Shell<T> = { context, flavour, expectations }
+  const skips = staleSyncSkips(context, 'replicaset_controller', 'ReplicaSet')
+  const ownWrites = new OwnWrites([informer, pods], skips)
+  const shell: Shell<T> = { context, flavour, expectations, ownWrites }
   return defineController(context, {
     name: flavour.name,
     triggers: [
@@ -142,6 +146,7 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
     ],
     async reconcile(key: Key): Promise<ReconcileResult | undefined> {
       const { name, namespace } = splitKey(key)
+      ownWrites.ensureSeen(key)
       const object = informer.lister.get(name, namespace)
       if (!object) {
         expectations.forget(key)
@@ -174,6 +179,7 @@ interface Shell<T extends Replicas> {
   context: ControllerContext
   flavour: Flavour<T>
   expectations: Expectations
+  ownWrites: OwnWrites
 }
 
 interface Failure {
@@ -203,7 +209,7 @@ async function scale<T extends Replicas>(
 }
 
 async function createPods<T extends Replicas>(
-  { context, flavour, expectations }: Shell<T>,
+  { context, flavour, expectations, ownWrites }: Shell<T>,
   object: T,
   count: number,
 ): Promise<Failure | undefined> {
@@ -214,6 +220,7 @@ async function createPods<T extends Replicas>(
   const { succeeded, error } = await slowStart(count, async () => {
     try {
       const pod = await client.create(podFromTemplate(object, flavour.type, template))
+      ownWrites.wrote(key, Pods, pod)
       context.events.event(object, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
     } catch (failure) {
       if (!isNamespaceTerminating(failure)) {
@@ -257,7 +264,7 @@ async function deletePods<T extends Replicas>(
 }
 
 async function writeStatus<T extends Replicas>(
-  { context, flavour }: Shell<T>,
+  { context, flavour, ownWrites }: Shell<T>,
   object: T,
   owned: readonly Pod[],
   failure: Failure | undefined,
@@ -266,7 +273,7 @@ async function writeStatus<T extends Replicas>(
   const now = context.clock.now()
   const client = context.client.resource(flavour.type)
   const cause = failure && { reason: failure.reason, message: failure.message }
-  await patchStatus(
+  const written = await patchStatus(
     client,
     object,
     current => {
@@ -278,6 +285,7 @@ async function writeStatus<T extends Replicas>(
     },
     { clock: context.clock },
   )
+  ownWrites.wrote(keyOf(object), flavour.type, written)
   if (failure) throw failure.error
   const wait = nextAvailable(owned.filter(isActive), object.spec?.minReadySeconds ?? 0, now)
   return wait === undefined ? undefined : { requeueAfter: wait }

@@ -3,6 +3,7 @@
 import { StatusError } from '@canopus/apimachinery'
 import { type Logger, whenAborted } from '@canopus/base'
 import type { Controller, ControllerContext, Key, ReconcileResult } from './controller.ts'
+import { StaleCacheError } from './own-writes.ts'
 import type { Trigger } from './triggers.ts'
 import { WorkQueue } from './work-queue.ts'
 import { workQueueMetrics } from './work-queue-metrics.ts'
@@ -78,7 +79,8 @@ async function work<K>({ queue, logger, reconcile }: WorkOptions<K>, signal: Abo
 function onFailure<K>(queue: WorkQueue<K>, key: K, error: unknown, logger: Logger): void {
   const facts = { key, error, failures: queue.failures(key) + 1 }
   // Somebody else was faster, or the object has just gone: what happens all day in a healthy cluster.
-  const isRace = error instanceof StatusError && (error.code === 409 || error.code === 404)
+  const isRace =
+    error instanceof StaleCacheError || (error instanceof StatusError && (error.code === 409 || error.code === 404))
   if (isRace) logger.debug('reconcile was overtaken, trying again', facts)
   else logger.warn('reconcile failed, trying again', facts)
   const asked = error instanceof StatusError ? error.status.details?.retryAfterSeconds : undefined

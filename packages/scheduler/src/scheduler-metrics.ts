@@ -1,5 +1,12 @@
 /** `scheduler_*` (pkg/scheduler/metrics): attempts and how long they take, what waits, and what is evicted. */
-import { type Counter, exponentialBuckets, type Family, type Histogram, type MetricsRegistry } from '@canopus/base'
+import {
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Histogram,
+  type MetricsRegistry,
+  perRegistry,
+} from '@canopus/base'
 import type { Incoming } from './queue.ts'
 
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error'
@@ -41,17 +48,8 @@ const QUEUES: readonly PendingQueue[] = ['active', 'backoff', 'gated', 'unschedu
 /** From so many attempts on they are not told apart. */
 const MANY_ATTEMPTS = 15
 
-const known = new WeakMap<MetricsRegistry, SchedulerMetrics>()
-
-/** The scheduler's figures in a registry; made once. */
-export function schedulerMetrics(registry: MetricsRegistry): SchedulerMetrics {
-  let metrics = known.get(registry)
-  if (metrics === undefined) {
-    metrics = make(registry)
-    known.set(registry, metrics)
-  }
-  return metrics
-}
+/** The scheduler's figures in a registry. */
+export const schedulerMetrics = perRegistry(make)
 
 function make(registry: MetricsRegistry): SchedulerMetrics {
   const milliseconds = exponentialBuckets(0.001, 2, 15)

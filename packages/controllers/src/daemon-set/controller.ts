@@ -12,6 +12,7 @@ import {
   claim,
   defineController,
   Expectations,
+  OwnWrites,
   on,
   owned,
   patchStatus,
@@ -21,6 +22,7 @@ import { Gathering } from '../common/gathering.ts'
 import { ownerTrigger, podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, nextAvailable, podFromTemplate, podInformer } from '../common/pods.ts'
 import { ensureRevision, hashOf, REVISION_LABEL, revisionsOf, truncateHistory } from '../common/revisions.ts'
+import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { daemonTolerations, pinnedTo, placementOn, targetNode } from './placement.ts'
 import { type DaemonSetState, planPlacement, planUpdate, statusOf } from './plan.ts'
@@ -35,7 +37,8 @@ export function createDaemonSetController(context: ControllerContext): Controlle
   context.informers.informer(ControllerRevisions)
   const expectations = new Expectations(context.clock)
   const gathering = new Gathering()
-  const shell = new Shell(context, expectations)
+  const ownWrites = new OwnWrites([sets, pods], staleSyncSkips(context, 'daemonset_controller', 'DaemonSet'))
+  const shell = new Shell(context, expectations, ownWrites)
   return defineController(context, {
     name: 'daemonset-controller',
     triggers: [
@@ -59,6 +62,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
     ],
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
+      ownWrites.ensureSeen(key)
       const set = sets.lister.get(name, namespace)
       if (!set) {
         expectations.forget(key)
@@ -101,12 +105,13 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         }
       } finally {
         const status = statusOf(state, collisionCount)
-        await patchStatus(
+        const written = await patchStatus(
           context.client.resource(DaemonSets),
           set,
           latest => (semanticEqual(latest.status, status) ? undefined : { ...latest, status }),
           { clock: context.clock },
         )
+        ownWrites.wrote(key, DaemonSets, written)
       }
       const waits = [nextAvailable(own, set.spec.minReadySeconds ?? 0, state.now), shell.nextRetry(own)]
       const soonest = Math.min(...waits.map(wait => wait ?? Number.POSITIVE_INFINITY))
@@ -118,12 +123,14 @@ export function createDaemonSetController(context: ControllerContext): Controlle
 class Shell {
   readonly #context: ControllerContext
   readonly #expectations: Expectations
+  readonly #ownWrites: OwnWrites
   /** A daemon that fails again and again on a node is not restarted ever faster. */
   readonly #backoffs = new Map<string, { backoff: Backoff; until: number }>()
 
-  constructor(context: ControllerContext, expectations: Expectations) {
+  constructor(context: ControllerContext, expectations: Expectations, ownWrites: OwnWrites) {
     this.#context = context
     this.#expectations = expectations
+    this.#ownWrites = ownWrites
   }
 
   async apply(state: DaemonSetState): Promise<void> {
@@ -187,6 +194,7 @@ class Shell {
     const { succeeded, error } = await slowStart(create.length, async index => {
       try {
         const pod = await client.resource(Pods).create(daemonPod(set, create[index]!, hash))
+        this.#ownWrites.wrote(key, Pods, pod)
         events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
       } catch (failure) {
         if (!isNamespaceTerminating(failure)) {

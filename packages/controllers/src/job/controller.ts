@@ -12,6 +12,7 @@ import {
   defineController,
   Expectations,
   type Key,
+  OwnWrites,
   on,
   ownerKey,
   primary,
@@ -21,6 +22,7 @@ import {
 import { Gathering } from '../common/gathering.ts'
 import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
+import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { type FailureStreak, type JobPlan, planJob } from './plan.ts'
 import { isTracked, jobPod, TRACKING } from './pods.ts'
@@ -35,7 +37,8 @@ export function createJobController(context: ControllerContext): Controller {
   const expectations = new Expectations(context.clock)
   const streaks = new Map<Key, FailureStreak>()
   const gathering = new Gathering()
-  const shell = new Shell(context, expectations)
+  const ownWrites = new OwnWrites([jobs, pods], staleSyncSkips(context, 'job_controller', 'Job'))
+  const shell = new Shell(context, expectations, ownWrites)
   const jobOf = (pod: Pod): Job | undefined => {
     const job = jobs.lister.get(controllerOf(pod)?.name ?? '', pod.metadata.namespace)
     return job?.metadata.uid === controllerOf(pod)?.uid ? job : undefined
@@ -70,6 +73,7 @@ export function createJobController(context: ControllerContext): Controller {
         return undefined
       }
       const { name, namespace } = splitKey(key)
+      ownWrites.ensureSeen(key)
       const job = jobs.lister.get(name, namespace)
       if (!job) {
         expectations.forget(key)
@@ -108,12 +112,14 @@ export function createJobController(context: ControllerContext): Controller {
 class Shell {
   readonly #context: ControllerContext
   readonly #expectations: Expectations
+  readonly #ownWrites: OwnWrites
   /** Pods that lost their finalizer and, in the cache, may still have it. */
   readonly untracked = new Set<string>()
 
-  constructor(context: ControllerContext, expectations: Expectations) {
+  constructor(context: ControllerContext, expectations: Expectations, ownWrites: OwnWrites) {
     this.#context = context
     this.#expectations = expectations
+    this.#ownWrites = ownWrites
   }
 
   /** Does what is planned; answers what went wrong while making pods. */
@@ -133,7 +139,7 @@ class Shell {
     } else status.active = (status.active ?? 0) - plan.create.length
     if (!semanticEqual(status, job.status)) {
       // On a conflict the counting begins anew from what is there: nothing is counted twice.
-      await client.resource(Jobs).updateStatus({ ...job, status })
+      this.#ownWrites.wrote(keyOf(job), Jobs, await client.resource(Jobs).updateStatus({ ...job, status }))
       for (const { type, reason, message } of plan.events) events.event(job, type, reason, message)
     }
     await Promise.all(plan.untrack.map(pod => this.untrack(pod)))
@@ -154,7 +160,9 @@ class Shell {
     const patch = { metadata: { uid, resourceVersion, finalizers: left.length > 0 ? left : null } }
     const pods = this.#context.client.resource(Pods)
     try {
-      await pods.patch(name, 'merge', patch, { namespace: namespace! })
+      const written = await pods.patch(name, 'merge', patch, { namespace: namespace! })
+      const owner = ownerKey(pod, Jobs)
+      if (owner !== undefined) this.#ownWrites.wrote(owner, Pods, written)
       this.#lose(pod)
     } catch (error) {
       if (hasReason(error, 'NotFound')) return
@@ -182,6 +190,7 @@ class Shell {
     const { succeeded, error } = await slowStart(create.length, async at => {
       try {
         const pod = await client.resource(Pods).create(jobPod(job, create[at]!))
+        this.#ownWrites.wrote(key, Pods, pod)
         events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
       } catch (failure) {
         if (!isNamespaceTerminating(failure)) {

@@ -1,18 +1,6 @@
 /** What the node life cycle tells of its zones (kubernetes pkg/controller/nodelifecycle/metrics.go). */
-import type { Counter, Family, MetricsRegistry } from '@canopus/base'
+import { type Counter, type Family, type MetricsRegistry, perRegistry } from '@canopus/base'
 import type { ZoneCount } from './disruption.ts'
-
-const known = new WeakMap<MetricsRegistry, NodeMetrics>()
-
-/** The figures in a registry; made once, however often the controller starts. */
-export function nodeMetrics(registry: MetricsRegistry): NodeMetrics {
-  let metrics = known.get(registry)
-  if (metrics === undefined) {
-    metrics = new NodeMetrics(registry)
-    known.set(registry, metrics)
-  }
-  return metrics
-}
 
 export class NodeMetrics {
   readonly #size: Family<Counter>
@@ -51,3 +39,6 @@ export class NodeMetrics {
     this.#evictions.with(zone).add()
   }
 }
+
+/** The figures in a registry. */
+export const nodeMetrics = perRegistry(registry => new NodeMetrics(registry))

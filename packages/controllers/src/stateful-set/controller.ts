@@ -11,6 +11,7 @@ import {
   claim,
   defineController,
   Expectations,
+  OwnWrites,
   on,
   owned,
   patchStatus,
@@ -19,6 +20,7 @@ import {
 import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
 import { ensureRevision, revisionsOf, truncateHistory } from '../common/revisions.ts'
+import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { claimsOf, isClaimOf, ordinalOf, podOf, revisionOfPod, withIdentity } from './identity.ts'
 import { type Action, planStatefulSet } from './plan.ts'
 import { claimOwners } from './retention.ts'
@@ -28,6 +30,7 @@ export function createStatefulSetController(context: ControllerContext): Control
   const pods = podInformer(context.informers)
   const claims = context.informers.informer(PersistentVolumeClaims)
   context.informers.informer(ControllerRevisions)
+  const ownWrites = new OwnWrites([sets, pods], staleSyncSkips(context, 'statefulset_controller', 'StatefulSet'))
   return defineController(context, {
     name: 'statefulset-controller',
     triggers: [
@@ -48,6 +51,7 @@ export function createStatefulSetController(context: ControllerContext): Control
     ],
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
+      ownWrites.ensureSeen(key)
       const set = sets.lister.get(name, namespace)
       if (!set) return undefined
       const selector = labelSelector(set.spec.selector)
@@ -72,7 +76,7 @@ export function createStatefulSetController(context: ControllerContext): Control
       const claimOf = (claim: string): PersistentVolumeClaim | undefined => claims.lister.get(claim, namespace)
       const plan = planStatefulSet({ set, pods: own, current, update, collisionCount, claim: claimOf, now })
       try {
-        for (const action of plan.actions) await act({ context, set, claimOf }, action)
+        for (const action of plan.actions) await act({ context, set, claimOf, ownWrites }, action)
       } finally {
         await patchStatus(
           context.client.resource(StatefulSets),
@@ -93,6 +97,7 @@ interface Step {
   context: ControllerContext
   set: StatefulSet
   claimOf(name: string): PersistentVolumeClaim | undefined
+  ownWrites: OwnWrites
 }
 
 async function act(step: Step, action: Action): Promise<void> {
@@ -141,6 +146,7 @@ async function create(step: Step, { ordinal, revision }: Extract<Action, { type:
   await telling(step, 'create', wanted.metadata.name, async () => {
     await createClaims(step, ordinal)
     const pod = await step.context.client.resource(Pods).create(wanted)
+    step.ownWrites.wrote(keyOf(step.set), Pods, pod)
     await own(step, pod, ordinal, false)
   })
 }

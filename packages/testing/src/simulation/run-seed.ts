@@ -64,7 +64,7 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedResult> {
       options.prepare?.(parts)
     },
     nodes: options.nodes ?? between(random, 2, 5),
-    simulation: { capacity: { cpu: '16', memory: '32Gi', ...options.capacity } },
+    simulation: { capacity: { cpu: '64', memory: '128Gi', ...options.capacity } },
     ...(options.controllers ? { controllers: options.controllers } : {}),
     ...(options.logger ? { logger: options.logger } : {}),
     ...(options.keepHistory ? { keepHistory: true } : {}),

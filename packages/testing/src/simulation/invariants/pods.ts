@@ -1,6 +1,6 @@
 /** What must hold of every pod: it never changes its node, never comes back from its end, and its node has room for it. */
 import type { Pod } from '@canopus/api/core/v1'
-import { type Change, controllerOf, isEnded, milli, requested, type Source } from './cluster-state.ts'
+import { type Change, isEnded, milli, requested, type Source } from './cluster-state.ts'
 import type { Invariant } from './invariant.ts'
 
 const PODS_OF_SCHEDULER: Source = ['scheduler', 'pods']
@@ -49,7 +49,7 @@ export const nodesHaveRoom: Invariant = {
   },
 }
 
-/** A node that has been cordoned for as long as anybody may be behind gets no pods but those of daemon sets. */
+/** A node that has been cordoned for as long as anybody may be behind gets no pods but those that bear it. */
 export function cordonsHold(): Invariant {
   const since = new Map<string, number>()
   return {
@@ -64,7 +64,7 @@ export function cordonsHold(): Invariant {
       const pod = podOf(change)
       const name = pod?.spec.nodeName
       if (!pod || !name || (change.before as Pod | undefined)?.spec.nodeName === name) return undefined
-      if (isOfDaemonSet(pod)) return undefined
+      if (bearsCordons(pod)) return undefined
       const at = since.get(`/registry/minions/${name}`)
       return at !== undefined && at < state.since(['scheduler', 'nodes'])
         ? `${change.key} was put on ${name}`
@@ -73,5 +73,6 @@ export function cordonsHold(): Invariant {
   }
 }
 
-const isOfDaemonSet = (pod: Pod): boolean =>
-  controllerOf(pod) !== undefined && pod.metadata.ownerReferences!.some(each => each.kind === 'DaemonSet')
+/** As those of daemon sets do, also where the set has gone and left them behind. */
+const bearsCordons = (pod: Pod): boolean =>
+  (pod.spec.tolerations ?? []).some(each => each.key === 'node.kubernetes.io/unschedulable')
