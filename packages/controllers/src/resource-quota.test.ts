@@ -3,8 +3,8 @@ import { it } from 'node:test'
 import { ConfigMaps, Pods, ResourceQuotas } from '@canopus/api'
 import type { Pod, ResourceQuota } from '@canopus/api/core/v1'
 import type { Draft, ResourceType } from '@canopus/apimachinery'
-import type { Transport } from '@canopus/client'
 import { createResourceQuotaController } from './resource-quota.ts'
+import { heldWatches } from './testing/held-watches.ts'
 import { createWorld } from './testing/world.ts'
 
 it('quotas are counted when they come, when they change, and when something goes', async t => {
@@ -83,35 +83,8 @@ it('custom resources are counted while their kind is served', async t => {
   assert.deepEqual(await used(), { [`count/${PLURAL}`]: '0' })
 })
 
-/** Watches of pods bring nothing while they are held. */
-function holdPods() {
-  let held: Promise<void> | undefined
-  let release = (): void => {}
-  const watches = (server: Transport): Transport => ({
-    async send(request) {
-      const response = await server.send(request)
-      if (!/\/pods\?.*watch=/.test(request.path)) return response
-      return {
-        ...response,
-        async *chunks() {
-          for await (const chunk of response.chunks()) {
-            await held
-            yield chunk
-          }
-        },
-      }
-    },
-  })
-  const hold = (): void => {
-    held = new Promise(resolve => {
-      release = resolve
-    })
-  }
-  return { watches, hold, release: () => release() }
-}
-
 it('what admission has charged is not given away again because the watch of pods is behind', async t => {
-  const { watches, hold, release } = holdPods()
+  const { watches, hold, release } = heldWatches(/\/pods\?/)
   const world = createWorld(watches)
   t.after(() => world.stop())
   const { client } = world.context

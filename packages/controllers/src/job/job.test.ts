@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { Jobs, Pods } from '@canopus/api'
 import type { JobSpec } from '@canopus/api/batch/v1'
 import type { Pod } from '@canopus/api/core/v1'
+import { heldWatches } from '../testing/held-watches.ts'
 import { createWorld, type World } from '../testing/world.ts'
 import { createJobController } from './controller.ts'
 import { formatIndexes, parseIndexes } from './indexes.ts'
@@ -366,4 +367,26 @@ describe('index sets', () => {
     test(JSON.stringify(text), () => assert.equal(formatIndexes(parseIndexes(text, 100)), text))
   }
   test('out of range is left out', () => assert.deepEqual([...parseIndexes('1-5,9', 3)], [1, 2]))
+})
+
+test('a pod that has been counted is not made again because the watch of jobs is behind', async () => {
+  world.stop()
+  const { watches, hold, release } = heldWatches(/\/jobs\?/)
+  world = createWorld(watches)
+  await world.start(createJobController(world.context))
+  add({ completions: 1 })
+  await world.settle()
+  // The job's status says that the pod is counted, which the controller cannot see; the pod, that it is not tracked any more.
+  hold()
+  await end(live()[0]!, 'Succeeded')
+  await world.settle(60_000)
+  assert.deepEqual(
+    pods().map(pod => pod.metadata.finalizers ?? []),
+    [[]],
+    'nothing was made',
+  )
+  release()
+  await world.settle(60_000)
+  assert.equal(job().status?.succeeded, 1)
+  assert.equal(condition('Complete')?.status, 'True')
 })
