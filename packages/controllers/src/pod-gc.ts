@@ -6,7 +6,7 @@
 import { Nodes, Pods } from '@canopus/api'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { formatTime, hasReason, isConditionTrue, setCondition } from '@canopus/apimachinery'
-import { compareText, sleep } from '@canopus/base'
+import { compareText, perRegistry, sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
 import { isFinished, observedGeneration } from './common/pods.ts'
 
@@ -22,6 +22,7 @@ const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service'
 
 export interface Doomed {
   pod: Pod
+  reason: 'terminated' | 'orphaned' | 'unscheduled' | 'out-of-service'
   /** Told by the condition DisruptionTarget, where the pod's node is gone. */
   disruption?: string
 }
@@ -37,19 +38,19 @@ export interface PodGcState {
 /** The pods to remove, each once. */
 export function planPodGc({ pods, nodes, missingNodes, threshold }: PodGcState): Doomed[] {
   const doomed = new Map<string, Doomed>()
-  const add = (pod: Pod, disruption?: string): void => {
-    if (!doomed.has(pod.metadata.uid)) doomed.set(pod.metadata.uid, { pod, ...(disruption && { disruption }) })
+  const add = (pod: Pod, reason: Doomed['reason'], disruption?: string): void => {
+    if (!doomed.has(pod.metadata.uid)) doomed.set(pod.metadata.uid, { pod, reason, ...(disruption && { disruption }) })
   }
   if (threshold > 0) {
     const finished = pods.filter(isFinished).sort(evictedAndOldestFirst)
-    for (const pod of finished.slice(0, Math.max(0, finished.length - threshold))) add(pod)
+    for (const pod of finished.slice(0, Math.max(0, finished.length - threshold))) add(pod, 'terminated')
   }
   for (const pod of pods) {
     const { nodeName } = pod.spec ?? {}
     const { deletionTimestamp } = pod.metadata
-    if (nodeName && missingNodes.has(nodeName)) add(pod, 'PodGC: node no longer exists')
-    else if (deletionTimestamp && !nodeName) add(pod)
-    else if (deletionTimestamp && nodeName && isOutOfService(nodes.get(nodeName))) add(pod)
+    if (nodeName && missingNodes.has(nodeName)) add(pod, 'orphaned', 'PodGC: node no longer exists')
+    else if (deletionTimestamp && !nodeName) add(pod, 'unscheduled')
+    else if (deletionTimestamp && nodeName && isOutOfService(nodes.get(nodeName))) add(pod, 'out-of-service')
   }
   return [...doomed.values()]
 }
@@ -67,12 +68,27 @@ function isOutOfService(node: Node | undefined): boolean {
   return node.spec?.taints?.some(taint => taint.key === OUT_OF_SERVICE) === true
 }
 
+const podGcMetrics = perRegistry(registry => ({
+  deletions: registry.counter(
+    'pod_gc_collector_force_delete_pods_total',
+    '[ALPHA] Number of pods that are being forcefully deleted since the Pod GC Controller started.',
+    ['namespace', 'reason'],
+  ),
+  errors: registry.counter(
+    'pod_gc_collector_force_delete_pod_errors_total',
+    '[ALPHA] Number of errors encountered when forcefully deleting the pods since the Pod GC Controller started.',
+    ['namespace', 'reason'],
+  ),
+}))
+
 export function createPodGarbageCollector(context: ControllerContext, options: PodGcOptions = {}): Controller {
   const pods = context.informers.informer(Pods)
   const nodes = context.informers.informer(Nodes)
   const logger = context.logger.child({ controller: 'pod-garbage-collector-controller' })
   /** Since when, on the monotonic clock, nodes that pods name have been missing. */
   const missingSince = new Map<string, number>()
+
+  const metrics = context.metrics && podGcMetrics(context.metrics)
 
   const findMissing = async (): Promise<Set<string>> => {
     const now = context.clock.monotonic()
@@ -110,7 +126,10 @@ export function createPodGarbageCollector(context: ControllerContext, options: P
     // Until they are gone or back, time passes for nodes that are missing.
     if (missingSince.size > 0) change()
     for (const each of doomed) {
+      const labels = [each.pod.metadata.namespace ?? '', each.reason] as const
+      metrics?.deletions.with(...labels).add()
       await remove(context, each).catch(error => {
+        metrics?.errors.with(...labels).add()
         logger.warn('could not remove a pod', { error })
         change()
       })

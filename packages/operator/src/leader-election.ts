@@ -6,7 +6,7 @@
 import { Leases } from '@canopus/api'
 import type { Lease, LeaseSpec } from '@canopus/api/coordination/v1'
 import { formatMicroTime, hasReason } from '@canopus/apimachinery'
-import { type Clock, type Logger, type Random, sleep } from '@canopus/base'
+import { type Clock, type Logger, type MetricsRegistry, perRegistry, type Random, sleep } from '@canopus/base'
 import type { Client, ResourceClient } from '@canopus/client'
 
 export interface LeaderElectionOptions {
@@ -25,7 +25,17 @@ export interface LeaderElectionOptions {
   renewDeadline?: number
   /** Between attempts. Default 2,000. */
   retryPeriod?: number
+  /** Where it is told who leads; nowhere where missing. */
+  metrics?: MetricsRegistry
 }
+
+const masterStatus = perRegistry(registry =>
+  registry.gauge(
+    'leader_election_master_status',
+    "[ALPHA] Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. 'name' is the string used to identify the lease. Please make sure to group by name.",
+    ['name'],
+  ),
+)
 
 /** Longer waits of those who are not leading, so that they do not come all at once (JitterFactor). */
 const JITTER = 1.2
@@ -41,6 +51,8 @@ export async function runWithLease(
   signal: AbortSignal,
 ): Promise<void> {
   const election = new Election(options)
+  const status = options.metrics && masterStatus(options.metrics).with(options.name)
+  status?.set(0)
   try {
     while (!(await election.tryAcquire())) {
       await sleep(options.clock, election.retryPeriod * (1 + JITTER * options.random.next()), signal)
@@ -49,6 +61,7 @@ export async function runWithLease(
     if (signal.aborted) return
     throw error
   }
+  status?.set(1)
   options.logger.info('became leader', { lease: options.name, identity: options.identity })
   const leading = new AbortController()
   const stop = (): void => leading.abort(signal.reason)
@@ -64,6 +77,7 @@ export async function runWithLease(
     await work(leading.signal)
   } finally {
     signal.removeEventListener('abort', stop)
+    status?.set(0)
     leading.abort()
     await renewing
     if (!lost) await election.release()

@@ -29,6 +29,7 @@ export class WorkQueue<K = string> {
   /** When keys were added, and taken; kept only where somebody counts. */
   readonly #addedAt = new Map<K, number>()
   readonly #takenAt = new Map<K, number>()
+  readonly #ends: (() => void) | undefined
   #closed = false
 
   constructor(options: WorkQueueOptions) {
@@ -36,6 +37,9 @@ export class WorkQueue<K = string> {
     this.#initialBackoff = options.initialBackoff ?? 5
     this.#maxBackoff = options.maxBackoff ?? 1_000_000
     this.#metrics = options.metrics
+    this.#ends = this.#metrics?.begins({
+      ages: () => [...this.#takenAt.values()].map(taken => (this.#clock.monotonic() - taken) / 1000),
+    })
   }
 
   /** Keys that wait for a worker, without the delayed ones. */
@@ -102,6 +106,7 @@ export class WorkQueue<K = string> {
 
   close(): void {
     this.#closed = true
+    this.#ends?.()
     this.#ready.clear()
     for (const { timer } of this.#delayed.values()) timer.cancel()
     this.#delayed.clear()

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { type Logger, uuid } from '@canopus/base'
+import { type Logger, type MetricsRegistry, uuid } from '@canopus/base'
 import { runWithLease } from '@canopus/operator'
 import { createLogger, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
@@ -65,6 +65,7 @@ export function runElected(
   flags: LeaderFlags,
   access: Access,
   logger: Logger,
+  metrics: MetricsRegistry,
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -75,6 +76,7 @@ export function runElected(
       clock: systemClock,
       random: systemRandom,
       logger,
+      metrics,
       namespace: flags.leaderElectResourceNamespace,
       name: flags.leaderElectResourceName,
       identity: `${hostname()}_${uuid(systemRandom)}`,

@@ -136,6 +136,7 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const options = managerOptions(flags)
   const metrics = new MetricsRegistry()
+  featureGatesOf(flags).register(metrics)
   const access = accessByKubeconfig(kubeconfig, logger, 'kube-controller-manager', metrics)
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
@@ -147,6 +148,7 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
       flags,
       access,
       logger,
+      metrics,
       async leading => {
         const manager = createControllerManager(context, {
           ...options,

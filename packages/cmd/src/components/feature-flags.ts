@@ -12,10 +12,12 @@ import type { Command } from 'commander'
 import { bool, given, lists } from '../flags.ts'
 
 export interface FeatureGateFlags {
-  featureGates?: string[]
+  /** Words of flags, or gates by name where a configuration file says them. */
+  featureGates?: string[] | Readonly<Record<string, boolean>>
 }
 
-export interface FeatureFlags extends FeatureGateFlags, EffectiveVersionFlags {
+export interface FeatureFlags extends EffectiveVersionFlags {
+  featureGates?: string[]
   runtimeConfig?: string[]
 }
 
@@ -41,7 +43,10 @@ export function addFeatureFlags(command: Command): void {
 
 /** Throws `Failure` in upstream's words where a gate is unknown, locked or cannot be switched here. */
 export const featureGatesOf = ({ featureGates = [] }: FeatureGateFlags): FeatureGates =>
-  refused(() => parseFeatureGates(featureGates))
+  refused(() => parseFeatureGates(Array.isArray(featureGates) ? featureGates : words(featureGates)))
+
+const words = (gates: Readonly<Record<string, boolean>>): string[] =>
+  Object.entries(gates).map(([name, value]) => `${name}=${value}`)
 
 /** The same about versions of the API. */
 export function featuresOf(flags: FeatureFlags): { featureGates: FeatureGates; runtimeConfig: RuntimeConfig } {

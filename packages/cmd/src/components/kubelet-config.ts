@@ -17,6 +17,7 @@ export const KUBELET_CONFIGURATION: ConfigKind = {
     enableSystemLogHandler: { always: true },
     enableSystemLogQuery: { flag: 'enableSystemLogQuery', type: 'boolean' },
     failSwapOn: { always: false },
+    featureGates: { flag: 'featureGates', type: 'map' },
     maxPods: { flag: 'maxPods', type: 'number' },
     podCIDR: { flag: 'podCidr', type: 'text' },
     podLogsDir: { flag: 'podLogsDir', type: 'path' },

@@ -20,12 +20,13 @@ import {
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
 import { applyComponentConfig } from './component-config.ts'
+import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { clientCertificateFile, renewedTransport } from './kubelet-bootstrap.ts'
 import { KUBELET_CONFIGURATION } from './kubelet-config.ts'
 import { runtimeReady } from './runtime.ts'
 import { followCertificate, servingCertificate } from './serving-certificate.ts'
 
-interface KubeletFlags extends LogFlags {
+interface KubeletFlags extends FeatureGateFlags, LogFlags {
   config?: string
   kubeconfig?: string
   bootstrapKubeconfig?: string
@@ -94,11 +95,13 @@ export function addKubelet(program: Command, environment: CliEnvironment): Comma
     .option('--client-ca-file <file>', 'authority of those who may call the kubelet (default: that of the kubeconfig)')
     .option('--tls-cert-file <file>', 'certificate of the kubelet')
     .option('--tls-private-key-file <file>', 'its key')
+  addFeatureGateFlag(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action(({ config }: KubeletFlags) => {
     applyComponentConfig(command, config, KUBELET_CONFIGURATION)
     const flags = command.opts<KubeletFlags>()
+    featureGatesOf(flags)
     const logger = componentLogger(flags, 'kubelet')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
     return runKubelet(flags, logger, environment)

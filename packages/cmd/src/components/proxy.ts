@@ -10,9 +10,10 @@ import { required } from '../flags.ts'
 import { accessByKubeconfig } from './access.ts'
 import { addLogFlags, componentLogger, type LogFlags } from './common-flags.ts'
 import { applyComponentConfig, type ConfigKind } from './component-config.ts'
+import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { createHealthChecks } from './health-checks.ts'
 
-interface ProxyFlags extends LogFlags {
+interface ProxyFlags extends FeatureGateFlags, LogFlags {
   config?: string
   kubeconfig?: string
   clusterCidr?: string
@@ -28,6 +29,7 @@ export const PROXY_CONFIGURATION: ConfigKind = {
   fields: {
     'clientConnection.kubeconfig': { flag: 'kubeconfig', type: 'path' },
     clusterCIDR: { flag: 'clusterCidr', type: 'text' },
+    featureGates: { flag: 'featureGates', type: 'map' },
     hostnameOverride: { flag: 'hostnameOverride', type: 'text' },
     mode: { always: 'nftables' },
   },
@@ -45,10 +47,12 @@ export function addProxy(program: Command, environment: CliEnvironment): Command
     .addOption(new Option('--proxy-mode <mode>', 'how packets are led').choices(['nftables']).default('nftables'))
     .option('--nft-table <name>', 'the table that is kept', 'canopus_services')
     .option('--cleanup', 'remove the table and end', false)
+  addFeatureGateFlag(command)
   addLogFlags(command)
   return command.action(({ config }: ProxyFlags) => {
     applyComponentConfig(command, config, PROXY_CONFIGURATION, flag => flag === 'hostnameOverride')
     const flags = command.opts<ProxyFlags>()
+    featureGatesOf(flags)
     return runProxy(flags, componentLogger(flags, 'proxy'), environment.signal)
   })
 }

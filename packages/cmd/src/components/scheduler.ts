@@ -22,10 +22,11 @@ import {
   reportFlagsWithoutEffect,
   runElected,
 } from './common-flags.ts'
+import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { askExtender, importPlugins, readSchedulerConfiguration } from './scheduler-configuration.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 
-interface SchedulerFlags extends LogFlags, LeaderFlags, SecureServingFlags {
+interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, SecureServingFlags {
   kubeconfig?: string
   config?: string
   plugin?: string[]
@@ -42,6 +43,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     .option('--config <file>', 'profiles, plugins and extenders: a KubeSchedulerConfiguration')
     .option('--plugin <module>', 'plugins of your own, for the configuration to enable (repeatable)', collect)
   addSecureServingFlags(command, 10_259, join(environment.home.root, 'scheduler'))
+  addFeatureGateFlag(command)
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -86,6 +88,7 @@ async function runScheduler(
   const factories: Record<string, PluginFactory> = {}
   for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
   const metrics = new MetricsRegistry()
+  featureGatesOf(flags).register(metrics)
   const access = accessByKubeconfig(
     required('kubeconfig', flags.kubeconfig ?? configuration.kubeconfig),
     logger,
@@ -102,6 +105,7 @@ async function runScheduler(
       flags,
       access,
       logger,
+      metrics,
       async leading => {
         const scheduler = createScheduler(context, { configuration, factories, askExtender })
         access.informers.start(leading)

@@ -21,6 +21,7 @@ import {
 } from '@canopus/apimachinery'
 import { type Informer, keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
+import { type AutoscalerMetrics, autoscalerMetrics, FAILED, type Outcome, outcomeOf } from './autoscaler-metrics.ts'
 import { normalize, ScalingHistory } from './behavior.ts'
 import { createMetricsSource, type MetricsSource } from './metrics-source.ts'
 import { MetricFailure, type MetricProposal, type ProposalSources, proposeFor, type Situation } from './proposals.ts'
@@ -50,7 +51,9 @@ const DEFAULTS = {
 export function createHorizontalPodAutoscaler(context: ControllerContext, options: AutoscalerOptions = {}): Controller {
   const settings = { ...DEFAULTS, ...options }
   const autoscalers = context.informers.informer(HorizontalPodAutoscalers)
-  const autoscaling = new Autoscaling(context, settings)
+  const figures = context.metrics && autoscalerMetrics(context.metrics)
+  if (figures !== undefined) figures.count = () => autoscalers.lister.list().length
+  const autoscaling = new Autoscaling(context, settings, figures)
   return defineController(context, {
     name: 'horizontal-pod-autoscaler-controller',
     triggers: [
@@ -66,12 +69,15 @@ export function createHorizontalPodAutoscaler(context: ControllerContext, option
         autoscaling.forget(key)
         return undefined
       }
+      const begun = context.clock.monotonic()
+      let outcome = FAILED
       try {
-        await autoscaling.reconcile(found, key)
+        outcome = await autoscaling.reconcile(found, key)
       } catch (error) {
         // The next look comes by itself; sooner nothing would be known that is not known now.
         context.logger.debug('an autoscaler could not do its work', { key, error })
       }
+      figures?.looked(outcome, (context.clock.monotonic() - begun) / 1000)
       return { requeueAfter: settings.syncPeriod }
     },
   })
@@ -120,6 +126,7 @@ interface Computed {
 class Autoscaling {
   readonly #context: ControllerContext
   readonly #settings: Settings
+  readonly #figures: AutoscalerMetrics | undefined
   readonly #sources: ProposalSources
   readonly #kinds: KindMap
   readonly #pods: Informer<Pod>
@@ -127,9 +134,10 @@ class Autoscaling {
   /** Whom each autoscaler governs, by its key: no pod may have two. */
   readonly #selectors = new Map<string, Selector>()
 
-  constructor(context: ControllerContext, settings: Settings) {
+  constructor(context: ControllerContext, settings: Settings, figures: AutoscalerMetrics | undefined) {
     this.#context = context
     this.#settings = settings
+    this.#figures = figures
     this.#kinds = new KindMap(context.client, context.clock)
     this.#pods = context.informers.informer(Pods)
     this.#sources = {
@@ -147,7 +155,7 @@ class Autoscaling {
     this.#selectors.delete(key)
   }
 
-  async reconcile(hpa: HorizontalPodAutoscaler, key: string): Promise<void> {
+  async reconcile(hpa: HorizontalPodAutoscaler, key: string): Promise<Outcome> {
     const { events, clock, client } = this.#context
     const draft = new Draft(hpa, clock.now())
     const { namespace = '' } = hpa.metadata
@@ -160,7 +168,7 @@ class Autoscaling {
       const why = `the HPA controller was unable to get the target's current scale: ${text}`
       draft.set('AbleToScale', 'False', 'FailedGetScale', why)
       await this.#write(hpa, { ...(hpa.status ?? { desiredReplicas: 0 }), conditions: [...draft.conditions] })
-      return
+      return FAILED
     }
     draft.set(
       'AbleToScale',
@@ -171,7 +179,7 @@ class Autoscaling {
     const history = this.#historyOf(key)
     const current = target.scale.spec?.replicas ?? 0
     history.begin(current, draft.now)
-    await this.#act(draft, target, history, await this.#decide(draft, key, target.scale, history))
+    return this.#act(draft, target, history, await this.#decide(draft, key, target.scale, history))
   }
 
   #historyOf(key: string): ScalingHistory {
@@ -213,7 +221,7 @@ class Autoscaling {
     return { replicas: normal.replicas, reason, metrics }
   }
 
-  async #act(draft: Draft, target: ScaleTarget, history: ScalingHistory, decision: Decision): Promise<void> {
+  async #act(draft: Draft, target: ScaleTarget, history: ScalingHistory, decision: Decision): Promise<Outcome> {
     const { events } = this.#context
     const { hpa, now } = draft
     const { replicas, reason, metrics } = decision
@@ -222,7 +230,7 @@ class Autoscaling {
     if (replicas === undefined) {
       await this.#write(hpa, draft.status(current, desired, metrics, false))
       events.event(hpa, 'Warning', 'FailedComputeMetricsReplicas', decision.failure ?? '')
-      return
+      return FAILED
     }
     const rescale = replicas !== current
     if (rescale) {
@@ -234,7 +242,7 @@ class Autoscaling {
         const why = `the HPA controller was unable to update the target scale: ${text}`
         draft.set('AbleToScale', 'False', 'FailedUpdateScale', why)
         await this.#write(hpa, draft.status(current, desired, metrics, false))
-        return
+        return FAILED
       }
       const done = `the HPA controller was able to update the target scale to ${replicas}`
       draft.set('AbleToScale', 'True', 'SucceededRescale', done)
@@ -242,6 +250,8 @@ class Autoscaling {
       history.scaled(hpa.spec.behavior, current, replicas, now)
     }
     await this.#write(hpa, draft.status(current, replicas, metrics, rescale))
+    this.#figures?.wants(hpa.metadata.namespace ?? '', hpa.metadata.name, replicas)
+    return outcomeOf(current, replicas)
   }
 
   async #compute(draft: Draft, key: string, scale: Scale): Promise<Computed> {
@@ -268,9 +278,16 @@ class Autoscaling {
     spec: NonNullable<HorizontalPodAutoscaler['spec']['metrics']>[number],
     situation: Situation,
   ): Promise<MetricProposal | MetricFailure> {
+    const { clock } = this.#context
+    const begun = clock.monotonic()
+    const computed = (outcome: Outcome): void =>
+      this.#figures?.computed(outcome, spec.type, (clock.monotonic() - begun) / 1000)
     try {
-      return await proposeFor(spec, situation, this.#sources)
+      const proposal = await proposeFor(spec, situation, this.#sources)
+      computed(outcomeOf(hpa.status?.currentReplicas ?? 0, proposal.replicas))
+      return proposal
     } catch (error) {
+      computed(FAILED)
       if (!(error instanceof MetricFailure)) throw error
       this.#context.events.event(hpa, 'Warning', error.reason, error.text)
       return error

@@ -13,6 +13,7 @@ import {
   parseTime,
   semanticEqual,
 } from '@canopus/apimachinery'
+import { exponentialBuckets, type Histogram, perRegistry } from '@canopus/base'
 import { splitKey } from '@canopus/client'
 import {
   type Controller,
@@ -44,17 +45,30 @@ export function createCronJobController(context: ControllerContext): Controller 
   })
 }
 
+const creationSkew = perRegistry(registry =>
+  registry
+    .histogram(
+      'cronjob_controller_job_creation_skew_duration_seconds',
+      '[STABLE] Time between when a cronjob is scheduled to be run, and when the corresponding job is created',
+      [],
+      exponentialBuckets(1, 2, 10),
+    )
+    .with(),
+)
+
 /** One reconcile of one cron job. */
 class Sync {
   readonly #context: ControllerContext
   readonly #cronJob: CronJob
   readonly #jobs: readonly Job[]
+  readonly #skew: Histogram | undefined
   #status: CronJobStatus
 
   constructor(context: ControllerContext, cronJob: CronJob, jobs: readonly Job[]) {
     this.#context = context
     this.#cronJob = cronJob
     this.#jobs = jobs
+    this.#skew = context.metrics && creationSkew(context.metrics)
     this.#status = { ...cronJob.status }
   }
 
@@ -193,6 +207,7 @@ class Sync {
         spec: clone(spec.jobTemplate.spec),
       })
       this.#tell('Normal', 'SuccessfulCreate', `Created job ${name}`)
+      this.#skew?.observe((this.#context.clock.now() - scheduled) / 1000)
     } catch (error) {
       if (isNamespaceTerminating(error)) return
       if (!hasReason(error, 'AlreadyExists')) {

@@ -24,7 +24,8 @@ import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
 import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
-import { type FailureStreak, type JobPlan, planJob } from './plan.ts'
+import { type JobMetrics, jobMetrics, type SyncAction } from './job-metrics.ts'
+import { type FailureStreak, isJobFinished, type JobPlan, planJob } from './plan.ts'
 import { isTracked, jobPod, TRACKING } from './pods.ts'
 
 const CONTROLLER_NAME = 'kubernetes.io/job-controller'
@@ -38,7 +39,8 @@ export function createJobController(context: ControllerContext): Controller {
   const streaks = new Map<Key, FailureStreak>()
   const gathering = new Gathering()
   const ownWrites = new OwnWrites([jobs, pods], staleSyncSkips(context, 'job_controller', 'Job'))
-  const shell = new Shell(context, expectations, ownWrites)
+  const metrics = context.metrics && jobMetrics(context.metrics)
+  const shell = new Shell(context, expectations, ownWrites, metrics)
   const jobOf = (pod: Pod): Job | undefined => {
     const job = jobs.lister.get(controllerOf(pod)?.name ?? '', pod.metadata.namespace)
     return job?.metadata.uid === controllerOf(pod)?.uid ? job : undefined
@@ -55,12 +57,15 @@ export function createJobController(context: ControllerContext): Controller {
         selectorOf: job => labelSelector(job.spec.selector),
       }),
       // Pods must not hang on a finalizer that nobody will remove.
-      on(Pods, ({ object, deleted }, enqueue) => {
+      on(Pods, ({ object, old, deleted }, enqueue) => {
+        metrics?.podChanged(deleted ? object : old, deleted ? undefined : object)
         if (deleted || !isTracked(object)) shell.untracked.delete(object.metadata.uid)
         const isOrphan = !deleted && isTracked(object) && (!ownerKey(object, Jobs) || !jobOf(object))
         if (isOrphan) enqueue(`${ORPHAN}${keyOf(object)}`)
       }),
-      on(Jobs, ({ object, deleted }, enqueue) => {
+      on(Jobs, ({ object, old, deleted }, enqueue) => {
+        const manager = object.spec.managedBy ?? CONTROLLER_NAME
+        if (!deleted && old === undefined && manager !== CONTROLLER_NAME) metrics?.isExternal(manager)
         if (!deleted) return
         for (const pod of claimablePods(pods, object)) if (isTracked(pod)) enqueue(`${ORPHAN}${keyOf(pod)}`)
       }),
@@ -100,7 +105,7 @@ export function createJobController(context: ControllerContext): Controller {
         now: context.clock.now(),
         streak: streaks.get(key),
       })
-      const error = await shell.apply(job, plan, isSettled)
+      const error = await shell.sync(job, plan, isSettled)
       if (plan.streak) streaks.set(key, plan.streak)
       else streaks.delete(key)
       if (error !== undefined) throw error
@@ -113,17 +118,37 @@ class Shell {
   readonly #context: ControllerContext
   readonly #expectations: Expectations
   readonly #ownWrites: OwnWrites
+  readonly #metrics: JobMetrics | undefined
   /** Pods that lost their finalizer and, in the cache, may still have it. */
   readonly untracked = new Set<string>()
 
-  constructor(context: ControllerContext, expectations: Expectations, ownWrites: OwnWrites) {
+  constructor(
+    context: ControllerContext,
+    expectations: Expectations,
+    ownWrites: OwnWrites,
+    metrics: JobMetrics | undefined,
+  ) {
     this.#context = context
     this.#expectations = expectations
     this.#ownWrites = ownWrites
+    this.#metrics = metrics
   }
 
   /** Does what is planned; answers what went wrong while making pods. */
-  async apply(job: Job, plan: JobPlan, mayManage: boolean): Promise<unknown> {
+  async sync(job: Job, plan: JobPlan, mayManage: boolean): Promise<unknown> {
+    const begun = this.#context.clock.monotonic()
+    let error: unknown = 'interrupted'
+    try {
+      error = await this.#apply(job, plan, mayManage)
+      return error
+    } finally {
+      const seconds = (this.#context.clock.monotonic() - begun) / 1000
+      const result = error === undefined ? 'success' : 'error'
+      if (!isJobFinished(job)) this.#metrics?.synced(job, actionOf(plan, mayManage), result, seconds)
+    }
+  }
+
+  async #apply(job: Job, plan: JobPlan, mayManage: boolean): Promise<unknown> {
     const { client, events } = this.#context
     const status = { ...plan.status }
     let error: unknown
@@ -140,6 +165,7 @@ class Shell {
     if (!semanticEqual(status, job.status)) {
       // On a conflict the counting begins anew from what is there: nothing is counted twice.
       this.#ownWrites.wrote(keyOf(job), Jobs, await client.resource(Jobs).updateStatus({ ...job, status }))
+      this.#metrics?.counted(job, status, plan)
       for (const { type, reason, message } of plan.events) events.event(job, type, reason, message)
     }
     await Promise.all(plan.untrack.map(pod => this.untrack(pod)))
@@ -200,6 +226,7 @@ class Shell {
         throw failure
       }
     })
+    this.#metrics?.created(job, plan, succeeded, create.length - succeeded)
     if (succeeded < create.length) this.#expectations.lowerCreations(key, create.length - succeeded)
     return { succeeded, error: isNamespaceTerminating(error) ? undefined : error }
   }
@@ -219,6 +246,12 @@ class Shell {
       throw error
     }
   }
+}
+
+function actionOf(plan: JobPlan, mayManage: boolean): SyncAction {
+  if (!mayManage) return 'reconciling'
+  if (plan.create.length > 0) return 'pods_created'
+  return plan.discard.length + plan.stop.length > 0 ? 'pods_deleted' : 'tracking'
 }
 
 async function find(pods: ResourceClient<Pod>, name: string, namespace: string): Promise<Pod | undefined> {

@@ -9,7 +9,10 @@ export type FailureVerdict =
   | { action: 'FailJob'; message: string }
 
 /** The first rule that matches decides; without one the failure is counted. */
-export function judgeFailure(job: Job, pod: Pod): FailureVerdict {
+export const judgeFailure = (job: Job, pod: Pod): FailureVerdict => policyAction(job, pod) ?? { action: 'Count' }
+
+/** What the first rule that matches says; nothing where none does. */
+export function policyAction(job: Job, pod: Pod): FailureVerdict | undefined {
   for (const [position, rule] of (job.spec.podFailurePolicy?.rules ?? []).entries()) {
     const match = matchRule(rule, pod)
     if (match === undefined) continue
@@ -24,7 +27,7 @@ export function judgeFailure(job: Job, pod: Pod): FailureVerdict {
         return { action: 'FailJob', message: `${match} matching FailJob rule at index ${position}` }
     }
   }
-  return { action: 'Count' }
+  return undefined
 }
 
 function matchRule({ onExitCodes, onPodConditions }: PodFailurePolicyRule, pod: Pod): string | undefined {

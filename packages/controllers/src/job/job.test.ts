@@ -390,3 +390,51 @@ test('a pod that has been counted is not made again because the watch of jobs is
   assert.equal(job().status?.succeeded, 1)
   assert.equal(condition('Complete')?.status, 'True')
 })
+
+test('figures: rounds, ends of jobs and pods, what the policy does, and whom others look after', async () => {
+  const onExitCodes = { operator: 'In', values: [42] }
+  add({ completions: 1, podFailurePolicy: { rules: [{ action: 'Ignore', onExitCodes }] } })
+  await world.settle()
+  await end(live()[0]!, 'Failed', 42)
+  await world.settle(60_000)
+  await end(live()[0]!, 'Succeeded')
+  await world.settle(60_000)
+  world.server.add(Jobs, { ...job(), metadata: { name: 'other', namespace: 'default' } })
+  world.server.change(Jobs, 'other', 'default', each => {
+    each.spec.managedBy = 'example.com/other'
+  })
+  await world.settle()
+  assert.deepEqual(
+    world.figures(/^job_controller_(?!job_sync)/),
+    [
+      'job_controller_job_pods_creation_total{reason="new",status="succeeded"} 2',
+      'job_controller_job_pods_finished_total{completion_mode="NonIndexed",result="succeeded"} 1',
+      'job_controller_jobs_finished_total{completion_mode="NonIndexed",reason="CompletionsReached",result="succeeded"} 1',
+      'job_controller_pod_failures_handled_by_failure_policy_total{action="Ignore"} 1',
+      'job_controller_terminated_pods_tracking_finalizer_total{event="add"} 2',
+      'job_controller_terminated_pods_tracking_finalizer_total{event="delete"} 2',
+    ],
+  )
+  const syncs = world.figures(/^job_controller_job_syncs_total/).map(line => line.replace(/ \d+$/, ''))
+  assert.deepEqual(
+    syncs.toSorted(),
+    ['pods_created', 'tracking'].map(
+      action => `job_controller_job_syncs_total{action="${action}",completion_mode="NonIndexed",result="success"}`,
+    ),
+  )
+})
+
+test('figures: indexes of jobs that count failures by index, and replacements', async () => {
+  add({ completionMode: 'Indexed', completions: 2, parallelism: 2, backoffLimitPerIndex: 0, podReplacementPolicy: 'Failed' })
+  await world.settle()
+  await end(live().find(pod => indexOf(pod) === 0)!, 'Failed')
+  await end(live().find(pod => indexOf(pod) === 1)!, 'Succeeded')
+  await world.settle(60_000)
+  assert.deepEqual(world.figures(/^job_controller_(job_finished|jobs_finished|job_pods_fin)/), [
+    'job_controller_job_finished_indexes_total{backoffLimit="perIndex",status="failed"} 1',
+    'job_controller_job_finished_indexes_total{backoffLimit="perIndex",status="succeeded"} 1',
+    'job_controller_job_pods_finished_total{completion_mode="Indexed",result="failed"} 1',
+    'job_controller_job_pods_finished_total{completion_mode="Indexed",result="succeeded"} 1',
+    'job_controller_jobs_finished_total{completion_mode="Indexed",reason="FailedIndexes",result="failed"} 1',
+  ])
+})

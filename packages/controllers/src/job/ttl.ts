@@ -3,6 +3,7 @@
 import { Jobs } from '@canopus/api'
 import type { Job } from '@canopus/api/batch/v1'
 import { hasReason, parseTime } from '@canopus/apimachinery'
+import { exponentialBuckets, perRegistry } from '@canopus/base'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, primary } from '@canopus/operator'
 
@@ -17,9 +18,21 @@ export function expiryOf(job: Job): number | undefined {
   return at === undefined ? undefined : at + ttlSecondsAfterFinished * 1000
 }
 
+const deletionDuration = perRegistry(registry =>
+  registry
+    .histogram(
+      'ttl_after_finished_controller_job_deletion_duration_seconds',
+      '[ALPHA] The time it took to delete the job since it became eligible for deletion',
+      [],
+      exponentialBuckets(0.1, 2, 14),
+    )
+    .with(),
+)
+
 export function createTtlAfterFinishedController(context: ControllerContext): Controller {
   const jobs = context.informers.informer(Jobs)
   const client = context.client.resource(Jobs)
+  const duration = context.metrics && deletionDuration(context.metrics)
   return defineController(context, {
     name: 'ttl-after-finished-controller',
     triggers: [primary(Jobs, ({ object, deleted }) => !deleted && expiryOf(object) !== undefined)],
@@ -37,6 +50,7 @@ export function createTtlAfterFinishedController(context: ControllerContext): Co
         if (current === undefined || current > now) return undefined
         const body = { propagationPolicy: 'Foreground', preconditions: { uid: job.metadata.uid } }
         await client.delete(name, { namespace: namespace!, body })
+        duration?.observe((context.clock.now() - current) / 1000)
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error
       }

@@ -8,6 +8,7 @@ import type { Pod, PodCondition, Taint } from '@canopus/api/core/v1'
 import { formatTime, hasReason, setCondition } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
+import { taintMetrics } from '../common/eviction-metrics.ts'
 import { observedGeneration } from '../common/pods.ts'
 import { podsByNode } from './lifecycle.ts'
 
@@ -31,6 +32,7 @@ export function createTaintEvictionController(context: ControllerContext): Contr
   const pods = podsByNode(context)
   /** Pods whose removal is set, by uid. */
   const scheduled = new Map<string, number>()
+  const metrics = context.metrics && taintMetrics(context.metrics)
   return defineController(context, {
     name: 'taint-eviction-controller',
     triggers: [
@@ -65,6 +67,7 @@ export function createTaintEvictionController(context: ControllerContext): Contr
       }
       scheduled.delete(uid)
       await evict(context, pod, key)
+      metrics?.evicted(now - at)
       return undefined
     },
   })

@@ -8,6 +8,7 @@ import type { DeviceRequestAllocationResult, DeviceTaint, ResourceClaim, Resourc
 import { formatTime, hasReason, parseTime, setCondition } from '@canopus/apimachinery'
 import { type Informer, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
+import { deviceTaintMetrics } from '../common/eviction-metrics.ts'
 import { isFinished } from '../common/pods.ts'
 
 /** When a pod that uses the device must go, in milliseconds; nothing where it may stay. Patience begins with the taint. */
@@ -73,6 +74,7 @@ export function createDeviceTaintEvictionController(context: ControllerContext):
       .filter(time => time !== undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
+  const metrics = context.metrics && deviceTaintMetrics(context.metrics)
   return defineController(context, {
     name: 'device-taint-eviction-controller',
     triggers: [
@@ -110,6 +112,7 @@ export function createDeviceTaintEvictionController(context: ControllerContext):
       }
       scheduled.delete(uid)
       await evict(context, pod)
+      metrics?.evicted(now - at)
       leaving.add(uid)
       return undefined
     },

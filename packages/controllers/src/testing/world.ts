@@ -1,5 +1,5 @@
 /** A server, a clock and a context: what every controller test begins with. */
-import { SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
+import { MetricsRegistry, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import { createClient, createInformerFactory, type Transport } from '@canopus/client'
 import { createFakeServer, type FakeServer } from '@canopus/client/testing'
 import type { Controller, ControllerContext } from '@canopus/operator'
@@ -10,6 +10,8 @@ export interface World {
   context: ControllerContext
   /** `reason message` of every event so far. */
   events: string[]
+  /** The controllers' figures whose lines look so, as Prometheus reads them. */
+  figures(like: RegExp): string[]
   /** Runs these controllers until the world ends. */
   start(...controllers: Controller[]): Promise<void>
   /** Lets everything come to rest, and `milliseconds` pass. */
@@ -30,12 +32,19 @@ export function createWorld(watches: (server: Transport) => Transport = server =
     logger: silentLogger,
   })
   const events: string[] = []
+  const metrics = new MetricsRegistry()
   const stop = new AbortController()
   return {
     clock,
     server,
     events,
+    figures: like =>
+      metrics
+        .text()
+        .split('\n')
+        .filter(line => like.test(line) && !line.startsWith('#')),
     context: {
+      metrics,
       client,
       informers,
       clock,

@@ -3,12 +3,21 @@
 import { PersistentVolumeClaims, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import { clone, controllerReference, hasReason, isControlledBy, type ObjectMeta } from '@canopus/apimachinery'
+import { perRegistry } from '@canopus/base'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, owned, primary } from '@canopus/operator'
 
 const hasEphemeral = (pod: Pod): boolean => (pod.spec?.volumes ?? []).some(volume => volume.ephemeral)
 
+// Both have the same help upstream.
+const HELP = '[ALPHA] Number of PersistentVolumeClaim creation requests'
+const ephemeralMetrics = perRegistry(registry => ({
+  creations: registry.counter('ephemeral_volume_controller_create_total', HELP).with(),
+  failures: registry.counter('ephemeral_volume_controller_create_failures_total', HELP).with(),
+}))
+
 export function createEphemeralVolumeController(context: ControllerContext): Controller {
+  const metrics = context.metrics && ephemeralMetrics(context.metrics)
   const pods = context.informers.informer(Pods)
   const claims = context.informers.informer(PersistentVolumeClaims)
   const client = context.client.resource(PersistentVolumeClaims)
@@ -51,8 +60,10 @@ export function createEphemeralVolumeController(context: ControllerContext): Con
           ownerReferences: [controllerReference(pod, Pods)],
         }
         try {
+          metrics?.creations.add()
           await client.create({ metadata, spec: clone(template.spec) })
         } catch (error) {
+          metrics?.failures.add()
           // The cache does not show our own yet.
           if (hasReason(error, 'AlreadyExists')) continue
           const text = `create PVC ${claimName}: ${error instanceof Error ? error.message : error}`
