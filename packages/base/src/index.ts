@@ -15,8 +15,8 @@ export {
   type MetricDescription,
   MetricsRegistry,
   type MetricType,
-  type Sample,
   perRegistry,
+  type Sample,
 } from './metrics.ts'
 export { type Random, randomInt, uuid } from './random.ts'
 export { RingBuffer } from './ring-buffer.ts'

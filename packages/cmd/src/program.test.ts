@@ -94,6 +94,19 @@ describe('help', () => {
   })
 })
 
+describe('--feature-gates', () => {
+  const refusals: [gates: string, message: RegExp][] = [
+    ['Nope=true', /unrecognized feature gate: Nope/],
+    ['SidecarContainers=false', /cannot set feature gate SidecarContainers to false, feature is locked to true/],
+    ['SidecarContainers=maybe', /invalid value of SidecarContainers: maybe/],
+  ]
+  for (const component of ['controller-manager', 'scheduler', 'kubelet', 'proxy'])
+    for (const [gates, message] of refusals)
+      it(`${component} refuses ${gates}`, async () => {
+        await assert.rejects(run(component, '--feature-gates', gates, '--kubeconfig', '/nowhere'), message)
+      })
+})
+
 describe('completion', () => {
   const cases: [words: string[], expected: RegExp][] = [
     [['st'], /^stop status$/],

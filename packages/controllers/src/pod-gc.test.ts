@@ -49,6 +49,9 @@ test('pods of a node that is gone are failed and removed after a while', async (
   assert.deepEqual([phase, observedGeneration], ['Failed', 3])
   const { reason, message, observedGeneration: about } = conditions[0]!
   assert.deepEqual([reason, message, about], ['DeletionByPodGC', 'PodGC: node no longer exists', 3])
+  assert.deepEqual(world.figures(/^pod_gc_collector/), [
+    'pod_gc_collector_force_delete_pods_total{namespace="default",reason="orphaned"} 1',
+  ])
 })
 
 test('of finished pods beyond the threshold, those that were evicted go first, then those of lesser names', async () => {

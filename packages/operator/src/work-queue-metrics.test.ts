@@ -15,6 +15,11 @@ it('queues tell how many keys wait, for how long, and how long they are worked o
   await clock.advance(2000)
   const key = await queue.take()
   await clock.advance(3000)
+  const running = (): string[] => registry.text().match(/^workqueue_(unfinished|longest).*deployment.*/gm) ?? []
+  assert.deepEqual(running(), [
+    'workqueue_longest_running_processor_seconds{name="deployment"} 3',
+    'workqueue_unfinished_work_seconds{name="deployment"} 3',
+  ])
   queue.addRateLimited(key!)
   queue.done(key!)
   const text = registry.text()
@@ -29,4 +34,8 @@ it('queues tell how many keys wait, for how long, and how long they are worked o
   ]) {
     assert.ok(text.includes(`${line}\n`), line)
   }
+  assert.deepEqual(
+    running().map(line => line.split(' ')[1]),
+    ['0', '0'],
+  )
 })

@@ -1,5 +1,12 @@
 /** `workqueue_*` (k8s.io/component-base/metrics/prometheus/workqueue). */
-import { type Counter, exponentialBuckets, type Family, type Histogram, type MetricsRegistry, perRegistry } from '@canopus/base'
+import {
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Histogram,
+  type MetricsRegistry,
+  perRegistry,
+} from '@canopus/base'
 
 /** What one queue counts. */
 export interface WorkQueueMetrics {
@@ -38,7 +45,7 @@ class Families {
     this.#collect(
       registry,
       'workqueue_unfinished_work_seconds',
-      '[BETA] How many seconds of work has done that is in progress and hasn\'t been observed by work_duration. Large values indicate stuck threads. One can deduce the number of stuck threads by observing the rate at which this increases.',
+      "[BETA] How many seconds of work has done that is in progress and hasn't been observed by work_duration. Large values indicate stuck threads. One can deduce the number of stuck threads by observing the rate at which this increases.",
       ages => ages.reduce((sum, age) => sum + age, 0),
     )
     this.#collect(

@@ -124,6 +124,13 @@ export class ClusterCache {
     return this.#placed.has(key)
   }
 
+  /** How much there is in the cache; goes through all pods. */
+  sizes(): { nodes: number; pods: number; assumed_pods: number } {
+    let assumed = 0
+    for (const each of this.#placed.values()) if (each.assumed) assumed++
+    return { nodes: this.nodes.length, pods: this.#placed.size, assumed_pods: assumed }
+  }
+
   isAssumed(key: string): boolean {
     return this.#placed.get(key)?.assumed === true
   }

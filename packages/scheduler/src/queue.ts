@@ -3,6 +3,7 @@ import type { ClusterChange, ClusterEvent, Profile, QueueOrder, Rejection, Sched
 import type { PodInfo } from './pod-info.ts'
 import { type ProfileFigures, statusOf, success } from './profile-figures.ts'
 import { eventLabel, type QueueEvent } from './queue-events.ts'
+import { caresFor, helps, type QueueObserver } from './queue-hints.ts'
 import type { RejectingPlugin } from './scheduler-metrics.ts'
 
 /** A pod that waits for a node, or is being worked on. */
@@ -23,6 +24,8 @@ export interface QueuedPod extends QueueOrder {
   begunAt: number
   /** When a node could be looked for first, by a clock that only goes forward. */
   readyAt?: number
+  /** Set where nothing but time has brought it back. */
+  flushed?: boolean
 }
 
 export interface QueueOptions {
@@ -39,6 +42,8 @@ export interface QueueOptions {
   maxUnschedulable?: number
   /** Hears which queue a pod comes into, and what for. */
   incoming?: Incoming
+  /** Hears how long it takes to take note of changes. */
+  observer?: QueueObserver
 }
 
 /** `unschedulable`: where pods wait for something to happen, gated ones too. */
@@ -85,10 +90,12 @@ export class SchedulingQueue {
   #timerAt = Number.POSITIVE_INFINITY
   #closed = false
   readonly #incoming: Incoming
+  readonly #observer: QueueObserver | undefined
 
   constructor(options: QueueOptions) {
     this.#clock = options.clock
     this.#incoming = options.incoming ?? (() => undefined)
+    this.#observer = options.observer
     this.#profile = options.profile
     this.#initialBackoff = options.initialBackoff ?? 1000
     this.#maxBackoff = options.maxBackoff ?? 10_000
@@ -227,6 +234,7 @@ export class SchedulingQueue {
   /** The pod found no node because of these plugins: it waits until something happens that they care about. */
   unschedulable(entry: QueuedPod, rejectedBy: ReadonlySet<string>): void {
     if (!this.#isCurrent(entry)) return
+    entry.flushed = false
     entry.until = this.#clock.now()
     if (this.#keepOut(entry, rejectedBy)) {
       this.#incoming('unschedulable', 'ScheduleAttemptFailure' satisfies QueueEvent)
@@ -278,6 +286,7 @@ export class SchedulingQueue {
 
   /** Something failed that may go well the next time. */
   retry(entry: QueuedPod): void {
+    entry.flushed = false
     if (this.#isCurrent(entry)) this.#delay(entry, this.#penalty, 'ScheduleAttemptFailure')
   }
 
@@ -289,12 +298,17 @@ export class SchedulingQueue {
   /** Something happened in the cluster: pods that it may help, but for one, are tried again, after their back-off. */
   move(what: ClusterEvent | ClusterChange, except?: QueuedPod): void {
     const change = typeof what === 'string' ? { event: what } : what
+    if (this.#observer === undefined) this.#move(change, except)
+    else this.#observer.handle(change, observing => this.#move(change, except, observing))
+  }
+
+  #move(change: ClusterChange, except: QueuedPod | undefined, observing?: QueueObserver): void {
     this.#latest.set(change.event, ++this.#changes)
     let label: string | undefined
     for (const { pods, helpers } of [...this.#stuck.values()]) {
       if (helpers !== undefined && !helpers.some(each => caresFor(each, change.event))) continue
       for (const entry of [...pods]) {
-        if (entry === except || !helps(helpers, entry.pod, change)) continue
+        if (entry === except || !helps(helpers, entry.pod, change, observing)) continue
         label ??= eventLabel(change)
         if (entry.state === 'gated') this.#enqueue(entry, label)
         else if (!this.#keepOut(entry, entry.rejectedBy)) this.#delay(entry, this.#placeFor(entry), label)
@@ -414,8 +428,10 @@ export class SchedulingQueue {
     for (const { pods } of [...this.#stuck.values()]) {
       for (const entry of [...pods]) {
         if (entry.state !== 'unschedulable') continue
-        if (entry.until + this.#maxUnschedulable <= now) this.#activate(entry, 'UnschedulableTimeout')
-        else waiting = true
+        if (entry.until + this.#maxUnschedulable <= now) {
+          entry.flushed = true
+          this.#activate(entry, 'UnschedulableTimeout')
+        } else waiting = true
       }
     }
     for (const place of [this.#backoff, this.#penalty]) {
@@ -447,14 +463,6 @@ interface StuckGroup {
 }
 
 const isStuck = ({ state }: QueuedPod): boolean => state === 'unschedulable' || state === 'gated'
-
-const caresFor = (plugin: SchedulerPlugin, event: ClusterEvent): boolean => plugin.events?.includes(event) ?? true
-
-/** Whether one of the plugins that rejected the pod may think better of it. */
-function helps(helpers: readonly SchedulerPlugin[] | undefined, pod: PodInfo, change: ClusterChange): boolean {
-  if (helpers === undefined) return true
-  return helpers.some(each => caresFor(each, change.event) && (each.hint?.(pod, change) ?? true))
-}
 
 /** Whether anything changed that scheduling looks at: of the status only the names of resource claims. */
 function specChanged(old: PodInfo, pod: PodInfo): boolean {

@@ -26,6 +26,7 @@ test('what the scheduler counts', async () => {
     'scheduler_pending_pods{queue="backoff"} 0',
     'scheduler_pending_pods{queue="gated"} 1',
     'scheduler_pending_pods{queue="unschedulable"} 2',
+    'scheduler_pod_scheduled_after_flush_total 0',
     'scheduler_pod_scheduling_attempts_sum 0',
     'scheduler_pod_scheduling_attempts_count 0',
     'scheduler_preemption_attempts_total 2',
@@ -153,4 +154,55 @@ test('changes have the names that upstream gives them', () => {
     [{ event: 'PersistentVolume', oldObject: object }, 'PersistentVolumeDelete'],
   ]
   for (const [change, label] of rows) assert.equal(eventLabel(change), label)
+})
+
+test('what the cache holds, changes that are noted, hints, and what only time brought back', async () => {
+  const slow: SchedulerPlugin = {
+    name: 'Slow',
+    events: ['NodeLabel'],
+    hint: () => false,
+    filter: pod => refusing(pod.key),
+  }
+  let isRefused = true
+  const refusing = (key: string): Rejection | undefined =>
+    isRefused && key.endsWith('late') ? { plugin: 'Slow', reasons: ['not yet'] } : undefined
+  cluster = await startFakeCluster(
+    server => {
+      server.add(Nodes, aNode('n'))
+      server.add(Pods, aPod('late'))
+      server.add(Pods, aPod('p', { spec: { nodeName: 'n' } }))
+    },
+    { plugins: [{ plugin: slow, weight: 0 }] },
+  )
+  cluster.server.change(Nodes, 'n', undefined, node => {
+    node.metadata.labels = { ...node.metadata.labels, new: 'label' }
+  })
+  await cluster.settle(500)
+  const figures = (like: RegExp): string[] => cluster!.figures(like).filter(line => !/_(bucket|sum)/.test(line))
+  assert.deepEqual(figures(/^scheduler_(cache_size|goroutines|pod_scheduled_after)/), [
+    'scheduler_cache_size{type="assumed_pods"} 0',
+    'scheduler_cache_size{type="nodes"} 1',
+    'scheduler_cache_size{type="pods"} 1',
+    'scheduler_goroutines{operation="binding"} 0',
+    'scheduler_pod_scheduled_after_flush_total 0',
+  ])
+  assert.deepEqual(figures(/^scheduler_event_handling.*(Node|AssignedPod)/), [
+    'scheduler_event_handling_duration_seconds_count{event="NodeAdd"} 1',
+    'scheduler_event_handling_duration_seconds_count{event="AssignedPodAdd"} 1',
+    'scheduler_event_handling_duration_seconds_count{event="NodeUpdateNodeLabel"} 1',
+  ])
+  // One change in ten is timed: enough of them come.
+  for (let n = 0; n < 10; n++) {
+    cluster.server.change(Nodes, 'n', undefined, node => {
+      node.metadata.labels = { ...node.metadata.labels, new: `label-${n}` }
+    })
+    await cluster.settle(10)
+  }
+  assert.deepEqual(figures(/^scheduler_queueing_hint/), [
+    'scheduler_queueing_hint_execution_duration_seconds_count{event="NodeUpdateNodeLabel",hint="QueueSkip",plugin="Slow"} 1',
+  ])
+  isRefused = false
+  await cluster.settle(6 * 60_000)
+  assert.equal(cluster.nodeOf('late'), 'n')
+  assert.deepEqual(figures(/^scheduler_pod_scheduled_after_flush/), ['scheduler_pod_scheduled_after_flush_total 1'])
 })

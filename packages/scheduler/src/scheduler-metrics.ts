@@ -30,6 +30,16 @@ export interface SchedulerMetrics {
   readonly evaluations: Family<Counter>
   /** Seconds that pods were held back by plugins. */
   readonly permitWait: Family<Histogram>
+  /** Seconds that it takes to take note of a change of the cluster. */
+  readonly eventHandling: Family<Histogram>
+  /** Seconds that a plugin takes to say whether a change may help a pod; of some only. */
+  readonly hints: Family<Histogram>
+  /** Pods that were bound after nothing but time had brought them back. */
+  readonly boundAfterFlush: Counter
+  /** Claims made for extended resources. */
+  readonly claimsCreated: Family<Counter>
+  /** What the cache holds, and how many bindings are under way; asked for when the figures are read. */
+  sizes: () => Readonly<Record<'nodes' | 'pods' | 'assumed_pods' | 'binding', number>>
   /** How many pods wait in which queue; asked for when the figures are read. */
   pending: () => Readonly<Record<PendingQueue, number>>
   /** Who rejected how many of the waiting pods, by profile and plugin; asked for when the figures are read. */
@@ -104,10 +114,13 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
       )
       .with(),
     ...ofPlugins(registry),
+    ...ofEvents(registry),
+    sizes: () => ({ nodes: 0, pods: 0, assumed_pods: 0, binding: 0 }),
     pending: () => ({ active: 0, backoff: 0, unschedulable: 0, gated: 0 }),
     rejecting: () => [],
   }
   collectRejections(registry, metrics)
+  collectSizes(registry, metrics)
   registry.collect(
     'gauge',
     'scheduler_pending_pods',
@@ -119,6 +132,48 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
     },
   )
   return metrics
+}
+
+function ofEvents(
+  registry: MetricsRegistry,
+): Pick<SchedulerMetrics, 'eventHandling' | 'hints' | 'boundAfterFlush' | 'claimsCreated'> {
+  return {
+    eventHandling: registry.histogram(
+      'scheduler_event_handling_duration_seconds',
+      '[ALPHA] Event handling latency in seconds.',
+      ['event'],
+      exponentialBuckets(0.0001, 2, 12),
+    ),
+    hints: registry.histogram(
+      'scheduler_queueing_hint_execution_duration_seconds',
+      '[ALPHA] Duration for running a queueing hint function of a plugin.',
+      ['event', 'hint', 'plugin'],
+      exponentialBuckets(0.00001, 1.5, 20),
+    ),
+    boundAfterFlush: registry
+      .counter(
+        'scheduler_pod_scheduled_after_flush_total',
+        '[ALPHA] Number of pods that were successfully scheduled after being flushed from unschedulablePods due to timeout. This metric helps detect potential queueing hint misconfigurations or event handling issues.',
+      )
+      .with(),
+    claimsCreated: registry.counter(
+      'scheduler_resourceclaim_creates_total',
+      '[ALPHA] Number of ResourceClaims creation requests within scheduler',
+      ['status'],
+    ),
+  }
+}
+
+function collectSizes(registry: MetricsRegistry, metrics: SchedulerMetrics): void {
+  const held = '[ALPHA] Number of nodes, pods, and assumed (bound) pods in the scheduler cache.'
+  registry.collect('gauge', 'scheduler_cache_size', held, ['type'], () => {
+    const sizes = metrics.sizes()
+    return (['assumed_pods', 'nodes', 'pods'] as const).map(type => [[type], sizes[type]] as const)
+  })
+  const running = '[BETA] Number of running goroutines split by the work they do such as binding.'
+  registry.collect('gauge', 'scheduler_goroutines', running, ['operation'], () => [
+    [['binding'], metrics.sizes().binding],
+  ])
 }
 
 function ofPlugins(

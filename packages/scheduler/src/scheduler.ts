@@ -19,6 +19,7 @@ import { PodWriter } from './pod-writer.ts'
 import { type Aftermath, runPostFilters } from './post-filter.ts'
 import { makeProfile, type RunningProfile } from './profiles.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
+import { QueueObserver } from './queue-hints.ts'
 import {
   type AttemptResult,
   attemptsLabel,
@@ -99,7 +100,12 @@ class Scheduler {
       figures: new Map([...this.#profiles].map(([name, { figures }]) => [name, figures])),
       initialBackoff: configuration.initialBackoff,
       maxBackoff: configuration.maxBackoff,
-      ...(this.#metrics === undefined ? {} : { incoming: incomingInto(this.#metrics) }),
+      ...(this.#metrics === undefined
+        ? {}
+        : {
+            incoming: incomingInto(this.#metrics),
+            observer: new QueueObserver(this.#metrics, context.clock),
+          }),
     })
     this.#bindings = new BindingCycle({
       context,
@@ -159,6 +165,7 @@ class Scheduler {
     const disconnect = this.#connect()
     if (this.#metrics !== undefined) {
       this.#metrics.pending = () => this.#queue.sizes()
+      this.#metrics.sizes = () => ({ ...this.#cache.sizes(), binding: this.#bindings.size })
       this.#metrics.rejecting = () => this.#queue.rejecting()
     }
     const disarm = onAbort(signal, () => this.#queue.close())
@@ -258,7 +265,7 @@ class Scheduler {
     this.#queue.retry(entry)
   }
 
-  #note({ pod, attempts, begunAt, readyAt }: QueuedPod, result: AttemptResult): void {
+  #note({ pod, attempts, begunAt, readyAt, flushed }: QueuedPod, result: AttemptResult): void {
     if (this.#metrics === undefined) return
     const now = this.#context.clock.monotonic()
     const profile = pod.pod.spec?.schedulerName ?? 'default-scheduler'
@@ -266,6 +273,7 @@ class Scheduler {
     this.#metrics.attemptDuration.with(profile, result).observe((now - begunAt) / 1000)
     if (result !== 'scheduled') return
     this.#metrics.podAttempts.observe(attempts)
+    if (flushed === true) this.#metrics.boundAfterFlush.add()
     this.#metrics.podDuration.with(attemptsLabel(attempts)).observe((now - (readyAt ?? begunAt)) / 1000)
   }
 

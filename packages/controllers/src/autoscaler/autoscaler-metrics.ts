@@ -1,5 +1,12 @@
 /** What the autoscaler tells of itself (kubernetes pkg/controller/podautoscaler/monitor). */
-import { type Counter, exponentialBuckets, type Family, type Histogram, type MetricsRegistry, perRegistry } from '@canopus/base'
+import {
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Histogram,
+  type MetricsRegistry,
+  perRegistry,
+} from '@canopus/base'
 
 /** What came of a look at an autoscaler, or of one of its metrics. */
 export interface Outcome {
@@ -17,7 +24,8 @@ export function outcomeOf(current: number, proposed: number): Outcome {
 
 const LABELS =
   "The label 'action' should be either 'scale_down', 'scale_up', or 'none'. Also, the label 'error' should be either 'spec', 'internal', or 'none'."
-const FIRST = 'Note that if both spec and internal errors happen during a reconciliation, the first one to occur is reported in `error` label.'
+const FIRST =
+  'Note that if both spec and internal errors happen during a reconciliation, the first one to occur is reported in `error` label.'
 const TYPE = "The label 'metric_type' corresponds to HPA.spec.metrics[*].type"
 
 export class AutoscalerMetrics {

@@ -112,6 +112,15 @@ test('load goes up: more replicas, and the status says why', async () => {
   assert.deepEqual(made.world.events, [
     'SuccessfulRescale New size: 4; reason: cpu resource utilization (percentage of request) above target',
   ])
+  const name = 'horizontal_pod_autoscaler_controller'
+  assert.deepEqual(made.world.figures(/^horizontal_pod_autoscaler_(?!.*_(bucket|sum))/), [
+    `${name}_desired_replicas{hpa_name="web",namespace="x"} 4`,
+    `${name}_metric_computation_duration_seconds_count{action="scale_up",error="none",metric_type="Resource"} 1`,
+    `${name}_metric_computation_total{action="scale_up",error="none",metric_type="Resource"} 1`,
+    `${name}_num_horizontal_pod_autoscalers 1`,
+    `${name}_reconciliation_duration_seconds_count{action="scale_up",error="none"} 1`,
+    `${name}_reconciliations_total{action="scale_up",error="none"} 1`,
+  ])
   made.world.stop()
 })
 
@@ -140,6 +149,10 @@ test('no figures: nothing is done, and the messages are those of upstream', asyn
   const condition = made.autoscaler().status?.conditions?.find(each => each.type === 'ScalingActive')
   assert.equal(condition?.reason, 'FailedGetResourceMetric')
   assert.equal(condition?.message, `the HPA was unable to compute the replica count: ${cause}`)
+  assert.deepEqual(made.world.figures(/(computation|reconciliations)_total\{/), [
+    'horizontal_pod_autoscaler_controller_metric_computation_total{action="none",error="internal",metric_type="Resource"} 1',
+    'horizontal_pod_autoscaler_controller_reconciliations_total{action="none",error="internal"} 1',
+  ])
   assert.equal(wanted(made), 2)
   made.world.stop()
 })

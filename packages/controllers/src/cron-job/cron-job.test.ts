@@ -46,6 +46,11 @@ test('a job for every moment, named after it', async () => {
   assert.equal(cronJob().status?.active?.length, 2)
   assert.equal(cronJob().status?.lastScheduleTime, '2026-01-01T00:02:00Z')
   assert.ok(world.events.includes(`SuccessfulCreate Created job tick-${minute + 1}`))
+  assert.deepEqual(world.figures(/^cronjob_controller_job_creation_skew_duration_seconds_(count|sum|bucket.*"1")/), [
+    'cronjob_controller_job_creation_skew_duration_seconds_bucket{le="1"} 2',
+    'cronjob_controller_job_creation_skew_duration_seconds_sum 0.2',
+    'cronjob_controller_job_creation_skew_duration_seconds_count 2',
+  ])
 })
 
 test('Forbid waits, Replace makes room', async () => {

@@ -1,7 +1,14 @@
 /** What the job controller tells of itself (kubernetes pkg/controller/job/metrics/metrics.go). */
 import type { Job, JobStatus } from '@canopus/api/batch/v1'
 import type { Pod } from '@canopus/api/core/v1'
-import { type Counter, exponentialBuckets, type Family, type Histogram, type MetricsRegistry, perRegistry } from '@canopus/base'
+import {
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Histogram,
+  type MetricsRegistry,
+  perRegistry,
+} from '@canopus/base'
 import { isFinished } from '../common/pods.ts'
 import { policyAction } from './failure-policy.ts'
 import { parseIndexes } from './indexes.ts'

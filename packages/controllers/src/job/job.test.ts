@@ -360,6 +360,8 @@ test('a finished job goes when its time to live is over', async () => {
   assert.equal(job().metadata.deletionTimestamp, undefined)
   await world.settle(12_000)
   assert.deepEqual(job().metadata.finalizers, ['foregroundDeletion'])
+  const counted = world.figures(/^ttl_after_finished_controller_job_deletion_duration_seconds_count/)
+  assert.deepEqual(counted, ['ttl_after_finished_controller_job_deletion_duration_seconds_count 1'])
 })
 
 describe('index sets', () => {
@@ -404,17 +406,14 @@ test('figures: rounds, ends of jobs and pods, what the policy does, and whom oth
     each.spec.managedBy = 'example.com/other'
   })
   await world.settle()
-  assert.deepEqual(
-    world.figures(/^job_controller_(?!job_sync)/),
-    [
-      'job_controller_job_pods_creation_total{reason="new",status="succeeded"} 2',
-      'job_controller_job_pods_finished_total{completion_mode="NonIndexed",result="succeeded"} 1',
-      'job_controller_jobs_finished_total{completion_mode="NonIndexed",reason="CompletionsReached",result="succeeded"} 1',
-      'job_controller_pod_failures_handled_by_failure_policy_total{action="Ignore"} 1',
-      'job_controller_terminated_pods_tracking_finalizer_total{event="add"} 2',
-      'job_controller_terminated_pods_tracking_finalizer_total{event="delete"} 2',
-    ],
-  )
+  assert.deepEqual(world.figures(/^job_controller_(?!job_sync)/), [
+    'job_controller_job_pods_creation_total{reason="new",status="succeeded"} 2',
+    'job_controller_job_pods_finished_total{completion_mode="NonIndexed",result="succeeded"} 1',
+    'job_controller_jobs_finished_total{completion_mode="NonIndexed",reason="CompletionsReached",result="succeeded"} 1',
+    'job_controller_pod_failures_handled_by_failure_policy_total{action="Ignore"} 1',
+    'job_controller_terminated_pods_tracking_finalizer_total{event="add"} 2',
+    'job_controller_terminated_pods_tracking_finalizer_total{event="delete"} 2',
+  ])
   const syncs = world.figures(/^job_controller_job_syncs_total/).map(line => line.replace(/ \d+$/, ''))
   assert.deepEqual(
     syncs.toSorted(),
@@ -425,7 +424,13 @@ test('figures: rounds, ends of jobs and pods, what the policy does, and whom oth
 })
 
 test('figures: indexes of jobs that count failures by index, and replacements', async () => {
-  add({ completionMode: 'Indexed', completions: 2, parallelism: 2, backoffLimitPerIndex: 0, podReplacementPolicy: 'Failed' })
+  add({
+    completionMode: 'Indexed',
+    completions: 2,
+    parallelism: 2,
+    backoffLimitPerIndex: 0,
+    podReplacementPolicy: 'Failed',
+  })
   await world.settle()
   await end(live().find(pod => indexOf(pod) === 0)!, 'Failed')
   await end(live().find(pod => indexOf(pod) === 1)!, 'Succeeded')

@@ -179,6 +179,10 @@ describe('taint eviction', () => {
     assert.equal(condition?.reason, 'DeletionByTaintManager')
     await world.settle(35_000)
     assert.deepEqual([isLeaving('later'), isLeaving('never')], [true, false])
+    assert.deepEqual(world.figures(/^taint_eviction_controller_pod_deletion(s_total|_duration_seconds_count)/), [
+      'taint_eviction_controller_pod_deletion_duration_seconds_count 2',
+      'taint_eviction_controller_pod_deletions_total 2',
+    ])
   })
 
   test('a taint that goes in time cancels', async () => {

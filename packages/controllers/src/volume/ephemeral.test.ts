@@ -28,6 +28,10 @@ test('a pod gets the claims of its own spec, unless one of that name is in the w
   assert.equal(claim('p-scratch')?.metadata.labels?.a, 'b')
   assert.deepEqual(claim('p-scratch')?.spec?.accessModes, ['ReadWriteOnce'])
   assert.equal(claim('p-scratch')?.metadata.ownerReferences?.[0]?.name, 'p')
+  assert.deepEqual(world.figures(/^ephemeral_volume_controller/), [
+    'ephemeral_volume_controller_create_failures_total 0',
+    'ephemeral_volume_controller_create_total 1',
+  ])
   world.server.add(PersistentVolumeClaims, { metadata: { name: 'q-scratch', namespace: 'default' }, spec: {} })
   add('q')
   await world.settle()

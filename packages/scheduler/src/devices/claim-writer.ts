@@ -15,9 +15,9 @@ export const isReservedFor = ({ status }: ResourceClaim, { uid }: PodInfo): bool
 
 /** What the scheduler writes about claims: allocations, for whom they are reserved, and the claims that are its own. */
 export class ClaimWriter {
-  readonly #context: Pick<PluginContext, 'client' | 'clock'>
+  readonly #context: Pick<PluginContext, 'client' | 'clock' | 'metrics'>
 
-  constructor(context: Pick<PluginContext, 'client' | 'clock'>) {
+  constructor(context: Pick<PluginContext, 'client' | 'clock' | 'metrics'>) {
     this.#context = context
   }
 
@@ -60,8 +60,11 @@ export class ClaimWriter {
   async create(pod: PodInfo, requests: readonly DeviceRequest[], signal: AbortSignal): Promise<ResourceClaim> {
     const draft = extendedClaimDraft(pod.pod, requests)
     try {
-      return await this.#context.client.resource(ResourceClaims).create(draft, { signal })
+      const claim = await this.#context.client.resource(ResourceClaims).create(draft, { signal })
+      this.#context.metrics?.claimsCreated.with('success').add()
+      return claim
     } catch (error) {
+      this.#context.metrics?.claimsCreated.with('failure').add()
       const problem = error instanceof Error ? error.message : String(error)
       throw new Error(`create claim for extended resources ${pod.namespace}/: ${problem}`, { cause: error })
     }

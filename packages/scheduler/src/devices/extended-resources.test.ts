@@ -136,6 +136,9 @@ test('devices serve an extended resource where a node has none of its own', asyn
   ])
   const claim = cluster.server.get(ResourceClaims, resourceClaimName, 'default')!
   assert.equal(claim.metadata.generateName, 'p-extended-resources-')
+  assert.deepEqual(cluster.figures(/^scheduler_resourceclaim_creates/), [
+    'scheduler_resourceclaim_creates_total{status="success"} 1',
+  ])
   assert.equal(claim.metadata.annotations!['resource.kubernetes.io/extended-resource-claim'], 'true')
   assert.equal(claim.metadata.ownerReferences![0]!.uid, pod.metadata.uid)
   assert.deepEqual(
