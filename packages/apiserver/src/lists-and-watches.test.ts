@@ -65,7 +65,14 @@ describe('list', () => {
       422,
       /resourceVersionMatch is forbidden unless resourceVersion is provided/,
     ],
-    ['bad limits', 'limit=x', 400, /strconv.ParseInt/],
+    ['bad limits', 'limit=x', 400, /^strconv.ParseInt: parsing "x": invalid syntax$/],
+    [
+      'large limits',
+      'limit=9223372036854775808',
+      400,
+      /^strconv.ParseInt: parsing "9223372036854775808": value out of range$/,
+    ],
+    ['bad timeouts', 'timeoutSeconds=1s', 400, /^strconv.ParseInt: parsing "1s": invalid syntax$/],
     ...brokenTokens.map(([token, message]): [string, string, number, RegExp] => [
       `the token ${token}`,
       `continue=${encodeURIComponent(token.startsWith('{') ? Buffer.from(token).toString('base64url') : token)}`,

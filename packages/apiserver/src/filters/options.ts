@@ -82,7 +82,7 @@ function deleteOptionsOfQuery(query: URLSearchParams): DeleteOptions {
   const policy = query.get('propagationPolicy')
   const dryRun = query.getAll('dryRun').filter(each => each !== '')
   return {
-    ...(grace === null ? {} : { gracePeriodSeconds: integer(grace, 'gracePeriodSeconds') }),
+    ...(grace === null ? {} : { gracePeriodSeconds: integer(grace) }),
     ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
     ...(policy === null || policy === '' ? {} : { propagationPolicy: policy }),
     ...(dryRun.length === 0 ? {} : { dryRun }),
@@ -107,11 +107,11 @@ export function listQuery(query: URLSearchParams, watch: boolean): ListQuery {
   const options: ListQuery = {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
-    limit: integer(query.get('limit') || '0', 'limit'),
+    limit: integer(query.get('limit') || '0'),
     continue: query.get('continue') ?? '',
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
-    timeoutSeconds: timeout === null || timeout === '' ? undefined : integer(timeout, 'timeoutSeconds'),
+    timeoutSeconds: timeout === null || timeout === '' ? undefined : integer(timeout),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
   }
@@ -169,11 +169,12 @@ function listErrors(options: ListQuery): FieldError[] {
   return errors
 }
 
-function integer(text: string, parameter: string): number {
-  if (/^[+-]?\d{1,19}$/.test(text)) return Number(text)
-  throw badRequestError(
-    `unable to convert query parameter ${JSON.stringify(parameter)}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`,
-  )
+/** A number of a query. Throws StatusError 400 with what Go's strconv says. */
+export function integer(text: string): number {
+  const isNumber = /^[+-]?\d+$/.test(text)
+  if (isNumber && BigInt.asIntN(64, BigInt(text)) === BigInt(text)) return Number(text)
+  const reason = isNumber ? 'value out of range' : 'invalid syntax'
+  throw badRequestError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${reason}`)
 }
 
 /** The revision that a resourceVersion means. Throws StatusError 422 where it is no number. */

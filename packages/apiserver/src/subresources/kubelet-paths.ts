@@ -1,6 +1,7 @@
 /** The kubelet's paths for logs, exec, attach and port-forward (pkg/registry/core/pod/strategy.go, LogLocation and others). */
 import type { Pod } from '@canopus/api/core/v1'
 import { badRequestError, type FieldError, invalid, invalidError } from '@canopus/apimachinery'
+import { integer } from '../filters/options.ts'
 import { isTrue } from '../filters/request-info.ts'
 
 /** Copies flags under the names that the kubelet knows. */
@@ -60,8 +61,7 @@ function logParameters(query: URLSearchParams): URLSearchParams {
   ] as const) {
     const text = query.get(name)
     if (text === null || text === '') continue
-    const value = Number(text)
-    if (!Number.isSafeInteger(value)) throw badRequestError(`unable to convert query parameter ${JSON.stringify(name)}`)
+    const value = integer(text)
     if (value < least) errors.push(invalid(name, value, `must be greater than ${least === 0 ? 'or equal to 0' : '0'}`))
     else result.set(name, text)
   }

@@ -45,8 +45,8 @@ export interface SigningPolicy {
 
 /**
  * Certifies a request as its subject and names stand, for the usages of the policy; the end is cut to the authority's. As
- * upstream (pkg/controller/certificates/authority/policies.go) the start lies five minutes back, and lifetimes under eight
- * hours count from there. Throws where the authority itself has expired.
+ * upstream (pkg/controller/certificates/authority/policies.go) the start lies five minutes back, and lifetimes of eight
+ * hours or more count from there, shorter ones from now. Throws where the authority itself has expired.
  */
 export async function signCertificateRequest(
   authority: CertifiedKey,
@@ -68,7 +68,7 @@ export async function signCertificateRequest(
     isAuthority: false,
     publicKey: request.publicKey,
     notBefore,
-    notAfter: (policy.validity < SHORT ? notBefore : now) + policy.validity,
+    notAfter: (policy.validity < SHORT ? now : notBefore) + policy.validity,
     signer: authority,
   })
 }
