@@ -321,11 +321,10 @@ export class RequestPath {
     return undefined
   }
 
-  /** What is no resource: documents of this server, which are there to be read. */
+  /** What is no resource: documents of this server. Those without a route of their own are sent whatever the method is. */
   private async document(call: Call): Promise<ApiResponse> {
     const { path, method } = call.request
     const isGetAlone = GET_ALONE.test(path)
-    if (method !== 'GET' && method !== 'HEAD' && !isGetAlone) return notFoundPage()
     const answer = await this.read(call)
     if (method !== 'GET' && isGetAlone && answer.status < 400) throw methodNotAllowedError()
     return answer
@@ -425,7 +424,7 @@ function isRefusedHead({ request }: Call, { kind }: Endpoint): boolean {
   return request.method === 'HEAD' && kind.custom === undefined
 }
 
-/** Documents that have a route for GET and for nothing else; those of groups, health and OpenAPI answer HEAD as well. */
+/** Documents that have a route for GET and for nothing else; those of groups, health and OpenAPI do not look at it. */
 const GET_ALONE =
   /^\/(version|api|api\/[^/]+|apis\/[^/]+\/[^/]+|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/
 
