@@ -16,6 +16,12 @@ const writtenTime = (second: number): string => `${new Date(second * 1000).toISO
 let lastSecond = Number.NaN
 let lastText = ''
 
+/** `2026-11-21` from milliseconds since 1970, as labels that name a day have it. */
+export const formatDay = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 10)
+
+/** Whether a text is such a day. */
+export const isDay = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text))
+
 /** `2026-11-21T03:08:14.123000Z` from milliseconds since 1970. */
 export function formatMicroTime(milliseconds: number): string {
   const microseconds = Math.floor((milliseconds - Math.floor(milliseconds)) * 1000)

@@ -13,6 +13,7 @@ import { issueLegacyToken, ServiceAccountTokenIssuer } from './authn/service-acc
 import { type ServiceAccountKeys, serviceAccountKeys } from './authn/service-account-keys.ts'
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts'
 import { parseTokenFile } from './authn/token-file.ts'
+import { tokenUses } from './authn/token-uses.ts'
 import { unionAuthenticator } from './authn/union.ts'
 import { type AuthorizationWebhookFacts, createAuthorizer } from './authz/configured.ts'
 import type { AuthorizationMode } from './authz/modes.ts'
@@ -152,9 +153,10 @@ function tokenKinds(
   { keys, issuers, audiences, jwt }: TokenFacts,
 ): TokenAuthenticator[] {
   const { objects, clock } = context
+  const uses = tokenUses(context)
   return [
     ...(options.tokenFile === undefined ? [] : [parseTokenFile(options.tokenFile)]),
-    new ServiceAccountTokens({ keys, issuers, audiences, objects, clock }),
+    new ServiceAccountTokens({ keys, issuers, audiences, objects, clock, uses }),
     ...(options.bootstrapTokens === false ? [] : [bootstrapTokens(objects, () => clock.now())]),
     ...(jwt === undefined ? [] : [jwt]),
     ...(options.tokenWebhook === undefined ? [] : [webhookTokens(options.tokenWebhook, context, audiences)]),

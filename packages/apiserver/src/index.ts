@@ -30,6 +30,7 @@ export {
   ensureServiceCidr,
   type KubernetesServiceFacts,
   keepFlowControl,
+  keepLegacyTokenTracking,
   keepServiceCidr,
 } from './bootstrap/index.ts'
 export {

@@ -63,6 +63,8 @@ export interface Authentication {
   readonly user: User
   /** Audiences the credential was valid for, where it carries any. */
   readonly audiences?: readonly string[]
+  /** What whoever asks should hear of the credential. */
+  readonly warnings?: readonly string[]
 }
 
 /**

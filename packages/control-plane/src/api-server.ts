@@ -12,6 +12,7 @@ import {
   ensureServiceCidr,
   FeatureGates,
   keepFlowControl,
+  keepLegacyTokenTracking,
   keepServiceCidr,
   kindsOfFeatures,
   RuntimeConfig,
@@ -69,6 +70,7 @@ export async function startApiServer({
     const own = { client, clock: options.clock, logger: options.logger }
     void keepFlowControl(own, ending.signal)
     void keepServiceCidr(own, cidrs, ending.signal)
+    void keepLegacyTokenTracking({ ...own, objects: server.objects }, ending.signal)
     return {
       ...server,
       stop: () => {

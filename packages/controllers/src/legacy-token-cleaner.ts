@@ -5,7 +5,7 @@
 
 import { ConfigMaps, Pods, Secrets, ServiceAccounts } from '@canopus/api'
 import type { Pod, Secret, ServiceAccount } from '@canopus/api/core/v1'
-import { hasReason, parseTime } from '@canopus/apimachinery'
+import { formatDay, hasReason, isDay, parseTime } from '@canopus/apimachinery'
 import { sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
 
@@ -41,13 +41,13 @@ export function planLegacyToken(state: LegacyTokenState): 'keep' | 'mark' | 'del
   const limit = now - cleanUpPeriod
   if (secret.type !== TYPE || deletionTimestamp || (parseTime(creationTimestamp) ?? now) >= limit) return 'keep'
   const lastUsed = labels[LAST_USED]
-  if (lastUsed !== undefined && (!isDay(lastUsed) || lastUsed >= dayOf(limit))) return 'keep'
+  if (lastUsed !== undefined && (!isDay(lastUsed) || lastUsed >= formatDay(limit))) return 'keep'
   const isOwn = account && (!annotations[ACCOUNT_UID] || annotations[ACCOUNT_UID] === account.metadata.uid)
   // Tokens that somebody asked for by hand are not listed by their account.
   if (!isOwn || !account.secrets?.some(reference => reference.name === name) || mounted) return 'keep'
   const invalidSince = labels[INVALID_SINCE]
   if (invalidSince === undefined || !isDay(invalidSince)) return 'mark'
-  return invalidSince >= dayOf(limit) ? 'keep' : 'delete'
+  return invalidSince >= formatDay(limit) ? 'keep' : 'delete'
 }
 
 export function createLegacyTokenCleaner(
@@ -71,7 +71,7 @@ export function createLegacyTokenCleaner(
       const resource = client.resource(Secrets)
       try {
         if (action === 'mark') {
-          const patch = { metadata: { uid, labels: { [INVALID_SINCE]: dayOf(now) } } }
+          const patch = { metadata: { uid, labels: { [INVALID_SINCE]: formatDay(now) } } }
           await resource.patch(name, 'merge', patch, { namespace: namespace!, signal })
         } else if (action === 'delete') {
           await resource.delete(name, { namespace: namespace!, signal, body: { preconditions: { resourceVersion } } })
@@ -142,6 +142,3 @@ export function secretsOf({ spec }: Pod): Set<string> {
   names.delete(undefined)
   return names as Set<string>
 }
-
-const dayOf = (milliseconds: number): string => new Date(milliseconds).toISOString().slice(0, 10)
-const isDay = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text))

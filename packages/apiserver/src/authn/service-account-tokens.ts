@@ -1,5 +1,5 @@
 import { Nodes, Pods, Secrets, ServiceAccounts } from '@canopus/api'
-import type { Secret } from '@canopus/api/core/v1'
+import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { type Clock, LruCache } from '@canopus/base'
 import type { Authentication, Maybe, ObjectReader, User } from '../security.ts'
@@ -14,8 +14,9 @@ import {
   readLegacyClaims,
 } from './service-account-claims.ts'
 import type { ServiceAccountKeys } from './service-account-keys.ts'
+import type { TokenUses } from './token-uses.ts'
 import { unverifiedClaims } from './unverified-token.ts'
-import { EXTRA, serviceAccountGroups, serviceAccountUser } from './user.ts'
+import { EXTRA, serviceAccountGroups, serviceAccountUser, then } from './user.ts'
 
 export interface ServiceAccountTokenOptions {
   keys: ServiceAccountKeys
@@ -25,6 +26,7 @@ export interface ServiceAccountTokenOptions {
   audiences: readonly string[]
   objects: ObjectReader
   clock: Clock
+  uses: TokenUses
 }
 
 /** How long an object that is being deleted still holds up its tokens (upstream jwt.DefaultLeeway). */
@@ -72,7 +74,12 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   #accept(token: string, known: Claims, audiences: readonly string[], annotate?: Annotate): Maybe<Authentication> {
+    const { uses } = this.#options
     if (known.kind === 'bound') this.#checkDates(known.claims)
+    else {
+      annotate?.('authentication.k8s.io/legacy-token', known.user.name)
+      uses.legacy.add()
+    }
     const valid = known.kind === 'bound' ? known.claims.aud : this.#options.audiences
     const common = audiences.filter(each => valid.includes(each))
     if (common.length === 0) {
@@ -81,25 +88,31 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       )
     }
     const authentication = { user: known.user, audiences: common }
-    const needs = known.kind === 'bound' ? boundNeeds(known.claims) : legacyNeeds(known.claims, token)
-    const missing = needs.filter(
-      need => !this.#lives(need, this.#options.objects.get(need.type, need.name, need.namespace)),
-    )
-    if (annotate !== undefined) this.#remark(known, annotate)
-    return missing.length === 0 ? authentication : this.#lookAgain(missing, authentication)
+    if (known.kind === 'legacy') {
+      return then(this.#find(legacyNeeds(known.claims, token)), async ([account, secret]) => {
+        const warnings = await uses.noteLegacy(secret as Secret, account as ServiceAccount, annotate)
+        return warnings.length === 0 ? authentication : { ...authentication, warnings }
+      })
+    }
+    return then(this.#find(boundNeeds(known.claims)), () => {
+      this.#remark(known.claims, annotate)
+      return authentication
+    })
   }
 
-  /** Who still uses tokens of a kind that is on its way out (pkg/serviceaccount/legacy.go and claims.go). */
-  #remark({ kind, claims, user }: Claims, annotate: Annotate): void {
-    if (kind === 'legacy') {
-      annotate('authentication.k8s.io/legacy-token', user.name)
+  /** Who still uses a token of a volume though it should have been renewed (pkg/serviceaccount/claims.go). */
+  #remark(claims: BoundClaims, annotate?: Annotate): void {
+    const { warnafter } = claims['kubernetes.io']
+    if (!warnafter) return
+    const { clock, uses } = this.#options
+    const late = Math.floor(clock.now() / 1000) - warnafter
+    if (late <= 0) {
+      uses.valid.add()
       return
     }
-    const { warnafter } = claims['kubernetes.io']
-    const late = warnafter === undefined ? 0 : Math.floor(this.#options.clock.now() / 1000) - warnafter
-    if (late <= 0) return
+    uses.stale.add()
     const text = `subject: ${claims.sub}, seconds after warning threshold: ${late}`
-    annotate('authentication.k8s.io/stale-token', text)
+    annotate?.('authentication.k8s.io/stale-token', text)
   }
 
   #checkDates(claims: BoundClaims): void {
@@ -108,17 +121,22 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     if (now < claims.nbf - LEEWAY / 1000) throw new InvalidCredentialError('service account token is not valid yet')
   }
 
-  /** The cache may be some milliseconds behind a token that was just issued. */
-  async #lookAgain(missing: readonly Need[], authentication: Authentication): Promise<Authentication> {
-    for (const need of missing) {
-      if (!this.#lives(need, await this.#options.objects.getFresh(need.type, need.name, need.namespace))) {
-        throw new InvalidCredentialError('service account token has been invalidated')
-      }
-    }
-    return authentication
+  /** What must be there, in this order. Throws InvalidCredentialError where something is not. */
+  #find(needs: readonly Need[]): Maybe<readonly KubeObject[]> {
+    const found = needs.map(({ type, name, namespace }) => this.#options.objects.get(type, name, namespace))
+    if (needs.every((need, index) => this.#lives(need, found[index]))) return found as KubeObject[]
+    return Promise.all(needs.map((need, index) => this.#lookAgain(need, found[index])))
   }
 
-  #lives(need: Need, object: KubeObject | undefined): boolean {
+  /** The cache may be some milliseconds behind a token that was just issued. */
+  async #lookAgain(need: Need, cached: KubeObject | undefined): Promise<KubeObject> {
+    if (this.#lives(need, cached)) return cached
+    const fresh = await this.#options.objects.getFresh(need.type, need.name, need.namespace)
+    if (this.#lives(need, fresh)) return fresh
+    throw new InvalidCredentialError('service account token has been invalidated')
+  }
+
+  #lives(need: Need, object: KubeObject | undefined): object is KubeObject {
     if (object === undefined) return false
     const deleted = object.metadata.deletionTimestamp
     if (deleted !== undefined && Date.parse(deleted) < this.#options.clock.now() - LEEWAY) return false
@@ -146,9 +164,11 @@ function boundNeeds(claims: BoundClaims): Need[] {
 
 function legacyNeeds(claims: LegacyClaims, token: string): Need[] {
   const { namespace, serviceAccount, secretName } = claims
-  const holds = (secret: Secret): boolean => secret.data?.token === Buffer.from(token).toString('base64')
+  const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
+  const holds = (secret: Secret): boolean =>
+    isThere(secret) && secret.data?.token === Buffer.from(token).toString('base64')
   return [
-    { type: ServiceAccounts, namespace, ...serviceAccount },
+    { type: ServiceAccounts, namespace, ...serviceAccount, holds: isThere },
     { type: Secrets, namespace, name: secretName, holds },
   ]
 }

@@ -67,5 +67,6 @@ export { type AuthenticationFacts, ensureAuthenticationConfig } from './authenti
 export { SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'
 export { keepFlowControl } from './flow-control.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
+export { keepLegacyTokenTracking } from './legacy-token-tracking.ts'
 export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'
 export { ensureServiceCidr, keepServiceCidr } from './service-cidr.ts'

@@ -2,10 +2,15 @@
 import { StatusError, unauthorizedError } from '@canopus/apimachinery'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import type { ApiRequest } from '../http/message.ts'
-import type { AuthenticationRequest, Authenticator, Maybe, User } from '../security.ts'
+import type { Authentication, AuthenticationRequest, Authenticator, Maybe, User } from '../security.ts'
 
-/** Throws StatusError 401 where nobody knows the credential. */
-export function authenticate(authenticator: Authenticator, request: ApiRequest, audit?: RequestAudit): Maybe<User> {
+/** Throws StatusError 401 where nobody knows the credential. What there is to say of it is added to `warnings`. */
+export function authenticate(
+  authenticator: Authenticator,
+  request: ApiRequest,
+  audit: RequestAudit | undefined,
+  warnings: string[],
+): Maybe<User> {
   if (request.user !== undefined) return request.user
   let found: ReturnType<Authenticator['authenticate']>
   try {
@@ -15,11 +20,16 @@ export function authenticate(authenticator: Authenticator, request: ApiRequest, 
   }
   if (found instanceof Promise) {
     return found.then(
-      result => result?.user ?? Promise.reject(unauthorizedError()),
+      result => userOf(result, warnings),
       error => Promise.reject(refused(error)),
     )
   }
+  return userOf(found, warnings)
+}
+
+function userOf(found: Authentication | undefined, warnings: string[]): User {
   if (found === undefined) throw unauthorizedError()
+  if (found.warnings !== undefined) warnings.push(...found.warnings)
   return found.user
 }
 

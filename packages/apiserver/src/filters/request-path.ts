@@ -172,7 +172,7 @@ export class RequestPath {
     trip.timeout = trip.longRunning ? Number.POSITIVE_INFINITY : timeoutOf(info, requestTimeout)
     let user: Maybe<User>
     try {
-      user = this.authenticated(request, audit)
+      user = this.authenticated(request, trip)
     } catch (error) {
       audit?.unauthenticated()
       throw error
@@ -231,10 +231,10 @@ export class RequestPath {
     return allowed instanceof Promise ? allowed.then(() => call) : call
   }
 
-  private authenticated(request: ApiRequest, audit: RequestAudit | undefined): Maybe<User> {
+  private authenticated(request: ApiRequest, { audit, warnings }: Trip): Maybe<User> {
     const { security, metrics } = this.#options
     try {
-      const user = authenticate(security.authenticator, request, audit)
+      const user = authenticate(security.authenticator, request, audit, warnings)
       if (!(user instanceof Promise)) {
         metrics.authenticated.add()
         return user

@@ -23,9 +23,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const body = await call.request.body()
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
   call.audit?.requestObject(request)
-  checkPlace(request, namespace, name)
   const { store } = endpoint
-  const account = store.view(await store.get(namespace, name)) as ServiceAccount
   const target = {
     kind: endpoint.kind,
     operation: 'CREATE' as const,
@@ -36,6 +34,8 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
     objectKind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
   }
   await store.context.admission.mutate(write, target)
+  checkPlace(request, namespace, name)
+  const account = store.view(await store.get(namespace, name)) as ServiceAccount
   await store.context.admission.validate(write, target)
   if (context.tokenIssuer === undefined) throw serviceUnavailableError('this server issues no tokens')
   const answer = await context.tokenIssuer.issue(account, request, text => call.warnings.push(text))
