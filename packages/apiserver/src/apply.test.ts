@@ -215,6 +215,8 @@ describe('objects with very many fields', () => {
     assert.equal(quotes.status, 201, 'two bytes for each in JSON, one in protobuf')
     const large = await server.send('POST', '/api/v1/nodes', node('x'.repeat(1_600_000)))
     assert.deepEqual([large.status, large.json.message], [500, 'etcdserver: request is too large'])
+    const larger = await server.send('POST', '/api/v1/nodes', node('x'.repeat(2_200_000)))
+    assert.match(larger.json.message, /^rpc error: .* trying to send message larger than max \(24\d{5} vs\. 2097152\)$/)
   })
 })
 

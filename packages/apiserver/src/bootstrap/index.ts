@@ -1,4 +1,6 @@
 import { ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '@canopus/api'
+import type { ClusterRoleBinding } from '@canopus/api/rbac/v1'
+import type { Draft } from '@canopus/apimachinery'
 import type { Client } from '@canopus/client'
 import type { FeatureGates } from '../features/feature-gates.ts'
 import type { PostStartHooks } from '../health/post-start-hooks.ts'
@@ -11,6 +13,7 @@ import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernet
 import { ensureNodeBootstrap } from './node-bootstrap.ts'
 import { aggregateRules, reconcileBinding, reconcileRole } from './reconcile-roles.ts'
 import { ensureResourceMetrics } from './resource-metrics.ts'
+import { splitBinding } from './split-binding.ts'
 
 export interface BootstrapOptions {
   /** Where missing, `kube-system/extension-apiserver-authentication` is not written. */
@@ -57,11 +60,16 @@ export async function ensureRoles(client: Client, gates?: FeatureGates): Promise
     reconcileObjects(client, ClusterRoles, aggregateRules(defaultClusterRoles(gates)), reconcileRole),
     reconcileObjects(client, Roles, defaultRoles(), reconcileRole),
   ])
+  const bindings = defaultClusterRoleBindings(gates)
+  await splitBinding(client, 'system:discovery', bindings.find(isPublicInfoViewer))
   await Promise.all([
-    reconcileObjects(client, ClusterRoleBindings, defaultClusterRoleBindings(gates), reconcileBinding),
+    reconcileObjects(client, ClusterRoleBindings, bindings, reconcileBinding),
     reconcileObjects(client, RoleBindings, defaultRoleBindings(), reconcileBinding),
   ])
 }
+
+const isPublicInfoViewer = ({ metadata }: Draft<ClusterRoleBinding>): boolean =>
+  metadata.name === 'system:public-info-viewer'
 
 export { type AuthenticationFacts, ensureAuthenticationConfig } from './authentication-config.ts'
 export { SYSTEM_NAMESPACES, SYSTEM_PRIORITY_CLASSES } from './cluster-objects.ts'

@@ -3,10 +3,16 @@ import { type Kind, schemas } from '@canopus/api'
 import { encodeProtobuf, type KubeObject, StatusError } from '@canopus/apimachinery'
 
 const LARGEST = 1.5 * 1024 * 1024
+/** What etcd's client does not even send. */
+const LARGEST_MESSAGE = 2 * 1024 * 1024
 
 export class TooLargeError extends StatusError {
-  constructor() {
-    super({ code: 500, message: 'etcdserver: request is too large' })
+  constructor(bytes: number) {
+    const message =
+      bytes > LARGEST_MESSAGE
+        ? `rpc error: code = ResourceExhausted desc = trying to send message larger than max (${bytes} vs. ${LARGEST_MESSAGE})`
+        : 'etcdserver: request is too large'
+    super({ code: 500, message })
   }
 }
 
@@ -17,8 +23,8 @@ export class TooLargeError extends StatusError {
 export function checkSize(kind: Kind, object: KubeObject, bytes: Uint8Array): void {
   if (bytes.length <= LARGEST) return
   const inProtobuf = kind.custom === undefined && kind.storedAs === undefined
-  if (inProtobuf && encodeProtobuf(schemas.schemaOf(kind.message), object).length <= LARGEST) return
-  throw new TooLargeError()
+  const size = inProtobuf ? encodeProtobuf(schemas.schemaOf(kind.message), object).length : bytes.length
+  if (size > LARGEST) throw new TooLargeError(size)
 }
 
 /**

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Deployments, Namespaces, Pods } from '@canopus/api'
+import { MetricsRegistry } from '@canopus/base'
 import { readPodSecurityConfiguration } from '../configuration/pod-security.ts'
 import { admit, type FakeRequest, fakeContext, request } from '../testing/request.ts'
 import { podSecurity } from './index.ts'
@@ -19,11 +20,15 @@ interface Outcome {
   refused?: string
   warnings?: string[]
   audit?: Record<string, string>
+  /** Labels of `pod_security_exemptions_total`. */
+  exempted?: string[]
 }
 
 async function outcome(configuration: object, labels: Record<string, string>, facts: FakeRequest): Promise<Outcome> {
   const head = { apiVersion: 'pod-security.admission.config.k8s.io/v1', kind: 'PodSecurityConfiguration' }
+  const metrics = new MetricsRegistry()
   const context = fakeContext({
+    metrics,
     configuration: { podSecurity: readPodSecurityConfiguration({ ...head, ...configuration }) },
   })
   context.objects.put(Namespaces, namespace('ns', labels))
@@ -37,10 +42,14 @@ async function outcome(configuration: object, labels: Record<string, string>, fa
       audit[key.replace(PREFIX, '')] = value
     },
   }
-  const notes = () => ({
-    ...(warnings.length > 0 ? { warnings } : {}),
-    ...(Object.keys(audit).length > 0 ? { audit } : {}),
-  })
+  const notes = () => {
+    const exempted = metrics.text().match(/(?<=^pod_security_exemptions_total\{).*(?=\} [1-9])/gm)
+    return {
+      ...(warnings.length > 0 ? { warnings } : {}),
+      ...(Object.keys(audit).length > 0 ? { audit } : {}),
+      ...(exempted ? { exempted: [...exempted] } : {}),
+    }
+  }
   try {
     await admit(podSecurity(context), attributes)
   } catch (error) {
@@ -59,6 +68,10 @@ const update = (modes: Record<string, string>): FakeRequest => ({
   object: namespace('ns', modes),
   oldObject: namespace('ns', {}),
 })
+
+const exemption = (operation: string, resource: string): string =>
+  `request_operation="${operation}",resource="${resource}",subresource=""`
+const CREATED_POD = exemption('create', 'pod')
 
 const cases: [string, object, Record<string, string>, FakeRequest, Outcome][] = [
   ['privileged everywhere', {}, {}, { object: pod() }, { audit: { 'enforce-policy': 'privileged:latest' } }],
@@ -101,14 +114,33 @@ const cases: [string, object, Record<string, string>, FakeRequest, Outcome][] = 
       },
     },
   ],
-  ['an exempt namespace', exempting({ namespaces: ['ns'] }), {}, { object: pod() }, { audit: { exempt: 'namespace' } }],
-  ['an exempt user', exempting({ usernames: ['jane'] }), {}, { object: pod() }, { audit: { exempt: 'user' } }],
+  [
+    'an exempt namespace',
+    exempting({ namespaces: ['ns'] }),
+    {},
+    { object: pod() },
+    { audit: { exempt: 'namespace' }, exempted: [CREATED_POD] },
+  ],
+  [
+    'an exempt user',
+    exempting({ usernames: ['jane'] }),
+    {},
+    { object: pod() },
+    { audit: { exempt: 'user' }, exempted: [CREATED_POD] },
+  ],
   [
     'an exempt runtime class',
     exempting({ runtimeClasses: ['kata'] }),
     {},
     { object: pod({ ...HOST, runtimeClassName: 'kata' }) },
-    { audit: { exempt: 'runtimeClass' } },
+    { audit: { exempt: 'runtimeClass' }, exempted: [CREATED_POD] },
+  ],
+  [
+    'a workload of an exempt user',
+    exempting({ usernames: ['jane'] }),
+    {},
+    { type: Deployments, operation: 'UPDATE', object: deployment, oldObject: deployment },
+    { audit: { exempt: 'user' }, exempted: [exemption('update', 'controller')] },
   ],
   [
     'others',
