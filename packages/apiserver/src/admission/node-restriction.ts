@@ -1,4 +1,4 @@
-import { CSIDrivers, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods } from '@canopus/api'
+import { Nodes, Pods } from '@canopus/api'
 import type { TokenRequest } from '@canopus/api/authentication/v1'
 import type { CertificateSigningRequest } from '@canopus/api/certificates/v1'
 import type { Node, PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
@@ -10,6 +10,7 @@ import { SIGNERS } from '../certificates/signers.ts'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import { forbiddenLabels } from './node-labels.ts'
 import { type AdmissionContext, isMirrorPod, MIRROR_ANNOTATION, podOf, refusal } from './shared.ts'
+import { findAudience } from './token-audiences.ts'
 
 const q = JSON.stringify
 type Check = (node: string, attributes: AdmissionAttributes, context: AdmissionContext) => void | Promise<void>
@@ -166,7 +167,9 @@ async function checkToken(node: string, attributes: AdmissionAttributes, context
   const audiences = spec.audiences ?? []
   if (audiences.length > 1) throw refusal(attributes, 'node may only request 0 or 1 audiences')
   const audience = audiences[0] ?? ''
-  if (usesAudience(pod, audience, context)) return
+  const found = findAudience(pod, audience, objects)
+  if (found === true) return
+  if (found !== false) throw refusal(attributes, `error validating audience ${q(audience)}: ${found}`)
   const { user, namespace, name } = attributes
   const verb = 'request-serviceaccounts-token-audience'
   const base = { user, verb, namespace, name, isResourceRequest: true, path: '', apiGroup: '', apiVersion: 'v1' }
@@ -176,23 +179,6 @@ async function checkToken(node: string, attributes: AdmissionAttributes, context
     attributes,
     `audience ${q(audience)} not found in pod spec volume, ${user.name} is not authorized to request tokens for this audience`,
   )
-}
-
-/** Whether a volume of the pod asks for tokens of this audience, itself or through its CSI driver. */
-function usesAudience(pod: Pod, audience: string, { objects }: AdmissionContext): boolean {
-  return (pod.spec?.volumes ?? []).some(volume => {
-    const projected = volume.projected?.sources?.some(
-      ({ serviceAccountToken: token }) => token !== undefined && (token.audience ?? '') === audience,
-    )
-    if (projected) return true
-    const claimName =
-      volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral && `${pod.metadata.name}-${volume.name}`)
-    const claim = claimName && objects.get(PersistentVolumeClaims, claimName, pod.metadata.namespace)
-    const bound = claim ? claim.spec?.volumeName : undefined
-    const driver = volume.csi?.driver ?? (bound && objects.get(PersistentVolumes, bound)?.spec?.csi?.driver)
-    const requests = driver ? objects.get(CSIDrivers, driver)?.spec.tokenRequests : undefined
-    return requests?.some(request => request.audience === audience) ?? false
-  })
 }
 
 function checkLease(node: string, attributes: AdmissionAttributes): void {
