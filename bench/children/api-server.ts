@@ -14,6 +14,7 @@ import {
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import {
   type ClusterPki,
+  countBuffersAsHeap,
   createClusterPki,
   createLogger,
   issueClientCertificate,
@@ -73,6 +74,7 @@ function collectGarbage(): void {
   ;(runInNewContext('gc') as () => void)()
 }
 
+countBuffersAsHeap()
 answerCalls(
   {
     async start({ backend, fair = true, aggregate = false, held = {} }: StartOptions): Promise<Credentials> {

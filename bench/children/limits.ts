@@ -6,6 +6,7 @@ import { Deployments, Pods } from '../../packages/api/src/index.ts'
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import { type ControlPlane, startControlPlane } from '../../packages/control-plane/src/index.ts'
 import {
+  countBuffersAsHeap,
   createClusterPki,
   createLogger,
   issueClientCertificate,
@@ -53,6 +54,7 @@ export interface Synced {
   cpu: number
 }
 
+countBuffersAsHeap()
 answerCalls(
   {
     async start(size: Size): Promise<Started> {

@@ -1,3 +1,4 @@
+export { countBuffersAsHeap } from './collector.ts'
 export { isMissing, makeDirectories, readTextIfPresent, removeAbandoned, writeFileAtomic } from './files.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 export * from './pki/index.ts'

@@ -9,7 +9,7 @@ import {
   type StartApiServerOptions,
   startApiServer,
 } from '@canopus/control-plane'
-import { type CertifiedKey, systemClock, systemRandom } from '@canopus/platform'
+import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { reportedVersion, storageMediaType } from './api-flags.ts'
@@ -138,6 +138,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   reportAnonymousAccess(flags, logger)
   const identity = serverIdentity()
   const applied = await applySharedFlags(flags, identity.name, logger)
+  countBuffersAsHeap()
   const store = applied.stored(await openStore(storeConfig(flags), flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
