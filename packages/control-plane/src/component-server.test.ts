@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:https'
 import { after, before, describe, it } from 'node:test'
+import { connect } from 'node:tls'
 import { MetricsRegistry, silentLogger } from '@canopus/base'
 import { createClient } from '@canopus/client'
-import { createClusterPki, issueClientCertificate, systemClock } from '@canopus/platform'
+import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock } from '@canopus/platform'
 import { type ComponentServer, startComponentServer } from './component-server.ts'
 
 /** An API server that knows one token and lets those who are called `monitor` read `/metrics`. */
@@ -26,10 +27,11 @@ const client = createClient({
 
 let server: ComponentServer
 let ca: string
+let pki: ClusterPki
 const certificates: Record<string, { cert: string; key: string }> = {}
 before(async () => {
   const clock = systemClock
-  const pki = await createClusterPki({ clusterName: 'x', addresses: ['127.0.0.1'], clock })
+  pki = await createClusterPki({ clusterName: 'x', addresses: ['127.0.0.1'], clock })
   ca = pki.ca.certificate
   for (const commonName of ['monitor', 'somebody']) {
     const { certificate, key } = await issueClientCertificate(pki.ca, { commonName, organizations: [], clock })
@@ -84,5 +86,45 @@ describe("a component's own port", () => {
       assert.equal(answer.status, status, answer.text)
       assert.match(answer.text, text)
     })
+  }
+})
+
+/** The common name of the certificate that is shown to `as` who asks for `servername`, and whether his own is accepted. */
+function shownTo(servername: string, as: string): Promise<{ name: string; text: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host: '127.0.0.1',
+      port: server.port,
+      servername,
+      ...certificates[as],
+      rejectUnauthorized: false,
+    })
+    let name = ''
+    let text = ''
+    socket.on('secureConnect', () => {
+      name = String(socket.getPeerCertificate().subject.CN)
+      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    })
+    socket.on('data', chunk => {
+      text += chunk
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve({ name, text }))
+  })
+}
+
+it('shows another certificate to those who ask for its name, and new ones from the next connection on', async () => {
+  const own = { certificate: pki.apiserver.certificate, key: pki.apiserver.key }
+  const named = async (commonName: string) => ({
+    ...(await issueClientCertificate(pki.ca, { commonName, organizations: [], clock: systemClock })),
+    names: ['foo'],
+  })
+  const usual = await shownTo('bar', 'monitor')
+  for (const commonName of ['one', 'two']) {
+    server.setCertificates({ ...own, named: [await named(commonName)] })
+    const { name, text } = await shownTo('foo', 'monitor')
+    assert.equal(name, commonName)
+    assert.match(text, /^HTTP\/1.1 200 /)
+    assert.equal((await shownTo('bar', 'monitor')).name, usual.name)
   }
 })

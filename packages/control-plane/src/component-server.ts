@@ -4,18 +4,22 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import type { TLSSocket } from 'node:tls'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
 import { Health, METRICS_TYPE, registerBuildInfo } from '@canopus/apiserver'
 import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
 import type { Client } from '@canopus/client'
-import { registerProcessMetrics } from '@canopus/platform'
+import { type CertifiedKey, type NamedCertificate, NamedContexts, registerProcessMetrics } from '@canopus/platform'
 
-export interface ComponentServerOptions {
+/** What is shown to clients. */
+export interface ShownCertificates extends CertifiedKey {
+  /** Others, for clients that ask for their names. */
+  readonly named?: readonly NamedCertificate[]
+}
+
+export interface ComponentServerOptions extends ShownCertificates {
   readonly address: string
   readonly port: number
-  readonly certificate: string
-  readonly key: string
   /** Authorities whose client certificates are accepted; PEM. */
   readonly clientCa?: string
   /** Paths that need no permission; a star at the end covers what is below. */
@@ -28,22 +32,29 @@ export interface ComponentServerOptions {
 
 export interface ComponentServer {
   readonly port: number
+  /** Other certificates, for connections from now on. */
+  setCertificates(shown: ShownCertificates): void
   close(): Promise<void>
 }
 
 /** Rejects where the port cannot be listened on. */
 export async function startComponentServer(options: ComponentServerOptions): Promise<ComponentServer> {
-  const { metrics, certificate, key, clientCa, port, address } = options
+  const { metrics, clientCa, port, address } = options
   const slis = new MetricsRegistry()
   const health = new Health(() => [])
   health.register(slis)
   registerBuildInfo(metrics)
   registerProcessMetrics(metrics)
   const access = new Access(options)
+  const contexts = new NamedContexts()
+  const ca = clientCa === undefined ? {} : { ca: [clientCa] }
+  const show = ({ certificate, key, named }: ShownCertificates): SecureContextOptions => {
+    contexts.set(named ?? [], ca.ca)
+    return { cert: certificate, key, ...ca }
+  }
   const server = createServer({
-    cert: certificate,
-    key,
-    ...(clientCa === undefined ? {} : { ca: clientCa }),
+    ...show(options),
+    SNICallback: contexts.callback,
     requestCert: clientCa !== undefined,
     rejectUnauthorized: false, // who has no certificate may have a token
   })
@@ -64,6 +75,7 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
   const bound = server.address()
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : port,
+    setCertificates: shown => server.setSecureContext(show(shown)),
     close: () =>
       new Promise(done => {
         server.close(() => done())

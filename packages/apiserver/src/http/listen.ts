@@ -4,6 +4,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, ty
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { type NamedCertificate, NamedContexts } from '@canopus/platform'
 import type { Connection } from '../security.ts'
 import { requestOfMessage, respondToMessage } from './http1.ts'
 import { requestOfStream, respondToStream } from './http2.ts'
@@ -15,6 +16,8 @@ export interface TlsOptions {
   readonly cert: string
   /** Authorities whose client certificates are accepted; PEM. */
   readonly clientCa?: string | readonly string[]
+  /** Others, for clients that ask for their names. */
+  readonly named?: readonly NamedCertificate[]
 }
 
 export interface ListenOptions {
@@ -47,8 +50,15 @@ export interface Handlers {
 const MAX_STREAMS = 1000
 
 export function listen(options: ListenOptions, handlers: Handlers): Promise<Listener> {
+  const named = new NamedContexts()
+  const show = (tls: TlsOptions): TlsContext => {
+    const context = tlsOf(tls)
+    named.set(tls.named ?? [], context.ca)
+    return context
+  }
   const server = createSecureServer({
-    ...tlsOf(options.tls),
+    ...show(options.tls),
+    SNICallback: named.callback,
     allowHTTP1: true,
     requestCert: options.tls.clientCa !== undefined,
     rejectUnauthorized: false,
@@ -117,7 +127,7 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
   })
   server.on('tlsClientError', () => {})
   server.on('clientError', (_error, socket) => socket.destroy())
-  return started(server, options, { sessions, sockets, busy })
+  return started(server, options, { sessions, sockets, busy }, show)
 }
 
 const END_STREAM = 1
@@ -130,7 +140,13 @@ function abandon(handlers: Handlers, error: unknown, answer: { destroy(): unknow
   if (!(error instanceof BodyAborted)) handlers.failed(error)
 }
 
-function tlsOf(tls: TlsOptions): { key: string; cert: string; ca?: string[] } {
+interface TlsContext {
+  key: string
+  cert: string
+  ca?: string[]
+}
+
+function tlsOf(tls: TlsOptions): TlsContext {
   const { key, cert, clientCa } = tls
   return {
     key,
@@ -153,7 +169,12 @@ function connectionFacts(socket: TLSSocket): Connection {
   }
 }
 
-function started(server: Http2SecureServer, options: ListenOptions, connections: Connections): Promise<Listener> {
+function started(
+  server: Http2SecureServer,
+  options: ListenOptions,
+  connections: Connections,
+  show: (tls: TlsOptions) => TlsContext,
+): Promise<Listener> {
   const stopAccepting = (): void => {
     if (server.listening) server.close()
   }
@@ -165,7 +186,7 @@ function started(server: Http2SecureServer, options: ListenOptions, connections:
       resolve({
         address,
         port,
-        setTls: tls => server.setSecureContext(tlsOf(tls)),
+        setTls: tls => server.setSecureContext(show(tls)),
         stopAccepting,
         close: async patience => {
           stopAccepting()

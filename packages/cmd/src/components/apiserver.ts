@@ -31,9 +31,10 @@ import {
 import { serverIdentity } from './server-identity.ts'
 import { followCertificate, servingCertificate, servingFiles } from './serving-certificate.ts'
 import { addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
+import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
 import { openStore } from './store.ts'
 
-interface ApiServerFlags extends LogFlags, SecurityFlags, SharedFlags {
+interface ApiServerFlags extends SniFlags, LogFlags, SecurityFlags, SharedFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -86,6 +87,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
     .option('--proxy-client-key-file <file>', 'its key')
     .option('--version <version>', 'what it says that it is: its own version with another suffix', reportedVersion)
+  addSniFlag(command)
   addSecurityFlags(command)
   addSharedFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
@@ -132,6 +134,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     hosts: [advertise, serviceAddress, 'localhost', '127.0.0.1', 'kubernetes.default.svc'],
     clock: systemClock,
   })
+  const sni = new SniCertificates(flags)
   const authorities = new ClientAuthorities(flags)
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags, authorities))
@@ -160,12 +163,13 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       },
     }
     const server = await startApiServer(options)
-    const serving = () => ({ key: shown.key, cert: shown.certificate, ...authorities.all })
+    const serving = () => ({ key: shown.key, cert: shown.certificate, named: sni.all, ...authorities.all })
     const listener = await server.listen({ address: flags.bindAddress, port: flags.securePort, tls: serving() })
     followCertificate(servingFiles(files), pair => {
       shown = pair
       listener.setTls(serving())
     })
+    sni.follow(() => listener.setTls(serving()))
     authorities.follow(() => {
       listener.setTls(serving())
       const facts = authenticationFacts(flags, authorities)

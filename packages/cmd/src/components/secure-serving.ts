@@ -5,9 +5,10 @@ import { type ComponentServer, startComponentServer } from '@canopus/control-pla
 import { systemClock } from '@canopus/platform'
 import type { Command } from 'commander'
 import { fileIfGiven, list, number } from '../flags.ts'
-import { servingCertificate } from './serving-certificate.ts'
+import { followCertificate, servingCertificate, servingFiles } from './serving-certificate.ts'
+import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
 
-export interface SecureServingFlags {
+export interface SecureServingFlags extends SniFlags {
   securePort: number
   bindAddress: string
   certDir: string
@@ -31,6 +32,7 @@ export function addSecureServingFlags(command: Command, port: number, directory:
       '/readyz',
       '/livez',
     ])
+  addSniFlag(command)
 }
 
 /** Serves health and metrics until `close`; nothing where the port is 0. */
@@ -40,23 +42,38 @@ export async function serveSecurely(
   facts: { client: Client; logger: Logger; metrics: MetricsRegistry },
 ): Promise<ComponentServer | undefined> {
   if (flags.securePort === 0) return undefined
-  const { certificate, key } = await servingCertificate({
-    certFile: flags.tlsCertFile,
-    keyFile: flags.tlsPrivateKeyFile,
-    directory: flags.certDir,
-    name,
+  const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
+  const files = { certFile, keyFile, directory, name }
+  let own = await servingCertificate({
+    ...files,
     hosts: ['localhost', '127.0.0.1'],
     clock: systemClock,
   })
+  const sni = new SniCertificates(flags)
+  const shown = () => ({ ...own, named: sni.all })
   const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
-  return startComponentServer({
+  const server = await startComponentServer({
     address: flags.bindAddress,
     port: flags.securePort,
-    certificate,
-    key,
+    ...shown(),
     ...(clientCa === undefined ? {} : { clientCa }),
     alwaysAllowed: flags.authorizationAlwaysAllowPaths,
     clock: systemClock,
     ...facts,
   })
+  const changed = (): void => server.setCertificates(shown())
+  const ends = [
+    followCertificate(servingFiles(files), pair => {
+      own = pair
+      changed()
+    }),
+    sni.follow(changed),
+  ]
+  return {
+    ...server,
+    close: () => {
+      for (const end of ends) end()
+      return server.close()
+    },
+  }
 }
