@@ -20,13 +20,14 @@ export class Histogram {
     this.counts = new Array(bounds.length).fill(0)
   }
 
-  observe(value: number): void {
+  /** `times` is for what lasts: how long it does, in the unit of the histogram's count. */
+  observe(value: number, times = 1): void {
     const { bounds } = this
     let at = 0
     while (at < bounds.length && value > bounds[at]!) at++
-    if (at < bounds.length) this.counts[at]!++
-    this.sum += value
-    this.count++
+    if (at < bounds.length) this.counts[at]! += times
+    this.sum += value * times
+    this.count += times
   }
 }
 

@@ -245,6 +245,7 @@ describe('priority and fairness', () => {
     for (const line of [
       /apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} 245\n/,
       new RegExp(`apiserver_flowcontrol_dispatched_requests_total\\{${flow}\\} [1-9]`),
+      /apiserver_flowcontrol_priority_level_seat_utilization_count\{phase="executing",priority_level="global-default"\} [1-9]/,
       new RegExp(`apiserver_flowcontrol_current_executing_requests\\{${flow}\\} 0\n`),
       new RegExp(`apiserver_flowcontrol_request_wait_duration_seconds_count\\{execute="true",${flow}\\} [1-9]`),
     ]) {

@@ -3,7 +3,7 @@
  * to a priority level, and a level executes as many at a time as it has seats. While nobody waits a request costs a look-up
  * and some arithmetic.
  */
-import type { Clock } from '@canopus/base'
+import type { Clock, Histogram } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { Route } from '../filters/routes.ts'
 import type { User } from '../security.ts'
@@ -91,6 +91,15 @@ export class FlowControl {
 
   get levels(): Iterable<Level> {
     return this.#configuration.levels.values()
+  }
+
+  /** Of each nanosecond until now, which part of its seats each level used. */
+  utilization(): [string, Histogram][] {
+    const now = this.#options.clock.monotonic()
+    return [...this.levels].map(({ name, queues }) => {
+      queues.syncTime(now)
+      return [name, queues.utilization]
+    })
   }
 
   get figures(): Iterable<FlowFigures> {

@@ -32,6 +32,8 @@ export class Level {
   demandDeviation = 0
   demandSmoothed = 0
   target = 0
+  /** In what seats are counted that are used at a level which has none. */
+  #denominator = 1
 
   constructor(object: LevelObject, now: number) {
     this.name = object.metadata.name!
@@ -57,6 +59,7 @@ export class Level {
     const lendable = Math.round((nominal * ((limited ?? exempt)?.lendablePercent ?? 0)) / 100)
     const borrowing = limited?.borrowingLimitPercent
     const fresh = this.most === 0
+    this.#denominator = Math.max(1, Math.round(totalSeats / 10))
     this.nominal = nominal
     this.least = nominal - lendable
     this.most = nominal + (borrowing === undefined ? totalSeats : Math.round((nominal * borrowing) / 100))
@@ -82,6 +85,7 @@ export class Level {
   setCurrent(seats: number, now: number): void {
     this.current = seats
     this.queues.configure(queueConfig(this.object), seats, now)
+    this.queues.denominator = seats > 0 ? seats : this.#denominator
   }
 }
 

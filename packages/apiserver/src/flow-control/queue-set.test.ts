@@ -201,3 +201,22 @@ describe('queues', () => {
     assert.equal(set.start(estimate(), [0], 4)?.state, 'executing')
   })
 })
+
+it('tells of each nanosecond which part of the seats was in use', () => {
+  const set = level(4, 4)
+  set.denominator = 4
+  const [a, b] = [set.start(estimate(), [0], 0)!, set.start(estimate(2), [1], 2)!]
+  set.finish(a, 5)
+  set.finish(b, 6)
+  set.syncTime(16)
+  const { bounds, counts, sum, count } = set.utilization
+  assert.equal(count, 16e6)
+  assert.equal(sum, 0.25 * 2e6 + 0.75 * 3e6 + 0.5 * 1e6)
+  const filled = bounds.flatMap((bound, at) => (counts[at]! > 0 ? [[bound, counts[at]]] : []))
+  assert.deepEqual(filled, [
+    [0, 10e6],
+    [0.3, 2e6],
+    [0.5, 1e6],
+    [0.8, 3e6],
+  ])
+})

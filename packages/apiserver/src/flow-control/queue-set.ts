@@ -3,7 +3,7 @@
  * next request would end first, had all queues been served evenly, goes first (fairqueuing/queueset; KEP-1040). Work is
  * counted in seats times seconds. Nothing here reads the clock: every call says what time it is, in milliseconds.
  */
-import { Deque } from '@canopus/base'
+import { Deque, Histogram } from '@canopus/base'
 import type { WorkEstimate } from './work-estimate.ts'
 
 export interface QueueSetConfig {
@@ -71,7 +71,14 @@ export interface QueueSetFigures {
   readonly seatsWaiting: number
 }
 
+const NANOSECONDS = 1e9
+const UTILIZATION_BUCKETS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1]
+
 export class QueueSet implements QueueSetFigures {
+  /** Of each nanosecond, which part of the seats was in use. */
+  readonly utilization = new Histogram(UTILIZATION_BUCKETS)
+  /** Seats of which that is a part. */
+  denominator = 1
   executing = 0
   waiting = 0
   seatsInUse = 0
@@ -303,9 +310,11 @@ export class QueueSet implements QueueSetFigures {
   }
 
   /** Virtual time runs as fast as each active queue is served. */
-  private syncTime(now: number): void {
+  /** Brings the figures of time up to date: before anything changes on which they depend. */
+  syncTime(now: number): void {
     const passed = (now - this.#at) / 1000
     this.#at = now
+    this.utilization.observe(this.seatsInUse / this.denominator, Math.round(passed * NANOSECONDS))
     if (this.#active > 0) {
       this.#virtual += (Math.min(this.seatsInUse + this.seatsWaiting, this.#limit) / this.#active) * passed
     }

@@ -44,6 +44,13 @@ export function registerFlowMetrics(registry: MetricsRegistry, { flowControl, in
     [],
     () => [[[], flowControl.fairShare]],
   )
+  registry.collect(
+    'histogram',
+    'apiserver_flowcontrol_priority_level_seat_utilization',
+    '[ALPHA] Observations, at the end of every nanosecond, of utilization of seats for any stage of execution (but only initial stage for WATCHes)',
+    [...LEVEL, 'phase'],
+    () => flowControl.utilization().map(([name, histogram]): Sample => [[name, 'executing'], histogram]),
+  )
   registerFlowFigures(registry, () => flowControl.figures)
 }
 

@@ -100,17 +100,20 @@ export class KmsProbe {
 
   private async ask(): Promise<void> {
     const { service, clock } = this.#options
-    try {
-      const status = await service.status().catch(error => {
-        const what = 'failed to perform status section of the healthz check for KMS Provider'
-        throw new Error(`${what} ${this.name}, error: ${error.message}`)
-      })
-      await this.digest(status)
-      this.#last = { at: clock.monotonic(), ttl: POSITIVE_TTL }
-    } catch (error) {
+    const failed = (error: unknown): never => {
       this.#last = { at: clock.monotonic(), ttl: NEGATIVE_TTL, error: error as Error }
       throw error
     }
+    const status = await service
+      .status()
+      .catch(failed)
+      .catch(error => {
+        // Who asked is told in what the plugin failed; those whom the answer of before is given hear what it said alone, as upstream.
+        const what = 'failed to perform status section of the healthz check for KMS Provider'
+        throw new Error(`${what} ${this.name}, error: ${error.message}`)
+      })
+    await this.digest(status).catch(failed)
+    this.#last = { at: clock.monotonic(), ttl: POSITIVE_TTL }
   }
 
   private async digest({ version, healthz, keyId }: StatusResponse): Promise<void> {
