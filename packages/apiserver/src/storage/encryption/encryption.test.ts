@@ -240,6 +240,26 @@ describe('encryption by a KMS v2 plugin', () => {
     await readsBack(server)
   })
 
+  test('a plugin that fails is told of in full to who asked it, and in its own words while that answer stands', async () => {
+    const kmsPlugin = await plugin()
+    const clock = new SimulatedClock()
+    const server = await encrypted(secrets(kms(kmsPlugin)), undefined, clock)
+    const [check] = server.encryption.healthChecks()
+    await kmsPlugin.stop()
+    await clock.advance(21_000)
+    const where = 'failed to perform status section of the healthz check for KMS Provider plugin, error: '
+    const told = async (): Promise<string> => {
+      const error = await Promise.resolve(check!.check()).then(
+        () => assert.fail('it is well'),
+        (reason: Error) => reason,
+      )
+      return error.message.replace(/^.*?kms-provider-0: /, '')
+    }
+    const first = await told()
+    assert.ok(first.startsWith(where), first)
+    assert.equal(await told(), first.slice(where.length))
+  })
+
   test('a plugin that comes later is found', async () => {
     const kmsPlugin = await plugin()
     const text = secrets(kms(kmsPlugin))
