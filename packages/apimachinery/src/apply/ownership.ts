@@ -5,6 +5,7 @@
 import { deepEqual } from '../equality.ts'
 import type { ManagedFieldsEntry } from '../generated/meta.ts'
 import type { StructSchema } from '../schema/schema.ts'
+import { changedBefore, type Outcome } from './changed-before.ts'
 import { addedToNothing, mentioned } from './collect.ts'
 import { type Comparison, compare } from './compare.ts'
 import type { Conflict } from './conflict.ts'
@@ -92,9 +93,34 @@ export function ownersOfUpdate(
   const before = currentManagers(scope, stored, sent)
   // An object whose owners are not known is not tracked until somebody applies.
   if (before.size === 0) return undefined
-  const managers = trackUpdate(scope, live, next, before, managerName)
+  const managers = isRememberable(scope, before)
+    ? trackRemembered(scope, live, next, before, managerName)
+    : trackUpdate(scope, live, next, before, managerName).managers
   capUpdates(managers)
   return writeManagers(managers)
+}
+
+/** Other versions, and schemas that may have changed, depend on more than on how the objects differ. */
+function isRememberable({ schema, apiVersion }: WriteScope, before: ReadonlyMap<string, Manager>): boolean {
+  if (schema.goType === '') return false
+  for (const manager of before.values()) if (manager.apiVersion !== apiVersion) return false
+  return true
+}
+
+function trackRemembered(
+  scope: WriteScope,
+  live: Plain,
+  next: Plain,
+  before: Map<string, Manager>,
+  managerName: string,
+): Map<string, Manager> {
+  const { apiVersion, subresource, filter } = scope
+  const by = { apiVersion, subresource, manager: managerName, filter }
+  const writer = managerOf(scope, managerName, 'Update', EMPTY)
+  const type = rootOf(scope.schema)
+  return changedBefore({ type, live, next, before, by, writer }, () =>
+    trackUpdate(scope, live, next, before, managerName),
+  )
 }
 
 function currentManagers(
@@ -115,16 +141,16 @@ function trackUpdate(
   next: Plain,
   before: Map<string, Manager>,
   managerName: string,
-): Map<string, Manager> {
+): Outcome {
   const { managers, comparison } = release(scope, live, next, reconciled(scope, before), '')
   const changed = union(comparison.modified, comparison.added)
   const fields = difference(filtered(scope, changed), NOBODYS)
-  if (isEmptySet(fields)) return managers
+  if (isEmptySet(fields)) return { managers, writer: undefined }
   const manager = managerOf(scope, managerName, 'Update', fields)
   const id = identityOf(manager)
   const previous = managers.get(id)
   managers.set(id, previous === undefined ? manager : { ...manager, fields: union(fields, previous.fields) })
-  return managers
+  return { managers, writer: id }
 }
 
 export interface Applied {
@@ -247,5 +273,5 @@ const BEFORE_FIRST_APPLY = 'before-first-apply'
 
 /** Owners of an object that was never tracked, when somebody applies to it for the first time. */
 export function ownersBeforeApply(scope: WriteScope, live: Plain): Map<string, Manager> {
-  return trackUpdate(scope, {}, live, new Map(), BEFORE_FIRST_APPLY)
+  return trackUpdate(scope, {}, live, new Map(), BEFORE_FIRST_APPLY).managers
 }

@@ -126,14 +126,23 @@ const withoutSpec = (fields: FieldSet): FieldSet => {
 function statusFilter({ custom, strategy: { statusLeaves } }: KindStore['kind']): (fields: FieldSet) => FieldSet {
   if (custom !== undefined || statusLeaves === 'metadata') return statusOnly
   if (statusLeaves === undefined) return statusAndMetadata
-  return fields => {
-    const { 'f:metadata': metadata, ...rest } = statusAndMetadata(fields)
-    if (metadata === undefined) return rest
-    const left = Object.fromEntries(
-      Object.entries(metadata).filter(([element]) => !statusLeaves.includes(element.slice('f:'.length))),
-    )
-    return Object.keys(left).length === 0 ? rest : { ...rest, 'f:metadata': left }
+  let filter = leaving.get(statusLeaves)
+  if (filter === undefined) {
+    filter = fields => withoutMetadata(statusAndMetadata(fields), statusLeaves)
+    leaving.set(statusLeaves, filter)
   }
+  return filter
+}
+
+/** One filter for all writes of a kind: what owners lose and gain is remembered by it. */
+const leaving = new WeakMap<readonly string[], (fields: FieldSet) => FieldSet>()
+
+function withoutMetadata({ 'f:metadata': metadata, ...rest }: FieldSet, names: readonly string[]): FieldSet {
+  if (metadata === undefined) return rest
+  const left = Object.fromEntries(
+    Object.entries(metadata).filter(([element]) => !names.includes(element.slice('f:'.length))),
+  )
+  return Object.keys(left).length === 0 ? rest : { ...rest, 'f:metadata': left }
 }
 
 const statusOnly = (fields: FieldSet): FieldSet => picked(fields, ['f:status'])
