@@ -4,9 +4,11 @@ import { ConfigMaps, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import { expiredError, type KubeObject, notFoundError, serviceUnavailableError } from '@canopus/apimachinery'
 import { type Logger, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
-import { createInformerFactory, withoutManagedFields } from './informer-factory.ts'
+import { carry } from './carried-values.ts'
+import { createInformerFactory, type Transform, withoutManagedFields } from './informer-factory.ts'
 import { createClient } from './json-client.ts'
 import { createFakeServer, type FakeServer } from './testing/index.ts'
+import type { Transport } from './transport.ts'
 
 let clock: SimulatedClock
 let server: FakeServer
@@ -112,6 +114,57 @@ for (const watchList of [true, false]) {
     })
   })
 }
+
+test('informers that get the very same object hold one between them, but for what they leave out', async () => {
+  server.add(ConfigMaps, configMap('a'))
+  const events = new Map<string, unknown>()
+  const carrying: Transport = {
+    send: async request => {
+      const response = await server.send(request)
+      const chunks = response.chunks.bind(response)
+      response.chunks = async function* () {
+        for await (const chunk of chunks()) {
+          const text = new TextDecoder().decode(chunk)
+          if (!events.has(text))
+            events.set(
+              text,
+              text
+                .trim()
+                .split('\n')
+                .map(line => JSON.parse(line) as unknown),
+            )
+          carry(chunk, () => events.get(text))
+          yield chunk
+        }
+      }
+      return response
+    },
+  }
+  const lister = async (transform: Transform | undefined) => {
+    const client = createClient(carrying)
+    const options = { client, clock, random: new SeededRandom(1), logger: silentLogger }
+    const factory = createInformerFactory(transform === undefined ? options : { ...options, transform })
+    const informer = factory.informer(ConfigMaps)
+    factory.start(stop.signal)
+    await factory.waitForSync()
+    return informer.lister
+  }
+  const [one, two, whole] = [
+    await lister(withoutManagedFields),
+    await lister(withoutManagedFields),
+    await lister(undefined),
+  ]
+  server.change(ConfigMaps, 'a', 'default', changed => {
+    changed.data = { x: '1' }
+    changed.metadata.managedFields = [{ manager: 'm' }]
+  })
+  await clock.advance(0)
+  assert.deepEqual(one.get('a', 'default')?.data, { x: '1' })
+  assert.equal(one.get('a', 'default'), two.get('a', 'default'))
+  assert.equal(two.get('a', 'default')?.metadata.managedFields, undefined)
+  assert.deepEqual(whole.get('a', 'default')?.metadata.managedFields, [{ manager: 'm' }])
+  stop.abort()
+})
 
 test('resumes from where it was when the stream ends', async () => {
   server.add(ConfigMaps, configMap('a'))

@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from '@canopus/base'
 import type { Client, WatchEvent } from './client.ts'
 import type { Informer, InformerFactory, InformerHandler, Lister } from './informer.ts'
 import { keyOf, ObjectStore } from './object-store.ts'
+import { madeByAnother, passOn } from './passed-on.ts'
 import { type ReflectorSink, runReflector } from './reflector.ts'
 import { Siblings } from './siblings.ts'
 
@@ -130,8 +131,13 @@ class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorSink
 
   /** Before it is gathered: the first state of a big collection would not fit otherwise. */
   arrived(object: T): T {
-    const kept = this.#options.transform?.(object) ?? object
-    return this.#siblings.sharing(kept, this.#store.getByKey(keyOf(kept)))
+    const { transform } = this.#options
+    const known = madeByAnother(object, transform)
+    if (known !== undefined) return this.#siblings.remember(known)
+    const kept = transform?.(object) ?? object
+    const made = this.#siblings.sharing(kept, this.#store.getByKey(keyOf(kept)))
+    passOn(object, transform, made)
+    return made
   }
 
   replace(objects: readonly T[]): void {

@@ -15,10 +15,15 @@ export class Siblings<T extends KubeObject> {
   sharing(object: T, before: T | undefined): T {
     const controller = controllerOf(object)?.uid
     const sibling = controller === undefined ? undefined : this.#ofController.get(controller)
-    const shared = withPartsOf(before ?? sibling ?? this.#last, object)
-    if (controller !== undefined) this.#ofController.set(controller, shared)
-    this.#last = shared
-    return shared
+    return this.remember(withPartsOf(before ?? sibling ?? this.#last, object))
+  }
+
+  /** The object, which those to come may have parts in common with. */
+  remember(object: T): T {
+    const controller = controllerOf(object)?.uid
+    if (controller !== undefined) this.#ofController.set(controller, object)
+    this.#last = object
+    return object
   }
 
   /** The object is gone: it is not kept for what others may have in common with it. */
