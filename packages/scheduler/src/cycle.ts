@@ -17,7 +17,9 @@ import type { PodInfo } from './pod-info.ts'
 import { ProfileFigures, preFilterStatus, success, successOrSkip } from './profile-figures.ts'
 import {
   check,
+  groupedKeyOf,
   isEarly,
+  isLocal,
   keepEach,
   keepIf,
   kindOf,
@@ -190,9 +192,9 @@ export class SchedulingCycle {
     const { cache } = this.#cluster
     // Those of whom each plugin is timed go the long way.
     if (question.isSampled || this.#wanted() < question.podClass.count) return undefined
-    const local = localKeyOf(question)
-    if (local === undefined) return undefined
-    const key = `${JSON.stringify(question.pod.scoringRequests)}\n${local}`
+    const grouped = groupedKeyOf(question)
+    if (grouped === undefined) return undefined
+    const key = `${JSON.stringify(question.pod.scoringRequests)}\n${grouped}`
     const known = this.#rankings.get(key)
     // The first of its kind may be the last one.
     if (known === undefined) this.#rankings.set(key, new NodeRanking())
@@ -203,10 +205,9 @@ export class SchedulingCycle {
     const refused = figures.point('Filter', () => this.#refreshRanking(question, ranking, worth), success)
     if (refused === undefined) return undefined
     const choose = (): Decision => {
-      if (ranking.fit === 0) return { failure: { rejections: this.#rejections(question) } }
-      const isOnly = ranking.fit === 1
-      const best = ranking.best(this.#random, isOnly ? undefined : worth.ofGroups)
-      return { node: cache.nodes[best.slot]!, score: isOnly ? 0 : best.worth + worth.common }
+      const best = ranking.best(this.#random, worth)
+      if (best === undefined) return { failure: { rejections: this.#rejections(question) } }
+      return { node: cache.nodes[best.slot]!, score: best.isOnly ? 0 : best.worth + worth.common }
     }
     return figures.point('Score', () => (refused.length === 0 ? choose() : ranking.without(refused, choose)), success)
   }
@@ -233,11 +234,12 @@ export class SchedulingCycle {
     const { podClass } = question
     const slots = podClass.feasible.subarray(0, podClass.count)
     const scorers = this.#figures.point('PreScore', () => this.#scorersFor(question, slots), success)
+    const local = { ...question, filters: question.filters.filter(isLocal) }
     const does = (slot: number): boolean => {
       this.#one[0] = slot
-      return this.#keepEach(question, this.#one, 1) > 0
+      return this.#keepEach(local, this.#one, 1) > 0
     }
-    return worthTo(podClass, this.#scorers, scorers, does)
+    return worthTo(question, this.#scorers, scorers, does)
   }
 
   #keepEach(question: Question, slots: Int32Array, all: number): number {

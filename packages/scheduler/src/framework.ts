@@ -40,6 +40,8 @@ export interface NodeFilter {
    * how many they are. Optional; for filters that every pod goes through.
    */
   keep?(slots: Int32Array, count: number): number
+  /** Set where many nodes are alike to the filter, so that the verdict on one of them is that on all. */
+  readonly alike?: AlikeVerdict
 }
 
 /** The nodes among which the best is sought. */
@@ -67,12 +69,21 @@ export interface NodeScorer {
   normalise?(scores: Float64Array): void
 }
 
-/** Which nodes a scorer cannot tell from each other, as it stands: their raw score is the same. */
-export interface Alike {
+/** Which nodes a plugin cannot tell from each other, as it stands. */
+export interface NodeKinds {
   /** All that `of` depends on besides the node and the pods on it. */
   readonly key: string
   /** The same for nodes that are alike, by their slots. */
   of(slot: number): string | number
+}
+
+export interface AlikeVerdict extends NodeKinds {
+  /** Whether the node in the slot does, and with it all that are alike. */
+  does(slot: number): boolean
+}
+
+/** The raw score of nodes that are alike is the same. */
+export interface Alike extends NodeKinds {
   /** Scores one node of each kind, where so many of each (`sizes`) are candidates; brings the scores between 0 and 100. */
   score(slots: Int32Array, sizes: Int32Array): Float64Array
 }

@@ -18,11 +18,25 @@ export interface NodeWorth {
   groupOf?(slot: number): string | number
 }
 
-/** What groups of nodes are worth beyond what each node is: by the slot of one of each, and how many there are. */
-export type GroupWorth = (slots: Int32Array, sizes: Int32Array) => ArrayLike<number>
+/** What is the same for all nodes of a group, asked about by the slot of one of them. */
+export interface GroupWorth {
+  /** Whether the group does at all. Default: each does. */
+  does?(slot: number): boolean
+  /** What groups that do are worth beyond what each node is, where there are so many nodes in each. Default: nothing. */
+  ofGroups?(slots: Int32Array, sizes: Int32Array): ArrayLike<number>
+}
+
+export interface Best {
+  readonly slot: number
+  /** What it is worth, with what its group is. */
+  readonly worth: number
+  /** Whether no other node does. */
+  readonly isOnly: boolean
+}
 
 interface Group {
-  name: string | number
+  readonly number: number
+  readonly name: string | number
   /** How many of its nodes are worth so much. */
   counts: number[]
   /** None of its nodes is worth more than this. */
@@ -45,16 +59,10 @@ export class NodeRanking {
   #groups: Group[] = []
   readonly #numbers = new Map<string | number, number>()
   #nodes = 0
-  #fit = 0
   /** How many changes of figures are accounted for, and as of which revision of the nodes. */
   #seen = -1
   #revision = -1
   #isCrowded = false
-
-  /** How many nodes do. */
-  get fit(): number {
-    return this.#fit
-  }
 
   /** Brings the ranking up to date; false where there are too many groups for that. */
   refresh(figures: NodeFigures, nodes: number, worth: NodeWorth): boolean {
@@ -80,7 +88,6 @@ export class NodeRanking {
     this.#groupOf = new Int32Array(nodes)
     this.#groups = []
     this.#numbers.clear()
-    this.#fit = 0
     this.#isCrowded = false
     for (let slot = 0; slot < nodes && !this.#isCrowded; slot++) this.#update(slot, worth)
   }
@@ -106,7 +113,7 @@ export class NodeRanking {
       }
       this.#numbers.delete(this.#groups[number]!.name)
     }
-    this.#groups[number] = { name, counts: [], most: UNFIT, fit: 0, any: -1 }
+    this.#groups[number] = { number, name, counts: [], most: UNFIT, fit: 0, any: -1 }
     this.#numbers.set(name, number)
     return number
   }
@@ -119,7 +126,6 @@ export class NodeRanking {
     group.counts[worth]!--
     group.fit--
     if (group.any === slot) group.any = -1
-    this.#fit--
   }
 
   #join(slot: number, worth: number, number: number): void {
@@ -131,7 +137,6 @@ export class NodeRanking {
     group.fit++
     group.any = slot
     if (worth > group.most) group.most = worth
-    this.#fit++
   }
 
   /** Does the work as if the nodes in these slots did not do. */
@@ -147,48 +152,64 @@ export class NodeRanking {
     }
   }
 
-  /**
-   * The slot of the best node and what it is worth, with what its group is; one of the best by chance. There must be one that
-   * does.
-   */
-  best(random: Random, more?: GroupWorth): { slot: number; worth: number } {
-    const targets = new Int32Array(this.#groups.length).fill(NONE)
-    const live = [...this.#groups.keys()].filter(number => this.#groups[number]!.fit > 0)
-    const extra = more?.(
-      this.#oneOf(live),
-      Int32Array.from(live, number => this.#groups[number]!.fit),
-    )
+  /** The best node, one of the best by chance; nothing where none does. What its group is worth counts where there are others. */
+  best(random: Random, of: GroupWorth = {}): Best | undefined {
+    const { live, slots } = this.#live(of)
+    let fit = 0
+    for (const { fit: more } of live) fit += more
+    if (fit === 0) return undefined
+    const isOnly = fit === 1
+    const extra = isOnly
+      ? undefined
+      : of.ofGroups?.(
+          slots,
+          Int32Array.from(live, each => each.fit),
+        )
     let highest = Number.NEGATIVE_INFINITY
-    let ties = 0
-    for (const [index, number] of live.entries()) {
-      const group = this.#groups[number]!
+    for (const [index, group] of live.entries()) {
       while (group.counts[group.most] === 0) group.most--
-      const total = group.most + (extra?.[index] ?? 0)
-      if (total < highest) continue
-      if (total > highest) {
-        highest = total
-        ties = 0
-        targets.fill(NONE)
-      }
-      targets[number] = group.most
-      ties += group.counts[group.most]!
+      highest = Math.max(highest, group.most + (extra?.[index] ?? 0))
     }
-    let chosen = ties === 1 ? 0 : randomInt(random, ties)
-    const worth = this.#worth
-    const groups = this.#groupOf
-    let slot = 0
-    while (worth[slot] !== targets[groups[slot]!] || chosen-- > 0) slot++
-    return { slot, worth: highest }
+    const best = live.filter((group, index) => group.most + (extra?.[index] ?? 0) === highest)
+    const ties = best.reduce((sum, { counts, most }) => sum + counts[most]!, 0)
+    return { slot: this.#nth(best, ties === 1 ? 0 : randomInt(random, ties)), worth: highest, isOnly }
   }
 
-  /** The slots of one node of each of the groups. */
-  #oneOf(groups: readonly number[]): Int32Array {
-    return Int32Array.from(groups, number => {
-      const group = this.#groups[number]!
-      if (group.any < 0) {
-        group.any = this.#groupOf.findIndex((each, slot) => each === number && this.#worth[slot] !== UNFIT)
-      }
-      return group.any
-    })
+  /** Groups that have nodes and do, with the slot of one node of each. */
+  #live({ does }: GroupWorth): { live: readonly Group[]; slots: Int32Array } {
+    const live: Group[] = []
+    const slots: number[] = []
+    for (const group of this.#groups) {
+      if (group.fit === 0) continue
+      const slot = this.#oneOf(group)
+      if (does?.(slot) === false) continue
+      live.push(group)
+      slots.push(slot)
+    }
+    return { live, slots: Int32Array.from(slots) }
+  }
+
+  /** The slot of one of the nodes of these groups that are worth most there, in the order of slots. */
+  #nth(groups: readonly Group[], nth: number): number {
+    const worth = this.#worth
+    let left = nth
+    let slot = 0
+    if (this.#groups.length === 1) {
+      const target = groups[0]!.most
+      while (worth[slot] !== target || left-- > 0) slot++
+      return slot
+    }
+    const targets = new Int32Array(this.#groups.length).fill(NONE)
+    for (const { number, most } of groups) targets[number] = most
+    const groupOf = this.#groupOf
+    while (worth[slot] !== targets[groupOf[slot]!] || left-- > 0) slot++
+    return slot
+  }
+
+  #oneOf(group: Group): number {
+    if (group.any < 0) {
+      group.any = this.#groupOf.findIndex((each, slot) => each === group.number && this.#worth[slot] !== UNFIT)
+    }
+    return group.any
   }
 }

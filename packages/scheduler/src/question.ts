@@ -20,10 +20,20 @@ export interface NamedFilter {
 }
 
 /** What the verdict on a node depends on besides the node and the pods on it; nothing where that cannot be told. */
-export function localKeyOf({ pod, podClass, filters }: Question): string | undefined {
-  if (!filters.every(each => each.filter.isLocal === true)) return undefined
-  return [podClass.key, JSON.stringify(pod.requests), JSON.stringify(pod.hostPorts)].join('\n')
+export function localKeyOf(question: Question): string | undefined {
+  return question.filters.every(isLocal) ? keyOf(question) : undefined
 }
+
+/** The same where besides there are verdicts on groups of nodes that are alike. */
+export function groupedKeyOf(question: Question): string | undefined {
+  const isKept = (each: NamedFilter): boolean => isLocal(each) || each.filter.alike !== undefined
+  return question.filters.every(isKept) ? keyOf(question) : undefined
+}
+
+export const isLocal = ({ filter }: NamedFilter): boolean => filter.isLocal === true
+
+const keyOf = ({ pod, podClass }: Question): string =>
+  [podClass.key, JSON.stringify(pod.requests), JSON.stringify(pod.hostPorts)].join('\n')
 
 /** What pods have in common for which the same nodes do, where that can be told: also who waits for nodes before them. */
 export function kindOf(question: Question): string | undefined {

@@ -1,14 +1,14 @@
 import type { Counter } from '@canopus/base'
-import type { Alike, Candidates, NodeScorer, SchedulerPlugin } from './framework.ts'
+import type { Alike, AlikeVerdict, Candidates, NodeKinds, NodeScorer, SchedulerPlugin } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import { type GroupWorth, type NodeWorth, UNFIT } from './node-ranking.ts'
 import type { CountedPlugin, PodClass } from './pod-classes.ts'
+import { isLocal, type NamedFilter, type Question } from './question.ts'
 
 /** What nodes are worth to a pod: each by itself, by the groups that they are in, and all alike. */
-export interface Worth extends NodeWorth {
+export interface Worth extends NodeWorth, GroupWorth {
   /** What the names of groups depend on besides the node and the pods on it. */
   readonly key: string
-  readonly ofGroups: GroupWorth | undefined
   readonly common: number
 }
 
@@ -23,12 +23,18 @@ interface Weighed<T> {
   readonly asked: Counter
 }
 
+/** A verdict on groups, and how often it is asked for. */
+interface Judging {
+  readonly verdict: AlikeVerdict
+  readonly asked: Counter
+}
+
 /**
- * What a node is worth to pods of the class by itself and by its group; nothing where others have a part in that. `scorers`
- * are those of the plugins, but for static ones; `does`: whether the filters that are not static let a node pass.
+ * What a node is worth to pods like the one asked about, by itself and by its group; nothing where others have a part in that.
+ * `scorers` are those of the plugins, but for static ones; `does`: whether the filters that are local let a node pass.
  */
 export function worthTo(
-  podClass: PodClass,
+  { podClass, filters }: Question,
   plugins: readonly Counted[],
   scorers: readonly (NodeScorer | undefined)[],
   does: (slot: number) => boolean,
@@ -63,17 +69,29 @@ export function worthTo(
     }
     return sum
   }
-  return { ofSlot, common, ...byGroup(shared) }
+  return { ofSlot, common, ...byGroup(shared, judging(filters)) }
 }
 
-function byGroup(scorers: readonly Weighed<Alike>[]): Pick<Worth, 'groupOf' | 'ofGroups' | 'key'> {
-  const [first] = scorers
-  if (first === undefined) return { key: '', ofGroups: undefined }
-  const groupOf = (slot: number): string | number =>
-    scorers.length === 1 ? first.scorer.of(slot) : scorers.map(({ scorer }) => scorer.of(slot)).join('/')
+/** The filters that judge groups of nodes. */
+function judging(filters: readonly NamedFilter[]): readonly Judging[] {
+  return filters.flatMap(each => {
+    const verdict = isLocal(each) ? undefined : each.filter.alike
+    return verdict === undefined ? [] : [{ verdict, asked: each.evaluations.Filter }]
+  })
+}
+
+function byGroup(scorers: readonly Weighed<Alike>[], judges: readonly Judging[]): Omit<Worth, 'ofSlot' | 'common'> {
+  const kinds: readonly NodeKinds[] = [...judges.map(each => each.verdict), ...scorers.map(each => each.scorer)]
+  const [first] = kinds
+  if (first === undefined) return { key: '' }
   return {
-    key: scorers.map(({ scorer }) => scorer.key).join('\n'),
-    groupOf,
+    key: kinds.map(each => each.key).join('\n'),
+    groupOf: slot => (kinds.length === 1 ? first.of(slot) : kinds.map(each => each.of(slot)).join('/')),
+    does: slot =>
+      judges.every(({ verdict, asked }) => {
+        asked.add()
+        return verdict.does(slot)
+      }),
     ofGroups(slots, sizes) {
       const totals = new Float64Array(slots.length)
       for (const { scorer, weight, asked } of scorers) {

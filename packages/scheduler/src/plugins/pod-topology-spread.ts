@@ -10,6 +10,7 @@ import {
   type Domains,
   defaultsFor,
   domainsOf,
+  kindsOf,
   labelledBy,
   type When,
   whatever,
@@ -86,12 +87,21 @@ export function createPodTopologySpread(options: TopologySpreadOptions = {}): Sc
       const constraints = constraintsFor(pod, cluster, 'DoNotSchedule')
       if (constraints.length === 0) return undefined
       const labelled = labelledBy(cluster, constraints)
-      const rules = constraints.map(constraint => {
-        const counts = countsFor(pod, constraint, labelled)
-        const domains = domainsOf(pod, cluster, constraint, counts)
-        return { ...domains, limit: limitOf(pod, cluster, constraint, domains, counts) }
-      })
+      const counts = constraints.map(constraint => countsFor(pod, constraint, labelled))
+      const counted = constraints.map((constraint, index) => ({
+        constraint,
+        column: cluster.cache.topology.column(constraint.topologyKey),
+        domains: domainsOf(pod, cluster, constraint, counts[index]),
+      }))
+      const rules = counted.map(({ constraint, domains }, index) => ({
+        ...domains,
+        limit: limitOf(pod, cluster, constraint, domains, counts[index]),
+      }))
+      const does = (slot: number): boolean =>
+        rules.every(({ ids, pods, limit }) => ids[slot]! >= 0 && pods[ids[slot]!]! <= limit)
+      const isSimple = counts.every(each => each === undefined)
       return {
+        ...(isSimple ? { alike: { ...kindsOf(pod, counted), does } } : {}),
         check({ slot }) {
           for (const { ids, pods, limit } of rules) {
             const id = ids[slot]!

@@ -2,8 +2,9 @@
 import type { TopologySpreadConstraint } from '@canopus/api/core/v1'
 import type { Requirement, Selector } from '@canopus/apimachinery'
 import type { Domains as DomainCounts } from '../domain-counts.ts'
-import type { ClusterView } from '../framework.ts'
+import type { ClusterView, NodeKinds } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
+import { selectorKey } from '../placed-terms.ts'
 import { type PodInfo, selectorOf } from '../pod-info.ts'
 import type { TopologyColumn } from '../topology.ts'
 import { requiredNodeMatcher } from './node-affinity.ts'
@@ -103,6 +104,33 @@ export function domainsOf(
     pods[ids[node.slot]!]! += count
   }
   return { ids, pods }
+}
+
+/** A constraint with the pods that it counts. */
+export interface Counted {
+  readonly constraint: Constraint
+  readonly domains: Domains
+  readonly column: TopologyColumn
+}
+
+/**
+ * Nodes are alike that are in the same domains. Where each node is a domain of its own (hosts), what counts is how many pods
+ * it has, which nothing but the pods on it changes. For constraints of which all nodes with their labels count.
+ */
+export function kindsOf(pod: PodInfo, counted: readonly Counted[]): NodeKinds {
+  const traits = counted.map(({ column: { ids, distinct }, domains: { pods } }) =>
+    distinct
+      ? (slot: number): number => (ids[slot]! < 0 ? -1 : pods[ids[slot]!]!)
+      : (slot: number): number => ids[slot]!,
+  )
+  const [first] = traits
+  const keys = counted.map(({ constraint: { topologyKey, selector }, column }) =>
+    column.distinct ? [topologyKey, pod.namespace, selectorKey(selector)].join() : topologyKey,
+  )
+  return {
+    key: keys.join('/'),
+    of: slot => (traits.length === 1 ? first!(slot) : traits.map(trait => trait(slot)).join()),
+  }
 }
 
 /** Which nodes have all the labels that some constraints name. */

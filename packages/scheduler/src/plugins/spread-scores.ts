@@ -1,18 +1,9 @@
 /** How good nodes are for a pod that is to be spread as evenly as can be (scoring.go of upstream's podtopologyspread). */
 import { type Alike, type ClusterView, MAX_SCORE, type NodeScorer } from '../framework.ts'
-import { selectorKey } from '../placed-terms.ts'
 import type { PodInfo } from '../pod-info.ts'
-import type { TopologyColumn } from '../topology.ts'
-import { type Constraint, countsFor, type Domains, domainsOf, type Labelled } from './spread-constraints.ts'
+import { type Constraint, type Counted, countsFor, domainsOf, kindsOf, type Labelled } from './spread-constraints.ts'
 
 export const HOSTNAME = 'kubernetes.io/hostname'
-
-/** A constraint with the pods that it counts. */
-interface Counted {
-  readonly constraint: Constraint
-  readonly domains: Domains
-  readonly column: TopologyColumn
-}
 
 type RawScore = (slot: number) => number
 
@@ -48,23 +39,9 @@ export function spreadScorer(
   }
 }
 
-/**
- * Nodes are alike that are in the same domains. Where each node is a domain of its own (hosts), what counts is how many pods
- * it has, which nothing but the pods on it changes.
- */
 function alike(pod: PodInfo, counted: readonly Counted[], labelled: Labelled): Alike {
-  const traits = counted.map(({ column: { ids, distinct }, domains: { pods } }) =>
-    distinct
-      ? (slot: number): number => (ids[slot]! < 0 ? -1 : pods[ids[slot]!]!)
-      : (slot: number): number => ids[slot]!,
-  )
-  const [first] = traits
-  const keys = counted.map(({ constraint: { topologyKey, selector }, column }) =>
-    column.distinct ? [topologyKey, pod.namespace, selectorKey(selector)].join() : topologyKey,
-  )
   return {
-    key: keys.join('/'),
-    of: slot => (traits.length === 1 ? first!(slot) : traits.map(trait => trait(slot)).join()),
+    ...kindsOf(pod, counted),
     score(slots, sizes) {
       const scores = new Float64Array(slots.length)
       fill(rawScore(counted, labelled, slots, sizes), slots, scores)
