@@ -78,3 +78,19 @@ test('a pod that is seen on the node that it was given counts once, in its newes
   assert.deepEqual([...cache.figures.requestedCpu.subarray(0, 2)], [0, 0])
   assert.equal(cache.selectorCounts.of('default', [], true).empty, true)
 })
+
+test('pods that want nothing of a kind share one list of nothing', () => {
+  const [one, other] = [podInfo(aPod('a')), podInfo(aPod('b'))]
+  const lists = [
+    'requiredAffinity',
+    'requiredAntiAffinity',
+    'preferredAffinity',
+    'preferredAntiAffinity',
+    'hostPorts',
+    'claims',
+  ] as const
+  for (const list of lists) {
+    assert.equal(one[list], other[list], list)
+    assert.equal(one[list].length, 0, list)
+  }
+})

@@ -1,4 +1,4 @@
-import type { Namespace, Pod, PodAffinityTerm } from '@canopus/api/core/v1'
+import type { Namespace, Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '@canopus/api/core/v1'
 import {
   deepEqual,
   everything,
@@ -81,6 +81,9 @@ function countsAlike({ metadata: old, status: oldStatus }: Pod, { metadata, stat
   )
 }
 
+const NO_TERMS: readonly AffinityTerm[] = Object.freeze([])
+const NO_PORTS: readonly HostPort[] = Object.freeze([])
+
 const isUngranted = (status: Pod['status']): boolean =>
   status?.containerStatuses === undefined &&
   status?.initContainerStatuses === undefined &&
@@ -93,6 +96,7 @@ function build(pod: Pod): PodInfo {
   const affinity = spec?.affinity?.podAffinity
   const anti = spec?.affinity?.podAntiAffinity
   const term = (each: PodAffinityTerm, weight = 0): AffinityTerm => affinityTerm(each, pod, weight)
+  const weighed = (each: WeightedPodAffinityTerm): AffinityTerm => term(each.podAffinityTerm, each.weight)
   return {
     pod,
     key: `${namespace}/${metadata.name}`,
@@ -105,27 +109,25 @@ function build(pod: Pod): PodInfo {
     hostPorts: hostPortsOf(pod),
     claims: claimsOf(pod),
     hasAffinity: affinity !== undefined || anti !== undefined,
-    requiredAffinity: (affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(each => term(each)),
-    requiredAntiAffinity: (anti?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map(each => term(each)),
-    preferredAffinity: (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(each =>
-      term(each.podAffinityTerm, each.weight),
-    ),
-    preferredAntiAffinity: (anti?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(each =>
-      term(each.podAffinityTerm, each.weight),
-    ),
+    // One for all that want nothing: of most pods these would be empty lists.
+    requiredAffinity: affinity?.requiredDuringSchedulingIgnoredDuringExecution?.map(each => term(each)) ?? NO_TERMS,
+    requiredAntiAffinity: anti?.requiredDuringSchedulingIgnoredDuringExecution?.map(each => term(each)) ?? NO_TERMS,
+    preferredAffinity: affinity?.preferredDuringSchedulingIgnoredDuringExecution?.map(weighed) ?? NO_TERMS,
+    preferredAntiAffinity: anti?.preferredDuringSchedulingIgnoredDuringExecution?.map(weighed) ?? NO_TERMS,
   }
 }
 
-function hostPortsOf(pod: Pod): HostPort[] {
+function hostPortsOf(pod: Pod): readonly HostPort[] {
   const containers = [
     ...(pod.spec?.containers ?? []),
     ...(pod.spec?.initContainers ?? []).filter(each => each.restartPolicy === 'Always'),
   ]
-  return containers.flatMap(container =>
+  const ports = containers.flatMap(container =>
     (container.ports ?? [])
       .filter(port => (port.hostPort ?? 0) > 0)
       .map(port => ({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol || 'TCP', port: port.hostPort! })),
   )
+  return ports.length > 0 ? ports : NO_PORTS
 }
 
 /** A selector object, where an invalid one selects nothing. */

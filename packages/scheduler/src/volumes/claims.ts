@@ -16,12 +16,15 @@ export interface ClaimReference {
 }
 
 /** Names of the claims of the pod, in the order of its volumes. */
-export function claimsOf(pod: Pod): ClaimReference[] {
-  return (pod.spec?.volumes ?? []).flatMap((volume): ClaimReference[] => {
+export function claimsOf(pod: Pod): readonly ClaimReference[] {
+  const claims = (pod.spec?.volumes ?? []).flatMap((volume): ClaimReference[] => {
     if (volume.persistentVolumeClaim) return [{ name: volume.persistentVolumeClaim.claimName, ephemeral: false }]
     return volume.ephemeral ? [{ name: `${pod.metadata.name}-${volume.name}`, ephemeral: true }] : []
   })
+  return claims.length > 0 ? claims : NO_CLAIMS
 }
+
+const NO_CLAIMS: readonly ClaimReference[] = Object.freeze([])
 
 /** What is wrong with a claim that was to be made for the pod (k8s.io/component-helpers/storage/ephemeral). */
 export function ownershipProblem(pod: Pod, claim: PersistentVolumeClaim): string | undefined {
