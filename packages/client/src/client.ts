@@ -47,6 +47,8 @@ export interface ResourceClient<T extends KubeObject> {
   /** Ends when the server closes the stream; throws `StatusError` (code 410) where history is gone. */
   watch(options?: WatchQuery): AsyncIterable<WatchEvent<T>>
   create(object: Draft<T>, options?: WriteQuery): Promise<T>
+  /** The same where nobody wants to know what became of the object: the answer need be neither made nor read. */
+  createUnread(object: Draft<T>, options?: WriteQuery): Promise<void>
   /** Replaces; the name and namespace are taken from the object. */
   update(object: T, options?: WriteQuery): Promise<T>
   updateStatus(object: T, options?: WriteQuery): Promise<T>
@@ -58,6 +60,8 @@ export interface ResourceClient<T extends KubeObject> {
   ): Promise<T>
   delete(name: string, options?: InNamespace & { body?: DeleteOptions }): Promise<void>
   deleteCollection(options?: ListQuery & { body?: DeleteOptions }): Promise<void>
+  /** POSTs `body` to `<name>/<subresource>` where nobody wants to know more than that it went well. */
+  subresourceUnread(name: string, subresource: string, body: unknown, options?: WriteQuery): Promise<void>
   /** Any other subresource: POST or PUT `body` to `<name>/<subresource>`, or GET it without a body. */
   subresource<R>(
     name: string,

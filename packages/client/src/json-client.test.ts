@@ -168,3 +168,29 @@ test('events that bytes carry are taken where sharing is wanted, and only betwee
   assert.deepEqual(await names(createClient(transport), true), mixed)
   assert.deepEqual(await names(createClient(transport, { shared: true })), mixed)
 })
+
+test('an answer that nobody wants is taken off the connection, or left unmade where that goes', async () => {
+  for (const isOnDemand of [false, true]) {
+    const { transport, sent } = recording(201)
+    let read = 0
+    const counting: Transport = {
+      async send(request) {
+        const response = await transport.send(request)
+        const bytes = (): Promise<Uint8Array> => {
+          read++
+          return response.bytes()
+        }
+        return { ...response, bytes, isOnDemand }
+      },
+    }
+    const pods = createClient(counting).resource(Pods)
+    const pod = { metadata: { name: 'p', namespace: 'a' }, spec: { containers: [] } }
+    assert.equal(await pods.createUnread(pod, { fieldManager: 'm' }), undefined)
+    assert.equal(await pods.subresourceUnread('p', 'binding', { target: { name: 'n' } }, { namespace: 'a' }), undefined)
+    assert.deepEqual(
+      sent.map(({ method, path }) => `${method} ${path}`),
+      ['POST /api/v1/namespaces/a/pods?fieldManager=m', 'POST /api/v1/namespaces/a/pods/p/binding'],
+    )
+    assert.equal(read, isOnDemand ? 0 : 2)
+  }
+})

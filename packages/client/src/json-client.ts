@@ -149,6 +149,17 @@ function createResourceClient<T extends KubeObject>(
     if (bytes.length === 0) return undefined as R
     return ((shared ? carriedBy(bytes) : undefined) ?? JSON.parse(decoder.decode(bytes))) as R
   }
+  const callUnread = async (request: Call): Promise<void> => {
+    const response = await send(transport, base, request)
+    // What came over a connection must be taken off it.
+    if (response.isOnDemand !== true) await response.bytes()
+  }
+  const creation = (object: Draft<T>, options: WriteQuery): Call => ({
+    method: 'POST',
+    path: collection(object.metadata.namespace ?? options.namespace) + queryString(writeParameters(options)),
+    body: { ...object, apiVersion, kind: type.kind },
+    signal: options.signal,
+  })
   const put = (object: T, suffix: string, options: WriteQuery): Promise<T> =>
     call<T>({
       method: 'PUT',
@@ -172,13 +183,8 @@ function createResourceClient<T extends KubeObject>(
     },
     watch: (options: WatchQuery = {}) =>
       watch<T>(transport, base, collection(options.namespace), shared ? { ...options, shared } : options),
-    create: (object: Draft<T>, options: WriteQuery = {}) =>
-      call<T>({
-        method: 'POST',
-        path: collection(object.metadata.namespace ?? options.namespace) + queryString(writeParameters(options)),
-        body: { ...object, apiVersion, kind: type.kind },
-        signal: options.signal,
-      }),
+    create: (object: Draft<T>, options: WriteQuery = {}) => call<T>(creation(object, options)),
+    createUnread: (object: Draft<T>, options: WriteQuery = {}) => callUnread(creation(object, options)),
     update: (object: T, options: WriteQuery = {}) => put(object, '', options),
     updateStatus: (object: T, options: WriteQuery = {}) => put(object, '/status', options),
     patch: (name, kind, patch, options = {}) => {
@@ -203,6 +209,13 @@ function createResourceClient<T extends KubeObject>(
       const path = collection(options.namespace) + queryString(listParameters(options))
       await call({ method: 'DELETE', path, body: deleteBody(options.body), signal: options.signal })
     },
+    subresourceUnread: (name: string, subresource: string, body: unknown, options: WriteQuery = {}) =>
+      callUnread({
+        method: 'POST',
+        path: `${item(name, options.namespace)}/${subresource}${queryString(writeParameters(options))}`,
+        body,
+        signal: options.signal,
+      }),
     subresource: <R>(
       name: string,
       subresource: string,

@@ -26,6 +26,8 @@ export interface TransportResponse {
   readonly headers: Readonly<Record<string, string>>
   /** The whole body. Use either this or `chunks`. */
   bytes(): Promise<Uint8Array>
+  /** Set where the body is made when it is asked for: one that nobody reads need not be taken. */
+  readonly isOnDemand?: boolean
   /** The body as it arrives, for watches and followed logs. Leaving the loop closes the stream. */
   chunks(): AsyncIterable<Uint8Array>
 }

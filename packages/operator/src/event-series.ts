@@ -49,7 +49,7 @@ export function createSeriesRecorder(options: SeriesRecorderOptions): EventRecor
         if (!hasReason(error, 'NotFound')) throw error
       }
     }
-    await events.create(series === undefined ? event : { ...event, series }, { namespace })
+    await events.createUnread(series === undefined ? event : { ...event, series }, { namespace })
   }
 
   const writeLater = (series: Series): void => {

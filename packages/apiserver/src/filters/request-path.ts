@@ -384,10 +384,11 @@ export class RequestPath {
     addHeaders(headers, this.#options.front.headers(request))
     if (trip?.place?.headers !== undefined) addHeaders(headers, trip.place.headers)
     addHeaders(headers, response.headers)
-    const { status, body, length, gzip, stream, sent } = response
+    const { status, body, bodyLater, length, gzip, stream, sent } = response
     // Written out: spreading an object of optional members costs several times as much.
     if (length === undefined && gzip === undefined && stream === undefined && sent === undefined && body !== undefined)
       return { status, headers, body }
+    if (bodyLater !== undefined) return { status, headers, bodyLater }
     return { ...response, headers }
   }
 }

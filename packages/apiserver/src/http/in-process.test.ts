@@ -99,3 +99,28 @@ test('a client that shares gets the object that the cache has, others one of the
   assert.notEqual(first, read)
   assert.notEqual(first, second)
 })
+
+test('the answer to a write is made when it is read, and what was wrong with the write is told in any case', async () => {
+  const maps = client.resource(ConfigMaps)
+  let read = 0
+  const counting: Transport = {
+    async send(request) {
+      const response = await transport.send(request)
+      assert.equal(response.isOnDemand, true)
+      return {
+        ...response,
+        bytes() {
+          read++
+          return response.bytes()
+        },
+      }
+    },
+  }
+  const writer = createClient(counting).resource(ConfigMaps)
+  assert.equal(await writer.createUnread(configMap('unread', 'x')), undefined)
+  assert.equal(read, 0)
+  assert.deepEqual((await maps.get('unread', { namespace: 'a' })).data, { text: 'x' })
+  await assert.rejects(writer.createUnread(configMap('unread', 'x')), { reason: 'AlreadyExists' })
+  const created = await maps.create(configMap('read', 'y'))
+  assert.deepEqual(created, await maps.get('read', { namespace: 'a' }))
+})

@@ -35,8 +35,14 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
   const { stream } = response
   if (stream === undefined) {
     response.sent?.()
-    const bytes = whole(response.body)
-    return { status: response.status, headers, bytes: async () => bytes, chunks: () => once(bytes) }
+    const bytes = response.bodyLater ?? ((): Uint8Array => whole(response.body))
+    return {
+      status: response.status,
+      headers,
+      isOnDemand: true,
+      bytes: async () => bytes(),
+      chunks: () => once(bytes()),
+    }
   }
   const sink = new QueueSink(signal)
   stream(sink)

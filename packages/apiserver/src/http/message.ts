@@ -55,6 +55,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string | string[]>>
   /** Pieces are written one after the other; they may be shared bytes and are never changed. */
   readonly body?: Uint8Array | readonly Uint8Array[]
+  /** In the place of `body`, for callers in this process: makes it, where somebody wants to read it. */
+  readonly bodyLater?: () => Uint8Array
   /** Bytes of the body, where they have been counted already. */
   readonly length?: number
   /** The body is to be compressed (`Content-Encoding: gzip` is among the headers). */

@@ -140,9 +140,15 @@ export class Endpoint {
 
   /** The answer with one object. To a caller in this process it carries the object too. */
   respond(call: Call, encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
-    const body = encoder.one(version)
-    if (call.request.user !== undefined && encoder.value !== undefined) carry(body, () => encoder.value?.(version))
-    return { status, headers: { 'content-type': encoder.contentType }, body }
+    const headers = { 'content-type': encoder.contentType }
+    if (call.request.user === undefined) return { status, headers, body: encoder.one(version) }
+    const bodyLater = (): Uint8Array => {
+      const body = encoder.one(version)
+      if (encoder.value !== undefined) carry(body, () => encoder.value?.(version))
+      return body
+    }
+    // How long what is read is, is measured.
+    return call.info.verb === 'get' ? { status, headers, body: bodyLater() } : { status, headers, bodyLater }
   }
 
   /** At once where the cache is as new as the store, as it mostly is. */

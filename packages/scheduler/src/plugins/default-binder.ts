@@ -14,7 +14,7 @@ export function defaultBinder({ client }: PluginContext): SchedulerPlugin {
         metadata: { name, namespace, uid },
         target: { kind: 'Node', name: node },
       }
-      await pods.subresource(name, 'binding', binding, { namespace })
+      await pods.subresourceUnread(name, 'binding', binding, { namespace })
       return true
     },
   }
