@@ -160,8 +160,10 @@ export class ClusterCache {
     if (placed?.node !== nodeName || placed.pod.requests !== pod.requests || node === undefined) return false
     this.#placed.set(pod.key, { node: nodeName, pod, assumed })
     this.#nominations.set(pod.key, undefined, undefined)
-    this.selectorCounts.replace(pod, nodeName)
+    this.selectorCounts.replace(pod, nodeName, placed.pod)
     node.replacePod(pod)
+    // How many pods of some labels the node has, groups of nodes go by.
+    if (placed.pod.labels !== pod.labels) this.figures.changed(node.slot)
     return true
   }
 

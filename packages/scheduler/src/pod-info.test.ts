@@ -21,7 +21,7 @@ const versions: readonly [what: string, isKept: boolean, change: (pod: Pod) => v
   ['bound', true, ({ spec }) => Object.assign(spec!, { nodeName: 'n1' })],
   ['told about', true, pod => Object.assign(pod, { status: { phase: 'Pending' } })],
   ['annotated', true, ({ metadata }) => Object.assign(metadata, { annotations: { a: 'b' } })],
-  ['labelled', false, ({ metadata }) => Object.assign(metadata, { labels: { app: 'db' } })],
+  ['labelled', true, ({ metadata }) => Object.assign(metadata, { labels: { app: 'db' } })],
   ['leaving', false, ({ metadata }) => Object.assign(metadata, { deletionTimestamp: '2026-01-01T00:00:00Z' })],
   ['another of that name', false, ({ metadata }) => Object.assign(metadata, { uid: 'other' })],
   ['granted more', false, pod => Object.assign(pod, { status: granted })],
@@ -77,6 +77,30 @@ test('a pod that is seen on the node that it was given counts once, in its newes
   cache.removePod('default/p')
   assert.deepEqual([...cache.figures.requestedCpu.subarray(0, 2)], [0, 0])
   assert.equal(cache.selectorCounts.of('default', [], true).empty, true)
+})
+
+test('of a pod that is bound with other labels only those are counted anew', () => {
+  const cache = new ClusterCache()
+  cache.setNode(aNode('n1'))
+  const pod = first()
+  cache.assume(podInfo(pod), 'n1')
+  const count = (key: string, value: string): number | undefined =>
+    cache.selectorCounts.of('default', [{ key, operator: 'in', values: [value] }], false).byNode.get('n1')
+  assert.deepEqual([count('app', 'web'), count('zone', 'a')], [1, undefined])
+  const seen = cache.figures.changes
+  const bound = structuredClone(pod)
+  bound.spec!.nodeName = 'n1'
+  bound.metadata.labels = { app: 'web', zone: 'a' }
+  podInfo(bound, podInfo(pod))
+  cache.setPod(bound)
+  assert.deepEqual([count('app', 'web'), count('zone', 'a')], [1, 1])
+  assert.equal(cache.figures.changes, seen + 1, 'groups of nodes may be others')
+  assert.equal(cache.figures.requestedCpu[0], 1000)
+  const other = structuredClone(bound)
+  other.metadata.labels = { app: 'db', zone: 'a' }
+  podInfo(other, podInfo(bound))
+  cache.setPod(other)
+  assert.deepEqual([count('app', 'web'), count('app', 'db'), count('zone', 'a')], [undefined, 1, 1])
 })
 
 test('pods that want nothing of a kind share one list of nothing', () => {

@@ -59,7 +59,7 @@ const known = new WeakMap<Pod, PodInfo>()
 export function podInfo(pod: Pod, before?: PodInfo): PodInfo {
   let info = known.get(pod)
   if (info === undefined) {
-    info = before !== undefined && countsAlike(before.pod, pod) ? { ...before, pod } : build(pod)
+    info = before !== undefined && countsAlike(before.pod, pod) ? { ...before, pod, labels: labelsOf(pod, before) } : build(pod)
     known.set(pod, info)
   }
   return info
@@ -67,7 +67,7 @@ export function podInfo(pod: Pod, before?: PodInfo): PodInfo {
 
 /**
  * Whether the two versions of a pod ask for the same: what is asked for has the same generation, and no container tells what
- * it was granted. Which node it has is no part of the generation.
+ * it was granted. Which node it has is no part of the generation, nor are labels, which pods have of their node's zone.
  */
 function countsAlike({ metadata: old, status: oldStatus }: Pod, { metadata, status }: Pod): boolean {
   return (
@@ -75,7 +75,6 @@ function countsAlike({ metadata: old, status: oldStatus }: Pod, { metadata, stat
     old.generation === metadata.generation &&
     metadata.generation !== undefined &&
     old.deletionTimestamp === metadata.deletionTimestamp &&
-    deepEqual(old.labels, metadata.labels) &&
     isUngranted(oldStatus) &&
     isUngranted(status)
   )
@@ -83,6 +82,10 @@ function countsAlike({ metadata: old, status: oldStatus }: Pod, { metadata, stat
 
 const NO_TERMS: readonly AffinityTerm[] = Object.freeze([])
 const NO_PORTS: readonly HostPort[] = Object.freeze([])
+
+/** The same object where they are the same labels. */
+const labelsOf = ({ metadata: { labels = {} } }: Pod, before: PodInfo): Labels =>
+  deepEqual(before.labels, labels) ? before.labels : labels
 
 const isUngranted = (status: Pod['status']): boolean =>
   status?.containerStatuses === undefined &&

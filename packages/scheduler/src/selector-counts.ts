@@ -61,9 +61,15 @@ export class SelectorCounts {
     for (const each of tracked.values()) count(each, pod, node, 1)
   }
 
-  /** Takes over another version of a pod on the node that selectors cannot tell from the last one. */
-  replace(pod: PodInfo, node: string): void {
-    this.#namespace(pod.namespace).pods.set(pod.key, { pod, node })
+  /** Takes over another version of a pod on the node, of which at most the labels are others. */
+  replace(pod: PodInfo, node: string, before: PodInfo): void {
+    const { pods, tracked } = this.#namespace(pod.namespace)
+    pods.set(pod.key, { pod, node })
+    if (before.labels === pod.labels) return
+    for (const each of tracked.values()) {
+      count(each, before, node, -1)
+      count(each, pod, node, 1)
+    }
   }
 
   remove(pod: PodInfo, node: string): void {
