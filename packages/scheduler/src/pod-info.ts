@@ -59,7 +59,10 @@ const known = new WeakMap<Pod, PodInfo>()
 export function podInfo(pod: Pod, before?: PodInfo): PodInfo {
   let info = known.get(pod)
   if (info === undefined) {
-    info = before !== undefined && countsAlike(before.pod, pod) ? { ...before, pod, labels: labelsOf(pod, before) } : build(pod)
+    info =
+      before !== undefined && countsAlike(before.pod, pod)
+        ? { ...before, pod, labels: labelsOf(pod, before) }
+        : build(pod)
     known.set(pod, info)
   }
   return info
