@@ -210,6 +210,16 @@ describe('forms', () => {
     assert.deepEqual(Object.keys(object), ['kind', 'apiVersion', 'metadata'])
   })
 
+  for (const [media, expected] of [
+    ['application/json', /"items":\[\{"metadata":\{/],
+    ['application/yaml', /\nitems:\n- metadata:\n/],
+  ] as const)
+    it(`items of lists do not say what they are, as typed lists have them: ${media}`, async () => {
+      const { text } = await server.send('GET', base('forms'), undefined, { accept: media })
+      assert.match(text, expected)
+      assert.equal(text.match(/ConfigMap"?[,\n]/g), null)
+    })
+
   it('writes YAML, indented JSON and protobuf', async () => {
     const yaml = await server.send('GET', `${base('forms')}/one`, undefined, { accept: 'application/yaml' })
     assert.match(yaml.text, /^apiVersion: v1\nkind: ConfigMap\nmetadata:\n/)
@@ -244,7 +254,7 @@ describe('forms', () => {
     assert.equal(json.note, 'm')
     assert.equal(json.regarding.name, 'p')
     const { json: list } = await server.send('GET', `${modern}?fieldSelector=regarding.name=p`)
-    assert.equal(list.items[0].apiVersion, 'events.k8s.io/v1')
+    assert.equal(list.items[0].note, 'm')
   })
 })
 

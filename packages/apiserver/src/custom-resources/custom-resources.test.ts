@@ -352,6 +352,7 @@ describe('custom resources', () => {
     const { json: one } = await server.send('GET', path('oars', 'o'))
     const { json: list } = await server.send('GET', path('oars'))
     assert.deepEqual([one.spec.length, list.items[0].spec.length], [7, 7])
+    assert.deepEqual([list.items[0].apiVersion, list.items[0].kind], [one.apiVersion, one.kind])
   })
 
   it('are shown in every served version and remember which were stored', async () => {

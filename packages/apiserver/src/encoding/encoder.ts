@@ -35,6 +35,8 @@ export interface ObjectEncoder extends EventEncoder {
 }
 
 const COMMA = Buffer.from(',')
+const OPEN = Buffer.from('{')
+const COMMA_OPEN = Buffer.from(',{')
 const LIST_END = Buffer.from(']}\n')
 const NEWLINE = Buffer.from('\n')
 
@@ -44,10 +46,18 @@ export class JsonEncoder implements ObjectEncoder {
   readonly watchContentType: string = 'application/json'
   readonly kind: Kind
   readonly apiVersion: string
+  /**
+   * What of an object is left out in lists: the items of built-in kinds do not say what they are, as Go's typed lists have them;
+   * custom objects do.
+   */
+  readonly #typeHead: Buffer | undefined
 
   constructor(kind: Kind, id = 'json') {
     this.kind = kind
     this.apiVersion = apiVersionOf(kind.type)
+    if (kind.custom === undefined) {
+      this.#typeHead = Buffer.from(`{"kind":"${kind.type.kind}","apiVersion":"${this.apiVersion}",`)
+    }
     this.id = `${id} ${kind.custom?.id ?? ''}${this.apiVersion}`
   }
 
@@ -65,11 +75,19 @@ export class JsonEncoder implements ObjectEncoder {
       Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`),
     ]
     versions.forEach((version, index) => {
-      if (index > 0) pieces.push(COMMA)
-      pieces.push(this.one(version))
+      const bytes = this.one(version)
+      if (this.saysTypeFirst(bytes)) pieces.push(index > 0 ? COMMA_OPEN : OPEN, bytes.subarray(this.#typeHead!.length))
+      else if (index > 0) pieces.push(COMMA, bytes)
+      else pieces.push(bytes)
     })
     pieces.push(LIST_END)
     return pieces
+  }
+
+  /** Whether what the object is stands at its beginning, and is to be left out. What was made of it says something else there. */
+  private saysTypeFirst(bytes: Uint8Array): boolean {
+    const head = this.#typeHead
+    return head !== undefined && asBuffer(bytes).compare(head, 0, head.length, 0, head.length) === 0
   }
 
   encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
