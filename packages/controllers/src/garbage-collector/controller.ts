@@ -16,13 +16,15 @@ import {
   type ResourceType,
   withoutFinalizer,
 } from '@canopus/apimachinery'
-import { type Logger, sleep } from '@canopus/base'
+import { type Logger, sleep, TimeoutError, withTimeout } from '@canopus/base'
 import { type Controller, type ControllerContext, runWorkers, WorkQueue } from '@canopus/operator'
 import { blockingDependents, type GraphNode, type Identity, OwnerGraph } from './graph.ts'
 import { Monitors } from './monitors.ts'
 import { type OwnerState, planItem } from './plan.ts'
 
 const DISCOVERY_PERIOD_MS = 30_000
+/** How long the start waits for the lists of all kinds. */
+const INITIAL_SYNC_TIMEOUT_MS = 30_000
 const WORKERS = 20
 
 export function createGarbageCollector(context: ControllerContext): Controller {
@@ -67,6 +69,7 @@ class GarbageCollector {
     })
     try {
       await following.ready
+      await this.#initialSync(signal)
       await runWorkers(
         { queue: this.#queue, logger: this.#logger, workers: WORKERS, reconcile: uid => this.#look(uid) },
         signal,
@@ -78,6 +81,17 @@ class GarbageCollector {
       this.#queue.close()
       this.#monitors.stop()
       await following.ended
+    }
+  }
+
+  /** One kind that cannot be listed, for example since its conversion fails, does not keep the others from being collected. */
+  async #initialSync(signal: AbortSignal): Promise<void> {
+    const wait = (within: AbortSignal): Promise<void> => this.#monitors.waitForSync(within)
+    try {
+      await withTimeout(this.#context.clock, INITIAL_SYNC_TIMEOUT_MS, 'listing all kinds', wait, signal)
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
+      this.#logger.warn('not all kinds could be listed, going on without', { error })
     }
   }
 

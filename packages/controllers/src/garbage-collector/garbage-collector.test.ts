@@ -71,6 +71,16 @@ test('in the foreground: the owner waits for dependents that block it', async ()
   assert.deepEqual(names(), [])
 })
 
+test('in the foreground, once more: an object that another finalizer keeps loses foregroundDeletion again', async () => {
+  add('kept')
+  world.server.change(ConfigMaps, 'kept', 'default', object => (object.metadata.finalizers = ['example.com/hold']))
+  for (const _ of [1, 2]) {
+    await remove('kept', 'Foreground')
+    await world.settle()
+    assert.deepEqual(get('kept')?.metadata.finalizers, ['example.com/hold'])
+  }
+})
+
 test('orphaned: the dependents live on without their owner', async () => {
   const owner = add('owner')
   const other = add('other')
@@ -83,6 +93,24 @@ test('orphaned: the dependents live on without their owner', async () => {
     get('child')?.metadata.ownerReferences?.map(reference => reference.name),
     ['other'],
   )
+})
+
+test('a kind that cannot be listed does not keep the others from being collected', async t => {
+  const half = createWorld()
+  t.after(() => half.stop())
+  half.server.failNext({ method: 'GET', path: /\/secrets/ }, new Error('conversion webhook failed'), 1_000)
+  half.server.add(ConfigMaps, {
+    metadata: {
+      name: 'child',
+      namespace: 'default',
+      ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'gone' }],
+    },
+  })
+  await half.start(createGarbageCollector(half.context))
+  await half.settle(29_000)
+  assert.equal(half.server.list(ConfigMaps).length, 1)
+  await half.settle(2_000)
+  assert.equal(half.server.list(ConfigMaps).length, 0)
 })
 
 test('a dependent stays while one owner lives, and loses the reference to the one that is gone', async () => {

@@ -64,7 +64,7 @@ export class OwnerGraph {
     const isRenamed = known !== undefined && !semanticEqual(before.identity, identity)
     if (isRenamed) node.identity = identity
     node.beingDeleted = object.metadata.deletionTimestamp !== undefined
-    node.deletingDependents ||= node.beingDeleted && hasFinalizer(object, FOREGROUND_FINALIZER)
+    node.deletingDependents = node.beingDeleted && hasFinalizer(object, FOREGROUND_FINALIZER)
     node.orphaningDependents = node.beingDeleted && hasFinalizer(object, ORPHAN_FINALIZER)
     node.owners = ownerReferences
     // Informers give versions of an object what is the same in both.

@@ -47,7 +47,7 @@ export class Monitors {
     )
   }
 
-  /** Asks what is served, starts what is new and stops what is gone. Answers once all are in step. */
+  /** Asks what is served, starts what is new and stops what is gone. */
   async refresh(signal: AbortSignal): Promise<void> {
     const { types, stale } = await this.#discover(signal)
     // A group whose server is down for a moment has not gone away.
@@ -71,6 +71,10 @@ export class Monitors {
     for (const [name, type] of wanted) {
       if (!this.#monitors.has(name)) this.#monitors.set(name, this.#start(type, signal))
     }
+  }
+
+  /** Resolves once all kinds have been listed. */
+  async waitForSync(signal: AbortSignal): Promise<void> {
     await Promise.all([...this.#monitors.values()].map(monitor => monitor.informer.waitForSync(signal)))
   }
 
