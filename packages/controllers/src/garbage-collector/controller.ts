@@ -14,6 +14,7 @@ import {
   ORPHAN_FINALIZER,
   type OwnerReference,
   type ResourceType,
+  semanticEqual,
   withoutFinalizer,
 } from '@canopus/apimachinery'
 import { type Logger, sleep, TimeoutError, withTimeout } from '@canopus/base'
@@ -167,14 +168,13 @@ class GarbageCollector {
       case 'delete':
         // A circle of owners that all wait for each other is cut here.
         if (verdict.unblock) await this.#changeMetadata(type, node.identity, node.uid, unblocked)
-        return this.#delete(type, node, verdict.policy)
+        return this.#delete(type, node, live, verdict.policy)
     }
   }
 
   async #stateOf(reference: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
     const type = this.#typeOf(reference)
-    // An owner in a namespace cannot own what is in none; upstream leaves such objects alone.
-    if (type.namespaced && !namespace) return 'solid'
+    if (type.namespaced && !namespace) return 'impossible'
     const owner = await this.#get(type, { ...reference, namespace }, reference.uid)
     if (!owner) return 'absent'
     const isWaiting = owner.metadata.deletionTimestamp !== undefined && hasFinalizer(owner, FOREGROUND_FINALIZER)
@@ -226,13 +226,26 @@ class GarbageCollector {
     }
   }
 
-  async #delete(type: ResourceType, { identity, uid }: GraphNode, propagationPolicy: string): Promise<void> {
+  /**
+   * Deletes what has been judged, unless its owners have changed since: one of them may have adopted it. Other changes do
+   * not matter; an object whose status is written all the time would never go.
+   */
+  async #delete(type: ResourceType, node: GraphNode, judged: KubeObject, propagationPolicy: string): Promise<void> {
+    const { identity, uid } = node
     const { name, namespace } = identity
-    const body = { preconditions: { uid }, propagationPolicy }
+    const { resourceVersion, ownerReferences } = judged.metadata
+    const resource = this.#context.client.resource(type)
+    const remove = (preconditions: Record<string, string>): Promise<unknown> =>
+      resource.delete(name, { ...inScope(type, namespace), body: { preconditions, propagationPolicy } })
     try {
-      await this.#context.client.resource(type).delete(name, { ...inScope(type, namespace), body })
+      await remove({ uid, resourceVersion }).catch(async error => {
+        const live = hasReason(error, 'Conflict') ? await this.#get(type, identity, uid) : undefined
+        if (!live || live.metadata.resourceVersion === resourceVersion) throw error
+        if (!semanticEqual(live.metadata.ownerReferences, ownerReferences)) throw error
+        await remove({ uid })
+      })
     } catch (error) {
-      // On a conflict it is another object, or it has just changed: the next look sees which.
+      // On a conflict it is another object, or it has other owners now: the next look sees which.
       if (!hasReason(error, 'NotFound')) throw error
     }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { ConfigMaps, Nodes, Secrets } from '@canopus/api'
 import { type KubeObject, type OwnerReference, ownerReference, StatusError } from '@canopus/apimachinery'
+import { createClient } from '@canopus/client'
 import { createWorld, type World } from '../testing/world.ts'
 import { createGarbageCollector } from './controller.ts'
 import { type OwnerState, planItem } from './plan.ts'
@@ -54,6 +55,38 @@ test('a dependent whose deletion met a conflict is looked at again', async () =>
   await world.clock.advance(60_000)
   assert.deepEqual(names(), [])
 })
+
+for (const [change, stays] of [
+  ['adopted', true],
+  ['labelled', false],
+] as const)
+  test(`a dependent that is ${change} just before its deletion ${stays ? 'stays' : 'goes'}`, async t => {
+    const between = createWorld()
+    t.after(() => between.stop())
+    const { server, context } = between
+    const adopter = server.add(ConfigMaps, { metadata: { name: 'adopter', namespace: 'default' } })
+    const gone = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'gone' }
+    server.add(ConfigMaps, { metadata: { name: 'child', namespace: 'default', ownerReferences: [gone] } })
+    let deletions = 0
+    const client = createClient({
+      send(request) {
+        if (request.method === 'DELETE' && deletions++ === 0)
+          server.change(ConfigMaps, 'child', 'default', ({ metadata }) => {
+            if (stays) metadata.ownerReferences = [gone, ownerReference(adopter, ConfigMaps)]
+            else metadata.labels = { a: 'b' }
+          })
+        return server.send(request)
+      },
+    })
+    await between.start(createGarbageCollector({ ...context, client }))
+    await between.settle()
+    const child = server.get(ConfigMaps, 'child', 'default')
+    assert.deepEqual(
+      child?.metadata.ownerReferences?.map(owner => owner.name),
+      stays ? ['adopter'] : undefined,
+    )
+    assert.equal(deletions, stays ? 1 : 2)
+  })
 
 test('in the foreground: the owner waits for dependents that block it', async () => {
   const owner = add('owner')
@@ -226,6 +259,7 @@ describe('planItem', () => {
     ['no owners', [], [], false, 'keep'],
     ['all solid', ['solid', 'solid'], [], false, 'keep'],
     ['one solid', ['solid', 'absent', 'waiting'], [], false, 'dropReferences'],
+    ['one in a namespace, the object in none', ['impossible', 'absent', 'solid'], [], false, 'keep'],
     ['all absent', ['absent'], [], false, 'Background'],
     ['waiting with dependents', ['waiting'], [], true, 'Foreground'],
     ['waiting without dependents', ['waiting'], [], false, 'Background'],

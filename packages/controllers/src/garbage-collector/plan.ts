@@ -7,8 +7,11 @@ import {
   type OwnerReference,
 } from '@canopus/apimachinery'
 
-/** `absent`: gone, or another object of that name. `waiting`: being deleted in the foreground. */
-export type OwnerState = 'solid' | 'absent' | 'waiting'
+/**
+ * `absent`: gone, or another object of that name. `waiting`: being deleted in the foreground. `impossible`: it would be in a
+ * namespace, while the object is in none.
+ */
+export type OwnerState = 'solid' | 'absent' | 'waiting' | 'impossible'
 
 export type Verdict =
   | { type: 'keep' }
@@ -28,6 +31,8 @@ export function planItem({ object, stateOf, hasDependents, hasWaitingDependents 
   const references = object.metadata.ownerReferences ?? []
   if (references.length === 0) return { type: 'keep' }
   const states = references.map(stateOf)
+  // What such a reference was to mean is nobody's to guess: the object is left as it is.
+  if (states.includes('impossible')) return { type: 'keep' }
   const uidsOf = (...wanted: OwnerState[]): string[] =>
     references.filter((_, index) => wanted.includes(states[index]!)).map(reference => reference.uid)
   if (states.includes('solid')) {
