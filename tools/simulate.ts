@@ -6,6 +6,7 @@
  *     npm run simulate -- --from 100 --seeds 50   seeds 100 to 149
  *
  * `--duration 2m` is how long things go wrong (default 5m), `--without watchDelay,restarts` what does not.
+ * A run of many says on stderr every ten seconds how far it is.
  */
 import { parseArgs } from 'node:util'
 import { failureText, isGood, parseDuration, type RunSeedOptions, runSeed } from '@canopus/testing'
@@ -32,8 +33,10 @@ const flags = [
   ...(without.length === 0 ? [] : ['--without', without.join(',')]),
 ]
 
+const PROGRESS_MS = 10_000
 let failed = 0
 const begun = performance.now()
+let told = begun
 for (let seed = first; seed <= last; seed++) {
   const result = await runSeed({
     seed,
@@ -53,6 +56,10 @@ for (let seed = first; seed <= last; seed++) {
     console.log(`seed ${seed}: ${result.writes} writes, digest ${result.digest}`)
     console.log(`converged ${(result.convergedIn ?? 0) / 1000} s after the last fault`)
   }
+  const now = performance.now()
+  if (now - told < PROGRESS_MS || seed === last) continue
+  told = now
+  console.error(`${seed - first + 1} of ${last - first + 1} seeds, ${failed} failed, ${((now - begun) / 1000).toFixed(0)} s`)
 }
 const seconds = (performance.now() - begun) / 1000
 console.log(`${last - first + 1} seeds in ${seconds.toFixed(1)} s, ${failed} failed`)
