@@ -20,6 +20,7 @@ import {
 } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import {
+  again,
   type Controller,
   type ControllerContext,
   claim,
@@ -147,6 +148,7 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
     async reconcile(key: Key): Promise<ReconcileResult | undefined> {
       const { name, namespace } = splitKey(key)
       ownWrites.ensureSeen(key)
+      expectations.creationsSeen(key)
       const object = informer.lister.get(name, namespace)
       if (!object) {
         expectations.forget(key)
@@ -264,7 +266,7 @@ async function deletePods<T extends Replicas>(
 }
 
 async function writeStatus<T extends Replicas>(
-  { context, flavour, ownWrites }: Shell<T>,
+  { context, flavour, expectations, ownWrites }: Shell<T>,
   object: T,
   owned: readonly Pod[],
   failure: Failure | undefined,
@@ -288,7 +290,7 @@ async function writeStatus<T extends Replicas>(
   ownWrites.wrote(keyOf(object), flavour.type, written)
   if (failure) throw failure.error
   const wait = nextAvailable(owned.filter(isActive), object.spec?.minReadySeconds ?? 0, now)
-  return wait === undefined ? undefined : { requeueAfter: wait }
+  return again(wait, expectations.patience(keyOf(object)))
 }
 
 /** Only replica sets count what is on its way out. */

@@ -87,3 +87,9 @@ function onFailure<K>(queue: WorkQueue<K>, key: K, error: unknown, logger: Logge
   if (asked) queue.addAfter(key, asked * 1000)
   else queue.addRateLimited(key)
 }
+
+/** Another look after the shortest of the times that are given, if any is. */
+export function again(...waits: readonly (number | undefined)[]): ReconcileResult | undefined {
+  const soonest = Math.min(...waits.map(wait => wait ?? Number.POSITIVE_INFINITY))
+  return soonest === Number.POSITIVE_INFINITY ? undefined : { requeueAfter: soonest }
+}

@@ -29,6 +29,21 @@ export class Expectations {
     return this.#clock.monotonic() - expected.since > TIMEOUT_MS
   }
 
+  /** Milliseconds after which what is still outstanding counts as wrong, and somebody should look; nothing where all is seen. */
+  patience(key: Key): number | undefined {
+    if (this.satisfied(key)) return undefined
+    return Math.max(0, this.#expected.get(key)!.since + TIMEOUT_MS + 1 - this.#clock.monotonic())
+  }
+
+  /**
+   * Everything that was made is in the informers, or has been and gone: what came and went while an informer was behind is never
+   * told of.
+   */
+  creationsSeen(key: Key): void {
+    const expected = this.#expected.get(key)
+    if (expected) expected.creations = 0
+  }
+
   /** Call before the requests are sent; `lowerCreations` for those that fail. */
   expectCreations(key: Key, count: number): void {
     this.#entry(key).creations += count

@@ -7,6 +7,7 @@ import { clone, hasReason, labelSelector, matches, semanticEqual } from '@canopu
 import { Backoff } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import {
+  again,
   type Controller,
   type ControllerContext,
   claim,
@@ -63,6 +64,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
       ownWrites.ensureSeen(key)
+      expectations.creationsSeen(key)
       const set = sets.lister.get(name, namespace)
       if (!set) {
         expectations.forget(key)
@@ -113,9 +115,8 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         )
         ownWrites.wrote(key, DaemonSets, written)
       }
-      const waits = [nextAvailable(own, set.spec.minReadySeconds ?? 0, state.now), shell.nextRetry(own)]
-      const soonest = Math.min(...waits.map(wait => wait ?? Number.POSITIVE_INFINITY))
-      return soonest === Number.POSITIVE_INFINITY ? undefined : { requeueAfter: soonest }
+      const available = nextAvailable(own, set.spec.minReadySeconds ?? 0, state.now)
+      return again(available, shell.nextRetry(own), expectations.patience(key))
     },
   })
 }

@@ -6,6 +6,7 @@ import type { Pod } from '@canopus/api/core/v1'
 import { controllerOf, hasReason, labelSelector, matches, semanticEqual, withoutFinalizer } from '@canopus/apimachinery'
 import { keyOf, type ResourceClient, splitKey } from '@canopus/client'
 import {
+  again,
   type Controller,
   type ControllerContext,
   claim,
@@ -79,6 +80,7 @@ export function createJobController(context: ControllerContext): Controller {
       }
       const { name, namespace } = splitKey(key)
       ownWrites.ensureSeen(key)
+      expectations.creationsSeen(key)
       const job = jobs.lister.get(name, namespace)
       if (!job) {
         expectations.forget(key)
@@ -109,7 +111,7 @@ export function createJobController(context: ControllerContext): Controller {
       if (plan.streak) streaks.set(key, plan.streak)
       else streaks.delete(key)
       if (error !== undefined) throw error
-      return plan.waitMs === undefined ? undefined : { requeueAfter: plan.waitMs }
+      return again(plan.waitMs, expectations.patience(key))
     },
   })
 }
