@@ -197,9 +197,10 @@ class Shell {
       if (!hasReason(error, 'Conflict')) throw error
       // It has changed since, if only because we have just deleted it.
       const current = await find(pods, name, namespace!)
-      if (current?.metadata.uid === uid && current.metadata.resourceVersion !== resourceVersion) {
-        await this.untrack(current)
-      }
+      if (current?.metadata.uid !== uid) return
+      // A conflict with nothing is the server's; the finalizer must go all the same, and nobody else brings this up again.
+      if (current.metadata.resourceVersion === resourceVersion) throw error
+      await this.untrack(current)
     }
   }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { Jobs, Pods } from '@canopus/api'
 import type { JobSpec } from '@canopus/api/batch/v1'
 import type { Pod } from '@canopus/api/core/v1'
+import { StatusError } from '@canopus/apimachinery'
 import { heldWatches } from '../testing/held-watches.ts'
 import { createWorld, type World } from '../testing/world.ts'
 import { createJobController } from './controller.ts'
@@ -442,4 +443,19 @@ test('figures: indexes of jobs that count failures by index, and replacements', 
     'job_controller_job_pods_finished_total{completion_mode="Indexed",result="succeeded"} 1',
     'job_controller_jobs_finished_total{completion_mode="Indexed",reason="FailedIndexes",result="failed"} 1',
   ])
+})
+
+test('a conflict with nothing leaves no finalizer behind', async () => {
+  add({ completions: 1 })
+  await world.settle()
+  const [pod] = live()
+  const conflict = StatusError.conflict('pods', pod!.metadata.name, 'try again')
+  world.server.failNext({ method: 'PATCH', path: /\/pods\// }, conflict)
+  await end(pod!, 'Succeeded')
+  await world.clock.advance(1000)
+  assert.equal(condition('Complete')?.status, 'True')
+  assert.deepEqual(
+    pods().map(each => each.metadata.finalizers ?? []),
+    [[]],
+  )
 })
