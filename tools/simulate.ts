@@ -59,7 +59,9 @@ for (let seed = first; seed <= last; seed++) {
   const now = performance.now()
   if (now - told < PROGRESS_MS || seed === last) continue
   told = now
-  console.error(`${seed - first + 1} of ${last - first + 1} seeds, ${failed} failed, ${((now - begun) / 1000).toFixed(0)} s`)
+  console.error(
+    `${seed - first + 1} of ${last - first + 1} seeds, ${failed} failed, ${((now - begun) / 1000).toFixed(0)} s`,
+  )
 }
 const seconds = (performance.now() - begun) / 1000
 console.log(`${last - first + 1} seeds in ${seconds.toFixed(1)} s, ${failed} failed`)

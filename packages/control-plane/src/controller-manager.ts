@@ -16,11 +16,19 @@ export interface ControllerManagerOptions
     | 'approveKubeletServing'
     | 'autoscaler'
     | 'cloud'
+    | 'endpoints'
+    | 'endpointSlices'
+    | 'mirroring'
+    | 'resourceQuota'
+    | 'legacyTokens'
+    | 'workers'
   > {
   /** PEM; fills secrets of type `kubernetes.io/service-account-token`. */
   serviceAccountKey?: string
   /** Signs what kubelets ask for; without it certificate requests wait for somebody else. */
   signingCa?: CertifiedKey
+  /** The same by signer, such as `kubernetes.io/kubelet-serving`, in place of one for all; other signers' requests wait. */
+  signerCas?: Readonly<Record<string, CertifiedKey>>
   /** Milliseconds that signed certificates live; one year where missing. */
   signingDuration?: number
   /** As whom a controller works, by its name. Default: all as the context's client. */
@@ -44,17 +52,18 @@ export function createControllerManager(context: ControllerContext, options: Con
 }
 
 function builtIn(context: ControllerContext, options: ControllerManagerOptions): Controller[] {
-  const { clientFor, serviceAccountKey, signingCa, signingDuration, extra: _, ...rest } = options
+  const { clientFor, serviceAccountKey, signingCa, signerCas, signingDuration, extra: _, ...rest } = options
+  const caFor = signerCas ? (signer: string) => signerCas[signer] : signingCa && (() => signingCa)
   const schemas = createKindSchemas(context.client.transport)
   const given: ControllersOptions = {
     ...rest,
     checkPolicy: policy => checkPolicyTypes(policy, schemas),
     ...(serviceAccountKey === undefined ? {} : { issueToken: createLegacyTokenIssuer(serviceAccountKey) }),
-    ...(signingCa === undefined
+    ...(caFor === undefined
       ? {}
       : {
           csrSigner: createCsrSigner({
-            ca: signingCa,
+            caFor,
             clock: context.clock,
             ...(signingDuration === undefined ? {} : { validity: signingDuration }),
           }),

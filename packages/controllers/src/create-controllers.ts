@@ -17,12 +17,12 @@ import { createDaemonSetController } from './daemon-set/controller.ts'
 import { createDeploymentController } from './deployment/controller.ts'
 import { createDisruptionController } from './disruption.ts'
 import { createEndpointsController } from './endpoints/endpoints-controller.ts'
-import { createEndpointSliceMirroringController } from './endpoints/mirroring-controller.ts'
-import { createEndpointSliceController } from './endpoints/slices-controller.ts'
+import { createEndpointSliceMirroringController, type MirroringOptions } from './endpoints/mirroring-controller.ts'
+import { createEndpointSliceController, type EndpointSliceOptions } from './endpoints/slices-controller.ts'
 import { createGarbageCollector } from './garbage-collector/controller.ts'
 import { createJobController } from './job/controller.ts'
 import { createTtlAfterFinishedController } from './job/ttl.ts'
-import { createLegacyTokenCleaner } from './legacy-token-cleaner.ts'
+import { createLegacyTokenCleaner, type LegacyTokenCleanerOptions } from './legacy-token-cleaner.ts'
 import { createNamespaceController } from './namespace.ts'
 import { createNodeIpamController, type NodeIpamOptions } from './node/ipam.ts'
 import { createNodeLifecycleController, type NodeLifecycleOptions } from './node/lifecycle.ts'
@@ -33,7 +33,7 @@ import { createPolicyStatusController, type PolicyChecker } from './policy-statu
 import { createReplicaSetController, createReplicationController } from './replica-set.ts'
 import { createResourceClaimController } from './resource-claim/controller.ts'
 import { createDeviceTaintEvictionController } from './resource-claim/device-taint-eviction.ts'
-import { createResourceQuotaController } from './resource-quota.ts'
+import { createResourceQuotaController, type ResourceQuotaOptions } from './resource-quota.ts'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
 import { createServiceAccountTokenController, type ServiceAccountTokenOptions } from './service-account-tokens.ts'
@@ -63,6 +63,13 @@ export interface ControllersOptions {
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
   autoscaler?: AutoscalerOptions
+  endpoints?: EndpointSliceOptions
+  endpointSlices?: EndpointSliceOptions
+  mirroring?: MirroringOptions
+  resourceQuota?: ResourceQuotaOptions
+  legacyTokens?: LegacyTokenCleanerOptions
+  /** How many keys a controller works on at the same time, by its name; as it has it where missing. */
+  workers?: Readonly<Record<string, number>>
   /** Makes the cloud that load balancers are had from; services of that type wait for somebody else where missing. */
   cloud?: (context: ControllerContext) => CloudProvider
   /** Makes the tokens of secrets of type `kubernetes.io/service-account-token`; without it they stay empty. */
@@ -112,18 +119,18 @@ const ENTRIES: readonly Entry[] = [
     name: 'endpointslice-controller',
     alias: 'endpointslice',
     component: 'endpoint-slice-controller',
-    create: context => createEndpointSliceController(context),
+    create: (context, { endpointSlices }) => createEndpointSliceController(context, endpointSlices),
   },
   {
     name: 'endpoints-controller',
     alias: 'endpoint',
     component: 'endpoint-controller',
-    create: createEndpointsController,
+    create: (context, { endpoints }) => createEndpointsController(context, endpoints),
   },
   {
     name: 'endpointslice-mirroring-controller',
     alias: 'endpointslicemirroring',
-    create: createEndpointSliceMirroringController,
+    create: (context, { mirroring }) => createEndpointSliceMirroringController(context, mirroring),
   },
   { name: 'garbage-collector-controller', alias: 'garbagecollector', create: createGarbageCollector },
   {
@@ -250,7 +257,11 @@ const ENTRIES: readonly Entry[] = [
     alias: 'clusterrole-aggregation',
     create: createClusterRoleAggregationController,
   },
-  { name: 'resourcequota-controller', alias: 'resourcequota', create: createResourceQuotaController },
+  {
+    name: 'resourcequota-controller',
+    alias: 'resourcequota',
+    create: (context, { resourceQuota }) => createResourceQuotaController(context, resourceQuota),
+  },
   {
     name: 'serviceaccount-token-controller',
     alias: 'serviceaccount-token',
@@ -261,7 +272,7 @@ const ENTRIES: readonly Entry[] = [
   {
     name: 'legacy-serviceaccount-token-cleaner-controller',
     alias: 'legacy-service-account-token-cleaner',
-    create: context => createLegacyTokenCleaner(context),
+    create: (context, { legacyTokens }) => createLegacyTokenCleaner(context, legacyTokens),
   },
   {
     name: 'certificatesigningrequest-approving-controller',
@@ -320,7 +331,9 @@ export function createControllers(context: ControllerContext, options: Controlle
   const controllers: Controller[] = []
   for (const { name, component, create } of ENTRIES) {
     if (!wanted.has(name)) continue
-    const controller = create({ ...context, events: recorder(component ?? name) }, options)
+    const workers = options.workers?.[name]
+    const own = { ...context, ...(workers === undefined ? {} : { workers }), events: recorder(component ?? name) }
+    const controller = create(own, options)
     if (controller) controllers.push(controller)
   }
   return controllers

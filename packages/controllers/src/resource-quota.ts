@@ -34,7 +34,15 @@ const DISCOVERED_FOR = 30_000
 
 const builtInTypes = builtInKinds.map(({ type }) => type).filter(type => type.namespaced)
 
-export function createResourceQuotaController(context: ControllerContext): Controller {
+export interface ResourceQuotaOptions {
+  /** Milliseconds after which everything is counted anew, whatever has been heard. Default five minutes. */
+  syncPeriod?: number
+}
+
+export function createResourceQuotaController(
+  context: ControllerContext,
+  { syncPeriod = RECOUNT }: ResourceQuotaOptions = {},
+): Controller {
   const quotas = context.informers.informer(ResourceQuotas)
   const watched = new Map<ResourceType, Informer<KubeObject>>()
   const custom = new CustomKinds(context, type => watched.delete(type))
@@ -89,7 +97,7 @@ export function createResourceQuotaController(context: ControllerContext): Contr
         await context.client.resource(ResourceQuotas).updateStatus({ ...quota, status })
       }
       // A kind that nobody serves yet may come.
-      return { requeueAfter: Object.keys(hard).every(name => name in used) ? RECOUNT : DISCOVERED_FOR }
+      return { requeueAfter: Object.keys(hard).every(name => name in used) ? syncPeriod : DISCOVERED_FOR }
     },
   })
 }

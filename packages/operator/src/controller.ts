@@ -10,6 +10,8 @@ export interface ControllerContext {
   logger: Logger
   /** Where work queues and loops tell what they do; nowhere where missing. */
   metrics?: MetricsRegistry
+  /** How many keys each loop works on at the same time; as each controller has it where missing. */
+  workers?: number
   /** Writes an event about an object, aggregated as upstream does (k8s.io/client-go/tools/record). Never throws. */
   events: EventRecorder
 }

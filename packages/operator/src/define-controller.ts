@@ -17,7 +17,7 @@ export interface ControllerDefinition {
    * object is gone. Throwing retries with back-off.
    */
   reconcile(key: Key, signal: AbortSignal): Promise<ReconcileResult | undefined>
-  /** How many keys are worked on at the same time. Default 5. */
+  /** How many keys are worked on at the same time unless the context says it. Default 5. */
   workers?: number
   /** Keys to begin with, besides those that the triggers bring. */
   initialKeys?: readonly Key[]
@@ -41,7 +41,8 @@ export function defineController(context: ControllerContext, definition: Control
       }
       const disconnect = definition.triggers.map(trigger => trigger.connect(context.informers, enqueue))
       for (const key of definition.initialKeys ?? []) enqueue(key)
-      await runWorkers({ queue, logger, workers: definition.workers ?? 5, reconcile: definition.reconcile }, signal)
+      const workers = context.workers ?? definition.workers ?? 5
+      await runWorkers({ queue, logger, workers, reconcile: definition.reconcile }, signal)
       for (const stop of disconnect) stop()
     },
   }

@@ -1,5 +1,11 @@
 export type * from './controller.ts'
-export { again, type ControllerDefinition, defineController, runWorkers, type WorkOptions } from './define-controller.ts'
+export {
+  again,
+  type ControllerDefinition,
+  defineController,
+  runWorkers,
+  type WorkOptions,
+} from './define-controller.ts'
 export { createEventRecorder, type EventRecorderOptions } from './event-recorder.ts'
 export { createSeriesRecorder } from './event-series.ts'
 export { Expectations } from './expectations.ts'

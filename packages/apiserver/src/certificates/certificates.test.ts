@@ -110,7 +110,7 @@ describe('signing', () => {
   ]
   for (const [name, subject, signer, usages, expected] of cases) {
     it(`${name}: ${expected}`, async () => {
-      const result = await createCsrSigner({ ca, clock }).sign(await csr(subject, signer, usages))
+      const result = await createCsrSigner({ caFor: () => ca, clock }).sign(await csr(subject, signer, usages))
       assert.equal(result.kind === 'failed' ? result.message : result.kind, expected)
       if (result.kind !== 'signed') return
       const pem = Buffer.from(result.certificate, 'base64').toString()
@@ -131,17 +131,25 @@ describe('signing', () => {
     it(`lasts ${expected / 1000} s where ${expirationSeconds} s are asked for`, async () => {
       const more = expirationSeconds === undefined ? {} : { expirationSeconds }
       const request = await csr({ commonName: 'jane' }, SIGNERS.apiserverClient, CLIENT, more)
-      const result = await createCsrSigner({ ca, clock, validity: 24 * HOUR }).sign(request)
+      const result = await createCsrSigner({ caFor: () => ca, clock, validity: 24 * HOUR }).sign(request)
       assert.ok(result.kind === 'signed')
       const { notAfter } = parseCertificate(Buffer.from(result.certificate, 'base64').toString())
       assert.equal(notAfter - clock.now(), expected)
     })
   }
 
+  it('leaves the requests of signers without an authority to others', async () => {
+    const request = await csr({ commonName: 'jane' }, SIGNERS.apiserverClient, CLIENT)
+    const caFor = (signer: string) => (signer === SIGNERS.kubeletServing ? ca : undefined)
+    assert.deepEqual(await createCsrSigner({ caFor, clock }).sign(request), { kind: 'foreign' })
+  })
+
   it('rejects what is no request', async () => {
     const broken = await csr(NODE, SIGNERS.kubeletClient, CLIENT)
     const request = Buffer.from('nonsense').toString('base64')
-    await assert.rejects(createCsrSigner({ ca, clock }).sign({ ...broken, spec: { ...broken.spec, request } }))
+    await assert.rejects(
+      createCsrSigner({ caFor: () => ca, clock }).sign({ ...broken, spec: { ...broken.spec, request } }),
+    )
   })
 })
 
@@ -170,7 +178,7 @@ describe('automatic approval', () => {
   for (const [name, subject, signer, usages, username, expected] of cases) {
     it(`of ${name}: ${expected.join(' or ') || 'none'}`, async () => {
       const request = await csr(subject, signer, usages, { username })
-      const found = await createCsrSigner({ ca, clock }).autoApprovals(request)
+      const found = await createCsrSigner({ caFor: () => ca, clock }).autoApprovals(request)
       assert.deepEqual(
         found.map(each => each.subresource),
         expected,

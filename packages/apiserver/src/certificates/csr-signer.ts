@@ -39,7 +39,8 @@ export interface CsrSigner {
 }
 
 export interface CsrSignerOptions {
-  ca: CertifiedKey
+  /** The authority of a signer; nothing where somebody else signs for it. */
+  caFor(signer: string): CertifiedKey | undefined
   clock: Clock
   /** Milliseconds; the longest and usual lifetime of certificates, one year where missing. */
   validity?: number
@@ -72,13 +73,14 @@ export function createCsrSigner(options: CsrSignerOptions): CsrSigner {
     },
     async sign(csr) {
       const { signerName, usages = [], expirationSeconds } = csr.spec
-      if (!isOwnSigner(signerName)) return { kind: 'foreign' }
+      const ca = isOwnSigner(signerName) ? options.caFor(signerName) : undefined
+      if (ca === undefined) return { kind: 'foreign' }
       const request = await read(csr)
       const wrong = whatIsWrong(request, usages, signerName)
       if (wrong !== undefined) return { kind: 'failed', message: wrong }
       const longest = options.validity ?? YEAR
       const validity = expirationSeconds === undefined ? longest : clamp(expirationSeconds * 1000, SHORTEST, longest)
-      const pem = await signCertificateRequest(options.ca, request, { usages, validity, clock: options.clock })
+      const pem = await signCertificateRequest(ca, request, { usages, validity, clock: options.clock })
       return { kind: 'signed', certificate: Buffer.from(pem).toString('base64') }
     },
   }

@@ -22,6 +22,7 @@ export function addLogFlags(command: Command): void {
     },
     2,
   )
+  command.addOption(new Option('--logging-format <format>', 'as what it is logged').choices(['json']).default('json'))
 }
 
 /** Lines of JSON on standard error, each with the component's name. */
@@ -56,6 +57,9 @@ export function addLeaderFlags(command: Command, lease: string): void {
     .option('--leader-elect-lease-duration <duration>', 'how long others wait after the last renewal', duration, 15_000)
     .option('--leader-elect-renew-deadline <duration>', 'how long the holder tries to renew', duration, 10_000)
     .option('--leader-elect-retry-period <duration>', 'time between attempts', duration, 2000)
+    .addOption(
+      new Option('--leader-elect-resource-lock <type>', 'what the lease is').choices(['leases']).default('leases'),
+    )
     .option('--leader-elect-resource-name <name>', 'the lease', lease)
     .option('--leader-elect-resource-namespace <namespace>', 'where the lease is', 'kube-system')
 }

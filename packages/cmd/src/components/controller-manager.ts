@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { type Logger, MetricsRegistry } from '@canopus/base'
-import { type CliEnvironment, Failure } from '@canopus/cli'
+import type { CliEnvironment } from '@canopus/cli'
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
 import { controllerNames, isControllerName, withPresentName } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { type Command, InvalidArgumentError } from 'commander'
-import { bool, duration, fileOf, list, number, required } from '../flags.ts'
+import { bool, duration, fileOf, given, list, number, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
 import { apiContentType } from './api-flags.ts'
 import {
@@ -18,21 +18,17 @@ import {
   reportFlagsWithoutEffect,
   runElected,
 } from './common-flags.ts'
+import { addControllerFlags, type ControllerFlags, controllerOptions } from './controller-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 import { createServiceAccountClients } from './service-account-clients.ts'
 
-interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags, SecureServingFlags {
+interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags, SecureServingFlags, ControllerFlags {
+  enableGarbageCollector: boolean
   kubeconfig?: string
   controllers: string[]
   rootCaFile?: string
   serviceAccountPrivateKeyFile?: string
-  clusterSigningCertFile?: string
-  clusterSigningKeyFile?: string
-  clusterSigningDuration?: number
-  allocateNodeCidrs: boolean
-  clusterCidr?: string[]
-  nodeCidrMaskSize?: number
   nodeMonitorGracePeriod?: number
   nodeMonitorPeriod?: number
   nodeStartupGracePeriod?: number
@@ -55,6 +51,24 @@ const WITHOUT_EFFECT = [
   'authentication-kubeconfig',
   'authorization-kubeconfig',
   'cluster-name',
+  'contention-profiling',
+  'controller-shutdown-timeout',
+  'controller-start-interval',
+  'disable-attach-detach-reconcile-sync',
+  'enable-dynamic-provisioning',
+  'enable-hostpath-provisioner',
+  'flex-volume-plugin-dir',
+  'log-flush-frequency',
+  'min-resync-period',
+  'namespace-sync-period',
+  'profiling',
+  'pv-recycler-increment-timeout-nfs',
+  'pv-recycler-minimum-timeout-hostpath',
+  'pv-recycler-minimum-timeout-nfs',
+  'pv-recycler-pod-template-filepath-hostpath',
+  'pv-recycler-pod-template-filepath-nfs',
+  'pv-recycler-timeout-increment-hostpath',
+  'pvclaimbinder-sync-period',
   'requestheader-client-ca-file',
   'service-cluster-ip-range',
 ]
@@ -79,7 +93,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--cluster-signing-duration <duration>', 'how long signed certificates live', duration)
     .option('--allocate-node-cidrs [bool]', 'give every node a range of pod addresses', bool, false)
     .option('--cluster-cidr <cidrs>', 'addresses of pods', list)
-    .option('--node-cidr-mask-size <bits>', "prefix length of a node's range", number(8, 32))
+    .option('--node-cidr-mask-size <bits>', "prefix length of a node's range", number(1, 128))
     .option('--node-monitor-grace-period <duration>', 'how long a node may be silent', duration)
     .option('--node-monitor-period <duration>', 'how often nodes are looked at', duration)
     .option('--node-startup-grace-period <duration>', 'how long a node that never reported may be silent', duration)
@@ -105,9 +119,11 @@ export function addControllerManager(program: Command, environment: CliEnvironme
       duration,
     )
     .option('--horizontal-pod-autoscaler-tolerance <share>', 'by how much figures may be off', share)
+    .option('--enable-garbage-collector [bool]', 'delete what has lost its owners', bool, true)
     .option('--use-service-account-credentials [bool]', 'each controller works as its own service account', bool, false)
     .option('--cluster-dns <address>', 'keep the service kube-dns at this address, for `canopus dns` on every node')
     .option('--cluster-dns-port <port>', "port of the nodes' DNS", number(1, 65_535), 10053)
+  addControllerFlags(command)
   addSecureServingFlags(command, 10_257, join(environment.home.root, 'controller-manager'))
   addFeatureGateFlag(command)
   addLeaderFlags(command, 'kube-controller-manager')
@@ -169,12 +185,13 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
 function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions {
   const { clusterDns, clusterDnsPort: port } = flags
   return {
-    controllers: flags.controllers,
+    controllers: flags.enableGarbageCollector
+      ? flags.controllers
+      : ['-garbage-collector-controller', ...flags.controllers],
     featureGates: featureGatesOf(flags),
     ...(flags.rootCaFile === undefined ? {} : { rootCa: fileOf('root-ca-file', flags.rootCaFile) }),
-    ...nodeIpam(flags),
     ...autoscaler(flags),
-    ...signing(flags),
+    ...controllerOptions(flags),
     ...(flags.serviceAccountPrivateKeyFile === undefined
       ? {}
       : { serviceAccountKey: fileOf('service-account-private-key-file', flags.serviceAccountPrivateKeyFile) }),
@@ -193,11 +210,6 @@ function share(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('not a share such as 0.1.')
   return value
-}
-
-/** What was given, and nothing else. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
 }
 
 function autoscaler(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'autoscaler'> {
@@ -225,25 +237,4 @@ function nodeLifecycle(flags: ControllerManagerFlags): Pick<ControllerManagerOpt
     startupGracePeriod: flags.nodeStartupGracePeriod,
   })
   return { nodeLifecycle: { ...periods, eviction } }
-}
-
-function nodeIpam(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'nodeIpam'> {
-  if (!flags.allocateNodeCidrs) return {}
-  const clusterCidrs = required('cluster-cidr', flags.clusterCidr)
-  const mask = flags.nodeCidrMaskSize
-  return { nodeIpam: { clusterCidrs, ...(mask === undefined ? {} : { maskSizeIpv4: mask }) } }
-}
-
-function signing(flags: ControllerManagerFlags): Pick<ControllerManagerOptions, 'signingCa' | 'signingDuration'> {
-  const { clusterSigningCertFile: certFile, clusterSigningKeyFile: keyFile, clusterSigningDuration } = flags
-  if (certFile === undefined && keyFile === undefined) return {}
-  if (certFile === undefined || keyFile === undefined)
-    throw new Failure('--cluster-signing-cert-file and --cluster-signing-key-file belong together')
-  return {
-    signingCa: {
-      certificate: fileOf('cluster-signing-cert-file', certFile),
-      key: fileOf('cluster-signing-key-file', keyFile),
-    },
-    ...(clusterSigningDuration === undefined ? {} : { signingDuration: clusterSigningDuration }),
-  }
 }

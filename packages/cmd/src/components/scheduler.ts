@@ -32,7 +32,7 @@ interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, Secure
   plugin?: string[]
 }
 
-const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig']
+const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig', 'contention-profiling', 'profiling']
 
 /** `canopus scheduler`: the scheduler alone, with kube-scheduler's flags. */
 export function addScheduler(program: Command, environment: CliEnvironment): Command {

@@ -14,7 +14,7 @@ import { isNamespaceTerminating } from '../replica-set.ts'
 import { hostnameOf, isEligible, isHeadless, memoizedPorts, portsOf } from './endpoint.ts'
 import { TRIGGER_TIME } from './plan-slices.ts'
 import { podSelection, podsToServices } from './selection.ts'
-import { isSelecting, lastChange } from './slices-controller.ts'
+import { type EndpointSliceOptions, isSelecting, lastChange } from './slices-controller.ts'
 
 const MAX_ADDRESSES = 1000
 const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity'
@@ -88,7 +88,10 @@ export function truncated(subsets: readonly EndpointSubset[]): { subsets: Endpoi
   return { subsets: cut.filter(subset => subset.addresses || subset.notReadyAddresses), isOver: true }
 }
 
-export function createEndpointsController(context: ControllerContext): Controller {
+export function createEndpointsController(
+  context: ControllerContext,
+  { batchPeriod }: Pick<EndpointSliceOptions, 'batchPeriod'> = {},
+): Controller {
   const services = context.informers.informer(Services)
   const endpoints = context.informers.informer(Endpoints)
   const client = context.client.resource(Endpoints)
@@ -96,7 +99,11 @@ export function createEndpointsController(context: ControllerContext): Controlle
   const selectedPods = podSelection(context)
   return defineController(context, {
     name: 'endpoints-controller',
-    triggers: [primary(Services), podsToServices(context, gathering), mapped(Endpoints, object => [keyOf(object)])],
+    triggers: [
+      primary(Services),
+      podsToServices(context, gathering, batchPeriod),
+      mapped(Endpoints, object => [keyOf(object)]),
+    ],
     async reconcile(key) {
       const { name, namespace } = splitKey(key)
       const service = services.lister.get(name, namespace)

@@ -15,8 +15,8 @@ import {
   parseIp,
   stableJson,
 } from '@canopus/apimachinery'
-import { splitKey } from '@canopus/client'
-import { type Controller, type ControllerContext, defineController, mapped, primary } from '@canopus/operator'
+import { keyOf, splitKey } from '@canopus/client'
+import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import type { AddressType } from './endpoint.ts'
 import { type Groups, layOut, MANAGED_BY, SERVICE_NAME, TRIGGER_TIME } from './plan-slices.ts'
@@ -42,7 +42,10 @@ export interface Mirrored {
 }
 
 /** What is mirrored of endpoints of the older form: of each subset so many addresses and no more. */
-export function groupsOf({ subsets = [] }: Pick<EndpointsObject, 'subsets'>): Mirrored {
+export function groupsOf(
+  { subsets = [] }: Pick<EndpointsObject, 'subsets'>,
+  maxEndpoints: number = MAX_ENDPOINTS,
+): Mirrored {
   let invalid = 0
   let skipped = 0
   const families = new Map<AddressType, Groups>([
@@ -59,7 +62,7 @@ export function groupsOf({ subsets = [] }: Pick<EndpointsObject, 'subsets'>): Mi
     const id = stableJson(ports)
     let added = 0
     const add = (address: EndpointAddress, ready: boolean): void => {
-      if (added >= MAX_ENDPOINTS) skipped += 1
+      if (added >= maxEndpoints) skipped += 1
       else if (parseIp(address.ip) === undefined) {
         invalid += 1
         skipped += 1
@@ -87,7 +90,17 @@ function endpointOf({ ip, hostname, nodeName, targetRef }: EndpointAddress, read
   }
 }
 
-export function createEndpointSliceMirroringController(context: ControllerContext): Controller {
+export interface MirroringOptions {
+  /** Of each subset so many addresses are mirrored. Default 1000. */
+  maxEndpointsPerSubset?: number
+  /** Milliseconds for which changes of endpoints are gathered. Default 0. */
+  batchPeriod?: number
+}
+
+export function createEndpointSliceMirroringController(
+  context: ControllerContext,
+  { maxEndpointsPerSubset: maxEndpoints = MAX_ENDPOINTS, batchPeriod = 0 }: MirroringOptions = {},
+): Controller {
   const endpoints = context.informers.informer(Endpoints)
   const services = context.informers.informer(Services)
   const slices = context.informers.informer(EndpointSlices)
@@ -96,7 +109,7 @@ export function createEndpointSliceMirroringController(context: ControllerContex
   return defineController(context, {
     name: 'endpointslice-mirroring-controller',
     triggers: [
-      primary(Endpoints),
+      on(Endpoints, ({ object }, enqueue) => enqueue(keyOf(object), batchPeriod)),
       primary(Services),
       mapped(EndpointSlices, slice =>
         isOurs(slice) ? [`${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME]}`] : [],
@@ -112,11 +125,11 @@ export function createEndpointSliceMirroringController(context: ControllerContex
       // Services with a selector have slices of their own.
       const isSelecting = Object.keys(service?.spec?.selector ?? {}).length > 0
       const wanted = object && service && !isSelecting && isMirrored(object) ? object : undefined
-      const mirrored = wanted && groupsOf(wanted)
+      const mirrored = wanted && groupsOf(wanted, maxEndpoints)
       if (mirrored) tellSkipped(wanted, mirrored)
       const changes = layOut(mirrored?.families ?? new Map(), {
         slices: own,
-        maxEndpoints: MAX_ENDPOINTS,
+        maxEndpoints,
         make: (addressType, ports, made, old) => ({
           metadata: metadataOf(wanted!, old),
           addressType,
@@ -146,7 +159,7 @@ export function createEndpointSliceMirroringController(context: ControllerContex
       context.events.event(object, 'Warning', 'InvalidIPAddress', text)
     }
     if (skipped > invalid) {
-      const text = `A max of ${MAX_ENDPOINTS} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`
+      const text = `A max of ${maxEndpoints} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`
       context.events.event(object, 'Warning', 'TooManyAddressesToMirror', text)
     }
   }

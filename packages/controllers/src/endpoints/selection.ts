@@ -32,8 +32,11 @@ export function podSelection({ informers }: ControllerContext): (service: Servic
   }
 }
 
-/** Wakes the services that select a pod, or did, when something changes that endpoints show. */
-export function podsToServices({ informers }: ControllerContext, gathering: Gathering): Trigger {
+/**
+ * Wakes the services that select a pod, or did, when something changes that endpoints show: after `batchPeriod` milliseconds, so
+ * that what changes meanwhile is one look.
+ */
+export function podsToServices({ informers }: ControllerContext, gathering: Gathering, batchPeriod = 0): Trigger {
   const services = informers.informer(Services)
   services.addIndex(BY_SELECTED_LABEL, oneSelected)
   return on(Pods, ({ object, old }, enqueue) => {
@@ -45,7 +48,7 @@ export function podsToServices({ informers }: ControllerContext, gathering: Gath
         const wanted = labelSetSelector(service.spec?.selector)
         if (!matches(wanted, object.metadata.labels) && !(old && matches(wanted, old.metadata.labels))) continue
         const key = keyOf(service)
-        enqueue(key, gathering.delay(key))
+        enqueue(key, Math.max(batchPeriod, gathering.delay(key)))
       }
     }
   })

@@ -14,6 +14,8 @@ import { podSelection, podsToServices } from './selection.ts'
 export interface EndpointSliceOptions {
   /** Default 100. */
   maxEndpointsPerSlice?: number
+  /** Milliseconds for which changes of pods are gathered. Default 0. */
+  batchPeriod?: number
 }
 
 function serviceOf({ metadata }: EndpointSlice): string[] {
@@ -36,7 +38,7 @@ export function createEndpointSliceController(
     name: 'endpointslice-controller',
     triggers: [
       primary(Services),
-      podsToServices(context, gathering),
+      podsToServices(context, gathering, options.batchPeriod),
       mapped(EndpointSlices, slice => {
         const { [SERVICE_NAME]: name, [MANAGED_BY]: manager } = slice.metadata.labels ?? {}
         return name !== undefined && manager === CONTROLLER ? [`${slice.metadata.namespace}/${name}`] : []

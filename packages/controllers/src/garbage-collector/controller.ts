@@ -72,7 +72,12 @@ class GarbageCollector {
       await following.ready
       await this.#initialSync(signal)
       await runWorkers(
-        { queue: this.#queue, logger: this.#logger, workers: WORKERS, reconcile: uid => this.#look(uid) },
+        {
+          queue: this.#queue,
+          logger: this.#logger,
+          workers: this.#context.workers ?? WORKERS,
+          reconcile: uid => this.#look(uid),
+        },
         signal,
       )
     } catch (error) {
