@@ -449,7 +449,7 @@ test('a conflict with nothing leaves no finalizer behind', async () => {
   add({ completions: 1 })
   await world.settle()
   const [pod] = live()
-  const conflict = StatusError.conflict('pods', pod!.metadata.name, 'try again')
+  const conflict = new StatusError({ code: 409, reason: 'Conflict', message: 'try again' })
   world.server.failNext({ method: 'PATCH', path: /\/pods\// }, conflict)
   await end(pod!, 'Succeeded')
   await world.clock.advance(1000)
