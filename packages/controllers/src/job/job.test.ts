@@ -450,7 +450,7 @@ test('a conflict with nothing leaves no finalizer behind', async () => {
   await world.settle()
   const [pod] = live()
   const conflict = new StatusError({ code: 409, reason: 'Conflict', message: 'try again' })
-  world.server.failNext({ method: 'PATCH', path: /\/pods\// }, conflict)
+  world.server.failNext({ method: 'PATCH', path: /\/pods\// }, conflict, 4)
   await end(pod!, 'Succeeded')
   await world.clock.advance(1000)
   assert.equal(condition('Complete')?.status, 'True')
