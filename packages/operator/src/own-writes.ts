@@ -56,9 +56,4 @@ export class OwnWrites {
     }
     this.#writes.delete(key)
   }
-
-  /** The object is gone. */
-  forget(key: Key): void {
-    this.#writes.delete(key)
-  }
 }
