@@ -121,11 +121,11 @@ describe('signing', () => {
 
   const HOUR = 3_600_000
   const lifetimes: [number | undefined, number][] = [
-    [undefined, 24 * HOUR],
-    [12 * 3600, 12 * HOUR],
-    [48 * 3600, 24 * HOUR],
-    [3600, HOUR - 300_000],
-    [60, 600_000 - 300_000],
+    [undefined, 24 * HOUR - 300_000],
+    [12 * 3600, 12 * HOUR - 300_000],
+    [48 * 3600, 24 * HOUR - 300_000],
+    [3600, HOUR],
+    [60, 600_000],
   ]
   for (const [expirationSeconds, expected] of lifetimes) {
     it(`lasts ${expected / 1000} s where ${expirationSeconds} s are asked for`, async () => {
