@@ -30,6 +30,25 @@ function recording(status = 200, body: unknown = {}): { transport: Transport; se
   return { transport, sent }
 }
 
+test('a transport may pass on a copy of the request, whose text is written when it is asked for', async () => {
+  const { transport, sent } = recording()
+  const copying: Transport = {
+    send: request => transport.send({ ...request, headers: { ...request.headers, a: 'b' } }),
+  }
+  const data = { k: 'v', unknown: undefined }
+  await createClient(copying)
+    .resource(ConfigMaps)
+    .create({ metadata: { name: 'a', namespace: 'b' }, data } as never)
+  await createClient(transport)
+    .resource(ConfigMaps)
+    .create({ metadata: { name: 'a', namespace: 'b' }, data } as never)
+  for (const { body, value, method } of sent) {
+    assert.equal(method, 'POST')
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(body)).data, { k: 'v' })
+    assert.deepEqual((value as { data: unknown }).data, data)
+  }
+})
+
 test('paths, queries and content types', async () => {
   const { transport, sent } = recording()
   const client = createClient(transport, { userAgent: 'me/1' })

@@ -62,31 +62,31 @@ interface Call {
 
 const encoder = new TextEncoder()
 
-/** A request whose text is written when somebody asks for it: a server in this process mostly does not. */
-class JsonRequest implements TransportRequest {
-  readonly method: TransportRequest['method']
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly value: unknown
-  readonly signal: AbortSignal | undefined
-  #body: Uint8Array | undefined
-
-  constructor(base: Readonly<Record<string, string>>, { method, path, body, contentType, signal }: Call) {
-    this.method = method
-    this.path = path
-    this.headers = body === undefined ? base : { ...base, 'content-type': contentType ?? 'application/json' }
-    this.value = body
-    this.signal = signal
-  }
-
-  get body(): Uint8Array | undefined {
-    if (this.value !== undefined) this.#body ??= encoder.encode(JSON.stringify(this.value))
-    return this.#body
+/**
+ * A request whose text is written when somebody asks for it: a server in this process mostly does not. Transports that pass on a copy
+ * of the request ask by copying it.
+ */
+function jsonRequest(
+  base: Readonly<Record<string, string>>,
+  { method, path, body: value, contentType = 'application/json', signal }: Call,
+): TransportRequest {
+  if (value === undefined) return { method, path, headers: base, ...(signal && { signal }) }
+  let text: Uint8Array | undefined
+  return {
+    method,
+    path,
+    headers: { ...base, 'content-type': contentType },
+    value,
+    get body() {
+      text ??= encoder.encode(JSON.stringify(value))
+      return text
+    },
+    ...(signal && { signal }),
   }
 }
 
 async function send(transport: Transport, base: Record<string, string>, call: Call): Promise<TransportResponse> {
-  const response = await transport.send(new JsonRequest(base, call))
+  const response = await transport.send(jsonRequest(base, call))
   if (response.status >= 400) throw await errorOf(response)
   return response
 }
