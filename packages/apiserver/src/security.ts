@@ -137,6 +137,8 @@ export interface AdmissionAttributes {
   readonly options: CreateOptions | UpdateOptions | DeleteOptions
   readonly dryRun: boolean
   readonly user: User
+  /** `update` or `patch`, say: the verb that was authorized; missing for the server's own writes. */
+  readonly verb?: string | undefined
   /** When the client gives up, by the monotonic clock in milliseconds; missing for the server's own writes. */
   readonly deadline?: number | undefined
   /** Adds a `Warning` header to the answer. */

@@ -2,6 +2,7 @@ import type { AdmissionPlugin } from '../security.ts'
 import type { WebhookCredentialsFor } from '../webhook/credentials.ts'
 import { AdmissionMetrics } from './admission-metrics.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts'
+import { claimStatusAuthorization } from './claim-status.ts'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { webhookConditions } from './expressions/match-conditions.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -62,6 +63,7 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     nodeDeclaredFeatureValidator(context),
     podResizeValidator(context),
     roleEscalation(context),
+    claimStatusAuthorization(context),
     mutatingPolicies(context),
     mutatingWebhooks(called(mutating)),
     validatingPolicies(context),

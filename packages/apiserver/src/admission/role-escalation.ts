@@ -15,7 +15,7 @@ const EVERYTHING: readonly PolicyRule[] = [
 /**
  * Nobody gives away more than they have: a role's rules must be covered by the writer's own rights, or they hold `escalate`
  * on the role; a binding's by the same, or they hold `bind`. Upstream does this in the storage of these kinds
- * (pkg/registry/rbac), after admission; here it is the last plugin but one.
+ * (pkg/registry/rbac), after admission; here it is one of the last plugins.
  */
 export function roleEscalation(context: AdmissionContext): AdmissionPlugin {
   return {

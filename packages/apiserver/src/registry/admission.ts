@@ -198,6 +198,7 @@ class RequestAttributes implements AdmissionAttributes {
   readonly options: AdmissionAttributes['options']
   readonly dryRun: boolean
   readonly user: AdmissionAttributes['user']
+  readonly verb: string | undefined
   readonly deadline: number | undefined
   readonly reinvocation: Reinvocation
   readonly #call: WriteCall
@@ -219,6 +220,7 @@ class RequestAttributes implements AdmissionAttributes {
     this.options = call.options
     this.dryRun = call.dryRun
     this.user = call.user
+    this.verb = call.verb
     this.deadline = call.deadline
     this.reinvocation = reinvocation
     this.#call = call

@@ -28,6 +28,8 @@ export interface WriteCall {
   readonly options: CreateOptions | UpdateOptions | DeleteOptions
   /** Empty for the resource itself. */
   readonly subresource: string
+  /** The verb of the request; missing for the server's own writes. */
+  readonly verb?: string
   /** As of the request; missing for the server's own writes. */
   readonly deadline?: number | undefined
   /** Whether it is one of many objects that are deleted at once: admission is then told no name, as upstream does. */

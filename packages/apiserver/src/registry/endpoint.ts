@@ -395,6 +395,7 @@ export function writeCallOf(call: Call, kind: string): { options: ReturnType<typ
       fieldValidation: options.fieldValidation,
     },
     subresource: call.info.subresource,
+    verb: call.info.verb,
     deadline: call.deadline,
     manager: options.fieldManager || managerOfAgent(call.request.headers),
     warnings: call.warnings,

@@ -36,6 +36,7 @@ export interface FakeRequest {
   oldObject?: object
   user?: User
   dryRun?: boolean
+  verb?: string
 }
 
 /** The attributes of a request; a pod being created by `jane` where nothing else is said. */
@@ -56,6 +57,7 @@ export function request(facts: FakeRequest): AdmissionAttributes {
     oldObject,
     options: {} as AdmissionAttributes['options'],
     dryRun: facts.dryRun ?? false,
+    verb: facts.verb,
     user: facts.user ?? { name: 'jane', groups: ['system:authenticated'] },
     warn: () => {},
     annotate: () => {},
