@@ -49,8 +49,8 @@ describe('the lock', () => {
     })
     assert.deepEqual(readdirSync(join(directory, 'locks')), [])
     await assert.rejects(
-      withLock(path, 'it', () => Promise.reject(new Error('work'))),
-      /work/,
+      withLock(path, 'it', () => Promise.reject(new Error('work failed'))),
+      /work failed/,
     )
     assert.deepEqual(readdirSync(join(directory, 'locks')), [])
   })
