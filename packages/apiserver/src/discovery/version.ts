@@ -1,18 +1,22 @@
 /** `/version`: the Kubernetes release whose API this is. */
 export const KUBERNETES_VERSION = 'v1.36.4'
 
+const [, MAJOR, MINOR] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION)!
+
+/** Its minor version, as a number. */
+export const KUBERNETES_MINOR = Number(MINOR)
+
 /** What a server says that it is, where it was not told to say otherwise. */
 export const GIT_VERSION = `${KUBERNETES_VERSION}+canopus`
 
 export function versionInfo(gitVersion = GIT_VERSION): Record<string, string> {
-  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION)!
   return {
-    major: major!,
-    minor: minor!,
-    emulationMajor: major!,
-    emulationMinor: minor!,
-    minCompatibilityMajor: major!,
-    minCompatibilityMinor: String(Number(minor) - 1),
+    major: MAJOR!,
+    minor: MINOR!,
+    emulationMajor: MAJOR!,
+    emulationMinor: MINOR!,
+    minCompatibilityMajor: MAJOR!,
+    minCompatibilityMinor: String(KUBERNETES_MINOR - 1),
     gitVersion,
     gitCommit: '0000000000000000000000000000000000000000',
     gitTreeState: 'clean',

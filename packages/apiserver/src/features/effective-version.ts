@@ -2,7 +2,7 @@
  * `--emulated-version` and `--min-compatibility-version` (k8s.io/component-base/compatibility): taken where they say what is so
  * anyway, since older versions are not emulated here.
  */
-import { KUBERNETES_VERSION } from '../discovery/version.ts'
+import { KUBERNETES_MINOR as BINARY } from '../discovery/version.ts'
 
 export interface EffectiveVersionFlags {
   readonly emulatedVersion?: readonly string[]
@@ -11,7 +11,6 @@ export interface EffectiveVersionFlags {
   readonly runtimeConfigEmulationForwardCompatible?: boolean
 }
 
-const BINARY = Number(/^v1\.(\d+)/.exec(KUBERNETES_VERSION)![1])
 /** Upstream emulates no more than three minor versions back. */
 const FLOOR = BINARY - 3
 /** What the components of a control plane may be older by. */

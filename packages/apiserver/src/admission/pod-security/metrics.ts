@@ -2,12 +2,9 @@
 import { Pods } from '@canopus/api'
 import type { ResourceType } from '@canopus/apimachinery'
 import { type Counter, type Family, MetricsRegistry } from '@canopus/base'
-import { KUBERNETES_VERSION } from '../../discovery/version.ts'
+import { KUBERNETES_MINOR } from '../../discovery/version.ts'
 import type { AdmissionAttributes } from '../../security.ts'
 import type { LevelVersion, Policy } from './policy.ts'
-
-/** Rules of later versions are not known here. */
-const OWN_MINOR = Number(KUBERNETES_VERSION.split('.')[1])
 
 export class PodSecurityMetrics {
   readonly #evaluations: Family<Counter>
@@ -59,5 +56,6 @@ const resourceLabel = ({ plural }: ResourceType): string => (plural === Pods.plu
 
 function versionLabel(version: LevelVersion['version']): string {
   if (version === 'latest') return version
-  return version > OWN_MINOR ? 'future' : `v1.${version}`
+  // Rules of later versions are not known here.
+  return version > KUBERNETES_MINOR ? 'future' : `v1.${version}`
 }
