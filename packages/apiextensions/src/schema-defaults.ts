@@ -2,6 +2,7 @@
 import { schemas } from '@canopus/api'
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import {
+  aggregateText,
   clone,
   customResourceSchema,
   DecodeError,
@@ -94,8 +95,7 @@ function metadataProblem({ root, steps, schema }: Place): string | undefined {
     throw error
   }
   const errors = validateEmbedded(root, object).map(fieldErrorText)
-  if (errors.length === 0) return undefined
-  return errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`
+  return errors.length === 0 ? undefined : aggregateText(errors)
 }
 
 const around = (steps: readonly Step[], value: unknown): unknown =>

@@ -1,4 +1,4 @@
-import type { KubeObject, ResourceType } from '@canopus/apimachinery'
+import { groupResourceOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
 import type { Counter, Family } from '@canopus/base'
 import type { Informer } from '@canopus/client'
 import type { Key } from './controller.ts'
@@ -49,9 +49,8 @@ export class OwnWrites {
       const written = versions.get(type)
       if (written === undefined || resourceVersion === undefined || written <= Number(resourceVersion)) continue
       this.#skips?.with(type.group, type.plural).add()
-      const what = type.group ? `${type.plural}.${type.group}` : type.plural
       throw new StaleCacheError(
-        `read version: ${resourceVersion} is not as new as written version: ${written} for group resource ${what}`,
+        `read version: ${resourceVersion} is not as new as written version: ${written} for group resource ${groupResourceOf(type)}`,
       )
     }
     this.#writes.delete(key)

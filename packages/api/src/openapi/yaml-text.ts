@@ -2,8 +2,7 @@
  * Plain values as YAML in blocks, as gopkg.in/yaml.v3 writes them: gnostic keeps free values as such text, and clients of the
  * protobuf document read it as it is.
  */
-
-type Plain = Readonly<Record<string, unknown>>
+import { isObject } from '@canopus/apimachinery'
 
 /** Text that a reader would take for something else than a string. */
 const AMBIGUOUS = [
@@ -26,7 +25,7 @@ export function yamlText(value: unknown): string {
 
 function linesOf(value: unknown): string[] {
   if (Array.isArray(value) && value.length > 0) return value.flatMap(each => hung('- ', '  ', linesOf(each)))
-  if (isPlain(value) && Object.keys(value).length > 0) return Object.entries(value).flatMap(entryLines)
+  if (isObject(value) && Object.keys(value).length > 0) return Object.entries(value).flatMap(entryLines)
   return [scalar(value)]
 }
 
@@ -44,5 +43,3 @@ function scalar(value: unknown): string {
   if (NOT_PRINTED.test(value) || AMBIGUOUS.some(each => each.test(value))) return JSON.stringify(value)
   return NOT_BARE.test(value) ? `'${value.replaceAll("'", "''")}'` : value
 }
-
-const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,7 +1,6 @@
 import { aggregateContainers, amountsOf, LimitRanges } from '@canopus/api'
 import type { Container, LimitRangeItem, PersistentVolumeClaim, Pod, PodSpec } from '@canopus/api/core/v1'
-import { formatQuantity } from '@canopus/apimachinery'
-import { aggregate } from '../authz/rbac.ts'
+import { aggregateText, formatQuantity } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import { type Bounds, checkBounds, checkRequestBounds } from './limit-bounds.ts'
 import { type AdmissionContext, podOf, refusal } from './shared.ts'
@@ -28,7 +27,7 @@ export function limitRanger({ objects }: AdmissionContext): AdmissionPlugin {
           attributes.type.plural === 'pods'
             ? checkPod(podOf(attributes), items)
             : checkClaim(attributes.object as PersistentVolumeClaim, items)
-        if (wrong.length > 0) throw refusal(attributes, aggregate(wrong))
+        if (wrong.length > 0) throw refusal(attributes, aggregateText(wrong))
       }
     },
   }

@@ -1,5 +1,5 @@
 import type { PolicyRule, RoleRef, Subject } from '@canopus/api/rbac/v1'
-import type { KubeObject } from '@canopus/apimachinery'
+import { aggregateText, type KubeObject } from '@canopus/apimachinery'
 import type { Attributes, Authorizer, Decision, SubjectRules, User } from '../security.ts'
 import type { RoleIndex } from './role-index.ts'
 import { rulesAllow } from './rules.ts'
@@ -27,7 +27,7 @@ export class RbacAuthorizer implements Authorizer {
       return true
     })
     if (allowed) return { decision: 'allow', reason }
-    return { decision: 'no-opinion', reason: missing.length === 0 ? '' : `RBAC: ${aggregate(missing)}` }
+    return { decision: 'no-opinion', reason: missing.length === 0 ? '' : `RBAC: ${aggregateText(missing)}` }
   }
 
   rulesFor(user: User, namespace: string): SubjectRules {
@@ -46,7 +46,7 @@ export class RbacAuthorizer implements Authorizer {
         result.nonResourceRules.push({ verbs, nonResourceURLs: nonResourceURLs ?? [] })
       }
     }
-    if (missing.length > 0) result.evaluationError = aggregate(missing)
+    if (missing.length > 0) result.evaluationError = aggregateText(missing)
     return result
   }
 
@@ -66,12 +66,6 @@ export class RbacAuthorizer implements Authorizer {
 
 const missingRole = (ref: RoleRef): string =>
   `${ref.kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(ref.name)} not found`
-
-/** Go's way to print several errors, each once. */
-export function aggregate(errors: readonly string[]): string {
-  const unique = [...new Set(errors)]
-  return unique.length === 1 ? unique[0]! : `[${unique.join(', ')}]`
-}
 
 function describeBinding(binding: KubeObject & { roleRef: RoleRef }, subject: Subject): string {
   const { namespace, name } = binding.metadata

@@ -6,6 +6,7 @@ import {
   type FieldError,
   fieldErrorText,
   internalError,
+  isObject,
   type KubeObject,
   type ObjectMeta,
   parseApiVersion,
@@ -148,7 +149,7 @@ function groupVersionText(apiVersion: string): string {
 
 function restoredMetadata(original: ObjectMeta, given: unknown, wrong: (why: string) => StatusError): ObjectMeta {
   if (given === undefined) throw wrong('missing metadata in converted object')
-  if (!isMap(given)) throw wrong(`invalid metadata of type ${goType(given)} in converted object`)
+  if (!isObject(given)) throw wrong(`invalid metadata of type ${goType(given)} in converted object`)
   const metadata = { ...original }
   for (const [field, validate] of CHANGEABLE) {
     const value = given[field]
@@ -156,7 +157,7 @@ function restoredMetadata(original: ObjectMeta, given: unknown, wrong: (why: str
       delete metadata[field]
       continue
     }
-    if (!isMap(value)) throw wrong(`invalid metadata.${field} of type ${goType(value)} in converted object`)
+    if (!isObject(value)) throw wrong(`invalid metadata.${field} of type ${goType(value)} in converted object`)
     for (const [key, each] of Object.entries(value)) {
       if (typeof each === 'string') continue
       throw wrong(`metadata.${field}[${key}] must be a string, but is ${goType(each)} in converted object`)
@@ -175,9 +176,6 @@ const CHANGEABLE = [
   ['labels', (value: Record<string, string>) => validateLabels(value, 'metadata.labels')],
   ['annotations', (value: Record<string, string>) => validateAnnotations(value, 'metadata.annotation')],
 ] as const
-
-const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function allOf(errors: readonly FieldError[]): string {
   const texts = errors.map(fieldErrorText)

@@ -2,6 +2,7 @@
 import type { Kind } from '@canopus/api'
 import type { Binding, Pod, PodCondition } from '@canopus/api/core/v1'
 import {
+  aggregateText,
   badRequestError,
   conflictError,
   fieldErrorText,
@@ -86,8 +87,7 @@ function checkBinding(binding: Binding, name: string): void {
     ...(node ? [] : [required('target.name')]),
   ]
   if (errors.length === 0) return
-  const texts = errors.map(fieldErrorText)
-  throw new StatusError({ code: 500, message: texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]` })
+  throw new StatusError({ code: 500, message: aggregateText(errors.map(fieldErrorText)) })
 }
 
 function bound(old: Pod, binding: Binding, now: string): Pod {

@@ -2,7 +2,15 @@
  * `/logs/?query=`: which logs of the node's services are asked for, and what is wrong with the question
  * (pkg/kubelet/kubelet_server_journal.go).
  */
-import { type FieldError, fieldErrorText, invalid, parseTime, required, tooMany } from '@canopus/apimachinery'
+import {
+  aggregateText,
+  type FieldError,
+  fieldErrorText,
+  invalid,
+  parseTime,
+  required,
+  tooMany,
+} from '@canopus/apimachinery'
 import { HttpError } from './http-error.ts'
 
 const MOST_LINES = 100_000
@@ -121,8 +129,7 @@ function numberOf(errors: FieldError[], params: URLSearchParams, name: string): 
 
 function refuse(status: number, errors: readonly FieldError[]): void {
   if (errors.length === 0) return
-  const texts = [...new Set(errors.map(fieldErrorText))]
-  throw new HttpError(status, `${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}\n`)
+  throw new HttpError(status, `${aggregateText(errors.map(fieldErrorText))}\n`)
 }
 
 /** A time in UTC as Go prints it. */

@@ -1,5 +1,6 @@
 /** Match conditions of webhooks and policies (k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions/matcher.go). */
 import type { MatchCondition } from '@canopus/api/admissionregistration/v1'
+import { aggregateText } from '@canopus/apimachinery'
 import { boolType, RUNTIME_COST_BUDGET_MATCH_CONDITIONS } from '@canopus/cel'
 import type { Authorizer } from '../../security.ts'
 import type { ConditionsVerdict, MatchConditions } from '../webhooks/match.ts'
@@ -27,13 +28,7 @@ export async function evaluateConditions(
     return failurePolicy === 'Fail' ? { kind: 'failed', why: error.message } : { kind: 'unmet' }
   }
   if (problems.length === 0) return { kind: 'met' }
-  return failurePolicy === 'Fail' ? { kind: 'failed', why: aggregate(problems) } : { kind: 'unmet' }
-}
-
-/** As Go prints several errors as one. */
-function aggregate(problems: readonly string[]): string {
-  const different = [...new Set(problems)]
-  return different.length === 1 ? different[0]! : `[${different.join(', ')}]`
+  return failurePolicy === 'Fail' ? { kind: 'failed', why: aggregateText(problems) } : { kind: 'unmet' }
 }
 
 /** The conditions of webhooks, compiled once for each state of their configuration. */
