@@ -24,6 +24,8 @@ import { Monitors } from './monitors.ts'
 import { type OwnerState, planItem } from './plan.ts'
 
 const DISCOVERY_PERIOD_MS = 30_000
+/** Sooner after a failure: without an answer nothing is collected, and a server that starts at the same time is there soon. */
+const DISCOVERY_RETRY_MS = 1_000
 /** How long the start waits for the lists of all kinds. */
 const INITIAL_SYNC_TIMEOUT_MS = 30_000
 const WORKERS = 20
@@ -115,16 +117,18 @@ class GarbageCollector {
     ready.catch(() => {})
     const loop = async (): Promise<void> => {
       while (!signal.aborted) {
+        let period = DISCOVERY_PERIOD_MS
         try {
           await this.#monitors.refresh(signal)
           isReady()
         } catch (error) {
           if (signal.aborted) return
+          period = DISCOVERY_RETRY_MS
           this.#logger.warn('could not follow what the server serves', { error })
         }
         const early = new AbortController()
         this.#refreshSoon = () => early.abort()
-        await sleep(clock, DISCOVERY_PERIOD_MS, AbortSignal.any([signal, early.signal])).catch(() => {})
+        await sleep(clock, period, AbortSignal.any([signal, early.signal])).catch(() => {})
         this.#refreshSoon = undefined
         // What a definition announces is served a moment later.
         if (early.signal.aborted) await sleep(clock, 1_000, signal).catch(() => {})

@@ -88,6 +88,18 @@ for (const [change, stays] of [
     assert.equal(deletions, stays ? 1 : 2)
   })
 
+test('a server that is not there yet when the collector starts is asked again soon', async t => {
+  const early = createWorld()
+  t.after(() => early.stop())
+  early.server.failNext({ path: /^\/apis?$/ }, new Error('connect ECONNREFUSED'), 2)
+  const gone = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'gone' }
+  early.server.add(ConfigMaps, { metadata: { name: 'child', namespace: 'default', ownerReferences: [gone] } })
+  await early.start(createGarbageCollector(early.context))
+  assert.equal(early.server.list(ConfigMaps).length, 1)
+  await early.settle(5_000)
+  assert.deepEqual(early.server.list(ConfigMaps), [])
+})
+
 test('in the foreground: the owner waits for dependents that block it', async () => {
   const owner = add('owner')
   add('child', [owner], { blockOwnerDeletion: true })
