@@ -57,6 +57,9 @@ export interface Store {
   /** Bytes that the store takes up where it keeps its values: on disk, where it keeps them there. */
   size(): Promise<number>
 
+  /** Under which name a key lies where objects are kept, which another store put before this one binds its form to; as it is where missing. */
+  storedKey?(key: string): string
+
   /** Ends watches, flushes and releases everything. */
   close(): Promise<void>
 }

@@ -25,6 +25,8 @@ export interface StoreConfig {
   caFile?: string
   certFile?: string
   keyFile?: string
+  /** With what keys in etcd begin. */
+  prefix?: string
 }
 
 /** Everything that describes a cluster on this machine; kept so that `stop` and `up` bring the same one back. */

@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { type AggregationOptions, createSecurity, loadDescriptions, ServiceRange } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
@@ -41,6 +41,7 @@ interface ApiServerFlags extends SniFlags, LogFlags, SecurityFlags, SharedFlags 
   etcdCafile?: string
   etcdCertfile?: string
   etcdKeyfile?: string
+  etcdPrefix?: string
   securePort: number
   bindAddress: string
   advertiseAddress?: string
@@ -113,7 +114,11 @@ function addStoreFlags(command: Command, data: string): void {
     .option('--etcd-cafile <file>', 'authority of the etcd servers')
     .option('--etcd-certfile <file>', 'client certificate for etcd')
     .option('--etcd-keyfile <file>', 'its key')
+    .option('--etcd-prefix <prefix>', 'with what all keys in etcd begin (default: /registry)', joinedToRoot)
 }
+
+/** As upstream joins it to the root of all paths: one slash before it, none behind it. */
+const joinedToRoot = (prefix: string): string => posix.join('/', prefix).replace(/(?<=.)\/$/, '')
 
 /** `30000-32767`, both ends included. */
 function portRange(text: string): { from: number; to: number } {
@@ -125,6 +130,7 @@ function portRange(text: string): { from: number; to: number } {
 }
 
 async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+  const storage = storeConfig(flags)
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress)
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
   const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
@@ -142,7 +148,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const identity = serverIdentity()
   const applied = await applySharedFlags(flags, identity.name, logger)
   countBuffersAsHeap()
-  const store = applied.stored(await openStore(storeConfig(flags), flags.dataDir, logger))
+  const store = applied.stored(await openStore(storage, flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
     const options: StartApiServerOptions = {
@@ -188,6 +194,8 @@ function storeConfig(flags: ApiServerFlags): StoreConfig {
   const asked = flags.storageBackend === 'etcd3' ? 'etcd' : flags.storageBackend
   const kind = asked ?? (flags.etcdServers ? 'etcd' : 'embedded')
   if (kind === 'etcd' && !flags.etcdServers) throw new Failure('--storage-backend=etcd needs --etcd-servers')
+  if (kind !== 'etcd' && flags.etcdPrefix !== undefined)
+    throw new Failure(`--etcd-prefix does not go with --storage-backend=${kind}`)
   if (kind !== 'etcd' && flags.etcdServers) throw new Failure(`--etcd-servers do not go with --storage-backend=${kind}`)
   return {
     kind,
@@ -196,6 +204,7 @@ function storeConfig(flags: ApiServerFlags): StoreConfig {
       caFile: flags.etcdCafile,
       certFile: flags.etcdCertfile,
       keyFile: flags.etcdKeyfile,
+      prefix: flags.etcdPrefix,
     }),
   } as StoreConfig
 }

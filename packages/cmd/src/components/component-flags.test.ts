@@ -76,17 +76,24 @@ describe('a command line is refused before anything is done', () => {
     ['kubelet --cgroup-driver openrc', /Allowed choices are cgroupfs, systemd/],
     ['proxy --proxy-mode ipvs', /Allowed choices are nftables/],
   ]
+  const parse = (line: string): Promise<Command> => {
+    const program = new Command('canopus')
+    // No environment: an action that was reached would fail in another way.
+    addComponents(program, { home: { root: directory, run: directory } } as never)
+    for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} })
+    return program.parseAsync(line.split(' '), { from: 'user' })
+  }
   for (const [line, message] of cases)
-    it(line, async () => {
-      const program = new Command('canopus')
-      // No environment: an action that was reached would fail in another way.
-      addComponents(program, { home: { root: directory, run: directory } } as never)
-      for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} })
-      await assert.rejects(
-        program.parseAsync(line.split(' '), { from: 'user' }),
-        (error: Error) => error instanceof CommanderError && message.test(error.message),
-      )
-    })
+    it(line, () =>
+      assert.rejects(parse(line), (error: Error) => error instanceof CommanderError && message.test(error.message)),
+    )
+
+  it('flags of etcd without etcd', async () => {
+    await assert.rejects(
+      parse('apiserver --etcd-prefix /x'),
+      new Failure('--etcd-prefix does not go with --storage-backend=embedded'),
+    )
+  })
 })
 
 describe('one value only, and the version', () => {

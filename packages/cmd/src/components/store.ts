@@ -21,6 +21,7 @@ export function openStore(config: StoreConfig, directory: string, logger: Logger
         clock,
         logger,
         aroundCall: tracedGrpcCall,
+        ...(config.prefix === undefined ? {} : { prefix: config.prefix }),
         ...etcdTls(config),
       })
   }

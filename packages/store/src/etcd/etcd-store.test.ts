@@ -53,6 +53,23 @@ describe('with a real etcd server', { skip }, () => {
     await store.close()
   })
 
+  test('keys lie below the prefix, as upstream lays them out with its own', async () => {
+    const [store, all] = [await open({ prefix: '/mine/too' }), await open({ prefix: '' })]
+    const created = await store.create('/registry/pods/default/a', () => utf8('1'))
+    const listed = await all.list('/registry/mine/')
+    assert.deepEqual(
+      listed.items.map(({ key }) => key),
+      ['/registry/mine/too/pods/default/a'],
+    )
+    assert.deepEqual(
+      [store.storedKey?.(created.key), created.key],
+      ['/mine/too/pods/default/a', '/registry/pods/default/a'],
+    )
+    await store.delete(created.key, created.revision)
+    await store.close()
+    await all.close()
+  })
+
   test('another endpoint is used where the first does not answer', async () => {
     const store = await open({ prefix: '/other', endpoints: ['http://127.0.0.1:1', server.endpoint] })
     const created = await store.create('/registry/a', () => utf8('1'))

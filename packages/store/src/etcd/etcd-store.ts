@@ -36,7 +36,7 @@ export interface EtcdStoreOptions {
   /** `https://host:port` or `http://host:port`, in order of preference. */
   endpoints: readonly string[]
   tls?: EtcdTls
-  /** Put before every key. Default: nothing, since keys begin with `/registry/` already. */
+  /** What stands in etcd where keys begin with `/registry` here. Default: the same. */
   prefix?: string
   clock: Clock
   logger: Logger
@@ -50,6 +50,9 @@ export interface EtcdStoreOptions {
    */
   stampRevision?: (value: Uint8Array, revision: number) => Uint8Array
 }
+
+/** With what keys of a `Store` begin. */
+const ROOT = '/registry'
 
 /** What etcd says of revisions that it does not have. */
 const compactedDetails = 'etcdserver: mvcc: required revision has been compacted'
@@ -80,7 +83,7 @@ class EtcdStore implements Store {
   constructor(connection: EtcdConnection, options: EtcdStoreOptions, ordersProgress: boolean) {
     this.#connection = connection
     this.#options = options
-    this.#prefix = options.prefix ?? ''
+    this.#prefix = options.prefix ?? ROOT
     this.#leases = new Leases(connection, options.clock)
     this.#ordersProgress = ordersProgress
   }
@@ -264,12 +267,17 @@ class EtcdStore implements Store {
     return { key: this.#keyText(kv.key), value: stamp ? stamp(value, revision) : value, revision }
   }
 
+  storedKey(key: string): string {
+    return this.#prefix + key.slice(ROOT.length)
+  }
+
   #key(key: string): Buffer {
-    return utf8(this.#prefix + key)
+    return utf8(this.storedKey(key))
   }
 
   #keyText(key: Uint8Array): string {
-    return Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8').slice(this.#prefix.length)
+    const stored = Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8')
+    return ROOT + stored.slice(this.#prefix.length)
   }
 
   async #explainRevision(error: unknown, requested: number): Promise<unknown> {

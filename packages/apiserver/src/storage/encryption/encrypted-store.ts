@@ -54,7 +54,7 @@ export class EncryptedStore implements TransformingStore {
   async isStale(key: string): Promise<boolean> {
     const kv = await this.#store.get(key)
     if (kv === undefined) return false
-    const { stale } = await this.#transformerOf(key).fromStorage(kv.value, key)
+    const { stale } = await this.#transformerOf(key).fromStorage(kv.value, this.#storedKey(key))
     return stale
   }
 
@@ -68,7 +68,7 @@ export class EncryptedStore implements TransformingStore {
   }
 
   async create(key: string, value: ValueAt, options?: WriteOptions): Promise<KeyValue> {
-    const sealed = new Sealed(this.#transformerOf(key), key, value)
+    const sealed = new Sealed(this.#transformerOf(key), this.#storedKey(key), value)
     try {
       const { revision } = await this.#store.create(key, sealed.at, options)
       return { key, value: sealed.plain(revision), revision }
@@ -79,7 +79,7 @@ export class EncryptedStore implements TransformingStore {
   }
 
   async update(key: string, value: ValueAt, expected: number, options?: WriteOptions): Promise<KeyValue> {
-    const sealed = new Sealed(this.#transformerOf(key), key, value)
+    const sealed = new Sealed(this.#transformerOf(key), this.#storedKey(key), value)
     const { revision } = await this.#mismatched(key, expected, () =>
       this.#store.update(key, sealed.at, expected, options),
     )
@@ -138,14 +138,19 @@ export class EncryptedStore implements TransformingStore {
   #read<T>(key: string, stored: Uint8Array, done: (value: Uint8Array, unreadable?: string) => T): Maybe<T> {
     const failed = (error: unknown): T => {
       const why = error instanceof Error ? error.message : String(error)
-      return done(stored, `unable to transform key ${JSON.stringify(key)}: ${why}`)
+      return done(stored, `unable to transform key ${JSON.stringify(this.#storedKey(key))}: ${why}`)
     }
     try {
-      const read = this.#transformerOf(key).fromStorage(stored, key)
+      const read = this.#transformerOf(key).fromStorage(stored, this.#storedKey(key))
       return read instanceof Promise ? read.then(({ data }) => done(data), failed) : done(read.data)
     } catch (error) {
       return failed(error)
     }
+  }
+
+  /** Under what name the value lies is part of what is authenticated: it cannot be moved to another. */
+  #storedKey(key: string): string {
+    return this.#store.storedKey?.(key) ?? key
   }
 
   #transformerOf(key: string): Transformer {

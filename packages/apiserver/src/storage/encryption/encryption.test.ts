@@ -86,6 +86,24 @@ describe('encryption at rest', () => {
     assert.equal((await other.send('POST', PATH, secret('one'))).status, 409)
   })
 
+  test('what is stored is bound to the name under which the store keeps it', async () => {
+    const text = secrets(keyed('aesgcm', ['key1', ONE]))
+    const inner = createMemoryStore({ clock: systemClock })
+    const below = (prefix: string): Store =>
+      new Proxy(inner, {
+        get(target, name) {
+          if (name === 'storedKey') return (key: string) => prefix + key
+          const value: unknown = Reflect.get(target, name)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
+    const one = await encrypted(text, below('/a'))
+    await one.send('POST', PATH, secret('one'))
+    await readsBack(await encrypted(text, below('/a')))
+    const { json } = await (await encrypted(text, below('/b'))).send('GET', `${PATH}/one`)
+    assert.match(json.message, /"\/b\/registry\/secrets\/default\/one"/)
+  })
+
   test('with another key first: the old is read, and an update that changes nothing writes anew', async () => {
     const server = await encrypted(secrets(keyed('aescbc', ['key1', ONE])))
     const created = await server.send('POST', PATH, secret('one'))
