@@ -28,7 +28,7 @@ export type AroundCall = <T>(
 ) => Promise<T>
 
 export interface EtcdConnectionOptions {
-  /** `https://host:port` or `http://host:port`, in order of preference. */
+  /** `https://host:port`, `http://host:port` or `unix:///path`, in order of preference. */
   endpoints: readonly string[]
   tls?: EtcdTls
   clock: Clock
@@ -200,7 +200,8 @@ function connected(endpoint: Endpoint): Promise<void> {
 const urlOf = (endpoint: string): URL => new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
 
 function addressOf(endpoint: string): { host: string; port: number } {
-  const { hostname, port, protocol } = urlOf(endpoint)
+  const { hostname, port, protocol, pathname } = urlOf(endpoint)
+  if (protocol === 'unix:') return { host: pathname, port: 0 }
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
@@ -216,7 +217,8 @@ function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
     : grpc.credentials.createInsecure()
   // Node refuses an address as the name of a TLS server, which is what grpc-js would give it.
   const tlsName = isSecure && isIP(host) ? { 'grpc.ssl_target_name_override': 'localhost' } : {}
-  return new grpc.Client(`dns:${url.host}`, credentials, {
+  const target = url.protocol === 'unix:' ? `unix:${url.pathname}` : `dns:${url.host}`
+  return new grpc.Client(target, credentials, {
     ...tlsName,
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,

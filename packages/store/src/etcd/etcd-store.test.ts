@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import { silentLogger } from '@canopus/base'
 import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
@@ -96,6 +99,26 @@ describe('with a real etcd server', { skip }, () => {
     assert.ok((await again.create('/registry/a', () => utf8('1'))).revision > 0)
     await again.close()
     await store.close()
+  })
+
+  test('over a Unix socket', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'canopus-etcd-unix-'))
+    const path = join(directory, 'etcd.sock')
+    // What an old etcd does not listen on itself.
+    const passing = createServer(socket => {
+      const { hostname: host, port } = new URL(server.endpoint)
+      pipeline(socket, connect({ host, port: Number(port) }), socket, () => {})
+    })
+    await once(passing.listen(path), 'listening')
+    try {
+      const store = await open({ prefix: '/unix', endpoints: [`unix://${path}`] })
+      const created = await store.create('/registry/a', () => utf8('1'))
+      assert.equal((await store.get('/registry/a'))!.revision, created.revision)
+      await store.close()
+    } finally {
+      passing.close()
+      rmSync(directory, { recursive: true, force: true })
+    }
   })
 
   test('TLS with certificates on both sides; a stranger gets nowhere', async () => {

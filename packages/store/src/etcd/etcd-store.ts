@@ -33,7 +33,7 @@ import {
 } from './messages.ts'
 
 export interface EtcdStoreOptions {
-  /** `https://host:port` or `http://host:port`, in order of preference. */
+  /** `https://host:port`, `http://host:port` or `unix:///path`, in order of preference. */
   endpoints: readonly string[]
   tls?: EtcdTls
   /** What stands in etcd where keys begin with `/registry` here. Default: the same. */
