@@ -1,5 +1,6 @@
 import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
 import type { AdmissionConfiguration } from './admission/configuration/file.ts'
+import type { DefaultTolerations } from './admission/default-toleration-seconds.ts'
 import { allAdmission, OFF_BY_DEFAULT } from './admission/index.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
@@ -72,6 +73,7 @@ export interface SecurityOptions {
   disabledAdmission?: readonly string[]
   /** What plugins are told, from `readAdmissionConfiguration`. */
   admissionConfiguration?: AdmissionConfiguration
+  defaultTolerations?: DefaultTolerations
 }
 
 /**
@@ -104,6 +106,7 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         roles,
         rbac,
         ...(options.admissionConfiguration === undefined ? {} : { configuration: options.admissionConfiguration }),
+        ...(options.defaultTolerations === undefined ? {} : { defaultTolerations: options.defaultTolerations }),
       }).filter(plugin => isEnabled(plugin, options)),
       tokenIssuer: new ServiceAccountTokenIssuer({
         keys,

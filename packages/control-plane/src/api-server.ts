@@ -32,6 +32,8 @@ export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   identity?: { name: string; hostname: string; holder: string }
   /** Milliseconds between compactions of the store, as `runCompaction` has it; 0 for none. */
   compactionInterval?: number
+  /** Milliseconds that events are kept; an hour where missing. */
+  eventTtl?: number
 }
 
 const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
@@ -41,12 +43,17 @@ export async function startApiServer({
   bootstrap,
   identity,
   runtimeConfig,
+  eventTtl,
   ...options
 }: StartApiServerOptions): Promise<ApiServer> {
   const serverId = identity && { serverId: identity.name }
   const { featureGates = new FeatureGates() } = options
   const config = runtimeConfig ?? new RuntimeConfig()
-  const kinds = [...builtInKinds, ...kindsOfFeatures(featureGates, config)]
+  const kinds = [...builtInKinds, ...kindsOfFeatures(featureGates, config)].map(kind =>
+    kind.ttlSeconds === undefined || eventTtl === undefined
+      ? kind
+      : { ...kind, ttlSeconds: Math.ceil(eventTtl / 1000) },
+  )
   const isServed = config.isDefault ? undefined : { isServed: (type: ResourceType) => config.enabled(type) }
   const server = createApiServer({ ...options, ...serverId, ...isServed, featureGates, kinds })
   const client = clientOf(server)

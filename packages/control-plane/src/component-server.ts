@@ -9,7 +9,13 @@ import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
 import { Health, METRICS_TYPE, registerBuildInfo } from '@canopus/apiserver'
 import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
 import type { Client } from '@canopus/client'
-import { type CertifiedKey, type NamedCertificate, NamedContexts, registerProcessMetrics } from '@canopus/platform'
+import {
+  type CertifiedKey,
+  type NamedCertificate,
+  NamedContexts,
+  registerProcessMetrics,
+  type TlsPolicy,
+} from '@canopus/platform'
 
 /** What is shown to clients. */
 export interface ShownCertificates extends CertifiedKey {
@@ -22,6 +28,7 @@ export interface ComponentServerOptions extends ShownCertificates {
   readonly port: number
   /** Authorities whose client certificates are accepted; PEM. */
   readonly clientCa?: string
+  readonly tlsPolicy?: TlsPolicy
   /** Paths that need no permission; a star at the end covers what is below. */
   readonly alwaysAllowed: readonly string[]
   readonly client: Client
@@ -39,7 +46,7 @@ export interface ComponentServer {
 
 /** Rejects where the port cannot be listened on. */
 export async function startComponentServer(options: ComponentServerOptions): Promise<ComponentServer> {
-  const { metrics, clientCa, port, address } = options
+  const { metrics, clientCa, tlsPolicy, port, address } = options
   const slis = new MetricsRegistry()
   const health = new Health(() => [])
   health.register(slis)
@@ -49,8 +56,8 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
   const contexts = new NamedContexts()
   const ca = clientCa === undefined ? {} : { ca: [clientCa] }
   const show = ({ certificate, key, named }: ShownCertificates): SecureContextOptions => {
-    contexts.set(named ?? [], ca.ca)
-    return { cert: certificate, key, ...ca }
+    contexts.set(named ?? [], ca.ca, tlsPolicy)
+    return { ...tlsPolicy, cert: certificate, key, ...ca }
   }
   const server = createServer({
     ...show(options),

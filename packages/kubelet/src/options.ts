@@ -3,6 +3,7 @@ import type { Clock, Logger, Random } from '@canopus/base'
 import type { Client, InformerFactory } from '@canopus/client'
 import type { Cri } from '@canopus/cri'
 import type { EventRecorder } from '@canopus/operator'
+import type { TlsPolicy } from '@canopus/platform'
 import type { MachineFacts } from './node/machine.ts'
 import type { UsedHostPort } from './pods/host-ports.ts'
 
@@ -72,6 +73,8 @@ export interface KubeletServerOptions {
   onRenewal?(renewed: (pair: { certificate: string; key: string }) => void): void
   /** PEM of the authorities whose client certificates are accepted. */
   clientCa: string
+  /** Which versions of TLS, and which ciphers, are agreed to. */
+  tlsPolicy?: TlsPolicy
   /** Whether `/logs/?query=` answers with what the node's services log (`enableSystemLogQuery`); not where missing. */
   systemLogQuery?: boolean
 }

@@ -2,23 +2,34 @@ import type { Toleration } from '@canopus/api/core/v1'
 import type { AdmissionPlugin } from '../security.ts'
 import { podOf } from './shared.ts'
 
-const SECONDS = 300
-const TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
+/** How long pods that do not say so stay on a node that is lost, in seconds. */
+export interface DefaultTolerations {
+  readonly notReady?: number
+  readonly unreachable?: number
+}
 
-/** Pods stay five minutes on a node that is lost, unless they say otherwise. */
-export const defaultTolerationSeconds: AdmissionPlugin = {
-  name: 'DefaultTolerationSeconds',
-  operations: ['CREATE', 'UPDATE'],
-  resources: ['/pods'],
-  mutate(attributes) {
-    const spec = podOf(attributes).spec
-    if (spec === undefined) return
-    for (const key of TAINTS) {
-      if (spec.tolerations?.some(toleration => tolerates(toleration, key))) continue
-      const added: Toleration = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: SECONDS }
-      spec.tolerations = [...(spec.tolerations ?? []), added]
-    }
-  },
+const SECONDS = 300
+
+/** Pods stay five minutes on a node that is lost, unless they or the flags say otherwise. */
+export function defaultTolerationSeconds({ notReady, unreachable }: DefaultTolerations = {}): AdmissionPlugin {
+  const taints = [
+    ['node.kubernetes.io/not-ready', notReady ?? SECONDS],
+    ['node.kubernetes.io/unreachable', unreachable ?? SECONDS],
+  ] as const
+  return {
+    name: 'DefaultTolerationSeconds',
+    operations: ['CREATE', 'UPDATE'],
+    resources: ['/pods'],
+    mutate(attributes) {
+      const spec = podOf(attributes).spec
+      if (spec === undefined) return
+      for (const [key, tolerationSeconds] of taints) {
+        if (spec.tolerations?.some(toleration => tolerates(toleration, key))) continue
+        const added: Toleration = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds }
+        spec.tolerations = [...(spec.tolerations ?? []), added]
+      }
+    },
+  }
 }
 
 function tolerates(toleration: Toleration, key: string): boolean {

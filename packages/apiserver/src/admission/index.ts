@@ -50,7 +50,7 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     taintNodesByCondition,
     podSecurity(context),
     priority(context),
-    defaultTolerationSeconds,
+    defaultTolerationSeconds(context.defaultTolerations),
     defaultStorageClass(context),
     storageObjectInUseProtection,
     persistentVolumeClaimResize(context),

@@ -298,10 +298,18 @@ describe('DefaultTolerationSeconds', () => {
   for (const [name, tolerations, expected] of cases) {
     it(`adds what is missing: ${name}`, async () => {
       const object = pod(tolerations === undefined ? {} : { tolerations })
-      await admit(defaultTolerationSeconds, request({ object }))
+      await admit(defaultTolerationSeconds(), request({ object }))
       assert.deepEqual(object.spec!.tolerations, expected)
     })
   }
+  it('for as long as it is told', async () => {
+    const object = pod({})
+    await admit(defaultTolerationSeconds({ notReady: 7, unreachable: 0 }), request({ object }))
+    assert.deepEqual(
+      object.spec!.tolerations?.map(each => each.tolerationSeconds),
+      [7, 0],
+    )
+  })
 })
 
 describe('TaintNodesByCondition', () => {

@@ -4,11 +4,13 @@ import type { RbacAuthorizer } from '../authz/rbac.ts'
 import type { RoleIndex } from '../authz/role-index.ts'
 import type { AdmissionAttributes, Authorizer, SecurityContext } from '../security.ts'
 import type { AdmissionConfiguration } from './configuration/file.ts'
+import type { DefaultTolerations } from './default-toleration-seconds.ts'
 
 /** What admission plugins work with. */
 export interface AdmissionContext extends SecurityContext {
   /** What `--admission-control-config-file` says. */
   readonly configuration?: AdmissionConfiguration
+  readonly defaultTolerations?: DefaultTolerations
   readonly authorizer: Authorizer
   /** Roles and what they give, also where requests are authorized in other ways. */
   readonly roles: RoleIndex

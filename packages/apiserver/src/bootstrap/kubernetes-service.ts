@@ -11,6 +11,8 @@ export interface KubernetesServiceFacts {
   clusterIP: string
   /** Port of the service; 443 where missing. */
   servicePort?: number
+  /** Under which port each node leads to the service; none where missing. */
+  nodePort?: number
   /** Where this API server can be reached, from pods too. Without one the service leads nowhere. */
   address?: string
   port: number
@@ -48,8 +50,16 @@ function serviceFor(facts: KubernetesServiceFacts): Draft<Service> {
     metadata: { name: NAME, namespace: 'default', labels: { provider: NAME, component: 'apiserver' } },
     spec: {
       clusterIP: facts.clusterIP,
-      ports: [{ name: PORT_NAME, port: facts.servicePort ?? 443, protocol: 'TCP', targetPort: facts.port }],
-      type: 'ClusterIP',
+      ports: [
+        {
+          name: PORT_NAME,
+          port: facts.servicePort ?? 443,
+          protocol: 'TCP',
+          targetPort: facts.port,
+          ...(facts.nodePort === undefined ? {} : { nodePort: facts.nodePort }),
+        },
+      ],
+      type: facts.nodePort === undefined ? 'ClusterIP' : 'NodePort',
       sessionAffinity: 'None',
     },
   }

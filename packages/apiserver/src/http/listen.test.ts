@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { request as httpsRequest } from 'node:https'
@@ -186,6 +187,22 @@ describe('both protocols', () => {
     other.destroy()
     await gone
     assert.equal((await h2('GET', `${CMS}/cut`)).status, 404)
+  })
+
+  it('speaks HTTP/1.1 alone where that is asked for, on a port that others may listen on too', async t => {
+    const { server, pki } = secure
+    const certificates = { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
+    const options = { address: '127.0.0.1', port: 0, tls: certificates, http2: false, sharePort: true }
+    const first = await server.listen(options)
+    t.after(() => first.close())
+    const second = await server.listen({ ...options, port: first.port })
+    t.after(() => second.close())
+    const connect = { host: '127.0.0.1', port: first.port, ...identity() }
+    const socket = connectTls({ ...connect, ALPNProtocols: ['h2', 'http/1.1'] })
+    await once(socket, 'secureConnect')
+    assert.equal(socket.alpnProtocol, 'http/1.1')
+    socket.destroy()
+    await assert.rejects(once(connectTls({ ...connect, ALPNProtocols: ['h2'] }), 'secureConnect'))
   })
 
   it('knows people by their certificates, and strangers not', async () => {

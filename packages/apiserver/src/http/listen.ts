@@ -4,7 +4,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, ty
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { type NamedCertificate, NamedContexts } from '@canopus/platform'
+import { type NamedCertificate, NamedContexts, type TlsPolicy } from '@canopus/platform'
 import type { Connection } from '../security.ts'
 import { requestOfMessage, respondToMessage } from './http1.ts'
 import { requestOfStream, respondToStream } from './http2.ts'
@@ -18,6 +18,7 @@ export interface TlsOptions {
   readonly clientCa?: string | readonly string[]
   /** Others, for clients that ask for their names. */
   readonly named?: readonly NamedCertificate[]
+  readonly policy?: TlsPolicy
 }
 
 export interface ListenOptions {
@@ -25,6 +26,12 @@ export interface ListenOptions {
   /** 0 for any free port. */
   readonly port: number
   readonly tls: TlsOptions
+  /** At most so many requests at once on one HTTP/2 connection; 1,000 where missing. */
+  readonly maxStreams?: number
+  /** False: HTTP/1.1 alone. */
+  readonly http2?: boolean
+  /** Whether other processes may listen on the same port, which share its connections (SO_REUSEPORT). */
+  readonly sharePort?: boolean
 }
 
 export interface Listener {
@@ -49,20 +56,24 @@ export interface Handlers {
 /** At most so many requests at once on one HTTP/2 connection, as upstream; watches count. */
 const MAX_STREAMS = 1000
 
+const onlyHttp1 = ({ protocols }: { protocols: string[] }): string | undefined =>
+  protocols.find(protocol => protocol === 'http/1.1')
+
 export function listen(options: ListenOptions, handlers: Handlers): Promise<Listener> {
   const named = new NamedContexts()
   const show = (tls: TlsOptions): TlsContext => {
     const context = tlsOf(tls)
-    named.set(tls.named ?? [], context.ca)
+    named.set(tls.named ?? [], context.ca, tls.policy)
     return context
   }
   const server = createSecureServer({
     ...show(options.tls),
     SNICallback: named.callback,
     allowHTTP1: true,
+    ...(options.http2 === false ? { ALPNCallback: onlyHttp1 } : {}),
     requestCert: options.tls.clientCa !== undefined,
     rejectUnauthorized: false,
-    settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: 256 * 1024 },
+    settings: { maxConcurrentStreams: options.maxStreams ?? MAX_STREAMS, initialWindowSize: 256 * 1024 },
   })
   const connections = new WeakMap<object, Connection>()
   const sessions = new Set<ServerHttp2Session>()
@@ -140,15 +151,16 @@ function abandon(handlers: Handlers, error: unknown, answer: { destroy(): unknow
   if (!(error instanceof BodyAborted)) handlers.failed(error)
 }
 
-interface TlsContext {
+interface TlsContext extends TlsPolicy {
   key: string
   cert: string
   ca?: string[]
 }
 
 function tlsOf(tls: TlsOptions): TlsContext {
-  const { key, cert, clientCa } = tls
+  const { key, cert, clientCa, policy } = tls
   return {
+    ...policy,
     key,
     cert,
     ...(clientCa === undefined ? {} : { ca: typeof clientCa === 'string' ? [clientCa] : [...clientCa] }),
@@ -180,7 +192,8 @@ function started(
   }
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port, options.address, () => {
+    const { port, address: host, sharePort: reusePort = false } = options
+    server.listen({ port, host, reusePort }, () => {
       server.off('error', reject)
       const { address, port } = server.address() as AddressInfo
       resolve({

@@ -11,7 +11,7 @@ import {
 } from '@canopus/control-plane'
 import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
+import { duration, fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { reportedVersion, storageMediaType } from './api-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import {
@@ -21,6 +21,7 @@ import {
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
+import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import {
   addSecurityFlags,
   authenticationFacts,
@@ -33,8 +34,9 @@ import { followCertificate, servingCertificate, servingFiles } from './serving-c
 import { addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
 import { openStore } from './store.ts'
+import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
 
-interface ApiServerFlags extends SniFlags, LogFlags, SecurityFlags, SharedFlags {
+interface ApiServerFlags extends ListenFlags, SniFlags, TlsFlags, LogFlags, SecurityFlags, SharedFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -42,8 +44,6 @@ interface ApiServerFlags extends SniFlags, LogFlags, SecurityFlags, SharedFlags 
   etcdCertfile?: string
   etcdKeyfile?: string
   etcdPrefix?: string
-  securePort: number
-  bindAddress: string
   advertiseAddress?: string
   certDir: string
   tlsCertFile?: string
@@ -52,6 +52,9 @@ interface ApiServerFlags extends SniFlags, LogFlags, SecurityFlags, SharedFlags 
   proxyClientKeyFile?: string
   serviceClusterIpRange: string
   serviceNodePortRange: { from: number; to: number }
+  kubernetesServiceNodePort: number
+  endpointReconcilerType: 'lease' | 'none'
+  eventTtl: number
   kubeletClientCertificate?: string
   kubeletClientKey?: string
   kubeletCertificateAuthority?: string
@@ -59,16 +62,50 @@ interface ApiServerFlags extends SniFlags, LogFlags, SecurityFlags, SharedFlags 
   version?: string
 }
 
-const WITHOUT_EFFECT = ['allow-privileged', 'profiling']
+/** What they tune is not there (a cache for each resource, Go's profiler), or is always so. */
+const WITHOUT_EFFECT = [
+  'aggregator-reject-forwarding-redirect',
+  'allow-privileged',
+  'apiserver-count',
+  'contention-profiling',
+  'coordinated-leadership-lease-duration',
+  'coordinated-leadership-renew-deadline',
+  'coordinated-leadership-retry-period',
+  'debug-socket-path',
+  'default-watch-cache-size',
+  'delete-collection-workers',
+  'enable-aggregator-routing',
+  'enable-garbage-collector',
+  'enable-logs-handler',
+  'etcd-count-metric-poll-period',
+  'etcd-db-metric-poll-interval',
+  'etcd-healthcheck-timeout',
+  'etcd-readycheck-timeout',
+  'external-hostname',
+  'kubelet-port',
+  'kubelet-read-only-port',
+  'kubelet-timeout',
+  'lease-reuse-duration-seconds',
+  'livez-grace-period',
+  'max-connection-bytes-per-sec',
+  'peer-advertise-ip',
+  'peer-advertise-port',
+  'peer-ca-file',
+  'permit-address-sharing',
+  'profiling',
+  'shutdown-watch-termination-grace-period',
+  'storage-initialization-timeout',
+  'watch-cache',
+  'watch-cache-sizes',
+]
 
 /** `canopus apiserver`: the API server alone, with kube-apiserver's flags. */
 export function addApiServer(program: Command, environment: CliEnvironment): Command {
   const command = program.command('apiserver').description('run an API server alone')
   const data = join(environment.home.root, 'apiserver')
   addStoreFlags(command, data)
+  addListenFlags(command)
   command
-    .option('--secure-port <port>', 'port of the HTTPS listener', number(0, 65_535), 6443)
-    .option('--bind-address <address>', 'address of the HTTPS listener', '0.0.0.0')
     .option(
       '--advertise-address <address>',
       'where pods reach this server (default: the address of the first interface)',
@@ -81,6 +118,18 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
       from: 30000,
       to: 32767,
     })
+    .option(
+      '--kubernetes-service-node-port <port>',
+      'port of every node that leads to the service kubernetes; 0 for none',
+      number(0, 65_535),
+      0,
+    )
+    .addOption(
+      new Option('--endpoint-reconciler-type <type>', 'how the endpoints of the service kubernetes are kept')
+        .choices(['lease', 'none'])
+        .default('lease'),
+    )
+    .option('--event-ttl <duration>', 'how long events are kept', duration, 3_600_000)
     .option('--kubelet-client-certificate <file>', 'certificate with which kubelets are called')
     .option('--kubelet-client-key <file>', 'its key')
     .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates (default: not verified)")
@@ -89,6 +138,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--proxy-client-key-file <file>', 'its key')
     .option('--version <version>', 'what it says that it is: its own version with another suffix', reportedVersion)
   addSniFlag(command)
+  addTlsFlags(command)
   addSecurityFlags(command)
   addSharedFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
@@ -141,6 +191,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     clock: systemClock,
   })
   const sni = new SniCertificates(flags)
+  const policy = tlsPolicy(flags)
   const authorities = new ClientAuthorities(flags)
   const root = process.env.CANOPUS_ROOT ?? '.'
   const security = createSecurity(securityOptions(flags, authorities))
@@ -161,6 +212,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       security,
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
+      eventTtl: flags.eventTtl,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
       bootstrap: {
         nodeBootstrap: flags.enableBootstrapTokenAuth,
@@ -169,8 +221,8 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       },
     }
     const server = await startApiServer(options)
-    const serving = () => ({ key: shown.key, cert: shown.certificate, named: sni.all, ...authorities.all })
-    const listener = await server.listen({ address: flags.bindAddress, port: flags.securePort, tls: serving() })
+    const serving = () => ({ key: shown.key, cert: shown.certificate, named: sni.all, policy, ...authorities.all })
+    const listener = await server.listen({ ...listenOptions(flags), tls: serving() })
     followCertificate(servingFiles(files), pair => {
       shown = pair
       listener.setTls(serving())
@@ -263,9 +315,12 @@ function serviceFacts(
   address: string,
   logger: Logger,
 ): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'service'> {
-  if (!isLoopback(address)) return { service: { clusterIP, address, port: flags.securePort } }
+  const { securePort: port, kubernetesServiceNodePort: nodePort } = flags
+  const service = { clusterIP, port, ...(nodePort === 0 ? {} : { nodePort }) }
+  if (flags.endpointReconcilerType === 'none') return { service }
+  if (!isLoopback(address)) return { service: { ...service, address } }
   logger.warn('pods cannot reach a loopback address: the service "kubernetes" has no endpoints', { address })
-  return { service: { clusterIP, port: flags.securePort } }
+  return { service }
 }
 
 const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'

@@ -28,7 +28,9 @@ export const KUBELET_CONFIGURATION: ConfigKind = {
     resolvConf: { flag: 'resolvConf', type: 'path' },
     rotateCertificates: { flag: 'rotateCertificates', type: 'boolean' },
     systemReserved: { flag: 'systemReserved', type: 'map' },
+    tlsCipherSuites: { flag: 'tlsCipherSuites', type: 'texts' },
     tlsCertFile: { flag: 'tlsCertFile', type: 'path' },
+    tlsMinVersion: { flag: 'tlsMinVersion', type: 'text' },
     tlsPrivateKeyFile: { flag: 'tlsPrivateKeyFile', type: 'path' },
   },
 }

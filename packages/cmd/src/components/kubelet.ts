@@ -25,8 +25,9 @@ import { clientCertificateFile, renewedTransport } from './kubelet-bootstrap.ts'
 import { KUBELET_CONFIGURATION } from './kubelet-config.ts'
 import { runtimeReady } from './runtime.ts'
 import { followCertificate, servingCertificate } from './serving-certificate.ts'
+import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
 
-interface KubeletFlags extends FeatureGateFlags, LogFlags {
+interface KubeletFlags extends FeatureGateFlags, LogFlags, TlsFlags {
   config?: string
   kubeconfig?: string
   bootstrapKubeconfig?: string
@@ -95,6 +96,7 @@ export function addKubelet(program: Command, environment: CliEnvironment): Comma
     .option('--client-ca-file <file>', 'authority of those who may call the kubelet (default: that of the kubeconfig)')
     .option('--tls-cert-file <file>', 'certificate of the kubelet')
     .option('--tls-private-key-file <file>', 'its key')
+  addTlsFlags(command)
   addFeatureGateFlag(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -202,6 +204,7 @@ async function kubeletOptions(
       certificate: serving.certificate,
       key: serving.key,
       clientCa: clientCa(flags, kubeconfig),
+      tlsPolicy: tlsPolicy(flags),
       systemLogQuery: flags.enableSystemLogQuery,
       ...renewalOf(flags),
     },

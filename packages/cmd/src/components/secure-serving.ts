@@ -7,8 +7,9 @@ import type { Command } from 'commander'
 import { fileIfGiven, list, number } from '../flags.ts'
 import { followCertificate, servingCertificate, servingFiles } from './serving-certificate.ts'
 import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
+import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
 
-export interface SecureServingFlags extends SniFlags {
+export interface SecureServingFlags extends SniFlags, TlsFlags {
   securePort: number
   bindAddress: string
   certDir: string
@@ -33,6 +34,7 @@ export function addSecureServingFlags(command: Command, port: number, directory:
       '/livez',
     ])
   addSniFlag(command)
+  addTlsFlags(command)
 }
 
 /** Serves health and metrics until `close`; nothing where the port is 0. */
@@ -57,6 +59,7 @@ export async function serveSecurely(
     port: flags.securePort,
     ...shown(),
     ...(clientCa === undefined ? {} : { clientCa }),
+    tlsPolicy: tlsPolicy(flags),
     alwaysAllowed: flags.authorizationAlwaysAllowPaths,
     clock: systemClock,
     ...facts,

@@ -18,7 +18,7 @@ import type { Logger } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { bool, duration, fileIfGiven, fileOf, given, list, lists, required } from '../flags.ts'
+import { bool, duration, fileIfGiven, fileOf, given, list, lists, number, required } from '../flags.ts'
 import { type AuthorityFile, ClientAuthorities } from './client-authorities.ts'
 import { followFiles } from './follow-files.ts'
 
@@ -63,8 +63,12 @@ export interface SecurityFlags {
   authorizationWebhookCacheUnauthorizedTtl: number
   enableAdmissionPlugins: string[]
   disableAdmissionPlugins: string[]
+  defaultNotReadyTolerationSeconds: number
+  defaultUnreachableTolerationSeconds: number
   admissionControlConfigFile?: string
 }
+
+const SECONDS = number(0, 2 ** 31 - 1)
 
 export function addSecurityFlags(command: Command): void {
   command
@@ -88,6 +92,8 @@ export function addSecurityFlags(command: Command): void {
     .option('--enable-bootstrap-token-auth [bool]', 'accept bootstrap tokens', bool, false)
     .option('--enable-admission-plugins <names>', 'run these besides the usual ones', lists, [])
     .option('--disable-admission-plugins <names>', 'leave these out', lists, [])
+    .option('--default-not-ready-toleration-seconds <seconds>', 'how long pods stay on a node not ready', SECONDS, 300)
+    .option('--default-unreachable-toleration-seconds <seconds>', 'or on one that is not heard of', SECONDS, 300)
     .option('--admission-control-config-file <file>', 'AdmissionConfiguration: what plugins are told')
   addIssuerFlags(command)
   addAuthorizationFlags(command)
@@ -191,6 +197,10 @@ export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOpt
       anonymous: anonymousAccess(flags),
       admissionConfiguration: admissionConfiguration(flags),
     }),
+    defaultTolerations: {
+      notReady: flags.defaultNotReadyTolerationSeconds,
+      unreachable: flags.defaultUnreachableTolerationSeconds,
+    },
     ...issuerOptions(flags),
     ...authorizationOptions(flags),
   } as Partial<SecurityOptions>

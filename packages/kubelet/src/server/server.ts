@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Pod } from '@canopus/api/core/v1'
 import { sleep } from '@canopus/base'
 import { CriError } from '@canopus/cri'
-import { tryRun } from '@canopus/platform'
+import { type TlsPolicy, tryRun } from '@canopus/platform'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { KubeletServerOptions } from '../options.ts'
 import { activeSandbox } from '../runtime/pod-runtime.ts'
@@ -77,9 +77,9 @@ export async function startServer(facts: ServerFacts): Promise<KubeletServer> {
 }
 
 const tlsOf = (
-  { clientCa }: Pick<KubeletServerOptions, 'clientCa'>,
+  { clientCa, tlsPolicy }: Pick<KubeletServerOptions, 'clientCa' | 'tlsPolicy'>,
   { certificate, key }: { certificate: string; key: string },
-): { cert: string; key: string; ca: string } => ({ cert: certificate, key, ca: clientCa })
+): TlsPolicy & { cert: string; key: string; ca: string } => ({ ...tlsPolicy, cert: certificate, key, ca: clientCa })
 
 function listen(server: Server, options: KubeletServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -18,7 +18,7 @@ export {
   issueClientCertificate,
   type PkiFiles,
 } from './cluster-pki.ts'
-export { type NamedCertificate, NamedContexts } from './named-certificates.ts'
+export { type NamedCertificate, NamedContexts, type TlsPolicy } from './named-certificates.ts'
 export type { AlternativeNames, KeyUsage, Subject } from './names.ts'
 export { type CertificateFacts, isIssuedBy, parseCertificate } from './parse.ts'
 export {

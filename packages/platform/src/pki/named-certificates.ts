@@ -1,6 +1,6 @@
 /** Certificates by the name that a client asks for (SNI; k8s.io/apiserver/pkg/server/dynamiccertificates/named_certificates.go). */
 import { isIP } from 'node:net'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { CertifiedKey } from './certificate.ts'
 import { parseCertificate } from './parse.ts'
 
@@ -8,6 +8,9 @@ export interface NamedCertificate extends CertifiedKey {
   /** Names to be asked for, `*.` at the front standing for one label; empty: those that the certificate has. */
   readonly names: readonly string[]
 }
+
+/** What a TLS server agrees to, in OpenSSL's names; what Node has by default where missing. */
+export type TlsPolicy = Pick<SecureContextOptions, 'minVersion' | 'ciphers' | 'ecdhCurve'>
 
 /**
  * Which certificate goes with which name: of several the earliest; names that were given come before those that were found in
@@ -44,11 +47,11 @@ export class NamedContexts {
   #contexts: ReadonlyMap<string, SecureContext> = new Map()
 
   /** From the next connection on; clients are asked for certificates of `ca`. Throws where a certificate cannot be used. */
-  set(certificates: readonly NamedCertificate[], ca?: readonly string[]): void {
+  set(certificates: readonly NamedCertificate[], ca?: readonly string[], policy: TlsPolicy = {}): void {
     const contexts = new Map<NamedCertificate, SecureContext>()
     for (const each of certificates) {
       const { certificate: cert, key } = each
-      contexts.set(each, createSecureContext({ cert, key, ...(ca === undefined ? {} : { ca: [...ca] }) }))
+      contexts.set(each, createSecureContext({ ...policy, cert, key, ...(ca === undefined ? {} : { ca: [...ca] }) }))
     }
     this.#contexts = new Map([...certificatesByName(certificates)].map(([name, each]) => [name, contexts.get(each)!]))
   }
