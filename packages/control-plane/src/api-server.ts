@@ -1,4 +1,4 @@
-import { builtInKinds } from '@canopus/api'
+import { builtInKinds, type Kind } from '@canopus/api'
 import type { ResourceType } from '@canopus/apimachinery'
 import {
   type ApiServer,
@@ -49,11 +49,7 @@ export async function startApiServer({
   const serverId = identity && { serverId: identity.name }
   const { featureGates = new FeatureGates() } = options
   const config = runtimeConfig ?? new RuntimeConfig()
-  const kinds = [...builtInKinds, ...kindsOfFeatures(featureGates, config)].map(kind =>
-    kind.ttlSeconds === undefined || eventTtl === undefined
-      ? kind
-      : { ...kind, ttlSeconds: Math.ceil(eventTtl / 1000) },
-  )
+  const kinds = keptFor(eventTtl, [...builtInKinds, ...kindsOfFeatures(featureGates, config)])
   const isServed = config.isDefault ? undefined : { isServed: (type: ResourceType) => config.enabled(type) }
   const server = createApiServer({ ...options, ...serverId, ...isServed, featureGates, kinds })
   const client = clientOf(server)
@@ -89,6 +85,13 @@ export async function startApiServer({
     await server.stop()
     throw error
   }
+}
+
+/** The kinds, those whose objects vanish by themselves with another life, in milliseconds. */
+export function keptFor(eventTtl: number | undefined, kinds: readonly Kind[]): readonly Kind[] {
+  if (eventTtl === undefined) return kinds
+  const ttlSeconds = Math.ceil(eventTtl / 1000)
+  return kinds.map(kind => (kind.ttlSeconds === undefined ? kind : { ...kind, ttlSeconds }))
 }
 
 /** What an API server does besides answering, until the signal aborts; beside others on the same store. */

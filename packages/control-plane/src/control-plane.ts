@@ -11,10 +11,8 @@ import { type ControllerManagerOptions, createControllerManager } from './contro
 /** What an API server may be told besides. */
 export interface ApiServerExtras
   extends Pick<ApiServerOptions, 'auditor' | 'featureGates' | 'healthChecks' | 'metrics' | 'serving' | 'tracing'>,
-    Pick<StartApiServerOptions, 'runtimeConfig'> {
+    Pick<StartApiServerOptions, 'runtimeConfig' | 'compactionInterval' | 'eventTtl'> {
   readonly security?: Partial<SecurityOptions>
-  /** As in `StartApiServerOptions`. */
-  readonly compactionInterval?: number
 }
 
 export interface ControlPlaneOptions {

@@ -52,6 +52,8 @@ describe('arguments of the API server', () => {
       [
         'max-requests-inflight=7',
         'disable-admission-plugins=ResourceQuota',
+        'default-unreachable-toleration-seconds=7',
+        'event-ttl=90s',
         `audit-policy-file=${policy}`,
         `audit-log-path=${join(directory, 'audit.log')}`,
         `encryption-provider-config=${encryption}`,
@@ -61,6 +63,8 @@ describe('arguments of the API server', () => {
     )
     const { serving, security, auditor, tracing } = applied.extras
     assert.equal(serving?.maxRequestsInflight, 7)
+    assert.equal(applied.extras.eventTtl, 90_000)
+    assert.deepEqual(security?.defaultTolerations, { notReady: 300, unreachable: 7 })
     assert.deepEqual(security?.disabledAdmission, ['ResourceQuota'])
     assert.ok(auditor)
     assert.equal(tracing, undefined)

@@ -11,7 +11,7 @@ import {
 } from '@canopus/control-plane'
 import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { duration, fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
+import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { reportedVersion, storageMediaType } from './api-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import {
@@ -54,7 +54,6 @@ interface ApiServerFlags extends ListenFlags, SniFlags, TlsFlags, LogFlags, Secu
   serviceNodePortRange: { from: number; to: number }
   kubernetesServiceNodePort: number
   endpointReconcilerType: 'lease' | 'none'
-  eventTtl: number
   kubeletClientCertificate?: string
   kubeletClientKey?: string
   kubeletCertificateAuthority?: string
@@ -129,7 +128,6 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
         .choices(['lease', 'none'])
         .default('lease'),
     )
-    .option('--event-ttl <duration>', 'how long events are kept', duration, 3_600_000)
     .option('--kubelet-client-certificate <file>', 'certificate with which kubelets are called')
     .option('--kubelet-client-key <file>', 'its key')
     .option('--kubelet-certificate-authority <file>', "authority of the kubelets' certificates (default: not verified)")
@@ -212,7 +210,6 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       security,
       serviceCidr: flags.serviceClusterIpRange,
       nodePortRange: flags.serviceNodePortRange,
-      eventTtl: flags.eventTtl,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
       bootstrap: {
         nodeBootstrap: flags.enableBootstrapTokenAuth,

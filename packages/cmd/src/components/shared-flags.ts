@@ -14,7 +14,7 @@ export type SharedFlags = AuditFlags &
   EncryptionFlags &
   FeatureFlags &
   ServingFlags &
-  TracingFlags & { etcdCompactionInterval: number }
+  TracingFlags & { etcdCompactionInterval: number; eventTtl: number }
 
 export function addSharedFlags(command: Command): void {
   for (const add of [addAuditFlags, addEncryptionFlags, addFeatureFlags, addServingFlags, addTracingFlags]) add(command)
@@ -24,6 +24,7 @@ export function addSharedFlags(command: Command): void {
     duration,
     5 * 60_000,
   )
+  command.option('--event-ttl <duration>', 'how long events are kept', duration, 60 * 60_000)
 }
 
 /** What the flags come to. */
@@ -50,6 +51,7 @@ export async function applySharedFlags(flags: SharedFlags, serverId: string, log
       metrics,
       serving: servingOptions(flags),
       compactionInterval: flags.etcdCompactionInterval,
+      eventTtl: flags.eventTtl,
       ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
     },
     stored: store => encryptedBy(encryption, store),
