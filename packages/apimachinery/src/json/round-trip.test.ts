@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseJson } from './parse.ts'
-import { afterRoundTrip } from './round-trip.ts'
+import { afterRoundTrip, sharedAfterRoundTrip } from './round-trip.ts'
 import { encodeJson } from './stringify.ts'
 
 test('fields without a value are missing, everything else is a copy', () => {
@@ -15,7 +15,20 @@ test('fields without a value are missing, everything else is a copy', () => {
 test('nothing is said of what would come back as something else', () => {
   for (const value of [1n, 1e17, Number.NaN, '\ud800', new Date(0), [undefined]]) {
     assert.equal(afterRoundTrip({ a: [value] }), undefined)
+    assert.equal(sharedAfterRoundTrip({ a: [value] }), undefined)
   }
+})
+
+test('of what does not change only those parts are made anew in which something is missing', () => {
+  const whole = { a: [{ b: 1 }], c: 'x' }
+  assert.equal(sharedAfterRoundTrip(whole), whole)
+  const given = { whole, list: [whole, { kept: whole, d: undefined, e: 1 }], none: undefined }
+  const got = sharedAfterRoundTrip(given)!
+  assert.deepEqual(got, { whole, list: [whole, { kept: whole, e: 1 }] })
+  assert.equal(got.whole, whole)
+  assert.equal(got.list[0], whole)
+  assert.equal((got.list[1] as { kept: unknown }).kept, whole)
+  assert.ok('none' in given && 'd' in given.list[1]!, 'what was given is as it was')
 })
 
 test('property: the copy is what the text gives', () => {
@@ -26,8 +39,9 @@ test('property: the copy is what the text gives', () => {
         withNullPrototype: false,
       }),
       value => {
-        const copy = afterRoundTrip(value)
-        if (copy !== undefined) assert.deepEqual(normal(copy), normal(parseJson(encodeJson(value))))
+        for (const copy of [afterRoundTrip(value), sharedAfterRoundTrip(value)]) {
+          if (copy !== undefined) assert.deepEqual(normal(copy), normal(parseJson(encodeJson(value))))
+        }
       },
     ),
     { numRuns: 500 },

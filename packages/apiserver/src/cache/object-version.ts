@@ -1,12 +1,12 @@
 /** One version of one object: its bytes, and whatever was made of them on demand. */
 import {
-  afterRoundTrip,
   encodeJson,
   hasLongNumber,
   type KubeObject,
   knownText,
   type ManagedFieldsEntry,
   parseJson,
+  sharedAfterRoundTrip,
 } from '@canopus/apimachinery'
 import { Deque } from '@canopus/base'
 
@@ -187,11 +187,11 @@ export class ConvertedVersion extends ObjectVersion {
 export const sourceOf = (version: ObjectVersion): ObjectVersion =>
   version instanceof ConvertedVersion ? version.source : version
 
-/** What parsing `stampedBytes` of an object gives. Sets of fields are values that nobody changes, so that owners are shared. */
+/** What parsing `stampedBytes` of an object gives. It does not change any more, so that its parts are shared. */
 function readAgain(written: KubeObject, revision: number): KubeObject | undefined {
   const { kind, apiVersion, metadata, ...rest } = written
   const { resourceVersion: _, managedFields, ...meta } = metadata
-  const object = afterRoundTrip({
+  const object = sharedAfterRoundTrip({
     kind,
     apiVersion,
     metadata: { resourceVersion: String(revision), ...meta },
