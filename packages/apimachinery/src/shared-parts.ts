@@ -38,8 +38,10 @@ function withMembersOf(known: Members, value: Members): Members {
   for (const key in value) {
     // Reading it would ask for the prototype.
     if (key === '__proto__') return copy ?? value
-    const part = withPartsOf(known[key], value[key])
-    const isSame = part === known[key] && (part !== undefined || Object.hasOwn(known, key))
+    const own = value[key]
+    const before = known[key]
+    const part = own === before ? before : withPartsOf(before, own)
+    const isSame = part === before && (part !== undefined || Object.hasOwn(known, key))
     if (copy === undefined && !isSame) copy = copyUpTo(key, known, value)
     if (copy !== undefined) copy[key] = part
     left++

@@ -101,7 +101,8 @@ export class KindCache {
   /** All objects at once; the fast way for lists without a limit. */
   all(namespace?: string): ObjectVersion[] {
     const result: ObjectVersion[] = []
-    for (const { sorted } of this.bucketsFrom(namespace, undefined)) sorted.appendValues(result)
+    if (namespace !== undefined) this.#buckets.get(namespace)?.sorted.appendValues(result)
+    else for (const { sorted } of this.bucketsFrom(undefined, undefined)) sorted.appendValues(result)
     return result
   }
 

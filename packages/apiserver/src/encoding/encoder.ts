@@ -160,11 +160,17 @@ export function bookmarkMeta(revision: number, initialEventsEnd: boolean): Recor
 }
 
 const eventHead = (type: string): Buffer => Buffer.from(`{"type":"${type}","object":`)
-const EVENT_HEADS = { ADDED: eventHead('ADDED'), MODIFIED: eventHead('MODIFIED'), DELETED: eventHead('DELETED') }
+const EVENT_HEADS = {
+  ADDED: eventHead('ADDED'),
+  MODIFIED: eventHead('MODIFIED'),
+  DELETED: eventHead('DELETED'),
+  BOOKMARK: eventHead('BOOKMARK'),
+  ERROR: eventHead('ERROR'),
+}
 const EVENT_END = Buffer.from('}\n')
 
-function jsonEvent(type: string, object: Uint8Array): Uint8Array {
-  return Buffer.concat([eventHead(type), object, EVENT_END])
+function jsonEvent(type: keyof typeof EVENT_HEADS, object: Uint8Array): Uint8Array {
+  return Buffer.concat([EVENT_HEADS[type], object, EVENT_END])
 }
 
 /** Metadata alone, for garbage collectors and metadata informers. */

@@ -27,18 +27,17 @@ export function inProcessTransport(handle: (request: ApiRequest) => Promise<ApiR
   }
 }
 
+/** Callers in this process mostly do not look at the headers. */
 function toTransport(response: ApiResponse, signal: AbortSignal | undefined): TransportResponse {
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(response.headers)) {
-    headers[name] = typeof value === 'string' ? value : value.join(', ')
-  }
   const { stream } = response
   if (stream === undefined) {
     response.sent?.()
     const bytes = response.bodyLater ?? ((): Uint8Array => whole(response.body))
     return {
       status: response.status,
-      headers,
+      get headers() {
+        return joined(response.headers)
+      },
       isOnDemand: true,
       bytes: async () => bytes(),
       chunks: () => once(bytes()),
@@ -48,7 +47,9 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
   stream(sink)
   return {
     status: response.status,
-    headers,
+    get headers() {
+      return joined(response.headers)
+    },
     bytes: async () => {
       const pieces: Uint8Array[] = []
       for await (const piece of sink.chunks()) pieces.push(piece)
@@ -56,6 +57,13 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
     },
     chunks: () => sink.chunks(),
   }
+}
+
+function joined(headers: ApiResponse['headers']): Record<string, string> {
+  const values: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers))
+    values[name] = typeof value === 'string' ? value : value.join(', ')
+  return values
 }
 
 function whole(body: ApiResponse['body']): Uint8Array {
