@@ -1,6 +1,6 @@
 export { countBuffersAsHeap } from './collector.ts'
 export { isMissing, makeDirectories, readTextIfPresent, removeAbandoned, writeFileAtomic } from './files.ts'
-export { createLogger, type LoggerOptions } from './logger.ts'
+export { createLogger, type LogFormat, type LoggerOptions } from './logger.ts'
 export * from './pki/index.ts'
 export {
   CommandError,

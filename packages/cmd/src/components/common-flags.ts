@@ -1,14 +1,18 @@
 import { hostname } from 'node:os'
 import { type Logger, type MetricsRegistry, uuid } from '@canopus/base'
 import { runWithLease } from '@canopus/operator'
-import { createLogger, systemClock, systemRandom } from '@canopus/platform'
+import { createLogger, type LogFormat, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { bool, duration } from '../flags.ts'
 import type { Access } from './access.ts'
+import type { ConfigField } from './component-config.ts'
+
+const LOG_FORMATS: readonly LogFormat[] = ['json', 'text']
 
 /** `-v=4`, `--v 4`: the higher, the more is logged. */
 export interface LogFlags {
   v: number
+  loggingFormat: LogFormat
 }
 
 export function addLogFlags(command: Command): void {
@@ -22,12 +26,22 @@ export function addLogFlags(command: Command): void {
     },
     2,
   )
-  command.addOption(new Option('--logging-format <format>', 'as what it is logged').choices(['json']).default('json'))
+  command.addOption(
+    new Option('--logging-format <format>', 'as what it is logged: JSON, or the lines of klog')
+      .choices(LOG_FORMATS)
+      .default('json'),
+  )
 }
 
-/** Lines of JSON on standard error, each with the component's name. */
-export function componentLogger({ v }: LogFlags, component: string): Logger {
-  return createLogger({ to: 2, level: v >= 4 ? 'debug' : 'info', facts: { component } })
+/** The same of a component's configuration file (k8s.io/component-base/logs/api/v1). */
+export const LOG_FIELDS: Readonly<Record<string, ConfigField>> = {
+  'logging.format': { flag: 'loggingFormat', type: 'text', oneOf: LOG_FORMATS },
+  'logging.verbosity': { flag: 'v', type: 'number' },
+}
+
+/** Lines on standard error, each with the component's name. */
+export function componentLogger({ v, loggingFormat }: LogFlags, component: string): Logger {
+  return createLogger({ to: 2, level: v >= 4 ? 'debug' : 'info', format: loggingFormat, facts: { component } })
 }
 
 /** Flags that upstream has and that change nothing here: they are taken, so that manifests written for it work, and logged. */

@@ -14,7 +14,7 @@ import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import { addComponents } from './commands.ts'
 
-import { addLeaderFlags, addLogFlags, type LeaderFlags } from './common-flags.ts'
+import { addLeaderFlags, addLogFlags, type LeaderFlags, type LogFlags } from './common-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptionOf } from './encryption-flags.ts'
 import { applyLeaderElection } from './scheduler.ts'
 
@@ -284,6 +284,12 @@ describe('audit, encryption, traffic, logs', () => {
     assert.equal(other.shutdownDelay, 5000)
     assert.deepEqual(other.corsAllowedOrigins, ['//a$', '//b$'])
     assert.deepEqual(other.strictTransportSecurity, ['max-age=1', 'preload'])
+  })
+
+  it('as what it is logged', () => {
+    const format = (...args: string[]): string => flagsOf<LogFlags>(addLogFlags, ...args).loggingFormat
+    assert.equal(format(), 'json')
+    assert.equal(format('--logging-format=text'), 'text')
   })
 
   it('how much is logged, in the ways in which people write it', () => {

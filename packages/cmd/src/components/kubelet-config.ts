@@ -1,3 +1,4 @@
+import { LOG_FIELDS } from './common-flags.ts'
 import type { ConfigKind } from './component-config.ts'
 
 /** What `canopus kubelet --config` may say (upstream staging/src/k8s.io/kubelet/config/v1beta1/types.go). */
@@ -18,6 +19,7 @@ export const KUBELET_CONFIGURATION: ConfigKind = {
     enableSystemLogQuery: { flag: 'enableSystemLogQuery', type: 'boolean' },
     failSwapOn: { always: false },
     featureGates: { flag: 'featureGates', type: 'map' },
+    ...LOG_FIELDS,
     maxPods: { flag: 'maxPods', type: 'number' },
     podCIDR: { flag: 'podCidr', type: 'text' },
     podLogsDir: { flag: 'podLogsDir', type: 'path' },

@@ -8,7 +8,7 @@ import { createProxy, type ProxyOptions } from '@canopus/proxy'
 import { type Command, Option } from 'commander'
 import { required } from '../flags.ts'
 import { accessByKubeconfig } from './access.ts'
-import { addLogFlags, componentLogger, type LogFlags } from './common-flags.ts'
+import { addLogFlags, componentLogger, LOG_FIELDS, type LogFlags } from './common-flags.ts'
 import { applyComponentConfig, type ConfigKind } from './component-config.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { createHealthChecks } from './health-checks.ts'
@@ -31,6 +31,7 @@ export const PROXY_CONFIGURATION: ConfigKind = {
     clusterCIDR: { flag: 'clusterCidr', type: 'text' },
     featureGates: { flag: 'featureGates', type: 'map' },
     hostnameOverride: { flag: 'hostnameOverride', type: 'text' },
+    ...LOG_FIELDS,
     mode: { always: 'nftables' },
   },
 }
