@@ -91,6 +91,7 @@ export class SchedulingCycle {
     if (nominated !== undefined) return { node: nominated, score: 0 }
     this.#makeRoom(question.podClass.count)
     const ranked = this.#ranked(question)
+    this.#figures.batched(ranked !== undefined)
     if (ranked !== undefined) return ranked
     const count = this.#figures.point('Filter', () => this.#filter(question), success)
     if (count === 0) return { failure: { rejections: this.#rejections(question) } }

@@ -44,9 +44,13 @@ export class ProfileFigures {
   readonly #options: ProfileFiguresOptions | undefined
   readonly #points = new Map<ExtensionPoint, Partial<Record<Status, Histogram>>>()
 
+  readonly #batched: Readonly<Record<'hint_used' | 'no_hint', Counter>> | undefined
+
   /** Without options: nobody wants to know. */
   constructor(options?: ProfileFiguresOptions) {
     this.#options = options
+    const batched = options && ((result: string) => options.metrics.batchAttempts.with(options.profile, result))
+    this.#batched = batched && { hint_used: batched('hint_used'), no_hint: batched('no_hint') }
   }
 
   /** Whether the plugins of the attempt that begins now are timed one by one. */
@@ -126,6 +130,11 @@ export class ProfileFigures {
     } finally {
       this.observePlugin(plugin, point, status, begun)
     }
+  }
+
+  /** Notes whether a node was chosen by what is remembered of pods that ask for the same. */
+  batched(isRemembered: boolean): void {
+    this.#batched?.[isRemembered ? 'hint_used' : 'no_hint'].add()
   }
 
   /** Milliseconds to give to `observe` later. */

@@ -73,8 +73,8 @@ export class SchedulingQueue {
   readonly #pods = new Map<string, QueuedPod>()
   /** Those of them that wait for something to happen, by who rejected them: most events are of no interest to most groups. */
   readonly #stuck = new Map<string, StuckGroup>()
-  /** When which event came last, counted in changes. */
-  readonly #latest = new Map<ClusterEvent, number>()
+  /** The last change of each kind, and when it came, counted in changes. */
+  readonly #latest = new Map<ClusterEvent, { at: number; change: ClusterChange }>()
   #changes = 0
   /** May hold pods that have left meanwhile; popping skips them. */
   readonly #active: Heap<QueuedPod>
@@ -132,6 +132,18 @@ export class SchedulingQueue {
       }
     }
     return [...counts.values()]
+  }
+
+  /**
+   * What is kept for the sake of pods that are being worked on, by upstream's names: those pods, and each kind of change since a node
+   * was looked for for the first of them.
+   */
+  inFlightEvents(): ReadonlyMap<string, number> {
+    const seen = [...this.#pods.values()].filter(each => each.state === 'inFlight').map(each => each.seen)
+    const events = new Map([['PodPopped', seen.length]])
+    const first = Math.min(...seen)
+    for (const { at, change } of this.#latest.values()) if (at > first) events.set(eventLabel(change), 1)
+    return events
   }
 
   get(key: string): QueuedPod | undefined {
@@ -274,8 +286,8 @@ export class SchedulingQueue {
   #missedHelp(entry: QueuedPod): boolean {
     if (this.#changes === entry.seen) return false
     const helpers = this.#helpersOf(entry)
-    for (const [event, when] of this.#latest) {
-      if (when > entry.seen && (helpers === undefined || helpers.some(each => caresFor(each, event)))) return true
+    for (const [event, { at }] of this.#latest) {
+      if (at > entry.seen && (helpers === undefined || helpers.some(each => caresFor(each, event)))) return true
     }
     return false
   }
@@ -303,7 +315,13 @@ export class SchedulingQueue {
   }
 
   #move(change: ClusterChange, except: QueuedPod | undefined, observing?: QueueObserver): void {
-    this.#latest.set(change.event, ++this.#changes)
+    const at = ++this.#changes
+    const latest = this.#latest.get(change.event)
+    if (latest === undefined) this.#latest.set(change.event, { at, change })
+    else {
+      latest.at = at
+      latest.change = change
+    }
     let label: string | undefined
     for (const { pods, helpers } of [...this.#stuck.values()]) {
       if (helpers !== undefined && !helpers.some(each => caresFor(each, change.event))) continue

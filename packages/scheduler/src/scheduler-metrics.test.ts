@@ -30,6 +30,9 @@ test('what the scheduler counts', async () => {
     'scheduler_pod_scheduling_attempts_sum 0',
     'scheduler_pod_scheduling_attempts_count 0',
     'scheduler_preemption_attempts_total 2',
+    'scheduler_preemption_goroutines_duration_seconds_sum{result="success"} 0',
+    'scheduler_preemption_goroutines_duration_seconds_count{result="success"} 1',
+    'scheduler_preemption_goroutines_execution_total{result="success"} 1',
     'scheduler_preemption_victims_sum 1',
     'scheduler_preemption_victims_count 1',
     'scheduler_queue_incoming_pods_total{event="UnschedulablePodAdd",queue="unschedulable"} 1',
@@ -116,6 +119,31 @@ test('what plugins take, how often they are asked, and whom they reject', async 
   ])
 })
 
+test('what is kept for the sake of pods that are being worked on', async () => {
+  let release: (rejection?: Rejection) => void = () => undefined
+  const holding: SchedulerPlugin = { name: 'Holding', permit: () => new Promise(resolve => (release = resolve)) }
+  cluster = await startFakeCluster(server => server.add(Nodes, aNode('n1')), {
+    plugins: [{ plugin: holding, weight: 0 }],
+  })
+  cluster.server.add(Pods, aPod('held'))
+  await cluster.settle(0)
+  const kept = (): string[] => cluster!.figures(/^scheduler_inflight_events/).toSorted()
+  assert.deepEqual(kept(), ['scheduler_inflight_events{event="PodPopped"} 1'])
+  cluster.server.add(Nodes, aNode('n2'))
+  await cluster.settle(0)
+  const both = ['scheduler_inflight_events{event="NodeAdd"}', 'scheduler_inflight_events{event="PodPopped"}']
+  assert.deepEqual(
+    kept(),
+    both.map(each => `${each} 1`),
+  )
+  release()
+  await cluster.settle(0)
+  assert.deepEqual(
+    kept(),
+    both.map(each => `${each} 0`),
+  )
+})
+
 test('each plugin is timed in one attempt of ten', async () => {
   const pods = 300
   cluster = await startFakeCluster(server => {
@@ -134,6 +162,13 @@ test('each plugin is timed in one attempt of ten', async () => {
     const count = Number(executions.find(each => each.includes(of))?.split(' ')[1])
     assert.ok(count > pods / 20 && count < pods / 5, `${of}: ${count} of ${executions.join('\n')}`)
   }
+  // The others are placed by what is remembered, after the first two of their kind.
+  const batched = cluster.figures(/^scheduler_batch_attempts_total/)
+  const [remembered = 0, others = 0] = ['hint_used', 'no_hint'].map(result =>
+    Number(batched.find(each => each.includes(`result="${result}"`))?.split(' ')[1]),
+  )
+  assert.equal(remembered + others, pods)
+  assert.ok(remembered > pods * 0.8 && others > pods / 20, batched.join('\n'))
 })
 
 test('changes have the names that upstream gives them', () => {

@@ -36,10 +36,17 @@ export interface SchedulerMetrics {
   readonly hints: Family<Histogram>
   /** Pods that were bound after nothing but time had brought them back. */
   readonly boundAfterFlush: Counter
+  /** Seconds that evicting the victims of one pod took, and how often that was done. */
+  readonly evictionDuration: Family<Histogram>
+  readonly evictions: Family<Counter>
+  /** How often a node was chosen by what is remembered of pods that ask for the same. */
+  readonly batchAttempts: Family<Counter>
   /** Claims made for extended resources. */
   readonly claimsCreated: Family<Counter>
   /** What the cache holds, and how many bindings are under way; asked for when the figures are read. */
   sizes: () => Readonly<Record<'nodes' | 'pods' | 'assumed_pods' | 'binding', number>>
+  /** What the queue keeps for pods that are being worked on; asked for when the figures are read. */
+  inFlight: () => ReadonlyMap<string, number>
   /** How many pods wait in which queue; asked for when the figures are read. */
   pending: () => Readonly<Record<PendingQueue, number>>
   /** Who rejected how many of the waiting pods, by profile and plugin; asked for when the figures are read. */
@@ -102,25 +109,22 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
       '[STABLE] Number of pods added to scheduling queues by event and queue type.',
       ['event', 'queue'],
     ),
-    preemptionAttempts: registry
-      .counter('scheduler_preemption_attempts_total', '[STABLE] Total preemption attempts in the cluster till now')
-      .with(),
-    preemptionVictims: registry
-      .histogram(
-        'scheduler_preemption_victims',
-        '[STABLE] Number of selected preemption victims',
-        [],
-        exponentialBuckets(1, 2, 7),
-      )
-      .with(),
     ...ofPlugins(registry),
     ...ofEvents(registry),
+    ...ofPreemption(registry),
+    batchAttempts: registry.counter(
+      'scheduler_batch_attempts_total',
+      '[ALPHA] Counts of results when we attempt to use batching.',
+      ['profile', 'result'],
+    ),
+    inFlight: () => new Map(),
     sizes: () => ({ nodes: 0, pods: 0, assumed_pods: 0, binding: 0 }),
     pending: () => ({ active: 0, backoff: 0, unschedulable: 0, gated: 0 }),
     rejecting: () => [],
   }
   collectRejections(registry, metrics)
   collectSizes(registry, metrics)
+  collectInFlight(registry, metrics)
   registry.collect(
     'gauge',
     'scheduler_pending_pods',
@@ -132,6 +136,35 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
     },
   )
   return metrics
+}
+
+function ofPreemption(
+  registry: MetricsRegistry,
+): Pick<SchedulerMetrics, 'preemptionAttempts' | 'preemptionVictims' | 'evictionDuration' | 'evictions'> {
+  return {
+    preemptionAttempts: registry
+      .counter('scheduler_preemption_attempts_total', '[STABLE] Total preemption attempts in the cluster till now')
+      .with(),
+    preemptionVictims: registry
+      .histogram(
+        'scheduler_preemption_victims',
+        '[STABLE] Number of selected preemption victims',
+        [],
+        exponentialBuckets(1, 2, 7),
+      )
+      .with(),
+    evictionDuration: registry.histogram(
+      'scheduler_preemption_goroutines_duration_seconds',
+      '[ALPHA] Duration in seconds for running goroutines for the preemption.',
+      ['result'],
+      exponentialBuckets(0.01, 2, 20),
+    ),
+    evictions: registry.counter(
+      'scheduler_preemption_goroutines_execution_total',
+      '[ALPHA] Number of preemption goroutines executed.',
+      ['result'],
+    ),
+  }
 }
 
 function ofEvents(
@@ -224,6 +257,16 @@ function collectRejections(registry: MetricsRegistry, metrics: SchedulerMetrics)
       return [...told].map(([id, labels]) => [labels, pods.get(id) ?? 0] as const)
     },
   )
+}
+
+function collectInFlight(registry: MetricsRegistry, metrics: SchedulerMetrics): void {
+  const told = new Set<string>()
+  const help = '[ALPHA] Number of events currently tracked in the scheduling queue.'
+  registry.collect('gauge', 'scheduler_inflight_events', help, ['event'], () => {
+    const events = metrics.inFlight()
+    for (const event of events.keys()) told.add(event)
+    return [...told].map(event => [[event], events.get(event) ?? 0] as const)
+  })
 }
 
 /** How many attempts a pod took, as a label. */

@@ -166,6 +166,7 @@ class Scheduler {
     if (this.#metrics !== undefined) {
       this.#metrics.pending = () => this.#queue.sizes()
       this.#metrics.sizes = () => ({ ...this.#cache.sizes(), binding: this.#bindings.size })
+      this.#metrics.inFlight = () => this.#queue.inFlightEvents()
       this.#metrics.rejecting = () => this.#queue.rejecting()
     }
     const disarm = onAbort(signal, () => this.#queue.close())

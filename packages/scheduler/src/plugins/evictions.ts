@@ -46,7 +46,8 @@ export class Evictions {
   }
 
   start(pod: PodInfo, { node, victims: all }: NonNullable<PostFilterResult['nomination']>): void {
-    const { cluster, metrics } = this.#context
+    const { clock, cluster, metrics } = this.#context
+    const begun = clock.monotonic()
     const outrun = cluster.cache.nominatedBelow(node, pod)
     // Who leaves already need not be told.
     const victims = all.filter(each => each.pod.metadata.deletionTimestamp === undefined)
@@ -62,9 +63,20 @@ export class Evictions {
       ...victims.map(each => this.#evict(each, preemption, node)),
       ...outrun.map(each => this.#outrun(each)),
     ]
+    const note = (result: 'success' | 'error'): void => {
+      if (victims.length === 0) return
+      metrics?.evictionDuration.with(result).observe((clock.monotonic() - begun) / 1000)
+      metrics?.evictions.with(result).add()
+    }
     void Promise.all(work).then(
-      () => this.#done(preemption, victims),
-      error => this.#failed(preemption, node, error),
+      () => {
+        note('success')
+        this.#done(preemption, victims)
+      },
+      error => {
+        note('error')
+        this.#failed(preemption, node, error)
+      },
     )
   }
 
