@@ -1,12 +1,14 @@
 export { tolerates } from '@canopus/api'
 export { ClusterCache } from './cache.ts'
 export {
+  type ClientConnectionConfiguration,
   defaultConfiguration,
   type ProfileConfiguration,
   readConfiguration,
   type SchedulerConfiguration,
 } from './config/configuration.ts'
 export type { ExtenderConfiguration } from './config/extender-configuration.ts'
+export { writtenConfiguration } from './config/written.ts'
 export { type Decision, SchedulingCycle } from './cycle.ts'
 export { failureMessage } from './diagnosis.ts'
 export type { AskExtender } from './extenders.ts'

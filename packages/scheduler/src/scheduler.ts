@@ -41,6 +41,8 @@ export interface SchedulerOptions {
   askExtender?: AskExtender
   /** How many bindings may be under way at once. Default 256. */
   maxBindings?: number
+  /** After so many milliseconds an unschedulable pod is tried again whatever happened. Default 5 minutes. */
+  maxUnschedulable?: number
 }
 
 /** After so many decisions, or milliseconds, the loop lets others have their turn. */
@@ -100,6 +102,7 @@ class Scheduler {
       figures: new Map([...this.#profiles].map(([name, { figures }]) => [name, figures])),
       initialBackoff: configuration.initialBackoff,
       maxBackoff: configuration.maxBackoff,
+      ...(options.maxUnschedulable === undefined ? {} : { maxUnschedulable: options.maxUnschedulable }),
       ...(this.#metrics === undefined
         ? {}
         : {

@@ -7,6 +7,8 @@ import {
   createInformerFactory,
   type InformerFactory,
   measuredTransport,
+  type RequestLimits,
+  rateLimitedTransport,
   type Transport,
   withoutManagedFields,
 } from '@canopus/client'
@@ -38,8 +40,15 @@ export function accessBy(transport: Transport & { close?(): void }, logger: Logg
 }
 
 /** Access by the current context of a kubeconfig. Throws `Failure` where the file does not have it. */
-export function accessByKubeconfig(path: string, logger: Logger, userAgent: string, metrics?: MetricsRegistry): Access {
-  const transport = kubeconfigTransport(path)
+export function accessByKubeconfig(
+  path: string,
+  logger: Logger,
+  userAgent: string,
+  metrics?: MetricsRegistry,
+  limits?: RequestLimits,
+): Access {
+  const followed = kubeconfigTransport(path)
+  const transport = limits === undefined ? followed : rateLimitedTransport(followed, systemClock, limits)
   if (metrics === undefined) return accessBy(transport, logger, userAgent)
   const { host } = new URL(readKubeconfigUser(path).server)
   return accessBy(measuredTransport(transport, systemClock, metrics, host), logger, userAgent)

@@ -1,18 +1,21 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Failure } from '@canopus/cli'
+import type { RequestLimits } from '@canopus/client'
 import {
   type AskExtender,
+  type ClientConnectionConfiguration,
   type ExtenderConfiguration,
   type PluginFactory,
   readConfiguration,
   type SchedulerConfiguration,
   type SchedulerPlugin,
+  writtenConfiguration,
 } from '@canopus/scheduler'
-import { load } from 'js-yaml'
+import { dump, load } from 'js-yaml'
 
 /** Reads a `KubeSchedulerConfiguration` file. Throws `Failure` where it is not there or says what makes no sense. */
 export function readSchedulerConfiguration(path: string): SchedulerConfiguration {
@@ -21,6 +24,25 @@ export function readSchedulerConfiguration(path: string): SchedulerConfiguration
   } catch (error) {
     throw new Failure(`--config: ${path}: ${error instanceof Error ? error.message : error}`)
   }
+}
+
+/** Writes the configuration, with its defaults, as YAML. Throws `Failure` where the file cannot be written. */
+export function writeSchedulerConfiguration(path: string, configuration: SchedulerConfiguration): void {
+  try {
+    writeFileSync(path, dump(writtenConfiguration(configuration), { noRefs: true }))
+  } catch (error) {
+    throw new Failure(`--write-config-to: ${path}: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/**
+ * No limit where nobody names one; upstream's defaults of the one where only the other is named. Nothing at all means client-go's own
+ * limits, and less than nothing none.
+ */
+export function limitsOf(named: ClientConnectionConfiguration): RequestLimits | undefined {
+  const { qps = 50, burst = 100 } = named
+  const isNamed = named.qps !== undefined || named.burst !== undefined
+  return isNamed && qps >= 0 ? { qps: qps || 5, burst: burst || 10 } : undefined
 }
 
 /**

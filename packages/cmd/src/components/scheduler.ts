@@ -9,8 +9,8 @@ import {
   type PluginFactory,
   type SchedulerConfiguration,
 } from '@canopus/scheduler'
-import type { Command } from 'commander'
-import { required } from '../flags.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { duration, given, number, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
 import {
   addFlagsWithoutEffect,
@@ -23,16 +23,32 @@ import {
   runElected,
 } from './common-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
-import { askExtender, importPlugins, readSchedulerConfiguration } from './scheduler-configuration.ts'
+import {
+  askExtender,
+  importPlugins,
+  limitsOf,
+  readSchedulerConfiguration,
+  writeSchedulerConfiguration,
+} from './scheduler-configuration.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 
 interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, SecureServingFlags {
   kubeconfig?: string
   config?: string
   plugin?: string[]
+  writeConfigTo?: string
+  kubeApiQps?: number
+  kubeApiBurst?: number
+  podMaxInUnschedulablePodsDuration: number
 }
 
-const WITHOUT_EFFECT = ['authentication-kubeconfig', 'authorization-kubeconfig', 'contention-profiling', 'profiling']
+const WITHOUT_EFFECT = [
+  'authentication-kubeconfig',
+  'authorization-kubeconfig',
+  'contention-profiling',
+  'kube-api-content-type',
+  'profiling',
+]
 
 /** `canopus scheduler`: the scheduler alone, with kube-scheduler's flags. */
 export function addScheduler(program: Command, environment: CliEnvironment): Command {
@@ -42,21 +58,52 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     .option('--kubeconfig <file>', 'how to reach the API server')
     .option('--config <file>', 'profiles, plugins and extenders: a KubeSchedulerConfiguration')
     .option('--plugin <module>', 'plugins of your own, for the configuration to enable (repeatable)', collect)
+    .option('--write-config-to <file>', 'write the configuration, with its defaults, to a file and end')
+    .option('--kube-api-qps <number>', 'requests a second at most; not with --config (default: no limit)', qps)
+    .option(
+      '--kube-api-burst <number>',
+      'how many of them at once; not with --config (default: 100)',
+      number(0, 2 ** 31 - 1),
+    )
+    .option(
+      '--pod-max-in-unschedulable-pods-duration <duration>',
+      'when a pod is tried again to which nothing has happened',
+      duration,
+      300_000,
+    )
   addSecureServingFlags(command, 10_259, join(environment.home.root, 'scheduler'))
   addFeatureGateFlag(command)
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
-  return command.action(({ config, ...log }: SchedulerFlags) => {
-    const logger = componentLogger(log, 'scheduler')
+  return command.action((flags: SchedulerFlags) => {
+    const logger = componentLogger(flags, 'scheduler')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
-    const configuration = config === undefined ? defaultConfiguration : readSchedulerConfiguration(config)
-    applyLeaderElection(command, configuration)
-    return runScheduler(command.opts(), configuration, logger, environment.signal)
+    const read = flags.config === undefined ? configurationByFlags(flags) : readSchedulerConfiguration(flags.config)
+    applyLeaderElection(command, read)
+    const configuration = { ...read, leaderElection: leaderElectionOf(command.opts()) }
+    if (flags.writeConfigTo === undefined)
+      return runScheduler(command.opts(), configuration, logger, environment.signal)
+    writeSchedulerConfiguration(flags.writeConfigTo, configuration)
+    logger.info('the configuration was written', { file: flags.writeConfigTo })
+    return undefined
   })
 }
 
+/** Less than nothing is no limit. */
+function qps(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number.')
+  return value
+}
+
 const collect = (value: string, before: string[] = []): string[] => [...before, value]
+
+/** Where there is no file, flags say what would stand there (cmd/kube-scheduler/app/options: ApplyDeprecated). */
+function configurationByFlags({ kubeconfig, kubeApiQps, kubeApiBurst }: SchedulerFlags): SchedulerConfiguration {
+  const clientConnection = given({ qps: kubeApiQps, burst: kubeApiBurst })
+  return { ...defaultConfiguration, clientConnection, ...given({ kubeconfig }) }
+}
 
 const LEASE_FLAGS: Readonly<Record<keyof SchedulerConfiguration['leaderElection'], keyof LeaderFlags>> = {
   leaderElect: 'leaderElect',
@@ -79,12 +126,16 @@ export function applyLeaderElection(command: Command, { leaderElection }: Schedu
   }
 }
 
+const leaderElectionOf = (flags: LeaderFlags): SchedulerConfiguration['leaderElection'] =>
+  Object.fromEntries(Object.entries(LEASE_FLAGS).map(([field, flag]) => [field, flags[flag]]))
+
 async function runScheduler(
   flags: SchedulerFlags,
   configuration: SchedulerConfiguration,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const { podMaxInUnschedulablePodsDuration: maxUnschedulable } = flags
   const factories: Record<string, PluginFactory> = {}
   for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
   const metrics = new MetricsRegistry()
@@ -94,6 +145,7 @@ async function runScheduler(
     logger,
     'kube-scheduler',
     metrics,
+    limitsOf(configuration.clientConnection),
   )
   const own = await serveSecurely(flags, 'scheduler', { client: access.client, logger, metrics })
   try {
@@ -107,7 +159,7 @@ async function runScheduler(
       logger,
       metrics,
       async leading => {
-        const scheduler = createScheduler(context, { configuration, factories, askExtender })
+        const scheduler = createScheduler(context, { configuration, factories, askExtender, maxUnschedulable })
         access.informers.start(leading)
         logger.info('the scheduler is starting')
         await scheduler.run(leading)

@@ -43,6 +43,7 @@ test('the defaults: upstream, with all nodes scored', () => {
     percentageOfNodesToScore: 0,
     initialBackoff: 1000,
     maxBackoff: 10_000,
+    clientConnection: {},
     leaderElection: {},
   })
   assert.deepEqual(

@@ -13,7 +13,14 @@ export interface SchedulerConfiguration {
   readonly initialBackoff: number
   readonly maxBackoff: number
   readonly kubeconfig?: string
+  readonly clientConnection: ClientConnectionConfiguration
   readonly leaderElection: LeaderElectionConfiguration
+}
+
+/** How many requests a second are sent, and how many at once before that counts. */
+export interface ClientConnectionConfiguration {
+  readonly qps?: number
+  readonly burst?: number
 }
 
 export interface LeaderElectionConfiguration {
@@ -42,10 +49,10 @@ export interface EnabledPlugin {
   readonly methods?: ReadonlySet<keyof SchedulerPlugin>
 }
 
-const API_VERSION = 'kubescheduler.config.k8s.io/v1'
+export const API_VERSION = 'kubescheduler.config.k8s.io/v1'
 
 /** What each of upstream's extension points is here. */
-const POINTS: Readonly<Record<string, readonly (keyof SchedulerPlugin)[]>> = {
+export const POINTS: Readonly<Record<string, readonly (keyof SchedulerPlugin)[]>> = {
   preEnqueue: ['preEnqueue'],
   queueSort: ['compare'],
   preFilter: ['filter'],
@@ -100,6 +107,7 @@ export function readConfiguration(value: unknown): SchedulerConfiguration {
     percentageOfNodesToScore: fields.whole('percentageOfNodesToScore', 0, 100) ?? 0,
     initialBackoff: initial * 1000,
     maxBackoff: max * 1000,
+    clientConnection: readLimits(connection),
     leaderElection: readLeaderElection(fields.object('leaderElection')),
     ...(kubeconfig ? { kubeconfig } : {}),
   }
@@ -133,6 +141,15 @@ function checkKind(fields: Fields): void {
   if (kind !== 'KubeSchedulerConfiguration' || apiVersion !== API_VERSION) {
     throw new Error(`no kind "${kind}" is registered for version "${apiVersion}": ${API_VERSION} is what is read`)
   }
+}
+
+/** None are kept where none are named; 0 is upstream's default of the other fields. */
+function readLimits(fields: Fields | undefined): ClientConnectionConfiguration {
+  if (fields === undefined) return {}
+  const qps = fields.raw('qps')
+  if (qps !== undefined && typeof qps !== 'number') return fields.fail('qps', 'must be a number')
+  const burst = fields.whole('burst')
+  return { ...(qps ? { qps } : {}), ...(burst ? { burst } : {}) }
 }
 
 function readLeaderElection(fields: Fields | undefined): LeaderElectionConfiguration {
