@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { schemas } from '@canopus/api'
+import { builtInKinds, schemas } from '@canopus/api'
 import { type KubeObject, knownText, ownersOfNew } from '@canopus/apimachinery'
+import { carriedBy } from '@canopus/client'
+import { JsonEncoder } from '../encoding/encoder.ts'
 import { isStamped, ObjectVersion, stampedBytes, wereMadeOf } from './object-version.ts'
 
 const scope = {
@@ -80,4 +82,21 @@ test('bytes that were just made need not be parsed, which is told once', () => {
   assert.equal(first!.object.metadata.managedFields, owners)
   assert.notEqual(second!.object.metadata.managedFields, owners)
   assert.deepEqual(second!.object, first!.object)
+})
+
+test('an event carries what its object was made of, however many others are made before somebody reads it', () => {
+  const object = configMap('a')
+  const bytes = stampedBytes(object, 7)
+  wereMadeOf(bytes, object)
+  const version = new ObjectVersion('/registry/configmaps/default/x', 'default', 'x', bytes, 7)
+  const frame = Buffer.from('frame')
+  new JsonEncoder(builtInKinds.find(({ type }) => type.kind === 'ConfigMap')!).carryEvent(frame, 'ADDED', version)
+  for (let revision = 8; revision < 8 + 5000; revision++) {
+    const other = configMap('b')
+    wereMadeOf(stampedBytes(other, revision), other)
+    void versionOf(other, revision).object
+  }
+  const [event] = carriedBy(frame) as { type: string; object: KubeObject }[]
+  assert.equal(event!.type, 'ADDED')
+  assert.equal(event!.object.metadata.managedFields, object.metadata.managedFields)
 })

@@ -87,6 +87,11 @@ export class ObjectVersion {
     return object
   }
 
+  /** Whether it is known, for the moment, what the bytes were made of: then the object takes no parsing. */
+  get isSourceKnown(): boolean {
+    return madeOf.has(this.bytes)
+  }
+
   private makeAgain(): KubeObject | undefined {
     const written = this.#written ?? madeOf.get(this.bytes)
     if (written === undefined) return undefined

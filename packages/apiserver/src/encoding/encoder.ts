@@ -101,12 +101,14 @@ export class JsonEncoder implements ObjectEncoder {
   /** Asked once for all who read a frame, since what other versions are made into is new each time. */
   carryEvent(frame: Uint8Array, type: EventType, version: ObjectVersion): void {
     let events: { type: string; object: unknown }[] | undefined
-    carry(frame, () => {
-      if (events !== undefined) return events
+    const make = (): typeof events => {
       const object = this.value(version)
       if (object !== undefined) events = [{ type, object }]
       return events
-    })
+    }
+    // When many are written at once, it is forgotten before the first reader asks.
+    if (version.isSourceKnown && this.kind.storedAs === undefined) make()
+    carry(frame, () => events ?? make())
   }
 
   value(version: ObjectVersion): unknown {
