@@ -200,7 +200,8 @@ describe('bad days without nodes', () => {
     const own = mkdtempSync(join(tmpdir(), 'canopus-nobody-'))
     chmodSync(own, 0o777)
     // The program must be where everybody may read it; this checkout need not be.
-    cpSync(fileURLToPath(new URL('../dist/canopus.cjs', import.meta.url)), join(own, 'canopus.cjs'))
+    for (const file of ['canopus.cjs', 'program.cjs'])
+      cpSync(fileURLToPath(new URL(`../dist/${file}`, import.meta.url)), join(own, file))
     cpSync(process.execPath, join(own, 'node'))
     const asNobody = (...args: string[]): CommandResult => {
       const command = ['--reuid=65534', '--regid=65534', '--clear-groups', join(own, 'node'), join(own, 'canopus.cjs')]

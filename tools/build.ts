@@ -1,45 +1,63 @@
-/** Makes `dist/canopus.cjs`: one file with everything, which starts several times faster than the sources. */
-import { readFileSync, renameSync, utimesSync } from 'node:fs'
+/**
+ * Makes `dist/program.cjs`: one file with everything, which starts several times faster than the sources; its bytecode beside it;
+ * and `dist/canopus.cjs`, which starts it.
+ */
+import { execFileSync } from 'node:child_process'
+import { globSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { writeDescriptions } from './schema/descriptions.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+const PROGRAM = `${root}dist/program.cjs`
+const START = `${root}dist/canopus.cjs`
+
 /**
- * Bundles the command into one CommonJS file with V8's compile cache switched on. The file appears whole: a command that
- * starts meanwhile sees the old one.
+ * Bundles the command, compiles it and last of all makes what starts it. The files appear whole: a command that starts
+ * meanwhile sees the old ones.
  */
 export async function buildBundle(): Promise<void> {
   const start = performance.now()
   const begun = new Date()
-  const output = `${root}dist/canopus.cjs`
+  await bundle('packages/cmd/src/bin.ts', `${PROGRAM}.new`, { external: ['pino-pretty'], sourcemap: 'linked' })
+  refuseWideText(`${PROGRAM}.new`)
+  await bundle('packages/cmd/src/start.ts', `${START}.new`)
+  for (const code of globSync(`${PROGRAM}.*.code`)) rmSync(code)
+  renameSync(`${PROGRAM}.new`, PROGRAM)
+  renameSync(`${PROGRAM}.new.map`, `${PROGRAM}.map`)
+  keepCode()
+  // Sources that change meanwhile must count as newer.
+  utimesSync(`${START}.new`, begun, begun)
+  renameSync(`${START}.new`, START)
+  console.log(`Built dist/canopus.cjs in ${((performance.now() - start) / 1000).toFixed(1)} s.`)
+}
+
+async function bundle(entry: string, outfile: string, more: BuildOptions = {}): Promise<void> {
   await build({
     absWorkingDir: root,
-    entryPoints: ['packages/cmd/src/bin.ts'],
-    outfile: `${output}.new`,
+    entryPoints: [entry],
+    outfile,
     bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'cjs',
-    external: ['pino-pretty'],
     keepNames: false,
     // Every process holds the text of the bundle as long as it lives; names stay, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
-    sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
     logLevel: 'error',
-    banner: { js: "require('node:module').enableCompileCache?.();" },
     loader: { '.sh': 'text' },
+    ...more,
   })
-  refuseWideText(`${output}.new`)
-  // Sources that change meanwhile must count as newer.
-  utimesSync(`${output}.new`, begun, begun)
-  renameSync(`${output}.new`, output)
-  renameSync(`${output}.new.map`, `${output}.map`)
-  console.log(`Built dist/canopus.cjs in ${((performance.now() - start) / 1000).toFixed(1)} s.`)
+}
+
+/** Bytecode of all that runs while the program starts. */
+function keepCode(): void {
+  const args = ['--disable-warning=ExperimentalWarning', `${root}tools/keep-code.ts`, PROGRAM, '--help']
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 /**
