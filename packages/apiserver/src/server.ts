@@ -50,6 +50,7 @@ import { Resources } from './registry/resources.ts'
 import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/resource-metrics.ts'
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
 import { measuredStore } from './storage/measured-store.ts'
+import type { StoredResource } from './storage/storage-spans.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
@@ -121,7 +122,7 @@ const LAST_BYTES = 2000
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { clock, random, logger } = options
   const registry = options.metrics ?? new MetricsRegistry()
-  const store = measuredStore(options.store, clock, registry, groupResourceOf(options.kinds))
+  const store = measuredStore(options.store, clock, registry, storedResourceOf(options.kinds))
   const cache = new WatchCache({ store, clock, logger, normalise })
   const serving = { ...SERVING_DEFAULTS, ...options.serving }
   const { gitVersion } = serving
@@ -270,10 +271,10 @@ function workFacts(resources: Resources): ConstructorParameters<typeof Traffic>[
   }
 }
 
-/** Group and resource of a stored key, for the metrics; built-in kinds by their prefix, others by the shape of their keys. */
-function groupResourceOf(kinds: readonly Kind[]): (key: string) => readonly [string, string] {
-  const known = new Map<string, readonly [string, string]>()
-  for (const { storagePrefix, type } of kinds) known.set(storagePrefix, [type.group, type.plural])
+/** What is stored under a key, for metrics and spans; built-in kinds by their prefix, others by the shape of their keys. */
+function storedResourceOf(kinds: readonly Kind[]): (key: string) => StoredResource {
+  const known = new Map<string, StoredResource>()
+  for (const { storagePrefix, type } of kinds) known.set(storagePrefix, [type.group, type.plural, type.kind])
   return key => {
     const [, , first = '', second = ''] = key.split('/')
     return known.get(first) ?? known.get(`${first}/${second}`) ?? [first, second]

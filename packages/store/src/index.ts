@@ -1,5 +1,5 @@
 export { type EmbeddedStoreOptions, openEmbeddedStore } from './embedded/embedded-store.ts'
-export type { AroundCall, EtcdTls, GrpcCall } from './etcd/connection.ts'
+export type { AroundCall, EtcdTls, GrpcCall, OnMessage } from './etcd/connection.ts'
 export type { EtcdStoreOptions } from './etcd/etcd-store.ts'
 export { openEtcdStore } from './etcd/open-etcd-store.ts'
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memory-store.ts'

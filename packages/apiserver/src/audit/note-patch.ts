@@ -4,9 +4,15 @@ import { type Body, bytesOf } from '../encoding/given-body.ts'
 import { yamlToJson } from '../encoding/yaml.ts'
 import { isApplyPatch } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
+import { addEvent } from '../tracing/span.ts'
+import type { RequestAudit } from './request-audit.ts'
 
-export function notePatch({ audit, request }: Call, source: Body): void {
-  if (audit === undefined) return
+export function notePatch(call: Call, source: Body): void {
+  if (call.audit !== undefined) tellOf(call.audit, call, source)
+  addEvent('Recorded the audit event')
+}
+
+function tellOf(audit: RequestAudit, { request }: Call, source: Body): void {
   const body = bytesOf(source)
   try {
     audit.requestPatch(isApplyPatch(request.headers) ? yamlToJson(body).json : body)

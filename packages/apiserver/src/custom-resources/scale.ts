@@ -17,6 +17,7 @@ import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
+import { readBytes } from '../registry/handler-events.ts'
 import { readPatch } from '../registry/patch.ts'
 import { updateObject } from '../registry/update.ts'
 import { scaleResponse } from '../subresources/scale-response.ts'
@@ -34,7 +35,7 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
   const respond = (object: KubeObject): ApiResponse => scaleResponse(endpoint, call, scaleOf(object, paths))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
-  const body = await call.request.body()
+  const body = await readBytes(call.request)
   const given =
     verb === 'patch' ? undefined : decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
   if (given === undefined) notePatch(call, body)

@@ -24,6 +24,7 @@ import {
 import { asBuffer } from '../cache/object-version.ts'
 import { type Headers, header } from '../http/message.ts'
 import { duplicateFields } from '../registry/patch-findings.ts'
+import { addEvent } from '../tracing/span.ts'
 import { customUnknownFields, withSortedKeys } from './findings.ts'
 import { type Body, bytesOf, GivenBody } from './given-body.ts'
 import { parseMediaType } from './media-type.ts'
@@ -44,11 +45,19 @@ export interface ExpectedKind {
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
+/** Reads the body of a create or an update, and notes it in the span of the request. Throws what `decodeOptions` does. */
+export function decodeBody<T = KubeObject>(...of: Parameters<typeof decodeOptions>): T {
+  addEvent('About to convert to expected version')
+  const object = decodeOptions<T>(...of)
+  addEvent('Conversion done')
+  return object
+}
+
 /**
  * Reads a body. Findings of strict validation are thrown (Strict), added to `warnings` (Warn) or dropped (Ignore). Throws
  * StatusError 415 for media types that nobody speaks and 400 for bodies that cannot be read.
  */
-export function decodeBody<T = KubeObject>(
+export function decodeOptions<T>(
   source: Body,
   headers: Headers,
   expected: ExpectedKind,

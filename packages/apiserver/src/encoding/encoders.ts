@@ -12,6 +12,11 @@ import {
 import { type Form, notAcceptableError } from './negotiate.ts'
 import { type IncludeObject, includeObjectOf, TableEncoder } from './table.ts'
 
+const forms = new WeakMap<ObjectEncoder, Form>()
+
+/** The form that an encoder was made for. */
+export const formOf = (encoder: ObjectEncoder): Form => forms.get(encoder)!
+
 export class Encoders {
   readonly #encode: EncodeMessage
   readonly #clock: Clock
@@ -23,16 +28,17 @@ export class Encoders {
   }
 
   for(kind: Kind, form: Form, includeObject: IncludeObject = 'Metadata'): ObjectEncoder {
-    let forms = this.#made.get(kind)
-    if (forms === undefined) {
-      forms = new Map()
-      this.#made.set(kind, forms)
+    let made = this.#made.get(kind)
+    if (made === undefined) {
+      made = new Map()
+      this.#made.set(kind, made)
     }
     const id = form.as === 'Table' ? `${form.id} ${includeObject}` : form.id
-    let encoder = forms.get(id)
+    let encoder = made.get(id)
     if (encoder === undefined) {
       encoder = this.make(kind, form, includeObject)
-      forms.set(id, encoder)
+      made.set(id, encoder)
+      forms.set(encoder, form)
     }
     return encoder
   }

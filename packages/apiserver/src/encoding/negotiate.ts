@@ -22,7 +22,7 @@ export const MEDIA_TYPES: readonly (readonly [Media, string])[] = [
   ['protobuf', 'application/vnd.kubernetes.protobuf'],
 ]
 
-const JSON_FORM: Form = { id: 'json', media: 'json', pretty: false }
+export const JSON_FORM: Form = { id: 'json', media: 'json', pretty: false }
 const known = new Map<string, Form>()
 
 /**

@@ -33,8 +33,7 @@ import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Maybe, Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
-import { traced } from '../tracing/span.ts'
-import { handlerAttributes, handlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
+import { inHandlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
 import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
 import { authenticate } from './authentication.ts'
@@ -107,7 +106,7 @@ export class RequestPath {
         trip.endSpan()
         throw error
       }
-      response = this.failure(request, error, trip)
+      response = trip.within(() => this.failure(request, error, trip))
       if (trip.audit !== undefined && !isForeseen(error)) await trip.audit.panicked(error)
     }
     if (trip.audit !== undefined) response = await trip.audit.respond(response)
@@ -275,7 +274,7 @@ export class RequestPath {
     if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
     if (info.subresource === '') {
       if (isRefusedHead(call, endpoint)) throw methodNotAllowedError()
-      return inSpan(call, () => endpoint.serve(call))
+      return inHandlerSpan(call, () => endpoint.serve(call))
     }
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]
@@ -284,7 +283,7 @@ export class RequestPath {
       if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
-    return inSpan(call, () => handler(subresources, endpoint, call))
+    return inHandlerSpan(call, () => handler(subresources, endpoint, call))
   }
 
   /** Kinds that are not stored: reviews, bindings, component statuses. */
@@ -301,12 +300,13 @@ export class RequestPath {
       throw methodNotAllowedError()
     }
     const { admission } = resources.context
-    if (isReview(kind)) return serveReview({ security, clock, admission }, kind, call)
+    if (isReview(kind)) return inHandlerSpan(call, () => serveReview({ security, clock, admission }, kind, call))
     if (kind.type.plural === 'bindings') {
-      return serveBinding(subresources, resources.endpoint('', 'v1', Pods.plural)!, call, kind)
+      const pods = resources.endpoint('', 'v1', Pods.plural)!
+      return inHandlerSpan(call, () => serveBinding(subresources, pods, call, kind))
     }
     const components = { 'etcd-0': async () => resources.context.store.revision() }
-    return serveComponentStatuses({ encoders: resources.encoders, components }, kind, call)
+    return inHandlerSpan(call, () => serveComponentStatuses({ encoders: resources.encoders, components }, kind, call))
   }
 
   private endpointOf({ info }: Call): Endpoint | undefined {
@@ -408,10 +408,6 @@ function whenClosed(socket: Duplex, listener: () => void): void {
   if (socket.destroyed) listener()
   else socket.once('close', listener)
 }
-
-/** Does the work of a handler in a span of its own. */
-const inSpan = <T>({ request, info }: Call, serve: () => T): T =>
-  traced(handlerSpan(info), 'internal', () => handlerAttributes(request, info), serve)
 
 /** Namespaced objects have no path outside their namespace, and the other way round. */
 function misplaced(namespaced: boolean, info: RequestInfo): boolean {

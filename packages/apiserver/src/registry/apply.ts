@@ -18,7 +18,7 @@ import { type Headers, header } from '../http/message.ts'
 import type { Call, WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { kindText, setOwners, writeScope } from './owners.ts'
-import { checkPatched, type PatchedKind, withoutOwners } from './patch.ts'
+import { checkPatched, notedInSpan, type PatchedKind, withoutOwners } from './patch.ts'
 import { membersOf } from './patch-findings.ts'
 import type { Update } from './update.ts'
 
@@ -50,13 +50,14 @@ export interface ApplyTarget {
 /** What a request to apply does to the object; creates it where it does not exist. Throws StatusError 400 for unreadable bodies. */
 export function applyUpdate(target: ApplyTarget, call: Call, body: Uint8Array): Update {
   const config = readConfig(body, target.options, call.warnings)
+  const apply = notedInSpan(applyTo)
   return {
     unconditional: true,
     tracked: true,
     mayCreate: target.write.subresource === '',
     produce: async current => {
       if (current === undefined) await call.authorize('create')
-      return applyTo(target, config, current, call.warnings)
+      return apply(target, config, current, call.warnings)
     },
   }
 }

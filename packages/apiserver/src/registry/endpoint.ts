@@ -13,11 +13,12 @@ import {
 } from '@canopus/apimachinery'
 import { carry } from '@canopus/client'
 import { notePatch } from '../audit/note-patch.ts'
+import { inGetSpan } from '../cache/cache-spans.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
-import { decodeBody, type ExpectedKind, rawBodyWith } from '../encoding/body.ts'
+import { decodeBody, decodeOptions, type ExpectedKind, rawBodyWith } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
-import { type Encoders, encoderOf } from '../encoding/encoders.ts'
-import { type Body, bodyOf, bytesOf } from '../encoding/given-body.ts'
+import { type Encoders, encoderOf, formOf } from '../encoding/encoders.ts'
+import { type Body, bytesOf } from '../encoding/given-body.ts'
 import { negotiate, type Transform } from '../encoding/negotiate.ts'
 import {
   deleteOptions,
@@ -29,10 +30,13 @@ import {
 } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Maybe } from '../security.ts'
+import { serialized, written } from '../tracing/serialize-object.ts'
+import { addEvent, currentSpan } from '../tracing/span.ts'
 import { applyUpdate, checkPatchOptions, isApplyPatch } from './apply.ts'
 import type { Call, WriteCall } from './call.ts'
 import { createObject } from './create.ts'
 import { type DeleteResult, deleteObject } from './delete.ts'
+import { readBody, readBytes, storing } from './handler-events.ts'
 import type { KindStore } from './kind-store.ts'
 import { listObjects } from './list.ts'
 import { managerOfAgent } from './owners.ts'
@@ -41,6 +45,7 @@ import { statusResponse } from './respond.ts'
 import { selection } from './selection.ts'
 import { type Update, updateObject } from './update.ts'
 import { watchObjects } from './watch.ts'
+import { inWatchListSpan } from './watch-spans.ts'
 
 const ONE: readonly Transform[] = ['Table', 'PartialObjectMetadata']
 const MANY: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
@@ -141,7 +146,8 @@ export class Endpoint {
   /** The answer with one object. To a caller in this process it carries the object too. */
   respond(call: Call, encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
     const headers = { 'content-type': encoder.contentType }
-    if (call.request.user === undefined) return { status, headers, body: encoder.one(version) }
+    if (call.request.user === undefined)
+      return { status, headers, body: written(formOf(encoder), () => encoder.one(version)) }
     const bodyLater = (): Uint8Array => {
       const body = encoder.one(version)
       if (encoder.value !== undefined) carry(body, () => encoder.value?.(version))
@@ -154,24 +160,32 @@ export class Endpoint {
   /** At once where the cache is as new as the store, as it mostly is. */
   private get(call: Call): Maybe<ApiResponse> {
     const encoder = this.encoder(call)
-    const { query } = call.info
+    const { query, name } = call.info
     refuseExport(query)
-    const resourceVersion = query.size === 0 ? null : query.get('resourceVersion')
-    const { cache } = this.store.context
-    if (resourceVersion === '0') return this.shown(call, encoder)
-    const fresh = resourceVersion ? cache.waitFor(parseResourceVersion(resourceVersion)) : cache.fresh()
-    return fresh instanceof Promise ? fresh.then(() => this.shown(call, encoder)) : this.shown(call, encoder)
-  }
-
-  /** The answer with what the cache shows now. Throws StatusError 404. */
-  private shown(call: Call, encoder: ObjectEncoder): Maybe<ApiResponse> {
-    const { info } = call
+    const resourceVersion = (query.size === 0 ? null : query.get('resourceVersion')) ?? ''
+    addEvent('About to Get from storage')
+    const namespace = this.scope(call.info.namespace)
+    const version =
+      currentSpan() === undefined
+        ? this.read(namespace, name, resourceVersion)
+        : inGetSpan(this.store.cache.keyOf(namespace, name), resourceVersion, () =>
+            this.read(namespace, name, resourceVersion),
+          )
     const found = (version: ObjectVersion | undefined): ApiResponse => {
-      if (version === undefined) throw this.store.notFound(info.name)
+      if (version === undefined) throw this.store.notFound(name)
       return this.respond(call, encoder, 200, version)
     }
-    const version = this.store.cached(this.scope(info.namespace), info.name)
     return version instanceof Promise ? version.then(found) : found(version)
+  }
+
+  /** What the cache shows once it is as new as it has to be. */
+  private read(namespace: string, name: string, resourceVersion: string): Maybe<ObjectVersion | undefined> {
+    const { cache } = this.store.context
+    if (resourceVersion === '0') return this.store.cached(namespace, name)
+    const fresh = resourceVersion ? cache.waitFor(parseResourceVersion(resourceVersion)) : cache.fresh()
+    return fresh instanceof Promise
+      ? fresh.then(() => this.store.cached(namespace, name))
+      : this.store.cached(namespace, name)
   }
 
   private async list(call: Call): Promise<ApiResponse> {
@@ -183,7 +197,7 @@ export class Endpoint {
     return {
       status: 200,
       headers: { 'content-type': encoder.contentType },
-      body: encoder.list(versions, metadata),
+      body: serialized(formOf(encoder), () => encoder.list(versions, metadata)),
     }
   }
 
@@ -193,23 +207,29 @@ export class Endpoint {
     const namespace = this.collectionScope(call)
     const name = call.info.name === '' ? undefined : call.info.name
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector, name)
-    return watchObjects(this.store, namespace, selected, query, encoder, () => call.begun?.())
+    return inWatchListSpan(call, query, encoder, listed =>
+      watchObjects(this.store, namespace, selected, query, encoder, () => {
+        listed()
+        call.begun?.()
+      }),
+    )
   }
 
   private async create(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'CreateOptions')
-    const body = await bodyOf(call.request)
+    const body = await readBody(call.request)
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
     call.audit?.requestObject(object, this.kind)
-    const version = await createObject(this.store, write, this.scope(call.info.namespace), object)
+    const namespace = this.scope(call.info.namespace)
+    const version = await storing(body, () => createObject(this.store, write, namespace, object))
     return this.respond(call, encoder, 201, version)
   }
 
   private async update(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'UpdateOptions')
-    const body = await bodyOf(call.request)
+    const body = await readBody(call.request)
     const warnings = [...call.warnings]
     const decode = (into: string[]): KubeObject => {
       const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
@@ -221,7 +241,7 @@ export class Endpoint {
     }
     let first: KubeObject | undefined = decode(call.warnings)
     call.audit?.requestObject(first, this.kind)
-    return this.change(call, write, encoder, {
+    return this.change(call, write, encoder, body, {
       mayCreate: this.kind.strategy.allowCreateOnUpdate === true && write.subresource === '',
       produce: async current => {
         if (current === undefined) await call.authorize('create')
@@ -235,12 +255,12 @@ export class Endpoint {
   private async patch(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'PatchOptions')
-    const body = await bodyOf(call.request)
+    const body = await readBody(call.request)
     const { headers } = call.request
     notePatch(call, body)
-    if (isApplyPatch(headers)) return this.change(call, write, encoder, this.applying(call, write, options, body))
+    if (isApplyPatch(headers)) return this.change(call, write, encoder, body, this.applying(call, write, options, body))
     const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
-    return this.change(call, write, encoder, {
+    return this.change(call, write, encoder, body, {
       unconditional: true,
       produce: current => apply(current!),
     })
@@ -251,9 +271,17 @@ export class Endpoint {
   }
 
   /** Updates the object or one of its subresources that has the same shape (`status`, `finalize`, ...). */
-  async change(call: Call, write: WriteCall, encoder: ObjectEncoder, update: Update): Promise<ApiResponse> {
-    const { namespace, name } = call.info
-    const { version, created } = await updateObject(this.store, write, this.scope(namespace), name, update)
+  private async change(
+    call: Call,
+    write: WriteCall,
+    encoder: ObjectEncoder,
+    body: Body,
+    update: Update,
+  ): Promise<ApiResponse> {
+    const { namespace, name, verb } = call.info
+    const work = () => updateObject(this.store, write, this.scope(namespace), name, update)
+    const { version, created } = await (verb === 'patch' ? work() : storing(body, work))
+    if (verb === 'patch') addEvent('Object stored in database')
     return this.respond(call, encoder, created ? 201 : 200, version)
   }
 
@@ -263,16 +291,16 @@ export class Endpoint {
     const encoder = this.encoder(call)
     const patch = call.info.verb === 'patch'
     const { options, write } = writeCallOf(call, patch ? 'PatchOptions' : 'UpdateOptions')
-    const body = await bodyOf(call.request)
+    const body = await readBody(call.request)
     const { headers } = call.request
     if (patch) notePatch(call, body)
     if (patch && isApplyPatch(headers)) {
-      return this.change(call, write, encoder, { ...own, ...this.applying(call, write, options, body) })
+      return this.change(call, write, encoder, body, { ...own, ...this.applying(call, write, options, body) })
     }
     if (patch) {
       const isStatus = call.info.subresource === 'status' && own.prepare === undefined
       const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings, isStatus)
-      return this.change(call, write, encoder, { ...own, unconditional: true, produce: old => apply(old!) })
+      return this.change(call, write, encoder, body, { ...own, unconditional: true, produce: old => apply(old!) })
     }
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)
@@ -283,14 +311,16 @@ export class Endpoint {
       first = undefined
       return object
     }
-    return this.change(call, write, encoder, { ...own, produce })
+    return this.change(call, write, encoder, body, { ...own, produce })
   }
 
   private async delete(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = await this.deleteCall(call)
     const { namespace, name } = call.info
+    addEvent('About to delete object from database')
     const result = await this.#delete(this.store, write, this.scope(namespace), name, options)
+    addEvent('Object deleted from database')
     return this.deleted(call, encoder, options, result)
   }
 
@@ -333,18 +363,22 @@ export class Endpoint {
     return {
       status: 200,
       headers: { 'content-type': encoder.contentType },
-      body: encoder.list(deleted, metadata),
+      body: written(formOf(encoder), () => encoder.list(deleted, metadata)),
     }
   }
 
   async deleteCall(call: Call): Promise<{ options: DeleteOptions; write: WriteCall }> {
-    const body = await call.request.body()
+    const body = await readBytes(call.request)
     const expected = { apiVersion: 'v1', kind: 'DeleteOptions', message: 'am.apis.meta.v1.DeleteOptions' }
     const given = body.byteLength === 0 ? undefined : decodeDeleteOptions(body, call, expected)
     const options = deleteOptions(call.info.query, given)
     const dryRun = (options.dryRun ?? []).length > 0
-    if (given !== undefined)
+    const isOne = call.info.verb === 'delete'
+    if (given !== undefined) {
+      if (isOne) addEvent('Decoded delete options')
       call.audit?.requestObject({ kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...given })
+      if (isOne) addEvent('Recorded the audit event')
+    }
     const { user, warnings, audit } = call
     return { options, write: { user, dryRun, options, subresource: '', warnings, audit } }
   }
@@ -372,7 +406,7 @@ function decodeDeleteOptions(
   let failure: unknown
   for (const apiVersion of candidates) {
     try {
-      return decodeBody<DeleteOptions>(body, call.request.headers, { ...expected, apiVersion }, 'Ignore', [])
+      return decodeOptions<DeleteOptions>(body, call.request.headers, { ...expected, apiVersion }, 'Ignore', [])
     } catch (error) {
       failure ??= error
     }

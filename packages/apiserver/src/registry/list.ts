@@ -1,10 +1,12 @@
 /** GET of a collection: which state it shows and which page (the resourceVersion rules of the API concepts guide). */
 import { expiredError, type ListMeta, StatusError } from '@canopus/apimachinery'
 import { CompactedError, FutureRevisionError } from '@canopus/store'
+import { freshEnough, inListSpan } from '../cache/cache-spans.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { pastState } from '../cache/past-state.ts'
 import { decodeContinue, encodeContinue, expiredContinue } from '../encoding/continue-token.ts'
 import { type ListQuery, parseResourceVersion } from '../filters/options.ts'
+import { addEvent, currentSpan } from '../tracing/span.ts'
 import type { KindStore } from './kind-store.ts'
 import type { Selection } from './selection.ts'
 
@@ -24,7 +26,7 @@ export async function listObjects(
   query: ListQuery,
 ): Promise<Page> {
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
-  const found = await findPage(store, namespace, selected, query)
+  const found = await inListSpan(store.kind.type, () => findPage(store, namespace, selected, query))
   if (store.remote === undefined) return found
   const pending = store.remote.all(found.versions)
   return { ...found, versions: pending instanceof Promise ? await pending : pending }
@@ -36,6 +38,7 @@ async function findPage(
   selected: Selection,
   query: ListQuery,
 ): Promise<Page> {
+  addEvent('Ready')
   if (query.continue !== '') {
     const token = decodeContinue(query.continue)
     if (query.resourceVersion !== '' && query.resourceVersion !== '0') {
@@ -49,24 +52,24 @@ async function findPage(
   }
   const { resourceVersion, resourceVersionMatch: match } = query
   if (resourceVersion === '') {
-    await store.context.cache.fresh()
+    await freshEnough(store.context.cache.fresh())
     return fromCache(store, namespace, selected, query.limit)
   }
   const revision = parseResourceVersion(resourceVersion)
   const exact = match === 'Exact' || (match === '' && query.limit > 0 && revision > 0)
-  await store.context.cache.waitFor(revision)
+  await freshEnough(store.context.cache.waitFor(revision))
   if (exact) return atRevision(store, namespace, selected, query.limit, revision)
   return fromCache(store, namespace, selected, query.limit)
 }
 
 /** The newest state in memory. Waits only where a selector has to see what a webhook makes of the objects. */
-function fromCache(
+function pageOfCache(
   store: KindStore,
   namespace: string | undefined,
   selected: Selection,
   limit: number,
-  startKey?: string,
-  revision = store.context.cache.revision,
+  startKey: string | undefined,
+  revision: number,
 ): Page | Promise<Page> {
   const { cache, remote } = store
   const { matches } = selected.filter
@@ -84,6 +87,24 @@ function fromCache(
     return page(matches === undefined ? all : all.filter(matches), revision)
   }
   return firstSelected(store, cache.iterate(namespace, startKey), selected, limit, revision, countFrom)
+}
+
+/** The same, with how many there were to choose from and how many were chosen. */
+function fromCache(
+  store: KindStore,
+  namespace: string | undefined,
+  selected: Selection,
+  limit: number,
+  startKey?: string,
+  revision = store.context.cache.revision,
+): Page | Promise<Page> {
+  const span = currentSpan()
+  const found = pageOfCache(store, namespace, selected, limit, startKey, revision)
+  if (span === undefined || found instanceof Promise) return found
+  span.event('Listed items from cache', { count: store.cache.countFrom(namespace, startKey ?? store.cache.prefix) })
+  if (found.versions.length > 0) span.event('Resized result')
+  span.event('Filtered items', { count: found.versions.length })
+  return found
 }
 
 /** The object that alone can be selected, or none; undefined where it may be any. */
@@ -148,10 +169,10 @@ async function continued(
 ): Promise<Page> {
   const startKey = `${store.cache.prefix}${start}`
   if (revision === -1) {
-    await store.context.cache.fresh()
+    await freshEnough(store.context.cache.fresh())
     return fromCache(store, namespace, selected, limit, startKey)
   }
-  await store.context.cache.waitFor(revision)
+  await freshEnough(store.context.cache.waitFor(revision))
   if (revision < (await store.context.store.compactedRevision())) throw expiredContinue(start)
   if (store.cache.lastChange <= revision) return fromCache(store, namespace, selected, limit, startKey, revision)
   const remembered = fromHistory(store, namespace, selected, limit, revision, startKey)

@@ -30,6 +30,7 @@ import { customUnknownFields, withSortedKeys } from '../encoding/findings.ts'
 import { type Body, bytesOf, GivenBody } from '../encoding/given-body.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
 import { type Headers, header } from '../http/message.ts'
+import { addEvent } from '../tracing/span.ts'
 import { patchFindings } from './patch-findings.ts'
 
 const JSON_PATCH = 'application/json-patch+json'
@@ -67,7 +68,7 @@ export function readPatch(
   const { patch, text } = textOrGiven(body)
   const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
   const schema = kind.schema ?? schemas.schemaOf(kind.message)
-  return old => {
+  return notedInSpan(old => {
     const patched = translate(() => {
       switch (type) {
         case JSON_PATCH:
@@ -89,8 +90,18 @@ export function readPatch(
       // Answers quote the whole object.
       return check(patched)
     }
-  }
+  })
 }
+
+/** Notes the work of a patch in the span of its request; admission is what follows. */
+export const notedInSpan =
+  <Of extends unknown[]>(apply: (...of: Of) => KubeObject) =>
+  (...of: Of): KubeObject => {
+    addEvent('About to apply patch')
+    const object = apply(...of)
+    addEvent('About to check admission control')
+    return object
+  }
 
 interface WithSpec {
   readonly spec?: unknown

@@ -1,6 +1,7 @@
 /** GET with `watch=true`: what has happened since a revision, then what happens (KEP-3157 for `sendInitialEvents`). */
 import { expiredError, internalError, StatusError } from '@canopus/apimachinery'
 import { Histogram, randomInt } from '@canopus/base'
+import { freshEnough, inWatchSpan } from '../cache/cache-spans.ts'
 import type { Change } from '../cache/change.ts'
 import { joinedFrames } from '../cache/joined-frames.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
@@ -23,7 +24,7 @@ export async function watchObjects(
   const listed = query.sendInitialEvents === true ? listTimer(store, namespace, selected, begun) : begun
   const { minRequestTimeout } = store.context
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
-  const start = await startOf(store, query)
+  const start = await inWatchSpan(store.kind.type, () => startOf(store, query))
   const seconds = query.timeoutSeconds || minRequestTimeout + randomInt(store.context.random, minRequestTimeout)
   return {
     status: 200,
@@ -164,8 +165,7 @@ async function startOf(store: KindStore, query: ListQuery): Promise<Start> {
   const { cache } = store.context
   const { resourceVersion, sendInitialEvents } = query
   if (sendInitialEvents === true) {
-    if (resourceVersion === '') await cache.fresh()
-    else await cache.waitFor(parseResourceVersion(resourceVersion))
+    await freshEnough(resourceVersion === '' ? cache.fresh() : cache.waitFor(parseResourceVersion(resourceVersion)))
     return { state: true }
   }
   if (resourceVersion === '' || resourceVersion === '0') {

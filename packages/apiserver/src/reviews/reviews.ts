@@ -25,6 +25,7 @@ import type { ApiResponse } from '../http/message.ts'
 import type { AdmissionChain, AdmissionTarget } from '../registry/admission.ts'
 import type { Call } from '../registry/call.ts'
 import { writeCallOf } from '../registry/endpoint.ts'
+import { readBytes } from '../registry/handler-events.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { Attributes, Security, User } from '../security.ts'
 import { validateAccessReview, validateSelfAccessReview } from './validation.ts'
@@ -54,7 +55,7 @@ export const isReview = (kind: Kind): boolean => kind.type.kind in reviews && vi
 export async function serveReview(context: ReviewContext, kind: Kind, call: Call): Promise<ApiResponse> {
   const { options, write } = writeCallOf(call, 'CreateOptions')
   const expected = { apiVersion: apiVersionOf(kind.type), kind: kind.type.kind, message: kind.message }
-  const body = await call.request.body()
+  const body = await readBytes(call.request)
   const object = decodeBody(body, call.request.headers, expected, options.fieldValidation, call.warnings)
   call.audit?.requestObject(object)
   object.kind = expected.kind

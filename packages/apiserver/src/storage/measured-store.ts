@@ -2,35 +2,26 @@
 
 import type { Clock, Counter, Histogram, MetricsRegistry } from '@canopus/base'
 import { CompactedError, KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
-import { type SpanAttributes, traced } from '../tracing/span.ts'
 import { transforms } from './encryption/encrypted-store.ts'
+import { createInSpan, inSpan, listInSpan, type StoredResource, updateInSpan } from './storage-spans.ts'
 
 const BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
 
 interface Measures {
+  readonly stored: StoredResource
   readonly labels: readonly string[]
   readonly duration: Histogram
   readonly requests: Counter
 }
 
-/** The spans of upstream's storage, whatever the backend is (k8s.io/apiserver/pkg/storage/etcd3/store.go). */
-const SPANS: Readonly<Record<string, string>> = {
-  get: 'Get etcd3',
-  list: 'List(recursive=true) etcd3',
-  create: 'Create etcd3',
-  update: 'GuaranteedUpdate etcd3',
-  delete: 'Delete etcd3',
-}
-
 /** Namespaces are as many as anybody likes. */
 const MOST_KNOWN = 4096
 
-/** `resourceOf` names the group and resource of a key. */
 export function measuredStore(
   store: Store,
   clock: Clock,
   registry: MetricsRegistry,
-  resourceOf: (key: string) => readonly [group: string, resource: string],
+  resourceOf: (key: string) => StoredResource,
 ): Store {
   const durations = registry.histogram(
     'etcd_request_duration_seconds',
@@ -54,19 +45,19 @@ export function measuredStore(
     const id = operation + key.slice(0, key.lastIndexOf('/'))
     let found = known.get(id)
     if (found === undefined) {
-      const labels = [operation, ...resourceOf(key)]
-      found = { labels, duration: durations.with(...labels), requests: requests.with(...labels) }
+      const stored = resourceOf(key)
+      const labels = [operation, stored[0], stored[1]]
+      found = { stored, labels, duration: durations.with(...labels), requests: requests.with(...labels) }
       if (known.size >= MOST_KNOWN) known.clear()
       known.set(id, found)
     }
     return found
   }
-  async function timed<T>(operation: string, key: string, request: () => Promise<T>): Promise<T> {
+  async function timed<T>(operation: string, key: string, request: (stored: StoredResource) => Promise<T>): Promise<T> {
     const begun = clock.monotonic()
     const measures = measuresOf(operation, key)
-    const facts = (): SpanAttributes => ({ key, group: measures.labels[1]!, resource: measures.labels[2]! })
     try {
-      return await traced(SPANS[operation] ?? operation, 'client', facts, request)
+      return await request(measures.stored)
     } catch (error) {
       if (!isAnswer(error)) errors.with(...measures.labels).add()
       throw error
@@ -75,20 +66,31 @@ export function measuredStore(
       measures.requests.add()
     }
   }
+  const get = <T>(key: string, read: () => Promise<T>): Promise<T> =>
+    timed('get', key, stored => inSpan('Get etcd3', key, stored, read))
+  const changes = transforms(store)
   return {
     revision: () => store.revision(),
-    get: key => timed('get', key, () => store.get(key)),
-    list: (prefix, options) => timed('list', prefix, () => store.list(prefix, options)),
+    get: key => get(key, () => store.get(key)),
+    list: (prefix, options) =>
+      timed('list', prefix, () => listInSpan(prefix, options, () => store.list(prefix, options))),
     count: prefix => store.count(prefix),
-    create: (key, value, options) => timed('create', key, () => store.create(key, value, options)),
-    update: (key, value, expected, options) => timed('update', key, () => store.update(key, value, expected, options)),
-    delete: (key, expected) => timed('delete', key, () => store.delete(key, expected)),
+    create: (key, value, options) =>
+      timed('create', key, stored =>
+        createInSpan(key, stored, value, changes, told => store.create(key, told, options)),
+      ),
+    update: (key, value, expected, options) =>
+      timed('update', key, stored =>
+        updateInSpan(key, stored, value, changes, told => store.update(key, told, expected, options)),
+      ),
+    delete: (key, expected) =>
+      timed('delete', key, stored => inSpan('Delete etcd3', key, stored, () => store.delete(key, expected))),
     watch: (prefix, from, signal) => store.watch(prefix, from, signal),
     compact: revision => store.compact(revision),
     compactedRevision: () => store.compactedRevision(),
     size: () => store.size(),
     close: () => store.close(),
-    ...(transforms(store) ? { isStale: (key: string) => timed('get', key, () => store.isStale(key)) } : {}),
+    ...(changes ? { isStale: (key: string) => get(key, () => store.isStale(key)) } : {}),
   }
 }
 

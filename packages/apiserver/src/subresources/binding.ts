@@ -14,11 +14,11 @@ import {
   StatusError,
 } from '@canopus/apimachinery'
 import { decodeBody } from '../encoding/body.ts'
-import { bodyOf } from '../encoding/given-body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
+import { readBody } from '../registry/handler-events.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
@@ -35,7 +35,7 @@ export async function serveBinding(
   const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
   const binding = decodeBody<Binding>(
-    await bodyOf(call.request),
+    await readBody(call.request),
     headers,
     BINDING,
     options.fieldValidation,

@@ -20,6 +20,7 @@ import type { ApiResponse } from '../http/message.ts'
 import type { Call, WriteCall } from '../registry/call.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
+import { readBytes } from '../registry/handler-events.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
@@ -38,7 +39,7 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
   const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
   const decoded = decodeBody<Eviction>(
-    await call.request.body(),
+    await readBytes(call.request),
     headers,
     EVICTION,
     options.fieldValidation,

@@ -18,6 +18,7 @@ import type { ApiResponse } from '../http/message.ts'
 import { type ApplyTarget, applyTo, isApplyPatch, readConfig } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
+import { readBytes } from '../registry/handler-events.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
@@ -40,7 +41,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   const respond = (object: KubeObject): ApiResponse => scaleResponse(endpoint, call, scaleOf(object))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
-  const body = await call.request.body()
+  const body = await readBytes(call.request)
   if (verb === 'patch') notePatch(call, body)
   if (verb === 'patch' && isApplyPatch(headers)) {
     const config = readConfig(body, options, call.warnings)

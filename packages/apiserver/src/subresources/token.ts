@@ -7,6 +7,7 @@ import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
+import { readBytes } from '../registry/handler-events.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { SubresourceContext } from './subresource.ts'
 
@@ -20,7 +21,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const { namespace, name } = call.info
   const { options, write } = writeCallOf(call, 'CreateOptions')
   const { headers } = call.request
-  const body = await call.request.body()
+  const body = await readBytes(call.request)
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
   call.audit?.requestObject(request)
   const { store } = endpoint

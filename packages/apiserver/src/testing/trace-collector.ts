@@ -11,6 +11,7 @@ export interface CollectedSpan {
   readonly start: bigint
   readonly end: bigint
   readonly attributes: Readonly<Record<string, unknown>>
+  readonly events: readonly { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }[]
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[]
   readonly error: boolean
   readonly service: unknown
@@ -32,6 +33,7 @@ interface RawSpan {
   readonly startTimeUnixNano: number
   readonly endTimeUnixNano: number
   readonly attributes?: readonly RawAttribute[]
+  readonly events?: readonly { readonly name: string; readonly attributes?: readonly RawAttribute[] }[]
   readonly links?: readonly { readonly traceId: Uint8Array; readonly spanId: Uint8Array }[]
   readonly status?: { readonly code?: number }
 }
@@ -78,7 +80,7 @@ const plain = (attributes: readonly RawAttribute[] = []): Record<string, unknown
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
 function collected(span: RawSpan, service: unknown): CollectedSpan {
-  const { name, kind, attributes, links = [], status } = span
+  const { name, kind, attributes, events = [], links = [], status } = span
   return {
     name,
     traceId: hex(span.traceId),
@@ -88,6 +90,7 @@ function collected(span: RawSpan, service: unknown): CollectedSpan {
     start: BigInt(span.startTimeUnixNano),
     end: BigInt(span.endTimeUnixNano),
     attributes: plain(attributes),
+    events: events.map(event => ({ name: event.name, attributes: plain(event.attributes) })),
     links: links.map(link => ({ traceId: hex(link.traceId), spanId: hex(link.spanId) })),
     error: status?.code === 2,
     service,

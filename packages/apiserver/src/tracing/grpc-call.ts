@@ -1,6 +1,6 @@
 /** Spans of calls over gRPC, as OpenTelemetry's instrumentation of gRPC for Go makes them, which upstream's etcd client has. */
-import type { AroundCall } from '@canopus/store'
-import { traced, traceHeaders } from './span.ts'
+import type { AroundCall, OnMessage } from '@canopus/store'
+import { type Span, traced, traceHeaders } from './span.ts'
 
 /** gRPC's codes by their numbers, in Go's words. */
 const CODES = [
@@ -23,6 +23,19 @@ const CODES = [
   'Unauthenticated',
 ]
 
+/** Notes messages, each kind counted for itself. */
+function messageEvents(span: Span): OnMessage {
+  const seen = { SENT: 0, RECEIVED: 0 }
+  return (type, length) => {
+    span.event('message', {
+      'rpc.message.type': type,
+      'rpc.message.id': ++seen[type],
+      'rpc.message.compressed_size': length,
+      'rpc.message.uncompressed_size': length,
+    })
+  }
+}
+
 /** Makes a call in a span of its own where the request that it belongs to has one; the servers hear of it in any case. */
 export const tracedGrpcCall: AroundCall = ({ method, host, port }, act) =>
   traced(
@@ -31,7 +44,7 @@ export const tracedGrpcCall: AroundCall = ({ method, host, port }, act) =>
     () => ({ 'rpc.method': method, 'rpc.system.name': 'grpc', 'server.address': host, 'server.port': port }),
     async span => {
       try {
-        const answer = await act(traceHeaders())
+        const answer = await act(traceHeaders(), span && messageEvents(span))
         span?.set({ 'rpc.response.status_code': 'OK' })
         return answer
       } catch (error) {

@@ -1,6 +1,6 @@
 /** What a collector of spans is sent (opentelemetry-proto, collector/trace/v1 and trace/v1). */
 import protobuf from 'protobufjs/light.js'
-import type { EndedSpan, SpanAttributes, SpanKind } from './span.ts'
+import type { EndedSpan, SpanAttributes, SpanEvent, SpanKind } from './span.ts'
 import type { SpanContext } from './trace-context.ts'
 
 type Field = readonly [id: number, type: string, rule?: 'repeated']
@@ -28,6 +28,7 @@ const root = protobuf.Root.fromJSON({
     KeyValue: fields({ key: [1, 'string'], value: [2, 'AnyValue'] }),
     Resource: fields({ attributes: [1, 'KeyValue', 'repeated'] }),
     Scope: fields({ name: [1, 'string'], version: [2, 'string'] }),
+    Event: fields({ timeUnixNano: [1, 'fixed64'], name: [2, 'string'], attributes: [3, 'KeyValue', 'repeated'] }),
     Link: fields({ traceId: [1, 'bytes'], spanId: [2, 'bytes'], traceState: [3, 'string'], flags: [6, 'fixed32'] }),
     Status: fields({ message: [2, 'string'], code: [3, 'int32'] }),
     Span: fields({
@@ -40,6 +41,7 @@ const root = protobuf.Root.fromJSON({
       startTimeUnixNano: [7, 'fixed64'],
       endTimeUnixNano: [8, 'fixed64'],
       attributes: [9, 'KeyValue', 'repeated'],
+      events: [11, 'Event', 'repeated'],
       links: [13, 'Link', 'repeated'],
       status: [15, 'Status'],
       flags: [16, 'fixed32'],
@@ -71,7 +73,7 @@ export function encodeExport(resource: SpanAttributes, spans: readonly EndedSpan
 export const decodeExport = (bytes: Uint8Array): unknown => request.toObject(request.decode(bytes), { longs: Number })
 
 function spanMessage(span: EndedSpan): object {
-  const { name, kind, context, parentSpanId, link, start, end, attributes, failed, message } = span
+  const { name, kind, context, parentSpanId, link, start, end, attributes, events, failed, message } = span
   return {
     ...identity(context),
     ...(parentSpanId === undefined ? {} : { parentSpanId: Buffer.from(parentSpanId, 'hex') }),
@@ -80,10 +82,17 @@ function spanMessage(span: EndedSpan): object {
     startTimeUnixNano: nanoseconds(start),
     endTimeUnixNano: nanoseconds(end),
     attributes: keyValues(attributes),
+    events: events.map(eventMessage),
     ...(link === undefined ? {} : { links: [identity(link)] }),
     ...(failed ? { status: { code: ERROR, message } } : {}),
   }
 }
+
+const eventMessage = ({ name, time, attributes = {} }: SpanEvent): object => ({
+  timeUnixNano: nanoseconds(time),
+  name,
+  attributes: keyValues(attributes),
+})
 
 function identity({ traceId, spanId, state, sampled }: SpanContext): object {
   return {

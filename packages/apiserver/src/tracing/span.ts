@@ -10,6 +10,13 @@ export type SpanKind = 'internal' | 'server' | 'client'
 export type AttributeValue = string | number | boolean
 export type SpanAttributes = Readonly<Record<string, AttributeValue>>
 
+/** Something that happened at one moment of a span. */
+export interface SpanEvent {
+  readonly name: string
+  readonly time: number
+  readonly attributes?: SpanAttributes
+}
+
 /** A span that is over. Times are in milliseconds since the Unix epoch, with fractions. */
 export interface EndedSpan {
   readonly name: string
@@ -21,6 +28,7 @@ export interface EndedSpan {
   readonly start: number
   readonly end: number
   readonly attributes: SpanAttributes
+  readonly events: readonly SpanEvent[]
   readonly failed: boolean
   readonly message: string
 }
@@ -32,15 +40,32 @@ export interface SpanMaker {
   ended(span: EndedSpan): void
 }
 
-/** One span while it goes on. */
+/** What spans tell of the request that they belong to. */
+export interface RequestFacts {
+  readonly auditId: string
+  readonly method: string
+  /** Its path. */
+  readonly url: string
+  /** As Go has it: `HTTP/2.0`. */
+  readonly protocol: string
+  /** Of the resource that is asked for; empty where there is none. */
+  readonly groupVersion: string
+}
+
+/** How many spans go on: while there are none, nobody has to ask in which one a piece of work is. */
+let goingOn = 0
+
+/** One span while it goes on. Who makes one ends it, whatever happens. */
 export class Span {
   readonly context: SpanContext
   readonly name: string
+  readonly request: RequestFacts
   readonly #maker: SpanMaker
   readonly #kind: SpanKind
   readonly #start: number
   readonly #parentSpanId: string | undefined
   readonly #link: SpanContext | undefined
+  readonly #events: SpanEvent[] = []
   #attributes: SpanAttributes
   #over = false
 
@@ -50,6 +75,7 @@ export class Span {
       name: string
       kind: SpanKind
       context: SpanContext
+      request: RequestFacts
       start: number
       attributes: SpanAttributes
       parentSpanId?: string | undefined
@@ -59,15 +85,29 @@ export class Span {
     this.#maker = maker
     this.name = facts.name
     this.context = facts.context
+    this.request = facts.request
     this.#kind = facts.kind
     this.#start = facts.start
     this.#parentSpanId = facts.parentSpanId
     this.#link = facts.link
     this.#attributes = facts.attributes
+    goingOn++
   }
 
   set(attributes: SpanAttributes): void {
     this.#attributes = { ...this.#attributes, ...attributes }
+  }
+
+  event(name: string, attributes?: SpanAttributes): void {
+    if (this.#over) return
+    const time = this.#maker.now()
+    this.#events.push(attributes === undefined ? { name, time } : { name, time, attributes })
+  }
+
+  /** Notes an error, as OpenTelemetry has it. */
+  record(error: unknown): void {
+    const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+    this.event('exception', { 'exception.type': name, 'exception.message': message })
   }
 
   child(name: string, kind: SpanKind, attributes: SpanAttributes): Span {
@@ -80,13 +120,15 @@ export class Span {
       ...(baggage === undefined ? {} : { baggage }),
     }
     const start = this.#maker.now()
-    return new Span(this.#maker, { name, kind, context, start, attributes, parentSpanId: this.context.spanId })
+    const { request } = this
+    return new Span(this.#maker, { name, kind, context, request, start, attributes, parentSpanId: this.context.spanId })
   }
 
   /** The first call counts. */
   end(failure?: { readonly message: string }): void {
     if (this.#over) return
     this.#over = true
+    goingOn--
     this.#maker.ended({
       name: this.name,
       kind: this.#kind,
@@ -96,6 +138,7 @@ export class Span {
       start: this.#start,
       end: this.#maker.now(),
       attributes: this.#attributes,
+      events: this.#events,
       failed: failure !== undefined,
       message: failure?.message ?? '',
     })
@@ -122,14 +165,31 @@ export function traceHeaders(): Record<string, string> {
 
 const NONE: Record<string, string> = {}
 
+/** The span that goes on, where one is kept. */
+export function currentSpan(): Span | undefined {
+  if (goingOn === 0) return undefined
+  const now = current.getStore()
+  return now instanceof Span ? now : undefined
+}
+
+/** Notes in the span that goes on what happens now; `attributes` are asked for only where one is kept. */
+export function addEvent(name: string, attributes?: () => SpanAttributes): void {
+  if (goingOn > 0) currentSpan()?.event(name, attributes?.())
+}
+
 /**
  * Does `work` in a span of its own inside the one that goes on; simply does it where none is kept. `attributes` are asked for
- * only then, and `work` is told of the span.
+ * only then, and are told the one around; `work` is told of the new one.
  */
-export function traced<T>(name: string, kind: SpanKind, attributes: () => SpanAttributes, work: (span?: Span) => T): T {
-  const parent = current.getStore()
-  if (!(parent instanceof Span)) return work()
-  const span = parent.child(name, kind, attributes())
+export function traced<T>(
+  name: string,
+  kind: SpanKind,
+  attributes: (parent: Span) => SpanAttributes,
+  work: (span?: Span) => T,
+): T {
+  const parent = currentSpan()
+  if (parent === undefined) return work()
+  const span = parent.child(name, kind, attributes(parent))
   const failed = (error: unknown): never => {
     const isAnswer = error instanceof StatusError && error.code < 500
     span.end(isAnswer ? undefined : { message: error instanceof Error ? error.message : String(error) })

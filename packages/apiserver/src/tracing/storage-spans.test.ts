@@ -39,6 +39,8 @@ async function spansOf(store: Store, ask: (send: (path: string, object: object) 
 const below = (spans: readonly CollectedSpan[], parent: CollectedSpan): readonly CollectedSpan[] =>
   spans.filter(({ parentSpanId }) => parentSpanId === parent.spanId)
 
+const namesOfEvents = ({ events }: CollectedSpan): string[] => events.map(({ name }) => name)
+
 const program = findEtcd()
 const skip = program ? false : 'no etcd: the Debian package etcd-server is neither installed nor to be had'
 
@@ -65,6 +67,16 @@ it('calls to etcd have spans', { skip }, async () => {
     'server.port': Number(port),
     'rpc.response.status_code': 'OK',
   })
+  const messages = call!.events.map(({ name, attributes }) => [
+    name,
+    attributes['rpc.message.type'],
+    attributes['rpc.message.id'],
+    Number(attributes['rpc.message.uncompressed_size']) > 0,
+  ])
+  assert.deepEqual(messages, [
+    ['message', 'SENT', 1, true],
+    ['message', 'RECEIVED', 1, true],
+  ])
 })
 
 it('what a KMS plugin keeps the keys of has spans', async () => {
@@ -90,6 +102,24 @@ it('what a KMS plugin keeps the keys of has spans', async () => {
     ['TransformToStorage with envelopeTransformer'],
   )
   assert.deepEqual(sealing[0]!.attributes, { 'transformer.provider.name': 'mine' })
-  const names = below(spans, taken!).map(({ name }) => name)
-  assert.ok(names.includes('TransformFromStorage with envelopeTransformer'), names.join())
+  assert.deepEqual(namesOfEvents(sealing[0]!), [
+    'About to encrypt data using DEK',
+    'Data encryption succeeded',
+    'About to encode encrypted object',
+    'Encoded encrypted object',
+  ])
+  assert.deepEqual(namesOfEvents(written!), [
+    'About to Encode',
+    'Encode succeeded',
+    'TransformToStorage succeeded',
+    'Txn call succeeded',
+    'decode succeeded',
+  ])
+  const opening = below(spans, taken!).find(({ name }) => name === 'TransformFromStorage with envelopeTransformer')!
+  assert.deepEqual(namesOfEvents(opening), [
+    'About to decode encrypted object',
+    'Decoded encrypted object',
+    'About to decrypt data using DEK',
+    'Data decryption succeeded',
+  ])
 })

@@ -1,10 +1,20 @@
 /** The spans of requests (k8s.io/apiserver/pkg/endpoints/filters/traces.go, pkg/server/options/tracing.go). */
+import { apiVersionOf } from '@canopus/apimachinery'
 import type { Clock, Random } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
 import { type ApiRequest, header } from '../http/message.ts'
+import type { Call } from '../registry/call.ts'
 import type { User } from '../security.ts'
 import type { TracingConfiguration } from './configuration.ts'
-import { currentContext, type EndedSpan, Span, type SpanAttributes, type SpanMaker } from './span.ts'
+import {
+  currentContext,
+  type EndedSpan,
+  type RequestFacts,
+  Span,
+  type SpanAttributes,
+  type SpanMaker,
+  traced,
+} from './span.ts'
 import { incomingContext, type SpanContext } from './trace-context.ts'
 
 /** Where spans go once they are over. */
@@ -50,12 +60,14 @@ export class Tracing implements SpanMaker {
       sampled,
     }
     if (!sampled) return context
+    const facts = factsOf(request, info, auditId.slice(0, MOST_AUDIT_ID))
     return new Span(this, {
       name: spanName(request, info),
       kind: 'server',
       context,
+      request: facts,
       start: this.#zero + start,
-      attributes: requestAttributes(request, auditId),
+      attributes: requestAttributes(request, facts.auditId),
       parentSpanId: parent?.spanId,
       link: parent === undefined ? remote : undefined,
     })
@@ -117,7 +129,7 @@ function requestAttributes(request: ApiRequest, auditId: string): SpanAttributes
     'network.peer.address': connection.remoteAddress,
     'network.protocol.version': http2 === true ? '2' : '1.1',
     ...(agent === undefined ? {} : { 'user_agent.original': agent }),
-    'audit-id': auditId.slice(0, MOST_AUDIT_ID),
+    'audit-id': auditId,
   }
 }
 
@@ -126,7 +138,6 @@ const MOST_AUDIT_ID = 64
 const HANDLERS: Readonly<Record<string, string>> = {
   get: 'Get',
   list: 'List',
-  watch: 'WatchServer.HandleHTTP',
   create: 'Create',
   update: 'Update',
   patch: 'Patch',
@@ -134,21 +145,39 @@ const HANDLERS: Readonly<Record<string, string>> = {
   deletecollection: 'Delete',
 }
 
-/** The name of the span inside which a resource is served. */
-export const handlerSpan = ({ verb }: RequestInfo): string => HANDLERS[verb] ?? verb
+/** The name of the span inside which a resource is served; watches see to their own. */
+const handlerSpan = ({ verb }: RequestInfo): string | undefined => HANDLERS[verb]
+
+/** Does the work of a handler in a span of its own. */
+export function inHandlerSpan<T>({ request, info }: Pick<Call, 'request' | 'info'>, serve: () => T): T {
+  const name = handlerSpan(info)
+  return name === undefined
+    ? serve()
+    : traced(name, 'internal', parent => handlerAttributes(request, info, parent), serve)
+}
+
+function factsOf({ method, path, http2 }: ApiRequest, info: RequestInfo, auditId: string): RequestFacts {
+  const groupVersion = info.isResourceRequest ? apiVersionOf(info) : ''
+  return { auditId, method, url: path, protocol: http2 === true ? 'HTTP/2.0' : 'HTTP/1.1', groupVersion }
+}
 
 /** pkg/endpoints/handlers/trace_util.go */
-export function handlerAttributes(request: ApiRequest, info: RequestInfo): SpanAttributes {
-  const { headers, connection, http2 } = request
+export function handlerAttributes(
+  request: ApiRequest,
+  info: RequestInfo,
+  { request: { auditId, protocol } }: Span,
+): SpanAttributes {
+  const { headers, connection } = request
   return {
     accept: header(headers, 'accept') ?? '',
+    'audit-id': auditId,
     client: connection.remoteAddress,
     'api-group': info.group,
     'api-version': info.version,
     name: info.name,
     subresource: info.subresource,
     namespace: info.namespace,
-    protocol: http2 === true ? 'HTTP/2.0' : 'HTTP/1.1',
+    protocol,
     resource: info.resource,
     scope: info.name !== '' ? 'resource' : info.namespace !== '' ? 'namespace' : 'cluster',
     url: info.path,

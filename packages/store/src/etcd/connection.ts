@@ -21,10 +21,16 @@ export interface GrpcCall {
   readonly port: number
 }
 
-/** Makes a call, and may add metadata to it. What it throws has a `code` of gRPC where a server answered. */
+/** Is told of a message of a call, and how many bytes it has. */
+export type OnMessage = (type: 'SENT' | 'RECEIVED', length: number) => void
+
+/**
+ * Makes a call; may add metadata to it, and be told of its messages. What it throws has a `code` of gRPC where a server
+ * answered.
+ */
 export type AroundCall = <T>(
   call: GrpcCall,
-  act: (metadata: Readonly<Record<string, string>>) => Promise<T>,
+  act: (metadata: Readonly<Record<string, string>>, onMessage?: OnMessage) => Promise<T>,
 ) => Promise<T>
 
 export interface EtcdConnectionOptions {
@@ -144,8 +150,8 @@ export class EtcdConnection {
 
   #call<Request, Response>(endpoint: Endpoint, method: Method<Request, Response>, request: Request): Promise<Response> {
     const { host, port } = endpoint
-    return this.#around({ method: method.path.slice(1), host, port }, metadata =>
-      this.#send(endpoint, method, request, metadata),
+    return this.#around({ method: method.path.slice(1), host, port }, (metadata, onMessage) =>
+      this.#send(endpoint, onMessage === undefined ? method : toldOf(method, onMessage), request, metadata),
     )
   }
 
@@ -230,6 +236,29 @@ function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
   })
+}
+
+/** The same method, whose messages are told of. */
+function toldOf<Request, Response>(method: Method<Request, Response>, tell: OnMessage): Method<Request, Response> {
+  const { path, request, response } = method
+  return {
+    path,
+    request: {
+      ...request,
+      encode: value => {
+        const bytes = request.encode(value)
+        tell('SENT', bytes.byteLength)
+        return bytes
+      },
+    },
+    response: {
+      ...response,
+      decode: bytes => {
+        tell('RECEIVED', bytes.byteLength)
+        return response.decode(bytes)
+      },
+    },
+  }
 }
 
 /** Has a server that has lost its cluster say so, instead of answering from its own past or keeping silent. */

@@ -1,8 +1,8 @@
 /** Asks one webhook about one request (k8s.io/apiserver/pkg/admission/plugin/webhook, both dispatchers' callHook). */
 import { badRequestError, internalError, type KubeObject, type Status, StatusError } from '@canopus/apimachinery'
 import { type Clock, type Random, uuid } from '@canopus/base'
-import type { AdmissionAttributes } from '../../security.ts'
-import { type SpanAttributes, traced } from '../../tracing/span.ts'
+import type { AdmissionAttributes, Maybe } from '../../security.ts'
+import { addEvent, type SpanAttributes, traced } from '../../tracing/span.ts'
 import { WebhookCallError, type WebhookCaller, WebhookCredentialsError } from '../../webhook/client.ts'
 import type { WebhookCredentialsFor } from '../../webhook/credentials.ts'
 import type { Match } from '../matching/rules.ts'
@@ -34,17 +34,18 @@ export interface AskContext {
 const DEFAULT_TIMEOUT = 10
 
 /**
- * The verdict of a webhook that lets the request through. Warnings and audit annotations are passed on. Throws StatusError
- * where the webhook refuses or may not be asked (dry run), CallingWebhookError where there is no usable answer.
+ * What `use` makes of the verdict of a webhook that lets the request through. Warnings and audit annotations are passed on. Throws
+ * StatusError where the webhook refuses or may not be asked (dry run), CallingWebhookError where there is no usable answer.
  */
-export async function askWebhook(
+export async function askWebhook<T>(
   context: AskContext,
   { webhook, configuration }: Hook,
   mutating: boolean,
   attributes: AdmissionAttributes,
   match: Match,
   objects: ReviewedObjects,
-): Promise<Verdict> {
+  use: (verdict: Verdict) => Maybe<T>,
+): Promise<T> {
   const { name, sideEffects, clientConfig, timeoutSeconds = DEFAULT_TIMEOUT } = webhook
   if (attributes.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') {
     throw badRequestError(`admission webhook ${JSON.stringify(name)} does not support dry run`)
@@ -57,17 +58,18 @@ export async function askWebhook(
   const uid = uuid(context.random)
   const review = createReview(version, uid, attributes, match, objects)
   const facts = () => ({ configuration, webhook: name, ...spanFacts(attributes), UID: uid })
-  const verdict = await traced(`Call ${mutating ? 'mutating' : 'validating'} webhook`, 'internal', facts, () =>
-    usable(name, async () => {
+  return traced(`Call ${mutating ? 'mutating' : 'validating'} webhook`, 'internal', facts, async () => {
+    const verdict = await usable(name, async () => {
       const seconds = secondsLeft(context, attributes, timeoutSeconds)
       const answer = await context.webhooks.call(clientConfig, review, seconds, context.credentials)
+      addEvent('Request completed')
       return readVerdict(version, uid, mutating, answer)
-    }),
-  )
-  for (const [key, value] of Object.entries(verdict.auditAnnotations)) attributes.annotate(`${name}/${key}`, value)
-  for (const text of verdict.warnings) attributes.warn(text)
-  if (!verdict.allowed) throw denial(name, verdict.result)
-  return verdict
+    })
+    for (const [key, value] of Object.entries(verdict.auditAnnotations)) attributes.annotate(`${name}/${key}`, value)
+    for (const text of verdict.warnings) attributes.warn(text)
+    if (!verdict.allowed) throw denial(name, verdict.result)
+    return await use(verdict)
+  })
 }
 
 /** What the webhook may take, and what is left of the request's own time where that is less. */

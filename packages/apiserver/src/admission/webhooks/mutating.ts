@@ -12,6 +12,7 @@ import {
   parseJson,
 } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../../security.ts'
+import { addEvent } from '../../tracing/span.ts'
 import { isAdmissionConfiguration, type Match } from '../matching/rules.ts'
 import { Rounds, replaceContent } from '../rounds.ts'
 import { askWebhook, CallingWebhookError, checkTimeLeft, objectsFor } from './ask.ts'
@@ -72,10 +73,11 @@ async function askOne(
   let changed = false
   try {
     const objects = await objectsFor(attributes, match)
-    changed = await observed(context, hook, 'admit', attributes, async () => {
-      const verdict = await askWebhook(context, hook, true, attributes, match, objects)
-      return applyVerdict(hook, match, attributes, objects.object, verdict, place)
-    })
+    changed = await observed(context, hook, 'admit', attributes, () =>
+      askWebhook(context, hook, true, attributes, match, objects, verdict =>
+        applyVerdict(hook, match, attributes, objects.object, verdict, place),
+      ),
+    )
   } catch (error) {
     if (!(error instanceof CallingWebhookError)) throw error
     if (webhook.failurePolicy !== 'Ignore') throw error.status
@@ -110,6 +112,7 @@ async function applyVerdict(
     throw new CallingWebhookError(webhook.name, `unsupported patch type ${JSON.stringify(patchType)}`)
   }
   const patched = patchedObject(seen, operations, match, attributes)
+  addEvent('Patch applied')
   const note = { configuration, webhook: webhook.name, patch: operations, patchType }
   attributes.annotate(`${PATCH}${place}`, encodeJson(note), 'Request')
   if (deepEqual(patched, seen)) return false

@@ -52,7 +52,7 @@ async function askOne(
   try {
     const objects = await objectsFor(attributes, match)
     await observed(context, hook, 'validating', attributes, () =>
-      askWebhook(context, hook, false, attributes, match, objects),
+      askWebhook(context, hook, false, attributes, match, objects, () => undefined),
     )
   } catch (error) {
     if (!(error instanceof CallingWebhookError)) throw error

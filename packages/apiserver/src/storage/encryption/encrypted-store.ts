@@ -14,6 +14,7 @@ import {
 } from '@canopus/store'
 import { REGISTRY } from '../../cache/watch-cache.ts'
 import type { Maybe } from '../../security.ts'
+import { addEvent } from '../../tracing/span.ts'
 import type { Encryption } from './encryption.ts'
 import { identity, type Transformer } from './transformer.ts'
 
@@ -197,9 +198,20 @@ class Sealed {
   readonly at: ValueAt = revision => {
     if (this.#made === undefined || this.#made.revision !== 0) {
       const plain = this.#value(revision)
-      this.#made = { revision, plain, stored: this.#transformer.toStorage(plain, this.#key) }
+      this.#made = { revision, plain, stored: this.transformed(plain) }
     }
     return this.#made.stored
+  }
+
+  private transformed(plain: Uint8Array): Uint8Array {
+    try {
+      const stored = this.#transformer.toStorage(plain, this.#key)
+      addEvent('TransformToStorage succeeded')
+      return stored
+    } catch (error) {
+      addEvent('TransformToStorage failed', () => ({ err: (error as Error).message }))
+      throw error
+    }
   }
 
   plain(revision: number): Uint8Array {

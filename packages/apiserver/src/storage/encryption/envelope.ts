@@ -1,6 +1,6 @@
 /** Values under a key that lies, encrypted by a KMS plugin, beside them (pkg/storage/value/encrypt/envelope/kmsv2). */
 import { LruCache, type Random, uuid } from '@canopus/base'
-import { traced } from '../../tracing/span.ts'
+import { currentSpan, traced } from '../../tracing/span.ts'
 import { aesGcm, aesGcmOfSeed } from './aes.ts'
 import type { EncryptionMetrics } from './encryption-metrics.ts'
 import { DEK_SEED, type EncryptedObject, encryptedObject } from './kms-messages.ts'
@@ -31,14 +31,19 @@ export class EnvelopeTransformer implements Transformer {
   }
 
   private readStored(stored: Uint8Array, path: string): Read | Promise<Read> {
-    const object = decode(stored)
+    const object = noted(
+      'About to decode encrypted object',
+      'Decoded encrypted object',
+      'Decoding encrypted object failed',
+      () => decode(stored),
+    )
     const id = sourceId(object)
     const read = (transformer: Transformer): Read | Promise<Read> => this.read(transformer, object, path)
     const state = this.#probe.state()
     if (id === sourceId(state.source)) return read(state.transformer)
     let known = this.#known.get(id)
     if (known === undefined) {
-      known = this.ask(object)
+      known = this.askInSpan(object)
       this.#metrics.cacheMisses.add()
       this.#known.set(id, known)
       known.then(
@@ -55,14 +60,31 @@ export class EnvelopeTransformer implements Transformer {
   toStorage(data: Uint8Array, path: string): Uint8Array {
     return this.traced('TransformToStorage', () => {
       const { transformer, source } = this.#probe.writeState()
+      const encryptedData = noted(
+        'About to encrypt data using DEK',
+        'Data encryption succeeded',
+        'Data encryption failed',
+        () => transformer.toStorage(data, path),
+      )
       this.#metrics.keyUsed('to_storage', this.#probe.name, source.keyID)
-      return encryptedObject.encode({ ...source, encryptedData: transformer.toStorage(data, path) })
+      return noted(
+        'About to encode encrypted object',
+        'Encoded encrypted object',
+        'Encoding encrypted object failed',
+        () => encryptedObject.encode({ ...source, encryptedData }),
+      )
     })
   }
 
   private traced<T>(what: string, work: () => T): T {
     const attributes = () => ({ 'transformer.provider.name': this.#probe.name })
     return traced(`${what} with envelopeTransformer`, 'internal', attributes, work)
+  }
+
+  private askInSpan(object: EncryptedObject): Promise<Transformer> {
+    return noted('About to decrypt DEK using remote service', 'DEK decryption succeeded', 'DEK decryption failed', () =>
+      this.ask(object),
+    )
   }
 
   private async ask({ encryptedDEKSource, encryptedDEKSourceType, keyID, annotations }: EncryptedObject) {
@@ -75,10 +97,41 @@ export class EnvelopeTransformer implements Transformer {
 
   private read(transformer: Transformer, object: EncryptedObject, path: string): Read {
     this.#metrics.keyUsed('from_storage', this.#probe.name, object.keyID)
-    const { data } = transformer.fromStorage(object.encryptedData, path) as Read
+    const { data } = noted(
+      'About to decrypt data using DEK',
+      'Data decryption succeeded',
+      'Data decryption failed',
+      () => transformer.fromStorage(object.encryptedData, path) as Read,
+    )
     const { source } = this.#probe.state()
     const stale = object.keyID !== source.keyID || object.encryptedDEKSourceType !== source.encryptedDEKSourceType
     return { data, stale }
+  }
+}
+
+/** Notes in the span that goes on that `work` begins, and how it ends. */
+function noted<T>(begun: string, done: string, failed: string, work: () => T): T {
+  const span = currentSpan()
+  if (span === undefined) return work()
+  const fail = (error: unknown): never => {
+    span.event(failed)
+    span.record(error)
+    throw error
+  }
+  span.event(begun)
+  try {
+    const result = work()
+    if (result instanceof Promise) {
+      const ended = result.then(value => {
+        span.event(done)
+        return value as unknown
+      }, fail)
+      return ended as T
+    }
+    span.event(done)
+    return result
+  } catch (error) {
+    return fail(error)
   }
 }
 
