@@ -107,7 +107,7 @@ for (const watchList of [true, false]) {
       assert.deepEqual(seen.slice(2), ['added c', 'updated a', 'deleted b'])
       assert.deepEqual(
         informer.lister.list('default').map(object => object.metadata.name),
-        ['c', 'a'],
+        ['a', 'c'],
       )
       assert.equal(informer.lister.get('a', 'default')?.kind, 'ConfigMap')
       stop.abort()

@@ -58,14 +58,18 @@ export class ObjectStore<T extends KubeObject> implements Lister<T> {
     return this.#objects.keys()
   }
 
-  /** Stores `object`; returns the one that it replaces. */
+  /** Stores `object`, in the place of the one that it replaces; returns that one. */
   set(object: T): T | undefined {
     const key = keyOf(object)
-    const old = this.delete(key)
+    const old = this.#objects.get(key)
     this.#objects.set(key, object)
     const { namespace } = object.metadata
     if (namespace) fill(this.#namespaces, [namespace], key, object)
-    for (const { values, buckets } of this.#indexes.values()) fill(buckets, values(object), key, object)
+    for (const { values, buckets } of this.#indexes.values()) {
+      const now = values(object)
+      if (old) for (const value of values(old)) if (!now.includes(value)) drop(buckets, value, key)
+      fill(buckets, now, key, object)
+    }
     return old
   }
 
@@ -73,8 +77,8 @@ export class ObjectStore<T extends KubeObject> implements Lister<T> {
     const old = this.#objects.get(key)
     if (!old) return undefined
     this.#objects.delete(key)
-    if (old.metadata.namespace) drop(this.#namespaces, [old.metadata.namespace], key)
-    for (const { values, buckets } of this.#indexes.values()) drop(buckets, values(old), key)
+    if (old.metadata.namespace) drop(this.#namespaces, old.metadata.namespace, key)
+    for (const { values, buckets } of this.#indexes.values()) for (const value of values(old)) drop(buckets, value, key)
     return old
   }
 }
@@ -87,9 +91,7 @@ function fill<T>(buckets: Buckets<T>, values: readonly string[], key: string, ob
   }
 }
 
-function drop<T>(buckets: Buckets<T>, values: readonly string[], key: string): void {
-  for (const value of values) {
-    const bucket = buckets.get(value)
-    if (bucket?.delete(key) && bucket.size === 0) buckets.delete(value)
-  }
+function drop<T>(buckets: Buckets<T>, value: string, key: string): void {
+  const bucket = buckets.get(value)
+  if (bucket?.delete(key) && bucket.size === 0) buckets.delete(value)
 }
