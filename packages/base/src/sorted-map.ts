@@ -123,11 +123,6 @@ export class SortedMap<K, V> {
     }
   }
 
-  /** All values in order, added to an array. */
-  appendValues(into: V[]): void {
-    for (const { values } of this.#chunks) for (let at = 0; at < values.length; at++) into.push(values[at]!)
-  }
-
   /** How many entries there are from `start` (inclusive) on; takes no longer for many. */
   countFrom(start: K): number {
     const first = this.#chunkFor(start)

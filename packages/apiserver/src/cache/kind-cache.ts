@@ -6,11 +6,16 @@ import { History } from './history.ts'
 import { ObjectVersion } from './object-version.ts'
 import { WatchHub } from './watch-hub.ts'
 
+/** Where the newest version of an object is. Its place in the order is looked for once: most writes change what is there. */
+interface Slot {
+  version: ObjectVersion
+}
+
 interface Bucket {
   readonly namespace: string
-  readonly versions: Map<string, ObjectVersion>
+  readonly slots: Map<string, Slot>
   /** The same, in order of their names. */
-  readonly sorted: SortedMap<string, ObjectVersion>
+  readonly sorted: SortedMap<string, Slot>
 }
 
 /** Namespaces in the order of their objects' keys: `a-b/x` comes before `a/x`. */
@@ -67,7 +72,7 @@ export class KindCache {
   }
 
   get(namespace: string, name: string): ObjectVersion | undefined {
-    return this.#buckets.get(namespace)?.versions.get(name)
+    return this.#buckets.get(namespace)?.slots.get(name)?.version
   }
 
   /** Objects of one namespace or of all, in the order of their keys, starting at `startKey` (inclusive). */
@@ -75,7 +80,7 @@ export class KindCache {
     const start = startKey === undefined ? undefined : this.parseKey(startKey)
     for (const bucket of this.bucketsFrom(namespace, start?.namespace)) {
       const name = bucket.namespace === start?.namespace ? start.name : undefined
-      for (const [, version] of bucket.sorted.range(name)) yield version
+      for (const [, { version }] of bucket.sorted.range(name)) yield version
     }
   }
 
@@ -101,8 +106,9 @@ export class KindCache {
   /** All objects at once; the fast way for lists without a limit. */
   all(namespace?: string): ObjectVersion[] {
     const result: ObjectVersion[] = []
-    if (namespace !== undefined) this.#buckets.get(namespace)?.sorted.appendValues(result)
-    else for (const { sorted } of this.bucketsFrom(undefined, undefined)) sorted.appendValues(result)
+    const take = ({ version }: Slot): boolean => result.push(version) > 0
+    if (namespace !== undefined) this.#buckets.get(namespace)?.sorted.walk('', take)
+    else for (const { sorted } of this.bucketsFrom(undefined, undefined)) sorted.walk('', take)
     return result
   }
 
@@ -195,27 +201,32 @@ export class KindCache {
   private put(version: ObjectVersion): void {
     let bucket = this.#buckets.get(version.namespace)
     if (bucket === undefined) {
-      bucket = { namespace: version.namespace, versions: new Map(), sorted: new SortedMap(compareText) }
+      bucket = { namespace: version.namespace, slots: new Map(), sorted: new SortedMap(compareText) }
       this.#buckets.set(version.namespace, bucket)
       this.#sorted.set(version.namespace, bucket)
     }
-    const before = bucket.versions.get(version.name)
-    if (before === undefined) this.#size++
-    else this.#bytes -= before.bytes.byteLength
     this.#bytes += version.bytes.byteLength
-    bucket.versions.set(version.name, version)
-    bucket.sorted.set(version.name, version)
+    const slot = bucket.slots.get(version.name)
+    if (slot !== undefined) {
+      this.#bytes -= slot.version.bytes.byteLength
+      slot.version = version
+      return
+    }
+    this.#size++
+    const added = { version }
+    bucket.slots.set(version.name, added)
+    bucket.sorted.set(version.name, added)
   }
 
   private drop(namespace: string, name: string): void {
     const bucket = this.#buckets.get(namespace)
-    const version = bucket?.versions.get(name)
-    if (bucket === undefined || version === undefined) return
-    bucket.versions.delete(name)
-    this.#bytes -= version.bytes.byteLength
+    const slot = bucket?.slots.get(name)
+    if (bucket === undefined || slot === undefined) return
+    bucket.slots.delete(name)
+    this.#bytes -= slot.version.bytes.byteLength
     bucket.sorted.delete(name)
     this.#size--
-    if (bucket.versions.size > 0) return
+    if (bucket.slots.size > 0) return
     this.#buckets.delete(namespace)
     this.#sorted.delete(namespace)
   }
