@@ -40,11 +40,12 @@ export function podsToServices({ informers }: ControllerContext, gathering: Gath
   const services = informers.informer(Services)
   services.addIndex(BY_SELECTED_LABEL, oneSelected)
   return on(Pods, ({ object, old }, enqueue) => {
-    if (old && !isRelevant(old, object)) return
-    const keys =
-      old?.metadata.labels === undefined ? labelsOf(object) : new Set([...labelsOf(object), ...labelsOf(old)])
-    for (const labelKey of keys) {
+    // Most pods have no service at all: whether it would show anything of the change is asked once there is one.
+    let isShown = old === undefined
+    for (const labelKey of labelsOfBoth(object, old)) {
       for (const service of services.lister.byIndex(BY_SELECTED_LABEL, labelKey)) {
+        isShown ||= isRelevant(old!, object)
+        if (!isShown) return
         const wanted = labelSetSelector(service.spec?.selector)
         if (!matches(wanted, object.metadata.labels) && !(old && matches(wanted, old.metadata.labels))) continue
         const key = keyOf(service)
@@ -52,6 +53,13 @@ export function podsToServices({ informers }: ControllerContext, gathering: Gath
       }
     }
   })
+}
+
+function labelsOfBoth(object: Pod, old: Pod | undefined): Iterable<string> {
+  const labels = labelsOf(object)
+  return old === undefined || old.metadata.labels === object.metadata.labels
+    ? labels
+    : new Set([...labels, ...labelsOf(old)])
 }
 
 function isRelevant(a: Pod, b: Pod): boolean {
