@@ -2,7 +2,7 @@
 
 import type { Node, Pod } from '../../packages/api/src/generated/core.v1.ts'
 import { Deployments, Nodes, Pods } from '../../packages/api/src/index.ts'
-import { type Client, createInformerFactory } from '../../packages/client/src/index.ts'
+import { type Client, createInformerFactory, withoutManagedFields } from '../../packages/client/src/index.ts'
 import { createLogger, systemClock, systemRandom } from '../../packages/platform/src/index.ts'
 import { startCluster, startSimulation } from '../../packages/testing/src/index.ts'
 import { answerCalls } from '../support/child.ts'
@@ -27,7 +27,7 @@ answerCalls({
       await seen.ready.until(nodes)
       const joined = tookOf(await gauge.end())
       await gauge.begin()
-      await cluster.client.resource(Deployments).create(deployment('web', pods))
+      await cluster.client.resource(Deployments).createUnread(deployment('web', pods))
       await seen.running.until(pods)
       return { joined, ran: tookOf(await gauge.end()) }
     } finally {
@@ -90,7 +90,8 @@ function deployment(name: string, replicas: number): never {
 /** Counts nodes that are Ready and take pods, and pods that run, as a client sees them. */
 function watch(client: Client, signal: AbortSignal): { ready: Counter; running: Counter } {
   const logger = createLogger({ level: 'error' })
-  const informers = createInformerFactory({ client, clock: systemClock, random: systemRandom, logger })
+  const transform = withoutManagedFields
+  const informers = createInformerFactory({ client, clock: systemClock, random: systemRandom, logger, transform })
   const ready = new Counter()
   const running = new Counter()
   const note = (counter: Counter, name: string, holds: boolean): void => counter.note(name, holds)
