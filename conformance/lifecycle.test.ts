@@ -65,7 +65,7 @@ async function watched(path: string, count: number): Promise<string[]> {
   const events: string[] = []
   let text = ''
   for await (const chunk of response.chunks()) {
-    text += new TextDecoder().decode(chunk)
+    text += new TextDecoder().decode(chunk instanceof Uint8Array ? chunk : chunk.bytes())
     const lines = text.split('\n')
     text = lines.pop()!
     for (const line of lines.filter(each => each !== '')) events.push((JSON.parse(line) as { type: string }).type)

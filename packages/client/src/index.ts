@@ -1,4 +1,4 @@
-export { carriedBy, carry } from './carried-values.ts'
+export { bytesOfPiece, carriedBy, carry, type LazyBytes, type Piece } from './carried-values.ts'
 export type * from './client.ts'
 export { createDiscovery, type Discovered, discover } from './discovery.ts'
 export type * from './informer.ts'

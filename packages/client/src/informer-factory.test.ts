@@ -4,7 +4,7 @@ import { ConfigMaps, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import { expiredError, type KubeObject, notFoundError, serviceUnavailableError } from '@canopus/apimachinery'
 import { type Logger, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
-import { carry } from './carried-values.ts'
+import { bytesOfPiece, carry } from './carried-values.ts'
 import { createInformerFactory, type Transform, withoutManagedFields } from './informer-factory.ts'
 import { createClient } from './json-client.ts'
 import { createFakeServer, type FakeServer } from './testing/index.ts'
@@ -123,7 +123,8 @@ test('informers that get the very same object hold one between them, but for wha
       const response = await server.send(request)
       const chunks = response.chunks.bind(response)
       response.chunks = async function* () {
-        for await (const chunk of chunks()) {
+        for await (const piece of chunks()) {
+          const chunk = bytesOfPiece(piece)
           const text = new TextDecoder().decode(chunk)
           if (!events.has(text))
             events.set(

@@ -10,7 +10,7 @@ import {
   type Status,
   StatusError,
 } from '@canopus/apimachinery'
-import { carriedBy } from './carried-values.ts'
+import { bytesOfPiece, carriedBy, type Piece } from './carried-values.ts'
 import type {
   Client,
   InNamespace,
@@ -265,11 +265,11 @@ async function* watch<T extends KubeObject>(
 type AnyEvent<T extends KubeObject> = WatchEvent<T> | { type: 'ERROR'; object: Status }
 
 function* eventsOf<T extends KubeObject>(
-  chunk: Uint8Array,
+  chunk: Piece,
   reader: LineReader,
   shared: boolean,
 ): Generator<AnyEvent<T>, void, undefined> {
   const carried = shared && !reader.inLine ? carriedBy(chunk) : undefined
   if (carried !== undefined) yield* carried as readonly WatchEvent<T>[]
-  else for (const line of reader.read(chunk)) yield JSON.parse(line) as AnyEvent<T>
+  else for (const line of reader.read(bytesOfPiece(chunk))) yield JSON.parse(line) as AnyEvent<T>
 }

@@ -1,3 +1,5 @@
+import type { Piece } from './carried-values.ts'
+
 /** How a client reaches an API server: over HTTPS (package `host`) or by a call inside the process (package `apiserver`). */
 export interface Transport {
   /**
@@ -29,5 +31,5 @@ export interface TransportResponse {
   /** Set where the body is made when it is asked for: one that nobody reads need not be taken. */
   readonly isOnDemand?: boolean
   /** The body as it arrives, for watches and followed logs. Leaving the loop closes the stream. */
-  chunks(): AsyncIterable<Uint8Array>
+  chunks(): AsyncIterable<Piece>
 }

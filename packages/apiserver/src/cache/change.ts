@@ -1,4 +1,5 @@
 /** One write, as the watchers of its kind see it. Frames are made once per event type and encoding and then shared. */
+import type { Piece } from '@canopus/client'
 import type { ObjectVersion } from './object-version.ts'
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
@@ -6,11 +7,9 @@ export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
 /** Turns an event into the bytes of one frame of a watch stream. `id` names the form for sharing. */
 export interface EventEncoder {
   readonly id: string
-  encodeEvent(type: EventType, version: ObjectVersion): Uint8Array
+  encodeEvent(type: EventType, version: ObjectVersion): Piece
   /** The same in parts, the object's shared bytes among them: for who copies them together with others anyway. */
   eventParts?(type: EventType, version: ObjectVersion): readonly Uint8Array[]
-  /** Lets what `encodeEvent` answered carry its event, for readers in this process. */
-  carryEvent?(frame: Uint8Array, type: EventType, version: ObjectVersion): void
   /** What a stream sends first, made of the frames that every stream gets; the same bytes where nothing is added. */
   startOfStream?(bytes: Uint8Array): Uint8Array
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array
@@ -22,7 +21,7 @@ export class Change {
   readonly current: ObjectVersion
   readonly previous: ObjectVersion | undefined
   readonly removed: boolean
-  #frames: Map<string, Uint8Array> | undefined
+  #frames: Map<string, Piece> | undefined
   #goodbye: ObjectVersion | undefined
 
   constructor(current: ObjectVersion, previous: ObjectVersion | undefined, removed: boolean) {
@@ -36,20 +35,19 @@ export class Change {
   }
 
   /** The frame that a watcher with this filter sees, or nothing where the object is not its business before or after. */
-  frameFor(matches: ((version: ObjectVersion) => boolean) | undefined, encoder: EventEncoder): Uint8Array | undefined {
+  frameFor(matches: ((version: ObjectVersion) => boolean) | undefined, encoder: EventEncoder): Piece | undefined {
     const before = this.previous !== undefined && (matches === undefined || matches(this.previous))
     const after = !this.removed && (matches === undefined || matches(this.current))
     if (after) return this.frame(before ? 'MODIFIED' : 'ADDED', encoder)
     return before ? this.frame('DELETED', encoder) : undefined
   }
 
-  private frame(type: EventType, encoder: EventEncoder): Uint8Array {
+  private frame(type: EventType, encoder: EventEncoder): Piece {
     const id = `${type} ${encoder.id}`
     let frame = this.#frames?.get(id)
     if (frame === undefined) {
       const version = type === 'DELETED' ? this.goodbye() : this.current
       frame = encoder.encodeEvent(type, version)
-      encoder.carryEvent?.(frame, type, version)
       this.#frames ??= new Map()
       this.#frames.set(id, frame)
     }

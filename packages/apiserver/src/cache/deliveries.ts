@@ -2,15 +2,17 @@
  * What is on its way to watchers. Handing bytes to a stream costs 5 to 25 us, so a change that thousands of watchers see would
  * stop the event loop for as long; here it goes out in slices, and between them the server does other work.
  */
+import type { Piece } from '@canopus/client'
+
 export interface Receiver {
-  send(bytes: Uint8Array): void
+  send(piece: Piece): void
 }
 
 /** Streams that are served in one turn of the event loop: 2 to 5 ms of work. */
 const SLICE = 200
 
 interface Delivery {
-  readonly bytes: Uint8Array
+  readonly piece: Piece
   readonly receivers: readonly Receiver[]
   next: number
 }
@@ -34,14 +36,14 @@ export class Deliveries {
   }
 
   /** Sends at once as long as this turn's slice lasts; the rest follows in later turns, to those who are receivers now. */
-  add(bytes: Uint8Array, receivers: ReadonlySet<Receiver>): void {
+  add(piece: Piece, receivers: ReadonlySet<Receiver>): void {
     if (this.busy || receivers.size > this.#left) {
-      this.#queue.push({ bytes, receivers: [...receivers], next: 0 })
+      this.#queue.push({ piece, receivers: [...receivers], next: 0 })
       this.schedule()
       return
     }
     this.#left -= receivers.size
-    for (const receiver of receivers) receiver.send(bytes)
+    for (const receiver of receivers) receiver.send(piece)
     this.schedule()
   }
 
@@ -49,8 +51,8 @@ export class Deliveries {
   finish(): void {
     const queue = this.#queue
     this.#queue = []
-    for (const { bytes, receivers, next } of queue)
-      for (let at = next; at < receivers.length; at++) receivers[at]!.send(bytes)
+    for (const { piece, receivers, next } of queue)
+      for (let at = next; at < receivers.length; at++) receivers[at]!.send(piece)
   }
 
   private schedule(): void {
@@ -65,7 +67,7 @@ export class Deliveries {
     const waited = this.busy
     for (let first = this.#queue[0]; first !== undefined && this.#left > 0; first = this.#queue[0]) {
       for (; first.next < first.receivers.length && this.#left > 0; this.#left--)
-        first.receivers[first.next++]!.send(first.bytes)
+        first.receivers[first.next++]!.send(first.piece)
       if (first.next === first.receivers.length) this.#queue.shift()
     }
     if (this.busy) this.schedule()

@@ -3,8 +3,6 @@
  * would keep the collector busy with what it has to look at besides, so pieces are used again once they have left.
  */
 
-import { carriedBy, carry } from '@canopus/client'
-
 const PIECE = 256 * 1024
 const MOST_SPARE = 32
 const spare: Buffer[] = []
@@ -34,24 +32,6 @@ export function* joinedFrames(frames: Iterable<Uint8Array>): Generator<Uint8Arra
     size += length
   }
   if (piece !== undefined) yield piece.subarray(0, size)
-}
-
-/** Frames in one piece, which carries their events where each of them does. `carrying`: whether anybody asks for those. */
-export function joined(frames: readonly Uint8Array[], carrying: boolean): Uint8Array {
-  if (frames.length === 1) return frames[0]!
-  const whole = Buffer.concat(frames)
-  if (carrying) carry(whole, () => eventsOf(frames))
-  return whole
-}
-
-function eventsOf(frames: readonly Uint8Array[]): unknown[] | undefined {
-  const events: unknown[] = []
-  for (const frame of frames) {
-    const carried = carriedBy(frame)
-    if (!Array.isArray(carried)) return undefined
-    for (const event of carried) events.push(event)
-  }
-  return events
 }
 
 /** Nobody looks at this piece any more. Anything else than a piece is left alone. */

@@ -4,10 +4,12 @@
  * same buffer in one write (the cost of a watch event is the write, not its bytes).
  */
 import { StatusError } from '@canopus/apimachinery'
+import { bytesOfPiece, type Piece } from '@canopus/client'
 import type { StreamSink } from '../http/message.ts'
 import type { Change, EventEncoder } from './change.ts'
 import { Deliveries } from './deliveries.ts'
-import { joined, release } from './joined-frames.ts'
+import { joined } from './frame.ts'
+import { release } from './joined-frames.ts'
 import type { ObjectVersion } from './object-version.ts'
 
 /** Which objects a watcher wants to see. */
@@ -32,7 +34,7 @@ export class WatchStream {
   readonly bookmarks: boolean
   /** What comes before the live events and was not sent yet. */
   #first: Iterator<Uint8Array> | undefined
-  #waiting: Uint8Array[] = []
+  #waiting: Piece[] = []
   #waitingBytes = 0
   #blocked = false
   #held = false
@@ -60,14 +62,14 @@ export class WatchStream {
     this.pump()
   }
 
-  send(bytes: Uint8Array): void {
+  send(piece: Piece): void {
     if (this.sink.closed) return
     if (!this.#blocked && !this.#held && this.#first === undefined) {
-      this.write(bytes)
+      this.write(piece)
       return
     }
-    this.#waiting.push(bytes)
-    this.#waitingBytes += bytes.byteLength
+    this.#waiting.push(piece)
+    this.#waitingBytes += piece.byteLength
     if (this.#waitingBytes > MAX_WAITING) this.sink.end()
   }
 
@@ -86,19 +88,24 @@ export class WatchStream {
     }
   }
 
-  private write(bytes: Uint8Array, sent?: () => void): void {
+  private write(piece: Piece, sent?: () => void): void {
     const { encoder } = this.group
-    const first = this.#started || encoder.startOfStream === undefined ? bytes : encoder.startOfStream(bytes)
+    const isFirst = !this.#started && encoder.startOfStream !== undefined
     this.#started = true
-    this.#blocked = !this.sink.write(first, sent)
+    const { sink } = this
+    if (!isFirst && sink.writeLazily !== undefined) this.#blocked = !sink.writeLazily(piece)
+    else {
+      const bytes = bytesOfPiece(piece)
+      this.#blocked = !sink.write(isFirst ? encoder.startOfStream!(bytes) : bytes, sent)
+    }
   }
 
-  private next(): Uint8Array | undefined {
+  private next(): Piece | undefined {
     if (this.#waiting.length === 0) return undefined
-    const bytes = joined(this.#waiting, this.sink.inProcess === true)
+    const piece = joined(this.#waiting)
     this.#waiting = []
     this.#waitingBytes = 0
-    return bytes
+    return piece
   }
 }
 
@@ -113,9 +120,7 @@ export class WatchGroup {
   sent = 0
   readonly #convert: ChangeConversion | undefined
   #sideBySide: ReadonlySet<WatchStream> | undefined
-  #pending: Uint8Array[] = []
-  /** How many of the streams are read in this process. */
-  #inProcess = 0
+  #pending: Piece[] = []
   /** What is being converted, in the order of the changes. */
   #converting: Promise<void> | undefined
 
@@ -177,22 +182,20 @@ export class WatchGroup {
 
   flush(deliveries: Deliveries): void {
     if (this.#pending.length === 0) return
-    const bytes = joined(this.#pending, this.#inProcess > 0)
+    const piece = joined(this.#pending)
     this.sent += this.#pending.length * this.streams.size
     this.#pending = []
     this.#sideBySide ??= byConnection(this.streams)
-    deliveries.add(bytes, this.#sideBySide)
+    deliveries.add(piece, this.#sideBySide)
   }
 
   add(stream: WatchStream): void {
     this.streams.add(stream)
-    if (stream.sink.inProcess === true) this.#inProcess++
     this.#sideBySide = undefined
   }
 
   remove(stream: WatchStream): void {
     if (!this.streams.delete(stream)) return
-    if (stream.sink.inProcess === true) this.#inProcess--
     this.#sideBySide = undefined
   }
 }
@@ -268,14 +271,14 @@ export class WatchHub {
   /** Lets a stream take part from the next change on. It leaves by itself when it is closed. */
   join(stream: WatchStream): void {
     stream.group.add(stream)
-    if (stream.sink.inProcess === true) this.#inProcess++
+    if (stream.sink.writeLazily !== undefined) this.#inProcess++
     stream.sink.onClose(() => this.leave(stream))
   }
 
   private leave(stream: WatchStream): void {
     const { group } = stream
     group.remove(stream)
-    if (stream.sink.inProcess === true) this.#inProcess--
+    if (stream.sink.writeLazily !== undefined) this.#inProcess--
     if (group.streams.size > 0) return
     this.#sentBefore += group.sent
     this.#groups.delete(`${group.encoder.id}\n${group.filter.id}`)

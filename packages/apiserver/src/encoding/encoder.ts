@@ -15,9 +15,10 @@ import {
   parseJson,
   wrapMessage,
 } from '@canopus/apimachinery'
-import { carry } from '@canopus/client'
+import type { Piece } from '@canopus/client'
 import { dump } from 'js-yaml'
 import type { EventEncoder, EventType } from '../cache/change.ts'
+import { Frame } from '../cache/frame.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
 import { contentTypeOf, type Form } from './negotiate.ts'
 import { WRITE_SCHEMA } from './yaml-schema.ts'
@@ -90,16 +91,10 @@ export class JsonEncoder implements ObjectEncoder {
     return head !== undefined && asBuffer(bytes).compare(head, 0, head.length, 0, head.length) === 0
   }
 
-  encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
-    return jsonEvent(type, this.one(version))
-  }
-
-  eventParts(type: EventType, version: ObjectVersion): readonly Uint8Array[] {
-    return [EVENT_HEADS[type], this.one(version), EVENT_END]
-  }
-
-  /** Asked once for all who read a frame, since what other versions are made into is new each time. */
-  carryEvent(frame: Uint8Array, type: EventType, version: ObjectVersion): void {
+  /** What it says is asked for once for all who read it, since what other versions are made into is new each time. */
+  encodeEvent(type: EventType, version: ObjectVersion): Piece {
+    const parts = this.eventParts(type, version)
+    const length = parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
     let events: { type: string; object: unknown }[] | undefined
     const make = (): typeof events => {
       const object = this.value(version)
@@ -108,7 +103,15 @@ export class JsonEncoder implements ObjectEncoder {
     }
     // When many are written at once, it is forgotten before the first reader asks.
     if (version.isSourceKnown && this.kind.storedAs === undefined) make()
-    carry(frame, () => events ?? make())
+    return new Frame(
+      length,
+      () => Buffer.concat(parts, length),
+      () => events ?? make(),
+    )
+  }
+
+  eventParts(type: EventType, version: ObjectVersion): readonly Uint8Array[] {
+    return [EVENT_HEADS[type], this.one(version), EVENT_END]
   }
 
   value(version: ObjectVersion): unknown {
@@ -117,9 +120,7 @@ export class JsonEncoder implements ObjectEncoder {
     return afterRoundTrip(this.object(version))
   }
 
-  startOfStream(bytes: Uint8Array): Uint8Array {
-    return bytes
-  }
+  startOfStream?(bytes: Uint8Array): Uint8Array
 
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {
     return jsonEvent('BOOKMARK', Buffer.from(JSON.stringify(this.bookmark(revision, initialEventsEnd))))
@@ -293,12 +294,12 @@ export class TextEncoder implements ObjectEncoder {
     return this.print(joined(this.#inner.list(versions, metadata)))
   }
 
-  encodeEvent(type: EventType, version: ObjectVersion): Uint8Array {
+  encodeEvent(type: EventType, version: ObjectVersion): Piece {
     return this.#inner.encodeEvent(type, version)
   }
 
   startOfStream(bytes: Uint8Array): Uint8Array {
-    return this.#inner.startOfStream(bytes)
+    return this.#inner.startOfStream?.(bytes) ?? bytes
   }
 
   encodeBookmark(revision: number, initialEventsEnd: boolean): Uint8Array {

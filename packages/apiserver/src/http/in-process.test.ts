@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ConfigMaps, Events, EventsV1, Namespaces } from '@canopus/api'
-import { type Client, carriedBy, createClient, type Transport } from '@canopus/client'
+import { bytesOfPiece, type Client, carriedBy, createClient, type Piece, type Transport } from '@canopus/client'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
 
 let memory: MemoryServer
@@ -22,16 +22,16 @@ const configMap = (name: string, text: string): never =>
   ({ metadata: { name, namespace: 'a' }, data: { text } }) as never
 
 /** Pieces of a watch from its start on; `read` waits for the next one that is about objects. */
-async function watch(path: string): Promise<{ read(): Promise<Uint8Array>; end(): void }> {
+async function watch(path: string): Promise<{ read(): Promise<Piece>; end(): void }> {
   const stop = new AbortController()
   const response = await transport.send({ method: 'GET', path: `${path}?watch=1`, signal: stop.signal })
   const chunks = response.chunks()[Symbol.asyncIterator]()
-  return { read: async () => (await chunks.next()).value as Uint8Array, end: () => stop.abort() }
+  return { read: async () => (await chunks.next()).value as Piece, end: () => stop.abort() }
 }
 
-const linesOf = (bytes: Uint8Array): unknown[] =>
+const linesOf = (piece: Piece): unknown[] =>
   new TextDecoder()
-    .decode(bytes)
+    .decode(bytesOfPiece(piece))
     .trim()
     .split('\n')
     .map(line => JSON.parse(line) as unknown)

@@ -1,6 +1,12 @@
 /** A client transport that calls the request path directly: no sockets, no TLS, the same bytes. */
 import { AsyncQueue } from '@canopus/base'
-import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
+import {
+  bytesOfPiece,
+  type Piece,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from '@canopus/client'
 import type { User } from '../security.ts'
 import type { ApiRequest, ApiResponse, StreamSink } from './message.ts'
 
@@ -52,7 +58,7 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
     },
     bytes: async () => {
       const pieces: Uint8Array[] = []
-      for await (const piece of sink.chunks()) pieces.push(piece)
+      for await (const piece of sink.chunks()) pieces.push(bytesOfPiece(piece))
       return whole(pieces)
     },
     chunks: () => sink.chunks(),
@@ -80,13 +86,12 @@ async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 const HIGH_WATER = 4 * 1024 * 1024
 
 class QueueSink implements StreamSink {
-  readonly #queue = new AsyncQueue<Uint8Array>()
+  readonly #queue = new AsyncQueue<Piece>()
   readonly #closeListeners: (() => void)[] = []
   readonly #drainListeners: (() => void)[] = []
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => this.abort()
   #waiting = 0
-  readonly inProcess = true
   closed = false
 
   constructor(signal: AbortSignal | undefined) {
@@ -96,6 +101,10 @@ class QueueSink implements StreamSink {
   }
 
   write(chunk: Uint8Array): boolean {
+    return this.writeLazily(chunk)
+  }
+
+  writeLazily(chunk: Piece): boolean {
     if (this.closed) return false
     this.#waiting += chunk.byteLength
     this.#queue.push(chunk)
@@ -117,7 +126,7 @@ class QueueSink implements StreamSink {
     this.#drainListeners.push(listener)
   }
 
-  async *chunks(): AsyncIterable<Uint8Array> {
+  async *chunks(): AsyncIterable<Piece> {
     try {
       for await (const chunk of this.#queue) {
         const full = this.#waiting >= HIGH_WATER

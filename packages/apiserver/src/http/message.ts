@@ -1,5 +1,6 @@
 /** Requests and answers as the request path sees them, whatever carried them: HTTP/2, HTTP/1.1 or a call in the process. */
 import type { Readable } from 'node:stream'
+import type { Piece } from '@canopus/client'
 import type { Connection, Maybe, User } from '../security.ts'
 
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -44,8 +45,8 @@ export interface StreamSink {
   onClose(listener: () => void): void
   onDrain(listener: () => void): void
   readonly closed: boolean
-  /** Read by a call in this process, which can take what bytes carry (`carry` in package `client`). */
-  readonly inProcess?: boolean
+  /** Where a call in this process reads: it can take what a piece carries, and may never ask for the bytes. */
+  writeLazily?(piece: Piece): boolean
   /** The same for all answers on one connection, where several share it. */
   readonly connection?: object
 }

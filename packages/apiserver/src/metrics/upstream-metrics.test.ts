@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { builtInKinds } from '@canopus/api'
 import { type MetricDescription, MetricsRegistry, silentLogger } from '@canopus/base'
+import { bytesOfPiece } from '@canopus/client'
 import { createClusterPki, systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore } from '@canopus/store'
 import { createSecurity } from '../create-security.ts'
@@ -138,7 +139,8 @@ describe("upstream's metrics of the API server", () => {
     const watch = await transport.send({ method: 'GET', path: WATCH_LIST, signal })
     const pieces = watch.chunks()[Symbol.asyncIterator]()
     let piece = await pieces.next()
-    while (piece.done !== true && !Buffer.from(piece.value).includes('initial-events-end')) piece = await pieces.next()
+    while (piece.done !== true && !Buffer.from(bytesOfPiece(piece.value)).includes('initial-events-end'))
+      piece = await pieces.next()
     await setImmediate()
     await transport.send({ method: 'GET', path: '/api/v1/namespaces' })
     found = new Map([...registry.descriptions].map(each => [each.name, each]))

@@ -1,6 +1,7 @@
 /** GET with `watch=true`: what has happened since a revision, then what happens (KEP-3157 for `sendInitialEvents`). */
 import { expiredError, internalError, StatusError } from '@canopus/apimachinery'
 import { Histogram, randomInt } from '@canopus/base'
+import { bytesOfPiece } from '@canopus/client'
 import { freshEnough, inWatchSpan } from '../cache/cache-spans.ts'
 import type { Change } from '../cache/change.ts'
 import { joinedFrames } from '../cache/joined-frames.ts'
@@ -212,7 +213,7 @@ function* stateFrames(
   const { matches } = selected.filter
   for (const version of versions) {
     if (matches !== undefined && !matches(version)) continue
-    if (encoder.eventParts === undefined) yield encoder.encodeEvent('ADDED', version)
+    if (encoder.eventParts === undefined) yield bytesOfPiece(encoder.encodeEvent('ADDED', version))
     else yield* encoder.eventParts('ADDED', version)
   }
   if (end !== undefined) yield end
@@ -223,7 +224,7 @@ function* changeFrames(changes: readonly Change[], selected: Selection, encoder:
   for (const change of changes) {
     if (namespace !== undefined && change.current.namespace !== namespace) continue
     const frame = change.frameFor(matches, encoder)
-    if (frame !== undefined) yield frame
+    if (frame !== undefined) yield bytesOfPiece(frame)
     change.forgetFrames()
   }
 }

@@ -1,6 +1,6 @@
 import { deepFreeze, type KubeObject } from '@canopus/apimachinery'
 import { abortable, type Clock, type Random, sleep } from '@canopus/base'
-import { carriedBy, type Transport, type TransportRequest, type TransportResponse } from '@canopus/client'
+import { carriedBy, type Piece, type Transport, type TransportRequest, type TransportResponse } from '@canopus/client'
 import type { Faults } from './faults.ts'
 import type { StreamProgress } from './watch-knowledge.ts'
 
@@ -34,9 +34,9 @@ export function faultyTransport(options: FaultyTransportOptions): Transport {
 
 /** The same answer, of whose objects nobody can change any. */
 function frozen(response: TransportResponse): TransportResponse {
-  const freeze = (bytes: Uint8Array): Uint8Array => {
-    deepFreeze(carriedBy(bytes))
-    return bytes
+  const freeze = <P extends Piece>(piece: P): P => {
+    deepFreeze(carriedBy(piece))
+    return piece
   }
   return {
     ...response,
@@ -177,10 +177,10 @@ function faultyWatch(
 
 async function* faultyChunks(
   options: FaultyTransportOptions,
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Piece>,
   plan: { end: End; left: number; progress: StreamProgress },
   gone: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Piece> {
   const { faults, random, clock } = options
   const { progress } = plan
   let { left } = plan
