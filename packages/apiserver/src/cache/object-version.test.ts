@@ -89,8 +89,8 @@ test('an event carries what its object was made of, however many others are made
   const bytes = stampedBytes(object, 7)
   wereMadeOf(bytes, object)
   const version = new ObjectVersion('/registry/configmaps/default/x', 'default', 'x', bytes, 7)
-  const frame = Buffer.from('frame')
-  new JsonEncoder(builtInKinds.find(({ type }) => type.kind === 'ConfigMap')!).carryEvent(frame, 'ADDED', version)
+  const encoder = new JsonEncoder(builtInKinds.find(({ type }) => type.kind === 'ConfigMap')!)
+  const frame = encoder.encodeEvent('ADDED', version)
   for (let revision = 8; revision < 8 + 5000; revision++) {
     const other = configMap('b')
     wereMadeOf(stampedBytes(other, revision), other)
