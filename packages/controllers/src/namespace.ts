@@ -100,6 +100,7 @@ export function createNamespaceController(context: ControllerContext): Controlle
   return defineController(context, {
     name: 'namespace-controller',
     workers: 10,
+    backoff: { maxBackoff: 60_000 }, // those that go are few, and should not wait long
     triggers: [
       primary(Namespaces, ({ object, deleted }) => !deleted && object.metadata.deletionTimestamp !== undefined),
       // The last pod that goes makes way for the rest.

@@ -5,7 +5,7 @@ import { type Logger, whenAborted } from '@canopus/base'
 import type { Controller, ControllerContext, Key, ReconcileResult } from './controller.ts'
 import { StaleCacheError } from './own-writes.ts'
 import type { Trigger } from './triggers.ts'
-import { WorkQueue } from './work-queue.ts'
+import { WorkQueue, type WorkQueueOptions } from './work-queue.ts'
 import { workQueueMetrics } from './work-queue-metrics.ts'
 
 export interface ControllerDefinition {
@@ -21,6 +21,8 @@ export interface ControllerDefinition {
   workers?: number
   /** Keys to begin with, besides those that the triggers bring. */
   initialKeys?: readonly Key[]
+  /** How long keys that failed wait. */
+  backoff?: Pick<WorkQueueOptions, 'initialBackoff' | 'maxBackoff'>
 }
 
 /** Makes a controller. Its informers are asked for now; handlers are connected when it runs. */
@@ -31,7 +33,7 @@ export function defineController(context: ControllerContext, definition: Control
     name: definition.name,
     async run(signal: AbortSignal): Promise<void> {
       const metrics = context.metrics && workQueueMetrics(context.metrics, definition.name)
-      const queue = new WorkQueue<Key>({ clock: context.clock, ...(metrics ? { metrics } : {}) })
+      const queue = new WorkQueue<Key>({ clock: context.clock, ...definition.backoff, ...(metrics ? { metrics } : {}) })
       const enqueue = (key: Key, afterMs = 0): void => queue.addAfter(key, afterMs)
       try {
         await Promise.all(informers.map(informer => informer.waitForSync(signal)))

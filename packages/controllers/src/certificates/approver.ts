@@ -62,6 +62,7 @@ export function createCsrApprover(context: ControllerContext, options: CsrApprov
   return defineController(context, {
     name: 'certificatesigningrequest-approving-controller',
     workers: 1,
+    backoff: { initialBackoff: 200 },
     triggers: [primary(CertificateSigningRequests, ({ object, deleted }) => !deleted && isOpen(object))],
     async reconcile(name) {
       const csr = requests.lister.get(name)

@@ -15,6 +15,7 @@ export function createCsrSigningController(
   return defineController(context, {
     name: 'certificatesigningrequest-signing-controller',
     workers: 1,
+    backoff: { initialBackoff: 200 },
     triggers: [primary(CertificateSigningRequests, ({ object, deleted }) => !deleted && isToSign(object))],
     async reconcile(name) {
       const csr = requests.lister.get(name)

@@ -108,6 +108,7 @@ export function createEndpointSliceMirroringController(
   const isOurs = (slice: EndpointSlice): boolean => slice.metadata.labels?.[MANAGED_BY] === CONTROLLER
   return defineController(context, {
     name: 'endpointslice-mirroring-controller',
+    backoff: { initialBackoff: 1000, maxBackoff: 100_000 },
     triggers: [
       on(Endpoints, ({ object }, enqueue) => enqueue(keyOf(object), batchPeriod)),
       primary(Services),

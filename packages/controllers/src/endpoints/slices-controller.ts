@@ -36,6 +36,7 @@ export function createEndpointSliceController(
   const selectedPods = podSelection(context)
   return defineController(context, {
     name: 'endpointslice-controller',
+    backoff: { initialBackoff: 1000 },
     triggers: [
       primary(Services),
       podsToServices(context, gathering, options.batchPeriod),

@@ -30,6 +30,8 @@ import { type FailureStreak, isJobFinished, type JobPlan, planJob } from './plan
 import { isTracked, jobPod, TRACKING } from './pods.ts'
 
 const CONTROLLER_NAME = 'kubernetes.io/job-controller'
+/** For instance where a quota is used up (`DefaultJobApiBackOff`, `MaxJobApiBackOff` upstream). */
+const BACKOFF = { initialBackoff: 1000, maxBackoff: 60_000 }
 /** Marks keys of pods whose job is gone. */
 const ORPHAN = '!'
 
@@ -48,6 +50,7 @@ export function createJobController(context: ControllerContext): Controller {
   }
   return defineController(context, {
     name: 'job-controller',
+    backoff: BACKOFF,
     triggers: [
       primary(Jobs),
       podTrigger({

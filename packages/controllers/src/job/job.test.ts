@@ -452,10 +452,21 @@ test('a conflict with nothing leaves no finalizer behind', async () => {
   const conflict = new StatusError({ code: 409, reason: 'Conflict', message: 'try again' })
   world.server.failNext({ method: 'PATCH', path: /\/pods\// }, conflict, 4)
   await end(pod!, 'Succeeded')
-  await world.clock.advance(1000)
+  await world.clock.advance(16_000)
   assert.equal(condition('Complete')?.status, 'True')
   assert.deepEqual(
     pods().map(each => each.metadata.finalizers ?? []),
     [[]],
   )
+})
+
+test('a job that may make no pods tries again each minute, however often it could not', async () => {
+  const message = 'exceeded quota: pods'
+  const forbidden = new StatusError({ code: 403, reason: 'Forbidden', message })
+  world.server.failNext({ method: 'POST', path: /\/pods\b/ }, forbidden, 20)
+  add({ completions: 1 })
+  await world.settle(900_000) // 1, 2, 4, 8, 16, 32 seconds and then 60 each time
+  assert.deepEqual(live(), [])
+  await world.settle(60_000)
+  assert.equal(live().length, 1)
 })
