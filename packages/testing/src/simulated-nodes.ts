@@ -76,6 +76,8 @@ export class SimulatedNodes {
   readonly #nodes: Informer<Node>
   /** Pods on which something is under way or planned, by uid. */
   readonly #work = new Map<string, Work>()
+  /** How the containers of a pod have ended at last, as the container runtime would know it, whatever was said of it and heard. */
+  readonly #ends = new Map<string, { run: number; exitCode: number }>()
   readonly #leases = new Map<string, Lease>()
   /** Nodes that write their renewals; the others' are implied. */
   readonly #renewing = new Set<string>()
@@ -335,10 +337,10 @@ export class SimulatedNodes {
 
   #statusAfter(pod: Pod, kind: Exclude<Step['kind'], 'remove'>): PodStatus {
     const now = this.#options.clock.now()
-    const { readyDelay, runFor, exitCode, failureChance } = this.#behaviour(pod)
+    const { readyDelay, runFor } = this.#behaviour(pod)
     switch (kind) {
       case 'run':
-        if (runFor === 0) return exitedStatus(pod, now, this.#exit(exitCode, failureChance))
+        if (runFor === 0) return exitedStatus(pod, now, this.#exit(pod))
         return runningStatus(pod, now, this.#address(), readyDelay <= 0)
       case 'restart':
         return runningStatus(pod, now, this.#address(), readyDelay <= 0)
@@ -352,19 +354,28 @@ export class SimulatedNodes {
           findCondition(pod.status?.conditions, 'Ready')?.status === 'True',
         )
       case 'exit':
-        return exitedStatus(pod, now, this.#exit(exitCode, failureChance))
+        return exitedStatus(pod, now, this.#exit(pod))
       case 'finish':
         return exitedStatus(pod, now, 137)
     }
   }
 
-  #exit(exitCode: number, failureChance: number): number {
-    return failureChance > 0 && (this.#options.random?.next() ?? 1) < failureChance ? 1 : exitCode
+  /** How its containers end: once for each time that they run. */
+  #exit(pod: Pod): number {
+    const { uid } = pod.metadata
+    const run = pod.status?.containerStatuses?.[0]?.restartCount ?? 0
+    const before = this.#ends.get(uid)
+    if (before?.run === run) return before.exitCode
+    const { exitCode: usual, failureChance } = this.#behaviour(pod)
+    const exitCode = failureChance > 0 && (this.#options.random?.next() ?? 1) < failureChance ? 1 : usual
+    this.#ends.set(uid, { run, exitCode })
+    return exitCode
   }
 
   #forget(pod: Pod): void {
     this.#work.get(pod.metadata.uid)?.timer?.cancel()
     this.#work.delete(pod.metadata.uid)
+    this.#ends.delete(pod.metadata.uid)
   }
 
   #address(): string {

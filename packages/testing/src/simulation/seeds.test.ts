@@ -9,6 +9,10 @@ const SMALL_NODES = { cpu: '16', memory: '32Gi' }
 const FOUND = [
   { seed: 55, duration: 120_000, capacity: SMALL_NODES },
   { seed: 2014, duration: 180_000, capacity: SMALL_NODES },
+  { seed: 5003, duration: 300_000 },
+  { seed: 5004, duration: 300_000 },
+  { seed: 6008, duration: 300_000 },
+  { seed: 6095, duration: 300_000 },
 ]
 const SEEDS = LONG ? 2000 : 36
 
