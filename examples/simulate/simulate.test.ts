@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { it } from 'node:test'
 import { Deployments } from '@canopus/api'
-import { parseScenario, playScenario, SOME_FAULTS, startSimulation } from '@canopus/testing'
+import { parseScenario, playScenario, reportText, SOME_FAULTS, startSimulation } from '@canopus/testing'
 
 const file = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8')
 
@@ -15,6 +15,23 @@ it('plays the scenario: pods leave the dead node, and what does not fit stays pe
   assert.equal(settled.get('scale deployment/web to 20'), undefined)
   assert.ok(report.pending.every(each => /Insufficient cpu/.test(each.reason)))
   assert.deepEqual(report.nodes.find(each => each.name === 'west-1')!.pods, [])
+})
+
+it('plays the load of a day: the autoscaler follows it up at once, and down after five minutes', async () => {
+  const report = await playScenario(parseScenario(file('autoscaling.yaml'), file))
+  const [{ replicas } = assert.fail('no autoscaler')] = report.autoscalers
+  assert.deepEqual(
+    replicas.map(each => each.wanted),
+    [2, 4, 8, 3],
+  )
+  const [, , most, fewer] = replicas.map(each => each.at)
+  assert.ok(most! > 5 * 60 && most! < 6 * 60, `${most}`)
+  assert.ok(fewer! > 25 * 60 && fewer! < 26 * 60, `${fewer}`)
+  assert.deepEqual(
+    report.workloads.map(({ name, ready }) => [name, ready]),
+    [['shop', '3/3']],
+  )
+  assert.match(reportText(report), /AUTOSCALERS\n.*\n +shop -n default +deployment\/shop +2 at \S+, 4 at 5m/)
 })
 
 it('rolls out while requests fail, watches break and the scheduler restarts: the same way every time', async () => {

@@ -48,6 +48,7 @@ import { certificateSigningRequestHooks } from './registry/certificate-signing-r
 import { StoreReader } from './registry/object-reader.ts'
 import { Resources } from './registry/resources.ts'
 import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/resource-metrics.ts'
+import type { NodeMetrics } from './resource-metrics/scraper.ts'
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
 import { measuredStore } from './storage/measured-store.ts'
 import type { StoredResource } from './storage/storage-spans.ts'
@@ -70,6 +71,8 @@ export interface ApiServerOptions {
   readonly security: SecurityFactory
   /** With which kubelets are called for logs, exec and the like; with a certificate also for what pods and nodes use. */
   readonly kubelet?: KubeletCredentials
+  /** What nodes use that name no port of a kubelet; such nodes have no figures where missing. */
+  readonly nodeMetrics?: NodeMetrics
   /** Address ranges of services, one per family; the first is the default family. Default 10.96.0.0/16. */
   readonly serviceCidr?: string | readonly string[]
   /** Ports for services on every node, both ends included. Default 30000 to 32767. */
@@ -114,6 +117,13 @@ export interface ApiServer {
   stop(): Promise<void>
 }
 
+/** Whether the server can say what nodes and pods use. */
+export const servesResourceMetrics = ({
+  kubelet,
+  nodeMetrics,
+}: Pick<ApiServerOptions, 'kubelet' | 'nodeMetrics'>): boolean =>
+  kubelet?.cert !== undefined || nodeMetrics !== undefined
+
 const LOOPBACK: User = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
 
 /** Connections whose answers are still on their way may take so long, in milliseconds, once everything has been answered. */
@@ -154,9 +164,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const aggregator =
     options.aggregation &&
     new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })
-  const { kubelet = {} } = options
-  const resourceMetrics =
-    kubelet.cert === undefined ? undefined : new ResourceMetrics({ objects, clock, logger, kubelet })
+  const { kubelet = {}, nodeMetrics } = options
+  const resourceMetrics = servesResourceMetrics(options)
+    ? new ResourceMetrics({ objects, clock, logger, kubelet, ...(nodeMetrics ? { nodeMetrics } : {}) })
+    : undefined
   const postStartHooks = new PostStartHooks()
   const front = new Front(serving, random)
   const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })

@@ -19,18 +19,21 @@ A scenario is a YAML file:
     - {at: 5m, fail: worker-0} # also restore, drain, uncordon NODE
     - {at: 9m, rollout: deployment/web -n default}  # also delete
     - {at: 12m, apply: more.yaml}
+    - {at: 13m, load: deployment/web, cpu: "4"}  # or memory: what its ready pods use together
     - {at: 15m, restart: scheduler}  # also controller-manager, api-server
   patience: 15m                # for how long the last event may go on
   faults: false                # whether requests and watches fail now and then
   seed: 1                      # all chance comes from it
 
 Annotations of pods say how they behave: simulation.canopus/start-delay, ready-delay, run-for, exit-code,
-failure-chance, stop-delay.
+failure-chance, stop-delay; what they use, for autoscalers: cpu, memory. The last two on a Deployment or StatefulSet itself
+are a load that its ready pods share.
 
 With -o json: an object. Fields stay as they are; times are seconds of simulated time:
   seed, duration, digest
   events: at, event, settledAfter, or waitingFor (texts), or error
   workloads: kind, namespace, name, ready, createdAt, readyAt
+  autoscalers: namespace, name, target, replicas (at, wanted)
   nodes: name, ready, pods (NAMESPACE/NAME)
   pending: namespace, name, since, reason
 

@@ -18,6 +18,7 @@ import {
   RuntimeConfig,
   runCompaction,
   runEndpointReconciler,
+  servesResourceMetrics,
 } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import { type Client, createClient } from '@canopus/client'
@@ -57,7 +58,7 @@ export async function startApiServer({
     await server.start()
     const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
     const facts = {
-      resourceMetrics: options.kubelet?.cert !== undefined,
+      resourceMetrics: servesResourceMetrics(options),
       featureGates,
       ...bootstrap,
       ...(service ? { service } : {}),

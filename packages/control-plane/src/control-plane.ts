@@ -10,7 +10,10 @@ import { type ControllerManagerOptions, createControllerManager } from './contro
 
 /** What an API server may be told besides. */
 export interface ApiServerExtras
-  extends Pick<ApiServerOptions, 'auditor' | 'featureGates' | 'healthChecks' | 'metrics' | 'serving' | 'tracing'>,
+  extends Pick<
+      ApiServerOptions,
+      'auditor' | 'featureGates' | 'healthChecks' | 'metrics' | 'nodeMetrics' | 'serving' | 'tracing'
+    >,
     Pick<StartApiServerOptions, 'runtimeConfig' | 'compactionInterval' | 'eventTtl'> {
   readonly security?: Partial<SecurityOptions>
 }

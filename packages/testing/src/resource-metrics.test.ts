@@ -1,4 +1,4 @@
-/** `kubectl top` and an autoscaler, on what a kubelet says that is none. */
+/** `kubectl top` and an autoscaler, on what a kubelet says that is none, and on what annotations say. */
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { createServer } from 'node:https'
@@ -18,16 +18,21 @@ async function startKubelet(
   const started = clock.now() - 30_000
   const server = createServer(async (_request, response) => {
     const pods = await cluster().client.resource(Pods).list({ namespace: 'default' })
-    const elapsed = (clock.now() - started) / 1000
+    // With the time: under way the clock goes on.
+    const now = clock.now()
+    const elapsed = (now - started) / 1000
     const lines = pods.items.flatMap(({ metadata: { name } }) => {
       const labels = `{container="main",namespace="default",pod="${name}"}`
       return [
-        `container_cpu_usage_seconds_total${labels} ${elapsed * 0.8}`,
-        `container_memory_working_set_bytes${labels} ${64 * 2 ** 20}`,
+        `container_cpu_usage_seconds_total${labels} ${elapsed * 0.8} ${now}`,
+        `container_memory_working_set_bytes${labels} ${64 * 2 ** 20} ${now}`,
         `container_start_time_seconds${labels} ${started / 1000}`,
       ]
     })
-    const node = [`node_cpu_usage_seconds_total ${elapsed * 2}`, `node_memory_working_set_bytes ${8 * 2 ** 30}`]
+    const node = [
+      `node_cpu_usage_seconds_total ${elapsed * 2} ${now}`,
+      `node_memory_working_set_bytes ${8 * 2 ** 30} ${now}`,
+    ]
     response.end(`${[...node, ...lines].join('\n')}\n`)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -104,4 +109,31 @@ test('kubectl top, and more pods where those that there are have too much to do'
     await kubectl('describe', 'hpa', 'web'),
     /SuccessfulRescale.*New size: 2; reason: cpu resource utilization/,
   )
+})
+
+test('kubectl top on simulated nodes: as annotations have it', {
+  skip: missing ? 'kubectl is not on the PATH' : false,
+  timeout: 60_000,
+}, async context => {
+  const clock = new SimulatedClock({ start: Date.now(), settle: () => new Promise(resolve => setTimeout(resolve, 1)) })
+  const cluster = await startCluster({ clock, nodes: 1 })
+  context.after(() => cluster.stop())
+  const { client, kubeconfig } = cluster
+  const annotations = { 'simulation.canopus/cpu': '800m', 'simulation.canopus/memory': '64Mi' }
+  await client.resource(Pods).create({
+    metadata: { name: 'web', namespace: 'default', annotations },
+    spec: { containers: [{ name: 'c', image: 'i' }] },
+  })
+  const top = (what: string): Promise<string> =>
+    new Promise(resolve => execFile('kubectl', ['--kubeconfig', kubeconfig, 'top', what], (_, out) => resolve(out)))
+  const told = async (what: string): Promise<string> => {
+    for (let looks = 0; looks < 20; looks++) {
+      const text = await top(what)
+      if (text !== '') return text
+      await clock.advance(15_000)
+    }
+    return 'nothing'
+  }
+  assert.match(await told('pods'), /\nweb +800m +64Mi *\n/)
+  assert.match(await told('nodes'), /\nnode-0 +800m +2% +64Mi +0% *\n/)
 })

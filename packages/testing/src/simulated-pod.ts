@@ -16,6 +16,12 @@ export const SIMULATION_ANNOTATIONS = {
   failureChance: 'simulation.canopus/failure-chance',
   /** How long its containers take to end once it is deleted, within its grace period. */
   stopDelay: 'simulation.canopus/stop-delay',
+  /**
+   * What it uses while it runs, as quantities (`250m`, `64Mi`); its containers share that alike. On a Deployment or StatefulSet
+   * itself: the load that all its ready pods share alike which say nothing themselves.
+   */
+  cpu: 'simulation.canopus/cpu',
+  memory: 'simulation.canopus/memory',
 } as const
 
 /** Times in milliseconds. */

@@ -10,7 +10,8 @@ import { type ClusterPki, createClusterPki, issueClientCertificate, systemClock,
 import type { SchedulerOptions } from '@canopus/scheduler'
 import { createMemoryStore, type Store } from '@canopus/store'
 import { ImpliedHeartbeats } from './implied-heartbeats.ts'
-import { runSimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
+import { SimulatedNodes, type SimulatedNodesOptions } from './simulated-nodes.ts'
+import { SimulatedUsage } from './simulated-usage.ts'
 
 export interface StartClusterOptions {
   /** How many simulated nodes there are; their pods become Ready without a container. Default 0. */
@@ -68,6 +69,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
   const pki = await createClusterPki({ clusterName: 'test', addresses: ['127.0.0.1'], clock })
   const stopping = new AbortController()
   const implied = options.heartbeats === 'implied' ? new ImpliedHeartbeats() : undefined
+  let simulated: Simulated | undefined
   const { server, finished } = await startControlPlane(
     {
       store,
@@ -81,6 +83,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
       apiServer: {
         featureGates: parseFeatureGates(words(options.featureGates)),
         runtimeConfig: parseRuntimeConfig(words(options.runtimeConfig)),
+        nodeMetrics: ({ metadata }, now) => simulated?.usage.scrape(metadata.name, now),
       },
       ...(options.webhooks ? { webhooks: options.webhooks } : {}),
       ...(options.cloud ? { cloud: options.cloud } : {}),
@@ -91,7 +94,8 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
   )
   const client = createClient(server.transport(ADMINISTRATOR))
   const nodeClient = createClient(server.transport(ADMINISTRATOR), { shared: true })
-  const nodes = simulate(options, { client: nodeClient, clock, random, logger, implied }, stopping.signal)
+  if (options.nodes)
+    simulated = simulate(options, { client: nodeClient, clock, random, logger, implied }, stopping.signal)
   const served = options.listen === false ? undefined : await serve(server, pki, clock)
   return {
     client,
@@ -101,7 +105,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<T
     pki,
     async stop() {
       stopping.abort(new Error('the cluster is being stopped'))
-      await Promise.all([finished, nodes])
+      await Promise.all([finished, simulated?.running])
       await store.close()
       if (served) removeDirectory(served.directory)
     },
@@ -119,17 +123,19 @@ interface Context {
   implied: ImpliedHeartbeats | undefined
 }
 
-async function simulate(
-  options: StartClusterOptions,
-  { implied, ...context }: Context,
-  signal: AbortSignal,
-): Promise<void> {
-  if (!options.nodes) return
+interface Simulated {
+  readonly usage: SimulatedUsage
+  readonly running: Promise<void>
+}
+
+function simulate(options: StartClusterOptions, { implied, ...context }: Context, signal: AbortSignal): Simulated {
   const informers = createInformerFactory({ ...context, transform: withoutManagedFields })
-  const nodes = { count: options.nodes, ...(implied ? { implied } : {}), ...options.simulation }
-  const running = runSimulatedNodes({ ...context, informers, ...nodes }, signal)
+  const count = { count: options.nodes ?? 0, ...(implied ? { implied } : {}), ...options.simulation }
+  const nodes = new SimulatedNodes({ ...context, informers, ...count })
+  const usage = new SimulatedUsage({ informers, isUp: name => nodes.isUp(name) })
+  const running = nodes.run(signal)
   informers.start(signal)
-  await running
+  return { usage, running }
 }
 
 async function serve(

@@ -8,6 +8,7 @@ import { createClusterPki } from '@canopus/platform'
 import { startMemoryServer } from '../testing/memory-server.ts'
 import { readResourceMetrics, type Scrape } from './exposition.ts'
 import { Figures } from './figures.ts'
+import type { NodeMetrics } from './scraper.ts'
 
 const TEXT = `# HELP container_cpu_usage_seconds_total [STABLE] Cumulative cpu time
 # TYPE container_cpu_usage_seconds_total counter
@@ -178,6 +179,31 @@ container_start_time_seconds{container="c",namespace="x",pod="p"} ${start - 1000
     list.resources.map((each: { name: string; kind: string }) => `${each.name} ${each.kind}`),
     ['nodes NodeMetrics', 'pods PodMetrics'],
   )
+})
+
+test('nodes that name no kubelet are told of by somebody else, and have figures for as long as they answer', async context => {
+  const clock = new SimulatedClock({ settle: () => new Promise(resolve => setImmediate(resolve)) })
+  let answers = true
+  const nodeMetrics: NodeMetrics = ({ metadata }, at) =>
+    answers || metadata.name === 'b' ? { node: { at, cpu: at * 1e6, memory: 4096 }, pods: new Map() } : undefined
+  const memory = await startMemoryServer({ clock, nodeMetrics })
+  context.after(() => memory.stop())
+  for (const name of ['a', 'b']) await memory.send('POST', '/api/v1/nodes', { metadata: { name } })
+  const usage = async (): Promise<unknown> => {
+    const { items } = (await memory.send('GET', '/apis/metrics.k8s.io/v1beta1/nodes')).json
+    return items.map((each: { metadata: { name: string }; usage: unknown }) => [each.metadata.name, each.usage])
+  }
+  await clock.advance(15_000)
+  assert.deepEqual(await usage(), [], 'one look tells nothing')
+  await clock.advance(15_000)
+  const used = { cpu: '1', memory: '4Ki' }
+  assert.deepEqual(await usage(), [
+    ['a', used],
+    ['b', used],
+  ])
+  answers = false
+  await clock.advance(15_000)
+  assert.deepEqual(await usage(), [['b', used]])
 })
 
 test('without a way to kubelets there is no such API', async context => {

@@ -29,7 +29,7 @@ import { objectResponse } from '../registry/respond.ts'
 import type { ObjectReader } from '../security.ts'
 import type { KubeletCredentials } from '../subresources/node-address.ts'
 import { Figures, type Measured, type Usage } from './figures.ts'
-import { createKubeletReader, scrapeNodes } from './scraper.ts'
+import { createKubeletReader, type NodeMetrics, scrapeNodes } from './scraper.ts'
 
 export const METRICS_GROUP = 'metrics.k8s.io'
 export const METRICS_VERSION = 'v1beta1'
@@ -60,6 +60,8 @@ export interface ResourceMetricsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly kubelet: KubeletCredentials
+  /** Of nodes without a kubelet that can be asked; they have no figures where missing. */
+  readonly nodeMetrics?: NodeMetrics
 }
 
 type Item = Record<string, unknown> & { metadata: Record<string, unknown> }
@@ -76,9 +78,9 @@ export class ResourceMetrics {
 
   /** Begins to ask the kubelets. The caches must be filled. */
   start(): void {
-    const { objects, clock, logger, kubelet } = this.#options
-    const read = createKubeletReader(objects, kubelet)
-    const loop = scrapeNodes({ objects, clock, logger, figures: this.figures, read }, this.#stopping.signal)
+    const { kubelet, ...options } = this.#options
+    const read = createKubeletReader(options.objects, kubelet)
+    const loop = scrapeNodes({ ...options, figures: this.figures, read }, this.#stopping.signal)
     this.#running = loop.finally(() => read.close())
   }
 

@@ -5,7 +5,7 @@ import type { Node } from '@canopus/api/core/v1'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { ObjectReader } from '../security.ts'
 import { type KubeletCredentials, kubeletAddress, kubeletTls } from '../subresources/node-address.ts'
-import { readResourceMetrics } from './exposition.ts'
+import { readResourceMetrics, type Scrape } from './exposition.ts'
 import type { Figures } from './figures.ts'
 
 /** How often, as metrics-server's manifests have it, and how long a kubelet may take; milliseconds. */
@@ -16,6 +16,12 @@ const PARALLEL = 20
 /** An answer of a node with all the pods it may have is far smaller. */
 const LARGEST = 64 * 1024 * 1024
 
+/**
+ * What nodes use that name no port of a kubelet, such as simulated ones: as their kubelets would tell it at the moment `now`, or nothing
+ * where nobody would answer.
+ */
+export type NodeMetrics = (node: Node, now: number) => Scrape | undefined
+
 export interface ScraperOptions {
   readonly objects: ObjectReader
   readonly clock: Clock
@@ -23,9 +29,10 @@ export interface ScraperOptions {
   readonly figures: Figures
   /** The body of `/metrics/resource` of a node's kubelet. */
   read(node: Node, signal: AbortSignal): Promise<string>
+  readonly nodeMetrics?: NodeMetrics
 }
 
-/** Asks until the signal aborts. Nodes that name no port of a kubelet have none. */
+/** Asks until the signal aborts. Nodes that name no port of a kubelet have none: they are told of by `nodeMetrics`. */
 export async function scrapeNodes(options: ScraperOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await scrapeOnce(options, signal)
@@ -33,26 +40,36 @@ export async function scrapeNodes(options: ScraperOptions, signal: AbortSignal):
   }
 }
 
-async function scrapeOnce(
-  { objects, clock, logger, figures, read }: ScraperOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const nodes = objects.list(Nodes).filter(node => node.status?.daemonEndpoints?.kubeletEndpoint?.Port)
-  const waiting = nodes[Symbol.iterator]()
+async function scrapeOnce(options: ScraperOptions, signal: AbortSignal): Promise<void> {
+  const { objects, clock, logger, figures, read, nodeMetrics } = options
+  const answered = new Set<string>()
+  const take = (name: string, scrape: Scrape): void => {
+    answered.add(name)
+    figures.take(name, scrape)
+  }
+  const kubelets: Node[] = []
+  for (const node of objects.list(Nodes)) {
+    if (node.status?.daemonEndpoints?.kubeletEndpoint?.Port) kubelets.push(node)
+    else {
+      const scrape = nodeMetrics?.(node, clock.now())
+      if (scrape !== undefined) take(node.metadata.name, scrape)
+    }
+  }
+  const waiting = kubelets[Symbol.iterator]()
   const worker = async (): Promise<void> => {
     for (const node of waiting) {
       if (signal.aborted) return
+      const { name } = node.metadata
       try {
         const text = await read(node, signal)
-        figures.take(node.metadata.name, readResourceMetrics(text, clock.now()))
+        take(name, readResourceMetrics(text, clock.now()))
       } catch (error) {
-        if (!signal.aborted)
-          logger.debug('a kubelet could not be asked for its metrics', { node: node.metadata.name, error })
+        if (!signal.aborted) logger.debug('a kubelet could not be asked for its metrics', { node: name, error })
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, nodes.length) }, worker))
-  figures.keep(new Set(nodes.map(node => node.metadata.name)))
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, kubelets.length) }, worker))
+  figures.keep(answered)
 }
 
 /** Asks kubelets over HTTPS, as the API server asks them for logs. */

@@ -52,7 +52,9 @@ export async function startMemoryServer(
     kubelet?: KubeletCredentials
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
     users?: Readonly<Record<string, User>>
-  } & Partial<Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange' | 'metrics' | 'kinds' | 'isServed'>> = {},
+  } & Partial<
+    Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange' | 'metrics' | 'kinds' | 'isServed' | 'nodeMetrics'>
+  > = {},
 ): Promise<MemoryServer> {
   const { clock = systemClock, users = {}, serving = {}, healthChecks = [] } = options
   const store = options.store ?? createMemoryStore({ clock })
@@ -68,6 +70,7 @@ export async function startMemoryServer(
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
+    ...(options.nodeMetrics === undefined ? {} : { nodeMetrics: options.nodeMetrics }),
     serving,
     healthChecks,
     ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),

@@ -1,14 +1,16 @@
 /** Plays a scenario on a simulated cluster and says what became of it. */
 import { Nodes, Pods } from '@canopus/api'
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '@canopus/api/apps/v1'
+import type { HorizontalPodAutoscaler } from '@canopus/api/autoscaling/v2'
 import type { Job } from '@canopus/api/batch/v1'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { findCondition, formatTime } from '@canopus/apimachinery'
+import { SIMULATION_ANNOTATIONS } from '../simulated-pod.ts'
 import { SOME_FAULTS } from '../simulation/faults.ts'
 import { type ClusterState, controllerOf, isEnded, isReady } from '../simulation/invariants/cluster-state.ts'
 import { InvariantWatcher } from '../simulation/invariants/watcher.ts'
 import { type Simulation, startSimulation } from '../simulation/start-simulation.ts'
-import type { Deed, Manifest, Scenario } from './scenario.ts'
+import type { Deed, Load, Manifest, Scenario } from './scenario.ts'
 
 /** Times in seconds since the start. Fields stay as they are. */
 export interface ScenarioReport {
@@ -17,6 +19,8 @@ export interface ScenarioReport {
   duration: number
   events: { at: number; event: string; error?: string; settledAfter?: number; waitingFor?: string[] }[]
   workloads: { kind: string; namespace: string; name: string; createdAt: number; readyAt?: number; ready: string }[]
+  /** How many replicas each autoscaler wanted, and from when on. */
+  autoscalers: { namespace: string; name: string; target: string; replicas: { at: number; wanted: number }[] }[]
   nodes: { name: string; ready: boolean; pods: string[] }[]
   pending: { namespace: string; name: string; since: number; reason: string }[]
   /** Digest of everything that was written: the same scenario and seed give the same. */
@@ -50,6 +54,8 @@ class Play {
   readonly #scenario: Scenario
   /** By uid, when a workload was first seen, and first ready. */
   readonly #seen = new Map<string, { createdAt: number; readyAt?: number }>()
+  /** By uid, what autoscalers wanted. */
+  readonly #wanted = new Map<string, { at: number; wanted: number }[]>()
   readonly #begun: number
 
   constructor(simulation: Simulation, state: ClusterState, scenario: Scenario) {
@@ -83,6 +89,7 @@ class Play {
       duration: this.#now() / 1000,
       events: told,
       workloads: this.#workloads(),
+      autoscalers: this.#autoscalers(),
       nodes: this.#nodes(),
       pending: this.#pending(),
       digest: history.digest(),
@@ -126,6 +133,12 @@ class Play {
       this.#seen.set(uid, seen)
       if (isDone) seen.readyAt ??= this.#now()
     }
+    for (const { metadata, status } of this.#state.list<HorizontalPodAutoscaler>('horizontalpodautoscalers')) {
+      const wanted = status?.desiredReplicas ?? 0
+      const all = this.#wanted.get(metadata.uid) ?? []
+      this.#wanted.set(metadata.uid, all)
+      if (wanted !== (all.at(-1)?.wanted ?? 0)) all.push({ at: this.#now() / 1000, wanted })
+    }
   }
 
   async #do(deed: Deed): Promise<void> {
@@ -147,6 +160,17 @@ class Play {
       case 'scale': {
         const { type, name, namespace } = deed.target
         await client.resource(type).patch(name, 'merge', { spec: { replicas: deed.replicas } }, { namespace })
+        return
+      }
+      case 'load': {
+        const { type, name, namespace } = deed.target
+        const annotations = Object.fromEntries(
+          Object.entries(deed.load).map(([resource, amount]) => [
+            SIMULATION_ANNOTATIONS[resource as keyof Load],
+            amount,
+          ]),
+        )
+        await client.resource(type).patch(name, 'merge', { metadata: { annotations } }, { namespace })
         return
       }
       case 'rollout': {
@@ -208,6 +232,15 @@ class Play {
       const at = readyAt === undefined ? {} : { readyAt: readyAt / 1000 }
       return { kind, namespace, name, createdAt: createdAt / 1000, ...at, ready }
     })
+  }
+
+  #autoscalers(): ScenarioReport['autoscalers'] {
+    return this.#state.list<HorizontalPodAutoscaler>('horizontalpodautoscalers').map(({ metadata, spec }) => ({
+      namespace: metadata.namespace ?? '',
+      name: metadata.name,
+      target: `${spec.scaleTargetRef.kind.toLowerCase()}/${spec.scaleTargetRef.name}`,
+      replicas: this.#wanted.get(metadata.uid) ?? [],
+    }))
   }
 
   #nodes(): ScenarioReport['nodes'] {

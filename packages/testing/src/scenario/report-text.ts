@@ -2,7 +2,7 @@ import type { ScenarioReport } from './play.ts'
 
 /** The report as a person reads it. */
 export function reportText(report: ScenarioReport): string {
-  const { events, workloads, nodes, pending, duration, seed, digest } = report
+  const { events, workloads, autoscalers, nodes, pending, duration, seed, digest } = report
   const sections = [
     section(
       'EVENTS',
@@ -25,6 +25,15 @@ export function reportText(report: ScenarioReport): string {
         ready,
         seconds(createdAt),
         readyAt === undefined ? 'never' : seconds(readyAt - createdAt),
+      ]),
+    ),
+    section(
+      'AUTOSCALERS',
+      ['AUTOSCALER', 'OF', 'REPLICAS'],
+      autoscalers.map(({ namespace, name, target, replicas }) => [
+        `${name} -n ${namespace}`,
+        target,
+        replicas.map(({ at, wanted }) => `${wanted} at ${seconds(at)}`).join(', '),
       ]),
     ),
     section(

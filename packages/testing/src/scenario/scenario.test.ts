@@ -34,6 +34,13 @@ describe('parseScenario', () => {
     ['events: [{at: 1m}]', /^events\[0\]: must have exactly one of fail, restore/],
     ['events: [{at: 1m, fail: node-9}]', /^events\[0\]\.fail: there is no node node-9/],
     ['events: [{at: 1m, scale: web, replicas: 2}]', /^events\[0\]\.scale: must be of the form deployment\/web/],
+    ['events: [{at: 1m, load: job/a, cpu: 1}]', /^events\[0\]\.load: must be a deployment or a stateful set/],
+    ['events: [{at: 1m, load: deployment/a}]', /^events\[0\]\.load: must come with cpu or memory/],
+    ['events: [{at: 1m, load: deployment/a, cpu: much}]', /^events\[0\]\.load\.cpu: must be a quantity such as 250m/],
+    [
+      'events: [{at: 1m, load: deployment/a, replicas: 1}]',
+      /^events\[0\]: unknown field replicas; known are at, load, cpu/,
+    ],
     ['events: [{at: 1m, restart: kubelet}]', /^events\[0\]\.restart: must be api-server, controller-manager/],
     ['faults: yes please', /^faults: must be true or false/],
     ['heartbeats: none', /^heartbeats: must be written or implied/],

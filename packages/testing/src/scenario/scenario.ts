@@ -1,8 +1,8 @@
 /** A cluster and what happens to it, as a file describes it. Reading only: `play.ts` plays it. */
 import { allResourceTypes } from '@canopus/api'
 import type { Taint } from '@canopus/api/core/v1'
-import { apiVersionOf, type KubeObject, type ResourceType } from '@canopus/apimachinery'
-import { load, loadAll } from 'js-yaml'
+import { apiVersionOf, formatQuantity, type KubeObject, parseQuantity, type ResourceType } from '@canopus/apimachinery'
+import * as yaml from 'js-yaml'
 import type { SimulatedNodeSpec } from '../simulated-nodes.ts'
 import { parseDuration } from '../simulated-pod.ts'
 import type { ComponentName } from '../simulation/control-plane.ts'
@@ -32,9 +32,16 @@ export interface Target {
   name: string
 }
 
+/** What all pods of a workload use together, as quantities; what is missing stays as it is. */
+export interface Load {
+  cpu?: string
+  memory?: string
+}
+
 export type Deed =
   | { kind: 'fail' | 'restore' | 'drain' | 'uncordon'; node: string }
   | { kind: 'scale'; target: Target; replicas: number }
+  | { kind: 'load'; target: Target; load: Load }
   | { kind: 'rollout'; target: Target }
   | { kind: 'delete'; target: Target }
   | { kind: 'apply'; objects: readonly Manifest[] }
@@ -56,14 +63,30 @@ export class ScenarioError extends Error {
 }
 
 const PATIENCE = 15 * 60_000
-const DEEDS = ['fail', 'restore', 'drain', 'uncordon', 'scale', 'rollout', 'delete', 'apply', 'restart'] as const
+const DEEDS = [
+  'fail',
+  'restore',
+  'drain',
+  'uncordon',
+  'scale',
+  'load',
+  'rollout',
+  'delete',
+  'apply',
+  'restart',
+] as const
+/** What a deed says besides whom it concerns. */
+const DETAILS: Partial<Record<(typeof DEEDS)[number], readonly string[]>> = {
+  scale: ['replicas'],
+  load: ['cpu', 'memory'],
+}
 const FIELDS = ['seed', 'patience', 'nodes', 'manifests', 'objects', 'events', 'faults', 'heartbeats']
 
 /** Reads a scenario. `readFile` answers the text of a file that it names. Throws `ScenarioError`. */
 export function parseScenario(text: string, readFile: (path: string) => string): Scenario {
   const root = record(
     '',
-    yaml(() => load(text)),
+    reading(() => yaml.load(text)),
   )
   onlyKnown('', root, FIELDS)
   const nodes = list('nodes', root.nodes ?? [{ count: 3 }]).flatMap((each, index) => nodesOf(`nodes[${index}]`, each))
@@ -86,7 +109,7 @@ export function parseScenario(text: string, readFile: (path: string) => string):
 
 type Fields = Record<string, unknown>
 
-function yaml<T>(read: () => T): T {
+function reading<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {
@@ -163,7 +186,7 @@ function manifestsOf(where: string, path: unknown, readFile: (path: string) => s
   } catch (error) {
     throw new ScenarioError(where, `${name} cannot be read: ${error instanceof Error ? error.message : error}`)
   }
-  const documents = yaml(() => loadAll(content)).filter(each => each !== null && each !== undefined)
+  const documents = reading(() => yaml.loadAll(content)).filter(each => each !== null && each !== undefined)
   return documents.map((each, index) => manifest(`${name}, object ${index + 1}`, each))
 }
 
@@ -190,6 +213,30 @@ function target(where: string, value: unknown): Target {
   return { type, name: match[2]!, namespace: type.namespaced ? (match[3] ?? 'default') : '' }
 }
 
+/** Those whose pods share a load. */
+function loadTarget(where: string, value: unknown): Target {
+  const loaded = target(where, value)
+  if (loaded.type.kind === 'Deployment' || loaded.type.kind === 'StatefulSet') return loaded
+  throw new ScenarioError(where, 'must be a deployment or a stateful set')
+}
+
+function load(where: string, fields: Fields): Load {
+  const { cpu, memory } = fields
+  if (cpu === undefined && memory === undefined) throw new ScenarioError(where, 'must come with cpu or memory')
+  return {
+    ...(cpu === undefined ? {} : { cpu: quantity(`${where}.cpu`, cpu) }),
+    ...(memory === undefined ? {} : { memory: quantity(`${where}.memory`, memory) }),
+  }
+}
+
+function quantity(where: string, value: unknown): string {
+  try {
+    return formatQuantity(parseQuantity(String(value)))
+  } catch {
+    throw new ScenarioError(where, 'must be a quantity such as 250m or 64Mi')
+  }
+}
+
 function event(where: string, value: unknown, readFile: (path: string) => string): ScenarioEvent {
   const fields = record(where, value)
   const named = DEEDS.filter(each => fields[each] !== undefined)
@@ -197,10 +244,12 @@ function event(where: string, value: unknown, readFile: (path: string) => string
   if (kind === undefined || named.length > 1) {
     throw new ScenarioError(where, `must have exactly one of ${DEEDS.join(', ')}`)
   }
-  onlyKnown(where, fields, ['at', kind, ...(kind === 'scale' ? ['replicas'] : [])])
+  const details = DETAILS[kind] ?? []
+  onlyKnown(where, fields, ['at', kind, ...details])
   const at = time(`${where}.at`, fields.at ?? 0)
   const what = fields[kind]
-  const more = kind === 'scale' ? ` to ${fields.replicas}` : ''
+  const given = details.filter(each => fields[each] !== undefined)
+  const more = kind === 'scale' ? ` to ${fields.replicas}` : given.map(each => ` ${each} ${fields[each]}`).join('')
   return { at, text: `${kind} ${String(what)}${more}`, deed: deed(`${where}.${kind}`, kind, fields, readFile) }
 }
 
@@ -214,6 +263,8 @@ function deed(where: string, kind: Deed['kind'], fields: Fields, readFile: (path
       return { kind, node: text(where, value) }
     case 'scale':
       return { kind, target: target(where, value), replicas: whole(`${where}.replicas`, fields.replicas) }
+    case 'load':
+      return { kind, target: loadTarget(where, value), load: load(where, fields) }
     case 'rollout':
     case 'delete':
       return { kind, target: target(where, value) }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type ApiServer, createSecurity, runCompaction } from '@canopus/apiserver'
+import { type ApiServer, createSecurity, type NodeMetrics, runCompaction } from '@canopus/apiserver'
 import { type Clock, type Logger, SeededRandom, sleep } from '@canopus/base'
 import { createClient, createInformerFactory, type Transport, withoutManagedFields } from '@canopus/client'
 import { type ControllerManagerOptions, createControllerManager, startApiServer } from '@canopus/control-plane'
@@ -26,6 +26,8 @@ export interface SimulatedControlPlaneOptions {
   nodeLifecycle?: NodeLifecycleOptions
   /** Which controllers run, and which besides the usual ones. */
   controllers?: Pick<ControllerManagerOptions, 'controllers' | 'extra'>
+  /** What nodes use, as their kubelets say it; where missing, no server tells what nodes and pods use. */
+  nodeMetrics?: NodeMetrics
   /** Whether components that change an object which they share are to fail. */
   frozen?: boolean
 }
@@ -110,6 +112,7 @@ export class SimulatedControlPlane {
   }
 
   #createServer(died: AbortSignal): Promise<ApiServer> {
+    const { nodeMetrics } = this.#options
     return startApiServer({
       store: this.#view(died),
       clock: this.clocks['api-server'],
@@ -117,6 +120,7 @@ export class SimulatedControlPlane {
       logger: this.#logger('api-server'),
       security: createSecurity({ serviceAccountKey: this.#serviceAccountKey }),
       serviceCidr: this.#options.serviceCidr,
+      ...(nodeMetrics ? { nodeMetrics } : {}),
       bootstrap: {},
     })
   }

@@ -4,6 +4,7 @@ import type { NodeLifecycleOptions } from '@canopus/controllers'
 import { createMemoryStore } from '@canopus/store'
 import { ImpliedHeartbeats } from '../implied-heartbeats.ts'
 import { type SimulatedNodeSpec, SimulatedNodes, type SimulatedNodesOptions } from '../simulated-nodes.ts'
+import { SimulatedUsage } from '../simulated-usage.ts'
 import { type ComponentName, SimulatedControlPlane, type SimulatedControlPlaneOptions } from './control-plane.ts'
 import { type FaultRates, Faults, NO_FAULTS } from './faults.ts'
 import { History } from './history.ts'
@@ -29,6 +30,8 @@ export interface SimulationOptions {
    * with many nodes go by much faster then, and nodes fail, and are given up, at the same moments. Default `written`.
    */
   heartbeats?: 'written' | 'implied'
+  /** Whether nodes say what their pods use, for autoscalers, as annotations have it. Default true. */
+  resourceMetrics?: boolean
   nodeLifecycle?: NodeLifecycleOptions
   /** Which controllers run, and which besides the usual ones. */
   controllers?: SimulatedControlPlaneOptions['controllers']
@@ -79,6 +82,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   const implied =
     options.heartbeats === 'implied' ? new ImpliedHeartbeats(() => isWell(controlPlane, faults)) : undefined
   const nodeLifecycle = { ...options.nodeLifecycle, ...(implied ? { heartbeats: implied } : {}) }
+  let simulated: Simulated | undefined
   const controlPlane: SimulatedControlPlane = new SimulatedControlPlane({
     seed,
     store,
@@ -88,6 +92,9 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     serviceCidr: '10.96.0.0/16',
     clusterCidr: '10.0.0.0/8',
     nodeLifecycle,
+    ...(options.resourceMetrics === false
+      ? {}
+      : { nodeMetrics: ({ metadata }, now) => simulated?.usage?.scrape(metadata.name, now) }),
     ...(options.controllers ? { controllers: options.controllers } : {}),
     ...(options.frozen ? { frozen: true } : {}),
   })
@@ -99,7 +106,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
   faults.rates = { ...NO_FAULTS, ...options.faults }
   controlPlane.startControllers()
   controlPlane.startScheduler()
-  const nodes = startNodes(options, controlPlane, implied)
+  simulated = startNodes(options, controlPlane, implied)
   await settled()
   return {
     seed,
@@ -108,7 +115,7 @@ export async function startSimulation(options: SimulationOptions): Promise<Simul
     client: createClient(controlPlane.transport(ADMINISTRATOR)),
     history,
     faults,
-    nodes,
+    nodes: simulated.nodes,
     controlPlane,
     advance: milliseconds => clock.advance(milliseconds),
     until: (condition, limit = LIMIT) => until(clock, condition, limit),
@@ -127,16 +134,21 @@ function isWell({ serving, disk }: SimulatedControlPlane, { rates }: Faults): bo
   return serving && !disk.full && Object.values(rates).every(rate => rate === 0)
 }
 
+interface Simulated {
+  readonly nodes: SimulatedNodes
+  readonly usage: SimulatedUsage | undefined
+}
+
 function startNodes(
   options: SimulationOptions,
   controlPlane: SimulatedControlPlane,
   implied: ImpliedHeartbeats | undefined,
-): SimulatedNodes {
+): Simulated {
   const { nodes: wanted = 3, simulation } = options
-  let nodes: SimulatedNodes | undefined
+  let simulated: Simulated | undefined
   controlPlane.start('nodes', (context, signal) => {
     const { client, informers, clock, logger, random } = context
-    nodes = new SimulatedNodes({
+    const nodes = new SimulatedNodes({
       client,
       informers,
       clock,
@@ -146,10 +158,13 @@ function startNodes(
       ...simulation,
       ...(typeof wanted === 'number' ? { count: wanted } : { nodes: wanted }),
     })
+    const usage =
+      options.resourceMetrics === false ? undefined : new SimulatedUsage({ informers, isUp: name => nodes.isUp(name) })
+    simulated = { nodes, usage }
     informers.start(signal)
     return nodes.run(signal)
   })
-  return nodes!
+  return simulated!
 }
 
 function restart(
