@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Deployments, Leases } from '@canopus/api'
+import { Deployments, Leases, Nodes } from '@canopus/api'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import type { HistoryRecord } from './simulation/history.ts'
 import { type Simulation, startSimulation } from './simulation/start-simulation.ts'
@@ -126,6 +126,15 @@ const COURSES: Record<string, Course> = {
     nodes.restart('node-1')
     await advance(30_000)
   },
+  'a lease is deleted while the controllers are away, and a node dies later': async simulation => {
+    const { client, during, nodes, advance, restart } = simulation
+    restart('controller-manager', 25_000)
+    await advance(12_000)
+    await during(client.resource(Leases).delete('node-1', { namespace: 'kube-node-lease' }))
+    await advance(100_000)
+    nodes.fail('node-3')
+    await advance(100_000)
+  },
   'requests may fail by chance for a time': async ({ nodes, advance, faults }) => {
     const before = faults.rates
     // Too seldom to come to pass, so that both have the same luck.
@@ -166,6 +175,25 @@ describe('implied heartbeats', () => {
     assert.ok(once.length > 50)
     assert.deepEqual(again.map(lineOf), once.map(lineOf))
   })
+
+  for (const heartbeats of ['written', 'implied'] as const) {
+    it(`leave no lease of a node that is deleted, also while the controllers are away: ${heartbeats}`, async () => {
+      const records = await play(heartbeats, async ({ client, during, advance, restart }) => {
+        await during(client.resource(Nodes).delete('node-1'))
+        restart('controller-manager', 20_000)
+        await advance(10_000)
+        await during(client.resource(Nodes).delete('node-2'))
+        await advance(60_000)
+      })
+      const left = new Set<string>()
+      for (const { key, type } of records.filter(isLease)) {
+        if (type === 'delete') left.delete(key)
+        else left.add(key)
+      }
+      const names = [...left].filter(key => key.includes('kube-node-lease')).map(key => key.split('/').at(-1))
+      assert.deepEqual(names, ['node-0', 'node-3', 'node-4'])
+    })
+  }
 
   it('are written again where somebody has deleted the lease, and imply the following', async () => {
     const records = await play('implied', async ({ client, during, advance }) => {

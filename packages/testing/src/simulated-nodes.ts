@@ -1,7 +1,7 @@
 import { Leases, Nodes, Pods } from '@canopus/api'
 import type { Lease } from '@canopus/api/coordination/v1'
 import type { Node, Pod, PodStatus, Taint } from '@canopus/api/core/v1'
-import { type Draft, findCondition, formatMicroTime, hasReason } from '@canopus/apimachinery'
+import { type Draft, findCondition, formatMicroTime, hasReason, ownerReference } from '@canopus/apimachinery'
 import { type Clock, type Logger, type Random, sleep, type Timer, whenAborted } from '@canopus/base'
 import type { Client, Informer, InformerFactory } from '@canopus/client'
 import type { ImpliedHeartbeats } from './implied-heartbeats.ts'
@@ -260,8 +260,10 @@ export class SimulatedNodes {
     } catch (error) {
       if (hasReason(error, 'Conflict')) return undefined
       if (!hasReason(error, 'NotFound')) throw error
+      // It goes when the node does, and a node that is gone gets none (pkg/kubelet/util/nodelease.go).
+      const node = await this.#options.client.resource(Nodes).get(name)
       const lease: Draft<Lease> = {
-        metadata: { name, namespace: LEASE_NAMESPACE },
+        metadata: { name, namespace: LEASE_NAMESPACE, ownerReferences: [ownerReference(node, Nodes)] },
         spec: { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime },
       }
       const made = await leases.create(lease).catch(ignoreExisting)

@@ -130,7 +130,12 @@ class NodeLifecycle {
     }
     const disconnect = [
       nodes.addHandler({
-        added: node => this.#came(node),
+        added: (node, initial) => {
+          // Nobody saw the lease go while the controller was away.
+          const { name } = node.metadata
+          if (initial && leases.lister.get(name, LEASE_NAMESPACE) === undefined) this.#heartbeats?.lost(name)
+          this.#came(node)
+        },
         updated: (old, node) => {
           this.#hear(node)
           if (semanticEqual(statesOf(old), statesOf(node))) return
