@@ -1,7 +1,7 @@
 /** Whole clusters on simulated nodes: API server on a store in memory, controllers, scheduler and nodes in this process. */
 
 import type { Node, Pod } from '../../packages/api/src/generated/core.v1.ts'
-import { Deployments, Nodes, Pods } from '../../packages/api/src/index.ts'
+import { CronJobs, Deployments, HorizontalPodAutoscalers, Nodes, Pods } from '../../packages/api/src/index.ts'
 import { type Client, createInformerFactory, withoutManagedFields } from '../../packages/client/src/index.ts'
 import { createLogger, systemClock, systemRandom } from '../../packages/platform/src/index.ts'
 import { startCluster, startSimulation } from '../../packages/testing/src/index.ts'
@@ -14,6 +14,17 @@ export interface Took {
   /** Resident bytes at the end. */
   memory: number
 }
+
+export interface Day extends Took {
+  pods: number
+  writes: number
+  /** How often an autoscaler changed a number of pods. */
+  rescaled: number
+}
+
+/** Deployments with an autoscaler, and cron jobs that run once an hour. */
+const AUTOSCALED = 3
+const CRON_JOBS = 10
 
 answerCalls({
   /** From the start of the cluster until all nodes are Ready and take pods; then from a deployment's create until all its pods run. */
@@ -35,17 +46,31 @@ answerCalls({
       await cluster.stop()
     }
   },
-  /** So many hours on the simulated clock: each hour a deployment is rolled and a node dies for ten minutes. */
-  async day({ nodes, hours }: { nodes: number; hours: number }): Promise<Took & { pods: number; writes: number }> {
+  /**
+   * So many hours on the simulated clock: each hour a deployment is rolled, a node dies for ten minutes, the load of what is scaled by it
+   * changes, and cron jobs run.
+   */
+  async day({ nodes, hours }: { nodes: number; hours: number }): Promise<Day> {
     const simulation = await startSimulation({ seed: 1, nodes, heartbeats: 'implied' })
     const deployments = simulation.client.resource(Deployments)
     const count = Math.max(1, Math.round(nodes / 50))
+    const scaled = Array.from({ length: AUTOSCALED }, (_, index) => `scaled-${index}`)
+    const cronJobs = Array.from({ length: CRON_JOBS }, (_, index) => cronJob(index))
     let pods = 0
-    simulation.history.listen(({ key, type, previous }) => {
+    let rescaled = 0
+    simulation.history.listen(({ key, type, value, previous }) => {
       if (key.startsWith('/registry/pods/') && type === 'put' && previous === undefined) pods++
+      if (key.startsWith('/registry/events/') && type === 'put' && previous === undefined) {
+        if (key.includes('/scaled-') && isRescale(value)) rescaled++
+      }
     })
     try {
       for (let i = 0; i < count; i++) await simulation.during(deployments.create(deployment(`d-${i}`, 100)))
+      for (const name of scaled) {
+        await simulation.during(deployments.create(deployment(name, 2)))
+        await simulation.during(simulation.client.resource(HorizontalPodAutoscalers).create(autoscaler(name)))
+      }
+      for (const each of cronJobs) await simulation.during(simulation.client.resource(CronJobs).create(each))
       const gauge = createGauge()
       await gauge.begin()
       for (let hour = 0; hour < hours; hour++) {
@@ -53,13 +78,16 @@ answerCalls({
         const spec = { template: { spec: { containers: [{ name: 'c', env }] } } }
         const patch = deployments.patch(`d-${hour % count}`, 'strategic', { spec }, { namespace: 'default' })
         await simulation.during(patch)
+        const load = { metadata: { annotations: { 'simulation.canopus/cpu': `${loadAt(hour)}m` } } }
+        for (const name of scaled)
+          await simulation.during(deployments.patch(name, 'merge', load, { namespace: 'default' }))
         const node = `node-${(hour * 7) % nodes}`
         simulation.nodes.fail(node)
         await simulation.advance(10 * MINUTE)
         simulation.nodes.restore(node)
         await simulation.advance(50 * MINUTE)
       }
-      return { ...tookOf(await gauge.end()), pods, writes: simulation.history.length }
+      return { ...tookOf(await gauge.end()), pods, rescaled, writes: simulation.history.length }
     } finally {
       await simulation.stop()
     }
@@ -73,6 +101,38 @@ const tookOf = ({ wall, cpu, memory }: { wall: number; cpu: number; memory: numb
   cpu,
   memory,
 })
+
+/** Thousandths of a core that all pods of a deployment use: most at noon, when twenty of them have enough to do. */
+const loadAt = (hour: number): number => Math.round(66 - 54 * Math.cos((hour / 12) * Math.PI))
+
+function autoscaler(name: string): never {
+  const target = { type: 'Utilization', averageUtilization: 60 }
+  return {
+    metadata: { name, namespace: 'default' },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+      minReplicas: 2,
+      maxReplicas: 20,
+      metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }],
+    },
+  } as never
+}
+
+/** Runs for five minutes of each hour, each at another minute. */
+function cronJob(index: number): never {
+  const annotations = { 'simulation.canopus/run-for': '5m' }
+  const spec = { restartPolicy: 'Never', containers: [{ name: 'c', image: 'task' }] }
+  return {
+    metadata: { name: `task-${index}`, namespace: 'default' },
+    spec: {
+      schedule: `${(index * 60) / CRON_JOBS} * * * *`,
+      jobTemplate: { spec: { template: { metadata: { annotations }, spec } } },
+    },
+  } as never
+}
+
+const isRescale = (value: Uint8Array | undefined): boolean =>
+  new TextDecoder().decode(value).includes('"SuccessfulRescale"')
 
 function deployment(name: string, replicas: number): never {
   const labels = { app: name }

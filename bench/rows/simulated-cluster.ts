@@ -1,4 +1,4 @@
-import type { Took } from '../children/simulated-cluster.ts'
+import type { Day, Took } from '../children/simulated-cluster.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { atMost, type Benchmark, type Figure, figureOf, targetOf } from '../support/figure.ts'
 import { machine } from '../support/machine.ts'
@@ -29,17 +29,17 @@ export const simulatedCluster: Benchmark = {
     }),
 }
 
-/** A cluster's day on a simulated clock: rolling updates and nodes that die. */
+/** A cluster's day on a simulated clock: rolling updates, autoscalers, cron jobs and nodes that die. */
 export const simulatedDay: Benchmark = {
   name: 'simulated-day',
   run: () =>
     withChild(async (child): Promise<Figure[]> => {
       const nodes = DAY_NODES
-      const took = await child.call<Took & { pods: number; writes: number }>('day', { nodes, hours: HOURS })
+      const took = await child.call<Day>('day', { nodes, hours: HOURS })
       return [
         figureOf(`${HOURS} simulated hours of a cluster of ${nodes} nodes`, 's', [took.milliseconds / 1000], {
           ...targetOf(HOURS >= 24 && nodes >= 1000, atMost(60)),
-          detail: `${took.pods} pods, ${took.writes} writes, ${each(took, took.writes)} for each`,
+          detail: `${took.pods} pods, ${took.rescaled} changes by autoscalers, ${took.writes} writes, ${each(took, took.writes)} for each`,
         }),
       ]
     }),
