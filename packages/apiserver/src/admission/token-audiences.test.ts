@@ -16,9 +16,12 @@ const ephemeral: Volume = { name: 'scratch', ephemeral: {} }
 describe('audiences of tokens for a pod', () => {
   const objects = new FakeObjects()
   objects.put(CSIDrivers, { metadata: { name: 'd' }, spec: { tokenRequests: [{ audience: 'bank' }] } })
+  objects.put(CSIDrivers, { metadata: { name: 'file.csi.azure.com' }, spec: { tokenRequests: [{ audience: 'bank' }] } })
+  const azureFile = { secretName: 's', shareName: 'share' }
+  objects.put(PersistentVolumes, { metadata: { name: 'file' }, spec: { azureFile } })
   objects.put(PersistentVolumes, { metadata: { name: 'pv' }, spec: { csi: { driver: 'd' } } })
   objects.put(PersistentVolumes, { metadata: { name: 'path' }, spec: { hostPath: { path: '/x' } } })
-  const claims = { bound: 'pv', path: 'path', pending: undefined, lost: 'gone', 'pod-scratch': 'pv' }
+  const claims = { bound: 'pv', file: 'file', path: 'path', pending: undefined, lost: 'gone', 'pod-scratch': 'pv' }
   for (const [name, volumeName] of Object.entries(claims)) {
     objects.put(PersistentVolumeClaims, { metadata: { name, namespace: 'ns' }, spec: { volumeName } })
   }
@@ -31,6 +34,8 @@ describe('audiences of tokens for a pod', () => {
     ['of a claim', [claim('bound')], 'bank', true],
     ['of an ephemeral volume', [ephemeral], 'bank', true],
     ['a volume without driver', [claim('path')], 'bank', false],
+    ['of the driver that a plugin has become', [{ name: 'v', azureFile }], 'bank', true],
+    ['of that of a claim', [claim('file')], 'bank', true],
     ['no such driver', [csi('e')], 'bank', 'csidriver.storage.k8s.io "e" not found'],
     ['no such claim', [claim('none')], 'bank', 'persistentvolumeclaim "none" not found'],
     ['no such volume', [claim('lost')], 'bank', 'persistentvolume "gone" not found'],

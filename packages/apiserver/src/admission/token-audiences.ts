@@ -1,5 +1,5 @@
 /** For whom the volumes of a pod ask for tokens (plugin/pkg/admission/noderestriction, podReferencesAudience). */
-import { CSIDrivers, PersistentVolumeClaims, PersistentVolumes } from '@canopus/api'
+import { CSIDrivers, inlineDriver, PersistentVolumeClaims, PersistentVolumes, volumeDriver } from '@canopus/api'
 import type { Pod, Volume } from '@canopus/api/core/v1'
 import { aggregateText } from '@canopus/apimachinery'
 import type { ObjectReader } from '../security.ts'
@@ -25,7 +25,7 @@ export function findAudience(pod: Pod, audience: string, objects: Objects): bool
 }
 
 function driverAsks(pod: Pod, volume: Volume, audience: string, objects: Objects): boolean | string {
-  let name = volume.csi?.driver
+  let name = volume.csi?.driver ?? inlineDriver(volume)?.driver
   const claimName =
     volume.ephemeral === undefined ? volume.persistentVolumeClaim?.claimName : `${pod.metadata.name}-${volume.name}`
   if (claimName !== undefined) {
@@ -34,7 +34,7 @@ function driverAsks(pod: Pod, volume: Volume, audience: string, objects: Objects
     const volumeName = claim.spec?.volumeName ?? ''
     const bound = objects.get(PersistentVolumes, volumeName)
     if (bound === undefined) return missing('persistentvolume', volumeName)
-    name = bound.spec?.csi?.driver
+    name = volumeDriver(bound)?.driver
   }
   if (!name) return false
   const driver = objects.get(CSIDrivers, name)

@@ -11,6 +11,9 @@ export class RangeFullError extends Error {
   }
 }
 
+/** A number of a range; a `bigint` where it is beyond those that are given out unasked. */
+export type Index = number | bigint
+
 /** Those who draw from the same numbers without knowing of each other: each looks for one in its own share first. */
 export interface Share {
   /** From 0. */
@@ -19,11 +22,11 @@ export interface Share {
 }
 
 export class Allocator {
-  /** How many numbers there are, counted from 0. */
+  /** How many numbers are given out, counted from 0. */
   readonly size: number
   /** The first so many are only given to those who ask for them by name (KEP-3070, KEP-3668). */
   readonly reserved: number
-  readonly #owners = new Map<number, string>()
+  readonly #owners = new Map<Index, string>()
   readonly #random: Random
   readonly #what: string
   /** From where to where a number is looked for first. */
@@ -38,12 +41,12 @@ export class Allocator {
     this.#first = [edge(share.index), edge(share.index + 1)]
   }
 
-  ownerOf(index: number): string | undefined {
+  ownerOf(index: Index): string | undefined {
     return this.#owners.get(index)
   }
 
   /** False where somebody else has it. */
-  take(index: number, owner: string): boolean {
+  take(index: Index, owner: string): boolean {
     const current = this.#owners.get(index)
     if (current !== undefined && current !== owner) return false
     this.#owners.set(index, owner)
@@ -51,11 +54,11 @@ export class Allocator {
   }
 
   /** Notes what is known to be so, whoever was thought to have it. */
-  record(index: number, owner: string): void {
+  record(index: Index, owner: string): void {
     this.#owners.set(index, owner)
   }
 
-  release(index: number, owner: string): void {
+  release(index: Index, owner: string): void {
     if (this.#owners.get(index) === owner) this.#owners.delete(index)
   }
 

@@ -27,6 +27,18 @@ describe('ranges', () => {
     })
   }
 
+  it('knows all addresses of a range that is larger than what is given out', () => {
+    const range = new ServiceRange('2001:db8::/64')
+    assert.equal(range.size, 2 ** 20)
+    assert.equal(range.indexOf('2001:db8::10:0'), 2 ** 20 - 1)
+    assert.equal(range.indexOf('2001:db8::10:1'), 2n ** 20n)
+    assert.equal(range.indexOf('2001:db8::ffff:ffff:ffff:ffff'), 2n ** 64n - 2n)
+    assert.equal(range.indexOf('2001:db8:0:1::'), undefined)
+    const taken = new Allocator('serviceIP', range.size, 0, new SeededRandom(1))
+    assert.equal(taken.take(2n ** 64n - 2n, 'one'), true)
+    assert.equal(taken.take(2n ** 64n - 2n, 'two'), false)
+  })
+
   it('refuses what has no room', () => {
     assert.throws(() => new ServiceRange('10.0.0.0/32'))
     assert.throws(() => new ServiceRange('ten'))

@@ -1,7 +1,8 @@
 /** A range of cluster addresses as numbers counted from its first usable one. */
 import { formatIp, parseCidr, parseIp } from '@canopus/apimachinery'
+import type { Index } from './allocator.ts'
 
-/** More addresses than this are not used of one range (an IPv6 /64 has more than anybody can count). */
+/** Only so many of the first addresses are given out unasked (an IPv6 /64 has more than anybody can count). */
 const MAX_SIZE = 2 ** 20
 
 export class ServiceRange {
@@ -9,6 +10,8 @@ export class ServiceRange {
   readonly family: 'IPv4' | 'IPv6'
   readonly #base: bigint
   /** Usable addresses: neither the network's nor (IPv4) the broadcast one. */
+  readonly #usable: bigint
+  /** How many of them are given out to those who ask for none of them: these have numbers below this. */
   readonly size: number
 
   /** Throws an Error where the text is no range with room for a service. */
@@ -20,8 +23,8 @@ export class ServiceRange {
     this.family = bits === 32 ? 'IPv4' : 'IPv6'
     const total = 2n ** BigInt(bits - parsed.length)
     this.#base = (toBigInt(parsed.bytes) / total) * total
-    const usable = total - (this.family === 'IPv4' ? 2n : 1n)
-    this.size = Number(usable > MAX_SIZE ? BigInt(MAX_SIZE) : usable)
+    this.#usable = total - (this.family === 'IPv4' ? 2n : 1n)
+    this.size = Number(this.#usable > MAX_SIZE ? BigInt(MAX_SIZE) : this.#usable)
     if (this.size < 1) throw new Error(`the address range ${cidr} has no room for services`)
   }
 
@@ -36,12 +39,13 @@ export class ServiceRange {
     return formatIp(bytes)
   }
 
-  /** `undefined` where the address is not in the range. */
-  indexOf(address: string): number | undefined {
+  /** `undefined` where the address is not in the range; what nobody gets unasked is a `bigint`. */
+  indexOf(address: string): Index | undefined {
     const bytes = parseIp(address)
     if (bytes === undefined || address.includes(':') !== (this.family === 'IPv6')) return undefined
     const index = toBigInt(bytes.slice(this.family === 'IPv4' ? -4 : 0)) - this.#base - 1n
-    return index >= 0n && index < BigInt(this.size) ? Number(index) : undefined
+    if (index < 0n || index >= this.#usable) return undefined
+    return index < this.size ? Number(index) : index
   }
 }
 

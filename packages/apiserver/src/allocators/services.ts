@@ -16,7 +16,7 @@ import {
 import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
 import type { ObjectChange, ObjectReader } from '../security.ts'
-import { Allocator, RangeFullError, type Share } from './allocator.ts'
+import { Allocator, type Index, RangeFullError, type Share } from './allocator.ts'
 import { setFamilies } from './service-families.ts'
 import { reservedAddresses, reservedPorts, ServiceRange } from './service-range.ts'
 
@@ -148,8 +148,8 @@ export class ServiceAllocators {
   }
 
   /** Ranges may overlap: an address has a place in each that holds it. */
-  private placesOf(address: string): [number, Allocator][] {
-    return this.#addresses.flatMap(({ range, taken }): [number, Allocator][] => {
+  private placesOf(address: string): [Index, Allocator][] {
+    return this.#addresses.flatMap(({ range, taken }): [Index, Allocator][] => {
       const index = range.indexOf(address)
       return index === undefined ? [] : [[index, taken]]
     })

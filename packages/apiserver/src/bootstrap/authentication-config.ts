@@ -43,7 +43,7 @@ export async function ensureAuthenticationConfig(
     data['requestheader-allowed-names'] = JSON.stringify(facts.requestHeaderAllowedNames ?? ['front-proxy-client'])
     const names = { ...REQUEST_HEADERS, ...facts.requestHeaders }
     data['requestheader-username-headers'] = JSON.stringify(names.usernameHeaders)
-    data['requestheader-uid-headers'] = JSON.stringify(names.uidHeaders)
+    if (names.uidHeaders.length > 0) data['requestheader-uid-headers'] = JSON.stringify(names.uidHeaders)
     data['requestheader-group-headers'] = JSON.stringify(names.groupHeaders)
     data['requestheader-extra-headers-prefix'] = JSON.stringify(names.extraHeaderPrefixes)
   }

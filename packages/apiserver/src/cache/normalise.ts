@@ -59,17 +59,20 @@ function successorOf(apiVersion: string, kind: string): Kind | undefined {
   return former ? storedKinds.get(`${group} ${kind}`) : undefined
 }
 
-/** The object in the version that its kind is stored in. */
+/** The object in the version that its kind is stored in, with the defaults of today: it may come from a time that had others. */
 function asStored(object: KubeObject): KubeObject {
   const { apiVersion = '', kind = '' } = object
   const known = kinds.get(`${apiVersion} ${kind}`)
   if (known !== undefined) {
     writeNulls(known, object)
+    known.strategy.default?.(object)
     return known.storedAs === undefined ? object : known.storedAs.toStored(object)
   }
   if (`${apiVersion} ${kind}` === FORMER_DEFINITION) return definitionOfV1beta1(object)
   const successor = successorOf(apiVersion, kind)
-  return successor === undefined ? object : { ...object, apiVersion: apiVersionOf(successor.type) }
+  if (successor === undefined) return object
+  successor.strategy.default?.(object)
+  return { ...object, apiVersion: apiVersionOf(successor.type) }
 }
 
 function schemaOf(apiVersion: string, kind: string): StructSchema {

@@ -159,8 +159,17 @@ describe('who may come in', () => {
       clientCa: 'CA',
       requestHeaderClientCa: 'PROXY',
       requestHeaderAllowedNames: ['front-proxy-client'],
-      requestHeaders: { groupHeaders: ['X-Group', 'X-Other'] },
+      requestHeaders: {
+        usernameHeaders: [],
+        uidHeaders: [],
+        groupHeaders: ['X-Group', 'X-Other'],
+        extraHeaderPrefixes: [],
+      },
     })
+    const usual = security(
+      ...['--requestheader-client-ca-file', file('proxy.crt', 'PROXY'), '--client-ca-file', file('ca.crt', 'CA')],
+    )
+    assert.deepEqual(authenticationFacts(usual, new ClientAuthorities(usual))?.requestHeaders, {})
     const none = new ClientAuthorities(security())
     assert.deepEqual(none.all, {})
     assert.equal(authenticationFacts(security(), none), undefined)

@@ -76,7 +76,11 @@ export function addSecurityFlags(command: Command): void {
     .option('--requestheader-client-ca-file <file>', "authorities of front proxies' certificates")
     .option('--requestheader-allowed-names <names>', "names that front proxies' certificates may have (all)", list)
     .option('--requestheader-username-headers <names>', 'where front proxies name the user (X-Remote-User)', list)
-    .option('--requestheader-uid-headers <names>', 'where they give the uid (X-Remote-Uid)', list)
+    .option(
+      '--requestheader-uid-headers <names>',
+      'where they give the uid (X-Remote-Uid, but none where other headers are named)',
+      list,
+    )
     .option('--requestheader-group-headers <names>', 'where they list the groups (X-Remote-Group)', list)
     .option('--requestheader-extra-headers-prefix <prefixes>', 'where they say more (X-Remote-Extra-)', list)
     .option('--service-account-signing-key-file <file>', 'key that signs service-account tokens')
@@ -241,13 +245,24 @@ function requestHeaderOptions(flags: SecurityFlags, { proxies }: ClientAuthoriti
   return { clientCa, ...given({ allowedNames: flags.requestheaderAllowedNames }), ...headerNames(flags) }
 }
 
-const headerNames = (flags: SecurityFlags) =>
-  given({
+/** The usual ones where none is named; else those that are, and no others, as upstream. */
+function headerNames(flags: SecurityFlags): Omit<RequestHeaderOptions, 'clientCa' | 'allowedNames'> {
+  const names = {
     usernameHeaders: flags.requestheaderUsernameHeaders,
     uidHeaders: flags.requestheaderUidHeaders,
     groupHeaders: flags.requestheaderGroupHeaders,
     extraHeaderPrefixes: flags.requestheaderExtraHeadersPrefix,
-  })
+  }
+  const named = Object.entries(names).filter(([, headers]) => headers !== undefined)
+  if (named.length === 0) return {}
+  return {
+    usernameHeaders: [],
+    uidHeaders: [],
+    groupHeaders: [],
+    extraHeaderPrefixes: [],
+    ...Object.fromEntries(named),
+  }
+}
 
 /** What extension API servers are told of front proxies. */
 function requestHeaderFacts(flags: SecurityFlags, { proxies }: ClientAuthorities): object {

@@ -1,4 +1,13 @@
-import { CSINodes, PersistentVolumeClaims, PersistentVolumes, StorageClasses, VolumeAttachments } from '@canopus/api'
+import {
+  type AttachedBy,
+  CSINodes,
+  inlineDriver,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  StorageClasses,
+  VolumeAttachments,
+  volumeDriver,
+} from '@canopus/api'
 import type { PersistentVolume, PersistentVolumeClaim } from '@canopus/api/core/v1'
 import type { CSINode, StorageClass, VolumeAttachment } from '@canopus/api/storage/v1'
 import type { KubeObject } from '@canopus/apimachinery'
@@ -7,7 +16,6 @@ import type { PluginContext, Rejection, SchedulerPlugin } from '../framework.ts'
 import type { NodeInfo } from '../node-info.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { claimClass } from '../volumes/claims.ts'
-import { type AttachedBy, driverOf, inlineDriver } from '../volumes/migrated.ts'
 
 const name = 'NodeVolumeLimits'
 const full: Rejection = { plugin: name, reasons: ['node(s) exceed max volume count'] }
@@ -142,7 +150,7 @@ class NodeVolumeLimits implements SchedulerPlugin {
     // What is attached for pods that have gone already takes room too.
     for (const { spec } of this.#attachments.lister.byIndex(NODE_INDEX, node.name)) {
       const volume = this.#volume(spec?.source?.persistentVolumeName, node.name)
-      const found = volume && driverOf(volume)
+      const found = volume && volumeDriver(volume)
       if (found) volumes.set(`${found.driver}/${found.handle}`, found.driver)
     }
     for (const driver of volumes.values()) {
@@ -182,7 +190,7 @@ class NodeVolumeLimits implements SchedulerPlugin {
 
   #ofClaim(claim: PersistentVolumeClaim, user: string | undefined): AttachedBy | undefined {
     const volume = this.#volume(claim.spec?.volumeName, user)
-    if (volume !== undefined) return driverOf(volume)
+    if (volume !== undefined) return volumeDriver(volume)
     // Not bound yet: the class says which driver will make it.
     const storageClass = this.#classes.lister.get(claimClass(claim))
     if (!storageClass?.provisioner) return undefined

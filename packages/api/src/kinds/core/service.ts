@@ -1,4 +1,4 @@
-import { checkDns1035Label } from '@canopus/apimachinery'
+import { checkDns1123Label } from '@canopus/apimachinery'
 import type { Service } from '../../generated/core.v1.ts'
 import { Services } from '../../resources.ts'
 import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
@@ -45,7 +45,7 @@ export const ServiceKind = defineKind<Service>({
       validate: validateService,
       validateUpdate: validateServiceUpdate,
       validateStatusUpdate: validateServiceStatusUpdate,
-      validateName: checkDns1035Label,
+      validateName: checkDns1123Label,
       warnings: serviceWarnings,
       allowCreateOnUpdate: true,
     },

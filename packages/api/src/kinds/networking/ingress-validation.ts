@@ -1,6 +1,6 @@
 /** Ingresses and their classes (pkg/apis/networking/validation/validation.go). */
 import {
-  checkDns1035Label,
+  checkDns1123Label,
   checkDns1123Subdomain,
   checkPathSegmentName,
   checkPortName,
@@ -114,7 +114,7 @@ function checkBackend(errors: Errors, path: string, { service, resource }: Ingre
     return
   }
   if (!service.name) errors.push(required(`${path}.service.name`))
-  else checkText(errors, `${path}.service.name`, service.name, checkDns1035Label)
+  else checkText(errors, `${path}.service.name`, service.name, checkDns1123Label)
   const { name, number } = service.port ?? {}
   if (name && number) errors.push(invalid(path, '', 'cannot set both port name & port number'))
   else if (name) checkText(errors, `${path}.service.port.name`, name, checkPortName)

@@ -46,7 +46,8 @@ export function inlineDriver(volume: Volume): (AttachedBy & { plugin: string }) 
   return found?.plugin === undefined ? undefined : { ...found, plugin: found.plugin }
 }
 
-export function driverOf({ spec }: PersistentVolume): AttachedBy | undefined {
+/** The driver of a persistent volume, in whichever way that is described. */
+export function volumeDriver({ spec }: PersistentVolume): AttachedBy | undefined {
   if (spec?.csi) return { driver: spec.csi.driver, handle: spec.csi.volumeHandle }
   return spec === undefined ? undefined : migrated(spec as Sources)
 }
