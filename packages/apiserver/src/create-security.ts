@@ -25,8 +25,8 @@ import type { ReviewEndpoint } from './review-webhook/client.ts'
 import type { AdmissionPlugin, Authenticator, Security, SecurityContext, SecurityFactory } from './security.ts'
 
 export interface SecurityOptions {
-  /** PEM key that signs service-account tokens (`sa.key`). */
-  serviceAccountKey: string
+  /** PEM key that signs service-account tokens (`sa.key`), or whatever else does. */
+  serviceAccountKey: string | ServiceAccountKeys
   /** PEM public keys whose tokens are accepted too. */
   otherServiceAccountKeys?: readonly string[]
   /** `iss` of issued tokens; `https://kubernetes.default.svc.cluster.local` where missing. */
@@ -37,6 +37,8 @@ export interface SecurityOptions {
   serviceAccountMaxTokenSeconds?: number
   /** Whether tokens of the volume that admission injects live a year; true where missing. */
   extendServiceAccountTokens?: boolean
+  /** How long those live then, in seconds; a year where missing. */
+  extendedTokenSeconds?: number
   /** Where the key set is, for the discovery document; at the issuer where missing. */
   serviceAccountJwksUri?: string
   /** The API server's audiences; the issuers where missing. */
@@ -85,7 +87,8 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
     const issuer = options.serviceAccountIssuer ?? 'https://kubernetes.default.svc.cluster.local'
     const issuers = [issuer, ...(options.otherServiceAccountIssuers ?? [])]
     const audiences = options.audiences ?? issuers
-    const keys = serviceAccountKeys(options.serviceAccountKey, options.otherServiceAccountKeys)
+    const { serviceAccountKey: key } = options
+    const keys = typeof key === 'string' ? serviceAccountKeys(key, options.otherServiceAccountKeys) : key
     const { objects, clock, random } = context
     const configured = configuredAuthentication(options, context, issuers)
     const kinds = tokenKinds(options, context, { keys, issuers, audiences, jwt: configured.tokens })
@@ -116,6 +119,7 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         clock,
         random,
         extendExpiration: options.extendServiceAccountTokens ?? true,
+        ...(options.extendedTokenSeconds === undefined ? {} : { extendedSeconds: options.extendedTokenSeconds }),
         ...(options.serviceAccountMaxTokenSeconds ? { longestSeconds: options.serviceAccountMaxTokenSeconds } : {}),
       }),
       tokenReviewer: bearer,

@@ -13,6 +13,8 @@ export {
   type AuditWebhookOptions,
   createAuditor,
 } from './audit/create-auditor.ts'
+export { ExternalKeys } from './authn/external-signer/external-keys.ts'
+export { connectExternalSigner } from './authn/external-signer/signer.ts'
 export { type Authorities, authoritiesOf } from './authn/issued-by.ts'
 export type { JwtIssuer } from './authn/jwt/configuration.ts'
 export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'

@@ -257,7 +257,7 @@ export interface Security {
   readonly tokenIssuer?: TokenIssuer
   readonly tokenReviewer?: TokenReviewer
   /** Paths outside the API that security itself serves, such as `/.well-known/openid-configuration` and `/openid/v1/jwks`. */
-  readonly documents?: ReadonlyMap<string, { contentType: string; body(): Maybe<string> }>
+  readonly documents?: ReadonlyMap<string, { contentType: string; body(): Maybe<string>; maxAge(): number }>
 }
 
 /** What the security parts are given when the server is composed. */

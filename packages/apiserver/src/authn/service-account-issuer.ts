@@ -6,6 +6,7 @@ import {
   conflictError,
   type FieldError,
   formatTime,
+  internalError,
   invalid,
   invalidError,
   type KubeObject,
@@ -38,6 +39,8 @@ export interface IssuerOptions {
   longestSeconds?: number
   /** Whether tokens of the volume that admission injects live a year; true where missing. */
   extendExpiration?: boolean
+  /** How long those live then, in seconds, where that is less than a year. */
+  extendedSeconds?: number
   objects: ObjectReader
   clock: Clock
   random: Random
@@ -56,7 +59,7 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     request: TokenRequest,
     warn: (text: string) => void = () => {},
   ): Promise<TokenRequest> {
-    const { keys, issuer, objects, clock, random, longestSeconds, extendExpiration = true } = this.#options
+    const { keys, issuer, objects, clock, random, longestSeconds, extendExpiration = true, extendedSeconds = EXTENDED_SECONDS } = this.#options
     const asked = request.spec.expirationSeconds ?? 3600
     const wrong = checkSeconds(asked)
     if (wrong.length > 0) throw invalidError({ group: 'authentication.k8s.io', resource: 'TokenRequest' }, wrong)
@@ -71,7 +74,7 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     const now = Math.floor(clock.now() / 1000)
     const claims: BoundClaims = {
       aud: audiences,
-      exp: now + (extended ? EXTENDED_SECONDS : seconds),
+      exp: now + (extended ? Math.min(extendedSeconds, EXTENDED_SECONDS) : seconds),
       iat: now,
       iss: issuer,
       jti: uuid(random),
@@ -84,7 +87,9 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
       nbf: now,
       sub: serviceAccountUser(namespace, name),
     }
-    const token = await keys.sign({ ...claims })
+    const token = await keys.sign({ ...claims }).catch(error => {
+      throw internalError(`failed to generate token: ${error instanceof Error ? error.message : error}`)
+    })
     const expirationTimestamp = new Date((now + seconds) * 1000).toISOString().replace('.000Z', 'Z')
     return {
       ...request,

@@ -8,7 +8,14 @@ export interface ServiceAccountKeys {
   /** The public keys as a JSON Web Key Set. */
   keySet(): Promise<{ keys: Record<string, unknown>[] }>
   readonly algorithms: readonly string[]
+  /** Grows when keys come or go, after which no token counts as verified any more; never where missing. */
+  readonly generation?: number
+  /** For how many seconds others may remember `keySet`; an hour where missing. */
+  maxAge?(): number
 }
+
+/** What tokens may be signed with. */
+export const SIGNATURE_ALGORITHMS: readonly string[] = ['ES256', 'ES384', 'ES512', 'RS256']
 
 interface Key {
   id: string
@@ -44,21 +51,23 @@ export function serviceAccountKeys(privateKey: string, otherPublicKeys: readonly
           if (key.algorithm !== alg) throw new Error(`the token's algorithm is ${alg}, its key's ${key.algorithm}`)
           return key.publicKey
         },
-        { algorithms: ['ES256', 'ES384', 'ES512', 'RS256'] },
+        { algorithms: [...SIGNATURE_ALGORITHMS] },
       )
       return JSON.parse(Buffer.from(payload).toString('utf8'))
     },
-    async keySet() {
-      const { exportJWK } = await import('jose')
-      const list = [...keys.values()].map(async key => ({
-        use: 'sig',
-        kid: key.id,
-        alg: key.algorithm,
-        ...(await exportJWK(key.publicKey)),
-      }))
-      return { keys: await Promise.all(list) }
-    },
+    keySet: () => jsonWebKeys([...keys.values()]),
   }
+}
+
+export async function jsonWebKeys(keys: readonly Key[]): Promise<{ keys: Record<string, unknown>[] }> {
+  const { exportJWK } = await import('jose')
+  const list = keys.map(async key => ({
+    use: 'sig',
+    kid: key.id,
+    alg: key.algorithm,
+    ...(await exportJWK(key.publicKey)),
+  }))
+  return { keys: await Promise.all(list) }
 }
 
 /** The id is the hash of the public key, as upstream derives it (pkg/serviceaccount/jwt.go keyIDFromPublicKey). */
@@ -67,7 +76,8 @@ function describe(publicKey: KeyObject): Key {
   return { id: createHash('sha256').update(der).digest('base64url'), algorithm: algorithmOf(publicKey), publicKey }
 }
 
-function algorithmOf(key: KeyObject): string {
+/** What the key signs with. Throws where nothing that tokens may have. */
+export function algorithmOf(key: KeyObject): string {
   const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
   const algorithm = key.asymmetricKeyType === 'rsa' ? 'RS256' : curves[key.asymmetricKeyDetails?.namedCurve ?? '']
   if (algorithm === undefined)

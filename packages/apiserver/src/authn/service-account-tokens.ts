@@ -42,6 +42,7 @@ type Claims = { kind: 'bound'; claims: BoundClaims; user: User } | { kind: 'lega
  */
 export class ServiceAccountTokens implements TokenAuthenticator {
   readonly #options: ServiceAccountTokenOptions
+  #generation: number | undefined
   readonly #verified = new LruCache<string, Claims>({ capacity: REMEMBERED })
 
   constructor(options: ServiceAccountTokenOptions) {
@@ -53,6 +54,11 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     audiences: readonly string[],
     annotate?: Annotate,
   ): Maybe<Authentication | undefined> {
+    const { generation } = this.#options.keys
+    if (generation !== this.#generation) {
+      this.#generation = generation
+      this.#verified.clear()
+    }
     const known = this.#verified.get(token)
     if (known !== undefined) return this.#accept(token, known, audiences, annotate)
     const issuer = issuerOf(token)

@@ -337,7 +337,8 @@ export class RequestPath {
     if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security, health) })
     const document = security.documents?.get(path)
     if (document !== undefined) {
-      return textResponse(200, await document.body(), { 'content-type': document.contentType })
+      const headers = { 'content-type': document.contentType, 'cache-control': `public, max-age=${document.maxAge()}` }
+      return textResponse(200, await document.body(), headers)
     }
     const figures = await metrics.serve(path)
     if (figures !== undefined) return figures

@@ -35,8 +35,16 @@ import { addSharedFlags, applySharedFlags, type SharedFlags } from './shared-fla
 import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
 import { openStore } from './store.ts'
 import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
+import { addTokenSignerFlag, type TokenSignerFlags, tokenSignerOf } from './token-signer.ts'
 
-interface ApiServerFlags extends ListenFlags, SniFlags, TlsFlags, LogFlags, SecurityFlags, SharedFlags {
+interface ApiServerFlags
+  extends ListenFlags,
+    SniFlags,
+    TlsFlags,
+    LogFlags,
+    SecurityFlags,
+    SharedFlags,
+    TokenSignerFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -138,6 +146,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addSniFlag(command)
   addTlsFlags(command)
   addSecurityFlags(command)
+  addTokenSignerFlag(command)
   addSharedFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -192,10 +201,11 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
   const policy = tlsPolicy(flags)
   const authorities = new ClientAuthorities(flags)
   const root = process.env.CANOPUS_ROOT ?? '.'
-  const security = createSecurity(securityOptions(flags, authorities))
   reportAnonymousAccess(flags, logger)
   const identity = serverIdentity()
   const applied = await applySharedFlags(flags, identity.name, logger)
+  const signer = await tokenSignerOf(flags, logger, applied.extras.metrics)
+  const security = createSecurity(securityOptions(flags, authorities, signer?.options))
   countBuffersAsHeap()
   const store = applied.stored(await openStore(storage, flags.dataDir, logger))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
@@ -232,7 +242,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       if (facts !== undefined) void publishAuthentication(server, facts, logger)
     })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
-    await Promise.all([runApiServerLoops(server, options, signal), applied.run(signal), whenAborted(signal)])
+    await Promise.all([runApiServerLoops(server, options, signal), applied.run(signal), signer?.run(signal), whenAborted(signal)])
     await server.stop()
   } finally {
     await store.close()

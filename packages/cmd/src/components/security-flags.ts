@@ -21,6 +21,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { bool, duration, fileIfGiven, fileOf, given, list, lists, number, required } from '../flags.ts'
 import { type AuthorityFile, ClientAuthorities } from './client-authorities.ts'
 import { followFiles } from './follow-files.ts'
+import type { TokenSignerOptions } from './token-signer.ts'
 
 export interface SecurityFlags {
   clientCaFile?: string
@@ -170,18 +171,30 @@ function claim(text: string, before: Record<string, string> | undefined): Record
 }
 
 /** What `createSecurity` is to do by these flags. Throws `Failure` where they contradict each other or a file is missing. */
-export function securityOptions(flags: SecurityFlags, authorities = new ClientAuthorities(flags)): SecurityOptions {
-  const signingKey = required('service-account-signing-key-file', flags.serviceAccountSigningKeyFile)
-  const others = (flags.serviceAccountKeyFile ?? []).map(path => fileOf('service-account-key-file', path))
+export function securityOptions(
+  flags: SecurityFlags,
+  authorities = new ClientAuthorities(flags),
+  signer?: TokenSignerOptions,
+): SecurityOptions {
   return {
-    serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
-    otherServiceAccountKeys: others,
+    ...(signer === undefined ? serviceAccountKeyFiles(flags) : { serviceAccountKey: signer.serviceAccountKey }),
     bootstrapTokens: flags.enableBootstrapTokenAuth,
     ...given({
       clientCa: current(authorities.clients),
       requestHeader: requestHeaderOptions(flags, authorities),
     }),
     ...sharedSecurityOptions(flags),
+    ...signer,
+  }
+}
+
+function serviceAccountKeyFiles(
+  flags: SecurityFlags,
+): Pick<SecurityOptions, 'serviceAccountKey' | 'otherServiceAccountKeys'> {
+  const signingKey = required('service-account-signing-key-file', flags.serviceAccountSigningKeyFile)
+  return {
+    serviceAccountKey: fileOf('service-account-signing-key-file', signingKey),
+    otherServiceAccountKeys: (flags.serviceAccountKeyFile ?? []).map(path => fileOf('service-account-key-file', path)),
   }
 }
 

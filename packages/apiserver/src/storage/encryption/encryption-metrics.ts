@@ -7,10 +7,8 @@ import {
   type Histogram,
   MetricsRegistry,
 } from '@canopus/base'
+import { OK } from '../../grpc/outcome.ts'
 import { type ReloadMetrics, reloadMetrics, textHash } from '../../metrics/reload-metrics.ts'
-
-/** What an operation that succeeded is counted under. */
-export const OK = 'OK'
 
 export type Direction = 'from_storage' | 'to_storage'
 

@@ -1,35 +1,30 @@
 /** Messages of KMS v2 and of what is stored under it (k8s.io/kms/apis/v2, pkg/storage/value/encrypt/envelope/kmsv2/v2). */
-import protobuf from 'protobufjs/light.js'
+import { codecsOf, fields } from '../../grpc/messages.ts'
 
-const fields = (all: Record<string, [number, string]>) => ({
-  fields: Object.fromEntries(Object.entries(all).map(([name, [id, type]]) => [name, { id, type }])),
-})
 const annotations = (id: number) => ({ annotations: { id, keyType: 'string', type: 'bytes' } })
 
-const root = protobuf.Root.fromJSON({
-  nested: {
-    StatusRequest: fields({}),
-    StatusResponse: fields({ version: [1, 'string'], healthz: [2, 'string'], keyId: [3, 'string'] }),
-    DecryptRequest: {
-      fields: {
-        ...fields({ ciphertext: [1, 'bytes'], uid: [2, 'string'], keyId: [3, 'string'] }).fields,
-        ...annotations(4),
-      },
-    },
-    DecryptResponse: fields({ plaintext: [1, 'bytes'] }),
-    EncryptRequest: fields({ plaintext: [1, 'bytes'], uid: [2, 'string'] }),
-    EncryptResponse: {
-      fields: { ...fields({ ciphertext: [1, 'bytes'], keyId: [2, 'string'] }).fields, ...annotations(3) },
-    },
-    EncryptedObject: {
-      fields: {
-        ...fields({ encryptedData: [1, 'bytes'], keyID: [2, 'string'], encryptedDEKSource: [3, 'bytes'] }).fields,
-        ...annotations(4),
-        ...fields({ encryptedDEKSourceType: [5, 'int32'] }).fields,
-      },
+const codec = codecsOf({
+  StatusRequest: fields({}),
+  StatusResponse: fields({ version: [1, 'string'], healthz: [2, 'string'], keyId: [3, 'string'] }),
+  DecryptRequest: {
+    fields: {
+      ...fields({ ciphertext: [1, 'bytes'], uid: [2, 'string'], keyId: [3, 'string'] }).fields,
+      ...annotations(4),
     },
   },
-} as protobuf.INamespace)
+  DecryptResponse: fields({ plaintext: [1, 'bytes'] }),
+  EncryptRequest: fields({ plaintext: [1, 'bytes'], uid: [2, 'string'] }),
+  EncryptResponse: {
+    fields: { ...fields({ ciphertext: [1, 'bytes'], keyId: [2, 'string'] }).fields, ...annotations(3) },
+  },
+  EncryptedObject: {
+    fields: {
+      ...fields({ encryptedData: [1, 'bytes'], keyID: [2, 'string'], encryptedDEKSource: [3, 'bytes'] }).fields,
+      ...annotations(4),
+      ...fields({ encryptedDEKSourceType: [5, 'int32'] }).fields,
+    },
+  },
+})
 
 export type Annotations = Readonly<Record<string, Uint8Array>>
 
@@ -67,19 +62,6 @@ export interface EncryptedObject {
   readonly encryptedDEKSource: Uint8Array
   readonly annotations: Annotations
   readonly encryptedDEKSourceType: number
-}
-
-export interface Codec<T> {
-  encode(message: T): Buffer
-  decode(bytes: Uint8Array): T
-}
-
-function codec<T>(name: string): Codec<T> {
-  const type = root.lookupType(name)
-  return {
-    encode: message => Buffer.from(type.encode(message as Record<string, unknown>).finish()),
-    decode: bytes => type.decode(bytes) as unknown as T,
-  }
 }
 
 export const encryptedObject = codec<EncryptedObject>('EncryptedObject')

@@ -1,6 +1,7 @@
 import type { Clock } from '@canopus/base'
+import { codeOf, OK, timedCall } from '../../grpc/outcome.ts'
 import type { Maybe } from '../../security.ts'
-import { type Direction, type EncryptionMetrics, OK } from './encryption-metrics.ts'
+import type { Direction, EncryptionMetrics } from './encryption-metrics.ts'
 import type { KmsService } from './kms-service.ts'
 import type { PrefixTransformers, Read, Transformer } from './transformer.ts'
 
@@ -57,27 +58,12 @@ export class MeasuredTransformer implements Transformer {
   }
 }
 
-/** gRPC's code of what went wrong behind the error; what it says of a plugin's answer is kept in its message. */
-function codeOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : ''
-  return /rpc error: code = (\w+) desc = /.exec(text)?.[1] ?? 'unknown-non-grpc'
-}
-
 /** A plugin whose calls are timed. */
 export function measuredKms(service: KmsService, name: string, metrics: EncryptionMetrics, clock: Clock): KmsService {
-  async function timed<T>(method: string, call: Promise<T>): Promise<T> {
-    const begun = clock.monotonic()
-    const note = (code: string): void =>
-      metrics.called(name, `/v2.KeyManagementService/${method}`, code, (clock.monotonic() - begun) / 1000)
-    try {
-      const answer = await call
-      note(OK)
-      return answer
-    } catch (error) {
-      note(codeOf(error))
-      throw error
-    }
-  }
+  const timed = <T>(method: string, call: Promise<T>): Promise<T> =>
+    timedCall(clock, call, (code, seconds) =>
+      metrics.called(name, `/v2.KeyManagementService/${method}`, code, seconds),
+    )
   return {
     status: () => timed('Status', service.status()),
     encrypt: (uid, plaintext) => timed('Encrypt', service.encrypt(uid, plaintext)),
