@@ -11,6 +11,8 @@ import type { OpenApiKind } from './openapi/types.ts'
 export interface Strategy<T extends KubeObject = KubeObject> {
   /** Fills in defaults of the version in which the object arrived (pkg/apis/<group>/<version>/defaults.go). */
   default?(object: T): void
+  /** Fills in what objects that were stored before today's fields came lack (upstream's decorators of storage). */
+  completeStored?(object: T): void
   /** Resets what a client may not set at creation (usually status) and sets the first generation. */
   prepareForCreate?(object: T, context: StrategyContext): void
   validate?(object: T): FieldError[]

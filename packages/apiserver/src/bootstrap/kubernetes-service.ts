@@ -33,6 +33,8 @@ export async function ensureKubernetesService(
   addresses: readonly string[] = facts.addresses ?? (facts.address === undefined ? [] : [facts.address]),
 ): Promise<void> {
   await reconcileObject(client, Services, serviceFor(facts), existing => {
+    // One of a family that this server has no range of can no more be changed.
+    if (isIPv6(existing.spec?.clusterIP ?? '') !== isIPv6(facts.clusterIP)) return { kind: 'keep' }
     const wanted = serviceFor(facts).spec!
     const [port] = existing.spec?.ports ?? []
     const [wantedPort] = wanted.ports!

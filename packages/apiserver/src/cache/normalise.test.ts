@@ -24,7 +24,10 @@ describe('what another API server stored', () => {
       ({ spec }: { spec: object }) => spec,
       {
         clusterIP: '10.0.0.1',
+        clusterIPs: ['10.0.0.1'],
         internalTrafficPolicy: 'Cluster',
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
         ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
         sessionAffinity: 'None',
         type: 'ClusterIP',
@@ -35,6 +38,21 @@ describe('what another API server stored', () => {
       { apiVersion: 'storage.k8s.io/v1beta1', kind: 'StorageClass', metadata: { name: 'a' }, provisioner: 'p' },
       ({ apiVersion, reclaimPolicy }: { apiVersion: string; reclaimPolicy: string }) => [apiVersion, reclaimPolicy],
       ['storage.k8s.io/v1', 'Delete'],
+    ],
+    [
+      'a budget for nothing, which would be one for everything today',
+      { apiVersion: 'policy/v1beta1', kind: 'PodDisruptionBudget', metadata, spec: { selector: {} } },
+      ({ apiVersion, spec }: { apiVersion: string; spec: { selector: { matchExpressions: object[] } } }) => [
+        apiVersion,
+        spec.selector.matchExpressions,
+      ],
+      ['policy/v1', [{ key: 'pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match', operator: 'Exists' }]],
+    ],
+    [
+      'a claim with one of two fields for its source',
+      { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { dataSource: { kind: 'A', name: 'b' } } },
+      ({ spec }: { spec: { dataSourceRef: object } }) => spec.dataSourceRef,
+      { kind: 'A', name: 'b' },
     ],
     [
       'nothing of a custom resource',

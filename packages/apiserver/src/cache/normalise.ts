@@ -1,5 +1,6 @@
 /** Stored bytes that another API server wrote, as our own form. */
 import { type Kind, schemaOfKind, storableKinds, writeNulls } from '@canopus/api'
+import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
 import {
   apiVersionOf,
   decodeProtobuf,
@@ -35,6 +36,7 @@ const FORMER: Readonly<Record<string, readonly string[]>> = {
   'coordination.k8s.io': ['v1beta1'],
   'flowcontrol.apiserver.k8s.io': ['v1beta3'],
   'node.k8s.io': ['v1beta1'],
+  policy: ['v1beta1'],
   'rbac.authorization.k8s.io': ['v1beta1'],
   'resource.k8s.io': ['v1beta2'],
   'scheduling.k8s.io': ['v1beta1'],
@@ -46,6 +48,17 @@ const FORMER_KINDS: ReadonlySet<string> = new Set([
   'networking.k8s.io/v1beta1 IngressClass',
   'networking.k8s.io/v1beta1 ServiceCIDR',
 ])
+
+/** What meant something else in a former version. */
+const FORMER_MEANINGS: Readonly<Record<string, (object: KubeObject) => void>> = {
+  /** A selector without rules chose nothing then, and chooses everything now (pkg/apis/policy/v1beta1/conversion.go). */
+  'policy/v1beta1 PodDisruptionBudget': object => {
+    const { spec } = object as PodDisruptionBudget
+    if (spec?.selector === undefined || Object.keys(spec.selector).length > 0) return
+    const key = 'pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match'
+    spec.selector = { matchExpressions: [{ key, operator: 'Exists' }] }
+  },
+}
 
 const kinds = new Map<string, Kind>(storableKinds.map(kind => [`${apiVersionOf(kind.type)} ${kind.type.kind}`, kind]))
 const storedKinds = new Map<string, Kind>(
@@ -59,19 +72,25 @@ function successorOf(apiVersion: string, kind: string): Kind | undefined {
   return former ? storedKinds.get(`${group} ${kind}`) : undefined
 }
 
+function complete({ strategy }: Kind, object: KubeObject): void {
+  strategy.default?.(object)
+  strategy.completeStored?.(object)
+}
+
 /** The object in the version that its kind is stored in, with the defaults of today: it may come from a time that had others. */
 function asStored(object: KubeObject): KubeObject {
   const { apiVersion = '', kind = '' } = object
   const known = kinds.get(`${apiVersion} ${kind}`)
   if (known !== undefined) {
     writeNulls(known, object)
-    known.strategy.default?.(object)
+    complete(known, object)
     return known.storedAs === undefined ? object : known.storedAs.toStored(object)
   }
   if (`${apiVersion} ${kind}` === FORMER_DEFINITION) return definitionOfV1beta1(object)
   const successor = successorOf(apiVersion, kind)
   if (successor === undefined) return object
-  successor.strategy.default?.(object)
+  complete(successor, object)
+  FORMER_MEANINGS[`${apiVersion} ${kind}`]?.(object)
   return { ...object, apiVersion: apiVersionOf(successor.type) }
 }
 

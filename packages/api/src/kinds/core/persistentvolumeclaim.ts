@@ -70,6 +70,7 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,
       default: defaultClaim,
+      completeStored: pairDataSources,
       warnings,
       validateStatusUpdate: validateClaimStatusUpdate,
       prepareForCreate: claim => settleDataSources(claim),

@@ -4,7 +4,7 @@ import { Services } from '../../resources.ts'
 import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { defaultService } from './service/defaults.ts'
+import { completeService, defaultService } from './service/defaults.ts'
 import { prepareForCreate, prepareForUpdate } from './service/strategy.ts'
 import { validateService, validateServiceStatusUpdate, validateServiceUpdate } from './service/validation.ts'
 import { serviceWarnings } from './service/warnings.ts'
@@ -40,6 +40,7 @@ export const ServiceKind = defineKind<Service>({
     { status: () => ({ loadBalancer: {} }) },
     {
       default: defaultService,
+      completeStored: completeService,
       prepareForCreate,
       prepareForUpdate,
       validate: validateService,

@@ -25,3 +25,16 @@ export function defaultService(service: Service): void {
   spec.allocateLoadBalancerNodePorts ??= true
   for (const ingress of service.status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP'
 }
+
+/**
+ * Services from before there were several addresses (pkg/registry/core/service/storage, defaultOnReadService). Headless ones
+ * without families stay so: those are the server's.
+ */
+export function completeService({ spec }: Service): void {
+  if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP]
+  const addresses = spec.clusterIPs ?? []
+  if (spec.type === 'ExternalName' || spec.clusterIP === 'None' || addresses.length === 0) return
+  if (spec.ipFamilies?.length) return
+  spec.ipFamilies = addresses.map(address => (address.includes(':') ? 'IPv6' : 'IPv4'))
+  spec.ipFamilyPolicy = addresses.length === 1 ? 'SingleStack' : 'RequireDualStack'
+}
