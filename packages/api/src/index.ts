@@ -13,11 +13,13 @@ export {
   podRequests,
 } from './kinds/core/pod/resources.ts'
 export { tolerates } from './kinds/core/pod/tolerations.ts'
+export { checkTolerations } from './kinds/core/pod/validate-affinity.ts'
 export { validateBinding } from './kinds/core/pod/validation.ts'
 export { clusterIpErrors } from './kinds/core/service/validation-ip.ts'
 export * from './kinds/index.ts'
 export { SYSTEM_PRIORITIES } from './kinds/scheduling/validation.ts'
 export { type ExtraChecks, withExtraChecks } from './kinds/shared/extra-checks.ts'
+export { isExtendedResource } from './kinds/shared/resource-names.ts'
 export { type AttachedBy, inlineDriver, volumeDriver } from './kinds/storage/migrated-volumes.ts'
 export * from './openapi/index.ts'
 export * from './quota/index.ts'

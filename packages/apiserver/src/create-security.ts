@@ -1,7 +1,8 @@
 import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
 import type { AdmissionConfiguration } from './admission/configuration/file.ts'
 import type { DefaultTolerations } from './admission/default-toleration-seconds.ts'
-import { allAdmission, OFF_BY_DEFAULT } from './admission/index.ts'
+import { allAdmission } from './admission/index.ts'
+import { isPluginOn } from './admission/plugin-names.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
 import { ClientCertificateAuthenticator } from './authn/client-certificate.ts'
@@ -22,7 +23,7 @@ import { RbacAuthorizer } from './authz/rbac.ts'
 import { RoleIndex } from './authz/role-index.ts'
 import type { ConfigurationFile } from './configuration/file.ts'
 import type { ReviewEndpoint } from './review-webhook/client.ts'
-import type { AdmissionPlugin, Authenticator, Security, SecurityContext, SecurityFactory } from './security.ts'
+import type { Authenticator, Security, SecurityContext, SecurityFactory } from './security.ts'
 
 export interface SecurityOptions {
   /** PEM key that signs service-account tokens (`sa.key`), or whatever else does. */
@@ -110,7 +111,7 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         rbac,
         ...(options.admissionConfiguration === undefined ? {} : { configuration: options.admissionConfiguration }),
         ...(options.defaultTolerations === undefined ? {} : { defaultTolerations: options.defaultTolerations }),
-      }).filter(plugin => isEnabled(plugin, options)),
+      }).filter(({ name }) => isPluginOn(name, options.enabledAdmission, options.disabledAdmission)),
       tokenIssuer: new ServiceAccountTokenIssuer({
         keys,
         issuer,
@@ -168,9 +169,4 @@ function tokenKinds(
     ...(jwt === undefined ? [] : [jwt]),
     ...(options.tokenWebhook === undefined ? [] : [webhookTokens(options.tokenWebhook, context, audiences)]),
   ]
-}
-
-function isEnabled({ name }: AdmissionPlugin, options: SecurityOptions): boolean {
-  if (options.disabledAdmission?.includes(name)) return false
-  return !OFF_BY_DEFAULT.includes(name) || (options.enabledAdmission?.includes(name) ?? false)
 }

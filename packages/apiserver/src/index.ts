@@ -1,5 +1,5 @@
 export { readAdmissionConfiguration } from './admission/configuration/file.ts'
-export { checkPluginNames } from './admission/plugin-names.ts'
+export { checkPluginNames, isPluginOn } from './admission/plugin-names.ts'
 export { createKindSchemas } from './admission/policies/kind-schemas.ts'
 export { checkPolicyTypes, type KindSchemas } from './admission/policies/type-checking.ts'
 export type { AggregationOptions } from './aggregation/aggregator.ts'

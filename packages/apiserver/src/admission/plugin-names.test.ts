@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { allAdmission } from './index.ts'
-import { checkPluginNames } from './plugin-names.ts'
+import { checkPluginNames, isPluginOn } from './plugin-names.ts'
 import { fakeContext } from './testing/request.ts'
 
 describe('--enable-admission-plugins and --disable-admission-plugins', () => {
@@ -13,11 +13,21 @@ describe('--enable-admission-plugins and --disable-admission-plugins', () => {
       ['LimitRanger', 'ResourceQuota'],
       '[LimitRanger ResourceQuota] in enable-admission-plugins and disable-admission-plugins overlapped',
     ],
-    [['AlwaysPullImages'], [], 'admission plugins that are not implemented: AlwaysPullImages'],
+    [['ImagePolicyWebhook'], [], 'admission plugins that are not implemented: ImagePolicyWebhook'],
   ]
   for (const [on, off, message] of refused) {
     it(message, () => assert.throws(() => checkPluginNames(on, off), { name: 'TypeError', message }))
   }
+
+  it('some run only where they are asked for', () => {
+    const cases: readonly [string, string[], string[], boolean][] = [
+      ['LimitRanger', [], [], true],
+      ['LimitRanger', [], ['LimitRanger'], false],
+      ['AlwaysDeny', [], [], false],
+      ['AlwaysDeny', ['AlwaysDeny'], [], true],
+    ]
+    for (const [name, on, off, expected] of cases) assert.equal(isPluginOn(name, on, off), expected, name)
+  })
 
   it('knows every plugin that runs, and that those of others are off', () => {
     const names = allAdmission(fakeContext()).map(({ name }) => name)

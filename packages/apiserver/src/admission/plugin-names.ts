@@ -1,15 +1,22 @@
 /** The names of `--enable-admission-plugins` and `--disable-admission-plugins` (pkg/kubeapiserver/options/plugins.go). */
 
-const HERE = new Set(
+const ON_BY_DEFAULT = namesOf(
   `
   NamespaceLifecycle LimitRanger ServiceAccount NodeRestriction TaintNodesByCondition PodSecurity Priority
   DefaultTolerationSeconds DefaultStorageClass StorageObjectInUseProtection PersistentVolumeClaimResize RuntimeClass
   CertificateApproval CertificateSigning CertificateSubjectRestriction DefaultIngressClass PodTopologyLabels
   NodeDeclaredFeatureValidator PodResizeValidator MutatingAdmissionPolicy MutatingAdmissionWebhook
   ValidatingAdmissionPolicy ValidatingAdmissionWebhook ResourceQuota
+  `,
+)
+
+/** Plugins that run only where they are asked for. */
+export const OFF_BY_DEFAULT = namesOf(
   `
-    .trim()
-    .split(/\s+/),
+  NamespaceAutoProvision NamespaceExists LimitPodHardAntiAffinityTopology AlwaysPullImages PodNodeSelector
+  PodTolerationRestriction EventRateLimit ExtendedResourceToleration OwnerReferencesPermissionEnforcement
+  DenyServiceExternalIPs AlwaysDeny
+  `,
 )
 
 /** On in upstream without anything to do while the features are off that they are for. */
@@ -21,15 +28,19 @@ const IDLE = new Set([
   'AlwaysAdmit',
 ])
 
-const NOT_HERE = new Set(
-  `
-  NamespaceAutoProvision NamespaceExists LimitPodHardAntiAffinityTopology AlwaysPullImages ImagePolicyWebhook
-  PodNodeSelector PodTolerationRestriction EventRateLimit ExtendedResourceToleration
-  OwnerReferencesPermissionEnforcement DenyServiceExternalIPs AlwaysDeny
-  `
-    .trim()
-    .split(/\s+/),
-)
+const NOT_HERE = new Set(['ImagePolicyWebhook'])
+
+const isKnown = (name: string): boolean =>
+  ON_BY_DEFAULT.has(name) || OFF_BY_DEFAULT.has(name) || IDLE.has(name) || NOT_HERE.has(name)
+
+function namesOf(text: string): ReadonlySet<string> {
+  return new Set(text.trim().split(/\s+/))
+}
+
+/** Whether a plugin runs by these flags. */
+export function isPluginOn(name: string, enabled: readonly string[] = [], disabled: readonly string[] = []): boolean {
+  return !disabled.includes(name) && (!OFF_BY_DEFAULT.has(name) || enabled.includes(name))
+}
 
 /** Throws TypeError where a plugin is unknown, to be on and off, or to be on but not implemented. */
 export function checkPluginNames(enabled: readonly string[], disabled: readonly string[]): void {
@@ -37,7 +48,7 @@ export function checkPluginNames(enabled: readonly string[], disabled: readonly 
     ['enable', enabled],
     ['disable', disabled],
   ] as const) {
-    const unknown = names.find(name => !(HERE.has(name) || IDLE.has(name) || NOT_HERE.has(name)))
+    const unknown = names.find(name => !isKnown(name))
     if (unknown !== undefined)
       throw new TypeError(`${flag}-admission-plugins plugin ${JSON.stringify(unknown)} is unknown`)
   }

@@ -1,9 +1,10 @@
 import { RuntimeClasses } from '@canopus/api'
-import type { PodSpec, Toleration } from '@canopus/api/core/v1'
+import type { PodSpec } from '@canopus/api/core/v1'
 import type { RuntimeClass } from '@canopus/api/node/v1'
 import { compareQuantities } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin, Maybe } from '../security.ts'
 import { type AdmissionContext, podOf, refusal } from './shared.ts'
+import { mergeTolerations } from './tolerations.ts'
 
 const MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
 
@@ -70,29 +71,6 @@ function setScheduling(attributes: AdmissionAttributes, spec: PodSpec, { schedul
   if (scheduling.tolerations !== undefined) {
     spec.tolerations = mergeTolerations([...(spec.tolerations ?? []), ...scheduling.tolerations])
   }
-}
-
-/** Leaves out tolerations that another one covers; of equal ones the first stays. */
-function mergeTolerations(all: readonly Toleration[]): Toleration[] {
-  const merged: Toleration[] = []
-  all.forEach((each, index) => {
-    if (merged.some(kept => covers(kept, each))) return
-    if (all.slice(index + 1).some(later => covers(later, each) && !covers(each, later))) return
-    merged.push(each)
-  })
-  return merged
-}
-
-/** Whether `wide` tolerates everything that `narrow` does. */
-function covers(wide: Toleration, narrow: Toleration): boolean {
-  const isAny = !wide.key && wide.operator === 'Exists'
-  if (!isAny && wide.key !== narrow.key) return false
-  if (wide.effect && wide.effect !== narrow.effect) return false
-  if (wide.operator !== 'Exists' && (narrow.operator === 'Exists' || (wide.value ?? '') !== (narrow.value ?? ''))) {
-    return false
-  }
-  if (wide.tolerationSeconds === undefined) return true
-  return narrow.tolerationSeconds !== undefined && narrow.tolerationSeconds <= wide.tolerationSeconds
 }
 
 function sameAmounts(left: Record<string, string> | undefined, right: Record<string, string> | undefined): boolean {

@@ -1,8 +1,9 @@
-import type { Pod } from '@canopus/api/core/v1'
-import { forbiddenError, type StatusError } from '@canopus/apimachinery'
+import { Namespaces } from '@canopus/api'
+import type { Namespace, Pod } from '@canopus/api/core/v1'
+import { forbiddenError, notFoundError, StatusError } from '@canopus/apimachinery'
 import type { RbacAuthorizer } from '../authz/rbac.ts'
 import type { RoleIndex } from '../authz/role-index.ts'
-import type { AdmissionAttributes, Authorizer, SecurityContext } from '../security.ts'
+import type { AdmissionAttributes, Authorizer, Maybe, ObjectReader, SecurityContext } from '../security.ts'
 import type { AdmissionConfiguration } from './configuration/file.ts'
 import type { DefaultTolerations } from './default-toleration-seconds.ts'
 
@@ -34,6 +35,19 @@ export function refusal(attributes: AdmissionAttributes, why: string): StatusErr
     },
     why,
   )
+}
+
+/** What upstream's plugins answer where they return an error that is no status: 500, in their own words. */
+export const plainError = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })
+
+/** The namespace of a request; one that is not known yet is looked up in the store. Rejects with 404 where there is none. */
+export function namespaceOf(objects: ObjectReader, name: string): Maybe<Namespace> {
+  const known = objects.get(Namespaces, name)
+  if (known !== undefined) return known
+  return objects.getFresh(Namespaces, name).then(fresh => {
+    if (fresh === undefined) throw notFoundError({ group: '', resource: 'namespaces', name })
+    return fresh
+  })
 }
 
 /** The pod of a request on `pods` (or a subresource that carries a pod). */

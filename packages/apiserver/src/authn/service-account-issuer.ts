@@ -59,7 +59,16 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     request: TokenRequest,
     warn: (text: string) => void = () => {},
   ): Promise<TokenRequest> {
-    const { keys, issuer, objects, clock, random, longestSeconds, extendExpiration = true, extendedSeconds = EXTENDED_SECONDS } = this.#options
+    const {
+      keys,
+      issuer,
+      objects,
+      clock,
+      random,
+      longestSeconds,
+      extendExpiration = true,
+      extendedSeconds = EXTENDED_SECONDS,
+    } = this.#options
     const asked = request.spec.expirationSeconds ?? 3600
     const wrong = checkSeconds(asked)
     if (wrong.length > 0) throw invalidError({ group: 'authentication.k8s.io', resource: 'TokenRequest' }, wrong)

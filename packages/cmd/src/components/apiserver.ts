@@ -242,7 +242,12 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
       if (facts !== undefined) void publishAuthentication(server, facts, logger)
     })
     logger.info('the API server is listening', { address: flags.bindAddress, port: flags.securePort })
-    await Promise.all([runApiServerLoops(server, options, signal), applied.run(signal), signer?.run(signal), whenAborted(signal)])
+    await Promise.all([
+      runApiServerLoops(server, options, signal),
+      applied.run(signal),
+      signer?.run(signal),
+      whenAborted(signal),
+    ])
     await server.stop()
   } finally {
     await store.close()

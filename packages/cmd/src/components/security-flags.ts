@@ -7,6 +7,7 @@ import {
   type AuthorizationMode,
   type ConfigurationFile,
   checkPluginNames,
+  isPluginOn,
   type JwtIssuer,
   type RequestHeaderOptions,
   type ReviewEndpoint,
@@ -224,11 +225,10 @@ export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOpt
 }
 
 function admissionConfiguration(flags: SecurityFlags): SecurityOptions['admissionConfiguration'] {
-  const { admissionControlConfigFile: path, disableAdmissionPlugins: off } = flags
+  const { admissionControlConfigFile: path, enableAdmissionPlugins: on, disableAdmissionPlugins: off } = flags
   try {
-    checkPluginNames(flags.enableAdmissionPlugins, off)
-    if (path === undefined) return undefined
-    return readAdmissionConfiguration(path, readTextFile, plugin => !off.includes(plugin))
+    checkPluginNames(on, off)
+    return readAdmissionConfiguration(path, readTextFile, plugin => isPluginOn(plugin, on, off))
   } catch (error) {
     throw new Failure(error instanceof Error ? error.message : String(error))
   }

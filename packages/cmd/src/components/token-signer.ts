@@ -73,7 +73,9 @@ export function tokenLives(
   const asked = Math.floor(serviceAccountMaxTokenExpiration / 1000)
   if (asked > longest) {
     const limit = `the token expiration supported by ${FLAG}`
-    throw new Failure(`service-account-max-token-expiration cannot be set longer than ${limit}: ${asked}s > ${longest}s`)
+    throw new Failure(
+      `service-account-max-token-expiration cannot be set longer than ${limit}: ${asked}s > ${longest}s`,
+    )
   }
   return { serviceAccountMaxTokenSeconds: asked || longest, extendedTokenSeconds: longest }
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { PersistentVolumeClaims, Pods, quotaEvaluator } from '@canopus/api'
 import type { KubeObject, ResourceType } from '@canopus/apimachinery'
 import { demandOf } from '../limited-resources.ts'
+import { isPluginOn } from '../plugin-names.ts'
 import { levelVersionText } from '../pod-security/policy.ts'
 import { charge } from '../quota-check.ts'
 import { type AdmissionConfiguration, readAdmissionConfiguration } from './file.ts'
@@ -10,11 +11,14 @@ import { type AdmissionConfiguration, readAdmissionConfiguration } from './file.
 const HEAD = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\n'
 const SECURITY = 'apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\n'
 const QUOTA = 'apiVersion: apiserver.config.k8s.io/v1\nkind: ResourceQuotaConfiguration\n'
+const LIMITS = 'apiVersion: eventratelimit.admission.k8s.io/v1alpha1\nkind: Configuration\n'
 const HOOKS = 'apiVersion: apiserver.config.k8s.io/v1\nkind: WebhookAdmissionConfiguration\n'
 
 type Files = Record<string, string>
 
-function read(files: Files, isOn = (_plugin: string): boolean => true): AdmissionConfiguration {
+const isUsual = (plugin: string): boolean => isPluginOn(plugin)
+
+function read(files: Files, isOn: (plugin: string) => boolean = isUsual): AdmissionConfiguration {
   const readFile = (path: string): string => {
     if (files[path] === undefined) throw new Error(`open ${path}: no such file or directory`)
     return files[path]
@@ -90,6 +94,29 @@ describe('--admission-control-config-file: what is refused', () => {
     ],
   ]
   for (const [title, files, message] of cases) it(title, () => assert.throws(() => read(files), { message }))
+
+  const TOLERATIONS = 'apiVersion: podtolerationrestriction.admission.k8s.io/v1alpha1\nkind: Configuration\n'
+  const optional: [string, string, Files, string][] = [
+    ['no limits', 'EventRateLimit', only(HEAD), 'limits: Invalid value: []: must not be empty'],
+    [
+      'limits that are none',
+      'EventRateLimit',
+      leading('EventRateLimit', `${LIMITS}limits: [{type: All, qps: 1, burst: 0, cacheSize: -1}]\n`),
+      '[limits[0].type: Unsupported value: "All": supported values: "Server", "Namespace", "User", "SourceAndObject", ' +
+        'limits[0].burst: Invalid value: 0: must be positive, limits[0].cacheSize: Invalid value: -1: must not be negative]',
+    ],
+    [
+      'tolerations that are none',
+      'PodTolerationRestriction',
+      leading('PodTolerationRestriction', `${TOLERATIONS}whitelist: [{key: a, operator: Exists, value: b}]\n`),
+      'invalid config: [podtolerationrestriction.whitelist[0].operator: Invalid value: "b": ' +
+        "value must be empty when `operator` is 'Exists']",
+    ],
+  ]
+  for (const [title, plugin, files, why] of optional) {
+    const message = `couldn't init admission plugin ${JSON.stringify(plugin)}: ${why}`
+    it(title, () => assert.throws(() => read(files, name => name === plugin), { message }))
+  }
 })
 
 describe('--admission-control-config-file: what is taken', () => {
@@ -100,8 +127,21 @@ describe('--admission-control-config-file: what is taken', () => {
     )
     assert.deepEqual(read({ '/etc/adm/config.yaml': `${HEAD}plugins: [{name: Foo, path: bar}]\n` }), {})
     assert.deepEqual(
-      read(leading('PodSecurity', 'nonsense'), plugin => plugin !== 'PodSecurity'),
+      read(leading('PodSecurity', 'nonsense'), plugin => isUsual(plugin) && plugin !== 'PodSecurity'),
       {},
+    )
+  })
+
+  it('what plugins are told that run only where they are asked for', () => {
+    assert.deepEqual(
+      read({ '/etc/adm/config.yaml': 'podNodeSelectorPluginConfig: {ns: a=b}\n' }, name => name === 'PodNodeSelector'),
+      { nodeSelectors: { ns: 'a=b' } },
+    )
+    const limit = { type: 'User', qps: 5, burst: 10 }
+    const files = leading('EventRateLimit', `${LIMITS}limits: [${JSON.stringify(limit)}]\n`)
+    assert.deepEqual(
+      read(files, name => name === 'EventRateLimit'),
+      { eventLimits: [limit] },
     )
   })
 

@@ -7,7 +7,9 @@ import { load } from 'js-yaml'
 import { checkConfiguration, type FieldTree, MissingKindError } from '../../configuration/read.ts'
 import type { WebhookCredentialsFor } from '../../webhook/credentials.ts'
 import type { LimitedResource } from '../limited-resources.ts'
+import { type EventLimit, readEventLimits } from './event-rate-limit.ts'
 import { type PodSecurityConfiguration, readPodSecurityConfiguration } from './pod-security.ts'
+import { type PodTolerations, readNodeSelectors, readPodTolerations } from './pods.ts'
 import { readQuotaConfiguration } from './resource-quota.ts'
 import { checkPolicyConfiguration, readWebhookConfiguration } from './webhooks.ts'
 
@@ -15,6 +17,10 @@ import { checkPolicyConfiguration, readWebhookConfiguration } from './webhooks.t
 export interface AdmissionConfiguration {
   readonly podSecurity?: PodSecurityConfiguration
   readonly limitedResources?: readonly LimitedResource[]
+  /** Of PodNodeSelector, by namespace. */
+  readonly nodeSelectors?: Readonly<Record<string, string>>
+  readonly podTolerations?: PodTolerations
+  readonly eventLimits?: readonly EventLimit[]
   readonly mutatingWebhooks?: WebhookCredentialsFor
   readonly validatingWebhooks?: WebhookCredentialsFor
 }
@@ -25,7 +31,7 @@ export type ReadFile = (path: string) => string
 const FIELDS = { plugins: [{ name: true, path: true, configuration: true }] } as const satisfies FieldTree
 const KINDS = { AdmissionConfiguration: ['apiserver.config.k8s.io/v1', 'apiserver.k8s.io/v1alpha1'] }
 /** What ImagePolicyWebhook and PodNodeSelector had for a file before there was AdmissionConfiguration. */
-const LEGACY = ['imagePolicy', 'podNodeSelectorPluginConfig']
+const LEGACY = { imagePolicy: 'ImagePolicyWebhook', podNodeSelectorPluginConfig: 'PodNodeSelector' }
 
 interface PluginEntry {
   readonly name?: string
@@ -39,29 +45,35 @@ type Found = (value: unknown, readFile: ReadFile) => Partial<AdmissionConfigurat
 const READERS: Readonly<Record<string, Found>> = {
   PodSecurity: value => ({ podSecurity: readPodSecurityConfiguration(value) }),
   ResourceQuota: value => ({ limitedResources: readQuotaConfiguration(value) }),
+  PodNodeSelector: value => ({ nodeSelectors: readNodeSelectors(value) }),
+  PodTolerationRestriction: value => ({ podTolerations: readPodTolerations(value) }),
+  EventRateLimit: value => ({ eventLimits: readEventLimits(value) }),
   MutatingAdmissionWebhook: (value, readFile) => ({ mutatingWebhooks: readWebhookConfiguration(value, readFile) }),
   ValidatingAdmissionWebhook: (value, readFile) => ({ validatingWebhooks: readWebhookConfiguration(value, readFile) }),
   MutatingAdmissionPolicy: value => checkPolicyConfiguration('MutatingAdmissionPolicyConfiguration', value),
   ValidatingAdmissionPolicy: value => checkPolicyConfiguration('ValidatingAdmissionPolicyConfiguration', value),
 }
 
+/** Plugins that cannot do without a configuration. */
+const NEEDED = new Set(['EventRateLimit'])
+
 /**
- * Reads the file and what it leads to, for the plugins that are on. Throws in upstream's words where something of it is wrong.
- * What is said of plugins that are off, or that nobody knows, is passed over.
+ * Reads the file, where there is one, and what it leads to, for the plugins that are on. Throws in upstream's words where
+ * something of it is wrong. What is said of plugins that are off, or that nobody knows, is passed over.
  */
 export function readAdmissionConfiguration(
-  path: string,
+  path: string | undefined,
   readFile: ReadFile,
   isOn: (plugin: string) => boolean,
 ): AdmissionConfiguration {
-  const plugins = readPlugins(path, readFile)
+  const plugins = path === undefined ? [] : readPlugins(path, readFile)
   let all: AdmissionConfiguration = {}
   for (const [name, read] of Object.entries(READERS)) {
-    const entry = isOn(name) ? plugins.find(each => each.name === name) : undefined
-    if (entry === undefined) continue
+    if (!isOn(name)) continue
     try {
-      const value = configurationOf(entry, dirname(path), readFile)
-      if (value !== undefined) all = { ...all, ...read(value, readFile) }
+      const entry = plugins.find(each => each.name === name)
+      const value = entry && configurationOf(entry, dirname(path ?? ''), readFile)
+      if (value !== undefined || NEEDED.has(name)) all = { ...all, ...read(value, readFile) }
     } catch (error) {
       const why = error instanceof Error ? error.message : error
       if (error instanceof InvalidConfigurationError) {
@@ -92,7 +104,10 @@ function readPlugins(path: string, readFile: ReadFile): readonly PluginEntry[] {
     const object = checkConfiguration(value, 'AdmissionConfiguration', KINDS, FIELDS)
     return (object.plugins as readonly PluginEntry[] | null | undefined) ?? []
   } catch (error) {
-    if (error instanceof MissingKindError && LEGACY.some(field => Object.hasOwn(value as object, field))) return []
+    if (error instanceof MissingKindError) {
+      const plugins = Object.entries(LEGACY).filter(([field]) => Object.hasOwn(value as object, field))
+      if (plugins.length > 0) return plugins.map(([, name]) => ({ name, configuration: value }))
+    }
     throw new Error(`failed to read plugin config: ${error instanceof Error ? error.message : error}`)
   }
 }

@@ -3,7 +3,6 @@ import { type Clock, MetricsRegistry } from '@canopus/base'
 import { codeOf, OK, timedCall } from '../../grpc/outcome.ts'
 import type { ExternalSigner } from './signer.ts'
 
-
 const BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 export class SignerMetrics {
@@ -22,11 +21,9 @@ export class SignerMetrics {
         name('fetch_keys_data_timestamp'),
         '[ALPHA] Unix Timestamp in seconds of the last successful FetchKeys data_timestamp value returned by the external signer',
       ),
-      fetched: registry.counter(
-        name('fetch_keys_request_total'),
-        '[ALPHA] Total attempts at syncing supported JWKs',
-        ['code'],
-      ),
+      fetched: registry.counter(name('fetch_keys_request_total'), '[ALPHA] Total attempts at syncing supported JWKs', [
+        'code',
+      ]),
       signed: registry.counter(name('sign_request_total'), '[ALPHA] Total attempts at signing JWT', ['code']),
       durations: registry.histogram(
         name('request_duration_seconds'),

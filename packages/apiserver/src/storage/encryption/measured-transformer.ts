@@ -61,9 +61,7 @@ export class MeasuredTransformer implements Transformer {
 /** A plugin whose calls are timed. */
 export function measuredKms(service: KmsService, name: string, metrics: EncryptionMetrics, clock: Clock): KmsService {
   const timed = <T>(method: string, call: Promise<T>): Promise<T> =>
-    timedCall(clock, call, (code, seconds) =>
-      metrics.called(name, `/v2.KeyManagementService/${method}`, code, seconds),
-    )
+    timedCall(clock, call, (code, seconds) => metrics.called(name, `/v2.KeyManagementService/${method}`, code, seconds))
   return {
     status: () => timed('Status', service.status()),
     encrypt: (uid, plaintext) => timed('Encrypt', service.encrypt(uid, plaintext)),

@@ -1,0 +1,58 @@
+import type { Event } from '@canopus/api/core/v1'
+import { aggregateText, tooManyRequestsError } from '@canopus/apimachinery'
+import { type Clock, LruCache } from '@canopus/base'
+import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
+import type { EventLimit, EventLimitType } from './configuration/event-rate-limit.ts'
+import type { AdmissionContext } from './shared.ts'
+
+/** By what events share a bucket. */
+const KEYS: Readonly<Record<EventLimitType, (attributes: AdmissionAttributes) => string>> = {
+  Server: () => '',
+  Namespace: ({ namespace }) => namespace,
+  User: ({ user }) => user.name,
+  SourceAndObject: ({ object }) => {
+    const { source = {}, involvedObject: on = {} } = object as Event
+    return [source.component, source.host, on.kind, on.namespace, on.name, on.uid, on.apiVersion].join('')
+  },
+}
+
+const BUCKETS = 4096
+
+/** How many events are taken, of everybody or of each (plugin/pkg/admission/eventratelimit). */
+export function eventRateLimit({ configuration, clock }: AdmissionContext): AdmissionPlugin {
+  const limits = (configuration?.eventLimits ?? []).map(limit => limiter(limit, clock))
+  return {
+    name: 'EventRateLimit',
+    operations: ['CREATE', 'UPDATE'],
+    resources: ['/events'],
+    validate(attributes) {
+      if (attributes.dryRun) return
+      const reached = limits.map(accept => accept(attributes)).filter(each => each !== undefined)
+      if (reached.length > 0) throw tooManyRequestsError(aggregateText(reached), 0)
+    },
+  }
+}
+
+interface Bucket {
+  tokens: number
+  at: number
+}
+
+/** Takes a token for the event; where there is none, the answer says so. */
+function limiter(
+  { type, qps, burst, cacheSize = 0 }: EventLimit,
+  clock: Clock,
+): (attributes: AdmissionAttributes) => string | undefined {
+  const buckets = new LruCache<string, Bucket>({ capacity: cacheSize || BUCKETS })
+  return attributes => {
+    const key = KEYS[type](attributes)
+    const now = clock.monotonic()
+    const bucket = buckets.get(key) ?? { tokens: burst, at: now }
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * qps)
+    bucket.at = now
+    buckets.set(key, bucket)
+    if (bucket.tokens < 1) return `limit reached on type ${type} for key ${key}`
+    bucket.tokens -= 1
+    return undefined
+  }
+}
