@@ -1,5 +1,5 @@
 import type { Event } from '@canopus/api/core/v1'
-import { aggregateText, tooManyRequestsError } from '@canopus/apimachinery'
+import { aggregateText, StatusError } from '@canopus/apimachinery'
 import { type Clock, LruCache } from '@canopus/base'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import type { EventLimit, EventLimitType } from './configuration/event-rate-limit.ts'
@@ -28,7 +28,9 @@ export function eventRateLimit({ configuration, clock }: AdmissionContext): Admi
     validate(attributes) {
       if (attributes.dryRun) return
       const reached = limits.map(accept => accept(attributes)).filter(each => each !== undefined)
-      if (reached.length > 0) throw tooManyRequestsError(aggregateText(reached), 0)
+      if (reached.length === 0) return
+      const message = `Too many requests: ${aggregateText(reached)}`
+      throw new StatusError({ code: 429, reason: 'TooManyRequests', message })
     },
   }
 }

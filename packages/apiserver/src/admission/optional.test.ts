@@ -182,11 +182,11 @@ describe('EventRateLimit', () => {
       fakeContext({ clock, configuration: { eventLimits: [{ ...limit, type: 'Server' }] } }),
     )
     for (let count = 0; count < 2; count++) await admit(plugin, event('ns'))
-    await refuses(plugin, event('ns'), 'limit reached on type Server for key ', 429)
+    await refuses(plugin, event('ns'), 'Too many requests: limit reached on type Server for key ', 429)
     await admit(plugin, event('ns', 'o', true))
     await clock.advance(1000)
     await admit(plugin, event('ns'))
-    await refuses(plugin, event('ns'), 'limit reached on type Server for key ', 429)
+    await refuses(plugin, event('ns'), 'Too many requests: limit reached on type Server for key ', 429)
   })
   const kinds = [
     ['Namespace', event('ns'), event('other')],
