@@ -69,6 +69,14 @@ export class AddressClaims {
     }
   }
 
+  /** Makes the claim where the service came from before there were any. Failures are made good by `repair`. */
+  claimMissing(address: string, service: Service): void {
+    if (this.#objects.get(IPAddresses, nameOf(address)) !== undefined) return
+    this.take(address, service).catch(error =>
+      this.#logger.warn('a cluster address could not be claimed', { address, error }),
+    )
+  }
+
   /** Makes claims that services lack, and takes back those that no service has (ipallocator/controller/repairip.go). */
   async repair(inRange: (address: string) => boolean): Promise<void> {
     for (const service of this.#objects.list(Services)) {

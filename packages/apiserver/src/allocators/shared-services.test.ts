@@ -150,6 +150,16 @@ test('services from before there were claims get theirs at the start', async () 
   assert.deepEqual(await ports.take([30123, 30124]), [30123])
 })
 
+test('a service that came without a claim gets one when it is written', async () => {
+  const { all } = await servers(1)
+  const { send } = all[0]!
+  await send('POST', SERVICES, service('s', { clusterIP: '10.0.0.9' }))
+  await send('DELETE', `${CLAIMS}/10.0.0.9`)
+  const { json } = await send('GET', `${SERVICES}/s`)
+  await send('PUT', `${SERVICES}/s`, { ...json, metadata: { ...json.metadata, labels: { a: 'b' } } })
+  await until(async () => (await send('GET', `${CLAIMS}/10.0.0.9`)).status === 200)
+})
+
 test('services of long ago, which lack what is said of services today, can be changed', async () => {
   const store = createMemoryStore({ clock: systemClock })
   closing.push(() => store.close())

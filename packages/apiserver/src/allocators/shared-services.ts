@@ -65,12 +65,13 @@ export class SharedServices implements KindHooks {
     }
   }
 
-  /** Gives back what a service had and has no more. */
+  /** Gives back what a service had and has no more; what it has had without a claim, it claims now. */
   settled(object: KubeObject | undefined, old: KubeObject): void {
-    const { addresses } = this.#options
+    const { addresses, local } = this.#options
     const now = object === undefined ? [] : clusterAddresses(object as Service)
     for (const address of clusterAddresses(old as Service)) {
       if (!now.includes(address)) void addresses.free(address, old as Service)
+      else if (local.holds(address)) addresses.claimMissing(address, object as Service)
     }
     const kept = new Set(object === undefined ? [] : nodePortsOf(object as Service))
     this.freePorts(nodePortsOf(old as Service).filter(port => !kept.has(port)))
