@@ -11,6 +11,7 @@ import type { ServiceAccount } from '@canopus/api/core/v1'
 import type {
   CreateOptions,
   DeleteOptions,
+  FieldError,
   GroupVersionKind,
   GroupVersionResource,
   KubeObject,
@@ -200,6 +201,11 @@ export interface AdmissionPlugin {
   readonly resources?: readonly string[]
   mutate?(attributes: AdmissionAttributes): Maybe<void>
   validate?(attributes: AdmissionAttributes): Maybe<void>
+  /**
+   * What it finds wrong with fields, for what upstream does in a kind's strategy: said before what the strategy finds, where that
+   * refuses already. `validate` must refuse by the same.
+   */
+  fieldErrors?(attributes: AdmissionAttributes): Promise<readonly FieldError[]>
 }
 
 export interface ObjectChange<T extends KubeObject> {

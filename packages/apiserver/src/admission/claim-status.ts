@@ -12,18 +12,23 @@ type Asked = Pick<Attributes, 'verb' | 'subresource' | 'namespace' | 'name'>
  * Who may write a claim's status may not write all of it: allocations and reservations take the right to
  * `resourceclaims/binding`, devices that to `resourceclaims/driver` of their driver
  * (DRAResourceClaimGranularStatusAuthorization, pkg/registry/resource/utils.go). Upstream does this in the strategy, next to
- * validation; here it is a plugin, which runs where the rest of the status is valid.
+ * validation; here it is a plugin, whose findings are told together with those of validation.
  */
 export function claimStatusAuthorization({ authorizer }: AdmissionContext): AdmissionPlugin {
+  async function fieldErrors(attributes: AdmissionAttributes): Promise<FieldError[]> {
+    const { status = {} } = attributes.object as ResourceClaim
+    const { status: old = {} } = attributes.oldObject as ResourceClaim
+    const errors = await bindingErrors(authorizer, attributes, status, old)
+    errors.push(...(await deviceErrors(authorizer, attributes, status, old)))
+    return errors
+  }
   return {
     name: 'ResourceClaimStatusAuthorization',
     operations: ['UPDATE'],
     resources: ['resource.k8s.io/resourceclaims/status'],
+    fieldErrors,
     async validate(attributes) {
-      const { status = {} } = attributes.object as ResourceClaim
-      const { status: old = {} } = attributes.oldObject as ResourceClaim
-      const errors = await bindingErrors(authorizer, attributes, status, old)
-      errors.push(...(await deviceErrors(authorizer, attributes, status, old)))
+      const errors = await fieldErrors(attributes)
       if (errors.length === 0) return
       const { group, kind } = attributes.kind
       throw invalidError({ group, resource: kind, name: attributes.name }, errors)

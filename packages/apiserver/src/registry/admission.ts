@@ -1,7 +1,7 @@
 /** Runs the admission chain: who changes an object first, and who may refuse it at the end. */
 
 import type { Kind } from '@canopus/api'
-import type { GroupVersionKind, KubeObject } from '@canopus/apimachinery'
+import type { FieldError, GroupVersionKind, KubeObject } from '@canopus/apimachinery'
 import { type Clock, Family, Histogram, type Sample } from '@canopus/base'
 import type { AdmissionAttributes, AdmissionPlugin, Operation, Reinvocation } from '../security.ts'
 import type { WriteCall } from './call.ts'
@@ -117,6 +117,15 @@ export class AdmissionChain {
     if (validating.steps.length === 0) return
     const attributes = new RequestAttributes(call, target, new OneReinvocation(), this.#served)
     await this.run(validating, plugin => plugin.validate!(attributes))
+  }
+
+  /** What plugins have to say of fields besides what is wrong with them by themselves. */
+  async fieldErrors(call: WriteCall, target: AdmissionTarget): Promise<FieldError[]> {
+    const { steps } = this.select(call, target).validating
+    const attributes = new RequestAttributes(call, target, new OneReinvocation(), this.#served)
+    const errors: FieldError[] = []
+    for (const { plugin } of steps) errors.push(...((await plugin.fieldErrors?.(attributes)) ?? []))
+    return errors
   }
 
   private async run(phase: Phase, ask: (plugin: AdmissionPlugin) => void | Promise<void>): Promise<void> {

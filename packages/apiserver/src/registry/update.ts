@@ -156,11 +156,13 @@ async function updateOnce(
       ...(update.marksDeletion === true ? [] : validateObjectMetaUpdate(object.metadata, old.metadata)),
       ...validateByStrategy(store, call, update, object, old),
     ]
-    if (errors.length > 0) throw invalidError(store.invalidTarget(name), errors)
-    store.warn(call, object, old)
-    if (update.admitted !== true) {
-      await context.admission.validate(call, targetOf(store, update, namespace, name, object, old))
+    const target = targetOf(store, update, namespace, name, object, old)
+    if (errors.length > 0) {
+      if (update.admitted !== true) errors.unshift(...(await context.admission.fieldErrors(call, target)))
+      throw invalidError(store.invalidTarget(name), errors)
     }
+    store.warn(call, object, old)
+    if (update.admitted !== true) await context.admission.validate(call, target)
     if (call.dryRun) {
       release?.()
       return store.dryRunVersion(object, current.revision)
