@@ -17,6 +17,7 @@ export {
   type MetricType,
   perRegistry,
   type Sample,
+  tally,
 } from './metrics.ts'
 export { type Random, randomInt, uuid } from './random.ts'
 export { RingBuffer } from './ring-buffer.ts'

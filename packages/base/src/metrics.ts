@@ -137,6 +137,13 @@ export class MetricsRegistry {
   }
 }
 
+/** How many of the items have the same labels: samples of a gauge. */
+export function tally<T>(items: Iterable<T>, labelsOf: (item: T) => readonly string[]): Sample[] {
+  const counts = new Family(() => new Counter())
+  for (const item of items) counts.with(...labelsOf(item)).add()
+  return [...counts.samples()]
+}
+
 /** Makes what figures a component has: once for each registry, however often the component is made. */
 export function perRegistry<T>(make: (registry: MetricsRegistry) => T): (registry: MetricsRegistry) => T {
   const known = new WeakMap<MetricsRegistry, { readonly made: T }>()

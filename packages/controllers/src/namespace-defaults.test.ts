@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { ConfigMaps, Namespaces, ServiceAccounts } from '@canopus/api'
+import { forbiddenError } from '@canopus/apimachinery'
 import { createRootCaPublisher } from './root-ca-publisher.ts'
 import { createServiceAccountController } from './service-account.ts'
 import { createWorld, type World } from './testing/world.ts'
@@ -22,6 +23,24 @@ const ca = () => world.server.get(ConfigMaps, 'kube-root-ca.crt', 'x')
 test('a namespace is born with its service account and the root certificates', () => {
   assert.ok(world.server.get(ServiceAccounts, 'default', 'x'))
   assert.deepEqual(ca()?.data, { 'ca.crt': 'PEM' })
+  // The object that was made is looked at once more.
+  assert.deepEqual(world.figures(/^root_ca_cert_publisher_sync_(total|duration_seconds_count)/), [
+    'root_ca_cert_publisher_sync_duration_seconds_count{code="200"} 2',
+    'root_ca_cert_publisher_sync_total{code="200"} 2',
+  ])
+})
+
+test('figures tell why certificates could not be published', async () => {
+  world.server.failNext(
+    { method: 'POST', path: /configmaps/ },
+    forbiddenError({ group: '', resource: 'configmaps', name: 'y' }, 'no'),
+    1,
+  )
+  world.server.add(Namespaces, { metadata: { name: 'y' }, spec: { finalizers: ['kubernetes'] } })
+  await world.settle()
+  assert.deepEqual(world.figures(/^root_ca_cert_publisher_sync_total.*403/), [
+    'root_ca_cert_publisher_sync_total{code="403"} 1',
+  ])
 })
 
 test('both come back when deleted, the certificates also when changed', async () => {

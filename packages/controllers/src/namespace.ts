@@ -13,7 +13,7 @@ import {
   semanticEqual,
   setCondition,
 } from '@canopus/apimachinery'
-import { type Client, type Discovered, discover, listAll } from '@canopus/client'
+import { type Client, createDiscovery, type Discovered, listAll } from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
@@ -97,6 +97,7 @@ const byText = (a: [string, number], b: [string, number]): number => (a[0] < b[0
 export function createNamespaceController(context: ControllerContext): Controller {
   const informer = context.informers.informer(Namespaces)
   const { client } = context
+  const discover = createDiscovery(client.transport)
   return defineController(context, {
     name: 'namespace-controller',
     workers: 10,
@@ -119,7 +120,7 @@ export function createNamespaceController(context: ControllerContext): Controlle
         throw error
       }
       if (!namespace.metadata.deletionTimestamp || !namespace.spec?.finalizers?.includes(FINALIZER)) return undefined
-      const { content, waitMs } = await deleteContent(client, name)
+      const { content, waitMs } = await deleteContent(client, discover, name)
       namespace = await writeStatus(context, namespace, content)
       if (content.deletionErrors.length > 0) throw new Error(content.deletionErrors.join(', '))
       if (content.discoveryError !== undefined) throw new Error(content.discoveryError)
@@ -130,14 +131,18 @@ export function createNamespaceController(context: ControllerContext): Controlle
   })
 }
 
-async function deleteContent(client: Client, namespace: string): Promise<{ content: Content; waitMs: number }> {
+async function deleteContent(
+  client: Client,
+  discover: () => Promise<Discovered>,
+  namespace: string,
+): Promise<{ content: Content; waitMs: number }> {
   const remaining = new Map<string, number>()
   const finalizers = new Map<string, number>()
   const deletionErrors: string[] = []
   let discovered: Discovered = { types: [Pods], stale: [] }
   let discoveryError: string | undefined
   try {
-    discovered = await discover(client.transport)
+    discovered = await discover()
     if (discovered.stale.length > 0) {
       discoveryError = `${discovered.stale.length} failing: unable to retrieve the complete list of server APIs: ${discovered.stale.map(each => `${each}: stale GroupVersion discovery`).join(', ')}`
     }

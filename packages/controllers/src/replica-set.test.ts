@@ -62,6 +62,27 @@ test('scales down to what is wished and not one further', async () => {
   assert.equal(world.server.requests.filter(request => request.method === 'DELETE').length, 3)
 })
 
+test('figures tell how old the pods are that go, beside the youngest', async () => {
+  addReplicaSet(1)
+  await world.start(createReplicaSetController(world.context))
+  await world.settle(60_000)
+  world.server.change(ReplicaSets, 'web', 'default', object => (object.spec.replicas = 2))
+  await world.settle()
+  for (const pod of world.server.list(Pods)) makeReady(pod.metadata.name)
+  await world.settle(20_000)
+  world.server.change(ReplicaSets, 'web', 'default', object => (object.spec.replicas = 1))
+  await world.settle()
+  assert.deepEqual(world.figures(/^replicaset_controller_sorting_deletion_age_ratio_(count|sum)/), [
+    'replicaset_controller_sorting_deletion_age_ratio_sum 1',
+    'replicaset_controller_sorting_deletion_age_ratio_count 1',
+  ])
+  world.server.change(ReplicaSets, 'web', 'default', object => (object.spec.replicas = 0))
+  await world.settle()
+  assert.deepEqual(world.figures(/^replicaset_controller_sorting_deletion_age_ratio_count/), [
+    'replicaset_controller_sorting_deletion_age_ratio_count 1',
+  ])
+})
+
 test('a pod that fails is replaced and left for others to clean up', async () => {
   addReplicaSet(1)
   await world.start(createReplicaSetController(world.context))

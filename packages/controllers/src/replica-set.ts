@@ -18,6 +18,7 @@ import {
   StatusError,
   semanticEqual,
 } from '@canopus/apimachinery'
+import type { Histogram } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import {
   again,
@@ -32,6 +33,7 @@ import {
   type ReconcileResult,
   slowStart,
 } from '@canopus/operator'
+import { deletionAges, observeAges } from './common/deletion-ages.ts'
 import { Gathering } from './common/gathering.ts'
 import { rankForDeletion } from './common/pod-rank.ts'
 import { ownerTrigger, podTrigger } from './common/pod-trigger.ts'
@@ -138,7 +140,8 @@ function createController<T extends Replicas>(context: ControllerContext, flavou
   const gathering = new Gathering()
   const skips = staleSyncSkips(context, 'replicaset_controller', 'ReplicaSet')
   const ownWrites = new OwnWrites([informer, pods], skips)
-  const shell: Shell<T> = { context, flavour, expectations, ownWrites }
+  const ages = context.metrics && deletionAges(context.metrics)
+  const shell: Shell<T> = { context, flavour, expectations, ownWrites, ages }
   return defineController(context, {
     name: flavour.name,
     triggers: [
@@ -182,6 +185,7 @@ interface Shell<T extends Replicas> {
   flavour: Flavour<T>
   expectations: Expectations
   ownWrites: OwnWrites
+  ages: Histogram | undefined
 }
 
 interface Failure {
@@ -196,7 +200,7 @@ async function scale<T extends Replicas>(
   owned: readonly Pod[],
   all: () => readonly Pod[],
 ): Promise<Failure | undefined> {
-  const { context, flavour } = shell
+  const { context, flavour, ages } = shell
   const selector = flavour.selectorOf(object)
   const related = () => all().filter(pod => isActive(pod) && matches(selector, pod.metadata.labels))
   const scaling = planScaling(object.spec?.replicas ?? 1, owned.filter(isActive), related, context.clock.now())
@@ -206,6 +210,7 @@ async function scale<T extends Replicas>(
     case 'create':
       return createPods(shell, object, scaling.count)
     case 'delete':
+      if (ages) observeAges(ages, owned.filter(isActive), scaling.pods, context.clock.now())
       return deletePods(shell, object, scaling.pods)
   }
 }

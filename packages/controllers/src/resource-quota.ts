@@ -16,7 +16,14 @@ import {
   type ResourceType,
   semanticEqual,
 } from '@canopus/apimachinery'
-import { createInformerFactory, discover, type Informer, listAll, withoutManagedFields } from '@canopus/client'
+import {
+  createDiscovery,
+  createInformerFactory,
+  type Discovered,
+  type Informer,
+  listAll,
+  withoutManagedFields,
+} from '@canopus/client'
 import {
   type Controller,
   type ControllerContext,
@@ -106,6 +113,7 @@ export function createResourceQuotaController(
 class CustomKinds {
   readonly #context: ControllerContext
   readonly #gone: (type: ResourceType) => void
+  readonly #discover: (signal: AbortSignal) => Promise<Discovered>
   readonly #stops = new Map<ResourceType, AbortController>()
   /** The same object for a kind as long as it is served. */
   #served: readonly ResourceType[] = []
@@ -114,6 +122,7 @@ class CustomKinds {
   constructor(context: ControllerContext, gone: (type: ResourceType) => void) {
     this.#context = context
     this.#gone = gone
+    this.#discover = createDiscovery(context.client.transport)
   }
 
   /** Those of the kinds that are served now. */
@@ -138,7 +147,7 @@ class CustomKinds {
   }
 
   async #ask(signal: AbortSignal): Promise<void> {
-    const { types, stale } = await discover(this.#context.client.transport, signal)
+    const { types, stale } = await this.#discover(signal)
     this.#askedAt = this.#context.clock.monotonic()
     const idOf = (type: ResourceType): string => `${groupResourceOf(type)}/${type.version}`
     const known = new Map(this.#served.map(type => [idOf(type), type]))

@@ -3,7 +3,7 @@ import { allResourceTypes } from '@canopus/api'
 import type { CrossVersionObjectReference } from '@canopus/api/autoscaling/v2'
 import { type KubeObject, type ObjectMeta, parseApiVersion, type ResourceType } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
-import { type Client, discover } from '@canopus/client'
+import { type Client, createDiscovery, type Discovered } from '@canopus/client'
 
 export interface Scale {
   metadata: ObjectMeta
@@ -16,12 +16,12 @@ const DISCOVERY_LIFE = 30_000
 
 /** Resources by their kinds: those that are built in, and what the server says of others. */
 export class KindMap {
-  readonly #client: Client
+  readonly #discover: () => Promise<Discovered>
   readonly #clock: Clock
   #found: { types: readonly ResourceType<KubeObject>[]; until: number } | undefined
 
   constructor(client: Client, clock: Clock) {
-    this.#client = client
+    this.#discover = createDiscovery(client.transport)
     this.#clock = clock
   }
 
@@ -44,7 +44,7 @@ export class KindMap {
   async #discovered(): Promise<readonly ResourceType<KubeObject>[]> {
     const now = this.#clock.monotonic()
     if (this.#found === undefined || this.#found.until <= now) {
-      const { types } = await discover(this.#client.transport)
+      const { types } = await this.#discover()
       this.#found = { types, until: now + DISCOVERY_LIFE }
     }
     return this.#found.types

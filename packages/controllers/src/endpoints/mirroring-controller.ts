@@ -13,13 +13,15 @@ import {
   type ObjectMeta,
   parseGoBool,
   parseIp,
+  semanticEqual,
   stableJson,
 } from '@canopus/apimachinery'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import type { AddressType } from './endpoint.ts'
-import { type Groups, layOut, MANAGED_BY, SERVICE_NAME, TRIGGER_TIME } from './plan-slices.ts'
+import { type Groups, layOut, MANAGED_BY, SERVICE_NAME, type SliceChanges, TRIGGER_TIME } from './plan-slices.ts'
+import { mirroringMetrics } from './slice-metrics.ts'
 
 const CONTROLLER = 'endpointslicemirroring-controller.k8s.io'
 const SKIP = 'endpointslice.kubernetes.io/skip-mirror'
@@ -105,6 +107,7 @@ export function createEndpointSliceMirroringController(
   const services = context.informers.informer(Services)
   const slices = context.informers.informer(EndpointSlices)
   const client = context.client.resource(EndpointSlices)
+  const metrics = context.metrics && mirroringMetrics(context.metrics)
   const isOurs = (slice: EndpointSlice): boolean => slice.metadata.labels?.[MANAGED_BY] === CONTROLLER
   return defineController(context, {
     name: 'endpointslice-mirroring-controller',
@@ -117,42 +120,58 @@ export function createEndpointSliceMirroringController(
       ),
     ],
     async reconcile(key) {
-      const { name, namespace } = splitKey(key)
-      const object = endpoints.lister.get(name, namespace)
-      const service = services.lister.get(name, namespace)
-      const own = slices.lister
-        .list(namespace)
-        .filter(slice => isOurs(slice) && slice.metadata.labels?.[SERVICE_NAME] === name)
-      // Services with a selector have slices of their own.
-      const isSelecting = Object.keys(service?.spec?.selector ?? {}).length > 0
-      const wanted = object && service && !isSelecting && isMirrored(object) ? object : undefined
-      const mirrored = wanted && groupsOf(wanted, maxEndpoints)
-      if (mirrored) tellSkipped(wanted, mirrored)
-      const changes = layOut(mirrored?.families ?? new Map(), {
-        slices: own,
-        maxEndpoints,
-        make: (addressType, ports, made, old) => ({
-          metadata: metadataOf(wanted!, old),
-          addressType,
-          endpoints: made,
-          ports,
-        }),
-      })
+      const begun = context.clock.monotonic()
       try {
-        for (const slice of changes.create) await client.create(slice)
-      } catch (error) {
-        if (isNamespaceTerminating(error)) return undefined
-        throw error
+        await sync(key)
+        return undefined
+      } finally {
+        metrics?.synced(context.clock.monotonic() - begun)
       }
-      for (const slice of changes.update) await client.update(slice)
-      for (const { metadata } of changes.delete) {
-        await client.delete(metadata.name, { namespace: namespace! }).catch(error => {
-          if (!hasReason(error, 'NotFound')) throw error
-        })
-      }
-      return undefined
     },
   })
+
+  async function sync(key: string): Promise<void> {
+    const { name, namespace } = splitKey(key)
+    const object = endpoints.lister.get(name, namespace)
+    const service = services.lister.get(name, namespace)
+    const own = slices.lister
+      .list(namespace)
+      .filter(slice => isOurs(slice) && slice.metadata.labels?.[SERVICE_NAME] === name)
+    // Services with a selector have slices of their own.
+    const isSelecting = Object.keys(service?.spec?.selector ?? {}).length > 0
+    const wanted = object && service && !isSelecting && isMirrored(object) ? object : undefined
+    const mirrored = wanted && groupsOf(wanted, maxEndpoints)
+    if (mirrored) tellSkipped(wanted, mirrored)
+    const changes = layOut(mirrored?.families ?? new Map(), {
+      slices: own,
+      maxEndpoints,
+      make: (addressType, ports, made, old) => ({
+        metadata: metadataOf(wanted!, old),
+        addressType,
+        endpoints: made,
+        ports,
+      }),
+    })
+    if (mirrored) metrics?.planned(key, changes.families, countUpdated(changes, own), mirrored.skipped)
+    else metrics?.forget(key)
+    await write(changes, namespace!)
+  }
+
+  async function write(changes: SliceChanges, namespace: string): Promise<void> {
+    try {
+      for (const slice of changes.create) await client.create(slice).then(() => metrics?.changed('create'))
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return
+      throw error
+    }
+    for (const slice of changes.update) await client.update(slice).then(() => metrics?.changed('update'))
+    for (const { metadata } of changes.delete) {
+      await client.delete(metadata.name, { namespace }).catch(error => {
+        if (!hasReason(error, 'NotFound')) throw error
+      })
+      metrics?.changed('delete')
+    }
+  }
 
   function tellSkipped(object: EndpointsObject, { invalid, skipped }: Mirrored): void {
     if (invalid > 0) {
@@ -164,6 +183,20 @@ export function createEndpointSliceMirroringController(
       context.events.event(object, 'Warning', 'TooManyAddressesToMirror', text)
     }
   }
+}
+
+/** How many endpoints stay in their slice, and change there. */
+function countUpdated({ update }: SliceChanges, before: readonly EndpointSlice[]): number {
+  let count = 0
+  for (const slice of update) {
+    const old = before.find(each => each.metadata.name === slice.metadata.name)?.endpoints ?? []
+    const known = new Map(old.map(endpoint => [endpoint.addresses.join(), endpoint]))
+    for (const endpoint of slice.endpoints ?? []) {
+      const same = known.get(endpoint.addresses.join())
+      if (same !== undefined && !semanticEqual(same, endpoint)) count += 1
+    }
+  }
+  return count
 }
 
 function metadataOf(object: EndpointsObject, old: EndpointSlice | undefined): ObjectMeta {

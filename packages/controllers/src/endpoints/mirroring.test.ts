@@ -55,6 +55,23 @@ test('hand-made endpoints are mirrored, followed, and go with their original', a
   })
   await world.settle()
   assert.deepEqual(slices(), [{ type: 'IPv4', endpoints: ['192.0.2.9 true'] }])
+  world.server.change(Endpoints, 'db', 'default', object => {
+    object.subsets![0]!.addresses = [{ ip: '192.0.2.9', hostname: 'h' }, { ip: 'none' }]
+  })
+  await world.settle()
+  // What was skipped was skipped again when the slice that was written came back.
+  assert.deepEqual(world.figures(/^endpoint_slice_mirroring_controller_(?!.*(bucket|_count|duration))/), [
+    'endpoint_slice_mirroring_controller_addresses_skipped_per_sync_sum 2',
+    'endpoint_slice_mirroring_controller_changes{operation="create"} 2',
+    'endpoint_slice_mirroring_controller_changes{operation="update"} 2',
+    'endpoint_slice_mirroring_controller_changes{operation="delete"} 1',
+    'endpoint_slice_mirroring_controller_desired_endpoint_slices 1',
+    'endpoint_slice_mirroring_controller_endpoints_added_per_sync_sum 4',
+    'endpoint_slice_mirroring_controller_endpoints_desired 1',
+    'endpoint_slice_mirroring_controller_endpoints_removed_per_sync_sum 2',
+    'endpoint_slice_mirroring_controller_endpoints_updated_per_sync_sum 1',
+    'endpoint_slice_mirroring_controller_num_endpoint_slices 1',
+  ])
   world.server.remove(Endpoints, 'db', 'default')
   await world.settle()
   assert.deepEqual(slices(), [])

@@ -40,6 +40,20 @@ export interface SliceChanges {
   create: EndpointSlice[]
   update: EndpointSlice[]
   delete: EndpointSlice[]
+  /** What became of each family. */
+  families: FamilyCounts[]
+}
+
+/** How many there are of what, in one family. */
+export interface FamilyCounts {
+  endpoints: number
+  /** Endpoints that were in no slice, and those of the same ports that are in none any more. */
+  added: number
+  removed: number
+  slices: number
+  /** How many slices the endpoints would fill. */
+  neededSlices: number
+  changedSlices: number
 }
 
 export function planSlices(state: SliceState): SliceChanges {
@@ -72,22 +86,47 @@ export type Groups = Map<string, Group>
 
 /** Spreads groups of endpoints over slices, moving as little as possible. */
 export function layOut(families: ReadonlyMap<AddressType, Groups>, layout: Layout): SliceChanges {
-  const changes: SliceChanges = { create: [], update: [], delete: [] }
-  for (const [type, groups] of families) planFamily(layout, type, groups, changes)
+  const changes: SliceChanges = { create: [], update: [], delete: [], families: [] }
+  for (const [type, groups] of families) {
+    const counts = { endpoints: 0, added: 0, removed: 0, slices: 0, neededSlices: 0, changedSlices: 0 }
+    const before = changedBy(changes)
+    planFamily(layout, type, groups, changes, counts)
+    const after = changedBy(changes)
+    counts.slices += after.more - before.more
+    counts.changedSlices = after.written - before.written
+    changes.families.push(counts)
+  }
   changes.delete.push(...layout.slices.filter(slice => !families.has(slice.addressType as AddressType)))
   return changes
 }
 
-function planFamily(layout: Layout, type: AddressType, wanted: Groups, changes: SliceChanges): void {
+const changedBy = ({ create, update, delete: gone }: SliceChanges) => ({
+  more: create.length - gone.length,
+  written: create.length + update.length + gone.length,
+})
+
+function planFamily(
+  layout: Layout,
+  type: AddressType,
+  wanted: Groups,
+  changes: SliceChanges,
+  counts: FamilyCounts,
+): void {
   const left = new Map<string, EndpointSlice[]>()
   for (const slice of layout.slices) {
     if (slice.addressType !== type || slice.metadata.deletionTimestamp) continue
+    counts.slices += 1
     const id = stableJson(slice.ports ?? [])
     left.set(id, [...(left.get(id) ?? []), slice])
   }
   const spare: EndpointSlice[] = []
   for (const [id, slices] of left) if (!wanted.has(id)) spare.push(...slices)
-  for (const [id, group] of wanted) planGroup(layout, type, group, left.get(id) ?? [], spare, changes)
+  for (const [id, group] of wanted) {
+    planGroup(layout, type, group, left.get(id) ?? [], spare, changes, counts)
+    counts.endpoints += group.endpoints.length
+    // Also where there is no endpoint there is a slice, which says so.
+    counts.neededSlices += Math.max(1, Math.ceil(group.endpoints.length / layout.maxEndpoints))
+  }
   changes.delete.push(...spare)
 }
 
@@ -113,6 +152,7 @@ function planGroup(
   slices: readonly EndpointSlice[],
   spare: EndpointSlice[],
   changes: SliceChanges,
+  counts: FamilyCounts,
 ): void {
   const missing = new Map(endpoints.map(endpoint => [idOf(endpoint), endpoint]))
   // Endpoints stay in the slice where they are; what is gone leaves a gap.
@@ -120,13 +160,14 @@ function planGroup(
     const next: Endpoint[] = []
     for (const each of slice.endpoints ?? []) {
       const endpoint = missing.get(idOf(each))
-      if (!endpoint || !missing.delete(idOf(each))) continue
-      next.push(endpoint)
+      if (endpoint && missing.delete(idOf(each))) next.push(endpoint)
+      else counts.removed += 1
     }
     return { slice, endpoints: next }
   })
   // What is new fills slices that are written anyway, then the fullest of those that have room, then new ones.
   const rest = [...missing.values()]
+  counts.added += rest.length
   const room = (each: { endpoints: Endpoint[] }): number => layout.maxEndpoints - each.endpoints.length
   const isTouched = (each: (typeof kept)[number]): boolean => !semanticEqual(each.endpoints, each.slice.endpoints)
   for (const each of kept.filter(isTouched)) each.endpoints.push(...rest.splice(0, Math.max(0, room(each))))

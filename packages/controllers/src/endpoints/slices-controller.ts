@@ -10,6 +10,7 @@ import { Gathering } from '../common/gathering.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { CONTROLLER, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
 import { podSelection, podsToServices } from './selection.ts'
+import { serviceSliceMetrics } from './slice-metrics.ts'
 
 export interface EndpointSliceOptions {
   /** Default 100. */
@@ -33,6 +34,7 @@ export function createEndpointSliceController(
   slices.addIndex(SERVICE_NAME, serviceOf)
   const client = context.client.resource(EndpointSlices)
   const gathering = new Gathering()
+  const metrics = context.metrics && serviceSliceMetrics(context.metrics)
   const selectedPods = podSelection(context)
   return defineController(context, {
     name: 'endpointslice-controller',
@@ -54,41 +56,57 @@ export function createEndpointSliceController(
       }),
     ],
     async reconcile(key) {
-      const { name, namespace } = splitKey(key)
-      const service = services.lister.get(name, namespace)
-      if (!service) gathering.note(key, 0)
-      // The slices of a service that is gone go with it, by their owner reference.
-      if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) return undefined
-      const pods = selectedPods(service)
-      gathering.note(key, pods.length)
-      const own = slices.lister.byIndex(SERVICE_NAME, key).filter(isOurs)
-      const changes = planSlices({
-        service,
-        pods,
-        slices: own,
-        node: node => nodes.lister.get(node),
-        maxEndpoints: options.maxEndpointsPerSlice ?? 100,
-        triggeredAt: lastChange(service, pods),
-      })
       try {
-        for (const slice of changes.create) await client.create(slice)
-        for (const slice of changes.update) await client.update(slice)
+        await sync(key)
       } catch (error) {
-        if (isNamespaceTerminating(error)) return undefined
-        const text = `Error updating Endpoint Slices for Service ${key}: ${error instanceof Error ? error.message : error}`
-        if (!hasReason(error, 'Conflict')) {
-          context.events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', text)
-        }
+        metrics?.synced('error')
         throw error
       }
-      for (const { metadata } of changes.delete) {
-        await client.delete(metadata.name, { namespace: namespace! }).catch(error => {
-          if (!hasReason(error, 'NotFound')) throw error
-        })
-      }
+      metrics?.synced('success')
       return undefined
     },
   })
+
+  async function sync(key: string): Promise<void> {
+    const { name, namespace } = splitKey(key)
+    const service = services.lister.get(name, namespace)
+    if (!service) {
+      gathering.note(key, 0)
+      metrics?.forget(key)
+    }
+    // The slices of a service that is gone go with it, by their owner reference.
+    if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) return
+    const pods = selectedPods(service)
+    gathering.note(key, pods.length)
+    const own = slices.lister.byIndex(SERVICE_NAME, key).filter(isOurs)
+    const changes = planSlices({
+      service,
+      pods,
+      slices: own,
+      node: node => nodes.lister.get(node),
+      maxEndpoints: options.maxEndpointsPerSlice ?? 100,
+      triggeredAt: lastChange(service, pods),
+    })
+    metrics?.planned(key, service, changes.families)
+    try {
+      for (const slice of changes.create) await client.create(slice).then(() => metrics?.changed('create'))
+      for (const slice of changes.update) await client.update(slice).then(() => metrics?.changed('update'))
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return
+      const text = `Error updating Endpoint Slices for Service ${key}: ${error instanceof Error ? error.message : error}`
+      if (!hasReason(error, 'Conflict')) {
+        context.events.event(service, 'Warning', 'FailedToUpdateEndpointSlices', text)
+      }
+      throw error
+    }
+    for (const { metadata } of changes.delete) {
+      await client.delete(metadata.name, { namespace: namespace! }).catch(error => {
+        if (!hasReason(error, 'NotFound')) throw error
+      })
+      metrics?.changed('delete')
+    }
+    metrics?.written(service, changes.families)
+  }
 }
 
 const isOurs = (slice: EndpointSlice): boolean => slice.metadata.labels?.[MANAGED_BY] === CONTROLLER

@@ -17,7 +17,7 @@ import {
   semanticEqual,
   withoutFinalizer,
 } from '@canopus/apimachinery'
-import { type Logger, sleep, TimeoutError, withTimeout } from '@canopus/base'
+import { type Counter, type Logger, perRegistry, sleep, TimeoutError, withTimeout } from '@canopus/base'
 import { type Controller, type ControllerContext, runWorkers, WorkQueue } from '@canopus/operator'
 import { blockingDependents, type GraphNode, type Identity, OwnerGraph } from './graph.ts'
 import { Monitors } from './monitors.ts'
@@ -29,6 +29,15 @@ const DISCOVERY_RETRY_MS = 1_000
 /** How long the start waits for the lists of all kinds. */
 const INITIAL_SYNC_TIMEOUT_MS = 30_000
 const WORKERS = 20
+
+const syncErrors = perRegistry(registry =>
+  registry
+    .counter(
+      'garbagecollector_controller_resources_sync_error_total',
+      '[ALPHA] Number of garbage collector resources sync errors',
+    )
+    .with(),
+)
 
 export function createGarbageCollector(context: ControllerContext): Controller {
   context.informers.informer(CustomResourceDefinitions)
@@ -44,9 +53,12 @@ class GarbageCollector {
   readonly #graph: OwnerGraph
   readonly #queue: WorkQueue<string>
   readonly #monitors: Monitors
+  /** How often it could not be followed what the server serves. */
+  readonly #syncErrors: Counter | undefined
 
   constructor(context: ControllerContext) {
     this.#context = context
+    this.#syncErrors = context.metrics && syncErrors(context.metrics)
     this.#logger = context.logger.child({ controller: 'garbage-collector-controller' })
     this.#queue = new WorkQueue({ clock: context.clock })
     this.#graph = new OwnerGraph(({ identity, uid }, owner) => {
@@ -99,6 +111,7 @@ class GarbageCollector {
       await withTimeout(this.#context.clock, INITIAL_SYNC_TIMEOUT_MS, 'listing all kinds', wait, signal)
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
+      this.#syncErrors?.add()
       this.#logger.warn('not all kinds could be listed, going on without', { error })
     }
   }
@@ -124,6 +137,7 @@ class GarbageCollector {
         } catch (error) {
           if (signal.aborted) return
           period = DISCOVERY_RETRY_MS
+          this.#syncErrors?.add()
           this.#logger.warn('could not follow what the server serves', { error })
         }
         const early = new AbortController()

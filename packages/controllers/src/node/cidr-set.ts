@@ -1,5 +1,6 @@
 /** Equal ranges of one big address range, handed out one by one (kubernetes pkg/controller/nodeipam/ipam/cidrset). */
 import { type Cidr, formatIp, maskedBytes, parseCidr } from '@canopus/apimachinery'
+import type { CidrMetrics } from './cidr-metrics.ts'
 
 export class CidrSet {
   readonly #base: bigint
@@ -8,10 +9,11 @@ export class CidrSet {
   readonly #shift: bigint
   readonly #count: number
   readonly #used = new Set<number>()
+  readonly #metrics: CidrMetrics | undefined
   #next = 0
 
   /** `size` is the prefix length of what is handed out. Throws where it does not fit into `range`. */
-  constructor(range: string, size: number) {
+  constructor(range: string, size: number, metrics?: (range: string, count: number) => CidrMetrics) {
     const cidr = parseCidr(range)
     if (!cidr) throw new TypeError(`invalid CIDR ${JSON.stringify(range)}`)
     this.#width = cidr.bytes.length
@@ -21,6 +23,7 @@ export class CidrSet {
     this.#shift = BigInt(this.#bits - size)
     this.#count = 2 ** Math.min(size - cidr.length, 16)
     this.#size = size
+    this.#metrics = metrics?.(`${formatIp(maskedBytes(cidr))}/${cidr.length}`, this.#count)
   }
 
   readonly #size: number
@@ -36,6 +39,7 @@ export class CidrSet {
       if (this.#used.has(index)) continue
       this.#used.add(index)
       this.#next = (index + 1) % this.#count
+      this.#metrics?.allocated(this.#used.size, tried)
       return this.#textOf(index)
     }
     return undefined
@@ -44,12 +48,14 @@ export class CidrSet {
   /** Marks a range as taken, should it be one of ours. */
   occupy(range: string): void {
     const index = this.#indexOf(range)
-    if (index !== undefined) this.#used.add(index)
+    if (index === undefined || this.#used.has(index)) return
+    this.#used.add(index)
+    this.#metrics?.allocated(this.#used.size)
   }
 
   release(range: string): void {
     const index = this.#indexOf(range)
-    if (index !== undefined) this.#used.delete(index)
+    if (index !== undefined && this.#used.delete(index)) this.#metrics?.released(this.#used.size)
   }
 
   #indexOf(range: string): number | undefined {

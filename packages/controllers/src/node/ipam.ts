@@ -2,6 +2,7 @@
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { type Controller, type ControllerContext, defineController, primary } from '@canopus/operator'
+import { CidrMetrics } from './cidr-metrics.ts'
 import { CidrSet } from './cidr-set.ts'
 
 export interface NodeIpamOptions {
@@ -15,9 +16,12 @@ export interface NodeIpamOptions {
 
 export function createNodeIpamController(context: ControllerContext, options: NodeIpamOptions): Controller {
   const nodes = context.informers.informer(Nodes)
-  const sets = options.clusterCidrs.map(
-    range => new CidrSet(range, range.includes(':') ? (options.maskSizeIpv6 ?? 64) : (options.maskSizeIpv4 ?? 24)),
-  )
+  const { metrics } = context
+  const tell = metrics && ((range: string, count: number) => new CidrMetrics(metrics, range, count))
+  const sets = options.clusterCidrs.map(range => {
+    const size = range.includes(':') ? (options.maskSizeIpv6 ?? 64) : (options.maskSizeIpv4 ?? 24)
+    return new CidrSet(range, size, tell)
+  })
   /** What each node holds, so that it can be given back when the node is gone. */
   const held = new Map<string, readonly string[]>()
   const hold = (node: Node): void => {

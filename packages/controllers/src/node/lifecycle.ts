@@ -218,7 +218,9 @@ class NodeLifecycle {
     this.#check?.timer.cancel()
     const timer = clock.setTimer(at - clock.monotonic(), () => {
       this.#check = undefined
-      this.#round(clock.monotonic())
+      const begun = clock.monotonic()
+      this.#round(begun)
+      this.#metrics?.wentRound(clock.monotonic() - begun)
       this.#planCheck()
     })
     this.#check = { at, timer }
@@ -246,9 +248,12 @@ class NodeLifecycle {
     if (Number(node.metadata.resourceVersion) < (this.#written.get(name) ?? 0)) return undefined
     this.#note(node)
     this.#planCheck()
+    const { clock } = this.#context
+    const begun = clock.monotonic()
     try {
       const current = await this.#checkSilence(node)
       await this.#onReadiness(current)
+      this.#metrics?.looked(clock.monotonic() - begun)
       return await this.#taint(current)
     } catch (error) {
       if (hasReason(error, 'NotFound')) return undefined

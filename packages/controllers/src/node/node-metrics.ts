@@ -1,5 +1,12 @@
-/** What the node life cycle tells of its zones (kubernetes pkg/controller/nodelifecycle/metrics.go). */
-import { type Counter, type Family, type MetricsRegistry, perRegistry } from '@canopus/base'
+/** What the node life cycle tells of its nodes and zones (kubernetes pkg/controller/nodelifecycle/metrics.go). */
+import {
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Histogram,
+  type MetricsRegistry,
+  perRegistry,
+} from '@canopus/base'
 import type { ZoneCount } from './disruption.ts'
 
 export class NodeMetrics {
@@ -7,6 +14,8 @@ export class NodeMetrics {
   readonly #health: Family<Counter>
   readonly #unhealthy: Family<Counter>
   readonly #evictions: Family<Counter>
+  readonly #nodeDuration: Histogram
+  readonly #roundDuration: Histogram
 
   constructor(registry: MetricsRegistry) {
     const gauge = (name: string, help: string): Family<Counter> =>
@@ -19,6 +28,27 @@ export class NodeMetrics {
       '[STABLE] Number of Node evictions that happened since current instance of NodeController started.',
       ['zone'],
     )
+    const duration = (name: string, help: string, from: number): Histogram =>
+      registry
+        .histogram(
+          `node_collector_${name}`,
+          `[ALPHA] Duration in seconds for NodeController to update the ${help}`,
+          [],
+          exponentialBuckets(from, 4, 8),
+        )
+        .with()
+    this.#nodeDuration = duration('update_node_health_duration_seconds', 'health of a single node.', 0.001)
+    this.#roundDuration = duration('update_all_nodes_health_duration_seconds', 'health of all nodes.', 0.01)
+  }
+
+  /** A node was looked at, for so many milliseconds. */
+  looked(milliseconds: number): void {
+    this.#nodeDuration.observe(milliseconds / 1000)
+  }
+
+  /** All nodes were, as a round finds them. */
+  wentRound(milliseconds: number): void {
+    this.#roundDuration.observe(milliseconds / 1000)
   }
 
   /** A zone that was not there before. */

@@ -266,6 +266,15 @@ describe('node IPAM', () => {
     world.server.remove(Nodes, 'a')
     await world.settle(60_000)
     assert.equal(node('d').spec.podCIDR, '10.244.1.0/24')
+    const range = 'clusterCIDR="10.244.0.0/22"'
+    // Four that were given, one of them twice; and one that was taken already.
+    assert.deepEqual(world.figures(/^node_ipam_controller_(?!.*(bucket|_sum)).*10\.244/), [
+      `node_ipam_controller_cidrset_allocation_tries_per_request_count{${range}} 4`,
+      `node_ipam_controller_cidrset_cidrs_allocations_total{${range}} 5`,
+      `node_ipam_controller_cidrset_cidrs_releases_total{${range}} 1`,
+      `node_ipam_controller_cidrset_usage_cidrs{${range}} 1`,
+      `node_ipam_controller_cirdset_max_cidrs{${range}} 4`,
+    ])
   })
 
   test('ranges must fit', () => {

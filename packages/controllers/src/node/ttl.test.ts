@@ -28,7 +28,7 @@ test('every node is annotated, those that others change too', async () => {
   world.server.change(Nodes, 'n0', undefined, node => {
     node.metadata.annotations = { [TTL_ANNOTATION]: 'x' }
   })
-  await world.settle(10_001)
+  await world.settle(1)
   assert.equal(world.server.get(Nodes, 'n0')?.metadata.annotations?.[TTL_ANNOTATION], '15')
   world.stop()
 })

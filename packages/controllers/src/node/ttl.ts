@@ -10,8 +10,8 @@ import { type Controller, type ControllerContext, defineController, on } from '@
 export const TTL_ANNOTATION = 'node.alpha.kubernetes.io/ttl'
 
 /**
- * Milliseconds before an annotation that has become wrong is corrected: while a cluster grows, each node would be written once for
- * each of the sizes that it passes.
+ * Milliseconds before an annotation that the cluster's size has made wrong is corrected: while a cluster grows, each node would be
+ * written once for each of the sizes that it passes. What somebody else wrote there is corrected at once.
  */
 const CORRECTION_DELAY = 10_000
 
@@ -35,6 +35,8 @@ export function nextStep(step: number, nodes: number): number {
 
 export const secondsAt = (step: number): number => STEPS[step]!.seconds
 
+const annotationOf = ({ metadata }: Node): string | undefined => metadata.annotations?.[TTL_ANNOTATION]
+
 export function createTtlController(context: ControllerContext): Controller {
   const nodes = context.informers.informer(Nodes)
   let step = 0
@@ -43,7 +45,7 @@ export function createTtlController(context: ControllerContext): Controller {
     step = nextStep(step, count)
     return String(secondsAt(step))
   }
-  const isRight = (node: Node): boolean => node.metadata.annotations?.[TTL_ANNOTATION] === wanted()
+  const isRight = (node: Node): boolean => annotationOf(node) === wanted()
   return defineController(context, {
     name: 'ttl-controller',
     triggers: [
@@ -51,8 +53,8 @@ export function createTtlController(context: ControllerContext): Controller {
         if (deleted) count--
         else if (old === undefined) count++
         if (deleted || isRight(object)) return
-        const isNew = object.metadata.annotations?.[TTL_ANNOTATION] === undefined
-        enqueue(object.metadata.name, isNew ? 0 : CORRECTION_DELAY)
+        const isOurs = old !== undefined && annotationOf(old) === annotationOf(object)
+        enqueue(object.metadata.name, isOurs ? CORRECTION_DELAY : 0)
       }),
     ],
     async reconcile(name) {

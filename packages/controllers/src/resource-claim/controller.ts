@@ -8,6 +8,7 @@ import type { ResourceClaim, ResourceClaimConsumerReference } from '@canopus/api
 import { type Draft, hasReason } from '@canopus/apimachinery'
 import { type Informer, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, type Enqueue, on } from '@canopus/operator'
+import { type ClaimMetrics, claimMetrics } from './claim-metrics.ts'
 import {
   CLAIM_FINALIZER,
   claimFromTemplate,
@@ -89,6 +90,7 @@ class ClaimWork {
   readonly #context: ControllerContext
   readonly #claims: Informer<ResourceClaim>
   readonly #pods: Informer<Pod>
+  readonly #metrics: ClaimMetrics | undefined
   /** Claims made here that the cache may not show yet, by the pod's uid and the name under which it uses them. */
   readonly #made = new Map<string, string>()
 
@@ -96,6 +98,8 @@ class ClaimWork {
     this.#context = context
     this.#claims = claims
     this.#pods = pods
+    this.#metrics = context.metrics && claimMetrics(context.metrics)
+    if (this.#metrics) this.#metrics.claims = () => claims.lister.list()
     context.informers.informer(ResourceClaimTemplates)
   }
 
@@ -149,8 +153,11 @@ class ClaimWork {
 
   async #create(draft: Draft<ResourceClaim>): Promise<ResourceClaim> {
     try {
-      return await this.#context.client.resource(ResourceClaims).create(draft)
+      const made = await this.#context.client.resource(ResourceClaims).create(draft)
+      this.#metrics?.created(draft, 'success')
+      return made
     } catch (error) {
+      this.#metrics?.created(draft, 'failure')
       throw new Error(`create ResourceClaim : ${error instanceof Error ? error.message : String(error)}`)
     }
   }

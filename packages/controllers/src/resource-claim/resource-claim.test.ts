@@ -42,6 +42,10 @@ test('a claim is made of a template, once, and noted in the status of the pod', 
   assert.deepEqual(world.server.get(Pods, 'p', 'x')?.status?.resourceClaimStatuses, [
     { name: 'gpu', resourceClaimName: claim!.metadata.name },
   ])
+  assert.deepEqual(world.figures(/^resourceclaim_controller_/), [
+    'resourceclaim_controller_creates_total{admin_access="false",status="success"} 1',
+    'resourceclaim_controller_resource_claims{admin_access="false",allocated="false",source="resource_claim_template"} 1',
+  ])
   world.server.remove(ResourceClaims, claim!.metadata.name, 'x')
   world.stop()
 })

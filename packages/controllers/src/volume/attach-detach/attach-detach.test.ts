@@ -66,6 +66,12 @@ test('a volume is attached for its pod, the node and the pod are told, and it is
   answer('a')
   await world.settle()
   assert.deepEqual(attachedTo('a'), [NAME])
+  const plugin = 'kubernetes.io/csi:disks.example.com'
+  assert.deepEqual(world.figures(/^(attachdetach_controller|storage_count)_/), [
+    `attachdetach_controller_total_volumes{plugin_name="${plugin}",state="desired_state_of_world"} 1`,
+    `attachdetach_controller_total_volumes{plugin_name="${plugin}",state="actual_state_of_world"} 1`,
+    `storage_count_attachable_volumes_in_use{node="a",volume_plugin="${plugin}"} 1`,
+  ])
   assert.deepEqual(world.events, ['SuccessfulAttachVolume AttachVolume.Attach succeeded for volume "pv" '])
   use('a', [NAME])
   world.server.remove(Pods, 'web', 'default')
@@ -110,6 +116,8 @@ test('a node that is out of service has to let everything go', async () => {
   world.server.remove(Pods, 'one', 'default')
   await world.settle()
   assert.deepEqual(attachments(), [])
+  const forced = 'attach_detach_controller_attachdetach_controller_forced_detaches'
+  assert.deepEqual(world.figures(/_forced_detaches/), [`${forced}{reason="out-of-service"} 1`])
 })
 
 test('drivers that do not attach are left alone, volumes for many nodes are at many', async () => {

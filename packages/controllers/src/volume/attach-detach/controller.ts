@@ -4,15 +4,16 @@
  */
 
 import { CSIDrivers, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, VolumeAttachments } from '@canopus/api'
-import type { PersistentVolume, Pod } from '@canopus/api/core/v1'
+import type { Node, PersistentVolume, Pod } from '@canopus/api/core/v1'
 import type { VolumeAttachment } from '@canopus/api/storage/v1'
 import { hasReason, semanticEqual } from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isFinished } from '../../common/pods.ts'
 import { claimsOf, indexPodsByClaim, podsOfClaim } from '../protection.ts'
+import { type AttachedState, type AttachMetrics, attachMetrics } from './attach-metrics.ts'
 import { attachmentName } from './attachment-name.ts'
-import { type NodePlan, planNode, uniqueNameOf, type WantedVolume } from './plan.ts'
+import { isOutOfService, type NodePlan, planNode, uniqueNameOf, type WantedVolume } from './plan.ts'
 
 const MANAGED = 'volumes.kubernetes.io/controller-managed-attach-detach'
 const BY_NODE = 'attach-node'
@@ -56,15 +57,18 @@ class Attacher {
   readonly #context: ControllerContext
   /** Pods that have been told of a volume that another node has. */
   readonly #told = new Set<string>()
+  readonly #metrics: AttachMetrics | undefined
 
   constructor(context: ControllerContext) {
     this.#context = context
+    this.#metrics = context.metrics && attachMetrics(context.metrics)
+    if (this.#metrics) this.#metrics.state = this.#state()
   }
 
   async sync(name: string): Promise<{ requeueAfter: number } | undefined> {
     const { informers } = this.#context
     const node = informers.informer(Nodes).lister.get(name)
-    if (node?.metadata.annotations?.[MANAGED] !== 'true') return undefined
+    if (!isManaged(node)) return undefined
     const attachments = informers.informer(VolumeAttachments).lister
     const plan = planNode({
       node,
@@ -72,13 +76,16 @@ class Attacher {
       attachments: attachments.byIndex(BY_NODE, name),
       elsewhere: volume =>
         attachments.byIndex(BY_VOLUME, volume.metadata.name).filter(each => each.spec.nodeName !== name),
-      needsAttaching: driver => informers.informer(CSIDrivers).lister.get(driver)?.spec.attachRequired !== false,
+      needsAttaching: driver => this.#needsAttaching(driver),
       volume: each => informers.informer(PersistentVolumes).lister.get(each),
     })
     for (const wanted of plan.attach) await this.#attach(name, wanted)
     // The node is told first: it must not begin to use what is about to go.
     await this.#report(name, plan)
-    for (const attachment of plan.detach) await this.#detach(attachment)
+    for (const attachment of plan.detach) {
+      await this.#detach(attachment)
+      if (isOutOfService(node)) this.#metrics?.forced()
+    }
     for (const wanted of plan.blocked) this.#tellBlocked(wanted)
     return plan.blocked.length > 0 ? { requeueAfter: BLOCKED_RETRY } : undefined
   }
@@ -89,16 +96,58 @@ class Attacher {
     for (const pod of informers.informer(Pods).lister.byIndex(BY_NODE, node)) {
       if (isOver(pod)) continue
       for (const name of claimsOf(pod)) {
-        const claim = informers.informer(PersistentVolumeClaims).lister.get(name, pod.metadata.namespace)
-        if (claim?.status?.phase !== 'Bound' || !claim.spec.volumeName) continue
-        const volume = informers.informer(PersistentVolumes).lister.get(claim.spec.volumeName)
-        if (!volume?.spec.csi || volume.spec.claimRef?.uid !== claim.metadata.uid) continue
+        const volume = this.#volumeOf(name, pod.metadata.namespace)
+        if (!volume?.spec.csi) continue
         const entry = found.get(volume.metadata.name) ?? { volume, pods: [] }
         entry.pods.push(pod)
         found.set(volume.metadata.name, entry)
       }
     }
     return [...found.values()]
+  }
+
+  #needsAttaching(driver: string): boolean {
+    return this.#context.informers.informer(CSIDrivers).lister.get(driver)?.spec.attachRequired !== false
+  }
+
+  /** The volume that a claim is bound to. */
+  #volumeOf(claimName: string, namespace: string | undefined): PersistentVolume | undefined {
+    const { informers } = this.#context
+    const claim = informers.informer(PersistentVolumeClaims).lister.get(claimName, namespace)
+    if (claim?.status?.phase !== 'Bound' || !claim.spec.volumeName) return undefined
+    const volume = informers.informer(PersistentVolumes).lister.get(claim.spec.volumeName)
+    return volume?.spec.claimRef?.uid === claim.metadata.uid ? volume : undefined
+  }
+
+  /** What figures tell of. */
+  #state(): AttachedState {
+    const { informers } = this.#context
+    return {
+      inUse: () =>
+        informers
+          .informer(Pods)
+          .lister.list()
+          .filter(pod => pod.spec?.nodeName)
+          .flatMap(pod => {
+            const claims = claimsOf(pod).map(name => this.#volumeOf(name, pod.metadata.namespace)?.spec)
+            const sources = [...claims.filter(spec => spec !== undefined), ...(pod.spec?.volumes ?? [])]
+            return sources.map(source => ({ node: pod.spec!.nodeName!, source }))
+          }),
+      desired: () =>
+        informers
+          .informer(Nodes)
+          .lister.list()
+          .filter(isManaged)
+          .flatMap(({ metadata }) => this.#wanted(metadata.name).map(({ volume }) => volume))
+          .filter(({ spec }) => this.#needsAttaching(spec.csi!.driver)),
+      actual: () =>
+        informers
+          .informer(VolumeAttachments)
+          .lister.list()
+          .filter(({ status }) => status?.attached === true)
+          .map(({ spec }) => informers.informer(PersistentVolumes).lister.get(spec.source.persistentVolumeName ?? ''))
+          .filter(volume => volume !== undefined),
+    }
   }
 
   async #attach(nodeName: string, { volume }: WantedVolume): Promise<void> {
@@ -146,6 +195,9 @@ class Attacher {
     }
   }
 }
+
+/** Whether volumes are attached to the node from here. */
+const isManaged = (node: Node | undefined): node is Node => node?.metadata.annotations?.[MANAGED] === 'true'
 
 /** Nothing of the pod runs any more. */
 function isOver(pod: Pod): boolean {

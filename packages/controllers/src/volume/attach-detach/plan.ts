@@ -74,8 +74,8 @@ function mountedStill(node: Node, facts: NodeFacts, attachment: VolumeAttachment
 }
 
 /** The node has to say that it has unmounted a volume, unless an administrator says that it is dead. */
-function isReleased(node: Node, facts: NodeFacts, attachment: VolumeAttachment): boolean {
-  const dead = (node.spec?.taints ?? []).some(taint => taint.key === OUT_OF_SERVICE)
-  if (dead && !isConditionTrue(node.status?.conditions, 'Ready')) return true
-  return mountedStill(node, facts, attachment).length === 0
-}
+const isReleased = (node: Node, facts: NodeFacts, attachment: VolumeAttachment): boolean =>
+  isOutOfService(node) || mountedStill(node, facts, attachment).length === 0
+
+export const isOutOfService = ({ spec, status }: Node): boolean =>
+  (spec?.taints ?? []).some(taint => taint.key === OUT_OF_SERVICE) && !isConditionTrue(status?.conditions, 'Ready')

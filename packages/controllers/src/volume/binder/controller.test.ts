@@ -44,6 +44,22 @@ test('a claim waits until a volume comes, and has it until it goes; the volume i
   assert.deepEqual(phases(), ['pv Released'])
 })
 
+test('figures tell of volumes and claims, bound and not', async () => {
+  await addVolume('pv')
+  await addClaim()
+  await addVolume('spare', { volumeMode: 'Block' })
+  await addClaim('more', { storageClassName: 'none' })
+  await world.settle()
+  assert.deepEqual(world.figures(/^pv_collector_/), [
+    'pv_collector_bound_pv_count{storage_class=""} 1',
+    'pv_collector_bound_pvc_count{namespace="default",storage_class="",volume_attributes_class=""} 1',
+    'pv_collector_total_pv_count{plugin_name="kubernetes.io/host-path",volume_mode="Filesystem"} 1',
+    'pv_collector_total_pv_count{plugin_name="kubernetes.io/host-path",volume_mode="Block"} 1',
+    'pv_collector_unbound_pv_count{storage_class=""} 1',
+    'pv_collector_unbound_pvc_count{namespace="default",storage_class="none",volume_attributes_class=""} 1',
+  ])
+})
+
 test('claims at the same time get a volume each', async () => {
   for (let index = 0; index < 20; index++) await addVolume(`pv-${index}`)
   await Promise.all(Array.from({ length: 20 }, (_, index) => addClaim(`data-${index}`)))

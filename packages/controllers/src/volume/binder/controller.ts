@@ -22,6 +22,7 @@ import { isFinished } from '../../common/pods.ts'
 import { BIND_COMPLETED } from '../annotations.ts'
 import { indexPodsByClaim, podsOfClaim } from '../protection.ts'
 import { classOfClaim, classOfVolume, namesClass } from '../storage-classes.ts'
+import { type BinderMetrics, binderMetrics } from './binder-metrics.ts'
 import {
   claimBoundTo,
   claimForProvisioner,
@@ -71,6 +72,7 @@ class Binder {
   readonly #context: ControllerContext
   readonly #claims: WrittenObjects<PersistentVolumeClaim>
   readonly #volumes: WrittenObjects<PersistentVolume>
+  readonly #metrics: BinderMetrics | undefined
   #enqueue: Enqueue = () => {}
 
   constructor(context: ControllerContext) {
@@ -82,6 +84,11 @@ class Binder {
     indexPodsByClaim(context.informers.informer(Pods))
     this.#claims = new WrittenObjects(claims)
     this.#volumes = new WrittenObjects(volumes)
+    this.#metrics = context.metrics && binderMetrics(context.metrics)
+    if (this.#metrics) {
+      this.#metrics.claims = () => claims.lister.list()
+      this.#metrics.volumes = () => volumes.lister.list()
+    }
   }
 
   /** The volume of a claim that went has to be released. */
@@ -125,7 +132,7 @@ class Binder {
       case 'bind':
         return this.#bind(claim, plan.volume)
       case 'assign-class':
-        await this.#writeClaim({ ...claim, spec: { ...claim.spec, storageClassName: plan.className } })
+        await this.#assignClass(claim, plan.className)
         return undefined
       case 'provision': {
         const told = claimForProvisioner(claim, plan.provisioner)
@@ -192,6 +199,16 @@ class Binder {
     const ready = await this.#setVolumePhase(bound ? await this.#writeVolume(bound) : volume, 'Bound')
     const chosen = claimBoundTo(claim, ready)
     await this.#setClaimPhase(chosen ? await this.#writeClaim(chosen) : claim, 'Bound', ready)
+  }
+
+  async #assignClass(claim: PersistentVolumeClaim, className: string): Promise<void> {
+    let succeeded = false
+    try {
+      await this.#writeClaim({ ...claim, spec: { ...claim.spec, storageClassName: className } })
+      succeeded = true
+    } finally {
+      this.#metrics?.assignedClass(succeeded)
+    }
   }
 
   async #release(volume: PersistentVolume, failure: PlannedEvent | undefined): Promise<void> {
