@@ -25,11 +25,19 @@ test('what comes faster than that waits its turn; a pause lets some through at o
   assert.equal(sent.join(''), 'abcdefgh')
 })
 
-test('a request that is given up does not wait on', async () => {
+test('a request that is given up does not wait on, and takes nobody its turn', async () => {
   const clock = new SimulatedClock()
-  const send = async (_: TransportRequest): Promise<TransportResponse> => undefined as never
+  const sent: string[] = []
+  const send = async ({ path }: TransportRequest): Promise<TransportResponse> => {
+    sent.push(path)
+    return undefined as never
+  }
   const transport = rateLimitedTransport({ send }, clock, { qps: 1, burst: 1 })
   await transport.send({ method: 'GET', path: 'a' })
   const waiting = transport.send({ method: 'GET', path: 'b', signal: AbortSignal.abort(new Error('enough')) })
   await assert.rejects(waiting, /enough/)
+  const next = transport.send({ method: 'GET', path: 'c' })
+  await clock.advance(1_000)
+  assert.deepEqual(sent, ['a', 'c'])
+  await next
 })

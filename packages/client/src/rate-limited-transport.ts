@@ -27,7 +27,13 @@ export function rateLimitedTransport<T extends Transport>(
     ...transport,
     async send(request) {
       const wait = take()
-      if (wait > 0) await sleep(clock, wait, request.signal)
+      try {
+        if (wait > 0) await sleep(clock, wait, request.signal)
+      } catch (error) {
+        // Who gives up takes nobody's turn.
+        tokens += 1
+        throw error
+      }
       return transport.send(request)
     },
   }

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { type Logger, MetricsRegistry } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
+import { type Client, createClient, rateLimitedTransport } from '@canopus/client'
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
 import { controllerNames, isControllerName, withPresentName } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
+import { systemClock } from '@canopus/platform'
 import { type Command, InvalidArgumentError } from 'commander'
 import { bool, duration, fileOf, given, list, number, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
@@ -21,7 +23,7 @@ import {
 import { addControllerFlags, type ControllerFlags, controllerOptions } from './controller-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
-import { createServiceAccountClients } from './service-account-clients.ts'
+import { createServiceAccountClients, type ServiceAccountClients } from './service-account-clients.ts'
 
 interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags, SecureServingFlags, ControllerFlags {
   enableGarbageCollector: boolean
@@ -43,24 +45,40 @@ interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags
   horizontalPodAutoscalerInitialReadinessDelay?: number
   horizontalPodAutoscalerTolerance?: number
   useServiceAccountCredentials: boolean
+  kubeApiQps?: number
+  kubeApiBurst?: number
   clusterDns?: string
   clusterDnsPort: number
 }
 
 const WITHOUT_EFFECT = [
+  'allow-untagged-cloud',
+  'attach-detach-reconcile-sync-period',
   'authentication-kubeconfig',
+  'authentication-skip-lookup',
+  'authentication-token-webhook-cache-ttl',
+  'authentication-tolerate-lookup-failure',
   'authorization-kubeconfig',
+  'authorization-webhook-cache-authorized-ttl',
+  'authorization-webhook-cache-unauthorized-ttl',
+  'cidr-allocator-type',
+  'cloud-config',
+  'cloud-provider',
   'cluster-name',
+  'concurrent-service-syncs',
+  'configure-cloud-routes',
   'contention-profiling',
   'controller-shutdown-timeout',
   'controller-start-interval',
   'disable-attach-detach-reconcile-sync',
   'enable-dynamic-provisioning',
   'enable-hostpath-provisioner',
+  'external-cloud-volume-plugin',
   'flex-volume-plugin-dir',
   'log-flush-frequency',
   'min-resync-period',
   'namespace-sync-period',
+  'node-sync-period',
   'profiling',
   'pv-recycler-increment-timeout-nfs',
   'pv-recycler-minimum-timeout-hostpath',
@@ -69,9 +87,20 @@ const WITHOUT_EFFECT = [
   'pv-recycler-pod-template-filepath-nfs',
   'pv-recycler-timeout-increment-hostpath',
   'pvclaimbinder-sync-period',
+  'requestheader-allowed-names',
   'requestheader-client-ca-file',
+  'requestheader-extra-headers-prefix',
+  'requestheader-group-headers',
+  'requestheader-uid-headers',
+  'requestheader-username-headers',
+  'route-reconciliation-period',
   'service-cluster-ip-range',
+  'vmodule',
 ]
+
+const USER_AGENT = 'kube-controller-manager'
+const QPS = 20
+const BURST = 30
 
 /** `canopus controller-manager`: the controllers alone, with kube-controller-manager's flags. */
 export function addControllerManager(program: Command, environment: CliEnvironment): Command {
@@ -80,6 +109,8 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .description('run the controllers alone')
     .option('--kubeconfig <file>', 'how to reach the API server')
     .option('--kube-api-content-type <type>', 'as what requests are sent: application/json', apiContentType)
+    .option('--kube-api-qps <rate>', 'requests of each controller a second (default: no limit)', rate)
+    .option('--kube-api-burst <count>', 'so many more after a time of rest', number(0, 2_147_483_647))
     .option(
       '--controllers <names>',
       '`*` for all that run by default, `name` for one, `-name` for all but one',
@@ -153,7 +184,7 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
   const options = managerOptions(flags)
   const metrics = new MetricsRegistry()
   featureGatesOf(flags).register(metrics)
-  const access = accessByKubeconfig(kubeconfig, logger, 'kube-controller-manager', metrics)
+  const access = accessByKubeconfig(kubeconfig, logger, USER_AGENT, metrics)
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
     : undefined
@@ -166,10 +197,7 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
       logger,
       metrics,
       async leading => {
-        const manager = createControllerManager(context, {
-          ...options,
-          ...(accounts ? { clientFor: (name: string) => accounts.of(name) } : {}),
-        })
+        const manager = createControllerManager(context, { ...options, ...clientFor(flags, access.client, accounts) })
         logger.info('controllers are starting')
         await manager.run(leading)
       },
@@ -179,6 +207,23 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
     await own?.close()
     accounts?.close()
     access.close()
+  }
+}
+
+/** Each controller's own client, where it is to have one: as its own service account, or with turns of its own. */
+function clientFor(
+  { kubeApiQps, kubeApiBurst }: ControllerManagerFlags,
+  manager: Client,
+  accounts: ServiceAccountClients | undefined,
+): Pick<ControllerManagerOptions, 'clientFor'> {
+  const clientOf = (name: string): Client => accounts?.of(name) ?? manager
+  const isLimited = (kubeApiQps ?? kubeApiBurst) !== undefined && (kubeApiQps ?? 0) >= 0
+  if (!isLimited) return accounts ? { clientFor: clientOf } : {}
+  // Where one of them is given, the other is as upstream has it.
+  const limits = { qps: kubeApiQps || QPS, burst: kubeApiBurst || BURST }
+  return {
+    clientFor: name =>
+      createClient(rateLimitedTransport(clientOf(name).transport, systemClock, limits), { userAgent: USER_AGENT }),
   }
 }
 
@@ -203,6 +248,13 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
       ? {}
       : { extra: as => [createClusterDnsController(as('cluster-dns'), { address: clusterDns, port })] }),
   }
+}
+
+/** Below zero for no limit. */
+function rate(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number.')
+  return value
 }
 
 /** A share such as 0.1. */
