@@ -22,6 +22,7 @@ import {
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
+import { isLoopback, localHosts, ownAddress } from './own-address.ts'
 import {
   addSecurityFlags,
   authenticationFacts,
@@ -188,13 +189,14 @@ function portRange(text: string): { from: number; to: number } {
 
 async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const storage = storeConfig(flags)
-  const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress)
+  const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress, networkInterfaces())
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
+  if (flags.endpointReconcilerType !== 'none') checkFamilies(flags.serviceClusterIpRange, advertise)
   const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
   const files = { certFile, keyFile, directory, name: 'apiserver' }
   let shown = await servingCertificate({
     ...files,
-    hosts: [advertise, serviceAddress, 'localhost', '127.0.0.1', 'kubernetes.default.svc'],
+    hosts: [advertise, serviceAddress, ...localHosts(flags.bindAddress), 'kubernetes.default.svc'],
     clock: systemClock,
   })
   const sni = new SniCertificates(flags)
@@ -320,6 +322,15 @@ function clientCertificate(files: Readonly<Record<string, string | undefined>>):
   return () => pair
 }
 
+/** Where pods find the service `kubernetes` they must find the server, in upstream's words. */
+function checkFamilies(serviceRanges: string, address: string): void {
+  const [first = ''] = serviceRanges.split(',')
+  if (isLoopback(address) || first.includes(':') === address.includes(':')) return
+  throw new Failure(
+    `service IP family ${JSON.stringify(first)} must match public address family ${JSON.stringify(address)}`,
+  )
+}
+
 /** The service `kubernetes`. It cannot lead to loopback: pods have one of their own. */
 function serviceFacts(
   flags: ApiServerFlags,
@@ -333,13 +344,4 @@ function serviceFacts(
   if (!isLoopback(address)) return { service: { ...service, address } }
   logger.warn('pods cannot reach a loopback address: the service "kubernetes" has no endpoints', { address })
   return { service }
-}
-
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
-
-/** What to advertise where nobody said: the address that is listened on, else the first of an interface. */
-function ownAddress(bind: string): string {
-  if (bind !== '0.0.0.0' && bind !== '::' && !isLoopback(bind)) return bind
-  const all = Object.values(networkInterfaces()).flatMap(each => each ?? [])
-  return all.find(each => each.family === 'IPv4' && !each.internal)?.address ?? '127.0.0.1'
 }

@@ -23,6 +23,7 @@ import { applyComponentConfig } from './component-config.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { clientCertificateFile, renewedTransport } from './kubelet-bootstrap.ts'
 import { KUBELET_CONFIGURATION } from './kubelet-config.ts'
+import { isLoopback, ownAddress } from './own-address.ts'
 import { runtimeReady } from './runtime.ts'
 import { followCertificate, servingCertificate } from './serving-certificate.ts'
 import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
@@ -233,6 +234,6 @@ function clientCa({ clientCaFile }: KubeletFlags, kubeconfig: string): string {
 }
 
 function firstAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap(each => each ?? [])
-  return required('node-ip', all.find(each => each.family === 'IPv4' && !each.internal)?.address)
+  const address = ownAddress('0.0.0.0', networkInterfaces())
+  return required('node-ip', isLoopback(address) ? undefined : address)
 }

@@ -5,6 +5,7 @@ import { type ComponentServer, startComponentServer } from '@canopus/control-pla
 import { systemClock } from '@canopus/platform'
 import type { Command } from 'commander'
 import { fileIfGiven, list, number } from '../flags.ts'
+import { localHosts } from './own-address.ts'
 import { followCertificate, servingCertificate, servingFiles } from './serving-certificate.ts'
 import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
 import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
@@ -48,7 +49,7 @@ export async function serveSecurely(
   const files = { certFile, keyFile, directory, name }
   let own = await servingCertificate({
     ...files,
-    hosts: ['localhost', '127.0.0.1'],
+    hosts: localHosts(flags.bindAddress),
     clock: systemClock,
   })
   const sni = new SniCertificates(flags)
