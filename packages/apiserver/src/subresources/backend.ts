@@ -177,8 +177,11 @@ function readStart({ stream }: ApiResponse): Promise<string> {
 }
 
 export function unreachable(backend: Backend, error: Error): StatusError {
-  return serviceUnavailableError(`error trying to reach service: ${transportProblem(error, originOf(backend))}`)
+  return serviceUnavailableError(`error trying to reach service: ${connectionProblem(backend, error)}`)
 }
+
+const connectionProblem = (backend: Backend, error: Error): string =>
+  transportProblem(error, originOf(backend), 'tls: first record does not look like a TLS handshake')
 
 /** For logs, whose errors are told as they are. */
 export function unread(backend: Backend, error: Error): StatusError {
@@ -192,7 +195,7 @@ function originOf({ tls, host, port }: Backend): string {
 }
 
 const undialled = (backend: Backend, error: Error): StatusError =>
-  internalError(`error dialing backend: ${transportProblem(error, originOf(backend))}`)
+  internalError(`error dialing backend: ${connectionProblem(backend, error)}`)
 
 /**
  * Passes an upgrade on and joins the two connections once the other side has agreed. Where it does not agree, its answer is

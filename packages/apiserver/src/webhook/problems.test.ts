@@ -21,6 +21,10 @@ describe('what stands between the server and a webhook', () => {
     ],
     [{ errors: [{ code: 'ECONNREFUSED', address: '::1', port: 2 }] }, 'dial tcp [::1]:2: connect: connection refused'],
     [{ message: '', cause: { message: 'deep' } }, 'deep'],
+    [
+      { code: 'EPROTO', message: 'write EPROTO 1:error:0A00010B:SSL routines:x:wrong version number:y.c:1:' },
+      'http: server gave HTTP response to HTTPS client',
+    ],
     [{ message: 'service "hook" not found' }, 'service "hook" not found'],
   ]
   for (const [error, text] of table) it(text, () => assert.equal(transportProblem(error, ORIGIN), text))

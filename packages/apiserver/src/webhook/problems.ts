@@ -19,13 +19,23 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
 
-/** Why no answer came, without the URL. */
-export function transportProblem(error: unknown, origin: string): string {
+const NOT_TLS: ReadonlySet<string> = new Set(['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER'])
+
+/**
+ * Why no answer came, without the URL. `notTls` is for servers that answer without TLS, to which Go's client has other words than
+ * what is below it.
+ */
+export function transportProblem(
+  error: unknown,
+  origin: string,
+  notTls = 'http: server gave HTTP response to HTTPS client',
+): string {
   const { code = '', message = '', address, port, hostname, cert, cause, errors } = (error ?? {}) as Coded
   const dialled = address === undefined ? new URL(origin).host : joined(address, port)
   if (UNTRUSTED.has(code)) {
     return 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
   }
+  if (NOT_TLS.has(code) && message.includes('wrong version number')) return notTls
   switch (code) {
     case 'ECONNREFUSED':
       return `dial tcp ${dialled}: connect: connection refused`
@@ -49,8 +59,8 @@ export function transportProblem(error: unknown, origin: string): string {
       return `tls: failed to verify certificate: x509: certificate is valid for ${namesOf(cert)}, not ${new URL(origin).hostname}`
   }
   const [first] = errors ?? []
-  if (first !== undefined) return transportProblem(first, origin)
-  if (message === '' && cause !== undefined) return transportProblem(cause, origin)
+  if (first !== undefined) return transportProblem(first, origin, notTls)
+  if (message === '' && cause !== undefined) return transportProblem(cause, origin, notTls)
   return message || String(error)
 }
 
