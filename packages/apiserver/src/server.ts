@@ -334,6 +334,7 @@ function composeResources(
     addresses: new AddressClaims(resources.storeOf(IPAddresses)!, objects, clock, logger),
     ports: new NodePortBitmap(store, nodePortRange),
     objects,
+    fresh: () => cache.fresh(),
     clock,
     logger,
   })

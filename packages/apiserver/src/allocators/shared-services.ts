@@ -7,7 +7,7 @@ import type { Service } from '@canopus/api/core/v1'
 import { invalid, type KubeObject } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { KindHooks, Release } from '../registry/kind-store.ts'
-import type { ObjectReader } from '../security.ts'
+import type { Maybe, ObjectReader } from '../security.ts'
 import { type AddressClaims, clusterAddresses } from './address-claims.ts'
 import type { NodePortBitmap } from './node-port-bitmap.ts'
 import { invalidService, nodePortsOf, type ServiceAllocators } from './services.ts'
@@ -21,6 +21,8 @@ export interface SharedServicesOptions {
   readonly addresses: AddressClaims
   readonly ports: NodePortBitmap
   readonly objects: ObjectReader
+  /** Waits until `objects` shows all that was written before now. */
+  readonly fresh: () => Maybe<unknown>
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -42,10 +44,11 @@ export class SharedServices implements KindHooks {
 
   async allocate(object: KubeObject, old: KubeObject | undefined, dryRun: boolean): Promise<Release> {
     const service = object as Service
-    const { local } = this.#options
+    // A status has nothing to allocate, and its spec is the stored one, which is shared.
+    if (service.spec === (old as Service | undefined)?.spec) return () => {}
     const asked = structuredClone(service.spec)
     for (;;) {
-      const release = local.allocate(service, old)
+      const release = await this.choose(service, old, asked)
       if (dryRun) return release
       try {
         const undo = await this.claim(service, old as Service | undefined, asked)
@@ -65,16 +68,36 @@ export class SharedServices implements KindHooks {
     }
   }
 
-  /** Gives back what a service had and has no more; what it has had without a claim, it claims now. */
-  settled(object: KubeObject | undefined, old: KubeObject): void {
+  /** Takes what this server thinks is free. Before it refuses, it hears of what other servers have freed. */
+  private async choose(service: Service, old: KubeObject | undefined, asked: Service['spec']): Promise<Release> {
+    const { local, fresh } = this.#options
+    try {
+      return local.allocate(service, old)
+    } catch {
+      await fresh()
+      local.forgetTakenPorts()
+      service.spec = structuredClone(asked)
+      return local.allocate(service, old)
+    }
+  }
+
+  /**
+   * Gives back what a service had and has no more: once the caller hears that it is gone, others may have it. What it has had
+   * without a claim, it claims now.
+   */
+  settled(object: KubeObject | undefined, old: KubeObject): Promise<void> | undefined {
     const { addresses, local } = this.#options
     const now = object === undefined ? [] : clusterAddresses(object as Service)
-    for (const address of clusterAddresses(old as Service)) {
-      if (!now.includes(address)) void addresses.free(address, old as Service)
-      else if (local.holds(address)) addresses.claimMissing(address, object as Service)
-    }
     const kept = new Set(object === undefined ? [] : nodePortsOf(object as Service))
-    this.freePorts(nodePortsOf(old as Service).filter(port => !kept.has(port)))
+    const before = clusterAddresses(old as Service)
+    for (const address of before) {
+      if (now.includes(address) && local.holds(address)) addresses.claimMissing(address, object as Service)
+    }
+    const freedAddresses = before.filter(address => !now.includes(address))
+    const freedPorts = nodePortsOf(old as Service).filter(port => !kept.has(port))
+    if (freedAddresses.length === 0 && freedPorts.length === 0) return undefined
+    const freed = freedAddresses.map(address => addresses.free(address, old as Service))
+    return Promise.all([...freed, this.freePorts(freedPorts)]).then(() => {})
   }
 
   /** Once at the start, which makes claims for services from before there were any; then again and again. */
@@ -136,7 +159,7 @@ export class SharedServices implements KindHooks {
     if (conflicts.length === 0) {
       return () => {
         undo()
-        this.freePorts(wanted)
+        void this.freePorts(wanted)
       }
     }
     undo()
@@ -151,9 +174,9 @@ export class SharedServices implements KindHooks {
     return undefined
   }
 
-  private freePorts(ports: readonly number[]): void {
-    const { logger } = this.#options
-    if (ports.length === 0) return
-    this.#options.ports.free(ports).catch(error => logger.warn('node ports could not be given back', { ports, error }))
+  private async freePorts(freed: readonly number[]): Promise<void> {
+    const { ports, logger } = this.#options
+    if (freed.length === 0) return
+    await ports.free(freed).catch(error => logger.warn('node ports could not be given back', { ports: freed, error }))
   }
 }

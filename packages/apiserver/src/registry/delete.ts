@@ -51,7 +51,7 @@ export async function deleteObject(
         return { version: store.dryRunVersion(marked ?? old, current.revision), gone: marked === undefined }
       if (marked === undefined) {
         const { revision } = await context.store.delete(current.key, current.revision)
-        store.hooks.settled?.(undefined, old)
+        await store.hooks.settled?.(undefined, old)
         return { version: current.atRevision(revision), gone: true }
       }
       if (marked === old) return { version: current, gone: false }

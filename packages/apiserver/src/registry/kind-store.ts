@@ -50,8 +50,8 @@ export interface KindHooks {
    * Called for dry runs too. The result undoes it, and is called where the write fails or was a dry run.
    */
   allocate?(object: KubeObject, old: KubeObject | undefined, dryRun: boolean): Maybe<Release>
-  /** Told after every change that was written, and (without `object`) after the object is gone. */
-  settled?(object: KubeObject | undefined, old: KubeObject): void
+  /** Told after every change that was written, and (without `object`) after the object is gone; the answer waits for it. */
+  settled?(object: KubeObject | undefined, old: KubeObject): Maybe<void>
   /** Notes in a new object who made it, whatever the object says (certificate signing requests). */
   identify?(object: KubeObject, user: User): void
   /** Whether an object marked for deletion has nothing left to wait for besides its metadata.finalizers. */

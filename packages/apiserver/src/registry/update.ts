@@ -203,7 +203,7 @@ async function writeUpdate(
   const { context, kind } = store
   if (vanishes(store, object, old)) {
     const { revision } = await context.store.delete(current.key, current.revision)
-    store.hooks.settled?.(undefined, old)
+    await store.hooks.settled?.(undefined, old)
     return store.dryRunVersion(object, revision)
   }
   if (unchanged(object, old) && store.isCurrent(current) && !(await liesOutdated(context.store, current.key))) {
@@ -215,7 +215,8 @@ async function writeUpdate(
   const { result, written } = await writeFitting(stored, applies, fitting =>
     context.store.update(current.key, at => store.stamped(fitting, at), current.revision, options),
   )
-  store.hooks.settled?.(object, old)
+  const settling = store.hooks.settled?.(object, old)
+  if (settling instanceof Promise) await settling
   current.forget()
   return store.taken(result, written)
 }
