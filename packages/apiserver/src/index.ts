@@ -34,6 +34,7 @@ export {
   keepFlowControl,
   keepLegacyTokenTracking,
   keepServiceCidr,
+  persevere,
 } from './bootstrap/index.ts'
 export {
   type AutoApproval,

@@ -15,6 +15,7 @@ import {
   keepLegacyTokenTracking,
   keepServiceCidr,
   kindsOfFeatures,
+  persevere,
   RuntimeConfig,
   runCompaction,
   runEndpointReconciler,
@@ -54,6 +55,8 @@ export async function startApiServer({
   const isServed = config.isDefault ? undefined : { isServed: (type: ResourceType) => config.enabled(type) }
   const server = createApiServer({ ...options, ...serverId, ...isServed, featureGates, kinds })
   const client = clientOf(server)
+  const ending = new AbortController()
+  const perseverance = { clock: options.clock, logger: options.logger, signal: ending.signal }
   try {
     await server.start()
     const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
@@ -63,11 +66,10 @@ export async function startApiServer({
       ...bootstrap,
       ...(service ? { service } : {}),
     }
-    await bootstrapCluster(client, facts, server.postStartHooks)
+    await bootstrapCluster(client, facts, server.postStartHooks, perseverance)
     const { serviceCidr = '10.96.0.0/16' } = options
     const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
-    await ensureServiceCidr(client, cidrs, options.clock.now())
-    const ending = new AbortController()
+    await persevere('service-cidr', () => ensureServiceCidr(client, cidrs, options.clock.now()), perseverance)
     if (identity) {
       void keepIdentityLease({ client, clock: options.clock, logger: options.logger, ...identity }, ending.signal)
     }
@@ -83,6 +85,7 @@ export async function startApiServer({
       },
     }
   } catch (error) {
+    ending.abort()
     await server.stop()
     throw error
   }

@@ -11,6 +11,7 @@ import { reconcileObjects } from './ensure.ts'
 import { ensureFlowControl } from './flow-control.ts'
 import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 import { ensureNodeBootstrap } from './node-bootstrap.ts'
+import { type Perseverance, persevere } from './persevere.ts'
 import { aggregateRules, reconcileBinding, reconcileRole } from './reconcile-roles.ts'
 import { ensureResourceMetrics } from './resource-metrics.ts'
 import { splitBinding } from './split-binding.ts'
@@ -32,14 +33,19 @@ export interface BootstrapOptions {
 
 /**
  * Writes what every cluster has from its first moment: system namespaces, priority classes, default roles, the service
- * `kubernetes`. Run at every start by every API server; writes only what is missing.
+ * `kubernetes`. Run at every start by every API server; writes only what is missing. Throws what it cannot write, unless it is
+ * told how to try again.
  */
 export async function bootstrapCluster(
   client: Client,
   options: BootstrapOptions = {},
   hooks?: PostStartHooks,
+  perseverance?: Perseverance,
 ): Promise<void> {
-  const run = (name: string, work: () => Promise<unknown>) => (hooks === undefined ? work() : hooks.run(name, work))
+  const tried = (name: string, work: () => Promise<unknown>): Promise<unknown> =>
+    perseverance === undefined ? work() : persevere(name, work, perseverance)
+  const run = (name: string, work: () => Promise<unknown>): Promise<unknown> =>
+    hooks === undefined ? tried(name, work) : hooks.run(name, () => tried(name, work))
   const { authentication, service } = options
   await run('start-system-namespaces-controller', () => ensureNamespaces(client))
   await Promise.all([
@@ -50,8 +56,8 @@ export async function bootstrapCluster(
       run('start-cluster-authentication-info-controller', () => ensureAuthenticationConfig(client, authentication)),
     service && run('bootstrap-controller', () => ensureKubernetesService(client, service)),
   ])
-  if (options.resourceMetrics) await ensureResourceMetrics(client)
-  if (options.nodeBootstrap) await ensureNodeBootstrap(client)
+  if (options.resourceMetrics) await tried('resource-metrics', () => ensureResourceMetrics(client))
+  if (options.nodeBootstrap) await tried('node-bootstrap', () => ensureNodeBootstrap(client))
 }
 
 /** The default roles and bindings; what an administrator added stays, what was taken away comes back. */
@@ -77,4 +83,5 @@ export { keepFlowControl } from './flow-control.ts'
 export { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 export { keepLegacyTokenTracking } from './legacy-token-tracking.ts'
 export { type BootstrapTokenOptions, createBootstrapToken } from './node-bootstrap.ts'
+export { persevere } from './persevere.ts'
 export { ensureServiceCidr, keepServiceCidr } from './service-cidr.ts'
