@@ -9,8 +9,9 @@ import type {
   CustomResourceDefinitionStatus,
 } from '@canopus/api/apiextensions/v1'
 import { isProtectedGroup } from '@canopus/apiextensions'
-import { isConditionTrue, setCondition } from '@canopus/apimachinery'
+import { isConditionTrue, removeCondition, setCondition } from '@canopus/apimachinery'
 import { bundleProblem } from '../certificates/kind-checks.ts'
+import { NON_STRUCTURAL, structuralCondition } from './structural-condition.ts'
 
 type Condition = Omit<CustomResourceDefinitionCondition, 'lastTransitionTime'>
 
@@ -77,7 +78,14 @@ export function statusOf(
   const taken = takenNames(spec.group, metadata.name, all)
   const { names, condition } = acceptNames(spec.names, status.acceptedNames, taken)
   let conditions: readonly CustomResourceDefinitionCondition[] = status.conditions ?? []
-  for (const each of [condition, establishedBy(conditions, condition, definition), approvedBy(definition)]) {
+  const structural = structuralCondition(definition)
+  if (structural === undefined) conditions = removeCondition(conditions, NON_STRUCTURAL)
+  for (const each of [
+    condition,
+    establishedBy(conditions, condition, definition),
+    approvedBy(definition),
+    structural,
+  ]) {
     if (each !== undefined) conditions = setCondition<CustomResourceDefinitionCondition>(conditions, each, now)
   }
   const same = conditions === status.conditions && JSON.stringify(names) === JSON.stringify(status.acceptedNames)
