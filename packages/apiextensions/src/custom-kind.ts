@@ -20,6 +20,7 @@ import {
 } from '@canopus/apimachinery'
 import { printerColumns } from './columns.ts'
 import { applyDefaults, needsDefaults } from './defaults.ts'
+import { dropMalformedMetadata } from './embedded.ts'
 import { parseJsonPath } from './json-path.ts'
 import { openApiDefinition } from './openapi.ts'
 import { type TimeRules, untimed } from './rules/index.ts'
@@ -175,10 +176,11 @@ function storedAs(
     if (!byWebhook) return { ...object, apiVersion }
     throw internalError(`${object.apiVersion}, Kind=${type.kind} has not been converted to ${apiVersion}`)
   }
-  const asWritten = (object: KubeObject): KubeObject => {
+  const asWritten = (stored: KubeObject): KubeObject => {
+    const object = stored.metadata.generation ? stored : withGeneration(stored)
     const form = object.apiVersion === own ? { schema, props } : formOf(object.apiVersion ?? '')
     if (form === undefined || (isInForm(form.schema, object) && !needsDefaults(form.props, object))) return object
-    const decoded = decodeValue(form.schema, clone(object)).object
+    const decoded = decodeStored(form, object)
     applyDefaults(form.props, decoded)
     return decoded as unknown as KubeObject
   }
@@ -208,6 +210,23 @@ function storedAs(
     ...(byWebhook && remote !== undefined
       ? { convert: (objects, apiVersion) => remote(objects.map(asWritten), apiVersion) }
       : {}),
+  }
+}
+
+/** Objects of long ago have none. */
+const withGeneration = (object: KubeObject): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, generation: 1 },
+})
+
+/** The object in the form of its version; what is malformed in its metadata is left out, so that it can be read and deleted. */
+function decodeStored({ schema, props }: VersionForm, object: KubeObject): Record<string, unknown> {
+  try {
+    return decodeValue(schema, clone(object)).object
+  } catch {
+    const copy = clone(object)
+    dropMalformedMetadata({ ...props, 'x-kubernetes-embedded-resource': true }, copy, objectMeta())
+    return decodeValue(schema, copy).object
   }
 }
 

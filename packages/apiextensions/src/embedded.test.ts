@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { schemas } from '@canopus/api'
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import { fieldErrorText } from '@canopus/apimachinery'
-import { validateEmbedded } from './embedded.ts'
+import { dropMalformedMetadata, validateEmbedded } from './embedded.ts'
 
 const embedded: JSONSchemaProps = { type: 'object', 'x-kubernetes-embedded-resource': true }
 const schema: JSONSchemaProps = {
@@ -55,4 +56,25 @@ describe('embedded objects', () => {
   for (const [name, value, errors] of rows) {
     it(name, () => assert.deepEqual(validateEmbedded(schema, value).map(fieldErrorText), errors))
   }
+})
+
+describe('stored metadata that none can be', () => {
+  const meta = { name: 'x', labels: { invalid: 'x y' } }
+  const rows: [string, unknown, unknown][] = [
+    ['stays where it is well formed, and be it invalid', meta, meta],
+    ['is left out field by field', { ...meta, annotations: { a: 'b', c: 42 }, generation: 'x' }, meta],
+    ['is left out where it is no object', ['x'], {}],
+  ]
+  for (const [name, given, expected] of rows)
+    it(name, () => {
+      const objects = (metadata: unknown): object => ({
+        one: { ...pod, metadata, inner: { ...pod, metadata } },
+        list: [{ ...pod, metadata }],
+        map: { x: { ...pod, metadata } },
+        other: { metadata },
+      })
+      const value = structuredClone(objects(given))
+      dropMalformedMetadata(schema, value, schemas.schemaOf('am.apis.meta.v1.ObjectMeta'))
+      assert.deepEqual(value, { ...objects(expected), other: { metadata: given } })
+    })
 })

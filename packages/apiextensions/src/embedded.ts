@@ -3,10 +3,13 @@ import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
 import {
   checkDns1035Label,
   checkPathSegmentName,
+  clone,
+  decodeValue,
   type FieldError,
   invalid,
   type ObjectMeta,
   required,
+  type StructSchema,
   validateObjectMeta,
 } from '@canopus/apimachinery'
 import { itemsOf, someSchema } from './structural.ts'
@@ -33,6 +36,39 @@ export function validateEmbedded(schema: JSONSchemaProps, value: unknown, path =
     }
   }
   return errors
+}
+
+/**
+ * Leaves out what no metadata can be in the metadata of embedded objects, field by field (pkg/apiserver/schema/objectmeta,
+ * DropInvalidFields). Changes the value.
+ */
+export function dropMalformedMetadata(schema: JSONSchemaProps, value: unknown, meta: StructSchema): void {
+  if (Array.isArray(value)) {
+    const items = itemsOf(schema)
+    if (items !== undefined) for (const each of value) dropMalformedMetadata(items, each, meta)
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  const object = value as Record<string, unknown>
+  if (isEmbedded(schema) && object.metadata !== undefined) object.metadata = wellFormed(object.metadata, meta)
+  const { properties = {}, additionalProperties } = schema
+  for (const [name, each] of Object.entries(object)) {
+    if (Object.hasOwn(properties, name)) dropMalformedMetadata(properties[name]!, each, meta)
+    else if (typeof additionalProperties === 'object') dropMalformedMetadata(additionalProperties, each, meta)
+  }
+}
+
+function wellFormed(metadata: unknown, meta: StructSchema): Record<string, unknown> {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return {}
+  const isWellFormed = ([name, value]: [string, unknown]): boolean => {
+    try {
+      decodeValue(meta, { [name]: clone(value) })
+      return true
+    } catch {
+      return false
+    }
+  }
+  return Object.fromEntries(Object.entries(metadata).filter(isWellFormed))
 }
 
 const child = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)

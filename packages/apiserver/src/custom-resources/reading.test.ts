@@ -69,6 +69,18 @@ describe('custom objects as they are read', () => {
     assert.deepEqual(json.items[0].spec, expected)
   })
 
+  it('are read and deleted though an older server let malformed metadata in', async () => {
+    const key = '/registry/example.com/things/old'
+    const metadata = { name: 'old', annotations: { a: 42 }, labels: { invalid: 'x y' }, unknown: 1, generation: null }
+    const old = { ...head, apiVersion: 'example.com/v2', metadata, spec: {} }
+    await server.store.create(key, () => Buffer.from(JSON.stringify(old)))
+    const { json, text } = await server.send('GET', `${THINGS}/old`)
+    const { resourceVersion: _, ...read } = json.metadata
+    assert.deepEqual(read, { name: 'old', labels: { invalid: 'x y' }, generation: 1 }, text)
+    assert.equal((await server.send('DELETE', `${THINGS}/old`)).status, 200)
+    assert.equal((await server.send('GET', `${THINGS}/old`)).status, 404)
+  })
+
   const bodies: readonly [string, object, number, string][] = [
     [
       'no kind',
