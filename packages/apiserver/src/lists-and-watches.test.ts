@@ -112,6 +112,13 @@ describe('list', () => {
     assert.equal(last.json.metadata.remainingItemCount, undefined)
   })
 
+  for (const match of ['', '&resourceVersionMatch=NotOlderThan'])
+    it(`makes no pages of a state of any revision${match}`, async () => {
+      const { json } = await server.send('GET', `${base('lists')}?limit=4&resourceVersion=0${match}`)
+      assert.ok(json.items.length > 4)
+      assert.equal(json.metadata.continue, undefined)
+    })
+
   it('offers a token for the rest where history is gone', async () => {
     const first = await server.send('GET', `${base('lists')}?limit=4`)
     await server.send('POST', base('lists'), map('m99'))

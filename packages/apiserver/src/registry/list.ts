@@ -59,7 +59,8 @@ async function findPage(
   const exact = match === 'Exact' || (match === '' && query.limit > 0 && revision > 0)
   await freshEnough(store.context.cache.waitFor(revision))
   if (exact) return atRevision(store, namespace, selected, query.limit, revision)
-  return fromCache(store, namespace, selected, query.limit)
+  // Upstream's cache makes no pages of what may be of any revision (storage/cacher/delegator, shouldDelegateList).
+  return fromCache(store, namespace, selected, revision === 0 ? 0 : query.limit)
 }
 
 /** The newest state in memory. Waits only where a selector has to see what a webhook makes of the objects. */
