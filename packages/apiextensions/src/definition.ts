@@ -123,7 +123,7 @@ function checkSchema(errors: Errors, schema: JSONSchemaProps, place: SchemaPlace
   if (schema.nullable === true) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'))
   const mustBeStructural = !allowed.notStructural || !place.preservesUnknown || someSchema(schema, needsStructure)
   const shape = mustBeStructural ? validateStructural(schema, path) : []
-  if (mustBeStructural && shape.length === 0) checkDefaults(shape, schema, path, allowed.unprunedDefaults)
+  if (mustBeStructural && shape.length === 0) checkDefaults(shape, schema, path, allowed.unprunedDefaults, time)
   const rules = validateSchemaRules(schema, path, allowed)
   errors.push(...shape, ...rules)
   if (mustBeStructural && shape.length === 0) checkRules(errors, schema, path, { time, anyCost, broken: rules })

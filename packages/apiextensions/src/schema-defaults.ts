@@ -17,6 +17,7 @@ import {
 } from '@canopus/apimachinery'
 import { hasDefaults } from './defaults.ts'
 import { hasEmbedded, isEmbedded, validateEmbedded } from './embedded.ts'
+import { evaluateDefault, ruleTree, type TimeRules, untimed } from './rules/index.ts'
 import { itemsOf, propertyPath } from './structural.ts'
 import { validateValue } from './values.ts'
 
@@ -65,20 +66,39 @@ const start = (schema: JSONSchemaProps, path: string): Place => ({
   inMeta: false,
 })
 
-/** Defaults must be valid and, unless `unpruned` are let through, hold nothing that pruning would take away. */
-export function checkDefaults(errors: Errors, schema: JSONSchemaProps, path: string, unpruned: boolean): void {
+/**
+ * Defaults must be valid, by the rules too, and, unless `unpruned` are let through, hold nothing that pruning would take away. All
+ * rules together may cost as much as those of an object.
+ */
+export function checkDefaults(
+  errors: Errors,
+  schema: JSONSchemaProps,
+  path: string,
+  unpruned: boolean,
+  time: TimeRules = untimed,
+): void {
+  let budget: number | undefined
   for (const place of placesOf(start(schema, path))) {
+    const { schema: own, steps, inMeta } = place
     const at = `${place.path}.default`
-    const value: unknown = place.schema.default
-    if (place.inMeta) {
-      const wrong = metadataProblem(place)
-      if (wrong === undefined) errors.push(...checkValue(place.schema, value, at))
-      else errors.push(invalid(at, value, `must result in valid metadata: ${wrong}`))
-      continue
-    }
-    if (!unpruned && !isPruned(place.schema)) errors.push(invalid(at, value, 'must not have unknown fields'))
-    errors.push(...checkDefault(place.schema, value, at))
+    const value: unknown = own.default
+    if (!inMeta && !unpruned && !isPruned(own)) errors.push(invalid(at, value, 'must not have unknown fields'))
+    const wrong = inMeta ? checkMetaDefault(place, value, at) : checkDefault(own, value, at)
+    errors.push(...wrong)
+    const rules = wrong.length > 0 ? undefined : ruleTree(own, time, steps.length === 0 || isEmbedded(own))
+    if (rules === undefined) continue
+    const found = evaluateDefault(rules, value, at, budget)
+    errors.push(...found.errors)
+    budget = found.budget
+    if (budget < 0) return
   }
+}
+
+function checkMetaDefault(place: Place, value: unknown, at: string): FieldError[] {
+  const wrong = metadataProblem(place)
+  return wrong === undefined
+    ? checkValue(place.schema, value, at)
+    : [invalid(at, value, `must result in valid metadata: ${wrong}`)]
 }
 
 /** Looks at the object that has nothing but this default. */

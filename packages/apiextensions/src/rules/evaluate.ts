@@ -50,9 +50,9 @@ export interface RuleNode {
   readonly properties: ReadonlyMap<string, RuleNode>
 }
 
-/** Compiles all rules of a schema; undefined where it has none. */
-export function ruleTree(schema: JSONSchemaProps, time: TimeRules = untimed): RuleNode | undefined {
-  return hasRules(schema) ? nodeOf(schema, declareSchema(asValueSchema(schema), true), time, true) : undefined
+/** Compiles all rules of a schema; undefined where it has none. `whole` objects have a type and a name. */
+export function ruleTree(schema: JSONSchemaProps, time: TimeRules = untimed, whole = true): RuleNode | undefined {
+  return hasRules(schema) ? nodeOf(schema, declareSchema(asValueSchema(schema), whole), time, whole) : undefined
 }
 
 const hasOwnRules = (schema: JSONSchemaProps): boolean => (schema['x-kubernetes-validations'] ?? []).length > 0
@@ -138,13 +138,39 @@ export function evaluateRules(tree: RuleNode, object: unknown, old?: unknown): R
   return run
 }
 
+/**
+ * Runs all rules on the default of a field at `path`: as a value that stays, and where nothing is wrong with that, as one that
+ * comes. Answers what is wrong and how much of the budget is left, less than 0 where it did not suffice.
+ */
+export function evaluateDefault(
+  tree: RuleNode,
+  value: unknown,
+  path: string,
+  budget = RUNTIME_COST_BUDGET,
+): { errors: readonly FieldError[]; budget: number } {
+  const stays = new Run(budget)
+  stays.visit(tree, value, value, path, {})
+  if (stays.errors.length > 0) return stays
+  const comes = new Run(budget)
+  comes.visit(tree, value, undefined, path, {})
+  return { errors: comes.errors, budget: Math.min(stays.budget, comes.budget) }
+}
+
 type Plain = Readonly<Record<string, unknown>>
 const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 class Run implements RuleFindings {
   readonly errors: FieldError[] = []
   readonly warnings: string[] = []
-  #budget = RUNTIME_COST_BUDGET
+  #budget: number
+
+  constructor(budget = RUNTIME_COST_BUDGET) {
+    this.#budget = budget
+  }
+
+  get budget(): number {
+    return this.#budget
+  }
 
   visit(node: RuleNode, value: unknown, old: unknown, path: string, correlation: Correlation): void {
     if (value === undefined || value === null || this.#budget < 0) return
