@@ -86,6 +86,9 @@ function specOf(group: string, version: string, priority: Priority): APIServiceS
   }
 }
 
+/** Milliseconds from one attempt to the next at most. */
+const LONGEST_PAUSE = 10_000
+
 export interface AutoRegisterOptions {
   readonly objects: ObjectReader
   readonly client: Client
@@ -108,7 +111,7 @@ export class AutoRegister {
   constructor(options: AutoRegisterOptions) {
     this.#options = options
     this.#builtIn = builtInRegistrations(options.builtIn)
-    this.#queue = new WorkQueue({ clock: options.clock })
+    this.#queue = new WorkQueue({ clock: options.clock, maxBackoff: LONGEST_PAUSE })
   }
 
   /** Registers what is served now; to be called once the caches are filled and before `run`. */
@@ -183,7 +186,10 @@ export class AutoRegister {
     desired: Desired | undefined,
     current: APIService | undefined,
   ): Promise<void> {
-    const resource = this.#options.client.resource(APIServices)
+    const { client } = this.#options
+    const resource = client.resource(APIServices)
+    // Fails where there are definitions that cannot be read: one of them may serve what seems to be left over.
+    if (action === 'delete') await client.resource(CustomResourceDefinitions).list({ limit: 1 })
     try {
       if (action === 'create') await resource.create(draftOf(name, desired!))
       if (action === 'update') await resource.update({ ...current!, spec: desired!.spec })
