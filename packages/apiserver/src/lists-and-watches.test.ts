@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { parseFeatureGates } from './features/feature-gates.ts'
 import { type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
 
 let server: MemoryServer
@@ -322,10 +323,49 @@ describe('watch', () => {
     watch.end()
   })
 
-  it('refuses WatchList without its conditions', async () => {
-    const { status, json } = await server.send('GET', `${base('w3')}?watch=true&sendInitialEvents=true`)
+  it('says it only to those who allow bookmarks', async () => {
+    await fill('w9', 1)
+    const watch = await server.watch(
+      `${base('w9')}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`,
+    )
+    await server.send('POST', base('w9'), map('m1'))
+    for (const name of ['m0', 'm1']) {
+      const { type, object } = await watch.next()
+      assert.deepEqual([type, object.metadata.name], ['ADDED', name])
+    }
+    watch.end()
+  })
+
+  const NOT_OLDER =
+    'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'
+  const refused: readonly [string, string][] = [
+    ['sendInitialEvents=true', NOT_OLDER],
+    [
+      'sendInitialEvents=false&resourceVersionMatch=Exact',
+      `[${NOT_OLDER}, resourceVersionMatch: Unsupported value: "Exact": supported values: "NotOlderThan"]`,
+    ],
+    [
+      'resourceVersionMatch=NotOlderThan',
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    ],
+    [
+      'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&continue=x',
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided',
+    ],
+  ]
+  for (const [query, message] of refused)
+    it(`refuses WatchList without its conditions: ${query}`, async () => {
+      const { status, json } = await server.send('GET', `${base('w3')}?watch=true&${query}`)
+      assert.deepEqual([status, json.message], [422, `ListOptions.meta.k8s.io "" is invalid: ${message}`])
+    })
+
+  it('refuses WatchList where the feature is off', async () => {
+    const off = await startMemoryServer({ featureGates: parseFeatureGates(['WatchList=false']) })
+    const initial = 'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan'
+    const { status, json } = await off.send('GET', `${base('w3')}?${initial}`)
+    await off.stop()
     assert.equal(status, 422)
-    assert.match(json.message, /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/)
+    assert.match(json.message, /sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled$/)
   })
 
   it('watches one name only', async () => {

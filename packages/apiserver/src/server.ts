@@ -90,7 +90,7 @@ export interface ApiServerOptions {
   readonly serving?: ServingOptions
   /** Where `/metrics` is read from; more than the server's own may be in it. */
   readonly metrics?: MetricsRegistry
-  /** Which features are on, for the figures; `kinds` must fit. The defaults where missing. */
+  /** Which features are on; `kinds` must fit. The defaults where missing. */
   readonly featureGates?: FeatureGates
   /** Tells this server from others, in figures. */
   readonly serverId?: string
@@ -303,8 +303,9 @@ function composeResources(
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
   const admission = new AdmissionChain(clock)
   const timeRules = ruleMetrics(clock, options.metrics)
+  const watchLists = options.featureGates?.enabled('WatchList') ?? true
   const resources = new Resources({
-    context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout, timeRules },
+    context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout, timeRules, watchLists },
     // The services' part is made after the registry, since it reads and writes objects through it.
     hooks: {
       '/services': {

@@ -101,7 +101,8 @@ export interface ListQuery {
   readonly sendInitialEvents: boolean | undefined
 }
 
-export function listQuery(query: URLSearchParams, watch: boolean): ListQuery {
+/** `watchLists`: whether watches may begin with the state (feature WatchList). Throws StatusError 400 or 422. */
+export function listQuery(query: URLSearchParams, watch: boolean, watchLists = true): ListQuery {
   const initial = query.get('sendInitialEvents')
   const timeout = query.get('timeoutSeconds')
   const options: ListQuery = {
@@ -115,33 +116,28 @@ export function listQuery(query: URLSearchParams, watch: boolean): ListQuery {
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
   }
-  throwInvalid('ListOptions', watch ? watchErrors(options) : listErrors(options))
+  throwInvalid('ListOptions', watch ? watchErrors(options, watchLists) : listErrors(options))
   return options
 }
 
-function watchErrors(options: ListQuery): FieldError[] {
-  const { sendInitialEvents, resourceVersionMatch: match, allowWatchBookmarks } = options
+/** As upstream's validateWatchOptions (apimachinery pkg/apis/meta/internalversion/validation). */
+function watchErrors(options: ListQuery, watchLists: boolean): FieldError[] {
+  const { sendInitialEvents, resourceVersionMatch: match } = options
   const errors: FieldError[] = []
-  if (sendInitialEvents === undefined) {
-    if (match !== '') {
-      errors.push(
-        forbidden(
-          'resourceVersionMatch',
-          'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-        ),
-      )
+  const refuseMatch = (why: string): unknown => errors.push(forbidden('resourceVersionMatch', why))
+  if (sendInitialEvents !== undefined) {
+    if (match !== 'NotOlderThan') refuseMatch('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
+    if (!watchLists) {
+      const why = 'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled'
+      errors.push(forbidden('sendInitialEvents', why))
     }
-    return errors
   }
-  if (match !== 'NotOlderThan') {
-    errors.push(
-      forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
-    )
-    if (match !== '') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
+  if (match === '') return errors
+  if (sendInitialEvents === undefined) {
+    refuseMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
   }
-  if (sendInitialEvents && !allowWatchBookmarks) {
-    errors.push(forbidden('sendInitialEvents', 'sendInitialEvents requires setting allowWatchBookmarks to true'))
-  }
+  if (match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
+  if (options.continue !== '') refuseMatch('resourceVersionMatch is forbidden when continue is provided')
   return errors
 }
 

@@ -203,7 +203,7 @@ export class Endpoint {
 
   private watch(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call, STREAM)
-    const query = listQuery(call.info.query, true)
+    const query = listQuery(call.info.query, true, this.store.context.watchLists)
     const namespace = this.collectionScope(call)
     const name = call.info.name === '' ? undefined : call.info.name
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector, name)

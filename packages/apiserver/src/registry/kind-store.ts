@@ -34,6 +34,8 @@ export interface RegistryContext {
   readonly admission: AdmissionChain
   /** Watches that do not say last so many seconds to twice that (`--min-request-timeout`). */
   readonly minRequestTimeout: number
+  /** Whether watches may begin with the state (feature WatchList). */
+  readonly watchLists: boolean
   /** Around the rules of custom resources, for the metrics. */
   readonly timeRules: TimeRules
   /** Makes stamped JSON of stored bytes of another form. */

@@ -147,7 +147,7 @@ async function convertedBeginning(
   const { revision } = store.context.cache
   if (start.state) {
     const versions = await remote.all(stateOf(store, namespace, selected))
-    const end = query.sendInitialEvents === true ? encoder.encodeBookmark(revision, true) : undefined
+    const end = marksBeginning(query) ? encoder.encodeBookmark(revision, true) : undefined
     return joinedFrames(stateFrames(versions, selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
@@ -158,6 +158,10 @@ async function convertedBeginning(
 
 const tooOld = (store: KindStore, since: number): StatusError =>
   expiredError(`too old resource version: ${since} (${store.cache.history.start})`)
+
+/** Whether a bookmark tells where the state ends: nobody gets one who does not allow bookmarks. */
+const marksBeginning = ({ sendInitialEvents, allowWatchBookmarks }: ListQuery): boolean =>
+  sendInitialEvents === true && allowWatchBookmarks
 
 type Start = { readonly state: true } | { readonly state: false; readonly since: number }
 
@@ -188,8 +192,7 @@ function beginning(
   encoder: ObjectEncoder,
 ): Iterable<Uint8Array> | StatusError {
   if (start.state) {
-    const end =
-      query.sendInitialEvents === true ? encoder.encodeBookmark(store.context.cache.revision, true) : undefined
+    const end = marksBeginning(query) ? encoder.encodeBookmark(store.context.cache.revision, true) : undefined
     return joinedFrames(stateFrames(stateOf(store, namespace, selected), selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)

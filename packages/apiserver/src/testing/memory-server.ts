@@ -53,7 +53,10 @@ export async function startMemoryServer(
     /** Who asks, by the header `x-user`; everybody is an administrator where missing. */
     users?: Readonly<Record<string, User>>
   } & Partial<
-    Pick<ApiServerOptions, 'serviceCidr' | 'nodePortRange' | 'metrics' | 'kinds' | 'isServed' | 'nodeMetrics'>
+    Pick<
+      ApiServerOptions,
+      'serviceCidr' | 'nodePortRange' | 'metrics' | 'kinds' | 'isServed' | 'nodeMetrics' | 'featureGates'
+    >
   > = {},
 ): Promise<MemoryServer> {
   const { clock = systemClock, users = {}, serving = {}, healthChecks = [] } = options
@@ -71,6 +74,7 @@ export async function startMemoryServer(
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     ...(options.nodeMetrics === undefined ? {} : { nodeMetrics: options.nodeMetrics }),
+    ...(options.featureGates === undefined ? {} : { featureGates: options.featureGates }),
     serving,
     healthChecks,
     ...(options.kubelet === undefined ? {} : { kubelet: options.kubelet }),
