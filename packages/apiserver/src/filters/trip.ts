@@ -101,6 +101,7 @@ export class Trip {
       const now = clock.monotonic()
       this.leave(now)
       metrics.observe(series, response.status, now - this.start, 0, 0)
+      response.sent?.()
       this.endSpan(response.status)
     }
     return {

@@ -19,10 +19,13 @@ export async function inWatchListSpan(
   if (parent === undefined || query.sendInitialEvents !== true || !query.allowWatchBookmarks) return watch(() => {})
   const span = parent.child('WatchList', 'internal', handlerAttributes(call.request, call.info, parent))
   let serving: Span | undefined
-  const listed = (): void => {
-    serving?.event('Writing initial events done')
+  const end = (): void => {
     serving?.end()
     span.end()
+  }
+  const listed = (): void => {
+    serving?.event('Writing initial events done')
+    end()
   }
   try {
     const response = await within(span, () => watch(listed))
@@ -32,6 +35,8 @@ export async function inWatchListSpan(
         serving = servingSpan(span, encoder)
         response.stream!(sink)
       },
+      // Who goes before the list is over, or before it began, leaves no span that goes on for ever.
+      sent: end,
     }
   } catch (error) {
     span.end({ message: error instanceof Error ? error.message : String(error) })

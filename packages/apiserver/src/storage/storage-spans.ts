@@ -42,6 +42,13 @@ export function listInSpan<T>(prefix: string, options: ListOptions | undefined, 
   return traced('List(recursive=true) etcd3', 'client', facts, list)
 }
 
+/** A value did not get as far as the store, since it could not be brought into the form that it is stored in. */
+export class NotTransformedError extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
 type Write<T> = (value: ValueAt) => Promise<T>
 
 /** `transforms`: the store brings values into another form, and says itself when it has. */
@@ -64,7 +71,9 @@ export function createInSpan<T>(
       },
       error => {
         if (error instanceof KeyExistsError) span.event('Txn call succeeded')
-        else span.event('Txn call failed', { err: String((error as Error).message) })
+        else if (!(error instanceof NotTransformedError)) {
+          span.event('Txn call failed', { err: String((error as Error).message) })
+        }
         throw error
       },
     )
@@ -84,8 +93,9 @@ export function updateInSpan<T>(
     span.event('initial value restored')
     const encoding = new Encoding(span, value, transforms)
     const written = update(encoding.at)
-    span.event('Transaction prepared')
+    const prepared = span.now()
     const committed = (): void => {
+      span.event('Transaction prepared', undefined, prepared)
       span.event('Txn call completed')
       span.event('Transaction committed')
     }
@@ -99,7 +109,10 @@ export function updateInSpan<T>(
         if (error instanceof RevisionMismatchError) {
           committed()
           span.event('Retry value restored')
-        } else span.event('Txn call failed', { err: String((error as Error).message) })
+        } else if (!(error instanceof NotTransformedError)) {
+          span.event('Transaction prepared', undefined, prepared)
+          span.event('Txn call failed', { err: String((error as Error).message) })
+        }
         throw error
       },
     )

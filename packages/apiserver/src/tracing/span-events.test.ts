@@ -202,6 +202,7 @@ const rows: readonly Row[] = [
 ]
 
 const WATCH = `${NODES}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan`
+const EMPTY = new Uint8Array()
 
 describe('the spans of a request that', () => {
   let collector: TraceCollector
@@ -217,6 +218,11 @@ describe('the spans of a request that', () => {
       listing.end()
       const plain = await server.watch(`${NODES}?watch=true`)
       plain.end()
+      // Its connection goes before the answer begins.
+      const connection = { remoteAddress: '127.0.0.1', certificateVerified: false }
+      const [path = '', query = ''] = WATCH.split('?')
+      const left = await server.server.handle({ method: 'GET', path, query, headers: {}, connection, body: () => EMPTY })
+      left.sent!()
     } finally {
       await server.stop()
     }
@@ -260,6 +266,13 @@ describe('the spans of a request that', () => {
     const [watch, serving, list] = found
     assert.deepEqual([watch!.parentSpanId, serving!.parentSpanId], [list!.spanId, list!.spanId])
     assert.equal(serving!.attributes.encoder, json('v1'))
+  })
+
+  it('would have watched from a list', () => {
+    assert.deepEqual(
+      spansOf(rows.length + 2).map(({ name }) => name),
+      ['cacher.Watch', 'WatchList'],
+    )
   })
 
   it('watches', () => {

@@ -98,9 +98,13 @@ export class Span {
     this.#attributes = { ...this.#attributes, ...attributes }
   }
 
-  event(name: string, attributes?: SpanAttributes): void {
+  /** The time of an event that is noted now. */
+  now(): number {
+    return this.#maker.now()
+  }
+
+  event(name: string, attributes?: SpanAttributes, time = this.now()): void {
     if (this.#over) return
-    const time = this.#maker.now()
     this.#events.push(attributes === undefined ? { name, time } : { name, time, attributes })
   }
 

@@ -8,6 +8,7 @@ import { createMemoryStore, openEtcdStore, type Store } from '@canopus/store'
 import { findEtcd, startEtcd } from '@canopus/store/testing'
 import { EncryptedStore } from '../storage/encryption/encrypted-store.ts'
 import { Encryption } from '../storage/encryption/encryption.ts'
+import { identity } from '../storage/encryption/transformer.ts'
 import { startKmsPlugin } from '../testing/kms-plugin.ts'
 import { startMemoryServer } from '../testing/memory-server.ts'
 import { type CollectedSpan, startTraceCollector } from '../testing/trace-collector.ts'
@@ -21,8 +22,10 @@ afterEach(async () => {
 
 const NAMESPACE = '/api/v1/namespaces/default'
 
+type Send = (path: string, object: object, method?: string) => Promise<number>
+
 /** All spans of what a server on the store is asked meanwhile. */
-async function spansOf(store: Store, ask: (send: (path: string, object: object) => Promise<number>) => Promise<void>) {
+async function spansOf(store: Store, ask: (send: Send) => Promise<void>) {
   const collector = await startTraceCollector()
   closing.push(() => collector.stop())
   const configuration = `apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: ${collector.endpoint}\nsamplingRatePerMillion: 1000000`
@@ -31,7 +34,9 @@ async function spansOf(store: Store, ask: (send: (path: string, object: object) 
     store,
     tracing: createTracing({ configuration, instance: 'test', ...basics }),
   })
-  await ask(async (path, object) => (await server.send('POST', `${NAMESPACE}${path}`, object)).status)
+  await ask(
+    async (path, object, method = 'POST') => (await server.send(method, `${NAMESPACE}${path}`, object)).status,
+  )
   await server.stop()
   return collector.spans
 }
@@ -122,4 +127,23 @@ it('what a KMS plugin keeps the keys of has spans', async () => {
     'About to decrypt data using DEK',
     'Data decryption succeeded',
   ])
+})
+
+it('what cannot be brought into the form that it is stored in does not get as far as a transaction', async () => {
+  let isAway = false
+  const toStorage = (data: Uint8Array): Uint8Array => (isAway ? assert.fail('the plugin is away') : data)
+  const encryption = { generation: 1, transformerOf: () => ({ ...identity, toStorage }) } as unknown as Encryption
+  const store = new EncryptedStore(createMemoryStore({ clock: systemClock }), encryption, builtInKinds)
+  const spans = await spansOf(store, async send => {
+    assert.equal(await send('/secrets', { metadata: { name: 'there' } }), 201)
+    isAway = true
+    assert.equal(await send('/secrets', { metadata: { name: 'new' } }), 500)
+    const labels = { changed: 'true' }
+    assert.equal(await send('/secrets/there', { metadata: { name: 'there', labels } }, 'PUT'), 500)
+  })
+  const failed = ['About to Encode', 'Encode succeeded', 'TransformToStorage failed']
+  const ofSecrets = (verb: string) =>
+    spans.filter(({ name, attributes }) => name === `${verb} etcd3` && attributes.resource === 'secrets')
+  assert.deepEqual(namesOfEvents(ofSecrets('Create').at(-1)!), failed)
+  assert.deepEqual(namesOfEvents(ofSecrets('GuaranteedUpdate').at(-1)!), ['initial value restored', ...failed])
 })

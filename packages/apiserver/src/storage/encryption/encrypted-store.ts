@@ -15,6 +15,7 @@ import {
 import { REGISTRY } from '../../cache/watch-cache.ts'
 import type { Maybe } from '../../security.ts'
 import { addEvent } from '../../tracing/span.ts'
+import { NotTransformedError } from '../storage-spans.ts'
 import type { Encryption } from './encryption.ts'
 import { identity, type Transformer } from './transformer.ts'
 
@@ -210,7 +211,7 @@ class Sealed {
       return stored
     } catch (error) {
       addEvent('TransformToStorage failed', () => ({ err: (error as Error).message }))
-      throw error
+      throw new NotTransformedError(error)
     }
   }
 
