@@ -51,3 +51,41 @@ it('refuses a second family of one name', () => {
   registry.counter('x', '')
   assert.throws(() => registry.gauge('x', ''), /already/)
 })
+
+it('resets what has labels, and counters', () => {
+  const registry = new MetricsRegistry()
+  const held = registry.counter('held_total', '', ['a']).with('x')
+  const again = registry.counter('again_total', '', ['a'])
+  const took = registry.histogram('took_seconds', '', ['a'], [1])
+  const level = registry.gauge('level', '', ['a'])
+  const plain = registry.counter('plain_total', '').with()
+  registry.gauge('plain_level', '').with().set(4)
+  registry.histogram('plain_seconds', '', [], [1]).with().observe(1)
+  registry.collect('counter', 'known_total', '', ['a'], () => [[['x'], 9]])
+  again.with('x').add(3)
+  took.with('x').observe(0.5)
+  level.with('x').set(7)
+  for (const counter of [held, plain]) counter.add(2)
+  const lines = (): string[] =>
+    registry
+      .text()
+      .split('\n')
+      .filter(line => line !== '' && !line.startsWith('#') && !line.includes('_seconds_bucket'))
+  const stay = ['known_total{a="x"} 9', 'plain_level 4', 'plain_seconds_sum 1', 'plain_seconds_count 1']
+  registry.reset()
+  assert.deepEqual(lines(), [...stay, 'plain_total 0'])
+  for (const counter of [held, plain]) counter.add()
+  took.with('x').observe(2)
+  level.with('x').set(0)
+  again.with('y').add()
+  assert.deepEqual(lines(), [
+    'again_total{a="y"} 1',
+    'held_total{a="x"} 1',
+    'known_total{a="x"} 9',
+    'level{a="x"} 0',
+    ...stay.slice(1),
+    'plain_total 1',
+    'took_seconds_sum{a="x"} 2',
+    'took_seconds_count{a="x"} 1',
+  ])
+})

@@ -29,6 +29,12 @@ export class Histogram {
     this.sum += value * times
     this.count += times
   }
+
+  reset(): void {
+    this.counts.fill(0)
+    this.sum = 0
+    this.count = 0
+  }
 }
 
 /** A number that goes up, or up and down. */
@@ -40,11 +46,25 @@ export class Counter {
   set(value: number): void {
     this.value = value
   }
+  /** Nothing where it has not counted since it was reset. */
+  get count(): number {
+    return this.value
+  }
+  reset(): void {
+    this.value = 0
+  }
+}
+
+interface Child<T> {
+  readonly labels: readonly string[]
+  readonly child: T
+  /** Not told of until it counts again. */
+  isForgotten: boolean
 }
 
 /** All children of one name, by the values of its labels. */
 export class Family<T extends Counter | Histogram> {
-  readonly #children = new Map<string, { labels: readonly string[]; child: T }>()
+  readonly #children = new Map<string, Child<T>>()
   readonly #make: () => T
 
   constructor(make: () => T) {
@@ -56,9 +76,10 @@ export class Family<T extends Counter | Histogram> {
     const id = labels.join('\u0000')
     let found = this.#children.get(id)
     if (found === undefined) {
-      found = { labels, child: this.#make() }
+      found = { labels, child: this.#make(), isForgotten: false }
       this.#children.set(id, found)
     }
+    if (found.isForgotten) found.isForgotten = false
     return found.child
   }
 
@@ -66,8 +87,17 @@ export class Family<T extends Counter | Histogram> {
     return this.#children.size
   }
 
+  /** From nothing again; who holds a child goes on counting with it. */
+  reset(): void {
+    for (const each of this.#children.values()) {
+      each.child.reset()
+      each.isForgotten = each.labels.length > 0
+    }
+  }
+
   *samples(): Generator<Sample> {
-    for (const { labels, child } of this.#children.values()) {
+    for (const { labels, child, isForgotten } of this.#children.values()) {
+      if (isForgotten && child.count === 0) continue
       yield [labels, child instanceof Counter ? child.value : (child as Histogram)]
     }
   }
@@ -83,11 +113,13 @@ export interface MetricDescription {
 
 interface Description extends MetricDescription {
   samples(): Iterable<Sample>
+  reset?(): void
 }
 
 /** Everything that one process tells of itself. */
 export class MetricsRegistry {
   readonly #families = new Map<string, Description>()
+  readonly #resets: (() => void)[] = []
 
   counter(name: string, help: string, labels: readonly string[] = []): Family<Counter> {
     return this.add(name, help, 'counter', labels, new Family(() => new Counter()))
@@ -117,6 +149,20 @@ export class MetricsRegistry {
     return this.#families.values()
   }
 
+  /**
+   * Forgets what was counted: everything with labels, and counters without. What is looked up is as it is, and so are gauges
+   * and histograms without labels (component-base/metrics, KubeRegistry.Reset).
+   */
+  reset(): void {
+    for (const family of this.#families.values()) family.reset?.()
+    for (const forget of this.#resets) forget()
+  }
+
+  /** For who keeps himself what he is asked for. */
+  onReset(forget: () => void): void {
+    this.#resets.push(forget)
+  }
+
   text(): string {
     const lines: string[] = []
     for (const name of [...this.#families.keys()].sort()) describe(this.#families.get(name)!, lines)
@@ -132,7 +178,9 @@ export class MetricsRegistry {
   ): Family<T> {
     const known = this.#families.get(name)
     if (known !== undefined) throw new Error(`there is a metric ${name} already`)
-    this.collect(type, name, help, labels, () => family.samples())
+    const description = { name, help, type, labels, samples: () => family.samples() }
+    const isResettable = type === 'counter' || labels.length > 0
+    this.#families.set(name, isResettable ? { ...description, reset: () => family.reset() } : description)
     return family
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { get } from 'node:https'
+import { request } from 'node:https'
 import { after, before, describe, it } from 'node:test'
 import { connect } from 'node:tls'
 import { MetricsRegistry, silentLogger } from '@canopus/base'
@@ -50,21 +50,24 @@ before(async () => {
     clock,
     logger: silentLogger,
     metrics,
+    resetsMetrics: true,
   })
 })
 after(() => server.close())
 
-function ask(path: string, token?: string, as?: string): Promise<{ status: number; text: string }> {
+function ask(path: string, token?: string, as?: string, method = 'GET'): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const own = as === undefined ? {} : certificates[as]
-    get({ host: '127.0.0.1', port: server.port, path, ca, headers, agent: false, ...own }, response => {
+    const target = { host: '127.0.0.1', port: server.port, method, path, ca, headers, agent: false, ...own }
+    const asked = request(target, response => {
       let text = ''
       response.on('data', chunk => {
         text += chunk
       })
       response.on('end', () => resolve({ status: response.statusCode!, text }))
-    }).on('error', reject)
+    })
+    asked.on('error', reject).end()
   })
 }
 
@@ -87,6 +90,13 @@ describe("a component's own port", () => {
       assert.match(answer.text, text)
     })
   }
+
+  it('resets what was counted on DELETE', async () => {
+    for (const path of ['/metrics', '/metrics/slis']) {
+      assert.deepEqual(await ask(path, 'good', undefined, 'DELETE'), { status: 200, text: 'metrics reset\n' })
+    }
+    assert.doesNotMatch((await ask('/metrics', 'good')).text, /workqueue_adds_total/)
+  })
 })
 
 /** The common name of the certificate that is shown to `as` who asks for `servername`, and whether his own is accepted. */

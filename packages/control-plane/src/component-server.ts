@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
-import { Health, METRICS_TYPE, registerBuildInfo } from '@canopus/apiserver'
+import { Health, METRICS_RESET, METRICS_TYPE, registerBuildInfo } from '@canopus/apiserver'
 import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import {
@@ -35,6 +35,8 @@ export interface ComponentServerOptions extends ShownCertificates {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: MetricsRegistry
+  /** Whether DELETE of `/metrics` resets what was counted: the scheduler's does. That of `/metrics/slis` always does. */
+  readonly resetsMetrics?: boolean
 }
 
 export interface ComponentServer {
@@ -46,7 +48,7 @@ export interface ComponentServer {
 
 /** Rejects where the port cannot be listened on. */
 export async function startComponentServer(options: ComponentServerOptions): Promise<ComponentServer> {
-  const { metrics, clientCa, tlsPolicy, port, address } = options
+  const { metrics, clientCa, tlsPolicy, port, address, resetsMetrics = false } = options
   const slis = new MetricsRegistry()
   const health = new Health(() => [])
   health.register(slis)
@@ -66,7 +68,7 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
     rejectUnauthorized: false, // who has no certificate may have a token
   })
   server.on('request', (request, response) => {
-    respond(request, response, access, { health, metrics, slis }).catch(error => {
+    respond(request, response, access, { health, metrics, slis, resetsMetrics }).catch(error => {
       options.logger.error('a request failed', { path: request.url, error })
       response.destroy()
     })
@@ -95,19 +97,26 @@ interface Served {
   readonly health: Health
   readonly metrics: MetricsRegistry
   readonly slis: MetricsRegistry
+  readonly resetsMetrics: boolean
 }
 
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   access: Access,
-  { health, metrics, slis }: Served,
+  { health, metrics, slis, resetsMetrics }: Served,
 ): Promise<void> {
   const [path = '/', query = ''] = (request.url ?? '/').split('?')
   const refusal = await access.refusal(request, path)
   if (refusal !== undefined) return text(response, refusal.status, refusal.message)
-  if (path === '/metrics') return text(response, 200, metrics.text(), METRICS_TYPE)
-  if (path === '/metrics/slis') return text(response, 200, slis.text(), METRICS_TYPE)
+  const registry = path === '/metrics' ? metrics : path === '/metrics/slis' ? slis : undefined
+  if (registry !== undefined) {
+    if (request.method !== 'DELETE' || (registry === metrics && !resetsMetrics)) {
+      return text(response, 200, registry.text(), METRICS_TYPE)
+    }
+    registry.reset()
+    return text(response, 200, METRICS_RESET)
+  }
   const answer = await health.serve({ path, query })
   if (answer === undefined) return text(response, 404, '404 page not found\n')
   response.writeHead(answer.status, answer.headers).end(answer.body)

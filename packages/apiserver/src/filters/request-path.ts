@@ -340,7 +340,7 @@ export class RequestPath {
       const headers = { 'content-type': document.contentType, 'cache-control': `public, max-age=${document.maxAge()}` }
       return textResponse(200, await document.body(), headers)
     }
-    const figures = await metrics.serve(path)
+    const figures = await metrics.serve(request)
     if (figures !== undefined) return figures
     return (
       openapi.serve(request) ??

@@ -27,6 +27,13 @@ export class RequestSeries {
     this.withDryRun = [verb, dryRun, ...rest]
     this.sized = verb === 'GET' || verb === 'LIST'
   }
+
+  /** Requests that go on are still to be taken off. */
+  reset(): void {
+    this.codes.clear()
+    this.terminations.clear()
+    for (const histogram of [this.durations, this.sli, this.sizes]) histogram.reset()
+  }
 }
 
 /** Somebody who asks for resources that do not exist must not fill the memory. */
@@ -44,6 +51,9 @@ export class RequestMetrics {
   constructor(registry: MetricsRegistry) {
     const each = <T>(of: (series: RequestSeries) => Iterable<T>) =>
       [...this.#series.values()].flatMap(one => [...of(one)])
+    registry.onReset(() => {
+      for (const series of this.#series.values()) series.reset()
+    })
     registry.collect(
       'counter',
       'apiserver_request_total',

@@ -59,3 +59,17 @@ describe('figures of the API server', () => {
     }
   })
 })
+
+it('DELETE resets what was counted', async () => {
+  const server = await startMemoryServer()
+  after(() => server.stop())
+  const figures = async (): Promise<string> => (await server.send('GET', '/metrics')).text
+  const version = /\napiserver_request_total\{[^}]*subresource="\/livez"[^}]*\} 1\n/
+  await server.send('GET', '/livez')
+  assert.match(await figures(), version)
+  const { status, text: answer } = await server.send('DELETE', '/metrics')
+  assert.deepEqual([status, answer], [200, 'metrics reset\n'])
+  assert.doesNotMatch(await figures(), version)
+  await server.send('GET', '/livez')
+  assert.match(await figures(), version)
+})

@@ -11,7 +11,7 @@ import { FeatureGates } from '../features/feature-gates.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
-import { type ApiResponse, textResponse } from '../http/message.ts'
+import { type ApiRequest, type ApiResponse, textResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
@@ -65,12 +65,16 @@ export class ServerMetrics {
     health.register(this.slis)
   }
 
-  /** The answer to a path below `/metrics`. */
-  async serve(path: string): Promise<ApiResponse | undefined> {
+  /** The answer to a path below `/metrics`; DELETE resets what was counted (k8s.io/apiserver/pkg/server/routes/metrics.go). */
+  async serve({ method, path }: Pick<ApiRequest, 'method' | 'path'>): Promise<ApiResponse | undefined> {
+    const registry = path === '/metrics' ? this.registry : path === '/metrics/slis' ? this.slis : undefined
+    if (registry === undefined) return undefined
+    if (method === 'DELETE') {
+      registry.reset()
+      return textResponse(200, METRICS_RESET)
+    }
     if (path === '/metrics') await this.#storageSize.refresh()
-    if (path === '/metrics') return textResponse(200, this.registry.text(), { 'content-type': METRICS_TYPE })
-    if (path === '/metrics/slis') return textResponse(200, this.slis.text(), { 'content-type': METRICS_TYPE })
-    return undefined
+    return textResponse(200, registry.text(), { 'content-type': METRICS_TYPE })
   }
 
   /** Notes that a version was asked for that will go. No release is named: none of ours has one. */
@@ -84,6 +88,9 @@ export class ServerMetrics {
     this.#attempts.with(refused ? 'failure' : 'error').add()
   }
 }
+
+/** What the DELETE of `/metrics` is answered with. */
+export const METRICS_RESET = 'metrics reset\n'
 
 /** The media type of `/metrics`. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'

@@ -147,7 +147,8 @@ async function runScheduler(
     metrics,
     limitsOf(configuration.clientConnection),
   )
-  const own = await serveSecurely(flags, 'scheduler', { client: access.client, logger, metrics })
+  const served = { client: access.client, logger, metrics, resetsMetrics: true }
+  const own = await serveSecurely(flags, 'scheduler', served)
   try {
     const { clock, ...others } = controllerContext(access, 'default-scheduler', logger)
     const component = 'default-scheduler'

@@ -1,7 +1,5 @@
 import { join } from 'node:path'
-import type { Logger, MetricsRegistry } from '@canopus/base'
-import type { Client } from '@canopus/client'
-import { type ComponentServer, startComponentServer } from '@canopus/control-plane'
+import { type ComponentServer, type ComponentServerOptions, startComponentServer } from '@canopus/control-plane'
 import { systemClock } from '@canopus/platform'
 import type { Command } from 'commander'
 import { fileIfGiven, list, number } from '../flags.ts'
@@ -42,7 +40,7 @@ export function addSecureServingFlags(command: Command, port: number, directory:
 export async function serveSecurely(
   flags: SecureServingFlags,
   name: string,
-  facts: { client: Client; logger: Logger; metrics: MetricsRegistry },
+  facts: Pick<ComponentServerOptions, 'client' | 'logger' | 'metrics' | 'resetsMetrics'>,
 ): Promise<ComponentServer | undefined> {
   if (flags.securePort === 0) return undefined
   const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
