@@ -87,6 +87,7 @@ function exempt(attributes: AdmissionAttributes, by: string, { metrics }: Shell)
 
 function admitPod(attributes: AdmissionAttributes, namespace: Namespace | undefined, shell: Shell): void {
   if (namespace === undefined) {
+    shell.metrics.failed(true, attributes)
     throw internalError(`failed to lookup namespace ${JSON.stringify(attributes.namespace)}`)
   }
   const { policy, errors } = policyOf(namespace.metadata.labels, shell.configuration.defaults)
@@ -103,7 +104,12 @@ function admitPod(attributes: AdmissionAttributes, namespace: Namespace | undefi
 const PRIVILEGED_LATEST = 'privileged:latest'
 
 function judgeWorkload(attributes: AdmissionAttributes, namespace: Namespace | undefined, shell: Shell): void {
-  if (namespace === undefined) return
+  if (namespace === undefined) {
+    const name = JSON.stringify(attributes.namespace)
+    shell.metrics.failed(true, attributes)
+    attributes.annotate(`${ANNOTATION}error`, `failed to lookup namespace ${name}: namespaces ${name} not found`)
+    return
+  }
   const found = policyOf(namespace.metadata.labels, shell.configuration.defaults)
   const { policy, errors } = found
   if (errors.length === 0 && policy.warn.level === 'privileged' && policy.audit.level === 'privileged') return
@@ -131,8 +137,10 @@ function evaluate(
     return
   }
   const { enforce, audit, warn } = policy
-  if (errors.length > 0)
+  if (errors.length > 0) {
+    metrics.failed(false, attributes)
     attributes.annotate(`${ANNOTATION}error`, `Failed to parse policy: ${aggregateText(errors.map(fieldErrorText))}`)
+  }
   if (enforces) attributes.annotate(`${ANNOTATION}enforce-policy`, levelVersionText(enforce))
   const found = enforces ? textOfViolations(pod, enforce) : undefined
   if (enforces) metrics.evaluated(found === undefined ? 'allow' : 'deny', 'enforce', enforce, attributes)

@@ -9,6 +9,7 @@ import type { LevelVersion, Policy } from './policy.ts'
 export class PodSecurityMetrics {
   readonly #evaluations: Family<Counter>
   readonly #exemptions: Family<Counter>
+  readonly #errors: Family<Counter>
 
   constructor(registry: MetricsRegistry = new MetricsRegistry()) {
     this.#evaluations = registry.counter(
@@ -20,6 +21,11 @@ export class PodSecurityMetrics {
       'pod_security_exemptions_total',
       '[ALPHA] Number of exempt requests, not counting ignored or out of scope requests.',
       ['request_operation', 'resource', 'subresource'],
+    )
+    this.#errors = registry.counter(
+      'pod_security_errors_total',
+      '[ALPHA] Number of errors that kept a pod from being judged as usual; those that are not fatal may have it judged by the latest restricted profile.',
+      ['fatal', 'request_operation', 'resource', 'subresource'],
     )
     // Upstream has these from the start.
     for (const operation of ['create', 'update']) {
@@ -49,6 +55,11 @@ export class PodSecurityMetrics {
 
   exempted({ operation, type, subresource }: AdmissionAttributes): void {
     this.#exemptions.with(operation.toLowerCase(), resourceLabel(type), subresource).add()
+  }
+
+  /** Fatal is what leaves nothing to judge by. */
+  failed(isFatal: boolean, { operation, type, subresource }: AdmissionAttributes): void {
+    this.#errors.with(String(isFatal), operation.toLowerCase(), resourceLabel(type), subresource).add()
   }
 }
 

@@ -203,6 +203,29 @@ describe('PodSecurity: what the audit log and metrics are told', () => {
   }
 })
 
+describe('PodSecurity: what goes wrong is counted', () => {
+  const workload = { type: Deployments, object: { metadata: { name: 'w', namespace: 'none' }, spec: {} } }
+  const rows: [string, FakeRequest, string][] = [
+    ['labels that say nothing', { object: pod() }, 'fatal="false",request_operation="create",resource="pod"'],
+    [
+      'no namespace',
+      { object: pod(spec(), { namespace: 'none' }) },
+      'fatal="true",request_operation="create",resource="pod"',
+    ],
+    ['no namespace for a workload', workload, 'fatal="true",request_operation="create",resource="controller"'],
+  ]
+  for (const [name, facts, counted] of rows) {
+    it(name, async () => {
+      const metrics = new MetricsRegistry()
+      const context = fakeContext({ metrics })
+      context.objects.put(Namespaces, namespace({ enforce: 'strict' }))
+      await admit(podSecurity(context), request(facts)).catch(() => {})
+      const lines = metrics.text().match(/(?<=^pod_security_errors_total\{).*(?=,subresource=""\} 1$)/gm)
+      assert.deepEqual(lines, [counted])
+    })
+  }
+})
+
 describe('PodSecurity: workloads', () => {
   const metadata = { name: 'w', namespace: 'ns' }
 

@@ -70,6 +70,7 @@ it('figures of encryption: values, keys, calls of the plugin, reloads', async ()
     'apiserver_envelope_encryption_kms_operations_latency_seconds_count{grpc_status_code="OK",method_name="/v2.KeyManagementService/Encrypt",provider_name="vault"} 1',
     'apiserver_storage_data_key_generation_duration_seconds_count 1',
     'apiserver_storage_envelope_transformation_cache_misses_total 0',
+    'apiserver_envelope_encryption_dek_source_cache_size{provider_name="vault"} 1',
     `apiserver_encryption_config_controller_last_config_info{apiserver_id_hash="${hash('me')}",hash="${hash(file.text)}"} 1`,
     `apiserver_encryption_config_controller_automatic_reloads_total{apiserver_id_hash="${hash('me')}",status="failure"} 1`,
   ]

@@ -8,6 +8,8 @@ import { checkSource, type KmsProbe } from './kms-probe.ts'
 import type { KmsService } from './kms-service.ts'
 import type { Read, Transformer } from './transformer.ts'
 
+type Source = Omit<EncryptedObject, 'encryptedData'>
+
 /** Keys remembered: one for each run of each server that wrote something. */
 const REMEMBERED = 1024
 
@@ -17,6 +19,7 @@ export class EnvelopeTransformer implements Transformer {
   readonly #random: Random
   readonly #metrics: EncryptionMetrics
   readonly #known = new LruCache<string, Promise<Transformer> | Transformer>({ capacity: REMEMBERED })
+  #own: { readonly source: Source; readonly id: string } | undefined
 
   constructor(service: KmsService, probe: KmsProbe, random: Random, metrics: EncryptionMetrics) {
     this.#service = service
@@ -40,26 +43,35 @@ export class EnvelopeTransformer implements Transformer {
     const id = sourceId(object)
     const read = (transformer: Transformer): Read | Promise<Read> => this.read(transformer, object, path)
     const state = this.#probe.state()
-    if (id === sourceId(state.source)) return read(state.transformer)
+    if (id === this.idOf(state.source)) return read(state.transformer)
     let known = this.#known.get(id)
     if (known === undefined) {
       known = this.askInSpan(object)
       this.#metrics.cacheMisses.add()
       this.#known.set(id, known)
       known.then(
-        transformer => {
-          this.#known.set(id, transformer)
-          this.#metrics.cached(this.#probe.name, this.#known.size)
-        },
+        transformer => this.remember(id, transformer),
         () => this.#known.delete(id),
       )
     }
     return known instanceof Promise ? known.then(read) : read(known)
   }
 
+  /** Of what is written under now: the same for one write after the other. */
+  private idOf(source: Source): string {
+    if (this.#own?.source !== source) this.#own = { source, id: sourceId(source) }
+    return this.#own.id
+  }
+
+  private remember(id: string, transformer: Transformer): void {
+    this.#known.set(id, transformer)
+    this.#metrics.cached(this.#probe.name, this.#known.size)
+  }
+
   toStorage(data: Uint8Array, path: string): Uint8Array {
     return this.traced('TransformToStorage', () => {
       const { transformer, source } = this.#probe.writeState()
+      this.remember(this.idOf(source), transformer)
       const encryptedData = noted(
         'About to encrypt data using DEK',
         'Data encryption succeeded',
@@ -142,7 +154,7 @@ function decode(stored: Uint8Array): EncryptedObject {
   return object
 }
 
-function sourceId(source: Omit<EncryptedObject, 'encryptedData'>): string {
+function sourceId(source: Source): string {
   const { encryptedDEKSourceType, encryptedDEKSource, keyID, annotations } = source
   const base64 = (bytes: Uint8Array): string =>
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
