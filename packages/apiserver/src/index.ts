@@ -50,7 +50,7 @@ export {
   createSecurity,
   type SecurityOptions,
 } from './create-security.ts'
-export { GIT_VERSION } from './discovery/version.ts'
+export { GIT_VERSION, KUBERNETES_MINOR } from './discovery/version.ts'
 export { checkEffectiveVersion, type EffectiveVersionFlags } from './features/effective-version.ts'
 export { FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
 export { kindsOfFeatures, parseRuntimeConfig, RuntimeConfig } from './features/runtime-config.ts'
@@ -58,7 +58,7 @@ export type { ServingOptions } from './filters/serving-options.ts'
 export { Health, type HealthCheck } from './health/health.ts'
 export type { Listener, ListenOptions, TlsOptions } from './http/listen.ts'
 export type { ApiRequest, ApiResponse, StreamSink } from './http/message.ts'
-export { METRICS_RESET, METRICS_TYPE, registerBuildInfo } from './metrics/server-metrics.ts'
+export { METRICS_RESET, METRICS_TYPE, registerBuildInfo, registerOwnFamilies } from './metrics/server-metrics.ts'
 export { loadDescriptions } from './openapi/load-descriptions.ts'
 export type { ContainerPoint, Scrape } from './resource-metrics/exposition.ts'
 export type { NodeMetrics } from './resource-metrics/scraper.ts'

@@ -13,6 +13,7 @@ export {
   Family,
   Histogram,
   type MetricDescription,
+  type MetricsOptions,
   MetricsRegistry,
   type MetricType,
   perRegistry,

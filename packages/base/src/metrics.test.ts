@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { exponentialBuckets, MetricsRegistry } from './metrics.ts'
+import { exponentialBuckets, Histogram, MetricsRegistry } from './metrics.ts'
 
 it('writes families and labels in the order of their names, with escaped values', () => {
   const registry = new MetricsRegistry()
@@ -88,4 +88,47 @@ it('resets what has labels, and counters', () => {
     'took_seconds_sum{a="x"} 2',
     'took_seconds_count{a="x"} 1',
   ])
+})
+
+it('tells label values beyond those that are allowed as one, and nothing of what is disabled', () => {
+  const allowed = new Map([
+    ['counted_total', new Map([['a', new Set(['x'])]])],
+    ['known_total', new Map([['b', new Set(['x', 'y'])]])],
+    ['took_seconds', new Map([['a', new Set<string>()]])],
+  ])
+  const registry = new MetricsRegistry({ allowed, disabled: new Set(['hushed_total', 'none']) })
+  const counted = registry.counter('counted_total', '', ['a', 'b'])
+  for (const a of ['x', 'y', 'z', '']) counted.with(a, 'free').add()
+  registry.collect('counter', 'known_total', '', ['a', 'b'], () => [
+    [['1', 'x'], 1],
+    [['1', 'z'], 2],
+    [['1', ''], 3],
+    [['2', 'z'], 4],
+  ])
+  const took = new Histogram([1])
+  took.observe(0.5)
+  registry.collect('histogram', 'took_seconds', '', ['a'], () => [
+    [['x'], took],
+    [['y'], took],
+  ])
+  registry.counter('hushed_total', '').with().add()
+  assert.deepEqual(
+    registry
+      .text()
+      .split('\n')
+      .filter(line => line !== '' && !line.startsWith('#')),
+    [
+      'counted_total{a="x",b="free"} 1',
+      'counted_total{a="unexpected",b="free"} 3',
+      'known_total{a="1",b="x"} 1',
+      'known_total{a="1",b="unexpected"} 5',
+      'known_total{a="2",b="unexpected"} 4',
+      'took_seconds_bucket{a="unexpected",le="1"} 2',
+      'took_seconds_bucket{a="unexpected",le="+Inf"} 2',
+      'took_seconds_sum{a="unexpected"} 1',
+      'took_seconds_count{a="unexpected"} 2',
+    ],
+  )
+  assert.equal(registry.unexpected, 3)
+  assert.deepEqual(registry.disabled, { names: 2, families: 1 })
 })

@@ -30,6 +30,13 @@ export class Histogram {
     this.count += times
   }
 
+  /** Counts what another of the same bounds has counted. */
+  include(other: Histogram): void {
+    for (const [index, count] of other.counts.entries()) this.counts[index]! += count
+    this.sum += other.sum
+    this.count += other.count
+  }
+
   reset(): void {
     this.counts.fill(0)
     this.sum = 0
@@ -66,13 +73,16 @@ interface Child<T> {
 export class Family<T extends Counter | Histogram> {
   readonly #children = new Map<string, Child<T>>()
   readonly #make: () => T
+  readonly #constrain: Constraint | undefined
 
-  constructor(make: () => T) {
+  constructor(make: () => T, constrain?: Constraint) {
     this.#make = make
+    this.#constrain = constrain
   }
 
   /** The child of these values, in the order of the family's labels. */
-  with(...labels: readonly string[]): T {
+  with(...asked: readonly string[]): T {
+    const labels = this.#constrain === undefined ? asked : this.#constrain(asked)
     const id = labels.join('\u0000')
     let found = this.#children.get(id)
     if (found === undefined) {
@@ -116,21 +126,39 @@ interface Description extends MetricDescription {
   reset?(): void
 }
 
+/** What is kept from being told (k8s.io/component-base/metrics, Options). */
+export interface MetricsOptions {
+  /** Names of families. */
+  readonly disabled?: ReadonlySet<string>
+  /** By name of a family and of a label: the values that are told; all others are told as one. */
+  readonly allowed?: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>
+}
+
+type Constraint = (labels: readonly string[]) => readonly string[]
+const UNEXPECTED = 'unexpected'
+
 /** Everything that one process tells of itself. */
 export class MetricsRegistry {
+  readonly #options: MetricsOptions
   readonly #families = new Map<string, Description>()
+  /** Label values that were told as `unexpected`. */
+  unexpected = 0
   readonly #resets: (() => void)[] = []
 
+  constructor(options: MetricsOptions = {}) {
+    this.#options = options
+  }
+
   counter(name: string, help: string, labels: readonly string[] = []): Family<Counter> {
-    return this.add(name, help, 'counter', labels, new Family(() => new Counter()))
+    return this.add(name, help, 'counter', labels, () => new Counter())
   }
 
   gauge(name: string, help: string, labels: readonly string[] = []): Family<Counter> {
-    return this.add(name, help, 'gauge', labels, new Family(() => new Counter()))
+    return this.add(name, help, 'gauge', labels, () => new Counter())
   }
 
   histogram(name: string, help: string, labels: readonly string[], bounds: readonly number[]): Family<Histogram> {
-    return this.add(name, help, 'histogram', labels, new Family(() => new Histogram(bounds)))
+    return this.add(name, help, 'histogram', labels, () => new Histogram(bounds))
   }
 
   /** A family whose samples are looked up when somebody asks: for what is known anyway. */
@@ -141,12 +169,20 @@ export class MetricsRegistry {
     labels: readonly string[],
     samples: () => Iterable<Sample>,
   ): void {
-    this.#families.set(name, { name, help, type, labels, samples })
+    const constrain = this.constraintOf(name, labels)
+    const told = constrain === undefined ? samples : () => merged(samples(), constrain)
+    this.#families.set(name, { name, help, type, labels, samples: told })
   }
 
-  /** All families, also those that have nothing to tell yet. */
+  /** All families that are told of, also those that have nothing to tell yet. */
   get descriptions(): Iterable<MetricDescription> {
-    return this.#families.values()
+    return [...this.#families.values()].filter(({ name }) => !this.#options.disabled?.has(name))
+  }
+
+  /** How many names of families are kept from being told, and of how many there is one. */
+  get disabled(): { readonly names: number; readonly families: number } {
+    const names = [...(this.#options.disabled ?? [])]
+    return { names: names.length, families: names.filter(name => this.#families.has(name)).length }
   }
 
   /**
@@ -165,7 +201,9 @@ export class MetricsRegistry {
 
   text(): string {
     const lines: string[] = []
-    for (const name of [...this.#families.keys()].sort()) describe(this.#families.get(name)!, lines)
+    for (const name of [...this.#families.keys()].sort()) {
+      if (!this.#options.disabled?.has(name)) describe(this.#families.get(name)!, lines)
+    }
     return `${lines.join('\n')}\n`
   }
 
@@ -174,15 +212,47 @@ export class MetricsRegistry {
     help: string,
     type: MetricType,
     labels: readonly string[],
-    family: Family<T>,
+    make: () => T,
   ): Family<T> {
     const known = this.#families.get(name)
     if (known !== undefined) throw new Error(`there is a metric ${name} already`)
+    const constrain = this.constraintOf(name, labels)
+    const family = new Family(make, constrain && (asked => constrain(asked, () => this.unexpected++)))
     const description = { name, help, type, labels, samples: () => family.samples() }
     const isResettable = type === 'counter' || labels.length > 0
     this.#families.set(name, isResettable ? { ...description, reset: () => family.reset() } : description)
     return family
   }
+
+  private constraintOf(name: string, labels: readonly string[]) {
+    const allowed = this.#options.allowed?.get(name)
+    if (allowed === undefined) return undefined
+    const byPlace = labels.map(label => allowed.get(label))
+    return (values: readonly string[], noted?: () => void): readonly string[] =>
+      values.map((value, index) => {
+        if (byPlace[index]?.has(value) !== false) return value
+        noted?.()
+        return UNEXPECTED
+      })
+  }
+}
+
+/** Samples whose labels have become the same are one. */
+function merged(samples: Iterable<Sample>, constrain: Constraint): Sample[] {
+  const found = new Map<string, Sample>()
+  for (const [asked, value] of samples) {
+    const labels = constrain(asked)
+    const id = labels.join('\u0000')
+    found.set(id, [labels, sum(found.get(id)?.[1], value)])
+  }
+  return [...found.values()]
+}
+
+function sum(before: number | Histogram | undefined, value: number | Histogram): number | Histogram {
+  if (typeof value === 'number') return ((before as number | undefined) ?? 0) + value
+  const both = new Histogram(value.bounds)
+  for (const each of [before as Histogram | undefined, value]) if (each !== undefined) both.include(each)
+  return both
 }
 
 /** How many of the items have the same labels: samples of a gauge. */

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
-import { Health, METRICS_RESET, METRICS_TYPE, registerBuildInfo } from '@canopus/apiserver'
+import { Health, METRICS_RESET, METRICS_TYPE, registerBuildInfo, registerOwnFamilies } from '@canopus/apiserver'
 import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import {
@@ -53,6 +53,7 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
   const health = new Health(() => [])
   health.register(slis)
   registerBuildInfo(metrics)
+  registerOwnFamilies(metrics)
   registerProcessMetrics(metrics)
   const access = new Access(options)
   const contexts = new NamedContexts()

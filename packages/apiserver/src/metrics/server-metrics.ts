@@ -2,7 +2,7 @@
 
 import { VERSION_FIELDS } from '@canopus/api'
 import { StatusError } from '@canopus/apimachinery'
-import { type Clock, type Counter, type Family, MetricsRegistry, type Sample } from '@canopus/base'
+import { type Clock, type Counter, type Family, MetricsRegistry, type Sample, tally } from '@canopus/base'
 import { registerProcessMetrics } from '@canopus/platform'
 import type { Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
@@ -117,24 +117,27 @@ export function registerBuildInfo(registry: MetricsRegistry, gitVersion?: string
   )
 }
 
-/** What the metrics tell of themselves; none is ever hidden or switched off. */
-function registerOwnFamilies(registry: MetricsRegistry): void {
+/** What the metrics of every component tell of themselves; none is ever hidden but by being disabled. */
+export function registerOwnFamilies(registry: MetricsRegistry): void {
   registry.collect(
     'counter',
     'registered_metrics_total',
     '[BETA] The count of registered metrics broken by stability level and deprecation version.',
     ['stability_level', 'deprecated_version'],
     () => {
-      const counts = new Map<string, number>()
-      for (const { help } of registry.descriptions) {
-        const level = /^\[(\w+)\]/.exec(help)?.[1] ?? ''
-        counts.set(level, (counts.get(level) ?? 0) + 1)
-      }
-      return [...counts].map(([level, count]): Sample => [[level, ''], count])
+      const levels = [...registry.descriptions].map(({ help }) => /^\[(\w+)\]/.exec(help)?.[1] ?? '')
+      return tally(levels, level => [level, ''])
     },
   )
-  registry.counter('hidden_metrics_total', '[BETA] The count of hidden metrics.').with()
-  registry.counter('disabled_metrics_total', '[BETA] The count of disabled metrics.').with()
+  const counter = (name: string, help: string, count: () => number): void =>
+    registry.collect('counter', name, help, [], () => [[[], count()]])
+  counter('hidden_metrics_total', '[BETA] The count of hidden metrics.', () => registry.disabled.families)
+  counter('disabled_metrics_total', '[BETA] The count of disabled metrics.', () => registry.disabled.names)
+  counter(
+    'cardinality_enforcement_unexpected_categorizations_total',
+    '[ALPHA] The count of unexpected categorizations during cardinality enforcement.',
+    () => registry.unexpected,
+  )
 }
 
 /** Upstream compares two validations, the declared and the written one. Here is one: they never differ, and none panics. */

@@ -221,7 +221,14 @@ describe('the spans of a request that', () => {
       // Its connection goes before the answer begins.
       const connection = { remoteAddress: '127.0.0.1', certificateVerified: false }
       const [path = '', query = ''] = WATCH.split('?')
-      const left = await server.server.handle({ method: 'GET', path, query, headers: {}, connection, body: () => EMPTY })
+      const left = await server.server.handle({
+        method: 'GET',
+        path,
+        query,
+        headers: {},
+        connection,
+        body: () => EMPTY,
+      })
       left.sent!()
     } finally {
       await server.stop()

@@ -34,9 +34,7 @@ async function spansOf(store: Store, ask: (send: Send) => Promise<void>) {
     store,
     tracing: createTracing({ configuration, instance: 'test', ...basics }),
   })
-  await ask(
-    async (path, object, method = 'POST') => (await server.send(method, `${NAMESPACE}${path}`, object)).status,
-  )
+  await ask(async (path, object, method = 'POST') => (await server.send(method, `${NAMESPACE}${path}`, object)).status)
   await server.stop()
   return collector.spans
 }

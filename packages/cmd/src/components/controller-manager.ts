@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Logger, MetricsRegistry } from '@canopus/base'
+import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { type Client, createClient, rateLimitedTransport } from '@canopus/client'
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
@@ -22,10 +22,17 @@ import {
 } from './common-flags.ts'
 import { addControllerFlags, type ControllerFlags, controllerOptions } from './controller-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
+import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 import { createServiceAccountClients, type ServiceAccountClients } from './service-account-clients.ts'
 
-interface ControllerManagerFlags extends LogFlags, LeaderFlags, FeatureGateFlags, SecureServingFlags, ControllerFlags {
+interface ControllerManagerFlags
+  extends LogFlags,
+    LeaderFlags,
+    FeatureGateFlags,
+    MetricsFlags,
+    SecureServingFlags,
+    ControllerFlags {
   enableGarbageCollector: boolean
   kubeconfig?: string
   controllers: string[]
@@ -157,6 +164,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
   addControllerFlags(command)
   addSecureServingFlags(command, 10_257, join(environment.home.root, 'controller-manager'))
   addFeatureGateFlag(command)
+  addMetricsFlags(command)
   addLeaderFlags(command, 'kube-controller-manager')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -182,7 +190,7 @@ function controllers(text: string): string[] {
 async function runControllerManager(flags: ControllerManagerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const options = managerOptions(flags)
-  const metrics = new MetricsRegistry()
+  const metrics = metricsRegistryOf(flags)
   featureGatesOf(flags).register(metrics)
   const access = accessByKubeconfig(kubeconfig, logger, USER_AGENT, metrics)
   const accounts = flags.useServiceAccountCredentials

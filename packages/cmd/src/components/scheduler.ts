@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Logger, MetricsRegistry } from '@canopus/base'
+import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { createSeriesRecorder } from '@canopus/operator'
 import {
@@ -23,6 +23,7 @@ import {
   runElected,
 } from './common-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
+import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
 import {
   askExtender,
   importPlugins,
@@ -32,7 +33,7 @@ import {
 } from './scheduler-configuration.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 
-interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, SecureServingFlags {
+interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, MetricsFlags, SecureServingFlags {
   kubeconfig?: string
   config?: string
   plugin?: string[]
@@ -73,6 +74,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     )
   addSecureServingFlags(command, 10_259, join(environment.home.root, 'scheduler'))
   addFeatureGateFlag(command)
+  addMetricsFlags(command)
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
@@ -138,7 +140,7 @@ async function runScheduler(
   const { podMaxInUnschedulablePodsDuration: maxUnschedulable } = flags
   const factories: Record<string, PluginFactory> = {}
   for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
-  const metrics = new MetricsRegistry()
+  const metrics = metricsRegistryOf(flags)
   featureGatesOf(flags).register(metrics)
   const access = accessByKubeconfig(
     required('kubeconfig', flags.kubeconfig ?? configuration.kubeconfig),

@@ -1,5 +1,5 @@
 /** Flags that `canopus apiserver` and the API server of `canopus up` take alike, and what they come to. */
-import { type Logger, MetricsRegistry } from '@canopus/base'
+import type { Logger } from '@canopus/base'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import type { Store } from '@canopus/store'
 import type { Command } from 'commander'
@@ -7,17 +7,20 @@ import { duration, given } from '../flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import { addFeatureFlags, type FeatureFlags, featuresOf } from './feature-flags.ts'
+import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
 import { addServingFlags, type ServingFlags, servingOptions } from './serving-flags.ts'
 import { addTracingFlags, type TracingFlags, tracingOf } from './tracing-flags.ts'
 
 export type SharedFlags = AuditFlags &
   EncryptionFlags &
   FeatureFlags &
+  MetricsFlags &
   ServingFlags &
   TracingFlags & { etcdCompactionInterval: number; eventTtl: number }
 
 export function addSharedFlags(command: Command): void {
-  for (const add of [addAuditFlags, addEncryptionFlags, addFeatureFlags, addServingFlags, addTracingFlags]) add(command)
+  const groups = [addAuditFlags, addEncryptionFlags, addFeatureFlags, addMetricsFlags, addServingFlags, addTracingFlags]
+  for (const add of groups) add(command)
   command.option(
     '--etcd-compaction-interval <duration>',
     'time between compactions of the store, for one to two of which history is kept; 0 for none',
@@ -41,7 +44,7 @@ export async function applySharedFlags(flags: SharedFlags, serverId: string, log
   const features = featuresOf(flags)
   const { missing } = features.runtimeConfig
   if (missing.length > 0) logger.warn('--runtime-config: not implemented, and so not served', { versions: missing })
-  const metrics = new MetricsRegistry()
+  const metrics = metricsRegistryOf(flags)
   const auditor = await auditorOf(flags, logger, metrics)
   const tracing = tracingOf(flags, serverId, logger)
   const encryption = await encryptionOf(flags, logger, { metrics, serverId })
