@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Failure } from '@canopus/cli'
-import { type MetricsFlags, metricsRegistryOf, stringToString } from './metrics-flags.ts'
+import { checkHiddenMetrics, type MetricsFlags, metricsRegistryOf, stringToString } from './metrics-flags.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'metrics-flags-'))
 after(() => rmSync(directory, { recursive: true }))
@@ -64,6 +64,13 @@ describe('flags of metrics', () => {
       )
     })
   }
+
+  it("refuses another version in the proxy's words", () => {
+    checkHiddenMetrics({ showHiddenMetricsForVersion: '1.35' })
+    assert.throws(() => checkHiddenMetrics({ showHiddenMetricsForVersion: '1.2' }), {
+      message: `KubeProxyConfiguration.ShowHiddenMetricsForVersion: Invalid value: "1.2": invalid showHiddenMetricsForVersion: showHiddenMetricsForVersion: Invalid value: "1.2": must be omitted or have the value '1.35'; only the previous minor version is allowed`,
+    })
+  })
 
   const labels = stringToString('"counted_total,a=x,y","counted_total,b="')
   for (const flags of [{ allowMetricLabels: labels }, { allowMetricLabelsManifest: good }]) {

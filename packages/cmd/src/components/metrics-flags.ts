@@ -18,8 +18,8 @@ export interface MetricsFlags {
 type Mapping = Readonly<Record<string, string>>
 
 export function addMetricsFlags(command: Command): void {
+  addHiddenMetricsFlag(command)
   command
-    .option('--show-hidden-metrics-for-version <version>', 'show metrics that this version hid; the one before this')
     .option('--disabled-metrics <names>', 'metrics that are not told of', lists)
     .option(
       '--allow-metric-labels <mapping>',
@@ -27,6 +27,11 @@ export function addMetricsFlags(command: Command): void {
       stringToString,
     )
     .option('--allow-metric-labels-manifest <file>', 'the same as a YAML file')
+}
+
+/** The only one that kube-proxy has. */
+export function addHiddenMetricsFlag(command: Command): void {
+  command.option('--show-hidden-metrics-for-version <version>', 'show metrics that this version hid; the one before')
 }
 
 /** Throws `Failure` in upstream's words where a flag is wrong. */
@@ -75,8 +80,15 @@ function findings(flags: MetricsFlags): FieldError[] {
   return errors
 }
 
-/** What is wrong with the version whose hidden metrics are to be shown: of every component. */
-export function hiddenFindings(version: string | undefined, field: string): FieldError[] {
+/** Throws `Failure` where kube-proxy's flag, or the field of its configuration, is wrong. No metric is hidden. */
+export function checkHiddenMetrics({ showHiddenMetricsForVersion: version }: MetricsFlags): void {
+  const [found] = hiddenFindings(version, 'showHiddenMetricsForVersion')
+  if (found === undefined) return
+  const detail = `invalid showHiddenMetricsForVersion: ${fieldErrorText(found)}`
+  throw new Failure(fieldErrorText(invalid('KubeProxyConfiguration.ShowHiddenMetricsForVersion', version, detail)))
+}
+
+function hiddenFindings(version: string | undefined, field: string): FieldError[] {
   if (!version || version === PREVIOUS) return []
   const detail = `must be omitted or have the value '${PREVIOUS}'; only the previous minor version is allowed`
   return [invalid(field, version, detail)]

@@ -12,8 +12,9 @@ import { addLogFlags, componentLogger, LOG_FIELDS, type LogFlags } from './commo
 import { applyComponentConfig, type ConfigKind } from './component-config.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { createHealthChecks } from './health-checks.ts'
+import { addHiddenMetricsFlag, checkHiddenMetrics, type MetricsFlags } from './metrics-flags.ts'
 
-interface ProxyFlags extends FeatureGateFlags, LogFlags {
+interface ProxyFlags extends FeatureGateFlags, LogFlags, Pick<MetricsFlags, 'showHiddenMetricsForVersion'> {
   config?: string
   kubeconfig?: string
   clusterCidr?: string
@@ -33,6 +34,7 @@ export const PROXY_CONFIGURATION: ConfigKind = {
     hostnameOverride: { flag: 'hostnameOverride', type: 'text' },
     ...LOG_FIELDS,
     mode: { always: 'nftables' },
+    showHiddenMetricsForVersion: { flag: 'showHiddenMetricsForVersion', type: 'text' },
   },
 }
 
@@ -49,11 +51,13 @@ export function addProxy(program: Command, environment: CliEnvironment): Command
     .option('--nft-table <name>', 'the table that is kept', 'canopus_services')
     .option('--cleanup', 'remove the table and end', false)
   addFeatureGateFlag(command)
+  addHiddenMetricsFlag(command)
   addLogFlags(command)
   return command.action(({ config }: ProxyFlags) => {
     applyComponentConfig(command, config, PROXY_CONFIGURATION, flag => flag === 'hostnameOverride')
     const flags = command.opts<ProxyFlags>()
     featureGatesOf(flags)
+    checkHiddenMetrics(flags)
     return runProxy(flags, componentLogger(flags, 'proxy'), environment.signal)
   })
 }
