@@ -56,6 +56,7 @@ import type { KubeletCredentials } from './subresources/node-address.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
 import { createServiceResolver } from './webhook/service-resolver.ts'
+import { Statusz } from './zpages/statusz.ts'
 
 export interface ApiServerOptions {
   readonly store: Store
@@ -383,6 +384,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     ...parts,
     discovery,
     openapi,
+    statusz: new Statusz(clock, parts.gitVersion),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     ...(aggregator === undefined ? {} : { aggregator }),

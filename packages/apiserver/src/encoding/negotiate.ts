@@ -98,6 +98,10 @@ export function notAcceptableError(streams = false): StatusError {
   const types = streams
     ? MEDIA_TYPES.filter(([media]) => media !== 'yaml').map(([, type]) => `${type};stream=watch`)
     : MEDIA_TYPES.map(([, type]) => type)
+  return mediaTypesError(types)
+}
+
+export function mediaTypesError(types: readonly string[]): StatusError {
   return new StatusError({
     code: 406,
     reason: 'NotAcceptable',
