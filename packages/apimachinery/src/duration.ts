@@ -35,12 +35,24 @@ export function parseDurationNanoseconds(text: string): bigint | undefined {
 
 /** Milliseconds, with a fraction. Nothing where the text is no duration. */
 export function parseDuration(text: string): number | undefined {
-  const nanoseconds = parseDurationNanoseconds(text)
-  return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6
+  if (text !== lastParsed.text) {
+    const nanoseconds = parseDurationNanoseconds(text)
+    lastParsed = { text, milliseconds: nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6 }
+  }
+  return lastParsed.milliseconds
 }
+
+/** Figures of many pods come one after the other, all taken over the same time. */
+let lastParsed: { text: string; milliseconds: number | undefined } = { text: '', milliseconds: undefined }
+let lastFormatted = { milliseconds: 0, text: '0s' }
 
 /** Go's text of so many milliseconds: `0s`, `1.5s`, `250ms`, `1h2m3.5s`. */
 export function formatDuration(milliseconds: number): string {
+  if (milliseconds !== lastFormatted.milliseconds) lastFormatted = { milliseconds, text: written(milliseconds) }
+  return lastFormatted.text
+}
+
+function written(milliseconds: number): string {
   const nanoseconds = BigInt(Math.round(milliseconds * 1e6))
   if (nanoseconds === 0n) return '0s'
   const sign = nanoseconds < 0n ? '-' : ''
