@@ -117,9 +117,10 @@ export class ResourceMetrics {
     const named = info.verb === 'get'
     const node = named ? objects.get(Nodes, info.name) : undefined
     const nodes = named ? (node ? [node] : []) : selected(info, objects.list(Nodes))
+    const now = this.#now()
     const items = nodes.flatMap(each => {
       const found = this.figures.node(each.metadata.name)
-      return found ? [{ ...this.#head(each, found), usage: usageText(found.usage) }] : []
+      return found ? [{ ...headOf(each, found, now), usage: usageText(found.usage) }] : []
     })
     if (named && node === undefined) throw notFoundError({ group: '', resource: 'nodes', name: info.name })
     if (named && items.length === 0) {
@@ -133,6 +134,7 @@ export class ResourceMetrics {
     const named = info.verb === 'get'
     const pod = named ? objects.get(Pods, info.name, info.namespace) : undefined
     const all = named ? (pod ? [pod] : []) : selected(info, objects.list(Pods, info.namespace || undefined))
+    const now = this.#now()
     const items = all.flatMap(each => {
       const { name, namespace } = each.metadata
       const found = each.spec.nodeName && this.figures.pod(each.spec.nodeName, `${namespace}/${name}`)
@@ -141,7 +143,7 @@ export class ResourceMetrics {
         name: container,
         usage: usageText(usage),
       }))
-      return [{ ...this.#head(each, found), containers }]
+      return [{ ...headOf(each, found, now), containers }]
     })
     if (named && pod === undefined) throw notFoundError({ group: '', resource: 'pods', name: info.name })
     if (named && items.length === 0) {
@@ -150,18 +152,23 @@ export class ResourceMetrics {
     return items
   }
 
-  #head({ metadata }: KubeObject, { at, window }: Measured): Item {
-    const { name, namespace, labels } = metadata
-    return {
-      metadata: {
-        name,
-        ...(namespace === undefined ? {} : { namespace }),
-        creationTimestamp: formatTime(this.#options.clock.now()),
-        ...(labels === undefined ? {} : { labels }),
-      },
-      timestamp: formatTime(at),
-      window: formatDuration(window),
-    }
+  #now(): string {
+    return formatTime(this.#options.clock.now())
+  }
+}
+
+/** `now` is what everything in the answer says to have been made at. */
+function headOf({ metadata }: KubeObject, { at, window }: Measured, now: string): Item {
+  const { name, namespace, labels } = metadata
+  return {
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      creationTimestamp: now,
+      ...(labels === undefined ? {} : { labels }),
+    },
+    timestamp: formatTime(at),
+    window: formatDuration(window),
   }
 }
 
