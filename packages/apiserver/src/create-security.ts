@@ -2,7 +2,7 @@ import type { Secret, ServiceAccount } from '@canopus/api/core/v1'
 import type { AdmissionConfiguration } from './admission/configuration/file.ts'
 import type { DefaultTolerations } from './admission/default-toleration-seconds.ts'
 import { allAdmission } from './admission/index.ts'
-import { isPluginOn } from './admission/plugin-names.ts'
+import { FEATURES, isPluginOn } from './admission/plugin-names.ts'
 import { BearerTokens, type TokenAuthenticator } from './authn/bearer.ts'
 import { bootstrapTokens } from './authn/bootstrap-token.ts'
 import { ClientCertificateAuthenticator } from './authn/client-certificate.ts'
@@ -111,7 +111,11 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         rbac,
         ...(options.admissionConfiguration === undefined ? {} : { configuration: options.admissionConfiguration }),
         ...(options.defaultTolerations === undefined ? {} : { defaultTolerations: options.defaultTolerations }),
-      }).filter(({ name }) => isPluginOn(name, options.enabledAdmission, options.disabledAdmission)),
+      }).filter(
+        ({ name }) =>
+          isPluginOn(name, options.enabledAdmission, options.disabledAdmission) &&
+          (!(name in FEATURES) || (context.featureGates?.enabled(FEATURES[name]!) ?? true)),
+      ),
       tokenIssuer: new ServiceAccountTokenIssuer({
         keys,
         issuer,

@@ -277,6 +277,8 @@ export interface SecurityContext {
   readonly webhooks: WebhookCaller
   /** Where figures are kept for `/metrics`; nobody reads them where missing. */
   readonly metrics?: MetricsRegistry
+  /** Which features are on; all are as by default where missing. */
+  readonly featureGates?: { enabled(name: string): boolean }
   /** Tells this server from others, in figures. */
   readonly serverId?: string
   /** The resource that serves a kind, custom ones too; undefined where none does. */

@@ -26,7 +26,7 @@ import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Encoders } from './encoding/encoders.ts'
 import { encodeMessage } from './encoding/protobuf.ts'
-import type { FeatureGates } from './features/feature-gates.ts'
+import { FeatureGates } from './features/feature-gates.ts'
 import { Front } from './filters/front.ts'
 import type { RequestInfo } from './filters/request-info.ts'
 import { RequestPath } from './filters/request-path.ts'
@@ -91,7 +91,7 @@ export interface ApiServerOptions {
   readonly serving?: ServingOptions
   /** Where `/metrics` is read from; more than the server's own may be in it. */
   readonly metrics?: MetricsRegistry
-  /** Which features are on; `kinds` must fit. The defaults where missing. */
+  /** Which features are on; `kinds` and admission plugins must fit. The defaults where missing. */
   readonly featureGates?: FeatureGates
   /** Tells this server from others, in figures. */
   readonly serverId?: string
@@ -156,6 +156,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     logger,
     webhooks,
     metrics: registry,
+    ...(options.featureGates === undefined ? {} : { featureGates: options.featureGates }),
     ...(options.serverId === undefined ? {} : { serverId: options.serverId }),
     resourceOfKind: (apiVersion, kind) => resources.ofKind(apiVersion, kind),
   })
@@ -393,6 +394,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
       objects,
       ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
       kubelet,
+      featureGates: options.featureGates ?? new FeatureGates(),
       clock,
       random,
       logger,

@@ -73,6 +73,23 @@ test('the back-off is cut short when there is nothing else to do, and only then'
   assert.equal(await next, 'tried')
 })
 
+test('the back-off is not cut short where that feature is off', async () => {
+  const clock = new SimulatedClock()
+  const queue = new SchedulingQueue({ clock, profile: defaultProfile, popFromBackoff: false })
+  queue.set(podInfo(aPod('tried')))
+  queue.unschedulable((await queue.pop())!, new Set(['NodeAffinity']))
+  queue.move('NodeAdd')
+  let popped = false
+  const next = queue.pop().then(() => {
+    popped = true
+  })
+  await clock.advance(900)
+  assert.equal(popped, false)
+  await clock.advance(200)
+  await next
+  assert.equal(popped, true)
+})
+
 test('a pod tried many times in vain waits its whole back-off', async () => {
   const { queue, popped, held } = setUp()
   queue.set(podInfo(aPod('p')))

@@ -40,6 +40,8 @@ export interface QueueOptions {
   maxBackoff?: number
   /** After so many milliseconds an unschedulable pod is tried again whatever happened. Default 5 minutes. */
   maxUnschedulable?: number
+  /** Whether a back-off may be cut short where there is nothing else to do (SchedulerPopFromBackoffQ). Default true. */
+  popFromBackoff?: boolean
   /** Hears which queue a pod comes into, and what for. */
   incoming?: Incoming
   /** Hears how long it takes to take note of changes. */
@@ -70,6 +72,7 @@ export class SchedulingQueue {
   readonly #initialBackoff: number
   readonly #maxBackoff: number
   readonly #maxUnschedulable: number
+  readonly #earlyAttempts: number
   readonly #pods = new Map<string, QueuedPod>()
   /** Those of them that wait for something to happen, by who rejected them: most events are of no interest to most groups. */
   readonly #stuck = new Map<string, StuckGroup>()
@@ -100,6 +103,7 @@ export class SchedulingQueue {
     this.#initialBackoff = options.initialBackoff ?? 1000
     this.#maxBackoff = options.maxBackoff ?? 10_000
     this.#maxUnschedulable = options.maxUnschedulable ?? 5 * 60_000
+    this.#earlyAttempts = options.popFromBackoff === false ? 0 : EARLY_ATTEMPTS
     const sorter = options.profile.find(each => each.plugin.compare !== undefined)?.plugin
     this.#active = new Heap((a, b) => sorter?.compare?.(a, b) ?? a.sequence - b.sequence)
     this.#profiles = options.profiles ?? new Map()
@@ -293,7 +297,7 @@ export class SchedulingQueue {
   }
 
   #placeFor(entry: QueuedPod): Heap<Waiting> {
-    return entry.attempts > EARLY_ATTEMPTS ? this.#penalty : this.#backoff
+    return entry.attempts > this.#earlyAttempts ? this.#penalty : this.#backoff
   }
 
   /** Something failed that may go well the next time. */

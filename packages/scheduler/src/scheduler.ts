@@ -43,6 +43,8 @@ export interface SchedulerOptions {
   maxBindings?: number
   /** After so many milliseconds an unschedulable pod is tried again whatever happened. Default 5 minutes. */
   maxUnschedulable?: number
+  /** Which features are on; all are as by default where missing. */
+  featureGates?: { enabled(name: string): boolean }
 }
 
 /** After so many decisions, or milliseconds, the loop lets others have their turn. */
@@ -102,6 +104,7 @@ class Scheduler {
       figures: new Map([...this.#profiles].map(([name, { figures }]) => [name, figures])),
       initialBackoff: configuration.initialBackoff,
       maxBackoff: configuration.maxBackoff,
+      popFromBackoff: options.featureGates?.enabled('SchedulerPopFromBackoffQ') ?? true,
       ...(options.maxUnschedulable === undefined ? {} : { maxUnschedulable: options.maxUnschedulable }),
       ...(this.#metrics === undefined
         ? {}

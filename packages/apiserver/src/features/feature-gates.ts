@@ -4,7 +4,12 @@ import type { MetricsRegistry, Sample } from '@canopus/base'
 import { GATES } from './gates.ts'
 
 /** Those that can be switched here: the API is that of the defaults in all else. */
-const SWITCHED: ReadonlySet<string> = new Set(['StorageVersionMigrator', 'WatchList'])
+const SWITCHED: ReadonlySet<string> = new Set([
+  'PodTopologyLabelsAdmission',
+  'SchedulerPopFromBackoffQ',
+  'StorageVersionMigrator',
+  'WatchList',
+])
 
 /** A boolean as Go reads it. Throws `TypeError` in Go's words, about `name`. */
 export function goBool(name: string, text: string): boolean {

@@ -51,6 +51,15 @@ describe('--feature-gates', () => {
   }
 })
 
+it('features that may be turned off can be turned off here, where that has an effect', () => {
+  const names = ['PodTopologyLabelsAdmission', 'SchedulerPopFromBackoffQ']
+  const gates = parseFeatureGates(names.map(name => `${name}=false`))
+  assert.deepEqual(
+    names.map(name => [new FeatureGates().enabled(name), gates.enabled(name)]),
+    names.map(() => [true, false]),
+  )
+})
+
 describe('--runtime-config', () => {
   const refused: readonly [string[], string][] = [
     [['api/all=false'], 'invalid runtime-config with only api/all=false'],

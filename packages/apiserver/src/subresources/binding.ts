@@ -60,11 +60,12 @@ export async function serveBinding(
   checkBinding(binding, name)
   await pods.store.context.admission.validate(admission, seen)
   const now = formatTime(context.clock.now())
+  const isLabelled = context.featureGates.enabled('PodTopologyLabelsAdmission')
   await updateObject(pods.store, subresource, call.info.namespace, name, {
     unconditional: true,
     admitted: true,
     preconditions: preconditionsOf(binding, own !== undefined),
-    produce: old => bound(old as Pod, binding, now),
+    produce: old => bound(old as Pod, isLabelled ? binding : withoutLabels(binding), now),
     // Being bound is no change of what was asked for: the generation stays (conformance test "Pods Generation, updates").
     prepare: () => {},
     validate: () => [],
@@ -72,6 +73,8 @@ export async function serveBinding(
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
   return statusResponse(headers, 201, status)
 }
+
+const withoutLabels = (binding: Binding): Binding => ({ ...binding, metadata: { ...binding.metadata, labels: undefined } })
 
 /** The pod that is meant, where the binding says more than its name. One that is an object of its own has no uid of a pod. */
 function preconditionsOf({ metadata: { uid, resourceVersion } }: Binding, isOwn: boolean): Preconditions {

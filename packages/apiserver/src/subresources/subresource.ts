@@ -1,5 +1,6 @@
 /** What the handlers of subresources are given. */
 import type { Clock, Logger, Random } from '@canopus/base'
+import type { FeatureGates } from '../features/feature-gates.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
@@ -13,6 +14,7 @@ export interface SubresourceContext {
   readonly tokenIssuer?: TokenIssuer
   /** With which kubelets are called. */
   readonly kubelet: KubeletCredentials
+  readonly featureGates: FeatureGates
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createCertificateRequest, createKey } from '@canopus/platform'
+import { FeatureGates } from '../features/feature-gates.ts'
 import { type Answer, type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
 
 let server: MemoryServer
@@ -56,6 +57,25 @@ describe('binding', () => {
     const again = await bind('b1', 'n2')
     assert.equal(again.status, 409)
     assert.match(again.json.message, /pod b1 is already assigned to node "n1"/)
+  })
+
+  it('gives the pod its labels, where that feature is on', async () => {
+    const off = new FeatureGates(new Map([['PodTopologyLabelsAdmission', false]]))
+    for (const [featureGates, labels] of [
+      [new FeatureGates(), { app: 'p', a: 'b' }],
+      [off, { app: 'p' }],
+    ] as const) {
+      const { send, stop } = await startMemoryServer({ featureGates })
+      try {
+        const spec = { containers: [{ name: 'c', image: 'i' }] }
+        await send('POST', PODS, { metadata: { name: 'p', labels: { app: 'p' } }, spec })
+        const metadata = { name: 'p', labels: { a: 'b' } }
+        await send('POST', `${PODS}/p/binding`, { metadata, target: { kind: 'Node', name: 'n1' } })
+        assert.deepEqual((await send('GET', `${PODS}/p`)).json.metadata.labels, labels)
+      } finally {
+        await stop()
+      }
+    }
   })
 
   it('ends the nomination of a node', async () => {

@@ -141,7 +141,8 @@ async function runScheduler(
   const factories: Record<string, PluginFactory> = {}
   for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
   const metrics = metricsRegistryOf(flags)
-  featureGatesOf(flags).register(metrics)
+  const featureGates = featureGatesOf(flags)
+  featureGates.register(metrics)
   const access = accessByKubeconfig(
     required('kubeconfig', flags.kubeconfig ?? configuration.kubeconfig),
     logger,
@@ -162,7 +163,8 @@ async function runScheduler(
       logger,
       metrics,
       async leading => {
-        const scheduler = createScheduler(context, { configuration, factories, askExtender, maxUnschedulable })
+        const options = { configuration, factories, askExtender, maxUnschedulable, featureGates }
+        const scheduler = createScheduler(context, options)
         access.informers.start(leading)
         logger.info('the scheduler is starting')
         await scheduler.run(leading)
