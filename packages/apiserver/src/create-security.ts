@@ -68,7 +68,7 @@ export interface SecurityOptions {
   abacPolicy?: string
   /** An AuthorizationConfiguration in place of `authorizationModes`. */
   authorizationConfiguration?: ConfigurationFile
-  /** Where the webhooks of an AuthorizationConfiguration are, by their kubeconfig. Throws where it cannot be read. */
+  /** Where the webhooks of configuration files are, by their kubeconfig. Throws where it cannot be read. */
   webhookEndpoint?: (kubeConfigFile: string) => ReviewEndpoint
   /** Admission plugins to run besides the usual ones, by name. */
   enabledAdmission?: readonly string[]
@@ -110,6 +110,7 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         roles,
         rbac,
         ...(options.admissionConfiguration === undefined ? {} : { configuration: options.admissionConfiguration }),
+        ...(options.webhookEndpoint === undefined ? {} : { webhookEndpoint: options.webhookEndpoint }),
         ...(options.defaultTolerations === undefined ? {} : { defaultTolerations: options.defaultTolerations }),
       }).filter(
         ({ name }) =>

@@ -10,6 +10,7 @@ import { alwaysDeny, denyServiceExternalIPs } from './denials.ts'
 import { eventRateLimit } from './event-rate-limit.ts'
 import { webhookConditions } from './expressions/match-conditions.ts'
 import { extendedResourceToleration } from './extended-resource-toleration.ts'
+import { imagePolicyWebhook } from './image-policy-webhook.ts'
 import { limitRanger } from './limit-ranger.ts'
 import { namespaceLifecycle } from './namespace-lifecycle.ts'
 import { namespaceAutoProvision, namespaceExists } from './namespace-presence.ts'
@@ -41,7 +42,7 @@ import { validatingWebhooks } from './webhooks/validating.ts'
 
 /**
  * The admission chain, in upstream's order (pkg/kubeapiserver/options/plugins.go), with what runs only where it is asked for
- * (`OFF_BY_DEFAULT` in plugin-names.ts). ImagePolicyWebhook is missing. What upstream has on as well but does nothing
+ * (`OFF_BY_DEFAULT` in plugin-names.ts). What upstream has on as well but does nothing
  * without a feature gate that is off in 1.36 is not here: PodGroupProtection, PodGroupWorkloadExists, JobValidation,
  * ClusterTrustBundleAttest. Quota comes last: it charges, and what
  * is refused after it would stay charged until the next count.
@@ -62,6 +63,7 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     nodeRestriction(context),
     taintNodesByCondition,
     alwaysPullImages,
+    imagePolicyWebhook(context),
     podSecurity(context),
     podNodeSelector(context),
     priority(context),

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createKey } from '@canopus/platform'
+import { createSecurity } from '../create-security.ts'
 import { allAdmission } from './index.ts'
 import { checkPluginNames, isPluginOn } from './plugin-names.ts'
 import { fakeContext } from './testing/request.ts'
@@ -13,7 +15,6 @@ describe('--enable-admission-plugins and --disable-admission-plugins', () => {
       ['LimitRanger', 'ResourceQuota'],
       '[LimitRanger ResourceQuota] in enable-admission-plugins and disable-admission-plugins overlapped',
     ],
-    [['ImagePolicyWebhook'], [], 'admission plugins that are not implemented: ImagePolicyWebhook'],
   ]
   for (const [on, off, message] of refused) {
     it(message, () => assert.throws(() => checkPluginNames(on, off), { name: 'TypeError', message }))
@@ -27,6 +28,18 @@ describe('--enable-admission-plugins and --disable-admission-plugins', () => {
       ['AlwaysDeny', ['AlwaysDeny'], [], true],
     ]
     for (const [name, on, off, expected] of cases) assert.equal(isPluginOn(name, on, off), expected, name)
+  })
+
+  it('those of a feature run only where that is on', async () => {
+    const key = await createKey()
+    for (const on of [true, false]) {
+      const context = { ...fakeContext(), featureGates: { enabled: () => on } }
+      const { admission } = createSecurity({ serviceAccountKey: key })(context)
+      assert.equal(
+        admission.some(({ name }) => name === 'PodTopologyLabels'),
+        on,
+      )
+    }
   })
 
   it('knows every plugin that runs, and that those of others are off', () => {

@@ -15,7 +15,7 @@ export const OFF_BY_DEFAULT = namesOf(
   `
   NamespaceAutoProvision NamespaceExists LimitPodHardAntiAffinityTopology AlwaysPullImages PodNodeSelector
   PodTolerationRestriction EventRateLimit ExtendedResourceToleration OwnerReferencesPermissionEnforcement
-  DenyServiceExternalIPs AlwaysDeny
+  DenyServiceExternalIPs ImagePolicyWebhook AlwaysDeny
   `,
 )
 
@@ -31,10 +31,7 @@ const IDLE = new Set([
   'AlwaysAdmit',
 ])
 
-const NOT_HERE = new Set(['ImagePolicyWebhook'])
-
-const isKnown = (name: string): boolean =>
-  ON_BY_DEFAULT.has(name) || OFF_BY_DEFAULT.has(name) || IDLE.has(name) || NOT_HERE.has(name)
+const isKnown = (name: string): boolean => ON_BY_DEFAULT.has(name) || OFF_BY_DEFAULT.has(name) || IDLE.has(name)
 
 function namesOf(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/))
@@ -45,7 +42,7 @@ export function isPluginOn(name: string, enabled: readonly string[] = [], disabl
   return !disabled.includes(name) && (!OFF_BY_DEFAULT.has(name) || enabled.includes(name))
 }
 
-/** Throws TypeError where a plugin is unknown, to be on and off, or to be on but not implemented. */
+/** Throws TypeError where a plugin is unknown, or to be on and off. */
 export function checkPluginNames(enabled: readonly string[], disabled: readonly string[]): void {
   for (const [flag, names] of [
     ['enable', enabled],
@@ -59,6 +56,4 @@ export function checkPluginNames(enabled: readonly string[], disabled: readonly 
   if (both.length > 0) {
     throw new TypeError(`[${both.join(' ')}] in enable-admission-plugins and disable-admission-plugins overlapped`)
   }
-  const missing = enabled.filter(name => NOT_HERE.has(name))
-  if (missing.length > 0) throw new TypeError(`admission plugins that are not implemented: ${missing.join(', ')}`)
 }

@@ -3,6 +3,7 @@ import type { Namespace, Pod } from '@canopus/api/core/v1'
 import { forbiddenError, notFoundError, StatusError } from '@canopus/apimachinery'
 import type { RbacAuthorizer } from '../authz/rbac.ts'
 import type { RoleIndex } from '../authz/role-index.ts'
+import type { ReviewEndpoint } from '../review-webhook/client.ts'
 import type { AdmissionAttributes, Authorizer, Maybe, ObjectReader, SecurityContext } from '../security.ts'
 import type { AdmissionConfiguration } from './configuration/file.ts'
 import type { DefaultTolerations } from './default-toleration-seconds.ts'
@@ -12,6 +13,8 @@ export interface AdmissionContext extends SecurityContext {
   /** What `--admission-control-config-file` says. */
   readonly configuration?: AdmissionConfiguration
   readonly defaultTolerations?: DefaultTolerations
+  /** Where the program of a kubeconfig is. Throws where that cannot be read. */
+  readonly webhookEndpoint?: (kubeConfigFile: string) => ReviewEndpoint
   readonly authorizer: Authorizer
   /** Roles and what they give, also where requests are authorized in other ways. */
   readonly roles: RoleIndex

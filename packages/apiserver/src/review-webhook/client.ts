@@ -1,4 +1,4 @@
-/** Programs that are asked by POSTing a review to them (k8s.io/apiserver pkg/util/webhook): for tokens and for permissions. */
+/** Programs that are asked by POSTing a review to them (k8s.io/apiserver pkg/util/webhook): for tokens, permissions, images. */
 import { type Clock, type Random, sleep, withTimeout } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import { traceHeaders } from '../tracing/span.ts'
@@ -29,6 +29,8 @@ export interface ReviewClientOptions {
   readonly random: Random
   /** Of one attempt, in milliseconds; 30 s where missing. */
   readonly timeout?: number
+  /** Before the second attempt, in milliseconds; half a second where missing. */
+  readonly firstPause?: number
   /** Hears of every attempt: how long it took, and why it failed. */
   readonly attempted?: (seconds: number, error?: unknown) => void
 }
@@ -48,8 +50,8 @@ export class ReviewClient {
 
   /** Sends a review and gives the one that comes back. Tries again where the trouble may pass. */
   async send<T>(review: object): Promise<T> {
-    const { clock, random, timeout = 30_000, attempted } = this.#options
-    let pause = FIRST_PAUSE
+    const { clock, random, timeout = 30_000, firstPause = FIRST_PAUSE, attempted } = this.#options
+    let pause = firstPause
     for (let attempt = 1; ; attempt++) {
       const begun = clock.monotonic()
       try {

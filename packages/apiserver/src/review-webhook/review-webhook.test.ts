@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { builtInKinds, ServiceAccounts } from '@canopus/api'
 import { MetricsRegistry, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
-import type { Transport, TransportRequest } from '@canopus/client'
 import { createClusterPki, systemClock, systemRandom } from '@canopus/platform'
 import { createMemoryStore } from '@canopus/store'
 import { tokenWebhook } from '../authn/token-webhook.ts'
@@ -13,26 +12,7 @@ import { AuthorizationMetrics } from '../metrics/authorization-metrics.ts'
 import type { Attributes } from '../security.ts'
 import { createApiServer } from '../server.ts'
 import { ReviewClient, type ReviewEndpoint } from './client.ts'
-
-type Review = { apiVersion: string; spec: Record<string, unknown> }
-
-/** A program that answers reviews; `asked` are those that it got. */
-function program(
-  answer: (review: Review, attempt: number) => { status?: number; body: object; headers?: Record<string, string> },
-) {
-  const asked: Review[] = []
-  const transport: Transport = {
-    async send(request: TransportRequest) {
-      const review = JSON.parse(Buffer.from(request.body!).toString()) as Review
-      asked.push(review)
-      const { status = 201, body, headers = {} } = answer(review, asked.length)
-      const bytes = Buffer.from(JSON.stringify(body))
-      return { status, headers, bytes: async () => bytes, chunks: async function* () {} }
-    },
-  }
-  const endpoint: ReviewEndpoint = { transport, path: '/review' }
-  return { asked, endpoint }
-}
+import { program } from './testing/program.ts'
 
 const clientOf = (endpoint: ReviewEndpoint, clock = new SimulatedClock()) =>
   new ReviewClient({ endpoint, clock, random: new SeededRandom(1) })

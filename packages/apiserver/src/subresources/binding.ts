@@ -74,7 +74,10 @@ export async function serveBinding(
   return statusResponse(headers, 201, status)
 }
 
-const withoutLabels = (binding: Binding): Binding => ({ ...binding, metadata: { ...binding.metadata, labels: undefined } })
+const withoutLabels = (binding: Binding): Binding => ({
+  ...binding,
+  metadata: { ...binding.metadata, labels: undefined },
+})
 
 /** The pod that is meant, where the binding says more than its name. One that is an object of its own has no uid of a pod. */
 function preconditionsOf({ metadata: { uid, resourceVersion } }: Binding, isOwn: boolean): Preconditions {

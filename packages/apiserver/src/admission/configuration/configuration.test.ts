@@ -105,6 +105,13 @@ describe('--admission-control-config-file: what is refused', () => {
       '[limits[0].type: Unsupported value: "All": supported values: "Server", "Namespace", "User", "SourceAndObject", ' +
         'limits[0].burst: Invalid value: 0: must be positive, limits[0].cacheSize: Invalid value: -1: must not be negative]',
     ],
+    ['no image policy', 'ImagePolicyWebhook', only(HEAD), 'no config specified'],
+    [
+      'an image policy that is remembered for too long',
+      'ImagePolicyWebhook',
+      leading('ImagePolicyWebhook', 'imagePolicy: {allowTTL: 3600}\n'),
+      'valid value is between 1s and 30m0s, got 1h0m0s',
+    ],
     [
       'tolerations that are none',
       'PodTolerationRestriction',
@@ -136,6 +143,11 @@ describe('--admission-control-config-file: what is taken', () => {
     assert.deepEqual(
       read({ '/etc/adm/config.yaml': 'podNodeSelectorPluginConfig: {ns: a=b}\n' }, name => name === 'PodNodeSelector'),
       { nodeSelectors: { ns: 'a=b' } },
+    )
+    const policy = '{"imagePolicy": {"kubeConfigFile": "/k", "allowTTL": -1, "denyTTL": 7, "defaultAllow": true}}'
+    assert.deepEqual(
+      read({ '/etc/adm/config.yaml': policy }, name => name === 'ImagePolicyWebhook'),
+      { imagePolicy: { kubeConfigFile: '/k', allowTtl: 0, denyTtl: 7000, retryBackoff: 500, defaultAllow: true } },
     )
     const limit = { type: 'User', qps: 5, burst: 10 }
     const files = leading('EventRateLimit', `${LIMITS}limits: [${JSON.stringify(limit)}]\n`)

@@ -8,6 +8,7 @@ import { checkConfiguration, type FieldTree, MissingKindError } from '../../conf
 import type { WebhookCredentialsFor } from '../../webhook/credentials.ts'
 import type { LimitedResource } from '../limited-resources.ts'
 import { type EventLimit, readEventLimits } from './event-rate-limit.ts'
+import { type ImagePolicy, readImagePolicy } from './image-policy.ts'
 import { type PodSecurityConfiguration, readPodSecurityConfiguration } from './pod-security.ts'
 import { type PodTolerations, readNodeSelectors, readPodTolerations } from './pods.ts'
 import { readQuotaConfiguration } from './resource-quota.ts'
@@ -21,6 +22,7 @@ export interface AdmissionConfiguration {
   readonly nodeSelectors?: Readonly<Record<string, string>>
   readonly podTolerations?: PodTolerations
   readonly eventLimits?: readonly EventLimit[]
+  readonly imagePolicy?: ImagePolicy
   readonly mutatingWebhooks?: WebhookCredentialsFor
   readonly validatingWebhooks?: WebhookCredentialsFor
 }
@@ -48,6 +50,7 @@ const READERS: Readonly<Record<string, Found>> = {
   PodNodeSelector: value => ({ nodeSelectors: readNodeSelectors(value) }),
   PodTolerationRestriction: value => ({ podTolerations: readPodTolerations(value) }),
   EventRateLimit: value => ({ eventLimits: readEventLimits(value) }),
+  ImagePolicyWebhook: value => ({ imagePolicy: readImagePolicy(value) }),
   MutatingAdmissionWebhook: (value, readFile) => ({ mutatingWebhooks: readWebhookConfiguration(value, readFile) }),
   ValidatingAdmissionWebhook: (value, readFile) => ({ validatingWebhooks: readWebhookConfiguration(value, readFile) }),
   MutatingAdmissionPolicy: value => checkPolicyConfiguration('MutatingAdmissionPolicyConfiguration', value),
@@ -55,7 +58,7 @@ const READERS: Readonly<Record<string, Found>> = {
 }
 
 /** Plugins that cannot do without a configuration. */
-const NEEDED = new Set(['EventRateLimit'])
+const NEEDED = new Set(['EventRateLimit', 'ImagePolicyWebhook'])
 
 /**
  * Reads the file, where there is one, and what it leads to, for the plugins that are on. Throws in upstream's words where
