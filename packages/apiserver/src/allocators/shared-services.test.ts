@@ -156,10 +156,15 @@ test('a service that came without a claim gets one when it is written', async ()
   const { all } = await servers(1)
   const { send } = all[0]!
   await send('POST', SERVICES, service('s', { clusterIP: '10.0.0.9' }))
-  await send('DELETE', `${CLAIMS}/10.0.0.9`)
   const { json } = await send('GET', `${SERVICES}/s`)
-  await send('PUT', `${SERVICES}/s`, { ...json, metadata: { ...json.metadata, labels: { a: 'b' } } })
-  await until(async () => (await send('GET', `${CLAIMS}/10.0.0.9`)).status === 200)
+  const again = { ...json, metadata: { ...json.metadata, labels: { a: 'b' } } }
+  for (const written of ['changed', 'as it was']) {
+    const { resourceVersion: _, ...metadata } = again.metadata
+    await send('DELETE', `${CLAIMS}/10.0.0.9`)
+    await until(async () => (await send('GET', `${CLAIMS}/10.0.0.9`)).status === 404)
+    assert.equal((await send('PUT', `${SERVICES}/s`, { ...again, metadata })).status, 200, written)
+    await until(async () => (await send('GET', `${CLAIMS}/10.0.0.9`)).status === 200)
+  }
 })
 
 test('services of long ago, which lack what is said of services today, can be changed', async () => {

@@ -52,7 +52,10 @@ export interface KindHooks {
    * Called for dry runs too. The result undoes it, and is called where the write fails or was a dry run.
    */
   allocate?(object: KubeObject, old: KubeObject | undefined, dryRun: boolean): Maybe<Release>
-  /** Told after every change that was written, and (without `object`) after the object is gone; the answer waits for it. */
+  /**
+   * Told after every change that was written, or turned out to be none, and (without `object`) after the object is gone; the
+   * answer waits for it.
+   */
   settled?(object: KubeObject | undefined, old: KubeObject): Maybe<void>
   /** Notes in a new object who made it, whatever the object says (certificate signing requests). */
   identify?(object: KubeObject, user: User): void

@@ -207,6 +207,7 @@ async function writeUpdate(
     return store.dryRunVersion(object, revision)
   }
   if (unchanged(object, old) && store.isCurrent(current) && !(await liesOutdated(context.store, current.key))) {
+    await store.hooks.settled?.(object, old)
     return current
   }
   const pending = store.toStored(object)
