@@ -149,7 +149,7 @@ async function checkToken(node: string, attributes: AdmissionAttributes, context
     throw refusal(attributes, 'node requested token not bound to a pod')
   }
   if (!ref.uid) throw refusal(attributes, 'node requested token with a pod binding without a uid')
-  const { objects, authorizer } = context
+  const { objects } = context
   const isOurs = (pod: Pod | undefined): boolean => pod?.metadata.uid === ref.uid && pod?.spec?.nodeName === node
   // The kubelet may have learnt of its pod sooner than our cache.
   const cached = objects.get(Pods, ref.name, attributes.namespace)
@@ -164,6 +164,17 @@ async function checkToken(node: string, attributes: AdmissionAttributes, context
   if (pod.spec?.nodeName !== node) {
     throw refusal(attributes, 'node requested token bound to a pod scheduled on a different node')
   }
+  if (context.featureGates?.enabled('ServiceAccountNodeAudienceRestriction') === false) return
+  await checkAudience(pod, spec, attributes, context)
+}
+
+/** For whom a token may be: as the volumes of its pod say, or as the node is allowed besides. */
+async function checkAudience(
+  pod: Pod,
+  spec: TokenRequest['spec'],
+  attributes: AdmissionAttributes,
+  { objects, authorizer }: AdmissionContext,
+): Promise<void> {
   const audiences = spec.audiences ?? []
   if (audiences.length > 1) throw refusal(attributes, 'node may only request 0 or 1 audiences')
   const audience = audiences[0] ?? ''

@@ -211,6 +211,12 @@ describe('NodeRestriction', () => {
     })
   }
 
+  it('lets a node have tokens for every audience where that feature is off', () =>
+    admit(
+      nodeRestriction({ ...context, featureGates: { enabled: () => false } }),
+      request(tokenFor('pod', 'u', ['bank'])),
+    ))
+
   it('lets others do what they may', () => admit(plugin, request({ object: pod('n2') })))
 
   it('lets a node ask for its own certificate alone', async () => {

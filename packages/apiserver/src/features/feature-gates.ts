@@ -7,6 +7,7 @@ import { GATES } from './gates.ts'
 const SWITCHED: ReadonlySet<string> = new Set([
   'PodTopologyLabelsAdmission',
   'SchedulerPopFromBackoffQ',
+  'ServiceAccountNodeAudienceRestriction',
   'StorageVersionMigrator',
   'WatchList',
 ])

@@ -52,7 +52,7 @@ describe('--feature-gates', () => {
 })
 
 it('features that may be turned off can be turned off here, where that has an effect', () => {
-  const names = ['PodTopologyLabelsAdmission', 'SchedulerPopFromBackoffQ']
+  const names = ['PodTopologyLabelsAdmission', 'SchedulerPopFromBackoffQ', 'ServiceAccountNodeAudienceRestriction']
   const gates = parseFeatureGates(names.map(name => `${name}=false`))
   assert.deepEqual(
     names.map(name => [new FeatureGates().enabled(name), gates.enabled(name)]),
