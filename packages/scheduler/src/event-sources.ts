@@ -135,6 +135,9 @@ class PodSource {
     const matters = nominated || old?.status?.nominatedNodeName
     if (matters && !cache.isAssumed(info.key)) cache.nominate(info, nominated)
     queue.set(info)
+    // Whoever the pod kept room from, where it was nominated before, may have it now.
+    const before = old?.status?.nominatedNodeName
+    if (before && before !== nominated) queue.move({ event: 'AssignedPodDelete', pod: podInfo(old) })
   }
 
   gone(pod: Pod): void {

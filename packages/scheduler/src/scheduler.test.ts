@@ -173,6 +173,24 @@ test('an important pod evicts a lesser one, waits for its end and takes its plac
   assert.equal(nodeOf('small'), undefined)
 })
 
+test('room that was kept for a pod is there for others once the pod is nominated no more', async () => {
+  server.add(Nodes, aNode('n', { allocatable: { cpu: '1' } }))
+  const gated = aPod('vip', {
+    requests: { cpu: '1' },
+    spec: { priority: 1000, schedulingGates: [{ name: 'example.com/wait' }] },
+  })
+  server.add(Pods, { ...gated, status: { ...gated.status, nominatedNodeName: 'n' } })
+  await start()
+  server.add(Pods, aPod('small', { requests: { cpu: '1' }, spec: { priority: 5 } }))
+  await clock.advance(10_000)
+  assert.equal(nodeOf('small'), undefined)
+  server.change(Pods, 'vip', 'default', pod => {
+    delete pod.status!.nominatedNodeName
+  })
+  await clock.advance(0)
+  assert.equal(nodeOf('small'), 'n')
+})
+
 test('a pod that preempts is tried again when all its victims are gone or leaving, and not before', async () => {
   server.add(Nodes, aNode('n'))
   for (const name of ['a', 'b', 'c']) {
