@@ -14,7 +14,7 @@ import {
   type ResourceType,
   resourceVersionProblem,
 } from '@canopus/apimachinery'
-import { discover, listPages } from '@canopus/client'
+import { createDiscovery, listPages } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import {
   definitionFinished,
@@ -37,7 +37,8 @@ const RUNNER = 'migration-runner-controller'
 const NOWHERE = '@fake:svm_ns!'
 
 export function createStorageVersionMigrator(context: ControllerContext): Controller {
-  const loops = [createRunner(context), createVersionFinder(context), createMigrator(context)]
+  const find = createFinder(context)
+  const loops = [createRunner(context), createVersionFinder(context, find), createMigrator(context, find)]
   return {
     name: NAME,
     run: async signal => void (await Promise.all(loops.map(loop => loop.run(signal)))),
@@ -93,7 +94,7 @@ function createRunner(context: ControllerContext): Controller {
 }
 
 /** Writes down at which version of the resource a migration begins: what is written later is written as it should be. */
-function createVersionFinder(context: ControllerContext): Controller {
+function createVersionFinder(context: ControllerContext, find: Find): Controller {
   const { client, informers } = context
   const migrations = informers.informer(StorageVersionMigrations)
   return defineController(context, {
@@ -103,7 +104,7 @@ function createVersionFinder(context: ControllerContext): Controller {
     async reconcile(name, signal) {
       const migration = migrations.lister.get(name)
       if (migration === undefined || !needsVersion(migration)) return undefined
-      const type = await typeOf(context, migration, signal)
+      const type = await find(migration, signal)
       if (type === undefined) return fail(context, migration, 'resource does not exist in discovery')
       const unfit = unfitness(type)
       if (unfit !== undefined) return fail(context, migration, unfit)
@@ -123,7 +124,7 @@ function createVersionFinder(context: ControllerContext): Controller {
 }
 
 /** Writes every object that is older than the migration. */
-function createMigrator(context: ControllerContext): Controller {
+function createMigrator(context: ControllerContext, find: Find): Controller {
   const { client, clock, informers } = context
   const migrations = informers.informer(StorageVersionMigrations)
   return defineController(context, {
@@ -132,7 +133,7 @@ function createMigrator(context: ControllerContext): Controller {
     async reconcile(name, signal) {
       const migration = migrations.lister.get(name)
       if (migration === undefined || !isDue(migration)) return undefined
-      const type = await typeOf(context, migration, signal)
+      const type = await find(migration, signal)
       if (type === undefined) return failed(context, migration, 'unable to obtain GVR from discovery')
       const problem = await migrate(context, type, migration.status?.resourceVersion ?? '', signal)
       if (problem !== undefined) return failed(context, migration, problem)
@@ -171,17 +172,18 @@ async function migrate(
   return undefined
 }
 
-/** Nothing where the server does not serve the resource. Throws where the migration is so young that it may yet. */
-async function typeOf(
-  { client, clock }: ControllerContext,
-  { spec: { resource }, metadata }: StorageVersionMigration,
-  signal: AbortSignal,
-): Promise<ResourceType<KubeObject> | undefined> {
-  const { types } = await discover(client.transport, signal)
-  const found = types.find(({ group, plural }) => group === resource.group && plural === resource.resource)
-  const age = clock.now() - (Date.parse(metadata.creationTimestamp ?? '') || 0)
-  if (found === undefined && age < PATIENCE) throw new Error('the resource is not served yet')
-  return found
+type Find = (migration: StorageVersionMigration, signal: AbortSignal) => Promise<ResourceType<KubeObject> | undefined>
+
+/** Finds nothing where the server does not serve the resource. Throws where the migration is so young that it may yet. */
+function createFinder({ client, clock }: ControllerContext): Find {
+  const discover = createDiscovery(client.transport)
+  return async ({ spec: { resource }, metadata }, signal) => {
+    const { types } = await discover(signal)
+    const found = types.find(({ group, plural }) => group === resource.group && plural === resource.resource)
+    const age = clock.now() - (Date.parse(metadata.creationTimestamp ?? '') || 0)
+    if (found === undefined && age < PATIENCE) throw new Error('the resource is not served yet')
+    return found
+  }
 }
 
 const failed = (context: ControllerContext, migration: StorageVersionMigration, problem: string): Promise<undefined> =>
