@@ -13,6 +13,7 @@ export interface ControllerManagerOptions
     | 'nodeIpam'
     | 'nodeLifecycle'
     | 'podGc'
+    | 'attachDetach'
     | 'approveKubeletServing'
     | 'autoscaler'
     | 'cloud'

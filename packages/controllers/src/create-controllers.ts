@@ -41,7 +41,7 @@ import { createServiceCidrController } from './service-cidr.ts'
 import { createStatefulSetController } from './stateful-set/controller.ts'
 import { createStorageVersionMigrator } from './storage-version-migrator/controller.ts'
 import { createTokenCleaner } from './token-cleaner.ts'
-import { createAttachDetachController } from './volume/attach-detach/controller.ts'
+import { type AttachDetachOptions, createAttachDetachController } from './volume/attach-detach/controller.ts'
 import { createAttributesClassProtectionController } from './volume/attributes-class-protection.ts'
 import { createPersistentVolumeBinder } from './volume/binder/controller.ts'
 import { createEphemeralVolumeController } from './volume/ephemeral.ts'
@@ -62,6 +62,7 @@ export interface ControllersOptions {
   nodeIpam?: NodeIpamOptions
   nodeLifecycle?: NodeLifecycleOptions
   podGc?: PodGcOptions
+  attachDetach?: AttachDetachOptions
   autoscaler?: AutoscalerOptions
   endpoints?: EndpointSliceOptions
   endpointSlices?: EndpointSliceOptions
@@ -229,7 +230,7 @@ const ENTRIES: readonly Entry[] = [
     name: 'persistentvolume-attach-detach-controller',
     alias: 'attachdetach',
     component: 'attachdetach-controller',
-    create: createAttachDetachController,
+    create: (context, { attachDetach }) => createAttachDetachController(context, attachDetach),
   },
   {
     name: 'persistentvolume-expander-controller',

@@ -46,6 +46,7 @@ interface ControllerManagerFlags
   largeClusterSizeThreshold?: number
   unhealthyZoneThreshold?: number
   terminatedPodGcThreshold?: number
+  disableForceDetachOnTimeout: boolean
   horizontalPodAutoscalerSyncPeriod?: number
   horizontalPodAutoscalerDownscaleStabilization?: number
   horizontalPodAutoscalerCpuInitializationPeriod?: number
@@ -140,6 +141,12 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--large-cluster-size-threshold <count>', 'zones with more nodes are large', number(0, 2_147_483_647))
     .option('--unhealthy-zone-threshold <share>', 'of nodes that fail, from which on it is too much', share)
     .option('--terminated-pod-gc-threshold <count>', 'how many finished pods may stay', number(0, 1_000_000))
+    .option(
+      '--disable-force-detach-on-timeout [bool]',
+      'take no volume from a failed node that has not let it go in six minutes',
+      bool,
+      false,
+    )
     .option('--horizontal-pod-autoscaler-sync-period <duration>', 'how often autoscalers are looked at', duration)
     .option(
       '--horizontal-pod-autoscaler-downscale-stabilization <duration>',
@@ -252,6 +259,7 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
     ...(flags.terminatedPodGcThreshold === undefined
       ? {}
       : { podGc: { terminatedPodThreshold: flags.terminatedPodGcThreshold } }),
+    attachDetach: { disableForceDetachOnTimeout: flags.disableForceDetachOnTimeout },
     ...(clusterDns === undefined
       ? {}
       : { extra: as => [createClusterDnsController(as('cluster-dns'), { address: clusterDns, port })] }),

@@ -137,3 +137,20 @@ test('drivers that do not attach are left alone, volumes for many nodes are at m
   await world.settle()
   assert.equal(attachments().length, 0)
 })
+
+test('a node that is not healthy, or is gone, has six minutes to let a volume go', async () => {
+  addPod('one', 'a')
+  await world.settle()
+  answer('a')
+  use('a', [NAME])
+  world.server.remove(Pods, 'one', 'default')
+  await world.settle(5 * 60_000)
+  assert.deepEqual([attachments().length, attachedTo('a')], [1, [NAME]])
+  world.server.remove(Nodes, 'a')
+  await world.settle(50_000)
+  assert.equal(attachments().length, 1)
+  await world.settle(20_000)
+  assert.equal(attachments().length, 0)
+  const forced = 'attach_detach_controller_attachdetach_controller_forced_detaches'
+  assert.deepEqual(world.figures(/_forced_detaches/), [`${forced}{reason="timeout"} 1`])
+})

@@ -50,9 +50,9 @@ export class AttachMetrics {
     )
   }
 
-  /** A volume was taken from a node that an administrator says is dead. */
-  forced(): void {
-    this.#forced.with('out-of-service').add()
+  /** A volume was taken from a node that has not said that it let it go. */
+  forced(reason: 'timeout' | 'out-of-service'): void {
+    this.#forced.with(reason).add()
   }
 }
 

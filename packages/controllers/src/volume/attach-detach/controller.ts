@@ -6,14 +6,14 @@
 import { CSIDrivers, Nodes, PersistentVolumeClaims, PersistentVolumes, Pods, VolumeAttachments } from '@canopus/api'
 import type { Node, PersistentVolume, Pod } from '@canopus/api/core/v1'
 import type { VolumeAttachment } from '@canopus/api/storage/v1'
-import { hasReason, semanticEqual } from '@canopus/apimachinery'
+import { hasReason, isConditionTrue, semanticEqual } from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { isFinished } from '../../common/pods.ts'
 import { claimsOf, indexPodsByClaim, podsOfClaim } from '../protection.ts'
 import { type AttachedState, type AttachMetrics, attachMetrics } from './attach-metrics.ts'
 import { attachmentName } from './attachment-name.ts'
-import { isOutOfService, type NodePlan, planNode, uniqueNameOf, type WantedVolume } from './plan.ts'
+import { MAX_WAIT_FOR_UNMOUNT, type NodePlan, planNode, uniqueNameOf, type WantedVolume } from './plan.ts'
 
 const MANAGED = 'volumes.kubernetes.io/controller-managed-attach-detach'
 const BY_NODE = 'attach-node'
@@ -25,8 +25,16 @@ const nodeOf = ({ spec }: Pod): string[] => (spec?.nodeName ? [spec.nodeName] : 
 const nodeOfAttachment = ({ spec }: VolumeAttachment): string[] => [spec.nodeName]
 const volumeOf = ({ spec }: VolumeAttachment): string[] => [spec.source.persistentVolumeName ?? '']
 
-export function createAttachDetachController(context: ControllerContext): Controller {
-  const attacher = new Attacher(context)
+export interface AttachDetachOptions {
+  /** No volume is taken from a node only because the node has held on to it for too long. */
+  disableForceDetachOnTimeout?: boolean
+}
+
+export function createAttachDetachController(
+  context: ControllerContext,
+  options: AttachDetachOptions = {},
+): Controller {
+  const attacher = new Attacher(context, options)
   const { informers } = context
   informers.informer(Pods).addIndex(BY_NODE, nodeOf)
   indexPodsByClaim(informers.informer(Pods))
@@ -37,7 +45,14 @@ export function createAttachDetachController(context: ControllerContext): Contro
     triggers: [
       primary(Nodes, ({ object, old, deleted }) => {
         const inUse = (node: typeof object | undefined): unknown => node?.status?.volumesInUse
-        return !deleted && (!old || !semanticEqual(inUse(old), inUse(object)) || !semanticEqual(old.spec, object.spec))
+        const isReady = (node: typeof object): boolean => isConditionTrue(node.status?.conditions, 'Ready')
+        return (
+          deleted ||
+          !old ||
+          isReady(old) !== isReady(object) ||
+          !semanticEqual(inUse(old), inUse(object)) ||
+          !semanticEqual(old.spec, object.spec)
+        )
       }),
       mapped(Pods, pod => (pod.spec?.nodeName && claimsOf(pod).length > 0 ? [pod.spec.nodeName] : [])),
       mapped(VolumeAttachments, each => [each.spec.nodeName]),
@@ -55,20 +70,26 @@ export function createAttachDetachController(context: ControllerContext): Contro
 
 class Attacher {
   readonly #context: ControllerContext
+  readonly #options: AttachDetachOptions
+  /** Since when nobody wants what nodes hold on to: by node, by the attachment's uid. */
+  readonly #waiting = new Map<string, ReadonlyMap<string, number>>()
   /** Pods that have been told of a volume that another node has. */
   readonly #told = new Set<string>()
   readonly #metrics: AttachMetrics | undefined
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, options: AttachDetachOptions) {
     this.#context = context
+    this.#options = options
     this.#metrics = context.metrics && attachMetrics(context.metrics)
     if (this.#metrics) this.#metrics.state = this.#state()
   }
 
   async sync(name: string): Promise<{ requeueAfter: number } | undefined> {
-    const { informers } = this.#context
+    const { clock, informers } = this.#context
     const node = informers.informer(Nodes).lister.get(name)
-    if (!isManaged(node)) return undefined
+    if (node && !isManaged(node)) return undefined
+    const now = clock.now()
+    const since = this.#waiting.get(name)
     const attachments = informers.informer(VolumeAttachments).lister
     const plan = planNode({
       node,
@@ -78,16 +99,30 @@ class Attacher {
         attachments.byIndex(BY_VOLUME, volume.metadata.name).filter(each => each.spec.nodeName !== name),
       needsAttaching: driver => this.#needsAttaching(driver),
       volume: each => informers.informer(PersistentVolumes).lister.get(each),
+      waited: ({ metadata }) => now - (since?.get(metadata.uid!) ?? now),
+      ...this.#options,
     })
     for (const wanted of plan.attach) await this.#attach(name, wanted)
     // The node is told first: it must not begin to use what is about to go.
     await this.#report(name, plan)
-    for (const attachment of plan.detach) {
+    for (const { attachment, forced } of plan.detach) {
       await this.#detach(attachment)
-      if (isOutOfService(node)) this.#metrics?.forced()
+      if (forced) this.#metrics?.forced(forced)
     }
     for (const wanted of plan.blocked) this.#tellBlocked(wanted)
-    return plan.blocked.length > 0 ? { requeueAfter: BLOCKED_RETRY } : undefined
+    const overdue = this.#await(name, plan, now)
+    if (plan.blocked.length > 0) return { requeueAfter: BLOCKED_RETRY }
+    return overdue === undefined ? undefined : { requeueAfter: overdue }
+  }
+
+  /** Writes down since when the node is waited for. Answers in how many milliseconds its time is over. */
+  #await(name: string, { waiting }: NodePlan, now: number): number | undefined {
+    const before = this.#waiting.get(name)
+    if (waiting.length === 0) this.#waiting.delete(name)
+    else this.#waiting.set(name, new Map(waiting.map(({ metadata: { uid } }) => [uid!, before?.get(uid!) ?? now])))
+    const ends = [...(this.#waiting.get(name)?.values() ?? [])].map(since => since + MAX_WAIT_FOR_UNMOUNT + 1)
+    const next = Math.min(...ends.filter(end => end > now))
+    return this.#options.disableForceDetachOnTimeout || next === Number.POSITIVE_INFINITY ? undefined : next - now
   }
 
   #wanted(node: string): WantedVolume[] {
