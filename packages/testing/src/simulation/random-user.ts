@@ -1,8 +1,10 @@
 /** A user who does by chance what users do: makes workloads, scales them, rolls them out, drains nodes, deletes things. */
 import {
   ConfigMaps,
+  CronJobs,
   DaemonSets,
   Deployments,
+  HorizontalPodAutoscalers,
   Jobs,
   Namespaces,
   Nodes,
@@ -17,7 +19,7 @@ import { type Clock, type Random, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import { between, chance, pick } from './choices.ts'
 import { REGISTER_LABEL } from './invariants/policies.ts'
-import { daemonSet, deployment, job, statefulSet } from './random-workloads.ts'
+import { autoscaler, cronJob, daemonSet, deployment, job, load, statefulSet } from './random-workloads.ts'
 
 export interface RandomUserOptions {
   client: Client
@@ -31,6 +33,12 @@ export interface RandomUserOptions {
 const NAMESPACES = ['alpha', 'beta', 'gamma']
 const QUOTA_NAMESPACE = 'gamma'
 const QUOTA = 12
+/** What lets a workload finish what it is about. */
+const SPEC_AT_END = new Map<unknown, object>([
+  [Deployments, { paused: false }],
+  [Jobs, { suspend: false }],
+  [CronJobs, { suspend: true }],
+])
 
 interface Made {
   readonly type: ResourceType
@@ -76,13 +84,13 @@ export class RandomUser {
     }
   }
 
-  /** Makes everything possible again that the user prevented. */
+  /** Makes everything possible again that the user prevented, and ends what would never come to rest. */
   async end(): Promise<void> {
     for (const name of [...this.#cordoned]) await this.#cordon(name, false)
     const { client } = this.#options
     for (const { type, namespace, name } of this.#made) {
-      if (type !== Deployments && type !== Jobs) continue
-      const spec = type === Deployments ? { paused: false } : { suspend: false }
+      const spec = SPEC_AT_END.get(type)
+      if (spec === undefined) continue
       await client
         .resource(type)
         .patch(name, 'merge', { spec }, { namespace })
@@ -114,7 +122,10 @@ export class RandomUser {
     'stateful-set': () => this.#make(StatefulSets, statefulSet(this.#random, this.#nameFor('db'))),
     'daemon-set': () => this.#make(DaemonSets, daemonSet(this.#random, this.#nameFor('agent'))),
     job: () => this.#make(Jobs, job(this.#random, this.#nameFor('task'))),
+    'cron-job': () => this.#make(CronJobs, cronJob(this.#random, this.#nameFor('cron'))),
     service: () => this.#service(),
+    autoscaler: () => this.#autoscaler(),
+    load: () => this.#load(),
     budget: () => this.#budget(),
     scale: () => this.#scale(),
     rollout: () => this.#rollout(),
@@ -154,6 +165,27 @@ export class RandomUser {
     })
   }
 
+  /** Called as what it scales, of which there can thus be no second one. */
+  async #autoscaler(): Promise<void> {
+    const { type, namespace, name } = this.#one(Deployments as never, StatefulSets as never)
+    await this.#giveLoad({ type, namespace, name })
+    this.#made.push({ type: HorizontalPodAutoscalers as unknown as ResourceType, namespace, name })
+    const object = autoscaler(this.#random, type.kind, name)
+    await this.#options.client
+      .resource(HorizontalPodAutoscalers)
+      .create({ ...object, metadata: { ...object.metadata, namespace } })
+  }
+
+  async #load(): Promise<void> {
+    const { namespace, name } = this.#one(HorizontalPodAutoscalers as never)
+    await this.#giveLoad(this.#made.find(each => each.namespace === namespace && each.name === name)!)
+  }
+
+  async #giveLoad({ type, namespace, name }: Made): Promise<void> {
+    const metadata = { annotations: load(this.#random) }
+    await this.#options.client.resource(type).patch(name, 'merge', { metadata }, { namespace })
+  }
+
   async #budget(): Promise<void> {
     const { namespace, name } = this.#one(Deployments as never, StatefulSets as never)
     await this.#options.client.resource(PodDisruptionBudgets).create({
@@ -176,7 +208,7 @@ export class RandomUser {
   }
 
   async #pause(): Promise<void> {
-    const { type, namespace, name } = this.#one(Deployments as never, Jobs as never)
+    const { type, namespace, name } = this.#one(Deployments as never, Jobs as never, CronJobs as never)
     const on = chance(this.#random, 0.5)
     const spec = (type as unknown) === Deployments ? { paused: on } : { suspend: on }
     await this.#options.client.resource(type).patch(name, 'merge', { spec }, { namespace })
@@ -251,7 +283,10 @@ const DEEDS = [
   'daemon-set',
   'job',
   'job',
+  'cron-job',
   'service',
+  'autoscaler',
+  'load',
   'budget',
   'scale',
   'scale',

@@ -1,6 +1,7 @@
 /** Workloads of every kind, made by chance. */
 import type { DaemonSet, Deployment, StatefulSet } from '@canopus/api/apps/v1'
-import type { Job } from '@canopus/api/batch/v1'
+import type { HorizontalPodAutoscaler } from '@canopus/api/autoscaling/v2'
+import type { CronJob, Job } from '@canopus/api/batch/v1'
 import type { PodTemplateSpec } from '@canopus/api/core/v1'
 import type { Draft } from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
@@ -83,4 +84,38 @@ export function job(random: Random, name: string): Draft<Job> {
       template: template(random, name, pick(random, ['Never', 'OnFailure'])),
     },
   }
+}
+
+/** Each minute, some of whose jobs take longer. */
+export function cronJob(random: Random, name: string): Draft<CronJob> {
+  return {
+    metadata: { name },
+    spec: {
+      schedule: '* * * * *',
+      concurrencyPolicy: pick(random, ['Allow', 'Forbid', 'Replace']),
+      startingDeadlineSeconds: pick(random, [10, 100]),
+      successfulJobsHistoryLimit: between(random, 0, 2),
+      failedJobsHistoryLimit: between(random, 0, 1),
+      jobTemplate: { spec: job(random, name).spec! },
+    },
+  }
+}
+
+export function autoscaler(random: Random, kind: string, name: string): Draft<HorizontalPodAutoscaler> {
+  const minReplicas = between(random, 1, 3)
+  const target = { type: 'Utilization', averageUtilization: pick(random, [50, 80]) }
+  return {
+    metadata: { name },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind, name },
+      minReplicas,
+      maxReplicas: minReplicas + between(random, 0, 4),
+      metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }],
+    },
+  }
+}
+
+/** What all pods of a workload use together, as annotations of it: nothing to more than its autoscaler may give it. */
+export function load(random: Random): Readonly<Record<string, string>> {
+  return { [SIMULATION_ANNOTATIONS.cpu]: pick(random, ['0', '200m', '1', '4']) }
 }

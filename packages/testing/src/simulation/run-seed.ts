@@ -65,7 +65,6 @@ export async function runSeed(options: RunSeedOptions): Promise<SeedResult> {
     },
     nodes: options.nodes ?? between(random, 2, 5),
     simulation: { capacity: { cpu: '64', memory: '128Gi', ...options.capacity } },
-    resourceMetrics: false, // nobody would look at them
     ...(options.controllers ? { controllers: options.controllers } : {}),
     ...(options.logger ? { logger: options.logger } : {}),
     ...(options.keepHistory ? { keepHistory: true } : {}),

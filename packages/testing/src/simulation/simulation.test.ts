@@ -4,7 +4,7 @@ import { ConfigMaps, Deployments, Nodes, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import type { Logger } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
-import { type FaultRates, SOME_FAULTS } from './faults.ts'
+import { type FaultRates, NO_FAULTS, SOME_FAULTS } from './faults.ts'
 import { type Simulation, type SimulationOptions, startSimulation } from './start-simulation.ts'
 
 async function simulation(
@@ -20,6 +20,7 @@ async function simulation(
   return running
 }
 
+const DECODER = new TextDecoder()
 const labels = { app: 'web' }
 const web = (replicas: number, annotations: Record<string, string> = {}) => ({
   metadata: { name: 'web', namespace: 'default' },
@@ -145,6 +146,33 @@ describe('startSimulation', () => {
       const { items } = await running.client.resource(Pods).list({ namespace: 'default' })
       assert.ok(items.every(pod => pod.metadata.deletionTimestamp !== undefined || pod.spec.nodeName === 'node-1'))
     })
+  })
+
+  it('tells one end of a pod, also where its node starts anew before it hears that the end is known', async () => {
+    const said = new Map<string, Set<string>>()
+    await simulation({ seed: 6, nodes: 1 }, async running => {
+      running.history.listen(({ key, value }) => {
+        const phase =
+          key.startsWith('/registry/pods/') && value && /"phase":"(Succeeded|Failed)"/.exec(DECODER.decode(value))
+        if (!phase) return
+        const before = said.get(key)
+        if (before === undefined) running.clock.setTimer(10, () => running.nodes.restart('node-0'))
+        said.set(key, (before ?? new Set()).add(phase[1]!))
+      })
+      const annotations = { 'simulation.canopus/run-for': '10s', 'simulation.canopus/failure-chance': '0.5' }
+      for (let i = 0; i < 10; i++) {
+        await running.client.resource(Pods).create({
+          metadata: { name: `task-${i}`, namespace: 'default', annotations },
+          spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'example' }] },
+        })
+      }
+      await running.advance(5000)
+      running.faults.rates = { ...NO_FAULTS, watchDelay: 1 }
+      await running.advance(30_000)
+    })
+    const ends = [...said.values()].map(each => [...each].join())
+    assert.deepEqual([...new Set(ends)].sort(), ['Failed', 'Succeeded'])
+    assert.equal(ends.length, 10)
   })
 
   it('goes on after its API server was killed, and refuses writes while the disk is full', async () => {

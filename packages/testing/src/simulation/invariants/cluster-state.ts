@@ -10,6 +10,9 @@ import type { HistoryRecord } from '../history.ts'
  */
 export const PONDERING = 15_000
 
+/** The part of the key that names autoscalers. */
+export const AUTOSCALERS = 'horizontalpodautoscalers'
+
 /** Who acts, and by which collection it decides. */
 export type Source = readonly [component: ComponentName, collection: string]
 

@@ -1,11 +1,12 @@
 /** What must be true of a cluster that has been left in peace for a while: everything is as its owners asked for. */
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '@canopus/api/apps/v1'
-import type { Job } from '@canopus/api/batch/v1'
+import type { HorizontalPodAutoscaler } from '@canopus/api/autoscaling/v2'
+import type { CronJob, Job } from '@canopus/api/batch/v1'
 import type { Node, Pod, ResourceQuota, Service } from '@canopus/api/core/v1'
 import type { EndpointSlice } from '@canopus/api/discovery/v1'
 import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
 import { findCondition, labelSelector, matches } from '@canopus/apimachinery'
-import { type ClusterState, controllerOf, isActive, isEnded, isReady } from './cluster-state.ts'
+import { AUTOSCALERS, type ClusterState, controllerOf, isActive, isEnded, isReady } from './cluster-state.ts'
 
 /** What is not yet as it should be; nothing once the cluster has converged. */
 export function unfinished(state: ClusterState): string[] {
@@ -18,6 +19,8 @@ export function unfinished(state: ClusterState): string[] {
     ...state.list<StatefulSet>('statefulsets').flatMap(each => statefulSetProblems(each, state)),
     ...state.list<DaemonSet>('daemonsets').flatMap(each => daemonSetProblems(each, state)),
     ...state.list<Job>('jobs').flatMap(each => jobProblems(each, state)),
+    ...state.list<CronJob>('cronjobs').flatMap(each => cronJobProblems(each, state)),
+    ...state.list<HorizontalPodAutoscaler>(AUTOSCALERS).flatMap(each => autoscalerProblems(each, state)),
     ...state.list<ResourceQuota>('resourcequotas').flatMap(each => quotaProblems(each, state)),
     ...state.list<PodDisruptionBudget>('poddisruptionbudgets').flatMap(each => budgetProblems(each, state)),
     ...state.list<Service>('services/specs').flatMap(each => serviceProblems(each, state)),
@@ -139,6 +142,37 @@ function jobProblems(job: Job, state: ClusterState): string[] {
       : {}),
   })
   return complete && failed ? [...figures, `job ${name(job)} is complete and failed`] : figures
+}
+
+/** Of one that starts no more: its jobs have ended. */
+function cronJobProblems(cronJob: CronJob, state: ClusterState): string[] {
+  const { spec, status, metadata } = cronJob
+  if (atQuota(metadata.namespace, state)) return []
+  const jobs = state.list<Job>('jobs').filter(each => controllerOf(each) === metadata.uid)
+  const kept = (type: string): number =>
+    jobs.filter(each => findCondition(each.status?.conditions, type)?.status === 'True').length
+  const limits = {
+    Complete: spec.successfulJobsHistoryLimit ?? 3,
+    Failed: spec.failedJobsHistoryLimit ?? 1,
+  }
+  return [
+    ...wrong(`cron job ${name(cronJob)}`, { active: [status?.active?.length, 0] }),
+    ...Object.entries(limits)
+      .filter(([type, limit]) => kept(type) > limit)
+      .map(([type, limit]) => `cron job ${name(cronJob)} keeps ${kept(type)} jobs that are ${type}, of ${limit}`),
+  ]
+}
+
+const SCALED: Readonly<Record<string, string>> = { Deployment: 'deployments', StatefulSet: 'statefulsets' }
+
+/** What it scales is within its bounds, or switched off. */
+function autoscalerProblems(autoscaler: HorizontalPodAutoscaler, state: ClusterState): string[] {
+  const { scaleTargetRef, minReplicas = 1, maxReplicas } = autoscaler.spec
+  const { namespace = '' } = autoscaler.metadata
+  const scaled = state.get<Deployment | StatefulSet>(SCALED[scaleTargetRef.kind]!, namespace, scaleTargetRef.name)
+  const replicas = scaled?.spec.replicas ?? 1
+  if (scaled === undefined || replicas === 0 || (replicas >= minReplicas && replicas <= maxReplicas)) return []
+  return [`${scaleTargetRef.kind} ${name(scaled)} has ${replicas} replicas, not ${minReplicas} to ${maxReplicas}`]
 }
 
 function quotaProblems(quota: ResourceQuota, state: ClusterState): string[] {

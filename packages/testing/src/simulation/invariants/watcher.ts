@@ -2,6 +2,7 @@ import type { Faults } from '../faults.ts'
 import type { History, HistoryRecord } from '../history.ts'
 import { ClusterState } from './cluster-state.ts'
 import type { Invariant } from './invariant.ts'
+import { autoscalersWithinBounds, oneJobAtATime } from './periodic.ts'
 import { cordonsHold, endIsFinal, neverRebound, nodesHaveRoom } from './pods.ts'
 import { allocationsUnique, budgetsKept, quotasKept, updatesNotLost } from './policies.ts'
 import {
@@ -36,6 +37,8 @@ export const allInvariants = (): Invariant[] => [
   ordinalsInOrder,
   replicaSetsWithinSurge,
   jobsOnlyProgress,
+  oneJobAtATime(),
+  autoscalersWithinBounds,
   budgetsKept(),
   quotasKept,
   allocationsUnique,
