@@ -22,8 +22,8 @@ export interface Day extends Took {
   rescaled: number
 }
 
-/** Deployments with an autoscaler, and cron jobs that run once an hour. */
-const AUTOSCALED = 3
+/** Deployments with an autoscaler, which looks four times a minute, and cron jobs that run once an hour. */
+const AUTOSCALED = 1
 const CRON_JOBS = 10
 
 answerCalls({

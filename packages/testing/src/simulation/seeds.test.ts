@@ -4,7 +4,7 @@ import { failureText } from './failure-text.ts'
 import { isGood, runSeed } from './run-seed.ts'
 
 const LONG = process.env.CANOPUS_LONG_TESTS === '1'
-const SEEDS = LONG ? 2000 : 36
+const SEEDS = LONG ? 2000 : 16
 
 describe('a cluster keeps its promises', { timeout: LONG ? 24 * 3_600_000 : 600_000 }, () => {
   for (let seed = 1; seed <= SEEDS; seed++)
