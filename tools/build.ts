@@ -3,9 +3,10 @@
  * and `dist/canopus.cjs`, which starts it.
  */
 import { execFileSync } from 'node:child_process'
-import { globSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { globSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type BuildOptions, build } from 'esbuild'
+import { type BuildOptions, build, type OutputFile } from 'esbuild'
+import { replaceFile } from '../packages/cmd/src/compiled-program.ts'
 import { writeDescriptions } from './schema/descriptions.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -15,29 +16,28 @@ const START = `${root}dist/canopus.cjs`
 
 /**
  * Bundles the command, compiles it and last of all makes what starts it. The files appear whole: a command that starts
- * meanwhile sees the old ones.
+ * meanwhile sees the old ones, and one that builds at the same time makes the same.
  */
 export async function buildBundle(): Promise<void> {
   const start = performance.now()
   const begun = new Date()
-  await bundle('packages/cmd/src/bin.ts', `${PROGRAM}.new`, { external: ['pino-pretty'], sourcemap: 'linked' })
-  refuseWideText(`${PROGRAM}.new`)
-  await bundle('packages/cmd/src/start.ts', `${START}.new`)
-  for (const code of globSync(`${PROGRAM}.*.code`)) rmSync(code)
-  renameSync(`${PROGRAM}.new`, PROGRAM)
-  renameSync(`${PROGRAM}.new.map`, `${PROGRAM}.map`)
+  const program = await bundle('packages/cmd/src/bin.ts', PROGRAM, { external: ['pino-pretty'], sourcemap: 'linked' })
+  for (const { path, text } of program) if (path === PROGRAM) refuseWideText(text)
+  const starter = await bundle('packages/cmd/src/start.ts', START)
+  for (const code of globSync(`${PROGRAM}.*.code`)) rmSync(code, { force: true })
+  for (const { path, contents } of program) replaceFile(path, contents)
   keepCode()
   // Sources that change meanwhile must count as newer.
-  utimesSync(`${START}.new`, begun, begun)
-  renameSync(`${START}.new`, START)
+  for (const { path, contents } of starter) replaceFile(path, contents, begun)
   console.log(`Built dist/canopus.cjs in ${((performance.now() - start) / 1000).toFixed(1)} s.`)
 }
 
-async function bundle(entry: string, outfile: string, more: BuildOptions = {}): Promise<void> {
-  await build({
+async function bundle(entry: string, outfile: string, more: BuildOptions = {}): Promise<OutputFile[]> {
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
     outfile,
+    write: false,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -52,6 +52,7 @@ async function bundle(entry: string, outfile: string, more: BuildOptions = {}): 
     loader: { '.sh': 'text' },
     ...more,
   })
+  return outputFiles!
 }
 
 /** Bytecode of all that runs while the program starts. */
@@ -64,8 +65,8 @@ function keepCode(): void {
  * One character beyond Latin-1 makes V8 hold the whole text in two bytes for each, some 5 MB more in every process. esbuild
  * escapes them in strings, but not in regular expressions.
  */
-function refuseWideText(file: string): void {
-  const found = /.{0,40}[^\0-\xff].{0,40}/u.exec(readFileSync(file, 'utf8'))
+function refuseWideText(text: string): void {
+  const found = /.{0,40}[^\0-\xff].{0,40}/u.exec(text)
   if (found !== null) throw new Error(`write characters beyond Latin-1 as \\uXXXX in regular expressions: ${found[0]}`)
 }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { crc32 } from 'node:zlib'
-import { compileProgram, type Program, runProgram } from './compiled-program.ts'
+import { compileProgram, keepCode, type Program, runProgram } from './compiled-program.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'canopus-program-'))
 const path = join(directory, 'program.cjs')
@@ -39,7 +39,7 @@ describe('the compiled program', () => {
     const first = compiled(text)
     assert.deepEqual(saidBy(first), ['one'])
     assert.equal(first.script.cachedDataRejected, undefined)
-    writeFileSync(first.codePath, first.script.createCachedData())
+    keepCode(first)
     const second = compiled(text)
     assert.equal(second.script.cachedDataRejected, false)
     assert.deepEqual(saidBy(second), ['one'])
@@ -48,10 +48,31 @@ describe('the compiled program', () => {
     assert.deepEqual(saidBy(other), ['two'])
   })
 
+  const damages: [string, (code: Buffer) => Buffer][] = [
+    ['is no bytecode', () => Buffer.from('no bytecode')],
+    ['is empty', () => Buffer.alloc(0)],
+    ['was cut off', code => code.subarray(0, code.length >> 1)],
+    ['has lost its end', code => code.subarray(0, -1)],
+    ['has one bit changed', code => Buffer.from(code).fill(code.at(-9)! ^ 1, code.length - 9, code.length - 8)],
+  ]
+  for (const [what, damage] of damages)
+    it(`leaves aside a file that ${what}`, () => {
+      const text = `toldByProgram.push('${what}')`
+      const first = compiled(text)
+      keepCode(first)
+      const code = damage(readFileSync(first.codePath))
+      writeFileSync(first.codePath, code)
+      const program = compileProgram(path)
+      assert.equal(program.script.cachedDataRejected, undefined)
+      assert.deepEqual(saidBy(program), [what])
+    })
+
   it('leaves aside what V8 does not take', () => {
     const text = "toldByProgram.push('three')"
     // Not compiled before: V8 would remember that and look at no file.
-    writeFileSync(`${path}.${crc32(text).toString(16)}.code`, 'no bytecode')
+    const sum = Buffer.alloc(4)
+    sum.writeUInt32LE(crc32('no bytecode'))
+    writeFileSync(`${path}.${crc32(text).toString(16)}.code`, Buffer.concat([Buffer.from('no bytecode'), sum]))
     const program = compiled(text)
     assert.equal(program.script.cachedDataRejected, true)
     assert.deepEqual(saidBy(program), ['three'])
