@@ -24,12 +24,25 @@ interface Profile {
 
 const SHOWN = 35
 
+/** The interval of samples, in microseconds: a longer gap is a process that waited for a core, not a function that ran. */
+const LONGEST_SAMPLE = 1000
+
+const isProfiler = ({ functionName, url }: Frame): boolean =>
+  url.startsWith('node:inspector') || (url === '' && functionName === 'dispatch')
+
+/** What each sample counts for; the profiler's own work while it starts and stops for nothing. */
+function sampleTimes({ nodes, samples, timeDeltas }: Profile): number[] {
+  const profiler = new Set(nodes.filter(({ callFrame }) => isProfiler(callFrame)).map(({ id }) => id))
+  return samples.map((id, index) => (profiler.has(id) ? 0 : Math.min(timeDeltas[index]!, LONGEST_SAMPLE)))
+}
+
 function selfTimes(profile: Profile, nameOf: (frame: Frame) => string): Map<string, number> {
   const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
   const times = new Map<string, number>()
+  const weights = sampleTimes(profile)
   profile.samples.forEach((id, index) => {
     const name = names.get(id)!
-    times.set(name, (times.get(name) ?? 0) + profile.timeDeltas[index]!)
+    times.set(name, (times.get(name) ?? 0) + weights[index]!)
   })
   return times
 }
@@ -39,13 +52,14 @@ function totalTimes(profile: Profile): Map<string, number> {
   const parents = new Map(profile.nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)))
   const nodes = new Map(profile.nodes.map(node => [node.id, node]))
   const times = new Map<string, number>()
+  const weights = sampleTimes(profile)
   profile.samples.forEach((sample, index) => {
     const seen = new Set<string>()
     for (let id: number | undefined = sample; id !== undefined; id = parents.get(id)) {
       const { callFrame } = nodes.get(id)!
       if (callFrame.functionName === '(idle)' || callFrame.url.includes('/packages/')) seen.add(functionOf(callFrame))
     }
-    for (const name of seen) times.set(name, (times.get(name) ?? 0) + profile.timeDeltas[index]!)
+    for (const name of seen) times.set(name, (times.get(name) ?? 0) + weights[index]!)
   })
   return times
 }
