@@ -4,6 +4,7 @@ import type { Node, Pod, Service, ServicePort } from '@canopus/api/core/v1'
 import type { Endpoint, EndpointPort } from '@canopus/api/discovery/v1'
 import { isIpv6, stableJson } from '@canopus/apimachinery'
 import { isReady } from '../common/pods.ts'
+import { hasTopologyMode } from './topology-hints.ts'
 
 export type AddressType = 'IPv4' | 'IPv6'
 
@@ -51,9 +52,10 @@ export function endpointOf(pod: Pod, service: Service, type: AddressType, node: 
 }
 
 /** For whom an endpoint is meant first, as the service wishes (KEP-3015, staging/src/k8s.io/endpointslice/trafficdist). */
-function hintsOf({ spec }: Service, zone: string | undefined, node: string | undefined): Endpoint['hints'] | undefined {
+function hintsOf(service: Service, zone: string | undefined, node: string | undefined): Endpoint['hints'] | undefined {
+  if (hasTopologyMode(service)) return undefined
   const forZones = zone ? { forZones: [{ name: zone }] } : undefined
-  switch (spec?.trafficDistribution) {
+  switch (service.spec?.trafficDistribution) {
     case 'PreferClose':
     case 'PreferSameZone':
       return forZones

@@ -17,6 +17,7 @@ import {
   memoizedPorts,
   portsOf,
 } from './endpoint.ts'
+import { placeHints, type ZoneShares } from './topology-hints.ts'
 
 export const SERVICE_NAME = 'kubernetes.io/service-name'
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by'
@@ -34,6 +35,8 @@ export interface SliceState {
   maxEndpoints: number
   /** When the change that led here happened (RFC 3339). */
   triggeredAt: string | undefined
+  /** Where endpoints are to be meant for zones by what these have (`hasTopologyMode`). */
+  topology?: { shares: ZoneShares | undefined }
 }
 
 export interface SliceChanges {
@@ -41,7 +44,13 @@ export interface SliceChanges {
   update: EndpointSlice[]
   delete: EndpointSlice[]
   /** What became of each family. */
-  families: FamilyCounts[]
+  families: FamilyChanges[]
+}
+
+export interface FamilyChanges extends FamilyCounts {
+  readonly type: AddressType
+  /** Why endpoints are meant for no zones, although the service asks for it. */
+  hintsProblem?: string
 }
 
 /** How many there are of what, in one family. */
@@ -61,11 +70,25 @@ export function planSlices(state: SliceState): SliceChanges {
   const groups = new Map(types.map(type => [type, groupByPorts(state, type)]))
   // A service without endpoints keeps one empty slice, so that consumers know it was looked at.
   for (const group of groups.values()) if (group.size === 0) group.set(stableJson([]), { ports: [], endpoints: [] })
-  return layOut(groups, {
+  const changes = layOut(groups, {
     slices: state.slices,
     maxEndpoints: state.maxEndpoints,
     make: (type, ports, endpoints, old) => sliceOf(state, type, ports, endpoints, old),
   })
+  if (state.topology !== undefined) for (const family of changes.families) hintFamily(state, changes, family)
+  return changes
+}
+
+function hintFamily({ slices, topology }: SliceState, changes: SliceChanges, family: FamilyChanges): void {
+  const isOf = ({ addressType }: EndpointSlice): boolean => addressType === family.type
+  const touched = new Set([...changes.update, ...changes.delete].map(({ metadata }) => metadata.name))
+  const isLeft = ({ metadata }: EndpointSlice): boolean => !metadata.deletionTimestamp && !touched.has(metadata.name)
+  const written = [...changes.create, ...changes.update].filter(isOf)
+  const unchanged = slices.filter(isOf).filter(isLeft)
+  const { changed, problem } = placeHints({ written, unchanged }, topology?.shares)
+  changes.update.push(...changed)
+  family.changedSlices += changed.length
+  if (problem !== undefined) family.hintsProblem = problem
 }
 
 export interface Layout {
@@ -88,7 +111,15 @@ export type Groups = Map<string, Group>
 export function layOut(families: ReadonlyMap<AddressType, Groups>, layout: Layout): SliceChanges {
   const changes: SliceChanges = { create: [], update: [], delete: [], families: [] }
   for (const [type, groups] of families) {
-    const counts = { endpoints: 0, added: 0, removed: 0, slices: 0, neededSlices: 0, changedSlices: 0 }
+    const counts: FamilyChanges = {
+      type,
+      endpoints: 0,
+      added: 0,
+      removed: 0,
+      slices: 0,
+      neededSlices: 0,
+      changedSlices: 0,
+    }
     const before = changedBy(changes)
     planFamily(layout, type, groups, changes, counts)
     const after = changedBy(changes)
@@ -130,17 +161,27 @@ function planFamily(
   changes.delete.push(...spare)
 }
 
-function groupByPorts({ service, pods, node }: SliceState, type: AddressType): Groups {
+function groupByPorts(state: SliceState, type: AddressType): Groups {
+  const { service, pods, node } = state
   const groups: Groups = new Map()
+  const hints = state.topology && hintsNow(state.slices, type)
   const portsFor = memoizedPorts(service, pod => portsOf(pod, service))
   for (const pod of pods) {
     if (!isEligible(pod, true) || addressesOf(pod, type).length === 0) continue
     const { ports, id } = portsFor(pod)
     const group = groups.get(id) ?? { ports, endpoints: [] }
     groups.set(id, group)
-    group.endpoints.push(endpointOf(pod, service, type, pod.spec?.nodeName ? node(pod.spec.nodeName) : undefined))
+    const endpoint = endpointOf(pod, service, type, pod.spec?.nodeName ? node(pod.spec.nodeName) : undefined)
+    const kept = endpoint.conditions?.ready ? hints?.get(idOf(endpoint)) : undefined
+    group.endpoints.push(kept === undefined ? endpoint : { ...endpoint, hints: kept })
   }
   return groups
+}
+
+/** The hints of endpoints, which stay where nothing else changes. */
+function hintsNow(slices: readonly EndpointSlice[], type: AddressType): Map<string, Endpoint['hints']> {
+  const endpoints = slices.filter(({ addressType }) => addressType === type).flatMap(each => each.endpoints ?? [])
+  return new Map(endpoints.map(endpoint => [idOf(endpoint), endpoint.hints]))
 }
 
 const idOf = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses.join()

@@ -10,11 +10,11 @@ import {
   tally,
 } from '@canopus/base'
 import type { FamilyCounts } from './plan-slices.ts'
+import { hasTopologyMode } from './topology-hints.ts'
 
 /** The bounds of a client library that is told of none. */
 const DEFAULT_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const BOUNDS = exponentialBuckets(2, 2, 15)
-const TOPOLOGY_MODES = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode']
 
 interface Known {
   readonly families: readonly FamilyCounts[]
@@ -95,7 +95,7 @@ export class ServiceSliceMetrics extends SliceMetrics {
   planned(key: string, service: Service, families: readonly FamilyCounts[]): void {
     this.known.set(key, {
       families,
-      distribution: hasTopology(service) ? undefined : service.spec?.trafficDistribution,
+      distribution: hasTopologyMode(service) ? undefined : service.spec?.trafficDistribution,
     })
     for (const { added, removed } of families) {
       this.added.observe(added)
@@ -104,19 +104,13 @@ export class ServiceSliceMetrics extends SliceMetrics {
   }
 
   written(service: Service, families: readonly FamilyCounts[]): void {
-    const labels = hasTopology(service) ? ['Auto', ''] : ['Disabled', service.spec?.trafficDistribution ?? '']
+    const labels = hasTopologyMode(service) ? ['Auto', ''] : ['Disabled', service.spec?.trafficDistribution ?? '']
     for (const { changedSlices } of families) this.#changedSlices.with(...labels).observe(changedSlices)
   }
 
   synced(result: 'success' | 'error'): void {
     this.#syncs.with(result).add()
   }
-}
-
-/** Whether the service asks by annotation for whom endpoints are meant, which goes before the field. */
-function hasTopology({ metadata: { annotations } }: Service): boolean {
-  const mode = TOPOLOGY_MODES.map(name => annotations?.[name]).find(each => each !== undefined)
-  return mode === 'Auto' || mode === 'auto'
 }
 
 export class MirroringMetrics extends SliceMetrics {

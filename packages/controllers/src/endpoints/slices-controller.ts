@@ -3,14 +3,15 @@
 import { EndpointSlices, Nodes, Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
 import type { EndpointSlice } from '@canopus/api/discovery/v1'
-import { hasReason } from '@canopus/apimachinery'
+import { hasReason, semanticEqual } from '@canopus/apimachinery'
 import { splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, mapped, on, primary } from '@canopus/operator'
 import { Gathering } from '../common/gathering.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
-import { CONTROLLER, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
+import { CONTROLLER, type FamilyChanges, MANAGED_BY, planSlices, SERVICE_NAME } from './plan-slices.ts'
 import { podSelection, podsToServices } from './selection.ts'
 import { serviceSliceMetrics } from './slice-metrics.ts'
+import { hasTopologyMode, topologyFacts, zoneShares } from './topology-hints.ts'
 
 export interface EndpointSliceOptions {
   /** Default 100. */
@@ -34,6 +35,9 @@ export function createEndpointSliceController(
   slices.addIndex(SERVICE_NAME, serviceOf)
   const client = context.client.resource(EndpointSlices)
   const gathering = new Gathering()
+  services.addIndex(TOPOLOGY, service => (hasTopologyMode(service) ? [TOPOLOGY] : []))
+  /** Services whose endpoints were last meant for zones by annotation. */
+  const hinted = new Set<string>()
   const metrics = context.metrics && serviceSliceMetrics(context.metrics)
   const selectedPods = podSelection(context)
   return defineController(context, {
@@ -46,13 +50,16 @@ export function createEndpointSliceController(
         const { [SERVICE_NAME]: name, [MANAGED_BY]: manager } = slice.metadata.labels ?? {}
         return name !== undefined && manager === CONTROLLER ? [`${slice.metadata.namespace}/${name}`] : []
       }),
-      // Zones come from nodes, which may turn up after their pods.
-      on(Nodes, ({ object, initial, old }, enqueue) => {
+      // Zones come from nodes, which may turn up after their pods; what a zone is to have, from what all nodes have.
+      on(Nodes, ({ object, initial, old, deleted }, enqueue) => {
+        if (initial) return
         const zone = 'topology.kubernetes.io/zone'
-        if (initial || old?.metadata.labels?.[zone] === object.metadata.labels?.[zone]) return
-        for (const service of services.lister.list()) {
-          enqueue(`${service.metadata.namespace}/${service.metadata.name}`)
-        }
+        const isMoved = old?.metadata.labels?.[zone] !== object.metadata.labels?.[zone]
+        const concerned = isMoved ? services.lister.list() : services.lister.byIndex(TOPOLOGY, TOPOLOGY)
+        if (concerned.length === 0) return
+        const factsNow = deleted ? undefined : topologyFacts(object)
+        if (!isMoved && semanticEqual(old && topologyFacts(old), factsNow)) return
+        for (const { metadata } of concerned) enqueue(`${metadata.namespace}/${metadata.name}`)
       }),
     ],
     async reconcile(key) {
@@ -73,6 +80,7 @@ export function createEndpointSliceController(
     if (!service) {
       gathering.note(key, 0)
       metrics?.forget(key)
+      hinted.delete(key)
     }
     // The slices of a service that is gone go with it, by their owner reference.
     if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) return
@@ -86,7 +94,9 @@ export function createEndpointSliceController(
       node: node => nodes.lister.get(node),
       maxEndpoints: options.maxEndpointsPerSlice ?? 100,
       triggeredAt: lastChange(service, pods),
+      ...(hasTopologyMode(service) ? { topology: { shares: zoneShares(nodes.lister.list()) } } : {}),
     })
+    tellOfHints(key, service, changes.families)
     metrics?.planned(key, service, changes.families)
     try {
       for (const slice of changes.create) await client.create(slice).then(() => metrics?.changed('create'))
@@ -107,7 +117,30 @@ export function createEndpointSliceController(
     }
     metrics?.written(service, changes.families)
   }
+
+  function tellOfHints(key: string, service: Service, families: readonly FamilyChanges[]): void {
+    const tell = (
+      type: 'Normal' | 'Warning',
+      what: 'Enabled' | 'Disabled',
+      text: string,
+      family: FamilyChanges,
+    ): void => context.events.event(service, type, `TopologyAwareHints${what}`, `${text}, addressType: ${family.type}`)
+    for (const family of families) {
+      const { hintsProblem } = family
+      if (!hasTopologyMode(service)) {
+        if (hinted.delete(key)) tell('Warning', 'Disabled', 'Topology Aware Hints has been disabled', family)
+      } else if (hintsProblem !== undefined) {
+        hinted.delete(key)
+        tell('Warning', 'Disabled', hintsProblem, family)
+      } else if (!hinted.has(key)) {
+        hinted.add(key)
+        tell('Normal', 'Enabled', 'Topology Aware Hints has been enabled', family)
+      }
+    }
+  }
 }
+
+const TOPOLOGY = 'topology-mode'
 
 const isOurs = (slice: EndpointSlice): boolean => slice.metadata.labels?.[MANAGED_BY] === CONTROLLER
 
