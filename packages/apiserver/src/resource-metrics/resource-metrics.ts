@@ -179,8 +179,9 @@ function selected<T extends KubeObject>({ query }: RequestInfo, objects: readonl
     const fields = parseFieldSelector(query.get('fieldSelector') ?? '')
     const field = ({ metadata }: T, name: string): string =>
       name === 'metadata.name' ? metadata.name : name === 'metadata.namespace' ? (metadata.namespace ?? '') : ''
+    const isChosen = (each: T): boolean => fields.length === 0 || matchesFields(fields, name => field(each, name))
     return objects
-      .filter(each => matches(labels, each.metadata.labels) && matchesFields(fields, name => field(each, name)))
+      .filter(each => matches(labels, each.metadata.labels) && isChosen(each))
       .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
   } catch (error) {
     if (error instanceof SelectorError) throw badRequestError(error.message)

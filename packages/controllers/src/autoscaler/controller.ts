@@ -19,8 +19,9 @@ import {
   semanticEqual,
   setCondition,
 } from '@canopus/apimachinery'
-import { type Informer, keyOf, splitKey } from '@canopus/client'
+import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
+import { podsBySelector } from '../common/selected-pods.ts'
 import { type AutoscalerMetrics, autoscalerMetrics, FAILED, type Outcome, outcomeOf } from './autoscaler-metrics.ts'
 import { normalize, ScalingHistory } from './behavior.ts'
 import { createMetricsSource, type MetricsSource } from './metrics-source.ts'
@@ -129,7 +130,7 @@ class Autoscaling {
   readonly #figures: AutoscalerMetrics | undefined
   readonly #sources: ProposalSources
   readonly #kinds: KindMap
-  readonly #pods: Informer<Pod>
+  readonly #selectedPods: ReturnType<typeof podsBySelector>
   readonly #histories = new Map<string, ScalingHistory>()
   /** Whom each autoscaler governs, by its key: no pod may have two. */
   readonly #selectors = new Map<string, Selector>()
@@ -139,7 +140,7 @@ class Autoscaling {
     this.#settings = settings
     this.#figures = figures
     this.#kinds = new KindMap(context.client, context.clock)
-    this.#pods = context.informers.informer(Pods)
+    this.#selectedPods = podsBySelector(context)
     this.#sources = {
       metrics: settings.metrics ?? createMetricsSource(context.client),
       describe: async (_namespace, { kind, name, apiVersion }) => {
@@ -334,7 +335,7 @@ class Autoscaling {
       return { failure }
     }
     this.#selectors.set(key, selector)
-    const pods = this.#pods.lister.list(hpa.metadata.namespace).filter(pod => matches(selector, pod.metadata.labels))
+    const pods = this.#selectedPods(hpa.metadata.namespace, selector)
     const rivals = this.#governorsOf(pods, hpa.metadata.namespace ?? '')
     if (rivals.length > 1) {
       const failure = `pods by selector ${text} are controlled by multiple HPAs: [${rivals.join(' ')}]`

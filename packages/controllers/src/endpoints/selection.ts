@@ -2,34 +2,22 @@
 
 import { Pods, Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
-import { type Labels, labelSetSelector, matches, semanticEqual } from '@canopus/apimachinery'
+import { labelSetSelector, matches, semanticEqual } from '@canopus/apimachinery'
 import { keyOf } from '@canopus/client'
 import { type ControllerContext, on, type Trigger } from '@canopus/operator'
 import type { Gathering } from '../common/gathering.ts'
+import { labelKeys, labelsOf, podsBySelector } from '../common/selected-pods.ts'
 
-/** Namespaces with thousands of pods and hundreds of services are usual: neither looks at all of the other. */
-const BY_LABEL = 'label'
+/** Services are looked up by labels as pods are: there may be hundreds of them in a namespace. */
 const BY_SELECTED_LABEL = 'selected label'
 
-const labelKeys = (namespace: string | undefined, labels: Labels | undefined): string[] =>
-  Object.entries(labels ?? {}).map(([name, value]) => `${namespace} ${name}=${value}`)
-const labelsOf = ({ metadata }: Pod): string[] => labelKeys(metadata.namespace, metadata.labels)
 /** One of the labels that all pods of the service have. */
 const oneSelected = ({ metadata, spec }: Service): string[] => labelKeys(metadata.namespace, spec?.selector).slice(0, 1)
 
 /** Answers which pods a service selects. To be called before the informers start. */
-export function podSelection({ informers }: ControllerContext): (service: Service) => readonly Pod[] {
-  const pods = informers.informer(Pods)
-  pods.addIndex(BY_LABEL, labelsOf)
-  return ({ metadata: { namespace }, spec }) => {
-    const selector = labelSetSelector(spec?.selector)
-    let fewest: readonly Pod[] | undefined
-    for (const key of labelKeys(namespace, spec?.selector)) {
-      const found = pods.lister.byIndex(BY_LABEL, key)
-      if (fewest === undefined || found.length < fewest.length) fewest = found
-    }
-    return (fewest ?? pods.lister.list(namespace)).filter(pod => matches(selector, pod.metadata.labels))
-  }
+export function podSelection(context: ControllerContext): (service: Service) => readonly Pod[] {
+  const selected = podsBySelector(context)
+  return ({ metadata, spec }) => selected(metadata.namespace, labelSetSelector(spec?.selector))
 }
 
 /**
