@@ -6,7 +6,7 @@
 import { Events } from '@canopus/api'
 import type { Event, ObjectReference } from '@canopus/api/core/v1'
 import { formatTime, hasReason, type ObjectMeta } from '@canopus/apimachinery'
-import { type Clock, type Logger, LruCache } from '@canopus/base'
+import { type Clock, type Logger, LruCache, TokenBucket } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import type { EventRecorder, ObjectReferenceLike } from './controller.ts'
 
@@ -15,8 +15,7 @@ const CACHE_SIZE = 4096
 const MAX_SIMILAR = 10
 const SIMILAR_WINDOW_MS = 600_000
 /** Per source, object and type: so many events at once, then one in five minutes. */
-const BURST = 25
-const REFILL_MS = 300_000
+const LIMIT = { burst: 25, qps: 1 / 300 }
 
 export interface EventRecorderOptions {
   client: Client
@@ -79,7 +78,7 @@ class Correlator {
   readonly #options: EventRecorderOptions
   readonly #seen = new LruCache<string, Seen>({ capacity: CACHE_SIZE })
   readonly #similar = new LruCache<string, Similar>({ capacity: CACHE_SIZE })
-  readonly #tokens = new LruCache<string, { left: number; at: number }>({ capacity: CACHE_SIZE })
+  readonly #buckets = new LruCache<string, TokenBucket>({ capacity: CACHE_SIZE })
 
   #serial: number
 
@@ -148,10 +147,9 @@ class Correlator {
   }
 
   #admit(key: string, now: number): boolean {
-    const tokens = this.#tokens.get(key) ?? { left: BURST, at: now }
-    const left = Math.min(BURST, tokens.left + (now - tokens.at) / REFILL_MS)
-    this.#tokens.set(key, { left: left >= 1 ? left - 1 : left, at: now })
-    return left >= 1
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(LIMIT, now)
+    this.#buckets.set(key, bucket)
+    return bucket.tryTake(now)
   }
 
   #combine(group: string, message: string, now: number): boolean {

@@ -1,5 +1,5 @@
 import { hasReason } from '@canopus/apimachinery'
-import { abortable } from '@canopus/base'
+import { abortable, messageOf } from '@canopus/base'
 import type { ControllerContext } from '@canopus/operator'
 import type { ClusterCache } from './cache.ts'
 import { failureMessage } from './diagnosis.ts'
@@ -296,8 +296,6 @@ const boundStatus = (bound: boolean): Status => (bound ? 'Success' : 'Skip')
 /** A plugin has thought better of the node that was chosen: the message speaks of that one only. */
 const onOneNode = (rejection: Rejection): string =>
   failureMessage({ rejections: rejectionsByName(new Map([['', rejection]])) }, 1)
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** An error of a plugin, with the words that say where it came up. */
 class PhaseError extends Error {

@@ -1,6 +1,6 @@
 import type { Event } from '@canopus/api/core/v1'
 import { aggregateText, StatusError } from '@canopus/apimachinery'
-import { type Clock, LruCache } from '@canopus/base'
+import { type Clock, LruCache, TokenBucket } from '@canopus/base'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import type { EventLimit, EventLimitType } from './configuration/event-rate-limit.ts'
 import type { AdmissionContext } from './shared.ts'
@@ -35,26 +35,17 @@ export function eventRateLimit({ configuration, clock }: AdmissionContext): Admi
   }
 }
 
-interface Bucket {
-  tokens: number
-  at: number
-}
-
 /** Takes a token for the event; where there is none, the answer says so. */
 function limiter(
   { type, qps, burst, cacheSize = 0 }: EventLimit,
   clock: Clock,
 ): (attributes: AdmissionAttributes) => string | undefined {
-  const buckets = new LruCache<string, Bucket>({ capacity: cacheSize || BUCKETS })
+  const buckets = new LruCache<string, TokenBucket>({ capacity: cacheSize || BUCKETS })
   return attributes => {
     const key = KEYS[type](attributes)
     const now = clock.monotonic()
-    const bucket = buckets.get(key) ?? { tokens: burst, at: now }
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * qps)
-    bucket.at = now
+    const bucket = buckets.get(key) ?? new TokenBucket({ qps, burst }, now)
     buckets.set(key, bucket)
-    if (bucket.tokens < 1) return `limit reached on type ${type} for key ${key}`
-    bucket.tokens -= 1
-    return undefined
+    return bucket.tryTake(now) ? undefined : `limit reached on type ${type} for key ${key}`
   }
 }

@@ -1,5 +1,5 @@
 /** How events reach a backend: in batches later, or each at once (plugin/pkg/audit/buffered, server/options/audit.go). */
-import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
+import { type Clock, type Logger, type RateLimit, sleep, type Timer, TokenBucket } from '@canopus/base'
 import type { Maybe } from '../security.ts'
 import { AuditMetrics } from './audit-metrics.ts'
 import type { AuditBackend } from './auditor.ts'
@@ -14,7 +14,7 @@ export interface BatchOptions {
   /** Milliseconds for which an event waits for others. */
   readonly maxWait: number
   /** Batches per second and at once; no limit where missing. */
-  readonly throttle?: { readonly qps: number; readonly burst: number }
+  readonly throttle?: RateLimit
   /** Whether a batch may go out before the one before it has arrived. */
   readonly concurrent: boolean
 }
@@ -52,8 +52,7 @@ export class BufferedBackend implements AuditBackend {
   #events: AuditEvent[] = []
   #timer: Timer | undefined
   #sending: Promise<void> | undefined
-  #tokens: number
-  #filled: number
+  readonly #bucket: TokenBucket | undefined
   #closed = false
 
   constructor(
@@ -68,8 +67,7 @@ export class BufferedBackend implements AuditBackend {
     this.#options = options
     this.#clock = clock
     this.#logger = logger
-    this.#tokens = options.throttle?.burst ?? 0
-    this.#filled = clock.monotonic()
+    this.#bucket = options.throttle && new TokenBucket(options.throttle, clock.monotonic())
   }
 
   process(events: readonly AuditEvent[]): boolean {
@@ -125,12 +123,8 @@ export class BufferedBackend implements AuditBackend {
 
   /** Waits for a token of the bucket. */
   private async throttle(): Promise<void> {
-    const { throttle } = this.#options
-    if (throttle === undefined || this.#closed) return
-    const now = this.#clock.monotonic()
-    this.#tokens = Math.min(throttle.burst, this.#tokens + ((now - this.#filled) / 1000) * throttle.qps)
-    this.#filled = now
-    this.#tokens -= 1
-    if (this.#tokens < 0) await sleep(this.#clock, (-this.#tokens / throttle.qps) * 1000)
+    if (this.#bucket === undefined || this.#closed) return
+    const wait = this.#bucket.take(this.#clock.monotonic())
+    if (wait > 0) await sleep(this.#clock, wait)
   }
 }

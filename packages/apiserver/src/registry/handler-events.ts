@@ -1,4 +1,6 @@
 /** What handlers note in their spans (k8s.io/apiserver/pkg/endpoints/handlers). */
+
+import { messageOf } from '@canopus/base'
 import { type Body, bodyOf, GivenBody } from '../encoding/given-body.ts'
 import type { ApiRequest } from '../http/message.ts'
 import type { Maybe } from '../security.ts'
@@ -6,8 +8,6 @@ import { addEvent, currentSpan, type SpanAttributes } from '../tracing/span.ts'
 
 /** How long a body is, where it is bytes. */
 const lengthOf = (body: Body): SpanAttributes => (body instanceof GivenBody ? {} : { len: body.byteLength })
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** The body of a request. Throws what `ApiRequest.body` does. */
 export const readBody = (request: ApiRequest): Maybe<Body> =>

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Logger, MetricsRegistry } from '@canopus/base'
+import type { Logger, MetricsRegistry, RateLimit } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import {
   type Client,
@@ -7,7 +7,6 @@ import {
   createInformerFactory,
   type InformerFactory,
   measuredTransport,
-  type RequestLimits,
   rateLimitedTransport,
   type Transport,
   withoutManagedFields,
@@ -45,7 +44,7 @@ export function accessByKubeconfig(
   logger: Logger,
   userAgent: string,
   metrics?: MetricsRegistry,
-  limits?: RequestLimits,
+  limits?: RateLimit,
 ): Access {
   const followed = kubeconfigTransport(path)
   const transport = limits === undefined ? followed : rateLimitedTransport(followed, systemClock, limits)

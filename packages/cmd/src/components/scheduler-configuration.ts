@@ -3,8 +3,8 @@ import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { RateLimit } from '@canopus/base'
 import { Failure } from '@canopus/cli'
-import type { RequestLimits } from '@canopus/client'
 import {
   type AskExtender,
   type ClientConnectionConfiguration,
@@ -39,7 +39,7 @@ export function writeSchedulerConfiguration(path: string, configuration: Schedul
  * No limit where nobody names one; upstream's defaults of the one where only the other is named. Nothing at all means client-go's own
  * limits, and less than nothing none.
  */
-export function limitsOf(named: ClientConnectionConfiguration): RequestLimits | undefined {
+export function limitsOf(named: ClientConnectionConfiguration): RateLimit | undefined {
   const { qps = 50, burst = 100 } = named
   const isNamed = named.qps !== undefined || named.burst !== undefined
   return isNamed && qps >= 0 ? { qps: qps || 5, burst: burst || 10 } : undefined

@@ -19,6 +19,7 @@ import {
   semanticEqual,
   setCondition,
 } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
 import { podsBySelector } from '../common/selected-pods.ts'
@@ -381,8 +382,6 @@ interface Decision {
   metrics: MetricStatus[]
   failure?: string
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function numberOf(text: string): number {
   const { mantissa, scale } = parseQuantity(text)

@@ -16,6 +16,7 @@ import type {
 } from '@canopus/api/autoscaling/v2'
 import type { Pod } from '@canopus/api/core/v1'
 import { formatQuantity, formatSelector, labelSelector, milliQuantityOf, milliValue } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type DescribedObject, type MetricsSource, selectorText } from './metrics-source.ts'
 import {
   type PodFigures,
@@ -117,8 +118,6 @@ class Described extends Error {
     this.cause = cause
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Runs `attempt`; `what` is put before the message of its error. */
 async function explained<T>(what: string, attempt: () => Promise<T>, joint = ': '): Promise<T> {

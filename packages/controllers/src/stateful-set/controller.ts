@@ -4,6 +4,7 @@ import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from 
 import type { StatefulSet } from '@canopus/api/apps/v1'
 import type { PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
 import { hasReason, labelSelector, matches, semanticEqual } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import {
   type Controller,
@@ -133,13 +134,11 @@ async function telling(
   } catch (error) {
     // Our own of a moment ago.
     if (!hasReason(error, 'AlreadyExists')) {
-      context.events.event(set, 'Warning', `Failed${word}`, `${what} failed error: ${textOf(error)}`)
+      context.events.event(set, 'Warning', `Failed${word}`, `${what} failed error: ${messageOf(error)}`)
     }
     throw error
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function create(step: Step, { ordinal, revision }: Extract<Action, { type: 'create' }>): Promise<void> {
   const wanted = podOf(step.set, ordinal, revision)
@@ -169,9 +168,9 @@ async function createClaims({ context, set, claimOf }: Step, ordinal: number): P
     } catch (error) {
       // The cache does not show it yet.
       if (hasReason(error, 'AlreadyExists')) continue
-      const text = `Create Claim ${name} for Pod ${pod} in StatefulSet ${set.metadata.name} failed error: ${textOf(error)}`
+      const text = `Create Claim ${name} for Pod ${pod} in StatefulSet ${set.metadata.name} failed error: ${messageOf(error)}`
       events.event(set, 'Warning', 'FailedCreate', text)
-      failures.push(`failed to create PVC ${name}: ${textOf(error)}`)
+      failures.push(`failed to create PVC ${name}: ${messageOf(error)}`)
     }
   }
   if (failures.length > 0) throw new Error(failures.length > 1 ? `[${failures.join(', ')}]` : failures[0])
@@ -192,7 +191,7 @@ async function own({ context, set, claimOf }: Step, pod: Pod, ordinal: number, i
     try {
       await context.client.resource(PersistentVolumeClaims).update(changed)
     } catch (error) {
-      const why = `could not update claim ${metadata.name} for delete policy ownerRefs: ${textOf(error)}`
+      const why = `could not update claim ${metadata.name} for delete policy ownerRefs: ${messageOf(error)}`
       if (!hasReason(error, 'NotFound')) throw new Error(why, { cause: error })
     }
   }

@@ -3,7 +3,7 @@
  * (pkg/serviceaccount/externaljwt/plugin).
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { type Clock, type Logger, type MetricsRegistry, sleep } from '@canopus/base'
+import { type Clock, type Logger, type MetricsRegistry, messageOf, sleep } from '@canopus/base'
 import { algorithmOf, jsonWebKeys, type ServiceAccountKeys, SIGNATURE_ALGORITHMS } from '../service-account-keys.ts'
 import type { FetchedKeys } from './messages.ts'
 import type { ExternalSigner } from './signer.ts'
@@ -172,8 +172,6 @@ export class ExternalKeys implements ServiceAccountKeys {
     }
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 async function within<T>(what: string, work: Promise<T>): Promise<T> {
   try {
