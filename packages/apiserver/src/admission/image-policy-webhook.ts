@@ -93,10 +93,10 @@ function questionOf(attributes: AdmissionAttributes): Question {
   }
 }
 
-const ownContainers = ({ containers, initContainers = [] }: Pod['spec']): (Container | EphemeralContainer)[] => [
-  ...containers,
-  ...initContainers,
-]
+const ownContainers = ({
+  containers = [],
+  initContainers = [],
+}: Partial<Pod['spec']>): (Container | EphemeralContainer)[] => [...containers, ...initContainers]
 
 /** The pod is marked, as upstream does it, where nothing else is changed any more. */
 function failOpen(attributes: AdmissionAttributes): void {

@@ -159,6 +159,15 @@ describe('ServiceAccount', () => {
     assert.deepEqual(object.spec!.imagePullSecrets, [{ name: 'own' }])
   })
 
+  it('leaves it to validation to say that there is no container', async () => {
+    const { plugin } = setUp()
+    const object = pod()
+    delete (object.spec as Partial<PodSpec>).containers
+    await admit(plugin, request({ object }))
+    assert.equal(object.spec!.serviceAccountName, 'default')
+    assert.equal(object.spec!.volumes, undefined)
+  })
+
   it('refuses accounts that do not exist', async () => {
     await refuses(
       setUp().plugin,

@@ -89,7 +89,7 @@ function mountToken(pod: Pod, random: Random): void {
   const name = existing?.name ?? `${VOLUME_NAME}-${nameSuffix(random)}`
   const mount: VolumeMount = { name, readOnly: true, mountPath: MOUNT_PATH }
   let needed = false
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     needed = addMount(container, mount) || needed
   }
   if (existing === undefined && needed) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)]
