@@ -13,6 +13,7 @@ import {
   semanticEqual,
   setCondition,
 } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type Client, createDiscovery, type Discovered, listAll } from '@canopus/client'
 import {
   type Controller,
@@ -161,7 +162,7 @@ async function deleteContent(
       }
       return left.length
     } catch (error) {
-      deletionErrors.push(error instanceof Error ? error.message : String(error))
+      deletionErrors.push(messageOf(error))
       return 0
     }
   }

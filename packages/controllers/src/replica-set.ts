@@ -18,7 +18,7 @@ import {
   StatusError,
   semanticEqual,
 } from '@canopus/apimachinery'
-import type { Histogram } from '@canopus/base'
+import { type Histogram, messageOf } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import {
   again,
@@ -303,7 +303,7 @@ const terminatingField = (type: ResourceType, terminating: number): { terminatin
   type.kind === 'ReplicaSet' ? { terminatingReplicas: terminating } : {}
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }
 
 /** The namespace is going away, and the owner with it: nothing that anybody needs to hear of. */

@@ -1,3 +1,4 @@
+import { messageOf } from '@canopus/base'
 import { pluginsWithArguments } from './config/arguments.ts'
 import type { ProfileConfiguration } from './config/configuration.ts'
 import { SchedulingCycle } from './cycle.ts'
@@ -90,7 +91,7 @@ function make(
   try {
     return factory(context, args)
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
+    const problem = messageOf(error)
     throw new Error(`profile ${schedulerName}: plugin ${name}: ${problem}`)
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '@canopus/base'
 import type { NodeFilter, Rejection } from './framework.ts'
 import type { NodeInfo } from './node-info.ts'
 import type { PodClass } from './pod-classes.ts'
@@ -61,7 +62,7 @@ export function check({ podClass, filters }: Question, node: NodeInfo): Rejectio
 
 /** The error with what was being done when it came up. */
 export function whileDoing(what: string, error: unknown): Error {
-  return new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  return new Error(`${what}: ${messageOf(error)}`, { cause: error })
 }
 
 export function keepIf(slots: Int32Array, count: number, does: (slot: number) => boolean): number {

@@ -1,7 +1,7 @@
 import { Namespaces, Nodes, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import { hasReason } from '@canopus/apimachinery'
-import { onAbort, sleep } from '@canopus/base'
+import { messageOf, onAbort, sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
 import { BindingCycle } from './binding-cycle.ts'
 import { ClusterCache } from './cache.ts'
@@ -268,7 +268,7 @@ class Scheduler {
     const { pod } = entry
     this.#note(entry, 'error')
     this.#context.logger.error('a pod could not be scheduled', { pod: pod.key, error })
-    this.#report(entry, 'SchedulerError', error instanceof Error ? error.message : String(error), '')
+    this.#report(entry, 'SchedulerError', messageOf(error), '')
     this.#queue.retry(entry)
   }
 
@@ -299,7 +299,7 @@ class Scheduler {
     // The pod is no less unschedulable where the way out is barred.
     const barred = (error: unknown): void => {
       this.#context.logger.error('a way to make a pod schedulable could not be tried', { pod: pod.key, error })
-      finish({ messages: [error instanceof Error ? error.message : String(error)] })
+      finish({ messages: [messageOf(error)] })
     }
     try {
       const aftermath = runPostFilters(pod, running, this.#cluster, failure)

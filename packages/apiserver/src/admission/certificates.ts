@@ -1,4 +1,5 @@
 import type { CertificateSigningRequest } from '@canopus/api/certificates/v1'
+import { messageOf } from '@canopus/base'
 import { parseCertificateRequest } from '@canopus/platform'
 import { SIGNERS } from '../certificates/signers.ts'
 import type { AdmissionPlugin, Attributes, Authorizer, User } from '../security.ts'
@@ -50,7 +51,7 @@ export const certificateSubjectRestriction: AdmissionPlugin = {
     if (spec.signerName !== SIGNERS.apiserverClient) return
     const pem = Buffer.from(spec.request, 'base64').toString('utf8')
     const request = await parseCertificateRequest(pem).catch((error: unknown) => {
-      throw refusal(attributes, `failed to parse CSR: ${error instanceof Error ? error.message : String(error)}`)
+      throw refusal(attributes, `failed to parse CSR: ${messageOf(error)}`)
     })
     if (request.subject.organizations.includes('system:masters')) {
       throw refusal(attributes, `use of ${SIGNERS.apiserverClient} signer with system:masters group is not allowed`)

@@ -1,5 +1,5 @@
 import type { Container, EphemeralContainer, Pod } from '@canopus/api/core/v1'
-import { LruCache } from '@canopus/base'
+import { LruCache, messageOf } from '@canopus/base'
 import { ReviewClient } from '../review-webhook/client.ts'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import { type AdmissionContext, podOf, refusal } from './shared.ts'
@@ -61,7 +61,7 @@ function reviewer(context: AdmissionContext): ((attributes: AdmissionAttributes)
       answer = await ask(questionOf(attributes))
     } catch (error) {
       logger.warn('the image policy webhook could not be asked', { error, allowed: defaultAllow })
-      if (!defaultAllow) throw refusal(attributes, error instanceof Error ? error.message : String(error))
+      if (!defaultAllow) throw refusal(attributes, messageOf(error))
       failOpen(attributes)
       return
     }

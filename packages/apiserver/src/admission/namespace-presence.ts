@@ -1,5 +1,6 @@
 import { Namespaces } from '@canopus/api'
 import { hasReason } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { createClient } from '@canopus/client'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import { type AdmissionContext, namespaceOf, refusal } from './shared.ts'
@@ -23,7 +24,7 @@ export function namespaceAutoProvision({
         await namespaces.create({ metadata: { name }, spec: {} })
       } catch (error) {
         if (hasReason(error, 'AlreadyExists')) return
-        throw refusal(attributes, error instanceof Error ? error.message : String(error))
+        throw refusal(attributes, messageOf(error))
       }
     },
   }

@@ -3,6 +3,7 @@ import type { TokenRequest } from '@canopus/api/authentication/v1'
 import type { CertificateSigningRequest } from '@canopus/api/certificates/v1'
 import type { Node, PersistentVolumeClaim, Pod } from '@canopus/api/core/v1'
 import { deepEqual, notFoundError } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { parseCertificateRequest } from '@canopus/platform'
 import { NODE_USER_PREFIX, nodeNameOf } from '../authn/user.ts'
 import { visitPodReferences } from '../authz/pod-references.ts'
@@ -212,7 +213,7 @@ async function checkCsr(node: string, attributes: AdmissionAttributes): Promise<
   if (signerName !== SIGNERS.kubeletServing && signerName !== SIGNERS.kubeletClient) return
   const pem = Buffer.from(request, 'base64').toString('utf8')
   const parsed = await parseCertificateRequest(pem).catch((error: unknown) => {
-    throw refusal(attributes, `unable to parse csr: ${error instanceof Error ? error.message : String(error)}`)
+    throw refusal(attributes, `unable to parse csr: ${messageOf(error)}`)
   })
   const name = `${NODE_USER_PREFIX}${node}`
   if (parsed.subject.commonName !== name) {

@@ -1,5 +1,6 @@
 import { podQosClass } from '@canopus/api'
 import type { Namespace, Toleration } from '@canopus/api/core/v1'
+import { messageOf } from '@canopus/base'
 import type { AdmissionPlugin } from '../security.ts'
 import { type AdmissionContext, namespaceOf, plainError, podOf } from './shared.ts'
 import { covers, mergeTolerations } from './tolerations.ts'
@@ -50,7 +51,7 @@ function tolerationsOf({ metadata }: Namespace, annotation: string): readonly To
     if (Array.isArray(list)) return list as Toleration[]
     if (list === null) return []
   } catch (error) {
-    throw plainError(error instanceof Error ? error.message : String(error))
+    throw plainError(messageOf(error))
   }
   throw plainError(`annotation ${annotation} is no list of tolerations`)
 }

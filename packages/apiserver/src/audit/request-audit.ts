@@ -1,6 +1,7 @@
 /** The trail of one request: what is gathered while it is answered, and told at each stage (endpoints/filters/audit.go). */
 import type { Kind } from '@canopus/api'
 import { type KubeObject, parseJson, type Status } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
 import { type ApiRequest, type ApiResponse, header, type StreamSink } from '../http/message.ts'
 import type { AuditAnnotationLevel, Maybe, User } from '../security.ts'
@@ -109,7 +110,7 @@ export class RequestAudit {
   /** The request failed in a way that nobody foresaw. */
   async panicked(error: unknown): Promise<void> {
     if (this.#event === undefined) return
-    const message = `APIServer panic'd: ${error instanceof Error ? error.message : String(error)}`
+    const message = `APIServer panic'd: ${messageOf(error)}`
     this.#event.responseStatus = { status: 'Failure', message, reason: 'InternalError', code: 500 }
     await this.tell('Panic')
     this.#event = undefined

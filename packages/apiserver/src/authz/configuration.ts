@@ -12,6 +12,7 @@ import {
   required,
   tooMany,
 } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type CompileExpression, compileExpression } from '../configuration/expressions.ts'
 import { type FieldTree, readConfiguration, throwFieldErrors } from '../configuration/read.ts'
 import type { AuthorizationMode } from './modes.ts'
@@ -187,7 +188,7 @@ function validateConditions(
       compile(expression, 'request', 'bool')
       return []
     } catch (error) {
-      return [invalid(own, expression, error instanceof Error ? error.message : String(error))]
+      return [invalid(own, expression, messageOf(error))]
     }
   })
 }

@@ -4,7 +4,7 @@
  */
 
 import { StatusError } from '@canopus/apimachinery'
-import { type Clock, type Logger, sleep, type Timer } from '@canopus/base'
+import { type Clock, type Logger, messageOf, sleep, type Timer } from '@canopus/base'
 import { CompactedError, type KeyValue, type Store, type StoreEvent, type WatchBatch } from '@canopus/store'
 import type { Maybe } from '../security.ts'
 import { KindCache } from './kind-cache.ts'
@@ -207,7 +207,7 @@ export class WatchCache {
       return this.#options.normalise(bytes, revision)
     } catch (error) {
       this.#options.logger.error('a stored object cannot be read and is left out', { key, error })
-      kind.unreadable.set(key, error instanceof Error ? error.message : String(error))
+      kind.unreadable.set(key, messageOf(error))
       return undefined
     }
   }

@@ -10,7 +10,7 @@ import {
   StatusError,
   serviceUnavailableError,
 } from '@canopus/apimachinery'
-import type { Clock, Logger, Random } from '@canopus/base'
+import { type Clock, type Logger, messageOf, type Random } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
 import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Auditor } from '../audit/auditor.ts'
@@ -369,7 +369,7 @@ export class RequestPath {
       return errorResponse(headers, new StatusError({ code: 410, reason: 'Expired', message }))
     }
     this.#options.logger.error('a request failed', { method: request.method, path: request.path, error })
-    const problem = internalError(error instanceof Error ? error.message : String(error))
+    const problem = internalError(messageOf(error))
     return jsonResponse(problem.code, problem.status)
   }
 

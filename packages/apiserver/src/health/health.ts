@@ -1,5 +1,5 @@
 /** `/healthz`, `/livez` and `/readyz`, whole or check by check (k8s.io/apiserver/pkg/server/healthz). */
-import type { MetricsRegistry, Sample } from '@canopus/base'
+import { type MetricsRegistry, messageOf, type Sample } from '@canopus/base'
 import type { ApiRequest, ApiResponse } from '../http/message.ts'
 import { textResponse } from '../http/message.ts'
 
@@ -129,6 +129,6 @@ async function outcome(check: HealthCheck): Promise<string | undefined> {
     await check.check()
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }

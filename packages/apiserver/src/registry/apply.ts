@@ -11,6 +11,7 @@ import {
   StatusError,
   surveyJson,
 } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { parseMediaType } from '../encoding/media-type.ts'
 import { yamlToJson, yamlWarnings } from '../encoding/yaml.ts'
 import type { WriteOptions } from '../filters/options.ts'
@@ -75,7 +76,7 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
       findings = strictErrors
     }
   } catch (error) {
-    throw badRequestError(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`)
+    throw badRequestError(`error decoding YAML: ${messageOf(error)}`)
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw badRequestError('error decoding YAML: the configuration is not an object')

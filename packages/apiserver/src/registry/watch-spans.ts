@@ -1,4 +1,5 @@
 /** Spans of watches that begin with a list (k8s.io/apiserver/pkg/endpoints/handlers/get.go and watch.go); others have none. */
+import { messageOf } from '@canopus/base'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { formOf } from '../encoding/encoders.ts'
 import type { ListQuery } from '../filters/options.ts'
@@ -39,7 +40,7 @@ export async function inWatchListSpan(
       sent: end,
     }
   } catch (error) {
-    span.end({ message: error instanceof Error ? error.message : String(error) })
+    span.end({ message: messageOf(error) })
     throw error
   }
 }

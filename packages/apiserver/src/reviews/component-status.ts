@@ -4,6 +4,7 @@
  */
 import type { Kind } from '@canopus/api'
 import { notFoundError } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { ObjectVersion } from '../cache/object-version.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf } from '../encoding/encoders.ts'
@@ -60,7 +61,7 @@ async function statusOf(name: string, check: () => Promise<unknown>): Promise<Ob
     (error: unknown) => ({
       type: 'Healthy',
       status: 'False',
-      error: error instanceof Error ? error.message : String(error),
+      error: messageOf(error),
     }),
   )
   const object = { kind: 'ComponentStatus', apiVersion: 'v1', metadata: { name }, conditions: [condition] }

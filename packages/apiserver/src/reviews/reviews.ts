@@ -19,7 +19,7 @@ import {
   type KubeObject,
   labelSelector,
 } from '@canopus/apimachinery'
-import type { Clock } from '@canopus/base'
+import { type Clock, messageOf } from '@canopus/base'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { AdmissionChain, AdmissionTarget } from '../registry/admission.ts'
@@ -123,7 +123,7 @@ async function tokenReview(
       ...(found.audiences === undefined || found.audiences.length === 0 ? {} : { audiences: [...found.audiences] }),
     }
   } catch (error) {
-    return { ...said, error: error instanceof Error ? error.message : String(error) }
+    return { ...said, error: messageOf(error) }
   }
 }
 

@@ -1,4 +1,5 @@
 /** The spans of upstream's storage, whatever the backend is (k8s.io/apiserver/pkg/storage/etcd3/store.go). */
+import { messageOf } from '@canopus/base'
 import { KeyExistsError, type ListOptions, RevisionMismatchError, type ValueAt } from '@canopus/store'
 import { REGISTRY } from '../cache/watch-cache.ts'
 import { type Span, type SpanAttributes, traced } from '../tracing/span.ts'
@@ -45,7 +46,7 @@ export function listInSpan<T>(prefix: string, options: ListOptions | undefined, 
 /** A value did not get as far as the store, since it could not be brought into the form that it is stored in. */
 export class NotTransformedError extends Error {
   constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(messageOf(cause), { cause })
   }
 }
 

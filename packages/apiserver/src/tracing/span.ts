@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { StatusError } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { outgoingHeaders, type SpanContext } from './trace-context.ts'
 
 export type SpanKind = 'internal' | 'server' | 'client'
@@ -196,7 +197,7 @@ export function traced<T>(
   const span = parent.child(name, kind, attributes(parent))
   const failed = (error: unknown): never => {
     const isAnswer = error instanceof StatusError && error.code < 500
-    span.end(isAnswer ? undefined : { message: error instanceof Error ? error.message : String(error) })
+    span.end(isAnswer ? undefined : { message: messageOf(error) })
     throw error
   }
   try {

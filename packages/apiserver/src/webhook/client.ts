@@ -4,7 +4,7 @@
  */
 import type { WebhookClientConfig } from '@canopus/api/admissionregistration/v1'
 import { encodeJson, JsonSyntaxError, parseJson } from '@canopus/apimachinery'
-import type { Clock } from '@canopus/base'
+import { type Clock, messageOf } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import type { Agent } from 'undici'
 import { traced, traceHeaders } from '../tracing/span.ts'
@@ -238,7 +238,7 @@ function credentialsFor(host: string, credentials: WebhookCredentialsFor): Webho
   try {
     return credentials(host)
   } catch (error) {
-    throw new WebhookCredentialsError(error instanceof Error ? error.message : String(error))
+    throw new WebhookCredentialsError(messageOf(error))
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type SecurityOptions,
   SIGNING_ALGORITHMS,
 } from '@canopus/apiserver'
-import type { Logger } from '@canopus/base'
+import { type Logger, messageOf } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type Command, InvalidArgumentError, Option } from 'commander'
@@ -230,7 +230,7 @@ function admissionConfiguration(flags: SecurityFlags): SecurityOptions['admissio
     checkPluginNames(on, off)
     return readAdmissionConfiguration(path, readTextFile, plugin => isPluginOn(plugin, on, off))
   } catch (error) {
-    throw new Failure(error instanceof Error ? error.message : String(error))
+    throw new Failure(messageOf(error))
   }
 }
 

@@ -3,6 +3,7 @@
  * kubernetes pkg/controller/podautoscaler/metrics/client.go, k8s.io/metrics/pkg/client.
  */
 import { type LabelSelector, milliValue, parseDuration, parseTime } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type Client, errorOf } from '@canopus/client'
 import type { PodMetric, PodMetrics } from './replicas.ts'
 
@@ -99,7 +100,7 @@ async function wrapped<T>(api: Api, read: () => Promise<T[] | undefined>): Promi
   try {
     items = await read()
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = messageOf(error)
     throw new Error(`unable to fetch metrics from ${api} metrics API: ${why}`)
   }
   if (items === undefined || items.length === 0) throw new Error(`no metrics returned from ${api} metrics API`)

@@ -5,7 +5,7 @@
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { hasReason, isConditionTrue } from '@canopus/apimachinery'
-import { sleep } from '@canopus/base'
+import { messageOf, sleep } from '@canopus/base'
 import type { Controller, ControllerContext } from '@canopus/operator'
 import type { Instances } from './provider.ts'
 
@@ -77,7 +77,7 @@ async function act({ client, clock, events }: ControllerContext, node: Node, ver
         await client.resource(Nodes).delete(name, { body: { preconditions: { uid } } })
       } catch (error) {
         if (hasReason(error, 'NotFound')) return
-        const why = error instanceof Error ? error.message : String(error)
+        const why = messageOf(error)
         events.event(node, 'Warning', 'DeletingNodeFailed', `Failed deleting node ${name}: ${why}`)
         throw error
       }

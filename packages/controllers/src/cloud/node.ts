@@ -4,6 +4,7 @@
  */
 import { Nodes } from '@canopus/api'
 import type { Node, NodeAddress } from '@canopus/api/core/v1'
+import { messageOf } from '@canopus/base'
 import { type Controller, type ControllerContext, defineController, primary } from '@canopus/operator'
 import type { InstanceMetadata, Instances } from './provider.ts'
 
@@ -31,7 +32,7 @@ export function initialized(node: Node, machine: InstanceMetadata): Node {
   try {
     addressesFor(node, machine.addresses)
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
+    const text = messageOf(error)
     throw new Error(`provided node ip for node ${JSON.stringify(node.metadata.name)} is not valid: ${text}`)
   }
   const labels = { ...node.metadata.labels }

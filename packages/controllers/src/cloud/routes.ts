@@ -5,7 +5,7 @@
 import { Nodes } from '@canopus/api'
 import type { Node, NodeAddress, NodeCondition } from '@canopus/api/core/v1'
 import { findCondition, formatTime, maskedBytes, parseCidr, semanticEqual, setCondition } from '@canopus/apimachinery'
-import { sideBySide } from '@canopus/base'
+import { messageOf, sideBySide } from '@canopus/base'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
 import type { Route, Routes } from './provider.ts'
 
@@ -96,7 +96,7 @@ export function createNodeRouteController(
       } catch (error) {
         unreachable.add(targetNode)
         const node = nodes.lister.get(targetNode)
-        const why = error instanceof Error ? error.message : String(error)
+        const why = messageOf(error)
         const text = `Could not create route ${hint} ${destinationCidr} for node ${targetNode}: ${why}`
         if (node) context.events.event(node, 'Warning', 'FailedToCreateRoute', text)
       }

@@ -5,6 +5,7 @@
 import { Nodes, Services } from '@canopus/api'
 import type { LoadBalancerStatus, Node, Service } from '@canopus/api/core/v1'
 import { hasFinalizer, hasReason, semanticEqual } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type Informer, keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on } from '@canopus/operator'
 import type { LoadBalancers } from './provider.ts'
@@ -143,7 +144,7 @@ class BalancerSync {
       if (hasReason(error, 'Conflict') || hasReason(error, 'NotFound')) throw error
       const failures = this.#failures.get(key) ?? 0
       this.#failures.set(key, failures + 1)
-      const text = `Error syncing load balancer: ${error instanceof Error ? error.message : String(error)}`
+      const text = `Error syncing load balancer: ${messageOf(error)}`
       this.#context.events.event(service, 'Warning', 'SyncLoadBalancerFailed', text)
       return { requeueAfter: Math.min(RETRY_FIRST * 2 ** failures, RETRY_LONGEST) }
     }
@@ -219,6 +220,6 @@ async function explained<T>(what: string, attempt: () => Promise<T>): Promise<T>
   try {
     return await attempt()
   } catch (error) {
-    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Error(`${what}: ${messageOf(error)}`)
   }
 }

@@ -4,7 +4,7 @@ import { ControllerRevisions, DaemonSets, Nodes, Pods } from '@canopus/api'
 import type { DaemonSet } from '@canopus/api/apps/v1'
 import type { Pod, PodTemplateSpec } from '@canopus/api/core/v1'
 import { clone, hasReason, labelSelector, matches, semanticEqual } from '@canopus/apimachinery'
-import { Backoff } from '@canopus/base'
+import { Backoff, messageOf } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import {
   again,
@@ -199,7 +199,7 @@ class Shell {
         events.event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
       } catch (failure) {
         if (!isNamespaceTerminating(failure)) {
-          const text = failure instanceof Error ? failure.message : String(failure)
+          const text = messageOf(failure)
           events.event(set, 'Warning', 'FailedCreate', `Error creating: ${text}`)
         }
         throw failure

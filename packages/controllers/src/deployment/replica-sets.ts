@@ -3,6 +3,7 @@
 import { Deployments, ReplicaSets } from '@canopus/api'
 import type { Deployment, ReplicaSet } from '@canopus/api/apps/v1'
 import { clone, controllerReference, hasReason, isControlledBy, semanticEqual } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import type { ControllerContext } from '@canopus/operator'
 import { annotationsOf, findNew, HASH_LABEL, hashOf, latestRevision, REVISION, sizeAnnotations } from './revision.ts'
 import { limitsOf, newSize, type Resize, sizeOf, wantedOf } from './rolling.ts'
@@ -97,7 +98,7 @@ async function noteFailure(
   name: string,
   error: unknown,
 ): Promise<void> {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = messageOf(error)
   const message = `Failed to create new replica set ${JSON.stringify(name)}: ${text}`
   context.events.event(deployment, 'Warning', 'ReplicaSetCreateError', message)
   if (!hasDeadline(deployment)) return

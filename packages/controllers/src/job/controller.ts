@@ -4,6 +4,7 @@ import { Jobs, Pods } from '@canopus/api'
 import type { Job } from '@canopus/api/batch/v1'
 import type { Pod } from '@canopus/api/core/v1'
 import { controllerOf, hasReason, labelSelector, matches, semanticEqual, withoutFinalizer } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { keyOf, type ResourceClient, splitKey } from '@canopus/client'
 import {
   again,
@@ -226,7 +227,7 @@ class Shell {
         events.event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
       } catch (failure) {
         if (!isNamespaceTerminating(failure)) {
-          const text = failure instanceof Error ? failure.message : String(failure)
+          const text = messageOf(failure)
           events.event(job, 'Warning', 'FailedCreate', `Error creating: ${text}`)
         }
         throw failure
@@ -247,7 +248,7 @@ class Shell {
     } catch (error) {
       this.#expectations.deletionObserved(keyOf(job), uid)
       if (hasReason(error, 'NotFound')) return
-      const text = error instanceof Error ? error.message : String(error)
+      const text = messageOf(error)
       events.event(job, 'Warning', 'FailedDelete', `Error deleting: ${text}`)
       throw error
     }

@@ -6,6 +6,7 @@ import { Pods, ResourceClaims, ResourceClaimTemplates } from '@canopus/api'
 import type { Pod, PodResourceClaim, PodResourceClaimStatus } from '@canopus/api/core/v1'
 import type { ResourceClaim, ResourceClaimConsumerReference } from '@canopus/api/resource/v1'
 import { type Draft, hasReason } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type Informer, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, type Enqueue, on } from '@canopus/operator'
 import { type ClaimMetrics, claimMetrics } from './claim-metrics.ts'
@@ -115,7 +116,7 @@ class ClaimWork {
         const name = await this.#ensure(pod, wanted)
         if (name !== undefined) found.push({ name: wanted.name, resourceClaimName: name })
       } catch (error) {
-        const text = `PodResourceClaim ${wanted.name}: ${error instanceof Error ? error.message : String(error)}`
+        const text = `PodResourceClaim ${wanted.name}: ${messageOf(error)}`
         this.#context.events.event(pod, 'Warning', 'FailedResourceClaimCreation', text)
         throw error
       }
@@ -158,7 +159,7 @@ class ClaimWork {
       return made
     } catch (error) {
       this.#metrics?.created(draft, 'failure')
-      throw new Error(`create ResourceClaim : ${error instanceof Error ? error.message : String(error)}`)
+      throw new Error(`create ResourceClaim : ${messageOf(error)}`)
     }
   }
 

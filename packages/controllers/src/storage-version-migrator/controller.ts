@@ -14,6 +14,7 @@ import {
   type ResourceType,
   resourceVersionProblem,
 } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { createDiscovery, listPages } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import {
@@ -165,7 +166,7 @@ async function migrate(
       } catch (error) {
         const what = outcome(error)
         if (what === 'retry') throw error
-        if (what === 'fail') return error instanceof Error ? error.message : String(error)
+        if (what === 'fail') return messageOf(error)
       }
     }
   }

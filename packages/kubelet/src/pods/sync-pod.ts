@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Pod } from '@canopus/api/core/v1'
 import { StatusError } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { CriError, type PodSandboxConfig } from '@canopus/cri'
 import { podDns } from '../files/dns.ts'
 import { kernelHostname } from '../files/hostname.ts'
@@ -138,7 +139,7 @@ async function start(
     services.cgroups.create(pod)
     volumes = await prepare()
   } catch (error) {
-    services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
+    services.events.warning(pod, 'FailedMount', messageOf(error))
     if (!(error instanceof VolumeError))
       services.logger.warn('a pod could not be prepared', { pod: podText(pod), error })
     tellUnmounted(services, pod, memory, error)
@@ -306,7 +307,7 @@ async function refreshVolumes(services: Services, pod: Pod, runtime: PodRuntime)
   try {
     await services.volumes.prepare(pod, services.objects, services.downwardFacts(podIps(services, pod, runtime)))
   } catch (error) {
-    services.events.warning(pod, 'FailedMount', error instanceof Error ? error.message : String(error))
+    services.events.warning(pod, 'FailedMount', messageOf(error))
   }
   return { runtime }
 }

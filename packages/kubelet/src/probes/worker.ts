@@ -1,5 +1,5 @@
 import type { Probe } from '@canopus/api/core/v1'
-import type { Timer } from '@canopus/base'
+import { messageOf, type Timer } from '@canopus/base'
 import type { ProbeResult } from './network.ts'
 
 export interface ProbeWorkerOptions {
@@ -77,7 +77,7 @@ export class ProbeWorker {
       if (!ok) this.#options.failed(result.message, false)
     } catch (error) {
       if (this.#stopped) return
-      this.#options.failed(error instanceof Error ? error.message : String(error), true)
+      this.#options.failed(messageOf(error), true)
     }
     this.#streak = this.#streak.ok === ok ? { ok, count: this.#streak.count + 1 } : { ok, count: 1 }
     const threshold = ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3)

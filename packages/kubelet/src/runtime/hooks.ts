@@ -1,5 +1,5 @@
 import type { Container, LifecycleHandler } from '@canopus/api/core/v1'
-import { type Clock, sleep } from '@canopus/base'
+import { type Clock, messageOf, sleep } from '@canopus/base'
 import { type Cri, CriError } from '@canopus/cri'
 import { probeHttp, probeTcp, resolvePort } from '../probes/network.ts'
 
@@ -36,7 +36,7 @@ export async function runHook(
     } else if (hook.sleep) await sleep(clock, Math.min(hook.sleep.seconds * 1000, limit || Number.POSITIVE_INFINITY))
   } catch (error) {
     if (error instanceof HookError) throw error
-    throw new HookError(error instanceof Error ? error.message : String(error))
+    throw new HookError(messageOf(error))
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Pod } from '@canopus/api/core/v1'
+import { messageOf } from '@canopus/base'
 import { CriError } from '@canopus/cri'
 import type { UpdateAction } from '../pods/plan.ts'
 import { cgroupUsage } from '../server/stats.ts'
@@ -20,9 +21,7 @@ export async function resizeContainers(services: Services, pod: Pod, updates: re
     services.cgroups.resize(pod, 'all')
   } catch (error) {
     if (error instanceof ResizeError) throw error
-    throw new ResizeError(
-      error instanceof CriError ? error.goText : error instanceof Error ? error.message : String(error),
-    )
+    throw new ResizeError(error instanceof CriError ? error.goText : messageOf(error))
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Container, EphemeralContainer, Pod } from '@canopus/api/core/v1'
-import { abortable, uuid } from '@canopus/base'
+import { abortable, messageOf, uuid } from '@canopus/base'
 import { type ContainerConfig, CriError, type ImageSpec, type Mount, type PodSandboxConfig } from '@canopus/cri'
 import { DownwardError } from '../env/downward.ts'
 import { ContainerConfigError, makeEnvironment, type ReferencedObjects } from '../env/environment.ts'
@@ -104,7 +104,7 @@ async function createAndStart(
 }
 
 function failed(services: Services, pod: Pod, container: Container, reason: string, error: unknown): StartError {
-  const message = error instanceof CriError ? error.message : error instanceof Error ? error.message : String(error)
+  const message = error instanceof CriError ? error.message : messageOf(error)
   services.events.warning(pod, 'Failed', `Error: ${message}`, container.name)
   return new StartError(reason, message)
 }

@@ -4,6 +4,7 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { messageOf } from '@canopus/base'
 import { isMissing, type tryRun } from '@canopus/platform'
 import { HttpError } from './http-error.ts'
 import {
@@ -113,7 +114,7 @@ async function writeLogOf(logs: NodeLogs, service: string, response: ServerRespo
       return await pipeline(createReadStream(real), response, { end: false })
     } catch (error) {
       if (isMissing(error)) continue
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       response.write(`\nerror getting log for ${service}: ${why}\n`)
       return
     }

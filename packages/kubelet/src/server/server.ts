@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Pod } from '@canopus/api/core/v1'
-import { sleep } from '@canopus/base'
+import { messageOf, sleep } from '@canopus/base'
 import { CriError } from '@canopus/cri'
 import { type TlsPolicy, tryRun } from '@canopus/platform'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -334,5 +334,5 @@ async function streamingUrl(facts: ServerFacts, url: URL, byChannels: boolean): 
 function describe(error: unknown): { status: number; message: string } {
   if (error instanceof HttpError) return { status: error.status, message: error.message }
   if (error instanceof CriError) return { status: error.code === 'NOT_FOUND' ? 404 : 500, message: error.goText }
-  return { status: 500, message: error instanceof Error ? error.message : String(error) }
+  return { status: 500, message: messageOf(error) }
 }

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { isAbsolute, join, sep } from 'node:path'
 import type { Container, VolumeMount } from '@canopus/api/core/v1'
+import { messageOf } from '@canopus/base'
 import type { ImageSpec, Mount } from '@canopus/cri'
 import { ContainerConfigError } from '../env/environment.ts'
 import { expand } from '../env/expand.ts'
@@ -80,7 +81,7 @@ function resolveSubPath(volume: string, subPath: string, volumeName: string, con
     const real = realpathSync(full)
     if (real === root || real.startsWith(root + sep)) return real
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
+    const text = messageOf(error)
     throw new ContainerConfigError(
       `failed to create subPath directory for volumeMount ${JSON.stringify(volumeName)} of container ${JSON.stringify(containerName)}: ${text}`,
     )

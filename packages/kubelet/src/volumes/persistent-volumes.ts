@@ -1,6 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PersistentVolume, Pod, Volume } from '@canopus/api/core/v1'
+import { messageOf } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import { volumeOfClaim } from './claims.ts'
 import { prepareHostPath } from './host-path.ts'
@@ -58,7 +59,7 @@ export class PersistentVolumePlaces {
       this.#places.set(uid, places)
       return path
     } catch (error) {
-      throw new PersistentVolumeError(error instanceof Error ? error.message : String(error), name, 'MountVolume.SetUp')
+      throw new PersistentVolumeError(messageOf(error), name, 'MountVolume.SetUp')
     }
   }
 

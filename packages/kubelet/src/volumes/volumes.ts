@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pod, ProjectedVolumeSource, Volume } from '@canopus/api/core/v1'
-import type { Clock, Random } from '@canopus/base'
+import { type Clock, messageOf, type Random } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import type { DownwardFacts } from '../env/downward.ts'
 import type { ReferencedObjects } from '../env/environment.ts'
@@ -186,7 +186,7 @@ function isNeeded(pod: Pod, volume: Volume): boolean {
 
 function podVolumesError(failures: readonly { volume: string; error: unknown }[]): PodVolumesError {
   const unmounted = failures.map(({ volume }) => volume)
-  const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+  const text = (error: unknown): string => messageOf(error)
   const unprocessed = failures.filter(({ error }) => error instanceof ClaimError)
   if (unprocessed.length > 0)
     return new PodVolumesError(

@@ -2,6 +2,7 @@ import { Pods, ResourceClaims } from '@canopus/api'
 import type { PodExtendedResourceClaimStatus } from '@canopus/api/core/v1'
 import type { AllocationResult, DeviceRequest, ResourceClaim } from '@canopus/api/resource/v1'
 import { formatTime, hasReason } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import type { PluginContext } from '../framework.ts'
 import type { PodInfo } from '../pod-info.ts'
 import { extendedClaimDraft } from './extended-resources.ts'
@@ -65,7 +66,7 @@ export class ClaimWriter {
       return claim
     } catch (error) {
       this.#context.metrics?.claimsCreated.with('failure').add()
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       throw new Error(`create claim for extended resources ${pod.namespace}/: ${problem}`, { cause: error })
     }
   }

@@ -8,6 +8,7 @@ import type {
   DeviceToleration,
   ResourceClaim,
 } from '@canopus/api/resource/v1'
+import { messageOf } from '@canopus/base'
 import { deviceMatches } from './device-selector.ts'
 import type { SlicedDevice } from './pools.ts'
 
@@ -95,7 +96,7 @@ function selects(selectors: readonly DeviceSelector[], { device, slice }: Sliced
     try {
       return cel !== undefined && deviceMatches(cel.expression, slice.spec.driver, device)
     } catch (error) {
-      throw new Error(`${about}: selector #${index}: ${error instanceof Error ? error.message : String(error)}`)
+      throw new Error(`${about}: selector #${index}: ${messageOf(error)}`)
     }
   })
 }

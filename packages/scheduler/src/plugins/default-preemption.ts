@@ -2,7 +2,7 @@ import { PodDisruptionBudgets } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
 import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
 import { findCondition, matches } from '@canopus/apimachinery'
-import { type Random, randomInt } from '@canopus/base'
+import { messageOf, type Random, randomInt } from '@canopus/base'
 import { failureMessage } from '../diagnosis.ts'
 import type {
   ClusterView,
@@ -89,7 +89,7 @@ export function preemptionPlan(
     return asked.then(
       left => told(choose(left)),
       error => {
-        throw new Error(`preemption: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        throw new Error(`preemption: ${messageOf(error)}`, { cause: error })
       },
     )
   }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Clock, Logger } from '@canopus/base'
+import { type Clock, type Logger, messageOf } from '@canopus/base'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
 import { type Store, StoreUnavailableError } from '../store.ts'
 import { SqliteLog, sqliteCode } from './sqlite-log.ts'
@@ -116,6 +116,6 @@ function explainOpen(error: unknown, directory: string): Error {
     case 13: // SQLITE_FULL
       return new StoreUnavailableError(`the disk that holds ${directory} is full: free some space there`, cause)
   }
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   return new StoreUnavailableError(`cannot open the store in ${directory} (${reason})`, cause)
 }

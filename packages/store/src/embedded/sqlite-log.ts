@@ -1,6 +1,6 @@
 import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { LruCache } from '@canopus/base'
+import { LruCache, messageOf } from '@canopus/base'
 import type { LogEntry, LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
 import { type KeyValue, StoreUnavailableError } from '../store.ts'
 
@@ -180,7 +180,7 @@ export class SqliteLog implements RevisionLog {
   #break(error: unknown): StoreUnavailableError {
     // After a failed write or sync the kernel may have dropped the pages: only what is read afresh can be trusted.
     this.#broken ??= new StoreUnavailableError(
-      `the store could not write its file (${error instanceof Error ? error.message : String(error)}): see to the disk, then start the API server again`,
+      `the store could not write its file (${messageOf(error)}): see to the disk, then start the API server again`,
       { cause: error, ambiguous: true },
     )
     return this.#broken

@@ -5,6 +5,7 @@ import type { HorizontalPodAutoscaler } from '@canopus/api/autoscaling/v2'
 import type { Job } from '@canopus/api/batch/v1'
 import type { Node, Pod } from '@canopus/api/core/v1'
 import { findCondition, formatTime } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { SIMULATION_ANNOTATIONS } from '../simulated-pod.ts'
 import { SOME_FAULTS } from '../simulation/faults.ts'
 import { type ClusterState, controllerOf, isEnded, isReady } from '../simulation/invariants/cluster-state.ts'
@@ -267,8 +268,6 @@ class Play {
       })
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const isNodeReady = (node: Node): boolean => findCondition(node.status?.conditions, 'Ready')?.status === 'True'
 

@@ -2,6 +2,7 @@
 import { Namespaces } from '@canopus/api'
 import type { Namespace } from '@canopus/api/core/v1'
 import { type KubeObject, notFoundError } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import {
   type Activation,
   type AskAuthorizer,
@@ -77,7 +78,7 @@ const answer = ({ decision, reason }: { decision: string; reason: string }): Ans
 const failed = (error: unknown): Answer => ({
   allowed: false,
   reason: '',
-  error: error instanceof Error ? error.message : String(error),
+  error: messageOf(error),
 })
 
 function questionAttributes(question: Question, user: User): Attributes {

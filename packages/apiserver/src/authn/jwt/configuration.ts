@@ -3,6 +3,7 @@
  * user (k8s.io/apiserver pkg/apis/apiserver).
  */
 import { duplicate, type FieldError, invalid, required, tooMany } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { type CompiledExpression, type CompileExpression, compileExpression } from '../../configuration/expressions.ts'
 import { type FieldTree, readConfiguration, throwFieldErrors } from '../../configuration/read.ts'
 
@@ -210,7 +211,7 @@ function validateExpression(
     use?.(compile(expression, 'claims', wants))
     return []
   } catch (error) {
-    return [invalid(path, expression, error instanceof Error ? error.message : String(error))]
+    return [invalid(path, expression, messageOf(error))]
   }
 }
 
@@ -326,6 +327,6 @@ function validateUserExpression(expression: string, path: string, { compile }: R
     compile(expression, 'user', 'bool')
     return []
   } catch (error) {
-    return [invalid(path, expression, error instanceof Error ? error.message : String(error))]
+    return [invalid(path, expression, messageOf(error))]
   }
 }

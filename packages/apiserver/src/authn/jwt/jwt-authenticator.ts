@@ -1,5 +1,5 @@
 /** Tokens of one issuer (k8s.io/apiserver plugin/pkg/authenticator/token/oidc). */
-import type { Clock } from '@canopus/base'
+import { type Clock, messageOf } from '@canopus/base'
 import { type CompiledExpression, type CompileExpression, compileExpression } from '../../configuration/expressions.ts'
 import type { Authentication, User } from '../../security.ts'
 import type { TokenAuthenticator } from '../bearer.ts'
@@ -85,7 +85,7 @@ export class JwtAuthenticator implements TokenAuthenticator {
       const { url, audiences } = this.#jwt.issuer
       checkClaims(claims, url, audiences, this.#options.clock.now() / 1000)
     } catch (error) {
-      throw new InvalidCredentialError(`oidc: verify token: ${error instanceof Error ? error.message : String(error)}`)
+      throw new InvalidCredentialError(`oidc: verify token: ${messageOf(error)}`)
     }
     try {
       claims = (await this.#elsewhere?.expand(claims).catch(couldNotExpand)) ?? claims
@@ -93,7 +93,7 @@ export class JwtAuthenticator implements TokenAuthenticator {
       this.#checkRules(claims, user)
       return { user }
     } catch (error) {
-      throw new InvalidCredentialError(`oidc: ${error instanceof Error ? error.message : String(error)}`)
+      throw new InvalidCredentialError(`oidc: ${messageOf(error)}`)
     }
   }
 

@@ -1,5 +1,6 @@
 /** A store that keeps what it is given in another form: encrypted, as the configuration of each resource wants it. */
 import type { Kind } from '@canopus/api'
+import { messageOf } from '@canopus/base'
 import {
   KeyExistsError,
   type KeyValue,
@@ -139,7 +140,7 @@ export class EncryptedStore implements TransformingStore {
 
   #read<T>(key: string, stored: Uint8Array, done: (value: Uint8Array, unreadable?: string) => T): Maybe<T> {
     const failed = (error: unknown): T => {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       return done(stored, `unable to transform key ${JSON.stringify(this.#storedKey(key))}: ${why}`)
     }
     try {

@@ -8,6 +8,7 @@ import { Nodes, PersistentVolumeClaims, PersistentVolumes, StorageClasses } from
 import type { Node, PersistentVolume, PersistentVolumeClaim } from '@canopus/api/core/v1'
 import type { StorageClass } from '@canopus/api/storage/v1'
 import { clone, hasReason } from '@canopus/apimachinery'
+import { messageOf } from '@canopus/base'
 import { keyOf, splitKey } from '@canopus/client'
 import { type Controller, type ControllerContext, defineController, on, primary } from '@canopus/operator'
 import { PROVISIONER_FINALIZER, SELECTED_NODE } from '../annotations.ts'
@@ -113,7 +114,7 @@ class LocalProvisioner {
       await client.resource(PersistentVolumes).create(localVolume(claim, storageClass, node, path))
     } catch (error) {
       if (hasReason(error, 'AlreadyExists')) return
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       events.event(claim, 'Warning', 'ProvisioningFailed', failed(storageClass, why))
       // Another node may be able to: the scheduler chooses again.
       if (isDelayed(storageClass))
@@ -130,7 +131,7 @@ class LocalProvisioner {
     try {
       await this.#options.directories.remove(volume.spec.local!.path)
     } catch (error) {
-      events.event(volume, 'Warning', 'VolumeFailedDelete', error instanceof Error ? error.message : String(error))
+      events.event(volume, 'Warning', 'VolumeFailedDelete', messageOf(error))
       throw error
     }
     try {
