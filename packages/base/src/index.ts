@@ -10,6 +10,7 @@ export { type Logger, silentLogger } from './logger.ts'
 export { LruCache, type LruCacheOptions } from './lru-cache.ts'
 export {
   Counter,
+  DEFAULT_BUCKETS,
   exponentialBuckets,
   Family,
   Histogram,

@@ -310,6 +310,9 @@ function text(value: number): string {
   return String(value)
 }
 
+/** The bounds, in seconds, of a Prometheus client that is told of none; much of upstream leaves them as they are. */
+export const DEFAULT_BUCKETS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
 /** `count` bounds, each `factor` times the one before. */
 export function exponentialBuckets(start: number, factor: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => start * factor ** index)

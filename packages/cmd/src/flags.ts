@@ -13,6 +13,13 @@ export function number(least: number, most: number): (text: string) => number {
   }
 }
 
+/** Requests a second, below zero for no limit. */
+export function rate(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number.')
+  return value
+}
+
 /** Comma-separated words. */
 export const list = (text: string): string[] => text.split(',').filter(part => part !== '')
 

@@ -231,14 +231,14 @@ async function createPods<T extends Replicas>(
       context.events.event(object, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
     } catch (failure) {
       if (!isNamespaceTerminating(failure)) {
-        context.events.event(object, 'Warning', 'FailedCreate', `Error creating: ${textOf(failure)}`)
+        context.events.event(object, 'Warning', 'FailedCreate', `Error creating: ${messageOf(failure)}`)
       }
       throw failure
     }
   })
   if (succeeded < count) expectations.lowerCreations(key, count - succeeded)
   if (error === undefined || isNamespaceTerminating(error)) return undefined
-  return { reason: 'FailedCreate', message: textOf(error), error }
+  return { reason: 'FailedCreate', message: messageOf(error), error }
 }
 
 async function deletePods<T extends Replicas>(
@@ -261,13 +261,13 @@ async function deletePods<T extends Replicas>(
       } catch (error) {
         expectations.deletionObserved(key, uid)
         if (hasReason(error, 'NotFound')) return
-        context.events.event(object, 'Warning', 'FailedDelete', `Error deleting: ${textOf(error)}`)
+        context.events.event(object, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(error)}`)
         throw error
       }
     }),
   )
   const failed = results.find(result => result.status === 'rejected')
-  return failed && { reason: 'FailedDelete', message: textOf(failed.reason), error: failed.reason }
+  return failed && { reason: 'FailedDelete', message: messageOf(failed.reason), error: failed.reason }
 }
 
 async function writeStatus<T extends Replicas>(
@@ -301,10 +301,6 @@ async function writeStatus<T extends Replicas>(
 /** Only replica sets count what is on its way out. */
 const terminatingField = (type: ResourceType, terminating: number): { terminatingReplicas?: number } =>
   type.kind === 'ReplicaSet' ? { terminatingReplicas: terminating } : {}
-
-function textOf(error: unknown): string {
-  return messageOf(error)
-}
 
 /** The namespace is going away, and the owner with it: nothing that anybody needs to hear of. */
 export function isNamespaceTerminating(error: unknown): boolean {

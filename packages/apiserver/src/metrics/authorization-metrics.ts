@@ -2,13 +2,18 @@
  * What authorizers decide, and how their webhooks and match conditions fare (k8s.io/apiserver/pkg/authorization/metrics,
  * pkg/authorization/cel/metrics.go, plugin/pkg/authorizer/webhook/metrics).
  */
-import { type Counter, type Family, type Histogram, MetricsRegistry, TimeoutError } from '@canopus/base'
+import {
+  type Counter,
+  DEFAULT_BUCKETS,
+  type Family,
+  type Histogram,
+  MetricsRegistry,
+  TimeoutError,
+} from '@canopus/base'
 import { ReviewStatusError } from '../review-webhook/client.ts'
 import type { Attributes, Authorizer, Decision } from '../security.ts'
 
 const PREFIX = 'apiserver_authorization_'
-/** Prometheus' own bounds, which upstream leaves as they are. */
-const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const CONDITION_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25]
 
 /** What one webhook reports. */
@@ -45,7 +50,7 @@ export class AuthorizationMetrics {
       `${PREFIX}webhook_duration_seconds`,
       '[ALPHA] Request latency in seconds.',
       ['name', 'result'],
-      SECONDS,
+      DEFAULT_BUCKETS,
     )
     this.#failOpen = counter(
       'webhook_evaluations_fail_open_total',

@@ -7,7 +7,7 @@ import { controllerNames, isControllerName, withPresentName } from '@canopus/con
 import { createClusterDnsController } from '@canopus/dns'
 import { systemClock } from '@canopus/platform'
 import { type Command, InvalidArgumentError } from 'commander'
-import { bool, duration, fileOf, given, list, number, required } from '../flags.ts'
+import { bool, duration, fileOf, given, list, number, rate, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
 import { apiContentType } from './api-flags.ts'
 import {
@@ -264,13 +264,6 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
       ? {}
       : { extra: as => [createClusterDnsController(as('cluster-dns'), { address: clusterDns, port })] }),
   }
-}
-
-/** Below zero for no limit. */
-function rate(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number.')
-  return value
 }
 
 /** A share such as 0.1. */

@@ -9,8 +9,8 @@ import {
   type PluginFactory,
   type SchedulerConfiguration,
 } from '@canopus/scheduler'
-import { type Command, InvalidArgumentError } from 'commander'
-import { duration, given, number, required } from '../flags.ts'
+import type { Command } from 'commander'
+import { duration, given, number, rate, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
 import {
   addFlagsWithoutEffect,
@@ -60,7 +60,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     .option('--config <file>', 'profiles, plugins and extenders: a KubeSchedulerConfiguration')
     .option('--plugin <module>', 'plugins of your own, for the configuration to enable (repeatable)', collect)
     .option('--write-config-to <file>', 'write the configuration, with its defaults, to a file and end')
-    .option('--kube-api-qps <number>', 'requests a second at most; not with --config (default: no limit)', qps)
+    .option('--kube-api-qps <number>', 'requests a second at most; not with --config (default: no limit)', rate)
     .option(
       '--kube-api-burst <number>',
       'how many of them at once; not with --config (default: 100)',
@@ -90,13 +90,6 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     logger.info('the configuration was written', { file: flags.writeConfigTo })
     return undefined
   })
-}
-
-/** Less than nothing is no limit. */
-function qps(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number.')
-  return value
 }
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value]

@@ -53,9 +53,10 @@ export function endpointOf(pod: Pod, service: Service, type: AddressType, node: 
 
 /** For whom an endpoint is meant first, as the service wishes (KEP-3015, staging/src/k8s.io/endpointslice/trafficdist). */
 function hintsOf(service: Service, zone: string | undefined, node: string | undefined): Endpoint['hints'] | undefined {
-  if (hasTopologyMode(service)) return undefined
+  const distribution = service.spec?.trafficDistribution
+  if (!distribution || hasTopologyMode(service)) return undefined
   const forZones = zone ? { forZones: [{ name: zone }] } : undefined
-  switch (service.spec?.trafficDistribution) {
+  switch (distribution) {
     case 'PreferClose':
     case 'PreferSameZone':
       return forZones

@@ -2,6 +2,7 @@
 import type { Service } from '@canopus/api/core/v1'
 import {
   type Counter,
+  DEFAULT_BUCKETS,
   exponentialBuckets,
   type Family,
   type Histogram,
@@ -12,8 +13,6 @@ import {
 import type { FamilyCounts } from './plan-slices.ts'
 import { hasTopologyMode } from './topology-hints.ts'
 
-/** The bounds of a client library that is told of none. */
-const DEFAULT_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const BOUNDS = exponentialBuckets(2, 2, 15)
 
 interface Known {
@@ -77,7 +76,7 @@ export class ServiceSliceMetrics extends SliceMetrics {
       `${subsystem}_endpointslices_changed_per_sync`,
       '[ALPHA] Number of EndpointSlices changed on each Service sync',
       ['topology', 'traffic_distribution'],
-      DEFAULT_BOUNDS,
+      DEFAULT_BUCKETS,
     )
     this.#syncs = registry.counter(`${subsystem}_syncs`, '[ALPHA] Number of EndpointSlice syncs', ['result'])
     registry.collect(

@@ -7,7 +7,8 @@ import type { Endpoint, EndpointSlice } from '@canopus/api/discovery/v1'
 import { findCondition, milliValue } from '@canopus/apimachinery'
 
 const ZONE = 'topology.kubernetes.io/zone'
-const MODES = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode']
+const HINTS_ANNOTATION = 'service.kubernetes.io/topology-aware-hints'
+const MODE_ANNOTATION = 'service.kubernetes.io/topology-mode'
 /** Nodes with one of these do not count: usually no pods run there. */
 const EXCLUDED = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master']
 /** By how much more than its share an endpoint may be burdened. */
@@ -20,7 +21,7 @@ const TOO_UNEVEN = 'Unable to allocate minimum required endpoints to each zone w
 
 /** Whether the service asks by annotation for whom endpoints are meant, which goes before its `trafficDistribution`. */
 export function hasTopologyMode({ metadata: { annotations } }: Service): boolean {
-  const mode = MODES.map(name => annotations?.[name]).find(each => each !== undefined)
+  const mode = annotations?.[HINTS_ANNOTATION] ?? annotations?.[MODE_ANNOTATION]
   return mode === 'Auto' || mode === 'auto'
 }
 

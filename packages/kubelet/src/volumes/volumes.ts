@@ -186,21 +186,20 @@ function isNeeded(pod: Pod, volume: Volume): boolean {
 
 function podVolumesError(failures: readonly { volume: string; error: unknown }[]): PodVolumesError {
   const unmounted = failures.map(({ volume }) => volume)
-  const text = (error: unknown): string => messageOf(error)
   const unprocessed = failures.filter(({ error }) => error instanceof ClaimError)
   if (unprocessed.length > 0)
     return new PodVolumesError(
       unmountedMessage(
         unmounted,
         unprocessed.map(({ volume }) => volume),
-        unprocessed.map(({ error }) => text(error)).join('; '),
+        unprocessed.map(({ error }) => messageOf(error)).join('; '),
       ),
       unmounted,
     )
   const { volume, error } = failures[0]!
   const [name, step] =
     error instanceof PersistentVolumeError ? [error.volume, error.step] : [volume, 'MountVolume.SetUp']
-  return new PodVolumesError(`${step} failed for volume ${JSON.stringify(name)} : ${text(error)}`, unmounted)
+  return new PodVolumesError(`${step} failed for volume ${JSON.stringify(name)} : ${messageOf(error)}`, unmounted)
 }
 
 /** What is told of volumes that a pod waits for (upstream pkg/kubelet/volumemanager/volume_manager.go). */

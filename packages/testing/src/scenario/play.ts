@@ -8,7 +8,13 @@ import { findCondition, formatTime } from '@canopus/apimachinery'
 import { messageOf } from '@canopus/base'
 import { SIMULATION_ANNOTATIONS } from '../simulated-pod.ts'
 import { SOME_FAULTS } from '../simulation/faults.ts'
-import { type ClusterState, controllerOf, isEnded, isReady } from '../simulation/invariants/cluster-state.ts'
+import {
+  AUTOSCALERS,
+  type ClusterState,
+  controllerOf,
+  isEnded,
+  isReady,
+} from '../simulation/invariants/cluster-state.ts'
 import { InvariantWatcher } from '../simulation/invariants/watcher.ts'
 import { type Simulation, startSimulation } from '../simulation/start-simulation.ts'
 import type { Deed, Load, Manifest, Scenario } from './scenario.ts'
@@ -134,7 +140,7 @@ class Play {
       this.#seen.set(uid, seen)
       if (isDone) seen.readyAt ??= this.#now()
     }
-    for (const { metadata, status } of this.#state.list<HorizontalPodAutoscaler>('horizontalpodautoscalers')) {
+    for (const { metadata, status } of this.#state.list<HorizontalPodAutoscaler>(AUTOSCALERS)) {
       const wanted = status?.desiredReplicas ?? 0
       const all = this.#wanted.get(metadata.uid) ?? []
       this.#wanted.set(metadata.uid, all)
@@ -236,7 +242,7 @@ class Play {
   }
 
   #autoscalers(): ScenarioReport['autoscalers'] {
-    return this.#state.list<HorizontalPodAutoscaler>('horizontalpodautoscalers').map(({ metadata, spec }) => ({
+    return this.#state.list<HorizontalPodAutoscaler>(AUTOSCALERS).map(({ metadata, spec }) => ({
       namespace: metadata.namespace ?? '',
       name: metadata.name,
       target: `${spec.scaleTargetRef.kind.toLowerCase()}/${spec.scaleTargetRef.name}`,
