@@ -33,17 +33,15 @@ export function inProcessTransport(handle: (request: ApiRequest) => Promise<ApiR
   }
 }
 
-/** Callers in this process mostly do not look at the headers. */
 function toTransport(response: ApiResponse, signal: AbortSignal | undefined): TransportResponse {
   const { stream } = response
+  const headers = joined(response.headers)
   if (stream === undefined) {
     response.sent?.()
     const bytes = response.bodyLater ?? ((): Uint8Array => whole(response.body))
     return {
       status: response.status,
-      get headers() {
-        return joined(response.headers)
-      },
+      headers,
       isOnDemand: true,
       bytes: async () => bytes(),
       chunks: () => once(bytes()),
@@ -53,9 +51,7 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
   stream(sink)
   return {
     status: response.status,
-    get headers() {
-      return joined(response.headers)
-    },
+    headers,
     bytes: async () => {
       const pieces: Uint8Array[] = []
       for await (const piece of sink.chunks()) pieces.push(bytesOfPiece(piece))
@@ -65,11 +61,17 @@ function toTransport(response: ApiResponse, signal: AbortSignal | undefined): Tr
   }
 }
 
-function joined(headers: ApiResponse['headers']): Record<string, string> {
-  const values: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers))
-    values[name] = typeof value === 'string' ? value : value.join(', ')
-  return values
+/** One text for each header. Mostly they have that already, and nobody looks at them in this process. */
+function joined(headers: ApiResponse['headers']): Readonly<Record<string, string>> {
+  if (isJoined(headers)) return headers
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : value.join(', ')]),
+  )
+}
+
+function isJoined(headers: ApiResponse['headers']): headers is Readonly<Record<string, string>> {
+  for (const name in headers) if (typeof headers[name] !== 'string') return false
+  return true
 }
 
 function whole(body: ApiResponse['body']): Uint8Array {
