@@ -24,6 +24,21 @@ describe('a certificate of our own making', () => {
     assert.deepEqual(await get(), second)
   })
 
+  it('does not replace one that somebody else put there, though that ends tomorrow', async () => {
+    const clock = new SimulatedClock({ start: Date.parse('2026-01-01T00:00:00Z') })
+    const authority = await createAuthority({ commonName: 'theirs', clock })
+    const pair = await issueCertificate(authority, { commonName: 'them', purposes: ['server auth'], clock, validity: DAY })
+    writeFileSync(join(directory, 'given.crt'), pair.certificate)
+    writeFileSync(join(directory, 'given.key'), pair.key)
+    assert.deepEqual(await servingCertificate({ directory, name: 'given', hosts: ['localhost'], clock }), pair)
+  })
+
+  it('is not made where half of a pair is there', async () => {
+    writeFileSync(join(directory, 'half.key'), 'a key')
+    const options = { directory, name: 'half', hosts: [], clock: systemClock }
+    await assert.rejects(servingCertificate(options), /half\.key belong together, but only one/)
+  })
+
   it('is not made where only one of the two flags is given', async () => {
     const options = { directory, name: 'x', hosts: [], clock: systemClock }
     await assert.rejects(servingCertificate({ ...options, certFile: '/a' }), /belong together/)

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@canopus/base'
@@ -28,7 +29,10 @@ export interface ServingCertificateOptions extends ServingPaths {
   clock: Clock
 }
 
-/** What a component shows to its clients: the files of its flags, else a certificate made here, as upstream does. */
+/**
+ * What a component shows to its clients: the files of its flags, else those of its directory, else a certificate made here (upstream:
+ * MaybeDefaultWithSelfSignedCerts in k8s.io/apiserver/pkg/server/options/serving.go). Throws where one file of a pair is missing.
+ */
 export async function servingCertificate(options: ServingCertificateOptions): Promise<CertifiedKey> {
   const { certFile, keyFile, name, hosts, clock } = options
   if ((certFile === undefined) !== (keyFile === undefined))
@@ -38,9 +42,11 @@ export async function servingCertificate(options: ServingCertificateOptions): Pr
   const paths = servingFiles(options)
   const certificate = readTextIfPresent(paths.certificate)
   const key = readTextIfPresent(paths.key)
-  if (certificate !== undefined && key !== undefined && lastsFrom(certificate, clock)) return { certificate, key }
+  if ((certificate === undefined) !== (key === undefined))
+    throw new Failure(`${paths.certificate} and ${paths.key} belong together, but only one of them is there`)
+  if (certificate !== undefined && key !== undefined && !isDue(certificate, clock)) return { certificate, key }
   const authority = await createAuthority({
-    commonName: `${hosts[0] ?? name}-ca@${Math.floor(clock.now() / 1000)}`,
+    commonName: `${hosts[0] ?? name}${OWN_AUTHORITY}${Math.floor(clock.now() / 1000)}`,
     clock,
   })
   const own = await issueCertificate(authority, {
@@ -63,8 +69,13 @@ export function servingFiles({ certFile, keyFile, directory, name }: ServingPath
 /** Certificates of our own making with less than this to live are made anew at the start (milliseconds). */
 const RENEW_BEFORE = 30 * 86_400_000
 
-const lastsFrom = (certificate: string, clock: Clock): boolean =>
-  parseCertificate(certificate).notAfter - clock.now() > RENEW_BEFORE
+/** What stands before the time in the name of an authority that is made for one certificate, as upstream calls it. */
+const OWN_AUTHORITY = '-ca@'
+
+/** Those that somebody else put there are left alone, however short they live: envtest's are good for a week. */
+const isDue = (certificate: string, clock: Clock): boolean =>
+  new X509Certificate(certificate).issuer.includes(OWN_AUTHORITY) &&
+  parseCertificate(certificate).notAfter - clock.now() <= RENEW_BEFORE
 
 export interface CertificateFiles {
   certificate: string
