@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
+import { trusting } from '@canopus/platform'
 import type { Agent, Dispatcher } from 'undici'
 import { type KubeconfigUser, readKubeconfigUser } from './kubeconfig.ts'
 
@@ -47,7 +48,7 @@ async function createAgent(options: HttpsTransportOptions): Promise<Agent> {
   const undici = await import('undici')
   return new undici.Agent({
     connect: {
-      ca: options.ca,
+      ...trusting(options.ca),
       cert: options.cert,
       key: options.key,
       ...(options.serverName === undefined ? {} : { servername: options.serverName }),

@@ -2,6 +2,7 @@
 import { Agent, request as httpsRequest } from 'node:https'
 import type { APIService } from '@canopus/api/apiregistration/v1'
 import { type Clock, withTimeout } from '@canopus/base'
+import { trusting } from '@canopus/platform'
 import type { User } from '../security.ts'
 import type { ServiceAddress, ServiceResolver } from '../webhook/service-resolver.ts'
 import { identityHeaders } from './proxy-headers.ts'
@@ -57,7 +58,7 @@ export class ExtensionServers {
       maxFreeSockets: 25,
       servername,
       rejectUnauthorized: !insecureSkipTLSVerify,
-      ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
+      ...(caBundle ? trusting(Buffer.from(caBundle, 'base64')) : {}),
       ...client,
     })
     this.#reaches.set(name, { fingerprint, agent })

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest } from 'node:https'
 import type { Duplex, Readable, Transform } from 'node:stream'
 import { badRequestError, internalError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
+import { trusting } from '@canopus/platform'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
 import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
@@ -66,7 +67,7 @@ function open(
     ...common,
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : trusting(ca)),
     rejectUnauthorized: ca !== undefined,
   })
 }

@@ -2,6 +2,7 @@
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { badRequestError, notFoundError } from '@canopus/apimachinery'
+import { type Trust, trusting } from '@canopus/platform'
 import type { ObjectReader } from '../security.ts'
 
 export interface KubeletCredentials {
@@ -15,10 +16,10 @@ export interface KubeletCredentials {
 }
 
 /** What a TLS connection to a kubelet is made with. */
-export function kubeletTls({ cert, key, ca }: KubeletCredentials): { cert?: string; key?: string; ca?: string } {
+export function kubeletTls({ cert, key, ca }: KubeletCredentials): Partial<Trust<string>> & { cert?: string; key?: string } {
   return {
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : trusting(ca)),
   }
 }
 

@@ -19,6 +19,8 @@ export interface WebhookServer {
   readonly port: number
   /** Of the authority, as configurations have it. */
   readonly caBundle: string
+  /** Of the certificate that it shows itself. */
+  readonly ownBundle: string
   /** Every request so far, by path without the query. */
   readonly reviews: {
     readonly path: string
@@ -84,6 +86,7 @@ export async function startWebhookServer(options: WebhookServerOptions = {}): Pr
   return {
     port: (server.address() as AddressInfo).port,
     caBundle: Buffer.from(authority.certificate).toString('base64'),
+    ownBundle: Buffer.from(serving.certificate).toString('base64'),
     reviews,
     get connections() {
       return connections

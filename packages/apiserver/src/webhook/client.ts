@@ -6,6 +6,7 @@ import type { WebhookClientConfig } from '@canopus/api/admissionregistration/v1'
 import { encodeJson, JsonSyntaxError, parseJson } from '@canopus/apimachinery'
 import { type Clock, messageOf } from '@canopus/base'
 import type { Transport } from '@canopus/client'
+import { type Trust, trusting } from '@canopus/platform'
 import type { Agent } from 'undici'
 import { traced, traceHeaders } from '../tracing/span.ts'
 import type { WebhookCredentials, WebhookCredentialsFor } from './credentials.ts'
@@ -184,15 +185,14 @@ const HEADERS = {
   'user-agent': 'kube-apiserver-admission',
 }
 
-interface TlsMaterial {
-  ca?: string
+interface TlsMaterial extends Partial<Trust<string>> {
   cert?: string
   key?: string
 }
 
 function tlsOf(caBundle: string, cert: string, key: string): TlsMaterial {
   const ca = Buffer.from(caBundle, 'base64').toString().trim()
-  return { ...(ca === '' ? {} : { ca }), ...(cert === '' ? {} : { cert, key }) }
+  return { ...(ca === '' ? {} : trusting(ca)), ...(cert === '' ? {} : { cert, key }) }
 }
 
 /** The library is read when the first webhook is called: most clusters have none. */

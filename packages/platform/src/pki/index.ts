@@ -29,3 +29,4 @@ export {
   type SigningPolicy,
   signCertificateRequest,
 } from './request.ts'
+export { type Trust, trusting } from './trust.ts'

@@ -1,3 +1,5 @@
+import { trusting } from '@canopus/platform'
+
 /**
  * GETs over HTTPS from an issuer of tokens, trusting the given authorities (PEM) or the system's. `seen` hears of the text that was
  * answered, where it is JSON.
@@ -12,7 +14,7 @@ export function fetchTextWith(certificateAuthority: string | undefined): FetchTe
   return async (url, headers) => {
     const { Agent, request } = await import('undici')
     dispatcher ??= new Agent({
-      connect: certificateAuthority ? { ca: certificateAuthority } : {},
+      connect: certificateAuthority ? trusting(certificateAuthority) : {},
       headersTimeout: TIMEOUT,
       bodyTimeout: TIMEOUT,
     })
