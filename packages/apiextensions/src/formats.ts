@@ -81,8 +81,10 @@ const FORMATS: Readonly<Record<string, Check>> = {
   k8slongname: text => checkDns1123Subdomain(text).length === 0,
 }
 
+/** Whether texts are held to the format. */
+export const isKnownFormat = (format: string): boolean => Object.hasOwn(FORMATS, format.replaceAll('-', ''))
+
 /** Whether the text has the format; true for formats that nobody knows. */
 export function hasFormat(format: string, text: string): boolean {
-  const name = format.replaceAll('-', '')
-  return Object.hasOwn(FORMATS, name) ? FORMATS[name]!(text) : true
+  return isKnownFormat(format) ? FORMATS[format.replaceAll('-', '')]!(text) : true
 }

@@ -16,7 +16,10 @@ describe('values', () => {
       'a fraction is no integer',
       { type: 'integer' },
       1.5,
-      ['x: Invalid value: "number": x in body must be of type integer: "number"'],
+      [
+        'x: Invalid value: "number": x in body must be of type integer: "number"',
+        '<nil>: Invalid value: "": Checked value must be of type integer (default format) in x',
+      ],
     ],
     ['null', { type: 'string' }, null, ['x: Invalid value: "null": x in body must be of type string: "null"']],
     ['null where it may be', { type: 'string', nullable: true }, null, []],
@@ -53,7 +56,7 @@ describe('values', () => {
       ['x: Invalid value: 3: x in body should be a multiple of 2'],
     ],
     ['characters, not bytes', { type: 'string', maxLength: 2 }, 'äö', []],
-    ['too long', { type: 'string', maxLength: 1 }, 'ab', ['x: Too long: may not be more than 1 bytes']],
+    ['too long', { type: 'string', maxLength: 1 }, 'ab', ['x: Too long: may not be more than 1 byte']],
     [
       'too short',
       { type: 'string', minLength: 2 },
@@ -82,7 +85,7 @@ describe('values', () => {
       [],
       ['x: Invalid value: 0: x in body should have at least 1 items'],
     ],
-    ['too many items', { type: 'array', maxItems: 1 }, [1, 2], ['x: Too many: 2: must have at most 1 items']],
+    ['too many items', { type: 'array', maxItems: 1 }, [1, 2], ['x: Too many: 2: must have at most 1 item']],
     [
       'items',
       { type: 'array', items: { type: 'string' } },
@@ -113,6 +116,96 @@ describe('values', () => {
       ],
     ],
     ['anyOf', { anyOf: [{ minimum: 1 }, { minimum: 2 }] }, 1, []],
+    [
+      'oneOf, none: what was checked most is told',
+      {
+        type: 'object',
+        oneOf: [
+          { properties: { kind: { enum: ['IP'] }, value: { anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] } } },
+          { properties: { kind: { not: { enum: ['IP'] } } } },
+        ],
+      },
+      { kind: 'IP', value: '1.2.3.4:80' },
+      [
+        '<nil>: Invalid value: "": "x" must validate one and only one schema (oneOf). Found none valid',
+        '<nil>: Invalid value: "": "x.value" must validate at least one schema (anyOf)',
+        'x.value: Invalid value: "1.2.3.4:80": x.value in body must be of type ipv4: "1.2.3.4:80"',
+      ],
+    ],
+    [
+      'allOf: the same finding twice is one',
+      { type: 'string', minLength: 2, allOf: [{ minLength: 2 }, { maxLength: 3 }] },
+      'a',
+      [
+        'x: Invalid value: "a": x in body should be at least 2 chars long',
+        '<nil>: Invalid value: "": "x" must validate all the schemas (allOf)',
+      ],
+    ],
+    [
+      'another type, and not one of the values',
+      { type: 'string', enum: ['a'] },
+      1,
+      [
+        'x: Invalid value: "integer": x in body must be of type string: "integer"',
+        'x: Unsupported value: 1: supported values: "a"',
+      ],
+    ],
+    [
+      'null may be, but is none of the values',
+      { type: 'string', nullable: true, enum: ['a', null] },
+      null,
+      ['x: Unsupported value: null: supported values: "a", "null"'],
+    ],
+    [
+      'a fraction where the format is an integer',
+      { type: 'integer', format: 'int32' },
+      1.5,
+      [
+        'x: Invalid value: "float64": x in body must be of type int32: "float64"',
+        '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in x',
+      ],
+    ],
+    [
+      'a truth where the format is an integer',
+      { type: 'integer', format: 'int32' },
+      true,
+      ['x: Invalid value: "": x in body must be of type int32: ""'],
+    ],
+    [
+      'a number where text has a format',
+      { type: 'string', format: 'date-time' },
+      5,
+      ['x: Invalid value: "int64": x in body must be of type date-time: "int64"'],
+    ],
+    [
+      'a whole number of no 64 bits',
+      { type: 'integer' },
+      1e30,
+      [
+        'x: Invalid value: "number": x in body must be of type integer: "number"',
+        '<nil>: Invalid value: "": Checked value must be of type integer (default format) in x',
+      ],
+    ],
+    [
+      'a number of no 32 bits',
+      { type: 'integer', format: 'int32' },
+      3_000_000_000,
+      ['<nil>: Invalid value: "": Checked value must be of type integer with format int32 in x'],
+    ],
+    ['a limit with a fraction, for a whole number', { type: 'number', minimum: 2.5 }, 2, []],
+    [
+      'the length is wrong: the pattern is not looked at',
+      { type: 'string', maxLength: 1, pattern: '^b', format: 'ipv4' },
+      'aa',
+      ['x: Too long: may not be more than 1 byte', 'x: Invalid value: "aa": x in body must be of type ipv4: "aa"'],
+    ],
+    ['a format that the type does not have', { type: 'array', format: 'ipv4' }, [], []],
+    [
+      'too few properties',
+      { type: 'object', minProperties: 2 },
+      { a: 1 },
+      ['x: Invalid value: 1: x in body should have at least 2 properties'],
+    ],
   ]
   for (const [name, schema, value, wanted] of cases) it(name, () => assert.deepEqual(texts(schema, value), wanted))
 

@@ -16,7 +16,11 @@ export interface KubeletCredentials {
 }
 
 /** What a TLS connection to a kubelet is made with. */
-export function kubeletTls({ cert, key, ca }: KubeletCredentials): Partial<Trust<string>> & { cert?: string; key?: string } {
+export function kubeletTls({
+  cert,
+  key,
+  ca,
+}: KubeletCredentials): Partial<Trust<string>> & { cert?: string; key?: string } {
   return {
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
     ...(ca === undefined ? {} : trusting(ca)),

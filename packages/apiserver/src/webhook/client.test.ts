@@ -57,7 +57,10 @@ describe('calling webhooks as somebody', () => {
   it('trusts the certificate itself where the bundle holds that, and no other', async () => {
     const client = createWebhookClient({ resolver, clock: systemClock })
     const target = { url: `https://localhost:${hook.port}/`, caBundle: hook.ownBundle }
-    assert.deepEqual(await client.call(target, review, 10), await client.call({ ...target, caBundle: hook.caBundle }, review, 10))
+    assert.deepEqual(
+      await client.call(target, review, 10),
+      await client.call({ ...target, caBundle: hook.caBundle }, review, 10),
+    )
     const other = await createAuthority({ commonName: 'webhooks', clock: systemClock })
     const stranger = Buffer.from(other.certificate).toString('base64')
     await assert.rejects(client.call({ ...target, caBundle: stranger }, review, 10), /signed by unknown authority$/)

@@ -27,7 +27,12 @@ describe('a certificate of our own making', () => {
   it('does not replace one that somebody else put there, though that ends tomorrow', async () => {
     const clock = new SimulatedClock({ start: Date.parse('2026-01-01T00:00:00Z') })
     const authority = await createAuthority({ commonName: 'theirs', clock })
-    const pair = await issueCertificate(authority, { commonName: 'them', purposes: ['server auth'], clock, validity: DAY })
+    const pair = await issueCertificate(authority, {
+      commonName: 'them',
+      purposes: ['server auth'],
+      clock,
+      validity: DAY,
+    })
     writeFileSync(join(directory, 'given.crt'), pair.certificate)
     writeFileSync(join(directory, 'given.key'), pair.key)
     assert.deepEqual(await servingCertificate({ directory, name: 'given', hosts: ['localhost'], clock }), pair)
