@@ -1,5 +1,5 @@
 /** An HTTPS server that answers reviews as the test says, with an authority of its own. */
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -12,7 +12,7 @@ export interface Review {
   request: any
 }
 
-/** Answers one review with the `response`, without its uid, or with a whole answer: a status and a text. */
+/** Answers one review with the `response`, without its uid, or with a whole answer: a status, a text, and headers. */
 export type Answer = (review: Review) => object | Promise<object>
 
 export interface WebhookServer {
@@ -70,7 +70,12 @@ export async function startWebhookServer(options: WebhookServerOptions = {}): Pr
         reviews.push({ path, query, review, headers: message.headers, ...(client === undefined ? {} : { client }) })
         const given = (await answers.get(path)?.(review)) ?? { code: 404, text: '404 page not found' }
         if ('text' in given) {
-          out.writeHead((given as { code?: number }).code ?? 200).end((given as { text: string }).text)
+          const {
+            code = 200,
+            text,
+            headers = {},
+          } = given as { code?: number; text: string; headers?: OutgoingHttpHeaders }
+          out.writeHead(code, headers).end(text)
           return
         }
         const { kind, apiVersion, request } = review

@@ -67,6 +67,25 @@ describe('calling webhooks as somebody', () => {
     client.close()
   })
 
+  it('calls a path as Go would, and goes where it is sent', async () => {
+    const client = createWebhookClient({ resolver, clock: systemClock })
+    const { caBundle } = hook
+    const asked = hook.reviews.length
+    hook.on('/sent', () => ({ code: 307, text: '', headers: { location: '/a' } }))
+    hook.on('/a', () => ({ allowed: true }))
+    await client.call({ url: `https://localhost:${hook.port}//a/`, caBundle }, review, 10)
+    await client.call({ service: { namespace: 'ns', name: 'hook', path: 'x/..//a/' }, caBundle }, review, 10)
+    await client.call({ service: { namespace: 'ns', name: 'hook', path: '/sent' }, caBundle }, review, 10)
+    const seen = hook.reviews.slice(asked).map(each => [each.path, each.review.kind])
+    assert.deepEqual(seen, [
+      ['/a', 'AdmissionReview'],
+      ['/a', 'AdmissionReview'],
+      ['/sent', 'AdmissionReview'],
+      ['/a', 'AdmissionReview'],
+    ])
+    client.close()
+  })
+
   it('asks itself where it is meant', async () => {
     const asked: TransportRequest[] = []
     const loopback: Transport = {

@@ -2,12 +2,13 @@
  * Calls webhooks: JSON is POSTed, JSON comes back (k8s.io/apiserver/pkg/util/webhook/client.go). Services are dialled at an
  * address that the resolver gives and must show a certificate for `<service>.<namespace>.svc`.
  */
+import { posix } from 'node:path'
 import type { WebhookClientConfig } from '@canopus/api/admissionregistration/v1'
 import { encodeJson, JsonSyntaxError, parseJson } from '@canopus/apimachinery'
 import { type Clock, messageOf } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import { type Trust, trusting } from '@canopus/platform'
-import type { Agent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { traced, traceHeaders } from '../tracing/span.ts'
 import type { WebhookCredentials, WebhookCredentialsFor } from './credentials.ts'
 import { answerProblem, transportProblem } from './problems.ts'
@@ -70,12 +71,11 @@ function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Add
   const query = timeoutSeconds > 0 ? `?timeout=${Math.ceil(timeoutSeconds)}s` : ''
   if (service !== undefined) {
     const { namespace, name, path = '', port = DEFAULT_PORT } = service
-    const at = path === '' || path.startsWith('/') ? path : `/${path}`
     const host = `${serverName(namespace, name)}:${port}`
     return {
       origin: `https://${host}`,
       host,
-      path: `${at === '' ? '/' : at}${query}`,
+      path: `${cleaned(path)}${query}`,
       service: { namespace, name, port },
     }
   }
@@ -83,8 +83,11 @@ function addressOf({ url, service }: WebhookTarget, timeoutSeconds: number): Add
   if (!URL.canParse(url)) throw new WebhookCallError(`Unparsable URL: ${url}`)
   const parsed = new URL(url)
   const host = `${parsed.hostname}:${parsed.port || DEFAULT_PORT}`
-  return { origin: parsed.origin, host, path: `${parsed.pathname}${query}` }
+  return { origin: parsed.origin, host, path: `${cleaned(parsed.pathname)}${query}` }
 }
+
+/** As Go's `path.Join` makes it: one slash where several stand, none at the end. */
+const cleaned = (path: string): string => posix.join('/', path).replace(/(?<=.)\/$/, '')
 
 const serverName = (namespace: string, name: string): string => `${name}.${namespace}.svc`
 
@@ -94,7 +97,7 @@ const IDLE = 90_000
 class UndiciCaller implements WebhookCaller {
   readonly #options: WebhookClientOptions
   /** By whom is called and whom is trusted; the one used longest ago comes first. */
-  readonly #agents = new Map<string, Agent>()
+  readonly #agents = new Map<string, Dispatcher>()
 
   constructor(options: WebhookClientOptions) {
     this.#options = options
@@ -157,7 +160,7 @@ class UndiciCaller implements WebhookCaller {
     { caBundle = '' }: WebhookTarget,
     { origin, service }: Address,
     { cert = '', key = '' }: Partial<WebhookCredentials> = {},
-  ): Promise<Agent> {
+  ): Promise<Dispatcher> {
     const id = [origin, service === undefined ? '' : 'service', caBundle, cert, key].join('\n')
     const known = this.#agents.get(id)
     if (known !== undefined) {
@@ -171,7 +174,7 @@ class UndiciCaller implements WebhookCaller {
     if (other !== undefined) return other
     this.#agents.set(id, made)
     if (this.#agents.size > MOST_AGENTS) {
-      const [[oldest, agent]] = this.#agents as unknown as Iterable<[string, Agent]> & [[string, Agent]]
+      const [[oldest, agent]] = this.#agents as unknown as Iterable<[string, Dispatcher]> & [[string, Dispatcher]]
       this.#agents.delete(oldest)
       void agent.close()
     }
@@ -195,23 +198,32 @@ function tlsOf(caBundle: string, cert: string, key: string): TlsMaterial {
   return { ...(ca === '' ? {} : trusting(ca)), ...(cert === '' ? {} : { cert, key }) }
 }
 
+/** As Go's clients do; where the answer is 307 or 308 the review is sent there too. */
+const MOST_REDIRECTIONS = 10
+
 /** The library is read when the first webhook is called: most clusters have none. */
-async function makeAgent(tls: TlsMaterial, service: Address['service'], resolver: ServiceResolver): Promise<Agent> {
-  const { Agent, buildConnector } = await import('undici')
+async function makeAgent(
+  tls: TlsMaterial,
+  service: Address['service'],
+  resolver: ServiceResolver,
+): Promise<Dispatcher> {
+  const { Agent, buildConnector, interceptors } = await import('undici')
   const connect = buildConnector({
     ...tls,
     ...(service === undefined ? {} : { servername: serverName(service.namespace, service.name) }),
     allowH2: false,
     timeout: 0,
   })
-  return new Agent({
+  const agent = new Agent({
     keepAliveTimeout: IDLE,
     keepAliveMaxTimeout: IDLE,
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: (options, callback) => {
-      if (service === undefined) return connect(options, callback)
+      if (service === undefined || options.hostname !== serverName(service.namespace, service.name)) {
+        return connect(options, callback)
+      }
       try {
         const { host, port } = resolver.resolve(service.namespace, service.name, service.port)
         return connect({ ...options, hostname: host, host: `${host}:${port}`, port: String(port) }, callback)
@@ -220,6 +232,7 @@ async function makeAgent(tls: TlsMaterial, service: Address['service'], resolver
       }
     },
   })
+  return agent.compose(interceptors.redirect({ maxRedirections: MOST_REDIRECTIONS }))
 }
 
 /** What the API server is called by those in the cluster. */
