@@ -38,12 +38,8 @@ class Comparer {
 
   private values(type: Type, old: unknown, next: unknown): void {
     if (old === next) return
-    if (old === undefined) this.added.add(this.#path, everything(type, next))
-    else if (next === undefined) this.removed.add(this.#path, everything(type, old))
-    else this.both(type, old, next)
-  }
-
-  private both(type: Type, old: unknown, next: unknown): void {
+    if (old === undefined) return this.added.add(this.#path, everything(type, next))
+    if (next === undefined) return this.removed.add(this.#path, everything(type, old))
     const form = formOf(type, old)
     if (form !== formOf(type, next)) this.mixed(type, old, next)
     else if (form === 'leaf' || (isVoid(old) && isVoid(next))) {
@@ -60,19 +56,18 @@ class Comparer {
   }
 
   maps(type: Type, old: Plain, next: Plain): void {
-    const { schema } = type
-    const path = this.#path
-    const visit = (key: string): void => {
-      const before = valueAt(schema, old, key)
-      const after = valueAt(schema, next, key)
-      if (before === after) return
-      const child = childType(schema, key) ?? DEDUCED
-      path.push(elementOf(child, key))
-      this.values(child, before, after)
-      path.pop()
-    }
-    for (const key of Object.keys(old)) visit(key)
-    for (const key of Object.keys(next)) if (!Object.hasOwn(old, key)) visit(key)
+    for (const key of Object.keys(old)) this.field(type, old, next, key)
+    for (const key of Object.keys(next)) if (!Object.hasOwn(old, key)) this.field(type, old, next, key)
+  }
+
+  private field({ schema }: Type, old: Plain, next: Plain, key: string): void {
+    const before = valueAt(schema, old, key)
+    const after = valueAt(schema, next, key)
+    if (before === after) return
+    const child = childType(schema, key) ?? DEDUCED
+    this.#path.push(elementOf(child, key))
+    this.values(child, before, after)
+    this.#path.pop()
   }
 
   private lists(type: Type, old: readonly unknown[], next: readonly unknown[]): void {

@@ -182,7 +182,9 @@ export function applyOnce(
   const object = last === undefined ? merged : prune(scope, merged, managers, id, last)
   const released = release(scope, live, object, managers, id)
   const changed = !deepEqual(live, object)
-  if (!force && released.conflicts.length > 0) return { object: live, changed, managers, conflicts: released.conflicts }
+  if (!force && released.taken.length > 0) {
+    return { object: live, changed, managers, conflicts: released.taken.flatMap(conflictsOf) }
+  }
   const fields = difference(own.fields, NOBODYS)
   if (isEmptySet(fields)) released.managers.delete(id)
   else {
@@ -193,10 +195,20 @@ export function applyOnce(
   return { object: changed ? object : live, changed, managers: released.managers, conflicts: [] }
 }
 
+/** What a manager loses since the change gives it another value. */
+interface Taken {
+  readonly id: string
+  readonly manager: Manager
+  readonly fields: FieldSet
+}
+
+const conflictsOf = ({ id, manager, fields }: Taken): Conflict[] =>
+  Array.from(pathsOf(fields), path => ({ id, manager, path }))
+
 interface Released {
   readonly managers: Map<string, Manager>
   readonly comparison: Comparison
-  readonly conflicts: readonly Conflict[]
+  readonly taken: readonly Taken[]
 }
 
 /** Takes from all managers but one what the change changes and removes. */
@@ -209,7 +221,7 @@ function release(
 ): Released {
   const comparison = compare(rootOf(scope.schema), live, next)
   const byVersion = new Map<string, Comparison | undefined>([[scope.apiVersion, filteredComparison(scope, comparison)]])
-  const conflicts: Conflict[] = []
+  const lost: Taken[] = []
   const out = new Map<string, Manager>()
   for (const [id, manager] of managers) {
     if (id === except) {
@@ -222,11 +234,11 @@ function release(
     const changes = byVersion.get(manager.apiVersion)
     if (changes === undefined) continue
     const taken = intersection(manager.fields, union(changes.modified, changes.added))
-    for (const path of pathsOf(taken)) conflicts.push({ id, manager, path })
+    if (!isEmptySet(taken)) lost.push({ id, manager, fields: taken })
     const fields = difference(difference(manager.fields, taken), changes.removed)
     if (!isEmptySet(fields)) out.set(id, fields === manager.fields ? manager : { ...manager, fields })
   }
-  return { managers: out, comparison: byVersion.get(scope.apiVersion)!, conflicts }
+  return { managers: out, comparison: byVersion.get(scope.apiVersion)!, taken: lost }
 }
 
 function comparisonIn(scope: WriteScope, live: Plain, next: Plain, apiVersion: string): Comparison | undefined {

@@ -1,4 +1,5 @@
-import { JsonSyntaxError, MAX_DEPTH, quoteChar } from './syntax-error.ts'
+import { MAX_DEPTH } from './depth.ts'
+import { JsonSyntaxError, quoteChar } from './syntax-error.ts'
 
 /** A number that a JavaScript number may not show as it was written: a fraction, an exponent, or beyond 2^53. */
 export class NumberLiteral {

@@ -1,4 +1,5 @@
-import { JsonSyntaxError, MAX_DEPTH, MAX_KEPT_DEPTH } from './syntax-error.ts'
+import { keptDepth, MAX_DEPTH, SHALLOW_DEPTH } from './depth.ts'
+import { JsonSyntaxError } from './syntax-error.ts'
 
 /**
  * A quick look over JSON text: whether JSON.parse reads it without loss of what matters (numbers as written, depth), and
@@ -10,8 +11,8 @@ export interface Survey {
   members: number
   /** No fraction, no exponent, no integer of 16 digits or more, no extreme depth. */
   plain: boolean
-  /** It nests deeper than functions that call themselves can follow. */
-  deep: boolean
+  /** How many levels its objects and lists nest. */
+  deepest: number
 }
 
 export function surveyJson(text: string): Survey {
@@ -36,12 +37,14 @@ export function surveyJson(text: string): Survey {
       at = end - 1
     }
   }
-  return { members, plain: plain && deepest <= MAX_DEPTH, deep: deepest > MAX_KEPT_DEPTH }
+  return { members, plain: plain && deepest <= MAX_DEPTH, deepest }
 }
 
 /** Throws JsonSyntaxError where a text, all of which is kept, nests too deeply. Costs nothing where it is too short for that. */
 export function checkDepth(text: string): void {
-  if (text.length <= MAX_KEPT_DEPTH || !surveyJson(text).deep) return
+  if (text.length <= SHALLOW_DEPTH) return
+  const { deepest } = surveyJson(text)
+  if (deepest <= SHALLOW_DEPTH || deepest <= keptDepth()) return
   throw new JsonSyntaxError(`invalid character '${text.includes('{') ? '{' : '['}' exceeded max depth`)
 }
 

@@ -6,15 +6,6 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** Deeper nesting is refused, with Go's message, where Go draws the line. */
-export const MAX_DEPTH = 10_000
-
-/**
- * What of a text is kept may nest so deep and no deeper: every function that walks a value recursively must stay within
- * JavaScript's stack, and no API object comes near. Fields that nobody knows are dropped, however deep they are.
- */
-export const MAX_KEPT_DEPTH = 1_000
-
 /** A character as Go shows the first byte of it: printable ones as they are, others escaped. */
 export function quoteChar(text: string, at: number): string {
   const code = firstByte(text.codePointAt(at)!)

@@ -1,7 +1,8 @@
 import { type Duplicate, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { isExactObject } from '../json/json-object.ts'
 import { surveyJson } from '../json/survey.ts'
-import { JsonSyntaxError, MAX_KEPT_DEPTH } from '../json/syntax-error.ts'
+import { keptDepth, SHALLOW_DEPTH } from '../json/depth.ts'
+import { JsonSyntaxError } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, EmbeddedError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
@@ -41,7 +42,7 @@ export type SchemaChoice = StructSchema | ((apiVersion: string, kind: string) =>
 export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): Decoded {
   const json = typeof text === 'string' ? text : new TextDecoder().decode(text)
   const survey = surveyJson(json)
-  if (survey.deep) return decodeDeep(schema, json)
+  if (survey.deepest > SHALLOW_DEPTH) return decodeDeep(schema, json)
   if (survey.plain) {
     const clean = cleanRoot(schema, parsePlain(json), survey.members)
     if (clean !== undefined) return clean
@@ -66,7 +67,7 @@ function decodeDeep(schema: SchemaChoice, json: string): Decoded {
   } catch (error) {
     throw error instanceof RangeError ? tooDeep : error
   }
-  if (isDeeper(decoded.object, MAX_KEPT_DEPTH)) throw tooDeep
+  if (isDeeper(decoded.object, keptDepth())) throw tooDeep
   return decoded
 }
 

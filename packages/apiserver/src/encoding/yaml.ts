@@ -1,14 +1,13 @@
 /** YAML bodies as JSON text. */
-import { encodeJson, JsonSyntaxError } from '@canopus/apimachinery'
-import { load, YAMLException } from 'js-yaml'
+import { encodeJson, JsonSyntaxError, keptDepth } from '@canopus/apimachinery'
+import { type LoadOptions, load, YAMLException } from 'js-yaml'
 import { READ_SCHEMA } from './yaml-schema.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
 const MAX_VALUES = 500_000
 
 /** The reader's own limit is 100 levels, which a schema in a definition may well exceed. */
-const DEEPEST = 1000
-const READING = { schema: READ_SCHEMA, maxDepth: DEEPEST }
+const reading = (): LoadOptions => ({ schema: READ_SCHEMA, maxDepth: keptDepth() })
 
 const DUPLICATE = 'duplicated mapping key'
 const UNMARSHAL_ERRORS = 'yaml: unmarshal errors:\n'
@@ -24,7 +23,7 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
   const strictErrors: string[] = []
   let value: unknown
   try {
-    value = load(text, READING)
+    value = load(text, reading())
   } catch (error) {
     if (!isDuplicate(error)) throw syntaxError(error)
     value = lenient(text)
@@ -67,7 +66,7 @@ function duplicateKeys(text: string, first: YAMLException): string[] {
     rest = `${rest.slice(0, at)}another-${found.length}-${rest.slice(at)}`
     error = undefined
     try {
-      load(rest, READING)
+      load(rest, reading())
     } catch (next) {
       error = next
     }
@@ -83,7 +82,7 @@ const BARE_KEY = /^[^,}\n]*/
 
 /** As Go prints it: text in quotes, numbers and the like bare. */
 function keyText(key: string): string {
-  const value = key.trim() === '' ? '' : load(key, READING)
+  const value = key.trim() === '' ? '' : load(key, reading())
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
@@ -95,7 +94,7 @@ function lineOfValue(text: string, afterKey: number): number {
 
 function lenient(text: string): unknown {
   try {
-    return load(text, { ...READING, json: true })
+    return load(text, { ...reading(), json: true })
   } catch (error) {
     throw syntaxError(error)
   }
@@ -104,7 +103,7 @@ function lenient(text: string): unknown {
 function checkSize(root: unknown): void {
   let count = 0
   const visit = (value: unknown, depth: number): void => {
-    if (++count > MAX_VALUES || depth > DEEPEST) throw new JsonSyntaxError('yaml: document contains excessive aliasing')
+    if (++count > MAX_VALUES || depth > keptDepth()) throw new JsonSyntaxError('yaml: document contains excessive aliasing')
     if (typeof value !== 'object' || value === null) return
     for (const each of Object.values(value)) visit(each, depth + 1)
   }

@@ -1,7 +1,9 @@
-/** Bodies that nest deeply: Go's line is at 10,000, and what is kept may be 1,000 deep here. */
+/** Bodies that nest deeply: Go's line is at 10,000, and what is kept may be 1,000 deep on the stack that Node has by default. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
 
 const nested = (depth: number, end = '1'): string => `${'{"a":'.repeat(depth)}${end}${'}'.repeat(depth)}`
@@ -73,6 +75,22 @@ describe('bodies that nest deeply', () => {
       assert.equal(status, 400)
       assert.match(message, /exceeded max depth/)
     }
+  })
+
+  const limit = execFileSync('sh', ['-c', 'ulimit -s']).toString().trim()
+  const skip = limit !== 'unlimited' && Number(limit) < 8192 && `a stack of ${limit} KiB is too small`
+  it('in fields that are kept are let through up to 10,000 levels on a stack for them', { skip }, () => {
+    const program = fileURLToPath(new URL('../testing/deep-bodies.ts', import.meta.url))
+    const args = ['--disable-warning=ExperimentalWarning', '--stack-size=7000', program]
+    assert.deepEqual(execFileSync(process.execPath, args, { timeout: 60_000 }).toString().trim().split('\n'), [
+      'POST application/json: 201, 9990',
+      'PATCH application/merge-patch+json: 200, 9990',
+      'PATCH application/json-patch+json: 200, 9990',
+      'PATCH application/apply-patch+yaml: 200, 9990',
+      'GET application/json: 200, 9990',
+      'GET application/json: 200, 9990',
+      'DELETE application/json: 200, 0',
+    ])
   })
 
   it('in patches are refused as well', async () => {

@@ -1,5 +1,5 @@
 import { setOwn } from '../../json/exact-reader.ts'
-import { MAX_KEPT_DEPTH } from '../../json/syntax-error.ts'
+import { keptDepth, SHALLOW_DEPTH } from '../../json/depth.ts'
 import { zeroOf } from '../decoded-values.ts'
 import type { Field, ScalarType, Schema, SpecialSchema, StructSchema } from '../schema.ts'
 import { ProtobufError, ProtobufReader } from './reader.ts'
@@ -27,7 +27,7 @@ export function decodeMessage(schema: StructSchema, bytes: Uint8Array): Record<s
 
 function readStruct(schema: StructSchema, reader: ProtobufReader, object: JsonObject): void {
   const { members } = readerOf(schema)
-  if (++depth > MAX_KEPT_DEPTH) throw new ProtobufError('proto: nested too deeply')
+  if (++depth > SHALLOW_DEPTH && depth > keptDepth()) throw new ProtobufError('proto: nested too deeply')
   while (!reader.done) {
     const tag = reader.unsigned()
     const number = Math.floor(tag / 8)
