@@ -56,6 +56,7 @@ import type { KubeletCredentials } from './subresources/node-address.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
 import { createServiceResolver } from './webhook/service-resolver.ts'
+import type { FlagValues } from './zpages/flagz.ts'
 import { Statusz } from './zpages/statusz.ts'
 
 export interface ApiServerOptions {
@@ -93,6 +94,8 @@ export interface ApiServerOptions {
   readonly metrics?: MetricsRegistry
   /** Which features are on; `kinds` and admission plugins must fit. The defaults where missing. */
   readonly featureGates?: FeatureGates
+  /** With which flags it runs, for `/flagz`. */
+  readonly flags?: FlagValues
   /** Tells this server from others, in figures. */
   readonly serverId?: string
   /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
@@ -385,7 +388,8 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     ...parts,
     discovery,
     openapi,
-    statusz: new Statusz(clock, parts.gitVersion),
+    statusz: new Statusz(clock, 'apiserver', parts.gitVersion),
+    flags: options.flags ?? {},
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     ...(aggregator === undefined ? {} : { aggregator }),

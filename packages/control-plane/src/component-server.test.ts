@@ -14,7 +14,7 @@ const client = createClient({
     const status =
       kind === 'TokenReview'
         ? { authenticated: spec.token === 'good', user: { username: 'monitor', groups: ['system:authenticated'] } }
-        : { allowed: spec.user === 'monitor' && spec.nonResourceAttributes.path.startsWith('/metrics') }
+        : { allowed: spec.user === 'monitor' && /^\/(metrics|flagz|statusz)/.test(spec.nonResourceAttributes.path) }
     const bytes = Buffer.from(JSON.stringify({ kind, spec, metadata: {}, status }))
     return {
       status: 201,
@@ -40,6 +40,8 @@ before(async () => {
   const metrics = new MetricsRegistry()
   metrics.counter('workqueue_adds_total', 'Adds.', ['name']).with('deployment').add()
   server = await startComponentServer({
+    component: 'kube-scheduler',
+    flags: { v: '2' },
     address: '127.0.0.1',
     port: 0,
     certificate: pki.apiserver.certificate,
@@ -81,6 +83,15 @@ describe("a component's own port", () => {
     ['/metrics', undefined, 'monitor', 200, /^process_cpu_seconds_total /m],
     ['/metrics', undefined, 'somebody', 403, /User "somebody"/],
     ['/metrics/slis', 'good', undefined, 200, /kubernetes_healthcheck\{name="ping",type="readyz"\} 1/],
+    ['/flagz', undefined, undefined, 403, /cannot get path "\/flagz"/],
+    ['/flagz', 'good', undefined, 200, /^\nkube-scheduler flagz\nWarning: .*\nv=2\n$/],
+    [
+      '/statusz',
+      'good',
+      undefined,
+      200,
+      /^\nkube-scheduler statusz\n(.*\n)*Paths: \/flagz \/healthz \/livez \/metrics \/readyz\n$/,
+    ],
     ['/metrics/other', 'good', undefined, 404, /404 page not found/],
   ]
   for (const [path, token, as, status, text] of rows) {

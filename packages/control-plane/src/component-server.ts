@@ -6,7 +6,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
-import { Health, METRICS_RESET, METRICS_TYPE, registerBuildInfo, registerOwnFamilies } from '@canopus/apiserver'
+import { StatusError } from '@canopus/apimachinery'
+import {
+  type ApiResponse,
+  type FlagValues,
+  type Headers,
+  Health,
+  jsonResponse,
+  METRICS_RESET,
+  METRICS_TYPE,
+  registerBuildInfo,
+  registerOwnFamilies,
+  Statusz,
+  serveFlagz,
+} from '@canopus/apiserver'
 import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import {
@@ -24,6 +37,10 @@ export interface ShownCertificates extends CertifiedKey {
 }
 
 export interface ComponentServerOptions extends ShownCertificates {
+  /** Upstream's name of the component. */
+  readonly component: string
+  /** With which flags it runs. */
+  readonly flags: FlagValues
   readonly address: string
   readonly port: number
   /** Authorities whose client certificates are accepted; PEM. */
@@ -62,6 +79,9 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
     contexts.set(named ?? [], ca.ca, tlsPolicy)
     return { ...tlsPolicy, cert: certificate, key, ...ca }
   }
+  const { component, flags, clock } = options
+  const statusz = new Statusz(clock, component)
+  const served = { health, metrics, slis, resetsMetrics, component, flags, statusz }
   const server = createServer({
     ...show(options),
     SNICallback: contexts.callback,
@@ -69,7 +89,7 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
     rejectUnauthorized: false, // who has no certificate may have a token
   })
   server.on('request', (request, response) => {
-    respond(request, response, access, { health, metrics, slis, resetsMetrics }).catch(error => {
+    respond(request, response, access, served).catch(error => {
       options.logger.error('a request failed', { path: request.url, error })
       response.destroy()
     })
@@ -99,14 +119,18 @@ interface Served {
   readonly metrics: MetricsRegistry
   readonly slis: MetricsRegistry
   readonly resetsMetrics: boolean
+  readonly component: string
+  readonly flags: FlagValues
+  readonly statusz: Statusz
 }
 
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   access: Access,
-  { health, metrics, slis, resetsMetrics }: Served,
+  served: Served,
 ): Promise<void> {
+  const { health, metrics, slis, resetsMetrics } = served
   const [path = '/', query = ''] = (request.url ?? '/').split('?')
   const refusal = await access.refusal(request, path)
   if (refusal !== undefined) return text(response, refusal.status, refusal.message)
@@ -118,9 +142,22 @@ async function respond(
     registry.reset()
     return text(response, 200, METRICS_RESET)
   }
-  const answer = await health.serve({ path, query })
+  const answer = page(path, request.headers, served) ?? (await health.serve({ path, query }))
   if (answer === undefined) return text(response, 404, '404 page not found\n')
-  response.writeHead(answer.status, answer.headers).end(answer.body)
+  response.writeHead(answer.status, answer.headers).end(answer.body as Uint8Array)
+}
+
+const PATHS = ['/flagz', '/healthz', '/livez', '/metrics', '/metrics/slis', '/readyz']
+
+/** What the component tells of itself; undefined for other paths. */
+function page(path: string, headers: Headers, { component, flags, statusz }: Served): ApiResponse | undefined {
+  try {
+    if (path === '/flagz') return serveFlagz({ headers }, component, flags)
+    return path === '/statusz' ? statusz.serve({ headers }, PATHS) : undefined
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error
+    return jsonResponse(error.code, error.status)
+  }
 }
 
 function text(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {

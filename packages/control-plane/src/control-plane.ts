@@ -12,7 +12,7 @@ import { type ControllerManagerOptions, createControllerManager } from './contro
 export interface ApiServerExtras
   extends Pick<
       ApiServerOptions,
-      'auditor' | 'featureGates' | 'healthChecks' | 'metrics' | 'nodeMetrics' | 'serving' | 'tracing'
+      'auditor' | 'featureGates' | 'flags' | 'healthChecks' | 'metrics' | 'nodeMetrics' | 'serving' | 'tracing'
     >,
     Pick<StartApiServerOptions, 'runtimeConfig' | 'compactionInterval' | 'eventTtl'> {
   readonly security?: Partial<SecurityOptions>

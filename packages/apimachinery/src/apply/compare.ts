@@ -38,14 +38,16 @@ class Comparer {
 
   private values(type: Type, old: unknown, next: unknown): void {
     if (old === next) return
-    if (old === undefined) return this.added.add(this.#path, everything(type, next))
-    if (next === undefined) return this.removed.add(this.#path, everything(type, old))
-    const form = formOf(type, old)
-    if (form !== formOf(type, next)) this.mixed(type, old, next)
-    else if (form === 'leaf' || (isVoid(old) && isVoid(next))) {
-      if (!sameValue(type, old, next)) this.modified.add(this.#path)
-    } else if (form === 'map') this.maps(type, (old ?? {}) as Plain, (next ?? {}) as Plain)
-    else this.lists(type, (old ?? []) as readonly unknown[], (next ?? []) as readonly unknown[])
+    if (old === undefined) this.added.add(this.#path, everything(type, next))
+    else if (next === undefined) this.removed.add(this.#path, everything(type, old))
+    else {
+      const form = formOf(type, old)
+      if (form !== formOf(type, next)) this.mixed(type, old, next)
+      else if (form === 'leaf' || (isVoid(old) && isVoid(next))) {
+        if (!sameValue(type, old, next)) this.modified.add(this.#path)
+      } else if (form === 'map') this.maps(type, (old ?? {}) as Plain, (next ?? {}) as Plain)
+      else this.lists(type, (old ?? []) as readonly unknown[], (next ?? []) as readonly unknown[])
+    }
   }
 
   /** A leaf became a map or the other way round. */

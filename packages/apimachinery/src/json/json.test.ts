@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { MAX_DEPTH } from './depth.ts'
 import { NumberLiteral, readExactJson, withoutLiterals } from './exact-reader.ts'
 import { encodeJson } from './stringify.ts'
 import { surveyJson } from './survey.ts'
-import { MAX_DEPTH } from './depth.ts'
 import { JsonSyntaxError } from './syntax-error.ts'
 
 const syntaxErrors: readonly [string, string][] = [

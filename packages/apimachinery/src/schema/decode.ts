@@ -1,7 +1,7 @@
+import { keptDepth, SHALLOW_DEPTH } from '../json/depth.ts'
 import { type Duplicate, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { isExactObject } from '../json/json-object.ts'
 import { surveyJson } from '../json/survey.ts'
-import { keptDepth, SHALLOW_DEPTH } from '../json/depth.ts'
 import { JsonSyntaxError } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, EmbeddedError, pathText, type Step, typeErrorText } from './decode-error.ts'

@@ -103,7 +103,8 @@ function lenient(text: string): unknown {
 function checkSize(root: unknown): void {
   let count = 0
   const visit = (value: unknown, depth: number): void => {
-    if (++count > MAX_VALUES || depth > keptDepth()) throw new JsonSyntaxError('yaml: document contains excessive aliasing')
+    if (++count > MAX_VALUES || depth > keptDepth())
+      throw new JsonSyntaxError('yaml: document contains excessive aliasing')
     if (typeof value !== 'object' || value === null) return
     for (const each of Object.values(value)) visit(each, depth + 1)
   }

@@ -34,6 +34,7 @@ import type { Maybe, Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { inHandlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
+import { type FlagValues, serveFlagz } from '../zpages/flagz.ts'
 import type { Statusz } from '../zpages/statusz.ts'
 import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
@@ -68,6 +69,8 @@ export interface RequestPathOptions {
   /** What `/version` says. */
   readonly gitVersion: string
   readonly statusz: Statusz
+  /** With which flags the server runs. */
+  readonly flags: FlagValues
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
   /** Opens the spans of requests; missing where nothing is traced. */
@@ -332,11 +335,12 @@ export class RequestPath {
   }
 
   private async read(call: Call): Promise<ApiResponse> {
-    const { discovery, health, security, openapi, metrics, aggregator, gitVersion, statusz } = this.#options
+    const { discovery, health, security, openapi, metrics, aggregator, gitVersion, statusz, flags } = this.#options
     const { request } = call
     const { path } = request
     if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo(gitVersion))
     if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security, health) })
+    if (path === '/flagz') return serveFlagz(request, 'apiserver', flags)
     if (path === '/statusz') return statusz.serve(request, rootPaths(discovery, security, health))
     const document = security.documents?.get(path)
     if (document !== undefined) {
@@ -440,6 +444,7 @@ function rootPaths(discovery: Discovery, security: Security, health: Health): st
     '/version',
     '/metrics',
     '/metrics/slis',
+    '/flagz',
     '/statusz',
     '/openapi/v2',
     '/openapi/v3',

@@ -55,7 +55,7 @@ export async function startMemoryServer(
   } & Partial<
     Pick<
       ApiServerOptions,
-      'serviceCidr' | 'nodePortRange' | 'metrics' | 'kinds' | 'isServed' | 'nodeMetrics' | 'featureGates'
+      'serviceCidr' | 'nodePortRange' | 'metrics' | 'flags' | 'kinds' | 'isServed' | 'nodeMetrics' | 'featureGates'
     >
   > = {},
 ): Promise<MemoryServer> {
@@ -73,6 +73,7 @@ export async function startMemoryServer(
     ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    ...(options.flags === undefined ? {} : { flags: options.flags }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     ...(options.nodeMetrics === undefined ? {} : { nodeMetrics: options.nodeMetrics }),
     serving,

@@ -41,7 +41,7 @@ describe('/statusz', () => {
           answer.text,
           /\nUp: 1 hr 02 min 03 sec\n.*\nBinary version: 1\.36\.\S+\nEmulation version: 1\.36\n/,
         )
-        assert.match(answer.text, /\nPaths: \/healthz \/livez \/metrics \/readyz \/statusz \/version\n$/)
+        assert.match(answer.text, /\nPaths: \/flagz \/healthz \/livez \/metrics \/readyz \/statusz \/version\n$/)
       } else if (type === 'application/yaml') {
         assert.match(answer.text, /^apiVersion: config\.k8s\.io\/v1beta1\n/)
       } else {

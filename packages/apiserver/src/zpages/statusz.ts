@@ -2,46 +2,37 @@
 import { formatTime } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import { versionInfo } from '../discovery/version.ts'
-import { toYaml } from '../encoding/encoder.ts'
-import { type ApiRequest, type ApiResponse, jsonResponse, textResponse } from '../http/message.ts'
-import { type PageForm, pageForm } from './negotiate.ts'
+import type { ApiRequest, ApiResponse } from '../http/message.ts'
+import { servePage } from './page.ts'
 
-const COMPONENT = 'apiserver'
-const KIND = 'Statusz'
 /** What serves objects and documents tells nothing of the server. */
 const NO_DEBUGGING: ReadonlySet<string> = new Set(['apis', 'api', 'openid', 'openapi', '.well-known'])
-const OLD = '299 - "This version of the statusz endpoint is deprecated. Please use a newer version."'
 
 export class Statusz {
   readonly #clock: Clock
   readonly #version: Readonly<Record<string, string>>
+  readonly #component: string
   readonly #started: number
 
-  constructor(clock: Clock, gitVersion: string) {
+  constructor(clock: Clock, component: string, gitVersion?: string) {
     this.#clock = clock
     this.#version = versionInfo(gitVersion)
+    this.#component = component
     this.#started = clock.now()
   }
 
   /** `paths` are those that the server lists. Throws StatusError 406. */
-  serve({ headers }: Pick<ApiRequest, 'headers'>, paths: readonly string[]): ApiResponse {
-    const form = pageForm(headers, KIND)
-    if (form.media === 'text') return textResponse(200, this.text(firstSegments(paths)))
-    const warning: Record<string, string> = form.version === 'v1alpha1' ? { warning: OLD } : {}
-    const answer = jsonResponse(200, this.object(form, firstSegments(paths)), warning)
-    if (form.media === 'json') return answer
-    return {
-      ...answer,
-      headers: { ...answer.headers, 'content-type': 'application/yaml' },
-      body: toYaml(answer.body as Uint8Array),
-    }
+  serve(request: Pick<ApiRequest, 'headers'>, paths: readonly string[]): ApiResponse {
+    return servePage(request, {
+      component: this.#component,
+      kind: 'Statusz',
+      text: () => this.text(firstSegments(paths)),
+      fields: () => this.fields(firstSegments(paths)),
+    })
   }
 
-  private object({ version }: PageForm, paths: readonly string[]): object {
+  private fields(paths: readonly string[]): object {
     return {
-      kind: KIND,
-      apiVersion: `config.k8s.io/${version}`,
-      metadata: { name: COMPONENT },
       startTime: formatTime(this.#started),
       uptimeSeconds: this.uptime(),
       goVersion: this.#version.goVersion,
@@ -55,9 +46,6 @@ export class Statusz {
     const up = this.uptime()
     const two = (value: number): string => String(value).padStart(2, '0')
     return `
-${COMPONENT} statusz
-Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.
-
 Started: ${new Date(this.#started).toUTCString()}
 Up: ${Math.floor(up / 3600)} hr ${two(Math.floor(up / 60) % 60)} min ${two(up % 60)} sec
 Go version: ${this.#version.goVersion}

@@ -6,6 +6,7 @@ import { Failure } from '@canopus/cli'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import { Command, CommanderError } from 'commander'
 import { type FeatureFlags, featuresOf } from './feature-flags.ts'
+import { flagValues } from './flag-values.ts'
 import { addSecurityFlags, reportAnonymousAccess, type SecurityFlags, sharedSecurityOptions } from './security-flags.ts'
 import { type AppliedFlags, addSharedFlags, applySharedFlags, type SharedFlags } from './shared-flags.ts'
 
@@ -71,8 +72,10 @@ export async function applyApiServerArgs(
   serverId: string,
   logger: Logger,
 ): Promise<AppliedArgs> {
-  const flags = parse(args).opts<SecurityFlags & SharedFlags>()
+  const command = parse(args)
+  const flags = command.opts<SecurityFlags & SharedFlags>()
   const applied = await applySharedFlags(flags, serverId, logger)
   reportAnonymousAccess(flags, logger)
-  return { ...applied, extras: { ...applied.extras, security: sharedSecurityOptions(flags) } }
+  const extras = { ...applied.extras, flags: flagValues(command), security: sharedSecurityOptions(flags) }
+  return { ...applied, extras }
 }

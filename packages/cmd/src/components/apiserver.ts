@@ -1,6 +1,12 @@
 import { networkInterfaces } from 'node:os'
 import { join, posix } from 'node:path'
-import { type AggregationOptions, createSecurity, loadDescriptions, ServiceRange } from '@canopus/apiserver'
+import {
+  type AggregationOptions,
+  createSecurity,
+  type FlagValues,
+  loadDescriptions,
+  ServiceRange,
+} from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import {
@@ -21,6 +27,7 @@ import {
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
+import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
 import {
@@ -154,7 +161,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   return command.action((flags: ApiServerFlags) => {
     const logger = componentLogger(flags, 'apiserver')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
-    return runApiServer(flags, logger, environment.signal)
+    return runApiServer(flags, flagValues(command), logger, environment.signal)
   })
 }
 
@@ -187,7 +194,12 @@ function portRange(text: string): { from: number; to: number } {
   return { from, to }
 }
 
-async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+async function runApiServer(
+  flags: ApiServerFlags,
+  values: FlagValues,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const storage = storeConfig(flags)
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress, networkInterfaces())
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
@@ -215,6 +227,7 @@ async function runApiServer(flags: ApiServerFlags, logger: Logger, signal: Abort
     const options: StartApiServerOptions = {
       ...basics,
       ...applied.extras,
+      flags: values,
       serving: { ...applied.extras.serving, ...given({ gitVersion: flags.version }) },
       ...kubeletCredentials(flags),
       identity,

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { FlagValues } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { type Client, createClient, rateLimitedTransport } from '@canopus/client'
@@ -22,6 +23,7 @@ import {
 } from './common-flags.ts'
 import { addControllerFlags, type ControllerFlags, controllerOptions } from './controller-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
+import { flagValues } from './flag-values.ts'
 import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
 import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
 import { createServiceAccountClients, type ServiceAccountClients } from './service-account-clients.ts'
@@ -178,7 +180,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
   return command.action((flags: ControllerManagerFlags) => {
     const logger = componentLogger(flags, 'controller-manager')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
-    return runControllerManager(flags, logger, environment.signal)
+    return runControllerManager(flags, flagValues(command), logger, environment.signal)
   })
 }
 
@@ -194,7 +196,12 @@ function controllers(text: string): string[] {
   })
 }
 
-async function runControllerManager(flags: ControllerManagerFlags, logger: Logger, signal: AbortSignal): Promise<void> {
+async function runControllerManager(
+  flags: ControllerManagerFlags,
+  values: FlagValues,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const options = managerOptions(flags)
   const metrics = metricsRegistryOf(flags)
@@ -203,7 +210,12 @@ async function runControllerManager(flags: ControllerManagerFlags, logger: Logge
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
     : undefined
-  const own = await serveSecurely(flags, 'controller-manager', { client: access.client, logger, metrics })
+  const own = await serveSecurely(flags, 'controller-manager', {
+    client: access.client,
+    flags: values,
+    logger,
+    metrics,
+  })
   try {
     const context = { ...controllerContext(access, 'controller-manager', logger), metrics }
     await runElected(

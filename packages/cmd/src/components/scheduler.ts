@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import type { FlagValues } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { createSeriesRecorder } from '@canopus/operator'
@@ -23,6 +24,7 @@ import {
   runElected,
 } from './common-flags.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
+import { flagValues } from './flag-values.ts'
 import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
 import {
   askExtender,
@@ -85,7 +87,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
     applyLeaderElection(command, read)
     const configuration = { ...read, leaderElection: leaderElectionOf(command.opts()) }
     if (flags.writeConfigTo === undefined)
-      return runScheduler(command.opts(), configuration, logger, environment.signal)
+      return runScheduler(command.opts(), flagValues(command), configuration, logger, environment.signal)
     writeSchedulerConfiguration(flags.writeConfigTo, configuration)
     logger.info('the configuration was written', { file: flags.writeConfigTo })
     return undefined
@@ -126,6 +128,7 @@ const leaderElectionOf = (flags: LeaderFlags): SchedulerConfiguration['leaderEle
 
 async function runScheduler(
   flags: SchedulerFlags,
+  values: FlagValues,
   configuration: SchedulerConfiguration,
   logger: Logger,
   signal: AbortSignal,
@@ -143,7 +146,7 @@ async function runScheduler(
     metrics,
     limitsOf(configuration.clientConnection),
   )
-  const served = { client: access.client, logger, metrics, resetsMetrics: true }
+  const served = { client: access.client, flags: values, logger, metrics, resetsMetrics: true }
   const own = await serveSecurely(flags, 'scheduler', served)
   try {
     const { clock, ...others } = controllerContext(access, 'default-scheduler', logger)

@@ -40,7 +40,7 @@ export function addSecureServingFlags(command: Command, port: number, directory:
 export async function serveSecurely(
   flags: SecureServingFlags,
   name: string,
-  facts: Pick<ComponentServerOptions, 'client' | 'logger' | 'metrics' | 'resetsMetrics'>,
+  facts: Pick<ComponentServerOptions, 'client' | 'flags' | 'logger' | 'metrics' | 'resetsMetrics'>,
 ): Promise<ComponentServer | undefined> {
   if (flags.securePort === 0) return undefined
   const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
@@ -61,6 +61,7 @@ export async function serveSecurely(
     tlsPolicy: tlsPolicy(flags),
     alwaysAllowed: flags.authorizationAlwaysAllowPaths,
     clock: systemClock,
+    component: `kube-${name}`,
     ...facts,
   })
   const changed = (): void => server.setCertificates(shown())

@@ -1,5 +1,5 @@
-import { setOwn } from '../../json/exact-reader.ts'
 import { keptDepth, SHALLOW_DEPTH } from '../../json/depth.ts'
+import { setOwn } from '../../json/exact-reader.ts'
 import { zeroOf } from '../decoded-values.ts'
 import type { Field, ScalarType, Schema, SpecialSchema, StructSchema } from '../schema.ts'
 import { ProtobufError, ProtobufReader } from './reader.ts'
