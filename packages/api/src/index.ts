@@ -1,3 +1,4 @@
+export { goDump } from './go-dump.ts'
 export * from './kind.ts'
 export { ScaleKind } from './kinds/autoscaling/scale.ts'
 export { APPARMOR_ANNOTATION, profileOfAnnotation } from './kinds/core/pod/app-armor.ts'

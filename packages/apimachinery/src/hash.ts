@@ -28,15 +28,6 @@ export function safeEncode(text: string): string {
   return encoded
 }
 
-/**
- * A short stable hash of plain data for names and labels such as `pod-template-hash` (upstream hashes a Go dump, so values
- * differ from its, but length and letters are alike). `collisions` is `status.collisionCount`.
- */
-export function templateHash(template: unknown, collisions?: number): string {
-  const salt = collisions === undefined ? '' : `#${collisions}`
-  return safeEncode(String(fnv1a32(stableJson(template) + salt)))
-}
-
 /** JSON with sorted keys, without empty values, so that equal templates have equal texts. */
 export function stableJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return encodeJson(value) ?? 'null'

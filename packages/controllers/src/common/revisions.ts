@@ -18,7 +18,6 @@ import {
   type ObjectMeta,
   type ResourceType,
   semanticEqual,
-  templateHash,
 } from '@canopus/apimachinery'
 import type { ControllerContext } from '@canopus/operator'
 
@@ -68,6 +67,9 @@ export interface Revised {
   collisionCount: number | undefined
 }
 
+/** What the name of a revision with this data ends in, after so many collisions of names. */
+export type RevisionHash = (data: unknown, collisions: number | undefined) => string
+
 /** Sees to it that the newest revision is of the current template: reuses an old one of the same content or makes one. */
 export async function ensureRevision(
   context: ControllerContext,
@@ -75,6 +77,7 @@ export async function ensureRevision(
   type: ResourceType,
   known: readonly ControllerRevision[],
   collisionCount: number | undefined,
+  nameHash: RevisionHash,
 ): Promise<Revised> {
   const client = context.client.resource(ControllerRevisions)
   const data = dataOf(object)
@@ -87,7 +90,7 @@ export async function ensureRevision(
     return { revisions: [...others, update], update, collisionCount }
   }
   for (let collisions = collisionCount; ; collisions = (collisions ?? 0) + 1) {
-    const hash = templateHash(data, collisions)
+    const hash = nameHash(data, collisions)
     const name = `${object.metadata.name}-${hash}`
     const namespace = object.metadata.namespace!
     const metadata: Partial<ObjectMeta> = {

@@ -24,6 +24,7 @@ import { ownerTrigger, podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, nextAvailable, podFromTemplate, podInformer } from '../common/pods.ts'
 import { ensureRevision, hashOf, REVISION_LABEL, revisionsOf, truncateHistory } from '../common/revisions.ts'
 import { staleSyncSkips } from '../common/stale-sync-skips.ts'
+import { podTemplateHash } from '../common/template-hash.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { daemonTolerations, pinnedTo, placementOn, targetNode } from './placement.ts'
 import { type DaemonSetState, planPlacement, planUpdate, statusOf } from './plan.ts'
@@ -96,6 +97,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         DaemonSets,
         known,
         set.status?.collisionCount,
+        (_data, collisions) => podTemplateHash(set.spec.template, collisions),
       )
       const hash = hashOf(update)
       const state: DaemonSetState = { set, nodes: nodes.lister.list(), pods: own, hash, now: context.clock.now() }

@@ -5,7 +5,8 @@
 
 import type { Deployment, ReplicaSet } from '@canopus/api/apps/v1'
 import type { PodTemplateSpec } from '@canopus/api/core/v1'
-import { semanticEqual, templateHash } from '@canopus/apimachinery'
+import { semanticEqual } from '@canopus/apimachinery'
+import { podTemplateHash } from '../common/template-hash.ts'
 
 export const HASH_LABEL = 'pod-template-hash'
 export const REVISION = 'deployment.kubernetes.io/revision'
@@ -44,7 +45,7 @@ export function latestRevision(sets: readonly ReplicaSet[]): bigint {
 
 /** The name of the label's value for this template; a new one after every collision of names. */
 export function hashOf(deployment: Deployment): string {
-  return templateHash(deployment.spec.template, deployment.status?.collisionCount)
+  return podTemplateHash(deployment.spec.template, deployment.status?.collisionCount)
 }
 
 const byAge = (a: ReplicaSet, b: ReplicaSet): number =>

@@ -22,6 +22,7 @@ import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
 import { ensureRevision, revisionsOf, truncateHistory } from '../common/revisions.ts'
 import { staleSyncSkips } from '../common/stale-sync-skips.ts'
+import { revisionHash } from '../common/template-hash.ts'
 import { claimsOf, isClaimOf, ordinalOf, podOf, revisionOfPod, withIdentity } from './identity.ts'
 import { type Action, planStatefulSet } from './plan.ts'
 import { claimOwners } from './retention.ts'
@@ -71,6 +72,7 @@ export function createStatefulSetController(context: ControllerContext): Control
         StatefulSets,
         known,
         set.status?.collisionCount,
+        revisionHash,
       )
       const current = revisions.find(each => each.metadata.name === set.status?.currentRevision) ?? update
       const now = context.clock.now()
