@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Node, PersistentVolume } from '@canopus/api/core/v1'
 import type { VolumeAttachment } from '@canopus/api/storage/v1'
+import { attachmentName } from './attachment-name.ts'
 import { MAX_WAIT_FOR_UNMOUNT, planNode, uniqueNameOf } from './plan.ts'
 
 const metadataOf = (name: string) => ({ name, uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '' })
@@ -10,7 +11,7 @@ const volume: PersistentVolume = {
   spec: { csi: { driver: 'disks.example.com', volumeHandle: 'h1' } },
 }
 const attachment: VolumeAttachment = {
-  metadata: metadataOf('csi-1'),
+  metadata: metadataOf(attachmentName('h1', 'disks.example.com', 'a')),
   spec: { attacher: 'disks.example.com', nodeName: 'a', source: { persistentVolumeName: 'pv' } },
   status: { attached: true },
 }
@@ -74,6 +75,36 @@ test('what somebody wrote for a node and a volume that are not there is left alo
     waited: () => AT_LAST,
   })
   assert.deepEqual(plan.detach, [])
+})
+
+const named = (name: string): VolumeAttachment => ({ ...attachment, metadata: metadataOf(name) })
+const owners: [what: string, each: VolumeAttachment, known: PersistentVolume | undefined, detached: boolean][] = [
+  ['named after volume, driver and node', attachment, volume, true],
+  ['of a volume that has gone', attachment, undefined, true],
+  ['named by somebody else', named('mine'), volume, false],
+  ['named by somebody else, of a volume that nobody knows', named('mine'), undefined, false],
+  ['named after another volume', named(attachmentName('h2', 'disks.example.com', 'a')), volume, false],
+]
+for (const [what, each, known, detached] of owners) {
+  test(`an attachment that nobody wants is taken away only where the controller would have made it: ${what}`, () => {
+    const plan = planNode({
+      node: nodeOf('True', false),
+      wanted: [],
+      attachments: [each],
+      elsewhere: () => [],
+      needsAttaching: () => true,
+      volume: () => known,
+      waited: () => 0,
+    })
+    assert.equal(plan.detach.length === 1, detached)
+  })
+}
+
+test('a volume that somebody else has written an attachment for is attached all the same', () => {
+  const wanted = [{ volume, pods: [] }]
+  const facts = { node: nodeOf('True'), wanted, elsewhere: () => [], needsAttaching: () => true, waited: () => 0 }
+  const plan = planNode({ ...facts, attachments: [named('mine')], volume: () => volume })
+  assert.deepEqual([plan.attach, plan.attached], [wanted, []])
 })
 
 test('a node that is gone gets nothing new', () => {

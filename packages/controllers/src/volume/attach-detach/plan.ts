@@ -3,6 +3,7 @@
 import type { AttachedVolume, Node, PersistentVolume, Pod } from '@canopus/api/core/v1'
 import type { VolumeAttachment } from '@canopus/api/storage/v1'
 import { isConditionTrue } from '@canopus/apimachinery'
+import { attachmentName, looksLikeOurs } from './attachment-name.ts'
 
 const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service'
 /** How long a node that is not healthy may hold on to a volume that nobody wants there. */
@@ -53,7 +54,8 @@ export const uniqueNameOf = (volume: PersistentVolume): string =>
   `kubernetes.io/csi/${volume.spec.csi?.driver}^${volume.spec.csi?.volumeHandle}`
 
 export function planNode(facts: NodeFacts): NodePlan {
-  const { node, attachments } = facts
+  const { node } = facts
+  const attachments = facts.attachments.filter(each => isOurs(facts, each))
   const wanted = facts.wanted.filter(({ volume }) => volume.spec.csi && facts.needsAttaching(volume.spec.csi.driver))
   const known = new Map(attachments.map(each => [each.spec.source.persistentVolumeName, each]))
   const missing = wanted.filter(({ volume }) => !known.has(volume.metadata.name))
@@ -78,6 +80,14 @@ export function planNode(facts: NodeFacts): NodePlan {
       ...waiting.filter(isAttached).flatMap(each => mountedStill(facts, each)),
     ],
   }
+}
+
+/** Upstream deletes attachments by the names that it would give them, so that what others have made under other names stays. */
+function isOurs({ volume }: NodeFacts, { metadata, spec }: VolumeAttachment): boolean {
+  const csi = volume(spec.source.persistentVolumeName ?? '')?.spec.csi
+  return csi
+    ? metadata.name === attachmentName(csi.volumeHandle, csi.driver, spec.nodeName)
+    : looksLikeOurs(metadata.name)
 }
 
 const isAttached = (attachment: VolumeAttachment | undefined): boolean =>
