@@ -176,6 +176,33 @@ describe('both protocols', () => {
     })
   }
 
+  // Commands of exec stand in the query.
+  it('HTTP/1.1: reads a long query', async () => {
+    assert.equal((await h1('GET', `${CMS}?x=${'x'.repeat(900_000)}`)).status, 200)
+  })
+
+  it('HTTP/2: reads long headers', async () => {
+    const other = connectHttp2(secure.url, { ...identity(), maxSendHeaderBlockLength: 1 << 20 })
+    // One value may have 64 KiB there, whatever the server allows.
+    const stream = other.request({ ':path': `${CMS}?x=${'~'.repeat(50_000)}`, 'x-other': '~'.repeat(50_000) })
+    const [headers] = await once(stream, 'response')
+    assert.equal(headers[':status'], 200)
+    other.destroy()
+  })
+
+  const unreadable: readonly [string, string, string][] = [
+    ['headers that are too long', `GET / HTTP/1.1\r\na: ${'x'.repeat(2 << 20)}`, '431 Request Header Fields Too Large'],
+    ['no HTTP at all', 'nonsense\r\n\r\n', '400 Bad Request'],
+  ]
+  for (const [name, text, status] of unreadable)
+    it(`HTTP/1.1: says what is wrong with ${name}`, async () => {
+      const socket = await tls()
+      socket.write(text)
+      const [answer] = await once(socket, 'data')
+      assert.match(String(answer), new RegExp(`^HTTP/1.1 ${status}\r\n[^]*\r\n\r\n${status}$`))
+      socket.destroy()
+    })
+
   it('stores nothing of a body that was cut short with its connection', async () => {
     const other = connectHttp2(secure.url, identity())
     other.on('error', () => {})

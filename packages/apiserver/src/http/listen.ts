@@ -4,7 +4,7 @@ import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, ty
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { type NamedCertificate, NamedContexts, type TlsPolicy } from '@canopus/platform'
+import { MAX_HEADER_BYTES, type NamedCertificate, NamedContexts, type TlsPolicy } from '@canopus/platform'
 import type { Connection } from '../security.ts'
 import { requestOfMessage, respondToMessage } from './http1.ts'
 import { requestOfStream, respondToStream } from './http2.ts'
@@ -55,6 +55,8 @@ export interface Handlers {
 
 /** At most so many requests at once on one HTTP/2 connection, as upstream; watches count. */
 const MAX_STREAMS = 1000
+/** At most so many headers in one request. */
+const MAX_HEADERS = 2000
 
 const onlyHttp1 = ({ protocols }: { protocols: string[] }): string | undefined =>
   protocols.find(protocol => protocol === 'http/1.1')
@@ -73,8 +75,15 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     ...(options.http2 === false ? { ALPNCallback: onlyHttp1 } : {}),
     requestCert: options.tls.clientCa !== undefined,
     rejectUnauthorized: false,
-    settings: { maxConcurrentStreams: options.maxStreams ?? MAX_STREAMS, initialWindowSize: 256 * 1024 },
+    settings: {
+      maxConcurrentStreams: options.maxStreams ?? MAX_STREAMS,
+      initialWindowSize: 256 * 1024,
+      maxHeaderListSize: MAX_HEADER_BYTES,
+    },
+    maxHeaderListPairs: MAX_HEADERS,
   })
+  // What requests of HTTP/1.1 may have is read there; the commands of exec make long ones.
+  Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES })
   const connections = new WeakMap<object, Connection>()
   const sessions = new Set<ServerHttp2Session>()
   const sockets = new Set<TLSSocket>()
@@ -137,8 +146,18 @@ export function listen(options: ListenOptions, handlers: Handlers): Promise<List
     void handlers.upgrade(requestOfMessage(message, connectionOf(socket as TLSSocket)), message, socket, head)
   })
   server.on('tlsClientError', () => {})
-  server.on('clientError', (_error, socket) => socket.destroy())
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket))
   return started(server, options, { sessions, sockets, busy }, show)
+}
+
+/** Says what is wrong with a request that cannot be read, as Go's server says it; who has gone hears nothing. */
+function refuse({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || !code.startsWith('HPE_')) {
+    socket.destroy()
+    return
+  }
+  const status = code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`)
 }
 
 const END_STREAM = 1

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Pod } from '@canopus/api/core/v1'
 import { messageOf, sleep } from '@canopus/base'
 import { CriError } from '@canopus/cri'
-import { type TlsPolicy, tryRun } from '@canopus/platform'
+import { MAX_HEADER_BYTES, type TlsPolicy, tryRun } from '@canopus/platform'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { KubeletServerOptions } from '../options.ts'
 import { activeSandbox } from '../runtime/pod-runtime.ts'
@@ -51,6 +51,7 @@ export async function startServer(facts: ServerFacts): Promise<KubeletServer> {
     requestCert: true,
     rejectUnauthorized: false, // who has no certificate may have a token
     ALPNProtocols: ['http/1.1'],
+    maxHeaderSize: MAX_HEADER_BYTES,
     // whoever asks for another protocol where there is only one gets the answer that everybody gets
     shouldUpgradeCallback: ({ url = '' }: IncomingMessage) => STREAMED.test(url),
   })

@@ -70,6 +70,8 @@ test('who asks for an upgrade where there is none gets the plain answer', async 
     assert.equal(await ask('/healthz'), '200 ok')
     assert.equal(await ask('/containerLogs/default/web/main'), '404 pod "web" does not exist')
     assert.equal(await ask('/exec/default/web/main?command=id&output=1'), '404 pod does not exist')
+    const long = 'x'.repeat(900_000)
+    assert.equal(await ask(`/exec/default/web/main?command=${long}&output=1`), '404 pod does not exist')
   } finally {
     await server.close()
   }
