@@ -48,7 +48,8 @@ function checkValue(findings: Findings, schema: JSONSchemaProps, value: unknown,
   if (found !== undefined) errors.push(found)
   if (value === null) {
     if (found === undefined) findings.matches++
-    return checkEnum(errors, schema, value, path)
+    checkEnum(errors, schema, value, path)
+    return
   }
   // One for the schema, and two for those of the checks below that every value goes through; combinations count one more themselves.
   findings.matches += 4 + (isTyped(schema) ? (found === undefined ? 2 : 1) : 0)
