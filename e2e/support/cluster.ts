@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProcesses, markOf } from '../../packages/cli/src/cluster/processes.ts'
 import { Kubectl } from './kubectl.ts'
+import { HOME_PREFIX, markHome, removeLeftClusters } from './left-clusters.ts'
 import { TestRegistry } from './registry.ts'
 
 export { freePort } from './ports.ts'
@@ -54,7 +55,8 @@ export class TestCluster {
 
   constructor(name: string) {
     this.name = name
-    this.home = mkdtempSync(join(tmpdir(), 'canopus-e2e-'))
+    this.home = mkdtempSync(join(tmpdir(), HOME_PREFIX))
+    markHome(this.home)
     this.kubeconfig = join(this.home, 'kubeconfig')
     this.kubectl = new Kubectl(this.kubeconfig)
   }
@@ -74,12 +76,13 @@ export class TestCluster {
   }
 
   /** Starts the registry, building its images where that was not done before. `up` does it too. */
-  prepare(): Promise<void> {
-    return this.registry.start()
+  async prepare(): Promise<void> {
+    await removeLeftClusters((home, name) => canopus(home, ['delete', '--ignore-not-found', '--name', name]))
+    await this.registry.start()
   }
 
   async up(...flags: string[]): Promise<CommandResult> {
-    await this.registry.start()
+    await this.prepare()
     const mirror = `*=${this.registry.url}`
     return this.command(
       'up',

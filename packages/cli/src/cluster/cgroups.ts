@@ -38,8 +38,9 @@ function childrenOf(directory: string): string[] {
 }
 
 function removeTree(directory: string): void {
+  // A runtime that ends may remove them at the same time.
   for (const name of childrenOf(directory))
-    if (statSync(join(directory, name)).isDirectory()) removeTree(join(directory, name))
+    if (statSync(join(directory, name), { throwIfNoEntry: false })?.isDirectory()) removeTree(join(directory, name))
   tryRemove(directory)
 }
 

@@ -14,7 +14,7 @@ COMMIT`
 
 describe('host port rules', () => {
   it('go when no pod has a host port any more', () => {
-    assert.deepEqual(planHostPortRemoval(left), [
+    assert.deepEqual(planHostPortRemoval(left, '10.244.0.0/16', true), [
       '-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT',
       '-D POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ',
       '-F CNI-HOSTPORT-DNAT',
@@ -23,8 +23,37 @@ describe('host port rules', () => {
       '-X CNI-HOSTPORT-MASQ',
     ])
   })
-  it('stay while a pod has one', () => assert.deepEqual(planHostPortRemoval(`${left}\n:CNI-DN-abc - [0:0]`), []))
-  it('are not looked for where there are none', () => assert.deepEqual(planHostPortRemoval('*nat\nCOMMIT'), []))
+  const podOf = (address: string): string =>
+    [
+      left.replace('COMMIT', ''),
+      ':CNI-DN-abc - [0:0]',
+      `-A CNI-DN-abc -s 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK`,
+      `-A CNI-DN-abc -p tcp -m tcp --dport 8080 -j DNAT --to-destination ${address}:80`,
+      '-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat" -m multiport --dports 8080 -j CNI-DN-abc',
+      'COMMIT',
+    ].join('\n')
+  it('stay while a pod of another cluster has one', () =>
+    assert.deepEqual(planHostPortRemoval(podOf('10.243.0.7'), '10.244.0.0/16', true), []))
+  it('of pods that were killed go with their cluster', () =>
+    assert.deepEqual(planHostPortRemoval(podOf('10.244.0.7'), '10.244.0.0/16', true), [
+      '-D CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat" -m multiport --dports 8080 -j CNI-DN-abc',
+      '-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT',
+      '-D POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ',
+      '-F CNI-DN-abc',
+      '-F CNI-HOSTPORT-DNAT',
+      '-F CNI-HOSTPORT-MASQ',
+      '-X CNI-DN-abc',
+      '-X CNI-HOSTPORT-DNAT',
+      '-X CNI-HOSTPORT-MASQ',
+    ]))
+  it('of pods that were killed go alone where there are other clusters', () =>
+    assert.deepEqual(planHostPortRemoval(podOf('10.244.0.7'), '10.244.0.0/16', false), [
+      '-D CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat" -m multiport --dports 8080 -j CNI-DN-abc',
+      '-F CNI-DN-abc',
+      '-X CNI-DN-abc',
+    ]))
+  it('are not looked for where there are none', () =>
+    assert.deepEqual(planHostPortRemoval('*nat\nCOMMIT', '10.244.0.0/16', true), []))
 })
 
 describe('the nat tables', () => {

@@ -1,16 +1,18 @@
+import { cidrContains } from '@canopus/network'
 import { tryRun } from '@canopus/platform'
 
 /**
- * Removes the chains, and the tables, that the CNI plugin `portmap` leaves empty after the last pod with a host port. Where
- * somebody's pods still have host ports (`CNI-DN-*` chains), nothing is touched.
+ * Removes the host ports of a cluster's pods, which are left where its containers were killed together with what would have removed
+ * them. The last cluster also takes the chains, and the tables, that the CNI plugin `portmap` leaves empty after the last pod with a
+ * host port, unless somebody's pods still have one (`CNI-DN-*` chains).
  */
-export async function removeHostPortRules(): Promise<void> {
+export async function removeHostPortRules(clusterCidr: string, isLast: boolean): Promise<void> {
   const saved = await tryRun('iptables-save', ['-t', 'nat']).catch(() => undefined)
   if (saved?.code !== 0) return
-  const commands = planHostPortRemoval(saved.stdout)
+  const commands = planHostPortRemoval(saved.stdout, clusterCidr, isLast)
   const input = ['*nat', ...commands, 'COMMIT', ''].join('\n')
   if (commands.length > 0) await tryRun('iptables-restore', ['--noflush'], { input })
-  for (const family of ['ip', 'ip6']) {
+  for (const family of isLast ? ['ip', 'ip6'] : []) {
     const listed = await tryRun('nft', ['--json', 'list', 'table', family, 'nat'])
     if (listed.code !== 0) continue
     const removal = planEmptyTableRemoval(family, listed.stdout)
@@ -40,15 +42,23 @@ export function planEmptyTableRemoval(family: string, json: string): string {
 }
 
 /** The `iptables-restore` lines that take the chains away; none where there are none or they are in use. */
-export function planHostPortRemoval(saved: string): string[] {
+export function planHostPortRemoval(saved: string, clusterCidr: string, isLast: boolean): string[] {
   const lines = saved.split('\n')
   const chains = lines.flatMap(line => /^:(CNI-[A-Z0-9-]+)/i.exec(line)?.[1] ?? [])
-  if (chains.some(chain => chain.startsWith('CNI-DN-'))) return []
-  const ours = chains.filter(chain => chain.startsWith('CNI-HOSTPORT-'))
+  const ofPods = chains.filter(chain => chain.startsWith('CNI-DN-'))
+  const gone = ofPods.filter(chain => lines.some(line => leadsInto(line, chain, clusterCidr)))
+  const jumpsOfGone = lines.filter(line => gone.some(chain => line.startsWith('-A') && line.endsWith(` -j ${chain}`)))
+  const ours = !isLast || ofPods.length > gone.length ? [] : chains.filter(chain => chain.startsWith('CNI-HOSTPORT-'))
   const jumps = lines.filter(line => /^-A (PREROUTING|OUTPUT|POSTROUTING) .*-j CNI-HOSTPORT-/.test(line))
   return [
-    ...jumps.map(line => line.replace(/^-A/, '-D')),
-    ...ours.map(chain => `-F ${chain}`),
-    ...ours.map(chain => `-X ${chain}`),
+    ...[...jumpsOfGone, ...(ours.length > 0 ? jumps : [])].map(line => line.replace(/^-A/, '-D')),
+    ...[...gone, ...ours].map(chain => `-F ${chain}`),
+    ...[...gone, ...ours].map(chain => `-X ${chain}`),
   ]
+}
+
+/** Whether a line is a rule of the chain that leads to a pod of the cluster. */
+function leadsInto(line: string, chain: string, clusterCidr: string): boolean {
+  const target = line.startsWith(`-A ${chain} `) ? /--to-destination ([0-9.]+):/.exec(line)?.[1] : undefined
+  return target !== undefined && cidrContains(clusterCidr, target)
 }

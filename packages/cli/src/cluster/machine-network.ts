@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { applyNft, defaultRoute, deleteNftTable, nodeTable, renderTable, writeSysctl } from '@canopus/network'
 import { run, tryRun } from '@canopus/platform'
 import type { ClusterConfig, NodeConfig } from './config.ts'
+import { removeHostPortRules } from './host-port-rules.ts'
 import { setKernelParameters } from './kernel-parameters.ts'
 
 /** The machine's address on the cluster's bridge. */
@@ -69,6 +70,22 @@ function trySet(path: string, value: string): void {
   } catch {
     // a kernel without bridge netfilter has nothing to switch off
   }
+}
+
+/**
+ * Takes away pods' interfaces and host ports in a new cluster's range: those of a cluster in the same slot that nobody deleted,
+ * whose files were removed and whose containers may still run.
+ */
+export async function removeLeftPods(config: Pick<ClusterConfig, 'clusterCidr'>): Promise<void> {
+  const { stdout } = await tryRun('ip', ['-json', 'route', 'show', 'root', config.clusterCidr])
+  for (const name of podInterfaces(stdout)) await tryRun('ip', ['link', 'delete', name])
+  await removeHostPortRules(config.clusterCidr, false)
+}
+
+/** The interfaces that lead to pods on this machine, from what `ip -json route` prints. */
+export function podInterfaces(routes: string): string[] {
+  const parsed = JSON.parse(routes || '[]') as { dev?: string }[]
+  return parsed.flatMap(({ dev }) => (dev?.startsWith('veth') ? [dev] : []))
 }
 
 /** Takes away what `setUpMachineNetwork` and the node's components made, but for the kernel parameters. */

@@ -29,9 +29,10 @@ export async function removeCluster(config: ClusterConfig, environment: CliEnvir
   if (config.nodes.length > 0 && environment.uid !== 0)
     throw new Failure('removing a node needs root', 'Run the command with sudo.')
   await stopCluster(config, 0, environment)
-  if (config.nodes.length > 0 && !otherSlotsTaken(config.slot)) {
-    restoreKernelParameters()
-    await removeHostPortRules()
+  if (config.nodes.length > 0) {
+    const isLast = !otherSlotsTaken(config.slot)
+    if (isLast) restoreKernelParameters()
+    await removeHostPortRules(config.clusterCidr, isLast)
   }
   if (config.kubeconfigMerged && config.kubeconfig !== undefined) removeFromKubeconfig(config.kubeconfig, config.name)
   removeData(config.dataDirectory)

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { removePodCgroups } from '../cluster/cgroups.ts'
 import { type ClusterConfig, loadConfig, type NodeConfig } from '../cluster/config.ts'
+import { killLeftContainers } from '../cluster/left-containers.ts'
 import { withLock } from '../cluster/lock.ts'
 import { removeMachineNetwork } from '../cluster/machine-network.ts'
 import { nodeComponent, removeMountNamespaces } from '../cluster/node-environment.ts'
@@ -29,6 +30,8 @@ export async function stopCluster(config: ClusterConfig, grace: number, environm
   await Promise.all(config.nodes.map(node => stopNode(config, node, grace, environment)))
   await progress.step('Stopping the control plane', () => stopComponent(markOf(config), CONTROL_PLANE, clock))
   await killRemaining(markOf(config), clock)
+  for (const node of config.nodes.filter(each => each.place === 'host'))
+    removePodCgroups(await killLeftContainers(config, node, clock))
   if (config.nodes.length > 0) {
     await removeMountNamespaces(config)
     await removeMachineNetwork(config)

@@ -18,7 +18,7 @@ import { ensureCredentials } from '../cluster/credentials.ts'
 import { makeDirectory, requireEmpty } from '../cluster/data-directory.ts'
 import { ensureHostPackages } from '../cluster/host-packages.ts'
 import { withLock } from '../cluster/lock.ts'
-import { setUpMachineNetwork } from '../cluster/machine-network.ts'
+import { removeLeftPods, setUpMachineNetwork } from '../cluster/machine-network.ts'
 import { nodeComponent, startNode } from '../cluster/node-environment.ts'
 import { findProcesses, mainProcess, markOf } from '../cluster/processes.ts'
 import { claimSlot, releaseSlot } from '../cluster/slots.ts'
@@ -89,11 +89,16 @@ async function bringUp(config: ClusterConfig, options: UpOptions, environment: C
   const { progress, clock } = environment
   const paths = pathsOf(config)
   if (config.nodes.length > 0) await ensureHostPackages(progress)
-  await requireFreeApiPort(config, loadConfig(environment.home, config.name) === undefined)
+  const isNew = loadConfig(environment.home, config.name) === undefined
+  await requireFreeApiPort(config, isNew)
   // First of all, so that what is made from here on is known to `delete`, whatever happens to this process.
   saveConfig(environment.home, config)
   for (const directory of [config.dataDirectory, config.runDirectory, paths.logs]) makeDirectory(directory)
-  if (config.nodes.length > 0) await progress.step('Setting up the network', () => setUpMachineNetwork(config))
+  if (config.nodes.length > 0)
+    await progress.step('Setting up the network', async () => {
+      if (isNew) await removeLeftPods(config)
+      await setUpMachineNetwork(config)
+    })
   await requireFreeNodePorts(config)
   await progress.step('Issuing certificates', () => ensureCredentials(config, clock))
   saveConfig(environment.home, config)
