@@ -34,8 +34,11 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   allowUnconditionalUpdate?: boolean
   /** Seconds to wait before removal, for kinds with graceful deletion (pods). Nothing where it goes at once. */
   gracePeriod?(object: T, requested: number | undefined): number | undefined
-  /** What orphaning and deletion of dependents default to where the client does not say. Default `background`. */
-  defaultPropagation?: 'background' | 'orphan'
+  /**
+   * What becomes of dependents where the client does not say; `unsupported` where nobody may have any, whatever the client says.
+   * Default `background`.
+   */
+  defaultPropagation?: 'background' | 'orphan' | 'unsupported'
   /** Checks metadata.name; default is the DNS subdomain rule. Returns what is wrong with it, one text per finding. */
   validateName?(name: string): string[]
   /** Whether the spec counts as changed for metadata.generation. Default: deep inequality of everything but metadata and status. */

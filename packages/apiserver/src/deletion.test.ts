@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { DeleteOptions } from '@canopus/apimachinery'
+import type { AdmissionPlugin } from './security.ts'
 import { type Answer, type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
 
 let server: MemoryServer
@@ -64,7 +66,7 @@ describe('deletion', () => {
   })
 
   const propagations: readonly [string, object, string[], number][] = [
-    ['foreground', { propagationPolicy: 'Foreground' }, ['foregroundDeletion'], 202],
+    ['foreground', { propagationPolicy: 'Foreground' }, ['foregroundDeletion'], 200],
     ['orphan', { propagationPolicy: 'Orphan' }, ['orphan'], 200],
     ['orphan (the old way)', { orphanDependents: true }, ['orphan'], 200],
   ]
@@ -149,6 +151,120 @@ describe('graceful deletion of pods', () => {
   })
 })
 
+describe('what watchers see of pods that go', () => {
+  const confirm = { gracePeriodSeconds: 0 }
+  const ended = { status: { phase: 'Succeeded' } }
+  type Step = [verb: string, query: string, body?: unknown]
+  const rows: readonly [name: string, node: string | undefined, steps: Step[], events: string[]][] = [
+    ['never scheduled', undefined, [['DELETE', '']], ['MODIFIED 0 2', 'DELETED 0 2']],
+    ['by force', 'n', [['DELETE', '', confirm]], ['MODIFIED 0 2', 'DELETED 0 2']],
+    ['by the query', 'n', [['DELETE', '?gracePeriodSeconds=0']], ['MODIFIED 0 2', 'DELETED 0 2']],
+    [
+      'ended',
+      'n',
+      [
+        ['PATCH', '/status', ended],
+        ['DELETE', ''],
+      ],
+      ['MODIFIED - 1', 'MODIFIED 0 2', 'DELETED 0 2'],
+    ],
+    [
+      'gracefully',
+      'n',
+      [
+        ['DELETE', ''],
+        ['DELETE', ''],
+        ['DELETE', '', confirm],
+      ],
+      ['MODIFIED 30 2', 'MODIFIED 0 2', 'DELETED 0 2'],
+    ],
+    [
+      'sooner',
+      'n',
+      [
+        ['DELETE', ''],
+        ['DELETE', '', { gracePeriodSeconds: 7 }],
+        ['DELETE', '', confirm],
+      ],
+      ['MODIFIED 30 2', 'MODIFIED 7 2', 'MODIFIED 0 2', 'DELETED 0 2'],
+    ],
+    [
+      'in the foreground',
+      undefined,
+      [
+        ['DELETE', '', { propagationPolicy: 'Foreground' }],
+        ['PATCH', '', { metadata: { finalizers: null } }],
+      ],
+      ['MODIFIED 0 2 foregroundDeletion', 'DELETED 0 2 foregroundDeletion'],
+    ],
+    ['as one of a collection', undefined, [['COLLECTION', '']], ['MODIFIED 0 2', 'DELETED 0 2']],
+    ['not, when it was a dry run', undefined, [['DELETE', '?dryRun=All']], []],
+  ]
+  for (const [name, node, steps, expected] of rows) {
+    it(name, async () => {
+      const id = `seen-${name.replace(/\W+/g, '-')}`
+      const { json } = await pod(id, node)
+      const watch = await server.watch(
+        `${PODS}?watch=1&fieldSelector=metadata.name%3D${id}&resourceVersion=${json.metadata.resourceVersion}`,
+      )
+      for (const [verb, where, body] of steps) {
+        const path = verb === 'COLLECTION' ? `${PODS}?fieldSelector=metadata.name%3D${id}` : `${PODS}/${id}${where}`
+        const headers: Record<string, string> =
+          verb === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {}
+        assert.equal((await server.send(verb === 'COLLECTION' ? 'DELETE' : verb, path, body, headers)).status, 200)
+      }
+      await merge(`${PODS}/${id}`, { metadata: { labels: { after: 'all' } } })
+      const seen: string[] = []
+      while (seen.length < expected.length) {
+        const { type, object } = await watch.next()
+        const { deletionGracePeriodSeconds = '-', generation, finalizers = [] } = object.metadata
+        seen.push([type, deletionGracePeriodSeconds, generation, ...finalizers].join(' '))
+      }
+      assert.deepEqual(seen, expected)
+      const gone = expected.at(-1)?.startsWith('DELETED') === true
+      assert.equal((await server.send('GET', `${PODS}/${id}`)).status, gone ? 404 : 200)
+      watch.end()
+    })
+  }
+
+  it('nothing, where the uid is another', async () => {
+    const { json } = await pod('meant', 'n')
+    const options = { gracePeriodSeconds: 0, preconditions: { uid: 'another' } }
+    assert.equal((await server.send('DELETE', `${PODS}/meant`, options)).status, 409)
+    const right = { uid: json.metadata.uid, resourceVersion: json.metadata.resourceVersion }
+    const { json: last } = await server.send('DELETE', `${PODS}/meant`, { ...options, preconditions: right })
+    assert.equal(last.metadata.deletionGracePeriodSeconds, 0)
+    assert.equal(Number(last.metadata.resourceVersion), Number(json.metadata.resourceVersion) + 2)
+  })
+})
+
+it('admission hears of a pod that goes before it is marked and after, with the period that it has', async () => {
+  const heard: unknown[] = []
+  const admission: AdmissionPlugin = {
+    name: 'Listener',
+    operations: ['DELETE'],
+    validate({ oldObject, options }) {
+      const { gracePeriodSeconds } = options as DeleteOptions
+      heard.push([gracePeriodSeconds, oldObject?.metadata.deletionGracePeriodSeconds])
+    },
+  }
+  const own = await startMemoryServer({ admission: [admission] })
+  const made = { metadata: { name: 'p' }, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] } }
+  await own.send('POST', PODS, made)
+  await own.send('DELETE', `${PODS}/p`)
+  await own.send('DELETE', `${PODS}/p`)
+  await own.send('DELETE', `${PODS}/p`, { gracePeriodSeconds: 0 })
+  await own.send('POST', PODS, made)
+  await own.send('DELETE', PODS)
+  assert.deepEqual(heard, [
+    [30, undefined],
+    [0, 30],
+    [0, 0],
+    [undefined, undefined],
+  ])
+  await own.stop()
+})
+
 describe('DELETE of a collection', () => {
   const path = '/api/v1/namespaces/collected/configmaps'
   const left = async (): Promise<string> => {
@@ -194,7 +310,7 @@ describe('DELETE of a collection', () => {
     assert.match(json.message, /the UID in the precondition \(another\) does not match the UID in record/)
   })
 
-  it('marks what has finalizers', async () => {
+  it('marks what has finalizers, and tells what was there', async () => {
     await server.send('DELETE', path)
     await server.send('POST', path, { metadata: { name: 'held', finalizers: ['example.com/mine'] } })
     await server.send('POST', path, { metadata: { name: 'free' } })
@@ -206,10 +322,12 @@ describe('DELETE of a collection', () => {
       ]),
       [
         ['free', false],
-        ['held', true],
+        ['held', false],
       ],
     )
     assert.equal(await left(), 'held')
+    const { json: held } = await server.send('GET', `${path}/held`)
+    assert.equal(held.metadata.deletionGracePeriodSeconds, 0)
   })
 })
 
@@ -221,8 +339,8 @@ describe('namespaces', () => {
     assert.equal(marked.status.phase, 'Terminating')
     assert.deepEqual(marked.spec.finalizers, ['kubernetes'])
     const again = await server.send('DELETE', '/api/v1/namespaces/n')
-    assert.equal(again.status, 409)
-    assert.match(again.json.message, /The system is ensuring all content is removed from this namespace/)
+    assert.equal(again.status, 200)
+    assert.deepEqual(again.json, marked)
     const plain = await server.send('PUT', '/api/v1/namespaces/n', { ...marked, spec: { finalizers: [] } })
     assert.deepEqual(plain.json.spec.finalizers, ['kubernetes'])
     const { json: current } = await server.send('GET', '/api/v1/namespaces/n')

@@ -5,7 +5,7 @@
 import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
 import { type DeleteOptions, formatTime, setCondition } from '@canopus/apimachinery'
 import type { WriteCall } from '../registry/call.ts'
-import { type DeleteResult, deleteObject, toldName } from '../registry/delete.ts'
+import { admitDeletion, type DeleteResult, deleteObject } from '../registry/delete.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { checkPreconditions } from '../registry/preconditions.ts'
 import { updateObject } from '../registry/update.ts'
@@ -23,17 +23,8 @@ export async function deleteDefinition(
   const object = store.view(current)
   checkPreconditions(store, name, object, options.preconditions)
   if (object.metadata.deletionTimestamp !== undefined) return deleteObject(store, call, namespace, name, options)
-  const { admission, clock } = store.context
-  const target = {
-    kind: store.kind,
-    operation: 'DELETE' as const,
-    namespace: '',
-    name: toldName(call, name),
-    object: undefined,
-    oldObject: object,
-  }
-  await admission.mutate(call, target)
-  await admission.validate(call, target)
+  const { clock } = store.context
+  await admitDeletion(store, call, '', name, object)
   const { version } = await updateObject(store, call, '', name, {
     unconditional: true,
     admitted: true,
@@ -63,7 +54,6 @@ function marked(old: CustomResourceDefinition, now: string): CustomResourceDefin
     metadata: {
       ...old.metadata,
       deletionTimestamp: old.metadata.deletionTimestamp ?? now,
-      deletionGracePeriodSeconds: 0,
       finalizers: finalizers.includes(CLEANUP_FINALIZER) ? finalizers : [...finalizers, CLEANUP_FINALIZER],
     },
     status: { ...old.status!, conditions: [...conditions] },

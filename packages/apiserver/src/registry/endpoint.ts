@@ -326,7 +326,7 @@ export class Endpoint {
 
   private deleted(call: Call, encoder: ObjectEncoder, options: DeleteOptions, result: DeleteResult): ApiResponse {
     const { version, gone } = result
-    const waits = !gone && (options.orphanDependents === false || options.propagationPolicy === 'Foreground')
+    const waits = !gone && options.orphanDependents === false
     const { group, plural } = this.kind.type
     if (!gone || RETURNS_DELETED.has(`${group}/${plural}`))
       return this.respond(call, encoder, waits ? 202 : 200, version)
@@ -347,23 +347,22 @@ export class Endpoint {
     const namespace = this.collectionScope(call)
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector)
     const { versions, metadata } = await listObjects(this.store, namespace, selected, query)
-    const deleted: ObjectVersion[] = []
     const one: WriteCall = { ...write, collection: true }
     const remove = async (version: ObjectVersion): Promise<void> => {
       try {
-        deleted.push((await this.#delete(this.store, one, version.namespace, version.name, options)).version)
+        await this.#delete(this.store, one, version.namespace, version.name, options)
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error
       }
     }
-    // Some at once, since what makes a write wait is the disk.
+    // Some at once, since what makes a write wait is the disk. Told are the objects as they were listed.
     for (let at = 0; at < versions.length; at += DELETE_BATCH) {
       await Promise.all(versions.slice(at, at + DELETE_BATCH).map(remove))
     }
     return {
       status: 200,
       headers: { 'content-type': encoder.contentType },
-      body: written(formOf(encoder), () => encoder.list(deleted, metadata)),
+      body: written(formOf(encoder), () => encoder.list(versions, metadata)),
     }
   }
 

@@ -1,8 +1,14 @@
 /** Namespaces go in two steps: marked and emptied first, removed when `spec.finalizers` is empty (pkg/registry/core/namespace). */
 import type { Namespace } from '@canopus/api/core/v1'
-import { conflictError, type DeleteOptions, formatTime, type KubeObject } from '@canopus/apimachinery'
+import {
+  type DeleteOptions,
+  FOREGROUND_FINALIZER,
+  formatTime,
+  type KubeObject,
+  ORPHAN_FINALIZER,
+} from '@canopus/apimachinery'
 import type { WriteCall } from './call.ts'
-import { type DeleteResult, deleteObject } from './delete.ts'
+import { admitDeletion, type DeleteResult, deleteObject } from './delete.ts'
 import type { KindHooks, KindStore } from './kind-store.ts'
 import { checkPreconditions } from './preconditions.ts'
 import { updateObject } from './update.ts'
@@ -24,12 +30,7 @@ export async function deleteNamespace(
   const object = store.view(current)
   checkPreconditions(store, name, object, options.preconditions)
   if (object.metadata.deletionTimestamp === undefined) return mark(store, call, name, options, object)
-  if (specFinalizers(object).length > 0) {
-    throw conflictError(
-      store.target(name),
-      'The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will automatically be purged by the system.',
-    )
-  }
+  if (specFinalizers(object).length > 0) return { version: current, gone: false }
   return deleteObject(store, call, namespace, name, options)
 }
 
@@ -40,10 +41,8 @@ async function mark(
   options: DeleteOptions,
   oldObject: KubeObject,
 ): Promise<DeleteResult> {
-  const { admission, clock } = store.context
-  const target = { kind: store.kind, operation: 'DELETE' as const, namespace: '', name, object: undefined, oldObject }
-  await admission.mutate(call, target)
-  await admission.validate(call, target)
+  const { clock } = store.context
+  await admitDeletion(store, call, '', name, oldObject)
   const { version } = await updateObject(store, call, '', name, {
     unconditional: true,
     admitted: true,
@@ -55,10 +54,24 @@ async function mark(
     },
     prepare: object => {
       object.metadata.deletionTimestamp ??= formatTime(clock.now())
-      if (object.metadata.generation !== undefined) object.metadata.generation++
+      setFinalizers(object.metadata, options)
     },
     validate: () => [],
     marksDeletion: true,
   })
   return { version, gone: false }
+}
+
+/** Those of the propagation policy come and go as the client says, and stay where it says nothing. */
+function setFinalizers(metadata: KubeObject['metadata'], { orphanDependents, propagationPolicy }: DeleteOptions): void {
+  if (orphanDependents === undefined && propagationPolicy === undefined) return
+  const orphans = orphanDependents ?? propagationPolicy === 'Orphan'
+  const waits = orphanDependents === undefined ? propagationPolicy === 'Foreground' : !orphanDependents
+  const finalizers = (metadata.finalizers ?? []).filter(
+    each => each !== ORPHAN_FINALIZER && each !== FOREGROUND_FINALIZER,
+  )
+  if (orphans) finalizers.push(ORPHAN_FINALIZER)
+  if (waits) finalizers.push(FOREGROUND_FINALIZER)
+  if (finalizers.length > 0) metadata.finalizers = finalizers
+  else delete metadata.finalizers
 }

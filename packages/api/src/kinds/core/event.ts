@@ -51,6 +51,7 @@ export const EventKind = defineKind<Event>({
       validate: validateCoreEvent,
       validateUpdate: validateCoreEvent,
       allowCreateOnUpdate: true,
+      defaultPropagation: 'unsupported',
     },
   ),
   columns: [

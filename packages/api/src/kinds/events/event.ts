@@ -57,6 +57,7 @@ export const EventV1Kind = defineKind<Event>({
     {},
     {
       allowCreateOnUpdate: true,
+      defaultPropagation: 'unsupported',
       validate: event => validateNewEvent(toCoreEvent(event)),
       validateUpdate: (event, old) => validateNewEventUpdate(toCoreEvent(event), toCoreEvent(old)),
     },
