@@ -13,6 +13,7 @@ import { traced, traceHeaders } from '../tracing/span.ts'
 import type { WebhookCredentials, WebhookCredentialsFor } from './credentials.ts'
 import { answerProblem, transportProblem } from './problems.ts'
 import type { ServiceResolver } from './service-resolver.ts'
+import { SharedHttp2 } from './shared-http2.ts'
 
 /** Whom to call, as webhook configurations and definitions of custom resources say it. `caBundle` is base64. */
 export type WebhookTarget = Pick<WebhookClientConfig, 'url' | 'service' | 'caBundle'>
@@ -97,7 +98,7 @@ const IDLE = 90_000
 class UndiciCaller implements WebhookCaller {
   readonly #options: WebhookClientOptions
   /** By whom is called and whom is trusted; the one used longest ago comes first. */
-  readonly #agents = new Map<string, Dispatcher>()
+  readonly #agents = new Map<string, WebhookAgent>()
 
   constructor(options: WebhookClientOptions) {
     this.#options = options
@@ -133,7 +134,7 @@ class UndiciCaller implements WebhookCaller {
   }
 
   close(): void {
-    for (const agent of this.#agents.values()) void agent.destroy()
+    for (const agent of this.#agents.values()) agent.destroy()
     this.#agents.clear()
   }
 
@@ -145,7 +146,7 @@ class UndiciCaller implements WebhookCaller {
     as: WebhookCredentials | undefined,
   ): Promise<unknown> {
     const agent = await this.agentFor(target, address, as)
-    const { statusCode, body: answer } = await agent.request({
+    const { statusCode, body: answer } = await agent.dispatcher.request({
       origin: address.origin,
       path: address.path,
       method: 'POST',
@@ -160,7 +161,7 @@ class UndiciCaller implements WebhookCaller {
     { caBundle = '' }: WebhookTarget,
     { origin, service }: Address,
     { cert = '', key = '' }: Partial<WebhookCredentials> = {},
-  ): Promise<Dispatcher> {
+  ): Promise<WebhookAgent> {
     const id = [origin, service === undefined ? '' : 'service', caBundle, cert, key].join('\n')
     const known = this.#agents.get(id)
     if (known !== undefined) {
@@ -168,15 +169,15 @@ class UndiciCaller implements WebhookCaller {
       this.#agents.set(id, known)
       return known
     }
-    const made = await makeAgent(tlsOf(caBundle, cert, key), service, this.#options.resolver)
+    const made = await makeAgent(tlsOf(caBundle, cert, key), service, this.#options)
     // Somebody else may have been faster while the library was read.
     const other = this.#agents.get(id)
     if (other !== undefined) return other
     this.#agents.set(id, made)
     if (this.#agents.size > MOST_AGENTS) {
-      const [[oldest, agent]] = this.#agents as unknown as Iterable<[string, Dispatcher]> & [[string, Dispatcher]]
+      const [[oldest, agent]] = this.#agents as unknown as [[string, WebhookAgent]]
       this.#agents.delete(oldest)
-      void agent.close()
+      agent.close()
     }
     return made
   }
@@ -201,19 +202,27 @@ function tlsOf(caBundle: string, cert: string, key: string): TlsMaterial {
 /** As Go's clients do; where the answer is 307 or 308 the review is sent there too. */
 const MOST_REDIRECTIONS = 10
 
+/** Connections to one webhook. */
+interface WebhookAgent {
+  readonly dispatcher: Dispatcher
+  /** Once what is being asked is answered. */
+  close(): void
+  destroy(): void
+}
+
 /** The library is read when the first webhook is called: most clusters have none. */
 async function makeAgent(
   tls: TlsMaterial,
   service: Address['service'],
-  resolver: ServiceResolver,
-): Promise<Dispatcher> {
+  { resolver, clock }: WebhookClientOptions,
+): Promise<WebhookAgent> {
   const { Agent, buildConnector, interceptors } = await import('undici')
-  const connect = buildConnector({
-    ...tls,
-    ...(service === undefined ? {} : { servername: serverName(service.namespace, service.name) }),
-    allowH2: false,
-    timeout: 0,
-  })
+  const servername = service === undefined ? {} : { servername: serverName(service.namespace, service.name) }
+  const connect = buildConnector({ ...tls, ...servername, allowH2: false, timeout: 0 })
+  const shared =
+    service === undefined
+      ? new SharedHttp2(clock, buildConnector({ ...tls, allowH2: true, preferH2: true, timeout: 0 }))
+      : undefined
   const agent = new Agent({
     keepAliveTimeout: IDLE,
     keepAliveMaxTimeout: IDLE,
@@ -221,6 +230,8 @@ async function makeAgent(
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: (options, callback) => {
+      const spare = shared?.takeSpare(`${options.protocol}//${options.host}`)
+      if (spare !== undefined) return queueMicrotask(() => callback(null, spare))
       if (service === undefined || options.hostname !== serverName(service.namespace, service.name)) {
         return connect(options, callback)
       }
@@ -232,7 +243,21 @@ async function makeAgent(
       }
     },
   })
-  return agent.compose(interceptors.redirect({ maxRedirections: MOST_REDIRECTIONS }))
+  agent.on('disconnect', ({ origin }) => {
+    if ((agent.stats[origin]?.connected ?? 0) === 0) shared?.forget(origin)
+  })
+  const redirects = interceptors.redirect({ maxRedirections: MOST_REDIRECTIONS })
+  return {
+    dispatcher: shared === undefined ? agent.compose(redirects) : agent.compose(shared.interceptor, redirects),
+    close: () => {
+      shared?.end('close')
+      void agent.close()
+    },
+    destroy: () => {
+      shared?.end('destroy')
+      void agent.destroy()
+    },
+  }
 }
 
 /** What the API server is called by those in the cluster. */
