@@ -11,10 +11,21 @@ export interface ErrorTarget {
 /** The one error that crosses the API. Make it with the functions below; branch on `reason`, never on the message. */
 export class StatusError extends Error {
   readonly status: Status
-  constructor(status: Omit<Status, 'kind' | 'apiVersion' | 'status'>) {
-    super(status.message)
+  constructor({ message, reason, details, code, ...rest }: Omit<Status, 'kind' | 'apiVersion' | 'status'>) {
+    super(message)
     this.name = 'StatusError'
-    this.status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', ...status }
+    this.status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      // In the order in which upstream writes them: people read these bodies as they come.
+      ...(message !== undefined && { message }),
+      ...(reason !== undefined && { reason }),
+      ...(details !== undefined && { details }),
+      ...(code !== undefined && { code }),
+      ...rest,
+    }
   }
   get reason(): string {
     return this.status.reason ?? ''
