@@ -3,6 +3,7 @@
  * (k8s.io/apimachinery/pkg/util/dump: ForHash). Knows what templates of pods are made of.
  */
 import type { Field, Schema, StructSchema } from '@canopus/apimachinery'
+import { membersOf } from './go-structs.ts'
 
 type Plain = Readonly<Record<string, unknown>>
 
@@ -87,120 +88,4 @@ function large(value: bigint, isNegative: boolean, scale: number, format: string
 function intOrStringText(value: number | string | undefined = 0): string {
   const [type, number, text] = typeof value === 'number' ? [0, value, ''] : [1, 0, value]
   return `{Type:(intstr.Type)${type} IntVal:(int32)${number} StrVal:(string)${text}}`
-}
-
-interface Member {
-  /** In Go. */
-  readonly name: string
-  readonly field: Field
-}
-
-const known = new Map<StructSchema, readonly Member[]>()
-
-/** In the order of Go's structure, which in a few is not that of the numbers in protobuf. */
-function membersOf(schema: StructSchema): readonly Member[] {
-  let members = known.get(schema)
-  if (members !== undefined) return members
-  const struct = lastWord(schema)
-  const order = ORDERS[struct]?.split(' ')
-  const fields = order
-    ? schema.members.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
-    : schema.members
-  members = fields.map(field => ({ name: nameOf(struct, field), field }))
-  known.set(schema, members)
-  return members
-}
-
-const lastWord = ({ name }: StructSchema): string => name.replace(/^.*\./, '')
-
-function nameOf(struct: string, { name, schema, inline }: Field): string {
-  if (inline) return lastWord(schema as StructSchema)
-  return NAMES[`${struct}.${name}`] ?? NAMES[name] ?? `${name[0]!.toUpperCase()}${name.slice(1)}`
-}
-
-/** Go's names of fields where they are not those of JSON with a capital. */
-const NAMES: Readonly<Record<string, string>> = {
-  apiGroup: 'APIGroup',
-  apiVersion: 'APIVersion',
-  awsElasticBlockStore: 'AWSElasticBlockStore',
-  cephfs: 'CephFS',
-  chapAuthDiscovery: 'DiscoveryCHAPAuth',
-  chapAuthSession: 'SessionCHAPAuth',
-  csi: 'CSI',
-  diskURI: 'DataDiskURI',
-  dnsConfig: 'DNSConfig',
-  dnsPolicy: 'DNSPolicy',
-  endpoints: 'EndpointsName',
-  fc: 'FC',
-  fsGroup: 'FSGroup',
-  fsGroupChangePolicy: 'FSGroupChangePolicy',
-  fsType: 'FSType',
-  gcePersistentDisk: 'GCEPersistentDisk',
-  gmsaCredentialSpec: 'GMSACredentialSpec',
-  gmsaCredentialSpecName: 'GMSACredentialSpecName',
-  grpc: 'GRPC',
-  httpGet: 'HTTPGet',
-  httpHeaders: 'HTTPHeaders',
-  ip: 'IP',
-  iqn: 'IQN',
-  iscsi: 'ISCSI',
-  iscsiInterface: 'ISCSIInterface',
-  metadata: 'ObjectMeta',
-  nfs: 'NFS',
-  os: 'OS',
-  pdName: 'PDName',
-  pool: 'RBDPool',
-  rbd: 'RBD',
-  seLinuxChangePolicy: 'SELinuxChangePolicy',
-  seLinuxOptions: 'SELinuxOptions',
-  serviceAccount: 'DeprecatedServiceAccount',
-  sslEnabled: 'SSLEnabled',
-  storageos: 'StorageOS',
-  tcpSocket: 'TCPSocket',
-  tty: 'TTY',
-  uid: 'UID',
-  wwids: 'WWIDs',
-  'RBDVolumeSource.image': 'RBDImage',
-  'RBDVolumeSource.monitors': 'CephMonitors',
-  'RBDVolumeSource.user': 'RadosUser',
-}
-
-const CONTAINER =
-  'name image command args workingDir ports envFrom env resources resizePolicy restartPolicy ' +
-  'restartPolicyRules volumeMounts volumeDevices livenessProbe readinessProbe startupProbe lifecycle ' +
-  'terminationMessagePath terminationMessagePolicy imagePullPolicy securityContext stdin stdinOnce tty'
-
-/** The fields of Go's structures where they do not stand in the order of their numbers. */
-const ORDERS: Readonly<Record<string, string>> = {
-  Container: CONTAINER,
-  EphemeralContainerCommon: CONTAINER,
-  OwnerReference: 'apiVersion kind name uid controller blockOwnerDeletion',
-  PodSpec:
-    'volumes initContainers containers ephemeralContainers restartPolicy terminationGracePeriodSeconds ' +
-    'activeDeadlineSeconds dnsPolicy nodeSelector serviceAccountName serviceAccount ' +
-    'automountServiceAccountToken nodeName hostNetwork hostPID hostIPC shareProcessNamespace securityContext ' +
-    'imagePullSecrets hostname subdomain affinity schedulerName tolerations hostAliases priorityClassName ' +
-    'priority dnsConfig readinessGates runtimeClassName enableServiceLinks preemptionPolicy overhead ' +
-    'topologySpreadConstraints setHostnameAsFQDN os hostUsers schedulingGates resourceClaims resources ' +
-    'hostnameOverride schedulingGroup',
-  VolumeSource:
-    'hostPath emptyDir gcePersistentDisk awsElasticBlockStore gitRepo secret nfs iscsi glusterfs ' +
-    'persistentVolumeClaim rbd flexVolume cinder cephfs flocker downwardAPI fc azureFile configMap ' +
-    'vsphereVolume quobyte azureDisk photonPersistentDisk projected portworxVolume scaleIO storageos csi ' +
-    'ephemeral image',
-  ISCSIVolumeSource:
-    'targetPortal iqn lun iscsiInterface fsType readOnly portals chapAuthDiscovery chapAuthSession secretRef ' +
-    'initiatorName',
-  ClusterTrustBundleProjection: 'name signerName labelSelector optional path',
-  PersistentVolumeClaimSpec:
-    'accessModes selector resources volumeName storageClassName volumeMode dataSource dataSourceRef ' +
-    'volumeAttributesClassName',
-  VolumeMount: 'name readOnly recursiveReadOnly mountPath subPath mountPropagation subPathExpr',
-  SecurityContext:
-    'capabilities privileged seLinuxOptions windowsOptions runAsUser runAsGroup runAsNonRoot ' +
-    'readOnlyRootFilesystem allowPrivilegeEscalation procMount seccompProfile appArmorProfile',
-  PodSecurityContext:
-    'seLinuxOptions windowsOptions runAsUser runAsGroup runAsNonRoot supplementalGroups ' +
-    'supplementalGroupsPolicy fsGroup sysctls fsGroupChangePolicy seccompProfile appArmorProfile ' +
-    'seLinuxChangePolicy',
 }

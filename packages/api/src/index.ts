@@ -1,4 +1,5 @@
 export { goDump } from './go-dump.ts'
+export { goJson } from './go-json.ts'
 export * from './kind.ts'
 export { ScaleKind } from './kinds/autoscaling/scale.ts'
 export { APPARMOR_ANNOTATION, profileOfAnnotation } from './kinds/core/pod/app-armor.ts'

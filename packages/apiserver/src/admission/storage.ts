@@ -1,5 +1,5 @@
 import { IngressClasses, StorageClasses } from '@canopus/api'
-import type { PersistentVolume, PersistentVolumeClaim } from '@canopus/api/core/v1'
+import type { PersistentVolumeClaim } from '@canopus/api/core/v1'
 import type { Ingress } from '@canopus/api/networking/v1'
 import { compareQuantities, type KubeObject } from '@canopus/apimachinery'
 import type { AdmissionPlugin } from '../security.ts'
@@ -57,6 +57,7 @@ function newestDefault<T extends KubeObject>(classes: readonly T[], annotations:
 const PROTECTION: Readonly<Record<string, string>> = {
   persistentvolumes: 'kubernetes.io/pv-protection',
   persistentvolumeclaims: 'kubernetes.io/pvc-protection',
+  volumeattributesclasses: 'kubernetes.io/vac-protection',
 }
 
 /**
@@ -66,9 +67,9 @@ const PROTECTION: Readonly<Record<string, string>> = {
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
   operations: ['CREATE'],
-  resources: ['/persistentvolumes', '/persistentvolumeclaims'],
+  resources: ['/persistentvolumes', '/persistentvolumeclaims', 'storage.k8s.io/volumeattributesclasses'],
   mutate(attributes) {
-    const object = attributes.object as PersistentVolume | PersistentVolumeClaim
+    const object = attributes.object!
     const finalizer = PROTECTION[attributes.type.plural]!
     const finalizers = object.metadata.finalizers ?? []
     if (!finalizers.includes(finalizer)) object.metadata.finalizers = [...finalizers, finalizer]

@@ -54,7 +54,7 @@ export function validateApiService({ metadata, spec }: APIService): FieldError[]
 
 export function validateApiServiceStatus({ status }: APIService): FieldError[] {
   return (status?.conditions ?? []).flatMap(({ status: state }, index) =>
-    STATES.includes(state) ? [] : [notSupported(`status.conditions[${index}].status`, state, STATES)],
+    STATES.includes(state) ? [] : [notSupported(`status.conditions[${index}].status`, state ?? '', STATES)],
   )
 }
 

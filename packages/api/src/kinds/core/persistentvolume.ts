@@ -4,6 +4,7 @@ import { PersistentVolumes } from '../../resources.ts'
 import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { nodeTermWarnings } from '../shared/warnings.ts'
+import { defaultRemoteVolume } from './pod/defaults-volume.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
 import { validateVolume, validateVolumeUpdate } from './volume-validation.ts'
 
@@ -16,7 +17,7 @@ function defaultVolume(volume: PersistentVolume): void {
   spec.persistentVolumeReclaimPolicy ||= 'Retain'
   spec.volumeMode ??= 'Filesystem'
   if (spec.hostPath) spec.hostPath.type ??= ''
-  if (spec.iscsi) spec.iscsi.iscsiInterface ||= 'default'
+  defaultRemoteVolume(spec)
   volume.status ??= {}
   volume.status.phase ||= 'Pending'
 }

@@ -1,6 +1,5 @@
 /** Claims and volumes (validation.go: ValidatePersistentVolumeClaimUpdate, ValidatePersistentVolumeSpec). */
 import {
-  checkDns1123Label,
   checkDns1123Subdomain,
   checkQualifiedName,
   compareQuantities,
@@ -13,27 +12,17 @@ import {
   semanticEqual,
 } from '@canopus/apimachinery'
 import type {
-  CSIPersistentVolumeSource,
   PersistentVolume,
   PersistentVolumeClaim,
   PersistentVolumeSpec,
-  Volume,
   VolumeNodeAffinity,
 } from '../../generated/core.v1.ts'
-import {
-  checkImmutable,
-  checkNoBacksteps,
-  checkOptionalChoice,
-  checkText,
-  type Errors,
-  NOT_POSITIVE_MESSAGE,
-} from '../shared/check.ts'
+import { checkImmutable, checkOptionalChoice, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
 import { describeDifference } from '../shared/difference.ts'
 import { copyField } from '../shared/strategy.ts'
 import { checkAccessModes, checkClaimTemplateSpec, VOLUME_MODES } from './claim-validation.ts'
 import { checkNodeSelector } from './pod/validate-affinity.ts'
-import { remoteVolumes } from './pod/validate-remote-volume.ts'
-import { checkDriverName, checkHostPath } from './pod/validate-volume.ts'
+import { checkMountOptions, checkSource } from './volume-sources.ts'
 
 export function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
   const errors: Errors = []
@@ -42,6 +31,7 @@ export function validateClaim({ spec }: PersistentVolumeClaim): FieldError[] {
 }
 
 const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
+const CLAIM_SPEC = 'core.v1.PersistentVolumeClaimSpec'
 const CLAIM_FIXED =
   'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
 const SIZE = 'spec.resources.requests.storage'
@@ -60,7 +50,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   }
   // The annotation may only give way to the field that says the same.
   if (!(isUpgrade && old.spec.storageClassName === undefined && named === annotation)) {
-    checkImmutable(errors, `metadata.annotations[${OLD_CLASS}]`, nowAnnotation ?? '', annotation ?? '')
+    checkImmutable(errors, `metadata.annotations.${OLD_CLASS}`, nowAnnotation ?? '', annotation ?? '')
   }
   const size = munged.resources?.requests?.storage
   const oldSize = before.resources?.requests?.storage
@@ -71,11 +61,10 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
     copyField(munged, before, 'volumeAttributesClassName')
   }
   if (!semanticEqual(munged, before)) {
-    errors.push(forbidden('spec', `${CLAIM_FIXED}\n${describeDifference(before, munged)}`))
+    errors.push(forbidden('spec', `${CLAIM_FIXED}\n${describeDifference(before, munged, CLAIM_SPEC)}`))
   }
-  if (size !== undefined && oldSize !== undefined && compareQuantities(size, oldSize) < 0) {
-    const capacity = old.status?.capacity?.storage
-    if (capacity === undefined || compareQuantities(size, capacity) <= 0) {
+  if (compareQuantities(size ?? '0', oldSize ?? '0') < 0) {
+    if (compareQuantities(size ?? '0', old.status?.capacity?.storage ?? '0') <= 0) {
       errors.push(forbidden(SIZE, 'field can not be less than status.capacity'))
     }
   }
@@ -143,16 +132,23 @@ const NOT_SOURCES = new Set([
 const sourceOf = (spec: PersistentVolumeSpec): Record<string, unknown> =>
   Object.fromEntries(Object.entries(spec).filter(([key, value]) => !NOT_SOURCES.has(key) && value !== undefined))
 
-export function validateVolume({ spec }: PersistentVolume): FieldError[] {
+export function validateVolume(volume: PersistentVolume): FieldError[] {
   const errors: Errors = []
-  checkVolumeSpec(errors, 'spec', spec, false)
+  checkVolumeSpec(errors, 'spec', volume.spec, volume.metadata.name)
+  checkMountOptions(errors, volume)
   return errors
 }
 
 const INLINE = 'in the context of inline volumes'
 
 /** A volume by itself, or one that an attachment describes inline: then it is a CSI volume without a claim. */
-export function checkVolumeSpec(errors: Errors, path: string, spec: PersistentVolumeSpec, inline: boolean): void {
+export function checkVolumeSpec(
+  errors: Errors,
+  path: string,
+  spec: PersistentVolumeSpec,
+  name: string,
+  inline = false,
+): void {
   const notInline = (field: keyof PersistentVolumeSpec): void => {
     errors.push(forbidden(`${path}.${field}`, `may not be specified ${INLINE}`))
   }
@@ -169,7 +165,12 @@ export function checkVolumeSpec(errors: Errors, path: string, spec: PersistentVo
     if (spec.nodeAffinity.required) checkNodeSelector(errors, field, spec.nodeAffinity.required)
     else errors.push(required(field, 'must specify required node constraints'))
   }
-  checkSource(errors, path, spec)
+  checkSource(errors, path, spec, name)
+  const isRoot = spec.hostPath !== undefined && /^\/+(?:\.?\/*)*$/.test(spec.hostPath.path ?? '')
+  if (isRoot && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    const text = "may not be 'recycle' for a hostPath mount of '/'"
+    errors.push(forbidden(`${path}.persistentVolumeReclaimPolicy`, text))
+  }
   if (spec.storageClassName && inline) notInline('storageClassName')
   else if (spec.storageClassName) {
     checkText(errors, `${path}.storageClassName`, spec.storageClassName, checkDns1123Subdomain)
@@ -192,59 +193,19 @@ function checkReclaimPolicy(errors: Errors, field: string, policy: string | unde
   else if (policy !== 'Retain') errors.push(forbidden(field, `may only be Retain ${INLINE}`))
 }
 
+const inOrder = (amounts: Readonly<Record<string, string>> | undefined): unknown =>
+  amounts && Object.fromEntries(Object.entries(amounts).sort(([one], [other]) => (one < other ? -1 : 1)))
+
 function checkCapacity(errors: Errors, path: string, capacity: PersistentVolumeSpec['capacity']): void {
   const names = Object.keys(capacity ?? {})
   if (names.length === 0) errors.push(required(path))
-  if (names.length !== 1 || names[0] !== 'storage') errors.push(notSupported(path, capacity, ['storage']))
+  if (names.length !== 1 || names[0] !== 'storage') errors.push(notSupported(path, inOrder(capacity), ['storage']))
   for (const name of names) {
     const amount = capacity![name]!
     const sign = compareQuantities(amount, '0')
-    if (sign < 0) errors.push(invalid(`${path}[${name}]`, amount, 'must be a valid resource quantity'))
+    // Upstream shows the number that it is.
+    if (sign < 0) errors.push(invalid(`${path}[${name}]`, Number(amount), 'must be a valid resource quantity'))
     if (sign <= 0) errors.push(invalid(`${path}[${name}]`, amount, NOT_POSITIVE_MESSAGE))
-  }
-}
-
-/** Drivers of old that only need their fields; the names are those of volumes in pods. */
-const REMOTE = new Map<string, (errors: Errors, path: string, volume: Volume) => void>(Object.entries(remoteVolumes))
-
-function checkSource(errors: Errors, path: string, spec: PersistentVolumeSpec): void {
-  const [first, ...more] = Object.keys(sourceOf(spec))
-  if (first === undefined) errors.push(required(path, 'must specify a volume type'))
-  else if (first === 'hostPath') checkHostPath(errors, `${path}.hostPath`, spec.hostPath!)
-  else if (first === 'local') checkLocal(errors, path, spec)
-  else if (first === 'csi') checkCsi(errors, `${path}.csi`, spec.csi!)
-  else REMOTE.get(first)?.(errors, `${path}.${first}`, { name: '', ...spec } as Volume)
-  for (const source of more) errors.push(forbidden(`${path}.${source}`, 'may not specify more than 1 volume type'))
-  const isRoot = spec.hostPath !== undefined && /^\/+(?:\.?\/*)*$/.test(spec.hostPath.path ?? '')
-  if (isRoot && spec.persistentVolumeReclaimPolicy === 'Recycle') {
-    const text = "may not be 'recycle' for a hostPath mount of '/'"
-    errors.push(forbidden(`${path}.persistentVolumeReclaimPolicy`, text))
-  }
-}
-
-function checkLocal(errors: Errors, path: string, { local, nodeAffinity }: PersistentVolumeSpec): void {
-  if (!local!.path) errors.push(required(`${path}.local.path`))
-  else checkNoBacksteps(errors, `${path}.local.path`, local!.path)
-  if (!nodeAffinity) errors.push(required(`${path}.nodeAffinity`, 'Local volume requires node affinity'))
-}
-
-const SECRETS = [
-  'controllerPublishSecretRef',
-  'controllerExpandSecretRef',
-  'nodePublishSecretRef',
-  'nodeExpandSecretRef',
-] as const
-
-function checkCsi(errors: Errors, path: string, csi: CSIPersistentVolumeSource): void {
-  checkDriverName(errors, `${path}.driver`, csi.driver)
-  if (!csi.volumeHandle) errors.push(required(`${path}.volumeHandle`))
-  for (const field of SECRETS) {
-    const secret = csi[field]
-    if (!secret) continue
-    if (!secret.name) errors.push(required(`${path}.${field}.name`))
-    else checkText(errors, `${path}.${field}.name`, secret.name, checkDns1123Subdomain)
-    if (!secret.namespace) errors.push(required(`${path}.${field}.namespace`))
-    else checkText(errors, `${path}.${field}.namespace`, secret.namespace, checkDns1123Label)
   }
 }
 

@@ -18,6 +18,7 @@ import type {
   ServiceAccountSubject,
   Subject,
 } from '../../generated/flowcontrol.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkText, type Errors } from '../shared/check.ts'
 
 const HIGHEST_PRECEDENCE = 10000
@@ -41,7 +42,9 @@ export function validateFlowSchema({ metadata, spec, status }: FlowSchema): Fiel
   }
   const method = spec.distinguisherMethod
   if (method && method.type !== 'ByNamespace' && method.type !== 'ByUser') {
-    errors.push(notSupported('spec.distinguisherMethod', method, ['ByNamespace', 'ByUser']))
+    // Upstream shows all of it.
+    const shown = goJson('flowcontrol.v1.FlowDistinguisherMethod', method)
+    errors.push(notSupported('spec.distinguisherMethod.type', shown, ['ByNamespace', 'ByUser']))
   }
   const level = spec.priorityLevelConfiguration?.name
   const field = 'spec.priorityLevelConfiguration.name'
@@ -62,7 +65,7 @@ export function validateFlowStatusUpdate({ status }: FlowSchema | PriorityLevelC
 function checkConditions(errors: Errors, conditions: readonly { type?: string }[] = []): void {
   for (const [index, { type = '' }] of conditions.entries()) {
     const field = `status.conditions[${index}].type`
-    if (conditions.findIndex(each => each.type === type) < index) errors.push(duplicate(field, type))
+    if (conditions.findIndex(each => (each.type ?? '') === type) < index) errors.push(duplicate(field, type))
     if (type === '') errors.push(required(field))
   }
 }
@@ -157,8 +160,9 @@ function checkSubject(errors: Errors, path: string, { kind, user, group, service
     errors.push(required(`${path}.${field}`, `${field} is required when subject kind is '${kind}'`))
   } else if (kind === 'ServiceAccount') checkAccount(errors, `${path}.${field}`, serviceAccount!)
   else if (!named[kind].name) errors.push(required(`${path}.${field}.name`))
-  for (const [other, value] of Object.entries(named)) {
-    if (other === kind || value === undefined) continue
+  const others = kind === 'ServiceAccount' ? ['User', 'Group'] : ['ServiceAccount', 'User', 'Group']
+  for (const other of others) {
+    if (other === kind || named[other] === undefined) continue
     const name = other[0]!.toLowerCase() + other.slice(1)
     errors.push(forbidden(`${path}.${name}`, `${name} is forbidden when subject kind is not '${other}'`))
   }

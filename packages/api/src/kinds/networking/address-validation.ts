@@ -6,18 +6,21 @@ import {
   formatIp,
   IMMUTABLE_MESSAGE,
   invalid,
+  maskedBytes,
+  parseCidr,
   parseIp,
   required,
   validateCidr,
+  validateIp,
 } from '@canopus/apimachinery'
 import type { IPAddress, ServiceCIDR } from '../../generated/networking.v1.ts'
 import { checkImmutable, checkText, type Errors, push } from '../shared/check.ts'
 
 /** The name is the address itself in canonical form. */
 export function checkAddressName(name: string): string[] {
-  const bytes = parseIp(name)
-  if (bytes === undefined) return ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']
-  const canonical = formatIp(bytes)
+  const found = validateIp('', name)
+  if (found.length > 0) return found.map(({ body }) => body.slice(body.indexOf(': ', 'Invalid value: '.length) + 2))
+  const canonical = formatIp(parseIp(name)!)
   return canonical === name ? [] : [`must be in canonical form ("${canonical}")`]
 }
 
@@ -36,9 +39,19 @@ export function validateAddress({ spec }: IPAddress): FieldError[] {
 }
 
 export function validateAddressUpdate(object: IPAddress, old: IPAddress): FieldError[] {
-  const errors: Errors = []
-  checkImmutable(errors, 'spec.parentRef', object.spec?.parentRef, old.spec?.parentRef)
+  const errors = validateAddress(object)
+  const message = 'networking.v1.ParentReference'
+  checkImmutable(errors, 'spec.parentRef', object.spec?.parentRef, old.spec?.parentRef, message)
   return errors
+}
+
+function checkRange(errors: Errors, field: string, text: string): void {
+  const found = validateCidr(field, text)
+  push(errors, found)
+  if (found.length > 0) return
+  const cidr = parseCidr(text)!
+  const canonical = `${formatIp(maskedBytes(cidr))}/${cidr.length}`
+  if (text !== canonical) errors.push(invalid(field, text, `must be in canonical form (${JSON.stringify(canonical)})`))
 }
 
 export function validateRanges({ spec }: ServiceCIDR): FieldError[] {
@@ -46,9 +59,9 @@ export function validateRanges({ spec }: ServiceCIDR): FieldError[] {
   const cidrs = spec?.cidrs ?? []
   if (cidrs.length === 0) return [required('spec.cidrs', 'at least one CIDR required')]
   if (cidrs.length > 2) return [invalid('spec.cidrs', { CIDRs: cidrs }, 'may only hold up to 2 values')]
-  for (const [index, cidr] of cidrs.entries()) push(errors, validateCidr(`spec.cidrs[${index}]`, cidr))
-  const families = new Set(cidrs.map(cidr => cidr.includes(':')))
-  if (cidrs.length === 2 && families.size !== 2) {
+  for (const [index, cidr] of cidrs.entries()) checkRange(errors, `spec.cidrs[${index}]`, cidr)
+  const [first, second] = cidrs.map(cidr => parseCidr(cidr)?.bytes.length)
+  if (first !== undefined && first === second) {
     errors.push(
       invalid(
         'spec.cidrs',

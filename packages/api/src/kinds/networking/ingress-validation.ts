@@ -11,7 +11,9 @@ import {
   invalid,
   isIp,
   notSupported,
+  patternMessage,
   required,
+  validateIp,
 } from '@canopus/apimachinery'
 import type {
   HTTPIngressPath,
@@ -20,7 +22,7 @@ import type {
   IngressClass,
   IngressRule,
 } from '../../generated/networking.v1.ts'
-import { checkImmutable, checkNumber, checkText, type Errors } from '../shared/check.ts'
+import { checkImmutable, checkNumber, checkText, type Errors, push } from '../shared/check.ts'
 
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 const PATH_TYPES = ['Exact', 'ImplementationSpecific', 'Prefix']
@@ -77,7 +79,7 @@ function checkRule(errors: Errors, path: string, { host, http }: IngressRule): v
 }
 
 function checkPath(errors: Errors, at: string, { path, pathType, backend }: HTTPIngressPath): void {
-  if (!pathType) {
+  if (pathType === undefined) {
     errors.push(required(`${at}.pathType`, 'pathType must be specified'))
     return
   }
@@ -103,6 +105,7 @@ function checkBackend(errors: Errors, path: string, { service, resource }: Ingre
     return
   }
   if (resource) {
+    checkGroup(errors, `${path}.resource.apiGroup`, resource.apiGroup)
     for (const field of ['kind', 'name'] as const) {
       if (!resource[field]) errors.push(required(`${path}.resource.${field}`))
       else checkText(errors, `${path}.resource.${field}`, resource[field], checkPathSegmentName)
@@ -122,6 +125,25 @@ function checkBackend(errors: Errors, path: string, { service, resource }: Ingre
   else errors.push(required(path, 'port name or number is required'))
 }
 
+/** The core group is said by leaving it out. */
+function checkGroup(errors: Errors, field: string, group: string | undefined): void {
+  if (group !== undefined) checkText(errors, field, group, checkDns1123Subdomain)
+}
+
+/** Addresses of load balancers; those that were there pass as they are. */
+export function validateIngressStatus({ status }: Ingress, old: Ingress): FieldError[] {
+  const errors: Errors = []
+  const before = (old.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip ? [ip] : []))
+  for (const [index, { ip, hostname }] of (status?.loadBalancer?.ingress ?? []).entries()) {
+    const path = `status.loadBalancer.ingress[${index}]`
+    if (ip) push(errors, validateIp(`${path}.ip`, ip, before))
+    if (!hostname) continue
+    checkText(errors, `${path}.hostname`, hostname, checkDns1123Subdomain)
+    if (isIp(hostname)) errors.push(invalid(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'))
+  }
+  return errors
+}
+
 const LONGEST_CONTROLLER = 250
 
 export function validateIngressClass({ spec }: IngressClass): FieldError[] {
@@ -135,14 +157,16 @@ export function validateIngressClass({ spec }: IngressClass): FieldError[] {
   const parameters = spec?.parameters
   if (parameters === undefined) return errors
   const path = 'spec.parameters'
+  checkGroup(errors, `${path}.apiGroup`, parameters.apiGroup)
   for (const field of ['kind', 'name'] as const) {
     if (!parameters[field]) errors.push(required(`${path}.${field}`))
     else checkText(errors, `${path}.${field}`, parameters[field], checkPathSegmentName)
   }
   const { scope, namespace } = parameters
-  if (!scope) errors.push(required(`${path}.scope`))
+  if (scope === undefined) errors.push(required(`${path}.scope`))
   else if (scope === 'Namespace') {
-    if (!namespace) errors.push(required(`${path}.namespace`, "`parameters.scope` is set to 'Namespace'"))
+    if (namespace !== undefined) checkText(errors, `${path}.namespace`, namespace, checkDns1123Label)
+    else errors.push(required(`${path}.namespace`, "`parameters.scope` is set to 'Namespace'"))
   } else if (scope === 'Cluster') {
     if (namespace !== undefined) errors.push(forbidden(`${path}.namespace`, "`parameters.scope` is set to 'Cluster'"))
   } else errors.push(notSupported(`${path}.scope`, scope, ['Cluster', 'Namespace']))
@@ -163,10 +187,16 @@ function checkDomainPath(errors: Errors, field: string, text: string): void {
   for (const message of checkDns1123Subdomain(text.slice(0, slash))) {
     errors.push(invalid(field, text.slice(0, slash), message))
   }
+  const path = text.slice(slash + 1)
+  if (!URL_PATH.test(path)) errors.push(invalid(field, path, patternMessage('Invalid path', URL_PATH_RULE)))
 }
 
+const URL_PATH_RULE = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
+const URL_PATH = new RegExp(`^${URL_PATH_RULE}$`)
+
 export function validateIngressClassUpdate(object: IngressClass, old: IngressClass): FieldError[] {
-  const errors = validateIngressClass(object)
-  checkImmutable(errors, 'spec.controller', object.spec.controller, old.spec.controller)
+  const errors: Errors = []
+  checkImmutable(errors, 'spec.controller', object.spec.controller ?? '', old.spec.controller ?? '')
+  push(errors, validateIngressClass(object))
   return errors
 }

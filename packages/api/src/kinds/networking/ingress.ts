@@ -3,7 +3,7 @@ import { Ingresses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateIngress, validateIngressUpdate } from './ingress-validation.ts'
+import { validateIngress, validateIngressStatus, validateIngressUpdate } from './ingress-validation.ts'
 
 function hostsText({ spec }: Ingress): string {
   const hosts = (spec.rules ?? []).slice(0, 3).flatMap(rule => (rule.host ? [rule.host] : []))
@@ -29,7 +29,12 @@ export const IngressKind = defineKind<Ingress>({
   storagePrefix: 'ingress',
   strategy: strategyOf(
     { spec: true, status: () => ({ loadBalancer: {} }), generation: true },
-    { validate: validateIngress, validateUpdate: validateIngressUpdate, warnings },
+    {
+      validate: validateIngress,
+      validateUpdate: validateIngressUpdate,
+      validateStatusUpdate: validateIngressStatus,
+      warnings,
+    },
   ),
   columns: [
     nameColumn,

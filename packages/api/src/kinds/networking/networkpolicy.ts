@@ -38,7 +38,12 @@ export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   storagePrefix: 'networkpolicies',
   strategy: strategyOf(
     { generation: true },
-    { validate: validateNetworkPolicy, validateUpdate: validateNetworkPolicy, default: defaultPolicy, warnings },
+    {
+      validate: policy => validateNetworkPolicy(policy),
+      validateUpdate: (policy, old) => validateNetworkPolicy(policy, old),
+      default: defaultPolicy,
+      warnings,
+    },
   ),
   columns: [
     nameColumn,

@@ -16,14 +16,18 @@ import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } fro
 import { PROTOCOLS } from '../core/pod/validate-container.ts'
 import { checkNumber, checkText, type Errors, push } from '../shared/check.ts'
 
-export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
+const TYPES = ['Ingress', 'Egress']
+
+/** Ranges that were in the old policy pass, wherever they are now. */
+export function validateNetworkPolicy({ spec }: NetworkPolicy, old?: NetworkPolicy): FieldError[] {
   const errors: Errors = []
+  const before = rangesOf(old)
   push(errors, validateLabelSelector(spec.podSelector, 'spec.podSelector'))
   for (const [index, { ports = [], from = [] }] of (spec.ingress ?? []).entries()) {
-    checkRule(errors, `spec.ingress[${index}]`, ports, from, 'from')
+    checkRule(errors, `spec.ingress[${index}]`, ports, from, 'from', before)
   }
   for (const [index, { ports = [], to = [] }] of (spec.egress ?? []).entries()) {
-    checkRule(errors, `spec.egress[${index}]`, ports, to, 'to')
+    checkRule(errors, `spec.egress[${index}]`, ports, to, 'to', before)
   }
   const types = spec.policyTypes ?? []
   if (types.length > 2) {
@@ -31,10 +35,15 @@ export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
     return errors
   }
   for (const [index, type] of types.entries()) {
-    if (type === 'Ingress' || type === 'Egress') continue
-    errors.push(notSupported(`spec.policyTypes[${index}]`, type, ['Egress', 'Ingress']))
+    if (!TYPES.includes(type)) errors.push(notSupported(`spec.policyTypes[${index}]`, type, TYPES))
   }
   return errors
+}
+
+function rangesOf(policy: NetworkPolicy | undefined): string[] {
+  const { ingress = [], egress = [] } = policy?.spec ?? {}
+  const peers = [...ingress.flatMap(({ from = [] }) => from), ...egress.flatMap(({ to = [] }) => to)]
+  return peers.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock.cidr, ...(ipBlock.except ?? [])] : []))
 }
 
 function checkRule(
@@ -43,14 +52,15 @@ function checkRule(
   ports: readonly NetworkPolicyPort[],
   peers: readonly NetworkPolicyPeer[],
   direction: string,
+  before: readonly string[],
 ): void {
   for (const [index, port] of ports.entries()) checkPort(errors, `${path}.ports[${index}]`, port)
-  for (const [index, peer] of peers.entries()) checkPeer(errors, `${path}.${direction}[${index}]`, peer)
+  for (const [index, peer] of peers.entries()) checkPeer(errors, `${path}.${direction}[${index}]`, peer, before)
 }
 
 function checkPort(errors: Errors, path: string, { protocol, port, endPort }: NetworkPolicyPort): void {
   if (protocol !== undefined && !PROTOCOLS.includes(protocol)) {
-    errors.push(notSupported(`${path}.protocol`, protocol, PROTOCOLS))
+    errors.push(notSupported(`${path}.protocol`, protocol, ['TCP', 'UDP', 'SCTP']))
   }
   if (port === undefined) {
     if (endPort !== undefined) {
@@ -64,36 +74,36 @@ function checkPort(errors: Errors, path: string, { protocol, port, endPort }: Ne
   } else {
     checkNumber(errors, `${path}.port`, port, checkPortNumber)
     if (endPort === undefined) return
+    // Upstream shows the port here.
+    if (endPort < port) errors.push(invalid(`${path}.endPort`, port, 'must be greater than or equal to `port`'))
     checkNumber(errors, `${path}.endPort`, endPort, checkPortNumber)
-    if (endPort < port) errors.push(invalid(`${path}.endPort`, endPort, 'must be greater than or equal to `port`'))
   }
 }
 
-function checkPeer(errors: Errors, path: string, { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer): void {
+function checkPeer(errors: Errors, path: string, peer: NetworkPolicyPeer, before: readonly string[]): void {
+  const { podSelector, namespaceSelector, ipBlock } = peer
   push(errors, validateLabelSelector(podSelector, `${path}.podSelector`))
   push(errors, validateLabelSelector(namespaceSelector, `${path}.namespaceSelector`))
-  if (ipBlock) checkBlock(errors, `${path}.ipBlock`, ipBlock)
+  if (ipBlock) checkBlock(errors, `${path}.ipBlock`, ipBlock, before)
   if (!podSelector && !namespaceSelector && !ipBlock) errors.push(required(path, 'must specify a peer'))
   else if (ipBlock && (podSelector || namespaceSelector)) {
     errors.push(forbidden(path, 'may not specify both ipBlock and another peer'))
   }
 }
 
-function checkBlock(errors: Errors, path: string, { cidr, except = [] }: IPBlock): void {
+function checkBlock(errors: Errors, path: string, { cidr, except = [] }: IPBlock, before: readonly string[]): void {
   if (!cidr) {
     errors.push(required(`${path}.cidr`))
     return
   }
-  const found = validateCidr(`${path}.cidr`, cidr)
-  push(errors, found)
-  if (found.length > 0) return
-  const outer = parseCidr(cidr)!
+  push(errors, validateCidr(`${path}.cidr`, cidr, before))
+  const outer = parseCidr(cidr)
+  if (outer === undefined) return
   for (const [index, each] of except.entries()) {
     const field = `${path}.except[${index}]`
-    const bad = validateCidr(field, each)
-    push(errors, bad)
-    if (bad.length > 0) continue
-    const inner = parseCidr(each)!
+    push(errors, validateCidr(field, each, before))
+    const inner = parseCidr(each)
+    if (inner === undefined) continue
     const within = maskedBytes({ bytes: inner.bytes, length: Math.min(outer.length, inner.bytes.length * 8) })
     const network = maskedBytes(outer)
     const inside = within.length === network.length && within.every((byte, i) => byte === network[i])

@@ -52,6 +52,16 @@ testCreate(ClusterRoleKind, { metadata: { name: 'a' }, rules: [rule] } as unknow
       'aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil',
     ],
   },
+  {
+    name: 'aggregation by a selector that is none',
+    change: role => {
+      role.aggregationRule = { clusterRoleSelectors: [{ matchExpressions: [{ key: 'a', operator: 'In' }] }] }
+    },
+    errors: [
+      "aggregationRule.clusterRoleSelectors[0].matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+      'aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector.',
+    ],
+  },
 ])
 
 const binding = { metadata, roleRef: { kind: 'Role', name: 'reader' }, subjects: [{ kind: 'User', name: 'ann' }] }
@@ -80,7 +90,7 @@ testUpdate(RoleBindingKind, binding as unknown as RoleBinding, [
       object.roleRef.name = 'writer'
     },
     errors: [
-      'roleRef: Invalid value: {"kind":"Role","name":"writer","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
+      'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"writer"}: cannot change roleRef',
     ],
   },
   {

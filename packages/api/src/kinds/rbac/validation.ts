@@ -17,6 +17,7 @@ import type {
   RoleBinding,
   Subject,
 } from '../../generated/rbac.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkText, type Errors, push } from '../shared/check.ts'
 import { RBAC_GROUP } from './binding.ts'
 
@@ -59,7 +60,9 @@ export function validateClusterRole({ rules, aggregationRule }: ClusterRole): Fi
     errors.push(required(field, 'at least one clusterRoleSelector required if aggregationRule is non-nil'))
   }
   for (const [index, selector] of selectors.entries()) {
-    push(errors, validateLabelSelector(selector, `${field}[${index}]`))
+    const found = validateLabelSelector(selector, `${field}[${index}]`)
+    push(errors, found)
+    if (found.length > 0) errors.push(invalid(`${field}[${index}]`, null, 'invalid label selector.'))
   }
   return errors
 }
@@ -103,7 +106,8 @@ function checkSubject(errors: Errors, path: string, subject: Subject, namespaced
 
 /** What is granted cannot change, only to whom: a new role needs a new binding. */
 function checkSameRole(errors: Errors, now: RoleBinding | ClusterRoleBinding, old: typeof now): void {
-  if (!semanticEqual(now.roleRef, old.roleRef)) errors.push(invalid('roleRef', now.roleRef, 'cannot change roleRef'))
+  if (semanticEqual(now.roleRef, old.roleRef)) return
+  errors.push(invalid('roleRef', goJson('rbac.v1.RoleRef', now.roleRef), 'cannot change roleRef'))
 }
 
 export function validateRoleBindingUpdate(binding: RoleBinding, old: RoleBinding): FieldError[] {

@@ -9,6 +9,7 @@ import {
   required,
   semanticEqual,
 } from '@canopus/apimachinery'
+import { goJson } from '../../go-json.ts'
 
 export type Errors = FieldError[]
 
@@ -55,8 +56,10 @@ export function checkOptionalChoice(
   if (value !== undefined && !supported.includes(value)) errors.push(notSupported(field, value, supported))
 }
 
-export function checkImmutable(errors: Errors, field: string, value: unknown, old: unknown): void {
-  if (!semanticEqual(value, old)) errors.push(invalid(field, value, IMMUTABLE_MESSAGE))
+/** The value is shown as it is, or as upstream's internal type of `message` (`rbac.v1.RoleRef`). */
+export function checkImmutable(errors: Errors, field: string, value: unknown, old: unknown, message?: string): void {
+  if (semanticEqual(value, old)) return
+  errors.push(invalid(field, message === undefined ? value : goJson(message, value), IMMUTABLE_MESSAGE))
 }
 
 export function checkFileMode(errors: Errors, field: string, mode: number | undefined): void {

@@ -39,8 +39,8 @@ export function checkConditions(errors: Errors, path: string, conditions: readon
       const text = 'must be greater than or equal to zero'
       errors.push(invalid(`${at}.observedGeneration`, observedGeneration, text))
     }
-    if (!condition.lastTransitionTime) errors.push(required(`${at}.lastTransitionTime`, 'must be set'))
-    if (reason === '') errors.push(required(`${at}.reason`, 'must be set'))
+    if (!condition.lastTransitionTime) errors.push(required(`${at}.lastTransitionTime`))
+    if (reason === '') errors.push(required(`${at}.reason`))
     else if (!new RegExp(`^${REASON}$`).test(reason)) {
       errors.push(invalid(`${at}.reason`, reason, patternMessage(REASON_RULE, REASON, ...REASON_EXAMPLES)))
     }

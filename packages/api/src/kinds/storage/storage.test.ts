@@ -83,15 +83,15 @@ testUpdate(PersistentVolumeClaimKind, claim, [
     },
     errors: [
       `spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
-@@ -4,7 +4,7 @@
-  ],
-  "resources": {
-   "requests": {
+@@ -6,7 +6,7 @@
+  "Resources": {
+   "Limits": null,
+   "Requests": {
 -   "storage": "1Gi"
 +   "storage": "2Gi"
    }
   },
-  "volumeMode": "Filesystem"
+  "VolumeName": "",
 `,
     ],
   },
@@ -116,6 +116,44 @@ testCreate(PersistentVolumeKind, volume, [
       object.spec.nfs = { server: 'a', path: '/b' }
     },
     errors: ['spec.nfs: Forbidden: may not specify more than 1 volume type'],
+  },
+  {
+    name: 'two sources, of which the second is named first',
+    change: object => {
+      const { hostPath, ...rest } = object.spec
+      object.spec = { cephfs: { monitors: ['m'] }, ...rest, hostPath: hostPath! }
+    },
+    errors: ['spec.cephFS: Forbidden: may not specify more than 1 volume type'],
+  },
+  {
+    name: 'sources of old drivers, that need more than those in pods',
+    change: object => {
+      delete object.spec.hostPath
+      object.spec.iscsi = { targetPortal: 'a', iqn: 'x', initiatorName: 'y', lun: 300, secretRef: {} } as never
+    },
+    errors: [
+      'spec.iscsi.iqn: Invalid value: "x": must be valid format',
+      'spec.iscsi.lun: Invalid value: 300: must be between 0 and 255, inclusive',
+      'spec.iscsi.secretRef.name: Required value',
+      'spec.iscsi.initiatorname: Invalid value: "y": must be valid format',
+    ],
+  },
+  {
+    name: 'a secret of a namespace that is not said',
+    change: object => {
+      delete object.spec.hostPath
+      object.spec.cinder = { volumeID: 'v', secretRef: { name: 's' } }
+    },
+    errors: ['spec.cinder.secretRef.namespace: Required value'],
+  },
+  {
+    name: 'options of mounts by an annotation',
+    change: object => {
+      object.metadata.annotations = { 'volume.beta.kubernetes.io/mount-options': 'ro' }
+    },
+    errors: [
+      'metadata.annotations.volume.beta.kubernetes.io/mount-options: Forbidden: may not specify mount options for this volume type',
+    ],
   },
   {
     name: 'no capacity',
@@ -228,7 +266,9 @@ testUpdate(CSINodeKind, csiNode, [
     change: object => {
       object.spec.drivers[0]!.nodeID = 'b'
     },
-    errors: ['spec.drivers: Invalid value: {"name":"driver","nodeID":"b","topologyKeys":[]}: field is immutable'],
+    errors: [
+      'spec.drivers: Invalid value: {"Name":"driver","NodeID":"b","TopologyKeys":[],"Allocatable":null}: field is immutable',
+    ],
   },
 ])
 
@@ -278,7 +318,7 @@ testUpdate(StorageClassKind, storageClass, [
     change: object => {
       object.parameters = { a: 'b' }
     },
-    errors: ['parameters: Forbidden: updates to parameters are forbidden.'],
+    errors: ['parameters: Invalid value: {"a":"b"}: field is immutable'],
   },
 ])
 

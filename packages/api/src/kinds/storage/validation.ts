@@ -27,15 +27,7 @@ import type {
 } from '../../generated/storage.v1.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
 import { checkVolumeSpec } from '../core/volume-validation.ts'
-import {
-  checkChoice,
-  checkImmutable,
-  checkOptionalChoice,
-  checkText,
-  type Errors,
-  NEGATIVE_MESSAGE,
-  push,
-} from '../shared/check.ts'
+import { checkImmutable, checkOptionalChoice, checkText, type Errors, NEGATIVE_MESSAGE, push } from '../shared/check.ts'
 
 const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer']
 const MOST_PARAMETERS = 512
@@ -67,14 +59,17 @@ export function validateStorageClass(object: StorageClass): FieldError[] {
   if (object.reclaimPolicy && object.reclaimPolicy !== 'Delete' && object.reclaimPolicy !== 'Retain') {
     errors.push(notSupported('reclaimPolicy', object.reclaimPolicy, ['Delete', 'Retain']))
   }
-  checkChoice(errors, 'volumeBindingMode', object.volumeBindingMode, BINDING_MODES)
+  const mode = object.volumeBindingMode
+  if (mode === undefined) errors.push(required('volumeBindingMode'))
+  else if (!BINDING_MODES.includes(mode)) errors.push(notSupported('volumeBindingMode', mode, BINDING_MODES))
   checkTopologies(errors, object.allowedTopologies ?? [])
   return errors
 }
 
 /** Terms of labels that volumes may be in, each said once. */
 function checkTopologies(errors: Errors, terms: readonly TopologySelectorTerm[]): void {
-  const seen = new Set<string>(['[]'])
+  // As upstream compares: each term with all that came before, and with as many empty ones as there are terms.
+  const seen: string[] = terms.map(() => '[]')
   for (const [index, { matchLabelExpressions = [] }] of terms.entries()) {
     const path = `allowedTopologies[${index}].matchLabelExpressions`
     const keys = new Map<string, readonly string[]>()
@@ -88,18 +83,16 @@ function checkTopologies(errors: Errors, terms: readonly TopologySelectorTerm[])
       keys.set(key, [...new Set(values)].sort())
     }
     const term = JSON.stringify([...keys].sort(([a], [b]) => (a < b ? -1 : 1)))
-    if (seen.has(term)) errors.push(duplicate(path, ''))
-    seen.add(term)
+    for (const each of seen) if (each === term) errors.push(duplicate(path, ''))
+    seen.push(term)
   }
 }
 
 export function validateStorageClassUpdate(object: StorageClass, old: StorageClass): FieldError[] {
   const errors = validateStorageClass(object)
-  for (const field of ['parameters', 'provisioner', 'reclaimPolicy'] as const) {
-    if (!semanticEqual(object[field], old[field])) {
-      errors.push(forbidden(field, `updates to ${field} are forbidden.`))
-    }
-  }
+  checkImmutable(errors, 'parameters', object.parameters, old.parameters)
+  checkImmutable(errors, 'provisioner', object.provisioner ?? '', old.provisioner)
+  checkImmutable(errors, 'reclaimPolicy', object.reclaimPolicy, old.reclaimPolicy)
   checkImmutable(errors, 'volumeBindingMode', object.volumeBindingMode, old.volumeBindingMode)
   return errors
 }
@@ -116,11 +109,12 @@ export function validateVolumeAttachment({ spec, status }: VolumeAttachment): Fi
   } else if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) {
     const text = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'
     errors.push(forbidden('spec.source', text))
-  } else if (persistentVolumeName === '') {
-    errors.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'))
   } else if (persistentVolumeName !== undefined) {
+    if (persistentVolumeName === '') {
+      errors.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'))
+    }
     checkText(errors, 'spec.source.persistentVolumeName', persistentVolumeName, checkDns1123Subdomain)
-  } else if (inlineVolumeSpec) checkVolumeSpec(errors, 'spec.source.inlineVolumeSpec', inlineVolumeSpec, true)
+  } else if (inlineVolumeSpec) checkVolumeSpec(errors, 'spec.source.inlineVolumeSpec', inlineVolumeSpec, '', true)
   checkText(errors, 'spec.nodeName', spec?.nodeName ?? '', checkDns1123Subdomain)
   checkAttachment(errors, status)
   return errors
@@ -229,7 +223,7 @@ export function validateCSINodeUpdate(object: CSINode, old: CSINode): FieldError
   const errors = validateCSINode(object)
   for (const { allocatable: _was, ...before } of old.spec?.drivers ?? []) {
     for (const { allocatable: _is, ...now } of object.spec?.drivers ?? []) {
-      if (now.name === before.name) checkImmutable(errors, 'spec.drivers', now, before)
+      if (now.name === before.name) checkImmutable(errors, 'spec.drivers', now, before, 'storage.v1.CSINodeDriver')
     }
   }
   return errors
@@ -248,9 +242,9 @@ export function validateCSIStorageCapacity(object: CSIStorageCapacity): FieldErr
 
 export function validateCSIStorageCapacityUpdate(object: CSIStorageCapacity, old: CSIStorageCapacity): FieldError[] {
   const errors = validateCSIStorageCapacity(object)
-  for (const field of ['nodeTopology', 'storageClassName'] as const) {
-    checkImmutable(errors, field, object[field], old[field])
-  }
+  const selector = 'am.apis.meta.v1.LabelSelector'
+  checkImmutable(errors, 'nodeTopology', object.nodeTopology, old.nodeTopology, selector)
+  checkImmutable(errors, 'storageClassName', object.storageClassName, old.storageClassName)
   return errors
 }
 

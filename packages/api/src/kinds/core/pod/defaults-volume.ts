@@ -47,7 +47,7 @@ function defaultProjection(source: VolumeProjection): void {
 }
 
 /** Network volumes of the in-tree drivers that once were. */
-function defaultRemoteVolume(volume: Volume): void {
+export function defaultRemoteVolume(volume: Pick<Volume, 'azureDisk' | 'iscsi' | 'rbd' | 'scaleIO'>): void {
   if (volume.iscsi) volume.iscsi.iscsiInterface ||= 'default'
   if (volume.rbd) {
     volume.rbd.pool ||= 'rbd'

@@ -36,6 +36,9 @@ const NODE_NAMES: Readonly<Record<string, RegExp>> = {
   naa: /^naa.[A-Za-z0-9]{32}$/,
 }
 
+/** Whether a name of an iSCSI node has the form that it begins with. */
+export const checkIscsiName = (name: string): boolean => NODE_NAMES[name.slice(0, 3)]?.test(name) === true
+
 function checkNodeName(errors: Errors, field: string, name: string): void {
   const form = NODE_NAMES[name.slice(0, 3)]
   if (form === undefined) {
@@ -137,12 +140,19 @@ function checkCinder(errors: Errors, path: string, { cinder }: Volume): void {
   checkSecretName(errors, path, cinder!.secretRef)
 }
 
-function checkStorageOs(errors: Errors, path: string, { storageos }: Volume): void {
-  const { volumeName, volumeNamespace, secretRef } = storageos!
+export function checkStorageOsNames(
+  errors: Errors,
+  path: string,
+  { volumeName, volumeNamespace }: { volumeName?: string; volumeNamespace?: string },
+): void {
   if (!volumeName) errors.push(required(`${path}.volumeName`))
   else checkText(errors, `${path}.volumeName`, volumeName, checkDns1123Label)
   if (volumeNamespace) checkText(errors, `${path}.volumeNamespace`, volumeNamespace, checkDns1123Label)
-  checkSecretName(errors, path, secretRef)
+}
+
+function checkStorageOs(errors: Errors, path: string, { storageos }: Volume): void {
+  checkStorageOsNames(errors, path, storageos!)
+  checkSecretName(errors, path, storageos!.secretRef)
 }
 
 function checkGcePersistentDisk(errors: Errors, path: string, { gcePersistentDisk }: Volume): void {

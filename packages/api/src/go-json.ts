@@ -1,0 +1,81 @@
+/**
+ * Values as the JSON of upstream's internal types, which some of its messages show: those types have no names for JSON, so fields are called
+ * as in Go, and all of them are there. Types of k8s.io/apimachinery have such names, and leave out what is empty.
+ */
+import type { Field, Schema, StructSchema } from '@canopus/apimachinery'
+import { type Member, membersOf } from './go-structs.ts'
+import { schemas } from './schemas.ts'
+
+type Plain = Readonly<Record<string, unknown>>
+type Open = Record<string, unknown>
+
+/** `value`, of the message of that name in the table (`rbac.v1.RoleRef`), as its internal type. */
+export const goJson = (message: string, value: unknown): unknown =>
+  value === undefined || value === null ? null : present(schemas.schemaOf(message), value)
+
+function present(schema: Schema, value: unknown): unknown {
+  switch (schema.type) {
+    case 'struct':
+      return structOf(schema, value as Plain)
+    case 'list':
+      return (value as unknown[]).map(each => entryOf(schema.items, each))
+    case 'map':
+      return mapOf(schema.values, value as Plain)
+    default:
+      return value
+  }
+}
+
+const mapOf = (values: Schema, map: Plain): Open =>
+  Object.fromEntries(
+    Object.keys(map)
+      .sort()
+      .map(key => [key, entryOf(values, map[key])]),
+  )
+
+const entryOf = (schema: Schema, value: unknown): unknown =>
+  value === undefined || value === null ? zeroOf(schema) : present(schema, value)
+
+/** Of what is no pointer. */
+function zeroOf(schema: Schema): unknown {
+  switch (schema.type) {
+    case 'struct':
+      return structOf(schema, {})
+    case 'string':
+      return ''
+    case 'bool':
+      return false
+    case 'quantity':
+      return '0'
+    case 'int32':
+    case 'int64':
+    case 'uint32':
+    case 'uint64':
+    case 'double':
+    case 'intOrString':
+      return 0
+    default:
+      return null
+  }
+}
+
+const isMeta = ({ name }: StructSchema): boolean => name.startsWith('am.')
+
+function structOf(schema: StructSchema, value: Plain): Open {
+  const made: Open = {}
+  for (const member of membersOf(schema)) addMember(made, member, value, isMeta(schema))
+  return made
+}
+
+function addMember(made: Open, { name, field }: Member, value: Plain, isNamed: boolean): void {
+  const { schema } = field
+  const own = field.inline ? value : value[field.name]
+  // A structure without a name of its own lends its fields to the one that it is in.
+  const isLent = schema.type === 'struct' && (field.inline || name === 'ObjectMeta')
+  if (isLent) Object.assign(made, structOf(schema, (own ?? {}) as Plain))
+  else if (!isNamed) made[name] = own === undefined || own === null ? unset(field) : present(schema, own)
+  else if (own !== undefined && own !== null) made[field.name] = present(schema, own)
+  else if (!field.omitEmpty) made[field.name] = unset(field)
+}
+
+const unset = ({ pointer, schema }: Field): unknown => (pointer ? null : zeroOf(schema))
