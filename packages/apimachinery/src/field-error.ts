@@ -1,3 +1,4 @@
+import { goQuote } from './go-quote.ts'
 import { encodeJson } from './json/stringify.ts'
 
 /**
@@ -29,7 +30,10 @@ export function fieldErrorText(error: FieldError): string {
   return error.field === '' ? error.body : `${error.field}: ${error.body}`
 }
 
-const show = (value: unknown): string => (value === undefined ? 'null' : encodeJson(value))
+function show(value: unknown): string {
+  if (typeof value === 'string') return goQuote(value)
+  return value === undefined ? 'null' : encodeJson(value)
+}
 const withDetail = (head: string, detail: string): string => (detail === '' ? head : `${head}: ${detail}`)
 
 export const required = (field: string, detail = ''): FieldError => ({

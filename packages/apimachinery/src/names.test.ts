@@ -44,7 +44,7 @@ test('names are checked with upstream words', () => {
     [checkQualifiedName, '/a', ['prefix part must be non-empty']],
     [checkQualifiedName, 'UP/a', [`prefix part ${subdomain}`]],
     [checkQualifiedName, 'a b', [namePart]],
-    [checkQualifiedName, 'x'.repeat(64), ['name part must be no more than 63 characters']],
+    [checkQualifiedName, 'x'.repeat(64), ['name part must be no more than 63 bytes']],
     [checkLabelValue, '', []],
     [checkLabelValue, 'a_b.c-1', []],
     [checkPathSegmentName, '..', ["may not be '..'"]],

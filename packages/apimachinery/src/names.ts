@@ -56,6 +56,11 @@ function limited(value: string, limit: number): string[] {
   return byteLength(value) > limit ? [maxLengthMessage(limit)] : []
 }
 
+/** Label keys and values are measured in other words. */
+function limitedBytes(value: string, limit: number): string[] {
+  return byteLength(value) > limit ? [`must be no more than ${limit} bytes`] : []
+}
+
 /** A label by RFC 1123: container names, namespaces, ... */
 export function checkDns1123Label(value: string): string[] {
   const errors = limited(value, 63)
@@ -118,14 +123,14 @@ function checkNewQualifiedName(value: string): string[] {
   if (prefix === '') errors.push(`prefix part ${EMPTY_MESSAGE}`)
   else if (prefix !== undefined) errors.push(...checkDns1123Subdomain(prefix).map(each => `prefix part ${each}`))
   if (name === '') errors.push(`name part ${EMPTY_MESSAGE}`)
-  else errors.push(...limited(name, 63).map(each => `name part ${each}`))
+  else errors.push(...limitedBytes(name, 63).map(each => `name part ${each}`))
   if (!fits(labelKeyPattern, name)) errors.push(`name part ${message}`)
   return errors
 }
 
 /** The value of a label. */
 export function checkLabelValue(value: string): string[] {
-  const errors = limited(value, 63)
+  const errors = limitedBytes(value, 63)
   if (fits(labelValuePattern, value)) return errors
   return [...errors, patternMessage(labelValueRule, `(${labelKeyName})?`, 'MyValue', 'my_value', '12345')]
 }

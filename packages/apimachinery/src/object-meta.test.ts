@@ -110,7 +110,7 @@ test('what clients leave out is carried over', () => {
 test('field managers are printable and short', () => {
   assert.deepEqual(validateFieldManager('kubectl-client side'), [])
   assert.deepEqual(validateFieldManager('a\u0007').map(fieldErrorText), [
-    'fieldManager: Invalid value: "a\\u0007": invalid character U+0007 (at position 1)',
+    'fieldManager: Invalid value: "a\\a": invalid character U+0007 (at position 1)',
   ])
   assert.equal(validateFieldManager('x'.repeat(129))[0]?.body, 'Too long: may not be more than 128 bytes')
 })

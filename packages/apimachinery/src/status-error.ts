@@ -40,7 +40,7 @@ const qualified = (target: ErrorTarget): string =>
 const details = (target: ErrorTarget): StatusDetails => ({
   ...(target.name === undefined || target.name === '' ? {} : { name: target.name }),
   ...(target.group === '' ? {} : { group: target.group }),
-  kind: target.resource,
+  ...(target.resource === '' ? {} : { kind: target.resource }),
 })
 
 // Texts and codes: k8s.io/apimachinery/pkg/api/errors/errors.go.
@@ -50,6 +50,15 @@ export const notFoundError = (target: ErrorTarget): StatusError =>
     reason: 'NotFound',
     details: details(target),
     message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} not found`,
+  })
+
+/** Of a path for which no built-in kind has a route. */
+export const pathNotFoundError = (): StatusError =>
+  new StatusError({
+    code: 404,
+    reason: 'NotFound',
+    details: {},
+    message: 'the server could not find the requested resource',
   })
 
 export const alreadyExistsError = (target: ErrorTarget): StatusError =>

@@ -59,7 +59,7 @@ describe('list', () => {
       /"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"/,
     ],
     ['bad label selectors', 'labelSelector=a%20b', 400, /./],
-    ['bad versions', 'resourceVersion=abc', 422, /resourceVersion: Invalid value: "abc"/],
+    ['bad versions', 'resourceVersion=abc', 400, /^invalid resource version: resourceVersion: Invalid value: "abc"/],
     [
       'a match without version',
       'resourceVersionMatch=Exact',

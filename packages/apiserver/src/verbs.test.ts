@@ -113,7 +113,7 @@ describe('create', () => {
       map('x'),
       422,
       'Invalid',
-      /CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "Hard": supported values: "Ignore", "Strict", "Warn"/,
+      /CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "Hard": supported values: "", "Ignore", "Strict", "Warn"/,
     ],
     [
       'an unknown dry run',
@@ -235,7 +235,7 @@ describe('update', () => {
     assert.equal(created.status, 201)
     const blind = await server.send('PUT', path, { metadata: { name: 'put' }, spec: { holderIdentity: 'x' } })
     assert.equal(blind.status, 422)
-    assert.match(blind.json.message, /metadata.resourceVersion: Invalid value: "": must be specified for an update/)
+    assert.match(blind.json.message, /metadata.resourceVersion: Invalid value: 0: must be specified for an update/)
     const { status } = await server.send('PUT', path, { ...created.json, spec: { holderIdentity: 'x' } })
     assert.equal(status, 200)
   })
@@ -258,13 +258,7 @@ describe('patch', () => {
   }
 
   const refused: readonly [string, string, unknown, number, RegExp][] = [
-    [
-      'an unknown media type',
-      'application/json',
-      {},
-      415,
-      /the body of the request was in an unknown format - accepted media types include: application\/json-patch\+json/,
-    ],
+    ['an unknown media type', 'application/json', {}, 415, /^415: Unsupported Media Type$/],
     [
       'a failing test',
       'application/json-patch+json',
@@ -408,26 +402,27 @@ describe('status and generation', () => {
 })
 
 describe('paths', () => {
+  const NO_ROUTE = /"details":\{\},"message":"the server could not find the requested resource"/
   const cases: readonly [string, string, number, RegExp][] = [
     ['GET', '/nothing', 404, /^404 page not found\n$/],
-    ['GET', '/api/v1/widgets', 404, /^404 page not found\n$/],
+    ['GET', '/api/v1/widgets', 404, NO_ROUTE],
     ['GET', '/apis/none/v1/things', 404, /^404 page not found\n$/],
     ['GET', `${CMS}/missing`, 404, /configmaps \\"missing\\" not found/],
-    ['GET', '/api/v1/nodes/x/unknown', 404, /^404 page not found\n$/],
+    ['GET', '/api/v1/nodes/x/unknown', 404, NO_ROUTE],
     ['DELETE', '/api/v1/namespaces', 405, /MethodNotAllowed/],
     ['PUT', CMS, 405, /the server does not allow this method on the requested resource/],
     ['PATCH', CMS, 405, /the server does not allow this method on the requested resource/],
     ['POST', `${CMS}/x`, 405, /the server does not allow this method on the requested resource/],
     ['GET', '/api/v1/namespaces/default/pods/x/exec', 404, /pods \\"x\\" not found/],
     ['GET', '/api/v1/namespaces/default/bindings', 405, /does not allow this method/],
-    ['GET', '/api/v1/namespaces/default/bindings/x', 404, /^404 page not found/],
-    ['DELETE', '/apis/authorization.k8s.io/v1/subjectaccessreviews/x', 404, /^404 page not found/],
+    ['GET', '/api/v1/namespaces/default/bindings/x', 404, NO_ROUTE],
+    ['DELETE', '/apis/authorization.k8s.io/v1/subjectaccessreviews/x', 404, NO_ROUTE],
     ['GET', '/api/v1/componentstatuses/x', 404, /componentstatus \\"x\\" not found/],
     ['HEAD', CMS, 405, /does not allow this method/],
     ['HEAD', `${CMS}/missing`, 405, /does not allow this method/],
     ['HEAD', '/api/v1/componentstatuses', 405, /does not allow this method/],
     ['HEAD', '/api/v1/nodes/x/status', 405, /does not allow this method/],
-    ['HEAD', '/api/v1/nodes/x/unknown', 404, /^404 page not found/],
+    ['HEAD', '/api/v1/nodes/x/unknown', 404, NO_ROUTE],
     ['HEAD', '/version', 405, /does not allow this method/],
     ['POST', '/version/', 405, /does not allow this method/],
     ['HEAD', '/api', 405, /does not allow this method/],
@@ -461,11 +456,11 @@ describe('paths', () => {
   it('answers 406 and 415 with what it speaks', async () => {
     const unacceptable = await server.send('GET', CMS, undefined, { accept: 'text/html' })
     assert.equal(unacceptable.status, 406)
-    assert.equal(
+    assert.match(
       unacceptable.json.message,
-      'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+      /^406: Not Acceptable\n\nAvailable representations: application\/json, application\/yaml, application\/vnd\.kubernetes\.protobuf, application\/json;stream=watch/,
     )
-    for (const accept of ['application/yaml', 'text/html', 'application/yaml, application/json']) {
+    for (const accept of ['application/yaml', 'application/yaml, application/json']) {
       const unwatchable = await server.send('GET', `${CMS}?watch=true`, undefined, { accept })
       assert.equal(unwatchable.status, 406)
       const streams = /accepted: application\/json;stream=watch, application\/vnd\.kubernetes\.protobuf;stream=watch/

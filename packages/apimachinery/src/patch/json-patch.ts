@@ -2,7 +2,7 @@ import { clone, setField } from '../clone.ts'
 import { deepEqual } from '../equality.ts'
 import { isObject, type JsonObject } from '../json/json-object.ts'
 import { encodeJson } from '../json/stringify.ts'
-import { fieldOf, PatchError } from './patch-error.ts'
+import { fieldOf, notOfType, PatchError } from './patch-error.ts'
 
 /** Upstream's limits (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, server/config.go). */
 export const MAX_JSON_PATCH_OPERATIONS = 10_000
@@ -33,21 +33,16 @@ export function applyJsonPatch(document: JsonObject, patch: unknown): JsonObject
   return run.document
 }
 
-const jsonKind = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
-
 function decodeOperations(patch: unknown): JsonPatchOperation[] {
   const wrongType = (value: unknown, type: string): PatchError =>
-    new PatchError(
-      'malformed',
-      `error decoding patch: json: cannot unmarshal ${jsonKind(value)} into Go value of type jsonpatch.${type}`,
-    )
-  if (!Array.isArray(patch)) throw wrongType(patch, 'Patch')
+    new PatchError('malformed', `error decoding patch: ${notOfType(value, type)}`)
+  if (patch === null) return []
+  if (!Array.isArray(patch)) throw wrongType(patch, '[]handlers.jsonPatchOp')
   if (patch.length > MAX_JSON_PATCH_OPERATIONS) {
     const limit = `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${patch.length}`
     throw new PatchError('tooLarge', limit)
   }
-  for (const operation of patch) if (!isObject(operation)) throw wrongType(operation, 'Operation')
+  for (const operation of patch) if (!isObject(operation)) throw wrongType(operation, 'handlers.jsonPatchOp')
   return patch as JsonPatchOperation[]
 }
 

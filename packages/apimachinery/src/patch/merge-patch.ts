@@ -1,14 +1,16 @@
 import { setField } from '../clone.ts'
 import { deepEqual } from '../equality.ts'
 import { isObject, type JsonObject } from '../json/json-object.ts'
-import { fieldOf, PatchError } from './patch-error.ts'
+import { fieldOf, notOfType, PatchError } from './patch-error.ts'
 
 /**
  * Applies a JSON merge patch (RFC 7386): objects are merged, null removes, all else replaces. Neither input is changed;
  * what the patch does not touch is shared with the result. Throws `PatchError` where the patch is no object.
  */
 export function applyMergePatch(target: JsonObject, patch: unknown): JsonObject {
-  if (!isObject(patch)) throw new PatchError('malformed', 'error decoding patch: a merge patch must be a JSON object')
+  if (patch === null) throw new PatchError('malformed', 'Invalid JSON Patch')
+  if (!isObject(patch))
+    throw new PatchError('malformed', `error decoding patch: ${notOfType(patch, 'map[string]interface {}')}`)
   return merge(target, patch)
 }
 

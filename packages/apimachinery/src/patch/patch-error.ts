@@ -28,3 +28,10 @@ export function goText(value: unknown): string {
   const keys = Object.keys(value).sort()
   return `map[${keys.map(key => `${key}:${goText(value[key])}`).join(' ')}]`
 }
+
+/** What Go's decoder says of a value that is not what it should be. */
+export const notOfType = (value: unknown, type: string): string =>
+  `json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type}`
+
+const jsonKind = (value: unknown): string =>
+  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value

@@ -1,7 +1,7 @@
 import { setField } from '../clone.ts'
 import { isObject, type JsonObject } from '../json/json-object.ts'
 import type { MergeField, MergeSchema } from './merge-schema.ts'
-import { fieldOf, goText, PatchError } from './patch-error.ts'
+import { fieldOf, goText, notOfType, PatchError } from './patch-error.ts'
 import { areObjects, arrange, identityOf, missingMergeKey, withoutDuplicates } from './strategic-lists.ts'
 
 const DIRECTIVE = '$patch'
@@ -31,7 +31,8 @@ export function applyStrategicMergePatch(
   patch: unknown,
   schema: MergeSchema | undefined,
 ): JsonObject {
-  if (!isObject(patch)) throw new PatchError('malformed', 'invalid JSON document')
+  if (patch === null) return target
+  if (!isObject(patch)) throw new PatchError('malformed', notOfType(patch, 'map[string]interface {}'))
   return mergeObjects(target, patch, schema)
 }
 

@@ -72,7 +72,8 @@ export function decodeOptions<T>(
   const body = bytesOf(source)
   try {
     const decoded = media === 'protobuf' ? fromProtobuf(body, expected, own) : fromText(media, body, expected, own)
-    if (expected.schema !== undefined) checkCustomKind(decoded.object as unknown as KubeObject, own, expected)
+    if (expected.schema !== undefined)
+      checkCustomKind(decoded.object as unknown as KubeObject, own, expected, media === 'json' ? body : undefined)
     if (validation === 'Strict' && decoded.strictErrors.length > 0) {
       throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
     }
@@ -166,11 +167,17 @@ function findingsOf(
 }
 
 /** Custom objects have to say what they are, and are invalid where that is another kind. */
-function checkCustomKind(object: KubeObject, own: { kind: string }, expected: ExpectedKind): void {
+function checkCustomKind(
+  object: KubeObject,
+  own: { kind: string },
+  expected: ExpectedKind,
+  body: Uint8Array | undefined,
+): void {
   const { kind, apiVersion } = object
   if (!kind) {
     own.kind = ''
-    throw new DecodeError(`Object 'Kind' is missing in '${encodeJson(object)}'`)
+    const text = body === undefined ? encodeJson(object) : asBuffer(body).toString()
+    throw new DecodeError(`Object 'Kind' is missing in '${text}'`)
   }
   if (kind === expected.kind) return
   const { group } = parseApiVersion(apiVersion ?? expected.apiVersion)

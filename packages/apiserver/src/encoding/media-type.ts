@@ -33,7 +33,7 @@ export function parseMediaType(text: string): MediaType | undefined {
     if (name === 'q') quality = Number(value)
     else parameters[name] = value
   }
-  return { type, parameters, quality: Number.isNaN(quality) ? 0 : quality }
+  return { type, parameters, quality: Number.isNaN(quality) ? 1 : quality }
 }
 
 const specificity = (media: MediaType): number => (media.type === '*/*' ? 0 : media.type.endsWith('/*') ? 1 : 2)

@@ -56,6 +56,7 @@ function choose(
   hasProtobuf: boolean,
   streams: boolean,
 ): Form {
+  let asText = false
   for (const clause of parseMediaTypes(accept)) {
     const found = MEDIA_TYPES.find(([, type]) => covers(clause, type))
     if (found === undefined) continue
@@ -63,7 +64,8 @@ function choose(
     const old = as !== undefined && clause.parameters.v === 'v1beta1'
     if (as === null || (as === undefined && found[0] === 'protobuf' && !hasProtobuf)) continue
     const media = found[0]
-    if (streams && media === 'yaml') break
+    asText = streams && media === 'yaml'
+    if (asText) break
     const indent =
       (pretty || clause.parameters.pretty === '1' || clause.parameters.pretty === 'true') && media === 'json'
     return {
@@ -74,7 +76,7 @@ function choose(
       ...(old ? { metaVersion: 'v1beta1' } : {}),
     }
   }
-  throw notAcceptableError(streams)
+  throw notAcceptableError(asText)
 }
 
 /** The transform that a clause asks for, in `v1` or `v1beta1`; `undefined` for none, null where it cannot be done. */
@@ -99,6 +101,26 @@ export function notAcceptableError(streams = false): StatusError {
     ? MEDIA_TYPES.filter(([media]) => media !== 'yaml').map(([, type]) => `${type};stream=watch`)
     : MEDIA_TYPES.map(([, type]) => type)
   return mediaTypesError(types)
+}
+
+/**
+ * Whether a route of a built-in kind answers at all, before anybody looks into the clauses: go-restful knows media types by their
+ * name, and no ranges but one. Throws StatusError 406.
+ */
+export function checkRoute(headers: Headers, collection: boolean): void {
+  const accept = header(headers, 'accept')
+  if (accept === undefined || accept === '' || accept === 'application/json') return
+  const types = MEDIA_TYPES.map(([, type]) => type)
+  const clauses = accept.split(',').map(each => each.split(';', 1)[0]!.trim())
+  if (clauses.some(each => each === '*/*' || types.includes(each))) return
+  const streams = ['application/json', 'application/vnd.kubernetes.protobuf'].map(each => `${each};stream=watch`)
+  const available = collection ? [...types, ...streams] : types
+  throw new StatusError({
+    code: 406,
+    reason: 'NotAcceptable',
+    details: {},
+    message: `406: Not Acceptable\n\nAvailable representations: ${available.join(', ')}`,
+  })
 }
 
 export function mediaTypesError(types: readonly string[]): StatusError {

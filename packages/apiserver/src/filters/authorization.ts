@@ -1,5 +1,5 @@
 /** May they: the question put to the authorizer, and the wording of no (k8s.io/apiserver/pkg/endpoints/handlers/responsewriters). */
-import { forbiddenError, type StatusError } from '@canopus/apimachinery'
+import { forbiddenError, StatusError } from '@canopus/apimachinery'
 import type { RequestAudit } from '../audit/request-audit.ts'
 import type { Attributes, Authorizer, Decision, Maybe, User } from '../security.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -49,11 +49,15 @@ function obey(attributes: Attributes, { decision, reason }: Decision, audit: Req
   if (!allowed) throw forbiddenAttributes(attributes, reason)
 }
 
+/** What the authorizer has refused, rather than admission or a kind. */
+export class RefusedError extends StatusError {}
+
 export function forbiddenAttributes(attributes: Attributes, reason: string): StatusError {
   const text = forbiddenText(attributes)
   const why = reason === '' ? text : `${text}: ${reason}`
   const { apiGroup: group, resource, name } = attributes
-  return forbiddenError(attributes.isResourceRequest ? { group, resource, name } : { group: '', resource: '' }, why)
+  const target = attributes.isResourceRequest ? { group, resource, name } : { group: '', resource: '' }
+  return new RefusedError(forbiddenError(target, why).status)
 }
 
 function forbiddenText(attributes: Attributes): string {

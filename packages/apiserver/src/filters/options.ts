@@ -3,10 +3,13 @@ import {
   badRequestError,
   type DeleteOptions,
   type FieldError,
+  fieldErrorText,
   forbidden,
+  goQuote,
   invalid,
   invalidError,
   notSupported,
+  StatusError,
   validateFieldManager,
 } from '@canopus/apimachinery'
 import { isTrue } from './request-info.ts'
@@ -23,12 +26,12 @@ const NO_OPTIONS: WriteOptions = { dryRun: false, fieldManager: '', fieldValidat
 /** `kind` names the options in errors: `CreateOptions`, `UpdateOptions`, `PatchOptions`. */
 export function writeOptions(query: URLSearchParams, kind: string): WriteOptions {
   if (query.size === 0) return NO_OPTIONS
-  const dryRun = query.getAll('dryRun').filter(each => each !== '')
+  const dryRun = query.getAll('dryRun')
   const fieldManager = query.get('fieldManager') ?? ''
   const fieldValidation = query.get('fieldValidation') ?? ''
   const errors = [...dryRunErrors(dryRun), ...validateFieldManager(fieldManager)]
   if (!['', 'Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
-    errors.push(notSupported('fieldValidation', fieldValidation, ['Ignore', 'Strict', 'Warn']))
+    errors.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']))
   }
   const force = query.get('force')
   throwInvalid(kind, errors)
@@ -67,7 +70,7 @@ export function deleteOptions(query: URLSearchParams, body: DeleteOptions | unde
       ),
     )
   }
-  const policies = ['Background', 'Foreground', 'Orphan']
+  const policies = ['Foreground', 'Background', 'Orphan']
   if (options.propagationPolicy !== undefined && !policies.includes(options.propagationPolicy)) {
     errors.push(notSupported('propagationPolicy', options.propagationPolicy, [...policies, 'nil']))
   }
@@ -80,11 +83,11 @@ function deleteOptionsOfQuery(query: URLSearchParams): DeleteOptions {
   const grace = query.get('gracePeriodSeconds')
   const orphan = query.get('orphanDependents')
   const policy = query.get('propagationPolicy')
-  const dryRun = query.getAll('dryRun').filter(each => each !== '')
+  const dryRun = query.getAll('dryRun')
   return {
     ...(grace === null ? {} : { gracePeriodSeconds: integer(grace) }),
     ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
-    ...(policy === null || policy === '' ? {} : { propagationPolicy: policy }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
     ...(dryRun.length === 0 ? {} : { dryRun }),
   }
 }
@@ -114,7 +117,7 @@ export function listQuery(query: URLSearchParams, watch: boolean, watchLists = t
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
     timeoutSeconds: timeout === null || timeout === '' ? undefined : integer(timeout),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
+    sendInitialEvents: initial === null ? undefined : isTrue(initial),
   }
   throwInvalid('ListOptions', watch ? watchErrors(options, watchLists) : listErrors(options))
   return options
@@ -132,29 +135,40 @@ function watchErrors(options: ListQuery, watchLists: boolean): FieldError[] {
       errors.push(forbidden('sendInitialEvents', why))
     }
   }
-  if (match === '') return errors
+  if (match === '') {
+    // Such a watch begins with the state, as one would that asked for it.
+    const old = options.resourceVersion === '' || options.resourceVersion === '0'
+    if (watchLists && old && options.continue !== '') refuseMatch(NOT_CONTINUED)
+    return errors
+  }
   if (sendInitialEvents === undefined) {
     refuseMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
   }
   if (match !== 'NotOlderThan') errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']))
-  if (options.continue !== '') refuseMatch('resourceVersionMatch is forbidden when continue is provided')
+  if (options.continue !== '') refuseMatch(NOT_CONTINUED)
   return errors
 }
 
+const NOT_CONTINUED = 'resourceVersionMatch is forbidden when continue is provided'
+
 function listErrors(options: ListQuery): FieldError[] {
-  const { resourceVersionMatch: match, resourceVersion } = options
-  const errors: FieldError[] = []
+  const errors = options.resourceVersionMatch === '' ? [] : matchErrors(options)
   if (options.sendInitialEvents !== undefined) {
     errors.push(forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
   }
-  if (match === '') return errors
+  return errors
+}
+
+function matchErrors(options: ListQuery): FieldError[] {
+  const { resourceVersionMatch: match, resourceVersion } = options
+  const errors: FieldError[] = []
   if (resourceVersion === '') {
     errors.push(
       forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'),
     )
   }
   if (options.continue !== '') {
-    errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'))
+    errors.push(forbidden('resourceVersionMatch', NOT_CONTINUED))
   }
   if (match !== 'Exact' && match !== 'NotOlderThan') {
     errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']))
@@ -173,10 +187,14 @@ export function integer(text: string): number {
   throw badRequestError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${reason}`)
 }
 
-/** The revision that a resourceVersion means. Throws StatusError 422 where it is no number. */
-export function parseResourceVersion(text: string): number {
+/**
+ * The revision that a resourceVersion means. Throws StatusError where it is no number: 500 for a GET and a watch, as upstream, 400
+ * for a list.
+ */
+export function parseResourceVersion(text: string, list = false): number {
   if (/^\d{1,16}$/.test(text)) return Number(text)
-  throw invalidError({ group: '', resource: '', name: '' }, [
-    invalid('resourceVersion', text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
-  ])
+  const parsing = `strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`
+  const message = fieldErrorText(invalid('resourceVersion', text, parsing))
+  if (list) throw badRequestError(`invalid resource version: ${message}`)
+  throw new StatusError({ code: 500, message })
 }

@@ -1,5 +1,5 @@
 /** What a path and method ask for (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). */
-import { parseFieldSelector, parseGoBool, requiredFieldValue } from '@canopus/apimachinery'
+import { parseFieldSelector, requiredFieldValue } from '@canopus/apimachinery'
 import type { Route } from './routes.ts'
 
 export interface RequestInfo {
@@ -116,7 +116,7 @@ function nameOfSelector(verb: string, query: URLSearchParams): string {
   }
 }
 
-/** As Go's strconv.ParseBool sees query parameters. */
+/** A query parameter, which means yes unless it says no (k8s.io/apimachinery/pkg/runtime/conversion.go). */
 export function isTrue(value: string | null): boolean {
-  return value !== null && parseGoBool(value) === true
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false'
 }

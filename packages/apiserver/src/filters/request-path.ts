@@ -7,6 +7,7 @@ import {
   internalError,
   methodNotAllowedError,
   methodNotSupportedError,
+  pathNotFoundError,
   StatusError,
   serviceUnavailableError,
 } from '@canopus/apimachinery'
@@ -39,7 +40,7 @@ import type { Statusz } from '../zpages/statusz.ts'
 import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
 import { authenticate } from './authentication.ts'
-import { authorize } from './authorization.ts'
+import { authorize, RefusedError } from './authorization.ts'
 import { compressed } from './compression.ts'
 import { DeadlineExceeded, timeoutOf, withDeadline } from './deadline.ts'
 import type { Front } from './front.ts'
@@ -283,7 +284,10 @@ export class RequestPath {
     }
     const handler = subresourceHandler(endpoint, info.subresource)
     const facts = endpoint.kind.type.subresources[info.subresource]
-    if (handler === undefined || facts === undefined) return notFoundPage()
+    if (handler === undefined || facts === undefined) {
+      if (endpoint.kind.custom !== undefined) throw endpoint.store.notFound(info.name)
+      return this.noRoute(call)
+    }
     if ((!facts.verbs.includes(info.verb) || isRefusedHead(call, endpoint)) && info.subresource !== 'proxy') {
       if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
@@ -297,10 +301,10 @@ export class RequestPath {
     const { info } = call
     const kind = resources.virtual(info.group, info.version, info.resource)
     if (kind === undefined || info.subresource !== '' || kind.type.namespaced !== (info.namespace !== '')) {
-      return notFoundPage()
+      return this.noRoute(call)
     }
     // What can only be created has no path of its own.
-    if (info.name !== '' && !kind.type.verbs.includes('get')) return notFoundPage()
+    if (info.name !== '' && !kind.type.verbs.includes('get')) return this.noRoute(call)
     if (!kind.type.verbs.includes(info.verb) || call.request.method === 'HEAD') {
       throw methodNotAllowedError()
     }
@@ -354,8 +358,15 @@ export class RequestPath {
       aggregator?.openApiDocument(call) ??
       discovery.serve(request) ??
       (await health.serve(request)) ??
-      notFoundPage()
+      this.noRoute(call)
     )
+  }
+
+  /** The built-in groups have routers of their own, which say it with a Status. */
+  private noRoute({ request }: Call): ApiResponse {
+    const group = /^\/api\/./.test(request.path) ? '' : /^\/apis\/([^/]+)/.exec(request.path)?.[1]
+    if (group === undefined || !this.#options.resources.isBuiltIn(group)) return notFoundPage()
+    return errorResponse(request.headers, pathNotFoundError())
   }
 
   private failure(request: ApiRequest, error: unknown, trip: Trip): ApiResponse {
@@ -366,6 +377,8 @@ export class RequestPath {
       return textResponse(429, `${message}\n`, { ...flow?.headers, 'retry-after': String(retryAfter) })
     }
     if (error instanceof DeadlineExceeded) return error.response
+    if (error instanceof RefusedError)
+      return withHeader(errorResponse(headers, error), 'x-content-type-options', 'nosniff')
     if (error instanceof StatusError) return errorResponse(headers, error)
     if (error instanceof URIError) return errorResponse(headers, badRequestError('the path cannot be read'))
     if (error instanceof CompactedError) {
@@ -400,6 +413,11 @@ export class RequestPath {
     return { ...response, headers }
   }
 }
+
+const withHeader = (response: ApiResponse, name: string, value: string): ApiResponse => ({
+  ...response,
+  headers: { ...response.headers, [name]: value },
+})
 
 function addHeaders(to: Record<string, string | string[]>, from: ApiResponse['headers']): void {
   for (const name in from) to[name] = from[name]!

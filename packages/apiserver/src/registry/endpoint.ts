@@ -4,11 +4,14 @@ import type { Kind } from '@canopus/api'
 import {
   apiVersionOf,
   badRequestError,
+  checkPathSegmentName,
   type DeleteOptions,
+  goQuote,
   hasReason,
   type KubeObject,
   methodNotAllowedError,
   methodNotSupportedError,
+  pathNotFoundError,
   type Status,
 } from '@canopus/apimachinery'
 import { carry } from '@canopus/client'
@@ -19,7 +22,7 @@ import { decodeBody, decodeOptions, type ExpectedKind, rawBodyWith } from '../en
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf, formOf } from '../encoding/encoders.ts'
 import { type Body, bytesOf } from '../encoding/given-body.ts'
-import { negotiate, type Transform } from '../encoding/negotiate.ts'
+import { checkRoute, negotiate, type Transform } from '../encoding/negotiate.ts'
 import {
   deleteOptions,
   listQuery,
@@ -106,6 +109,7 @@ export class Endpoint {
       throw methodNotSupportedError({ ...this.store.target(''), name: '' }, verb)
     }
     this.checkPlace(call)
+    if (this.kind.custom === undefined) checkRoute(call.request.headers, verb === 'list' || verb === 'watch')
     switch (verb) {
       case 'get':
         return this.get(call)
@@ -129,6 +133,9 @@ export class Endpoint {
   /** Collections take new objects, and objects everything else. Custom kinds have no routes that would say so. */
   private checkPlace({ info: { verb, name } }: Call): void {
     const custom = this.kind.custom !== undefined
+    if (!custom && name.includes('/')) throw pathNotFoundError()
+    const [wrong] = name === '.' || name === '..' || name.includes('%') ? checkPathSegmentName(name) : []
+    if (wrong !== undefined) throw badRequestError(`Name parameter invalid: ${goQuote(name)}: ${wrong}`)
     if ((verb === 'update' || verb === 'patch') && name === '')
       throw custom ? badRequestError('name must be provided') : methodNotAllowedError()
     if (verb === 'create' && name !== '' && !custom) throw methodNotAllowedError()

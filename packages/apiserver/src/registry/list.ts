@@ -55,7 +55,7 @@ async function findPage(
     await freshEnough(store.context.cache.fresh())
     return fromCache(store, namespace, selected, query.limit)
   }
-  const revision = parseResourceVersion(resourceVersion)
+  const revision = parseResourceVersion(resourceVersion, true)
   const exact = match === 'Exact' || (match === '' && query.limit > 0 && revision > 0)
   await freshEnough(store.context.cache.waitFor(revision))
   if (exact) return atRevision(store, namespace, selected, query.limit, revision)

@@ -64,8 +64,8 @@ export function readPatch(
 ): Patcher {
   const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
   const types = kind.schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
-  if (!types.includes(type)) throw unsupportedMediaTypeError(types)
-  const { patch, text } = textOrGiven(body)
+  if (!types.includes(type)) throw kind.schema === undefined ? noRouteError() : unsupportedMediaTypeError(types)
+  const { patch, text } = textOrGiven(body, type === STRATEGIC_PATCH ? '' : 'error decoding patch: ')
   const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
   const schema = kind.schema ?? schemas.schemaOf(kind.message)
   return notedInSpan(old => {
@@ -113,22 +113,31 @@ function specLeftAlone(patched: WithSpec, old: WithSpec): object | undefined {
 }
 
 /** What a body says; the text only where that had to be read. */
-function textOrGiven(body: Body): { patch: unknown; text?: string } {
+function textOrGiven(body: Body, prefix: string): { patch: unknown; text?: string } {
   const given = body instanceof GivenBody ? body.copy() : undefined
   if (given !== undefined) return { patch: given }
   const text = asBuffer(bytesOf(body)).toString()
-  return { patch: parsePatch(text), text }
+  return { patch: parsePatch(text, prefix), text }
 }
 
-function parsePatch(text: string): unknown {
+function parsePatch(text: string, prefix: string): unknown {
   try {
     checkDepth(text)
     return parseJson(text)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
-    throw badRequestError(`error decoding patch: ${error.message}`)
+    throw badRequestError(`${prefix}${error.message}`)
   }
 }
+
+/** No route of a built-in kind takes such a patch. */
+const noRouteError = (): StatusError =>
+  new StatusError({
+    code: 415,
+    reason: 'UnsupportedMediaType',
+    details: {},
+    message: '415: Unsupported Media Type',
+  })
 
 function translate<T>(apply: () => T): T {
   try {

@@ -67,6 +67,12 @@ export class Resources {
     return this.#virtual.get(`${group}/${version}`)?.get(plural)
   }
 
+  /** Whether versions of a group are this server's own. */
+  isBuiltIn(group: string): boolean {
+    for (const each of this.#builtIn) if (each.startsWith(`${group}/`)) return true
+    return false
+  }
+
   /** The stored resource that serves a kind. */
   ofKind(apiVersion: string, kind: string): ResourceType | undefined {
     const { group, version } = parseApiVersion(apiVersion)

@@ -9,6 +9,7 @@ import {
   deepEqual,
   type FieldError,
   type GroupVersionKind,
+  invalid,
   invalidError,
   type KubeObject,
   type Preconditions,
@@ -260,7 +261,11 @@ function prepareUpdate(
   const version = meta.resourceVersion
   if (version === undefined || version === '' || version === '0') {
     const allowed = update.unconditional === true || store.kind.strategy.allowUnconditionalUpdate !== false
-    if (allowed) meta.resourceVersion = old.metadata.resourceVersion
+    if (!allowed) {
+      const missing = invalid('metadata.resourceVersion', 0, 'must be specified for an update')
+      throw invalidError(store.target(name), [missing])
+    }
+    meta.resourceVersion = old.metadata.resourceVersion
   } else if (version !== old.metadata.resourceVersion) throw conflictError(store.target(name), MODIFIED)
   carryOverMetadata(object.metadata, old.metadata)
   delete meta.selfLink
@@ -298,8 +303,10 @@ function validateByStrategy(
 }
 
 function matchName(object: KubeObject, name: string): void {
-  if (!object.metadata.name) object.metadata.name = name
-  else if (object.metadata.name !== name) {
+  if (!object.metadata.name) {
+    throw badRequestError(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  }
+  if (object.metadata.name !== name) {
     throw badRequestError(
       `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,
     )

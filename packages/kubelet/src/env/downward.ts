@@ -1,5 +1,5 @@
 import type { Container, ObjectFieldSelector, Pod, ResourceFieldSelector } from '@canopus/api/core/v1'
-import { milliValue, quantityValue } from '@canopus/apimachinery'
+import { goQuote, milliValue, quantityValue } from '@canopus/apimachinery'
 
 /** What a pod may learn of itself that is not in its spec. */
 export interface DownwardFacts {
@@ -52,14 +52,6 @@ function mapText(map: Readonly<Record<string, string>> | undefined): string {
     .sort()
     .map(key => `${key}=${goQuote(map![key]!)}`)
     .join('\n')
-}
-
-/** Go's `%q`. */
-export function goQuote(text: string): string {
-  return JSON.stringify(text).replace(
-    /[\u007f-\u00a0\u00ad]/g,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }
 
 /** A container's limit or request in units of the divisor, rounded up (upstream pkg/api/v1/resource/helpers.go). */

@@ -1,0 +1,148 @@
+/** What requests are refused with, as an API server of 1.36.1 answered them. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
+
+let server: MemoryServer
+before(async () => {
+  server = await startMemoryServer()
+  await server.send('POST', CMS, { metadata: { name: 'one' } })
+})
+after(() => server.stop())
+
+const CMS = '/api/v1/namespaces/default/configmaps'
+const ONE = `${CMS}/one`
+const MERGE = 'application/merge-patch+json'
+const STRATEGIC = 'application/strategic-merge-patch+json'
+const JSON_PATCH = 'application/json-patch+json'
+const NOT_FOUND = 'the server could not find the requested resource'
+const LIST_OPTIONS = 'ListOptions.meta.k8s.io "" is invalid: '
+const UNNAMED = 'the name of the object (one based on URL) was undeterminable: name must be provided'
+const noMap = (kind: string): string => `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`
+const badVersion = 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'
+
+describe('requests are refused', () => {
+  const reads: readonly [query: string, code: number, reason: string | undefined, message: string][] = [
+    [`${ONE}?resourceVersion=x`, 500, undefined, badVersion],
+    [`${CMS}?resourceVersion=x`, 400, 'BadRequest', `invalid resource version: ${badVersion}`],
+    [`${CMS}?watch=1&resourceVersion=x`, 500, undefined, badVersion],
+    [`${CMS}/..`, 400, 'BadRequest', `Name parameter invalid: "..": may not be '..'`],
+    [`${CMS}/a%25b`, 400, 'BadRequest', `Name parameter invalid: "a%b": may not contain '%'`],
+    [`${CMS}/a%2Fb`, 404, 'NotFound', NOT_FOUND],
+    [`${ONE}/unknown`, 404, 'NotFound', NOT_FOUND],
+    ['/api/v2', 404, 'NotFound', NOT_FOUND],
+    ['/apis/apps/v9/deployments', 404, 'NotFound', NOT_FOUND],
+    ['/api/v1/pods/x', 404, 'NotFound', NOT_FOUND],
+    ['/api/v1/namespaces/default/nodes', 404, 'NotFound', NOT_FOUND],
+    [
+      `${CMS}?labelSelector=${'a'.repeat(64)}`,
+      400,
+      'BadRequest',
+      `unable to parse requirement: <nil>: Invalid value: "${'a'.repeat(64)}": name part must be no more than 63 bytes`,
+    ],
+    [
+      `${CMS}?watch=1&continue=x`,
+      422,
+      'Invalid',
+      `${LIST_OPTIONS}resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided`,
+    ],
+    [
+      `${CMS}?sendInitialEvents=&resourceVersionMatch=NotOlderThan`,
+      422,
+      'Invalid',
+      `${LIST_OPTIONS}[resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided, sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list]`,
+    ],
+  ]
+  for (const [path, code, reason, message] of reads) {
+    it(`GET ${path}`, async () => {
+      const { status, json } = await server.send('GET', path)
+      assert.deepEqual([status, json.reason, json.message], [code, reason, message])
+    })
+  }
+
+  const patches: readonly [type: string, body: string, code: number, message: string][] = [
+    ['text/plain', '{}', 415, '415: Unsupported Media Type'],
+    [MERGE, '[]', 400, `error decoding patch: ${noMap('array')}`],
+    [MERGE, 'null', 400, 'Invalid JSON Patch'],
+    [MERGE, '{', 400, 'error decoding patch: unexpected end of JSON input'],
+    [MERGE, '{"metadata":{"name":null}}', 400, UNNAMED],
+    [STRATEGIC, '"x"', 400, noMap('string')],
+    [STRATEGIC, '{', 400, 'unexpected end of JSON input'],
+    [STRATEGIC, 'null', 200, ''],
+    [
+      JSON_PATCH,
+      '{}',
+      400,
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+    ],
+    [JSON_PATCH, 'null', 200, ''],
+  ]
+  for (const [type, body, code, message] of patches) {
+    it(`PATCH ${type} ${body}`, async () => {
+      const { status, json } = await server.send('PATCH', ONE, body, { 'content-type': type })
+      assert.deepEqual([status, json.message ?? ''], [code, message])
+    })
+  }
+
+  it('an update without a name', async () => {
+    const { status, json } = await server.send('PUT', ONE, { metadata: {} })
+    assert.deepEqual([status, json.message], [400, UNNAMED])
+  })
+
+  const options: readonly [query: string, message: string][] = [
+    ['dryRun=All&dryRun=', 'dryRun: Unsupported value: ["All",""]: supported values: "All"'],
+    [
+      'propagationPolicy=',
+      'propagationPolicy: Unsupported value: "": supported values: "Foreground", "Background", "Orphan", "nil"',
+    ],
+  ]
+  for (const [query, message] of options) {
+    it(`DELETE ${query}`, async () => {
+      const { status, json } = await server.send('DELETE', `${ONE}?${query}`)
+      assert.deepEqual([status, json.message], [422, `DeleteOptions.meta.k8s.io "" is invalid: ${message}`])
+    })
+  }
+})
+
+describe('what is accepted', () => {
+  const rows: readonly [accept: string, path: string, code: number, message: string][] = [
+    [
+      'text/plain',
+      ONE,
+      406,
+      '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    ],
+    [
+      'application/*',
+      `${CMS}?limit=1`,
+      406,
+      '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
+    ],
+    [
+      'application/json;as=Unknown;v=v1;g=meta.k8s.io',
+      `${CMS}?watch=1`,
+      406,
+      'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    ],
+    ['application/json;q=x', ONE, 200, ''],
+    ['text/html, */*', ONE, 200, ''],
+  ]
+  for (const [accept, path, code, message] of rows) {
+    it(`${accept}: ${code}`, async () => {
+      const { status, json } = await server.send('GET', path, undefined, { accept })
+      assert.deepEqual([status, json.message ?? ''], [code, message])
+    })
+  }
+
+  it('is a watch unless it says no', async () => {
+    for (const [value, watches] of [
+      ['x', true],
+      ['', true],
+      ['False', false],
+      ['0', false],
+    ] as const) {
+      const { text } = await server.send('GET', `${CMS}?watch=${value}&limit=1`)
+      assert.equal(text === '', watches, value)
+    }
+  })
+})
