@@ -122,12 +122,12 @@ function isNewer(a: Pod, b: Pod): boolean {
   return left.length === right.length ? left > right : left.length > right.length
 }
 
-/** Equal, apart from the order of conditions. */
+/** Equal, apart from the order of conditions and from nulls, which the server writes for times that are not set. */
 function sameStatus(a: PodStatus | undefined, b: PodStatus): boolean {
   return isDeepStrictEqual(normal(a ?? {}), normal(b))
 }
 
 function normal(status: PodStatus): unknown {
   const conditions = [...(status.conditions ?? [])].sort((a, b) => (a.type < b.type ? -1 : 1))
-  return JSON.parse(JSON.stringify({ ...status, conditions }))
+  return JSON.parse(JSON.stringify({ ...status, conditions }, (_, value: unknown) => value ?? undefined))
 }

@@ -1,6 +1,7 @@
 /**
- * Lists and maps that Go's types write also where there is nothing in them (no `omitempty` in k8s.io/api). Upstream's store
- * makes nothing of those that are empty, since protobuf has no empty lists, and so clients see null, whatever was sent.
+ * Fields that Go's types write also where there is nothing in them, so that clients see null, whatever was sent: lists and maps
+ * without `omitempty` in k8s.io/api, since upstream's store makes nothing of those that are empty (protobuf has no empty lists);
+ * and times that are no pointers, for `omitempty` leaves out no struct (`lastProbeTime` of conditions, `eventTime` of events).
  */
 import type { Field, KubeObject, Schema, StructSchema } from '@canopus/apimachinery'
 import type { Kind } from '../kind.ts'
@@ -18,8 +19,11 @@ const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
   'storage.v1.CSINodeSpec.drivers',
 ])
 
+/** Times that are left out where they are not set (`omitzero`). */
+const OMIT_ZERO: ReadonlySet<string> = new Set(['am.apis.meta.v1.ObjectMeta.creationTimestamp'])
+
 /** The kind with nulls in what is stored. */
-export function withNullLists(kind: Kind): Kind {
+export function withNulls(kind: Kind): Kind {
   const { strategy, storedAs } = kind
   const { prepareForCreate, prepareForUpdate, prepareForStatusUpdate } = strategy
   return {
@@ -63,7 +67,7 @@ export function writeNulls({ type, message }: Pick<Kind, 'type' | 'message'>, ob
   if (filled !== undefined && filled !== object) Object.assign(object, filled)
 }
 
-/** Nothing for structs without such lists, and while the struct is being looked at: none holds itself. */
+/** Nothing for structs without such fields, and while the struct is being looked at: none holds itself. */
 const fills = new WeakMap<StructSchema, Fill | undefined>()
 
 function fillOf(schema: StructSchema): Fill | undefined {
@@ -97,6 +101,9 @@ function stepOf(path: string, { schema, omitEmpty, pointer, required }: Field): 
     return pointer
       ? present(inner)
       : value => (value === undefined || value === null ? made(inner, value) : inner(value))
+  }
+  if (schema.type === 'time' || schema.type === 'microTime') {
+    return pointer || required || OMIT_ZERO.has(path) ? undefined : value => value ?? null
   }
   if (schema.type !== 'list' && schema.type !== 'map') return undefined
   const items = itemsOf(schema.type === 'list' ? schema.items : schema.values)
