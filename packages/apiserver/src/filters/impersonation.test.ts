@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StatusError } from '@canopus/apimachinery'
+import { MetricsRegistry } from '@canopus/base'
 import type { ApiRequest } from '../http/message.ts'
+import { ImpersonationMetrics } from '../metrics/impersonation-metrics.ts'
 import type { Authorizer, User } from '../security.ts'
 import { Impersonation } from './impersonation.ts'
 import { requestInfo } from './request-info.ts'
@@ -22,9 +24,12 @@ function allowing(questions: string[], asked: string[] = []): Authorizer {
   }
 }
 
+const impersonationOf = (authorizer: Authorizer, registry?: MetricsRegistry): Impersonation =>
+  new Impersonation(authorizer, new ImpersonationMetrics({ monotonic: () => 0 }, registry))
+
 const INFO = requestInfo('GET', '/api/v1/namespaces/ns/pods', '')
 const ask = async (headers: Record<string, string | string[]>, authorizer: Authorizer, user: User = ADMIN) =>
-  (await new Impersonation(authorizer).acting({ headers } as unknown as ApiRequest, INFO, user))?.user ?? user
+  (await impersonationOf(authorizer).acting({ headers } as unknown as ApiRequest, INFO, user))?.user ?? user
 
 describe('impersonation', () => {
   const cases: [string, Record<string, string | string[]>, string[], object][] = [
@@ -217,7 +222,7 @@ describe('impersonation', () => {
 
   it('tries first what went last', async () => {
     const asked: string[] = []
-    const impersonation = new Impersonation({
+    const impersonation = impersonationOf({
       authorize({ verb }) {
         asked.push(verb)
         return { decision: verb === 'impersonate' ? 'allow' : 'no-opinion', reason: '' }
@@ -227,5 +232,35 @@ describe('impersonation', () => {
     await impersonation.acting(request, INFO, ADMIN)
     assert.equal((await impersonation.acting(request, INFO, ADMIN))?.constraint, undefined)
     assert.deepEqual(asked, ['impersonate-on:user-info:list', 'impersonate', 'impersonate'])
+  })
+
+  it('counts attempts and questions by mode and decision', async () => {
+    const registry = new MetricsRegistry()
+    const allowed = [
+      'impersonate-on:user-info:list: /pods ns/',
+      'impersonate:user-info: authentication.k8s.io/users jane',
+    ]
+    const impersonation = impersonationOf(allowing(allowed), registry)
+    const as = (user: string) =>
+      impersonation.acting({ headers: { 'impersonate-user': user } } as unknown as ApiRequest, INFO, ADMIN)
+    await as('jane')
+    await assert.rejects(as('joe')!)
+    const counts = registry
+      .text()
+      .split('\n')
+      .filter(line => /^apiserver_impersonation_\w+_(total|duration_seconds_count)\{/.test(line))
+      .map(line => line.slice('apiserver_impersonation_'.length))
+    assert.deepEqual(counts.sort(), [
+      'attempts_duration_seconds_count{decision="allowed",mode="user-info"} 1',
+      'attempts_duration_seconds_count{decision="denied",mode=""} 1',
+      'attempts_total{decision="allowed",mode="user-info"} 1',
+      'attempts_total{decision="denied",mode=""} 1',
+      'authorization_attempts_duration_seconds_count{decision="allowed",mode="user-info"} 3',
+      'authorization_attempts_duration_seconds_count{decision="denied",mode="legacy"} 1',
+      'authorization_attempts_duration_seconds_count{decision="denied",mode="user-info"} 1',
+      'authorization_attempts_total{decision="allowed",mode="user-info"} 3',
+      'authorization_attempts_total{decision="denied",mode="legacy"} 1',
+      'authorization_attempts_total{decision="denied",mode="user-info"} 1',
+    ])
   })
 })

@@ -18,6 +18,7 @@ import {
   serviceAccountGroups,
 } from '../authn/user.ts'
 import { type ApiRequest, header, headerValues } from '../http/message.ts'
+import type { ImpersonationMetrics } from '../metrics/impersonation-metrics.ts'
 import type { Attributes, Authorizer, User } from '../security.ts'
 import { attributesOf, forbiddenAttributes } from './authorization.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -34,19 +35,33 @@ export interface Acting {
 /** Decides who acts. Keeps for each user which mode was the last to succeed, so that it is tried first. */
 export class Impersonation {
   readonly #authorizer: Authorizer
+  readonly #metrics: ImpersonationMetrics
   readonly #lastMode = new LruCache<string, Mode>({ capacity: 1024 })
 
-  constructor(authorizer: Authorizer) {
+  constructor(authorizer: Authorizer, metrics: ImpersonationMetrics) {
     this.#authorizer = authorizer
+    this.#metrics = metrics
   }
 
   /** The identity to act under; `undefined` where nobody else is asked for. Throws StatusError 400, rejects with 403. */
   acting(request: ApiRequest, info: RequestInfo, user: User): Promise<Acting> | undefined {
     const wanted = wantedUser(request)
-    return wanted === undefined ? undefined : this.#check(wanted, attributesOf(user, info))
+    return wanted === undefined ? undefined : this.#attempt(wanted, attributesOf(user, info))
   }
 
-  async #check(wanted: User, attributes: Attributes): Promise<Acting> {
+  async #attempt(wanted: User, attributes: Attributes): Promise<Acting> {
+    const since = this.#metrics.now()
+    try {
+      const { user, mode } = await this.#check(wanted, attributes)
+      this.#metrics.attempted(labelOf(mode), 'allowed', since)
+      return { user, constraint: mode.name === '' ? undefined : verbOf(mode) }
+    } catch (error) {
+      this.#metrics.attempted('', 'denied', since)
+      throw error
+    }
+  }
+
+  async #check(wanted: User, attributes: Attributes): Promise<{ user: User; mode: Mode }> {
     const requestor = attributes.user.name
     const last = this.#lastMode.get(requestor)
     const modes = last === undefined ? MODES : [last, ...MODES.filter(each => each !== last)]
@@ -54,15 +69,32 @@ export class Impersonation {
     for (const mode of modes) {
       if (!mode.applies(wanted, attributes.user)) continue
       try {
-        const user = await tryMode(this.#authorizer, mode, wanted, attributes)
+        const user = await tryMode(this.#counted(mode), mode, wanted, attributes)
         if (mode !== last) this.#lastMode.set(requestor, mode)
-        return { user, constraint: mode.name === '' ? undefined : verbOf(mode) }
+        return { user, mode }
       } catch (error) {
         if (!(error instanceof StatusError)) throw error
         failure ??= error
       }
     }
     throw failure
+  }
+
+  /** The authorizer, whose answers are counted as those of the mode. */
+  #counted(mode: Mode): Authorizer {
+    return {
+      authorize: async attributes => {
+        const since = this.#metrics.now()
+        let outcome: 'allowed' | 'denied' = 'denied'
+        try {
+          const decision = await this.#authorizer.authorize(attributes)
+          if (decision.decision === 'allow') outcome = 'allowed'
+          return decision
+        } finally {
+          this.#metrics.asked(labelOf(mode), outcome, since)
+        }
+      },
+    }
   }
 }
 
@@ -128,6 +160,9 @@ const MODES: readonly Mode[] = [
 ]
 
 const verbOf = ({ name }: Mode): string => (name === '' ? 'impersonate' : `impersonate:${name}`)
+
+/** As metrics name it. */
+const labelOf = ({ name }: Mode): string => (name === '' ? 'legacy' : name)
 
 const isNameAlone = ({ uid, groups, extra }: User): boolean =>
   uid === undefined && groups.length === 0 && extra === undefined

@@ -93,7 +93,7 @@ export class RequestPath {
   constructor(options: RequestPathOptions) {
     this.#options = options
     this.#auditIds = new AuditIds(options.random)
-    this.#impersonation = new Impersonation(options.security.authorizer)
+    this.#impersonation = new Impersonation(options.security.authorizer, options.metrics.impersonation)
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {

@@ -14,6 +14,7 @@ import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, textResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
+import { ImpersonationMetrics } from './impersonation-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { StorageSize } from './storage-metrics.ts'
 
@@ -33,6 +34,7 @@ export interface ServerMetricsOptions {
 export class ServerMetrics {
   readonly registry: MetricsRegistry
   readonly requests: RequestMetrics
+  readonly impersonation: ImpersonationMetrics
   readonly slis = new MetricsRegistry()
   readonly authenticated: Counter
   readonly #attempts: Family<Counter>
@@ -43,6 +45,7 @@ export class ServerMetrics {
     const { resources, traffic, health, registry = new MetricsRegistry() } = options
     this.registry = registry
     this.requests = new RequestMetrics(registry)
+    this.impersonation = new ImpersonationMetrics(options.clock, registry)
     this.#attempts = registry.counter('authentication_attempts', '[ALPHA] Counter of authenticated attempts.', [
       'result',
     ])
