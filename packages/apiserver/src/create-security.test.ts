@@ -210,13 +210,14 @@ describe('a service account', () => {
     const ask = (metadata: object) =>
       call(root, 'POST', path, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata, spec: {} })
     assert.equal((await ask({ name: 'robot', namespace: 'named' })).status, 201)
-    for (const [field, value] of [
-      ['name', 'other'],
-      ['namespace', 'default'],
+    for (const [metadata, code, words] of [
+      [{ name: 'other' }, 422, 'must match the service account name if specified'],
+      [{ namespace: 'default' }, 400, 'does not match the namespace sent on the request'],
+      [{ uid: 'other' }, 409, 'the UID in the token request (other) does not match the UID of the service account'],
     ] as const) {
-      const { status, text } = await ask({ [field]: value })
-      assert.equal(status, 422)
-      assert.ok(text.includes(`must match the service account ${field} if specified`), text)
+      const { status, text } = await ask(metadata)
+      assert.equal(status, code)
+      assert.ok(text.includes(words), text)
     }
   })
 

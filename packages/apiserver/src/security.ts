@@ -246,6 +246,8 @@ export interface ObjectReader {
 
 /** Makes the tokens of the `serviceaccounts/token` subresource. */
 export interface TokenIssuer {
+  /** The request with all that it leaves open. Throws StatusError where it must be refused, whatever it is to be bound to. */
+  complete(serviceAccount: ServiceAccount, request: TokenRequest): TokenRequest
   /** Answers the request with `status` filled in. Throws StatusError where it must be refused. */
   issue(serviceAccount: ServiceAccount, request: TokenRequest, warn?: (text: string) => void): Promise<TokenRequest>
 }

@@ -54,6 +54,21 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     this.#options = options
   }
 
+  complete(serviceAccount: ServiceAccount, request: TokenRequest): TokenRequest {
+    const { clock, audiences: own } = this.#options
+    const { name, namespace, uid } = serviceAccount.metadata
+    checkUid(request, serviceAccount)
+    const { audiences, expirationSeconds = 3600 } = request.spec
+    const wrong = checkSeconds(expirationSeconds)
+    if (wrong.length > 0) throw invalidError(TOKEN_REQUESTS, wrong)
+    return {
+      kind: 'TokenRequest',
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: formatTime(clock.now()) },
+      spec: { ...request.spec, audiences: audiences?.length ? audiences : [...own], expirationSeconds },
+    } as TokenRequest
+  }
+
   async issue(
     serviceAccount: ServiceAccount,
     request: TokenRequest,
@@ -69,10 +84,8 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
       extendExpiration = true,
       extendedSeconds = EXTENDED_SECONDS,
     } = this.#options
-    const asked = request.spec.expirationSeconds ?? 3600
-    const wrong = checkSeconds(asked)
-    if (wrong.length > 0) throw invalidError({ group: 'authentication.k8s.io', resource: 'TokenRequest' }, wrong)
-    const audiences = request.spec.audiences?.length ? request.spec.audiences : [...this.#options.audiences]
+    const complete = this.complete(serviceAccount, request)
+    const { audiences = [], expirationSeconds: asked = 3600 } = complete.spec
     const name = serviceAccount.metadata.name!
     const namespace = serviceAccount.metadata.namespace!
     const bound = await bind(objects, serviceAccount, request.spec.boundObjectRef)
@@ -101,11 +114,8 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     })
     const expirationTimestamp = new Date((now + seconds) * 1000).toISOString().replace('.000Z', 'Z')
     return {
-      ...request,
-      kind: 'TokenRequest',
-      apiVersion: 'authentication.k8s.io/v1',
-      metadata: { ...request.metadata, name, namespace, creationTimestamp: formatTime(clock.now()) },
-      spec: { ...request.spec, audiences, expirationSeconds: seconds },
+      ...complete,
+      spec: { ...complete.spec, expirationSeconds: seconds },
       status: { token, expirationTimestamp },
     }
   }
@@ -121,6 +131,17 @@ export function issueLegacyToken(keys: ServiceAccountKeys, account: ServiceAccou
   const namespace = account.metadata.namespace!
   const claims = { namespace, secretName: secret.metadata.name!, serviceAccount: { name: name!, uid: uid! } }
   return keys.sign(legacyClaims(claims, serviceAccountUser(namespace, name!)))
+}
+
+const TOKEN_REQUESTS = { group: 'authentication.k8s.io', resource: 'TokenRequest' }
+
+/** Who says which account they mean gets no token of another one by that name. Throws StatusError 409. */
+function checkUid({ metadata }: TokenRequest, { metadata: account }: ServiceAccount): void {
+  if (!metadata?.uid || metadata.uid === account.uid) return
+  throw conflictError(
+    { ...TOKEN_REQUESTS, name: account.name! },
+    `the UID in the token request (${metadata.uid}) does not match the UID of the service account (${account.uid})`,
+  )
 }
 
 function checkSeconds(seconds: number): FieldError[] {
@@ -148,14 +169,33 @@ async function bind(
         `cannot bind token for serviceaccount ${JSON.stringify(serviceAccount.metadata.name)} to pod running with different serviceaccount name.`,
       )
     }
+    checkBoundUid(pod, ref)
     const nodeName = pod.spec?.nodeName
     if (!nodeName) return { pod: referenceTo(pod) }
     const node = objects.get(Nodes, nodeName)
     return { pod: referenceTo(pod), node: node ? referenceTo(node) : { name: nodeName } }
   }
-  if (kind === 'Secret') return { secret: referenceTo(await fetchBound(objects, Secrets, ref, namespace)) }
-  if (kind === 'Node') return { node: referenceTo(await fetchBound(objects, Nodes, ref, undefined)) }
-  throw badRequestError(`cannot bind token to object of type ${ref.apiVersion ?? ''}, Kind=${ref.kind ?? ''}`)
+  if (kind === 'Secret') {
+    const secret = await fetchBound(objects, Secrets, ref, namespace)
+    checkBoundUid(secret, ref)
+    return { secret: referenceTo(secret) }
+  }
+  if (kind === 'Node') {
+    const node = await fetchBound(objects, Nodes, ref, undefined)
+    checkBoundUid(node, ref)
+    return { node: referenceTo(node) }
+  }
+  const { apiVersion = '' } = ref
+  const version = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`
+  throw badRequestError(`cannot bind token to object of type ${version}, Kind=${ref.kind ?? ''}`)
+}
+
+function checkBoundUid(object: KubeObject, ref: BoundObjectReference): void {
+  if (!ref.uid || ref.uid === object.metadata.uid) return
+  throw conflictError(
+    { group: '', resource: ref.kind ?? '', name: ref.name ?? '' },
+    `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+  )
 }
 
 async function fetchBound<T extends KubeObject>(
@@ -167,12 +207,6 @@ async function fetchBound<T extends KubeObject>(
   const name = ref.name ?? ''
   const object = await objects.getFresh(type, name, namespace)
   if (object === undefined) throw notFoundError({ group: '', resource: type.plural, name })
-  if (ref.uid && ref.uid !== object.metadata.uid) {
-    throw conflictError(
-      { group: '', resource: ref.kind ?? '', name },
-      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-    )
-  }
   return object
 }
 

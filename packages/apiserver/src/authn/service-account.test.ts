@@ -160,7 +160,13 @@ describe('bound service-account tokens', () => {
       409,
       /the UID in the bound object reference \(old\) does not match the UID in record/,
     ],
-    ['odd kind', { boundObjectRef: { kind: 'Job', apiVersion: 'batch/v1', name: 'x' } }, 400, /cannot bind token/],
+    [
+      'odd kind',
+      { boundObjectRef: { kind: 'Job', apiVersion: 'batch/v1', name: 'x' } },
+      400,
+      /type batch\/v1, Kind=Job$/,
+    ],
+    ['odd core kind', { boundObjectRef: { kind: 'Job', apiVersion: 'v1', name: 'x' } }, 400, /type \/v1, Kind=Job$/],
   ]
   for (const [name, spec, code, text] of refusals) {
     it(`are not issued: ${name}`, async () => {
@@ -172,6 +178,19 @@ describe('bound service-account tokens', () => {
       })
     })
   }
+
+  it('are not issued for another account of the same name', async () => {
+    const asked = (uid: string) => ({ metadata: { uid } as TokenRequest['metadata'], spec: {} })
+    const { issuer, account } = fixture
+    await assert.rejects(issuer.issue(account, asked('old')), {
+      code: 409,
+      message:
+        'Operation cannot be fulfilled on TokenRequest.authentication.k8s.io "robot": the UID in the token request (old) does not match the UID of the service account (sa-uid)',
+    })
+    for (const uid of ['sa-uid', '']) {
+      assert.equal((await issuer.issue(account, asked(uid))).metadata.uid, 'sa-uid')
+    }
+  })
 
   it('are not issued for a pod of another account', async () => {
     const other = { metadata: { name: 'other', namespace: 'ns', uid: 'o' } } as ServiceAccount

@@ -6,6 +6,7 @@ import { unverifiedClaims } from '../authn/unverified-token.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
+import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
 import { objectResponse } from '../registry/respond.ts'
@@ -25,6 +26,8 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
   call.audit?.requestObject(request)
   const { store } = endpoint
+  request.metadata ??= {} as TokenRequest['metadata']
+  matchNamespace(store, namespace, request.metadata)
   const target = {
     kind: endpoint.kind,
     operation: 'CREATE' as const,
@@ -37,9 +40,10 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   await store.context.admission.mutate(write, target)
   checkPlace(request, namespace, name)
   const account = store.view(await store.get(namespace, name)) as ServiceAccount
-  await store.context.admission.validate(write, target)
   if (context.tokenIssuer === undefined) throw serviceUnavailableError('this server issues no tokens')
-  const answer = await context.tokenIssuer.issue(account, request, text => call.warnings.push(text))
+  target.object = context.tokenIssuer.complete(account, target.object)
+  await store.context.admission.validate(write, target)
+  const answer = await context.tokenIssuer.issue(account, target.object, text => call.warnings.push(text))
   const jti = call.audit && idOfToken(answer.status?.token ?? '')
   if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST
