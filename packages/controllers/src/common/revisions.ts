@@ -60,6 +60,12 @@ export function revisionsOf(context: ControllerContext, object: Templated): Cont
     .sort((a, b) => a.revision - b.revision || (a.metadata.name < b.metadata.name ? -1 : 1))
 }
 
+/** Those of the current template, oldest first. */
+export function currentRevisions(object: Templated, revisions: readonly ControllerRevision[]): ControllerRevision[] {
+  const data = dataOf(object)
+  return revisions.filter(each => semanticEqual(each.data, data))
+}
+
 export interface Revised {
   /** All of them, oldest first; the last is of the current template. */
   revisions: ControllerRevision[]
@@ -82,7 +88,7 @@ export async function ensureRevision(
   const client = context.client.resource(ControllerRevisions)
   const data = dataOf(object)
   const next = (known.at(-1)?.revision ?? 0) + 1
-  const equal = known.filter(each => semanticEqual(each.data, data)).at(-1)
+  const equal = currentRevisions(object, known).at(-1)
   if (equal) {
     const others = known.filter(each => each !== equal)
     if (equal === known.at(-1)) return { revisions: [...known], update: equal, collisionCount }

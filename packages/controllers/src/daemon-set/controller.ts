@@ -26,6 +26,7 @@ import { ensureRevision, hashOf, REVISION_LABEL, revisionsOf, truncateHistory } 
 import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { podTemplateHash } from '../common/template-hash.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
+import { withoutDuplicates } from './duplicates.ts'
 import { daemonTolerations, pinnedTo, placementOn, targetNode } from './placement.ts'
 import { type DaemonSetState, planPlacement, planUpdate, statusOf } from './plan.ts'
 
@@ -81,7 +82,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
       const selector = labelSelector(set.spec.selector)
       // Asked before the pods are listed: what is observed while this waits is not in the list.
       const isSettled = expectations.satisfied(key)
-      const own = await claim<Pod>({
+      const claimed = await claim<Pod>({
         owner: set,
         ownerType: DaemonSets,
         candidates: claimablePods(pods, set),
@@ -89,8 +90,9 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         client: context.client.resource(Pods),
         freshOwner: () => context.client.resource(DaemonSets).get(name, { namespace: namespace! }),
       })
-      gathering.note(key, own.length)
-      const known = revisionsOf(context, set)
+      gathering.note(key, claimed.length)
+      const history = { revisions: revisionsOf(context, set), pods: claimed }
+      const { revisions: known, pods: own } = await withoutDuplicates(context, set, history)
       const { revisions, update, collisionCount } = await ensureRevision(
         context,
         set,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { ControllerRevisions, DaemonSets, Nodes, Pods } from '@canopus/api'
-import type { DaemonSet, DaemonSetSpec } from '@canopus/api/apps/v1'
+import type { ControllerRevision, DaemonSet, DaemonSetSpec } from '@canopus/api/apps/v1'
 import type { Node, PodSpec } from '@canopus/api/core/v1'
 import { StatusError } from '@canopus/apimachinery'
 import { createWorld, type World } from '../testing/world.ts'
@@ -134,6 +134,32 @@ test('rolls one node at a time; going back keeps pods that are right already', a
   await tend()
   assert.equal(world.server.list(Pods).filter(pod => uids.includes(pod.metadata.uid)).length, 2)
   assert.deepEqual(revisions(), [1, 3, 4])
+})
+
+test('of several revisions of one template the newest is left, and pods are of it without being replaced', async () => {
+  add()
+  await tend(3)
+  const uids = world.server.list(Pods).map(pod => pod.metadata.uid)
+  const [{ metadata, data }] = world.server.list(ControllerRevisions) as [ControllerRevision]
+  const { namespace, labels, ownerReferences } = metadata
+  const marked = { ...labels, 'controller-revision-hash': 'twin' }
+  world.server.add(ControllerRevisions, {
+    metadata: { name: 'agent-twin', namespace: namespace!, labels: marked, ownerReferences: ownerReferences! },
+    data,
+    revision: 2,
+  })
+  await tend(3)
+  assert.deepEqual(
+    world.server.list(ControllerRevisions).map(each => each.metadata.name),
+    ['agent-twin'],
+  )
+  const pods = world.server.list(Pods)
+  assert.deepEqual(
+    pods.map(pod => pod.metadata.uid),
+    uids,
+  )
+  assert.ok(pods.every(pod => pod.metadata.labels?.['controller-revision-hash'] === 'twin'))
+  assert.equal(status().updatedNumberScheduled, 3)
 })
 
 test('with surge the new pod comes before the old one goes', async () => {
