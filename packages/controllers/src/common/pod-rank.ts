@@ -48,8 +48,8 @@ function restarts(pod: Pod): number {
 }
 
 /** Ages count by order of magnitude, so that among pods of about one age chance decides (KEP-2185). */
-function ageRank(since: string | undefined, now: number): number {
-  const at = since === undefined ? undefined : parseTime(since)
+function ageRank(since: string | null | undefined, now: number): number {
+  const at = parseTime(since ?? '')
   if (at === undefined) return 0
   const seconds = Math.floor((now - at) / 1000)
   return seconds <= 0 ? 0 : Math.floor(Math.log2(seconds)) + 1
