@@ -101,7 +101,8 @@ answerCalls(
         .catch(() => {})
       await client.resource(ServiceAccounts).create({ metadata: { name: 'default', namespace: 'default' } })
       const tls = { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate }
-      ;({ port } = await server.listen({ address: '127.0.0.1', port: 0, tls }))
+      const http2ByNode = process.env.CANOPUS_HTTP2 === 'node'
+      ;({ port } = await server.listen({ address: '127.0.0.1', port: 0, tls, http2ByNode }))
       const user = { commonName: 'kubernetes-admin', organizations: ['system:masters'], clock }
       const { certificate, key } = await issueClientCertificate(pki.ca, user)
       return { port, ca: pki.ca.certificate, cert: certificate, key }

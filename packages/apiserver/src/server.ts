@@ -37,7 +37,7 @@ import { withMandatorySpecs } from './flow-control/mandatory-specs.ts'
 import { Health, type HealthCheck } from './health/health.ts'
 import { PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
-import { type Listener, type ListenOptions, listen } from './http/listen.ts'
+import { type Handlers, type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
 import { csrMetrics } from './metrics/csr-metrics.ts'
 import { ruleMetrics } from './metrics/rule-metrics.ts'
@@ -233,11 +233,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       resourceMetrics?.start()
     },
     async listen(listenOptions) {
-      const listener = await listen(listenOptions, {
+      const handlers: Handlers = {
         handle,
         upgrade: (...args) => path.upgrade(...args),
         failed: error => logger.error('an answer could not be sent', { error }),
-      })
+      }
+      const listener = await listen(listenOptions, handlers, clock)
       listeners.add(listener)
       return listener
     },

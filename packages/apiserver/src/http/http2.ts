@@ -1,11 +1,44 @@
-/** HTTP/2 from the `stream` event: a third cheaper per request than Node's request and response objects. */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+/** HTTP/2 by Node's own implementation, from the `stream` event. Served where it is asked for; otherwise `h2/` is. */
+import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { Connection, Maybe } from '../security.ts'
 import { readBody } from './body.ts'
-import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from './message.ts'
+import { distinctHeaders } from './h2/request-head.ts'
+import { headerList } from './header-list.ts'
+import type { ServeHttp2 } from './http2-session.ts'
+import { type ApiRequest, type ApiResponse, BodyAborted, bodyLength, type Headers, type StreamSink } from './message.ts'
 import { whenWritten, writeCompressed, writePieces } from './write-pieces.ts'
 
 const EMPTY = new Uint8Array()
+const END_STREAM = 1
+const WINDOW = 256 * 1024
+/** At most so many headers in one request. */
+const MAX_HEADERS = 2000
+/** Beyond it Node refuses requests: a few big lists at once are enough for its default of 10. */
+const MAX_SESSION_MEGABYTES = 1000
+/** Errors of a stream or connection end it, and nothing else. */
+const ignore = (): void => {}
+
+/** Serves a connection by Node's own implementation. */
+export const serveByNode: ServeHttp2 = (socket, facts, { maxStreams, maxHeaderBytes }, { handle, failed }) => {
+  const session = performServerHandshake(socket, {
+    settings: { maxConcurrentStreams: maxStreams, initialWindowSize: WINDOW, maxHeaderListSize: maxHeaderBytes },
+    maxHeaderListPairs: MAX_HEADERS,
+    maxSessionMemory: MAX_SESSION_MEGABYTES,
+  })
+  session.on('error', ignore)
+  session.on('stream', (opened, headers, flags, rawHeaders) => {
+    const stream = opened as ServerHttp2Stream
+    stream.on('error', ignore)
+    const request = new StreamRequest(stream, headers, rawHeaders, (flags & END_STREAM) !== 0, facts)
+    handle(request)
+      .then(response => respondToStream(stream, response, request.method === 'HEAD'))
+      .catch(error => {
+        stream.destroy()
+        if (!(error instanceof BodyAborted)) failed(error)
+      })
+  })
+  return { goAway: () => session.close(), destroy: () => session.destroy() }
+}
 
 /** A request on a stream of HTTP/2. One object without closures, since there is one for every request. */
 class StreamRequest implements ApiRequest {
@@ -46,7 +79,7 @@ class StreamRequest implements ApiRequest {
   }
 
   distinctHeaders(): Record<string, string[]> {
-    return distinct(this.#rawHeaders)
+    return distinctHeaders(this.#rawHeaders)
   }
 
   body(): Maybe<Uint8Array> {
@@ -63,28 +96,7 @@ class StreamRequest implements ApiRequest {
   }
 }
 
-export function requestOfStream(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  rawHeaders: readonly string[],
-  endOfStream: boolean,
-  connection: Connection,
-): ApiRequest {
-  return new StreamRequest(stream, headers, rawHeaders, endOfStream, connection)
-}
-
-function distinct(rawHeaders: readonly string[]): Record<string, string[]> {
-  const result: Record<string, string[]> = {}
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!.toLowerCase()
-    const values = result[name]
-    if (values === undefined) result[name] = [rawHeaders[index + 1]!]
-    else values.push(rawHeaders[index + 1]!)
-  }
-  return result
-}
-
-export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse, head: boolean): void {
+function respondToStream(stream: ServerHttp2Stream, response: ApiResponse, head: boolean): void {
   const { body, stream: streamed, sent, gzip } = response
   if (stream.destroyed || stream.closed || stream.session === undefined || stream.session.destroyed) {
     sent?.()
@@ -96,7 +108,8 @@ export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse
     stream.session.close()
   }
   const streams = streamed !== undefined && !head
-  const headers = headerList(response, !streams && !gzip)
+  // As a list, which Node takes as it is; of an object it would make another one first.
+  const headers = headerList(response, !streams && !gzip, [':status', String(response.status)])
   if (streams) {
     stream.respond(headers)
     streamed(new Http2Sink(stream))
@@ -114,19 +127,6 @@ export function respondToStream(stream: ServerHttp2Stream, response: ApiResponse
   // What is left of a body that nobody wanted must not hold up the connection. Where there is none, Node would only destroy
   // the stream sooner, with an error object for the write that is under way.
   if (!stream.endAfterHeaders && !stream.readableEnded) stream.resume()
-}
-
-/** As names and values in turn, which Node takes as they are; of an object it would make another one first. */
-function headerList({ status, headers }: ApiResponse, counted: boolean): string[] {
-  const list = [':status', String(status)]
-  for (const name in headers) {
-    const value = headers[name]!
-    // The length is that of the body; Node takes it once.
-    if (name === 'connection' || (name === 'content-length' && counted)) continue
-    if (typeof value === 'string') list.push(name, value)
-    else for (const each of value) list.push(name, each)
-  }
-  return list
 }
 
 class Http2Sink implements StreamSink {

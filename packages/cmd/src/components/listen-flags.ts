@@ -31,6 +31,7 @@ export function listenOptions(flags: ListenFlags): Omit<ListenOptions, 'tls'> {
     port: flags.securePort,
     http2: !flags.disableHttp2Serving,
     sharePort: flags.permitPortSharing,
+    http2ByNode: process.env.CANOPUS_HTTP2 === 'node',
     ...given({ maxStreams: flags.http2MaxStreamsPerConnection || undefined }),
   }
 }
