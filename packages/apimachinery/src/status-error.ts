@@ -110,6 +110,17 @@ export const methodNotAllowedError = (): StatusError =>
     message: 'the server does not allow this method on the requested resource',
   })
 export const expiredError = (message: string): StatusError => new StatusError({ code: 410, reason: 'Expired', message })
+/** A state was asked for that is newer than what there is (`NewTooLargeResourceVersionError` of apiserver/pkg/storage). */
+export const tooLargeResourceVersionError = (wanted: number, current: number): StatusError =>
+  new StatusError({
+    code: 504,
+    reason: 'Timeout',
+    message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  })
 export const internalError = (message: string): StatusError =>
   new StatusError({
     code: 500,
@@ -138,4 +149,9 @@ export function invalidError(target: ErrorTarget, errors: readonly FieldError[])
 /** Whether `error` is a StatusError with this reason (`NotFound`, `AlreadyExists`, `Conflict`, ...). */
 export function hasReason(error: unknown, reason: string): boolean {
   return error instanceof StatusError && error.reason === reason
+}
+
+/** Whether one of the causes of `error` is `reason` (`ResourceVersionTooLarge`, ...). */
+export function hasCause(error: unknown, reason: string): boolean {
+  return error instanceof StatusError && error.status.details?.causes?.some(cause => cause.reason === reason) === true
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { SimulatedClock } from '@canopus/base'
 import { parseFeatureGates } from './features/feature-gates.ts'
 import { type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
 
@@ -387,6 +388,22 @@ describe('watch', () => {
     assert.equal(await watch.next(), undefined)
     await other.stop()
   })
+
+  for (const initial of ['', '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true'])
+    it(`ends with an ERROR event where a revision does not come in time${initial && ', also a streamed list'}`, async () => {
+      const clock = new SimulatedClock()
+      const other = await startMemoryServer({ clock })
+      const asked = other.watch(`${base('w1')}?watch=true&resourceVersion=99999${initial}`)
+      await clock.advance(3_000)
+      const watch = await asked
+      const { type, object } = await watch.next()
+      assert.equal(type, 'ERROR')
+      assert.equal(object.code, 504)
+      assert.match(object.message, /^Timeout: Too large resource version: 99999, current: \d+$/)
+      assert.equal(object.details.causes[0].reason, 'ResourceVersionTooLarge')
+      assert.equal(await watch.next(), undefined)
+      await other.stop()
+    })
 
   it('frames protobuf events by length', async () => {
     const watch = await server.watch(`${base('w5')}?watch=true`, {

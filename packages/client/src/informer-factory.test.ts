@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { ConfigMaps, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
-import { expiredError, type KubeObject, notFoundError, serviceUnavailableError } from '@canopus/apimachinery'
+import {
+  expiredError,
+  type KubeObject,
+  notFoundError,
+  serviceUnavailableError,
+  tooLargeResourceVersionError,
+} from '@canopus/apimachinery'
 import { type Logger, SeededRandom, SimulatedClock, silentLogger } from '@canopus/base'
 import { bytesOfPiece, carry } from './carried-values.ts'
 import { createInformerFactory, type Transform, withoutManagedFields } from './informer-factory.ts'
@@ -198,6 +204,22 @@ test('starts anew where history is gone, and finds what was deleted meanwhile', 
   server.compact()
   await clock.advance(10_000)
   assert.deepEqual(seen, ['initial a', 'initial b', 'added c', 'deleted a'])
+  stop.abort()
+})
+
+test('starts anew where the server has an older state', async () => {
+  server.add(ConfigMaps, configMap('a'))
+  const factory = informers()
+  const { seen, handler } = recorder()
+  factory.informer(ConfigMaps).addHandler(handler)
+  factory.start(stop.signal)
+  await factory.waitForSync()
+  server.failNext({ path: /watch=true/ }, tooLargeResourceVersionError(9, 2))
+  server.closeWatches()
+  server.remove(ConfigMaps, 'a', 'default')
+  server.add(ConfigMaps, configMap('b'))
+  await clock.advance(20_000)
+  assert.deepEqual(seen, ['initial a', 'added b', 'deleted a'])
   stop.abort()
 })
 

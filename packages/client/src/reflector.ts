@@ -4,7 +4,7 @@
  * Behaviour: client-go tools/cache/reflector.go.
  */
 
-import { type KubeObject, StatusError } from '@canopus/apimachinery'
+import { hasCause, type KubeObject, StatusError } from '@canopus/apimachinery'
 import { Backoff, type Clock, type Logger, type Random, sleep } from '@canopus/base'
 import type { ListQuery, ResourceClient, WatchEvent } from './client.ts'
 import { keyOf } from './object-store.ts'
@@ -146,7 +146,9 @@ async function follow<T extends KubeObject>(
   }
 }
 
+/** Nothing leads on from where this was: history is gone, or the server's state is an older one, as after a restored backup. */
 function isExpired(error: unknown): boolean {
+  if (hasCause(error, 'ResourceVersionTooLarge')) return true
   return error instanceof StatusError && (error.code === 410 || error.reason === 'Expired' || error.reason === 'Gone')
 }
 

@@ -3,7 +3,7 @@
  * one revision that says how far every cache has come.
  */
 
-import { StatusError } from '@canopus/apimachinery'
+import { tooLargeResourceVersionError } from '@canopus/apimachinery'
 import { type Clock, type Logger, messageOf, sleep, type Timer } from '@canopus/base'
 import { CompactedError, type KeyValue, type Store, type StoreEvent, type WatchBatch } from '@canopus/store'
 import type { Maybe } from '../security.ts'
@@ -103,7 +103,7 @@ export class WatchCache {
     return new Promise((resolve, reject) => {
       const timer = this.#options.clock.setTimer(WAIT_LIMIT, () => {
         this.#waiters.delete(waiter)
-        reject(tooLargeRevision(revision, this.#revision))
+        reject(tooLargeResourceVersionError(revision, this.#revision))
       })
       const waiter = {
         revision,
@@ -227,16 +227,4 @@ export class WatchCache {
       this.tick()
     })
   }
-}
-
-function tooLargeRevision(wanted: number, current: number): StatusError {
-  return new StatusError({
-    code: 504,
-    reason: 'Timeout',
-    message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
-    details: {
-      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-      retryAfterSeconds: 1,
-    },
-  })
 }

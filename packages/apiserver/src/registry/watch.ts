@@ -31,6 +31,11 @@ export async function watchObjects(
     status: 200,
     headers: { 'content-type': encoder.watchContentType },
     stream: sink => {
+      if (start instanceof StatusError) {
+        refuse(sink, encoder, start)
+        begun()
+        return
+      }
       if (store.remote !== undefined) {
         watchConverted(store, store.remote, sink, {
           namespace,
@@ -48,8 +53,7 @@ export async function watchObjects(
       const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
       const first = beginning(store, namespace, selected, query, start, encoder)
       if (first instanceof StatusError) {
-        sink.write(encoder.encodeError(first.status))
-        sink.end()
+        refuse(sink, encoder, first)
         begun()
         return
       }
@@ -127,11 +131,15 @@ function watchConverted(store: KindStore, remote: RemoteConversion, sink: Stream
   first.then(
     frames => stream.begin(followedBy(frames, listed)),
     error => {
-      const status = error instanceof StatusError ? error : internalError(String(error))
-      sink.write(encoder.encodeError(status.status))
-      sink.end()
+      refuse(sink, encoder, error instanceof StatusError ? error : internalError(String(error)))
     },
   )
+}
+
+/** A watch that was understood ends with an event for what is wrong (`newErrWatcher` of upstream's cacher), not with a status. */
+function refuse(sink: StreamSink, encoder: ObjectEncoder, { status }: StatusError): void {
+  sink.write(encoder.encodeError(status))
+  sink.end()
 }
 
 /** Looks at state and history now, before the first wait; rejects where the history does not reach back. */
@@ -165,8 +173,20 @@ const marksBeginning = ({ sendInitialEvents, allowWatchBookmarks }: ListQuery): 
 
 type Start = { readonly state: true } | { readonly state: false; readonly since: number }
 
-/** Whether the watch starts with the state, or with the changes after a revision. */
-async function startOf(store: KindStore, query: ListQuery): Promise<Start> {
+/**
+ * Whether the watch starts with the state, or with the changes after a revision. One that does not come in time is told by an event:
+ * clients send what was answered with 504 again and again, but take the event as a reason to begin anew.
+ */
+async function startOf(store: KindStore, query: ListQuery): Promise<Start | StatusError> {
+  try {
+    return await awaitedStart(store, query)
+  } catch (error) {
+    if (error instanceof StatusError && error.code === 504) return error
+    throw error
+  }
+}
+
+async function awaitedStart(store: KindStore, query: ListQuery): Promise<Start> {
   const { cache } = store.context
   const { resourceVersion, sendInitialEvents } = query
   if (sendInitialEvents === true) {
