@@ -3,6 +3,7 @@ import { checkDns1123Subdomain, type FieldError, forbidden, invalidError, semant
 import { EXTRA, parseServiceAccountUser } from '../authn/user.ts'
 import { forbiddenAttributes } from '../filters/authorization.ts'
 import type { AdmissionAttributes, AdmissionPlugin, Attributes, Authorizer, User } from '../security.ts'
+import { adminAccessErrors } from './admin-access.ts'
 import type { AdmissionContext } from './shared.ts'
 
 type ClaimStatus = NonNullable<ResourceClaim['status']>
@@ -14,13 +15,13 @@ type Asked = Pick<Attributes, 'verb' | 'subresource' | 'namespace' | 'name'>
  * (DRAResourceClaimGranularStatusAuthorization, pkg/registry/resource/utils.go). Upstream does this in the strategy, next to
  * validation; here it is a plugin, whose findings are told together with those of validation.
  */
-export function claimStatusAuthorization({ authorizer }: AdmissionContext): AdmissionPlugin {
+export function claimStatusAuthorization({ authorizer, objects }: AdmissionContext): AdmissionPlugin {
   async function fieldErrors(attributes: AdmissionAttributes): Promise<FieldError[]> {
     const { status = {} } = attributes.object as ResourceClaim
     const { status: old = {} } = attributes.oldObject as ResourceClaim
     const errors = await bindingErrors(authorizer, attributes, status, old)
     errors.push(...(await deviceErrors(authorizer, attributes, status, old)))
-    return errors
+    return [...grantedErrors(objects, attributes.namespace, status, old), ...errors]
   }
   return {
     name: 'ResourceClaimStatusAuthorization',
@@ -34,6 +35,20 @@ export function claimStatusAuthorization({ authorizer }: AdmissionContext): Admi
       throw invalidError({ group, resource: kind, name: attributes.name }, errors)
     },
   }
+}
+
+/** Devices of others are given only where they may be asked for; what was given stays. */
+function grantedErrors(
+  objects: AdmissionContext['objects'],
+  namespace: string,
+  status: ClaimStatus,
+  old: ClaimStatus,
+): FieldError[] {
+  const granted = ({ allocation }: ClaimStatus): number =>
+    (allocation?.devices?.results ?? []).findIndex(({ adminAccess }) => adminAccess === true)
+  const index = granted(status)
+  if (index < 0 || granted(old) >= 0) return []
+  return adminAccessErrors(objects, namespace, `status.allocation.devices.results[${index}].adminAccess`)
 }
 
 async function bindingErrors(

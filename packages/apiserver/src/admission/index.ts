@@ -1,5 +1,6 @@
 import type { AdmissionPlugin } from '../security.ts'
 import type { WebhookCredentialsFor } from '../webhook/credentials.ts'
+import { adminAccess } from './admin-access.ts'
 import { AdmissionMetrics } from './admission-metrics.ts'
 import { alwaysPullImages } from './always-pull-images.ts'
 import { limitPodHardAntiAffinityTopology } from './anti-affinity-topology.ts'
@@ -86,6 +87,7 @@ export function allAdmission(given: AdmissionContext): AdmissionPlugin[] {
     podResizeValidator(context),
     roleEscalation(context),
     claimStatusAuthorization(context),
+    adminAccess(context),
     mutatingPolicies(context),
     mutatingWebhooks(called(mutating)),
     validatingPolicies(context),

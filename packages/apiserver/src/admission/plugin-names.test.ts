@@ -45,7 +45,7 @@ describe('--enable-admission-plugins and --disable-admission-plugins', () => {
   it('knows every plugin that runs, and that those of others are off', () => {
     const names = allAdmission(fakeContext()).map(({ name }) => name)
     // Upstream has these in the strategies of the kinds.
-    const inStrategies = ['RoleEscalation', 'ResourceClaimStatusAuthorization']
+    const inStrategies = ['RoleEscalation', 'ResourceClaimStatusAuthorization', 'ResourceClaimAdminAccess']
     const plugins = names.filter(name => !inStrategies.includes(name))
     checkPluginNames(plugins, [])
     checkPluginNames(['JobValidation'], ['EventRateLimit', ...plugins])

@@ -90,9 +90,13 @@ async function createOnce(
       }),
       ...(kind.strategy.validate?.(object) ?? []),
     ]
-    if (errors.length > 0) throw invalidError(store.invalidTarget(name), errors)
+    const target = targetOf(store, namespace, object)
+    if (errors.length > 0) {
+      errors.unshift(...(await context.admission.fieldErrors(call, target)))
+      throw invalidError(store.invalidTarget(name), errors)
+    }
     store.warn(call, object, undefined)
-    await context.admission.validate(call, targetOf(store, namespace, object))
+    await context.admission.validate(call, target)
     const key = cache.keyOf(namespace, name)
     if (!call.dryRun) refuseRevision(object)
     if (call.dryRun) {

@@ -79,11 +79,15 @@ describe('reviews', () => {
     ),
     ...selectors(
       { labelSelector: { requirements: [{ key: '', operator: 'Exists' }] } },
-      /labelSelector.requirements\[0\].key: Required value/,
+      /labelSelector.requirements\[0\].key: Invalid value: "": name part must be non-empty/,
     ),
     ...selectors(
       { labelSelector: { requirements: [{ key: 'a', operator: 'In' }] } },
       /requirements\[0\].values: Required value: must be specified when `operator` is 'In' or 'NotIn'/,
+    ),
+    ...selectors(
+      { labelSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b!'] }] } },
+      /^\.authorization\.k8s\.io "" is invalid: .*requirements\[0\].values\[0\]: Invalid value: "b!"/,
     ),
   ]
   for (const [path, body, code, message] of refused) {
@@ -91,6 +95,34 @@ describe('reviews', () => {
       const { status, json } = await server.send('POST', `${AUTHORIZATION}${path}`, body)
       assert.equal(status, code, json.message)
       assert.match(json.message, message)
+    })
+  }
+
+  const ignored = 'spec.resourceAttributes.labelSelector ignored due to parse error'
+  const partly = 'spec.resourceAttributes.fieldSelector partially ignored due to parse error'
+  const understood: readonly [string, object, string | undefined][] = [
+    ['a text', { labelSelector: { rawSelector: 'a=b' } }, undefined],
+    ['a text that is none', { labelSelector: { rawSelector: 'a in (' } }, ignored],
+    ['an operator of tomorrow', { labelSelector: { requirements: [{ key: 'a', operator: 'Gt' }] } }, ignored],
+    [
+      'a field that may be, and one that must exist',
+      {
+        fieldSelector: {
+          requirements: [
+            { key: 'a', operator: 'NotIn', values: ['b'] },
+            { key: 'c', operator: 'Exists' },
+          ],
+        },
+      },
+      partly,
+    ],
+  ]
+  for (const [name, asked, evaluationError] of understood) {
+    it(`tell what of selectors they do not understand: ${name}`, async () => {
+      const spec = { resourceAttributes: { verb: 'list', resource: 'pods', ...asked } }
+      const { status, json } = await server.send('POST', `${AUTHORIZATION}/selfsubjectaccessreviews`, { spec })
+      assert.equal(status, 201, json.message)
+      assert.equal(json.status.evaluationError, evaluationError)
     })
   }
 

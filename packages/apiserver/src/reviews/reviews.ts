@@ -4,7 +4,6 @@ import type { Kind } from '@canopus/api'
 import { virtualKinds } from '@canopus/api'
 import type { SelfSubjectReview, TokenReview, UserInfo } from '@canopus/api/authentication/v1'
 import type {
-  ResourceAttributes,
   SelfSubjectRulesReview,
   SubjectAccessReview,
   SubjectAccessReviewSpec,
@@ -13,11 +12,9 @@ import {
   apiVersionOf,
   badRequestError,
   type FieldError,
-  formatSelector,
   formatTime,
   invalidError,
   type KubeObject,
-  labelSelector,
 } from '@canopus/apimachinery'
 import { type Clock, messageOf } from '@canopus/base'
 import { decodeBody } from '../encoding/body.ts'
@@ -28,6 +25,7 @@ import { writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { Attributes, Security, User } from '../security.ts'
+import { askedSelectors } from './selectors.ts'
 import { validateAccessReview, validateSelfAccessReview } from './validation.ts'
 
 export interface ReviewContext {
@@ -62,6 +60,7 @@ export async function serveReview(context: ReviewContext, kind: Kind, call: Call
   object.apiVersion = expected.apiVersion
   const { namespace } = call.info
   if (kind.type.namespaced) inNamespace(object, namespace)
+  else if (object.metadata) delete object.metadata.namespace
   const name = object.metadata?.name ?? ''
   const target: AdmissionTarget = { kind, operation: 'CREATE', namespace, name, object, oldObject: undefined }
   await context.admission.mutate(write, target)
@@ -134,7 +133,7 @@ async function accessReview(
   admitted: Admitted,
 ): Promise<unknown> {
   const local = object.kind === 'LocalSubjectAccessReview' ? call.info.namespace : undefined
-  throwInvalid(object, validateAccessReview(object, local))
+  throwInvalid(validateAccessReview(object, local))
   await admitted()
   const { user: name = '', groups = [], uid, extra } = object.spec
   const user: User = {
@@ -152,26 +151,32 @@ async function selfAccessReview(
   object: SubjectAccessReview,
   admitted: Admitted,
 ): Promise<unknown> {
-  throwInvalid(object, validateSelfAccessReview(object))
+  throwInvalid(validateSelfAccessReview(object))
   await admitted()
   return decide(security, call.user, object.spec)
 }
 
-function throwInvalid(object: SubjectAccessReview, errors: readonly FieldError[]): void {
-  if (errors.length === 0) return
-  throw invalidError({ group: 'authorization.k8s.io', resource: object.kind ?? '', name: '' }, errors)
+/** Upstream leaves out what kind it is that is wrong. */
+function throwInvalid(errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalidError({ group: 'authorization.k8s.io', resource: '', name: '' }, errors)
 }
 
 async function decide(security: Security, user: User, spec: SubjectAccessReviewSpec): Promise<unknown> {
-  const { decision, reason } = await security.authorizer.authorize(attributesOf(user, spec))
+  const { problems, ...selectors } = askedSelectors(spec.resourceAttributes)
+  const { decision, reason } = await security.authorizer.authorize(attributesOf(user, spec, selectors))
   return {
     allowed: decision === 'allow',
     ...(decision === 'deny' ? { denied: true } : {}),
     ...(reason === '' ? {} : { reason }),
+    ...(problems.length === 0 ? {} : { evaluationError: problems.join('; ') }),
   }
 }
 
-function attributesOf(user: User, spec: SubjectAccessReviewSpec): Attributes {
+function attributesOf(
+  user: User,
+  spec: SubjectAccessReviewSpec,
+  selectors: Pick<Attributes, 'fieldSelector' | 'labelSelector'>,
+): Attributes {
   const { resourceAttributes: asked, nonResourceAttributes: path } = spec
   return {
     user,
@@ -184,27 +189,7 @@ function attributesOf(user: User, spec: SubjectAccessReviewSpec): Attributes {
     subresource: asked?.subresource ?? '',
     namespace: asked?.namespace ?? '',
     name: asked?.name ?? '',
-    ...selectorsOf(asked),
-  }
-}
-
-function selectorsOf(asked: ResourceAttributes | undefined): { fieldSelector?: string; labelSelector?: string } {
-  const fields = asked?.fieldSelector
-  const labels = asked?.labelSelector
-  const fieldText =
-    fields?.rawSelector ??
-    fields?.requirements
-      ?.filter(each => each.operator === 'In' && each.values?.length === 1)
-      .map(each => `${each.key}=${each.values![0]}`)
-      .join(',')
-  const labelText =
-    labels?.rawSelector ??
-    (labels?.requirements === undefined
-      ? undefined
-      : formatSelector(labelSelector({ matchExpressions: labels.requirements })))
-  return {
-    ...(fieldText ? { fieldSelector: fieldText } : {}),
-    ...(labelText ? { labelSelector: labelText } : {}),
+    ...selectors,
   }
 }
 
@@ -217,6 +202,8 @@ async function rulesReview(
   await admitted()
   const namespace = object.spec.namespace ?? ''
   if (namespace === '') throw badRequestError('no namespace on request')
+  // Upstream answers without the question.
+  object.spec = {}
   return (
     (await security.authorizer.rulesFor?.(call.user, namespace)) ?? {
       resourceRules: [],

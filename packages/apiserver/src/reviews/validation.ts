@@ -1,4 +1,6 @@
 /** Validation of access reviews (pkg/apis/authorization/validation/validation.go). */
+
+import { goJson } from '@canopus/api'
 import type {
   FieldSelectorAttributes,
   LabelSelectorAttributes,
@@ -7,6 +9,7 @@ import type {
   SubjectAccessReviewSpec,
 } from '@canopus/api/authorization/v1'
 import {
+  checkLabelValue,
   checkQualifiedName,
   type FieldError,
   forbidden,
@@ -19,25 +22,29 @@ import {
 export function validateAccessReview({ metadata, spec }: SubjectAccessReview, local?: string): FieldError[] {
   const errors = validateSpec(spec, true)
   if (local === undefined) return [...errors, ...validateMeta(metadata, 'must be empty')]
-  const { namespace: _, ...rest } = metadata ?? {}
-  errors.push(...validateMeta(rest, 'must be empty except for namespace'))
+  errors.push(...validateMeta(metadata, 'must be empty except for namespace', 'namespace'))
   const asked = spec.resourceAttributes
   if (asked !== undefined && asked.namespace !== local) {
     errors.push(invalid('spec.resourceAttributes.namespace', asked.namespace ?? '', 'must match metadata.namespace'))
   }
   if (spec.nonResourceAttributes !== undefined) {
-    errors.push(invalid('spec.nonResourceAttributes', spec.nonResourceAttributes, 'disallowed on this kind of request'))
+    errors.push(invalid('spec.nonResourceAttributes', shownPath(spec), 'disallowed on this kind of request'))
   }
   return errors
 }
+
+const shownPath = ({ nonResourceAttributes }: SubjectAccessReviewSpec): unknown =>
+  goJson('authorization.v1.NonResourceAttributes', nonResourceAttributes)
 
 export function validateSelfAccessReview({ metadata, spec }: SubjectAccessReview): FieldError[] {
   return [...validateSpec(spec, false), ...validateMeta(metadata, 'must be empty')]
 }
 
-function validateMeta(metadata: Partial<ObjectMeta> | undefined, text: string): FieldError[] {
-  const { managedFields: _, ...rest } = metadata ?? {}
-  const filled = Object.values(rest).some(value => value !== null && value !== undefined && value !== '')
+function validateMeta(metadata: Partial<ObjectMeta> = {}, text: string, except?: keyof ObjectMeta): FieldError[] {
+  const filled = Object.entries(metadata).some(
+    ([name, value]) =>
+      name !== 'managedFields' && name !== except && value !== null && value !== undefined && value !== '',
+  )
   return filled ? [invalid('metadata', metadata, text)] : []
 }
 
@@ -47,7 +54,7 @@ function validateSpec(spec: SubjectAccessReviewSpec, ofSomebody: boolean): Field
   const errors: FieldError[] = []
   if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
     const text = 'cannot be specified in combination with resourceAttributes'
-    errors.push(invalid('spec.nonResourceAttributes', nonResourceAttributes, text))
+    errors.push(invalid('spec.nonResourceAttributes', shownPath(spec), text))
   }
   if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
     const text = 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
@@ -61,10 +68,8 @@ function validateSpec(spec: SubjectAccessReviewSpec, ofSomebody: boolean): Field
 
 function validateSelectors({ fieldSelector, labelSelector }: ResourceAttributes): FieldError[] {
   return [
-    ...validateSelector(fieldSelector, 'spec.resourceAttributes.fieldSelector', () => []),
-    ...validateSelector(labelSelector, 'spec.resourceAttributes.labelSelector', (key, path) =>
-      checkQualifiedName(key).map(text => invalid(path, key, text)),
-    ),
+    ...validateSelector(fieldSelector, 'spec.resourceAttributes.fieldSelector', validateField),
+    ...validateSelector(labelSelector, 'spec.resourceAttributes.labelSelector', validateLabel),
   ]
 }
 
@@ -72,7 +77,7 @@ function validateSelectors({ fieldSelector, labelSelector }: ResourceAttributes)
 function validateSelector(
   selector: FieldSelectorAttributes | LabelSelectorAttributes | undefined,
   path: string,
-  checkKey: (key: string, path: string) => FieldError[],
+  validate: (requirement: Requirement, path: string) => FieldError[],
 ): FieldError[] {
   if (selector === undefined) return []
   const { rawSelector = '', requirements = [] } = selector
@@ -84,16 +89,31 @@ function validateSelector(
     const text = `when ${path} is specified, requirements or rawSelector is required`
     errors.push(required(`${path}.requirements`, text))
   }
-  for (const [index, { key, operator, values = [] }] of requirements.entries()) {
-    const own = `${path}.requirements[${index}]`
-    if (!key) errors.push(required(`${own}.key`, 'must be specified'))
-    else errors.push(...checkKey(key, `${own}.key`))
-    if ((operator === 'In' || operator === 'NotIn') && values.length === 0) {
-      errors.push(required(`${own}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-    }
-    if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) {
-      errors.push(forbidden(`${own}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-    }
-  }
+  for (const [index, each] of requirements.entries()) errors.push(...validate(each, `${path}.requirements[${index}]`))
   return errors
+}
+
+type Requirement = NonNullable<LabelSelectorAttributes['requirements']>[number]
+
+const validateField = (requirement: Requirement, path: string): FieldError[] => [
+  ...(requirement.key ? [] : [required(`${path}.key`, 'must be specified')]),
+  ...validateOperator(requirement, path),
+]
+
+const validateLabel = (requirement: Requirement, path: string): FieldError[] => [
+  ...validateOperator(requirement, path),
+  ...checkQualifiedName(requirement.key ?? '').map(text => invalid(`${path}.key`, requirement.key ?? '', text)),
+  ...(requirement.values ?? []).flatMap((value, index) =>
+    checkLabelValue(value).map(text => invalid(`${path}.values[${index}]`, value, text)),
+  ),
+]
+
+function validateOperator({ operator, values = [] }: Requirement, path: string): FieldError[] {
+  if ((operator === 'In' || operator === 'NotIn') && values.length === 0) {
+    return [required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")]
+  }
+  if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) {
+    return [forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
+  }
+  return []
 }

@@ -1,5 +1,10 @@
 /** Defaults of device requests (pkg/apis/resource/v1/defaults.go). */
-import type { DeviceSubRequest, ExactDeviceRequest, ResourceClaimSpec } from '../../generated/resource.v1.ts'
+import type {
+  DeviceSubRequest,
+  DeviceToleration,
+  ExactDeviceRequest,
+  ResourceClaimSpec,
+} from '../../generated/resource.v1.ts'
 
 export function defaultClaimSpec(spec: ResourceClaimSpec | undefined): void {
   for (const request of spec?.devices?.requests ?? []) {
@@ -11,5 +16,9 @@ export function defaultClaimSpec(spec: ResourceClaimSpec | undefined): void {
 function defaultRequest(request: ExactDeviceRequest | DeviceSubRequest): void {
   request.allocationMode ||= 'ExactCount'
   if (request.allocationMode === 'ExactCount') request.count ||= 1
-  for (const toleration of request.tolerations ?? []) toleration.operator ||= 'Equal'
+  defaultTolerations(request.tolerations ?? [])
+}
+
+export function defaultTolerations(tolerations: readonly DeviceToleration[]): void {
+  for (const toleration of tolerations) toleration.operator ||= 'Equal'
 }

@@ -37,7 +37,7 @@ export function checkEach<T>(
   return true
 }
 
-/** The same, of items that differ in their keys. */
+/** The same, of items that differ in their keys. One that is there twice is shown. */
 export function checkSet<T>(
   errors: Errors,
   path: string,
@@ -45,12 +45,13 @@ export function checkSet<T>(
   most: number,
   check: (errors: Errors, path: string, item: T) => void,
   keyOf: (item: T) => string,
+  show: (item: T) => unknown = keyOf,
 ): void {
   if (!checkEach(errors, path, items, most, check)) return
   const seen = new Set<string>()
   for (const [index, item] of (items ?? []).entries()) {
     const key = keyOf(item)
-    if (seen.has(key)) errors.push(duplicate(`${path}[${index}]`, key))
+    if (seen.has(key)) errors.push(duplicate(`${path}[${index}]`, show(item)))
     seen.add(key)
   }
 }
@@ -112,6 +113,30 @@ export function checkConfiguration(
   checkRawObject(errors, `${path}.opaque.parameters`, opaque.parameters, stored)
 }
 
+const FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** What keeps a text from being a UUID in any of its forms (github.com/google/uuid, Validate). */
+export function uuidProblem(text: string): string | undefined {
+  let id = text
+  switch (byteLength(text)) {
+    case 36:
+      break
+    case 45:
+      if (!/^urn:uuid:/i.test(text)) return `invalid urn prefix: ${JSON.stringify(text.slice(0, 9))}`
+      id = text.slice(9)
+      break
+    case 38:
+      if (!/^\{.*\}$/.test(text)) return 'invalid bracketed UUID format'
+      id = text.slice(1, -1)
+      break
+    case 32:
+      return /^[0-9a-f]*$/i.test(text) ? undefined : 'invalid UUID format'
+    default:
+      return `invalid UUID length: ${byteLength(text)}`
+  }
+  return FORM.test(id) ? undefined : 'invalid UUID format'
+}
+
 export const EFFECTS = ['NoExecute', 'NoSchedule', 'None']
 
 interface Toleration {
@@ -136,9 +161,10 @@ export function checkDeviceToleration(errors: Errors, path: string, toleration: 
 export function checkBindingConditions(
   errors: Errors,
   path: string,
-  conditions: readonly string[] = [],
-  failures: readonly string[] = [],
+  given: readonly string[] | undefined,
+  givenFailures: readonly string[] | undefined,
 ): void {
+  const [conditions, failures] = [given ?? [], givenFailures ?? []]
   const label = (found: Errors, field: string, name: string): void => checkText(found, field, name, checkQualifiedName)
   const lists = [
     [`${path}.bindingConditions`, conditions],
@@ -155,10 +181,10 @@ export function checkBindingConditions(
   }
   if (conditions.length === 0 && failures.length > 0) {
     const text = 'bindingConditions are required to use bindingFailureConditions'
-    errors.push(invalid(`${path}.bindingConditions`, conditions, text))
+    errors.push(invalid(`${path}.bindingConditions`, given ?? null, text))
   }
   if (failures.length === 0 && conditions.length > 0) {
     const text = 'bindingFailureConditions are required to use bindingConditions'
-    errors.push(invalid(`${path}.bindingFailureConditions`, failures, text))
+    errors.push(invalid(`${path}.bindingFailureConditions`, givenFailures ?? null, text))
   }
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldErrorText } from '@canopus/apimachinery'
-import type { ResourceClaim, ResourceSlice } from '../../generated/resource.v1.ts'
+import type { ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../../generated/resource.v1.ts'
 import { created, testCreate, testUpdate } from '../../testing/validation-table.ts'
 import { ResourceClaimKind } from './resourceclaim.ts'
+import { ResourceClaimTemplateKind } from './resourceclaimtemplate.ts'
 import { ResourceSliceKind } from './resourceslice.ts'
 
 const metadata = { name: 'a', namespace: 'default' }
@@ -37,7 +38,7 @@ testUpdate(ResourceClaimKind, claim, [
     change: object => {
       object.spec = { devices: {} }
     },
-    errors: ['spec: Invalid value: {"devices":{}}: field is immutable'],
+    errors: ['spec: Invalid value: {"Devices":{"Requests":null,"Constraints":null,"Config":null}}: field is immutable'],
   },
 ])
 
@@ -70,9 +71,43 @@ test('ResourceClaim status: a device for somebody', () => {
 test('ResourceClaim status: a device that was not given', () => {
   const { request: _request, ...device } = result
   assert.deepEqual(classless({ allocation, devices: [{ ...device, device: 'gpu-1' }] }, { allocation }), [
-    'status.devices[0]: Invalid value: "gpu.example.com/n1/gpu-1": must be an allocated device in the claim',
+    'status.devices[0]: Invalid value: {"Driver":"gpu.example.com","Pool":"n1","Device":"gpu-1","ShareID":""}: must be an allocated device in the claim',
   ])
 })
+
+const shares: readonly [string, string][] = [
+  ['X', 'error validating uid: invalid UUID length: 1'],
+  ['6f9619ff-8b86-4d01-b42d-00cf4fc964fx', 'error validating uid: invalid UUID format'],
+  ['urn:oops:6f9619ff-8b86-4d01-b42d-00cf4fc964ff', 'error validating uid: invalid urn prefix: "urn:oops:"'],
+  ['(6f9619ff-8b86-4d01-b42d-00cf4fc964ff)', 'error validating uid: invalid bracketed UUID format'],
+  [
+    '6F9619FF-8b86-4d01-b42d-00cf4fc964ff',
+    'uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters',
+  ],
+]
+for (const [shareID, problem] of shares) {
+  test(`ResourceClaim status: the share ${shareID}`, () => {
+    assert.deepEqual(classless({ allocation: { devices: { results: [{ ...result, shareID }] } } }), [
+      `status.allocation.devices.results[0].shareID: Invalid value: ${JSON.stringify(shareID)}: ${problem}`,
+    ])
+  })
+}
+
+const template = { metadata, spec: { spec: claim.spec } } as unknown as ResourceClaimTemplate
+
+testCreate(ResourceClaimTemplateKind, template, [
+  {
+    name: 'names for claims',
+    change: object => {
+      object.spec.metadata = { name: 'a', uid: 'u', labels: { 'a!': 'b' }, finalizers: [] } as never
+    },
+    errors: [
+      `spec.metadata.labels: Invalid value: "a!": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+      'spec.metadata.name: Forbidden: cannot be set',
+      'spec.metadata.uID: Forbidden: cannot be set',
+    ],
+  },
+])
 
 const slice = {
   metadata: { name: 's' },
@@ -95,11 +130,11 @@ testCreate(ResourceSliceKind, slice, [
       ] as never
     },
     errors: [
-      'spec.devices[0].attributes[a/b]: Invalid value: {"int":1,"bool":true}: exactly one value must be specified',
+      'spec.devices[0].attributes[a/b]: Invalid value: {"IntValue":1,"BoolValue":true,"StringValue":null,"VersionValue":null,"IntValues":null,"BoolValues":null,"StringValues":null,"VersionValues":null}: exactly one value must be specified',
       'spec.devices[0].attributes[version].version: Invalid value: "1": must be a string compatible with semver.org spec 2.0.0',
       'spec.devices[0].capacity[memory].requestPolicy: Forbidden: allowMultipleAllocations must be true',
       'spec.devices[0].taints[0].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "None"',
-      'spec.devices[0].bindingFailureConditions: Invalid value: []: bindingFailureConditions are required to use bindingConditions',
+      'spec.devices[0].bindingFailureConditions: Invalid value: null: bindingFailureConditions are required to use bindingConditions',
       'spec.devices[1]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec',
       'spec.devices[1]: Duplicate value: "gpu-0"',
     ],
@@ -125,6 +160,30 @@ testCreate(ResourceSliceKind, slice, [
       'spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "3Mi": value is not a multiple of a given step (4Mi) from (1Mi)',
       'spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "16Mi": value is not a multiple of a given step (4Mi) from (1Mi)',
     ],
+  },
+  {
+    name: 'amounts of nothing',
+    change: object => {
+      object.spec.devices = [
+        {
+          name: 'gpu-0',
+          allowMultipleAllocations: true,
+          capacity: { memory: { requestPolicy: { default: '1Mi', validValues: ['1Mi', '1024Ki'] } } as never },
+        },
+      ]
+    },
+    errors: [
+      'spec.devices[0].capacity[memory].requestPolicy.validValues[0]: Invalid value: "1Mi": option is larger than capacity value: 0',
+      'spec.devices[0].capacity[memory].requestPolicy.validValues[1]: Invalid value: "1024Ki": option is larger than capacity value: 0',
+      'spec.devices[0].capacity[memory].requestPolicy.validValues[1]: Duplicate value: "1048576"',
+    ],
+  },
+  {
+    name: 'names that are none',
+    change: object => {
+      object.spec.devices = [{ name: 'gpu-0', attributes: { '/a': { int: 1 } } }]
+    },
+    errors: ['spec.devices[0].attributes: Invalid value: "": the domain must not be empty'],
   },
   {
     name: 'nowhere',

@@ -2,7 +2,7 @@ import type { ResourceClaim } from '../../generated/resource.v1.ts'
 import { ResourceClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { defaultClaimSpec } from './defaults.ts'
+import { defaultClaimSpec, defaultTolerations } from './defaults.ts'
 import { validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from './validation.ts'
 
 function stateText({ metadata, status }: ResourceClaim): string {
@@ -27,7 +27,11 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,
       validateStatusUpdate: validateClaimStatusUpdate,
-      default: object => defaultClaimSpec(object.spec),
+      default(object) {
+        defaultClaimSpec(object.spec)
+        for (const { tolerations = [] } of object.status?.allocation?.devices?.results ?? [])
+          defaultTolerations(tolerations)
+      },
     },
   ),
   columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],

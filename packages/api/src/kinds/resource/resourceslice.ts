@@ -9,13 +9,24 @@ function warnings({ spec: { driver } }: ResourceSlice): string[] {
   return [`spec.driver: driver names should be lowercase; ${JSON.stringify(driver)} contains uppercase characters`]
 }
 
+/** A taint is as old as what first says it (pkg/apis/resource/v1/defaults.go). */
+function dateTaints({ spec }: ResourceSlice, now: string): void {
+  for (const { taints = [] } of spec.devices ?? []) for (const taint of taints) taint.timeAdded ??= now
+}
+
 export const ResourceSliceKind = defineKind<ResourceSlice>({
   type: ResourceSlices,
   message: 'resource.v1.ResourceSlice',
   storagePrefix: 'resourceslices',
   strategy: strategyOf(
     { spec: true, generation: true },
-    { validate: slice => validateSlice(slice), validateUpdate: validateSliceUpdate, warnings },
+    {
+      validate: slice => validateSlice(slice),
+      validateUpdate: validateSliceUpdate,
+      warnings,
+      prepareForCreate: (slice, { now }) => dateTaints(slice, now),
+      prepareForUpdate: (slice, _old, { now }) => dateTaints(slice, now),
+    },
   ),
   columns: [
     nameColumn,

@@ -29,6 +29,7 @@ import type {
   ResourceSlice,
   ResourceSliceSpec,
 } from '../../generated/resource.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkNodeSelector } from '../core/pod/validate-affinity.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
 import { checkImmutable, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
@@ -59,8 +60,8 @@ export function validateSlice(slice: ResourceSlice, old?: ResourceSlice): FieldE
   checkDriverName(errors, 'spec.driver', spec.driver)
   checkPool(errors, spec.pool)
   if (old !== undefined) {
-    checkImmutable(errors, 'spec.pool.name', spec.pool?.name, old.spec.pool?.name)
-    checkImmutable(errors, 'spec.driver', spec.driver, old.spec.driver)
+    checkImmutable(errors, 'spec.pool.name', spec.pool?.name ?? '', old.spec.pool?.name)
+    checkImmutable(errors, 'spec.driver', spec.driver ?? '', old.spec.driver)
     checkImmutable(errors, 'spec.nodeName', spec.nodeName, old.spec.nodeName)
   }
   checkPlace(errors, spec)
@@ -105,7 +106,8 @@ function checkPlace(errors: Errors, spec: ResourceSliceSpec): void {
     const terms = nodeSelector.nodeSelectorTerms ?? []
     if (terms.length !== 1) {
       const text = 'must have exactly one node selector term'
-      errors.push(invalid('spec.nodeSelector.nodeSelectorTerms', terms, text))
+      const shown = terms.map(term => goJson('core.v1.NodeSelectorTerm', term))
+      errors.push(invalid('spec.nodeSelector.nodeSelectorTerms', shown, text))
     }
   }
   for (const field of ['allNodes', 'perDeviceNodeSelection'] as const) {
@@ -118,8 +120,7 @@ function checkPlace(errors: Errors, spec: ResourceSliceSpec): void {
 }
 
 function checkDevice(errors: Errors, path: string, device: Device, old: Device | undefined, perDevice: boolean): void {
-  if (!device.name) errors.push(required(`${path}.name`))
-  else checkText(errors, `${path}.name`, device.name, checkDns1123Label)
+  checkText(errors, `${path}.name`, device.name, checkDns1123Label)
   const { attributes = {}, capacity = {} } = device
   const count = Object.keys(attributes).length + Object.keys(capacity).length
   if (count > MOST_ATTRIBUTES) {
@@ -128,12 +129,12 @@ function checkDevice(errors: Errors, path: string, device: Device, old: Device |
   }
   for (const [name, attribute] of Object.entries(attributes)) {
     const at = `${path}.attributes[${name}]`
-    checkDeviceQualifiedName(errors, at, name)
+    checkDeviceQualifiedName(errors, `${path}.attributes`, name)
     checkAttribute(errors, at, attribute)
   }
-  for (const [name, { value, requestPolicy }] of Object.entries(capacity)) {
+  for (const [name, { value = '0', requestPolicy }] of Object.entries(capacity)) {
     const at = `${path}.capacity[${name}]`
-    checkDeviceQualifiedName(errors, at, name)
+    checkDeviceQualifiedName(errors, `${path}.capacity`, name)
     if (!requestPolicy) continue
     if (device.allowMultipleAllocations) checkPolicy(errors, `${at}.requestPolicy`, value, requestPolicy)
     else errors.push(forbidden(`${at}.requestPolicy`, 'allowMultipleAllocations must be true'))
@@ -187,7 +188,8 @@ function checkAttribute(errors: Errors, path: string, attribute: DeviceAttribute
   }
   const values = [text, version, ...Object.values(others)].filter(each => each !== undefined).length
   if (values === 0) errors.push(invalid(path, '', 'exactly one value must be specified'))
-  else if (values > 1) errors.push(invalid(path, attribute, 'exactly one value must be specified'))
+  else if (values > 1)
+    errors.push(invalid(path, goJson('resource.v1.DeviceAttribute', attribute), 'exactly one value must be specified'))
 }
 
 function checkTaint(errors: Errors, path: string, { key = '', value, effect }: DeviceTaint): void {
@@ -209,7 +211,7 @@ function checkCounters(errors: Errors, path: string, field: string, name: string
   const names = Object.keys(counters)
   if (names.length === 0) errors.push(required(`${path}.counters`))
   else if (names.length > MOST_COUNTERS) errors.push(tooMany(`${path}.counters`, names.length, MOST_COUNTERS))
-  else for (const each of names) checkText(errors, `${path}.counters[${each}]`, each, checkDns1123Label)
+  else for (const each of names) checkText(errors, `${path}.counters`, each, checkDns1123Label)
 }
 
 /** How much of a capacity one request may take (KEP-5075). */
@@ -237,8 +239,9 @@ function checkValues(errors: Errors, path: string, capacity: string, usual: stri
     if (compareQuantities(value, capacity) <= 0) return
     found.push(invalid(field, value, `option is larger than capacity value: ${capacity}`))
   }
-  checkSet(errors, path, values, MOST_VALUES, check, each => formatQuantity(parseQuantity(each)))
-  if (values.some(value => compareQuantities(value, usual) === 0)) return
+  checkSet(errors, path, values, MOST_VALUES, check, each => String(scaledQuantity(each, 0)))
+  // Of too many none has been looked at.
+  if (values.length <= MOST_VALUES && values.some(value => compareQuantities(value, usual) === 0)) return
   errors.push(invalid(path, usual, 'default value is not valid according to the requestPolicy'))
 }
 

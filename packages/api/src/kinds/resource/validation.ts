@@ -32,6 +32,7 @@ import { checkNodeSelector } from '../core/pod/validate-affinity.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
 import { checkImmutable, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
 import { checkConditions } from '../shared/conditions.ts'
+import { checkTemplateMetadata } from '../shared/template-metadata.ts'
 import {
   checkBindingConditions,
   checkConfiguration,
@@ -41,6 +42,7 @@ import {
   checkPoolName,
   checkRawObject,
   checkSet,
+  uuidProblem,
 } from './device-checks.ts'
 
 const MOST = 32
@@ -50,8 +52,7 @@ const LONGEST_EXPRESSION = 10 * 1024
 function checkSelectors(errors: Errors, path: string, selectors: readonly DeviceSelector[] | undefined): void {
   checkEach(errors, path, selectors, MOST, (found, at, { cel }) => {
     if (cel === undefined) found.push(required(`${at}.cel`))
-    else if (!cel.expression) found.push(required(`${at}.cel.expression`))
-    else if (byteLength(cel.expression) > LONGEST_EXPRESSION) {
+    else if (byteLength(cel.expression ?? '') > LONGEST_EXPRESSION) {
       found.push(tooLong(`${at}.cel.expression`, LONGEST_EXPRESSION))
     }
   })
@@ -118,10 +119,8 @@ function checkConstraint(errors: Errors, path: string, constraint: DeviceConstra
   }
 }
 
-function checkName(errors: Errors, field: string, name: string | undefined): void {
-  if (!name) errors.push(required(field))
-  else checkText(errors, field, name, checkDns1123Label)
-}
+const checkName = (errors: Errors, field: string, name: string | undefined): void =>
+  checkText(errors, field, name, checkDns1123Label)
 
 function checkRequest(errors: Errors, path: string, request: DeviceRequest): void {
   checkName(errors, `${path}.name`, request.name)
@@ -164,19 +163,20 @@ export function validateClaim({ spec }: ResourceClaim): FieldError[] {
 /** The spec stays, so nothing else about it needs to be said. */
 export function validateClaimUpdate(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
   const errors: Errors = []
-  checkImmutable(errors, 'spec', claim.spec, old.spec)
+  checkImmutable(errors, 'spec', claim.spec, old.spec, 'resource.v1.ResourceClaimSpec')
   return errors
 }
 
 export function validateTemplate({ spec }: ResourceClaimTemplate): FieldError[] {
   const errors: Errors = []
+  checkTemplateMetadata(errors, 'spec.metadata', spec?.metadata)
   checkClaimSpec(errors, 'spec.spec', spec?.spec)
   return errors
 }
 
 export function validateTemplateUpdate(template: ResourceClaimTemplate, old: ResourceClaimTemplate): FieldError[] {
-  const errors: Errors = []
-  checkImmutable(errors, 'spec', template.spec, old.spec)
+  const errors = validateTemplate(template)
+  checkImmutable(errors, 'spec', template.spec, old.spec, 'resource.v1.ResourceClaimTemplateSpec')
   return errors
 }
 
@@ -206,10 +206,22 @@ const MOST_CONDITIONS = 8
 const MOST_ADDRESSES = 16
 const LONGEST_INTERFACE = 256
 const LONGEST_HARDWARE_ADDRESS = 128
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-const deviceKey = (device: { driver: string; pool: string; device: string; shareID?: string }): string =>
-  `${device.driver}/${device.pool}/${device.device}${device.shareID ? `/${device.shareID}` : ''}`
+interface DeviceId {
+  readonly driver?: string
+  readonly pool?: string
+  readonly device?: string
+  readonly shareID?: string
+}
+
+/** As upstream shows it. */
+const shownId = ({ driver = '', pool = '', device = '', shareID = '' }: DeviceId): unknown => ({
+  Driver: driver,
+  Pool: pool,
+  Device: device,
+  ShareID: shareID,
+})
+const deviceKey = (id: DeviceId): string => JSON.stringify(shownId(id))
 
 /** Which devices a claim has got, for whom, and how they are (validation.go: validateResourceClaimStatusUpdate). */
 export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
@@ -221,10 +233,10 @@ export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceCla
   const check = (found: Errors, at: string, device: AllocatedDeviceStatus): void => {
     checkDevice(found, at, device)
     if (!allocated.has(deviceKey(device))) {
-      found.push(invalid(at, deviceKey(device), 'must be an allocated device in the claim'))
+      found.push(invalid(at, shownId(device), 'must be an allocated device in the claim'))
     }
   }
-  checkSet(errors, 'status.devices', devices, Number.POSITIVE_INFINITY, check, deviceKey)
+  checkSet(errors, 'status.devices', devices, Number.POSITIVE_INFINITY, check, deviceKey, shownId)
   if (reservedFor.length > 0 && allocation === undefined) {
     errors.push(forbidden('status.reservedFor', 'may not be specified when `allocated` is not set'))
   } else if (claim.metadata.deletionTimestamp !== undefined) {
@@ -270,7 +282,13 @@ function checkDeviceId(errors: Errors, path: string, id: { driver: string; pool:
 }
 
 function checkShare(errors: Errors, field: string, id: string | undefined): void {
-  if (id === undefined || UUID.test(id)) return
+  if (id === undefined) return
+  const problem = uuidProblem(id)
+  if (problem !== undefined) {
+    errors.push(invalid(field, id, `error validating uid: ${problem}`))
+    return
+  }
+  if (id.length === 36 && id === id.toLowerCase()) return
   const form = '`xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters'
   errors.push(invalid(field, id, `uid must be in RFC 4122 normalized form, ${form}`))
 }
