@@ -1,5 +1,5 @@
 import { type ApiServer, type ApiServerOptions, createSecurity, type SecurityOptions } from '@canopus/apiserver'
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import { createClient, createInformerFactory, withoutManagedFields } from '@canopus/client'
 import { type ControllerContext, createEventRecorder, createSeriesRecorder } from '@canopus/operator'
 import type { ClusterPki } from '@canopus/platform'
@@ -42,6 +42,8 @@ export interface ControlPlaneOptions {
   identity?: StartApiServerOptions['identity']
   /** How the API server differs from the usual one. */
   apiServer?: ApiServerExtras
+  /** Where controllers and scheduler note their figures; nowhere where missing. */
+  componentMetrics?: Readonly<Record<'controllerManager' | 'scheduler', MetricsRegistry>>
   /** More controllers that run beside the usual ones. */
   extraControllers?: ControllerManagerOptions['extra']
   /** Profiles and plugins of the scheduler. */
@@ -55,11 +57,11 @@ export interface ControlPlane {
 }
 
 /** Who the components are to the API server. */
-const CONTROLLER_MANAGER = {
+export const CONTROLLER_MANAGER = {
   name: 'system:kube-controller-manager',
   groups: ['system:masters', 'system:authenticated'],
 }
-const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
+export const SCHEDULER = { name: 'system:kube-scheduler', groups: ['system:authenticated'] }
 
 /**
  * Starts API server, controllers and scheduler on one event loop. They talk through the API like everywhere, only that
@@ -98,12 +100,23 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
     bootstrap: bootstrapOptions(options),
   }
   const server = await startApiServer(apiServer)
-  const managerContext = componentContext(server, CONTROLLER_MANAGER, 'controller-manager', options)
+  const { componentMetrics: metrics } = options
+  const managerContext = componentContext(
+    server,
+    CONTROLLER_MANAGER,
+    'controller-manager',
+    options,
+    metrics?.controllerManager,
+  )
   const manager = createControllerManager(managerContext, managerOptions(options))
   // The same informers: 150,000 pods fit into the heap of a process once, beside the API server, and not twice.
   const { informers } = managerContext
   const schedulerContext = {
-    ...withSeries(componentContext(server, SCHEDULER, 'default-scheduler', options), options, signal),
+    ...withSeries(
+      componentContext(server, SCHEDULER, 'default-scheduler', options, metrics?.scheduler),
+      options,
+      signal,
+    ),
     informers,
   }
   const scheduler = createScheduler(schedulerContext, options.scheduler)
@@ -153,6 +166,7 @@ function componentContext(
   user: { name: string; groups: readonly string[] },
   source: string,
   options: ControlPlaneOptions,
+  metrics: MetricsRegistry | undefined,
 ): ControllerContext {
   const { clock, random } = options
   const logger = options.logger.child({ component: source })
@@ -164,6 +178,7 @@ function componentContext(
     logger,
     informers: createInformerFactory({ client, clock, random, logger, transform: withoutManagedFields }),
     events: createEventRecorder({ client, clock, logger, component: source }),
+    ...(metrics === undefined ? {} : { metrics }),
   }
 }
 

@@ -2,12 +2,15 @@ export { publishAuthentication, runApiServerLoops, type StartApiServerOptions, s
 export {
   type ComponentServer,
   type ComponentServerOptions,
+  type ShownCertificates,
   startComponentServer,
 } from './component-server.ts'
 export {
   type ApiServerExtras,
+  CONTROLLER_MANAGER,
   type ControlPlane,
   type ControlPlaneOptions,
+  SCHEDULER,
   startControlPlane,
 } from './control-plane.ts'
 export { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'

@@ -7,6 +7,7 @@ import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, countBuffersAsHeap, createLogger, systemClock, systemRandom } from '@canopus/platform'
 import { applyApiServerArgs } from './apiserver-args.ts'
+import { createComponentRegistries, serveComponents } from './component-ports.ts'
 import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
 
@@ -18,6 +19,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
   const pki = await clusterPkiOf(config, systemClock)
   const identity = serverIdentity()
   const applied = await applyApiServerArgs(config.apiserverArgs ?? [], identity.name, logger)
+  const registries = createComponentRegistries(applied.extras.featureGates)
   const store = applied.stored(await openStore(config.store, pathsOf(config).store, logger))
   try {
     const { server, finished } = await startControlPlane(
@@ -35,6 +37,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         advertise: advertised(config),
         identity,
         apiServer: applied.extras,
+        componentMetrics: registries,
         cloud: context =>
           createLocalCloud(context, {
             reservedPorts: [config.apiPort, ...config.nodes.map(node => node.kubeletPort)],
@@ -54,13 +57,18 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
     )
     const listeners = await Promise.all(listening)
     logger.info('the API server is listening', { addresses: config.apiAddresses, port: config.apiPort })
+    const { slot } = config
+    const clientCa = pki.ca.certificate
+    const ports = await serveComponents({ server, slot, registries, certificates: pki.apiserver, clientCa, logger })
     const renew = (valid: ClusterPki): void => {
-      if (valid.apiserver.certificate !== pki.apiserver.certificate)
+      if (valid.apiserver.certificate !== pki.apiserver.certificate) {
         for (const listener of listeners) listener.setTls(tlsOf(valid))
+        ports.setCertificates(valid.apiserver)
+      }
       Object.assign(pki, valid)
     }
     const renewing = keepCredentials(config, { clock: systemClock, logger }, renew, signal)
-    await Promise.all([finished, applied.run(signal), renewing])
+    await Promise.all([finished, applied.run(signal), renewing]).finally(() => ports.close())
   } finally {
     await store.close()
   }
