@@ -72,8 +72,10 @@ test('controllers write what the API server takes', { timeout: 60_000 }, async c
     })
     const pod = await until(cluster, Pods, each => (each.status?.resourceClaimStatuses ?? []).length === 2)
     assert.deepEqual(pod.status?.resourceClaimStatuses?.map(each => each.name).sort(), ['one', 'two'])
+    // They may go before the pod does, which is marked first.
+    const gone = until(cluster, ResourceClaims, (each, gone) => gone && each.metadata.name.startsWith('p-'))
     await client.resource(Pods).delete('p', { namespace: 'default' })
-    await until(cluster, ResourceClaims, (each, gone) => gone && each.metadata.name.startsWith('p-'))
+    await gone
   })
   await context.test('a balancer gets its address and its finalizer in one subresource', async () => {
     await until(cluster, Nodes, each => (each.status?.addresses ?? []).length > 0)
