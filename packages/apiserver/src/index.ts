@@ -36,6 +36,7 @@ export {
   keepServiceCidr,
   persevere,
 } from './bootstrap/index.ts'
+export { CONSISTENCY_CHECK_PERIOD } from './cache/consistency-check.ts'
 export {
   type AutoApproval,
   type CsrSigner,

@@ -19,6 +19,7 @@ import { NodePortBitmap } from './allocators/node-port-bitmap.ts'
 import { type PortRange, ServiceAllocators } from './allocators/services.ts'
 import { SharedServices } from './allocators/shared-services.ts'
 import type { Auditor } from './audit/auditor.ts'
+import { runConsistencyChecks } from './cache/consistency-check.ts'
 import { normalise } from './cache/normalise.ts'
 import { WatchCache } from './cache/watch-cache.ts'
 import { withCertificateChecks } from './certificates/kind-checks.ts'
@@ -41,7 +42,7 @@ import { type Handlers, type Listener, type ListenOptions, listen } from './http
 import type { ApiRequest, ApiResponse } from './http/message.ts'
 import { csrMetrics } from './metrics/csr-metrics.ts'
 import { ruleMetrics } from './metrics/rule-metrics.ts'
-import { ServerMetrics } from './metrics/server-metrics.ts'
+import { caches, ServerMetrics } from './metrics/server-metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import { certificateSigningRequestHooks } from './registry/certificate-signing-request.ts'
@@ -94,6 +95,8 @@ export interface ApiServerOptions {
   readonly metrics?: MetricsRegistry
   /** Which features are on; `kinds` and admission plugins must fit. The defaults where missing. */
   readonly featureGates?: FeatureGates
+  /** Milliseconds between comparisons of the caches with the store; none are made where missing. */
+  readonly consistencyCheckPeriod?: number
   /** With which flags it runs, for `/flagz`. */
   readonly flags?: FlagValues
   /** Tells this server from others, in figures. */
@@ -140,6 +143,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const cache = new WatchCache({ store, clock, logger, normalise })
   const serving = { ...SERVING_DEFAULTS, ...options.serving }
   const { gitVersion } = serving
+  const { consistencyCheckPeriod: period } = options
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
   const { resources, objects, admission, services } = composeResources(
@@ -229,6 +233,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       state.started = true
       follower?.start()
       repairs = services.run(stopping.signal)
+      if (period !== undefined) {
+        const checked = () => caches(resources).map(([group, , resource, cache]) => ({ group, resource, cache }))
+        const facts = { store: options.store, cache, clock, random, logger, metrics: registry, period, caches: checked }
+        void runConsistencyChecks(facts, stopping.signal)
+      }
       await aggregator?.start()
       resourceMetrics?.start()
     },

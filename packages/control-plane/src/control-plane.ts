@@ -12,7 +12,15 @@ import { type ControllerManagerOptions, createControllerManager } from './contro
 export interface ApiServerExtras
   extends Pick<
       ApiServerOptions,
-      'auditor' | 'featureGates' | 'flags' | 'healthChecks' | 'metrics' | 'nodeMetrics' | 'serving' | 'tracing'
+      | 'auditor'
+      | 'consistencyCheckPeriod'
+      | 'featureGates'
+      | 'flags'
+      | 'healthChecks'
+      | 'metrics'
+      | 'nodeMetrics'
+      | 'serving'
+      | 'tracing'
     >,
     Pick<StartApiServerOptions, 'runtimeConfig' | 'compactionInterval' | 'eventTtl'> {
   readonly security?: Partial<SecurityOptions>

@@ -220,7 +220,8 @@ function watchLists(resources: Resources): Sample[] {
 }
 
 /** Every cache once, under the first kind that is stored in it. */
-function caches(resources: Resources): [group: string, version: string, resource: string, cache: KindCache][] {
+/** Each cache once, by the first resource that it is the cache of. */
+export function caches(resources: Resources): [group: string, version: string, resource: string, cache: KindCache][] {
   const seen = new Set<KindCache>()
   const found: [string, string, string, KindCache][] = []
   for (const { group, version, plural } of resources.types) {

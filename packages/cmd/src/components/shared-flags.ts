@@ -1,4 +1,5 @@
 /** Flags that `canopus apiserver` and the API server of `canopus up` take alike, and what they come to. */
+import { CONSISTENCY_CHECK_PERIOD } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import type { Store } from '@canopus/store'
@@ -56,6 +57,9 @@ export async function applySharedFlags(flags: SharedFlags, serverId: string, log
       compactionInterval: flags.etcdCompactionInterval,
       eventTtl: flags.eventTtl,
       ...given({ auditor, tracing, healthChecks: encryption?.healthChecks() }),
+      ...(features.featureGates.enabled('DetectCacheInconsistency')
+        ? { consistencyCheckPeriod: CONSISTENCY_CHECK_PERIOD }
+        : {}),
     },
     stored: store => encryptedBy(encryption, store),
     run: async signal => encryption?.run(signal),
