@@ -107,6 +107,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   }
   /** Said in a `Warning` header by every request for the kind, for example `v1 Endpoints is deprecated in v1.33+; ...`. */
   readonly deprecation?: string
+  /** The group that findings about an object name, where it is not the kind's own: upstream's internal kind may have another. */
+  readonly findingsGroup?: string
   /** Seconds after which objects vanish (events). */
   readonly ttlSeconds?: number
   /** Only custom kinds have these. */

@@ -8,6 +8,7 @@ import {
   type FieldErrorType,
   invalid,
   type KubeObject,
+  STANDARD_FINALIZERS,
 } from '@canopus/apimachinery'
 import { applyDefaults } from './defaults.ts'
 import { hasEmbedded, validateEmbedded } from './embedded.ts'
@@ -109,8 +110,6 @@ function validateStatus(schema: JSONSchemaProps, object: Open, old: Open): Field
     return { type, field: inside ? `status${field.startsWith('[') ? '' : '.'}${field}` : 'status', body }
   })
 }
-
-const STANDARD_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes']
 
 /** Of finalizers that are new (generateWarningsFromObj upstream). */
 function finalizerWarnings({ metadata }: KubeObject, old: KubeObject | undefined): string[] {

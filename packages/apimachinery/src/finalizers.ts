@@ -1,5 +1,8 @@
 /** Finalizers hold an object back from removal until whoever set them is done. None of these change their input. */
 
+/** Those of Kubernetes itself, which need no domain. */
+export const STANDARD_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes']
+
 interface HasFinalizers {
   readonly metadata: { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
 }

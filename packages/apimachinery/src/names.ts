@@ -16,6 +16,8 @@ export function byteLength(text: string): number {
 
 /** `must be no more than N characters`. */
 export const maxLengthMessage = (length: number): string => `must be no more than ${length} characters`
+/** The same where labels, their keys and what is made of them are checked, which counts and says bytes (pkg/api/validate/content). */
+const maxBytesMessage = (length: number): string => `must be no more than ${length} bytes`
 /** `must be between A and B, inclusive`. */
 export const rangeMessage = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`
 export const EMPTY_MESSAGE = 'must be non-empty'
@@ -52,13 +54,8 @@ const labelKeyRule =
 const labelValueRule =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
-function limited(value: string, limit: number): string[] {
-  return byteLength(value) > limit ? [maxLengthMessage(limit)] : []
-}
-
-/** Label keys and values are measured in other words. */
-function limitedBytes(value: string, limit: number): string[] {
-  return byteLength(value) > limit ? [`must be no more than ${limit} bytes`] : []
+function limited(value: string, limit: number, message = maxLengthMessage): string[] {
+  return byteLength(value) > limit ? [message(limit)] : []
 }
 
 /** A label by RFC 1123: container names, namespaces, ... */
@@ -71,7 +68,11 @@ export function checkDns1123Label(value: string): string[] {
 
 /** A subdomain by RFC 1123: the names of most objects. */
 export function checkDns1123Subdomain(value: string): string[] {
-  const errors = limited(value, 253)
+  return checkSubdomain(value, maxLengthMessage)
+}
+
+function checkSubdomain(value: string, message: typeof maxLengthMessage): string[] {
+  const errors = limited(value, 253, message)
   if (fits(subdomainPattern, value)) return errors
   return [...errors, patternMessage(subdomainRule, subdomain1123, 'example.com')]
 }
@@ -121,16 +122,17 @@ function checkNewQualifiedName(value: string): string[] {
   const prefix = parts.length === 2 ? parts[0]! : undefined
   const errors: string[] = []
   if (prefix === '') errors.push(`prefix part ${EMPTY_MESSAGE}`)
-  else if (prefix !== undefined) errors.push(...checkDns1123Subdomain(prefix).map(each => `prefix part ${each}`))
+  else if (prefix !== undefined)
+    errors.push(...checkSubdomain(prefix, maxBytesMessage).map(each => `prefix part ${each}`))
   if (name === '') errors.push(`name part ${EMPTY_MESSAGE}`)
-  else errors.push(...limitedBytes(name, 63).map(each => `name part ${each}`))
+  else errors.push(...limited(name, 63, maxBytesMessage).map(each => `name part ${each}`))
   if (!fits(labelKeyPattern, name)) errors.push(`name part ${message}`)
   return errors
 }
 
 /** The value of a label. */
 export function checkLabelValue(value: string): string[] {
-  const errors = limitedBytes(value, 63)
+  const errors = limited(value, 63, maxBytesMessage)
   if (fits(labelValuePattern, value)) return errors
   return [...errors, patternMessage(labelValueRule, `(${labelKeyName})?`, 'MyValue', 'my_value', '12345')]
 }

@@ -33,13 +33,13 @@ test('metadata of new objects is checked', () => {
     [
       { ownerReferences: [{ ...owner, uid: '', kind: '' }] },
       [
-        'metadata.ownerReferences[0].kind: Required value: must not be empty',
-        'metadata.ownerReferences[0].uid: Required value: must not be empty',
+        'metadata.ownerReferences.kind: Invalid value: "": must not be empty',
+        'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
       ],
     ],
     [
       { ownerReferences: [{ ...owner, apiVersion: 'a/b/c' }] },
-      ['metadata.ownerReferences[0].apiVersion: Invalid value: "a/b/c": must be <group>/<version> or <version>'],
+      ['metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty'],
     ],
     [
       {

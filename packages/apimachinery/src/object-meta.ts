@@ -132,8 +132,8 @@ export function validateOwnerReferences(
 ): FieldError[] {
   const errors: FieldError[] = []
   let controller: string | undefined
-  for (const [index, reference] of (references ?? []).entries()) {
-    errors.push(...validateOwnerReference(reference, `${field}[${index}]`))
+  for (const reference of references ?? []) {
+    errors.push(...validateOwnerReference(reference, field))
     if (reference.controller !== true) continue
     const name = `${reference.kind}/${reference.name}`
     if (controller === undefined) controller = name
@@ -145,14 +145,14 @@ export function validateOwnerReferences(
   return errors
 }
 
+/** Findings name no index, as upstream's (k8s.io/apimachinery/pkg/api/validation/objectmeta.go). */
 function validateOwnerReference(reference: OwnerReference, field: string): FieldError[] {
   const errors: FieldError[] = []
-  if (!reference.apiVersion) errors.push(required(`${field}.apiVersion`, 'must not be empty'))
-  else if (!/^([^/]*\/)?[^/]+$/.test(reference.apiVersion)) {
-    errors.push(invalid(`${field}.apiVersion`, reference.apiVersion, 'must be <group>/<version> or <version>'))
+  if (!/^([^/]*\/)?[^/]+$/.test(reference.apiVersion ?? '')) {
+    errors.push(invalid(`${field}.apiVersion`, reference.apiVersion ?? '', 'version must not be empty'))
   }
   for (const name of ['kind', 'name', 'uid'] as const) {
-    if (!reference[name]) errors.push(required(`${field}.${name}`, 'must not be empty'))
+    if (!reference[name]) errors.push(invalid(`${field}.${name}`, '', 'must not be empty'))
   }
   if (reference.apiVersion === 'v1' && reference.kind === 'Event') {
     errors.push(invalid(field, reference, '/v1, Kind=Event is disallowed from being an owner'))

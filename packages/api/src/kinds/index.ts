@@ -55,7 +55,7 @@ import { IPAddressKind } from './networking/ipaddress.ts'
 import { NetworkPolicyKind } from './networking/networkpolicy.ts'
 import { ServiceCIDRKind } from './networking/servicecidr.ts'
 import { RuntimeClassKind } from './node/runtimeclass.ts'
-import { withNulls } from './nulls.ts'
+import { withZeroValues } from './zero-values.ts'
 import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts'
 import { ClusterRoleKind } from './rbac/clusterrole.ts'
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts'
@@ -140,7 +140,7 @@ const all: readonly Kind[] = [
 
 /** As they are served: without the fields of features that are off, and with checks that kinds share. */
 export const builtInKinds: readonly Kind[] = all.map(kind =>
-  withNulls(withoutDisabledFields(withInitResizePolicies(kind))),
+  withZeroValues(withoutDisabledFields(withInitResizePolicies(kind))),
 )
 
 /** Kinds that a server stores besides where they are turned on, by the feature that they belong to. */
@@ -167,7 +167,7 @@ export const virtualKinds: readonly Kind[] = [
 ]
 
 export { betaVersions } from './beta-versions.ts'
-export { writeNulls } from './nulls.ts'
+export { writeZeros } from './zero-values.ts'
 export {
   APIServiceKind,
   BindingKind,

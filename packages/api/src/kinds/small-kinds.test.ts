@@ -84,7 +84,7 @@ testCreate(PodDisruptionBudgetKind, { metadata, spec: { minAvailable: 1 } } as u
       object.spec.maxUnavailable = 1
     },
     errors: [
-      'spec: Invalid value: {"minAvailable":1,"maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set',
+      'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
     ],
   },
 ])

@@ -1,48 +1,77 @@
 /**
- * Fields that Go's types write also where there is nothing in them, so that clients see null, whatever was sent: lists and maps
- * without `omitempty` in k8s.io/api, since upstream's store makes nothing of those that are empty (protobuf has no empty lists);
- * and times that are no pointers, for `omitempty` leaves out no struct (`lastProbeTime` of conditions, `eventTime` of events).
+ * What Go's types write also where there is nothing in it (k8s.io/api): structs, times, quantities and the like that are no pointers,
+ * whatever their tag says but `omitzero`; lists, maps and plain values without `omitempty`. Upstream's store makes nothing of lists
+ * and maps that are empty, since protobuf has none, and so clients see null, whatever was sent.
  */
-import type { Field, KubeObject, Schema, StructSchema } from '@canopus/apimachinery'
+import {
+  type Field,
+  formatQuantity,
+  type KubeObject,
+  milliQuantityOf,
+  parseQuantity,
+  type StructSchema,
+  scaledQuantity,
+  unsetValue,
+} from '@canopus/apimachinery'
 import type { Kind } from '../kind.ts'
 import { messageNameOf, schemas } from '../schemas.ts'
 
 type Open = Record<string, unknown>
 
-/** The value with nulls where they belong; the same value where there are none to write. Parts that others hold are not changed. */
-type Fill = (value: unknown) => unknown
+/**
+ * The value with what Go writes in it; the same value where that is there. Parts that others hold are not changed. Only what is
+ * `stored` has null for lists that were given without entries.
+ */
+type Fill = (value: Open, stored: boolean) => Open
 
-/** Lists that have to be there by the schema, and that may be empty all the same. Others, validation refuses. */
+/** What becomes of one field. Every pod that is written passes here: plain members, no closures but for structs. */
+interface Step {
+  readonly name: string
+  /** What stands where nothing is; undefined where Go leaves it out too. */
+  readonly zero: unknown
+  /** Whether a struct stands there, a new one each time. */
+  readonly isStruct: boolean
+  /** Whether nothing stands for an empty list or map. */
+  readonly emptyIsZero: boolean
+  readonly holds: 'one' | 'list' | 'map'
+  /** Amounts of resources, which have thousandths and nothing smaller. */
+  readonly isResources: boolean
+  readonly inner: Fill | undefined
+}
+
+/** Lists that have to be there by the schema, and that may be empty all the same. Others, validation refuses: they stay missing. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
   'batch.v1.PodFailurePolicy.rules',
   'core.v1.LimitRangeSpec.limits',
   'storage.v1.CSINodeSpec.drivers',
 ])
 
-/** Times that are left out where they are not set (`omitzero`). */
-const OMIT_ZERO: ReadonlySet<string> = new Set(['am.apis.meta.v1.ObjectMeta.creationTimestamp'])
-
-/** The kind with nulls in what is stored. */
-export function withNulls(kind: Kind): Kind {
+/** The kind with Go's zero values in what it defaults and stores. */
+export function withZeroValues(kind: Kind): Kind {
   const { strategy, storedAs } = kind
   const { prepareForCreate, prepareForUpdate, prepareForStatusUpdate } = strategy
   return {
     ...kind,
-    ...(storedAs && { storedAs: { ...storedAs, toStored: object => storedWithNulls(storedAs, object) } }),
+    ...(storedAs && { storedAs: { ...storedAs, toStored: object => storedWithZeros(storedAs, object) } }),
     strategy: {
       ...strategy,
+      // As decoding in Go does, before defaults are looked for.
+      default(object) {
+        writeZeros(kind, object, false)
+        strategy.default?.(object)
+      },
       prepareForCreate(object, context) {
         prepareForCreate?.(object, context)
-        writeNulls(kind, object)
+        writeZeros(kind, object)
       },
       // Before what changed is counted as a generation.
       prepareForUpdate(object, old, context) {
-        writeNulls(kind, object)
+        writeZeros(kind, object)
         prepareForUpdate?.(object, old, context)
       },
       ...(prepareForStatusUpdate && {
         prepareForStatusUpdate(object, old, context) {
-          writeNulls(kind, object)
+          writeZeros(kind, object)
           prepareForStatusUpdate(object, old, context)
         },
       }),
@@ -50,95 +79,114 @@ export function withNulls(kind: Kind): Kind {
   }
 }
 
-function storedWithNulls({ type, toStored }: NonNullable<Kind['storedAs']>, object: KubeObject): KubeObject {
+function storedWithZeros({ type, toStored }: NonNullable<Kind['storedAs']>, object: KubeObject): KubeObject {
   const stored = toStored(object)
-  writeNulls({ type, message: messageNameOf(type)! }, stored)
+  writeZeros({ type, message: messageNameOf(type)! }, stored)
   return stored
 }
 
 /**
- * Writes the nulls of an object of the kind into it. Definitions of custom resources have none: they are stored as JSON, where
+ * Writes the zero values of an object of the kind into it. Definitions of custom resources have none: they are stored as JSON, where
  * empty lists stay what they are.
  */
-export function writeNulls({ type, message }: Pick<Kind, 'type' | 'message'>, object: KubeObject): void {
+export function writeZeros({ type, message }: Pick<Kind, 'type' | 'message'>, object: KubeObject, stored = true): void {
   if (type.group === 'apiextensions.k8s.io') return
-  const fill = fillOf(schemas.schemaOf(message))
-  const filled = fill?.(object)
-  if (filled !== undefined && filled !== object) Object.assign(object, filled)
+  const filled = fillOf(schemas.schemaOf(message))?.(object as unknown as Open, stored)
+  if (filled !== undefined && filled !== (object as unknown)) Object.assign(object, filled)
 }
 
-/** Nothing for structs without such fields, and while the struct is being looked at: none holds itself. */
+/** Nothing for structs that Go writes as they are, and while the struct is being looked at: none holds itself. */
 const fills = new WeakMap<StructSchema, Fill | undefined>()
 
 function fillOf(schema: StructSchema): Fill | undefined {
   if (fills.has(schema)) return fills.get(schema)
   fills.set(schema, undefined)
-  const steps: [string, Fill][] = []
+  const steps: Step[] = []
   for (const [name, field] of schema.fields) {
-    const step = stepOf(`${schema.name}.${name}`, field)
-    if (step !== undefined) steps.push([name, step])
+    const step = stepOf(`${schema.name}.${name}`, name, field)
+    if (step !== undefined) steps.push(step)
   }
-  const fill = steps.length === 0 ? undefined : (value: unknown) => fillFields(value as Open, steps)
+  const fill = steps.length === 0 ? undefined : (value: Open, stored: boolean) => fillFields(value, steps, stored)
   fills.set(schema, fill)
   return fill
 }
 
-function fillFields(object: Open, steps: readonly (readonly [string, Fill])[]): Open {
+function stepOf(path: string, name: string, field: Field): Step | undefined {
+  const { schema, pointer, required } = field
+  const holds = schema.type === 'list' || schema.type === 'map' ? schema.type : 'one'
+  const held = schema.type === 'list' ? schema.items : schema.type === 'map' ? schema.values : schema
+  const inner = held.type === 'struct' ? fillOf(held) : undefined
+  const isLeft = required && (pointer || holds !== 'one') && !MAY_BE_EMPTY.has(path)
+  const isStruct = !pointer && schema.type === 'struct'
+  const zero = isLeft || isStruct ? undefined : unsetValue(field)
+  // The group node has no defaults.
+  const isResources = schema.goType === 'v1.ResourceList' && path !== 'node.v1.Overhead.podFixed'
+  if (zero === undefined && !isStruct && inner === undefined && !isResources) return undefined
+  return { name, zero, isStruct, emptyIsZero: zero === null && holds !== 'one', holds, isResources, inner }
+}
+
+function fillFields(object: Open, steps: readonly Step[], stored: boolean): Open {
   let filled = object
-  for (const [name, step] of steps) {
-    const value = object[name]
-    const next = step(value)
-    if (next !== value)
-      filled = filled === object ? { ...object, [name]: next } : Object.assign(filled, { [name]: next })
+  for (const step of steps) {
+    const value = object[step.name]
+    const next = filledField(step, value, stored)
+    if (next === value) continue
+    if (filled === object) filled = { ...object }
+    filled[step.name] = next
   }
   return filled
 }
 
-function stepOf(path: string, { schema, omitEmpty, pointer, required }: Field): Fill | undefined {
-  if (schema.type === 'struct') {
-    const inner = fillOf(schema)
-    if (inner === undefined) return undefined
-    return pointer
-      ? present(inner)
-      : value => (value === undefined || value === null ? made(inner, value) : inner(value))
+function filledField(step: Step, value: unknown, stored: boolean): unknown {
+  const { inner } = step
+  if (value === undefined || value === null) {
+    if (step.isStruct) return inner === undefined ? {} : inner({}, stored)
+    return step.zero === undefined ? value : step.zero
   }
-  if (schema.type === 'time' || schema.type === 'microTime') {
-    return pointer || required || OMIT_ZERO.has(path) ? undefined : value => value ?? null
+  if (stored && step.emptyIsZero && isEmpty(value as object)) return null
+  if (step.isResources) return roundedUp(value as Record<string, string>)
+  if (inner === undefined) return value
+  if (step.holds === 'one') return inner(value as Open, stored)
+  const fill = (each: Open): Open => inner(each, stored)
+  return step.holds === 'list' ? fillItems(value as Open[], fill) : fillValues(value as Record<string, Open>, fill)
+}
+
+/** As defaulting rounds them (pkg/apis/core/v1/defaults.go, SetDefaults_ResourceList). */
+function roundedUp(amounts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let rounded: Record<string, string> | undefined
+  for (const name in amounts) {
+    const amount = amounts[name]!
+    if (!FINE.test(amount)) continue
+    const quantity = parseQuantity(amount)
+    if (quantity.scale >= -3) continue
+    rounded ??= { ...amounts }
+    rounded[name] = formatQuantity(milliQuantityOf(scaledQuantity(quantity, -3), quantity.format))
   }
-  if (schema.type !== 'list' && schema.type !== 'map') return undefined
-  const items = itemsOf(schema.type === 'list' ? schema.items : schema.values)
-  const isWritten = !omitEmpty && !pointer && (!required || MAY_BE_EMPTY.has(path))
-  if (!isWritten) return items && present(items)
-  return value => (isEmpty(value) ? null : items === undefined ? value : items(value))
+  return rounded ?? amounts
 }
 
-const present =
-  (inner: Fill): Fill =>
-  value =>
-    value === undefined || value === null ? value : inner(value)
+/** What may be less than a thousandth, as it is written canonically. */
+const FINE = /[nue-]/
 
-/** Structs that are no pointers are there whatever was sent: with their nulls, but without more than these they may be missing. */
-function made(inner: Fill, value: unknown): unknown {
-  const filled = inner({}) as Open
-  return Object.keys(filled).length === 0 ? value : filled
+function isEmpty(value: object): boolean {
+  if (Array.isArray(value)) return value.length === 0
+  for (const _ in value) return false
+  return true
 }
 
-function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null) return true
-  return Array.isArray(value) ? value.length === 0 : Object.keys(value as object).length === 0
-}
-
-function itemsOf(schema: Schema): Fill | undefined {
-  const inner = schema.type === 'struct' ? fillOf(schema) : undefined
-  if (inner === undefined) return undefined
-  return value => {
-    if (!Array.isArray(value)) return fillEach(value as Open, inner)
-    const filled = value.map(each => inner(each))
-    return filled.some((each, index) => each !== value[index]) ? filled : value
+function fillItems(items: readonly Open[], inner: (item: Open) => Open): readonly Open[] {
+  let filled: Open[] | undefined
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index]!
+    const next = inner(item)
+    if (next === item) continue
+    filled ??= [...items]
+    filled[index] = next
   }
+  return filled ?? items
 }
 
-function fillEach(map: Open, inner: Fill): Open {
+function fillValues(map: Readonly<Record<string, Open>>, inner: (value: Open) => Open): Readonly<Record<string, Open>> {
   const filled = Object.fromEntries(Object.entries(map).map(([key, each]) => [key, inner(each)]))
   return Object.entries(filled).some(([key, each]) => each !== map[key]) ? filled : map
 }

@@ -198,7 +198,9 @@ export function addedToNothing(type: Type, value: Plain): FieldSet {
 }
 
 function addedToZero(field: FieldType, value: unknown): FieldSet | undefined {
-  if (isVoid(value) && (isVoid(field.zero) || value === null)) return undefined
+  // A list that was given without entries is another thing to Go than none, which is null.
+  if (value === null || value === undefined || (isVoid(value) && field.zero !== null && isVoid(field.zero)))
+    return undefined
   switch (formOf(field, value)) {
     case 'map':
       return nodeOf(false, addedToNothing(field, value as Plain))

@@ -1,5 +1,5 @@
 /** How apply sees values: as leaves, or as maps and lists whose entries have owners of their own. */
-import { zeroOf } from '../schema/decoded-values.ts'
+import { unsetValue } from '../schema/decoded-values.ts'
 import { ANY, type Field, isAtomic, type ListSchema, type Schema, type StructSchema } from '../schema/schema.ts'
 import { fieldElement } from './elements.ts'
 
@@ -43,22 +43,16 @@ export function structOf(schema: StructSchema): Struct {
 }
 
 function fieldType(struct: StructSchema, name: string, field: Field): FieldType {
-  const atomic = isDeduced(field.schema) ? field.mapType === 'atomic' : field.atomic
-  const zero = struct.goType === '' ? undefined : zeroOfField(name, field)
+  const atomic = isDeduced(field.schema) ? field.mapType === 'atomic' : field.atomic || isRaw(field.schema)
+  const zero = struct.goType === '' || name === 'apiVersion' || name === 'kind' ? undefined : unsetValue(field)
   return { schema: field.schema, atomic, name, element: fieldElement(name), zero }
 }
 
-function zeroOfField(name: string, field: Field): unknown {
-  if (name === 'apiVersion' || name === 'kind') return undefined
-  const { schema, pointer, omitEmpty } = field
-  if (schema.type === 'struct' && !pointer) return {}
-  if (omitEmpty) return undefined
-  if (pointer) return null
-  // A list of bytes that is not there is null to Go, as other lists are.
-  return schema.type === 'bytes' ? null : zeroOf(schema)
-}
+/** Upstream's schema says of a RawExtension that it is one value (`__untyped_atomic_`). */
+const isRaw = (schema: Schema): boolean => schema.type === 'any' && schema.message === 'am.runtime.RawExtension'
 
-const isDeduced = (schema: Schema): boolean => schema.type === 'any' || schema.type.startsWith('schemaOr')
+const isDeduced = (schema: Schema): boolean =>
+  (schema.type === 'any' && !isRaw(schema)) || schema.type.startsWith('schemaOr')
 
 const valueTypes = new WeakMap<Schema, Type>()
 

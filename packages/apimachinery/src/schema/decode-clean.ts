@@ -6,7 +6,7 @@
 import { setOwn } from '../json/exact-reader.ts'
 import { isExactObject } from '../json/json-object.ts'
 import { duration, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
-import { fillKind, isZero, without, ZERO_TIME } from './decoded-values.ts'
+import { fillKind, isOmitted, without, ZERO_TIME } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, ScalarSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
 
 type JsonObject = Record<string, unknown>
@@ -135,7 +135,7 @@ function memberValue(member: Member, child: unknown): unknown {
   if (child === null) return member.field.schema.nullable === true ? null : undefined
   member.read ??= readerOf(member.field.schema)
   const next = member.read(child)
-  return member.omitsZero && isZero(next) ? undefined : next
+  return member.omitsZero && isOmitted(member.field, next) ? undefined : next
 }
 
 const unknown = (schema: StructSchema, child: unknown): unknown => {

@@ -6,7 +6,7 @@ import { JsonSyntaxError } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, EmbeddedError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
-import { fillKind, isZero, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
+import { fillKind, isOmitted, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
 import {
   EMPTIED,
   type Field,
@@ -246,7 +246,7 @@ class Walk {
     const typed = schema.embeddedResource === true && field.schema.goType !== ''
     const next = typed ? this.partOfEmbedded(field.schema, child) : this.value(field.schema, child)
     this.steps.pop()
-    return field.omitEmpty && !field.pointer && isZero(next) ? DROP : next
+    return isOmitted(field, next) ? DROP : next
   }
 
   /** apiVersion, kind and metadata of an object within a custom one: each is decoded by itself, and an error names all of it. */

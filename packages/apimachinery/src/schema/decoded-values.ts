@@ -1,13 +1,13 @@
 /** What decoding makes of values that are missing, null or zero. */
 import { setOwn } from '../json/exact-reader.ts'
-import type { Schema, StructSchema } from './schema.ts'
+import type { Field, Schema, StructSchema } from './schema.ts'
 
 type JsonObject = Record<string, unknown>
 
 export const ZERO_TIME = '0001-01-01T00:00:00'
 
-/** What Go leaves out for `omitempty`: false, zero, empty strings, lists and maps; structs never. */
-export function isZero(value: unknown): boolean {
+/** What Go leaves out for `omitempty`, but for maps, which look like structs here: those are never left out. */
+function isZero(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
       return value === ''
@@ -20,6 +20,18 @@ export function isZero(value: unknown): boolean {
     default:
       return false
   }
+}
+
+/** Whether Go leaves the value of such a field out. */
+export function isOmitted({ omitEmpty, pointer, schema }: Field, value: unknown): boolean {
+  if (!omitEmpty || pointer) return false
+  return isZero(value) || (schema.type === 'map' && schema.goType !== '' && isEmptyMap(value))
+}
+
+function isEmptyMap(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  for (const _ in value) return false
+  return true
 }
 
 /** What Go makes of a null in a list or map of plain values, or of a map entry without a value. */
@@ -43,6 +55,38 @@ export function zeroOf(schema: Schema): unknown {
       return 0
     default:
       return null
+  }
+}
+
+/** The only field with `omitzero` (k8s.io/apimachinery/pkg/apis/meta/v1/types.go). */
+const OMIT_ZERO = 'creationTimestamp'
+
+/**
+ * What Go writes for a field that nobody set; undefined where it leaves the field out. `omitempty` says nothing of what is a
+ * struct to Go: times, quantities and the like.
+ */
+export function unsetValue({ name, schema, pointer, omitEmpty }: Field): unknown {
+  if (name === 'apiVersion' || name === 'kind') return omitEmpty ? undefined : ''
+  if (pointer) return omitEmpty ? undefined : null
+  switch (schema.type) {
+    case 'struct':
+      return {}
+    case 'time':
+    case 'microTime':
+      return name === OMIT_ZERO ? undefined : null
+    case 'quantity':
+      return '0'
+    case 'duration':
+      return '0s'
+    case 'intOrString':
+      return 0
+    case 'any':
+      return null
+    case 'bytes':
+      // A list of bytes that is not there is null to Go, as other lists are.
+      return omitEmpty ? undefined : null
+    default:
+      return omitEmpty ? undefined : zeroOf(schema)
   }
 }
 

@@ -1,6 +1,6 @@
 import { isObject } from '../json/json-object.ts'
 import { canonicalTime } from '../time.ts'
-import { isZero } from './decoded-values.ts'
+import { isOmitted } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, Schema, StructSchema } from './schema.ts'
 
 /**
@@ -49,10 +49,11 @@ function unnamedInForm({ preserveUnknown, additional }: StructSchema, value: unk
   return preserveUnknown || (additional !== undefined && (value === null || isInForm(additional, value)))
 }
 
-function fieldInForm({ schema, omitEmpty, pointer }: Field, value: unknown): boolean {
+function fieldInForm(field: Field, value: unknown): boolean {
+  const { schema } = field
   if (value === undefined) return false
   if (value === null) return schema.nullable === true
-  if (omitEmpty && !pointer && isZero(value)) return false
+  if (isOmitted(field, value)) return false
   return isInForm(schema, value)
 }
 

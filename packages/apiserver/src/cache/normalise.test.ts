@@ -52,7 +52,7 @@ describe('what another API server stored', () => {
       'a claim with one of two fields for its source',
       { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: { dataSource: { kind: 'A', name: 'b' } } },
       ({ spec }: { spec: { dataSourceRef: object } }) => spec.dataSourceRef,
-      { kind: 'A', name: 'b' },
+      { apiGroup: null, kind: 'A', name: 'b' },
     ],
     [
       'nothing of a custom resource',

@@ -1,5 +1,5 @@
 /** Stored bytes that another API server wrote, as our own form. */
-import { type Kind, schemaOfKind, storableKinds, writeNulls } from '@canopus/api'
+import { type Kind, schemaOfKind, storableKinds, writeZeros } from '@canopus/api'
 import type { PodDisruptionBudget } from '@canopus/api/policy/v1'
 import {
   apiVersionOf,
@@ -82,7 +82,7 @@ function asStored(object: KubeObject): KubeObject {
   const { apiVersion = '', kind = '' } = object
   const known = kinds.get(`${apiVersion} ${kind}`)
   if (known !== undefined) {
-    writeNulls(known, object)
+    writeZeros(known, object)
     complete(known, object)
     return known.storedAs === undefined ? object : known.storedAs.toStored(object)
   }

@@ -1,4 +1,6 @@
 /** POST: from a decoded object to a stored one (k8s.io/apiserver/pkg/registry/rest/create.go). */
+
+import { newMetadataErrors } from '@canopus/api'
 import {
   alreadyExistsError,
   badRequestError,
@@ -7,7 +9,6 @@ import {
   type KubeObject,
   type ObjectMeta,
   StatusError,
-  validateObjectMeta,
 } from '@canopus/apimachinery'
 import { uuid } from '@canopus/base'
 import { KeyExistsError } from '@canopus/store'
@@ -83,13 +84,7 @@ async function createOnce(
   const release = pending instanceof Promise ? await pending : pending
   try {
     const { name } = object.metadata
-    const errors = [
-      ...validateObjectMeta(object.metadata, {
-        namespaced: kind.type.namespaced,
-        ...(kind.strategy.validateName === undefined ? {} : { validateName: kind.strategy.validateName }),
-      }),
-      ...(kind.strategy.validate?.(object) ?? []),
-    ]
+    const errors = [...newMetadataErrors(kind, object.metadata), ...(kind.strategy.validate?.(object) ?? [])]
     const target = targetOf(store, namespace, object)
     if (errors.length > 0) {
       errors.unshift(...(await context.admission.fieldErrors(call, target)))
@@ -133,7 +128,6 @@ function prepareMetadata(store: KindStore, namespace: string, object: KubeObject
   delete meta.deletionTimestamp
   delete meta.deletionGracePeriodSeconds
   delete meta.managedFields
-  delete meta.generation
   delete meta.uid
   delete meta.creationTimestamp
 }

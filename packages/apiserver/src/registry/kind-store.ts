@@ -91,7 +91,8 @@ export class KindStore {
 
   /** As `Invalid` errors name the object: by kind. */
   invalidTarget(name: string): ErrorTarget {
-    return { group: this.kind.type.group, resource: this.kind.type.kind, name }
+    const { type, findingsGroup = type.group } = this.kind
+    return { group: findingsGroup, resource: type.kind, name }
   }
 
   notFound(name: string): StatusError {

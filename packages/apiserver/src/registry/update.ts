@@ -2,6 +2,7 @@
  * PUT, PATCH and every subresource that changes the stored object: read, change, write where nobody else wrote in between,
  * else once more (k8s.io/apiserver/pkg/registry/generic/registry/store.go, Update).
  */
+import { changedMetadataErrors } from '@canopus/api'
 import {
   badRequestError,
   carryOverMetadata,
@@ -14,7 +15,6 @@ import {
   type KubeObject,
   type Preconditions,
   StatusError,
-  validateObjectMetaUpdate,
 } from '@canopus/apimachinery'
 import { RevisionMismatchError, type Store } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
@@ -154,7 +154,9 @@ async function updateOnce(
   const release = pending instanceof Promise ? await pending : pending
   try {
     const errors = [
-      ...(update.marksDeletion === true ? [] : validateObjectMetaUpdate(object.metadata, old.metadata)),
+      ...(update.marksDeletion === true
+        ? []
+        : changedMetadataErrors(kind, call.subresource, object.metadata, old.metadata)),
       ...validateByStrategy(store, call, update, object, old),
     ]
     const target = targetOf(store, update, namespace, name, object, old)

@@ -29,7 +29,8 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: Hori
   if (minReplicas !== undefined && minReplicas < lowest) {
     errors.push(invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${lowest}`))
   }
-  if (!(maxReplicas >= 1)) errors.push(invalid('spec.maxReplicas', maxReplicas ?? 0, 'must be greater than 0'))
+  if (!maxReplicas) errors.push(required('spec.maxReplicas', 'must be set and greater than 0'))
+  else if (maxReplicas < 0) errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1'))
   if (minReplicas !== undefined && maxReplicas < minReplicas) {
     errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
   }

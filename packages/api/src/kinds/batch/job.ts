@@ -39,7 +39,7 @@ function generateSelector(job: Job): void {
   if (spec.manualSelector === true || spec.template === undefined) return
   spec.template.metadata ??= {}
   const labels = { ...spec.template.metadata.labels }
-  for (const key of NAME_LABELS) labels[key] ??= metadata.name
+  for (const key of NAME_LABELS) labels[key] ??= metadata.name ?? ''
   for (const key of UID_LABELS) labels[key] ??= metadata.uid
   spec.template.metadata.labels = labels
   spec.selector ??= {}

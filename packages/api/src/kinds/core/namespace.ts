@@ -1,4 +1,10 @@
-import { checkDns1123Label, checkQualifiedName, type FieldError, invalid } from '@canopus/apimachinery'
+import {
+  checkDns1123Label,
+  checkQualifiedName,
+  type FieldError,
+  invalid,
+  STANDARD_FINALIZERS,
+} from '@canopus/apimachinery'
 import type { Namespace } from '../../generated/core.v1.ts'
 import { Namespaces } from '../../resources.ts'
 import { checkText, type Errors } from '../shared/check.ts'
@@ -7,7 +13,6 @@ import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
 
 /** Holds a namespace until everything in it is gone. */
 const FINALIZER = 'kubernetes'
-const STANDARD_FINALIZERS = [FINALIZER, 'orphan', 'foregroundDeletion']
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 
 /** The namespace's name is also a label, so that selectors find it. Of phases there is always one. */

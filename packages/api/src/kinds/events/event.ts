@@ -52,6 +52,7 @@ export const EventV1Kind = defineKind<Event>({
   type: EventsV1,
   message: 'events.v1.Event',
   storagePrefix: 'events',
+  findingsGroup: '',
   ttlSeconds: 3600,
   strategy: strategyOf(
     {},

@@ -335,8 +335,8 @@ describe('admission webhooks', () => {
     const again = { reinvocationPolicy: 'IfNeeded' }
     await register(MUTATING, 'a', webhook('/again', again), webhook('/never-matching', { ...again, rules: [] }))
     await register(MUTATING, 'b', webhook('/change'))
-    const { json } = await server.send('POST', CONFIG_MAPS, configMap('again'))
-    assert.deepEqual(json.data, { times: '2', changed: 'yes' })
+    const { json } = await server.send('POST', CONFIG_MAPS, configMap('again', { own: 'x' }))
+    assert.deepEqual(json.data, { own: 'x', times: '2', changed: 'yes' })
     assert.deepEqual(asked(), ['/again', '/change', '/again'])
   })
 
@@ -344,7 +344,7 @@ describe('admission webhooks', () => {
     hook.on('/again', () => patch({ op: 'add', path: '/data/x', value: 'y' }))
     hook.on('/nothing', () => ({ allowed: true }))
     await register(MUTATING, 'a', webhook('/again', { reinvocationPolicy: 'IfNeeded' }), webhook('/nothing'))
-    await server.send('POST', CONFIG_MAPS, configMap('calm'))
+    await server.send('POST', CONFIG_MAPS, configMap('calm', { own: 'x' }))
     assert.deepEqual(asked(), ['/again', '/nothing'])
   })
 

@@ -226,13 +226,13 @@ export function checkTopologySpread(
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint
     if (!(maxSkew > 0)) errors.push(invalid(`${at}.maxSkew`, maxSkew ?? 0, NOT_POSITIVE_MESSAGE))
     if (!topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'))
-    else checkText(errors, `${at}.topologyKey`, topologyKey, checkQualifiedName)
     if (!ACTIONS.includes(whenUnsatisfiable)) {
       errors.push(notSupported(`${at}.whenUnsatisfiable`, whenUnsatisfiable ?? '', ACTIONS))
     }
     const same = (each: TopologySpreadConstraint): boolean =>
       each.topologyKey === topologyKey && each.whenUnsatisfiable === whenUnsatisfiable
-    if (constraints.slice(0, index).some(same)) {
+    // Upstream names the first of two.
+    if (constraints.slice(index + 1).some(same)) {
       errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`))
     }
     if (minDomains !== undefined) {

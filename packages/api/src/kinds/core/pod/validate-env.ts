@@ -1,5 +1,6 @@
 import {
   checkConfigMapKey,
+  checkDns1123Label,
   checkDns1123Subdomain,
   checkEnvVarName,
   checkQualifiedName,
@@ -8,7 +9,7 @@ import {
   required,
 } from '@canopus/apimachinery'
 import type { EnvFromSource, EnvVar, ObjectFieldSelector, ResourceFieldSelector } from '../../../generated/core.v1.ts'
-import { checkLocalPath, checkText, type Errors } from '../../shared/check.ts'
+import { checkNoBacksteps, checkText, type Errors } from '../../shared/check.ts'
 
 const ENV_FIELDS = [
   'metadata.name',
@@ -57,11 +58,12 @@ function checkValueFrom(errors: Errors, path: string, { value, valueFrom }: EnvV
   }
   if (fileKeyRef) {
     sources++
-    if (!fileKeyRef.volumeName) errors.push(required(`${path}.fileKeyRef.volumeName`))
-    if (!fileKeyRef.path) errors.push(required(`${path}.fileKeyRef.path`))
-    else checkLocalPath(errors, `${path}.fileKeyRef.path`, fileKeyRef.path)
     if (!fileKeyRef.key) errors.push(required(`${path}.fileKeyRef.key`))
     else checkText(errors, `${path}.fileKeyRef.key`, fileKeyRef.key, checkEnvVarName)
+    if (!fileKeyRef.volumeName) errors.push(required(`${path}.fileKeyRef.volumeName`))
+    else checkText(errors, `${path}.fileKeyRef.volumeName`, fileKeyRef.volumeName, checkDns1123Label)
+    if (!fileKeyRef.path) errors.push(required(`${path}.fileKeyRef.path`))
+    else checkNoBacksteps(errors, `${path}.fileKeyRef.path`, fileKeyRef.path)
   }
   if (sources === 0) {
     const text =
@@ -94,6 +96,11 @@ export function checkFieldRef(
   }
   if (!fieldPath) {
     errors.push(required(`${path}.fieldPath`))
+    return
+  }
+  if (apiVersion !== 'v1') {
+    const text = `error converting fieldPath: unsupported pod version: ${apiVersion}`
+    errors.push(invalid(`${path}.fieldPath`, fieldPath, text))
     return
   }
   if (expressions.includes(fieldPath)) return

@@ -33,24 +33,24 @@ export function checkResources(
   let computes = false
   let hugePages = false
   for (const name in limits) {
-    checkOne(errors, `${path}.limits[${name}]`, name, limits[name]!, checkName)
+    const field = `${path}.limits[${name}]`
+    checkName(errors, field, name)
+    checkAmount(errors, field, name, limits[name]!)
+    checkHugePages(errors, field, name, limits[name]!)
     computes ||= name === 'cpu' || name === 'memory'
     hugePages ||= isHugePages(name)
   }
   for (const name in requests) {
-    checkOne(errors, `${path}.requests[${name}]`, name, requests[name]!, checkName)
+    const field = `${path}.requests[${name}]`
+    checkName(errors, field, name)
+    checkAmount(errors, field, name, requests[name]!)
     computes ||= name === 'cpu' || name === 'memory'
     hugePages ||= isHugePages(name)
     checkAgainstLimit(errors, path, name, requests[name]!, limits?.[name])
+    checkHugePages(errors, field, name, requests[name]!)
   }
   if (hugePages && !computes) errors.push(forbidden(path, 'HugePages require cpu or memory'))
   if (claims !== undefined) checkClaims(errors, `${path}.claims`, claims, claimNames)
-}
-
-function checkOne(errors: Errors, field: string, name: string, amount: string, checkName: NameRule): void {
-  checkName(errors, field, name)
-  checkAmount(errors, field, name, amount)
-  checkHugePages(errors, field, name, amount)
 }
 
 function checkAgainstLimit(errors: Errors, path: string, name: string, request: string, limit?: string): void {

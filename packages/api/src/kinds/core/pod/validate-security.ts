@@ -8,6 +8,7 @@ import type {
   Sysctl,
 } from '../../../generated/core.v1.ts'
 import { checkDescendingPath, checkNumber, checkOptionalChoice, type Errors } from '../../shared/check.ts'
+import { goFields } from '../../shared/go-fields.ts'
 import { checkWindowsOptions } from './validate-windows.ts'
 
 const SECCOMP_TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined']
@@ -46,7 +47,8 @@ function checkSeccomp(errors: Errors, path: string, profile: SeccompProfile): vo
       errors.push(required(field, 'must be set when seccomp type is Localhost'))
     } else checkDescendingPath(errors, field, profile.localhostProfile)
   } else if (profile.localhostProfile !== undefined) {
-    errors.push(invalid(field, profile, 'can only be set when seccomp type is Localhost'))
+    const shown = goFields('core.v1.SeccompProfile', profile)
+    errors.push(invalid(field, shown, 'can only be set when seccomp type is Localhost'))
   }
 }
 
@@ -95,11 +97,14 @@ export function checkPodSecurityContext(errors: Errors, path: string, spec: PodS
   if (context.appArmorProfile) checkAppArmor(errors, `${path}.appArmorProfile`, context.appArmorProfile)
 }
 
+/** `MountOption` belongs to SELinuxMount, which is off in 1.36: it is taken, but not told of. */
+const SELINUX_POLICIES = ['Recursive']
+
 function checkPolicies(errors: Errors, path: string, context: PodSecurityContext): void {
   const { fsGroupChangePolicy, supplementalGroupsPolicy, seLinuxChangePolicy } = context
   checkOptionalChoice(errors, `${path}.fsGroupChangePolicy`, fsGroupChangePolicy, ['Always', 'OnRootMismatch'])
   checkOptionalChoice(errors, `${path}.supplementalGroupsPolicy`, supplementalGroupsPolicy, ['Merge', 'Strict'])
-  checkOptionalChoice(errors, `${path}.seLinuxChangePolicy`, seLinuxChangePolicy, ['MountOption', 'Recursive'])
+  checkOptionalChoice(errors, `${path}.seLinuxChangePolicy`, seLinuxChangePolicy, SELINUX_POLICIES)
 }
 
 const SYSCTL_SEGMENT = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
@@ -144,7 +149,7 @@ export function checkHostUsers(errors: Errors, path: string, spec: PodSpec): voi
 export function checkOs(errors: Errors, path: string, spec: PodSpec): void {
   const name = spec.os?.name
   if (spec.os === undefined) return
-  if (!name) errors.push(required(`${path}.os.name`, 'cannot be empty'))
+  if (!name) errors.push(required(`${path}.os.name`))
   else if (name !== 'linux' && name !== 'windows') {
     errors.push(notSupported(`${path}.os`, name, ['linux', 'windows']))
   } else if (name === 'linux') checkLinux(errors, path, spec)

@@ -16,6 +16,7 @@ import {
 } from '@canopus/apimachinery'
 import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '../../../generated/core.v1.ts'
 import { checkChoice, checkText, type Errors, push } from '../../shared/check.ts'
+import { goFields } from '../../shared/go-fields.ts'
 import { checkAffinity, checkTolerations, checkTopologySpread } from './validate-affinity.ts'
 import { checkPodAnnotations, checkProfilesAgree } from './validate-annotations.ts'
 import {
@@ -158,7 +159,8 @@ function checkResourceClaims(
       errors.push(invalid(at, claim, text))
     }
     if (own === undefined && template === undefined) {
-      errors.push(invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'))
+      const text = 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'
+      errors.push(invalid(at, goFields('core.v1.PodResourceClaim', claim), text))
     }
     if (own !== undefined) checkText(errors, `${at}.resourceClaimName`, own, checkDns1123Subdomain)
     if (template !== undefined) checkText(errors, `${at}.resourceClaimTemplateName`, template, checkDns1123Subdomain)
