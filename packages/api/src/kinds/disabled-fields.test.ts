@@ -71,7 +71,7 @@ const rows: readonly [string, object, object][] = [
   [
     'apps/statefulsets',
     { spec: { updateStrategy: { rollingUpdate: { partition: 1, maxUnavailable: 2 } } } },
-    { spec: { updateStrategy: { rollingUpdate: { partition: 1, maxUnavailable: 2 } } } },
+    { spec: { updateStrategy: { rollingUpdate: { partition: 1 } } } },
   ],
   [
     'coordination.k8s.io/leases',

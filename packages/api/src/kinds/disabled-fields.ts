@@ -1,9 +1,9 @@
 /**
  * Fields whose feature gates are off in Kubernetes 1.36: upstream drops them on the way in, silently, unless an object has
- * them already (pkg/api/pod/util.go, DropDisabledPodFields; the strategies in pkg/registry). Not so `maxUnavailable` of
- * stateful sets: our controller knows it.
+ * them already (pkg/api/pod/util.go, DropDisabledPodFields; the strategies in pkg/registry).
  */
 import type { KubeObject } from '@canopus/apimachinery'
+import type { StatefulSet } from '../generated/apps.v1.ts'
 import type { Lease } from '../generated/coordination.v1.ts'
 import type { Lifecycle, PersistentVolumeClaim, Pod, PodSpec } from '../generated/core.v1.ts'
 import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
@@ -84,6 +84,12 @@ const foreignSource: Changes<PersistentVolumeClaim> = ({ spec }, old) => {
   if (spec?.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined) delete spec.dataSourceRef
 }
 
+/** MaxUnavailableStatefulSet; sets that have it keep it, and our controller knows it. */
+const unavailable: Gate<StatefulSet> = {
+  uses: ({ spec }) => spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined,
+  drop: ({ spec }) => void delete spec.updateStrategy?.rollingUpdate?.maxUnavailable,
+}
+
 /** VolumeLimitScaling */
 const scaling: Gate<CSIDriver> = {
   uses: ({ spec }) => spec?.preventPodSchedulingIfMissing !== undefined,
@@ -124,6 +130,7 @@ const claimsOfNode = gated<Pod, Pod>(
 
 const CHANGES: Readonly<Record<string, Changes<never>>> = {
   '/persistentvolumeclaims': foreignSource,
+  'apps/statefulsets': gated<StatefulSet, StatefulSet>(set => set, [unavailable]),
   'coordination.k8s.io/leases': gated<Lease, Lease>(
     lease => lease,
     [election('strategy'), election('preferredHolder')],

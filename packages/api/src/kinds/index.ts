@@ -55,7 +55,6 @@ import { IPAddressKind } from './networking/ipaddress.ts'
 import { NetworkPolicyKind } from './networking/networkpolicy.ts'
 import { ServiceCIDRKind } from './networking/servicecidr.ts'
 import { RuntimeClassKind } from './node/runtimeclass.ts'
-import { withZeroValues } from './zero-values.ts'
 import { PodDisruptionBudgetKind } from './policy/poddisruptionbudget.ts'
 import { ClusterRoleKind } from './rbac/clusterrole.ts'
 import { ClusterRoleBindingKind } from './rbac/clusterrolebinding.ts'
@@ -73,6 +72,7 @@ import { StorageClassKind } from './storage/storageclass.ts'
 import { VolumeAttachmentKind } from './storage/volumeattachment.ts'
 import { VolumeAttributesClassKind } from './storage/volumeattributesclass.ts'
 import { StorageVersionMigrationKind } from './storagemigration/storageversionmigration.ts'
+import { withZeroValues } from './zero-values.ts'
 
 /** The kinds whose objects are stored. */
 const all: readonly Kind[] = [

@@ -22,7 +22,10 @@ testCreate(DeploymentKind, workload<Deployment>(), [
     change: object => {
       delete (object.spec as Partial<Deployment['spec']>).selector
     },
-    errors: ['spec.selector: Required value'],
+    errors: [
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+    ],
   },
   {
     name: 'empty selector',
@@ -149,12 +152,30 @@ testCreate(StatefulSetKind, workload<StatefulSet>({ serviceName: 'web' }), [
     errors: [`spec.podManagementPolicy: Invalid value: "X": must be 'OrderedReady' or 'Parallel'`],
   },
   {
+    name: 'a template without containers',
+    change: object => {
+      object.spec.template.spec = { containers: [] }
+    },
+    errors: ['spec.template.spec.containers: Required value'],
+  },
+  {
+    name: 'a claim without a name, whose volume has none',
+    change: object => {
+      const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+      object.spec.volumeClaimTemplates = [{ metadata: {} as never, spec }]
+    },
+    errors: [
+      'spec.template.spec.volumes[0].persistentVolumeClaim.claimName: Required value',
+      'spec.template.spec.volumes[0].name: Required value',
+    ],
+  },
+  {
     name: 'partition of OnDelete',
     change: object => {
       object.spec.updateStrategy = { type: 'OnDelete', rollingUpdate: { partition: 1 } }
     },
     errors: [
-      `spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for updateStrategy 'RollingUpdate'`,
+      `spec.updateStrategy.rollingUpdate: Invalid value: {"Partition":1,"MaxUnavailable":null}: only allowed for updateStrategy 'RollingUpdate'`,
     ],
   },
 ])

@@ -15,10 +15,13 @@ function defaultStatefulSet(object: StatefulSet): void {
   spec.revisionHistoryLimit ??= 10
   spec.podManagementPolicy ||= 'OrderedReady'
   spec.updateStrategy ??= {}
-  spec.updateStrategy.type ||= 'RollingUpdate'
-  if (spec.updateStrategy.type === 'RollingUpdate') {
-    spec.updateStrategy.rollingUpdate ??= {}
-    spec.updateStrategy.rollingUpdate.partition ??= 0
+  const { updateStrategy } = spec
+  if (!updateStrategy.type) {
+    updateStrategy.type = 'RollingUpdate'
+    updateStrategy.rollingUpdate ??= {}
+  }
+  if (updateStrategy.type === 'RollingUpdate' && updateStrategy.rollingUpdate) {
+    updateStrategy.rollingUpdate.partition ??= 0
   }
   spec.persistentVolumeClaimRetentionPolicy ??= {}
   spec.persistentVolumeClaimRetentionPolicy.whenDeleted ||= 'Retain'

@@ -13,6 +13,7 @@ import {
 import type { PodTemplateSpec } from '../../generated/core.v1.ts'
 import { checkPodTemplate, checkTemplateMetadata } from '../core/pod/validate-spec.ts'
 import { checkNonNegative, checkText, type Errors, NEGATIVE_MESSAGE, push } from '../shared/check.ts'
+import { byKey, shownSelector } from '../shared/shown.ts'
 
 /** `kind` is how messages call the workload: upstream says `deployment` for replica sets too. */
 export function checkSelectorAndTemplate(
@@ -22,37 +23,60 @@ export function checkSelectorAndTemplate(
   kind: string,
   owner: string,
 ): void {
-  if (selector === undefined) errors.push(required('spec.selector'))
-  else {
+  if (selector === undefined) {
+    if (kind !== 'daemonset') errors.push(required('spec.selector'))
+  } else {
     push(errors, validateLabelSelector(selector, 'spec.selector'))
     if (isEmptySelector(selector)) {
-      errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`))
+      errors.push(invalid('spec.selector', shownSelector(selector), `empty selector is invalid for ${kind}`))
     }
   }
   if (template === undefined) {
     errors.push(required('spec.template'))
     return
   }
-  checkMatch(errors, selector, template)
-  if (kind === 'statefulset') checkTemplateMetadata(errors, 'spec.template', template)
-  else checkPodTemplate(errors, 'spec.template', template)
+  const isReadable = checkMatch(errors, selector, template, UNREADABLE[kind])
+  if (isReadable || kind === 'daemonset') {
+    checkPodTemplate(errors, 'spec.template', template)
+    if (kind === 'statefulset') checkTemplateMetadata(errors, 'spec.template', template)
+  } else if (kind === 'deployment') return
   checkAlwaysRunning(errors, template, owner)
 }
 
 export const isEmptySelector = (selector: LabelSelector): boolean =>
   Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0
 
-export function checkMatch(errors: Errors, selector: LabelSelector | undefined, template: PodTemplateSpec): void {
-  if (selector !== undefined && isEmptySelector(selector)) return
-  try {
-    if (selector !== undefined && matches(labelSelector(selector), template.metadata?.labels)) return
-  } catch {
-    errors.push(invalid('spec.selector', selector, 'invalid label selector'))
-    return
+/** What is said of selectors that cannot be used; nothing of those of daemon sets and jobs. */
+const UNREADABLE: Readonly<Record<string, string>> = { deployment: 'invalid label selector', statefulset: '' }
+
+/** No selector matches nothing, an empty one everything. Answers whether the selector can be used. */
+export function checkMatch(
+  errors: Errors,
+  selector: LabelSelector | undefined,
+  { metadata }: PodTemplateSpec,
+  unreadable?: string,
+): boolean {
+  const labels = metadata?.labels
+  if (selector !== undefined) {
+    if (isEmptySelector(selector)) return true
+    if (!isReadable(selector)) {
+      if (unreadable !== undefined) errors.push(invalid('spec.selector', shownSelector(selector), unreadable))
+      return false
+    }
+    if (matches(labelSelector(selector), labels)) return true
   }
-  if (selector === undefined) return
-  const labels = template.metadata?.labels
-  errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
+  errors.push(invalid('spec.template.metadata.labels', byKey(labels), '`selector` does not match template `labels`'))
+  return true
+}
+
+/** Whether Go makes requirements of it: it looks at keys and values too. */
+export function isReadable(selector: LabelSelector): boolean {
+  try {
+    labelSelector(selector)
+  } catch {
+    return false
+  }
+  return validateLabelSelector(selector, '').length === 0
 }
 
 /** Pods of such workloads run until they are deleted. */
@@ -78,9 +102,11 @@ export function checkNotMoreThanAll(errors: Errors, field: string, value: number
   }
 }
 
-/** Nought as a number or in per cent. */
+/** Nought as a number or in per cent; so is what is neither. */
 export const isZero = (value: number | string | undefined): boolean =>
-  typeof value === 'string' ? (Number.parseInt(value, 10) || 0) === 0 : (value ?? 0) === 0
+  typeof value === 'string'
+    ? !/^(?:[0-9]+%|[+-]?[0-9]+)$/.test(value) || Number.parseInt(value, 10) === 0
+    : (value ?? 0) === 0
 
 type Counts = Partial<
   Record<

@@ -19,6 +19,7 @@ import type {
   StatefulSetSpec,
 } from '../../generated/apps.v1.ts'
 import type { PodTemplateSpec } from '../../generated/core.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkClaimTemplateSpec } from '../core/claim-validation.ts'
 import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors } from '../shared/check.ts'
 import {
@@ -50,7 +51,9 @@ function checkDeploymentStrategy(errors: Errors, strategy: DeploymentStrategy): 
   if (strategy.type === 'Recreate') {
     if (rolling) errors.push(forbidden(path, "may not be specified when strategy `type` is 'Recreate'"))
   } else if (strategy.type !== 'RollingUpdate') {
-    errors.push(notSupported('spec.strategy', strategy, ['Recreate', 'RollingUpdate']))
+    errors.push(
+      notSupported('spec.strategy', goJson('apps.v1.DeploymentStrategy', strategy), ['Recreate', 'RollingUpdate']),
+    )
   } else if (!rolling) errors.push(required(path, 'this should be defaulted and never be nil'))
   else {
     checkIntOrPercent(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
@@ -112,16 +115,12 @@ export function validateReplicaSetStatusUpdate({ status }: ReplicaSet): FieldErr
 
 export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   const errors: Errors = []
-  checkStatefulSet(errors, spec)
-  for (const [index, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
-    checkClaimTemplateSpec(errors, `spec.volumeClaimTemplates[${index}].spec`, claim.spec)
-  }
-  if (spec.serviceName) checkText(errors, 'spec.serviceName', spec.serviceName, checkDns1123Label)
+  checkStatefulSet(errors, spec, true)
   return errors
 }
 
 /** What can still be changed; the rest, once stored, is let be. */
-function checkStatefulSet(errors: Errors, spec: StatefulSetSpec): void {
+function checkStatefulSet(errors: Errors, spec: StatefulSetSpec, isNew = false): void {
   const management = spec.podManagementPolicy
   if (!management) errors.push(required('spec.podManagementPolicy'))
   else if (management !== 'OrderedReady' && management !== 'Parallel') {
@@ -133,10 +132,13 @@ function checkStatefulSet(errors: Errors, spec: StatefulSetSpec): void {
     const path = `spec.persistentVolumeClaimRetentionPolicy.${field}`
     checkOptionalChoice(errors, path, retention?.[field], ['Retain', 'Delete'])
   }
+  for (const [index, claim] of (isNew ? (spec.volumeClaimTemplates ?? []) : []).entries()) {
+    checkClaimTemplateSpec(errors, `spec.volumeClaimTemplates[${index}].spec`, claim.spec)
+  }
   checkNonNegative(errors, 'spec.replicas', spec.replicas)
   checkNonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds)
-  checkNonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit)
   checkNonNegative(errors, 'spec.ordinals.start', spec.ordinals?.start)
+  if (isNew && spec.serviceName) checkText(errors, 'spec.serviceName', spec.serviceName, checkDns1123Label)
   checkSelectorAndTemplate(errors, spec.selector, asPodsGetIt(spec), 'statefulset', 'StatefulSet')
 }
 
@@ -144,10 +146,8 @@ function checkStatefulSet(errors: Errors, spec: StatefulSetSpec): void {
 function asPodsGetIt({ template, volumeClaimTemplates = [] }: StatefulSetSpec): PodTemplateSpec | undefined {
   if (template?.spec === undefined) return template
   const { hostname: _hostname, subdomain: _subdomain, volumes = [], ...spec } = template.spec
-  const claims = volumeClaimTemplates.map(({ metadata: { name } }) => ({
-    name,
-    persistentVolumeClaim: { claimName: name },
-  }))
+  const names = new Set(volumeClaimTemplates.map(({ metadata: { name } }) => name ?? ''))
+  const claims = [...names].map(name => ({ name, persistentVolumeClaim: { claimName: name } }))
   const others = volumes.filter(volume => !claims.some(claim => claim.name === volume.name))
   if (claims.length + others.length === 0) return { ...template, spec }
   return { ...template, spec: { ...spec, volumes: [...claims, ...others] } }
@@ -158,9 +158,12 @@ function checkStatefulSetStrategy(errors: Errors, { updateStrategy: strategy = {
   const path = 'spec.updateStrategy.rollingUpdate'
   if (!strategy.type) errors.push(required('spec.updateStrategy'))
   else if (strategy.type === 'OnDelete') {
-    if (rolling) errors.push(invalid(path, rolling, "only allowed for updateStrategy 'RollingUpdate'"))
+    if (!rolling) return
+    const shown = goJson('apps.v1.RollingUpdateStatefulSetStrategy', rolling)
+    errors.push(invalid(path, shown, "only allowed for updateStrategy 'RollingUpdate'"))
   } else if (strategy.type !== 'RollingUpdate') {
-    errors.push(invalid('spec.updateStrategy', strategy, "must be 'RollingUpdate' or 'OnDelete'"))
+    const shown = goJson('apps.v1.StatefulSetUpdateStrategy', strategy)
+    errors.push(invalid('spec.updateStrategy', shown, "must be 'RollingUpdate' or 'OnDelete'"))
   } else {
     checkNonNegative(errors, `${path}.partition`, rolling?.partition)
     if (rolling?.maxUnavailable === undefined) return
@@ -217,12 +220,13 @@ function checkDaemonSetStrategy(errors: Errors, strategy: DaemonSetUpdateStrateg
   const path = 'spec.updateStrategy.rollingUpdate'
   const rolling = strategy.rollingUpdate
   if (strategy.type !== 'RollingUpdate') {
-    errors.push(notSupported('spec.updateStrategy', strategy, ['RollingUpdate', 'OnDelete']))
+    const shown = goJson('apps.v1.DaemonSetUpdateStrategy', strategy)
+    errors.push(notSupported('spec.updateStrategy', shown, ['RollingUpdate', 'OnDelete']))
   } else if (!rolling) errors.push(required(path))
   else {
     checkIntOrPercent(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
-    checkNotMoreThanAll(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
     checkIntOrPercent(errors, `${path}.maxSurge`, rolling.maxSurge)
+    checkNotMoreThanAll(errors, `${path}.maxUnavailable`, rolling.maxUnavailable)
     checkNotMoreThanAll(errors, `${path}.maxSurge`, rolling.maxSurge)
     const stops = !isZero(rolling.maxUnavailable)
     const adds = !isZero(rolling.maxSurge)

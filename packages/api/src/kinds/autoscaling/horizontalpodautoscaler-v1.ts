@@ -12,6 +12,9 @@ const CURRENT = 'autoscaling.alpha.kubernetes.io/current-metrics'
 const CONDITIONS = 'autoscaling.alpha.kubernetes.io/conditions'
 const BEHAVIOR = 'autoscaling.alpha.kubernetes.io/behavior'
 
+/** Per cent of the requested CPU. */
+const DEFAULT_UTILIZATION = 80
+
 const isCpu = (metric: MetricSpec | MetricStatus): boolean =>
   metric.type === 'Resource' && metric.resource?.name === 'cpu'
 const isCpuUtilization = (metric: MetricSpec): boolean =>
@@ -41,7 +44,7 @@ export function toV2(object: HpaV1): HorizontalPodAutoscaler {
     metrics.unshift({ type: 'Resource', resource: { name: 'cpu', target } })
   }
   if (metrics.length === 0) {
-    const target = { type: 'Utilization', averageUtilization: 80 }
+    const target = { type: 'Utilization', averageUtilization: DEFAULT_UTILIZATION }
     metrics.push({ type: 'Resource', resource: { name: 'cpu', target } })
   }
   const behavior = parsed<HorizontalPodAutoscaler['spec']['behavior']>(annotations[BEHAVIOR])
@@ -102,7 +105,13 @@ export const HorizontalPodAutoscalerV1Kind = defineKind<HpaV1>({
     { spec: true, status: () => ({ currentReplicas: 0, desiredReplicas: 0 }) },
     {
       default(object) {
-        if (object.spec) object.spec.minReplicas ??= 1
+        const { spec } = object
+        if (!spec) return
+        spec.minReplicas ??= 1
+        if (spec.targetCPUUtilizationPercentage !== undefined) return
+        // In upstream, what is converted comes back with it.
+        const others = parsed<MetricSpec[]>(object.metadata.annotations?.[METRICS]) ?? []
+        if (others.length === 0) spec.targetCPUUtilizationPercentage = DEFAULT_UTILIZATION
       },
       validate: object => validateAutoscaler(toV2(object)),
       validateUpdate: (object, old) => validateAutoscaler(toV2(object), toV2(old)),

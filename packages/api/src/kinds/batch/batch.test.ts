@@ -25,7 +25,7 @@ testCreate(JobKind, job, [
     },
     errors: [
       'spec.selector: Invalid value: {"matchLabels":{"a":"b","batch.kubernetes.io/controller-uid":"u1"}}: `selector` not auto-generated',
-      'spec.template.metadata.labels: Invalid value: {"batch.kubernetes.io/job-name":"work","job-name":"work","batch.kubernetes.io/controller-uid":"u1","controller-uid":"u1"}: `selector` does not match template `labels`',
+      'spec.template.metadata.labels: Invalid value: {"batch.kubernetes.io/controller-uid":"u1","batch.kubernetes.io/job-name":"work","controller-uid":"u1","job-name":"work"}: `selector` does not match template `labels`',
     ],
   },
   {

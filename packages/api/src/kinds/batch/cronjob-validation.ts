@@ -1,14 +1,7 @@
-import {
-  type FieldError,
-  invalid,
-  maxLengthMessage,
-  notSupported,
-  required,
-  validateAnnotations,
-  validateLabels,
-} from '@canopus/apimachinery'
+import { type FieldError, invalid, maxLengthMessage, notSupported, required } from '@canopus/apimachinery'
 import type { CronJob, CronJobSpec } from '../../generated/batch.v1.ts'
-import { checkChoice, checkNonNegative, type Errors, push } from '../shared/check.ts'
+import { checkChoice, checkNonNegative, type Errors } from '../shared/check.ts'
+import { shownSelector } from '../shared/shown.ts'
 import { scheduleProblem } from './schedule.ts'
 import { checkJobSpec } from './validation.ts'
 
@@ -47,12 +40,10 @@ function checkJobTemplate(errors: Errors, template: CronJobSpec['jobTemplate'] |
     errors.push(required('spec.jobTemplate'))
     return
   }
-  push(errors, validateLabels(template.metadata?.labels, 'spec.jobTemplate.metadata.labels'))
-  push(errors, validateAnnotations(template.metadata?.annotations, 'spec.jobTemplate.metadata.annotations'))
   checkJobSpec(errors, 'spec.jobTemplate.spec', template.spec)
   const { selector } = template.spec
   if (selector !== undefined) {
-    errors.push(invalid('spec.jobTemplate.spec.selector', selector, '`selector` will be auto-generated'))
+    errors.push(invalid('spec.jobTemplate.spec.selector', shownSelector(selector), '`selector` will be auto-generated'))
   }
   if (template.spec.manualSelector) {
     errors.push(notSupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']))

@@ -13,6 +13,7 @@ import {
 } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateCronJob, validateCronJobUpdate } from './cronjob-validation.ts'
+import { defaultFailurePolicy } from './job.ts'
 import { cronJobWarnings } from './warnings.ts'
 
 function defaultCronJob(object: CronJob): void {
@@ -24,6 +25,7 @@ function defaultCronJob(object: CronJob): void {
   spec.failedJobsHistoryLimit ??= 1
   if (spec.jobTemplate === undefined) return
   spec.jobTemplate.metadata ??= {}
+  if (spec.jobTemplate.spec) defaultFailurePolicy(spec.jobTemplate.spec)
   defaultPodTemplate(spec.jobTemplate.spec?.template)
 }
 

@@ -21,12 +21,17 @@ function defaultJob(job: Job): void {
   spec.suspend ??= false
   spec.manualSelector ??= false
   spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed'
-  for (const rule of spec.podFailurePolicy?.rules ?? []) {
-    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True'
-  }
+  defaultFailurePolicy(spec)
   const labels = spec.template?.metadata?.labels
   if (labels !== undefined && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels }
   defaultPodTemplate(spec.template)
+}
+
+/** Templates of jobs get this too. */
+export function defaultFailurePolicy({ podFailurePolicy }: JobSpec): void {
+  for (const rule of podFailurePolicy?.rules ?? []) {
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True'
+  }
 }
 
 /** Labels that tie pods to the job, by their present and their former names. */
@@ -42,6 +47,8 @@ function generateSelector(job: Job): void {
   for (const key of NAME_LABELS) labels[key] ??= metadata.name ?? ''
   for (const key of UID_LABELS) labels[key] ??= metadata.uid
   spec.template.metadata.labels = labels
+  // Defaulting, which upstream does once more of what it has stored, gives a job without labels those of its template.
+  if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
   spec.selector ??= {}
   spec.selector.matchLabels = { ...spec.selector.matchLabels }
   spec.selector.matchLabels[UID_LABELS[0]] ??= metadata.uid

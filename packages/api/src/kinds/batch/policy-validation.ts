@@ -1,6 +1,7 @@
 /** What counts as failure and as success of a job (validation.go: validatePodFailurePolicy, validateSuccessPolicy). */
 import { checkQualifiedName, duplicate, invalid, invalidOmitted, notSupported, required } from '@canopus/apimachinery'
 import type { JobSpec, PodFailurePolicyRule } from '../../generated/batch.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkNonNegative, checkText, type Errors, fieldError } from '../shared/check.ts'
 import { countIndexes } from './index-intervals.ts'
 
@@ -28,7 +29,7 @@ function checkRule(
   names: ReadonlySet<string>,
 ): void {
   if (!rule.action)
-    errors.push(required(`${path}.action`, `valid values: ${ACTIONS.map(each => `"${each}"`).join(', ')}`))
+    errors.push(required(`${path}.action`, `valid values: [${ACTIONS.map(each => `"${each}"`).join(' ')}]`))
   else if (!ACTIONS.includes(rule.action)) errors.push(notSupported(`${path}.action`, rule.action, ACTIONS))
   else if (rule.action === 'FailIndex' && spec.backoffLimitPerIndex === undefined) {
     errors.push(invalid(`${path}.action`, rule.action, 'requires the backoffLimitPerIndex to be set'))
@@ -58,7 +59,7 @@ function checkExitCodes(
   names: ReadonlySet<string>,
 ): void {
   const { operator, containerName, values = [] } = requirement
-  if (!operator) errors.push(required(`${path}.operator`, 'valid values: "In", "NotIn"'))
+  if (!operator) errors.push(required(`${path}.operator`, 'valid values: ["In" "NotIn"]'))
   else if (operator !== 'In' && operator !== 'NotIn') {
     errors.push(notSupported(`${path}.operator`, operator, ['In', 'NotIn']))
   }
@@ -66,7 +67,7 @@ function checkExitCodes(
     const text = 'must be one of the container or initContainer names in the pod template'
     errors.push(invalid(`${path}.containerName`, containerName, text))
   }
-  if (values.length === 0) errors.push(invalid(`${path}.values`, values, 'at least one value is required'))
+  if (values.length === 0) errors.push(invalid(`${path}.values`, requirement.values, 'at least one value is required'))
   else if (values.length > MOST_VALUES) errors.push(tooMany(`${path}.values`, values.length, MOST_VALUES))
   let ordered = true
   for (const [index, value] of values.entries()) {
@@ -81,7 +82,9 @@ function checkExitCodes(
 
 export function checkSuccessPolicy(errors: Errors, path: string, spec: JobSpec): void {
   if (spec.completionMode !== 'Indexed') {
-    errors.push(invalid(path, spec.successPolicy, 'requires indexed completion mode'))
+    errors.push(
+      invalid(path, goJson('batch.v1.SuccessPolicy', spec.successPolicy!), 'requires indexed completion mode'),
+    )
     return
   }
   const rules = spec.successPolicy?.rules ?? []

@@ -6,6 +6,8 @@ import {
   type FieldError,
   invalid,
   isConditionTrue,
+  labelSelector,
+  matches,
   notSupported,
   patternMessage,
   required,
@@ -14,9 +16,10 @@ import {
 } from '@canopus/apimachinery'
 import type { Job, JobSpec } from '../../generated/batch.v1.ts'
 import type { Container, PodTemplateSpec } from '../../generated/core.v1.ts'
-import { checkMatch } from '../apps/template-validation.ts'
+import { checkMatch, isReadable } from '../apps/template-validation.ts'
 import { checkPodTemplate } from '../core/pod/validate-spec.ts'
 import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
+import { byKey, shownSelector } from '../shared/shown.ts'
 import { checkPodFailurePolicy, checkSuccessPolicy } from './policy-validation.ts'
 
 const MOST_PARALLEL_INDEXED = 100_000
@@ -54,23 +57,19 @@ function checkGeneratedSelector(errors: Errors, { metadata, spec }: Job): void {
   }
   const labels = spec.template?.metadata?.labels ?? {}
   const expected: [string, string][] = [
-    [UID_LABEL, metadata.uid],
     ['controller-uid', metadata.uid],
-    ['batch.kubernetes.io/job-name', metadata.name],
     ['job-name', metadata.name],
+    [UID_LABEL, metadata.uid],
+    ['batch.kubernetes.io/job-name', metadata.name],
   ]
   for (const [key, value] of expected) {
     const field = `spec.template.metadata.labels[${key}]`
     const found = labels[key]
     if (found === undefined) errors.push(required(field, `must be '${value}'`))
-    else if (found !== value) errors.push(invalid(field, labels, `must be '${value}'`))
+    else if (found !== value) errors.push(invalid(field, byKey(labels), `must be '${value}'`))
   }
-  const selected = spec.selector.matchLabels ?? {}
-  const known = new Map(expected)
-  const auto = Object.entries(selected).every(([key, value]) => known.get(key) === value)
-  if (!auto || (spec.selector.matchExpressions ?? []).length > 0) {
-    errors.push(invalid('spec.selector', spec.selector, '`selector` not auto-generated'))
-  }
+  if (!isReadable(spec.selector) || matches(labelSelector(spec.selector), Object.fromEntries(expected))) return
+  errors.push(invalid('spec.selector', shownSelector(spec.selector), '`selector` not auto-generated'))
 }
 
 const COUNTS = [
@@ -89,16 +88,17 @@ export function checkJobSpec(errors: Errors, path: string, spec: JobSpec): void 
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
     errors.push(required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified'))
   }
+  if (spec.managedBy !== undefined) checkManagedBy(errors, `${path}.managedBy`, spec.managedBy)
   checkOptionalChoice(errors, `${path}.completionMode`, spec.completionMode, ['NonIndexed', 'Indexed'])
   if (spec.completionMode === 'Indexed') checkIndexed(errors, path, spec)
-  else checkNotIndexed(errors, path, spec)
+  else if (spec.completionMode === undefined || spec.completionMode === 'NonIndexed')
+    checkNotIndexed(errors, path, spec)
   if (spec.podFailurePolicy) checkPodFailurePolicy(errors, `${path}.podFailurePolicy`, spec)
   if (spec.successPolicy) checkSuccessPolicy(errors, `${path}.successPolicy`, spec)
   const replacement = spec.podReplacementPolicy
   if (spec.podFailurePolicy && replacement !== undefined) {
     checkOptionalChoice(errors, `${path}.podReplacementPolicy`, replacement, ['Failed'])
   } else checkOptionalChoice(errors, `${path}.podReplacementPolicy`, replacement, ['Failed', 'TerminatingOrFailed'])
-  if (spec.managedBy !== undefined) checkManagedBy(errors, `${path}.managedBy`, spec.managedBy)
   if (spec.template === undefined) {
     errors.push(required(`${path}.template`))
     return

@@ -24,6 +24,10 @@ export const LimitRangeKind = defineKind<LimitRange>({
     {},
     {
       default: defaultLimits,
+      // One without a name is given one (pkg/registry/core/limitrange/strategy.go): its identity will do.
+      prepareForCreate({ metadata }) {
+        metadata.name ||= metadata.uid!
+      },
       validate: validateLimitRange,
       validateUpdate: validateLimitRange,
       allowCreateOnUpdate: true,

@@ -9,7 +9,8 @@ import {
   validateCidr,
 } from '@canopus/apimachinery'
 import type { Node, Taint } from '../../generated/core.v1.ts'
-import { checkText, type Errors, fieldError, push } from '../shared/check.ts'
+import { goJson } from '../../go-json.ts'
+import { checkText, type Errors, fieldError, NOT_POSITIVE_MESSAGE, push } from '../shared/check.ts'
 import { checkAmount } from '../shared/resource-names.ts'
 import { checkTaintEffect } from './pod/validate-affinity.ts'
 
@@ -23,7 +24,7 @@ function checkTaints(errors: Errors, path: string, taints: readonly Taint[]): vo
     checkTaintEffect(errors, `${at}.effect`, taint.effect)
     const key = `${taint.effect} ${taint.key}`
     if (seen.has(key)) {
-      const { body } = duplicate(at, taint)
+      const { body } = duplicate(at, goJson('core.v1.Taint', taint))
       errors.push(fieldError('FieldValueDuplicate', at, `${body}: taints must be unique by key and effect pair`))
     }
     seen.add(key)
@@ -42,9 +43,17 @@ export function validateNode(node: Node): FieldError[] {
   const errors: Errors = []
   checkTaints(errors, 'metadata.taints', node.spec.taints ?? [])
   checkAmounts(errors, node)
+  checkSwap(errors, node)
   checkFeatures(errors, node.status?.declaredFeatures)
   checkCidrs(errors, node.spec.podCIDRs)
   return errors
+}
+
+/** Upstream looks for it under `metadata`, too. */
+function checkSwap(errors: Errors, { status }: Node): void {
+  const capacity = status?.nodeInfo?.swap?.capacity
+  if (capacity === undefined || capacity > 0) return
+  errors.push(invalid('metadata.nodeSwapStatus.capacity', capacity, NOT_POSITIVE_MESSAGE))
 }
 
 function checkCidrs(errors: Errors, cidrs: readonly string[] = []): void {
@@ -67,11 +76,11 @@ function checkFeatures(errors: Errors, features: readonly string[] = []): void {
     if (problem !== undefined) {
       errors.push(invalid(field, name, `invalid feature name ${JSON.stringify(name)}: ${problem}`))
     }
-    const before = features[index - 1]
-    if (before === name) errors.push(duplicate(field, name))
-    else if (before !== undefined && before > name) {
-      errors.push(invalid(field, name, 'list must be sorted alphabetically'))
-    }
+    const next = features[index + 1]
+    if (next === undefined) continue
+    const after = `status.declaredFeatures[${index + 1}]`
+    if (next === name) errors.push(duplicate(after, next))
+    else if (name > next) errors.push(invalid(after, next, 'list must be sorted alphabetically'))
   }
 }
 

@@ -21,7 +21,8 @@ const NO_INFO = {
 /** Nodes may be made with their status: the kubelet registers itself so. */
 function bornStatus(node: Node): NodeStatus {
   const status = node.status ?? {}
-  return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: NO_INFO, ...status }
+  const { config: _config, ...own } = status
+  return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: NO_INFO, ...own }
 }
 
 function defaultNode(node: Node): void {
@@ -73,7 +74,13 @@ export const NodeKind = defineKind<Node>({
     {
       default: defaultNode,
       warnings,
-      prepareForUpdate: pairPodCidrs,
+      prepareForCreate(node) {
+        delete node.spec.configSource
+      },
+      prepareForUpdate(node, old) {
+        pairPodCidrs(node)
+        if (old.spec.configSource === undefined) delete node.spec.configSource
+      },
       validate: validateNode,
       validateUpdate: validateNodeUpdate,
       validateStatusUpdate: validateNodeStatusUpdate,

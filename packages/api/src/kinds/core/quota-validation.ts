@@ -11,6 +11,7 @@ import {
   required,
 } from '@canopus/apimachinery'
 import type { LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaSpec } from '../../generated/core.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkText, type Errors } from '../shared/check.ts'
 import {
   checkAmount,
@@ -92,7 +93,7 @@ function checkSelector(errors: Errors, { scopeSelector, scopes }: ResourceQuotaS
   const expressions = scopeSelector.matchExpressions ?? []
   for (const { scopeName, operator, values = [] } of expressions) {
     if (!SCOPES.includes(scopeName)) errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'))
-    checkScope(errors, path, scopeName, hard, scopeSelector)
+    checkScope(errors, path, scopeName, hard, goJson('core.v1.ScopeSelector', scopeSelector))
     const byValue = scopeName === 'PriorityClass' || scopeName === 'VolumeAttributesClass'
     if (!byValue && SCOPES.includes(scopeName) && operator !== 'Exists') {
       errors.push(invalid(`${path}.operator`, operator, ONLY_EXISTS))
@@ -135,7 +136,8 @@ export function validateLimitRange({ spec }: LimitRange): FieldError[] {
   for (const [index, item] of (spec.limits ?? []).entries()) {
     const path = `spec.limits[${index}]`
     checkText(errors, `${path}.type`, item.type ?? '', checkQualifiedName)
-    if (item.type && !item.type.includes('/') && !LIMIT_TYPES.includes(item.type)) {
+    const isQualified = checkQualifiedName(item.type ?? '').length === 0
+    if (isQualified && !item.type.includes('/') && !LIMIT_TYPES.includes(item.type)) {
       errors.push(invalid(`${path}.type`, item.type, 'must be a standard limit type or fully qualified'))
     }
     if (types.has(item.type)) errors.push(duplicate(`${path}.type`, item.type))

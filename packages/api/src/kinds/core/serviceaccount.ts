@@ -5,7 +5,7 @@ import { defineKind, strategyOf } from '../shared/strategy.ts'
 
 /** Of references to secrets only the name counts. */
 function cleanSecrets(account: ServiceAccount): void {
-  if (account.secrets) account.secrets = account.secrets.map(({ name }) => ({ name: name ?? '' }))
+  if (account.secrets) account.secrets = account.secrets.map(({ name }) => (name ? { name } : {}))
 }
 
 const MOUNTABLE = 'kubernetes.io/enforce-mountable-secrets'

@@ -1,3 +1,4 @@
+import { semanticEqual } from '@canopus/apimachinery'
 import type { EndpointSlice } from '../../generated/discovery.v1.ts'
 import { EndpointSlices } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
@@ -11,6 +12,23 @@ function defaultSlice(slice: EndpointSlice): void {
     port.protocol ??= 'TCP'
   }
 }
+
+/**
+ * What v1 no longer has: only who has a topology keeps it, and only while its endpoints stay the same. A node's name that stood
+ * there is kept where its field says nothing (pkg/registry/discovery/endpointslice/strategy.go, dropTopologyOnV1).
+ */
+function dropTopology(slice: EndpointSlice, old: EndpointSlice | undefined): void {
+  if (old !== undefined && semanticEqual(old.endpoints, slice.endpoints)) return
+  const known = new Set((old?.endpoints ?? []).map(each => each.deprecatedTopology?.[HOSTNAME]))
+  slice.endpoints = (slice.endpoints ?? null)?.map(endpoint => {
+    const { deprecatedTopology, ...rest } = endpoint
+    if (deprecatedTopology === undefined) return endpoint
+    const node = deprecatedTopology[HOSTNAME]
+    return rest.nodeName === undefined && node !== undefined && known.has(node) ? { ...rest, nodeName: node } : rest
+  }) as EndpointSlice['endpoints']
+}
+
+const HOSTNAME = 'kubernetes.io/hostname'
 
 const portsText = ({ ports }: EndpointSlice): string =>
   withMore(
@@ -37,9 +55,16 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   type: EndpointSlices,
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
-  strategy: strategyOf(
+  strategy: strategyOf<EndpointSlice>(
     { generation: true, labelsCount: true },
-    { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate, default: defaultSlice, warnings },
+    {
+      validate: validateEndpointSlice,
+      validateUpdate: validateEndpointSliceUpdate,
+      default: defaultSlice,
+      prepareForCreate: slice => dropTopology(slice, undefined),
+      prepareForUpdate: dropTopology,
+      warnings,
+    },
   ),
   columns: [
     nameColumn,

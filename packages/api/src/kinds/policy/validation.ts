@@ -1,16 +1,16 @@
 import { type FieldError, invalid, validateLabelSelector } from '@canopus/apimachinery'
 import type { PodDisruptionBudget } from '../../generated/policy.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkIntOrPercent, checkNotMoreThanAll } from '../apps/template-validation.ts'
 import { checkNonNegative, checkOptionalChoice, type Errors, push } from '../shared/check.ts'
 import { checkConditions } from '../shared/conditions.ts'
-import { goFields } from '../shared/go-fields.ts'
 
 /** pkg/apis/policy/validation/validation.go. */
 export function validateBudget({ spec }: PodDisruptionBudget): FieldError[] {
   const errors: Errors = []
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    const shown = goFields('policy.v1.PodDisruptionBudgetSpec', spec)
+    const shown = goJson('policy.v1.PodDisruptionBudgetSpec', spec)
     errors.push(invalid('spec', shown, 'minAvailable and maxUnavailable cannot be both set'))
   }
   for (const [field, value] of [

@@ -20,10 +20,26 @@ export function defaultPod(pod: Pod): void {
   pod.spec ??= {} as PodSpec
   const { spec } = pod
   defaultPodSpec(spec)
+  dropOldAnnotations(pod.metadata)
+  // Of pods alone, not of templates.
+  if (spec.terminationGracePeriodSeconds! < 0) spec.terminationGracePeriodSeconds = 1
   for (const container of spec.containers ?? []) defaultPodContainer(container, spec.hostNetwork === true)
   for (const container of spec.initContainers ?? []) defaultPodContainer(container, spec.hostNetwork === true)
   if (spec.resources !== undefined) defaultPodRequests(spec)
   spec.enableServiceLinks ??= true
+}
+
+/** Annotations that once stood for init containers; nobody is to take them for such (pkg/apis/core/v1/conversion.go). */
+const OLD_ANNOTATIONS = ['beta', 'alpha'].flatMap(stage => [
+  `pod.${stage}.kubernetes.io/init-containers`,
+  `pod.${stage}.kubernetes.io/init-container-statuses`,
+])
+
+function dropOldAnnotations(metadata: { annotations?: Record<string, string> }): void {
+  const { annotations } = metadata
+  if (annotations === undefined || !OLD_ANNOTATIONS.some(key => Object.hasOwn(annotations, key))) return
+  const left = Object.entries(annotations).filter(([key]) => !OLD_ANNOTATIONS.includes(key))
+  metadata.annotations = Object.fromEntries(left)
 }
 
 /** Requests are limits where only limits are given; ports of the host's network are the host's. */
@@ -82,6 +98,7 @@ export function defaultServiceAccount(spec: PodSpec): void {
 export function defaultPodTemplate(template: PodTemplateSpec | undefined): void {
   if (template === undefined || template === null) return
   template.metadata ??= {}
+  dropOldAnnotations(template.metadata)
   template.spec ??= {} as PodSpec
   defaultPodSpec(template.spec)
 }

@@ -12,9 +12,13 @@ const REFERENCE = new RegExp(
   `^(?:${ADDRESS}/)?${PART}(?:/${PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@${DIGEST})?$`,
 )
 
+const LONGEST_NAME = 255
+const nameOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^/]*$/, '')
+
 /** The tag of an image's name: `latest` where there is neither tag nor digest, empty where only a digest or what is no name. */
 function tagOf(image: string): string {
   if (!REFERENCE.test(image)) return ''
+  if (image.length > LONGEST_NAME && nameOf(image).length > LONGEST_NAME) return ''
   const at = image.indexOf('@')
   const name = at < 0 ? image : image.slice(0, at)
   const colon = name.lastIndexOf(':')

@@ -30,7 +30,7 @@ export function podQosClass(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEf
   const sums: Sums = { requests: [0, 0], limits: [0, 0] }
   let limited = true
   const own = spec.resources
-  if (own !== undefined && (own.limits !== undefined || own.requests !== undefined)) limited = addResources(sums, own)
+  if (own !== undefined) limited = addResources(sums, own)
   else {
     for (const container of spec.containers ?? []) if (!addResources(sums, container.resources)) limited = false
     for (const container of spec.initContainers ?? []) if (!addResources(sums, container.resources)) limited = false

@@ -119,6 +119,14 @@ const RESTART_POLICIES = ['Always', 'Never', 'OnFailure']
 const MAX_RULES = 20
 const MAX_EXIT_CODES = 255
 
+/** Of those that start before the others: rules without a policy are not looked at. */
+function checkInitRestart(errors: Errors, path: string, container: Container): void {
+  if (container.restartPolicy !== undefined) checkRestart(errors, path, container)
+  else if ((container.restartPolicyRules ?? []).length > 0) {
+    errors.push(required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used'))
+  }
+}
+
 /** A container's own restart policy and rules (KEP-5307). */
 function checkRestart(errors: Errors, path: string, { restartPolicy, restartPolicyRules }: Container): void {
   if (restartPolicy !== undefined && !RESTART_POLICIES.includes(restartPolicy)) {
@@ -161,7 +169,7 @@ export function checkInitContainers(errors: Errors, path: string, scope: Contain
   for (const [index, container] of (scope.spec.initContainers ?? []).entries()) {
     const at = `${path}[${index}]`
     checkCommon(errors, at, container, scope)
-    checkRestart(errors, at, container)
+    checkInitRestart(errors, at, container)
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name))
     if (container.name) names.add(container.name)
     checkHostPorts(errors, path, [container])

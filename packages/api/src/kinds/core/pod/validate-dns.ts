@@ -1,4 +1,11 @@
-import { checkDns1123Subdomain, invalid, patternMessage, required, validateIp } from '@canopus/apimachinery'
+import {
+  checkDns1123Subdomain,
+  invalid,
+  maxLengthMessage,
+  patternMessage,
+  required,
+  validateIp,
+} from '@canopus/apimachinery'
 import type { HostAlias, PodDNSConfig, PodSpec } from '../../../generated/core.v1.ts'
 import { checkText, type Errors, push } from '../../shared/check.ts'
 
@@ -6,16 +13,17 @@ const NAMESERVERS = 3
 const SEARCHES = 32
 const SEARCH_BYTES = 2048
 
-const LABEL = '[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?'
+const LABEL = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
 const SUBDOMAIN_PATTERN = new RegExp(`^${SUBDOMAIN}$`)
 const SUBDOMAIN_RULE =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character"
 
 /** A search domain may hold underscores, as names of SRV records do. */
 function checkSearchDomain(value: string): string[] {
-  if (value.length > 253) return ['must be no more than 253 characters']
-  return SUBDOMAIN_PATTERN.test(value) ? [] : [patternMessage(SUBDOMAIN_RULE, SUBDOMAIN, 'example.com')]
+  const errors = value.length > 253 ? [maxLengthMessage(253)] : []
+  if (!SUBDOMAIN_PATTERN.test(value)) errors.push(patternMessage(SUBDOMAIN_RULE, SUBDOMAIN, 'example.com'))
+  return errors
 }
 
 export function checkDnsConfig(errors: Errors, path: string, { dnsConfig, dnsPolicy }: PodSpec): void {

@@ -62,7 +62,7 @@ function checkPropagation(
 
 function checkRecursive(errors: Errors, field: string, mount: VolumeMount): void {
   const policy = mount.recursiveReadOnly!
-  if (policy !== 'Disabled') {
+  if (policy !== 'Disabled' && RECURSIVE.includes(policy)) {
     if (!mount.readOnly) errors.push(forbidden(field, 'may only be specified when readOnly is true'))
     if (mount.mountPropagation !== undefined && mount.mountPropagation !== 'None') {
       errors.push(forbidden(field, 'may only be specified when mountPropagation is None or not specified'))

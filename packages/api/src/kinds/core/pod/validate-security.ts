@@ -7,8 +7,8 @@ import type {
   SecurityContext,
   Sysctl,
 } from '../../../generated/core.v1.ts'
+import { goJson } from '../../../go-json.ts'
 import { checkDescendingPath, checkNumber, checkOptionalChoice, type Errors } from '../../shared/check.ts'
-import { goFields } from '../../shared/go-fields.ts'
 import { checkWindowsOptions } from './validate-windows.ts'
 
 const SECCOMP_TYPES = ['Localhost', 'RuntimeDefault', 'Unconfined']
@@ -47,7 +47,7 @@ function checkSeccomp(errors: Errors, path: string, profile: SeccompProfile): vo
       errors.push(required(field, 'must be set when seccomp type is Localhost'))
     } else checkDescendingPath(errors, field, profile.localhostProfile)
   } else if (profile.localhostProfile !== undefined) {
-    const shown = goFields('core.v1.SeccompProfile', profile)
+    const shown = goJson('core.v1.SeccompProfile', profile)
     errors.push(invalid(field, shown, 'can only be set when seccomp type is Localhost'))
   }
 }

@@ -15,8 +15,8 @@ import {
   validateLabels,
 } from '@canopus/apimachinery'
 import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '../../../generated/core.v1.ts'
+import { goJson } from '../../../go-json.ts'
 import { checkChoice, checkText, type Errors, push } from '../../shared/check.ts'
-import { goFields } from '../../shared/go-fields.ts'
 import { checkAffinity, checkTolerations, checkTopologySpread } from './validate-affinity.ts'
 import { checkPodAnnotations, checkProfilesAgree } from './validate-annotations.ts'
 import {
@@ -156,11 +156,11 @@ function checkResourceClaims(
     if (name) names.add(name)
     if (own !== undefined && template !== undefined) {
       const text = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'
-      errors.push(invalid(at, claim, text))
+      errors.push(invalid(at, goJson('core.v1.PodResourceClaim', claim), text))
     }
     if (own === undefined && template === undefined) {
       const text = 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'
-      errors.push(invalid(at, goFields('core.v1.PodResourceClaim', claim), text))
+      errors.push(invalid(at, goJson('core.v1.PodResourceClaim', claim), text))
     }
     if (own !== undefined) checkText(errors, `${at}.resourceClaimName`, own, checkDns1123Subdomain)
     if (template !== undefined) checkText(errors, `${at}.resourceClaimTemplateName`, template, checkDns1123Subdomain)

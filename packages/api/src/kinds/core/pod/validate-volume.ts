@@ -17,7 +17,7 @@ import {
   checkText,
   type Errors,
 } from '../../shared/check.ts'
-import { checkClaimTemplateSpec } from '../claim-validation.ts'
+import { checkClaimTemplateSpec, checkTemplateOnlyMetadata } from '../claim-validation.ts'
 import { checkDownwardFile, checkKeysToPaths, checkProjected } from './validate-projection.ts'
 import { remoteVolumes } from './validate-remote-volume.ts'
 
@@ -180,14 +180,21 @@ export function checkDriverName(errors: Errors, field: string, name: string | un
 
 function checkCsi(errors: Errors, path: string, { csi }: Volume): void {
   checkDriverName(errors, `${path}.driver`, csi!.driver)
-  if (csi!.nodePublishSecretRef && !csi!.nodePublishSecretRef.name) {
-    errors.push(required(`${path}.nodePublishSecretRef.name`))
-  }
+  const secret = csi!.nodePublishSecretRef
+  if (!secret) return
+  if (!secret.name) errors.push(required(`${path}.nodePublishSecretRef.name`))
+  // Upstream leaves out whose name it is.
+  else checkText(errors, `${path}.name`, secret.name, checkDns1123Subdomain)
 }
 
 function checkEphemeral(errors: Errors, path: string, { name, ephemeral }: Volume, podName: string | undefined): void {
-  if (!ephemeral!.volumeClaimTemplate) errors.push(required(`${path}.volumeClaimTemplate`))
-  else checkClaimTemplateSpec(errors, `${path}.volumeClaimTemplate.spec`, ephemeral!.volumeClaimTemplate.spec)
+  const template = ephemeral!.volumeClaimTemplate
+  const field = `${path}.volumeClaimTemplate`
+  if (!template) errors.push(required(field))
+  else {
+    checkTemplateOnlyMetadata(errors, `${field}.metadata`, template.metadata)
+    checkClaimTemplateSpec(errors, `${field}.spec`, template.spec)
+  }
   // Upstream looks for the name beside what it is made for.
   if (podName && name) checkClaimName(errors, path.replace(/\.ephemeral$/, ''), podName, name)
 }

@@ -21,6 +21,10 @@ export function serviceWarnings({ metadata, spec }: Service): string[] {
     if (spec.sessionAffinity !== 'None') found.push('spec.SessionAffinity is ignored for headless services')
   }
   for (const [index, ip] of externalIPs.entries()) found.push(...ipWarnings(`spec.externalIPs[${index}]`, ip))
+  const isHeadless = spec.type === 'ClusterIP' && clusterIP === 'None'
+  if (externalIPs.length > 0 && !isHeadless && spec.type !== 'ExternalName') {
+    found.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters')
+  }
   if (loadBalancerIP) found.push(...ipWarnings('spec.loadBalancerIP', loadBalancerIP))
   for (const [index, cidr] of (spec.loadBalancerSourceRanges ?? []).entries()) {
     found.push(...cidrWarnings(`spec.loadBalancerSourceRanges[${index}]`, cidr))
