@@ -111,14 +111,14 @@ export const methodNotAllowedError = (): StatusError =>
   })
 export const expiredError = (message: string): StatusError => new StatusError({ code: 410, reason: 'Expired', message })
 /** A state was asked for that is newer than what there is (`NewTooLargeResourceVersionError` of apiserver/pkg/storage). */
-export const tooLargeResourceVersionError = (wanted: number, current: number): StatusError =>
+export const tooLargeResourceVersionError = (wanted: number, current: number, retryAfterSeconds = 1): StatusError =>
   new StatusError({
     code: 504,
     reason: 'Timeout',
     message: `Timeout: Too large resource version: ${wanted}, current: ${current}`,
     details: {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-      retryAfterSeconds: 1,
+      ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }),
     },
   })
 export const internalError = (message: string): StatusError =>

@@ -95,8 +95,10 @@ export interface ApiServerOptions {
   readonly metrics?: MetricsRegistry
   /** Which features are on; `kinds` and admission plugins must fit. The defaults where missing. */
   readonly featureGates?: FeatureGates
+  /** Whether clients may be shown a state of a resource that has passed (`--watch-cache`, `--watch-cache-sizes`); all where missing. */
+  readonly isCached?: (type: Pick<ResourceType, 'group' | 'plural'>) => boolean
   /** Milliseconds between comparisons of the caches with the store; none are made where missing. */
-  readonly consistencyCheckPeriod?: number
+  readonly consistencyCheckPeriod?: number | undefined
   /** With which flags it runs, for `/flagz`. */
   readonly flags?: FlagValues
   /** Tells this server from others, in figures. */
@@ -319,8 +321,21 @@ function composeResources(
   const admission = new AdmissionChain(clock)
   const timeRules = ruleMetrics(clock, options.metrics)
   const watchLists = options.featureGates?.enabled('WatchList') ?? true
+  const isCached = ({ type }: Kind): boolean => options.isCached?.(type) ?? true
   const resources = new Resources({
-    context: { store, cache, clock, random, logger, admission, normalise, minRequestTimeout, timeRules, watchLists },
+    context: {
+      store,
+      cache,
+      clock,
+      random,
+      logger,
+      admission,
+      normalise,
+      minRequestTimeout,
+      timeRules,
+      watchLists,
+      isCached,
+    },
     // The services' part is made after the registry, since it reads and writes objects through it.
     hooks: {
       '/services': {

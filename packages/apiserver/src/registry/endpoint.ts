@@ -188,8 +188,7 @@ export class Endpoint {
   /** What the cache shows once it is as new as it has to be. */
   private read(namespace: string, name: string, resourceVersion: string): Maybe<ObjectVersion | undefined> {
     const { cache } = this.store.context
-    if (resourceVersion === '0') return this.store.cached(namespace, name)
-    const fresh = resourceVersion ? cache.waitFor(parseResourceVersion(resourceVersion)) : cache.fresh()
+    const fresh = resourceVersion ? this.store.atLeast(parseResourceVersion(resourceVersion)) : cache.fresh()
     return fresh instanceof Promise
       ? fresh.then(() => this.store.cached(namespace, name))
       : this.store.cached(namespace, name)

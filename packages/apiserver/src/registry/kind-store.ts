@@ -12,6 +12,7 @@ import {
   type KubeObject,
   notFoundError,
   type StatusError,
+  tooLargeResourceVersionError,
 } from '@canopus/apimachinery'
 import type { Clock, Histogram, Logger, Random } from '@canopus/base'
 import type { KeyValue, Store } from '@canopus/store'
@@ -36,6 +37,8 @@ export interface RegistryContext {
   readonly minRequestTimeout: number
   /** Whether watches may begin with the state (feature WatchList). */
   readonly watchLists: boolean
+  /** Whether clients may be shown what a cache has, which may be behind; else they are shown what is stored, as far as they can tell. */
+  isCached(kind: Kind): boolean
   /** Around the rules of custom resources, for the metrics. */
   readonly timeRules: TimeRules
   /** Makes stamped JSON of stored bytes of another form. */
@@ -113,6 +116,25 @@ export class KindStore {
   async find(namespace: string, name: string): Promise<ObjectVersion | undefined> {
     await this.context.cache.fresh()
     return this.cached(namespace, name)
+  }
+
+  /** Whether clients may be shown a state that has passed. */
+  get isCached(): boolean {
+    return this.context.isCached(this.kind)
+  }
+
+  /**
+   * Waits until the cache shows at least this revision, which may be 0, or all that is stored where clients are not to see a cache.
+   * Throws StatusError 504 where it does not.
+   */
+  atLeast(revision: number): Maybe<unknown> {
+    const { cache } = this.context
+    if (this.isCached) return revision === 0 ? undefined : cache.waitFor(revision)
+    const check = (current: number): void => {
+      if (current < revision) throw tooLargeResourceVersionError(revision, current, 0)
+    }
+    const fresh = cache.fresh()
+    return fresh instanceof Promise ? fresh.then(check) : check(fresh)
   }
 
   /** What the cache shows now, fit to be viewed. */

@@ -57,10 +57,10 @@ async function findPage(
   }
   const revision = parseResourceVersion(resourceVersion, true)
   const exact = match === 'Exact' || (match === '' && query.limit > 0 && revision > 0)
-  await freshEnough(store.context.cache.waitFor(revision))
+  await freshEnough(store.atLeast(revision))
   if (exact) return atRevision(store, namespace, selected, query.limit, revision)
   // Upstream's cache makes no pages of what may be of any revision (storage/cacher/delegator, shouldDelegateList).
-  return fromCache(store, namespace, selected, revision === 0 ? 0 : query.limit)
+  return fromCache(store, namespace, selected, revision === 0 && store.isCached ? 0 : query.limit)
 }
 
 /** The newest state in memory. Waits only where a selector has to see what a webhook makes of the objects. */

@@ -190,11 +190,11 @@ async function awaitedStart(store: KindStore, query: ListQuery): Promise<Start> 
   const { cache } = store.context
   const { resourceVersion, sendInitialEvents } = query
   if (sendInitialEvents === true) {
-    await freshEnough(resourceVersion === '' ? cache.fresh() : cache.waitFor(parseResourceVersion(resourceVersion)))
+    await freshEnough(resourceVersion === '' ? cache.fresh() : store.atLeast(parseResourceVersion(resourceVersion)))
     return { state: true }
   }
   if (resourceVersion === '' || resourceVersion === '0') {
-    if (resourceVersion === '') await cache.fresh()
+    if (resourceVersion === '' || !store.isCached) await cache.fresh()
     return sendInitialEvents === false ? { state: false, since: cache.revision } : { state: true }
   }
   const since = parseResourceVersion(resourceVersion)

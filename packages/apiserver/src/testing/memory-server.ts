@@ -55,7 +55,15 @@ export async function startMemoryServer(
   } & Partial<
     Pick<
       ApiServerOptions,
-      'serviceCidr' | 'nodePortRange' | 'metrics' | 'flags' | 'kinds' | 'isServed' | 'nodeMetrics' | 'featureGates'
+      | 'serviceCidr'
+      | 'nodePortRange'
+      | 'metrics'
+      | 'flags'
+      | 'kinds'
+      | 'isCached'
+      | 'isServed'
+      | 'nodeMetrics'
+      | 'featureGates'
     >
   > = {},
 ): Promise<MemoryServer> {
@@ -69,6 +77,7 @@ export async function startMemoryServer(
     logger: { ...silentLogger, error: (message, facts) => void errors.push({ message, ...facts }) },
     kinds: options.kinds ?? builtInKinds,
     ...(options.isServed === undefined ? {} : { isServed: options.isServed }),
+    ...(options.isCached === undefined ? {} : { isCached: options.isCached }),
     ...(options.featureGates === undefined ? {} : { featureGates: options.featureGates }),
     ...(options.serviceCidr === undefined ? {} : { serviceCidr: options.serviceCidr }),
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),

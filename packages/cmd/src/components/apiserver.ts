@@ -44,9 +44,11 @@ import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.t
 import { openStore } from './store.ts'
 import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
 import { addTokenSignerFlag, type TokenSignerFlags, tokenSignerOf } from './token-signer.ts'
+import { addWatchCacheFlags, type WatchCacheFlags, watchCacheOptions } from './watch-cache-flags.ts'
 
 interface ApiServerFlags
   extends ListenFlags,
+    WatchCacheFlags,
     SniFlags,
     TlsFlags,
     LogFlags,
@@ -110,8 +112,6 @@ const WITHOUT_EFFECT = [
   'profiling',
   'shutdown-watch-termination-grace-period',
   'storage-initialization-timeout',
-  'watch-cache',
-  'watch-cache-sizes',
 ]
 
 /** `canopus apiserver`: the API server alone, with kube-apiserver's flags. */
@@ -120,6 +120,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   const data = join(environment.home.root, 'apiserver')
   addStoreFlags(command, data)
   addListenFlags(command)
+  addWatchCacheFlags(command)
   command
     .option(
       '--advertise-address <address>',
@@ -227,6 +228,7 @@ async function runApiServer(
     const options: StartApiServerOptions = {
       ...basics,
       ...applied.extras,
+      ...watchCacheOptions(flags),
       flags: values,
       serving: { ...applied.extras.serving, ...given({ gitVersion: flags.version }) },
       ...kubeletCredentials(flags),
