@@ -59,6 +59,7 @@ const NAMES: Readonly<Record<string, string>> = {
   iqn: 'IQN',
   iscsi: 'ISCSI',
   iscsiInterface: 'ISCSIInterface',
+  jsonPath: 'JSONPath',
   metadata: 'ObjectMeta',
   nfs: 'NFS',
   os: 'OS',
@@ -121,6 +122,8 @@ const ORDERS: Readonly<Record<string, string>> = {
     'accessModes selector resources volumeName storageClassName volumeMode dataSource dataSourceRef ' +
     'volumeAttributesClassName',
   VolumeMount: 'name readOnly recursiveReadOnly mountPath subPath mountPropagation subPathExpr',
+  CustomResourceDefinitionVersion:
+    'name served storage deprecated deprecationWarning schema subresources additionalPrinterColumns selectableFields',
   LimitedPriorityLevelConfiguration: 'nominalConcurrencyShares limitResponse lendablePercent borrowingLimitPercent',
   FlowSchemaSpec: 'priorityLevelConfiguration matchingPrecedence distinguisherMethod rules',
   SecurityContext:

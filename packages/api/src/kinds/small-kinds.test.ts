@@ -111,6 +111,9 @@ testUpdate(PriorityClassKind, priority, [
   },
 ])
 
+const shownVersion = (served: boolean, storage: boolean, columns = 'null'): string =>
+  `{"Name":"v1","Served":${served},"Storage":${storage},"Deprecated":false,"DeprecationWarning":null,"Schema":null,` +
+  `"Subresources":null,"AdditionalPrinterColumns":${columns},"SelectableFields":null}`
 const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }
 const definition = {
   metadata: { name: 'widgets.example.com' },
@@ -136,8 +139,34 @@ testCreate(CustomResourceDefinitionKind, definition, [
       object.spec.versions[0]!.storage = false
     },
     errors: [
-      'spec.versions: Invalid value: ["v1"]: must have exactly one version marked as storage version',
+      `spec.versions: Invalid value: [${shownVersion(true, false)}]: must have exactly one version marked as storage version`,
       'status.storedVersions: Invalid value: null: must have at least one stored version',
+    ],
+  },
+  {
+    name: 'no versions',
+    change: object => {
+      object.spec.versions = []
+    },
+    errors: [
+      'spec.versions: Invalid value: null: must have exactly one version marked as storage version',
+      'status.storedVersions: Invalid value: null: must have at least one stored version',
+    ],
+  },
+  {
+    name: 'three versions of one name, which differ in their columns',
+    change: object => {
+      const [version] = object.spec.versions
+      const more = { ...version!, storage: false, served: false }
+      const additionalPrinterColumns = [{ name: 'A', type: 'string', jsonPath: '.a' }]
+      object.spec.versions = [version!, more, { ...more, additionalPrinterColumns }]
+    },
+    errors: [
+      `spec.versions: Invalid value: [${shownVersion(true, true)},${shownVersion(false, false)},${shownVersion(
+        false,
+        false,
+        '[{"Name":"A","Type":"string","Format":"","Description":"","Priority":0,"JSONPath":".a"}]',
+      )}]: must contain unique version names`,
     ],
   },
   {

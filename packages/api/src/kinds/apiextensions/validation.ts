@@ -11,12 +11,14 @@ import {
   invalid,
   notSupported,
   required,
+  semanticEqual,
 } from '@canopus/apimachinery'
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionNames,
   CustomResourceDefinitionVersion as Version,
 } from '../../generated/apiextensions.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkImmutable, checkText, type Errors, push } from '../shared/check.ts'
 import { validateWebhookClient } from '../shared/webhook-client.ts'
 
@@ -109,28 +111,28 @@ function checkVersions(errors: Errors, spec: Spec | undefined, old?: Spec): void
   for (const [index, version] of versions.entries()) {
     const path = `spec.versions[${index}]`
     checkText(errors, `${path}.name`, version.name ?? '', checkDns1035Label)
-    if (seen.has(version.name))
-      errors.push(
-        invalid(
-          'spec.versions',
-          versions.map(each => each.name),
-          'must contain unique version names',
-        ),
-      )
     seen.add(version.name)
     checkSchema(errors, `${path}.schema.openAPIV3Schema`, version, spec, old)
     checkDeprecation(errors, `${path}.deprecationWarning`, version)
   }
-  if (versions.filter(version => version.storage).length !== 1) {
-    const text = 'must have exactly one version marked as storage version'
-    errors.push(
-      invalid(
-        'spec.versions',
-        versions.map(each => each.name),
-        text,
-      ),
-    )
+  const bad = (why: string): void => {
+    errors.push(invalid('spec.versions', shownVersions(versions), why))
   }
+  if (seen.size < versions.length) bad('must contain unique version names')
+  if (versions.filter(version => version.storage).length !== 1) {
+    bad('must have exactly one version marked as storage version')
+  }
+}
+
+const PER_VERSION = ['schema', 'subresources', 'additionalPrinterColumns', 'selectableFields'] as const
+
+/** As upstream's internal type has them: what all versions say alike stands beside them there (apiextensions/v1/conversion.go). */
+function shownVersions(versions: readonly Version[]): unknown {
+  const [first] = versions
+  if (first === undefined) return null
+  const alike = PER_VERSION.filter(name => versions.every(each => semanticEqual(each[name], first[name])))
+  const apart = Object.fromEntries(alike.map(name => [name, undefined]))
+  return versions.map(each => goJson('apiextensions.v1.CustomResourceDefinitionVersion', { ...each, ...apart }))
 }
 
 const LONGEST_WARNING = 256
