@@ -34,6 +34,7 @@ export {
   decodeFailure,
   decodeObject,
   decodeValue,
+  decodingProblem,
   type SchemaChoice,
   strictDecodingMessage,
 } from './schema/decode.ts'

@@ -15,10 +15,12 @@ const ONE = `${CMS}/one`
 const MERGE = 'application/merge-patch+json'
 const STRATEGIC = 'application/strategic-merge-patch+json'
 const JSON_PATCH = 'application/json-patch+json'
+const APPLY = 'application/apply-patch+yaml'
 const NOT_FOUND = 'the server could not find the requested resource'
 const LIST_OPTIONS = 'ListOptions.meta.k8s.io "" is invalid: '
 const UNNAMED = 'the name of the object (one based on URL) was undeterminable: name must be provided'
 const noMap = (kind: string): string => `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`
+const notKind = (why: string): string => ` "" is invalid: patch: Invalid value: ${why}`
 const badVersion = 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'
 
 describe('requests are refused', () => {
@@ -66,6 +68,16 @@ describe('requests are refused', () => {
     [MERGE, 'null', 400, 'Invalid JSON Patch'],
     [MERGE, '{', 400, 'error decoding patch: unexpected end of JSON input'],
     [MERGE, '{"metadata":{"name":null}}', 400, UNNAMED],
+    [
+      MERGE,
+      '{"kind":"Foo"}',
+      422,
+      notKind('no kind "Foo" is registered for version "v1" in scheme "pkg/api/legacyscheme/scheme.go:30"'),
+    ],
+    [MERGE, '{"kind":"Pod"}', 422, notKind('converting (v1.Pod) to (core.ConfigMap): unknown conversion')],
+    [MERGE, '{"apiVersion":"a/b/c"}', 422, notKind('unexpected GroupVersion string: a/b/c')],
+    [APPLY, '', 400, 'invalid object type: /, Kind='],
+    [STRATEGIC, '{"kind":"Foo"}', 200, ''],
     [STRATEGIC, '"x"', 400, noMap('string')],
     [STRATEGIC, '{', 400, 'unexpected end of JSON input'],
     [STRATEGIC, 'null', 200, ''],
@@ -79,8 +91,10 @@ describe('requests are refused', () => {
   ]
   for (const [type, body, code, message] of patches) {
     it(`PATCH ${type} ${body}`, async () => {
-      const { status, json } = await server.send('PATCH', ONE, body, { 'content-type': type })
-      assert.deepEqual([status, json.message ?? ''], [code, message])
+      const { status, json } = await server.send('PATCH', `${ONE}?fieldManager=m`, body, { 'content-type': type })
+      // Without the object, which is quoted.
+      const told = (json.message ?? '').replace(/(Invalid value: )"\{.*\}": /, '$1')
+      assert.deepEqual([status, told], [code, message])
     })
   }
 
@@ -88,6 +102,20 @@ describe('requests are refused', () => {
     const { status, json } = await server.send('PUT', ONE, { metadata: {} })
     assert.deepEqual([status, json.message], [400, UNNAMED])
   })
+
+  const bodies: readonly [body: string, message: string][] = [
+    ['{', "couldn't get version/kind; json parse error: unexpected end of JSON input"],
+    [
+      '{"gracePeriodSeconds":"x"}',
+      'json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64',
+    ],
+  ]
+  for (const [body, message] of bodies) {
+    it(`DELETE ${body}`, async () => {
+      const { status, json } = await server.send('DELETE', ONE, body)
+      assert.deepEqual([status, json.message], [400, message])
+    })
+  }
 
   const options: readonly [query: string, message: string][] = [
     ['dryRun=All&dryRun=', 'dryRun: Unsupported value: ["All",""]: supported values: "All"'],

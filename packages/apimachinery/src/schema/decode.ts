@@ -418,12 +418,15 @@ export function decodeFailure(
   expected: string,
   body: Uint8Array,
 ): string {
-  const message =
-    error instanceof JsonSyntaxError ? `couldn't get version/kind; json parse error: ${error.message}` : error.message
+  const message = decodingProblem(error)
   if (kind !== undefined && kind.kind !== '' && !(error instanceof JsonSyntaxError))
     return `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${expected}: ${message}`
   return `the object provided is unrecognized (must be of type ${expected}): ${message} (${summarize(body)})`
 }
+
+/** The same without the object that it is about, as it is said of options of requests. */
+export const decodingProblem = (error: Error): string =>
+  error instanceof JsonSyntaxError ? `couldn't get version/kind; json parse error: ${error.message}` : error.message
 
 const SUMMARY_BYTES = 30
 

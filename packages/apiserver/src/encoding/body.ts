@@ -9,6 +9,7 @@ import {
   decodeObject,
   decodeProtobuf,
   decodeValue,
+  decodingProblem,
   encodeJson,
   invalid,
   invalidError,
@@ -82,6 +83,7 @@ export function decodeOptions<T>(
   } catch (error) {
     if (error instanceof StatusError) throw error
     if (error instanceof DecodeError || error instanceof JsonSyntaxError) {
+      if (isOptions(expected)) throw badRequestError(decodingProblem(error))
       throw badRequestError(decodeFailure(error, own.kind === '' ? undefined : own, expected.kind, body))
     }
     throw error
@@ -202,6 +204,7 @@ function schemaChoice(
   own: { version: string; kind: string },
 ): (apiVersion: string, kind: string) => StructSchema {
   return (apiVersion, kind) => {
+    checkGroupVersion(apiVersion)
     own.kind = kind === '' ? expected.kind : kind
     own.version = parseApiVersion(apiVersion === '' ? expected.apiVersion : apiVersion).version
     checkKind(apiVersion, kind, expected)
@@ -225,11 +228,25 @@ function checkKind(given: string, kind: string, expected: ExpectedKind): void {
   throw badRequestError(`the kind in the data (${kind}) does not match the expected kind (${expected.kind})`)
 }
 
-/** Upstream decodes what the body says it is and converts that to its own form of the endpoint's kind. */
-function checkConvertible(own: { apiVersion: string; kind: string }, expected: ExpectedKind): void {
+const isOptions = ({ message }: Pick<ExpectedKind, 'message'>): boolean => message.startsWith('am.')
+
+/** Go reads more than one slash as no version at all. Throws DecodeError. */
+function checkGroupVersion(apiVersion: string): void {
+  if (apiVersion.split('/').length > 2) throw new DecodeError(`unexpected GroupVersion string: ${apiVersion}`)
+}
+
+/**
+ * Upstream decodes what the body says it is and converts that to its own form of the endpoint's kind. Throws DecodeError where that
+ * cannot be done.
+ */
+export function checkConvertible(
+  own: { apiVersion: string; kind: string },
+  expected: Pick<ExpectedKind, 'apiVersion' | 'kind' | 'message'>,
+): void {
+  checkGroupVersion(own.apiVersion)
   if (own.apiVersion === expected.apiVersion && own.kind === expected.kind) return
   // Options of requests are read by a scheme of their own, which has no other kinds.
-  if (expected.message.startsWith('am.')) throw badRequestError(notRegistered(own, OPTIONS_SCHEME))
+  if (isOptions(expected)) throw badRequestError(notRegistered(own, OPTIONS_SCHEME))
   const { group, version } = parseApiVersion(own.apiVersion)
   if (messageNameOf({ group, version, kind: own.kind }) === undefined && !isUnserved(own.apiVersion, own.kind)) {
     throw new DecodeError(notRegistered(own, SCHEME))

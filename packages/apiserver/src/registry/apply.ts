@@ -67,6 +67,8 @@ export function applyUpdate(target: ApplyTarget, call: Call, body: Uint8Array): 
 export function readConfig(body: Uint8Array, options: WriteOptions, warnings: string[]): Plain {
   let config: unknown
   let findings: readonly string[]
+  // An empty body is a configuration of nothing.
+  if (body.byteLength === 0) throw badRequestError('invalid object type: /, Kind=')
   try {
     config = readJson(body)
     findings = []

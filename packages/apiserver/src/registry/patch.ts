@@ -25,7 +25,7 @@ import {
   strictDecodingMessage,
 } from '@canopus/apimachinery'
 import { asBuffer } from '../cache/object-version.ts'
-import { type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
+import { checkConvertible, type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
 import { customUnknownFields, withSortedKeys } from '../encoding/findings.ts'
 import { type Body, bytesOf, GivenBody } from '../encoding/given-body.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
@@ -182,6 +182,7 @@ export function checkPatched(
   old?: KubeObject,
 ): KubeObject {
   try {
+    if (kind.schema === undefined && described === undefined) checkConvertible(saidKind(patched, kind), kind)
     const owners = old?.metadata.managedFields
     const kept = owners !== undefined && (patched as Partial<KubeObject>).metadata?.managedFields === owners
     const own = clone(kept ? withoutOwners(patched as KubeObject) : patched)
@@ -200,6 +201,13 @@ export function checkPatched(
       invalid('patch', described?.() ?? encodeJson(patched), error.message),
     ])
   }
+}
+
+/** What a patched object says that it is; a patch may have made it another. Values that are no texts are found when it is read. */
+function saidKind(patched: unknown, expected: PatchedKind): { apiVersion: string; kind: string } {
+  const { apiVersion, kind } = patched as { apiVersion?: unknown; kind?: unknown }
+  const textOf = (value: unknown, usual: string): string => (typeof value === 'string' && value !== '' ? value : usual)
+  return { apiVersion: textOf(apiVersion, expected.apiVersion), kind: textOf(kind, expected.kind) }
 }
 
 /** What is unknown in a patched object, in the order of upstream, where it has been through a map. */

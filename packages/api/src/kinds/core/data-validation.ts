@@ -35,7 +35,7 @@ export function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap): Fi
     checkText(errors, `binaryData[${key}]`, key, checkConfigMapKey)
     size += decodedLength(value)
   }
-  if (size > LARGEST) errors.push(tooLong('', LARGEST))
+  if (size > LARGEST) errors.push(tooLong('[]', LARGEST))
   return errors
 }
 
