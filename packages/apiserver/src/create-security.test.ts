@@ -105,7 +105,7 @@ describe('who may come in', () => {
       () => certified('root', ['system:masters'], false),
       '/healthz',
       401,
-      /"reason":"Unauthorized","message":"Unauthorized"/,
+      /"message":"Unauthorized","reason":"Unauthorized"/,
     ],
     ['a static token', () => ({ token: 't0k3n' }), '/api', 200, /APIVersions/],
     ['no unknown token, not even as anonymous', () => ({ token: 'nonsense' }), '/healthz', 401, /Unauthorized/],

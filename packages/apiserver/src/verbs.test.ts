@@ -402,7 +402,7 @@ describe('status and generation', () => {
 })
 
 describe('paths', () => {
-  const NO_ROUTE = /"details":\{\},"message":"the server could not find the requested resource"/
+  const NO_ROUTE = /"message":"the server could not find the requested resource","reason":"NotFound","details":\{\}/
   const cases: readonly [string, string, number, RegExp][] = [
     ['GET', '/nothing', 404, /^404 page not found\n$/],
     ['GET', '/api/v1/widgets', 404, NO_ROUTE],

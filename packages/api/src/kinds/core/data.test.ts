@@ -32,7 +32,7 @@ testCreate(ConfigMapKind, map, [
     change: object => {
       object.data = { key: 'x'.repeat(1024 * 1024 + 1) }
     },
-    errors: ['Too long: may not be more than 1048576 bytes'],
+    errors: ['[]: Too long: may not be more than 1048576 bytes'],
   },
 ])
 
