@@ -407,3 +407,59 @@ for (const [given, expected] of storedVersions) {
     assert.deepEqual(definition.status?.storedVersions, expected)
   })
 }
+
+const map = { type: 'object', additionalProperties: { type: 'string' } }
+const selectable = spec({ type: 'object', properties: { a: { type: 'string' }, m: map } })
+const paths: readonly [string, string | undefined][] = [
+  ['.spec.a', undefined],
+  ['.spec.m.x', undefined],
+  ['spec.a', 'is an invalid path: expected [ or . but got: spec'],
+  ['.', 'is an invalid path: unexpected end of JSON path'],
+  [".spec['a']", 'is an invalid path: array notation is not allowed'],
+  ['.spec.b', 'is an invalid path: does not refer to a valid field'],
+]
+for (const [jsonPath, problem] of paths) {
+  it(`selectable fields: ${jsonPath}`, () => {
+    const field = 'spec.selectableFields[0].jsonPath'
+    const expected = problem === undefined ? [] : [`${field}: Invalid value: ${JSON.stringify(jsonPath)}: ${problem}`]
+    assert.deepEqual(errorsOf(selectable, { selectableFields: [{ jsonPath }] }), expected)
+  })
+}
+
+it('selectable fields: of no schema', () => {
+  assert.deepEqual(errorsOf(undefined, { selectableFields: [{ jsonPath: '.spec.a' }] }), [
+    'spec.versions[0].schema.openAPIV3Schema: Required value',
+    'spec.selectableFields: Invalid value: "": may only be set when `version.schema.openAPIV3Schema` is not included',
+  ])
+})
+
+it('rules that are not there are missed', () => {
+  assert.deepEqual(errorsOf(spec({ type: 'object', 'x-kubernetes-validations': [{}] })), [
+    `${AT}.x-kubernetes-validations[0].rule: Required value: rule is not specified`,
+  ])
+})
+
+it('what Go would write as HTML is escaped in what findings show', () => {
+  const [text] = errorsOf(spec({ type: 'object', 'x-kubernetes-validations': [{ rule: '1 > 0 && 2' }] }))
+  assert.match(text!, /Invalid value: \{"Rule":"1 \\u003e 0 \\u0026\\u0026 2"/)
+})
+
+it('warns of formats that nobody holds values to, but of those that were there', () => {
+  const of = (...formats: [string, string][]): KubeObject => {
+    const properties = Object.fromEntries(formats.map(([type, format], index) => [`f${index}`, { type, format }]))
+    const schema = { openAPIV3Schema: { type: 'object', properties } }
+    return {
+      spec: {
+        versions: [
+          { name: 'v1', schema },
+          { name: 'v2', schema },
+        ],
+      },
+    } as unknown as KubeObject
+  }
+  const known = of(['string', 'date-time'], ['string', 'password'], ['integer', 'int32'], ['number', 'double'])
+  assert.deepEqual(strategy.warnings!(known, undefined), [])
+  const odd = of(['string', 'int32'], ['integer', 'date'])
+  assert.deepEqual(strategy.warnings!(odd, undefined), ['unrecognized format "int32"', 'unrecognized format "date"'])
+  assert.deepEqual(strategy.warnings!(odd, of(['string', 'int32'])), ['unrecognized format "date"'])
+})

@@ -11,13 +11,14 @@ import {
   duplicate,
   type FieldError,
   forbidden,
+  goQuote,
   invalid,
   type KubeObject,
   required,
   tooMany,
 } from '@canopus/apimachinery'
 import { type Allowances, APPROVAL, allowancesOf, approvalState, NO_ALLOWANCES, someSchema } from './allowances.ts'
-import { parseJsonPath, plainPath } from './json-path.ts'
+import { isFormatOf } from './formats.ts'
 import { checkRules, type TimeRules, untimed } from './rules/index.ts'
 import { checkDefaults } from './schema-defaults.ts'
 import { validateSchemaRules } from './schema-rules.ts'
@@ -32,7 +33,18 @@ const MOST_SELECTABLE = 8
 /** The built-in kind of definitions, which then checks schemas too. */
 export function withSchemaValidation(kind: Kind, time: TimeRules = untimed): Kind {
   type Definition = KubeObject & CustomResourceDefinition
-  return withExtraChecks(kind, {
+  const { warnings } = kind.strategy
+  const warned: Kind = {
+    ...kind,
+    strategy: {
+      ...kind.strategy,
+      warnings: (object, old) => [
+        ...(warnings?.(object, old) ?? []),
+        ...formatWarnings(object as Definition, old as Definition | undefined),
+      ],
+    },
+  }
+  return withExtraChecks(warned, {
     create: object => validateVersions(object as Definition, NO_ALLOWANCES, time),
     update: (object, old) => {
       const [now, before] = [object as Definition, old as Definition]
@@ -40,6 +52,29 @@ export function withSchemaValidation(kind: Kind, time: TimeRules = untimed): Kin
       return deepEqual(now.spec, before.spec) ? [] : validateVersions(now, allowancesOf(now, before), time)
     },
   })
+}
+
+/** Formats that nobody holds values to (pkg/registry/customresourcedefinition/strategy.go), but for those that were there. */
+function formatWarnings(definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined): string[] {
+  const before = new Set(old === undefined ? [] : unknownFormats(old))
+  return unknownFormats(definition)
+    .filter(format => !before.has(format))
+    .map(format => `unrecognized format ${goQuote(format)}`)
+}
+
+/** Upstream keeps a schema that all versions share once, and looks at it once. */
+function unknownFormats({ spec }: CustomResourceDefinition): string[] {
+  const versions = spec?.versions ?? []
+  const found: string[] = []
+  for (const { schema } of alike(versions, 'schema') ? versions.slice(0, 1) : versions) {
+    const root = schema?.openAPIV3Schema
+    if (root === undefined) continue
+    someSchema(root, ({ type, format }) => {
+      if (format && !isFormatOf(type, format)) found.push(format)
+      return false
+    })
+  }
+  return found
 }
 
 /** What all versions say alike, upstream looks at once and names without the version. */
@@ -193,20 +228,10 @@ function checkColumns(errors: Errors, version: CustomResourceDefinitionVersion, 
   }
 }
 
+/** Whether it is a path at all nobody asks before objects are shown. */
 function checkColumnPath(errors: Errors, path: string | undefined, at: string): void {
-  if (!path) {
-    errors.push(required(at))
-    return
-  }
-  if (!path.startsWith('.')) {
-    errors.push(invalid(at, path, 'must be a simple json path starting with .'))
-    return
-  }
-  try {
-    parseJsonPath(path)
-  } catch (error) {
-    errors.push(invalid(at, path, error instanceof Error ? error.message : String(error)))
-  }
+  if (!path) errors.push(required(at))
+  else if (!path.startsWith('.')) errors.push(invalid(at, path, 'must be a simple json path starting with .'))
 }
 
 function checkSelectable(
@@ -215,11 +240,18 @@ function checkSelectable(
   path: string,
   anyNumber: boolean,
 ): void {
+  const fields = version.selectableFields ?? []
+  const root = version.schema?.openAPIV3Schema
+  if (root === undefined) {
+    const text = 'may only be set when `version.schema.openAPIV3Schema` is not included'
+    if (fields.length > 0) errors.push(invalid(path, '', text))
+    return
+  }
   const seen = new Set<string>()
-  for (const [index, { jsonPath }] of (version.selectableFields ?? []).entries()) {
+  for (const [index, { jsonPath }] of fields.entries()) {
     const at = `${path}[${index}].jsonPath`
     if (!jsonPath) errors.push(required(at))
-    else if (checkSelectablePath(errors, version.schema?.openAPIV3Schema, jsonPath, at)) {
+    else if (checkSelectablePath(errors, root, jsonPath, at)) {
       if (seen.has(jsonPath)) errors.push(duplicate(at, jsonPath))
       seen.add(jsonPath)
     }
@@ -230,20 +262,38 @@ function checkSelectable(
 const SELECTABLE_TYPES = ['boolean', 'integer', 'string']
 
 /** Whether the path leads to a field. */
-function checkSelectablePath(errors: Errors, root: JSONSchemaProps | undefined, path: string, at: string): boolean {
-  const names = path.startsWith('.') ? plainPath(path) : undefined
-  let schema = names === undefined ? undefined : root
-  for (const name of names ?? []) schema = schema?.properties?.[name]
-  if (schema === undefined) {
-    const why = path.includes('[') ? 'array notation is not allowed' : 'does not refer to a valid field'
-    errors.push(invalid(at, path, `is an invalid path: ${why}`))
+function checkSelectablePath(errors: Errors, root: JSONSchemaProps, path: string, at: string): boolean {
+  const found = selectedSchema(root, path)
+  if (typeof found === 'string') {
+    errors.push(invalid(at, path, `is an invalid path: ${found}`))
     return false
   }
-  if (names?.[0] === 'metadata') errors.push(invalid(at, path, 'must not point to fields in metadata'))
-  if (!SELECTABLE_TYPES.includes(schema.type ?? '')) {
+  if (/^\.metadata(?:\.|$)/.test(path)) errors.push(invalid(at, path, 'must not point to fields in metadata'))
+  if (!SELECTABLE_TYPES.includes(found.type ?? '')) {
     const text =
       'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.'
     errors.push(invalid(at, path, text))
   }
   return true
+}
+
+/** The schema of what a path leads to, or why it leads nowhere (apiserver/schema/cel, ValidFieldPath). */
+function selectedSchema(root: JSONSchemaProps, path: string): JSONSchemaProps | string {
+  const first = /^[^.[\]]+/.exec(path)?.[0]
+  if (first !== undefined) return `expected [ or . but got: ${first}`
+  let schema = root
+  for (const [, dot, name = ''] of path.matchAll(/(\.|\[)([^.[\]]*)/g)) {
+    if (dot === '[') return 'array notation is not allowed'
+    if (name === '' && path.endsWith('.')) return 'unexpected end of JSON path'
+    const { properties, additionalProperties } = schema
+    const next =
+      properties !== undefined && Object.hasOwn(properties, name)
+        ? properties[name]
+        : properties === undefined && typeof additionalProperties === 'object'
+          ? additionalProperties
+          : undefined
+    if (next === undefined) return 'does not refer to a valid field'
+    schema = next
+  }
+  return schema
 }

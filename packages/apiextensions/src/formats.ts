@@ -81,6 +81,18 @@ const FORMATS: Readonly<Record<string, Check>> = {
   k8slongname: text => checkDns1123Subdomain(text).length === 0,
 }
 
+/** Formats of numbers, by their types; all others are those of texts. */
+const NUMBERS: Readonly<Record<string, readonly string[]>> = {
+  integer: ['int32', 'int64'],
+  number: ['float', 'double'],
+}
+
+/** Whether the format means something for values of the type, or of any where it has none (GetUnrecognizedFormats). */
+export function isFormatOf(type: string | undefined, format: string): boolean {
+  if (!type || type === 'string') return format === 'password' || isKnownFormat(format)
+  return NUMBERS[type]?.includes(format) ?? false
+}
+
 /** Whether texts are held to the format. */
 export const isKnownFormat = (format: string): boolean => Object.hasOwn(FORMATS, format.replaceAll('-', ''))
 

@@ -98,7 +98,6 @@ function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string, p
   }
   if (additionalProperties !== undefined) {
     const at = `${path}.additionalProperties`
-    if (additionalProperties === false) errors.push(forbidden(at, 'additionalProperties cannot be set to false'))
     // What allows everything says nothing more than its absence.
     if (additionalProperties !== true && Object.keys(properties ?? {}).length > 0) {
       errors.push(forbidden(at, 'additionalProperties and properties are mutual exclusive'))

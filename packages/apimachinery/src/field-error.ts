@@ -30,9 +30,12 @@ export function fieldErrorText(error: FieldError): string {
   return error.field === '' ? error.body : `${error.field}: ${error.body}`
 }
 
+const goEscape = (char: string): string => `\\u00${char.charCodeAt(0).toString(16)}`
+
 function show(value: unknown): string {
   if (typeof value === 'string') return goQuote(value)
-  return value === undefined ? 'null' : encodeJson(value)
+  // Go escapes what would mean something in HTML.
+  return value === undefined ? 'null' : encodeJson(value).replace(/[<>&]/g, goEscape)
 }
 const withDetail = (head: string, detail: string): string => (detail === '' ? head : `${head}: ${detail}`)
 

@@ -31,7 +31,7 @@ const hasNewlines = (text: string): boolean => /[\n\r]/.test(text)
 
 function checkTexts(errors: Errors, schema: JSONSchemaProps, rule: ValidationRule, at: string): void {
   const { message = '', messageExpression = '', fieldPath = '', reason } = rule
-  const [text, told] = [rule.rule.trim(), message.trim()]
+  const [text, told] = [(rule.rule ?? '').trim(), message.trim()]
   if (text === '') errors.push(required(`${at}.rule`, 'rule is not specified'))
   else if (message !== '' && told === '') {
     errors.push(invalid(`${at}.message`, message, 'must be non-empty if specified'))

@@ -70,7 +70,7 @@ function compileRule(
   environment: Environment,
   declared: DeclType,
 ): CompiledRule {
-  if (rule.rule.trim() === '') return { ...NOTHING, rule }
+  if ((rule.rule ?? '').trim() === '') return { ...NOTHING, rule }
   const compiled = environment.compile(rule.rule)
   if (!compiled.ok) return { ...NOTHING, rule, problem: `compilation failed: ${compiled.message}` }
   if (!isExactType(compiled.outputType, boolType)) {

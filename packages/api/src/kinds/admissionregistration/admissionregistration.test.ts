@@ -55,7 +55,7 @@ testCreate(
         object.webhooks![0]!.clientConfig = { service: { name: '', namespace: 'ns', path: '/a//B', port: 0 } }
       },
       errors: [
-        'webhooks[0].clientConfig.service.name: Required value: service name is required',
+        'webhooks[0].clientConfig.service.namespace: Required value',
         'webhooks[0].clientConfig.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive',
         'webhooks[0].clientConfig.service.path: Invalid value: "/a//B": segment[1] may not be empty',
         `webhooks[0].clientConfig.service.path: Invalid value: "/a//B": segment[2]: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
@@ -162,9 +162,19 @@ testCreate(ValidatingAdmissionPolicyKind, policy, [
 ])
 
 const mutation = { patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }
-const mutating = { metadata, spec: { matchConstraints: { resourceRules: [rule] }, mutations: [mutation] } }
+const mutating = {
+  metadata,
+  spec: { matchConstraints: { resourceRules: [rule] }, mutations: [mutation], reinvocationPolicy: 'Never' },
+}
 
 testCreate(MutatingAdmissionPolicyKind, mutating as unknown as MutatingAdmissionPolicy, [
+  {
+    name: 'nothing said of being asked again',
+    change: object => {
+      delete (object.spec as { reinvocationPolicy?: string }).reinvocationPolicy
+    },
+    errors: ['spec.reinvocationPolicy: Required value'],
+  },
   {
     name: 'deletions',
     change: object => {

@@ -3,7 +3,6 @@ import type {
   MatchResources,
   MutatingWebhook,
   MutatingWebhookConfiguration,
-  ParamRef,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../../generated/admissionregistration.v1.ts'
@@ -36,8 +35,4 @@ export function defaultMatchResources(match: MatchResources | undefined): void {
   match.namespaceSelector ??= {}
   match.objectSelector ??= {}
   for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*'
-}
-
-export function defaultParamRef(reference: ParamRef | undefined): void {
-  if (reference !== undefined) reference.parameterNotFoundAction ??= 'Deny'
 }

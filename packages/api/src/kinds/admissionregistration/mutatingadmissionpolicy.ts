@@ -19,7 +19,6 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
       default(object) {
         object.spec ??= {}
         object.spec.failurePolicy ??= 'Fail'
-        object.spec.reinvocationPolicy ??= 'Never'
         defaultMatchResources(object.spec.matchConstraints)
       },
     },

@@ -4,7 +4,7 @@ import type { MatchResources, ParamRef } from '../../generated/admissionregistra
 import type { Kind } from '../../kind.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { strategyOf } from '../shared/strategy.ts'
-import { defaultMatchResources, defaultParamRef } from './defaults.ts'
+import { defaultMatchResources } from './defaults.ts'
 import { paramRefText } from './policy-columns.ts'
 
 interface PolicyBinding extends KubeObject {
@@ -21,7 +21,6 @@ export const policyBindingOf = <T extends PolicyBinding>(
       validateUpdate: validate,
       allowUnconditionalUpdate: false,
       default({ spec }) {
-        defaultParamRef(spec?.paramRef)
         defaultMatchResources(spec?.matchResources)
       },
     },

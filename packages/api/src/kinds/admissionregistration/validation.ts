@@ -105,7 +105,7 @@ function checkWebhook(errors: Errors, path: string, webhook: Webhook, leniency: 
   const allowed = leniency.sideEffects ? SIDE_EFFECTS : QUIET
   if (sideEffects === undefined) {
     errors.push(required(`${path}.sideEffects`, `must specify one of ${allowed.join(', ')}`))
-  } else checkChoice(errors, `${path}.sideEffects`, sideEffects, allowed)
+  } else checkOptionalChoice(errors, `${path}.sideEffects`, sideEffects, allowed)
   if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > LONGEST_WAIT)) {
     const text = `the timeout value must be between 1 and ${LONGEST_WAIT} seconds`
     errors.push(invalid(`${path}.timeoutSeconds`, timeoutSeconds, text))
@@ -124,8 +124,9 @@ function checkFullName(errors: Errors, field: string, name: string | undefined):
     errors.push(required(field))
     return
   }
+  const before = errors.length
   checkText(errors, field, name, checkDns1123Subdomain)
-  if (name.split('.').length < 3) {
+  if (errors.length === before && name.split('.').length < 3) {
     errors.push(invalid(field, name, 'should be a domain with at least three segments separated by dots'))
   }
 }

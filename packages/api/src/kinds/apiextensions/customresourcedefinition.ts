@@ -10,7 +10,7 @@ const storageVersions = ({ versions }: CustomResourceDefinition['spec']): string
 const bornStatus = ({ spec }: CustomResourceDefinition) => ({
   conditions: [],
   acceptedNames: { plural: '', kind: '' },
-  storedVersions: storageVersions(spec),
+  storedVersions: storageVersions(spec).slice(0, 1),
 })
 
 function defaultDefinition({ spec, status }: CustomResourceDefinition): void {

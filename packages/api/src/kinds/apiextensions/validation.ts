@@ -22,7 +22,8 @@ import { goJson } from '../../go-json.ts'
 import { checkImmutable, checkText, type Errors, push } from '../shared/check.ts'
 import { validateWebhookClient } from '../shared/webhook-client.ts'
 
-const CATEGORIES = ['listKind', 'kind'] as const
+const WORDS = ['plural', 'singular'] as const
+const KINDS = ['kind', 'listKind'] as const
 
 const NOT_PRESERVED =
   'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'
@@ -38,8 +39,9 @@ export function validateDefinition(
   }
   if (!spec?.group) errors.push(required('spec.group'))
   else {
-    checkText(errors, 'spec.group', spec.group, checkDns1123Subdomain)
-    if (spec.group.split('.').length < 2) {
+    const problems = checkDns1123Subdomain(spec.group)
+    if (problems.length > 0) errors.push(invalid('spec.group', spec.group, problems.join(',')))
+    else if (spec.group.split('.').length < 2) {
       errors.push(invalid('spec.group', spec.group, 'should be a domain with at least one dot'))
     }
   }
@@ -47,14 +49,18 @@ export function validateDefinition(
   else if (spec.scope !== 'Cluster' && spec.scope !== 'Namespaced') {
     errors.push(notSupported('spec.scope', spec.scope, ['Cluster', 'Namespaced']))
   }
-  checkNames(errors, 'spec.names', spec?.names)
   checkVersions(errors, spec, old?.spec)
+  checkNames(errors, 'spec.names', spec?.names)
   checkConversion(errors, spec, old?.spec)
   if (spec?.preserveUnknownFields === true && !old?.spec.preserveUnknownFields) {
     errors.push(invalid('spec.preserveUnknownFields', true, NOT_PRESERVED))
   }
   const stored = status?.storedVersions ?? []
   if (stored.length === 0) errors.push(invalid('status.storedVersions', null, 'must have at least one stored version'))
+  for (const { name, storage } of stored.length === 0 ? [] : (spec?.versions ?? [])) {
+    if (!storage || stored.includes(name)) continue
+    errors.push(invalid('status.storedVersions', stored, `must have the storage version ${name}`))
+  }
   for (const [index, name] of stored.entries()) {
     if (spec?.versions?.some(version => version.name === name)) continue
     errors.push(
@@ -68,28 +74,21 @@ export function validateDefinition(
   return errors
 }
 
-function checkNames(errors: Errors, path: string, names: CustomResourceDefinitionNames | undefined): void {
-  for (const field of ['plural', 'singular'] as const) {
-    const value = names?.[field]
-    if (!value) errors.push(required(`${path}.${field}`))
-    else checkText(errors, `${path}.${field}`, value, checkDns1035Label)
+/** What is missing comes first. */
+function checkNames(errors: Errors, path: string, names: Partial<CustomResourceDefinitionNames> = {}): void {
+  for (const field of [...WORDS, ...KINDS]) if (!names[field]) errors.push(required(`${path}.${field}`))
+  const check = (field: string, value: string, text: string, prefix = ''): void => {
+    const problems = checkDns1035Label(text)
+    if (problems.length > 0) errors.push(invalid(`${path}.${field}`, value, prefix + problems.join(',')))
   }
-  for (const field of CATEGORIES) {
-    const value = names?.[field]
-    if (!value) errors.push(required(`${path}.${field}`))
-    else
-      for (const message of checkDns1035Label(value.toLowerCase())) {
-        errors.push(invalid(`${path}.${field}`, value, `may have mixed case, but should otherwise match: ${message}`))
-      }
-  }
-  if (names?.kind && names.kind === names.listKind) {
+  for (const field of WORDS) if (names[field]) check(field, names[field], names[field])
+  const mixed = 'may have mixed case, but should otherwise match: '
+  for (const field of KINDS) if (names[field]) check(field, names[field], names[field].toLowerCase(), mixed)
+  for (const [index, name] of (names.shortNames ?? []).entries()) check(`shortNames[${index}]`, name, name)
+  if (names.kind && names.kind === names.listKind) {
     errors.push(invalid(`${path}.listKind`, names.listKind, 'kind and listKind may not be the same'))
   }
-  for (const list of ['shortNames', 'categories'] as const) {
-    for (const [index, value] of (names?.[list] ?? []).entries()) {
-      checkText(errors, `${path}.${list}[${index}]`, value, checkDns1035Label)
-    }
-  }
+  for (const [index, name] of (names.categories ?? []).entries()) check(`categories[${index}]`, name, name)
 }
 
 type Spec = CustomResourceDefinition['spec']
@@ -109,10 +108,12 @@ function checkVersions(errors: Errors, spec: Spec | undefined, old?: Spec): void
   const versions = spec?.versions ?? []
   const seen = new Set<string>()
   for (const [index, version] of versions.entries()) {
+    checkSchema(errors, `spec.versions[${index}].schema.openAPIV3Schema`, version, spec, old)
+  }
+  for (const [index, version] of versions.entries()) {
     const path = `spec.versions[${index}]`
     checkText(errors, `${path}.name`, version.name ?? '', checkDns1035Label)
     seen.add(version.name)
-    checkSchema(errors, `${path}.schema.openAPIV3Schema`, version, spec, old)
     checkDeprecation(errors, `${path}.deprecationWarning`, version)
   }
   const bad = (why: string): void => {
@@ -122,6 +123,10 @@ function checkVersions(errors: Errors, spec: Spec | undefined, old?: Spec): void
   if (versions.filter(version => version.storage).length !== 1) {
     bad('must have exactly one version marked as storage version')
   }
+  // Upstream has the first version in a field of its own, too.
+  const [first] = versions
+  const problems = first?.name ? checkDns1035Label(first.name) : []
+  if (problems.length > 0) errors.push(invalid('spec.version', first!.name, problems.join(',')))
 }
 
 const PER_VERSION = ['schema', 'subresources', 'additionalPrinterColumns', 'selectableFields'] as const

@@ -1,5 +1,13 @@
 /** Whom a webhook configuration or definition names (k8s.io/apiserver/pkg/util/webhook/validation.go). */
-import { checkDns1123Subdomain, type FieldError, invalid, required } from '@canopus/apimachinery'
+import {
+  checkDns1123Subdomain,
+  type FieldError,
+  type GoUrl,
+  GoUrlError,
+  invalid,
+  parseReference,
+  required,
+} from '@canopus/apimachinery'
 
 interface Client {
   url?: string
@@ -17,8 +25,9 @@ export function validateWebhookClient({ url, service }: Client, path: string): F
 function validateService(service: NonNullable<Client['service']>, path: string): FieldError[] {
   const errors: FieldError[] = []
   const { name, namespace, port = 443, path: urlPath = '' } = service
-  if (!name) errors.push(required(`${path}.name`, 'service name is required'))
-  if (!namespace) errors.push(required(`${path}.namespace`, 'service namespace is required'))
+  // Upstream takes the one for the other here.
+  if (!namespace) errors.push(required(`${path}.name`))
+  if (!name) errors.push(required(`${path}.namespace`))
   if (port < 1 || port > 65535) {
     errors.push(invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive'))
   }
@@ -43,21 +52,20 @@ function validatePath(path: string, field: string): FieldError[] {
 const FORM = 'desired format: https://host[/path]'
 
 function validateUrl(text: string, field: string): FieldError[] {
-  let url: URL
+  let url: GoUrl
   try {
-    url = new URL(text)
-  } catch {
-    return [required(field, `url must be a valid URL: parse ${JSON.stringify(text)}; ${FORM}`)]
+    url = parseReference(text)
+  } catch (error) {
+    if (!(error instanceof GoUrlError)) throw error
+    return [required(field, `url must be a valid URL: ${error.message}; ${FORM}`)]
   }
   const errors: FieldError[] = []
-  if (url.protocol !== 'https:') {
-    errors.push(invalid(field, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme; ${FORM}`))
-  }
+  if (url.scheme !== 'https') errors.push(invalid(field, url.scheme, `'https' is the only allowed URL scheme; ${FORM}`))
   if (url.host === '') errors.push(invalid(field, url.host, `host must be specified; ${FORM}`))
-  if (/^[a-z]+:\/\/[^/]*@/.test(text)) errors.push(invalid(field, '', 'user information is not permitted in the URL'))
-  if (url.hash !== '') errors.push(invalid(field, url.hash.slice(1), 'fragments are not permitted in the URL'))
-  if (url.search !== '') {
-    errors.push(invalid(field, url.search.slice(1), 'query parameters are not permitted in the URL'))
-  }
+  const user = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)@/i.exec(text)?.[1]
+  if (user !== undefined) errors.push(invalid(field, user, 'user information is not permitted in the URL'))
+  const fragment = /#(.+)$/s.exec(text)?.[1]
+  if (fragment !== undefined) errors.push(invalid(field, fragment, 'fragments are not permitted in the URL'))
+  if (url.rawQuery !== '') errors.push(invalid(field, url.rawQuery, 'query parameters are not permitted in the URL'))
   return errors
 }

@@ -19,9 +19,9 @@ export function compileExpression(
   if (!compiled.ok) return { text, problem: `compilation failed: ${compiled.message}` }
   const { outputType } = compiled
   if (results.length > 0 && !results.some(each => isExactType(each, outputType))) {
-    const wanted = results.map(formatType)
+    const wanted = results.map(protobufName)
     const names = wanted.length === 1 ? wanted[0] : `one of [${wanted.join(' ')}]`
-    return { text, problem: `must evaluate to ${names} but got ${formatType(outputType)}` }
+    return { text, problem: `must evaluate to ${names} but got ${protobufName(outputType)}` }
   }
   try {
     return { text, program: environment.program(compiled.ast), outputType }
@@ -30,6 +30,12 @@ export function compileExpression(
     return { text, problem: `program instantiation failed: ${error.message}` }
   }
 }
+
+/** The type as it is called in protobuf, which these messages show. */
+const protobufName = (type: CelType): string =>
+  formatType(type)
+    .replace(/\bnull\b/g, 'null_type')
+    .replace(/\b(?:timestamp|duration)\b/g, name => `google.protobuf.${name[0]!.toUpperCase()}${name.slice(1)}`)
 
 export interface NamedExpression {
   readonly name: string

@@ -98,7 +98,7 @@ describe('expressions in what is written', () => {
       'an annotation that is no text',
       validating({ auditAnnotations: [{ key: 'k', valueExpression: '1' }] }),
       [
-        'spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of [string null] but got int',
+        'spec.auditAnnotations[0].valueExpression: Invalid value: "1": must evaluate to one of [string null_type] but got int',
       ],
     ],
     [

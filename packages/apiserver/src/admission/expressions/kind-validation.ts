@@ -127,7 +127,9 @@ function validatingFindings({ spec }: ValidatingAdmissionPolicy): FieldError[] {
     findings.add(`${at}.messageExpression`, messageExpression, of(told, stringType))
   }
   for (const [index, { valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
-    findings.add(`spec.auditAnnotations[${index}].valueExpression`, valueExpression, of(compiler, stringType, nullType))
+    // What stands around it does not count.
+    const compile = of(compiler, stringType, nullType)
+    findings.add(`spec.auditAnnotations[${index}].valueExpression`, valueExpression, text => compile(text.trim()))
   }
   return findings.errors
 }
@@ -142,7 +144,7 @@ function mutatingFindings({ spec }: MutatingAdmissionPolicy): FieldError[] {
     if (patchType === 'JSONPatch') {
       findings.add(`${at}.jsonPatch.expression`, jsonPatch?.expression, compile(listOf(structType('JSONPatch'))))
     } else if (patchType === 'ApplyConfiguration') {
-      const { expression } = applyConfiguration ?? {}
+      const expression = applyConfiguration?.expression?.trim()
       findings.add(`${at}.applyConfiguration.expression`, expression, compile(structType('Object')))
     }
   }

@@ -4,8 +4,10 @@ import {
   checkDns1123Subdomain,
   checkLabelValue,
   checkQualifiedName,
+  GoUrlError,
   maskTrailingDash,
   type NameCheck,
+  parseRequestUri,
 } from '@canopus/apimachinery'
 import { func, member, overload } from '../../check/declarations.ts'
 import type { Library } from '../../environment.ts'
@@ -14,7 +16,6 @@ import { listOf, optionalOf, stringType, structType } from '../../types/type.ts'
 import { ArrayList } from '../../values/list.ts'
 import { daysIn, parseTimestamp } from '../../values/time.ts'
 import { OpaqueValue, OptionalValue, type Value } from '../../values/value.ts'
-import { GoUrlError, parseRequestUri } from '../go-url.ts'
 
 export const formatType = structType('kubernetes.NamedFormat')
 

@@ -1,11 +1,3 @@
-import { func, member, overload } from '../../check/declarations.ts'
-import type { Library } from '../../environment.ts'
-import { typesByName } from '../../stdlib/index.ts'
-import { boolType, listOf, mapOf, stringType, structType } from '../../types/type.ts'
-import { CelError } from '../../values/error.ts'
-import { ArrayList } from '../../values/list.ts'
-import { EntryMap } from '../../values/map.ts'
-import { OpaqueValue, type Value } from '../../values/value.ts'
 import {
   escapedPathOf,
   type GoUrl,
@@ -15,7 +7,15 @@ import {
   parseUrl,
   portOf,
   queryOf,
-} from '../go-url.ts'
+} from '@canopus/apimachinery'
+import { func, member, overload } from '../../check/declarations.ts'
+import type { Library } from '../../environment.ts'
+import { typesByName } from '../../stdlib/index.ts'
+import { boolType, listOf, mapOf, stringType, structType } from '../../types/type.ts'
+import { CelError } from '../../values/error.ts'
+import { ArrayList } from '../../values/list.ts'
+import { EntryMap } from '../../values/map.ts'
+import { OpaqueValue, type Value } from '../../values/value.ts'
 
 export const urlType = structType('kubernetes.URL')
 

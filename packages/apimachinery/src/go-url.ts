@@ -1,4 +1,5 @@
 /** URLs as Go's net/url reads them. */
+import { goQuote } from './go-quote.ts'
 
 /** The text is no URL; the message is Go's. */
 export class GoUrlError extends Error {}
@@ -22,12 +23,16 @@ export function parseUrl(text: string): GoUrl {
   return named(text, () => ({ ...parse(text.replace(/#.*$/s, ''), false), text }))
 }
 
+/** url.Parse: whatever it takes, relative ones too. What is behind a `#` does not count. Throws GoUrlError. */
+export const parseReference = (text: string): GoUrl =>
+  named(text, () => ({ ...parse(text.replace(/#.*$/s, ''), false), text }))
+
 function named(text: string, read: () => GoUrl): GoUrl {
   try {
     return read()
   } catch (error) {
     if (!(error instanceof GoUrlError)) throw error
-    throw new GoUrlError(`parse ${JSON.stringify(text)}: ${error.message}`)
+    throw new GoUrlError(`parse ${goQuote(text)}: ${error.message}`)
   }
 }
 
@@ -43,6 +48,7 @@ function parse(text: string, viaRequest: boolean): GoUrl {
   const rawQuery = mark < 0 ? '' : rest.slice(mark + 1)
   if (!beforeQuery.startsWith('/')) {
     if (scheme === '' && viaRequest) throw new GoUrlError('invalid URI for request')
+    if (scheme === '') resolveEscapes(beforeQuery)
     return { scheme, host: '', rawPath: '', rawQuery, text }
   }
   const hasHost = beforeQuery.startsWith('//') && (scheme !== '' || (!viaRequest && !beforeQuery.startsWith('///')))
