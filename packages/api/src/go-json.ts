@@ -64,7 +64,39 @@ const isMeta = ({ name }: StructSchema): boolean => name.startsWith('am.')
 function structOf(schema: StructSchema, value: Plain): Open {
   const made: Open = {}
   for (const member of membersOf(schema)) addMember(made, member, value, isMeta(schema))
-  return made
+  if (schema.name === 'core.v1.PodSpec') moveIntoSecurityContext(made)
+  const order = INTERNAL_ORDERS[schema.name]
+  return order === undefined ? made : Object.fromEntries(order.split(' ').map(name => [name, made[name]]))
+}
+
+/** What a pod shares with its host is part of the internal security context. */
+const SHARED = ['HostNetwork', 'HostPID', 'HostIPC', 'ShareProcessNamespace', 'HostUsers']
+
+function moveIntoSecurityContext(spec: Open): void {
+  const context = (spec.SecurityContext ?? {}) as Open
+  spec.SecurityContext = { ...Object.fromEntries(SHARED.map(name => [name, spec[name]])), ...context }
+}
+
+/** The fields of internal types that have others than v1, or in another order (pkg/apis/core/types.go). */
+const INTERNAL_ORDERS: Readonly<Record<string, string>> = {
+  'core.v1.ISCSIPersistentVolumeSource':
+    'TargetPortal IQN Lun ISCSIInterface FSType ReadOnly Portals DiscoveryCHAPAuth SessionCHAPAuth SecretRef InitiatorName',
+  'core.v1.PersistentVolumeSource':
+    'GCEPersistentDisk AWSElasticBlockStore HostPath Glusterfs NFS RBD Quobyte ISCSI FlexVolume Cinder CephFS FC Flocker ' +
+    'AzureFile VsphereVolume AzureDisk PhotonPersistentDisk PortworxVolume ScaleIO Local StorageOS CSI',
+  'core.v1.PodSecurityContext':
+    'SELinuxOptions WindowsOptions RunAsUser RunAsGroup RunAsNonRoot SupplementalGroups SupplementalGroupsPolicy FSGroup ' +
+    'FSGroupChangePolicy Sysctls SeccompProfile AppArmorProfile SELinuxChangePolicy',
+  'core.v1.PodSpec':
+    'Volumes InitContainers Containers EphemeralContainers RestartPolicy TerminationGracePeriodSeconds ' +
+    'ActiveDeadlineSeconds DNSPolicy NodeSelector ServiceAccountName AutomountServiceAccountToken NodeName SecurityContext ' +
+    'ImagePullSecrets Hostname Subdomain SetHostnameAsFQDN Affinity SchedulerName Tolerations HostAliases ' +
+    'PriorityClassName Priority PreemptionPolicy DNSConfig ReadinessGates RuntimeClassName Overhead EnableServiceLinks ' +
+    'TopologySpreadConstraints OS SchedulingGates ResourceClaims Resources HostnameOverride SchedulingGroup',
+  'core.v1.VolumeSource':
+    'HostPath EmptyDir GCEPersistentDisk AWSElasticBlockStore GitRepo Secret NFS ISCSI Glusterfs PersistentVolumeClaim RBD ' +
+    'Quobyte FlexVolume Cinder CephFS Flocker DownwardAPI FC AzureFile ConfigMap VsphereVolume AzureDisk ' +
+    'PhotonPersistentDisk Projected PortworxVolume ScaleIO StorageOS CSI Ephemeral Image',
 }
 
 function addMember(made: Open, { name, field }: Member, value: Plain, isNamed: boolean): void {

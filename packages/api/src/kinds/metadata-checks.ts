@@ -24,47 +24,40 @@ const ANY_FINALIZER: ReadonlySet<string> = new Set([
   'policy/poddisruptionbudgets',
 ])
 
-/** How often a kind's own validation checks metadata as a whole, and as a change. */
-type Looks = readonly [whole: number, change: number]
-
-const USUAL: Looks = [0, 1]
-const BOTH: Looks = [1, 1]
-const NONE: Looks = [0, 0]
-
-const LOOKS: Readonly<Record<string, Looks>> = {
-  '/configmaps': BOTH,
-  '/endpoints': BOTH,
-  '/events': NONE,
-  '/limitranges': [1, 0],
-  '/namespaces': BOTH,
-  '/nodes': BOTH,
-  '/persistentvolumeclaims': BOTH,
-  '/persistentvolumes': BOTH,
-  '/pods': BOTH,
-  '/secrets': BOTH,
-  '/serviceaccounts': BOTH,
-  'apps/controllerrevisions': BOTH,
-  'batch/cronjobs/status': NONE,
-  'batch/jobs': BOTH,
-  'discovery.k8s.io/endpointslices': [1, 0],
-  'node.k8s.io/runtimeclasses': BOTH,
-  'policy/poddisruptionbudgets': NONE,
-  'policy/poddisruptionbudgets/status': NONE,
-  'rbac.authorization.k8s.io/clusterrolebindings': BOTH,
-  'rbac.authorization.k8s.io/clusterroles': BOTH,
-  'rbac.authorization.k8s.io/rolebindings': BOTH,
-  'rbac.authorization.k8s.io/roles': BOTH,
+/** A kind's own looks at changed metadata, in their order: as a whole (`w`), with the kind's rule for names, or as a change (`c`). */
+const LOOKS: Readonly<Record<string, string>> = {
+  '/configmaps': 'cw',
+  '/endpoints': 'cw',
+  '/events': '',
+  '/limitranges': 'w',
+  '/namespaces': 'wc',
+  '/nodes': 'wc',
+  '/persistentvolumeclaims': 'cw',
+  '/persistentvolumes': 'ww',
+  '/pods': 'cw',
+  '/secrets': 'cw',
+  '/serviceaccounts': 'cw',
+  'apps/controllerrevisions': 'cw',
+  'batch/cronjobs/status': '',
+  'batch/jobs': 'wc',
+  'discovery.k8s.io/endpointslices': 'w',
+  'node.k8s.io/runtimeclasses': 'wc',
+  'policy/poddisruptionbudgets': '',
+  'policy/poddisruptionbudgets/status': '',
+  'rbac.authorization.k8s.io/clusterrolebindings': 'wc',
+  'rbac.authorization.k8s.io/clusterroles': 'wc',
+  'rbac.authorization.k8s.io/rolebindings': 'wc',
+  'rbac.authorization.k8s.io/roles': 'wc',
 }
+const USUAL = 'c'
 
 /** What is wrong with the metadata of a new object. */
 export function newMetadataErrors(kind: Kind, metadata: ObjectMeta): FieldError[] {
-  const { strategy, type } = kind
-  const errors = validateObjectMeta(metadata, {
-    namespaced: type.namespaced,
-    ...(strategy.validateName === undefined ? {} : { validateName: strategy.validateName }),
-  })
-  errors.push(...finalizerNames(kind, metadata))
-  return errors
+  return [...wholeErrors(kind, metadata), ...finalizerNames(kind, metadata)]
+}
+
+function wholeErrors({ type: { namespaced }, strategy: { validateName } }: Kind, metadata: ObjectMeta): FieldError[] {
+  return validateObjectMeta(metadata, { namespaced, ...(validateName !== undefined && { validateName }) })
 }
 
 /** What is wrong with changed metadata, by the main resource or a subresource. */
@@ -78,12 +71,12 @@ export function changedMetadataErrors(
   const whole = validateObjectMeta(metadata, { namespaced, validateName: checkPathSegmentName })
   const change = validateObjectMetaUpdate(metadata, old)
   const names = finalizerNames(kind, metadata)
-  if (whole.length + change.length + names.length === 0) return []
+  // Of names only that which others are made of may be wrong, since the object's own is what it was.
+  if (whole.length + change.length + names.length === 0 && !metadata.generateName) return []
   const address = subresource === '' ? `${group}/${plural}` : `${group}/${plural}/${subresource}`
-  const [wholes, changes] = LOOKS[address] ?? USUAL
+  const looks = LOOKS[address] ?? USUAL
   const errors = [...whole, ...change]
-  for (let i = 0; i < wholes; i++) errors.push(...whole, ...names)
-  for (let i = 0; i < changes; i++) errors.push(...change, ...names)
+  for (const look of looks) errors.push(...(look === 'w' ? wholeErrors(kind, metadata) : change), ...names)
   return errors
 }
 

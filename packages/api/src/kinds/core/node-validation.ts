@@ -91,12 +91,11 @@ function featureProblem(name: string): string | undefined {
   return `${segments} (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`
 }
 
-/** Of the main resource: what holds of every node, too. */
-export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
-  const errors = validateNodeStatusUpdate(node, old)
-  checkCidrs(errors, node.spec.podCIDRs)
-  return errors
-}
+/** Of the main resource: what holds of every node, too, which tells some things twice. */
+export const validateNodeUpdate = (node: Node, old: Node): FieldError[] => [
+  ...validateNode(node),
+  ...validateNodeStatusUpdate(node, old),
+]
 
 export function validateNodeStatusUpdate(node: Node, old: Node): FieldError[] {
   const errors: Errors = []

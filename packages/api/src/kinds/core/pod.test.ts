@@ -332,16 +332,17 @@ testUpdate(PodKind, valid, [
       container(pod).command = ['sh']
     },
     errors: [
-      `${fixed}@@ -1,6 +1,9 @@
- {
-  "containers": [
+      `${fixed}@@ -42,7 +42,9 @@
    {
-+   "command": [
+    "Name": "main",
+    "Image": "web:1",
+-   "Command": null,
++   "Command": [
 +    "sh"
 +   ],
-    "env": [
-     {
-      "name": "A",
+    "Args": null,
+    "WorkingDir": "",
+    "Ports": [
 `,
     ],
   },

@@ -240,11 +240,13 @@ function withNewLabels(affinity: VolumeNodeAffinity | undefined, old: VolumeNode
 }
 
 export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume): FieldError[] {
-  const errors = validateVolume(volume)
+  // Upstream looks at the volume twice.
+  const found = validateVolume(volume)
+  const errors = [...found, ...found]
   const now = comparedSource(volume.spec, old.spec)
   const before = sourceOf(old.spec)
   if (!semanticEqual(now, before)) {
-    const text = `spec.persistentvolumesource is immutable after creation\n${describeDifference(before, now)}`
+    const text = `spec.persistentvolumesource is immutable after creation\n${describeDifference(before, now, 'core.v1.PersistentVolumeSource')}`
     errors.push(forbidden('spec.persistentvolumesource', text))
   }
   checkImmutable(errors, 'volumeMode', volume.spec.volumeMode, old.spec.volumeMode)

@@ -280,14 +280,15 @@ testUpdate(PersistentVolumeKind, volume, [
     },
     errors: [
       `spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation
-@@ -1,6 +1,6 @@
- {
-  "hostPath": {
--  "path": "/data",
-+  "path": "/other",
-   "type": ""
-  }
- }
+@@ -2,7 +2,7 @@
+  "GCEPersistentDisk": null,
+  "AWSElasticBlockStore": null,
+  "HostPath": {
+-  "Path": "/data",
++  "Path": "/other",
+   "Type": ""
+  },
+  "Glusterfs": null,
 `,
     ],
   },

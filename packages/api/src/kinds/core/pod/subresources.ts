@@ -172,7 +172,7 @@ export const ephemeralContainers: SubresourceStrategy<Pod> = {
         const text = `existing ephemeral containers ${name} may not be removed\n`
         errors.push(forbidden('spec.ephemeralContainers', text))
       } else if (!semanticEqual(before, now)) {
-        const text = `existing ephemeral containers ${name} may not be changed\n${describeDifference(before, now)}`
+        const text = `existing ephemeral containers ${name} may not be changed\n${describeDifference(before, now, 'core.v1.EphemeralContainer')}`
         errors.push(forbidden('spec.ephemeralContainers', text))
       }
     }

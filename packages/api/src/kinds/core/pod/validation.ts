@@ -75,9 +75,17 @@ function checkContainerCount(
   containers: readonly Container[] = [],
   old: readonly Container[] = [],
 ): boolean {
-  if (containers.length === old.length) return false
-  errors.push(forbidden(field, 'pod updates may not add or remove containers'))
-  return true
+  if (containers.length !== old.length) {
+    errors.push(forbidden(field, 'pod updates may not add or remove containers'))
+    return true
+  }
+  // Images are what may change: they are looked at once more.
+  for (const [index, { image }] of containers.entries()) {
+    const at = `${field}[${index}].image`
+    if (!image) errors.push(required(at))
+    else if (image.trim() !== image) errors.push(invalid(at, image, 'must not have leading or trailing whitespace'))
+  }
+  return false
 }
 
 /** A deadline may be set, and then only come nearer. Answers whether to stop. */
@@ -133,7 +141,7 @@ function checkFixedFields(errors: Errors, pod: Pod, old: Pod): void {
   }
   if ((old.spec.schedulingGates ?? []).length > 0) allowGatedChanges(errors, munged, old.spec)
   if (semanticEqual(munged, old.spec)) return
-  const difference = describeDifference(old.spec, munged)
+  const difference = describeDifference(old.spec, munged, 'core.v1.PodSpec')
   errors.push(forbidden('spec', `pod updates may not change fields other than ${UPDATABLE}\n${difference}`))
 }
 
