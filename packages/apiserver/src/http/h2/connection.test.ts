@@ -81,7 +81,8 @@ let server: PlainServer
 const waiting: { request: ApiRequest; answer(response: ApiResponse): void }[] = []
 const handle = async (request: ApiRequest): Promise<ApiResponse> => {
   if (request.path === '/wait') return new Promise(answer => waiting.push({ request, answer }))
-  const body = await request.body()
+  const body = await Promise.resolve(request.body()).catch((error: Error) => error)
+  if (body instanceof Error) return { status: 413, headers: {}, body: Buffer.from(body.message) }
   return { status: 200, headers: {}, body: Buffer.from(`${request.path} ${body.byteLength}`) }
 }
 before(async () => {
@@ -294,6 +295,18 @@ describe('what clients may do', () => {
       assert.ok((await client.heard(FRAME.headers, 1)).payload.includes('100'))
       client.send(frame(FRAME.data, FLAG.endStream, 1, 'abc'))
       assert.equal((await client.heard(FRAME.data, 1)).payload.toString(), '/ 3')
+    }))
+
+  it('hears that it need not go on with a body only after the answer', () =>
+    withClient([post(1, header('content-length', '9000000'))], async client => {
+      assert.match((await client.heard(FRAME.data, 1)).payload.toString(), /too large/)
+      assert.equal((await client.heard(FRAME.reset, 1)).payload.readUInt32BE(0), CODE.none)
+      assert.deepEqual(
+        client.seen.filter(({ id }) => id === 1).map(({ type }) => type),
+        [FRAME.headers, FRAME.data, FRAME.reset],
+      )
+      client.send(frame(FRAME.data, 0, 1, 'more'), get(3, '/next'))
+      assert.equal((await client.heard(FRAME.data, 3)).payload.toString(), '/next 0')
     }))
 
   it('waits with a body for windows, and heeds one that shrinks', () =>

@@ -3,6 +3,7 @@
  * several queues for each request, and a write for each frame (docs/adr/0024).
  */
 import type { Duplex } from 'node:stream'
+import type { Timer } from '@canopus/base'
 import type { Connection } from '../../security.ts'
 import type { Http2Handlers, Http2Options, Http2Session, ServeHttp2 } from '../http2-session.ts'
 import { BodyAborted } from '../message.ts'
@@ -10,6 +11,8 @@ import { Allowance } from './allowance.ts'
 import {
   CODE,
   ConnectionError,
+  checkOther,
+  clientStream,
   DEFAULT_WINDOW,
   FLAG,
   FRAME,
@@ -19,6 +22,7 @@ import {
   numbersFrame,
   SETTING,
   settingsFrame,
+  sized,
   unpadded,
   writeHead,
 } from './frames.ts'
@@ -39,7 +43,8 @@ const RESETS = { most: 1000, perSecond: 200 }
 const LONGEST_FRAME = 64 * 1024
 /** Frames that carry nothing, or ask for an answer. */
 const IDLE_FRAMES = { most: 10_000, perSecond: 1000 }
-const PRIORITY_BYTES = 5
+/** How long a client may go on with a body that nobody wants, in milliseconds. */
+const REFUSAL = 100
 /** So many streams that were reset are remembered. */
 const MOST_LEFT = 1000
 /** How long a client may take to close what is over, in milliseconds. */
@@ -66,6 +71,8 @@ class Http2Connection implements StreamOwner, Http2Session {
   readonly #ready = new Set<ServerStream>()
   /** Streams that we have reset lately: the client may not have known of it when it sent more. */
   readonly #left = new Set<number>()
+  /** Streams that were answered while the client was still sending, and when it will be told to stop. */
+  readonly #refused = new Map<number, Timer>()
   /** Requests that came with what was read last. */
   #opened: ServerStream[] = []
   #sendWindow = DEFAULT_WINDOW
@@ -234,7 +241,7 @@ class Http2Connection implements StreamOwner, Http2Session {
     this.#output.add(this.head(body.length, FRAME.data, FLAG.endStream, id))
     this.#output.add(body)
     this.#sendWindow -= body.length
-    if (!endOfStream) this.resetFrame(id, CODE.none)
+    if (!endOfStream) this.refuseRest(id)
   }
 
   private takeData(flags: number, id: number, payload: Buffer): void {
@@ -249,6 +256,7 @@ class Http2Connection implements StreamOwner, Http2Session {
     const stream = this.#streams.get(id)
     if (stream === undefined) {
       this.forget(body.length)
+      if (end) this.hasEnded(id)
       if (this.#state === 'open' && !this.#left.has(id)) this.resetFrame(id, CODE.streamClosed)
       return
     }
@@ -268,6 +276,7 @@ class Http2Connection implements StreamOwner, Http2Session {
   private takeReset(id: number, payload: Buffer): void {
     this.known(clientStream(id))
     sized(payload, 4)
+    this.hasEnded(id)
     const stream = this.#streams.get(id)
     if (stream === undefined) return
     if (!this.#resets.take()) throw new ConnectionError(CODE.enhanceYourCalm, 'too many requests were taken back')
@@ -345,9 +354,27 @@ class Http2Connection implements StreamOwner, Http2Session {
   }
 
   private answered(stream: ServerStream): void {
-    // The client need not go on with a body that nobody wants.
-    if (!stream.received.complete) this.resetFrame(stream.id, CODE.none)
+    if (!stream.received.complete) this.refuseRest(stream.id)
     this.remove(stream, 'answered')
+  }
+
+  /**
+   * The client need not go on with a body that nobody wants. It is told a little later, since there are clients that forget an
+   * answer that they have not read when they hear it (curl 7.88); until then they have a window's worth to send.
+   */
+  private refuseRest(id: number): void {
+    this.remember(id)
+    const tell = (): void => {
+      this.#refused.delete(id)
+      if (this.#state !== 'over') this.resetFrame(id, CODE.none)
+    }
+    this.#refused.set(id, this.#options.clock.setTimer(REFUSAL, tell))
+  }
+
+  /** The client has no more to send. */
+  private hasEnded(id: number): void {
+    this.#refused.get(id)?.cancel()
+    this.#refused.delete(id)
   }
 
   /** Ends a stream before its time. Clients can make us do that as often as they can do it themselves (CVE-2025-8671). */
@@ -393,6 +420,8 @@ class Http2Connection implements StreamOwner, Http2Session {
   private gone(): void {
     this.#state = 'over'
     this.#ready.clear()
+    for (const timer of this.#refused.values()) timer.cancel()
+    this.#refused.clear()
     for (const stream of this.#streams.values()) stream.over('cut')
     this.#streams.clear()
   }
@@ -420,9 +449,13 @@ class Http2Connection implements StreamOwner, Http2Session {
     if (id > this.#last) throw new ConnectionError(CODE.protocol, 'a frame of a stream that was not opened')
   }
 
-  private resetFrame(id: number, code: number): void {
+  private remember(id: number): void {
     this.#left.add(id)
     if (this.#left.size > MOST_LEFT) this.#left.delete(this.#left.values().next().value!)
+  }
+
+  private resetFrame(id: number, code: number): void {
+    this.remember(id)
     this.answer(numbersFrame(FRAME.reset, 0, id, code))
   }
 
@@ -454,21 +487,4 @@ function faultOf(stream: ServerStream, body: Buffer): number | undefined {
   if (stream.received.complete) return CODE.streamClosed
   if (stream.receiveWindow < 0) return CODE.flowControl
   return stream.received.push(body) ? undefined : CODE.protocol
-}
-
-/** Frames that change nothing must be well-formed too. */
-function checkOther(type: number, id: number, payload: Buffer): void {
-  if (type === FRAME.pushPromise) throw new ConnectionError(CODE.protocol, 'clients promise nothing')
-  if (type === FRAME.goAway && id !== 0) throw new ConnectionError(CODE.protocol, 'one stream that goes away')
-  if (type === FRAME.priority) sized(payload, PRIORITY_BYTES)
-  if (type === FRAME.priority) clientStream(id)
-}
-
-function clientStream(id: number): number {
-  if (id % 2 === 0) throw new ConnectionError(CODE.protocol, 'clients open streams of odd numbers')
-  return id
-}
-
-function sized(payload: Buffer, length: number): void {
-  if (payload.length !== length) throw new ConnectionError(CODE.frameSize, 'a frame of the wrong size')
 }

@@ -122,3 +122,24 @@ export function unpadded(flags: number, payload: Buffer): Buffer {
   if (padding >= payload.length) throw new ConnectionError(CODE.protocol, 'more padding than there is')
   return payload.subarray(1, payload.length - padding)
 }
+
+const PRIORITY_BYTES = 5
+
+/** Frames that change nothing must be well-formed too. */
+export function checkOther(type: number, id: number, payload: Buffer): void {
+  if (type === FRAME.pushPromise) throw new ConnectionError(CODE.protocol, 'clients promise nothing')
+  if (type === FRAME.goAway && id !== 0) throw new ConnectionError(CODE.protocol, 'one stream that goes away')
+  if (type === FRAME.priority) sized(payload, PRIORITY_BYTES)
+  if (type === FRAME.priority) clientStream(id)
+}
+
+/** Throws where that is no stream of a client. */
+export function clientStream(id: number): number {
+  if (id % 2 === 0) throw new ConnectionError(CODE.protocol, 'clients open streams of odd numbers')
+  return id
+}
+
+/** Throws where a payload has another length. */
+export function sized(payload: Buffer, length: number): void {
+  if (payload.length !== length) throw new ConnectionError(CODE.frameSize, 'a frame of the wrong size')
+}
