@@ -1,3 +1,4 @@
+import { KUBERNETES_VERSION } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { type Draft, formatTime } from '@canopus/apimachinery'
 import type { SimulatedNodeSpec } from './simulated-nodes.ts'
@@ -11,7 +12,7 @@ const NODE_INFO = {
   kernelVersion: 'simulated',
   osImage: 'simulated',
   containerRuntimeVersion: 'simulated://1',
-  kubeletVersion: 'v1.36.0',
+  kubeletVersion: KUBERNETES_VERSION,
   kubeProxyVersion: '',
   operatingSystem: 'linux',
   architecture: 'amd64',

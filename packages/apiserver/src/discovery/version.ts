@@ -1,5 +1,4 @@
-/** `/version`: the Kubernetes release whose API this is. */
-export const KUBERNETES_VERSION = 'v1.36.4'
+import { KUBERNETES_VERSION } from '@canopus/api'
 
 const [, MAJOR, MINOR] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION)!
 
@@ -9,6 +8,7 @@ export const KUBERNETES_MINOR = Number(MINOR)
 /** What a server says that it is, where it was not told to say otherwise. */
 export const GIT_VERSION = `${KUBERNETES_VERSION}+canopus`
 
+/** What `/version` answers. */
 export function versionInfo(gitVersion = GIT_VERSION): Record<string, string> {
   return {
     major: MAJOR!,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import {
   type Descriptions,
+  KUBERNETES_VERSION,
   OPENAPI_V2_PROTOBUF,
   OPENAPI_V2_PROTOBUF_ACCEPTED,
   type OpenApiKind,
@@ -13,7 +14,6 @@ import {
 } from '@canopus/api'
 import type { Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
-import { KUBERNETES_VERSION } from '../discovery/version.ts'
 import { parseMediaTypes } from '../encoding/media-type.ts'
 import { notAcceptableError } from '../encoding/negotiate.ts'
 import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'

@@ -154,7 +154,7 @@ async function runKubelet(flags: KubeletFlags, logger: Logger, { signal, uid }: 
 
 type OwnOptions = Omit<
   KubeletOptions,
-  'client' | 'informers' | 'events' | 'cri' | 'clock' | 'random' | 'logger' | 'machine' | 'version'
+  'client' | 'informers' | 'events' | 'cri' | 'clock' | 'random' | 'logger' | 'machine'
 >
 
 /** A kubelet on this machine. */
@@ -170,7 +170,6 @@ export function createNodeKubelet(access: Access, cri: Cri, logger: Logger, opti
     random: systemRandom,
     logger,
     machine: readMachineFacts(),
-    version: 'v1.36.0',
     ...options,
   })
 }

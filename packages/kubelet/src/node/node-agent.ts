@@ -1,4 +1,4 @@
-import { Nodes } from '@canopus/api'
+import { KUBERNETES_VERSION, Nodes } from '@canopus/api'
 import type { ContainerImage, Node } from '@canopus/api/core/v1'
 import { formatTime, hasReason, isConditionTrue } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
@@ -167,7 +167,7 @@ export class NodeAgent {
         freePids: true,
         notReady: runtime.notReady ?? this.#unready(),
         runtimeVersion: runtime.version,
-        version: options.version ?? 'v1.36.0',
+        version: options.version ?? KUBERNETES_VERSION,
         maxPods: options.maxPods ?? 110,
         reserved: options.reserved ?? {},
         port: this.#port(),
