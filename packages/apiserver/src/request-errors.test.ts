@@ -174,3 +174,60 @@ describe('what is accepted', () => {
     }
   })
 })
+
+describe('subresources', () => {
+  const POD = '/api/v1/namespaces/default/pods/p'
+  const RS = '/apis/apps/v1/namespaces/default/replicasets/r'
+  before(async () => {
+    const spec = { containers: [{ name: 'c', image: 'i' }] }
+    await server.send('POST', POD.slice(0, -2), { metadata: { name: 'p' }, spec })
+    const labels = { a: 'b' }
+    await server.send('POST', RS.slice(0, -2), {
+      metadata: { name: 'r' },
+      spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+    })
+  })
+
+  const options = (why: string): string => `PodLogOptions "p" is invalid: ${why}`
+  const evicts = (metadata: object): object => ({ apiVersion: 'policy/v1', kind: 'Eviction', metadata })
+  const rows: readonly [method: string, path: string, body: unknown, code: number, message: string][] = [
+    ['GET', `${POD}/log`, undefined, 204, ''],
+    [
+      'GET',
+      `${POD}/log?tailLines=-1`,
+      undefined,
+      422,
+      options('tailLines: Invalid value: -1: must be greater than or equal to 0'),
+    ],
+    ['GET', `${POD}/log?stream=Stdout`, undefined, 422, options('stream: Forbidden: may not be specified')],
+    [
+      'GET',
+      `${POD}/log?sinceSeconds=1&sinceTime=2026-11-29T00:00:00Z`,
+      undefined,
+      422,
+      options('[]: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'),
+    ],
+    ['POST', `${POD}/eviction`, evicts({}), 400, 'name in URL does not match name in Eviction object'],
+    [
+      'POST',
+      `${POD}/eviction`,
+      evicts({ name: 'p', namespace: 'other' }),
+      400,
+      'the namespace of the provided object does not match the namespace sent on the request',
+    ],
+    ['PUT', `${RS}/scale`, {}, 400, UNNAMED.replace('(one', '(r')],
+    [
+      'PUT',
+      `${RS}/scale`,
+      { metadata: { name: 'r', resourceVersion: '1' } },
+      409,
+      'Operation cannot be fulfilled on replicasets.apps "r": the object has been modified; please apply your changes to the latest version and try again',
+    ],
+  ]
+  for (const [method, path, body, code, message] of rows) {
+    it(`${method} ${path} ${JSON.stringify(body) ?? ''}`, async () => {
+      const { status, text } = await server.send(method, path, body)
+      assert.deepEqual([status, text === '' ? '' : JSON.parse(text).message], [code, message])
+    })
+  }
+})

@@ -28,7 +28,7 @@ import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
 import { anotherUid, checkStoredPreconditions } from './preconditions.ts'
 import { writeFitting } from './size-limit.ts'
 
-const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
+export const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
 /** How one endpoint changes an object. */
 export interface Update {
@@ -304,10 +304,12 @@ function validateByStrategy(
   return strategy.validateUpdate?.(object, old) ?? []
 }
 
+/** What is sent for an object must say which it is. */
+export const unnamedError = (name: string): StatusError =>
+  badRequestError(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+
 function matchName(object: KubeObject, name: string): void {
-  if (!object.metadata.name) {
-    throw badRequestError(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
-  }
+  if (!object.metadata.name) throw unnamedError(name)
   if (object.metadata.name !== name) {
     throw badRequestError(
       `the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`,

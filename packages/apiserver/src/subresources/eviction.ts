@@ -18,6 +18,7 @@ import { decodeBody } from '../encoding/body.ts'
 import { deleteOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call, WriteCall } from '../registry/call.ts'
+import { matchNamespace } from '../registry/create.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
@@ -47,7 +48,8 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
   )
   const eviction: Eviction = { ...decoded, apiVersion: EVICTION.apiVersion }
   call.audit?.requestObject(eviction)
-  if (eviction.metadata.name && eviction.metadata.name !== name) {
+  matchNamespace(pods.store, namespace, eviction.metadata)
+  if (eviction.metadata.name !== name) {
     throw badRequestError('name in URL does not match name in Eviction object')
   }
   const wanted = deleteOptions(new URLSearchParams(), eviction.deleteOptions ?? {})

@@ -1,6 +1,6 @@
 /** The kubelet's paths for logs, exec, attach and port-forward (pkg/registry/core/pod/strategy.go, LogLocation and others). */
 import type { Pod } from '@canopus/api/core/v1'
-import { badRequestError, type FieldError, invalid, invalidError } from '@canopus/apimachinery'
+import { badRequestError, type FieldError, forbidden, invalid, invalidError } from '@canopus/apimachinery'
 import { integer } from '../filters/options.ts'
 import { isTrue } from '../filters/request-info.ts'
 
@@ -17,7 +17,7 @@ export function kubeletPath(pod: Pod, subresource: string, query: URLSearchParam
   const where = `${namespace}/${name}`
   switch (subresource) {
     case 'log':
-      return `/containerLogs/${where}/${logContainer(pod, query)}${suffix(logParameters(query))}`
+      return `/containerLogs/${where}/${logContainer(pod, query)}${suffix(logParameters(query, name))}`
     case 'exec':
       return `/exec/${where}/${runningContainer(pod, query)}${suffix(execParameters(query))}`
     case 'attach':
@@ -50,7 +50,7 @@ function portParameters(query: URLSearchParams): URLSearchParams {
   return result
 }
 
-function logParameters(query: URLSearchParams): URLSearchParams {
+function logParameters(query: URLSearchParams, pod: string): URLSearchParams {
   const result = new URLSearchParams()
   for (const flag of ['follow', 'previous', 'timestamps']) if (isTrue(query.get(flag))) result.set(flag, 'true')
   const errors: FieldError[] = []
@@ -68,17 +68,13 @@ function logParameters(query: URLSearchParams): URLSearchParams {
   const sinceTime = query.get('sinceTime')
   if (sinceTime) {
     if (result.has('sinceSeconds')) {
-      errors.push({
-        ...invalid('', '', ''),
-        type: 'FieldValueForbidden',
-        body: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
-      })
+      errors.push(forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
     }
     result.set('sinceTime', sinceTime)
   }
-  const stream = query.get('stream')
-  if (stream) result.set('stream', stream)
-  if (errors.length > 0) throw invalidError({ group: '', resource: 'PodLogOptions', name: '' }, errors)
+  // One stream alone is a feature that is off (PodLogsQuerySplitStreams).
+  if (query.get('stream')) errors.push(forbidden('stream', 'may not be specified'))
+  if (errors.length > 0) throw invalidError({ group: '', resource: 'PodLogOptions', name: pod }, errors)
   return result
 }
 

@@ -12,7 +12,10 @@ import { kubeletAddress, kubeletTls } from './node-address.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
-  const { ca, ...unverified } = await podBackend(context, endpoint, call)
+  const found = await podBackend(context, endpoint, call)
+  // Of a pod that is nowhere there is nothing to read.
+  if (found === undefined) return { status: 204, headers: {} }
+  const { ca, ...unverified } = found
   const isVerified = ca !== undefined && !isTrue(call.info.query.get('insecureSkipTLSVerifyBackend'))
   const backend = isVerified ? { ...unverified, ca } : unverified
   const { path, query, headers, connection } = call.request
@@ -36,14 +39,17 @@ export async function connectBackend(context: SubresourceContext, endpoint: Endp
     portforward: 'PodPortForwardOptions',
   }
   await admitConnect(endpoint, call, kinds[call.info.subresource]!)
-  return podBackend(context, endpoint, call)
+  const backend = await podBackend(context, endpoint, call)
+  if (backend === undefined) throw badRequestError(`pod ${call.info.name} does not have a host assigned`)
+  return backend
 }
 
-async function podBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend> {
+/** Undefined where the pod has no node yet. */
+async function podBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend | undefined> {
   const { namespace, name, subresource, query } = call.info
   const pod = endpoint.store.view(await endpoint.store.get(namespace, name)) as Pod
   const path = kubeletPath(pod, subresource, query)
-  if (!pod.spec.nodeName) throw badRequestError(`pod ${name} does not have a host assigned`)
+  if (!pod.spec.nodeName) return undefined
   const { kubelet, objects } = context
   return { tls: true, ...kubeletAddress(objects, pod.spec.nodeName, kubelet), path, ...kubeletTls(kubelet) }
 }

@@ -3,6 +3,7 @@ import type { Scale } from '@canopus/api/autoscaling/v1'
 import {
   badRequestError,
   conflictError,
+  type ErrorTarget,
   formatSelector,
   invalid,
   invalidError,
@@ -22,7 +23,7 @@ import { readBytes } from '../registry/handler-events.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
-import { type Update, updateObject } from '../registry/update.ts'
+import { MODIFIED, type Update, unnamedError, updateObject } from '../registry/update.ts'
 import { scaleResponse } from './scale-response.ts'
 import type { SubresourceContext } from './subresource.ts'
 
@@ -61,7 +62,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   const { version } = await updateObject(store, write, namespace, name, {
     ...AS_SCALE,
     unconditional: true,
-    produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, name),
+    produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, store.target(name)),
   })
   return respond(store.view(version))
 }
@@ -101,7 +102,7 @@ function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObje
   const applied = applyTo(target, own, old, call.warnings)
   const { metadata: meta } = applied
   const scale = { ...scaleOf(applied), metadata: { ...meta, name } } as Scale
-  return scaled(applied as Scalable, scale, old.metadata.name)
+  return scaled(applied as Scalable, scale, target.store.target(old.metadata.name))
 }
 
 function constant(call: Call, scale: Scale): () => KubeObject {
@@ -132,17 +133,16 @@ function selectorText({ kind, spec }: Scalable): { selector?: string } {
   return text === '' ? {} : { selector: text }
 }
 
-function scaled(old: Scalable, scale: Scale, name: string): KubeObject {
+function scaled(old: Scalable, scale: Scale, target: ErrorTarget): KubeObject {
   const { metadata } = scale
-  if (metadata.name && metadata.name !== name) {
+  const { name = '' } = target
+  if (!metadata.name) throw unnamedError(name)
+  if (metadata.name !== name) {
     throw badRequestError(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
   }
   const version = metadata.resourceVersion
   if (version && version !== old.metadata.resourceVersion) {
-    throw conflictError(
-      { group: 'autoscaling', resource: 'scale', name },
-      'the object has been modified; please apply your changes to the latest version and try again',
-    )
+    throw conflictError(target, MODIFIED)
   }
   const replicas = scale.spec?.replicas ?? 0
   if (replicas < 0) {
