@@ -101,12 +101,15 @@ const fills = new WeakMap<StructSchema, Fill | undefined>()
 function fillOf(schema: StructSchema): Fill | undefined {
   if (fills.has(schema)) return fills.get(schema)
   fills.set(schema, undefined)
-  const steps: Step[] = []
+  const all: Step[] = []
   for (const [name, field] of schema.fields) {
     const step = stepOf(`${schema.name}.${name}`, name, field)
-    if (step !== undefined) steps.push(step)
+    if (step !== undefined) all.push(step)
   }
-  const fill = steps.length === 0 ? undefined : (value: Open, stored: boolean) => fillFields(value, steps, stored)
+  const always = all.filter(step => step.isStruct || step.zero !== undefined)
+  const present = new Map(all.filter(step => !always.includes(step)).map(step => [step.name, step]))
+  const fill =
+    all.length === 0 ? undefined : (value: Open, stored: boolean) => fillFields(value, always, present, stored)
   fills.set(schema, fill)
   return fill
 }
@@ -125,14 +128,26 @@ function stepOf(path: string, name: string, field: Field): Step | undefined {
   return { name, zero, isStruct, emptyIsZero: zero === null && holds !== 'one', holds, isResources, inner }
 }
 
-function fillFields(object: Open, steps: readonly Step[], stored: boolean): Open {
+/** Most fields are left out, and most of those that a struct may have are not there: of these only what is there is looked at. */
+function fillFields(object: Open, always: readonly Step[], present: ReadonlyMap<string, Step>, stored: boolean): Open {
   let filled = object
-  for (const step of steps) {
+  for (const step of always) {
     const value = object[step.name]
     const next = filledField(step, value, stored)
     if (next === value) continue
     if (filled === object) filled = { ...object }
     filled[step.name] = next
+  }
+  if (present.size === 0) return filled
+  for (const name in object) {
+    const value = object[name]
+    if (typeof value !== 'object') continue
+    const step = present.get(name)
+    if (step === undefined) continue
+    const next = filledField(step, value, stored)
+    if (next === value) continue
+    if (filled === object) filled = { ...object }
+    filled[name] = next
   }
   return filled
 }

@@ -105,7 +105,7 @@ export function validateNodeStatusUpdate(node: Node, old: Node): FieldError[] {
   const seen = new Set<string>()
   for (const [index, address] of addresses.entries()) {
     const key = `${address.type} ${address.address}`
-    if (seen.has(key)) errors.push(duplicate(`status.addresses[${index}]`, address))
+    if (seen.has(key)) errors.push(duplicate(`status.addresses[${index}]`, goJson('core.v1.NodeAddress', address)))
     seen.add(key)
   }
   const cidrs = old.spec.podCIDRs ?? []
