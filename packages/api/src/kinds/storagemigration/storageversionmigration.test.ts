@@ -91,7 +91,7 @@ const statuses: readonly [string, Status, Status, readonly string[]][] = [
     'a condition without a time',
     {},
     { conditions: [{ ...condition('Running'), lastTransitionTime: '' }] },
-    [`${AT}[0].lastTransitionTime: must be set`],
+    [`${AT}[0].lastTransitionTime: Required value`],
   ],
 ]
 for (const [name, old, status, errors] of statuses) {
