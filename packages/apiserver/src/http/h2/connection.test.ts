@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { SimulatedClock } from '@canopus/base'
 import fc from 'fast-check'
 import { type PlainServer, servePlain } from '../../testing/http2-conformance.ts'
 import type { ApiRequest, ApiResponse } from '../message.ts'
@@ -311,7 +314,7 @@ describe('what clients may do', () => {
 
   it('waits with a body for windows, and heeds one that shrinks', () =>
     withClient([setting(4, 3), get(1, '/wait')], async client => {
-      while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve))
+      while (waiting.length === 0) await setImmediate()
       client.send(setting(4, 1), ping)
       await client.heard(FRAME.ping)
       for (const { answer } of waiting.splice(0)) answer({ status: 200, headers: {}, body: Buffer.from('abcdef') })
@@ -324,6 +327,37 @@ describe('what clients may do', () => {
       const parts = client.seen.filter(({ type }) => type === FRAME.data).map(({ payload }) => payload.toString())
       assert.deepEqual(parts, ['a', 'bc', 'def'])
     }))
+})
+
+describe('a client that', () => {
+  const begin = (): { clock: SimulatedClock; socket: Duplex } => {
+    const clock = new SimulatedClock()
+    const socket = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+    const handlers = { handle: () => Promise.reject(new Error('not asked')), failed: () => {} }
+    serveHttp2(
+      socket,
+      { remoteAddress: '', certificateVerified: false },
+      { maxStreams: 10, maxHeaderBytes: 60_000, clock },
+      handlers,
+    )
+    return { clock, socket }
+  }
+  const cases: [string, Buffer[], boolean][] = [
+    ['says nothing is cut off after ten seconds', [], true],
+    ['says no more than how it begins, too', [PREFACE], true],
+    ['has said its settings may wait', [PREFACE, SETTINGS], false],
+  ]
+  for (const [name, frames, expected] of cases)
+    it(name, async () => {
+      const { clock, socket } = begin()
+      if (frames.length > 0) socket.push(Buffer.concat(frames))
+      await setImmediate()
+      await clock.advance(9_999)
+      assert.equal(socket.destroyed, false)
+      await clock.advance(1)
+      assert.equal(socket.destroyed, expected)
+      socket.destroy()
+    })
 })
 
 describe('whatever comes', () => {

@@ -47,6 +47,8 @@ const IDLE_FRAMES = { most: 10_000, perSecond: 1000 }
 const REFUSAL = 100
 /** So many streams that were reset are remembered. */
 const MOST_LEFT = 1000
+/** How long a client may take to begin, in milliseconds (that of Go's server, x/net/http2). */
+const PREFACE_PATIENCE = 10_000
 /** How long a client may take to close what is over, in milliseconds. */
 const LINGER = 1000
 
@@ -81,6 +83,8 @@ class Http2Connection implements StreamOwner, Http2Session {
   /** The newest stream that the client has opened, and that we have answered for. */
   #last = 0
   #state: 'open' | 'leaving' | 'over' = 'open'
+  /** Ends the connection of a client that says nothing. */
+  readonly #beginning: Timer
   #date = { second: 0, text: '' }
 
   constructor(socket: Duplex, facts: Connection, options: Http2Options, handlers: Http2Handlers) {
@@ -94,6 +98,7 @@ class Http2Connection implements StreamOwner, Http2Session {
     this.#decoder = new HpackDecoder(maxHeaderBytes)
     this.#resets = new Allowance(clock, RESETS.most, RESETS.perSecond)
     this.#idleFrames = new Allowance(clock, IDLE_FRAMES.most, IDLE_FRAMES.perSecond)
+    this.#beginning = clock.setTimer(PREFACE_PATIENCE, () => socket.destroy())
     socket.on('data', (chunk: Buffer) => this.read(chunk))
     socket.on('close', () => this.gone())
     this.#output.add(
@@ -289,6 +294,7 @@ class Http2Connection implements StreamOwner, Http2Session {
       sized(payload, 0)
       return
     }
+    this.#beginning.cancel()
     this.idleFrame()
     const before = this.#peer.window
     takeSettings(this.#peer, payload)
@@ -419,6 +425,7 @@ class Http2Connection implements StreamOwner, Http2Session {
   /** Nobody is left on the other side. */
   private gone(): void {
     this.#state = 'over'
+    this.#beginning.cancel()
     this.#ready.clear()
     for (const timer of this.#refused.values()) timer.cancel()
     this.#refused.clear()
