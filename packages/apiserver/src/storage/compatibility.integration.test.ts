@@ -213,9 +213,11 @@ describe("on upstream's etcd", { skip }, () => {
     closing.push(() => writer.close())
     const { send, store } = await serve('/changed')
     await writer.create(keyOf(each!, 'one'), () => withoutDeletion(each!))
-    const patch = { data: { more: 'x' } }
+    // With the fixture's, which no server would have taken, nothing could be changed.
+    const patch = { metadata: { finalizers: ['example.com/kept'], generateName: null }, data: { more: 'x' } }
     const headers = { 'content-type': 'application/merge-patch+json' }
-    assert.equal((await send('PATCH', `${pathOf(each!)}/one`, patch, headers)).status, 200)
+    const changed = await send('PATCH', `${pathOf(each!)}/one`, patch, headers)
+    assert.equal(changed.status, 200, changed.text)
     const stored = JSON.parse(Buffer.from((await store.get(keyOf(each!, 'one')))!.value).toString())
     assert.deepEqual([stored.apiVersion, stored.kind, stored.data.more], ['v1', 'ConfigMap', 'x'])
     const gone = { metadata: { finalizers: null } }
