@@ -58,8 +58,7 @@ async function underLoad(bench: ApiBench, { reader, writer, watchers }: Clients)
     loops.push(cost.loop.max)
     most = Math.max(most, cost.memory)
   }
-  const events = await watchers.call<number>('events')
-  if (events < ROUNDS * WATCHERS * PODS) throw new Error(`only ${events} events were seen`)
+  await untilSeen(watchers, ROUNDS * WATCHERS * PODS)
   const full = (target: Target): { target?: Target } => targetOf(PODS >= 150_000, target)
   const held = `${PODS} pods and ${NODES} nodes`
   const heap = rounded(loaded.heap / 1e6)
@@ -74,6 +73,15 @@ async function underLoad(bench: ApiBench, { reader, writer, watchers }: Clients)
     }),
     figureOf(`${held} listed in pages and watched: single writes, p99`, 'ms', writes, full(atMost(20))),
   ]
+}
+
+/** Waits until the watches have seen all pods. Throws where they have not within a minute. */
+async function untilSeen(watchers: Child, expected: number): Promise<void> {
+  let events = 0
+  for (const end = performance.now() + 60_000; events < expected; await sleep(25)) {
+    events += await watchers.call<number>('events')
+    if (performance.now() > end) throw new Error(`only ${events} of ${expected} events were seen`)
+  }
 }
 
 const WATCH =
