@@ -2,7 +2,7 @@
  * Values as the JSON of upstream's internal types, which some of its messages show: those types have no names for JSON, so fields are called
  * as in Go, and all of them are there. Types of k8s.io/apimachinery have such names, and leave out what is empty.
  */
-import type { Field, Schema, StructSchema } from '@canopus/apimachinery'
+import { type Field, type Schema, type StructSchema, zeroOf } from '@canopus/apimachinery'
 import { type Member, membersOf } from './go-structs.ts'
 import { schemas } from './schemas.ts'
 
@@ -34,29 +34,12 @@ const mapOf = (values: Schema, map: Plain): Open =>
   )
 
 const entryOf = (schema: Schema, value: unknown): unknown =>
-  value === undefined || value === null ? zeroOf(schema) : present(schema, value)
+  value === undefined || value === null ? zeroIn(schema) : present(schema, value)
 
 /** Of what is no pointer. */
-function zeroOf(schema: Schema): unknown {
-  switch (schema.type) {
-    case 'struct':
-      return structOf(schema, {})
-    case 'string':
-      return ''
-    case 'bool':
-      return false
-    case 'quantity':
-      return '0'
-    case 'int32':
-    case 'int64':
-    case 'uint32':
-    case 'uint64':
-    case 'double':
-    case 'intOrString':
-      return 0
-    default:
-      return null
-  }
+function zeroIn(schema: Schema): unknown {
+  if (schema.type === 'struct') return structOf(schema, {})
+  return schema.type === 'bytes' ? null : zeroOf(schema)
 }
 
 const isMeta = ({ name }: StructSchema): boolean => name.startsWith('am.')
@@ -110,4 +93,4 @@ function addMember(made: Open, { name, field }: Member, value: Plain, isNamed: b
   else if (!field.omitEmpty) made[field.name] = unset(field)
 }
 
-const unset = ({ pointer, schema }: Field): unknown => (pointer ? null : zeroOf(schema))
+const unset = ({ pointer, schema }: Field): unknown => (pointer ? null : zeroIn(schema))

@@ -40,7 +40,7 @@ export {
   strictDecodingMessage,
 } from './schema/decode.ts'
 export { DecodeError, EmbeddedError } from './schema/decode-error.ts'
-export { unsetValue } from './schema/decoded-values.ts'
+export { unsetValue, zeroOf } from './schema/decoded-values.ts'
 export { isInForm } from './schema/in-form.ts'
 export { decodeMessage } from './schema/protobuf/decode.ts'
 export { encodeMessage } from './schema/protobuf/encode.ts'

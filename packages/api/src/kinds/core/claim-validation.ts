@@ -6,11 +6,8 @@ import {
   forbidden,
   invalid,
   notSupported,
-  type ObjectMeta,
   required,
-  validateAnnotations,
   validateLabelSelector,
-  validateLabels,
 } from '@canopus/apimachinery'
 import type { PersistentVolumeClaimSpec } from '../../generated/core.v1.ts'
 import { checkText, type Errors, NOT_POSITIVE_MESSAGE, push } from '../shared/check.ts'
@@ -25,32 +22,6 @@ export function checkAccessModes(errors: Errors, path: string, modes: readonly s
   if (modes?.includes('ReadWriteOncePod') && modes.length > 1) {
     const text = 'may not use ReadWriteOncePod with other access modes'
     errors.push(forbidden(`${path}.accessModes`, text))
-  }
-}
-
-/** In the order of upstream's structure, by the names that it makes of its fields. */
-const NOT_IN_TEMPLATES: readonly (readonly [keyof ObjectMeta, string])[] = [
-  ['name', 'name'],
-  ['generateName', 'generateName'],
-  ['namespace', 'namespace'],
-  ['selfLink', 'selfLink'],
-  ['uid', 'uID'],
-  ['resourceVersion', 'resourceVersion'],
-  ['generation', 'generation'],
-  ['creationTimestamp', 'creationTimestamp'],
-  ['deletionTimestamp', 'deletionTimestamp'],
-  ['deletionGracePeriodSeconds', 'deletionGracePeriodSeconds'],
-  ['ownerReferences', 'ownerReferences'],
-  ['finalizers', 'finalizers'],
-  ['managedFields', 'managedFields'],
-]
-
-/** Metadata of templates may have labels and annotations (validation.go, ValidateTemplateObjectMeta). */
-export function checkTemplateOnlyMetadata(errors: Errors, path: string, metadata: Partial<ObjectMeta> = {}): void {
-  push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
-  push(errors, validateLabels(metadata.labels, `${path}.labels`))
-  for (const [field, name] of NOT_IN_TEMPLATES) {
-    if (metadata[field] !== undefined) errors.push(forbidden(`${path}.${name}`, 'cannot be set'))
   }
 }
 

@@ -32,7 +32,7 @@ import { checkNodeSelector } from '../core/pod/validate-affinity.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
 import { checkImmutable, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
 import { checkConditions } from '../shared/conditions.ts'
-import { checkTemplateMetadata } from '../shared/template-metadata.ts'
+import { checkTemplateOnlyMetadata } from '../shared/template-metadata.ts'
 import {
   checkBindingConditions,
   checkConfiguration,
@@ -167,9 +167,12 @@ export function validateClaimUpdate(claim: ResourceClaim, old: ResourceClaim): F
   return errors
 }
 
+/** Empty lists are none. */
+const isFilled = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0)
+
 export function validateTemplate({ spec }: ResourceClaimTemplate): FieldError[] {
   const errors: Errors = []
-  checkTemplateMetadata(errors, 'spec.metadata', spec?.metadata)
+  checkTemplateOnlyMetadata(errors, 'spec.metadata', spec?.metadata, isFilled)
   checkClaimSpec(errors, 'spec.spec', spec?.spec)
   return errors
 }

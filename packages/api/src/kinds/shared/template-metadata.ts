@@ -2,7 +2,7 @@
 import { forbidden, type ObjectMeta, validateAnnotations, validateLabels } from '@canopus/apimachinery'
 import { type Errors, push } from './check.ts'
 
-/** All that a template may not say, with the names under which upstream refuses it. */
+/** All that a template may not say, in the order of upstream's structure, with the names under which it is refused. */
 const OTHERS: readonly (readonly [keyof ObjectMeta, string])[] = [
   ['name', 'name'],
   ['generateName', 'generateName'],
@@ -19,14 +19,16 @@ const OTHERS: readonly (readonly [keyof ObjectMeta, string])[] = [
   ['managedFields', 'managedFields'],
 ]
 
-/** Only labels and annotations are handed on. */
-export function checkTemplateMetadata(errors: Errors, path: string, metadata: Partial<ObjectMeta> | undefined): void {
-  if (metadata === undefined) return
-  if (metadata.annotations) push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
-  if (metadata.labels) push(errors, validateLabels(metadata.labels, `${path}.labels`))
+/** Templates may have labels and annotations; `isSet` says of what else is there whether it counts. */
+export function checkTemplateOnlyMetadata(
+  errors: Errors,
+  path: string,
+  metadata: Partial<ObjectMeta> = {},
+  isSet = (value: unknown): boolean => value !== undefined,
+): void {
+  push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
+  push(errors, validateLabels(metadata.labels, `${path}.labels`))
   for (const [field, name] of OTHERS) {
     if (isSet(metadata[field])) errors.push(forbidden(`${path}.${name}`, 'cannot be set'))
   }
 }
-
-const isSet = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0)

@@ -17,7 +17,8 @@ import {
   checkText,
   type Errors,
 } from '../../shared/check.ts'
-import { checkClaimTemplateSpec, checkTemplateOnlyMetadata } from '../claim-validation.ts'
+import { checkTemplateOnlyMetadata } from '../../shared/template-metadata.ts'
+import { checkClaimTemplateSpec } from '../claim-validation.ts'
 import { checkDownwardFile, checkKeysToPaths, checkProjected } from './validate-projection.ts'
 import { remoteVolumes } from './validate-remote-volume.ts'
 
