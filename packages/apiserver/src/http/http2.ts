@@ -2,8 +2,7 @@
 import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { Connection, Maybe } from '../security.ts'
 import { readBody } from './body.ts'
-import { distinctHeaders } from './h2/request-head.ts'
-import { headerList } from './header-list.ts'
+import { distinctHeaders, hasNameLike, headerList } from './header-list.ts'
 import type { ServeHttp2 } from './http2-session.ts'
 import { type ApiRequest, type ApiResponse, BodyAborted, bodyLength, type Headers, type StreamSink } from './message.ts'
 import { whenWritten, writeCompressed, writePieces } from './write-pieces.ts'
@@ -71,11 +70,8 @@ class StreamRequest implements ApiRequest {
     this.#endOfStream = endOfStream
   }
 
-  /** HTTP/2 allows names in lower case only. */
   hasHeaderLike(prefix: string): boolean {
-    const list = this.#rawHeaders
-    for (let index = 0; index < list.length; index += 2) if (list[index]!.startsWith(prefix)) return true
-    return false
+    return hasNameLike(this.#rawHeaders, prefix)
   }
 
   distinctHeaders(): Record<string, string[]> {

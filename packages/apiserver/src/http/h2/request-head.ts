@@ -52,14 +52,3 @@ export function requestHead({ list, wellFormed }: HeaderBlock): RequestHead | un
 }
 
 const COLON = 58
-
-/** The values of each header apart. */
-export function distinctHeaders(list: readonly string[]): Record<string, string[]> {
-  const result: Record<string, string[]> = Object.create(null)
-  for (let index = 0; index < list.length; index += 2) {
-    const values = result[list[index]!]
-    if (values === undefined) result[list[index]!] = [list[index + 1]!]
-    else values.push(list[index + 1]!)
-  }
-  return result
-}

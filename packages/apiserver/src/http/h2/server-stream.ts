@@ -1,12 +1,12 @@
 /** One request on a connection of HTTP/2, and its answer. */
 import { type Readable, Writable } from 'node:stream'
 import type { Connection, Maybe } from '../../security.ts'
-import { headerList } from '../header-list.ts'
+import { distinctHeaders, hasNameLike, headerList } from '../header-list.ts'
 import { type ApiRequest, type ApiResponse, bodyLength, type Headers, type StreamSink } from '../message.ts'
 import { writeCompressed } from '../write-pieces.ts'
 import { Outgoing } from './outgoing.ts'
 import { RequestBody } from './request-body.ts'
-import { distinctHeaders, type RequestHead } from './request-head.ts'
+import type { RequestHead } from './request-head.ts'
 
 /** A reader that has so many bytes still to come is behind. */
 const BEHIND = 64 * 1024
@@ -63,11 +63,8 @@ export class ServerStream implements ApiRequest, StreamSink {
     this.received = new RequestBody(head.length, bytes => owner.bodyRead(this, bytes))
   }
 
-  /** HTTP/2 allows names in lower case only. */
   hasHeaderLike(prefix: string): boolean {
-    const list = this.#list
-    for (let index = 0; index < list.length; index += 2) if (list[index]!.startsWith(prefix)) return true
-    return false
+    return hasNameLike(this.#list, prefix)
   }
 
   distinctHeaders(): Record<string, string[]> {
