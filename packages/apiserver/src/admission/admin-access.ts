@@ -1,8 +1,8 @@
 import { Namespaces } from '@canopus/api'
 import type { ResourceClaim, ResourceClaimTemplate } from '@canopus/api/resource/v1'
-import { type FieldError, forbidden, invalidError } from '@canopus/apimachinery'
+import { type FieldError, forbidden } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
-import type { AdmissionContext } from './shared.ts'
+import { type AdmissionContext, refusingBy } from './shared.ts'
 
 const LABEL = 'resource.kubernetes.io/admin-access'
 
@@ -35,12 +35,6 @@ export function adminAccess({ objects }: AdmissionContext): AdmissionPlugin {
     name: 'ResourceClaimAdminAccess',
     operations: ['CREATE'],
     resources: ['resource.k8s.io/resourceclaims', 'resource.k8s.io/resourceclaimtemplates'],
-    fieldErrors: attributes => Promise.resolve(errorsOf(attributes)),
-    validate(attributes) {
-      const errors = errorsOf(attributes)
-      if (errors.length === 0) return
-      const { group, kind } = attributes.kind
-      throw invalidError({ group, resource: kind, name: attributes.name }, errors)
-    },
+    ...refusingBy(attributes => Promise.resolve(errorsOf(attributes))),
   }
 }

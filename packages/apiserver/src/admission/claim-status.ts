@@ -1,10 +1,10 @@
 import type { AllocatedDeviceStatus, AllocationResult, ResourceClaim } from '@canopus/api/resource/v1'
-import { checkDns1123Subdomain, type FieldError, forbidden, invalidError, semanticEqual } from '@canopus/apimachinery'
+import { checkDns1123Subdomain, type FieldError, forbidden, semanticEqual } from '@canopus/apimachinery'
 import { EXTRA, parseServiceAccountUser } from '../authn/user.ts'
 import { forbiddenAttributes } from '../filters/authorization.ts'
 import type { AdmissionAttributes, AdmissionPlugin, Attributes, Authorizer, User } from '../security.ts'
 import { adminAccessErrors } from './admin-access.ts'
-import type { AdmissionContext } from './shared.ts'
+import { type AdmissionContext, refusingBy } from './shared.ts'
 
 type ClaimStatus = NonNullable<ResourceClaim['status']>
 type Asked = Pick<Attributes, 'verb' | 'subresource' | 'namespace' | 'name'>
@@ -27,13 +27,7 @@ export function claimStatusAuthorization({ authorizer, objects }: AdmissionConte
     name: 'ResourceClaimStatusAuthorization',
     operations: ['UPDATE'],
     resources: ['resource.k8s.io/resourceclaims/status'],
-    fieldErrors,
-    async validate(attributes) {
-      const errors = await fieldErrors(attributes)
-      if (errors.length === 0) return
-      const { group, kind } = attributes.kind
-      throw invalidError({ group, resource: kind, name: attributes.name }, errors)
-    },
+    ...refusingBy(fieldErrors),
   }
 }
 

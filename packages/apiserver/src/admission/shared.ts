@@ -1,10 +1,17 @@
 import { Namespaces } from '@canopus/api'
 import type { Namespace, Pod } from '@canopus/api/core/v1'
-import { forbiddenError, notFoundError, StatusError } from '@canopus/apimachinery'
+import { type FieldError, forbiddenError, invalidError, notFoundError, StatusError } from '@canopus/apimachinery'
 import type { RbacAuthorizer } from '../authz/rbac.ts'
 import type { RoleIndex } from '../authz/role-index.ts'
 import type { ReviewEndpoint } from '../review-webhook/client.ts'
-import type { AdmissionAttributes, Authorizer, Maybe, ObjectReader, SecurityContext } from '../security.ts'
+import type {
+  AdmissionAttributes,
+  AdmissionPlugin,
+  Authorizer,
+  Maybe,
+  ObjectReader,
+  SecurityContext,
+} from '../security.ts'
 import type { AdmissionConfiguration } from './configuration/file.ts'
 import type { DefaultTolerations } from './default-toleration-seconds.ts'
 
@@ -42,6 +49,21 @@ export function refusal(attributes: AdmissionAttributes, why: string): StatusErr
 
 /** What upstream's plugins answer where they return an error that is no status: 500, in their own words. */
 export const plainError = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })
+
+/** How a plugin refuses by what it finds wrong with fields, for what upstream does in a kind's strategy. */
+export function refusingBy(
+  fieldErrors: (attributes: AdmissionAttributes) => Promise<FieldError[]>,
+): Pick<Required<AdmissionPlugin>, 'fieldErrors' | 'validate'> {
+  return {
+    fieldErrors,
+    async validate(attributes) {
+      const errors = await fieldErrors(attributes)
+      if (errors.length === 0) return
+      const { group, kind } = attributes.kind
+      throw invalidError({ group, resource: kind, name: attributes.name }, errors)
+    },
+  }
+}
 
 /** The namespace of a request; one that is not known yet is looked up in the store. Rejects with 404 where there is none. */
 export function namespaceOf(objects: ObjectReader, name: string): Maybe<Namespace> {
