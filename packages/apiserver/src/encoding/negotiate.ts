@@ -22,6 +22,10 @@ export const MEDIA_TYPES: readonly (readonly [Media, string])[] = [
   ['protobuf', 'application/vnd.kubernetes.protobuf'],
 ]
 
+/** By their names alone, and as answers that go on. */
+const TYPES = MEDIA_TYPES.map(([, type]) => type)
+const STREAM_TYPES = MEDIA_TYPES.filter(([media]) => media !== 'yaml').map(([, type]) => `${type};stream=watch`)
+
 export const JSON_FORM: Form = { id: 'json', media: 'json', pretty: false }
 const known = new Map<string, Form>()
 
@@ -97,10 +101,7 @@ function wantsPretty(headers: Headers, parameter: string | null | undefined): bo
 }
 
 export function notAcceptableError(streams = false): StatusError {
-  const types = streams
-    ? MEDIA_TYPES.filter(([media]) => media !== 'yaml').map(([, type]) => `${type};stream=watch`)
-    : MEDIA_TYPES.map(([, type]) => type)
-  return mediaTypesError(types)
+  return mediaTypesError(streams ? STREAM_TYPES : TYPES)
 }
 
 /**
@@ -110,11 +111,9 @@ export function notAcceptableError(streams = false): StatusError {
 export function checkRoute(headers: Headers, collection: boolean): void {
   const accept = header(headers, 'accept')
   if (accept === undefined || accept === '' || accept === 'application/json') return
-  const types = MEDIA_TYPES.map(([, type]) => type)
   const clauses = accept.split(',').map(each => each.split(';', 1)[0]!.trim())
-  if (clauses.some(each => each === '*/*' || types.includes(each))) return
-  const streams = ['application/json', 'application/vnd.kubernetes.protobuf'].map(each => `${each};stream=watch`)
-  const available = collection ? [...types, ...streams] : types
+  if (clauses.some(each => each === '*/*' || TYPES.includes(each))) return
+  const available = collection ? [...TYPES, ...STREAM_TYPES] : TYPES
   throw new StatusError({
     code: 406,
     reason: 'NotAcceptable',

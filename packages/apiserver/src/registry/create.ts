@@ -1,5 +1,4 @@
 /** POST: from a decoded object to a stored one (k8s.io/apiserver/pkg/registry/rest/create.go). */
-
 import { newMetadataErrors } from '@canopus/api'
 import {
   alreadyExistsError,
