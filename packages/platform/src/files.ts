@@ -71,6 +71,16 @@ export function readTextIfPresent(path: string): string | undefined {
   }
 }
 
+/** What is in a directory; nothing where there is none. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
 /** Whether an error says that a file or directory does not exist. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')

@@ -1,5 +1,5 @@
 export { countBuffersAsHeap } from './collector.ts'
-export { isMissing, makeDirectories, readTextIfPresent, removeAbandoned, writeFileAtomic } from './files.ts'
+export { isMissing, makeDirectories, namesIn, readTextIfPresent, removeAbandoned, writeFileAtomic } from './files.ts'
 export { MAX_HEADER_BYTES } from './http-limits.ts'
 export { createLogger, type LogFormat, type LoggerOptions } from './logger.ts'
 export * from './pki/index.ts'

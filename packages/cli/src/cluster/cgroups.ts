@@ -1,6 +1,6 @@
-import { readdirSync, rmdirSync, statSync } from 'node:fs'
+import { rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { isMissing } from '@canopus/platform'
+import { namesIn } from '@canopus/platform'
 
 const ROOT = '/sys/fs/cgroup'
 
@@ -14,7 +14,7 @@ export function removePodCgroups(uids: readonly string[], node?: string): void {
   for (const top of [ROOT, ...controllers()]) {
     const parents = ['burstable', 'besteffort', ''].map(quality => join(top, kubepods, quality))
     for (const parent of parents) {
-      for (const name of childrenOf(parent))
+      for (const name of namesIn(parent))
         if (wanted.has(name) || (node !== undefined && /pod/.test(name))) removeTree(join(parent, name))
     }
     for (const empty of parents) tryRemove(empty)
@@ -23,23 +23,14 @@ export function removePodCgroups(uids: readonly string[], node?: string): void {
 }
 
 function controllers(): string[] {
-  return childrenOf(ROOT)
+  return namesIn(ROOT)
     .map(name => join(ROOT, name))
     .filter(path => statSync(path).isDirectory())
 }
 
-function childrenOf(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
-
 function removeTree(directory: string): void {
   // A runtime that ends may remove them at the same time.
-  for (const name of childrenOf(directory))
+  for (const name of namesIn(directory))
     if (statSync(join(directory, name), { throwIfNoEntry: false })?.isDirectory()) removeTree(join(directory, name))
   tryRemove(directory)
 }

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { addressAt } from '@canopus/network'
-import { isMissing, removeAbandoned, writeFileAtomic } from '@canopus/platform'
+import { isMissing, namesIn, removeAbandoned, writeFileAtomic } from '@canopus/platform'
 import { Failure } from '../failure.ts'
 
 /** How many clusters one machine can have: addresses and ports are planned for so many. */
@@ -131,14 +131,7 @@ export function removeConfig(home: Home, name: string): void {
 
 /** All clusters of this user, by name. */
 export function listConfigs(home: Home): ClusterConfig[] {
-  let files: string[]
-  try {
-    files = readdirSync(indexOf(home))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-  return files
+  return namesIn(indexOf(home))
     .filter(file => file.endsWith('.json'))
     .sort()
     .flatMap(file => loadConfig(home, file.slice(0, -'.json'.length)) ?? [])

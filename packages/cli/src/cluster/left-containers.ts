@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@canopus/base'
-import { isMissing, startTimeOf, terminate } from '@canopus/platform'
+import { namesIn, startTimeOf, terminate } from '@canopus/platform'
 import { type ClusterConfig, type NodeConfig, pathsOf } from './config.ts'
 
 /** A process and the text of its `/proc/PID/cgroup`. */
@@ -41,14 +41,5 @@ function readMember(pid: string): CgroupMember[] {
     return [{ pid: Number(pid), cgroup: readFileSync(`/proc/${pid}/cgroup`, 'utf8') }]
   } catch {
     return [] // gone meanwhile
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
   }
 }

@@ -1,7 +1,7 @@
-import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { sleep } from '@canopus/base'
-import { isMissing } from '@canopus/platform'
+import { namesIn } from '@canopus/platform'
 import { loadConfig, pathsOf } from '../cluster/config.ts'
 import type { CliEnvironment } from '../environment.ts'
 import { Failure } from '../failure.ts'
@@ -43,14 +43,9 @@ export async function logs(options: LogsOptions, environment: CliEnvironment): P
 }
 
 function filesOf(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-      .filter(file => file.endsWith('.log'))
-      .sort()
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  return namesIn(directory)
+    .filter(file => file.endsWith('.log'))
+    .sort()
 }
 
 function lastLines(text: string, count: number): string[] {

@@ -30,8 +30,10 @@ export async function stopCluster(config: ClusterConfig, grace: number, environm
   await Promise.all(config.nodes.map(node => stopNode(config, node, grace, environment)))
   await progress.step('Stopping the control plane', () => stopComponent(markOf(config), CONTROL_PLANE, clock))
   await killRemaining(markOf(config), clock)
-  for (const node of config.nodes.filter(each => each.place === 'host'))
-    removePodCgroups(await killLeftContainers(config, node, clock))
+  for (const node of config.nodes.filter(each => each.place === 'host')) {
+    const left = await killLeftContainers(config, node, clock)
+    if (left.length > 0) removePodCgroups(left)
+  }
   if (config.nodes.length > 0) {
     await removeMountNamespaces(config)
     await removeMachineNetwork(config)

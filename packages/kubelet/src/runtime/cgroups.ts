@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path'
 import type { Pod } from '@canopus/api/core/v1'
 import type { Logger } from '@canopus/base'
-import { isMissing, readTextIfPresent } from '@canopus/platform'
+import { isMissing, namesIn, readTextIfPresent } from '@canopus/platform'
 import { type QosClass, qosClass } from '../pods/qos.ts'
 import { cpuQuota, cpuShares, cpuWeight, podResources } from './resources.ts'
 
@@ -218,14 +218,9 @@ function removeTree(directory: string): boolean {
 }
 
 function podsBelow(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-      .map(name => /^(?:.*-)?pod(.+?)(?:\.slice)?$/.exec(name)?.[1]?.replaceAll('_', '-'))
-      .filter(uid => uid !== undefined)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+  return namesIn(directory)
+    .map(name => /^(?:.*-)?pod(.+?)(?:\.slice)?$/.exec(name)?.[1]?.replaceAll('_', '-'))
+    .filter(uid => uid !== undefined)
 }
 
 function attempt(effect: () => void): void {

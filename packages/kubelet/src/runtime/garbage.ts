@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasCode } from '@canopus/cri'
-import { isMissing } from '@canopus/platform'
+import { namesIn } from '@canopus/platform'
 import type { Services } from '../services.ts'
 import type { ContainerRecord, PodRuntime } from './pod-runtime.ts'
 
@@ -46,9 +45,9 @@ export async function collectGarbage(
       await quietly(() => services.cri.removePodSandbox({ podSandboxId }))
   }
   const isLeft = (uid: string): boolean => !isKnown(uid) && services.view.get(uid) === undefined
-  for (const uid of listDirectory(join(root, 'pods')).filter(isLeft)) await services.volumes.remove(uid)
+  for (const uid of namesIn(join(root, 'pods')).filter(isLeft)) await services.volumes.remove(uid)
   for (const uid of services.cgroups.pods().filter(isLeft)) services.cgroups.remove(uid)
-  for (const name of listDirectory(services.logs)) {
+  for (const name of namesIn(services.logs)) {
     const uid = name.split('_')[2]
     if (uid !== undefined && isLeft(uid)) await rm(join(services.logs, name), { recursive: true, force: true })
   }
@@ -57,7 +56,7 @@ export async function collectGarbage(
 async function removeLogs(path: string): Promise<void> {
   const directory = path.slice(0, path.lastIndexOf('/'))
   const name = path.slice(directory.length + 1)
-  for (const file of listDirectory(directory))
+  for (const file of namesIn(directory))
     if (file === name || file.startsWith(`${name}.`)) await rm(join(directory, file), { force: true })
 }
 
@@ -66,14 +65,5 @@ async function quietly(effect: () => Promise<unknown>): Promise<void> {
     await effect()
   } catch (error) {
     if (!hasCode(error, 'NOT_FOUND')) throw error
-  }
-}
-
-function listDirectory(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
   }
 }
