@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { AsyncQueue, deferred, SimulatedClock, silentLogger } from '@canopus/base'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
-import { type Store, StoreUnavailableError } from '../store.ts'
+import { KeyExistsError, type Store, StoreUnavailableError } from '../store.ts'
 import { storeConformance } from '../testing/conformance.ts'
 import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
 import { openDatabase, openEmbeddedStore } from './embedded-store.ts'
@@ -119,6 +119,23 @@ describe('embedded store on disk', () => {
       assert.equal(await after.revision(), written.revision)
       assert.equal((await after.get('/registry/b'))!.value.length, 10_000)
       await after.close()
+      await store.close()
+    }))
+
+  test('says what is decided, so that another write can go to the disk with it', () =>
+    inDirectory(async directory => {
+      const { store, nextSync } = onSlowDisk(directory)
+      const told: string[] = []
+      const first = store.create('/registry/a', () => utf8('1'), { decided: () => told.push('a') })
+      const refused = store.create('/registry/a', () => utf8('2'), { decided: () => told.push('a again') })
+      assert.deepEqual(told, ['a'])
+      const second = store.create('/registry/b', () => utf8('1'), { decided: () => told.push('b') })
+      assert.deepEqual(told, ['a', 'b'])
+      const outcome = assert.rejects(refused, KeyExistsError)
+      const sync = await nextSync()
+      sync.resolve()
+      assert.deepEqual([(await first).revision, (await second).revision], [2, 3])
+      await outcome
       await store.close()
     }))
 
