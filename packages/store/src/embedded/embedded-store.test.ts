@@ -8,6 +8,7 @@ import { MvccStore } from '../mvcc/mvcc-store.ts'
 import { KeyExistsError, type Store, StoreUnavailableError } from '../store.ts'
 import { storeConformance } from '../testing/conformance.ts'
 import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
+import { DiskWait, systemDisk } from './disk-wait.ts'
 import { openDatabase, openEmbeddedStore } from './embedded-store.ts'
 import { SqliteLog } from './sqlite-log.ts'
 
@@ -41,12 +42,12 @@ const open = (directory: string, clock = new SimulatedClock()): Promise<Store> =
 /** A store whose every wait for the disk ends as the test says. */
 function onSlowDisk(directory: string) {
   const syncs = new AsyncQueue<{ file: number; resolve(): void; reject(reason: unknown): void }>()
-  const sync = (file: number): Promise<void> => {
+  const later = (file: number): Promise<void> => {
     const { promise, resolve, reject } = deferred()
     syncs.push({ file, resolve, reject })
     return promise
   }
-  const log = new SqliteLog(openDatabase(directory), sync)
+  const log = new SqliteLog(openDatabase(directory), new DiskWait({ later }, new SimulatedClock()))
   const store = new MvccStore({ log, clock: new SimulatedClock(), defer: setImmediate, commitLimit: 1000 })
   return { store, nextSync: async () => (await syncs.next()).value! }
 }
@@ -169,7 +170,7 @@ describe('embedded store on disk', () => {
   test('before SQLite overwrites anything it waits for the disk itself', () =>
     inDirectory(async directory => {
       const database = openDatabase(directory)
-      const log = new SqliteLog(database)
+      const log = new SqliteLog(database, new DiskWait(systemDisk, new SimulatedClock()))
       assert.equal(database.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal')
       assert.equal(database.prepare('PRAGMA synchronous').get()?.synchronous, 1)
       await log.close()
@@ -212,7 +213,7 @@ describe('embedded store on disk', () => {
     inDirectory(async directory => {
       const database = openDatabase(directory)
       const store = new MvccStore({
-        log: new SqliteLog(database),
+        log: new SqliteLog(database, new DiskWait(systemDisk, new SimulatedClock())),
         clock: new SimulatedClock(),
         defer: setImmediate,
         commitLimit: 1000,
