@@ -6,8 +6,8 @@ import type { Clock } from '@canopus/base'
 const FEW_RECORDS = 2
 /** Milliseconds within which the disk answers where waiting for it in place costs less than two changes of threads. */
 const FAST = 0.5
-/** So many answers in a row must have been fast. */
-const STREAK = 8
+/** After a slow answer so many lone writes go elsewhere before the disk is tried again; twice as many each time, up to the most. */
+const PAUSE = { first: 64, most: 1024 }
 
 /** The two ways to wait until what was written to an open file is on the disk. */
 export interface Disk {
@@ -24,12 +24,15 @@ export const systemDisk: Disk = {
 
 /**
  * Waits on another thread, while the event loop goes on, but for the lone write of a client that waits for its answer: handing that
- * over and back takes as long as a fast disk itself. After a slow answer the event loop waits for none until the disk has been fast again.
+ * over and back takes as long as a fast disk itself, and where the event loop is busy, a whole turn of it. How fast the disk is only
+ * waiting in place tells; what comes back from the other thread has waited for the event loop too.
  */
 export class DiskWait {
   readonly #disk: Disk
   readonly #clock: Pick<Clock, 'monotonic'>
-  #fast = 0
+  /** So many lone writes go elsewhere from now on. */
+  #elsewhere = 0
+  #pause = PAUSE.first
 
   constructor(disk: Disk, clock: Pick<Clock, 'monotonic'>) {
     this.#disk = disk
@@ -41,16 +44,19 @@ export class DiskWait {
    * Throws, or rejects, with the system's error.
    */
   after(records: number, file: number): Promise<void> | undefined {
-    const begun = this.#clock.monotonic()
-    if (this.#disk.now === undefined || records > FEW_RECORDS || this.#fast < STREAK) {
-      return this.#disk.later(file).then(() => this.#took(this.#clock.monotonic() - begun))
+    if (this.#disk.now === undefined || records > FEW_RECORDS) return this.#disk.later(file)
+    if (this.#elsewhere > 0) {
+      this.#elsewhere--
+      return this.#disk.later(file)
     }
+    const begun = this.#clock.monotonic()
     this.#disk.now(file)
-    this.#took(this.#clock.monotonic() - begun)
+    if (this.#clock.monotonic() - begun < FAST) {
+      this.#pause = PAUSE.first
+    } else {
+      this.#elsewhere = this.#pause
+      this.#pause = Math.min(2 * this.#pause, PAUSE.most)
+    }
     return undefined
-  }
-
-  #took(milliseconds: number): void {
-    this.#fast = milliseconds < FAST ? this.#fast + 1 : 0
   }
 }
