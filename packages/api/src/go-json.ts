@@ -2,7 +2,7 @@
  * Values as the JSON of upstream's internal types, which some of its messages show: those types have no names for JSON, so fields are called
  * as in Go, and all of them are there. Types of k8s.io/apimachinery have such names, and leave out what is empty.
  */
-import { type Field, isGivenEmpty, type Schema, type StructSchema, zeroOf } from '@canopus/apimachinery'
+import { type Field, type Schema, type SpecialSchema, type StructSchema, zeroOf } from '@canopus/apimachinery'
 import { type Member, membersOf } from './go-structs.ts'
 import { schemas } from './schemas.ts'
 
@@ -13,13 +13,6 @@ type Open = Record<string, unknown>
 export const goJson = (message: string, value: unknown): unknown =>
   value === undefined || value === null ? null : present(schemas.schemaOf(message), value)
 
-/** A field of a value of that message, as its internal type: also where nothing was given for it. */
-export function goField(message: string, value: object, name: string): unknown {
-  const field = schemas.schemaOf(message).fields.get(name)!
-  const own = (value as Plain)[name]
-  return own === undefined || own === null ? unset(field, value as Plain) : present(field.schema, own)
-}
-
 function present(schema: Schema, value: unknown): unknown {
   switch (schema.type) {
     case 'struct':
@@ -28,10 +21,22 @@ function present(schema: Schema, value: unknown): unknown {
       return (value as unknown[]).map(each => entryOf(schema.items, each))
     case 'map':
       return mapOf(schema.values, value as Plain)
+    case 'schemaOrList':
+      return Array.isArray(value)
+        ? { Schema: null, JSONSchemas: all(schema, value) }
+        : { Schema: one(schema, value), JSONSchemas: null }
+    case 'schemaOrBool':
+      return typeof value === 'boolean' ? { Allows: value, Schema: null } : { Allows: true, Schema: one(schema, value) }
+    case 'schemaOrStrings':
+      return Array.isArray(value) ? { Schema: null, Property: value } : { Schema: one(schema, value), Property: null }
     default:
       return value
   }
 }
+
+/** Of the either-or types of JSON schemas. */
+const one = ({ struct }: SpecialSchema, value: unknown): unknown => structOf(struct!, value as Plain)
+const all = (schema: SpecialSchema, values: readonly unknown[]): unknown => values.map(each => one(schema, each))
 
 const mapOf = (values: Schema, map: Plain): Open =>
   Object.fromEntries(
@@ -67,8 +72,13 @@ function moveIntoSecurityContext(spec: Open): void {
   spec.SecurityContext = { ...Object.fromEntries(SHARED.map(name => [name, spec[name]])), ...context }
 }
 
-/** The fields of internal types that have others than v1, or in another order (pkg/apis/core/types.go). */
+/** The fields of internal types that have others than v1, or in another order (pkg/apis/core/types.go, types_jsonschema.go of apiextensions). */
 const INTERNAL_ORDERS: Readonly<Record<string, string>> = {
+  'apiextensions.v1.JSONSchemaProps':
+    'ID Schema Ref Description Type Nullable Format Title Default Maximum ExclusiveMaximum Minimum ExclusiveMinimum ' +
+    'MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Enum MaxProperties MinProperties Required Items ' +
+    'AllOf OneOf AnyOf Not Properties AdditionalProperties PatternProperties Dependencies AdditionalItems Definitions ' +
+    'ExternalDocs Example XPreserveUnknownFields XEmbeddedResource XIntOrString XListMapKeys XListType XMapType XValidations',
   'core.v1.ISCSIPersistentVolumeSource':
     'TargetPortal IQN Lun ISCSIInterface FSType ReadOnly Portals DiscoveryCHAPAuth SessionCHAPAuth SecretRef InitiatorName',
   'core.v1.PersistentVolumeSource':
@@ -95,13 +105,9 @@ function addMember(made: Open, { name, field }: Member, value: Plain, isNamed: b
   // A structure without a name of its own lends its fields to the one that it is in.
   const isLent = schema.type === 'struct' && (field.inline || name === 'ObjectMeta')
   if (isLent) Object.assign(made, structOf(schema, (own ?? {}) as Plain))
-  else if (!isNamed) made[name] = own === undefined || own === null ? unset(field, value) : present(schema, own)
+  else if (!isNamed) made[name] = own === undefined || own === null ? unset(field) : present(schema, own)
   else if (own !== undefined && own !== null) made[field.name] = present(schema, own)
-  else if (!field.omitEmpty) made[field.name] = unset(field, value)
+  else if (!field.omitEmpty) made[field.name] = unset(field)
 }
 
-/** Lists and maps that were given without entries are not null to Go. */
-function unset({ name, pointer, schema }: Field, parent: Plain): unknown {
-  if (isGivenEmpty(parent, name)) return schema.type === 'list' ? [] : {}
-  return pointer ? null : zeroIn(schema)
-}
+const unset = ({ pointer, schema }: Field): unknown => (pointer ? null : zeroIn(schema))

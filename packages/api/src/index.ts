@@ -1,6 +1,7 @@
 export { goDump } from './go-dump.ts'
 export { goJson } from './go-json.ts'
 export * from './kind.ts'
+export { type DetailFindings, validateDefinition } from './kinds/apiextensions/validation.ts'
 export { ScaleKind } from './kinds/autoscaling/scale.ts'
 export { APPARMOR_ANNOTATION, profileOfAnnotation } from './kinds/core/pod/app-armor.ts'
 export { defaultPodTemplate } from './kinds/core/pod/defaults.ts'

@@ -8,10 +8,10 @@ import type {
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from '@canopus/api/apiextensions/v1'
-import { deepEqual } from '@canopus/apimachinery'
+import { deepEqual, isObject } from '@canopus/apimachinery'
 import { hasUnprunedDefaults } from './schema-defaults.ts'
 import { hasLooseMapKeys, hasNonAtomicSets, isKnownType } from './schema-rules.ts'
-import { itemsOf, validateStructural } from './structural.ts'
+import { validateStructural } from './structural.ts'
 
 export interface Allowances {
   /** Names of versions whose schemas are the same as before: their rules may cost as much as they did. */
@@ -68,19 +68,19 @@ function unchanged(
 
 /** Whether a schema or one that is in it passes the test. */
 export function someSchema(schema: JSONSchemaProps, test: (schema: JSONSchemaProps) => boolean): boolean {
-  const { properties = {}, additionalProperties, allOf = [], anyOf = [], oneOf = [], not } = schema
-  const items = itemsOf(schema)
-  const inner = [
-    ...Object.values(properties),
-    ...(typeof additionalProperties === 'object' ? [additionalProperties] : []),
-    ...(items === undefined ? [] : [items]),
-    ...allOf,
-    ...anyOf,
-    ...oneOf,
-    ...(not === undefined ? [] : [not]),
+  const { properties, patternProperties, definitions, dependencies, allOf, anyOf, oneOf, not } = schema
+  const { items, additionalProperties, additionalItems } = schema
+  const inner: unknown[] = [
+    ...(Array.isArray(items) ? items : [items]),
+    ...[allOf, anyOf, oneOf].flatMap(each => each ?? []),
+    ...[properties, patternProperties, definitions, dependencies].flatMap(each => Object.values(each ?? {})),
+    ...[not, additionalProperties, additionalItems],
   ]
-  return test(schema) || inner.some(each => someSchema(each, test))
+  return test(schema) || inner.some(each => isSchema(each) && someSchema(each, test))
 }
+
+/** Besides schemas, there may be booleans and lists of names. */
+const isSchema = (value: unknown): value is JSONSchemaProps => isObject(value)
 
 export const APPROVAL = 'api-approved.kubernetes.io'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { describe, it } from 'node:test'
 import { CustomResourceDefinitionKind } from '@canopus/api'
 import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
 import { fieldErrorText, type KubeObject } from '@canopus/apimachinery'
@@ -429,7 +429,7 @@ for (const [jsonPath, problem] of paths) {
 it('selectable fields: of no schema', () => {
   assert.deepEqual(errorsOf(undefined, { selectableFields: [{ jsonPath: '.spec.a' }] }), [
     'spec.versions[0].schema.openAPIV3Schema: Required value',
-    'spec.selectableFields: Invalid value: "": may only be set when `version.schema.openAPIV3Schema` is not included',
+    'spec.selectableFields: Invalid value: "": may only be set when validations.schema is included',
   ])
 })
 
@@ -462,4 +462,79 @@ it('warns of formats that nobody holds values to, but of those that were there',
   const odd = of(['string', 'int32'], ['integer', 'date'])
   assert.deepEqual(strategy.warnings!(odd, undefined), ['unrecognized format "int32"', 'unrecognized format "date"'])
   assert.deepEqual(strategy.warnings!(odd, of(['string', 'int32'])), ['unrecognized format "date"'])
+})
+
+describe("what versions say is told in upstream's order", () => {
+  const schemaOf = (more: object): object => ({ openAPIV3Schema: { type: 'object', ...more } })
+  const findingsOf = (versions: object[], more: object = {}): string[] => {
+    const definition = {
+      metadata: { name: 'foos.example.com' },
+      spec: { group: 'example.com', scope: 'X', names: { plural: 'foos', kind: 'Foo!' }, versions, ...more },
+      status: { storedVersions: ['v1'] },
+    }
+    strategy.default!(definition as unknown as KubeObject)
+    return strategy.validate!(definition as unknown as CustomResourceDefinition).map(each =>
+      fieldErrorText(each).replace(/: Invalid value: .*/, ''),
+    )
+  }
+  const version = (name: string, more: object): object => ({ name, served: true, storage: name === 'v1', ...more })
+
+  it('each for itself before names, all alike after them', () => {
+    const open = { properties: { a: { default: 1 } } }
+    const versions = [
+      version('v1', { schema: schemaOf(open), additionalPrinterColumns: [{ name: 'a', type: 'x', jsonPath: '.a' }] }),
+      version('v2', {
+        schema: schemaOf({ nullable: true }),
+        additionalPrinterColumns: [{ name: 'a', type: 'x', jsonPath: '.a' }],
+      }),
+    ]
+    assert.deepEqual(findingsOf(versions, { preserveUnknownFields: true, conversion: { strategy: 'Webhook' } }), [
+      'spec.scope: Unsupported value: "X": supported values: "Cluster", "Namespaced"',
+      'spec.preserveUnknownFields',
+      'spec.versions[0].schema.openAPIV3Schema.properties[a].type: Required value: must not be empty for specified object fields',
+      'spec.versions[1].schema.openAPIV3Schema.nullable: Forbidden: nullable cannot be true at the root',
+      'spec.names.singular',
+      'spec.names.kind',
+      'spec.names.listKind',
+      'spec.additionalPrinterColumns[0].type',
+      'spec.conversion.strategy',
+      'spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook',
+      'spec.conversion.conversionReviewVersions: Required value',
+      'spec.preserveUnknownFields',
+    ])
+  })
+
+  it('fields of versions are not looked for in the schema of all', () => {
+    const schema = schemaOf({ properties: { spec: { type: 'object', properties: { a: { type: 'string' } } } } })
+    const versions = [version('v1', { schema, selectableFields: [{ jsonPath: '.spec.a' }] }), version('v2', { schema })]
+    assert.ok(findingsOf(versions).includes('spec.versions[0].selectableFields'))
+  })
+})
+
+it('a schema is shown as upstream holds it', () => {
+  const schema = { type: 'object', maxProperties: 1, properties: { a: { type: 'array', items: { type: 'string' } } } }
+  const [text] = errorsOf(schema, { subresources: { status: {} } })
+  assert.match(
+    text!,
+    /Invalid value: \{"ID":"","Schema":"","Ref":null,.*"Items":\{"Schema":\{"ID":"".*,"JSONSchemas":null\}/,
+  )
+})
+
+it('of a default, nothing is kept that no schema knows, and any type where a number or a text may be', () => {
+  const at = `${AT}.default: Invalid value`
+  assert.deepEqual(errorsOf(spec({ 'x-kubernetes-int-or-string': true, default: {} })), [])
+  assert.deepEqual(errorsOf(spec({ 'x-kubernetes-int-or-string': true, default: { a: 1 } })), [
+    `${at}: {"a":1}: must not have unknown fields`,
+  ])
+  const map = { type: 'object', additionalProperties: { type: 'string' }, default: { a: 1 } }
+  assert.deepEqual(errorsOf(spec(map)), [
+    `${AT}.default.a: Invalid value: "integer": .a in body must be of type string: "integer"`,
+  ])
+})
+
+it('a status is checked for the names that it accepts', () => {
+  const status = { acceptedNames: { plural: 'A b' }, storedVersions: [] }
+  const object = { metadata: {}, spec: { versions: [] }, status } as unknown as KubeObject
+  const fields = strategy.validateStatusUpdate!(object, object).map(({ field }) => field)
+  assert.deepEqual(fields, ['status.acceptedNames.plural'])
 })

@@ -1,6 +1,5 @@
 /** Checks definitions of custom resources: what the built-in kind leaves out, since it takes schemas to say. */
-import type { Kind } from '@canopus/api'
-import { withExtraChecks } from '@canopus/api'
+import { type DetailFindings, goJson, type Kind, validateDefinition } from '@canopus/api'
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
@@ -33,25 +32,23 @@ const MOST_SELECTABLE = 8
 /** The built-in kind of definitions, which then checks schemas too. */
 export function withSchemaValidation(kind: Kind, time: TimeRules = untimed): Kind {
   type Definition = KubeObject & CustomResourceDefinition
-  const { warnings } = kind.strategy
-  const warned: Kind = {
+  const { strategy } = kind
+  return {
     ...kind,
     strategy: {
-      ...kind.strategy,
+      ...strategy,
       warnings: (object, old) => [
-        ...(warnings?.(object, old) ?? []),
+        ...(strategy.warnings?.(object, old) ?? []),
         ...formatWarnings(object as Definition, old as Definition | undefined),
       ],
+      validate: object =>
+        validateDefinition(object as Definition, detailsOf(object as Definition, NO_ALLOWANCES, time)),
+      validateUpdate: (object, old) => {
+        const [now, before] = [object as Definition, old as Definition]
+        return validateDefinition(now, detailsOf(now, allowancesOf(now, before), time), before)
+      },
     },
   }
-  return withExtraChecks(warned, {
-    create: object => validateVersions(object as Definition, NO_ALLOWANCES, time),
-    update: (object, old) => {
-      const [now, before] = [object as Definition, old as Definition]
-      // What was let in once stays.
-      return deepEqual(now.spec, before.spec) ? [] : validateVersions(now, allowancesOf(now, before), time)
-    },
-  })
 }
 
 /** Formats that nobody holds values to (pkg/registry/customresourcedefinition/strategy.go), but for those that were there. */
@@ -77,44 +74,82 @@ function unknownFormats({ spec }: CustomResourceDefinition): string[] {
   return found
 }
 
+const SHARED_NAMES = {
+  schema: 'validation',
+  subresources: 'subresources',
+  additionalPrinterColumns: 'additionalPrinterColumns',
+  selectableFields: 'selectableFields',
+} as const
+type Detail = keyof typeof SHARED_NAMES
+
 /** What all versions say alike, upstream looks at once and names without the version. */
-function validateVersions(definition: CustomResourceDefinition, allowed: Allowances, time: TimeRules): FieldError[] {
-  const { spec } = definition
-  const versions = spec?.versions ?? []
-  const errors: Errors = []
-  if (!allowed.sameApproval) checkApproval(errors, definition)
-  const each = (
-    field: keyof CustomResourceDefinitionVersion,
-    shared: string,
-    check: (version: CustomResourceDefinitionVersion, path: string) => void,
-  ): void => {
-    const same = alike(versions, field)
-    for (const [index, version] of (same ? versions.slice(0, 1) : versions).entries()) {
-      check(version, same ? `spec.${shared}` : `spec.versions[${index}].${field}`)
-    }
+function detailsOf(definition: CustomResourceDefinition, allowed: Allowances, time: TimeRules): DetailFindings {
+  const versions = definition.spec?.versions ?? []
+  const schemas = versions.flatMap(({ schema }) => schema?.openAPIV3Schema ?? [])
+  const some = (test: (schema: JSONSchemaProps) => boolean): boolean => schemas.some(each => someSchema(each, test))
+  const preserves = definition.spec?.preserveUnknownFields === true
+  const hasDefaults = some(({ default: value }) => value !== undefined)
+  const how: How = {
+    allowed,
+    time,
+    mustBeStructural: !allowed.notStructural || !preserves || hasDefaults || some(hasExtensions),
+    hasStatus: alike(versions, 'subresources')
+      ? () => versions[0]?.subresources?.status !== undefined
+      : ({ subresources }) => subresources?.status !== undefined,
   }
-  const hasStatus = alike(versions, 'schema')
-    ? versions.some(({ subresources }) => subresources?.status !== undefined)
-    : undefined
-  each('schema', 'validation', ({ name, schema, subresources }, path) => {
-    if (schema?.openAPIV3Schema === undefined) return
-    checkSchema(errors, schema.openAPIV3Schema, {
-      path: `${path}.openAPIV3Schema`,
-      hasStatus: hasStatus ?? subresources?.status !== undefined,
-      preservesUnknown: spec.preserveUnknownFields === true,
-      anyCost: allowed.unchangedSchemas.has(name),
-      allowed,
-      time,
-    })
-  })
-  each('subresources', 'subresources', ({ subresources }, path) => {
-    if (subresources?.scale !== undefined) checkScale(errors, subresources.scale, `${path}.scale`)
-  })
-  each('additionalPrinterColumns', 'additionalPrinterColumns', (version, path) => checkColumns(errors, version, path))
-  each('selectableFields', 'selectableFields', (version, path) =>
-    checkSelectable(errors, version, path, allowed.unchangedSelectable.has(version.name)),
-  )
-  return errors
+  const anyStatus = (): boolean => versions.some(({ subresources }) => subresources?.status !== undefined)
+  const details = Object.keys(SHARED_NAMES) as Detail[]
+  const shared = new Set(details.filter(each => alike(versions, each)))
+  // A schema that stands but once is not found by fields that stand with each version, nor the other way round.
+  const apart = shared.has('schema') !== shared.has('selectableFields')
+  const check = (detail: Detail, version: CustomResourceDefinitionVersion, path: string, look: How): FieldError[] => {
+    const { schema: _, ...bare } = version
+    return CHECKS[detail](apart && detail === 'selectableFields' ? bare : version, path, look)
+  }
+  return {
+    hasDefaults,
+    versions: versions.map((version, index) =>
+      details.flatMap(each => (shared.has(each) ? [] : check(each, version, `spec.versions[${index}].${each}`, how))),
+    ),
+    shared: versions
+      .slice(0, 1)
+      .flatMap(first =>
+        details.flatMap(each =>
+          shared.has(each) ? check(each, first, `spec.${SHARED_NAMES[each]}`, { ...how, hasStatus: anyStatus }) : [],
+        ),
+      ),
+    approval: allowed.sameApproval ? [] : approvalErrors(definition),
+  }
+}
+
+/** How the versions of a definition are looked at. */
+interface How {
+  readonly allowed: Allowances
+  readonly time: TimeRules
+  readonly mustBeStructural: boolean
+  readonly hasStatus: (version: CustomResourceDefinitionVersion) => boolean
+}
+
+type Check = (version: CustomResourceDefinitionVersion, path: string, how: How) => FieldError[]
+
+const CHECKS: Readonly<Record<Detail, Check>> = {
+  schema: (version, path, { allowed, time, mustBeStructural, hasStatus }) => {
+    const schema = version.schema?.openAPIV3Schema
+    return schema === undefined
+      ? []
+      : schemaErrors(schema, {
+          path: `${path}.openAPIV3Schema`,
+          hasStatus: hasStatus(version),
+          mustBeStructural,
+          anyCost: allowed.unchangedSchemas.has(version.name),
+          allowed,
+          time,
+        })
+  },
+  subresources: ({ subresources }, path) =>
+    subresources?.scale === undefined ? [] : scaleErrors(subresources.scale, `${path}.scale`),
+  additionalPrinterColumns: columnErrors,
+  selectableFields: selectableErrors,
 }
 
 /** Whether a field is the same in all versions: upstream then keeps it once, for all of them. */
@@ -128,45 +163,53 @@ function alike(
 /** Groups of the project itself need its approval (KEP-1111). */
 export const isProtectedGroup = (group: string): boolean => /(^|\.)(k8s|kubernetes)\.io$/.test(group)
 
-function checkApproval(errors: Errors, definition: CustomResourceDefinition): void {
-  if (!isProtectedGroup(definition.spec?.group ?? '')) return
+function approvalErrors(definition: CustomResourceDefinition): FieldError[] {
+  if (!isProtectedGroup(definition.spec?.group ?? '')) return []
   const state = approvalState(definition)
   const at = `metadata.annotations[${APPROVAL}]`
   if (state === 'missing') {
     const text = `protected groups must have approval annotation "${APPROVAL}", see https://github.com/kubernetes/enhancements/pull/1111`
-    errors.push(required(at, text))
-  } else if (state === 'invalid') {
-    const text = `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111`
-    errors.push(invalid(at, definition.metadata.annotations?.[APPROVAL], text))
+    return [required(at, text)]
   }
+  if (state === 'invalid') {
+    const text = `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111`
+    return [invalid(at, definition.metadata.annotations?.[APPROVAL], text)]
+  }
+  return []
 }
 
 /** Where a schema is, and what is asked of it. */
 interface SchemaPlace {
   readonly path: string
   readonly hasStatus: boolean
-  readonly preservesUnknown: boolean
+  readonly mustBeStructural: boolean
   /** Single rules may cost what they like; all of them together may not. */
   readonly anyCost: boolean
   readonly allowed: Allowances
   readonly time: TimeRules
 }
 
-function checkSchema(errors: Errors, schema: JSONSchemaProps, place: SchemaPlace): void {
-  const { path, allowed, anyCost, time } = place
+function schemaErrors(schema: JSONSchemaProps, place: SchemaPlace): FieldError[] {
+  const { path, allowed, anyCost, time, mustBeStructural } = place
+  const errors: Errors = []
   if (place.hasStatus) checkRootFields(errors, schema, path)
   if (schema.nullable === true) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'))
-  const mustBeStructural = !allowed.notStructural || !place.preservesUnknown || someSchema(schema, needsStructure)
   const shape = mustBeStructural ? validateStructural(schema, path) : []
   if (mustBeStructural && shape.length === 0) checkDefaults(shape, schema, path, allowed.unprunedDefaults, time)
   const rules = validateSchemaRules(schema, path, allowed)
   errors.push(...shape, ...rules)
   if (mustBeStructural && shape.length === 0) checkRules(errors, schema, path, { time, anyCost, broken: rules })
+  return errors
 }
 
-/** Defaults and Kubernetes' extensions mean something in structural schemas only. */
-const needsStructure = (schema: JSONSchemaProps): boolean =>
-  schema.default !== undefined || Object.keys(schema).some(key => key.startsWith('x-kubernetes-'))
+/** Kubernetes' extensions mean something in structural schemas only; what maps are is none of these. */
+const hasExtensions = (schema: JSONSchemaProps): boolean =>
+  schema['x-kubernetes-embedded-resource'] === true ||
+  schema['x-kubernetes-preserve-unknown-fields'] !== undefined ||
+  schema['x-kubernetes-int-or-string'] === true ||
+  (schema['x-kubernetes-list-map-keys'] ?? []).length > 0 ||
+  schema['x-kubernetes-list-type'] !== undefined ||
+  (schema['x-kubernetes-validations'] ?? []).length > 0
 
 /** Go's names of what a schema may say of a whole object that has a status: that of the status is looked at alone. */
 const ROOT_FIELDS =
@@ -186,14 +229,14 @@ function checkRootFields(errors: Errors, schema: JSONSchemaProps, path: string):
   const isEmpty = (value: unknown): boolean => !value || (Array.isArray(value) && value.length === 0)
   if (Object.entries(schema).every(([name, value]) => ROOT_NAMES.has(name) || isEmpty(value))) return
   const text = `only [${ROOT_FIELDS}] fields are allowed at the root of the schema if the status subresource is enabled`
-  errors.push(invalid(path, schema, text))
+  errors.push(invalid(path, goJson('apiextensions.v1.JSONSchemaProps', schema), text))
 }
 
-function checkScale(
-  errors: Errors,
+function scaleErrors(
   scale: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string },
   path: string,
-): void {
+): FieldError[] {
+  const errors: Errors = []
   const check = (name: string, value: string | undefined, roots: readonly string[], text: string): void => {
     if (!value) errors.push(required(`${path}.${name}`))
     else if (!isSimple(errors, value, `${path}.${name}`)) return
@@ -205,6 +248,7 @@ function checkScale(
     const text = 'should be a json path under either .spec or .status'
     check('labelSelectorPath', scale.labelSelectorPath, ['.spec.', '.status.'], text)
   }
+  return errors
 }
 
 function isSimple(errors: Errors, value: string, path: string): boolean {
@@ -213,7 +257,8 @@ function isSimple(errors: Errors, value: string, path: string): boolean {
   return false
 }
 
-function checkColumns(errors: Errors, version: CustomResourceDefinitionVersion, path: string): void {
+function columnErrors(version: CustomResourceDefinitionVersion, path: string): FieldError[] {
+  const errors: Errors = []
   for (const [index, column] of (version.additionalPrinterColumns ?? []).entries()) {
     const at = `${path}[${index}]`
     if (!column.name) errors.push(required(`${at}.name`))
@@ -226,6 +271,7 @@ function checkColumns(errors: Errors, version: CustomResourceDefinitionVersion, 
     }
     checkColumnPath(errors, column.jsonPath, `${at}.JSONPath`)
   }
+  return errors
 }
 
 /** Whether it is a path at all nobody asks before objects are shown. */
@@ -234,18 +280,14 @@ function checkColumnPath(errors: Errors, path: string | undefined, at: string): 
   else if (!path.startsWith('.')) errors.push(invalid(at, path, 'must be a simple json path starting with .'))
 }
 
-function checkSelectable(
-  errors: Errors,
-  version: CustomResourceDefinitionVersion,
-  path: string,
-  anyNumber: boolean,
-): void {
+function selectableErrors(version: CustomResourceDefinitionVersion, path: string, { allowed }: How): FieldError[] {
+  const errors: Errors = []
   const fields = version.selectableFields ?? []
   const root = version.schema?.openAPIV3Schema
   if (root === undefined) {
-    const text = 'may only be set when `version.schema.openAPIV3Schema` is not included'
-    if (fields.length > 0) errors.push(invalid(path, '', text))
-    return
+    const schemas = path.startsWith('spec.versions') ? NO_SCHEMA : NO_SHARED_SCHEMA
+    if (fields.length > 0) errors.push(invalid(path, '', schemas))
+    return errors
   }
   const seen = new Set<string>()
   for (const [index, { jsonPath }] of fields.entries()) {
@@ -256,8 +298,13 @@ function checkSelectable(
       seen.add(jsonPath)
     }
   }
+  const anyNumber = allowed.unchangedSelectable.has(version.name)
   if (seen.size > MOST_SELECTABLE && !anyNumber) errors.push(tooMany(path, seen.size, MOST_SELECTABLE))
+  return errors
 }
+
+const NO_SCHEMA = 'may only be set when `version.schema.openAPIV3Schema` is not included'
+const NO_SHARED_SCHEMA = 'may only be set when validations.schema is included'
 
 const SELECTABLE_TYPES = ['boolean', 'integer', 'string']
 

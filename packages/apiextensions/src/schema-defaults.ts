@@ -18,7 +18,7 @@ import {
 import { hasDefaults } from './defaults.ts'
 import { hasEmbedded, isEmbedded, validateEmbedded } from './embedded.ts'
 import { evaluateDefault, ruleTree, type TimeRules, untimed } from './rules/index.ts'
-import { itemsOf, propertyPath } from './structural.ts'
+import { itemsOf, propertyPath, someSchema } from './structural.ts'
 import { validateValue } from './values.ts'
 
 type Errors = FieldError[]
@@ -121,8 +121,9 @@ function metadataProblem({ root, steps, schema }: Place): string | undefined {
 const around = (steps: readonly Step[], value: unknown): unknown =>
   steps.reduceRight<unknown>((inner, step) => (step === 0 ? [inner] : { [step]: inner }), value)
 
+/** A default may be neither a number nor a text where that is asked of values: upstream forgets it here. */
 const checkValue = (schema: JSONSchemaProps, value: unknown, at: string): FieldError[] =>
-  validateValue(schema, value, '').map(each => below(at, each))
+  validateValue(someSchema(schema, isIntOrString) ? ofAnyType(schema) : schema, value, '').map(each => below(at, each))
 
 /** What is wrong with objects in it comes first, alone. */
 function checkDefault(schema: JSONSchemaProps, value: unknown, at: string): FieldError[] {
@@ -136,9 +137,25 @@ function checkDefault(schema: JSONSchemaProps, value: unknown, at: string): Fiel
   return embedded.length > 0 ? embedded : checkValue(schema, value, at)
 }
 
+const isIntOrString = (schema: JSONSchemaProps): boolean => schema['x-kubernetes-int-or-string'] === true
+
+function ofAnyType(schema: JSONSchemaProps): JSONSchemaProps {
+  const { 'x-kubernetes-int-or-string': _, ...rest } = schema
+  const { properties, additionalProperties } = schema
+  const items = itemsOf(schema)
+  return {
+    ...rest,
+    ...(items !== undefined && { items: ofAnyType(items) }),
+    ...(typeof additionalProperties === 'object' && { additionalProperties: ofAnyType(additionalProperties) }),
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, ofAnyType(each)])),
+    }),
+  }
+}
+
 const below = (path: string, error: FieldError): FieldError => ({
   ...error,
-  field: error.field === '' || error.field === '<nil>' ? path : `${path}.${error.field}`,
+  field: error.field === '' || error.field === '<nil>' ? path : `${path}.${error.field.replace(/^\./, '')}`,
 })
 
 /** Stands for the metadata of embedded objects, of which pruning takes nothing. */

@@ -41,7 +41,7 @@ const META = ['apiVersion', 'kind', 'metadata']
 
 function walk(errors: Errors, schema: JSONSchemaProps, path: string, place: Place): void {
   checkSupported(errors, schema, path, place)
-  const { properties = {}, additionalProperties } = schema
+  const { properties = {}, additionalProperties, items } = schema
   const inner = { ...place, isRoot: false }
   if (typeof additionalProperties === 'object') {
     const below = { ...inner, noDefaults: 'inside additionalProperties applying to object metadata' }
@@ -55,8 +55,17 @@ function walk(errors: Errors, schema: JSONSchemaProps, path: string, place: Plac
     for (const [index, each] of (schema[junctor] ?? []).entries())
       walk(errors, each, `${path}.${junctor}[${index}]`, inner)
   }
-  const items = itemsOf(schema)
-  if (items !== undefined) walk(errors, items, `${path}.items`, inner)
+  for (const [name, each] of Object.entries(schema.definitions ?? {})) {
+    walk(errors, each, `${path}.definitions[${name}]`, inner)
+  }
+  if (Array.isArray(items))
+    for (const [index, each] of items.entries()) walk(errors, each, `${path}.items[${index}]`, inner)
+  else if (items !== undefined) walk(errors, items as JSONSchemaProps, `${path}.items`, inner)
+  for (const [name, each] of Object.entries(schema.dependencies ?? {})) {
+    if (!Array.isArray(each)) walk(errors, each as JSONSchemaProps, `${path}.dependencies[${name}]`, inner)
+  }
+  const preserve = 'x-kubernetes-preserve-unknown-fields'
+  if (schema[preserve] === false) errors.push(invalid(`${path}.${preserve}`, false, 'must be true or undefined'))
   checkMapType(errors, schema, path)
   checkListType(errors, schema, path, place.allowed)
   checkRuleTexts(errors, schema, path)
@@ -76,13 +85,10 @@ function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string, p
   if (noDefaults !== undefined && schema.default !== undefined) {
     errors.push(forbidden(`${path}.default`, `must not be set ${noDefaults}`))
   }
-  const embedded = 'x-kubernetes-embedded-resource'
-  if (inMeta && schema[embedded] === true) {
-    errors.push(forbidden(`${path}.${embedded}`, 'must not be used inside of resource meta'))
-  }
   for (const name of UNSUPPORTED) {
     const value = schema[name]
-    if (!value || (typeof value === 'object' && Object.keys(value).length === 0)) continue
+    const mayBeEmpty = name === 'patternProperties' || name === 'definitions'
+    if (value === undefined || value === '' || (mayBeEmpty && Object.keys(value).length === 0)) continue
     errors.push(forbidden(`${path}.${name}`, `${name} is not supported`))
   }
   const { type, properties, additionalProperties } = schema
@@ -91,6 +97,10 @@ function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string, p
   }
   if (Array.isArray(schema.items)) {
     errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'))
+  }
+  const embedded = 'x-kubernetes-embedded-resource'
+  if (inMeta && schema[embedded] === true) {
+    errors.push(forbidden(`${path}.${embedded}`, 'must not be used inside of resource meta'))
   }
   if (schema.uniqueItems === true) {
     const text = 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'
@@ -103,8 +113,6 @@ function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string, p
       errors.push(forbidden(at, 'additionalProperties and properties are mutual exclusive'))
     }
   }
-  const preserve = 'x-kubernetes-preserve-unknown-fields'
-  if (schema[preserve] === false) errors.push(invalid(`${path}.${preserve}`, false, 'must be true or undefined'))
 }
 
 function checkMapType(errors: Errors, schema: JSONSchemaProps, path: string): void {

@@ -196,16 +196,20 @@ function checkObject(
     // What an object says of its version is always the version of the request: a change of it does not show.
     const same = before !== undefined && Object.hasOwn(before, name) && !(path === '' && TYPE_META.includes(name))
     const previous = same ? before[name] : NOTHING
-    checkValue(findings, rule, value[name], child(path, name), previous)
+    checkValue(findings, rule, value[name], isProperty(schema, name) ? child(path, name) : `${path}.${name}`, previous)
   }
   for (const name of schema.required ?? []) {
     if (!Object.hasOwn(value, name)) errors.push(required(child(path, name)))
   }
 }
 
+const isProperty = ({ properties }: JSONSchemaProps, name: string): boolean =>
+  properties !== undefined && Object.hasOwn(properties, name)
+
 /** By what schema a field is checked, if any. */
-function schemaOf({ properties, additionalProperties }: JSONSchemaProps, name: string): JSONSchemaProps | undefined {
-  if (properties !== undefined && Object.hasOwn(properties, name)) return properties[name]
+function schemaOf(schema: JSONSchemaProps, name: string): JSONSchemaProps | undefined {
+  if (isProperty(schema, name)) return schema.properties![name]
+  const { additionalProperties } = schema
   return typeof additionalProperties === 'object' ? additionalProperties : undefined
 }
 

@@ -73,12 +73,12 @@ export const notFound = (field: string, value: unknown): FieldError => ({
 export const tooLong = (field: string, max: number): FieldError => ({
   type: 'FieldValueTooLong',
   field,
-  body: `Too long: may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`,
+  body: `Too long: ${max < 0 ? 'value is too long' : `may not be more than ${max} ${max === 1 ? 'byte' : 'bytes'}`}`,
 })
 export const tooMany = (field: string, actual: number, max: number): FieldError => ({
   type: 'FieldValueTooMany',
   field,
-  body: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
+  body: `Too many: ${actual}: ${max < 0 ? 'has too many items' : `must have at most ${max} ${max === 1 ? 'item' : 'items'}`}`,
 })
 export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
   type: 'FieldValueTypeInvalid',

@@ -8,7 +8,6 @@ import {
   formatQuantity,
   type KubeObject,
   milliQuantityOf,
-  noteEmpty,
   parseQuantity,
   type StructSchema,
   scaledQuantity,
@@ -44,8 +43,6 @@ interface Step {
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
   'batch.v1.PodFailurePolicy.rules',
   'core.v1.LimitRangeSpec.limits',
-  'core.v1.ScaleIOPersistentVolumeSource.secretRef',
-  'core.v1.ScaleIOVolumeSource.secretRef',
   'storage.v1.CSINodeSpec.drivers',
 ])
 
@@ -89,12 +86,12 @@ function storedWithZeros({ type, toStored }: NonNullable<Kind['storedAs']>, obje
 }
 
 /**
- * Writes the zero values of an object of the kind into it. Definitions of custom resources have none: they are stored as JSON, where
- * empty lists stay what they are.
+ * Writes the zero values of an object of the kind into it. Definitions of custom resources are stored as JSON, where empty lists stay
+ * what they are.
  */
 export function writeZeros({ type, message }: Pick<Kind, 'type' | 'message'>, object: KubeObject, stored = true): void {
-  if (type.group === 'apiextensions.k8s.io') return
-  const filled = fillOf(schemas.schemaOf(message))?.(object as unknown as Open, stored)
+  const isEmptied = stored && type.group !== 'apiextensions.k8s.io'
+  const filled = fillOf(schemas.schemaOf(message))?.(object as unknown as Open, isEmptied)
   if (filled !== undefined && filled !== (object as unknown)) Object.assign(object, filled)
 }
 
@@ -140,7 +137,6 @@ function fillFields(object: Open, always: readonly Step[], present: ReadonlyMap<
     if (next === value) continue
     if (filled === object) filled = { ...object }
     filled[step.name] = next
-    if (next === null && value !== undefined && value !== null) noteEmpty(filled, step.name, value as never[])
   }
   if (present.size === 0) return filled
   for (const name in object) {

@@ -63,7 +63,7 @@ function newReader(schema: Schema): Reader {
 }
 
 function scalarReader({ type, goType }: ScalarSchema): Reader {
-  if (goType === '') return any
+  if (goType === '') return untyped
   return value => {
     if (type === 'int32' && typeof value === 'number' && (value | 0) === value) return value
     const result = scalar(type, value)
@@ -85,7 +85,7 @@ function specialReader({ type, goType }: SpecialSchema): Reader {
     case 'intOrString':
       return value => {
         if (typeof value === 'string' || (typeof value === 'number' && (value | 0) === value)) return value
-        return goType === '' ? any(value) : UNCLEAN
+        return goType === '' ? untyped(value) : UNCLEAN
       }
     default:
       return () => UNCLEAN
@@ -125,7 +125,7 @@ function structReader(schema: StructSchema): Reader {
       else if (dropped === undefined) dropped = [key]
       else dropped.push(key)
     }
-    const object = dropped === undefined ? value : without(schema, value, dropped)
+    const object = dropped === undefined ? value : without(value, dropped)
     if (fills) fillKind(schema, object)
     return object
   }
@@ -175,6 +175,9 @@ function mapReader({ values }: MapSchema): Reader {
     return value
   }
 }
+
+/** Plain values of custom resources, right or wrong. */
+const untyped = (value: unknown): unknown => (typeof value === 'object' && value !== null ? UNCLEAN : value)
 
 function any(value: unknown): unknown {
   if (typeof value === 'object' && value !== null) countMembers(value)

@@ -168,7 +168,7 @@ class Walk {
       case 'uint64':
       case 'double':
       case 'bytes': {
-        if (schema.goType === '') return this.any(value)
+        if (schema.goType === '') return this.untyped(value)
         const result = scalar(schema.type, value)
         if (result instanceof WrongType) return this.wrongType(schema, value, result.found)
         return result instanceof WrongValue ? this.remember(new DecodeError(result.message)) : result
@@ -180,7 +180,7 @@ class Walk {
 
   /** Custom resources leave wrong types to validation. */
   private wrongType(schema: Schema, value: unknown, found = jsonKind(value)): unknown {
-    if (schema.goType === '') return this.any(value)
+    if (schema.goType === '') return this.untyped(value)
     if (this.converting) throw new DecodeError(conversionErrorText(value, schema))
     return this.remember(new DecodeError(typeErrorText(found, schema.goType, this.steps)))
   }
@@ -214,15 +214,19 @@ class Walk {
       } else if (next !== child) setOwn(value, key, next)
     }
     if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen)
-    const object = dropped === undefined ? value : without(schema, value, dropped)
+    const object = dropped === undefined ? value : without(value, dropped)
     if (schema.isKind && schema.embeddedResource !== true) fillKind(schema, object)
     return object
   }
 
-  /** A list where custom resources have an object: no schema speaks of its entries. */
   private notStruct(schema: StructSchema, value: unknown): unknown {
-    if (schema.goType !== '' || !Array.isArray(value)) return this.wrongType(schema, value)
-    return this.list({ type: 'list', items: EMPTIED, mapKeys: [], goType: '' }, value)
+    return schema.preserveUnknown ? this.any(value) : this.wrongType(schema, value)
+  }
+
+  /** What custom resources have where something else should be: no schema speaks of what it holds. */
+  private untyped(value: unknown): unknown {
+    if (Array.isArray(value)) return this.list({ type: 'list', items: EMPTIED, mapKeys: [], goType: '' }, value)
+    return isExactObject(value) ? this.struct(EMPTIED, value) : this.any(value)
   }
 
   private unknownField(schema: StructSchema, key: string, child: unknown): unknown {
@@ -327,7 +331,7 @@ class Walk {
         return typeof value === 'string' ? duration(value) : this.fail(jsonKind(value), 'string')
       case 'intOrString': {
         if (typeof value === 'string') return value
-        if (schema.goType === '') return this.any(value)
+        if (schema.goType === '') return this.untyped(value)
         const result = integer('int32', value)
         return result instanceof WrongType ? this.fail(result.found, 'int32') : result
       }

@@ -18,25 +18,29 @@ export function isInForm(schema: Schema, value: unknown): boolean {
     case 'any':
       return true
     case 'string':
-      return typeof value === 'string' || schema.goType === ''
+      return typeof value === 'string' || isPlain(schema, value)
     case 'bool':
-      return typeof value === 'boolean' || schema.goType === ''
+      return typeof value === 'boolean' || isPlain(schema, value)
     case 'int32':
     case 'int64':
-      return schema.goType === '' || (schema.type === 'int64' && Number.isSafeInteger(value))
+      return isPlain(schema, value) || (schema.type === 'int64' && Number.isSafeInteger(value))
     case 'double':
-      return schema.goType === ''
+      return isPlain(schema, value)
     case 'time':
       return typeof value === 'string' && canonicalTime(value) === value && !value.startsWith('0001-')
     case 'intOrString':
-      return typeof value === 'string' || schema.goType === ''
+      return typeof value === 'string' || isPlain(schema, value)
     default:
       return false
   }
 }
 
+/** Custom resources may have any plain value anywhere, but no list or object that the schema does not know. */
+const isPlain = ({ goType }: Schema, value: unknown): boolean =>
+  goType === '' && (typeof value !== 'object' || value === null)
+
 function structInForm(schema: StructSchema, value: unknown): boolean {
-  if (!isObject(value)) return schema.goType === '' && !Array.isArray(value)
+  if (!isObject(value)) return isPlain(schema, value)
   for (const key in value) {
     const field = schema.fields.get(key)
     if (field === undefined ? !unnamedInForm(schema, value[key]) : !fieldInForm(field, value[key])) return false
@@ -57,16 +61,18 @@ function fieldInForm(field: Field, value: unknown): boolean {
   return isInForm(schema, value)
 }
 
-function listInForm({ goType, items }: ListSchema, value: unknown): boolean {
-  if (!Array.isArray(value)) return goType === ''
+function listInForm(schema: ListSchema, value: unknown): boolean {
+  const { items } = schema
+  if (!Array.isArray(value)) return isPlain(schema, value)
   for (const each of value as readonly unknown[]) {
     if (each === null ? items.goType !== '' : !isInForm(items, each)) return false
   }
   return true
 }
 
-function mapInForm({ goType, values }: MapSchema, value: unknown): boolean {
-  if (!isObject(value)) return goType === ''
+function mapInForm(schema: MapSchema, value: unknown): boolean {
+  const { values } = schema
+  if (!isObject(value)) return isPlain(schema, value)
   for (const key in value) {
     const each = value[key]
     if (each === null ? values.goType !== '' : !isInForm(values, each)) return false

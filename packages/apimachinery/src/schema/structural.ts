@@ -58,6 +58,7 @@ function schemaOf(props: StructuralProps, metadata: StructSchema, name: string):
     case 'boolean':
     case 'integer':
     case 'number':
+      if (props['x-kubernetes-preserve-unknown-fields'] === true) return { ...ANY, goType: '', ...nullable }
       return { type: SCALARS[props.type], goType: '', ...nullable }
     default:
       if (props.properties !== undefined) return objectSchema(props, metadata, name)

@@ -9,6 +9,12 @@ describe('Warning headers', () => {
     assert.deepEqual(warningsOf('say "a"', 'b', 'b'), ['299 - "say \\"a\\""', '299 - "b"'])
   })
 
+  it('carry letters as bytes of UTF-8, and nothing with control characters', () => {
+    const bytes = Buffer.from('299 - "Ünï cödé"', 'utf8').toString('latin1')
+    assert.deepEqual(warningsOf('Ünï cödé', 'a\nb', ''), [bytes])
+    assert.equal(warningsOf('a\u0000b'), undefined)
+  })
+
   it('carry long texts whole where there is room for all', () => {
     const long = 'x'.repeat(4000)
     assert.deepEqual(warningsOf(long, 'b'), [`299 - "${long}"`, '299 - "b"'])

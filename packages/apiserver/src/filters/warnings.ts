@@ -6,26 +6,28 @@ const MAX_TEXT = 256
 const MAX_TOTAL = 4096
 
 export function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
-  if (warnings.length === 0) return response
-  const values = shortened([...new Set(warnings)]).map(warningValue)
-  return { ...response, headers: { ...response.headers, warning: values } }
+  const sayable = [...new Set(warnings)].filter(text => text !== '' && !/\p{Cc}/u.test(text))
+  if (sayable.length === 0) return response
+  return { ...response, headers: { ...response.headers, warning: shortened(sayable).map(warningValue) } }
 }
 
 function shortened(texts: readonly string[]): readonly string[] {
-  if (texts.reduce((sum, text) => sum + text.length, 0) <= MAX_TOTAL) return texts
+  const runes = texts.map(text => [...text])
+  if (runes.reduce((sum, each) => sum + each.length, 0) <= MAX_TOTAL) return texts
   const kept: string[] = []
   let total = 0
-  for (const text of texts) {
+  for (const each of runes) {
     if (total >= MAX_TOTAL) break
-    const short = text.slice(0, MAX_TEXT)
+    const short = each.slice(0, MAX_TEXT)
     total += short.length
-    kept.push(short)
+    kept.push(short.join(''))
   }
   return kept
 }
 
-function warningValue(text: string): string {
-  // Headers carry Latin text only; anything else and control characters are replaced.
-  const clean = text.replace(/[^\x20-\x7e]/g, ' ')
-  return `299 - "${clean.replace(/["\\]/g, character => `\\${character}`)}"`
-}
+/** Headers of Node are made of bytes: each character here is one of UTF-8. */
+const warningValue = (text: string): string =>
+  `299 - "${Buffer.from(
+    text.replace(/["\\]/g, character => `\\${character}`),
+    'utf8',
+  ).toString('latin1')}"`

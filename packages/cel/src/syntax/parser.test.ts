@@ -82,6 +82,14 @@ const START =
 
 const problems: readonly (readonly [text: string, message: string])[] = [
   ['a b', "ERROR: <input>:1:3: Syntax error: extraneous input 'b' expecting <EOF>\n | a b\n | ..^"],
+  [
+    '--',
+    `ERROR: <input>:1:3: Syntax error: no viable alternative at input '--'\n | --\n | ..^\nERROR: <input>:1:3: Syntax error: mismatched input '<EOF>' expecting ${START}\n | --\n | ..^`,
+  ],
+  [
+    'a[',
+    `ERROR: <input>:1:3: Syntax error: mismatched input '<EOF>' expecting ${START.replace("'!', ", "'!', '?', ")}\n | a[\n | ..^`,
+  ],
   ['1 +', `ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' expecting ${START}\n | 1 +\n | ...^`],
   [
     '1 + $',

@@ -161,6 +161,11 @@ class Parser {
       this.#tokens.next()
       count++
     }
+    // A minus may begin a number or be an operator, which upstream cannot tell at the end.
+    const end = this.#tokens.peek()
+    if (first.kind === '-' && end.kind === 'end') {
+      this.#report(end.offset, `Syntax error: no viable alternative at input '${'-'.repeat(count)}'`)
+    }
     const id = count % 2 === 1 ? this.ids.at(first.offset) : 0
     const operand = this.#member(this.#primary())
     if (count % 2 === 0) return operand
@@ -204,6 +209,7 @@ class Parser {
     const open = this.#tokens.next()
     const optional = this.#tokens.take('?')
     const id = this.ids.at(open.offset)
+    if (optional === undefined) this.#tokens.expectStart('an index')
     const index = this.#expr()
     this.#tokens.expect(']')
     if (optional !== undefined && !this.#options.optionalSyntax)

@@ -11,7 +11,7 @@ export class SyntaxFailure extends Error {
 }
 
 /** Where an expression may start, and what else may stand there. */
-export type ExpressionPlace = 'anywhere' | 'first of a map' | 'first of a list' | 'first argument'
+export type ExpressionPlace = 'anywhere' | 'first of a map' | 'first of a list' | 'first argument' | 'an index'
 
 const REST = "'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
 
@@ -21,6 +21,7 @@ const expressionStarts: Readonly<Record<ExpressionPlace, string>> = {
   'first of a map': `{'[', '{', '}', '(', '.', ',', '-', '!', '?', ${REST}`,
   'first of a list': `{'[', ']', '{', '(', '.', ',', '-', '!', '?', ${REST}`,
   'first argument': `{'[', '{', '(', ')', '.', '-', '!', ${REST}`,
+  'an index': `{'[', '{', '(', '.', '-', '!', '?', ${REST}`,
 }
 
 const FIELD_START = "{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}"

@@ -35,6 +35,7 @@ import type {
   ValidatingWebhookConfiguration,
   Validation,
 } from '../../generated/admissionregistration.v1.ts'
+import { goJson } from '../../go-json.ts'
 import { checkChoice, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
 import { checkConditions as checkStatusConditions } from '../shared/conditions.ts'
 import { validateWebhookClient } from '../shared/webhook-client.ts'
@@ -225,7 +226,7 @@ function checkConditions(errors: Errors, path: string, conditions: readonly Matc
 }
 
 function checkMatchResources(errors: Errors, path: string, match: MatchResources): void {
-  checkChoice(errors, `${path}.matchPolicy`, match.matchPolicy, MATCH_POLICIES)
+  checkOptionalChoice(errors, `${path}.matchPolicy`, match.matchPolicy, MATCH_POLICIES)
   push(errors, validateLabelSelector(match.namespaceSelector, `${path}.namespaceSelector`))
   push(errors, validateLabelSelector(match.objectSelector, `${path}.objectSelector`))
   for (const list of ['resourceRules', 'excludeResourceRules'] as const) {
@@ -288,7 +289,7 @@ interface PolicySpec {
 
 /** What both sorts of policies have. */
 function checkPolicy(errors: Errors, spec: PolicySpec, old: PolicySpec | undefined, mutates: boolean): void {
-  checkChoice(errors, 'spec.failurePolicy', spec.failurePolicy, FAILURE_POLICIES)
+  checkOptionalChoice(errors, 'spec.failurePolicy', spec.failurePolicy, FAILURE_POLICIES)
   if (spec.paramKind) checkParamKind(errors, 'spec.paramKind', spec.paramKind)
   const constraints = spec.matchConstraints
   if (constraints === undefined) errors.push(required('spec.matchConstraints'))
@@ -348,7 +349,8 @@ function checkValidation(errors: Errors, path: string, validation: Validation): 
 
 function checkAnnotations(errors: Errors, path: string, name: string, annotations: readonly AuditAnnotation[]): void {
   if (annotations.length > MOST_ANNOTATIONS) {
-    errors.push(invalid(path, annotations, `must not have more than ${MOST_ANNOTATIONS} auditAnnotations`))
+    const shown = annotations.map(each => goJson('admissionregistration.v1.AuditAnnotation', each))
+    errors.push(invalid(path, shown, `must not have more than ${MOST_ANNOTATIONS} auditAnnotations`))
   }
   const keys = new Set<string>()
   for (const [index, { key = '', valueExpression }] of annotations.entries()) {

@@ -2,13 +2,13 @@ import type { CustomResourceDefinition } from '../../generated/apiextensions.v1.
 import { CustomResourceDefinitions } from '../../resources.ts'
 import { defaultColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { validateDefinition, validateDefinitionUpdate } from './validation.ts'
+import { validateDefinition, validateDefinitionStatus } from './validation.ts'
 
 const storageVersions = ({ versions }: CustomResourceDefinition['spec']): string[] =>
   (versions ?? []).filter(version => version.storage).map(version => version.name)
 
 const bornStatus = ({ spec }: CustomResourceDefinition) => ({
-  conditions: [],
+  conditions: null,
   acceptedNames: { plural: '', kind: '' },
   storedVersions: storageVersions(spec).slice(0, 1),
 })
@@ -40,7 +40,8 @@ export const CustomResourceDefinitionKind = defineKind<CustomResourceDefinition>
     { spec: true, status: bornStatus, generation: true },
     {
       validate: definition => validateDefinition(definition),
-      validateUpdate: validateDefinitionUpdate,
+      validateUpdate: (definition, old) => validateDefinition(definition, undefined, old),
+      validateStatusUpdate: validateDefinitionStatus,
       default: defaultDefinition,
       prepareForUpdate: rememberStorageVersion,
       allowUnconditionalUpdate: false,

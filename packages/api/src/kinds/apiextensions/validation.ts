@@ -1,5 +1,5 @@
 /**
- * Definitions of custom resources, without their schemas
+ * Definitions of custom resources; what their schemas hold is looked at elsewhere, and told in its place here
  * (k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go).
  */
 import {
@@ -9,6 +9,7 @@ import {
   type FieldError,
   forbidden,
   invalid,
+  isConditionTrue,
   notSupported,
   required,
   semanticEqual,
@@ -28,8 +29,22 @@ const KINDS = ['kind', 'listKind'] as const
 const NOT_PRESERVED =
   'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'
 
+/** What is found about schemas and what else takes schemas to say. */
+export interface DetailFindings {
+  readonly hasDefaults: boolean
+  /** Of what each version says for itself. */
+  readonly versions: readonly (readonly FieldError[])[]
+  /** Of what all versions say alike. */
+  readonly shared: readonly FieldError[]
+  readonly approval: readonly FieldError[]
+}
+
+const NO_DETAILS: DetailFindings = { hasDefaults: false, versions: [], shared: [], approval: [] }
+
+/** A new definition, or one that takes the place of `old`. */
 export function validateDefinition(
   { metadata, spec, status }: CustomResourceDefinition,
+  details: DetailFindings = NO_DETAILS,
   old?: CustomResourceDefinition,
 ): FieldError[] {
   const errors: Errors = []
@@ -49,13 +64,22 @@ export function validateDefinition(
   else if (spec.scope !== 'Cluster' && spec.scope !== 'Namespaced') {
     errors.push(notSupported('spec.scope', spec.scope, ['Cluster', 'Namespaced']))
   }
-  checkVersions(errors, spec, old?.spec)
+  checkVersions(errors, spec, details, old?.spec)
+  checkMissingNames(errors, 'spec.names', spec?.names)
   checkNames(errors, 'spec.names', spec?.names)
+  push(errors, details.shared)
   checkConversion(errors, spec, old?.spec)
+  if (old !== undefined && spec !== undefined) checkUnchanged(errors, spec, old)
+  checkNames(errors, 'status.acceptedNames', status?.acceptedNames)
+  checkStored(errors, spec, status?.storedVersions ?? undefined)
+  push(errors, details.approval)
   if (spec?.preserveUnknownFields === true && !old?.spec.preserveUnknownFields) {
     errors.push(invalid('spec.preserveUnknownFields', true, NOT_PRESERVED))
   }
-  const stored = status?.storedVersions ?? []
+  return errors
+}
+
+function checkStored(errors: Errors, spec: Spec | undefined, stored: readonly string[] = []): void {
   if (stored.length === 0) errors.push(invalid('status.storedVersions', null, 'must have at least one stored version'))
   for (const { name, storage } of stored.length === 0 ? [] : (spec?.versions ?? [])) {
     if (!storage || stored.includes(name)) continue
@@ -71,12 +95,15 @@ export function validateDefinition(
       ),
     )
   }
-  return errors
 }
 
-/** What is missing comes first. */
-function checkNames(errors: Errors, path: string, names: Partial<CustomResourceDefinitionNames> = {}): void {
+type Names = Partial<CustomResourceDefinitionNames>
+
+function checkMissingNames(errors: Errors, path: string, names: Names = {}): void {
   for (const field of [...WORDS, ...KINDS]) if (!names[field]) errors.push(required(`${path}.${field}`))
+}
+
+function checkNames(errors: Errors, path: string, names: Names = {}): void {
   const check = (field: string, value: string, text: string, prefix = ''): void => {
     const problems = checkDns1035Label(text)
     if (problems.length > 0) errors.push(invalid(`${path}.${field}`, value, prefix + problems.join(',')))
@@ -104,20 +131,24 @@ function checkSchema(errors: Errors, path: string, version: Version, spec: Spec 
   }
 }
 
-function checkVersions(errors: Errors, spec: Spec | undefined, old?: Spec): void {
+function checkVersions(errors: Errors, spec: Spec | undefined, details: DetailFindings, old?: Spec): void {
   const versions = spec?.versions ?? []
   const seen = new Set<string>()
   for (const [index, version] of versions.entries()) {
     checkSchema(errors, `spec.versions[${index}].schema.openAPIV3Schema`, version, spec, old)
+  }
+  if (details.hasDefaults && spec?.preserveUnknownFields === true) {
+    errors.push(invalid('spec.preserveUnknownFields', true, 'must be false in order to use defaults in the schema'))
   }
   for (const [index, version] of versions.entries()) {
     const path = `spec.versions[${index}]`
     checkText(errors, `${path}.name`, version.name ?? '', checkDns1035Label)
     seen.add(version.name)
     checkDeprecation(errors, `${path}.deprecationWarning`, version)
+    push(errors, details.versions[index] ?? [])
   }
   const bad = (why: string): void => {
-    errors.push(invalid('spec.versions', shownVersions(versions), why))
+    errors.push(invalid('spec.versions', shownVersions(spec?.versions), why))
   }
   if (seen.size < versions.length) bad('must contain unique version names')
   if (versions.filter(version => version.storage).length !== 1) {
@@ -132,9 +163,9 @@ function checkVersions(errors: Errors, spec: Spec | undefined, old?: Spec): void
 const PER_VERSION = ['schema', 'subresources', 'additionalPrinterColumns', 'selectableFields'] as const
 
 /** As upstream's internal type has them: what all versions say alike stands beside them there (apiextensions/v1/conversion.go). */
-function shownVersions(versions: readonly Version[]): unknown {
-  const [first] = versions
-  if (first === undefined) return null
+function shownVersions(versions: readonly Version[] | null | undefined): unknown {
+  const first = versions?.[0]
+  if (!versions || first === undefined) return versions ?? null
   const alike = PER_VERSION.filter(name => versions.every(each => semanticEqual(each[name], first[name])))
   const apart = Object.fromEntries(alike.map(name => [name, undefined]))
   return versions.map(each => goJson('apiextensions.v1.CustomResourceDefinitionVersion', { ...each, ...apart }))
@@ -203,17 +234,18 @@ function checkReviewVersions(errors: Errors, path: string, versions: readonly st
 }
 
 /** Once established, what clients address objects by stays. */
-export function validateDefinitionUpdate(
-  object: CustomResourceDefinition,
-  old: CustomResourceDefinition,
-): FieldError[] {
-  const errors = validateDefinition(object, old)
-  const established = old.status?.conditions?.some(each => each.type === 'Established' && each.status === 'True')
-  if (established) {
-    checkImmutable(errors, 'spec.scope', object.spec.scope, old.spec.scope)
-    checkImmutable(errors, 'spec.names.kind', object.spec.names.kind, old.spec.names.kind)
+function checkUnchanged(errors: Errors, spec: Spec, old: CustomResourceDefinition): void {
+  if (isConditionTrue(old.status?.conditions, 'Established')) {
+    checkImmutable(errors, 'spec.scope', spec.scope, old.spec.scope)
+    checkImmutable(errors, 'spec.names.kind', spec.names.kind, old.spec.names.kind)
   }
-  checkImmutable(errors, 'spec.group', object.spec.group, old.spec.group)
-  checkImmutable(errors, 'spec.names.plural', object.spec.names.plural, old.spec.names.plural)
+  checkImmutable(errors, 'spec.group', spec.group, old.spec.group)
+  checkImmutable(errors, 'spec.names.plural', spec.names.plural, old.spec.names.plural)
+}
+
+/** An update of the status: of the rest of it, nothing is looked at again (ValidateUpdateCustomResourceDefinitionStatus). */
+export function validateDefinitionStatus({ status }: CustomResourceDefinition): FieldError[] {
+  const errors: Errors = []
+  checkNames(errors, 'status.acceptedNames', status?.acceptedNames)
   return errors
 }

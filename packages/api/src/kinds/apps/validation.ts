@@ -4,9 +4,9 @@ import {
   type FieldError,
   forbidden,
   invalid,
-  type LabelSelector,
   notSupported,
   required,
+  semanticEqual,
 } from '@canopus/apimachinery'
 import type {
   ControllerRevision,
@@ -21,8 +21,7 @@ import type {
 import type { PodTemplateSpec } from '../../generated/core.v1.ts'
 import { goJson } from '../../go-json.ts'
 import { checkClaimTemplateSpec } from '../core/claim-validation.ts'
-import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
-import { sameAs } from '../shared/equality.ts'
+import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors } from '../shared/check.ts'
 import {
   checkCounts,
   checkIntOrPercent,
@@ -68,16 +67,8 @@ function checkDeploymentStrategy(errors: Errors, strategy: DeploymentStrategy): 
 
 export function validateDeploymentUpdate(object: Deployment, old: Deployment): FieldError[] {
   const errors = validateDeployment(object)
-  checkSameSelector(errors, object.spec, old.spec)
+  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
   return errors
-}
-
-interface Selecting {
-  selector?: LabelSelector
-}
-
-function checkSameSelector(errors: Errors, { selector }: Selecting, old: Selecting): void {
-  checkImmutable(errors, 'spec.selector', selector, old.selector, 'am.apis.meta.v1.LabelSelector')
 }
 
 const DEPLOYMENT_COUNTS = [
@@ -112,7 +103,7 @@ export function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
 
 export function validateReplicaSetUpdate(object: ReplicaSet, old: ReplicaSet): FieldError[] {
   const errors = validateReplicaSet(object)
-  checkSameSelector(errors, object.spec, old.spec)
+  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
   return errors
 }
 
@@ -202,7 +193,7 @@ export function validateStatefulSetUpdate(object: StatefulSet, old: StatefulSet)
     revisionHistoryLimit,
     persistentVolumeClaimRetentionPolicy,
   }
-  if (!sameAs('apps.v1.StatefulSetSpec', munged, object.spec)) errors.push(forbidden('spec', STATEFULSET_FIXED))
+  if (!semanticEqual(munged, object.spec)) errors.push(forbidden('spec', STATEFULSET_FIXED))
   return errors
 }
 
@@ -247,9 +238,8 @@ function checkDaemonSetStrategy(errors: Errors, strategy: DaemonSetUpdateStrateg
 }
 
 export function validateDaemonSetUpdate(object: DaemonSet, old: DaemonSet): FieldError[] {
-  const errors: Errors = []
-  checkSameSelector(errors, object.spec, old.spec)
-  push(errors, validateDaemonSet(object))
+  const errors = validateDaemonSet(object)
+  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
   return errors
 }
 

@@ -31,17 +31,13 @@ const UID_LABEL = 'batch.kubernetes.io/controller-uid'
 export function validateJob(job: Job): FieldError[] {
   const errors: Errors = []
   checkGeneratedSelector(errors, job)
-  checkSelectingSpec(errors, job.spec)
+  checkJobSpec(errors, 'spec', job.spec)
   checkHostnames(errors, job)
-  return errors
-}
-
-function checkSelectingSpec(errors: Errors, spec: JobSpec): void {
-  checkJobSpec(errors, 'spec', spec)
-  const { selector, template } = spec
+  const { selector, template } = job.spec
   if (selector === undefined) errors.push(required('spec.selector'))
   else push(errors, validateLabelSelector(selector, 'spec.selector'))
   if (template !== undefined) checkMatch(errors, selector, template)
+  return errors
 }
 
 /** Pods of an indexed job are called after the job and their index, which must be a host name. */
@@ -186,21 +182,19 @@ function checkNotIndexed(errors: Errors, path: string, spec: JobSpec): void {
   }
 }
 
-/** Fields that say which pods there are and when they count; those stay. The spec is looked at twice. */
+/** Fields that say which pods there are and when they count; those stay. */
 export function validateJobUpdate(job: Job, old: Job): FieldError[] {
   const errors = validateJob(job)
   const { spec } = job
   const before = old.spec
-  if (errors.length > 0) checkSelectingSpec(errors, spec)
   checkCompletions(errors, spec, before)
-  checkImmutable(errors, 'spec.selector', spec.selector, before.selector, 'am.apis.meta.v1.LabelSelector')
+  checkImmutable(errors, 'spec.selector', spec.selector, before.selector)
   checkTemplate(errors, job, old)
   checkImmutable(errors, 'spec.completionMode', spec.completionMode, before.completionMode)
-  const failure = 'batch.v1.PodFailurePolicy'
-  checkImmutable(errors, 'spec.podFailurePolicy', spec.podFailurePolicy, before.podFailurePolicy, failure)
+  checkImmutable(errors, 'spec.podFailurePolicy', spec.podFailurePolicy, before.podFailurePolicy)
   checkImmutable(errors, 'spec.backoffLimitPerIndex', spec.backoffLimitPerIndex, before.backoffLimitPerIndex)
   checkImmutable(errors, 'spec.managedBy', spec.managedBy, before.managedBy)
-  checkImmutable(errors, 'spec.successPolicy', spec.successPolicy, before.successPolicy, 'batch.v1.SuccessPolicy')
+  checkImmutable(errors, 'spec.successPolicy', spec.successPolicy, before.successPolicy)
   return errors
 }
 
@@ -209,8 +203,8 @@ function checkCompletions(errors: Errors, spec: JobSpec, before: JobSpec): void 
   if (spec.completions === before.completions) return
   const field = 'spec.completions'
   if (spec.completionMode !== 'Indexed') checkImmutable(errors, field, spec.completions, before.completions)
-  else if (spec.completions !== undefined && spec.completions !== spec.parallelism) {
-    errors.push(invalid(field, spec.completions, 'can only be modified in tandem with spec.parallelism'))
+  else if (spec.completions === undefined || spec.completions !== spec.parallelism) {
+    errors.push(invalid(field, spec.completions, 'can only be modified in tandem with parallelism'))
   }
 }
 
@@ -221,23 +215,21 @@ function checkCompletions(errors: Errors, spec: JobSpec, before: JobSpec): void 
 function checkTemplate(errors: Errors, { spec }: Job, { spec: before, status }: Job): void {
   const field = 'spec.template'
   if (spec.template === undefined || before.suspend !== true) {
-    checkImmutable(errors, field, spec.template, before.template, TEMPLATE)
+    checkImmutable(errors, field, spec.template, before.template)
     return
   }
   const idle = isConditionTrue(status?.conditions, 'Suspended') && (status?.active ?? 0) === 0
   const expected = idle || status?.startTime === undefined ? withNewPlacement(before, spec) : before.template
-  if (!idle) checkImmutable(errors, field, spec.template, expected, TEMPLATE)
+  if (!idle) checkImmutable(errors, field, spec.template, expected)
   else {
     const compared = { ...expected.spec }
     for (const list of ['containers', 'initContainers'] as const) {
       const containers = withNewResources(expected.spec[list], spec.template.spec[list])
       if (containers !== undefined) compared[list] = containers
     }
-    checkImmutable(errors, `${field}.spec`, spec.template.spec, compared, 'core.v1.PodSpec')
+    checkImmutable(errors, `${field}.spec`, spec.template.spec, compared)
   }
 }
-
-const TEMPLATE = 'core.v1.PodTemplateSpec'
 
 function withNewPlacement(before: JobSpec, { template }: JobSpec): PodTemplateSpec {
   const { affinity, nodeSelector, tolerations, schedulingGates } = template.spec

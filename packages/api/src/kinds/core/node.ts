@@ -81,9 +81,6 @@ export const NodeKind = defineKind<Node>({
         pairPodCidrs(node)
         if (old.spec.configSource === undefined) delete node.spec.configSource
       },
-      prepareForStatusUpdate({ status }, old) {
-        if (old.status?.config === undefined) delete status?.config
-      },
       validate: validateNode,
       validateUpdate: validateNodeUpdate,
       validateStatusUpdate: validateNodeStatusUpdate,

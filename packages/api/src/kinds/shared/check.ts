@@ -9,8 +9,7 @@ import {
   required,
   semanticEqual,
 } from '@canopus/apimachinery'
-import { goField, goJson } from '../../go-json.ts'
-import { sameAs, sameIn } from './equality.ts'
+import { goJson } from '../../go-json.ts'
 
 export type Errors = FieldError[]
 
@@ -57,28 +56,10 @@ export function checkOptionalChoice(
   if (value !== undefined && !supported.includes(value)) errors.push(notSupported(field, value, supported))
 }
 
-/** The value is shown as it is, or as upstream's internal type of `message` (`rbac.v1.RoleRef`), to which it is a pointer. */
+/** The value is shown as it is, or as upstream's internal type of `message` (`rbac.v1.RoleRef`). */
 export function checkImmutable(errors: Errors, field: string, value: unknown, old: unknown, message?: string): void {
-  const isThere = (each: unknown): boolean => each !== undefined && each !== null
-  if (
-    message === undefined ? semanticEqual(value, old) : sameAs(message, value, old) && isThere(value) === isThere(old)
-  )
-    return
+  if (semanticEqual(value, old)) return
   errors.push(invalid(field, message === undefined ? value : goJson(message, value), IMMUTABLE_MESSAGE))
-}
-
-/** The same of fields of a message, which says what they are where nothing is given for them. */
-export function checkFixed<T extends object>(
-  errors: Errors,
-  path: string,
-  message: string,
-  [value, old]: readonly [T, T],
-  ...fields: readonly (keyof T & string)[]
-): void {
-  for (const field of fields) {
-    if (sameIn(message, field, value, old)) continue
-    errors.push(invalid(path === '' ? field : `${path}.${field}`, goField(message, value, field), IMMUTABLE_MESSAGE))
-  }
 }
 
 export function checkFileMode(errors: Errors, field: string, mode: number | undefined): void {

@@ -142,7 +142,11 @@ function mutatingFindings({ spec }: MutatingAdmissionPolicy): FieldError[] {
     const at = `spec.mutations[${index}]`
     const compile = (result: CelType) => (text: string) => compiler.compile(text, [result], true)
     if (patchType === 'JSONPatch') {
-      findings.add(`${at}.jsonPatch.expression`, jsonPatch?.expression, compile(listOf(structType('JSONPatch'))))
+      findings.add(
+        `${at}.jsonPatch.expression`,
+        jsonPatch?.expression?.trim(),
+        compile(listOf(structType('JSONPatch'))),
+      )
     } else if (patchType === 'ApplyConfiguration') {
       const expression = applyConfiguration?.expression?.trim()
       findings.add(`${at}.applyConfiguration.expression`, expression, compile(structType('Object')))

@@ -13,13 +13,16 @@ const patchFields = new Map([
   ['value', dynType],
 ])
 
+/** Upstream knows any field of a patch, but not the type of those that it has not. */
+const noType = structType('')
+
 const isObject = (name: string): boolean => name === 'Object' || name.startsWith('Object.')
 
 /** `JSONPatch{op: ...}`, and `Object{spec: Object.spec{...}}` with any fields, whose types are known only at run time. */
 const mutationTypes: TypeProvider = {
   findType: name => (name === JSON_PATCH || isObject(name) ? structType(name) : undefined),
   findField(typeName, field) {
-    if (typeName === JSON_PATCH) return patchFields.get(field)
+    if (typeName === JSON_PATCH) return patchFields.get(field) ?? noType
     return isObject(typeName) ? dynType : undefined
   },
   newObject(typeName, fields) {
