@@ -28,8 +28,6 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   subresources?: Readonly<Record<string, SubresourceStrategy<T>>>
   /** Deprecations and likely mistakes, sent as `Warning` headers. */
   warnings?(object: T, old: T | undefined): string[]
-  /** The same of updates of `/status`. */
-  statusWarnings?(object: T): string[]
   /** PUT to a name that does not exist creates it (leases, endpoints, events, ...). */
   allowCreateOnUpdate?: boolean
   /** PUT without a resourceVersion is taken as "whatever is there". Default true; false for a few kinds. */
@@ -126,4 +124,8 @@ export interface CustomKindFacts {
   readonly scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string }
   /** Differs between states of the definition, so that what was made by an older one is not taken for today's. */
   readonly id: string
+  /** That of a version of the definition, served or not. */
+  schemaIn(apiVersion: string): StructSchema | undefined
+  /** Where a webhook converts: objects as they are in `apiVersion`, with nothing added or taken away. */
+  readonly convert?: (objects: readonly KubeObject[], apiVersion: string) => Promise<readonly KubeObject[]>
 }

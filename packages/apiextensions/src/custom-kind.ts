@@ -67,6 +67,7 @@ function customKind(
   const schema = schemaOf(definition, props, openapi.name)
   const scale = version.subresources?.scale
   const deprecation = deprecationOf(definition, version)
+  const formOf = formsOf(definition)
   return {
     type,
     message: '',
@@ -74,9 +75,11 @@ function customKind(
     columns: printerColumns(version.additionalPrinterColumns),
     selectableFields: selectableFields(version),
     storagePrefix: customStoragePrefix(definition),
-    storedAs: storedAs(definition, type, schema, props, convert),
+    storedAs: storedAs(definition, formOf, type, schema, props, convert),
     custom: {
       schema,
+      schemaIn: apiVersion => (apiVersion === apiVersionOf(type) ? schema : formOf(apiVersion)?.schema),
+      ...(convert === undefined ? {} : { convert }),
       definition: openapi,
       id: `${spec.group}/${spec.names.plural} ${id}`,
       ...(scale ? { scale } : {}),
@@ -135,8 +138,10 @@ interface VersionForm {
   readonly props: JSONSchemaProps
 }
 
+type FormOf = (apiVersion: string) => VersionForm | undefined
+
 /** The form of each version, made when the first object of it is met. */
-function formsOf(definition: CustomResourceDefinition): (apiVersion: string) => VersionForm | undefined {
+function formsOf(definition: CustomResourceDefinition): FormOf {
   const made = new Map<string, VersionForm>()
   const { group, versions } = definition.spec
   return apiVersion => {
@@ -158,6 +163,7 @@ function formsOf(definition: CustomResourceDefinition): (apiVersion: string) => 
  */
 function storedAs(
   definition: CustomResourceDefinition,
+  formOf: FormOf,
   type: ResourceType,
   schema: StructSchema,
   props: JSONSchemaProps,
@@ -168,7 +174,6 @@ function storedAs(
   const stored = resourceType(definition, storage)
   const own = apiVersionOf(type)
   const byWebhook = spec.conversion?.strategy === 'Webhook'
-  const formOf = formsOf(definition)
   /** Shared objects are asked for often, by every selector. */
   const read = new WeakMap<KubeObject, KubeObject>()
   const convert = (object: KubeObject, apiVersion: string): KubeObject => {

@@ -21,7 +21,7 @@ export class StatusError extends Error {
       status: 'Failure',
       // In the order in which upstream writes them: people read these bodies as they come.
       ...(message !== undefined && { message }),
-      ...(reason !== undefined && { reason }),
+      ...(reason && { reason }),
       ...(details !== undefined && { details }),
       ...(code !== undefined && { code }),
       ...rest,

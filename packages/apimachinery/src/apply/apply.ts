@@ -1,6 +1,7 @@
 /** Server-side apply, from a configuration to the new object and its owners. */
 import type { ManagedFieldsEntry, ObjectMeta } from '../generated/meta.ts'
 import { validateAnnotations } from '../labels.ts'
+import type { StructSchema } from '../schema/schema.ts'
 import { badRequestError, StatusError } from '../status-error.ts'
 import { checkConfig, findingsText } from './check.ts'
 import { mentioned } from './collect.ts'
@@ -37,10 +38,8 @@ export interface ApplyResult {
 export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResult {
   const { config, manager, force } = request
   if (metaOf(config)?.managedFields !== undefined) throw badRequestError('metadata.managedFields must be nil')
-  const findings = checkConfig(rootOf(scope.schema), config)
-  if (findings.length > 0) {
-    throw failed(`failed to create typed patch object (${request.objectText}): ${findingsText(findings)}`)
-  }
+  const problem = misfit(scope.schema, config)
+  if (problem !== undefined) throw failed(`failed to create typed patch object (${request.objectText}): ${problem}`)
   const { live } = request
   let managers = readManagers(request.stored, true)
   if (managers === undefined) throw failed('failed to decode managed fields')
@@ -52,6 +51,12 @@ export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResu
     applied = applyOnce(scope, live, config, managers, manager, true)
   }
   return { object: withLastApplied(applied, config, manager), managedFields: writeManagers(applied.managers) }
+}
+
+/** In what an object does not fit a schema, if it does not. */
+export function misfit(schema: StructSchema, object: Plain): string | undefined {
+  const findings = checkConfig(rootOf(schema), object)
+  return findings.length === 0 ? undefined : findingsText(findings)
 }
 
 const failed = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })

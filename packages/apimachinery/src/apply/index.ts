@@ -1,4 +1,4 @@
-export { type ApplyRequest, type ApplyResult, applyConfig } from './apply.ts'
+export { type ApplyRequest, type ApplyResult, applyConfig, misfit } from './apply.ts'
 export { ElementError } from './elements.ts'
 export { type FieldSet, recursiveDifference, union as unionOfFields } from './field-set.ts'
 export { LayOverError, layOver } from './lay-over.ts'

@@ -5,6 +5,7 @@
 import { deepEqual } from '../equality.ts'
 import type { ManagedFieldsEntry } from '../generated/meta.ts'
 import type { StructSchema } from '../schema/schema.ts'
+import { StatusError } from '../status-error.ts'
 import { changedBefore, type Outcome } from './changed-before.ts'
 import { addedToNothing, mentioned } from './collect.ts'
 import { type Comparison, compare } from './compare.ts'
@@ -29,9 +30,12 @@ import type { Plain, Type } from './shape.ts'
 
 /** Other versions of the same kind, in which some managers wrote. */
 export interface Versions {
+  /** Undefined where who wrote in that version is forgotten, since nobody knows it any more. */
   schemaOf(apiVersion: string): StructSchema | undefined
-  /** Undefined where a version is not served any more. The object is not changed. */
+  /** Undefined where a version is not served any more. The object is not changed. May throw, whatever the caller hears then. */
   convert(object: Plain, from: string, to: string): Plain | undefined
+  /** Whether what cannot be converted is an error, even if nothing else is asked of it. */
+  readonly mayFail?: boolean
 }
 
 /** The endpoint through which a write comes. */
@@ -142,7 +146,7 @@ function trackUpdate(
   before: Map<string, Manager>,
   managerName: string,
 ): Outcome {
-  const { managers, comparison } = release(scope, live, next, reconciled(scope, before), '')
+  const { managers, comparison } = release(scope, live, next, reconciled(scope, live, before), '')
   const changed = union(comparison.modified, comparison.added)
   const fields = difference(filtered(scope, changed), NOBODYS)
   if (isEmptySet(fields)) return { managers, writer: undefined }
@@ -172,14 +176,15 @@ export function applyOnce(
   force: boolean,
 ): Applied {
   const root = rootOf(scope.schema)
-  const managers = reconciled(scope, before)
+  const managers = reconciled(scope, live, before)
   const merged = mergeConfig(root, live, config) as Plain
   const nothing = managerOf(scope, managerName, 'Apply', EMPTY)
   const id = identityOf(nothing)
   const last = managers.get(id)
   const own = { ...nothing, fields: filtered(scope, mentioned(root, config, last?.fields)) }
   managers.set(id, { ...own, time: last?.time })
-  const object = last === undefined ? merged : prune(scope, merged, managers, id, last)
+  const object =
+    last === undefined ? merged : saying('failed to prune fields', () => prune(scope, merged, managers, id, last))
   const released = release(scope, live, object, managers, id)
   const changed = !deepEqual(live, object)
   if (!force && released.taken.length > 0) {
@@ -245,16 +250,32 @@ function comparisonIn(scope: WriteScope, live: Plain, next: Plain, apiVersion: s
   const { versions } = scope
   const schema = versions?.schemaOf(apiVersion)
   if (versions === undefined || schema === undefined) return undefined
-  const old = versions.convert(live, scope.apiVersion, apiVersion)
-  const now = versions.convert(next, scope.apiVersion, apiVersion)
+  const into = (object: Plain): Plain | undefined => versions.convert(object, scope.apiVersion, apiVersion)
+  const old = saying('failed to convert old object', () => into(live))
+  const now = saying('failed to convert new object', () => into(next))
   if (old === undefined || now === undefined) return undefined
   return filteredComparison(scope, compare(rootOf(schema), old, now))
 }
 
-function reconciled(scope: WriteScope, managers: Map<string, Manager>): Map<string, Manager> {
+/** The work; what fails in it says what it was for, as Go wraps errors. */
+export function saying<T>(what: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error
+    throw new StatusError({ code: error.code, message: `${what}: ${error.message}` })
+  }
+}
+
+/** What managers own, as the schemas of today have it. Whose version the live object has no form in is told before all else. */
+function reconciled(scope: WriteScope, live: Plain, managers: Map<string, Manager>): Map<string, Manager> {
   const out = new Map<string, Manager>()
   for (const [id, manager] of managers) {
-    const schema = schemaIn(scope, manager.apiVersion)
+    const { apiVersion } = manager
+    const schema = schemaIn(scope, apiVersion)
+    if (apiVersion !== scope.apiVersion && scope.versions?.mayFail) {
+      scope.versions.convert(live, scope.apiVersion, apiVersion)
+    }
     // Built-in schemas do not change while their version stays.
     const fields =
       schema === undefined || schema.goType !== '' ? manager.fields : reconcile(rootOf(schema), manager.fields)

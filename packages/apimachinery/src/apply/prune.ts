@@ -5,7 +5,7 @@
 import { mentioned } from './collect.ts'
 import { difference, EMPTY, type FieldSet, intersection, isEmptySet, union } from './field-set.ts'
 import type { Manager } from './managers.ts'
-import { rootOf, schemaIn, type WriteScope } from './ownership.ts'
+import { rootOf, saying, schemaIn, type WriteScope } from './ownership.ts'
 import { removeFields, withNamedFields } from './remove.ts'
 import type { Plain } from './shape.ts'
 
@@ -20,8 +20,11 @@ export function prune(
   const { apiVersion: version, fields: wanted } = managers.get(id)!
   if (isEmptySet(last.fields)) return merged
   // What was applied then is applied now: everything would come back.
-  if (version === last.apiVersion && isEmptySet(difference(last.fields, wanted))) return merged
-  const versioned = inVersion(scope, merged, scope.apiVersion, last.apiVersion)
+  if (version === last.apiVersion && !scope.versions?.mayFail && isEmptySet(difference(last.fields, wanted)))
+    return merged
+  const versioned = saying('failed to convert merged object to last applied version', () =>
+    inVersion(scope, merged, scope.apiVersion, last.apiVersion),
+  )
   const schema = schemaIn(scope, last.apiVersion)
   if (versioned === undefined || schema === undefined) return merged
   const root = rootOf(schema)
@@ -29,7 +32,9 @@ export function prune(
   const without = (object: Plain, set: FieldSet): Plain => (removeFields(root, object, set) ?? {}) as Plain
 
   const bare = without(versioned, named(last.fields))
-  const kept = addBackOwned(scope, versioned, bare, last.apiVersion, managers)
+  const kept = saying('failed add back owned items', () =>
+    addBackOwned(scope, versioned, bare, last.apiVersion, managers),
+  )
   // Only what the applier itself had goes: the rest is nobody's, and stays.
   const lost = difference(named(mentioned(root, versioned)), named(mentioned(root, kept)))
   const pruned = without(versioned, intersection(lost, named(last.fields)))
@@ -51,8 +56,12 @@ function addBackOwned(
   let kept = pruned
   for (const [apiVersion, fields] of owned) {
     const schema = schemaIn(scope, apiVersion)
-    const all = inVersion(scope, merged, prunedVersion, apiVersion)
-    const some = inVersion(scope, kept, prunedVersion, apiVersion)
+    const into = (what: string, object: Plain): Plain | undefined =>
+      saying(`failed to convert ${what} object at version ${apiVersion}`, () =>
+        inVersion(scope, object, prunedVersion, apiVersion),
+      )
+    const all = into('merged', merged)
+    const some = into('pruned', kept)
     if (schema === undefined || all === undefined || some === undefined) continue
     const root = rootOf(schema)
     const named = (set: FieldSet): FieldSet => withNamedFields(root, set)

@@ -3,7 +3,18 @@ import { setField } from '../clone.ts'
 import { tryElement } from './collect.ts'
 import { fieldElement } from './elements.ts'
 import { below, type FieldSet, isEmptySet, isMember, nodeOf } from './field-set.ts'
-import { childType, DEDUCED, entryType, formOf, isNamed, isVoid, listOf, type Plain, type Type } from './shape.ts'
+import {
+  childType,
+  DEDUCED,
+  entryType,
+  formOf,
+  isMap,
+  isNamed,
+  isVoid,
+  listOf,
+  type Plain,
+  type Type,
+} from './shape.ts'
 
 /** The value without the members of the set; null where nothing is left of a list or map. The value itself is not changed. */
 export function removeFields(type: Type, value: unknown, fields: FieldSet): unknown {
@@ -14,21 +25,29 @@ export function removeFields(type: Type, value: unknown, fields: FieldSet): unkn
     case 'list':
       return isVoid(value) ? null : removeFromList(type, value as readonly unknown[], fields)
     default:
-      return Array.isArray(value) ? null : value
+      return Array.isArray(value) || isMap(value) ? null : value
   }
+}
+
+/** What is left of something within which fields were removed: if that is nothing, then an empty one. */
+function restOf(type: Type, value: unknown, fields: FieldSet): unknown {
+  const rest = removeFields(type, value, fields)
+  if (rest !== null) return rest
+  return Array.isArray(value) ? [] : isMap(value) ? {} : null
 }
 
 function removeFromMap(type: Type, value: Plain, fields: FieldSet): Plain | null {
   const out: Record<string, unknown> = {}
+  let had = false
   for (const key of Object.keys(value)) {
     const node = fields[fieldElement(key)]
     if (node === undefined) setField(out, key, value[key])
     else if (!isMember(node)) {
-      const rest = removeFields(childType(type.schema, key) ?? DEDUCED, value[key], node)
-      setField(out, key, rest)
+      had = true
+      setField(out, key, restOf(childType(type.schema, key) ?? DEDUCED, value[key], node))
     }
   }
-  return isVoid(out) ? null : out
+  return isVoid(out) && !had ? null : out
 }
 
 function removeFromList(type: Type, value: readonly unknown[], fields: FieldSet): unknown[] | null {
@@ -39,7 +58,7 @@ function removeFromList(type: Type, value: readonly unknown[], fields: FieldSet)
     const element = tryElement(list, entry)
     const node = element === undefined ? undefined : fields[element]
     if (node === undefined) out.push(entry)
-    else if (!isMember(node)) out.push(removeFields(items, entry, node))
+    else if (!isMember(node)) out.push(restOf(items, entry, node))
   }
   return out.length === 0 ? null : out
 }

@@ -5,13 +5,12 @@ import {
   deepEqual,
   type FieldError,
   fieldErrorText,
-  internalError,
   isObject,
   type KubeObject,
   type ObjectMeta,
   parseApiVersion,
   type Status,
-  type StatusError,
+  StatusError,
   validateAnnotations,
   validateLabels,
 } from '@canopus/apimachinery'
@@ -42,7 +41,7 @@ export function conversionWebhook(
     const others = objects.filter(each => each.apiVersion !== apiVersion)
     const [first] = others
     if (first === undefined) return objects
-    if (version === undefined) throw internalError('no supported conversion review versions')
+    if (version === undefined) throw failure('no supported conversion review versions')
     const from = kindText(first.apiVersion ?? '', first.kind ?? '')
     const uid = uuid(context.random)
     const request = { uid, desiredAPIVersion: apiVersion, objects: others }
@@ -51,17 +50,15 @@ export function conversionWebhook(
       convertedObjects(version, uid, await context.webhooks.call(clientConfig, review, TIMEOUT_SECONDS)),
     )
     if (converted.length !== others.length) {
-      throw internalError(
-        `conversion webhook for ${from} returned ${converted.length} objects, expected ${others.length}`,
-      )
+      throw failure(`conversion webhook for ${from} returned ${converted.length} objects, expected ${others.length}`)
     }
-    const checked = others.map((object, index) => {
-      const place = others.length === 1 ? undefined : index
-      return checkConverted(object, converted[index], apiVersion, from, place)
-    })
+    const checked = others.map((object, index) => checkConverted(object, converted[index], apiVersion, from))
     return objects.map(each => (each.apiVersion === apiVersion ? each : checked.shift()!))
   }
 }
+
+/** Upstream's errors say no more than what happened. */
+const failure = (message: string): StatusError => new StatusError({ code: 500, message })
 
 class ConversionError extends Error {}
 
@@ -70,7 +67,7 @@ async function answered<T>(from: string, ask: () => Promise<T>): Promise<T> {
     return await ask()
   } catch (error) {
     if (!(error instanceof WebhookCallError || error instanceof ConversionError)) throw error
-    throw internalError(`conversion webhook for ${from} failed: ${error.message}`)
+    throw failure(`conversion webhook for ${from} failed: ${error.message}`)
   }
 }
 
@@ -80,10 +77,21 @@ interface Response {
   result?: Partial<Status>
 }
 
+const REVIEWS: readonly string[] = [`${GROUP}/v1`, `${GROUP}/v1beta1`]
+
 /** The objects of an answer. Throws ConversionError where there is none, or it is a failure. */
 function convertedObjects(version: string, uid: string, answer: unknown): readonly unknown[] {
   const { kind, apiVersion, response } = (answer ?? {}) as { kind?: string; apiVersion?: string; response?: Response }
   const expected = `${GROUP}/${version}`
+  const isReview = kind === undefined || kind === 'ConversionReview'
+  if (apiVersion !== undefined && apiVersion !== expected && isReview && REVIEWS.includes(apiVersion)) {
+    const type = (each: string): string => `(${each.replace(/^.*\//, '')}.ConversionReview)`
+    throw new ConversionError(`converting ${type(apiVersion)} to ${type(expected)}: unknown conversion`)
+  }
+  if (kind && apiVersion && (!isReview || !REVIEWS.includes(apiVersion))) {
+    const what = `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`
+    throw new ConversionError(`${what} in scheme "pkg/runtime/scheme.go:111"`)
+  }
   if (version === 'v1' && (kind !== 'ConversionReview' || apiVersion !== expected)) {
     const got = kindText(apiVersion ?? '', kind ?? '')
     throw new ConversionError(`expected webhook response of ${expected}, Kind=ConversionReview, got ${got}`)
@@ -105,34 +113,32 @@ function convertedObjects(version: string, uid: string, answer: unknown): readon
  * The converted object with the metadata of the original, of which a webhook may change labels and annotations alone. Throws
  * StatusError 500 where it has become another object.
  */
-function checkConverted(
-  original: KubeObject,
-  answer: unknown,
-  apiVersion: string,
-  from: string,
-  index: number | undefined,
-): KubeObject {
-  const which = index === undefined ? 'invalid object' : `invalid converted object at index ${index}`
-  const invalid = (why: string): StatusError =>
-    internalError(`conversion webhook for ${from} returned ${which}: ${why}`)
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) throw invalid('it is not an object')
-  const converted = answer as KubeObject
+function checkConverted(original: KubeObject, answer: unknown, apiVersion: string, from: string): KubeObject {
+  const invalid = (why: string, at = ''): StatusError =>
+    failure(`conversion webhook for ${from} returned invalid object${at}: ${why}`)
+  const first = ' at index 0'
+  if (answer === null || answer === undefined) throw failure('unexpected end of JSON input')
+  if (!isObject(answer)) {
+    throw failure(`json: cannot unmarshal ${jsonKind(answer)} into Go value of type map[string]interface {}`)
+  }
+  const converted = answer as unknown as KubeObject
+  if (!converted.kind) throw failure(`Object 'Kind' is missing in '${JSON.stringify(answer)}'`)
   if (converted.apiVersion !== apiVersion) {
     throw invalid(
       `invalid groupVersion (expected ${apiVersion}, received ${groupVersionText(converted.apiVersion ?? '')})`,
+      first,
     )
   }
   if (converted.kind !== original.kind) {
-    throw invalid(`invalid kind (expected ${original.kind}, received ${converted.kind ?? ''})`)
+    throw invalid(`invalid kind (expected ${original.kind}, received ${converted.kind})`, first)
   }
   const metadata: unknown = converted.metadata
   for (const [field, name] of IDENTITY) {
     const [is, was] = [(metadata as Partial<ObjectMeta> | undefined)?.[field] ?? '', original.metadata[field] ?? '']
     if (is !== was) throw invalid(`must have the same ${name}: ${was} != ${is}`)
   }
-  const where = index === undefined ? '' : ` in object at index ${index}`
   const wrong = (why: string): StatusError =>
-    internalError(`conversion webhook for ${from} returned invalid metadata${where}: ${why}`)
+    failure(`conversion webhook for ${from} returned invalid metadata: ${why}`)
   return { ...converted, metadata: restoredMetadata(original.metadata, metadata, wrong) }
 }
 
@@ -181,6 +187,10 @@ function allOf(errors: readonly FieldError[]): string {
   const texts = errors.map(fieldErrorText)
   return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
 }
+
+/** As Go's JSON decoder names what it found. */
+const jsonKind = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value === 'string' ? 'string' : 'number'
 
 /** The type as Go names what it decodes JSON to. */
 function goType(value: unknown): string {

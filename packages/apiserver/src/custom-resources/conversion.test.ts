@@ -361,7 +361,7 @@ describe('conversion webhooks', () => {
         each.apiVersion = 'example.com/v3'
       }),
       message:
-        'conversion webhook for example.com/v1, Kind=Endpoint returned invalid object: invalid groupVersion (expected example.com/v2, received example.com/v3)',
+        'conversion webhook for example.com/v1, Kind=Endpoint returned invalid object at index 0: invalid groupVersion (expected example.com/v2, received example.com/v3)',
     },
     {
       name: 'another kind',
@@ -369,7 +369,7 @@ describe('conversion webhooks', () => {
         each.kind = 'Other'
       }),
       message:
-        'conversion webhook for example.com/v1, Kind=Endpoint returned invalid object: invalid kind (expected Endpoint, received Other)',
+        'conversion webhook for example.com/v1, Kind=Endpoint returned invalid object at index 0: invalid kind (expected Endpoint, received Other)',
     },
     {
       name: 'another name',
@@ -388,6 +388,77 @@ describe('conversion webhooks', () => {
         'conversion webhook for example.com/v1, Kind=Endpoint returned invalid metadata: metadata.labels[a] must be a string, but is int64 in converted object',
     },
   ]
+  const owned = (fieldsOf: object): object => ({ 'f:spec': fieldsOf })
+
+  /** Applies to the object `a`; the answer with its owners by manager. */
+  async function apply(manager: string, versionName: string, spec: object, force = false) {
+    const path = `${at(versionName)}/a?fieldManager=${manager}&force=${force}`
+    const config = { apiVersion: `example.com/${versionName}`, kind: 'Endpoint', metadata: { name: 'a' }, spec }
+    const { status, json } = await server.send('PATCH', path, config, {
+      'content-type': 'application/apply-patch+yaml',
+    })
+    const managers = (json.metadata?.managedFields ?? []) as Open[]
+    return { status, json, owners: Object.fromEntries(managers.map(each => [each.manager, each.fieldsV1])) }
+  }
+
+  it('are asked for what managers of other versions own', async () => {
+    await apply('one', 'v1', { hostPort: 'a:1', replicas: 1 })
+    const { status, json } = await apply('two', 'v2', { host: 'b', port: '1' })
+    assert.equal(status, 409)
+    assert.equal(json.message, 'Apply failed with 1 conflict: conflict with "one": .spec.hostPort')
+    const forced = await apply('two', 'v2', { host: 'b', port: '1' }, true)
+    assert.deepEqual(forced.owners, {
+      one: owned({ 'f:replicas': {} }),
+      two: owned({ 'f:host': {}, 'f:port': {} }),
+    })
+    // What the same manager applied in another version goes with that version's fields.
+    const less = await apply('one', 'v2', { host: 'b' })
+    assert.deepEqual(less.json.spec, { host: 'b', port: '1' })
+    assert.deepEqual(Object.keys(less.owners).sort(), ['one', 'two'])
+  })
+
+  it('that fail keep from applying, and cost updates their owners', async () => {
+    await apply('one', 'v1', { hostPort: 'a:1' })
+    await apply('two', 'v2', { host: 'a', zone: 'z' })
+    hook.on('/convert', () => ({ result: { status: 'Failure', message: 'no way' } }))
+    const { status, json } = await apply('one', 'v1', { hostPort: 'a:2' })
+    assert.equal(status, 500)
+    assert.equal(json.message, 'conversion webhook for example.com/v1, Kind=Endpoint failed: no way')
+    const patched = await server.send('PATCH', `${at('v1')}/a`, { spec: { hostPort: 'b:1' } }, MERGE)
+    assert.equal(patched.status, 200, patched.text)
+    assert.equal(patched.json.metadata.managedFields, undefined)
+  })
+
+  it('that make what does not fit the version, too', async () => {
+    await apply('two', 'v2', { host: 'a', port: '1' })
+    hook.on('/convert', ({ request }) =>
+      converted(
+        request.objects.map((each: Open) => {
+          const made = convert(each, request.desiredAPIVersion)
+          return { ...made, spec: { ...made.spec, unknown: 1 } }
+        }),
+      ),
+    )
+    const { status, json } = await apply('one', 'v1', { replicas: 1 })
+    assert.equal(status, 500)
+    assert.match(json.message, /\.spec\.unknown: field not declared in schema$/)
+  })
+
+  it('are not asked for versions that the definition does not have', async () => {
+    await create('v1', 'a', { hostPort: 'a:1' })
+    const managedFields = [
+      {
+        manager: 'old',
+        operation: 'Apply',
+        apiVersion: 'example.com/v0',
+        fieldsType: 'FieldsV1',
+        fieldsV1: owned({ 'f:hostPort': {} }),
+      },
+    ]
+    const lost = await server.send('PATCH', `${at('v1')}/a`, { metadata: { managedFields } }, MERGE)
+    assert.equal(lost.json.metadata.managedFields, undefined)
+  })
+
   for (const { name, answer, message } of FAILURES) {
     it(`does not accept ${name}`, async () => {
       await create('v1', 'a', { hostPort: 'a:1' })
@@ -397,7 +468,7 @@ describe('conversion webhooks', () => {
       for (const path of [`${at('v2')}/a`, at('v2')]) {
         const { status: code, json } = await server.send('GET', path)
         assert.equal(code, 500)
-        assert.equal(json.message, `Internal error occurred: ${message}`)
+        assert.equal(json.message, message)
       }
       assert.equal((await server.send('GET', `${at('v1')}/a`)).status, 200)
     })

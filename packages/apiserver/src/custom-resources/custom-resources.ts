@@ -14,7 +14,6 @@ import {
 } from '@canopus/apimachinery'
 import type { WriteCall } from '../registry/call.ts'
 import { KindStore } from '../registry/kind-store.ts'
-import { trackUpdate } from '../registry/owners.ts'
 import type { Resources } from '../registry/resources.ts'
 import { updateObject } from '../registry/update.ts'
 import type { ObjectReader } from '../security.ts'
@@ -41,7 +40,6 @@ const OWN_WRITES: WriteCall = {
   dryRun: false,
   options: { kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' },
   subresource: 'status',
-  manager: 'kube-apiserver',
   warnings: [],
 }
 
@@ -199,11 +197,8 @@ export class CustomResources {
         admitted: true,
         produce: current => {
           const definition = current as CustomResourceDefinition
-          const edited = edit({ ...definition, metadata: { ...definition.metadata } })
-          trackUpdate(store, OWN_WRITES, edited, definition, definition.metadata.managedFields)
-          return edited
+          return edit({ ...definition, metadata: { ...definition.metadata } })
         },
-        tracked: true,
         prepare: () => {},
         validate: () => [],
       })

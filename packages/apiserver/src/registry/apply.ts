@@ -1,5 +1,6 @@
 /** PATCH with `application/apply-patch+yaml`: server-side apply (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, applyPatcher). */
 import {
+  type ApplyRequest,
   applyConfig,
   badRequestError,
   checkDepth,
@@ -16,10 +17,12 @@ import { parseMediaType } from '../encoding/media-type.ts'
 import { yamlToJson, yamlWarnings } from '../encoding/yaml.ts'
 import type { WriteOptions } from '../filters/options.ts'
 import { type Headers, header } from '../http/message.ts'
+import type { Maybe } from '../security.ts'
+import { addEvent } from '../tracing/span.ts'
 import type { Call, WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
-import { kindText, setOwners, writeScope } from './owners.ts'
-import { checkPatched, notedInSpan, type PatchedKind, withoutOwners } from './patch.ts'
+import { kindText, setOwners, withConversions } from './owners.ts'
+import { checkPatched, type PatchedKind, withoutOwners } from './patch.ts'
 import { membersOf } from './patch-findings.ts'
 import type { Update } from './update.ts'
 
@@ -51,14 +54,16 @@ export interface ApplyTarget {
 /** What a request to apply does to the object; creates it where it does not exist. Throws StatusError 400 for unreadable bodies. */
 export function applyUpdate(target: ApplyTarget, call: Call, body: Uint8Array): Update {
   const config = readConfig(body, target.options, call.warnings)
-  const apply = notedInSpan(applyTo)
   return {
     unconditional: true,
     tracked: true,
     mayCreate: target.write.subresource === '',
     produce: async current => {
       if (current === undefined) await call.authorize('create')
-      return apply(target, config, current, call.warnings)
+      addEvent('About to apply patch')
+      const applied = await applyTo(target, config, current, call.warnings)
+      addEvent('About to check admission control')
+      return applied
     },
   }
 }
@@ -109,27 +114,30 @@ export function applyTo(
   config: Plain,
   current: KubeObject | undefined,
   warnings: string[],
-): KubeObject {
+): Maybe<KubeObject> {
   const [apiVersion, name] = [textOf(config.apiVersion), textOf(config.kind)]
   const type = kindText(apiVersion, name)
   if (apiVersion !== kind.apiVersion || name !== kind.kind) throw badRequestError(`invalid object type: ${type}`)
   const meta = (config.metadata ?? {}) as { namespace?: unknown; name?: unknown }
-  try {
-    const { object, managedFields } = applyConfig(writeScope(store, write), {
-      live: current === undefined ? {} : withoutOwners(current),
-      stored: current?.metadata.managedFields,
-      config,
-      manager: options.fieldManager,
-      force: options.force === true,
-      objectText: `${textOf(meta.namespace)}/${textOf(meta.name)}; ${type}`,
-    })
-    const decoded = checkPatched(object, kind, 'Ignore', warnings)
-    setOwners(decoded, managedFields)
-    return decoded
-  } catch (error) {
-    if (error instanceof ElementError) throw new StatusError({ code: 500, reason: '', message: error.message })
-    throw error
+  const request: ApplyRequest = {
+    live: current === undefined ? {} : withoutOwners(current),
+    stored: current?.metadata.managedFields,
+    config,
+    manager: options.fieldManager,
+    force: options.force === true,
+    objectText: `${textOf(meta.namespace)}/${textOf(meta.name)}; ${type}`,
   }
+  return withConversions(store, write, scope => {
+    try {
+      const { object, managedFields } = applyConfig(scope, request)
+      const decoded = checkPatched(object, kind, 'Ignore', warnings)
+      setOwners(decoded, managedFields)
+      return decoded
+    } catch (error) {
+      if (error instanceof ElementError) throw new StatusError({ code: 500, reason: '', message: error.message })
+      throw error
+    }
+  })
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')

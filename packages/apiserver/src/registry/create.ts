@@ -10,7 +10,7 @@ import {
   StatusError,
 } from '@canopus/apimachinery'
 import { uuid } from '@canopus/base'
-import { KeyExistsError, type WriteOptions } from '@canopus/store'
+import { KeyExistsError } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
@@ -38,7 +38,8 @@ export async function createObject(
   if (tracked) setOwners(object, owners)
   else {
     dropDuplicateOwners(object, call.warnings, false)
-    trackCreate(store, call, object)
+    const tracking = trackCreate(store, call, object, owners)
+    if (tracking instanceof Promise) await tracking
   }
   const generated = !object.metadata.name && Boolean(object.metadata.generateName)
   const { managedFields } = object.metadata
@@ -100,11 +101,7 @@ async function createOnce(
     }
     const pending = store.toStored(object)
     const stored = pending instanceof Promise ? await pending : pending
-    const { decided } = call
-    const options: WriteOptions = {
-      ...(kind.ttlSeconds === undefined ? {} : { ttlSeconds: kind.ttlSeconds }),
-      ...(decided === undefined ? {} : { decided }),
-    }
+    const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
     const { result, written } = await writeFitting(stored, applies, fitting =>
       context.store.create(key, revision => store.stamped(fitting, revision), options),
     )

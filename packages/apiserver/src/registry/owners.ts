@@ -9,12 +9,15 @@ import {
   ownersOfNew,
   ownersOfUpdate,
   parseApiVersion,
+  StatusError,
   type StructSchema,
   type Versions,
   type WriteScope,
 } from '@canopus/apimachinery'
 import { type Headers, header } from '../http/message.ts'
+import type { Maybe } from '../security.ts'
 import type { WriteCall } from './call.ts'
+import { CustomVersions } from './custom-versions.ts'
 import type { KindStore } from './kind-store.ts'
 
 type Plain = Readonly<Record<string, unknown>>
@@ -36,9 +39,18 @@ export function managerOfAgent(headers: Headers): string {
   return out
 }
 
-/** Notes who owns the fields of a new object: as decoded and defaulted, before admission changes it. */
-export function trackCreate(store: KindStore, call: WriteCall, object: KubeObject): void {
-  setOwners(object, ownersOfNew(writeScope(store, call), object as unknown as Plain, call.manager ?? ''))
+/** Notes who owns the fields of a new object: as decoded and defaulted, before admission changes it. `sent` are owners that it names. */
+export function trackCreate(
+  store: KindStore,
+  call: WriteCall,
+  object: KubeObject,
+  sent: readonly ManagedFieldsEntry[] | undefined,
+): Maybe<void> {
+  if (sent === undefined || sent.length === 0) {
+    setOwners(object, ownersOfNew(writeScope(store, call), object as unknown as Plain, call.manager ?? ''))
+    return undefined
+  }
+  return track(store, call, object, {}, undefined, sent)
 }
 
 /** The same for a change; `sent` is what the request says about owners. */
@@ -48,14 +60,30 @@ export function trackUpdate(
   object: KubeObject,
   old: KubeObject,
   sent: readonly ManagedFieldsEntry[] | undefined,
-): void {
+): Maybe<void> {
   const stored = old.metadata.managedFields
-  const scope = writeScope(store, call)
-  const [live, next] = [old as unknown as Plain, object as unknown as Plain]
-  setOwners(
-    object,
-    ownersOfUpdate(scope, live, next, stored, deepEqual(sent, stored) ? stored : sent, call.manager ?? ''),
-  )
+  const given = deepEqual(sent, stored) ? stored : sent
+  return track(store, call, object, old as unknown as Plain, stored, given)
+}
+
+/** Nobody owns anything where it cannot be told who does. */
+function track(
+  store: KindStore,
+  call: WriteCall,
+  object: KubeObject,
+  live: Plain,
+  stored: ManagedFieldsEntry[] | undefined,
+  sent: readonly ManagedFieldsEntry[] | undefined,
+): Maybe<void> {
+  const owners = withConversions(store, call, scope => {
+    try {
+      return ownersOfUpdate(scope, live, object as unknown as Plain, stored, sent, call.manager ?? '')
+    } catch (error) {
+      if (error instanceof StatusError) return undefined
+      throw error
+    }
+  })
+  return owners instanceof Promise ? owners.then(found => setOwners(object, found)) : setOwners(object, owners)
 }
 
 export function setOwners(object: KubeObject, owners: ManagedFieldsEntry[] | undefined): void {
@@ -92,13 +120,13 @@ export function sameOwners(
 }
 
 /** The endpoint as apply sees it. */
-export function writeScope(store: KindStore, call: WriteCall): WriteScope {
+function writeScope(store: KindStore, call: WriteCall, versions?: Versions): WriteScope {
   return {
     schema: schemaOf(store),
     apiVersion: store.apiVersion,
     subresource: call.subresource,
     filter: filterOf(store, call.subresource),
-    versions: versionsOf(store),
+    ...(versions && { versions }),
     // What is owned through a scale carries no time (managedfields/scalehandler.go, ToParent).
     now: call.subresource === 'scale' ? undefined : store.now().now,
   }
@@ -152,9 +180,18 @@ function picked(fields: FieldSet, elements: readonly string[]): FieldSet {
   return Object.fromEntries(elements.flatMap(each => (fields[each] === undefined ? [] : [[each, fields[each]]])))
 }
 
-/** Other versions of the kind, since managers may have written through them. */
-function versionsOf(store: KindStore): Versions {
-  if (store.kind.custom !== undefined) return customVersions(store)
+/**
+ * Works out who owns what. Managers may have written through other versions of the kind, and where a webhook converts its objects,
+ * that is asked for what was missing, and the work is done again.
+ */
+export function withConversions<T>(store: KindStore, call: WriteCall, work: (scope: WriteScope) => T): Maybe<T> {
+  if (store.kind.custom === undefined) return work(writeScope(store, call, builtInVersions(store)))
+  const versions = new CustomVersions(store)
+  const scope = writeScope(store, call, versions)
+  return store.kind.custom.convert === undefined ? work(scope) : versions.asOftenAsNeeded(() => work(scope))
+}
+
+function builtInVersions(store: KindStore): Versions {
   const sibling = (apiVersion: string): KindStore | undefined =>
     apiVersion === store.apiVersion ? store : store.siblings.find(each => each.apiVersion === apiVersion)
   return {
@@ -171,15 +208,6 @@ function versionsOf(store: KindStore): Versions {
       const { storedAs } = target.kind
       return (storedAs === undefined ? stored : storedAs.fromStored(stored)) as unknown as Plain
     },
-  }
-}
-
-/** Other versions of a custom kind are taken to have the same fields. */
-function customVersions(store: KindStore): Versions {
-  const { group } = store.kind.type
-  return {
-    schemaOf: apiVersion => (parseApiVersion(apiVersion).group === group ? schemaOf(store) : undefined),
-    convert: (object, _from, to) => ({ ...object, apiVersion: to }),
   }
 }
 

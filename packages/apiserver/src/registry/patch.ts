@@ -94,7 +94,7 @@ export function readPatch(
 }
 
 /** Notes the work of a patch in the span of its request; admission is what follows. */
-export const notedInSpan =
+const notedInSpan =
   <Of extends unknown[]>(apply: (...of: Of) => KubeObject) =>
   (...of: Of): KubeObject => {
     addEvent('About to apply patch')

@@ -10,7 +10,6 @@ import {
   deepEqual,
   type FieldError,
   type GroupVersionKind,
-  goQuote,
   invalid,
   invalidError,
   type KubeObject,
@@ -18,7 +17,7 @@ import {
   StatusError,
 } from '@canopus/apimachinery'
 import { RevisionMismatchError, type Store } from '@canopus/store'
-import type { ObjectVersion } from '../cache/object-version.ts'
+import { type ObjectVersion, sourceOf } from '../cache/object-version.ts'
 import { transforms } from '../storage/encryption/encrypted-store.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
@@ -102,7 +101,7 @@ async function createInstead(
 ): Promise<ObjectVersion> {
   if (update.mayCreate !== true) throw store.notFound(name)
   if (update.preconditions?.uid !== undefined) {
-    throw anotherUid({ store, namespace, name, dryRun: call.dryRun }, update.preconditions.uid, '')
+    throw anotherUid(store, namespace, name, update.preconditions.uid, '')
   }
   const object = await update.produce(undefined)
   matchName(object, name)
@@ -130,17 +129,18 @@ async function updateOnce(
 ): Promise<ObjectVersion> {
   const { context, kind } = store
   const old = store.view(current)
-  const place = { store, namespace, name, dryRun: call.dryRun }
-  checkStoredPreconditions(place, old, update.preconditions)
+  checkStoredPreconditions(store, namespace, name, old, update.preconditions)
   const object = await update.produce(old)
   const { managedFields } = object.metadata
-  prepareUpdate(place, update, object, old)
+  prepareUpdate(store, namespace, name, update, object, old)
   // Those of a patch count once admission is through.
   if (update.unconditional !== true && update.marksDeletion !== true) dropDuplicateOwners(object, call.warnings, false)
   if (call.subresource === '' || call.subresource === 'status') kind.strategy.default?.(object)
   if (update.tracked === true) setOwners(object, managedFields)
-  else if (update.admitted !== true && update.marksDeletion !== true)
-    trackUpdate(store, call, object, old, managedFields)
+  else if (update.admitted !== true && update.marksDeletion !== true) {
+    const tracking = trackUpdate(store, call, object, old, managedFields)
+    if (tracking instanceof Promise) await tracking
+  }
   if (update.admitted !== true) {
     const admitted = targetOf(store, update, namespace, name, object, old)
     const { managedFields: owners } = object.metadata
@@ -211,14 +211,16 @@ async function writeUpdate(
     await store.hooks.settled?.(undefined, old)
     return store.dryRunVersion(object, revision)
   }
-  if (unchanged(object, old) && store.isCurrent(current) && !(await liesOutdated(context.store, current.key))) {
+  const same = unchanged(object, old) && store.isCurrent(current) && !(await liesOutdated(context.store, current.key))
+  const pending = same && kind.custom === undefined ? undefined : store.toStored(object)
+  const stored = pending instanceof Promise ? await pending : pending
+  // Of what is stored of a custom object, its schema may know less than it did.
+  if (same && (stored === undefined || unchanged(stored, sourceOf(current).object))) {
     await store.hooks.settled?.(object, old)
     return current
   }
-  const pending = store.toStored(object)
-  const stored = pending instanceof Promise ? await pending : pending
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
-  const { result, written } = await writeFitting(stored, applies, fitting =>
+  const { result, written } = await writeFitting(stored!, applies, fitting =>
     context.store.update(current.key, at => store.stamped(fitting, at), current.revision, options),
   )
   const settling = store.hooks.settled?.(object, old)
@@ -246,12 +248,13 @@ function unchanged(object: KubeObject, old: KubeObject): boolean {
 }
 
 function prepareUpdate(
-  place: Parameters<typeof anotherUid>[0],
+  store: KindStore,
+  namespace: string,
+  name: string,
   update: Update,
   object: KubeObject,
   old: KubeObject,
 ): void {
-  const { store, namespace, name } = place
   object.kind = store.kind.type.kind
   object.apiVersion = store.apiVersion
   const meta: Partial<KubeObject['metadata']> = object.metadata
@@ -259,22 +262,19 @@ function prepareUpdate(
   matchName(object, name)
   // That of a patch is no condition: validation says that it cannot be changed.
   if (update.unconditional !== true && meta.uid && meta.uid !== old.metadata.uid) {
-    throw anotherUid(place, meta.uid, old.metadata.uid)
+    throw anotherUid(store, namespace, name, meta.uid, old.metadata.uid)
   }
-  const stored = old.metadata.resourceVersion
-  const version = meta.resourceVersion === stored ? undefined : sentVersion(meta.resourceVersion)
-  if (version === 0n) {
+  const version = meta.resourceVersion
+  if (version === undefined || version === '' || version === '0') {
     const allowed = update.unconditional === true || store.kind.strategy.allowUnconditionalUpdate !== false
     if (!allowed) {
       const missing = invalid('metadata.resourceVersion', 0, 'must be specified for an update')
       throw invalidError(store.target(name), [missing])
     }
-    meta.resourceVersion = stored
-  } else if (version !== undefined) {
-    if (version !== BigInt(stored)) throw conflictError(store.target(name), MODIFIED)
-    meta.resourceVersion = stored
-  }
+    meta.resourceVersion = old.metadata.resourceVersion
+  } else if (version !== old.metadata.resourceVersion) throw conflictError(store.target(name), MODIFIED)
   carryOverMetadata(object.metadata, old.metadata)
+  delete meta.selfLink
   if (old.metadata.generation === undefined) delete meta.generation
   else meta.generation = old.metadata.generation
   if (old.metadata.managedFields === undefined) delete meta.managedFields
@@ -306,16 +306,6 @@ function validateByStrategy(
   if (update.prepare !== undefined) return []
   if (call.subresource === 'status') return strategy.validateStatusUpdate?.(object, old) ?? []
   return strategy.validateUpdate?.(object, old) ?? []
-}
-
-/** 0 where nothing is said. Throws StatusError 500 as upstream's store does (pkg/storage/api_object_versioner.go). */
-function sentVersion(text: string | undefined): bigint {
-  if (!text) return 0n
-  const isNumber = /^\d+$/.test(text)
-  const version = isNumber ? BigInt(text) : 0n
-  if (isNumber && version < 2n ** 64n) return version
-  const why = isNumber ? 'value out of range' : 'invalid syntax'
-  throw new StatusError({ code: 500, message: `strconv.ParseUint: parsing ${goQuote(text)}: ${why}` })
 }
 
 /** What is sent for an object must say which it is. */

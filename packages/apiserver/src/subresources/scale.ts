@@ -86,7 +86,12 @@ const parentOf = ({ apiVersion, kind }: KindStore): ApplyTarget['kind'] => ({
 })
 
 /** A Scale applies to the number of replicas of the object that it is a view of. */
-function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObject, call: Call): KubeObject {
+async function appliedScale(
+  target: ApplyTarget,
+  config: Partial<Scale>,
+  old: KubeObject,
+  call: Call,
+): Promise<KubeObject> {
   const { apiVersion = '', kind = '', metadata, spec } = config
   if (apiVersion !== SCALE.apiVersion || kind !== SCALE.kind) {
     throw badRequestError(`invalid object type: ${kindText(apiVersion, kind)}`)
@@ -99,7 +104,7 @@ function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObje
     metadata: { name },
     ...(replicas === undefined ? {} : { spec: { replicas } }),
   }
-  const applied = applyTo(target, own, old, call.warnings)
+  const applied = await applyTo(target, own, old, call.warnings)
   const { metadata: meta } = applied
   const scale = { ...scaleOf(applied), metadata: { ...meta, name } } as Scale
   return scaled(applied as Scalable, scale, target.store.target(old.metadata.name))
