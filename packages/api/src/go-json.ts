@@ -2,7 +2,14 @@
  * Values as the JSON of upstream's internal types, which some of its messages show: those types have no names for JSON, so fields are called
  * as in Go, and all of them are there. Types of k8s.io/apimachinery have such names, and leave out what is empty.
  */
-import { type Field, type Schema, type SpecialSchema, type StructSchema, zeroOf } from '@canopus/apimachinery'
+import {
+  type Field,
+  isGivenEmpty,
+  type Schema,
+  type SpecialSchema,
+  type StructSchema,
+  zeroOf,
+} from '@canopus/apimachinery'
 import { type Member, membersOf } from './go-structs.ts'
 import { schemas } from './schemas.ts'
 
@@ -12,6 +19,13 @@ type Open = Record<string, unknown>
 /** `value`, of the message of that name in the table (`rbac.v1.RoleRef`), as its internal type. */
 export const goJson = (message: string, value: unknown): unknown =>
   value === undefined || value === null ? null : present(schemas.schemaOf(message), value)
+
+/** A field of a value of that message, as its internal type: also where nothing was given for it. */
+export function goField(message: string, value: object, name: string): unknown {
+  const field = schemas.schemaOf(message).fields.get(name)!
+  const own = (value as Plain)[name]
+  return own === undefined || own === null ? unset(field, value as Plain) : present(field.schema, own)
+}
 
 function present(schema: Schema, value: unknown): unknown {
   switch (schema.type) {
@@ -105,9 +119,13 @@ function addMember(made: Open, { name, field }: Member, value: Plain, isNamed: b
   // A structure without a name of its own lends its fields to the one that it is in.
   const isLent = schema.type === 'struct' && (field.inline || name === 'ObjectMeta')
   if (isLent) Object.assign(made, structOf(schema, (own ?? {}) as Plain))
-  else if (!isNamed) made[name] = own === undefined || own === null ? unset(field) : present(schema, own)
+  else if (!isNamed) made[name] = own === undefined || own === null ? unset(field, value) : present(schema, own)
   else if (own !== undefined && own !== null) made[field.name] = present(schema, own)
-  else if (!field.omitEmpty) made[field.name] = unset(field)
+  else if (!field.omitEmpty) made[field.name] = unset(field, value)
 }
 
-const unset = ({ pointer, schema }: Field): unknown => (pointer ? null : zeroIn(schema))
+/** Lists and maps that were given without entries are not null to Go. */
+function unset({ name, pointer, schema }: Field, parent: Plain): unknown {
+  if (isGivenEmpty(parent, name)) return schema.type === 'list' ? [] : {}
+  return pointer ? null : zeroIn(schema)
+}

@@ -135,6 +135,7 @@ const ORDERS: Readonly<Record<string, string>> = {
   VolumeMount: 'name readOnly recursiveReadOnly mountPath subPath mountPropagation subPathExpr',
   CustomResourceDefinitionVersion:
     'name served storage deprecated deprecationWarning schema subresources additionalPrinterColumns selectableFields',
+  HPAScalingRules: 'stabilizationWindowSeconds selectPolicy policies tolerance',
   LimitedPriorityLevelConfiguration: 'nominalConcurrencyShares limitResponse lendablePercent borrowingLimitPercent',
   FlowSchemaSpec: 'priorityLevelConfiguration matchingPrecedence distinguisherMethod rules',
   SecurityContext:

@@ -28,6 +28,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   subresources?: Readonly<Record<string, SubresourceStrategy<T>>>
   /** Deprecations and likely mistakes, sent as `Warning` headers. */
   warnings?(object: T, old: T | undefined): string[]
+  /** The same of updates of `/status`. */
+  statusWarnings?(object: T): string[]
   /** PUT to a name that does not exist creates it (leases, endpoints, events, ...). */
   allowCreateOnUpdate?: boolean
   /** PUT without a resourceVersion is taken as "whatever is there". Default true; false for a few kinds. */

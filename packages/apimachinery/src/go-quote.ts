@@ -12,3 +12,7 @@ export function goQuote(text: string): string {
     return code === '7f' ? '\\x7f' : `\\u${code.padStart(4, '0')}`
   })
 }
+
+/** A text in quotes as Go's package time has them in its errors: bytes for what is not plain. */
+export const goTimeQuote = (text: string): string =>
+  `"${text.replace(/["\\]/g, '\\$&').replace(/[^ -~\x7f]/gu, each => [...new TextEncoder().encode(each)].map(byte => `\\x${byte.toString(16).padStart(2, '0')}`).join(''))}"`

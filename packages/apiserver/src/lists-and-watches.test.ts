@@ -249,6 +249,23 @@ describe('forms', () => {
     assert.equal(missing.text.slice(0, 4), 'k8s\0')
   })
 
+  it('ends JSON with a newline, unless it is indented', async () => {
+    const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }
+    const paths: readonly [string, Record<string, string>?][] = [
+      [`${base('forms')}/one`],
+      [base('forms')],
+      [`${base('forms')}/none`],
+      [`${base('forms')}/one`, table],
+      [base('forms'), table],
+    ]
+    for (const [path, headers] of paths) {
+      const { text } = await server.send('GET', path, undefined, headers)
+      assert.match(text, /^[^\n]*\}\n$/, path)
+      const pretty = await server.send('GET', `${path}?pretty=1`, undefined, headers)
+      assert.match(pretty.text, /\n\}$/, path)
+    }
+  })
+
   it('serves one stored kind in two versions', async () => {
     const core = '/api/v1/namespaces/forms/events'
     const modern = '/apis/events.k8s.io/v1/namespaces/forms/events'

@@ -100,6 +100,11 @@ export interface ListResult {
 export interface WriteOptions {
   /** Seconds until the key removes itself (events, and nothing else in Kubernetes). */
   ttlSeconds?: number
+  /**
+   * Called where only a failure of the store itself can undo the write any more, and whatever is written to it from then on would fail
+   * too: who only wants to write on top of it need not wait. A store that cannot promise this never calls it.
+   */
+  decided?: () => void
 }
 
 export interface StoreEvent {

@@ -100,7 +100,7 @@ test('a status without metrics has null for them, from the first and after updat
   assert.deepEqual(created.status, { desiredReplicas: 0, currentMetrics: null })
   const updated = { ...structuredClone(created), status: { desiredReplicas: 1, currentMetrics: [] } }
   strategy.prepareForStatusUpdate!(updated, created, context)
-  assert.deepEqual(updated.status, { desiredReplicas: 1, currentMetrics: null })
+  assert.deepEqual(structuredClone(updated.status), { desiredReplicas: 1, currentMetrics: null })
 })
 
 /** Where a kind may have such lists, by its schema; `*` for the items of a list. */

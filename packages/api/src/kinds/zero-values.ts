@@ -8,6 +8,7 @@ import {
   formatQuantity,
   type KubeObject,
   milliQuantityOf,
+  noteEmpty,
   parseQuantity,
   type StructSchema,
   scaledQuantity,
@@ -43,6 +44,8 @@ interface Step {
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
   'batch.v1.PodFailurePolicy.rules',
   'core.v1.LimitRangeSpec.limits',
+  'core.v1.ScaleIOPersistentVolumeSource.secretRef',
+  'core.v1.ScaleIOVolumeSource.secretRef',
   'storage.v1.CSINodeSpec.drivers',
 ])
 
@@ -137,6 +140,7 @@ function fillFields(object: Open, always: readonly Step[], present: ReadonlyMap<
     if (next === value) continue
     if (filled === object) filled = { ...object }
     filled[step.name] = next
+    if (next === null && value !== undefined && value !== null) noteEmpty(filled, step.name, value as never[])
   }
   if (present.size === 0) return filled
   for (const name in object) {

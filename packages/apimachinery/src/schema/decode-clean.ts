@@ -125,7 +125,7 @@ function structReader(schema: StructSchema): Reader {
       else if (dropped === undefined) dropped = [key]
       else dropped.push(key)
     }
-    const object = dropped === undefined ? value : without(value, dropped)
+    const object = dropped === undefined ? value : without(schema, value, dropped)
     if (fills) fillKind(schema, object)
     return object
   }

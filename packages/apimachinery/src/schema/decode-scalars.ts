@@ -1,4 +1,5 @@
 import { formatDuration, parseDuration } from '../duration.ts'
+import { goTimeQuote } from '../go-quote.ts'
 import { NumberLiteral, toSmallest } from '../json/exact-reader.ts'
 import { canonicalQuantity, QUANTITY_FORMAT_MESSAGE, QuantityError } from '../quantity.ts'
 import { canonicalMicroTime, canonicalTime } from '../time.ts'
@@ -126,6 +127,6 @@ export function time(value: string, micro: boolean): string {
 /** Go's text of a duration. Throws DecodeError with Go's message. */
 export function duration(value: string): string {
   const parsed = parseDuration(value)
-  if (parsed === undefined) throw new DecodeError(`time: invalid duration ${JSON.stringify(value)}`)
+  if (parsed === undefined) throw new DecodeError(`time: invalid duration ${goTimeQuote(value)}`)
   return formatDuration(parsed)
 }

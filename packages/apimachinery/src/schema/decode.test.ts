@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { metaFacts } from '../generated/facts.ts'
+import { givenField, isGivenEmpty } from '../given-empty.ts'
 import { JsonSyntaxError } from '../json/syntax-error.ts'
 import { decodeFailure, decodeObject, decodeValue, strictDecodingMessage } from './decode.ts'
 import { DecodeError } from './decode-error.ts'
@@ -174,10 +175,22 @@ test('nulls and omitted zero values are dropped, pointers and required fields ar
     `{"metadata":{"name":"","creationTimestamp":null,"labels":{"a":null}},
       "spec":{"grace":0,"hostNetwork":false,"volumes":[],"containers":[{"name":"","port":0,"optional":false,"args":[null]},null]}}`,
   )
-  assert.deepEqual(object, {
+  assert.deepEqual(structuredClone(object), {
     metadata: { labels: { a: '' } },
     spec: { grace: 0, containers: [{ name: '', optional: false, args: [''] }, {}] },
   })
+})
+
+test('lists and maps that came empty are not there, and remembered by those who ask', () => {
+  for (const text of ['{"spec":{"volumes":[]}}', '{"spec":{"volumes":[]},"foo":1}']) {
+    const { spec } = decodeObject(pod, text).object as { spec: { volumes?: unknown[]; containers?: unknown[] } }
+    assert.deepEqual(Object.keys(spec), [], text)
+    assert.ok(isGivenEmpty(spec, 'volumes'), text)
+    assert.deepEqual(givenField(spec, 'volumes'), [], text)
+    assert.equal(givenField(spec, 'containers'), undefined, text)
+    assert.ok(isGivenEmpty({ ...spec }, 'volumes'), 'copies keep it')
+    assert.equal(JSON.stringify(spec), '{}', text)
+  }
 })
 
 test('the zero time is no time', () => {

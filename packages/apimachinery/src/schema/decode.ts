@@ -214,7 +214,7 @@ class Walk {
       } else if (next !== child) setOwn(value, key, next)
     }
     if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen)
-    const object = dropped === undefined ? value : without(value, dropped)
+    const object = dropped === undefined ? value : without(schema, value, dropped)
     if (schema.isKind && schema.embeddedResource !== true) fillKind(schema, object)
     return object
   }

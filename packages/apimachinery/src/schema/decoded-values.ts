@@ -1,4 +1,5 @@
 /** What decoding makes of values that are missing, null or zero. */
+import { noteEmpty } from '../given-empty.ts'
 import { setOwn } from '../json/exact-reader.ts'
 import type { Field, Schema, StructSchema } from './schema.ts'
 
@@ -90,10 +91,17 @@ export function unsetValue({ name, schema, pointer, omitEmpty }: Field): unknown
   }
 }
 
-/** The object without some of its members; a new one. */
-export function without(object: JsonObject, dropped: readonly string[]): JsonObject {
+/** The object without some of its members; a new one, which remembers those that were empty lists and maps to Go. */
+export function without({ goType, fields }: StructSchema, object: JsonObject, dropped: readonly string[]): JsonObject {
   const copy: JsonObject = {}
   for (const key in object) if (!dropped.includes(key)) setOwn(copy, key, object[key])
+  if (goType === '') return copy
+  for (const key of dropped) {
+    const type = fields.get(key)?.schema.type
+    const value = object[key]
+    if (type === 'list' ? Array.isArray(value) : type === 'map' && isEmptyMap(value))
+      noteEmpty(copy, key, value as never[])
+  }
   return copy
 }
 

@@ -1,11 +1,13 @@
+import { goTimeQuote } from '../go-quote.ts'
+
 /**
  * The message of Go's time.Parse for a text that is no time of this layout. Follows the layout element by element, as Go does.
  */
 export function timeErrorText(text: string, fraction: boolean): string {
   const layout = `2006-01-02T15:04:05${fraction ? '.000000' : ''}Z07:00`
-  const head = `parsing time ${quoted(text)}`
+  const head = `parsing time ${goTimeQuote(text)}`
   const cannot = (rest: string, element: string): string =>
-    `${head} as "${layout}": cannot parse ${quoted(rest)} as "${element}"`
+    `${head} as "${layout}": cannot parse ${goTimeQuote(rest)} as "${element}"`
   let rest = text
   for (const [element, pattern, range] of ELEMENTS) {
     const match = pattern.exec(rest)
@@ -19,12 +21,8 @@ export function timeErrorText(text: string, fraction: boolean): string {
   const zone = /^(?:Z|[+-]\d\d:\d\d)/.exec(rest)?.[0]
   if (zone === undefined) return cannot(rest, 'Z07:00')
   rest = rest.slice(zone.length)
-  return rest === '' ? `${head}: day out of range` : `${head}: extra text: ${quoted(rest)}`
+  return rest === '' ? `${head}: day out of range` : `${head}: extra text: ${goTimeQuote(rest)}`
 }
-
-/** As Go's package time quotes: what is no printable ASCII is shown byte by byte. */
-const quoted = (text: string): string =>
-  `"${text.replace(/["\\]/g, '\\$&').replace(/[^\x20-\x7f]+/g, wide => [...new TextEncoder().encode(wide)].map(byte => `\\x${byte.toString(16).padStart(2, '0')}`).join(''))}"`
 
 type Range = readonly [number, number, string]
 const ELEMENTS: readonly (readonly [string, RegExp, Range?])[] = [

@@ -6,7 +6,7 @@ import { IPAddresses, Services } from '@canopus/api'
 import type { Service } from '@canopus/api/core/v1'
 import type { IPAddress } from '@canopus/api/networking/v1'
 import { formatIp, hasReason, type KubeObject, parseIp } from '@canopus/apimachinery'
-import type { Clock, Logger } from '@canopus/base'
+import { type Clock, deferred, type Logger } from '@canopus/base'
 import type { WriteCall } from '../registry/call.ts'
 import { createObject } from '../registry/create.ts'
 import { deleteObject } from '../registry/delete.ts'
@@ -33,6 +33,8 @@ export class AddressClaims {
   readonly #objects: ObjectReader
   readonly #clock: Clock
   readonly #logger: Logger
+  /** Claims that are decided and not durable yet, by name. */
+  readonly #underWay = new Map<string, Promise<void>>()
 
   constructor(store: KindStore, objects: ObjectReader, clock: Clock, logger: Logger) {
     this.#store = store
@@ -41,15 +43,38 @@ export class AddressClaims {
     this.#logger = logger
   }
 
-  /** False where somebody has the address already. */
+  /**
+   * False where somebody has the address already. True as soon as the claim is decided: a service that is written to the same store
+   * afterwards is not there without it, and both may wait for the disk together.
+   */
   async take(address: string, service: Service): Promise<boolean> {
+    const { promise: isDecided, resolve: decided } = deferred()
+    const written = createObject(
+      this.#store,
+      { ...CALL, warnings: [], decided },
+      '',
+      claimOf(address, service) as KubeObject,
+    )
+    this.follow(nameOf(address), written)
     try {
-      await createObject(this.#store, { ...CALL, warnings: [] }, '', claimOf(address, service) as KubeObject)
+      await Promise.race([isDecided, written])
       return true
     } catch (error) {
       if (hasReason(error, 'AlreadyExists')) return false
       throw error
     }
+  }
+
+  private follow(name: string, written: Promise<unknown>): void {
+    const settled = written
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => {
+        if (this.#underWay.get(name) === settled) this.#underWay.delete(name)
+      })
+    this.#underWay.set(name, settled)
   }
 
   /** Whether the address is somebody's, by the store. */
@@ -60,6 +85,7 @@ export class AddressClaims {
   /** Gives the address back where it is still this service's. Failures are made good by `repair`. */
   async free(address: string, { metadata: { namespace, name } }: Service): Promise<void> {
     try {
+      await this.#underWay.get(nameOf(address))
       const claim = await this.#objects.getFresh(IPAddresses, nameOf(address))
       const parent = claim?.spec?.parentRef
       if (claim === undefined || parent?.namespace !== namespace || parent?.name !== name) return

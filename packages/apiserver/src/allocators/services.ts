@@ -3,7 +3,7 @@
  * services themselves: a reservation lives from the request until its service shows up in the cache, or until it fails.
  */
 import { clusterIpErrors, Services } from '@canopus/api'
-import type { Service, ServicePort } from '@canopus/api/core/v1'
+import type { Service } from '@canopus/api/core/v1'
 import type { ServiceCIDR } from '@canopus/api/networking/v1'
 import {
   type FieldError,
@@ -12,6 +12,7 @@ import {
   invalidError,
   type KubeObject,
   parseCidr,
+  StatusError,
 } from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
@@ -70,7 +71,7 @@ export class ServiceAllocators {
       for (const each of held) each()
     }
     try {
-      const errors = clusterIpErrors(service)
+      const errors = clusterIpErrors(service, before)
       if (errors.length > 0) throw invalidService(service, errors)
       const served = this.#addresses.filter(each => each.fromFlags).map(each => each.range.family)
       const wrong = setFamilies(service, before, served)
@@ -157,15 +158,16 @@ export class ServiceAllocators {
 
   private allocateAddresses(service: Service, before: Service | undefined, held: Release[]): void {
     const { spec } = service
-    if (spec.type === 'ExternalName' || spec.clusterIP === 'None') return
+    const { type, clusterIP, ipFamilies = [] } = spec
+    if (type === 'ExternalName' || clusterIP === 'None') return
+    // Who has an address keeps it, and may get a second one: validation says so of those that ask for others.
+    const had = before !== undefined && before.spec.type !== 'ExternalName'
+    if (had && (before.spec.clusterIP === 'None' || !isUpgraded(service, before))) return
     const owner = service.metadata.uid
-    const kept = new Set(before === undefined ? [] : addressesOf(before))
     const wanted = addressesOf(service)
-    const result: string[] = []
-    for (const [position, family] of (spec.ipFamilies ?? []).entries()) {
-      const asked = wanted[position]
-      if (asked !== undefined && kept.has(asked)) result.push(asked)
-      else result.push(this.takeAddress(service, family, asked, owner, held))
+    const result = had ? wanted.slice(0, 1) : []
+    for (let position = result.length; position < ipFamilies.length; position++) {
+      result.push(this.takeAddress(service, ipFamilies[position]!, wanted[position], owner, held))
     }
     if (result.length === 0) return
     spec.clusterIP = result[0]!
@@ -206,17 +208,11 @@ export class ServiceAllocators {
     const { spec } = service
     const owner = service.metadata.uid
     const kept = new Set(before === undefined ? [] : nodePortsOf(before))
-    const own = new Set<number>()
     if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
-      const given = needsNodePorts(service)
-      for (const [index, port] of (spec.ports ?? []).entries()) {
-        if (!given && !port.nodePort) continue
-        const asked = port.nodePort || sharedNodePort(spec.ports!, port, own)
-        const field = `spec.ports[${index}].nodePort`
-        if (asked !== undefined && (kept.has(asked) || own.has(asked))) port.nodePort = asked
-        else port.nodePort = this.takePort(service, field, asked, owner, held)
-        own.add(port.nodePort)
-      }
+      const take = (index: number, asked: number | undefined): number =>
+        this.takePort(service, `spec.ports[${index}].nodePort`, asked, owner, held)
+      if (before === undefined) givePorts(service, take)
+      else changePorts(service, before, take)
     }
     if (spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local') {
       const asked = spec.healthCheckNodePort || undefined
@@ -293,7 +289,7 @@ function addressesOf({ spec }: Service): string[] {
   return all.filter(each => each !== '' && each !== 'None')
 }
 
-export function nodePortsOf({ spec }: Service): number[] {
+export function nodePortsOf({ spec }: Pick<Service, 'spec'>): number[] {
   const ports = (spec.ports ?? []).flatMap(each => (each.nodePort ? [each.nodePort] : []))
   return spec.healthCheckNodePort ? [...ports, spec.healthCheckNodePort] : ports
 }
@@ -301,17 +297,39 @@ export function nodePortsOf({ spec }: Service): number[] {
 const needsNodePorts = ({ spec }: Service): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false)
 
-/** TCP and UDP of the same port share their node port. */
-function sharedNodePort(
-  ports: readonly ServicePort[],
-  port: ServicePort,
-  own: ReadonlySet<number>,
-): number | undefined {
-  const twin = ports.find(
-    each => each !== port && each.port === port.port && each.protocol !== port.protocol && each.nodePort,
-  )
-  return twin?.nodePort !== undefined && own.has(twin.nodePort) ? twin.nodePort : undefined
+type TakePort = (index: number, asked: number | undefined) => number
+
+/** Ports of a new service: TCP and UDP of the same port share their node port (initNodePorts). */
+function givePorts(service: Service, take: TakePort): void {
+  const { ports = [] } = service.spec
+  const given = new Map<number, number>()
+  for (const [index, port] of ports.entries()) {
+    if (!port.nodePort && !needsNodePorts(service)) continue
+    const shared = given.get(port.port)
+    if (shared === undefined) {
+      port.nodePort = take(index, ports.find(each => each.port === port.port && each.nodePort)?.nodePort)
+      given.set(port.port, port.nodePort)
+    } else if (!port.nodePort) port.nodePort = shared
+    else if (port.nodePort !== shared) take(index, port.nodePort)
+  }
 }
+
+/** Ports of one that exists (updateNodePorts). */
+function changePorts(service: Service, before: Service, take: TakePort): void {
+  const known = new Set(nodePortsOf({ spec: { ports: before.spec.ports ?? [] } }))
+  const seen = new Set<string>()
+  for (const [index, port] of (service.spec.ports ?? []).entries()) {
+    if (!port.nodePort && !needsNodePorts(service)) continue
+    if (!port.nodePort || !known.has(port.nodePort)) port.nodePort = take(index, port.nodePort || undefined)
+    known.add(port.nodePort)
+    const place = `{${port.protocol ?? ''} ${port.nodePort}}`
+    if (seen.has(place)) throw new StatusError({ code: 500, message: `duplicate nodePort: ${place}` })
+    seen.add(place)
+  }
+}
+
+const isUpgraded = ({ spec }: Service, before: Service): boolean =>
+  before.spec.ipFamilies?.length === 1 && spec.ipFamilies?.length === 2
 
 export function invalidService(service: Service, errors: readonly FieldError[]): Error {
   return invalidError({ group: '', resource: 'Service', name: service.metadata.name }, errors)

@@ -1,8 +1,12 @@
 /** Several API servers on one store give out no address and no port twice. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, test } from 'node:test'
+import { silentLogger } from '@canopus/base'
 import { systemClock } from '@canopus/platform'
-import { createMemoryStore, type Store } from '@canopus/store'
+import { createMemoryStore, openEmbeddedStore, type Store } from '@canopus/store'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
 import { NodePortBitmap } from './node-port-bitmap.ts'
 
@@ -205,4 +209,22 @@ describe('the bitmap of node ports', () => {
     assert.deepEqual(await ports.take([30009, 30010]), [])
     assert.deepEqual(await ports.repair(new Set([30001]), new Set([30000])), [30009, 30010])
   })
+})
+
+test('a service and its addresses wait for the disk together', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'canopus-services-'))
+  closing.push(async () => rmSync(directory, { recursive: true }))
+  const store = await openEmbeddedStore({ directory, clock: systemClock, logger: silentLogger })
+  closing.push(() => store.close())
+  const server = await startMemoryServer({ store, serviceCidr: '10.0.0.0/26' })
+  closing.push(() => server.stop())
+  const stop = new AbortController()
+  const watching = store.watch('/registry/', await store.revision(), stop.signal)[Symbol.asyncIterator]()
+  const batch = watching.next()
+  assert.equal((await server.send('POST', SERVICES, service('a', { clusterIP: '10.0.0.9' }))).status, 201)
+  assert.deepEqual(
+    (await batch).value!.events.map(({ key }: { key: string }) => key),
+    ['/registry/ipaddresses/10.0.0.9', '/registry/services/specs/default/a'],
+  )
+  stop.abort()
 })

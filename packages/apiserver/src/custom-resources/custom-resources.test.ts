@@ -110,6 +110,14 @@ describe('custom resources', () => {
   const sail = (name: string, spec: object, query = ''): Promise<Answer> =>
     create(server, 'sails', 'Sail', name, spec, query)
 
+  it('have definitions whose status belongs to the API server', async () => {
+    const { json } = await server.send('GET', `${CRDS}/sails.example.com`)
+    const own = json.metadata.managedFields.find((each: { subresource?: string }) => each.subresource === 'status')
+    assert.deepEqual([own.manager, own.operation], ['kube-apiserver', 'Update'])
+    assert.deepEqual(Object.keys(own.fieldsV1['f:status']), ['f:acceptedNames', 'f:conditions'])
+    assert.deepEqual(Object.keys(own.fieldsV1), ['f:status'])
+  })
+
   it('are discovered and documented as soon as the definition is established', async () => {
     const { json: list } = await server.send('GET', '/apis/example.com/v1')
     assert.deepEqual(

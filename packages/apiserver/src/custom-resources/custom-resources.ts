@@ -14,6 +14,7 @@ import {
 } from '@canopus/apimachinery'
 import type { WriteCall } from '../registry/call.ts'
 import { KindStore } from '../registry/kind-store.ts'
+import { trackUpdate } from '../registry/owners.ts'
 import type { Resources } from '../registry/resources.ts'
 import { updateObject } from '../registry/update.ts'
 import type { ObjectReader } from '../security.ts'
@@ -40,6 +41,7 @@ const OWN_WRITES: WriteCall = {
   dryRun: false,
   options: { kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' },
   subresource: 'status',
+  manager: 'kube-apiserver',
   warnings: [],
 }
 
@@ -197,8 +199,11 @@ export class CustomResources {
         admitted: true,
         produce: current => {
           const definition = current as CustomResourceDefinition
-          return edit({ ...definition, metadata: { ...definition.metadata } })
+          const edited = edit({ ...definition, metadata: { ...definition.metadata } })
+          trackUpdate(store, OWN_WRITES, edited, definition, definition.metadata.managedFields)
+          return edited
         },
+        tracked: true,
         prepare: () => {},
         validate: () => [],
       })

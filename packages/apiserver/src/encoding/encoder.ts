@@ -32,6 +32,8 @@ export interface ObjectEncoder extends EventEncoder {
   readonly contentType: string
   readonly watchContentType: string
   one(version: ObjectVersion): Uint8Array
+  /** An answer that is this object alone. */
+  answer(version: ObjectVersion): Uint8Array | readonly Uint8Array[]
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array | readonly Uint8Array[]
 }
 
@@ -39,7 +41,8 @@ const COMMA = Buffer.from(',')
 const OPEN = Buffer.from('{')
 const COMMA_OPEN = Buffer.from(',{')
 const LIST_END = Buffer.from(']}\n')
-const NEWLINE = Buffer.from('\n')
+/** Ends JSON that is not indented. */
+export const NEWLINE: Uint8Array = Buffer.from('\n')
 
 export class JsonEncoder implements ObjectEncoder {
   readonly id: string
@@ -70,7 +73,11 @@ export class JsonEncoder implements ObjectEncoder {
     })
   }
 
-  list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array | readonly Uint8Array[] {
+  answer(version: ObjectVersion): readonly Uint8Array[] {
+    return [this.one(version), NEWLINE]
+  }
+
+  list(versions: readonly ObjectVersion[], metadata: ListMeta): readonly Uint8Array[] {
     const { kind, apiVersion } = this.listType()
     const pieces: Uint8Array[] = [
       Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`),
@@ -237,6 +244,10 @@ export class ProtobufEncoder implements ObjectEncoder {
     return wrapMessage(this.#inner.objectType(), this.raw(version))
   }
 
+  answer(version: ObjectVersion): Uint8Array {
+    return this.one(version)
+  }
+
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
     return encodeProtobufList(
       this.#inner.listType(),
@@ -290,8 +301,12 @@ export class TextEncoder implements ObjectEncoder {
     return this.print(this.#inner.one(version))
   }
 
+  answer(version: ObjectVersion): Uint8Array {
+    return this.one(version)
+  }
+
   list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
-    return this.print(joined(this.#inner.list(versions, metadata)))
+    return this.print(Buffer.concat(this.#inner.list(versions, metadata)))
   }
 
   encodeEvent(type: EventType, version: ObjectVersion): Piece {
@@ -315,10 +330,6 @@ export class TextEncoder implements ObjectEncoder {
   }
 }
 
-function joined(body: Uint8Array | readonly Uint8Array[]): Uint8Array {
-  return body instanceof Uint8Array ? body : Buffer.concat(body)
-}
-
 function parse(bytes: Uint8Array): KubeObject {
   return parseJson(asBuffer(bytes).toString()) as KubeObject
 }
@@ -337,6 +348,7 @@ export function toYaml(json: Uint8Array): Uint8Array {
   return Buffer.from(dump(parseJson(asBuffer(json).toString()), YAML_STYLE))
 }
 
+/** Upstream ends its lines of JSON with a newline, but not what is indented (apimachinery, runtime/serializer/json, doEncode). */
 export function indented(json: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from(encodeJson(parseJson(asBuffer(json).toString()), 2)), NEWLINE])
+  return Buffer.from(encodeJson(parseJson(asBuffer(json).toString()), 2))
 }

@@ -5,7 +5,7 @@ import { apiVersionOf, badRequestError, type KubeObject, type ListMeta } from '@
 import type { Clock } from '@canopus/base'
 import type { EventType } from '../cache/change.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
-import { bookmarkMeta, JsonEncoder, partialObject } from './encoder.ts'
+import { bookmarkMeta, JsonEncoder, NEWLINE, partialObject } from './encoder.ts'
 
 export type IncludeObject = 'Metadata' | 'Object' | 'None'
 
@@ -69,8 +69,8 @@ export class TableEncoder extends JsonEncoder {
     return this.table([version], { resourceVersion: version.object.metadata.resourceVersion }, this.#definitions)
   }
 
-  override list(versions: readonly ObjectVersion[], metadata: ListMeta): Uint8Array {
-    return this.table(versions, metadata, this.#definitions)
+  override list(versions: readonly ObjectVersion[], metadata: ListMeta): readonly Uint8Array[] {
+    return [this.table(versions, metadata, this.#definitions), NEWLINE]
   }
 
   /** Without the columns: a watch says them once, in what it sends first. */

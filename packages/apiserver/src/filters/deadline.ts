@@ -1,5 +1,5 @@
 /** How long a request may take (k8s.io/apiserver/pkg/endpoints/filters/request_deadline.go, server/filters/timeout.go). */
-import { badRequestError, parseDuration, StatusError } from '@canopus/apimachinery'
+import { badRequestError, goTimeQuote, parseDuration, StatusError } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import { type ApiResponse, textResponse } from '../http/message.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -19,10 +19,10 @@ export function timeoutOf({ query }: RequestInfo, most: number): number {
 /** As Go's time.ParseDuration words it. */
 function durationProblem(text: string): string {
   const number = /^[+-]?(?:\d+\.?\d*|\.\d+)/.exec(text)
-  if (number === null) return `time: invalid duration ${JSON.stringify(text)}`
+  if (number === null) return `time: invalid duration ${goTimeQuote(text)}`
   const unit = /^[^\d.]+/.exec(text.slice(number[0].length))
-  if (unit === null) return `time: missing unit in duration ${JSON.stringify(text)}`
-  return `time: unknown unit ${JSON.stringify(unit[0])} in duration ${JSON.stringify(text)}`
+  if (unit === null) return `time: missing unit in duration ${goTimeQuote(text)}`
+  return `time: unknown unit ${goTimeQuote(unit[0])} in duration ${goTimeQuote(text)}`
 }
 
 const DETAILS = {

@@ -366,11 +366,10 @@ export class RequestPath {
   private noRoute({ request }: Call): ApiResponse {
     const group = /^\/api\/./.test(request.path) ? '' : /^\/apis\/([^/]+)/.exec(request.path)?.[1]
     if (group === undefined || !this.#options.resources.isBuiltIn(group)) return notFoundPage()
-    return errorResponse(request.headers, pathNotFoundError())
+    return errorResponse(request, pathNotFoundError())
   }
 
   private failure(request: ApiRequest, error: unknown, trip: Trip): ApiResponse {
-    const { headers } = request
     if (error instanceof TooManyRequests) {
       trip.terminated = true
       const { flow, retryAfter, message } = error
@@ -378,12 +377,12 @@ export class RequestPath {
     }
     if (error instanceof DeadlineExceeded) return error.response
     if (error instanceof RefusedError)
-      return withHeader(errorResponse(headers, error), 'x-content-type-options', 'nosniff')
-    if (error instanceof StatusError) return errorResponse(headers, error)
-    if (error instanceof URIError) return errorResponse(headers, badRequestError('the path cannot be read'))
+      return withHeader(errorResponse(request, error), 'x-content-type-options', 'nosniff')
+    if (error instanceof StatusError) return errorResponse(request, error)
+    if (error instanceof URIError) return errorResponse(request, badRequestError('the path cannot be read'))
     if (error instanceof CompactedError) {
       const message = 'the requested revision is no longer there'
-      return errorResponse(headers, new StatusError({ code: 410, reason: 'Expired', message }))
+      return errorResponse(request, new StatusError({ code: 410, reason: 'Expired', message }))
     }
     this.#options.logger.error('a request failed', { method: request.method, path: request.path, error })
     const problem = internalError(messageOf(error))

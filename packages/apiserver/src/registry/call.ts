@@ -39,4 +39,6 @@ export interface WriteCall {
   readonly warnings: string[]
   /** The trail of the request; missing where nothing is audited, and for the server's own writes. */
   readonly audit?: RequestAudit | undefined
+  /** As of the store's `WriteOptions`; only creates say it. */
+  readonly decided?: () => void
 }

@@ -10,7 +10,7 @@ import {
   StatusError,
 } from '@canopus/apimachinery'
 import { uuid } from '@canopus/base'
-import { KeyExistsError } from '@canopus/store'
+import { KeyExistsError, type WriteOptions } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
 import type { WriteCall } from './call.ts'
@@ -101,7 +101,11 @@ async function createOnce(
     }
     const pending = store.toStored(object)
     const stored = pending instanceof Promise ? await pending : pending
-    const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
+    const { decided } = call
+    const options: WriteOptions = {
+      ...(kind.ttlSeconds === undefined ? {} : { ttlSeconds: kind.ttlSeconds }),
+      ...(decided === undefined ? {} : { decided }),
+    }
     const { result, written } = await writeFitting(stored, applies, fitting =>
       context.store.create(key, revision => store.stamped(fitting, revision), options),
     )

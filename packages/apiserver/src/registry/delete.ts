@@ -74,7 +74,7 @@ async function removeMarked(
   let current = marked
   for (;;) {
     const old = store.view(current)
-    checkStoredPreconditions(store, namespace, name, old, wanted)
+    checkStoredPreconditions({ store, namespace, name, dryRun: call.dryRun }, old, wanted)
     if (old.metadata.uid !== uid) return { version: marked, gone: true }
     if (!admitted) await admitDeletion(store, call, namespace, name, old)
     try {

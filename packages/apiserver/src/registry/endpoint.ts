@@ -154,7 +154,7 @@ export class Endpoint {
   respond(call: Call, encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
     const headers = { 'content-type': encoder.contentType }
     if (call.request.user === undefined)
-      return { status, headers, body: written(formOf(encoder), () => encoder.one(version)) }
+      return { status, headers, body: written(formOf(encoder), () => encoder.answer(version)) }
     const bodyLater = (): Uint8Array => {
       const body = encoder.one(version)
       if (encoder.value !== undefined) carry(body, () => encoder.value?.(version))
@@ -343,7 +343,7 @@ export class Endpoint {
       uid: version.object.metadata.uid,
     }
     const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }
-    return statusResponse(call.request.headers, 200, status)
+    return statusResponse(call.request, 200, status)
   }
 
   private async deleteCollection(call: Call): Promise<ApiResponse> {

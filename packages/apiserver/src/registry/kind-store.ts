@@ -263,9 +263,11 @@ export class KindStore {
     return new ObjectVersion(this.cache.keyOf(namespace, name), namespace, name, bytes, revision ?? 0)
   }
 
-  /** Sends what the strategy has to remark. */
+  /** Sends what the strategy has to remark: of parts that are written by themselves only what is said of them. */
   warn(call: WriteCall, object: KubeObject, old: KubeObject | undefined): void {
-    const texts = this.kind.strategy.warnings?.(object, old)
+    const { strategy } = this.kind
+    if (strategy.subresources?.[call.subresource] !== undefined) return
+    const texts = call.subresource === 'status' ? strategy.statusWarnings?.(object) : strategy.warnings?.(object, old)
     if (texts !== undefined) call.warnings.push(...texts)
   }
 }

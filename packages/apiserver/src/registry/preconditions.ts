@@ -48,27 +48,30 @@ export function checkDeletePreconditions(
 
 /** As the storage says it in an update. Throws StatusError 409. */
 export function checkStoredPreconditions(
-  store: KindStore,
-  namespace: string,
-  name: string,
+  place: Place,
   object: KubeObject,
   preconditions: Preconditions | undefined,
 ): void {
   const broken = brokenOf(object, preconditions)
-  if (broken) throw storageConflict(store, namespace, name, textOf(broken))
+  if (broken) throw storageConflict(place, textOf(broken))
 }
 
 /** An update of an object that has another uid, or is not there any more: then `is` is empty. */
-export const anotherUid = (
-  store: KindStore,
-  namespace: string,
-  name: string,
-  wanted: string,
-  is: string,
-): StatusError => storageConflict(store, namespace, name, textOf({ field: 'UID', wanted, is }))
+export const anotherUid = (place: Place, wanted: string, is: string): StatusError =>
+  storageConflict(place, textOf({ field: 'UID', wanted, is }))
 
-function storageConflict(store: KindStore, namespace: string, name: string, why: string): StatusError {
-  const key = store.cache.keyOf(namespace, name)
+/** Where an object lies that is to be updated. */
+interface Place {
+  readonly store: KindStore
+  readonly namespace: string
+  readonly name: string
+  readonly dryRun: boolean
+}
+
+/** A dry run does not come as far as to the prefix of all keys. */
+function storageConflict({ store, namespace, name, dryRun }: Place, why: string): StatusError {
+  const stored = store.cache.keyOf(namespace, name)
+  const key = dryRun ? stored.replace(/^\/registry(?=\/)/, '') : stored
   return conflictError(
     store.target(name),
     `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`,

@@ -5,7 +5,7 @@ import { parseApiVersion, type Status, StatusError, wrapMessage } from '@canopus
 import { indented, toYaml } from '../encoding/encoder.ts'
 import { contentTypeOf, type Form, JSON_FORM, negotiate, type Transform } from '../encoding/negotiate.ts'
 import { encodeMessage } from '../encoding/protobuf.ts'
-import type { ApiResponse, Headers } from '../http/message.ts'
+import type { ApiRequest, ApiResponse, Headers } from '../http/message.ts'
 import { serialized, written } from '../tracing/serialize-object.ts'
 
 /** An object of any kind in the form that the client asks for. */
@@ -18,12 +18,18 @@ export function objectResponse(
   return encodeAs(negotiate(headers, [], pretty), status, object, written)
 }
 
+/** What a request says of the form of its answer. */
+type Asking = Pick<ApiRequest, 'headers' | 'query'>
+
+const prettyOf = ({ query }: Asking): string | null =>
+  query.includes('pretty') ? new URLSearchParams(query).get('pretty') : null
+
 /**
  * A Status, as JSON where the client accepts nothing that we speak. One that answers the request itself goes out in the form that the
  * object would have had, `transforms` included; an error does not.
  */
 export function statusResponse(
-  headers: Headers,
+  request: Asking,
   code: number,
   status: Status,
   transforms: readonly Transform[] = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'],
@@ -31,15 +37,15 @@ export function statusResponse(
 ): ApiResponse {
   let form = JSON_FORM
   try {
-    form = negotiate(headers, transforms)
+    form = negotiate(request.headers, transforms, prettyOf(request))
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
   }
   return encodeAs(form, code, status, write)
 }
 
-export function errorResponse(headers: Headers, error: StatusError): ApiResponse {
-  const response = statusResponse(headers, error.code, error.status, [], serialized)
+export function errorResponse(request: Asking, error: StatusError): ApiResponse {
+  const response = statusResponse(request, error.code, error.status, [], serialized)
   const retry = error.status.details?.retryAfterSeconds
   return retry === undefined || retry === 0
     ? response
@@ -61,8 +67,10 @@ function encodeAs(
   }
   const text = protobuf ? JSON_FORM : form
   const body = write(text, () => {
-    const json = Buffer.from(JSON.stringify(object))
-    return text.media === 'yaml' ? toYaml(json) : text.pretty ? indented(json) : json
+    const json = JSON.stringify(object)
+    const plain = text.media !== 'yaml' && !text.pretty
+    const bytes = Buffer.from(plain ? `${json}\n` : json)
+    return plain ? bytes : text.media === 'yaml' ? toYaml(bytes) : indented(bytes)
   })
   return { status, headers: { 'content-type': contentTypeOf(text) }, body }
 }

@@ -10,6 +10,7 @@ import {
   deepEqual,
   type FieldError,
   type GroupVersionKind,
+  goQuote,
   invalid,
   invalidError,
   type KubeObject,
@@ -101,7 +102,7 @@ async function createInstead(
 ): Promise<ObjectVersion> {
   if (update.mayCreate !== true) throw store.notFound(name)
   if (update.preconditions?.uid !== undefined) {
-    throw anotherUid(store, namespace, name, update.preconditions.uid, '')
+    throw anotherUid({ store, namespace, name, dryRun: call.dryRun }, update.preconditions.uid, '')
   }
   const object = await update.produce(undefined)
   matchName(object, name)
@@ -129,10 +130,11 @@ async function updateOnce(
 ): Promise<ObjectVersion> {
   const { context, kind } = store
   const old = store.view(current)
-  checkStoredPreconditions(store, namespace, name, old, update.preconditions)
+  const place = { store, namespace, name, dryRun: call.dryRun }
+  checkStoredPreconditions(place, old, update.preconditions)
   const object = await update.produce(old)
   const { managedFields } = object.metadata
-  prepareUpdate(store, namespace, name, update, object, old)
+  prepareUpdate(place, update, object, old)
   // Those of a patch count once admission is through.
   if (update.unconditional !== true && update.marksDeletion !== true) dropDuplicateOwners(object, call.warnings, false)
   if (call.subresource === '' || call.subresource === 'status') kind.strategy.default?.(object)
@@ -248,13 +250,12 @@ function unchanged(object: KubeObject, old: KubeObject): boolean {
 }
 
 function prepareUpdate(
-  store: KindStore,
-  namespace: string,
-  name: string,
+  place: Parameters<typeof anotherUid>[0],
   update: Update,
   object: KubeObject,
   old: KubeObject,
 ): void {
+  const { store, namespace, name } = place
   object.kind = store.kind.type.kind
   object.apiVersion = store.apiVersion
   const meta: Partial<KubeObject['metadata']> = object.metadata
@@ -262,19 +263,22 @@ function prepareUpdate(
   matchName(object, name)
   // That of a patch is no condition: validation says that it cannot be changed.
   if (update.unconditional !== true && meta.uid && meta.uid !== old.metadata.uid) {
-    throw anotherUid(store, namespace, name, meta.uid, old.metadata.uid)
+    throw anotherUid(place, meta.uid, old.metadata.uid)
   }
-  const version = meta.resourceVersion
-  if (version === undefined || version === '' || version === '0') {
+  const stored = old.metadata.resourceVersion
+  const version = meta.resourceVersion === stored ? undefined : sentVersion(meta.resourceVersion)
+  if (version === 0n) {
     const allowed = update.unconditional === true || store.kind.strategy.allowUnconditionalUpdate !== false
     if (!allowed) {
       const missing = invalid('metadata.resourceVersion', 0, 'must be specified for an update')
       throw invalidError(store.target(name), [missing])
     }
-    meta.resourceVersion = old.metadata.resourceVersion
-  } else if (version !== old.metadata.resourceVersion) throw conflictError(store.target(name), MODIFIED)
+    meta.resourceVersion = stored
+  } else if (version !== undefined) {
+    if (version !== BigInt(stored)) throw conflictError(store.target(name), MODIFIED)
+    meta.resourceVersion = stored
+  }
   carryOverMetadata(object.metadata, old.metadata)
-  delete meta.selfLink
   if (old.metadata.generation === undefined) delete meta.generation
   else meta.generation = old.metadata.generation
   if (old.metadata.managedFields === undefined) delete meta.managedFields
@@ -306,6 +310,16 @@ function validateByStrategy(
   if (update.prepare !== undefined) return []
   if (call.subresource === 'status') return strategy.validateStatusUpdate?.(object, old) ?? []
   return strategy.validateUpdate?.(object, old) ?? []
+}
+
+/** 0 where nothing is said. Throws StatusError 500 as upstream's store does (pkg/storage/api_object_versioner.go). */
+function sentVersion(text: string | undefined): bigint {
+  if (!text) return 0n
+  const isNumber = /^\d+$/.test(text)
+  const version = isNumber ? BigInt(text) : 0n
+  if (isNumber && version < 2n ** 64n) return version
+  const why = isNumber ? 'value out of range' : 'invalid syntax'
+  throw new StatusError({ code: 500, message: `strconv.ParseUint: parsing ${goQuote(text)}: ${why}` })
 }
 
 /** What is sent for an object must say which it is. */

@@ -102,7 +102,7 @@ export class ResourceMetrics {
     const items = type.namespaced ? this.#pods(info) : this.#nodes(info)
     const table = negotiate(request.headers, ['Table'], info.query.get('pretty'))
     if (table.as === 'Table') {
-      const text = JSON.stringify(tableOf(items))
+      const text = `${JSON.stringify(tableOf(items))}\n`
       return { status: 200, headers: { 'content-type': contentTypeOf(table) }, body: Buffer.from(text) }
     }
     const answer =

@@ -40,7 +40,7 @@ export async function serveComponentStatuses(
     const check = Object.hasOwn(components, info.name) ? components[info.name] : undefined
     if (check === undefined) throw notFoundError({ group: '', resource: 'componentstatus', name: info.name })
     const one = encoder(['Table', 'PartialObjectMetadata'])
-    return answer(one, one.one(await statusOf(info.name, check)))
+    return answer(one, one.answer(await statusOf(info.name, check)))
   }
   const { labelSelector, fieldSelector } = listQuery(info.query, false)
   const { filter } = selection(kind, '', labelSelector, fieldSelector)

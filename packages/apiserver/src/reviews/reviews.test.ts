@@ -42,6 +42,22 @@ describe('reviews', () => {
     })
   }
 
+  it('say who sent them, but for those that are answered anew', async () => {
+    const fieldsV1 = {
+      'f:spec': {
+        'f:resourceAttributes': { '.': {}, 'f:namespace': {}, 'f:resource': {}, 'f:verb': {} },
+        'f:user': {},
+      },
+    }
+    const body = { spec: { ...attributes, user: 'x' } }
+    const { json } = await server.send('POST', `${AUTHORIZATION}/subjectaccessreviews?fieldManager=me`, body)
+    const [{ time: _, ...owner }] = json.metadata.managedFields
+    const apiVersion = 'authorization.k8s.io/v1'
+    assert.deepEqual(owner, { manager: 'me', operation: 'Update', apiVersion, fieldsType: 'FieldsV1', fieldsV1 })
+    const rules = await server.send('POST', `${AUTHORIZATION}/selfsubjectrulesreviews`, { spec: { namespace: 'a' } })
+    assert.equal(rules.json.metadata.managedFields, undefined)
+  })
+
   const refused: readonly [string, object, number, RegExp][] = [
     ['/subjectaccessreviews', { spec: attributes }, 422, /at least one of user or group must be specified/],
     [

@@ -71,7 +71,7 @@ export async function serveBinding(
     validate: () => [],
   })
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
-  return statusResponse(headers, 201, status)
+  return statusResponse(call.request, 201, status)
 }
 
 const withoutLabels = (binding: Binding): Binding => ({

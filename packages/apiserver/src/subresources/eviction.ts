@@ -70,7 +70,7 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
   if (!ignoresBudgets(pod)) await askBudget(context, pods, own, pod)
   await evict(context, pods, own, pod, wanted)
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
-  return statusResponse(headers, 201, status)
+  return statusResponse(call.request, 201, status)
 }
 
 /** Pods that do no work any more, or not yet, disrupt nothing. */

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { AsyncQueue, deferred, SimulatedClock, silentLogger } from '@canopus/base'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
-import { type Store, StoreUnavailableError } from '../store.ts'
+import { KeyExistsError, type Store, StoreUnavailableError } from '../store.ts'
 import { storeConformance } from '../testing/conformance.ts'
 import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
+import { DiskWait, systemDisk } from './disk-wait.ts'
 import { openDatabase, openEmbeddedStore } from './embedded-store.ts'
 import { SqliteLog } from './sqlite-log.ts'
 
@@ -41,12 +42,12 @@ const open = (directory: string, clock = new SimulatedClock()): Promise<Store> =
 /** A store whose every wait for the disk ends as the test says. */
 function onSlowDisk(directory: string) {
   const syncs = new AsyncQueue<{ file: number; resolve(): void; reject(reason: unknown): void }>()
-  const sync = (file: number): Promise<void> => {
+  const later = (file: number): Promise<void> => {
     const { promise, resolve, reject } = deferred()
     syncs.push({ file, resolve, reject })
     return promise
   }
-  const log = new SqliteLog(openDatabase(directory), sync)
+  const log = new SqliteLog(openDatabase(directory), new DiskWait({ later }, new SimulatedClock()))
   const store = new MvccStore({ log, clock: new SimulatedClock(), defer: setImmediate, commitLimit: 1000 })
   return { store, nextSync: async () => (await syncs.next()).value! }
 }
@@ -122,6 +123,23 @@ describe('embedded store on disk', () => {
       await store.close()
     }))
 
+  test('says what is decided, so that another write can go to the disk with it', () =>
+    inDirectory(async directory => {
+      const { store, nextSync } = onSlowDisk(directory)
+      const told: string[] = []
+      const first = store.create('/registry/a', () => utf8('1'), { decided: () => told.push('a') })
+      const refused = store.create('/registry/a', () => utf8('2'), { decided: () => told.push('a again') })
+      assert.deepEqual(told, ['a'])
+      const second = store.create('/registry/b', () => utf8('1'), { decided: () => told.push('b') })
+      assert.deepEqual(told, ['a', 'b'])
+      const outcome = assert.rejects(refused, KeyExistsError)
+      const sync = await nextSync()
+      sync.resolve()
+      assert.deepEqual([(await first).revision, (await second).revision], [2, 3])
+      await outcome
+      await store.close()
+    }))
+
   test('where the disk fails, the writes under way and all later ones fail, and what is readable stays so', () =>
     inDirectory(async directory => {
       const { store, nextSync } = onSlowDisk(directory)
@@ -152,7 +170,7 @@ describe('embedded store on disk', () => {
   test('before SQLite overwrites anything it waits for the disk itself', () =>
     inDirectory(async directory => {
       const database = openDatabase(directory)
-      const log = new SqliteLog(database)
+      const log = new SqliteLog(database, new DiskWait(systemDisk, new SimulatedClock()))
       assert.equal(database.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal')
       assert.equal(database.prepare('PRAGMA synchronous').get()?.synchronous, 1)
       await log.close()
@@ -195,7 +213,7 @@ describe('embedded store on disk', () => {
     inDirectory(async directory => {
       const database = openDatabase(directory)
       const store = new MvccStore({
-        log: new SqliteLog(database),
+        log: new SqliteLog(database, new DiskWait(systemDisk, new SimulatedClock())),
         clock: new SimulatedClock(),
         defer: setImmediate,
         commitLimit: 1000,

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type Clock, type Logger, messageOf } from '@canopus/base'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
 import { type Store, StoreUnavailableError } from '../store.ts'
+import { DiskWait, systemDisk } from './disk-wait.ts'
 import { SqliteLog, sqliteCode } from './sqlite-log.ts'
 
 export interface EmbeddedStoreOptions {
@@ -28,7 +29,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const database = openDatabase(directory)
   let log: SqliteLog | undefined
   try {
-    log = new SqliteLog(database)
+    log = new SqliteLog(database, new DiskWait(systemDisk, clock))
     const store = new MvccStore({ log, clock, defer: setImmediate, commitLimit: 1000 })
     logger.debug('store opened', { directory, revision: await store.revision() })
     return store

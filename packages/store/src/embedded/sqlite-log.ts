@@ -1,8 +1,9 @@
-import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LruCache, messageOf } from '@canopus/base'
 import type { LogEntry, LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
 import { type KeyValue, StoreUnavailableError } from '../store.ts'
+import type { DiskWait } from './disk-wait.ts'
 
 /** Bytes of values written or read lately that are kept in memory. */
 const cacheBytes = 16 * 1024 * 1024
@@ -13,8 +14,8 @@ const ROOM = new Uint8Array(256 * 1024)
  * Values by revision in a SQLite file. The revision is the row id, so that writes only ever append to the table; the value
  * is the last column, so that reading all the others leaves the pages with the values alone.
  *
- * SQLite writes a transaction to its write-ahead log and does not wait for the disk (docs/adr/0022); a thread of Node's pool
- * does, while the event loop goes on. Before SQLite overwrites anything, in a checkpoint or at the beginning of a new
+ * SQLite writes a transaction to its write-ahead log and does not wait for the disk (docs/adr/0022); a `DiskWait`
+ * does, mostly on a thread of Node's pool, while the event loop goes on. Before SQLite overwrites anything, in a checkpoint or at the beginning of a new
  * write-ahead log, it waits for the disk itself. So the file holds, whenever the power fails, all transactions up to some
  * moment, and those whose `append` was answered are among them.
  */
@@ -29,14 +30,14 @@ export class SqliteLog implements RevisionLog {
   readonly #walFile: number
   /** So far the file goes, frames or zeros. */
   #walSize = 0
-  readonly #sync: SyncFile
+  readonly #wait: DiskWait
   readonly #syncing = new Set<Promise<void>>()
   #broken: StoreUnavailableError | undefined
 
   /** `database` must be open, with its tables made, and keep its write-ahead log to itself. */
-  constructor(database: DatabaseSync, sync: SyncFile = syncFile) {
+  constructor(database: DatabaseSync, wait: DiskWait) {
     this.#database = database
-    this.#sync = sync
+    this.#wait = wait
     this.#insert = database.prepare(
       'INSERT INTO writes (revision, key, deleted, expires_at, value) VALUES (?, ?, ?, ?, ?)',
     )
@@ -72,14 +73,14 @@ export class SqliteLog implements RevisionLog {
     return { revision, compacted }
   }
 
-  append(records: readonly LogRecord[]): Promise<void> {
+  append(records: readonly LogRecord[]): Promise<void> | undefined {
     this.#transaction(() => {
       for (const { revision, key, value, expiresAt } of records)
         this.#insert.run(revision, key, value ? 0 : 1, expiresAt, value ?? null)
     })
     for (const { key, value, revision } of records) if (value) this.#recent.set(revision, { key, value, revision })
     this.#layOut()
-    return this.#synced()
+    return this.#synced(records.length)
   }
 
   read(revision: number): KeyValue {
@@ -106,9 +107,9 @@ export class SqliteLog implements RevisionLog {
     })
   }
 
-  setCompacted(revision: number): Promise<void> {
+  setCompacted(revision: number): Promise<void> | undefined {
     this.#transaction(() => this.#setMeta.run('compacted', revision))
-    return this.#synced()
+    return this.#synced(1)
   }
 
   forget(revisions: readonly number[]): void {
@@ -144,9 +145,16 @@ export class SqliteLog implements RevisionLog {
     }
   }
 
-  /** Settles when all that SQLite has written is on the disk. */
-  #synced(): Promise<void> {
-    const synced = this.#sync(this.#walFile)
+  /** Waits until all that SQLite has written, `records` records of it just now, is on the disk. */
+  #synced(records: number): Promise<void> | undefined {
+    let waiting: Promise<void> | undefined
+    try {
+      waiting = this.#wait.after(records, this.#walFile)
+    } catch (error) {
+      throw this.#break(error)
+    }
+    if (waiting === undefined) return undefined
+    const synced = waiting
       .catch(error => {
         throw this.#break(error)
       })
@@ -185,13 +193,6 @@ export class SqliteLog implements RevisionLog {
     )
     return this.#broken
   }
-}
-
-/** Waits until what was written to an open file is on the disk. */
-export type SyncFile = (file: number) => Promise<void>
-
-function syncFile(file: number): Promise<void> {
-  return new Promise((resolve, reject) => fdatasync(file, error => (error ? reject(error) : resolve())))
 }
 
 /** SQLite's primary result code of an error that node:sqlite threw; 0 where it is none. */

@@ -236,6 +236,7 @@ export class MvccStore implements Store {
     const expiresAt = options?.ttlSeconds ? this.#clock.now() + options.ttlSeconds * 1000 : 0
     this.#decide({ revision, key, value: bytes, expiresAt })
     this.#answer({ restsOn: revision, settle: () => resolve({ key, value: bytes, revision }), fail: reject })
+    options?.decided?.()
   }
 
   #decide(record: LogRecord): number {

@@ -1,4 +1,3 @@
-import { semanticEqual } from '@canopus/apimachinery'
 import type { DaemonSet, DaemonSetSpec } from '../../generated/apps.v1.ts'
 import { DaemonSets } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
@@ -11,6 +10,7 @@ import {
   templateColumns,
   text,
 } from '../shared/columns.ts'
+import { sameAs } from '../shared/equality.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { templateWarnings } from './template-warnings.ts'
 import { validateDaemonSet, validateDaemonSetStatusUpdate, validateDaemonSetUpdate } from './validation.ts'
@@ -47,7 +47,7 @@ function setTemplateGeneration({ metadata }: DaemonSet, count: number): void {
 }
 
 function countTemplate(object: DaemonSet, old: DaemonSet): void {
-  const changed = !semanticEqual(object.spec.template, old.spec.template)
+  const changed = !sameAs('core.v1.PodTemplateSpec', object.spec.template, old.spec.template)
   setTemplateGeneration(object, countOf(old) + (changed ? 1 : 0))
 }
 

@@ -4,9 +4,9 @@ import {
   type FieldError,
   forbidden,
   invalid,
+  type LabelSelector,
   notSupported,
   required,
-  semanticEqual,
 } from '@canopus/apimachinery'
 import type {
   ControllerRevision,
@@ -21,7 +21,8 @@ import type {
 import type { PodTemplateSpec } from '../../generated/core.v1.ts'
 import { goJson } from '../../go-json.ts'
 import { checkClaimTemplateSpec } from '../core/claim-validation.ts'
-import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors } from '../shared/check.ts'
+import { checkImmutable, checkNonNegative, checkOptionalChoice, checkText, type Errors, push } from '../shared/check.ts'
+import { sameAs } from '../shared/equality.ts'
 import {
   checkCounts,
   checkIntOrPercent,
@@ -67,8 +68,16 @@ function checkDeploymentStrategy(errors: Errors, strategy: DeploymentStrategy): 
 
 export function validateDeploymentUpdate(object: Deployment, old: Deployment): FieldError[] {
   const errors = validateDeployment(object)
-  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
+  checkSameSelector(errors, object.spec, old.spec)
   return errors
+}
+
+interface Selecting {
+  selector?: LabelSelector
+}
+
+function checkSameSelector(errors: Errors, { selector }: Selecting, old: Selecting): void {
+  checkImmutable(errors, 'spec.selector', selector, old.selector, 'am.apis.meta.v1.LabelSelector')
 }
 
 const DEPLOYMENT_COUNTS = [
@@ -103,7 +112,7 @@ export function validateReplicaSet({ spec }: ReplicaSet): FieldError[] {
 
 export function validateReplicaSetUpdate(object: ReplicaSet, old: ReplicaSet): FieldError[] {
   const errors = validateReplicaSet(object)
-  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
+  checkSameSelector(errors, object.spec, old.spec)
   return errors
 }
 
@@ -193,7 +202,7 @@ export function validateStatefulSetUpdate(object: StatefulSet, old: StatefulSet)
     revisionHistoryLimit,
     persistentVolumeClaimRetentionPolicy,
   }
-  if (!semanticEqual(munged, object.spec)) errors.push(forbidden('spec', STATEFULSET_FIXED))
+  if (!sameAs('apps.v1.StatefulSetSpec', munged, object.spec)) errors.push(forbidden('spec', STATEFULSET_FIXED))
   return errors
 }
 
@@ -238,8 +247,9 @@ function checkDaemonSetStrategy(errors: Errors, strategy: DaemonSetUpdateStrateg
 }
 
 export function validateDaemonSetUpdate(object: DaemonSet, old: DaemonSet): FieldError[] {
-  const errors = validateDaemonSet(object)
-  checkImmutable(errors, 'spec.selector', object.spec.selector, old.spec.selector)
+  const errors: Errors = []
+  checkSameSelector(errors, object.spec, old.spec)
+  push(errors, validateDaemonSet(object))
   return errors
 }
 

@@ -1,3 +1,4 @@
+import { isGivenEmpty } from '@canopus/apimachinery'
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../generated/autoscaling.v2.ts'
 import { HorizontalPodAutoscalers } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
@@ -25,7 +26,7 @@ function defaultAutoscaler({ spec }: HorizontalPodAutoscaler): void {
 /** Only what is missing is written: stored rules are shared. */
 function complete(rules: HPAScalingRules, defaults: HPAScalingRules): void {
   for (const [name, value] of Object.entries(defaults)) {
-    if (!Object.hasOwn(rules, name)) Object.assign(rules, { [name]: value })
+    if (!Object.hasOwn(rules, name) && !isGivenEmpty(rules, name)) Object.assign(rules, { [name]: value })
   }
 }
 

@@ -1,4 +1,6 @@
 /** The grammar of cron schedules, as github.com/robfig/cron (ParseStandard) reads and reports it. */
+import { goTimeQuote } from '@canopus/apimachinery'
+
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const DESCRIPTORS = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']
@@ -45,7 +47,7 @@ function descriptorProblem(schedule: string): string | undefined {
   if (!schedule.startsWith(every)) return `unrecognized descriptor: ${schedule}`
   const duration = schedule.slice(every.length)
   if (/^[+]?(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+$/.test(duration)) return undefined
-  return `failed to parse duration ${schedule}: time: invalid duration ${JSON.stringify(duration)}`
+  return `failed to parse duration ${schedule}: time: invalid duration ${goTimeQuote(duration)}`
 }
 
 function numberOf(text: string, { names }: Bounds): number | string {

@@ -31,13 +31,17 @@ const UID_LABEL = 'batch.kubernetes.io/controller-uid'
 export function validateJob(job: Job): FieldError[] {
   const errors: Errors = []
   checkGeneratedSelector(errors, job)
-  checkJobSpec(errors, 'spec', job.spec)
+  checkSelectingSpec(errors, job.spec)
   checkHostnames(errors, job)
-  const { selector, template } = job.spec
+  return errors
+}
+
+function checkSelectingSpec(errors: Errors, spec: JobSpec): void {
+  checkJobSpec(errors, 'spec', spec)
+  const { selector, template } = spec
   if (selector === undefined) errors.push(required('spec.selector'))
   else push(errors, validateLabelSelector(selector, 'spec.selector'))
   if (template !== undefined) checkMatch(errors, selector, template)
-  return errors
 }
 
 /** Pods of an indexed job are called after the job and their index, which must be a host name. */
@@ -182,19 +186,21 @@ function checkNotIndexed(errors: Errors, path: string, spec: JobSpec): void {
   }
 }
 
-/** Fields that say which pods there are and when they count; those stay. */
+/** Fields that say which pods there are and when they count; those stay. The spec is looked at twice. */
 export function validateJobUpdate(job: Job, old: Job): FieldError[] {
   const errors = validateJob(job)
   const { spec } = job
   const before = old.spec
+  if (errors.length > 0) checkSelectingSpec(errors, spec)
   checkCompletions(errors, spec, before)
-  checkImmutable(errors, 'spec.selector', spec.selector, before.selector)
+  checkImmutable(errors, 'spec.selector', spec.selector, before.selector, 'am.apis.meta.v1.LabelSelector')
   checkTemplate(errors, job, old)
   checkImmutable(errors, 'spec.completionMode', spec.completionMode, before.completionMode)
-  checkImmutable(errors, 'spec.podFailurePolicy', spec.podFailurePolicy, before.podFailurePolicy)
+  const failure = 'batch.v1.PodFailurePolicy'
+  checkImmutable(errors, 'spec.podFailurePolicy', spec.podFailurePolicy, before.podFailurePolicy, failure)
   checkImmutable(errors, 'spec.backoffLimitPerIndex', spec.backoffLimitPerIndex, before.backoffLimitPerIndex)
   checkImmutable(errors, 'spec.managedBy', spec.managedBy, before.managedBy)
-  checkImmutable(errors, 'spec.successPolicy', spec.successPolicy, before.successPolicy)
+  checkImmutable(errors, 'spec.successPolicy', spec.successPolicy, before.successPolicy, 'batch.v1.SuccessPolicy')
   return errors
 }
 
@@ -203,8 +209,8 @@ function checkCompletions(errors: Errors, spec: JobSpec, before: JobSpec): void 
   if (spec.completions === before.completions) return
   const field = 'spec.completions'
   if (spec.completionMode !== 'Indexed') checkImmutable(errors, field, spec.completions, before.completions)
-  else if (spec.completions === undefined || spec.completions !== spec.parallelism) {
-    errors.push(invalid(field, spec.completions, 'can only be modified in tandem with parallelism'))
+  else if (spec.completions !== undefined && spec.completions !== spec.parallelism) {
+    errors.push(invalid(field, spec.completions, 'can only be modified in tandem with spec.parallelism'))
   }
 }
 
@@ -215,21 +221,23 @@ function checkCompletions(errors: Errors, spec: JobSpec, before: JobSpec): void 
 function checkTemplate(errors: Errors, { spec }: Job, { spec: before, status }: Job): void {
   const field = 'spec.template'
   if (spec.template === undefined || before.suspend !== true) {
-    checkImmutable(errors, field, spec.template, before.template)
+    checkImmutable(errors, field, spec.template, before.template, TEMPLATE)
     return
   }
   const idle = isConditionTrue(status?.conditions, 'Suspended') && (status?.active ?? 0) === 0
   const expected = idle || status?.startTime === undefined ? withNewPlacement(before, spec) : before.template
-  if (!idle) checkImmutable(errors, field, spec.template, expected)
+  if (!idle) checkImmutable(errors, field, spec.template, expected, TEMPLATE)
   else {
     const compared = { ...expected.spec }
     for (const list of ['containers', 'initContainers'] as const) {
       const containers = withNewResources(expected.spec[list], spec.template.spec[list])
       if (containers !== undefined) compared[list] = containers
     }
-    checkImmutable(errors, `${field}.spec`, spec.template.spec, compared)
+    checkImmutable(errors, `${field}.spec`, spec.template.spec, compared, 'core.v1.PodSpec')
   }
 }
+
+const TEMPLATE = 'core.v1.PodTemplateSpec'
 
 function withNewPlacement(before: JobSpec, { template }: JobSpec): PodTemplateSpec {
   const { affinity, nodeSelector, tolerations, schedulingGates } = template.spec

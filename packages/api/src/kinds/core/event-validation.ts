@@ -4,12 +4,14 @@ import {
   checkDns1123Subdomain,
   checkQualifiedName,
   type FieldError,
+  IMMUTABLE_MESSAGE,
   invalid,
   required,
-  semanticEqual,
 } from '@canopus/apimachinery'
 import type { Event } from '../../generated/core.v1.ts'
-import { checkImmutable, checkText, type Errors } from '../shared/check.ts'
+import { goField } from '../../go-json.ts'
+import { checkText, type Errors } from '../shared/check.ts'
+import { sameIn } from '../shared/equality.ts'
 
 const SHORT = 128
 const LONG = 1024
@@ -79,6 +81,7 @@ function checkSeries(errors: Errors, { series }: Event): void {
   if (!series.lastObservedTime) errors.push(required('series.lastObservedTime'))
 }
 
+const EVENT = 'core.v1.Event'
 const FIXED = [
   'involvedObject',
   'reason',
@@ -87,6 +90,7 @@ const FIXED = [
   'firstTimestamp',
   'lastTimestamp',
   'count',
+  'reason',
   'type',
   'eventTime',
   'action',
@@ -100,7 +104,10 @@ const NAMES: Partial<Record<(typeof FIXED)[number], string>> = { reportingCompon
 export function validateNewEventUpdate(event: Event, old: Event): FieldError[] {
   const errors: Errors = []
   checkLegacy(errors, event, 'reportingController')
-  if (!semanticEqual(event.series, old.series)) checkSeries(errors, event)
-  for (const field of FIXED) checkImmutable(errors, NAMES[field] ?? field, event[field], old[field])
+  if (!sameIn(EVENT, 'series', event, old)) checkSeries(errors, event)
+  for (const field of FIXED) {
+    if (sameIn(EVENT, field, event, old)) continue
+    errors.push(invalid(NAMES[field] ?? field, goField(EVENT, event, field), IMMUTABLE_MESSAGE))
+  }
   return errors
 }

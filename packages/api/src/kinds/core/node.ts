@@ -81,6 +81,9 @@ export const NodeKind = defineKind<Node>({
         pairPodCidrs(node)
         if (old.spec.configSource === undefined) delete node.spec.configSource
       },
+      prepareForStatusUpdate({ status }, old) {
+        if (old.status?.config === undefined) delete status?.config
+      },
       validate: validateNode,
       validateUpdate: validateNodeUpdate,
       validateStatusUpdate: validateNodeStatusUpdate,

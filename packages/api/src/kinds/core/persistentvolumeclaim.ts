@@ -16,8 +16,8 @@ export function defaultClaim(claim: PersistentVolumeClaim): void {
   claim.status.phase ||= 'Pending'
 }
 
-const isClaimOrSnapshot = ({ apiGroup = '', kind }: { apiGroup?: string; kind: string }): boolean =>
-  (apiGroup === '' && kind === 'PersistentVolumeClaim') ||
+const isClaimOrSnapshot = ({ apiGroup, kind }: { apiGroup?: string; kind: string }): boolean =>
+  (!apiGroup && kind === 'PersistentVolumeClaim') ||
   (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot')
 
 /**

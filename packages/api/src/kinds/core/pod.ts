@@ -7,7 +7,7 @@ import { gracePeriod, prepareForCreate, prepareForStatusUpdate, prepareForUpdate
 import { ephemeralContainers, resize } from './pod/subresources.ts'
 import { validatePodStatusUpdate } from './pod/validate-status.ts'
 import { validatePod, validatePodUpdate } from './pod/validation.ts'
-import { podWarnings } from './pod/warnings.ts'
+import { addressWarnings, podWarnings } from './pod/warnings.ts'
 
 export const PodKind = defineKind<Pod>({
   type: Pods,
@@ -24,6 +24,7 @@ export const PodKind = defineKind<Pod>({
     validateStatusUpdate: validatePodStatusUpdate,
     subresources: { resize, ephemeralcontainers: ephemeralContainers },
     warnings: podWarnings,
+    statusWarnings: addressWarnings,
     gracePeriod,
     hasGeneration: true,
   },

@@ -5,6 +5,7 @@ import {
   duplicate,
   type FieldError,
   forbidden,
+  givenField,
   IMMUTABLE_MESSAGE,
   invalid,
   milliValue,
@@ -116,7 +117,7 @@ export function validateResourceQuotaUpdate(object: ResourceQuota, old: Resource
   const errors = validateResourceQuota(object)
   const scopes = new Set(object.spec.scopes)
   if (scopes.symmetricDifference(new Set(old.spec.scopes)).size > 0) {
-    errors.push(invalid('spec.scopes', object.spec.scopes, IMMUTABLE_MESSAGE))
+    errors.push(invalid('spec.scopes', givenField(object.spec, 'scopes'), IMMUTABLE_MESSAGE))
   }
   return errors
 }

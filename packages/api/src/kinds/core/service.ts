@@ -4,6 +4,7 @@ import { Services } from '../../resources.ts'
 import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { balancerWarnings } from '../shared/warnings.ts'
 import { completeService, defaultService } from './service/defaults.ts'
 import { prepareForCreate, prepareForUpdate } from './service/strategy.ts'
 import { validateService, validateServiceStatusUpdate, validateServiceUpdate } from './service/validation.ts'
@@ -48,6 +49,7 @@ export const ServiceKind = defineKind<Service>({
       validateStatusUpdate: validateServiceStatusUpdate,
       validateName: checkDns1123Label,
       warnings: serviceWarnings,
+      statusWarnings: balancerWarnings,
       allowCreateOnUpdate: true,
     },
   ),

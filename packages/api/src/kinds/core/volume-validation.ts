@@ -5,11 +5,12 @@ import {
   compareQuantities,
   type FieldError,
   forbidden,
+  givenField,
   IMMUTABLE_MESSAGE,
   invalid,
   notSupported,
+  quantityValue,
   required,
-  semanticEqual,
 } from '@canopus/apimachinery'
 import type {
   PersistentVolume,
@@ -19,6 +20,7 @@ import type {
 } from '../../generated/core.v1.ts'
 import { checkImmutable, checkOptionalChoice, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
 import { describeDifference } from '../shared/difference.ts'
+import { sameAs } from '../shared/equality.ts'
 import { copyField } from '../shared/strategy.ts'
 import { checkAccessModes, checkClaimTemplateSpec, VOLUME_MODES } from './claim-validation.ts'
 import { checkNodeSelector } from './pod/validate-affinity.ts'
@@ -34,6 +36,7 @@ const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class'
 const CLAIM_SPEC = 'core.v1.PersistentVolumeClaimSpec'
 const CLAIM_FIXED =
   'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims'
+const INVALID_QUANTITY = 'must be a valid resource quantity'
 const SIZE = 'spec.resources.requests.storage'
 
 export function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldError[] {
@@ -60,7 +63,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
     }
     copyField(munged, before, 'volumeAttributesClassName')
   }
-  if (!semanticEqual(munged, before)) {
+  if (!sameAs(CLAIM_SPEC, munged, before)) {
     errors.push(forbidden('spec', `${CLAIM_FIXED}\n${describeDifference(before, munged, CLAIM_SPEC)}`))
   }
   if (compareQuantities(size ?? '0', oldSize ?? '0') < 0) {
@@ -101,8 +104,8 @@ export function validateClaimStatusUpdate({ spec, status }: PersistentVolumeClai
   const errors: Errors = []
   if ((spec.accessModes ?? []).length === 0) errors.push(required('Spec.accessModes'))
   for (const [name, amount] of Object.entries(status?.capacity ?? {})) {
-    if (compareQuantities(amount, '0') >= 0) continue
-    errors.push(invalid(`status.capacity[${name}]`, amount, 'must be a valid resource quantity'))
+    if (quantityValue(amount) >= 0) continue
+    errors.push(invalid(`status.capacity[${name}]`, quantityValue(amount), INVALID_QUANTITY))
   }
   for (const [name, state] of Object.entries(status?.allocatedResourceStatuses ?? {})) {
     const field = 'status.allocatedResourceStatuses'
@@ -111,8 +114,8 @@ export function validateClaimStatusUpdate({ spec, status }: PersistentVolumeClai
   }
   for (const [name, amount] of Object.entries(status?.allocatedResources ?? {})) {
     const field = 'status.allocatedResources'
-    if (!checkResized(errors, field, name) || compareQuantities(amount, '0') >= 0) continue
-    errors.push(invalid(`${field}[${name}]`, amount, 'must be a valid resource quantity'))
+    if (!checkResized(errors, field, name) || quantityValue(amount) >= 0) continue
+    errors.push(invalid(`${field}[${name}]`, quantityValue(amount), INVALID_QUANTITY))
   }
   return errors
 }
@@ -157,7 +160,7 @@ export function checkVolumeSpec(
   if (inline && !spec.csi) errors.push(required(`${path}.csi`, `has to be specified ${INLINE}`))
   if ((spec.accessModes ?? []).length === 0) errors.push(required(`${path}.accessModes`))
   checkAccessModes(errors, path, spec.accessModes)
-  if (!inline) checkCapacity(errors, `${path}.capacity`, spec.capacity)
+  if (!inline) checkCapacity(errors, `${path}.capacity`, givenField(spec, 'capacity'))
   checkReclaimPolicy(errors, `${path}.persistentVolumeReclaimPolicy`, spec.persistentVolumeReclaimPolicy, inline)
   if (spec.nodeAffinity && inline) notInline('nodeAffinity')
   else if (spec.nodeAffinity) {
@@ -203,8 +206,8 @@ function checkCapacity(errors: Errors, path: string, capacity: PersistentVolumeS
   for (const name of names) {
     const amount = capacity![name]!
     const sign = compareQuantities(amount, '0')
-    // Upstream shows the number that it is.
-    if (sign < 0) errors.push(invalid(`${path}[${name}]`, Number(amount), 'must be a valid resource quantity'))
+    const value = quantityValue(amount)
+    if (value < 0) errors.push(invalid(`${path}[${name}]`, value, INVALID_QUANTITY))
     if (sign <= 0) errors.push(invalid(`${path}[${name}]`, amount, NOT_POSITIVE_MESSAGE))
   }
 }
@@ -245,13 +248,14 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
   const errors = [...found, ...found]
   const now = comparedSource(volume.spec, old.spec)
   const before = sourceOf(old.spec)
-  if (!semanticEqual(now, before)) {
+  if (!sameAs('core.v1.PersistentVolumeSource', now, before)) {
     const text = `spec.persistentvolumesource is immutable after creation\n${describeDifference(before, now, 'core.v1.PersistentVolumeSource')}`
     errors.push(forbidden('spec.persistentvolumesource', text))
   }
   checkImmutable(errors, 'volumeMode', volume.spec.volumeMode, old.spec.volumeMode)
   const affinity = volume.spec.nodeAffinity
-  if (old.spec.nodeAffinity && !semanticEqual(withNewLabels(affinity, old.spec.nodeAffinity), old.spec.nodeAffinity)) {
+  const wanted = old.spec.nodeAffinity && withNewLabels(affinity, old.spec.nodeAffinity)
+  if (wanted !== undefined && !sameAs('core.v1.VolumeNodeAffinity', wanted, old.spec.nodeAffinity)) {
     errors.push(invalid('nodeAffinity', affinity, `${IMMUTABLE_MESSAGE}, except for updating from beta label to GA`))
   }
   if (old.spec.volumeAttributesClassName !== undefined && volume.spec.volumeAttributesClassName === undefined) {

@@ -1,8 +1,8 @@
-import { semanticEqual } from '@canopus/apimachinery'
 import type { EndpointSlice } from '../../generated/discovery.v1.ts'
 import { EndpointSlices } from '../../resources.ts'
 import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
-import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { sameIn } from '../shared/equality.ts'
+import { defineKind, sameSpec, setGeneration, strategyOf } from '../shared/strategy.ts'
 import { ipWarnings } from '../shared/warnings.ts'
 import { validateEndpointSlice, validateEndpointSliceUpdate } from './validation.ts'
 
@@ -18,14 +18,15 @@ function defaultSlice(slice: EndpointSlice): void {
  * there is kept where its field says nothing (pkg/registry/discovery/endpointslice/strategy.go, dropTopologyOnV1).
  */
 function dropTopology(slice: EndpointSlice, old: EndpointSlice | undefined): void {
-  if (old !== undefined && semanticEqual(old.endpoints, slice.endpoints)) return
+  if (old !== undefined && sameIn('discovery.v1.EndpointSlice', 'endpoints', old, slice)) return
+  if (!slice.endpoints) return
   const known = new Set((old?.endpoints ?? []).map(each => each.deprecatedTopology?.[HOSTNAME]))
-  slice.endpoints = (slice.endpoints ?? null)?.map(endpoint => {
+  slice.endpoints = slice.endpoints.map(endpoint => {
     const { deprecatedTopology, ...rest } = endpoint
     if (deprecatedTopology === undefined) return endpoint
     const node = deprecatedTopology[HOSTNAME]
     return rest.nodeName === undefined && node !== undefined && known.has(node) ? { ...rest, nodeName: node } : rest
-  }) as EndpointSlice['endpoints']
+  })
 }
 
 const HOSTNAME = 'kubernetes.io/hostname'
@@ -56,13 +57,21 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   message: 'discovery.v1.EndpointSlice',
   storagePrefix: 'endpointslices',
   strategy: strategyOf<EndpointSlice>(
-    { generation: true, labelsCount: true },
+    {},
     {
       validate: validateEndpointSlice,
       validateUpdate: validateEndpointSliceUpdate,
       default: defaultSlice,
-      prepareForCreate: slice => dropTopology(slice, undefined),
-      prepareForUpdate: dropTopology,
+      prepareForCreate(slice) {
+        slice.metadata.generation = 1
+        dropTopology(slice, undefined)
+      },
+      // What is dropped counts as a change.
+      prepareForUpdate(slice, old) {
+        const sameLabels = sameIn('am.apis.meta.v1.ObjectMeta', 'labels', slice.metadata, old.metadata)
+        setGeneration(slice, old, sameLabels && sameSpec(slice, old))
+        dropTopology(slice, old)
+      },
       warnings,
     },
   ),

@@ -14,7 +14,6 @@ import {
   notSupported,
   parseIp,
   required,
-  semanticEqual,
   tooMany,
   validateIp,
   validateLabels,
@@ -22,6 +21,7 @@ import {
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../generated/discovery.v1.ts'
 import { PROTOCOLS } from '../core/pod/validate-container.ts'
 import { checkText, type Errors, push } from '../shared/check.ts'
+import { sameIn } from '../shared/equality.ts'
 import { checkNonSpecialIp } from '../shared/ip-check.ts'
 
 const TYPES = ['FQDN', 'IPv4', 'IPv6']
@@ -44,7 +44,8 @@ export function validateEndpointSlice(slice: EndpointSlice, old?: EndpointSlice)
   const found: Errors = []
   if (endpoints.length > MOST_ENDPOINTS) found.push(tooMany('endpoints', endpoints.length, MOST_ENDPOINTS))
   else for (let i = 0; i < endpoints.length; i++) checkEndpoint(found, `endpoints[${i}]`, endpoints[i]!, addressType)
-  if (found.length > 0 && !(old !== undefined && semanticEqual(old.endpoints, slice.endpoints))) push(errors, found)
+  if (found.length > 0 && !(old !== undefined && sameIn('discovery.v1.EndpointSlice', 'endpoints', old, slice)))
+    push(errors, found)
   return errors
 }
 

@@ -87,7 +87,10 @@ testUpdate(EventV1Kind, event, [
     change: object => {
       object.reason = 'Other'
     },
-    errors: ['reason: Invalid value: "Other": field is immutable'],
+    errors: [
+      'reason: Invalid value: "Other": field is immutable',
+      'reason: Invalid value: "Other": field is immutable',
+    ],
   },
 ])
 

@@ -125,9 +125,9 @@ function checkBackend(errors: Errors, path: string, { service, resource }: Ingre
   else errors.push(required(path, 'port name or number is required'))
 }
 
-/** The core group is said by leaving it out. */
-function checkGroup(errors: Errors, field: string, group: string | undefined): void {
-  if (group !== undefined) checkText(errors, field, group, checkDns1123Subdomain)
+/** The core group is said by leaving it out; Go writes null then. */
+function checkGroup(errors: Errors, field: string, group: string | null | undefined): void {
+  if (group !== undefined && group !== null) checkText(errors, field, group, checkDns1123Subdomain)
 }
 
 /** Addresses of load balancers; those that were there pass as they are. */

@@ -3,6 +3,7 @@ import { Ingresses } from '../../resources.ts'
 import { ageColumn, nameColumn, text } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
+import { balancerWarnings } from '../shared/warnings.ts'
 import { validateIngress, validateIngressStatus, validateIngressUpdate } from './ingress-validation.ts'
 
 function hostsText({ spec }: Ingress): string {
@@ -34,6 +35,7 @@ export const IngressKind = defineKind<Ingress>({
       validateUpdate: validateIngressUpdate,
       validateStatusUpdate: validateIngressStatus,
       warnings,
+      statusWarnings: balancerWarnings,
     },
   ),
   columns: [

@@ -7,7 +7,7 @@ import { validateIngressClass, validateIngressClassUpdate } from './ingress-vali
 function parametersText({ spec }: IngressClass): string {
   const parameters = spec?.parameters
   if (parameters === undefined) return '<none>'
-  const group = parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`
+  const group = !parameters.apiGroup ? '' : `.${parameters.apiGroup}`
   return `${parameters.kind}${group}/${parameters.name}`
 }
 

@@ -6,6 +6,7 @@ import {
   checkLabelValue,
   checkQualifiedName,
   duplicate,
+  givenField,
   invalid,
   notSupported,
   required,
@@ -157,13 +158,17 @@ export function checkDeviceToleration(errors: Errors, path: string, toleration: 
   if (effect && !EFFECTS.includes(effect)) errors.push(notSupported(`${path}.effect`, effect, EFFECTS))
 }
 
+interface Bound {
+  readonly bindingConditions?: string[]
+  readonly bindingFailureConditions?: string[]
+}
+
 /** Conditions for which binding waits, and others at which it gives up (KEP-5007). */
-export function checkBindingConditions(
-  errors: Errors,
-  path: string,
-  given: readonly string[] | undefined,
-  givenFailures: readonly string[] | undefined,
-): void {
+export function checkBindingConditions(errors: Errors, path: string, device: Bound): void {
+  const [given, givenFailures] = [
+    givenField(device, 'bindingConditions'),
+    givenField(device, 'bindingFailureConditions'),
+  ]
   const [conditions, failures] = [given ?? [], givenFailures ?? []]
   const label = (found: Errors, field: string, name: string): void => checkText(found, field, name, checkQualifiedName)
   const lists = [

@@ -105,6 +105,7 @@ testCreate(ResourceClaimTemplateKind, template, [
       `spec.metadata.labels: Invalid value: "a!": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
       'spec.metadata.name: Forbidden: cannot be set',
       'spec.metadata.uID: Forbidden: cannot be set',
+      'spec.metadata.finalizers: Forbidden: cannot be set',
     ],
   },
 ])

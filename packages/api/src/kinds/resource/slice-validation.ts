@@ -10,6 +10,7 @@ import {
   type FieldError,
   forbidden,
   formatQuantity,
+  givenField,
   invalid,
   notSupported,
   parseQuantity,
@@ -65,7 +66,7 @@ export function validateSlice(slice: ResourceSlice, old?: ResourceSlice): FieldE
     checkImmutable(errors, 'spec.nodeName', spec.nodeName, old.spec.nodeName)
   }
   checkPlace(errors, spec)
-  if (spec.sharedCounters !== undefined && spec.devices !== undefined) {
+  if (givenField(spec, 'sharedCounters') && givenField(spec, 'devices')) {
     errors.push(invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed'))
   }
   const devices = spec.devices ?? []
@@ -148,7 +149,7 @@ function checkDevice(errors: Errors, path: string, device: Device, old: Device |
   const list = `${path}.consumesCounters`
   checkSet(errors, list, device.consumesCounters, MOST_CONSUMPTIONS, consumption, each => each.counterSet)
   checkDevicePlace(errors, path, device, perDevice)
-  checkBindingConditions(errors, path, device.bindingConditions, device.bindingFailureConditions)
+  checkBindingConditions(errors, path, device)
 }
 
 function checkDevicePlace(errors: Errors, path: string, device: Device, perDevice: boolean): void {
@@ -222,10 +223,10 @@ function checkPolicy(errors: Errors, path: string, capacity: string, policy: Cap
     const text = 'exactly one policy can be specified, cannot specify "validValues" and "validRange" at the same time'
     errors.push(forbidden(path, text))
   } else if (values.length > 0) {
-    if (usual === undefined) errors.push(required(`${path}.default`, 'required when validValues is defined'))
+    if (!usual) errors.push(required(`${path}.default`, 'required when validValues is defined'))
     else checkValues(errors, `${path}.validValues`, capacity, usual, values)
   } else if (validRange) {
-    if (usual === undefined) errors.push(required(`${path}.default`, 'required when validRange is defined'))
+    if (!usual) errors.push(required(`${path}.default`, 'required when validRange is defined'))
     else checkRange(errors, `${path}.validRange`, capacity, usual, validRange)
   }
 }

@@ -10,7 +10,6 @@ import {
   notSupported,
   parseCidr,
   required,
-  semanticEqual,
   tooLong,
   tooMany,
 } from '@canopus/apimachinery'
@@ -32,6 +31,7 @@ import { checkNodeSelector } from '../core/pod/validate-affinity.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
 import { checkImmutable, checkText, type Errors, NOT_POSITIVE_MESSAGE } from '../shared/check.ts'
 import { checkConditions } from '../shared/conditions.ts'
+import { sameAs, sameIn } from '../shared/equality.ts'
 import { checkTemplateOnlyMetadata } from '../shared/template-metadata.ts'
 import {
   checkBindingConditions,
@@ -167,12 +167,9 @@ export function validateClaimUpdate(claim: ResourceClaim, old: ResourceClaim): F
   return errors
 }
 
-/** Empty lists are none. */
-const isFilled = (value: unknown): boolean => Boolean(value) && !(Array.isArray(value) && value.length === 0)
-
 export function validateTemplate({ spec }: ResourceClaimTemplate): FieldError[] {
   const errors: Errors = []
-  checkTemplateOnlyMetadata(errors, 'spec.metadata', spec?.metadata, isFilled)
+  checkTemplateOnlyMetadata(errors, 'spec.metadata', spec?.metadata)
   checkClaimSpec(errors, 'spec.spec', spec?.spec)
   return errors
 }
@@ -187,7 +184,7 @@ export function validateTemplateUpdate(template: ResourceClaimTemplate, old: Res
 export function validateDeviceClass({ spec }: DeviceClass, old?: DeviceClass): FieldError[] {
   const errors: Errors = []
   checkSelectors(errors, 'spec.selectors', spec?.selectors)
-  const stored = old !== undefined && semanticEqual(spec?.config, old.spec?.config)
+  const stored = old !== undefined && sameIn('resource.v1.DeviceClassSpec', 'config', spec ?? {}, old.spec ?? {})
   checkEach(errors, 'spec.config', spec?.config, MOST, (found, at, { opaque }) =>
     checkConfiguration(found, at, opaque, stored),
   )
@@ -243,15 +240,17 @@ export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceCla
   if (reservedFor.length > 0 && allocation === undefined) {
     errors.push(forbidden('status.reservedFor', 'may not be specified when `allocated` is not set'))
   } else if (claim.metadata.deletionTimestamp !== undefined) {
-    const isNew = reservedFor.some(each => !before.reservedFor?.some(other => semanticEqual(each, other)))
+    const isNew = reservedFor.some(each => !before.reservedFor?.some(other => sameAs(CONSUMER, each, other)))
     const when = 'while `deallocationRequested` or `deletionTimestamp` are set'
     if (isNew) errors.push(forbidden('status.reservedFor', `new entries may not be added ${when}`))
   }
   if (before.allocation !== undefined && allocation !== undefined) {
-    checkImmutable(errors, 'status.allocation', allocation, before.allocation)
+    checkImmutable(errors, 'status.allocation', allocation, before.allocation, 'resource.v1.AllocationResult')
   } else if (allocation !== undefined) checkAllocation(errors, 'status.allocation', allocation, namesOf(claim.spec))
   return errors
 }
+
+const CONSUMER = 'resource.v1.ResourceClaimConsumerReference'
 
 function checkConsumer(errors: Errors, path: string, consumer: ResourceClaimConsumerReference): void {
   for (const field of ['resource', 'name', 'uid'] as const) {
@@ -264,7 +263,7 @@ function checkAllocation(errors: Errors, path: string, allocation: AllocationRes
   checkEach(errors, `${path}.devices.results`, results, MOST, (found, at, result) => {
     checkReference(found, `${at}.request`, result.request ?? '', names)
     checkDeviceId(found, at, result)
-    checkBindingConditions(found, at, result.bindingConditions, result.bindingFailureConditions)
+    checkBindingConditions(found, at, result)
     checkShare(found, `${at}.shareID`, result.shareID)
   })
   checkEach(errors, `${path}.devices.config`, config, 2 * MOST, (found, at, { source, requests, opaque }) => {

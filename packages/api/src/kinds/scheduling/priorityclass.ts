@@ -9,8 +9,12 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   message: 'scheduling.v1.PriorityClass',
   storagePrefix: 'priorityclasses',
   strategy: strategyOf(
-    { generation: true },
+    {},
     {
+      // It counts no changes.
+      prepareForCreate({ metadata }) {
+        metadata.generation = 1
+      },
       validate: validatePriorityClass,
       validateUpdate: validatePriorityClassUpdate,
       default(object) {

@@ -9,7 +9,8 @@ import {
   required,
   semanticEqual,
 } from '@canopus/apimachinery'
-import { goJson } from '../../go-json.ts'
+import { goField, goJson } from '../../go-json.ts'
+import { sameAs, sameIn } from './equality.ts'
 
 export type Errors = FieldError[]
 
@@ -56,10 +57,28 @@ export function checkOptionalChoice(
   if (value !== undefined && !supported.includes(value)) errors.push(notSupported(field, value, supported))
 }
 
-/** The value is shown as it is, or as upstream's internal type of `message` (`rbac.v1.RoleRef`). */
+/** The value is shown as it is, or as upstream's internal type of `message` (`rbac.v1.RoleRef`), to which it is a pointer. */
 export function checkImmutable(errors: Errors, field: string, value: unknown, old: unknown, message?: string): void {
-  if (semanticEqual(value, old)) return
+  const isThere = (each: unknown): boolean => each !== undefined && each !== null
+  if (
+    message === undefined ? semanticEqual(value, old) : sameAs(message, value, old) && isThere(value) === isThere(old)
+  )
+    return
   errors.push(invalid(field, message === undefined ? value : goJson(message, value), IMMUTABLE_MESSAGE))
+}
+
+/** The same of fields of a message, which says what they are where nothing is given for them. */
+export function checkFixed<T extends object>(
+  errors: Errors,
+  path: string,
+  message: string,
+  [value, old]: readonly [T, T],
+  ...fields: readonly (keyof T & string)[]
+): void {
+  for (const field of fields) {
+    if (sameIn(message, field, value, old)) continue
+    errors.push(invalid(path === '' ? field : `${path}.${field}`, goField(message, value, field), IMMUTABLE_MESSAGE))
+  }
 }
 
 export function checkFileMode(errors: Errors, field: string, mode: number | undefined): void {

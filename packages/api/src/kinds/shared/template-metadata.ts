@@ -1,5 +1,5 @@
 /** Metadata of objects that are made of templates (pkg/apis/core/validation, ValidateTemplateObjectMeta). */
-import { forbidden, type ObjectMeta, validateAnnotations, validateLabels } from '@canopus/apimachinery'
+import { forbidden, givenField, type ObjectMeta, validateAnnotations, validateLabels } from '@canopus/apimachinery'
 import { type Errors, push } from './check.ts'
 
 /** All that a template may not say, in the order of upstream's structure, with the names under which it is refused. */
@@ -19,16 +19,11 @@ const OTHERS: readonly (readonly [keyof ObjectMeta, string])[] = [
   ['managedFields', 'managedFields'],
 ]
 
-/** Templates may have labels and annotations; `isSet` says of what else is there whether it counts. */
-export function checkTemplateOnlyMetadata(
-  errors: Errors,
-  path: string,
-  metadata: Partial<ObjectMeta> = {},
-  isSet = (value: unknown): boolean => value !== undefined,
-): void {
+/** Templates may have labels and annotations; empty lists of anything else count too. */
+export function checkTemplateOnlyMetadata(errors: Errors, path: string, metadata: Partial<ObjectMeta> = {}): void {
   push(errors, validateAnnotations(metadata.annotations, `${path}.annotations`))
   push(errors, validateLabels(metadata.labels, `${path}.labels`))
   for (const [field, name] of OTHERS) {
-    if (isSet(metadata[field])) errors.push(forbidden(`${path}.${name}`, 'cannot be set'))
+    if (givenField(metadata, field) !== undefined) errors.push(forbidden(`${path}.${name}`, 'cannot be set'))
   }
 }

@@ -1,5 +1,12 @@
 /** Likely mistakes that several kinds share (k8s.io/kubernetes/pkg/api/node/util.go, apimachinery's validation/ip.go). */
-import { checkDns1123Label, checkLabelValue, formatIp, milliValue, parseIp } from '@canopus/apimachinery'
+import {
+  checkDns1123Label,
+  checkLabelValue,
+  formatIp,
+  type KubeObject,
+  milliValue,
+  parseIp,
+} from '@canopus/apimachinery'
 import type { NodeSelectorTerm } from '../../generated/core.v1.ts'
 
 const NODE_LABELS: Readonly<Record<string, string>> = {
@@ -61,6 +68,16 @@ export function ipWarnings(path: string, text: string): string[] {
   const form = `should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`
   return [`${path}: IPv6 address ${JSON.stringify(text)} ${form}`]
 }
+
+interface Balanced extends KubeObject {
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } }
+}
+
+/** The addresses that a load balancer gave. */
+export const balancerWarnings = ({ status }: Balanced): string[] =>
+  (status?.loadBalancer?.ingress ?? []).flatMap(({ ip = '' }, index) =>
+    ipWarnings(`status.loadBalancer.ingress[${index}]`, ip),
+  )
 
 /** The same for ranges, which should also name nothing behind their prefix. */
 export function cidrWarnings(path: string, text: string): string[] {

@@ -1,9 +1,11 @@
-import { semanticEqual } from '@canopus/apimachinery'
 import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
+import { sameAs, sameIn } from '../shared/equality.ts'
 import { defineKind, setGeneration, strategyOf } from '../shared/strategy.ts'
 import { validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
+
+const SPEC = 'storage.v1.CSIDriverSpec'
 
 function defaultDriver(driver: CSIDriver): void {
   driver.spec ??= {}
@@ -18,7 +20,7 @@ function defaultDriver(driver: CSIDriver): void {
 }
 
 function warnings({ spec }: CSIDriver, old: CSIDriver | undefined): string[] {
-  const isNew = old === undefined || !semanticEqual(spec.tokenRequests, old.spec.tokenRequests)
+  const isNew = old === undefined || !sameIn(SPEC, 'tokenRequests', spec, old.spec)
   if (!isNew || (spec.tokenRequests ?? []).length === 0 || spec.serviceAccountTokenInSecrets !== undefined) return []
   const advice = 'set to true to prevent possible logging of tokens in volume attributes'
   return [`spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, ${advice}`]
@@ -34,7 +36,7 @@ export const CSIDriverKind = defineKind<CSIDriver>({
       validate: validateCSIDriver,
       validateUpdate: validateCSIDriverUpdate,
       default: defaultDriver,
-      prepareForUpdate: (object, old) => setGeneration(object, old, semanticEqual(object.spec, old.spec)),
+      prepareForUpdate: (object, old) => setGeneration(object, old, sameAs(SPEC, object.spec, old.spec)),
       warnings,
       allowUnconditionalUpdate: false,
     },

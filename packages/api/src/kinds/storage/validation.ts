@@ -11,7 +11,6 @@ import {
   notSupported,
   rangeMessage,
   required,
-  semanticEqual,
   tooLong,
   validateLabelSelector,
 } from '@canopus/apimachinery'
@@ -27,7 +26,16 @@ import type {
 } from '../../generated/storage.v1.ts'
 import { checkDriverName } from '../core/pod/validate-volume.ts'
 import { checkVolumeSpec } from '../core/volume-validation.ts'
-import { checkImmutable, checkOptionalChoice, checkText, type Errors, NEGATIVE_MESSAGE, push } from '../shared/check.ts'
+import {
+  checkFixed,
+  checkImmutable,
+  checkOptionalChoice,
+  checkText,
+  type Errors,
+  NEGATIVE_MESSAGE,
+  push,
+} from '../shared/check.ts'
+import { sameIn } from '../shared/equality.ts'
 
 const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer']
 const MOST_PARAMETERS = 512
@@ -90,10 +98,8 @@ function checkTopologies(errors: Errors, terms: readonly TopologySelectorTerm[])
 
 export function validateStorageClassUpdate(object: StorageClass, old: StorageClass): FieldError[] {
   const errors = validateStorageClass(object)
-  checkImmutable(errors, 'parameters', object.parameters, old.parameters)
-  checkImmutable(errors, 'provisioner', object.provisioner ?? '', old.provisioner)
-  checkImmutable(errors, 'reclaimPolicy', object.reclaimPolicy, old.reclaimPolicy)
-  checkImmutable(errors, 'volumeBindingMode', object.volumeBindingMode, old.volumeBindingMode)
+  const message = 'storage.v1.StorageClass'
+  checkFixed(errors, '', message, [object, old], 'parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode')
   return errors
 }
 
@@ -136,7 +142,7 @@ function checkAttachment(errors: Errors, status: VolumeAttachmentStatus | undefi
 
 export function validateVolumeAttachmentUpdate(object: VolumeAttachment, old: VolumeAttachment): FieldError[] {
   const errors = validateVolumeAttachment(object)
-  checkImmutable(errors, 'spec', object.spec, old.spec)
+  checkImmutable(errors, 'spec', object.spec, old.spec, 'storage.v1.VolumeAttachmentSpec')
   return errors
 }
 
@@ -187,8 +193,7 @@ export function validateCSIDriver({ spec }: CSIDriver): FieldError[] {
 export function validateCSIDriverUpdate(object: CSIDriver, old: CSIDriver): FieldError[] {
   const errors = validateCSIDriver(object)
   checkImmutable(errors, 'spec.attachedRequired', object.spec.attachRequired, old.spec.attachRequired)
-  const { volumeLifecycleModes } = object.spec
-  checkImmutable(errors, 'spec.volumeLifecycleModes', volumeLifecycleModes, old.spec.volumeLifecycleModes)
+  checkFixed(errors, 'spec', 'storage.v1.CSIDriverSpec', [object.spec, old.spec], 'volumeLifecycleModes')
   return errors
 }
 
@@ -242,9 +247,7 @@ export function validateCSIStorageCapacity(object: CSIStorageCapacity): FieldErr
 
 export function validateCSIStorageCapacityUpdate(object: CSIStorageCapacity, old: CSIStorageCapacity): FieldError[] {
   const errors = validateCSIStorageCapacity(object)
-  const selector = 'am.apis.meta.v1.LabelSelector'
-  checkImmutable(errors, 'nodeTopology', object.nodeTopology, old.nodeTopology, selector)
-  checkImmutable(errors, 'storageClassName', object.storageClassName, old.storageClassName)
+  checkFixed(errors, '', 'storage.v1.CSIStorageCapacity', [object, old], 'nodeTopology', 'storageClassName')
   return errors
 }
 
@@ -264,7 +267,7 @@ export function validateVolumeAttributesClassUpdate(
 ): FieldError[] {
   const errors: Errors = []
   for (const field of ['driverName', 'parameters'] as const) {
-    if (!semanticEqual(object[field], old[field])) {
+    if (!sameIn('storage.v1.VolumeAttributesClass', field, object, old)) {
       errors.push(forbidden(field, `updates to ${field} are forbidden.`))
     }
   }

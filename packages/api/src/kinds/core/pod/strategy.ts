@@ -1,9 +1,9 @@
 /** What the API server does with pods besides defaults and checks (pkg/registry/core/pod/strategy.go). */
 
 import type { LabelSelector } from '@canopus/apimachinery'
-import { semanticEqual } from '@canopus/apimachinery'
 import type { Pod, PodAffinityTerm, PodStatus } from '../../../generated/core.v1.ts'
 import type { StrategyContext } from '../../../kind.ts'
+import { sameAs } from '../../shared/equality.ts'
 import { copyField, keepAllButStatus, setGeneration } from '../../shared/strategy.ts'
 import { syncAppArmor } from './app-armor.ts'
 import { defaultServiceAccount } from './defaults.ts'
@@ -32,7 +32,7 @@ export function prepareForCreate(pod: Pod, context: StrategyContext): void {
 export function prepareForUpdate(pod: Pod, old: Pod): void {
   defaultServiceAccount(pod.spec)
   copyField(pod, old, 'status')
-  setGeneration(pod, old, semanticEqual(pod.spec, old.spec))
+  setGeneration(pod, old, sameAs('core.v1.PodSpec', pod.spec, old.spec))
 }
 
 export function prepareForStatusUpdate(pod: Pod, old: Pod): void {

@@ -1,9 +1,10 @@
 /** `pods/resize` and `pods/ephemeralcontainers` (pkg/registry/core/pod/strategy.go, validation.go). */
-import { type FieldError, forbidden, invalid, semanticEqual } from '@canopus/apimachinery'
+import { type FieldError, forbidden, invalid } from '@canopus/apimachinery'
 import type { Container, Pod, ResourceRequirements } from '../../../generated/core.v1.ts'
 import type { SubresourceStrategy } from '../../../kind.ts'
 import type { Errors } from '../../shared/check.ts'
 import { describeDifference } from '../../shared/difference.ts'
+import { sameAs } from '../../shared/equality.ts'
 import { copyField, setGeneration } from '../../shared/strategy.ts'
 import { podQosClass } from './qos.ts'
 import { checkAnnotationUpdates } from './validate-annotations.ts'
@@ -19,7 +20,7 @@ function keepOld(pod: Pod, old: Pod, change: (spec: Pod['spec']) => Pod['spec'])
   if (managedFields !== undefined) pod.metadata.managedFields = managedFields
   pod.spec = spec
   copyField(pod, old, 'status')
-  setGeneration(pod, old, semanticEqual(pod.spec, old.spec))
+  setGeneration(pod, old, sameAs('core.v1.PodSpec', pod.spec, old.spec))
 }
 
 /** The old containers with what resizing may change; the new ones as they are where they are not the same containers. */
@@ -78,7 +79,7 @@ function checkPodLevel(
     if (was === undefined || !hasLost(now, was, kind)) continue
     errors.push(forbidden(`${field}.${kind}`, `pod-level resource ${kind} cannot be removed`))
   }
-  if (semanticEqual(withoutComputeOf(now), withoutComputeOf(was))) return
+  if (sameResources(withoutComputeOf(now), withoutComputeOf(was))) return
   errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'))
 }
 
@@ -112,16 +113,16 @@ function checkNothingRemoved(errors: Errors, pod: Pod, old: Pod): void {
 function checkOnlyCompute(errors: Errors, pod: Pod, old: Pod): void {
   const others = (container: Container) => withoutComputeOf(container.resources)
   for (const [index, before] of (old.spec.containers ?? []).entries()) {
-    if (semanticEqual(others(pod.spec.containers[index]!), others(before))) continue
+    if (sameResources(others(pod.spec.containers[index]!), others(before))) continue
     errors.push(forbidden('spec', 'only cpu and memory resources are mutable'))
   }
   for (const [index, before] of (old.spec.initContainers ?? []).entries()) {
     const now = pod.spec.initContainers![index]!
     const field = `spec.initContainers[${index}]`
-    if (!semanticEqual(others(now), others(before))) {
+    if (!sameResources(others(now), others(before))) {
       errors.push(forbidden(field, 'only cpu and memory resources for init or sidecar containers are mutable'))
     }
-    if (isSidecar(now) || semanticEqual(now, before)) continue
+    if (isSidecar(now) || sameAs('core.v1.Container', now, before)) continue
     for (const { restartPolicy } of now.resizePolicy ?? []) {
       if (restartPolicy !== 'RestartContainer') continue
       const text = 'non-sidecar init containers with a resize policy of RestartContainer cannot be resized'
@@ -129,6 +130,8 @@ function checkOnlyCompute(errors: Errors, pod: Pod, old: Pod): void {
     }
   }
 }
+
+const sameResources = (one: unknown, other: unknown): boolean => sameAs('core.v1.ResourceRequirements', one, other)
 
 function withoutComputeOf(resources: ResourceRequirements | undefined): unknown {
   const rest = ({ cpu: _cpu, memory: _memory, ...others }: Record<string, string> = {}) => others
@@ -171,7 +174,7 @@ export const ephemeralContainers: SubresourceStrategy<Pod> = {
       if (now === undefined) {
         const text = `existing ephemeral containers ${name} may not be removed\n`
         errors.push(forbidden('spec.ephemeralContainers', text))
-      } else if (!semanticEqual(before, now)) {
+      } else if (!sameAs('core.v1.EphemeralContainer', before, now)) {
         const text = `existing ephemeral containers ${name} may not be changed\n${describeDifference(before, now, 'core.v1.EphemeralContainer')}`
         errors.push(forbidden('spec.ephemeralContainers', text))
       }

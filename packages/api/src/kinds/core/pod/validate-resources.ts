@@ -4,6 +4,7 @@ import {
   duplicate,
   forbidden,
   formatQuantity,
+  givenField,
   invalid,
   notSupported,
   required,
@@ -107,7 +108,8 @@ export function checkPodResources(errors: Errors, path: string, spec: PodSpec, c
     errors.push(forbidden(path, 'may not be set for a windows pod'))
     return
   }
-  if (resources.claims) errors.push(forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level'))
+  if (givenField(resources, 'claims'))
+    errors.push(forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level'))
   checkResources(errors, path, resources, claimNames, checkPodResourceName)
   for (const [name, amount] of aggregateContainers(spec, 'requests')) {
     const own = resources.requests?.[name]

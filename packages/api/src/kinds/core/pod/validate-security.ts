@@ -1,4 +1,13 @@
-import { byteLength, checkUserId, forbidden, invalid, notSupported, required, tooLong } from '@canopus/apimachinery'
+import {
+  byteLength,
+  checkUserId,
+  forbidden,
+  givenField,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from '@canopus/apimachinery'
 import type {
   AppArmorProfile,
   PodSecurityContext,
@@ -201,7 +210,10 @@ const LINUX_ONLY = [
 function checkWindows(errors: Errors, path: string, spec: PodSpec): void {
   const text = 'cannot be set for a windows pod'
   for (const field of LINUX_ONLY_POD) {
-    if (spec.securityContext?.[field] !== undefined) errors.push(forbidden(`${path}.securityContext.${field}`, text))
+    const value = spec.securityContext && givenField(spec.securityContext, field)
+    // Of these alone it counts whether there are any.
+    if (value !== undefined && !(field === 'sysctls' && spec.securityContext?.sysctls === undefined))
+      errors.push(forbidden(`${path}.securityContext.${field}`, text))
   }
   for (const field of ['hostUsers', 'hostPID', 'hostIPC', 'shareProcessNamespace'] as const) {
     if (spec[field] !== undefined) errors.push(forbidden(`${path}.${field}`, text))

@@ -11,6 +11,7 @@ import {
 import type { Affinity, Binding, Container, Pod, PodSpec, Toleration } from '../../../generated/core.v1.ts'
 import type { Errors } from '../../shared/check.ts'
 import { describeDifference } from '../../shared/difference.ts'
+import { sameAs } from '../../shared/equality.ts'
 import { checkTolerations } from './validate-affinity.ts'
 import { checkAnnotationUpdates, checkPodAnnotations, checkProfilesAgree } from './validate-annotations.ts'
 import { checkPodSpec } from './validate-spec.ts'
@@ -64,7 +65,7 @@ export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   if (checkDeadline(errors, pod.spec.activeDeadlineSeconds, old.spec.activeDeadlineSeconds)) return errors
   checkAddedTolerations(errors, pod.spec.tolerations ?? [], old.spec.tolerations ?? [])
   checkGates(errors, pod.spec, old.spec)
-  if (pod.spec === old.spec || semanticEqual(pod.spec, old.spec)) return errors
+  if (sameAs('core.v1.PodSpec', pod.spec, old.spec)) return errors
   checkFixedFields(errors, pod, old)
   return errors
 }
@@ -107,7 +108,9 @@ function checkDeadline(errors: Errors, deadline: number | undefined, old: number
 
 function checkAddedTolerations(errors: Errors, tolerations: readonly Toleration[], old: readonly Toleration[]): void {
   const withoutSeconds = ({ tolerationSeconds: _, ...rest }: Toleration): Omit<Toleration, 'tolerationSeconds'> => rest
-  const kept = old.every(each => tolerations.some(other => semanticEqual(withoutSeconds(each), withoutSeconds(other))))
+  const kept = old.every(each =>
+    tolerations.some(other => sameAs('core.v1.Toleration', withoutSeconds(each), withoutSeconds(other))),
+  )
   if (kept) checkTolerations(errors, 'spec.tolerations', tolerations)
   else {
     const text = 'existing toleration can not be modified except its tolerationSeconds'
@@ -140,7 +143,7 @@ function checkFixedFields(errors: Errors, pod: Pod, old: Pod): void {
     munged.terminationGracePeriodSeconds = oldGrace
   }
   if ((old.spec.schedulingGates ?? []).length > 0) allowGatedChanges(errors, munged, old.spec)
-  if (semanticEqual(munged, old.spec)) return
+  if (sameAs('core.v1.PodSpec', munged, old.spec)) return
   const difference = describeDifference(old.spec, munged, 'core.v1.PodSpec')
   errors.push(forbidden('spec', `pod updates may not change fields other than ${UPDATABLE}\n${difference}`))
 }
@@ -159,7 +162,7 @@ function allowGatedChanges(errors: Errors, munged: PodSpec, old: PodSpec): void 
   }
   const was = old.affinity?.nodeAffinity
   const now = munged.affinity?.nodeAffinity
-  if (semanticEqual(was, now)) return
+  if ((was === undefined) === (now === undefined) && sameAs('core.v1.NodeAffinity', was, now)) return
   checkAffinityMutation(errors, now, was)
   const rest: Affinity = { ...munged.affinity }
   if (was === undefined) delete rest.nodeAffinity
@@ -179,7 +182,9 @@ function checkAffinityMutation(errors: Errors, now: Affinity['nodeAffinity'], wa
   }
   for (const [index, term] of oldTerms.entries()) {
     for (const field of ['matchExpressions', 'matchFields'] as const) {
-      const kept = (term[field] ?? []).every((each, i) => semanticEqual(each, terms[index]?.[field]?.[i]))
+      const kept = (term[field] ?? []).every((each, i) =>
+        sameAs('core.v1.NodeSelectorRequirement', each, terms[index]?.[field]?.[i]),
+      )
       if (kept) continue
       const text = 'only additions are allowed (no mutations or deletions)'
       errors.push(invalid(`${base}.nodeSelectorTerms[${index}]`, terms[index], text))

@@ -249,3 +249,9 @@ export function podWarnings(pod: Pod, old: Pod | undefined): string[] {
   if (old !== undefined) return []
   return [...hostNameWarnings(pod.metadata.name, "the Pod's hostname"), ...podTemplateWarnings('', pod)]
 }
+
+/** The addresses that a status tells of. */
+export const addressWarnings = ({ status }: Pod): string[] =>
+  (['podIPs', 'hostIPs'] as const).flatMap(list =>
+    (status?.[list] ?? []).flatMap(({ ip = '' }, index) => ipWarnings(`status.${list}[${index}].ip`, ip)),
+  )

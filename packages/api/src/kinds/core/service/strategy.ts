@@ -2,13 +2,7 @@
 import { semanticEqual } from '@canopus/apimachinery'
 import type { Service, ServiceSpec } from '../../../generated/core.v1.ts'
 import { copyField } from '../../shared/strategy.ts'
-import {
-  isExternallyAccessible,
-  isGivenNodePorts,
-  needsClusterIP,
-  needsHealthCheckNodePort,
-  needsNodePort,
-} from './fields.ts'
+import { isExternallyAccessible, isGivenNodePorts, needsHealthCheckNodePort, needsNodePort } from './fields.ts'
 
 export function prepareForCreate(service: Service): void {
   const { spec } = service
@@ -34,11 +28,9 @@ export function prepareForUpdate(service: Service, old: Service): void {
 /** Clients that leave out what the server allocated get it back (PatchAllocatedValues). */
 function keepAllocated(service: Service, old: Service): void {
   const { spec } = service
-  if (needsClusterIP(old) && needsClusterIP(service)) {
+  if (isInside(old) && isInside(service)) {
     if (!spec.clusterIP) copyField(spec, old.spec, 'clusterIP')
-    if ((spec.clusterIPs ?? []).length === 0 && spec.clusterIP === old.spec.clusterIP) {
-      copyField(spec, old.spec, 'clusterIPs')
-    }
+    if ((spec.clusterIPs ?? []).length === 0) copyField(spec, old.spec, 'clusterIPs')
   }
   if (isGivenNodePorts(old) && isGivenNodePorts(service)) keepNodePorts(spec, old.spec)
   if (needsHealthCheckNodePort(old) && needsHealthCheckNodePort(service) && !spec.healthCheckNodePort) {
@@ -49,14 +41,11 @@ function keepAllocated(service: Service, old: Service): void {
 function keepNodePorts(spec: ServiceSpec, old: ServiceSpec): void {
   const portsOf = ({ ports }: ServiceSpec): Set<number> => new Set((ports ?? []).map(port => port.nodePort ?? 0))
   const used = portsOf(old).intersection(portsOf(spec))
-  used.delete(0)
   const byName = new Map((old.ports ?? []).map(port => [port.name ?? '', port.nodePort ?? 0]))
   for (const port of spec.ports ?? []) {
     if (port.nodePort) continue
     const before = byName.get(port.name ?? '') ?? 0
-    if (before === 0 || used.has(before)) continue
-    port.nodePort = before
-    used.add(before)
+    if (before !== 0 && !used.has(before)) port.nodePort = before
   }
 }
 
@@ -78,14 +67,12 @@ function dropWhatTheTypeDoesNotNeed(service: Service, old: Service): void {
   const { spec } = service
   const lost = (needs: (service: Service) => boolean): boolean => needs(old) && !needs(service)
   const same = (field: keyof ServiceSpec): boolean => semanticEqual(spec[field], old.spec[field])
-  if (lost(needsClusterIP) && same('clusterIP') && same('clusterIPs')) {
+  if (lost(isInside) && same('clusterIP') && same('clusterIPs')) {
     delete spec.clusterIP
     delete spec.clusterIPs
   }
-  if (lost(needsClusterIP) && same('ipFamilies') && same('ipFamilyPolicy')) {
-    delete spec.ipFamilies
-    delete spec.ipFamilyPolicy
-  }
+  if (lost(isInside) && same('ipFamilies')) delete spec.ipFamilies
+  if (lost(isInside) && same('ipFamilyPolicy')) delete spec.ipFamilyPolicy
   if (lost(needsNodePort) && sameNodePorts(spec, old.spec)) for (const port of spec.ports ?? []) delete port.nodePort
   if (lost(needsHealthCheckNodePort) && same('healthCheckNodePort')) delete spec.healthCheckNodePort
   if (lost(isLoadBalancer)) {
@@ -98,8 +85,11 @@ function dropWhatTheTypeDoesNotNeed(service: Service, old: Service): void {
 
 const isLoadBalancer = ({ spec }: Service): boolean => spec.type === 'LoadBalancer'
 
-const sameNodePorts = (a: ServiceSpec, b: ServiceSpec): boolean =>
-  semanticEqual(
-    (a.ports ?? []).map(port => port.nodePort ?? 0),
-    (b.ports ?? []).map(port => port.nodePort ?? 0),
-  )
+/** Whatever type it says, but for names alone it is meant to have an address. */
+const isInside = ({ spec }: Service): boolean => spec.type !== 'ExternalName'
+
+/** No new ones. */
+function sameNodePorts(now: ServiceSpec, old: ServiceSpec): boolean {
+  const before = new Set((old.ports ?? []).map(port => port.nodePort))
+  return (now.ports ?? []).every(({ nodePort }) => !nodePort || before.has(nodePort))
+}

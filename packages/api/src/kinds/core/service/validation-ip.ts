@@ -8,9 +8,9 @@ const FAMILIES = ['IPv4', 'IPv6']
 const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack']
 
 /** What is wrong with the addresses that a service asks for: told before any is allocated. */
-export function clusterIpErrors(service: Service): FieldError[] {
+export function clusterIpErrors(service: Service, old: Service | undefined): FieldError[] {
   const errors: Errors = []
-  checkClusterIps(errors, service)
+  checkClusterIps(errors, service, old?.spec.clusterIPs)
   return errors
 }
 

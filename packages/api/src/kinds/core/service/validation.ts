@@ -174,9 +174,14 @@ function checkLoadBalancer(errors: Errors, { spec }: Service): void {
   if (spec.allocateLoadBalancerNodePorts !== undefined && !isLoadBalancer) {
     errors.push(forbidden('spec.allocateLoadBalancerNodePorts', ONLY_LOAD_BALANCER))
   }
-  if (spec.loadBalancerClass === undefined) return
-  if (isLoadBalancer) checkText(errors, 'spec.loadBalancerClass', spec.loadBalancerClass, checkQualifiedName)
-  else errors.push(forbidden('spec.loadBalancerClass', ONLY_LOAD_BALANCER))
+  checkClass(errors, { spec })
+}
+
+function checkClass(errors: Errors, { spec: { type, loadBalancerClass } }: Pick<Service, 'spec'>): void {
+  const field = 'spec.loadBalancerClass'
+  if (loadBalancerClass === undefined) return
+  if (type === 'LoadBalancer') checkText(errors, field, loadBalancerClass, checkQualifiedName)
+  else errors.push(forbidden(field, ONLY_LOAD_BALANCER))
 }
 
 /** The health check's port is allocated by the API server, so it may still be missing here. */
@@ -212,6 +217,8 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
       errors.push(invalid('spec.loadBalancerClass', now, 'may not change once set'))
     }
   }
+  // Told here, and again with all the rest.
+  checkClass(errors, service)
   const port = service.spec.healthCheckNodePort ?? 0
   const oldPort = old.spec.healthCheckNodePort ?? 0
   if (needsHealthCheckNodePort(old) && needsHealthCheckNodePort(service) && oldPort !== 0 && port !== oldPort) {

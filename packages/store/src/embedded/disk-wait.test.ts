@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { DiskWait } from './disk-wait.ts'
+
+/** A disk that takes so many milliseconds, and who waited for it. */
+function disk(milliseconds: number) {
+  let now = 0
+  const waited: string[] = []
+  const state = { milliseconds }
+  const answer = (way: string): void => {
+    waited.push(way)
+    now += state.milliseconds
+  }
+  const wait = new DiskWait({ later: async () => answer('later'), now: () => answer('now') }, { monotonic: () => now })
+  const commits = async (count: number, records: number): Promise<string> => {
+    waited.length = 0
+    for (let n = 0; n < count; n++) await wait.after(records, 3)
+    return waited.map(way => way[0]).join('')
+  }
+  return { state, commits }
+}
+
+describe('waiting for the disk', () => {
+  test('in place for lone writes alone', async () => {
+    const { commits } = disk(0.2)
+    assert.equal(await commits(2, 1), 'nn')
+    assert.equal(await commits(2, 3), 'll')
+    assert.equal(await commits(2, 2), 'nn')
+  })
+
+  test('elsewhere where it is slow, tried again after longer and longer pauses', async () => {
+    const { state, commits } = disk(2)
+    const later = (count: number): string => 'l'.repeat(count)
+    assert.equal(await commits(64 + 128 + 4, 1), `n${later(64)}n${later(128)}nl`)
+    await commits(20_000, 1)
+    const tries = [...(await commits(10_250, 1))].filter(way => way === 'n')
+    assert.equal(tries.length, 10)
+    state.milliseconds = 0.2
+    assert.match(await commits(1030, 1), /^l+n+$/)
+    state.milliseconds = 2
+    assert.equal(await commits(67, 1), `n${later(64)}nl`)
+  })
+})
