@@ -19,7 +19,8 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type CommandResult, canopus, containerSkip, freePort, TestCluster } from './support/cluster.ts'
-import { processesOf, startUp as start, traces, until } from './support/traces.ts'
+import { processesOf, startUp as start, traces } from './support/traces.ts'
+import { until } from './support/until.ts'
 
 const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
 const rootOnly = containerSkip()

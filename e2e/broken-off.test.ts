@@ -5,7 +5,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { containerSkip, TestCluster } from './support/cluster.ts'
-import { processesOf, startUp, traces, until } from './support/traces.ts'
+import { processesOf, startUp, traces } from './support/traces.ts'
+import { until } from './support/until.ts'
 
 describe('an up that is broken off', { skip: containerSkip() }, () => {
   const cluster = new TestCluster('broken')

@@ -14,11 +14,13 @@ import {
   ensureClusterPki,
   issueClientCertificate,
   systemRandom as random,
+  run,
 } from '../packages/platform/src/index.ts'
 import { runSimulatedNodes } from '../packages/testing/src/index.ts'
 import { freePort } from './support/cluster.ts'
 import { Kubectl } from './support/kubectl.ts'
 import { Processes } from './support/processes.ts'
+import { until } from './support/until.ts'
 
 const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
 
@@ -62,13 +64,15 @@ for (const backend of ['embedded', 'etcd'] as const) {
       return [`--etcd-servers=${url}`]
     }
 
-    const untilReady = async (): Promise<void> => {
-      for (let attempt = 0; attempt < 100; attempt++)
-        if ((await kubectl.try(['get', '--raw', '/readyz'])).stdout === 'ok') return
-      throw new Error(`the API server is not ready: ${processes.output}`)
-    }
+    const untilReady = (): Promise<void> =>
+      until(
+        () => `the API server is ready: ${processes.output}`,
+        async () => (await kubectl.try(['get', '--raw', '/readyz'])).stdout === 'ok',
+      )
 
     before(async () => {
+      // Where the bundle has to be made first, that takes its time.
+      await run(launcher, ['--version'])
       const port = await freePort()
       const pki = await ensureClusterPki(join(home, 'pki'), { clusterName: 'components', clock })
       await writeKubeconfigs(home, pki, port)
@@ -104,6 +108,8 @@ for (const backend of ['embedded', 'etcd'] as const) {
         '--leader-elect-lease-duration=3s',
         '--leader-elect-renew-deadline=2s',
         '--leader-elect-retry-period=200ms',
+        // The usual port may be that of a cluster of this machine.
+        '--secure-port=0',
         '--allocate-node-cidrs=true',
         '--cluster-cidr=10.91.0.0/16',
         `--root-ca-file=${file('ca.crt')}`,
@@ -119,6 +125,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
         `--kubeconfig=${join(home, 'scheduler.kubeconfig')}`,
         '--leader-elect=true',
         '--leader-elect-retry-period=200ms',
+        '--secure-port=0',
       )
       await untilReady()
       const transport = createKubeconfigTransport(join(home, 'admin.kubeconfig'))
@@ -153,8 +160,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
       const ranges = async (): Promise<string> =>
         kubectl.run(['get', 'nodes', '-o', 'jsonpath={.items[*].spec.podCIDR}'])
       const both = /^10\.91\.\d+\.0\/24 10\.91\.\d+\.0\/24$/
-      for (let attempt = 0; attempt < 50 && !both.test(await ranges()); attempt++);
-      assert.match(await ranges(), both)
+      await until('both nodes have a range', async () => both.test(await ranges()))
     })
 
     it('has one leader of each, and controllers that work as their own service accounts', async () => {

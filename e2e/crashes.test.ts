@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { containerSkip, TestCluster } from './support/cluster.ts'
+import { until } from './support/until.ts'
 
 interface Component {
   component: string
@@ -22,13 +23,11 @@ describe('kill -9', { skip: containerSkip() }, () => {
   const write = async (): Promise<void> => {
     await kubectl.run(['create', 'configmap', `acknowledged-${written++}`, '--from-literal=a=b'])
   }
-  const untilRunning = async (component: string, not: number): Promise<void> => {
-    for (let attempt = 0; attempt < 200; attempt++) {
+  const untilRunning = (component: string, not: number): Promise<void> =>
+    until(`${component} comes back`, async () => {
       const found = (await components()).find(each => each.component === component)
-      if (found?.state === 'running' && found.pid !== not) return
-    }
-    throw new Error(`${component} did not come back`)
-  }
+      return found?.state === 'running' && found.pid !== not
+    })
   /** All that was acknowledged is there, the container is the same, and the cluster works. */
   const unharmed = async (): Promise<void> => {
     const { stderr } = await cluster.up()

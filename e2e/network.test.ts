@@ -244,10 +244,13 @@ function connection(host: string, port: number): Promise<string> {
   })
 }
 
-/** Asks again until the answer is right; the last answer, right or wrong. */
+/** Asks again for half a minute until the answer is right; the last answer, right or wrong. */
 async function eventually<T>(ask: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
   let answer = await ask()
-  for (let attempt = 0; attempt < 100 && !right(answer); attempt++) answer = await ask()
+  for (const end = systemClock.monotonic() + 30_000; systemClock.monotonic() < end && !right(answer); ) {
+    await sleep(systemClock, 20)
+    answer = await ask()
+  }
   return answer
 }
 

@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { sleep } from '../packages/base/src/index.ts'
 import { runtimePrograms } from '../packages/cli/src/cluster/host-packages.ts'
 import {
   connectCri,
@@ -32,6 +31,7 @@ import { containerSkip, freePort } from './support/cluster.ts'
 import { Kubectl } from './support/kubectl.ts'
 import { Processes } from './support/processes.ts'
 import { TestRegistry } from './support/registry.ts'
+import { until } from './support/until.ts'
 
 const launcher = fileURLToPath(new URL('../canopus', import.meta.url))
 const manifest = fileURLToPath(new URL('manifests/alone.yaml', import.meta.url))
@@ -109,6 +109,7 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
       `kubeconfig=${file('controller-manager.kubeconfig')}`,
       'controllers=*',
       'leader-elect=false',
+      'secure-port=0',
       'use-service-account-credentials=true',
       'allocate-node-cidrs=true',
       'cluster-cidr=10.93.0.0/16',
@@ -119,7 +120,7 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
       'cluster-dns=10.92.0.10',
       `cluster-dns-port=${dnsPort}`,
     )
-    start('scheduler', `kubeconfig=${file('scheduler.kubeconfig')}`, 'leader-elect=false')
+    start('scheduler', `kubeconfig=${file('scheduler.kubeconfig')}`, 'leader-elect=false', 'secure-port=0')
   }
 
   /** A mount namespace whose `/` is shared, for containerd and the kubelet together, whatever the machine's own is like. */
@@ -333,12 +334,3 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
     return lines.filter(line => line.includes(home) && line.includes(text))
   }
 })
-
-/** Polls, since what is waited for is the state of other processes. */
-async function until(what: string | (() => string), holds: () => Promise<boolean>): Promise<void> {
-  for (const end = clock.monotonic() + 30_000; clock.monotonic() < end; ) {
-    if (await holds()) return
-    await sleep(clock, 50)
-  }
-  throw new Error(`not in time: ${typeof what === 'string' ? what : what()}`)
-}

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { containerSkip, TestCluster } from './support/cluster.ts'
+import { until } from './support/until.ts'
 
 const manifest = fileURLToPath(new URL('manifests/volumes.yaml', import.meta.url))
 
@@ -40,11 +41,8 @@ describe('volumes', { skip: containerSkip() }, () => {
     }
   }
 
-  const untilRuns = async (pod: string): Promise<void> => {
-    for (let attempt = 0; attempt < 60; attempt++)
-      if ((await kubectl.try(['exec', pod, '--', 'true'])).code === 0) return
-    throw new Error(`${pod} does not run`)
-  }
+  const untilRuns = (pod: string): Promise<void> =>
+    until(`${pod} runs`, async () => (await kubectl.try(['exec', pod, '--', 'true'])).code === 0)
 
   before(async () => {
     await cluster.up('--nodes', '2')

@@ -3,8 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sleep } from '../../packages/base/src/index.ts'
-import { systemClock } from '../../packages/platform/src/index.ts'
 import type { CommandResult } from './cluster.ts'
 
 const launcher = fileURLToPath(new URL('../../canopus', import.meta.url))
@@ -41,15 +39,6 @@ export function traces(home: string): string[] {
   const entries =
     existsSync(kubeconfig) && readFileSync(kubeconfig, 'utf8').includes('server:') ? ['kubeconfig entry'] : []
   return [...mounts, ...slots, ...processes, ...index, ...entries]
-}
-
-/** Polls, since what is waited for is the state of other processes. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    if (await holds()) return
-    await sleep(systemClock, 20)
-  }
-  throw new Error(`not in time: ${what}`)
 }
 
 /** Starts `./canopus` with a home of its own, without waiting for its end. */
