@@ -34,6 +34,7 @@ describe('when a node has been silent for too long', () => {
   const seen = node('n', 'a')
   const table: [name: string, heard: [at: number, node: Node, lease?: Lease][], expected: number][] = [
     ['never since it was seen', [[START, seen]], START + 50_000],
+    ['one seen between rounds counts from the next', [[START + 1_000, seen]], START + 55_000],
     ['one that has never reported has longer', [[START, node('n')]], START + 60_000],
     [
       'a renewal counts from the next round',
@@ -92,6 +93,12 @@ describe('when a node has been silent for too long', () => {
       assert.deepEqual([silence.isSilent('n', expected - 1), silence.isSilent('n', expected)], [false, true])
     })
   }
+
+  test('a grace shorter than a round: nothing is decided before the next one', () => {
+    const silence = new Silence({ period: 1_000, start: START, grace: 1, startupGrace: 60_000 })
+    silence.hear(seen, undefined, START + 300)
+    assert.deepEqual([silence.isSilent('n', START + 1_999), silentAt(silence)], [false, START + 2_000])
+  })
 
   test('once told it is not told again until something is heard', () => {
     const silence = create()

@@ -58,7 +58,7 @@ export class Silence {
     this.#options = options
   }
 
-  /** Another look at a node and its lease. A node seen for the first time is alive. */
+  /** Another look at a node and its lease. A node is alive in the round that sees it for the first time. */
   hear(node: Node, lease: Lease | undefined, now: number): void {
     const { name } = node.metadata
     const ready = findCondition(node.status?.conditions, 'Ready')
@@ -70,7 +70,15 @@ export class Silence {
     if (signs === undefined) {
       const never = Number.POSITIVE_INFINITY
       const renewedAt = millisecondsOf(renewTime)
-      const first = { heardAt: now, renewTime, renewedAt, statusAt, leaseVersion, hasReported, checkAt: never }
+      const first = {
+        heardAt: this.#next(now),
+        renewTime,
+        renewedAt,
+        statusAt,
+        leaseVersion,
+        hasReported,
+        checkAt: never,
+      }
       this.#signs.set(name, first)
       this.#plan(name, first)
       return
@@ -111,9 +119,10 @@ export class Silence {
     }
   }
 
+  /** Whether a round has found it silent: between rounds nothing is decided. */
   isSilent(name: string, now: number): boolean {
     const signs = this.#signs.get(name)
-    return signs !== undefined && now >= this.#silentAt(name, signs)
+    return signs !== undefined && now >= this.#next(this.#silentAt(name, signs))
   }
 
   /** The first round that is not before the time. */
