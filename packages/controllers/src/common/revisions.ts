@@ -7,7 +7,6 @@ import { ControllerRevisions } from '@canopus/api'
 import type { ControllerRevision } from '@canopus/api/apps/v1'
 import type { PodTemplateSpec } from '@canopus/api/core/v1'
 import {
-  controllerOf,
   controllerReference,
   hasReason,
   isControlledBy,
@@ -19,7 +18,7 @@ import {
   type ResourceType,
   semanticEqual,
 } from '@canopus/apimachinery'
-import type { ControllerContext } from '@canopus/operator'
+import { type ControllerContext, claim } from '@canopus/operator'
 
 export const REVISION_LABEL = 'controller-revision-hash'
 
@@ -50,14 +49,29 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
   return template
 }
 
-/** The object's revisions, oldest first; orphans that match its selector count as its own. */
-export function revisionsOf(context: ControllerContext, object: Templated): ControllerRevision[] {
-  const selector = labelSelector(object.spec.selector)
-  return context.informers
-    .informer(ControllerRevisions)
-    .lister.list(object.metadata.namespace)
-    .filter(each => (controllerOf(each) ? isControlledBy(each, object) : matches(selector, each.metadata.labels)))
-    .sort((a, b) => a.revision - b.revision || (a.metadata.name < b.metadata.name ? -1 : 1))
+/**
+ * The object's revisions that match its selector, oldest first. Orphans become its own; those of its own that no longer match are
+ * released (`ClaimControllerRevisions`), or kept and left alone (`adoptOrphanRevisions` of StatefulSets).
+ */
+export async function claimRevisions<T extends Templated>(
+  context: ControllerContext,
+  owner: T,
+  ownerType: ResourceType<T>,
+  others: 'released' | 'kept',
+): Promise<ControllerRevision[]> {
+  const selector = labelSelector(owner.spec.selector)
+  const isSelected = ({ metadata }: ControllerRevision): boolean => matches(selector, metadata.labels)
+  const { name, namespace } = owner.metadata
+  const revisions = context.informers.informer(ControllerRevisions).lister.list(namespace)
+  const claimed = await claim({
+    owner,
+    ownerType,
+    candidates: others === 'released' ? revisions : revisions.filter(isSelected),
+    matches: isSelected,
+    client: context.client.resource(ControllerRevisions),
+    freshOwner: () => context.client.resource(ownerType).get(name, { namespace: namespace! }),
+  })
+  return claimed.sort((a, b) => a.revision - b.revision || (a.metadata.name < b.metadata.name ? -1 : 1))
 }
 
 /** Those of the current template, oldest first. */

@@ -15,20 +15,20 @@ import {
   Expectations,
   OwnWrites,
   on,
-  owned,
   patchStatus,
   slowStart,
 } from '@canopus/operator'
 import { Gathering } from '../common/gathering.ts'
 import { ownerTrigger, podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, nextAvailable, podFromTemplate, podInformer } from '../common/pods.ts'
-import { ensureRevision, hashOf, REVISION_LABEL, revisionsOf, truncateHistory } from '../common/revisions.ts'
+import { claimRevisions, ensureRevision, hashOf, REVISION_LABEL, truncateHistory } from '../common/revisions.ts'
 import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { podTemplateHash } from '../common/template-hash.ts'
 import { isNamespaceTerminating } from '../replica-set.ts'
 import { withoutDuplicates } from './duplicates.ts'
 import { daemonTolerations, pinnedTo, placementOn, targetNode } from './placement.ts'
 import { type DaemonSetState, planPlacement, planUpdate, statusOf } from './plan.ts'
+import { revisionTrigger } from './revision-trigger.ts'
 
 const GENERATION = 'deprecated.daemonset.template.generation'
 const BURST = 250
@@ -53,7 +53,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         gathering,
         selectorOf: set => labelSelector(set.spec.selector),
       }),
-      owned(ControllerRevisions, DaemonSets),
+      revisionTrigger(context),
       on(Nodes, ({ object, old, deleted, initial }, enqueue) => {
         if (initial) return
         for (const set of sets.lister.list()) {
@@ -91,7 +91,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         freshOwner: () => context.client.resource(DaemonSets).get(name, { namespace: namespace! }),
       })
       gathering.note(key, claimed.length)
-      const history = { revisions: revisionsOf(context, set), pods: claimed }
+      const history = { revisions: await claimRevisions(context, set, DaemonSets, 'released'), pods: claimed }
       const { revisions: known, pods: own } = await withoutDuplicates(context, set, history)
       const { revisions, update, collisionCount } = await ensureRevision(
         context,

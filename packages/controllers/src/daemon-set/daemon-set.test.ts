@@ -148,11 +148,12 @@ test('of several revisions of one template the newest is left, and pods are of i
     data,
     revision: 2,
   })
+  const names = (): string[] => world.server.list(ControllerRevisions).map(each => each.metadata.name)
+  await world.settle(100)
+  assert.equal(names().length, 2, 'a revision that comes with its owner is no reason to look')
+  await patch({ revisionHistoryLimit: 5 })
   await tend(3)
-  assert.deepEqual(
-    world.server.list(ControllerRevisions).map(each => each.metadata.name),
-    ['agent-twin'],
-  )
+  assert.deepEqual(names(), ['agent-twin'])
   const pods = world.server.list(Pods)
   assert.deepEqual(
     pods.map(pod => pod.metadata.uid),
@@ -160,6 +161,29 @@ test('of several revisions of one template the newest is left, and pods are of i
   )
   assert.ok(pods.every(pod => pod.metadata.labels?.['controller-revision-hash'] === 'twin'))
   assert.equal(status().updatedNumberScheduled, 3)
+})
+
+test('a revision without an owner is adopted when it comes, and when its labels come to match', async () => {
+  add()
+  await tend(3)
+  const [{ metadata }] = world.server.list(ControllerRevisions) as [ControllerRevision]
+  const { namespace, labels } = metadata
+  const orphan = (name: string, its: typeof labels) =>
+    world.server.add(ControllerRevisions, {
+      metadata: { name, namespace: namespace!, labels: { ...its, 'controller-revision-hash': name } },
+      data: { spec: { template: { spec: { hostname: name } } } },
+      revision: 1,
+    })
+  const owner = (name: string) =>
+    world.server.list(ControllerRevisions).find(each => each.metadata.name === name)?.metadata.ownerReferences?.[0]
+      ?.name
+  orphan('early', labels)
+  orphan('late', {})
+  await world.settle(100)
+  assert.deepEqual([owner('early'), owner('late')], ['agent', undefined])
+  world.server.change(ControllerRevisions, 'late', namespace!, each => (each.metadata.labels = labels!))
+  await world.settle(100)
+  assert.equal(owner('late'), 'agent')
 })
 
 test('with surge the new pod comes before the old one goes', async () => {

@@ -20,7 +20,7 @@ import {
 } from '@canopus/operator'
 import { podTrigger } from '../common/pod-trigger.ts'
 import { claimablePods, podInformer } from '../common/pods.ts'
-import { ensureRevision, revisionsOf, truncateHistory } from '../common/revisions.ts'
+import { claimRevisions, ensureRevision, truncateHistory } from '../common/revisions.ts'
 import { staleSyncSkips } from '../common/stale-sync-skips.ts'
 import { revisionHash } from '../common/template-hash.ts'
 import { claimsOf, isClaimOf, ordinalOf, podOf, revisionOfPod, withIdentity } from './identity.ts'
@@ -65,7 +65,7 @@ export function createStatefulSetController(context: ControllerContext): Control
         client: context.client.resource(Pods),
         freshOwner: () => context.client.resource(StatefulSets).get(name, { namespace: namespace! }),
       })
-      const known = revisionsOf(context, set)
+      const known = await claimRevisions(context, set, StatefulSets, 'kept')
       const { revisions, update, collisionCount } = await ensureRevision(
         context,
         set,
