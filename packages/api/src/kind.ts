@@ -11,7 +11,10 @@ import type { OpenApiKind } from './openapi/types.ts'
 export interface Strategy<T extends KubeObject = KubeObject> {
   /** Fills in defaults of the version in which the object arrived (pkg/apis/<group>/<version>/defaults.go). */
   default?(object: T): void
-  /** Fills in what objects that were stored before today's fields came lack (upstream's decorators of storage). */
+  /**
+   * Fills in what objects that were stored before today's fields came lack (upstream's decorators of storage), and what reading them
+   * back gives any object. Called before one is stored, once nothing is wrong with it.
+   */
   completeStored?(object: T): void
   /** Resets what a client may not set at creation (usually status) and sets the first generation. */
   prepareForCreate?(object: T, context: StrategyContext): void
@@ -43,6 +46,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   defaultPropagation?: 'background' | 'orphan' | 'unsupported'
   /** Checks metadata.name; default is the DNS subdomain rule. Returns what is wrong with it, one text per finding. */
   validateName?(name: string): string[]
+  /** The same of metadata.generateName, where the rule is another. */
+  validateGenerateName?(name: string): string[]
   /** Whether the spec counts as changed for metadata.generation. Default: deep inequality of everything but metadata and status. */
   hasGeneration?: boolean
 }

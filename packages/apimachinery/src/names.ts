@@ -71,6 +71,9 @@ export function checkDns1123Subdomain(value: string): string[] {
   return checkSubdomain(value, maxLengthMessage)
 }
 
+/** The same as declared in the types of a kind (`k8s-long-name`). */
+export const checkLongName = (value: string): string[] => checkSubdomain(value, maxBytesMessage)
+
 function checkSubdomain(value: string, message: typeof maxLengthMessage): string[] {
   const errors = limited(value, 253, message)
   if (fits(subdomainPattern, value)) return errors

@@ -19,6 +19,8 @@ export interface ObjectMetaRules {
   namespaced: boolean
   /** The rule for names; default is the DNS subdomain. */
   validateName?: NameCheck
+  /** The rule for what names are made of; default is that for names. */
+  validateGenerateName?: NameCheck
   /** Where the metadata lies; default `metadata`. */
   path?: string
 }
@@ -29,10 +31,11 @@ export interface ObjectMetaRules {
  */
 export function validateObjectMeta(meta: ObjectMeta, rules: ObjectMetaRules): FieldError[] {
   const { namespaced, validateName = checkDns1123Subdomain, path = 'metadata' } = rules
+  const { validateGenerateName = validateName } = rules
   const errors: FieldError[] = []
   if (meta.generateName) {
     const { generateName } = meta
-    errors.push(...checked(`${path}.generateName`, generateName, text => validateName(maskTrailingDash(text))))
+    errors.push(...checked(`${path}.generateName`, generateName, text => validateGenerateName(maskTrailingDash(text))))
   }
   if (!meta.name) errors.push(required(`${path}.name`, 'name or generateName is required'))
   else errors.push(...checked(`${path}.name`, meta.name, validateName))

@@ -56,8 +56,13 @@ export function newMetadataErrors(kind: Kind, metadata: ObjectMeta): FieldError[
   return [...wholeErrors(kind, metadata), ...finalizerNames(kind, metadata)]
 }
 
-function wholeErrors({ type: { namespaced }, strategy: { validateName } }: Kind, metadata: ObjectMeta): FieldError[] {
-  return validateObjectMeta(metadata, { namespaced, ...(validateName !== undefined && { validateName }) })
+function wholeErrors({ type: { namespaced }, strategy }: Kind, metadata: ObjectMeta): FieldError[] {
+  const { validateName, validateGenerateName } = strategy
+  return validateObjectMeta(metadata, {
+    namespaced,
+    ...(validateName !== undefined && { validateName }),
+    ...(validateGenerateName !== undefined && { validateGenerateName }),
+  })
 }
 
 /** What is wrong with changed metadata, by the main resource or a subresource. */

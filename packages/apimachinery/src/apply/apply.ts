@@ -59,7 +59,7 @@ export function misfit(schema: StructSchema, object: Plain): string | undefined 
   return findings.length === 0 ? undefined : findingsText(findings)
 }
 
-const failed = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })
+const failed = (message: string): StatusError => new StatusError({ code: 500, message })
 
 const metaOf = (object: Plain): Partial<ObjectMeta> | undefined =>
   isMap(object.metadata) ? (object.metadata as Partial<ObjectMeta>) : undefined

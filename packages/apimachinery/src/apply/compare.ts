@@ -44,7 +44,7 @@ class Comparer {
       const form = formOf(type, old)
       if (form !== formOf(type, next)) this.mixed(type, old, next)
       else if (form === 'leaf' || (isVoid(old) && isVoid(next))) {
-        if (!sameValue(type, old, next)) this.modified.add(this.#path)
+        if (!deepEqual(old, next)) this.modified.add(this.#path)
       } else if (form === 'map') this.maps(type, (old ?? {}) as Plain, (next ?? {}) as Plain)
       else this.lists(type, (old ?? []) as readonly unknown[], (next ?? []) as readonly unknown[])
     }
@@ -98,13 +98,6 @@ class Comparer {
     }
     path.pop()
   }
-}
-
-/** Two values that stand for nothing are the same for Go where the type has no null. */
-function sameValue(type: Type, old: unknown, next: unknown): boolean {
-  const { type: kind, goType } = type.schema
-  if (goType !== '' && (kind === 'list' || kind === 'map') && isVoid(old) && isVoid(next)) return true
-  return deepEqual(old, next)
 }
 
 function entriesOf(list: ReturnType<typeof listOf>, values: readonly unknown[]): Map<string, unknown[]> {

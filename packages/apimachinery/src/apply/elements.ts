@@ -2,6 +2,7 @@
  * The steps of a path in FieldsV1: `f:` a field or key of a map, `k:` an entry of a list by its keys, `v:` an entry of a set by its
  * value, `i:` an entry by its index (sigs.k8s.io/structured-merge-diff/fieldpath/serialize-pe.go and element.go).
  */
+import { zeroOf } from '../schema/decoded-values.ts'
 import type { Field, ListSchema } from '../schema/schema.ts'
 
 type Plain = Readonly<Record<string, unknown>>
@@ -73,9 +74,12 @@ function sortedKeys(list: ListSchema): readonly Key[] {
   return keys
 }
 
+/** Texts and numbers that Go always writes have a default in upstream's OpenAPI, which its types for apply are made of: nothing. */
 function defaultOf(list: ListSchema, key: string): unknown {
   const field: Field | undefined = list.items.type === 'struct' ? list.items.fields.get(key) : undefined
-  return field?.default
+  if (field === undefined || field.default !== undefined) return field?.default
+  const isAlways = field.schema.goType !== '' && !field.omitEmpty && !field.pointer
+  return isAlways ? zeroOf(field.schema) : undefined
 }
 
 function scalarJson(value: unknown): string {

@@ -165,7 +165,7 @@ function chargeAll(before: readonly ResourceQuota[], batch: readonly Waiting[]) 
     }
     if (verdict.kind === 'uncovered') {
       const message = `insufficient quota to match these scopes: ${scopesText(verdict.scopes)}`
-      each.reject(new StatusError({ code: 500, reason: '', message }))
+      each.reject(new StatusError({ code: 500, message }))
       continue
     }
     if (!each.attributes.dryRun) after = verdict.quotas

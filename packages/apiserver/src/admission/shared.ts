@@ -48,7 +48,7 @@ export function refusal(attributes: AdmissionAttributes, why: string): StatusErr
 }
 
 /** What upstream's plugins answer where they return an error that is no status: 500, in their own words. */
-export const plainError = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })
+export const plainError = (message: string): StatusError => new StatusError({ code: 500, message })
 
 /** How a plugin refuses by what it finds wrong with fields, for what upstream does in a kind's strategy. */
 export function refusingBy(

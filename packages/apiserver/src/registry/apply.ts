@@ -134,7 +134,7 @@ export function applyTo(
       setOwners(decoded, managedFields)
       return decoded
     } catch (error) {
-      if (error instanceof ElementError) throw new StatusError({ code: 500, reason: '', message: error.message })
+      if (error instanceof ElementError) throw new StatusError({ code: 500, message: error.message })
       throw error
     }
   })

@@ -92,6 +92,7 @@ async function createOnce(
     }
     store.warn(call, object, undefined)
     await context.admission.validate(call, target)
+    kind.strategy.completeStored?.(object)
     const key = cache.keyOf(namespace, name)
     if (!call.dryRun) refuseRevision(object)
     if (call.dryRun) {

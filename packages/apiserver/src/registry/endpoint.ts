@@ -306,7 +306,12 @@ export class Endpoint {
     if (patch) {
       const isStatus = call.info.subresource === 'status' && own.prepare === undefined
       const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings, isStatus)
-      return this.change(call, write, encoder, body, { ...own, unconditional: true, produce: old => apply(old!) })
+      return this.change(call, write, encoder, body, {
+        ...own,
+        unconditional: true,
+        patched: true,
+        produce: old => apply(old!),
+      })
     }
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)

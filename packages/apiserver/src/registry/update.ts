@@ -2,7 +2,7 @@
  * PUT, PATCH and every subresource that changes the stored object: read, change, write where nobody else wrote in between,
  * else once more (k8s.io/apiserver/pkg/registry/generic/registry/store.go, Update).
  */
-import { changedMetadataErrors } from '@canopus/api'
+import { changedMetadataErrors, type Kind } from '@canopus/api'
 import {
   badRequestError,
   carryOverMetadata,
@@ -39,6 +39,8 @@ export interface Update {
   readonly mayCreate?: boolean
   /** Whether the object may come without a resourceVersion: the server's own changes and patches always may. */
   readonly unconditional?: boolean
+  /** Whether the object has the resourceVersion of the one that it was made of, unless the patch took it away. */
+  readonly patched?: boolean
   /** Whether `produce` has already seen to who owns which fields (apply). */
   readonly tracked?: boolean
   readonly preconditions?: Preconditions
@@ -134,10 +136,10 @@ async function updateOnce(
   checkStoredPreconditions(place, old, update.preconditions)
   const object = await update.produce(old)
   const { managedFields } = object.metadata
-  prepareUpdate(place, update, object, old)
   // Those of a patch count once admission is through.
   if (update.unconditional !== true && update.marksDeletion !== true) dropDuplicateOwners(object, call.warnings, false)
-  if (call.subresource === '' || call.subresource === 'status') kind.strategy.default?.(object)
+  prepareUpdate(place, update, object, old)
+  if (isWhole(kind, call)) kind.strategy.default?.(object)
   if (update.tracked === true) setOwners(object, managedFields)
   else if (update.admitted !== true && update.marksDeletion !== true) {
     const tracking = trackUpdate(store, call, object, old, managedFields)
@@ -170,6 +172,7 @@ async function updateOnce(
     }
     store.warn(call, object, old)
     if (update.admitted !== true) await context.admission.validate(call, target)
+    kind.strategy.completeStored?.(object)
     if (call.dryRun) {
       release?.()
       return store.dryRunVersion(object, current.revision)
@@ -180,6 +183,10 @@ async function updateOnce(
     throw error
   }
 }
+
+/** Whether objects of the kind come by this endpoint, and not others that stand for a part of them (a scale). */
+const isWhole = ({ strategy: { subresources } }: Kind, { subresource }: WriteCall): boolean =>
+  subresource === '' || subresource === 'status' || subresources?.[subresource] !== undefined
 
 function targetOf(
   { kind }: KindStore,
@@ -268,7 +275,8 @@ function prepareUpdate(
   const stored = old.metadata.resourceVersion
   const version = meta.resourceVersion === stored ? undefined : sentVersion(meta.resourceVersion)
   if (version === 0n) {
-    const allowed = update.unconditional === true || store.kind.strategy.allowUnconditionalUpdate !== false
+    const isOwn = update.unconditional === true && update.patched !== true
+    const allowed = isOwn || store.kind.strategy.allowUnconditionalUpdate !== false
     if (!allowed) {
       const missing = invalid('metadata.resourceVersion', 0, 'must be specified for an update')
       throw invalidError(store.target(name), [missing])

@@ -188,7 +188,7 @@ const connectionProblem = (backend: Backend, error: Error): string =>
 export function unread(backend: Backend, error: Error): StatusError {
   const origin = originOf(backend)
   const message = `Get ${JSON.stringify(`${origin}${backend.path}`)}: ${transportProblem(error, origin)}`
-  return new StatusError({ code: 500, reason: '', message })
+  return new StatusError({ code: 500, message })
 }
 
 function originOf({ tls, host, port }: Backend): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { HorizontalPodAutoscaler as HpaV1 } from '../../generated/autoscaling.v1.ts'
-import type { HorizontalPodAutoscaler } from '../../generated/autoscaling.v2.ts'
+import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../../generated/autoscaling.v2.ts'
 import { created, testCreate } from '../../testing/validation-table.ts'
 import { HorizontalPodAutoscalerKind } from './horizontalpodautoscaler.ts'
 import { fromV2, toV2 } from './horizontalpodautoscaler-v1.ts'
@@ -85,8 +85,58 @@ test('what v1 has no field for survives in annotations', () => {
   const behavior = { scaleDown: { selectPolicy: 'Min' } }
   const v2 = { ...hpa, apiVersion: 'autoscaling/v2', spec: { ...hpa.spec, metrics: [memory], behavior } }
   const v1 = fromV2(v2)
-  assert.ok(v1.metadata.annotations!['autoscaling.alpha.kubernetes.io/metrics'])
+  assert.deepEqual(v1.metadata.annotations, {
+    'autoscaling.alpha.kubernetes.io/metrics':
+      '[{"type":"Resource","resource":{"name":"memory","targetAverageValue":"1Gi"}}]',
+    'autoscaling.alpha.kubernetes.io/behavior':
+      '{"ScaleUp":null,"ScaleDown":{"StabilizationWindowSeconds":null,"SelectPolicy":"Min","Policies":null,"Tolerance":null}}',
+  })
   const back = toV2(v1)
   assert.deepEqual(back.spec, v2.spec)
   assert.equal(back.metadata.annotations, undefined)
+})
+
+const metrics: MetricSpec[] = [
+  {
+    type: 'Object',
+    object: {
+      describedObject: { kind: 'Service', name: 's', apiVersion: 'v1' },
+      target: { type: 'Value', value: '5' },
+      metric: { name: 'm', selector: { matchLabels: { a: 'b' } } },
+    },
+  },
+  { type: 'Pods', pods: { metric: { name: 'm' }, target: { type: 'AverageValue', averageValue: '1' } } },
+  { type: 'External', external: { metric: { name: 'm' }, target: { type: 'AverageValue', averageValue: '1' } } },
+  {
+    type: 'ContainerResource',
+    containerResource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 5 }, container: 'c' },
+  },
+]
+
+test('metrics of every type come back from v1', () => {
+  const v2 = { ...hpa, apiVersion: 'autoscaling/v2', spec: { ...hpa.spec, metrics } }
+  assert.deepEqual(toV2(fromV2(v2)).spec.metrics, metrics)
+})
+
+test('figures and conditions of every type come back from v1', () => {
+  const figures: MetricStatus[] = [
+    { type: 'Resource', resource: { name: 'cpu', current: { averageValue: '0', averageUtilization: 5 } } },
+    { type: 'Pods', pods: { metric: { name: 'm' }, current: { averageValue: '1' } } },
+    { type: 'External', external: { metric: { name: 'm' }, current: { value: '1', averageValue: '2' } } },
+  ]
+  const conditions = [{ type: 'AbleToScale', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }]
+  const status = { desiredReplicas: 1, currentReplicas: 1, currentMetrics: figures, conditions }
+  const v1 = fromV2({ ...hpa, apiVersion: 'autoscaling/v2', status } as HorizontalPodAutoscaler)
+  assert.equal(v1.status?.currentCPUUtilizationPercentage, 5)
+  assert.deepEqual(toV2(v1).status, status)
+})
+
+test('annotations that nobody can read say nothing', () => {
+  for (const text of ['x', '{}', '[1]', '[{"type":1}]']) {
+    const v1 = {
+      metadata: { ...metadata, annotations: { 'autoscaling.alpha.kubernetes.io/metrics': text } },
+      spec: hpa.spec,
+    }
+    assert.equal(toV2(v1 as unknown as HpaV1).spec.metrics!.length, 1, text)
+  }
 })

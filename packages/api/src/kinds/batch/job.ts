@@ -22,8 +22,7 @@ function defaultJob(job: Job): void {
   spec.manualSelector ??= false
   spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed'
   defaultFailurePolicy(spec)
-  const labels = spec.template?.metadata?.labels
-  if (labels !== undefined && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels }
+  labelAsPods(job)
   defaultPodTemplate(spec.template)
 }
 
@@ -47,11 +46,15 @@ function generateSelector(job: Job): void {
   for (const key of NAME_LABELS) labels[key] ??= metadata.name ?? ''
   for (const key of UID_LABELS) labels[key] ??= metadata.uid
   spec.template.metadata.labels = labels
-  // Defaulting, which upstream does once more of what it has stored, gives a job without labels those of its template.
-  if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
   spec.selector ??= {}
   spec.selector.matchLabels = { ...spec.selector.matchLabels }
   spec.selector.matchLabels[UID_LABELS[0]] ??= metadata.uid
+}
+
+/** Defaulting, which upstream does once more of what it has stored, gives a job without labels those of its template. */
+function labelAsPods({ metadata, spec }: Job): void {
+  const labels = spec.template?.metadata?.labels
+  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
 }
 
 function statusText(job: Job): string {
@@ -89,6 +92,7 @@ export const JobKind = defineKind<Job>({
       validateStatusUpdate: validateJobStatusUpdate,
       default: defaultJob,
       prepareForCreate: generateSelector,
+      completeStored: labelAsPods,
       defaultPropagation: 'orphan',
     },
   ),

@@ -62,9 +62,9 @@ function checkGeneratedSelector(errors: Errors, { metadata, spec }: Job): void {
   const labels = spec.template?.metadata?.labels ?? {}
   const expected: [string, string][] = [
     ['controller-uid', metadata.uid],
-    ['job-name', metadata.name],
+    ['job-name', metadata.name ?? ''],
     [UID_LABEL, metadata.uid],
-    ['batch.kubernetes.io/job-name', metadata.name],
+    ['batch.kubernetes.io/job-name', metadata.name ?? ''],
   ]
   for (const [key, value] of expected) {
     const field = `spec.template.metadata.labels[${key}]`

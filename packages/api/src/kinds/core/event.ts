@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { Event } from '../../generated/core.v1.ts'
 import { Events } from '../../resources.ts'
 import { ageOf } from '../shared/age.ts'
@@ -50,6 +51,7 @@ export const EventKind = defineKind<Event>({
       },
       validate: validateCoreEvent,
       validateUpdate: validateCoreEvent,
+      validateName: checkPathSegmentName,
       allowCreateOnUpdate: true,
       defaultPropagation: 'unsupported',
     },

@@ -5,7 +5,9 @@ import {
   duplicate,
   type FieldError,
   forbidden,
+  internalFieldError,
   invalid,
+  parseCidr,
   validateCidr,
 } from '@canopus/apimachinery'
 import type { Node, Taint } from '../../generated/core.v1.ts'
@@ -59,8 +61,14 @@ function checkSwap(errors: Errors, { status }: Node): void {
 function checkCidrs(errors: Errors, cidrs: readonly string[] = []): void {
   for (const [index, cidr] of cidrs.entries()) push(errors, validateCidr(`spec.podCIDRs[${index}]`, cidr))
   if (cidrs.length < 2) return
+  const wrong = cidrs.findIndex(cidr => parseCidr(cidr) === undefined)
+  if (wrong >= 0) {
+    const why = `invalid CIDR[${wrong}]: <nil> (invalid CIDR address: ${cidrs[wrong]})`
+    const text = `invalid PodCIDRs. failed to check with dual stack with error:${why}`
+    errors.push(internalFieldError('spec.podCIDRs', text))
+  }
   const families = new Set(cidrs.map(cidr => cidr.includes(':')))
-  if (families.size !== 2 || cidrs.length > 2) {
+  if (wrong >= 0 || families.size !== 2 || cidrs.length > 2) {
     errors.push(invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family'))
   }
 }

@@ -1,3 +1,4 @@
+import { checkLongName, checkPathSegmentName } from '@canopus/apimachinery'
 import type { ReplicationController } from '../../generated/core.v1.ts'
 import { ReplicationControllers } from '../../resources.ts'
 import { replicasOf } from '../apps/replicas.ts'
@@ -33,6 +34,8 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
       validateUpdate: validateReplicationController,
       validateStatusUpdate: validateReplicationControllerStatusUpdate,
       defaultPropagation: 'orphan',
+      validateName: checkLongName,
+      validateGenerateName: checkPathSegmentName,
     },
     each => formatLabels(each.spec.selector),
   ),

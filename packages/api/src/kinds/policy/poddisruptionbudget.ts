@@ -1,3 +1,4 @@
+import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { PodDisruptionBudget } from '../../generated/policy.v1.ts'
 import { PodDisruptionBudgets } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
@@ -17,6 +18,7 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
       validateUpdate: validateBudget,
       validateStatusUpdate: validateBudgetStatusUpdate,
       allowUnconditionalUpdate: false,
+      validateName: checkPathSegmentName,
     },
   ),
   columns: [
