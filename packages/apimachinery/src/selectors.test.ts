@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { formatFieldSelector, matchesFields, parseFieldSelector, requiredFieldValue } from './field-selectors.ts'
 import { parseLabelSelector } from './label-selector-parser.ts'
 import { validateAnnotations, validateLabelSelector, validateLabels } from './labels.ts'
-import { formatSelector, labelSelector, matches, nothing, requiredLabelValue } from './selectors.ts'
+import { formatSelector, labelSelector, matches, nothing, requiredLabelValue, selectorText } from './selectors.ts'
 
 test('label selectors parse and print', () => {
   const cases: [text: string, printed: string][] = [
@@ -135,4 +135,12 @@ test('bad field selectors are refused in upstream words', () => {
     ['a=\\', 'invalid field selector: invalid escape sequence: \\'],
   ]
   for (const [text, message] of cases) assert.throws(() => parseFieldSelector(text), { message }, text)
+})
+
+test('selectors as Go prints them', () => {
+  assert.equal(selectorText(undefined), 'nil')
+  assert.equal(
+    selectorText({ matchLabels: { a: 'b' }, matchExpressions: [{ key: 'k', operator: 'In', values: ['x', 'y'] }] }),
+    '&LabelSelector{MatchLabels:map[string]string{a: b,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}',
+  )
 })

@@ -96,6 +96,19 @@ export function labelSelector(selector: LabelSelector | undefined | null): Selec
   return sorted(requirements)
 }
 
+/** A selector as Go prints the structure, which messages and tables of upstream show (LabelSelector.String). */
+export function selectorText(selector: LabelSelector | undefined): string {
+  if (selector === undefined) return 'nil'
+  const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],}`,
+  )
+  const pairs = labels.map(([key, value]) => `${key}: ${value},`).join('')
+  const list = `[]LabelSelectorRequirement{${expressions.map(each => `${each},`).join('')}}`
+  return `&LabelSelector{MatchLabels:map[string]string{${pairs}},MatchExpressions:${list},}`
+}
+
 /** A requirement of a node selector (`Gt` and `Lt` besides the others), unchecked: what is invalid matches nothing. */
 export function nodeRequirement(key: string, operator: string, values: readonly string[]): Requirement | undefined {
   const own = Object.hasOwn(operatorsOfNodes, operator) ? operatorsOfNodes[operator] : undefined

@@ -68,7 +68,8 @@ test('pods without a controller are not expected, and that is told', async () =>
   add({ maxUnavailable: 1 })
   await world.settle()
   assert.deepEqual([budget().expectedPods, budget().disruptionsAllowed], [0, 0])
-  assert.ok(world.events.some(event => event.startsWith('UnmanagedPods')))
+  const told = world.events.find(event => event.startsWith('UnmanagedPods'))
+  assert.match(told ?? '', /\(selector: &LabelSelector\{MatchLabels:map\[string\]string\{app: web,\},/)
 })
 
 test('where the controller has no scale nothing may be disrupted', async () => {

@@ -17,6 +17,7 @@ import {
   matches,
   parseApiVersion,
   parseTime,
+  selectorText,
   semanticEqual,
   setCondition,
 } from '@canopus/apimachinery'
@@ -221,7 +222,7 @@ function failSafe(budget: PodDisruptionBudget, message: string, now: number): Po
 
 function tellUnmanaged({ events }: ControllerContext, budget: PodDisruptionBudget): void {
   const text =
-    `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec.selector ?? {})}) were found ` +
+    `Pods selected by this PodDisruptionBudget (selector: ${selectorText(budget.spec.selector)}) were found ` +
     'to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined ' +
     'behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
   events.event(budget, 'Warning', 'UnmanagedPods', text)

@@ -148,6 +148,12 @@ test('of several findings the first is reported, unless a type that decodes itse
   for (const [text, message] of cases) assert.throws(() => decodeObject(pod, spec(text)), new DecodeError(message))
 })
 
+test('what is no base64 is told at once by the converter of strategic merge patches', () => {
+  const value = { spec: { volumes: [{ secret: { data: { a: '?' } } }] } }
+  const message = 'error decoding from json: illegal base64 data at input byte 0'
+  assert.throws(() => decodeValue(pod, value, true), new DecodeError(message))
+})
+
 test('canonical forms', () => {
   const { object, strictErrors } = decodeObject(
     pod,

@@ -171,7 +171,7 @@ class Walk {
         if (schema.goType === '') return this.untyped(value)
         const result = scalar(schema.type, value)
         if (result instanceof WrongType) return this.wrongType(schema, value, result.found)
-        return result instanceof WrongValue ? this.remember(new DecodeError(result.message)) : result
+        return result instanceof WrongValue ? this.wrongValue(result) : result
       }
       default:
         return this.special(schema, value)
@@ -183,6 +183,12 @@ class Walk {
     if (schema.goType === '') return this.untyped(value)
     if (this.converting) throw new DecodeError(conversionErrorText(value, schema))
     return this.remember(new DecodeError(typeErrorText(found, schema.goType, this.steps)))
+  }
+
+  private wrongValue({ message }: WrongValue): unknown {
+    // Upstream's converter hands bytes to the JSON decoder, one value by itself (runtime/converter.go, sliceFromUnstructured).
+    if (this.converting) throw new DecodeError(`error decoding from json: ${message}`)
+    return this.remember(new DecodeError(message))
   }
 
   /** Go goes on after most errors and reports the first one in the end. */

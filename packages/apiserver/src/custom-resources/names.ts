@@ -80,10 +80,11 @@ export function statusOf(
   let conditions: readonly CustomResourceDefinitionCondition[] = status.conditions ?? []
   const structural = structuralCondition(definition)
   if (structural === undefined) conditions = removeCondition(conditions, NON_STRUCTURAL)
+  // In the order in which upstream's controllers come to it: that of approvals has the least to ask.
   for (const each of [
+    approvedBy(definition),
     condition,
     establishedBy(conditions, condition, definition),
-    approvedBy(definition),
     structural,
   ]) {
     if (each !== undefined) conditions = setCondition<CustomResourceDefinitionCondition>(conditions, each, now)

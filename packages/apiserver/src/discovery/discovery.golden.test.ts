@@ -43,9 +43,14 @@ const byVersion = ({ items }: Aggregated): [string, object][] =>
 
 const published = (file: string): unknown => JSON.parse(readFileSync(`${folder}/${file}.json`, 'utf8'))
 
-/** A hash of where upstream stores a kind: an opaque value, that only clients of one server compare. */
+/** A hash of where upstream stores a kind is an opaque value, that only clients of one server compare: what is stored has one. */
 function comparable({ resources }: ResourceList): Record<string, object> {
-  return Object.fromEntries(resources.map(({ storageVersionHash: _, ...rest }) => [rest.name, rest]))
+  return Object.fromEntries(
+    resources.map(({ storageVersionHash, ...rest }) => [
+      rest.name,
+      { ...rest, isStored: storageVersionHash !== undefined },
+    ]),
+  )
 }
 
 describe("discovery and upstream's", { skip: folder === undefined && `skipped: ${NAME} is not there` }, () => {

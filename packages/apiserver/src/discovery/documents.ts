@@ -122,7 +122,8 @@ function apiResources(type: ResourceType): APIResource[] {
     verbs: [...type.verbs],
     ...(type.shortNames.length > 0 ? { shortNames: [...type.shortNames] } : {}),
     ...(type.categories.length > 0 ? { categories: [...type.categories] } : {}),
-    ...(type.verbs.includes('list') ? { storageVersionHash: storageVersionHash(type) } : {}),
+    // What is stored can be watched; component statuses are listed alone.
+    ...(type.verbs.includes('watch') ? { storageVersionHash: storageVersionHash(type) } : {}),
   }
   const subresources = Object.entries(type.subresources)
   return [

@@ -6,7 +6,7 @@ import { formatTime, StatusError } from '@canopus/apimachinery'
 import { createClient } from '@canopus/client'
 import { createWorld, type World } from '../testing/world.ts'
 import { createHorizontalPodAutoscaler } from './controller.ts'
-import { createMetricsSource, type MetricsSource, selectorText } from './metrics-source.ts'
+import { createMetricsSource, type MetricsSource } from './metrics-source.ts'
 import type { PodMetrics } from './replicas.ts'
 
 const cpu = (averageUtilization: number): MetricSpec => ({
@@ -422,11 +422,3 @@ function answering(asked: string[], answer: (path: string) => [number, unknown])
     },
   })
 }
-
-test('selectors in messages', () => {
-  assert.equal(selectorText(undefined), 'nil')
-  assert.equal(
-    selectorText({ matchLabels: { a: 'b' }, matchExpressions: [{ key: 'k', operator: 'In', values: ['x', 'y'] }] }),
-    '&LabelSelector{MatchLabels:map[string]string{a: b,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}',
-  )
-})

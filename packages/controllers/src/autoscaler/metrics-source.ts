@@ -2,7 +2,7 @@
  * Where figures come from: the APIs metrics.k8s.io, custom.metrics.k8s.io and external.metrics.k8s.io. Behaviour:
  * kubernetes pkg/controller/podautoscaler/metrics/client.go, k8s.io/metrics/pkg/client.
  */
-import { type LabelSelector, milliValue, parseDuration, parseTime } from '@canopus/apimachinery'
+import { milliValue, parseDuration, parseTime } from '@canopus/apimachinery'
 import { messageOf } from '@canopus/base'
 import { type Client, errorOf } from '@canopus/client'
 import type { PodMetric, PodMetrics } from './replicas.ts'
@@ -164,17 +164,4 @@ function ofContainers(items: readonly ResourceMetrics[], resource: string, conta
     if (value !== undefined) metrics.set(name, { value: milliValue(value), ...timesOf(item) })
   }
   return metrics
-}
-
-/** As Go prints a selector in upstream's messages. */
-export function selectorText(selector: LabelSelector | undefined): string {
-  if (selector === undefined) return 'nil'
-  const labels = Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }) =>
-      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],}`,
-  )
-  const pairs = labels.map(([key, value]) => `${key}: ${value},`).join('')
-  const list = `[]LabelSelectorRequirement{${expressions.map(each => `${each},`).join('')}}`
-  return `&LabelSelector{MatchLabels:map[string]string{${pairs}},MatchExpressions:${list},}`
 }

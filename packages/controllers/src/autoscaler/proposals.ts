@@ -15,9 +15,16 @@ import type {
   PodsMetricSource,
 } from '@canopus/api/autoscaling/v2'
 import type { Pod } from '@canopus/api/core/v1'
-import { formatQuantity, formatSelector, labelSelector, milliQuantityOf, milliValue } from '@canopus/apimachinery'
+import {
+  formatQuantity,
+  formatSelector,
+  labelSelector,
+  milliQuantityOf,
+  milliValue,
+  selectorText,
+} from '@canopus/apimachinery'
 import { messageOf } from '@canopus/base'
-import { type DescribedObject, type MetricsSource, selectorText } from './metrics-source.ts'
+import type { DescribedObject, MetricsSource } from './metrics-source.ts'
 import {
   type PodFigures,
   type Proposal,
