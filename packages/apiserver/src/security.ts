@@ -142,6 +142,8 @@ export interface AdmissionAttributes {
   readonly verb?: string | undefined
   /** When the client gives up, by the monotonic clock in milliseconds; missing for the server's own writes. */
   readonly deadline?: number | undefined
+  /** Notes how long a webhook took, in milliseconds; missing where nobody keeps account. */
+  took?(layer: 'mutating-webhook' | 'validating-webhook', milliseconds: number): void
   /** Adds a `Warning` header to the answer. */
   warn(text: string): void
   /**

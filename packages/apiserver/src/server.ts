@@ -78,6 +78,8 @@ export interface ApiServerOptions {
   readonly nodeMetrics?: NodeMetrics
   /** Address ranges of services, one per family; the first is the default family. Default 10.96.0.0/16. */
   readonly serviceCidr?: string | readonly string[]
+  /** Host and port under which clients are told to find it; where it listens first, where missing. */
+  readonly publicAddress?: string
   /** Ports for services on every node, both ends included. Default 30000 to 32767. */
   readonly nodePortRange?: PortRange
   /** Sentences for the OpenAPI documents; asked for when a document is first written. */
@@ -221,6 +223,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     gitVersion,
     ready: () => state.started,
     address: () => {
+      if (options.publicAddress !== undefined) return options.publicAddress
       const [first] = listeners
       return first === undefined ? '' : `${first.address}:${first.port}`
     },

@@ -93,9 +93,13 @@ function storedWithZeros({ type, toStored }: NonNullable<Kind['storedAs']>, obje
  * what they are.
  */
 export function writeZeros({ type, message }: Pick<Kind, 'type' | 'message'>, object: KubeObject, stored = true): void {
-  const isEmptied = stored && type.group !== 'apiextensions.k8s.io'
-  const filled = fillOf(schemas.schemaOf(message))?.(object as unknown as Open, isEmptied)
-  if (filled !== undefined && filled !== (object as unknown)) Object.assign(object, filled)
+  writeZerosOf(message, object, stored && type.group !== 'apiextensions.k8s.io')
+}
+
+/** The same for what has no kind of its own: reviews, scales and the like. */
+export function writeZerosOf(message: string, object: object, stored = true): void {
+  const filled = fillOf(schemas.schemaOf(message))?.(object as Open, stored)
+  if (filled !== undefined && filled !== object) Object.assign(object, filled)
 }
 
 /** Nothing for structs that Go writes as they are, and while the struct is being looked at: none holds itself. */

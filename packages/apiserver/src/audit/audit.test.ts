@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { unauthorizedError } from '@canopus/apimachinery'
+import { type Clock, SimulatedClock } from '@canopus/base'
 import { systemClock } from '@canopus/platform'
 import type { AdmissionPlugin, Security } from '../security.ts'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
@@ -20,7 +21,7 @@ interface Audited extends MemoryServer {
 
 async function audited(
   policy: Level | Policy,
-  options: { admission?: AdmissionPlugin[]; security?: Partial<Security>; keeps?: () => boolean } = {},
+  options: { admission?: AdmissionPlugin[]; security?: Partial<Security>; keeps?: () => boolean; clock?: Clock } = {},
 ): Promise<Audited> {
   const events: AuditEvent[] = []
   const process = (told: readonly AuditEvent[]): boolean => {
@@ -28,7 +29,7 @@ async function audited(
     return options.keeps?.() ?? true
   }
   const rules = typeof policy === 'string' ? { rules: [{ level: policy }] } : policy
-  const auditor = new Auditor(rules, [{ process, close: async () => {} }], systemClock)
+  const auditor = new Auditor(rules, [{ process, close: async () => {} }], options.clock ?? systemClock)
   const server = await startMemoryServer({ ...options, auditor })
   running.push(server)
   return Object.assign(server, { events })
@@ -87,10 +88,78 @@ describe('audit events', () => {
       const [{ requestObject, responseObject } = {}] = events.filter(({ stage }) => stage === 'ResponseComplete')
       const given = requestObject as { spec: { restartPolicy: string }; metadata: Record<string, unknown> }
       assert.equal(given.spec.restartPolicy, 'Always')
-      assert.deepEqual(given.metadata, { name: 'p', namespace: 'default' })
+      assert.deepEqual(given.metadata, { name: 'p' })
+      assert.deepEqual(Object.keys(given).slice(0, 2), ['kind', 'apiVersion'])
       const answer = responseObject as { metadata: { uid: string } } | undefined
       assert.equal(answer?.metadata.uid !== undefined, level === 'RequestResponse')
     }
+  })
+
+  test('carry reviews and scales with what Go writes in them', async () => {
+    const { send, events } = await audited({ omitStages: ['RequestReceived'], rules: [{ level: 'Request' }] })
+    const spec = { resourceAttributes: { verb: 'get', resource: 'pods' } }
+    await send('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { spec })
+    assert.deepEqual(events[0]!.requestObject, {
+      kind: 'SelfSubjectAccessReview',
+      apiVersion: 'authorization.k8s.io/v1',
+      metadata: {},
+      spec,
+      status: { allowed: false },
+    })
+  })
+
+  test('of errors that are no objects of the path carry the Status too', async () => {
+    const { send, events } = await audited({ omitStages: ['RequestReceived'], rules: [{ level: 'RequestResponse' }] })
+    await send('POST', '/version', {})
+    await send('GET', '/api/v1/nodes/none/proxy/')
+    await send('GET', '/nothing')
+    const told = events.filter(({ stage }) => stage === 'ResponseComplete')
+    assert.deepEqual(
+      told.map(({ responseStatus, responseObject }) => [
+        responseStatus?.code,
+        responseStatus?.reason,
+        responseObject !== undefined,
+      ]),
+      [
+        [405, 'MethodNotAllowed', true],
+        [404, 'NotFound', true],
+        [404, undefined, false],
+      ],
+    )
+  })
+
+  test('say that a version will go', async () => {
+    const { send, events } = await audited({ omitStages: ['RequestReceived'], rules: [{ level: 'Metadata' }] })
+    await send('GET', '/api/v1/namespaces/default/endpoints/none')
+    assert.equal(events[0]!.annotations?.['k8s.io/deprecated'], 'true')
+  })
+
+  test('of patches of an unknown type carry none', async () => {
+    const { send, events } = await audited({ omitStages: ['RequestReceived'], rules: [{ level: 'Request' }] })
+    await send('PATCH', `${PATH}/one`, {}, { 'content-type': 'application/json' })
+    assert.deepEqual([events[0]!.requestObject, events[0]!.responseStatus?.code], [undefined, 415])
+  })
+
+  test('of slow requests say where the time went', async () => {
+    const clock = new SimulatedClock()
+    const plugin: AdmissionPlugin = {
+      name: 'Test',
+      operations: ['CREATE'],
+      mutate: async attributes => {
+        const wait = (attributes.object as { data?: { wait?: string } }).data?.wait ?? '0'
+        await clock.advance(Number(wait))
+        attributes.took?.('mutating-webhook', Number(wait))
+      },
+    }
+    const { send, events } = await audited('Metadata', { admission: [plugin], clock })
+    for (const wait of ['500', '501']) await send('POST', PATH, { metadata: { name: `w${wait}` }, data: { wait } })
+    const [quick, slow] = events
+      .filter(({ stage }) => stage === 'ResponseComplete')
+      .map(({ annotations = {} }) => annotations)
+    const decision = ['authorization.k8s.io/decision', 'authorization.k8s.io/reason']
+    assert.deepEqual(Object.keys(quick!), decision)
+    const { 'apiserver.latency.k8s.io/mutating-webhook': webhook, 'apiserver.latency.k8s.io/total': total } = slow!
+    assert.deepEqual([webhook, total], ['501ms', '501ms'])
   })
 
   test('of protobuf answers carry the object all the same', async () => {

@@ -1,6 +1,7 @@
 /** Whom requests are told to, by which policy. */
 import { StatusError } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
+import type { Latencies } from '../filters/latencies.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { ApiRequest } from '../http/message.ts'
 import type { Maybe, User } from '../security.ts'
@@ -30,8 +31,9 @@ export class Auditor {
     this.#backends = backends
   }
 
-  open(request: ApiRequest, info: RequestInfo, id: string): RequestAudit {
-    return new RequestAudit(this, request, info, id)
+  /** `latencies` are missing where the time of the request is not measured. */
+  open(request: ApiRequest, info: RequestInfo, id: string, latencies?: Latencies): RequestAudit {
+    return new RequestAudit(this, request, info, id, latencies)
   }
 
   evaluate(user: User | undefined, info: RequestInfo): Verdict {

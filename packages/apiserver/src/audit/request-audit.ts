@@ -1,7 +1,8 @@
 /** The trail of one request: what is gathered while it is answered, and told at each stage (endpoints/filters/audit.go). */
-import type { Kind } from '@canopus/api'
+import { writeZerosOf } from '@canopus/api'
 import { type KubeObject, parseJson, type Status } from '@canopus/apimachinery'
 import { messageOf } from '@canopus/base'
+import type { Latencies } from '../filters/latencies.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import { type ApiRequest, type ApiResponse, header, type StreamSink } from '../http/message.ts'
 import type { AuditAnnotationLevel, Maybe, User } from '../security.ts'
@@ -12,10 +13,24 @@ import { responseObject, statusOf, withoutManagedFields } from './response-objec
 import { sourceAddresses } from './source-addresses.ts'
 
 const MAX_USER_AGENT = 1024
+/** Milliseconds from which on it is told where the time went. */
+const SLOW = 500
 const LONG_RUNNING_SUBRESOURCES = new Set(['attach', 'exec', 'proxy', 'log', 'portforward'])
+
+/** As what an object of a request is written. */
+export interface AuditedKind {
+  readonly apiVersion: string
+  readonly kind: string
+  /** Its message in the facts table; empty where there is none. */
+  readonly message: string
+  /** Gives it what decoding does: defaults and Go's zero values; only the latter where missing. */
+  complete?(object: KubeObject): void
+}
 
 export class RequestAudit {
   readonly id: string
+  /** Missing for watches, whose time is not measured. */
+  readonly latencies: Latencies | undefined
   readonly #auditor: Auditor
   readonly #request: ApiRequest
   readonly #info: RequestInfo
@@ -25,8 +40,9 @@ export class RequestAudit {
   #event: AuditEvent | undefined
   #unauthenticated = false
 
-  constructor(auditor: Auditor, request: ApiRequest, info: RequestInfo, id: string) {
+  constructor(auditor: Auditor, request: ApiRequest, info: RequestInfo, id: string, latencies?: Latencies) {
     this.id = id
+    this.latencies = latencies
     this.#auditor = auditor
     this.#request = request
     this.#info = info
@@ -58,17 +74,15 @@ export class RequestAudit {
     if (constraint !== undefined) this.#event.authenticationMetadata = { impersonationConstraint: constraint }
   }
 
-  /** Notes an object of the request's body, which stays the caller's, with the defaults of its kind. */
-  requestObject(object: object, kind?: Kind): void {
+  /** Notes an object of the request's body, which stays the caller's, as its kind is written once it has been decoded. */
+  requestObject(object: object, { apiVersion, kind, message, complete }: AuditedKind): void {
     const event = this.#event
     if (event === undefined) return
     this.refer(object as Partial<KubeObject>)
     if (event.level === 'Metadata') return
-    const copy = structuredClone(object) as KubeObject
-    if (copy.metadata && this.#info.namespace !== '' && kind?.type.namespaced) {
-      copy.metadata.namespace ??= this.#info.namespace
-    }
-    if (copy.metadata) kind?.strategy.default?.(copy)
+    const copy = Object.assign({ kind, apiVersion }, structuredClone(object), { kind, apiVersion })
+    if (complete !== undefined) complete(copy as KubeObject)
+    else if (message !== '') writeZerosOf(message, copy, false)
     event.requestObject = this.#verdict!.omitManagedFields ? withoutManagedFields(copy) : copy
   }
 
@@ -82,11 +96,14 @@ export class RequestAudit {
     }
   }
 
-  /** Tells of the answer. What comes back is to be sent, once the events are kept where the mode asks for that. */
-  async respond(response: ApiResponse): Promise<ApiResponse> {
+  /**
+   * Tells of the answer. What comes back is to be sent, once the events are kept where the mode asks for that. `isStatus`: it says
+   * what went wrong, rather than being a document of whatever kind or somebody else's answer.
+   */
+  async respond(response: ApiResponse, isStatus = false): Promise<ApiResponse> {
     const event = this.#event
     if (event === undefined) return response
-    this.noteAnswer(event, response)
+    this.noteAnswer(event, response, isStatus)
     if (this.#unauthenticated) {
       await this.tell('ResponseStarted')
       return response
@@ -152,13 +169,20 @@ export class RequestAudit {
     if (event === undefined || this.#verdict!.omitStages.has(stage)) return true
     event.stage = stage
     if (stage !== 'RequestReceived') event.stageTimestamp = microTime(this.#auditor.clock.now())
+    if (stage === 'ResponseComplete') this.noteLatencies()
     const annotated = Object.keys(this.#annotations).length > 0
     return this.#auditor.tell(annotated ? { ...event, annotations: this.#annotations } : event)
   }
 
-  private noteAnswer(event: AuditEvent, response: ApiResponse): void {
+  private noteLatencies(): void {
+    const total = this.#auditor.clock.now() - this.#received
+    if (total <= SLOW) return
+    for (const [key, value] of this.latencies?.annotations(total) ?? []) this.annotate(key, value)
+  }
+
+  private noteAnswer(event: AuditEvent, response: ApiResponse, isStatus: boolean): void {
     const { path, isResourceRequest, subresource } = this.#info
-    const speaksObjects = isResourceRequest ? subresource !== 'proxy' : /^\/apis?(\/|$)/.test(path)
+    const speaksObjects = isStatus || (isResourceRequest ? subresource !== 'proxy' : /^\/apis?(\/|$)/.test(path))
     const object = speaksObjects && mayMatter(event, response) ? responseObject(response) : undefined
     event.responseStatus = { ...boundedStatus(statusOf(object)), code: response.status }
     if (event.level !== 'RequestResponse' || object === undefined) return

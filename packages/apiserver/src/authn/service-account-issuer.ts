@@ -28,6 +28,8 @@ const SHORTEST_SECONDS = 600
 const LONGEST_SECONDS = 2 ** 32
 /** What the volume that admission injects asks for; such tokens live a year, for programs that read theirs only once. */
 export const PROJECTED_TOKEN_SECONDS = 3607
+/** How long a token lives for which nothing else is asked. */
+export const DEFAULT_TOKEN_SECONDS = 3600
 const EXTENDED_SECONDS = 365 * 24 * 3600
 
 export interface IssuerOptions {
@@ -58,7 +60,7 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
     const { clock, audiences: own } = this.#options
     const { name, namespace, uid } = serviceAccount.metadata
     checkUid(request, serviceAccount)
-    const { audiences, expirationSeconds = 3600 } = request.spec
+    const { audiences, expirationSeconds = DEFAULT_TOKEN_SECONDS } = request.spec
     const wrong = checkSeconds(expirationSeconds)
     if (wrong.length > 0) throw invalidError(TOKEN_REQUESTS, wrong)
     return {
@@ -85,10 +87,10 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
       extendedSeconds = EXTENDED_SECONDS,
     } = this.#options
     const complete = this.complete(serviceAccount, request)
-    const { audiences = [], expirationSeconds: asked = 3600 } = complete.spec
+    const { audiences = [], expirationSeconds: asked = DEFAULT_TOKEN_SECONDS } = complete.spec
     const name = serviceAccount.metadata.name!
     const namespace = serviceAccount.metadata.namespace!
-    const bound = await bind(objects, serviceAccount, request.spec.boundObjectRef)
+    const bound = await bind(objects, serviceAccount, request.spec.boundObjectRef ?? undefined)
     const seconds = longestSeconds !== undefined && asked > longestSeconds ? longestSeconds : asked
     if (seconds < asked) warn(`requested expiration of ${asked} seconds shortened to ${seconds} seconds`)
     const extended =

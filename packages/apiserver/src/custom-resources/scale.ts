@@ -25,6 +25,8 @@ import { scaleResponse } from '../subresources/scale-response.ts'
 type Paths = NonNullable<CustomKindFacts['scale']>
 
 const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscaling.v1.Scale' }
+/** As custom kinds are patched. */
+const PATCHED_SCALE = { ...SCALE, schema: schemas.schemaOf(SCALE.message) }
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
 export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Paths): Promise<ApiResponse> {
@@ -38,17 +40,11 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
   const body = await readBytes(call.request)
   const given =
     verb === 'patch' ? undefined : decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
-  if (given === undefined) notePatch(call, body)
-  else call.audit?.requestObject(given)
+  if (given === undefined) notePatch(call, body, PATCHED_SCALE)
+  else call.audit?.requestObject(given, SCALE)
   const patch =
     verb === 'patch'
-      ? readPatch(
-          body,
-          headers,
-          { ...SCALE, schema: schemas.schemaOf(SCALE.message) },
-          options.fieldValidation,
-          call.warnings,
-        )
+      ? readPatch(body, headers, PATCHED_SCALE, options.fieldValidation, call.warnings)
       : () => given as KubeObject
   const { version } = await updateObject(store, write, namespace, name, {
     unconditional: true,

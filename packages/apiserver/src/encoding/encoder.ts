@@ -79,8 +79,10 @@ export class JsonEncoder implements ObjectEncoder {
 
   list(versions: readonly ObjectVersion[], metadata: ListMeta): readonly Uint8Array[] {
     const { kind, apiVersion } = this.listType()
+    // Upstream's lists of custom objects know whether they go on.
+    const said = this.kind.custom === undefined ? metadata : { continue: '', ...metadata }
     const pieces: Uint8Array[] = [
-      Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},"items":[`),
+      Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(said)},"items":[`),
     ]
     versions.forEach((version, index) => {
       const bytes = this.one(version)

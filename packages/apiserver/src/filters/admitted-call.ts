@@ -5,6 +5,7 @@ import type { ApiRequest } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { Authorizer, Maybe, User } from '../security.ts'
 import { authorize } from './authorization.ts'
+import type { Latencies, Layer } from './latencies.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { Trip } from './trip.ts'
 
@@ -31,6 +32,14 @@ export class AdmittedCall implements Call {
 
   get deadline(): number {
     return this.#trip.deadline
+  }
+
+  get latencies(): Latencies | undefined {
+    return this.#trip.latencies
+  }
+
+  took(layer: Layer, milliseconds: number): void {
+    this.#trip.took(this.#clock, layer, milliseconds)
   }
 
   begun(): void {

@@ -99,18 +99,21 @@ function nonResource(method: string, path: string, query: URLSearchParams): Requ
 }
 
 function refineVerb(verb: string, name: string, query: URLSearchParams): string {
-  if (verb === 'get' && (name === '' || isTrue(query.get('watch')))) {
-    return isTrue(query.get('watch')) ? 'watch' : name === '' ? 'list' : 'get'
-  }
-  return verb === 'delete' && name === '' ? 'deletecollection' : verb
+  if (name !== '') return verb
+  if (verb === 'get') return isTrue(query.get('watch')) ? 'watch' : 'list'
+  return verb === 'delete' ? 'deletecollection' : verb
 }
+
+/** What cannot be a segment of a path (k8s.io/apimachinery/pkg/api/validation/path). */
+const NO_SEGMENT = /^\.\.?$|[/%]/
 
 /** Lists and watches of one object by name are authorised by that name. */
 function nameOfSelector(verb: string, query: URLSearchParams): string {
-  const selector = verb === 'get' || verb === 'delete' ? query.get('fieldSelector') : null
+  const selector = verb === 'get' ? query.get('fieldSelector') : null
   if (selector === null || !selector.includes('metadata.name')) return ''
   try {
-    return requiredFieldValue(parseFieldSelector(selector), 'metadata.name') ?? ''
+    const name = requiredFieldValue(parseFieldSelector(selector), 'metadata.name') ?? ''
+    return NO_SEGMENT.test(name) ? '' : name
   } catch {
     return ''
   }

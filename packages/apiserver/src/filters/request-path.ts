@@ -1,7 +1,7 @@
 /** The way of a request: who, may they, what is it, do it; and whatever goes wrong becomes a Status. */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Pods } from '@canopus/api'
+import { type Kind, Pods } from '@canopus/api'
 import {
   badRequestError,
   internalError,
@@ -45,6 +45,7 @@ import { compressed } from './compression.ts'
 import { DeadlineExceeded, timeoutOf, withDeadline } from './deadline.ts'
 import type { Front } from './front.ts'
 import { Impersonation } from './impersonation.ts'
+import { Latencies, measured } from './latencies.ts'
 import { isLongRunning } from './long-running.ts'
 import type { RequestInfo } from './request-info.ts'
 import { Routes } from './routes.ts'
@@ -102,6 +103,7 @@ export class RequestPath {
     if (early !== undefined) return this.finish(request, early, undefined)
     const trip = new Trip(clock.monotonic())
     let response: ApiResponse
+    let failed = false
     try {
       const admitted = this.admit(request, trip)
       const answer = this.answered(admitted instanceof Promise ? await admitted : admitted, trip)
@@ -113,9 +115,10 @@ export class RequestPath {
         throw error
       }
       response = trip.within(() => this.failure(request, error, trip))
+      failed = error instanceof StatusError
       if (trip.audit !== undefined && !isForeseen(error)) await trip.audit.panicked(error)
     }
-    if (trip.audit !== undefined) response = await trip.audit.respond(response)
+    if (trip.audit !== undefined) response = await trip.audit.respond(response, failed)
     response = compressed(request, withWarnings(response, trip.warnings))
     return this.finish(request, trip.end(response, metrics.requests, clock, request), trip)
   }
@@ -170,13 +173,17 @@ export class RequestPath {
     const { requestTimeout, auditor } = this.#options
     const info = this.#routes.infoOf(request.method, request.path, request.query)
     trip.info = info
-    const audit = auditor?.open(request, info, this.auditId(request, trip))
+    if (auditor !== undefined && info.verb !== 'watch') trip.latencies = new Latencies(this.#options.clock)
+    const audit = auditor?.open(request, info, this.auditId(request, trip), trip.latencies)
     trip.audit = audit
     trip.longRunning = isLongRunning(info)
     trip.timeout = trip.longRunning ? Number.POSITIVE_INFINITY : timeoutOf(info, requestTimeout)
     let user: Maybe<User>
     try {
-      user = this.authenticated(request, trip)
+      user =
+        trip.latencies === undefined
+          ? this.authenticated(request, trip)
+          : trip.latencies.measure('authentication', () => this.authenticated(request, trip))
     } catch (error) {
       audit?.unauthenticated()
       throw error
@@ -201,10 +208,12 @@ export class RequestPath {
   private actAs(request: ApiRequest, info: RequestInfo, trip: Trip, user: User): Maybe<Call> {
     const acting = this.#impersonation.acting(request, info, user)
     if (acting === undefined) return this.enter(request, info, trip, user, user)
-    return acting.then(({ user: own, constraint }) => {
-      trip.audit?.impersonates(own, constraint)
-      return this.enter(request, info, trip, user, own)
-    })
+    return Promise.resolve(measured(trip.latencies, 'impersonation', () => acting)).then(
+      ({ user: own, constraint }) => {
+        trip.audit?.impersonates(own, constraint)
+        return this.enter(request, info, trip, user, own)
+      },
+    )
   }
 
   /** Waits for its turn. */
@@ -218,6 +227,7 @@ export class RequestPath {
     }
     return place.then(found => {
       trip.place = found
+      if (found.waited !== undefined) trip.latencies?.add('apf-queue-wait', found.waited)
       if (request.gone?.() === true) throw new BodyAborted()
       return this.permit(request, info, trip, own)
     })
@@ -228,10 +238,12 @@ export class RequestPath {
     const { authorizer } = security
     const { audit } = trip
     const call = new AdmittedCall(request, info, own, trip, authorizer, clock)
+    const { span, latencies } = trip
+    const ask = (): Maybe<void> => authorize(authorizer, own, info, audit)
     const allowed =
-      trip.span === undefined
+      latencies === undefined && span === undefined
         ? authorize(authorizer, own, info, audit)
-        : trip.within(() => authorize(authorizer, own, info, audit))
+        : trip.within(() => measured(latencies, 'authorization', ask))
     return allowed instanceof Promise ? allowed.then(() => call) : call
   }
 
@@ -270,15 +282,15 @@ export class RequestPath {
 
   private dispatch(call: Call): Maybe<ApiResponse> {
     const { info } = call
-    const { ready, subresources, metrics, aggregator } = this.#options
+    const { ready, subresources, aggregator } = this.#options
     const passed = aggregator?.serve(call)
     if (passed !== undefined) return passed
     if (!info.isResourceRequest) return this.document(call)
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
-    if (endpoint.kind.deprecation !== undefined) metrics.deprecatedApi(info)
     if (info.subresource === '') {
+      this.noteDeprecation(endpoint.kind, call)
       if (isRefusedHead(call, endpoint)) throw methodNotAllowedError()
       return inHandlerSpan(call, () => endpoint.serve(call))
     }
@@ -288,11 +300,18 @@ export class RequestPath {
       if (endpoint.kind.custom !== undefined) throw endpoint.store.notFound(info.name)
       return this.noRoute(call)
     }
+    this.noteDeprecation(endpoint.kind, call)
     if ((!facts.verbs.includes(info.verb) || isRefusedHead(call, endpoint)) && info.subresource !== 'proxy') {
       if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
     return inHandlerSpan(call, () => handler(subresources, endpoint, call))
+  }
+
+  private noteDeprecation({ deprecation }: Kind, { info, audit }: Call): void {
+    if (deprecation === undefined) return
+    this.#options.metrics.deprecatedApi(info)
+    audit?.annotate('k8s.io/deprecated', 'true')
   }
 
   /** Kinds that are not stored: reviews, bindings, component statuses. */
@@ -309,6 +328,7 @@ export class RequestPath {
       throw methodNotAllowedError()
     }
     const { admission } = resources.context
+    this.noteDeprecation(kind, call)
     if (isReview(kind)) return inHandlerSpan(call, () => serveReview({ security, clock, admission }, kind, call))
     if (kind.type.plural === 'bindings') {
       const pods = resources.endpoint('', 'v1', Pods.plural)!

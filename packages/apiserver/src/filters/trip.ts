@@ -5,6 +5,7 @@ import { type ApiRequest, type ApiResponse, bodyLength, header, type StreamSink 
 import type { RequestMetrics, RequestSeries } from '../metrics/request-metrics.ts'
 import { Span, within } from '../tracing/span.ts'
 import type { SpanContext } from '../tracing/trace-context.ts'
+import { Latencies, type Layer } from './latencies.ts'
 import type { RequestInfo } from './request-info.ts'
 import type { Place } from './traffic.ts'
 
@@ -19,6 +20,8 @@ export class Trip {
   timeout = Number.POSITIVE_INFINITY
   longRunning = false
   place: Place | undefined
+  /** Missing where nothing is audited and no webhook was asked. */
+  latencies: Latencies | undefined
   /** Missing where nothing is audited. */
   audit: RequestAudit | undefined
   /** Made when somebody first wants to know. */
@@ -55,6 +58,17 @@ export class Trip {
     this.place?.finish(now)
   }
 
+  /** Notes how long a part of the request took, whether or not others are measured. */
+  took(clock: Clock, layer: Layer, milliseconds: number): void {
+    this.latencies ??= new Latencies(clock)
+    this.latencies.add(layer, milliseconds)
+  }
+
+  /** The time that the server's promises leave out. */
+  private get notOurs(): number {
+    return (this.place?.waited ?? 0) + (this.latencies?.webhooks ?? 0)
+  }
+
   seriesOf(metrics: RequestMetrics, { method, headers }: ApiRequest): RequestSeries {
     return metrics.seriesOf(method, this.info, method === 'PATCH' ? header(headers, 'content-type') : undefined)
   }
@@ -66,7 +80,7 @@ export class Trip {
     if (response.stream !== undefined) return this.endOfStream(response, response.stream, metrics, series, clock)
     const bytes = series.sized ? (response.length ?? bodyLength(response.body)) : 0
     const now = clock.monotonic()
-    metrics.observe(series, response.status, now - this.start, this.place?.waited ?? 0, bytes)
+    metrics.observe(series, response.status, now - this.start, this.notOurs, bytes)
     this.endSpan(response.status)
     const { place, work } = this
     if (work !== undefined) {

@@ -245,6 +245,10 @@ class RequestAttributes implements AdmissionAttributes {
     this.#call.audit?.annotate(...annotation)
   }
 
+  took(...spent: Parameters<NonNullable<AdmissionAttributes['took']>>): void {
+    this.#call.timing?.took?.(...spent)
+  }
+
   get versions(): KindVersions {
     return new KindVersions(this.#kind, this.#call.subresource, this.#served(this.#kind))
   }

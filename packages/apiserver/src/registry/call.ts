@@ -1,11 +1,20 @@
 /** One request on its way through the registry. */
 import type { CreateOptions, DeleteOptions, UpdateOptions } from '@canopus/apimachinery'
 import type { RequestAudit } from '../audit/request-audit.ts'
+import type { Latencies, Layer } from '../filters/latencies.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { ApiRequest } from '../http/message.ts'
 import type { Maybe, User } from '../security.ts'
 
-export interface Call {
+/** Keeps account of where the time of a request goes. */
+export interface Timing {
+  /** Missing where most of it is not measured. */
+  readonly latencies?: Latencies | undefined
+  /** Notes what is always measured; milliseconds. */
+  took?(layer: Layer, milliseconds: number): void
+}
+
+export interface Call extends Timing {
   readonly user: User
   readonly info: RequestInfo
   readonly request: ApiRequest
@@ -41,4 +50,10 @@ export interface WriteCall {
   readonly audit?: RequestAudit | undefined
   /** As of the store's `WriteOptions`; only creates say it. */
   readonly decided?: () => void
+  /** Missing for the server's own writes. */
+  readonly timing?: Timing
 }
+
+/** Does what the store is asked for, and notes how long that took. */
+export const inStore = <T>({ timing }: Pick<WriteCall, 'timing'>, work: () => Promise<T>): Promise<T> =>
+  timing?.latencies === undefined ? work() : Promise.resolve(timing.latencies.measure('etcd', work))

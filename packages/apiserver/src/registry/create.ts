@@ -13,7 +13,7 @@ import { uuid } from '@canopus/base'
 import { KeyExistsError, type WriteOptions } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import type { AdmissionTarget } from './admission.ts'
-import type { WriteCall } from './call.ts'
+import { inStore, type WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, setOwners, trackCreate } from './owners.ts'
@@ -108,7 +108,7 @@ async function createOnce(
       ...(decided === undefined ? {} : { decided }),
     }
     const { result, written } = await writeFitting(stored, applies, fitting =>
-      context.store.create(key, revision => store.stamped(fitting, revision), options),
+      inStore(call, () => context.store.create(key, revision => store.stamped(fitting, revision), options)),
     )
     return store.taken(result, written)
   } catch (error) {

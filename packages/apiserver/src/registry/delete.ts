@@ -5,7 +5,7 @@
 import type { DeleteOptions, KubeObject, Preconditions } from '@canopus/apimachinery'
 import { RevisionMismatchError } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
-import type { WriteCall } from './call.ts'
+import { inStore, type WriteCall } from './call.ts'
 import { planDeletion } from './deletion-plan.ts'
 import type { KindStore } from './kind-store.ts'
 import { checkDeletePreconditions, checkStoredPreconditions } from './preconditions.ts'
@@ -45,7 +45,8 @@ export async function deleteObject(
       if (call.dryRun) return { version: store.dryRunVersion(plan.object, current.revision), gone: plan.removes }
       if (plan.object === old) return { version: current, gone: false }
       const stored = await store.toStored(plan.object)
-      const kv = await context.store.update(current.key, at => store.stamped(stored, at), current.revision)
+      const write = () => context.store.update(current.key, at => store.stamped(stored, at), current.revision)
+      const kv = await inStore(call, write)
       current = await store.taken(kv)
       if (!plan.removes) return { version: current, gone: false }
       return await removeMarked(store, told, current, given.preconditions, admitted)
@@ -95,7 +96,7 @@ async function remove(
   old: KubeObject,
 ): Promise<DeleteResult> {
   if (call.dryRun) return { version: store.dryRunVersion(old, current.revision), gone: true }
-  const { revision } = await store.context.store.delete(current.key, current.revision)
+  const { revision } = await inStore(call, () => store.context.store.delete(current.key, current.revision))
   await store.hooks.settled?.(undefined, old)
   return { version: current.atRevision(revision), gone: true }
 }

@@ -16,6 +16,7 @@ import {
 } from '@canopus/apimachinery'
 import { carry } from '@canopus/client'
 import { notePatch } from '../audit/note-patch.ts'
+import type { AuditedKind } from '../audit/request-audit.ts'
 import { inGetSpan } from '../cache/cache-spans.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { decodeBody, decodeOptions, type ExpectedKind, rawBodyWith } from '../encoding/body.ts'
@@ -79,6 +80,8 @@ export type DeleteVerb = (
 ) => Promise<DeleteResult>
 
 const DELETE_BATCH = 32
+/** As options of a deletion are told of: upstream writes them in its internal version. */
+const DELETE_OPTIONS = { apiVersion: 'meta.k8s.io/__internal', kind: 'DeleteOptions', message: '' }
 
 export class Endpoint {
   readonly store: KindStore
@@ -86,6 +89,7 @@ export class Endpoint {
   readonly #encoders: Encoders
   readonly #expected: ExpectedKind
   readonly #delete: DeleteVerb
+  readonly #audited: AuditedKind
 
   constructor(store: KindStore, encoders: Encoders, remove: DeleteVerb = deleteObject) {
     this.store = store
@@ -98,6 +102,13 @@ export class Endpoint {
       kind: type.kind,
       message,
       ...(custom === undefined ? {} : { schema: custom.schema }),
+    }
+    const { strategy } = this.kind
+    this.#audited = {
+      ...this.#expected,
+      complete: object => {
+        if (object.metadata) strategy.default?.(object)
+      },
     }
   }
 
@@ -154,7 +165,7 @@ export class Endpoint {
   respond(call: Call, encoder: ObjectEncoder, status: number, version: ObjectVersion): ApiResponse {
     const headers = { 'content-type': encoder.contentType }
     if (call.request.user === undefined)
-      return { status, headers, body: written(formOf(encoder), () => encoder.answer(version)) }
+      return { status, headers, body: written(formOf(encoder), () => encoder.answer(version), call) }
     const bodyLater = (): Uint8Array => {
       const body = encoder.one(version)
       if (encoder.value !== undefined) carry(body, () => encoder.value?.(version))
@@ -203,7 +214,7 @@ export class Endpoint {
     return {
       status: 200,
       headers: { 'content-type': encoder.contentType },
-      body: serialized(formOf(encoder), () => encoder.list(versions, metadata)),
+      body: serialized(formOf(encoder), () => encoder.list(versions, metadata), call),
     }
   }
 
@@ -226,7 +237,7 @@ export class Endpoint {
     const { options, write } = writeCallOf(call, 'CreateOptions')
     const body = await readBody(call.request)
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
-    call.audit?.requestObject(object, this.kind)
+    call.audit?.requestObject(object, this.#audited)
     const namespace = this.scope(call.info.namespace)
     const version = await storing(body, () => createObject(this.store, write, namespace, object))
     return this.respond(call, encoder, 201, version)
@@ -246,7 +257,7 @@ export class Endpoint {
       return object
     }
     let first: KubeObject | undefined = decode(call.warnings)
-    call.audit?.requestObject(first, this.kind)
+    call.audit?.requestObject(first, this.#audited)
     return this.change(call, write, encoder, body, {
       mayCreate: this.kind.strategy.allowCreateOnUpdate === true && write.subresource === '',
       produce: async current => {
@@ -263,7 +274,7 @@ export class Endpoint {
     const { options, write } = writeCallOf(call, 'PatchOptions')
     const body = await readBody(call.request)
     const { headers } = call.request
-    notePatch(call, body)
+    notePatch(call, body, this.#expected)
     if (isApplyPatch(headers)) return this.change(call, write, encoder, body, this.applying(call, write, options, body))
     const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
     return this.change(call, write, encoder, body, {
@@ -299,7 +310,7 @@ export class Endpoint {
     const { options, write } = writeCallOf(call, patch ? 'PatchOptions' : 'UpdateOptions')
     const body = await readBody(call.request)
     const { headers } = call.request
-    if (patch) notePatch(call, body)
+    if (patch) notePatch(call, body, this.#expected)
     if (patch && isApplyPatch(headers)) {
       return this.change(call, write, encoder, body, { ...own, ...this.applying(call, write, options, body) })
     }
@@ -316,7 +327,7 @@ export class Endpoint {
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)
     let first: KubeObject | undefined = decode(call.warnings)
-    call.audit?.requestObject(first, this.kind)
+    call.audit?.requestObject(first, this.#audited)
     const produce = (): KubeObject => {
       const object = first ?? decode([])
       first = undefined
@@ -373,7 +384,7 @@ export class Endpoint {
     return {
       status: 200,
       headers: { 'content-type': encoder.contentType },
-      body: written(formOf(encoder), () => encoder.list(versions, metadata)),
+      body: written(formOf(encoder), () => encoder.list(versions, metadata), call),
     }
   }
 
@@ -386,11 +397,11 @@ export class Endpoint {
     const isOne = call.info.verb === 'delete'
     if (given !== undefined) {
       if (isOne) addEvent('Decoded delete options')
-      call.audit?.requestObject({ kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...given })
+      call.audit?.requestObject(given, DELETE_OPTIONS)
       if (isOne) addEvent('Recorded the audit event')
     }
     const { user, warnings, audit } = call
-    return { options, write: { user, dryRun, options, subresource: '', warnings, audit } }
+    return { options, write: { user, dryRun, options, subresource: '', warnings, audit, timing: call } }
   }
 
   /** Cluster-scoped objects live in the namespace ''. */
@@ -444,6 +455,7 @@ export function writeCallOf(call: Call, kind: string): { options: ReturnType<typ
     manager: options.fieldManager || managerOfAgent(call.request.headers),
     warnings: call.warnings,
     audit: call.audit,
+    timing: call,
   }
   return { options, write }
 }

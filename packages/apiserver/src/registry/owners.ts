@@ -3,6 +3,7 @@ import { schemas } from '@canopus/api'
 import {
   deepEqual,
   type FieldSet,
+  formatTime,
   type KubeObject,
   type ManagedFieldsEntry,
   managersProblem,
@@ -51,6 +52,18 @@ export function trackCreate(
     return undefined
   }
   return track(store, call, object, {}, undefined, sent)
+}
+
+/** The same for what is answered and not stored, reviews and requests for tokens, as upstream does (endpoints/handlers/create.go). */
+export function trackAnswer(
+  { apiVersion, message }: { readonly apiVersion: string; readonly message: string },
+  { subresource, manager = '' }: Pick<WriteCall, 'subresource' | 'manager'>,
+  object: Partial<KubeObject>,
+  now: number,
+): void {
+  object.metadata ??= {} as KubeObject['metadata']
+  const scope: WriteScope = { schema: schemas.schemaOf(message), apiVersion, subresource, now: formatTime(now) }
+  setOwners(object as KubeObject, ownersOfNew(scope, object as Plain, manager))
 }
 
 /** The same for a change; `sent` is what the request says about owners. */

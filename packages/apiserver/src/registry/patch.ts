@@ -50,6 +50,14 @@ export interface PatchedKind {
 /** Makes the new object of the old one; the old one is not changed. */
 export type Patcher = (old: KubeObject) => KubeObject
 
+const patchType = (headers: Headers): string => parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
+
+const typesOf = ({ schema }: PatchedKind): readonly string[] =>
+  schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
+
+/** Whether a patch of this media type can be one of the kind. */
+export const takesPatch = (headers: Headers, kind: PatchedKind): boolean => typesOf(kind).includes(patchType(headers))
+
 /**
  * Reads the patch of a request. Throws StatusError 415 and 400. `keepsSpec`: the strategy puts the old spec back whatever the patch
  * makes of it, so that one which it leaves alone need not be looked through, and stays the old one.
@@ -62,9 +70,9 @@ export function readPatch(
   warnings: string[],
   keepsSpec = false,
 ): Patcher {
-  const type = parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
-  const types = kind.schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
-  if (!types.includes(type)) throw kind.schema === undefined ? noRouteError() : unsupportedMediaTypeError(types)
+  const type = patchType(headers)
+  const types = typesOf(kind)
+  if (!types.includes(type)) throw kind.schema === undefined ? noRouteError() : unsupportedMediaTypeError([...types])
   const { patch, text } = textOrGiven(body, type === STRATEGIC_PATCH ? '' : 'error decoding patch: ')
   const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
   const schema = kind.schema ?? schemas.schemaOf(kind.message)

@@ -21,7 +21,7 @@ import { RevisionMismatchError, type Store } from '@canopus/store'
 import { type ObjectVersion, sourceOf } from '../cache/object-version.ts'
 import { transforms } from '../storage/encryption/encrypted-store.ts'
 import type { AdmissionTarget } from './admission.ts'
-import type { WriteCall } from './call.ts'
+import { inStore, type WriteCall } from './call.ts'
 import { createObject, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
 import { dropDuplicateOwners } from './owner-references.ts'
@@ -177,7 +177,7 @@ async function updateOnce(
       release?.()
       return store.dryRunVersion(object, current.revision)
     }
-    return await writeUpdate(store, object, old, current, update.tracked === true)
+    return await writeUpdate(store, call, object, old, current, update.tracked === true)
   } catch (error) {
     release?.()
     throw error
@@ -209,6 +209,7 @@ function targetOf(
 
 async function writeUpdate(
   store: KindStore,
+  call: WriteCall,
   object: KubeObject,
   old: KubeObject,
   current: ObjectVersion,
@@ -216,7 +217,7 @@ async function writeUpdate(
 ): Promise<ObjectVersion> {
   const { context, kind } = store
   if (vanishes(store, object, old)) {
-    const { revision } = await context.store.delete(current.key, current.revision)
+    const { revision } = await inStore(call, () => context.store.delete(current.key, current.revision))
     await store.hooks.settled?.(undefined, old)
     return store.dryRunVersion(object, revision)
   }
@@ -230,7 +231,7 @@ async function writeUpdate(
   }
   const options = kind.ttlSeconds === undefined ? undefined : { ttlSeconds: kind.ttlSeconds }
   const { result, written } = await writeFitting(stored!, applies, fitting =>
-    context.store.update(current.key, at => store.stamped(fitting, at), current.revision, options),
+    inStore(call, () => context.store.update(current.key, at => store.stamped(fitting, at), current.revision, options)),
   )
   const settling = store.hooks.settled?.(object, old)
   if (settling instanceof Promise) await settling

@@ -1,7 +1,7 @@
 /** Kinds that are answered on the spot: who am I, may I, may they, whose token is this. */
 
 import type { Kind } from '@canopus/api'
-import { schemas, virtualKinds } from '@canopus/api'
+import { virtualKinds } from '@canopus/api'
 import type { SelfSubjectReview, TokenReview, UserInfo } from '@canopus/api/authentication/v1'
 import type {
   SelfSubjectRulesReview,
@@ -15,7 +15,6 @@ import {
   formatTime,
   invalidError,
   type KubeObject,
-  ownersOfNew,
 } from '@canopus/apimachinery'
 import { type Clock, messageOf } from '@canopus/base'
 import { decodeBody } from '../encoding/body.ts'
@@ -24,7 +23,7 @@ import type { AdmissionChain, AdmissionTarget } from '../registry/admission.ts'
 import type { Call } from '../registry/call.ts'
 import { writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
-import { setOwners } from '../registry/owners.ts'
+import { trackAnswer } from '../registry/owners.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { Attributes, Security, User } from '../security.ts'
 import { askedSelectors } from './selectors.ts'
@@ -60,31 +59,19 @@ export async function serveReview(context: ReviewContext, kind: Kind, call: Call
   const expected = { apiVersion: apiVersionOf(kind.type), kind: kind.type.kind, message: kind.message }
   const body = await readBytes(call.request)
   const object = decodeBody(body, call.request.headers, expected, options.fieldValidation, call.warnings)
-  call.audit?.requestObject(object)
+  call.audit?.requestObject(object, expected)
   object.kind = expected.kind
   object.apiVersion = expected.apiVersion
   const { namespace } = call.info
   if (kind.type.namespaced) inNamespace(object, namespace)
   else if (object.metadata) delete object.metadata.namespace
-  if (!MADE_ANEW.has(expected.kind)) noteOwners(context, kind, object, write.manager)
+  if (!MADE_ANEW.has(expected.kind)) trackAnswer(expected, write, object, context.clock.now())
   const name = object.metadata?.name ?? ''
   const target: AdmissionTarget = { kind, operation: 'CREATE', namespace, name, object, oldObject: undefined }
   await context.admission.mutate(write, target)
   const admitted = (): Promise<void> => context.admission.validate(write, target)
   const status = await reviews[expected.kind]!(context, call, object as never, admitted)
   return objectResponse(call.request.headers, 201, { ...object, status } as KubeObject, call.info.query.get('pretty'))
-}
-
-/** Nothing is kept of a review, yet upstream's answers say who sent what (endpoints/handlers/create.go does so for every kind). */
-function noteOwners({ clock }: ReviewContext, kind: Kind, object: KubeObject, manager = ''): void {
-  object.metadata ??= {} as KubeObject['metadata']
-  const scope = {
-    schema: schemas.schemaOf(kind.message),
-    apiVersion: apiVersionOf(kind.type),
-    subresource: '',
-    now: formatTime(clock.now()),
-  }
-  setOwners(object, ownersOfNew(scope, object as unknown as Readonly<Record<string, unknown>>, manager))
 }
 
 /** The namespace of the request, which the object may leave out. */

@@ -41,7 +41,7 @@ export async function serveBinding(
     options.fieldValidation,
     call.warnings,
   )
-  call.audit?.requestObject(binding)
+  call.audit?.requestObject(binding, BINDING)
   matchNamespace(pods.store, call.info.namespace, binding.metadata)
   const name = call.info.name === '' ? binding.metadata.name : call.info.name
   const subresource = { ...write, subresource: 'binding' }

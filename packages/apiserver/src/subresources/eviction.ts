@@ -47,7 +47,7 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
     call.warnings,
   )
   const eviction: Eviction = { ...decoded, apiVersion: EVICTION.apiVersion }
-  call.audit?.requestObject(eviction)
+  call.audit?.requestObject(eviction, EVICTION)
   matchNamespace(pods.store, namespace, eviction.metadata)
   if (eviction.metadata.name !== name) {
     throw badRequestError('name in URL does not match name in Eviction object')

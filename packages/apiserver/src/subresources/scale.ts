@@ -43,7 +43,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await readBytes(call.request)
-  if (verb === 'patch') notePatch(call, body)
+  if (verb === 'patch') notePatch(call, body, SCALE)
   if (verb === 'patch' && isApplyPatch(headers)) {
     const config = readConfig(body, options, call.warnings)
     const { version } = await updateObject(store, write, namespace, name, {
@@ -111,7 +111,7 @@ async function appliedScale(
 }
 
 function constant(call: Call, scale: Scale): () => KubeObject {
-  call.audit?.requestObject(scale)
+  call.audit?.requestObject(scale, SCALE)
   return () => scale
 }
 

@@ -1,7 +1,9 @@
 /** `serviceaccounts/token`: a bound token from the issuer. */
+import { writeZerosOf } from '@canopus/api'
 import type { TokenRequest } from '@canopus/api/authentication/v1'
 import type { ServiceAccount } from '@canopus/api/core/v1'
-import { invalid, invalidError, serviceUnavailableError } from '@canopus/apimachinery'
+import { invalid, invalidError, type KubeObject, serviceUnavailableError } from '@canopus/apimachinery'
+import { DEFAULT_TOKEN_SECONDS } from '../authn/service-account-issuer.ts'
 import { unverifiedClaims } from '../authn/unverified-token.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -9,6 +11,7 @@ import type { Call } from '../registry/call.ts'
 import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
+import { trackAnswer } from '../registry/owners.ts'
 import { objectResponse } from '../registry/respond.ts'
 import type { SubresourceContext } from './subresource.ts'
 
@@ -24,10 +27,12 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const { headers } = call.request
   const body = await readBytes(call.request)
   const request = decodeBody<TokenRequest>(body, headers, TOKEN_REQUEST, options.fieldValidation, call.warnings)
-  call.audit?.requestObject(request)
+  call.audit?.requestObject(request, { ...TOKEN_REQUEST, complete: completeRequest })
   const { store } = endpoint
   request.metadata ??= {} as TokenRequest['metadata']
   matchNamespace(store, namespace, request.metadata)
+  completeRequest(request as KubeObject)
+  trackAnswer(TOKEN_REQUEST, write, request as KubeObject, store.context.clock.now())
   const target = {
     kind: endpoint.kind,
     operation: 'CREATE' as const,
@@ -48,6 +53,13 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST
   return objectResponse(headers, 201, { kind, apiVersion, ...answer })
+}
+
+/** As decoding leaves it (pkg/apis/authentication/v1/defaults.go). */
+function completeRequest(object: KubeObject): void {
+  writeZerosOf(TOKEN_REQUEST.message, object, false)
+  const { spec } = object as TokenRequest
+  spec.expirationSeconds ??= DEFAULT_TOKEN_SECONDS
 }
 
 /** The body may say whose token is asked for, but no other than the path does. Throws StatusError 422. */

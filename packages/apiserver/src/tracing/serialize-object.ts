@@ -1,6 +1,7 @@
 /** Spans of answers (k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/writers.go). */
 import { contentTypeOf, type Form } from '../encoding/negotiate.ts'
 import { type ApiResponse, bodyLength } from '../http/message.ts'
+import type { Timing } from '../registry/call.ts'
 import { currentSpan, type RequestFacts, type SpanAttributes, traced } from './span.ts'
 
 /** How upstream names an encoder: by the version that it writes, and by the form. Streams of protobuf have frames around. */
@@ -23,7 +24,9 @@ export const answerAttributes = ({ auditId, method, url, protocol }: RequestFact
 })
 
 /** Makes the bytes of an answer, which go out as they are. */
-export function serialized<T extends NonNullable<ApiResponse['body']>>(form: Form, encode: () => T): T {
+export function serialized<T extends NonNullable<ApiResponse['body']>>(form: Form, make: () => T, timing?: Timing): T {
+  const latencies = timing?.latencies
+  const encode = latencies === undefined ? make : () => latencies.measure('serialize-response-object', make) as T
   if (currentSpan() === undefined) return encode()
   const facts = (request: RequestFacts): SpanAttributes => ({
     ...answerAttributes(request),
@@ -46,11 +49,11 @@ export function serialized<T extends NonNullable<ApiResponse['body']>>(form: For
 }
 
 /** The same where a handler has done its work. */
-export function written<T extends NonNullable<ApiResponse['body']>>(form: Form, encode: () => T): T {
+export function written<T extends NonNullable<ApiResponse['body']>>(form: Form, encode: () => T, timing?: Timing): T {
   const span = currentSpan()
-  if (span === undefined) return encode()
+  if (span === undefined) return serialized(form, encode, timing)
   span.event('About to write a response')
-  const body = serialized(form, encode)
+  const body = serialized(form, encode, timing)
   span.event('Writing http response done')
   return body
 }

@@ -146,7 +146,11 @@ class UndiciCaller implements WebhookCaller {
     as: WebhookCredentials | undefined,
   ): Promise<unknown> {
     const agent = await this.agentFor(target, address, as)
-    const { statusCode, body: answer } = await agent.dispatcher.request({
+    const {
+      statusCode,
+      headers,
+      body: answer,
+    } = await agent.dispatcher.request({
       origin: address.origin,
       path: address.path,
       method: 'POST',
@@ -154,7 +158,7 @@ class UndiciCaller implements WebhookCaller {
       body,
       signal,
     })
-    return readAnswer(statusCode, await answer.text())
+    return readAnswer(statusCode, await answer.text(), String(headers['content-type'] ?? ''))
   }
 
   private async agentFor(
@@ -280,8 +284,8 @@ function credentialsFor(host: string, credentials: WebhookCredentialsFor): Webho
   }
 }
 
-function readAnswer(status: number, text: string): unknown {
-  if (status < 200 || status > 206) throw new WebhookCallError(answerProblem(status, text), status)
+function readAnswer(status: number, text: string, contentType = ''): unknown {
+  if (status < 200 || status > 206) throw new WebhookCallError(answerProblem(status, text, contentType), status)
   try {
     return parseJson(text)
   } catch (error) {

@@ -31,7 +31,7 @@ describe('what stands between the server and a webhook', () => {
 })
 
 describe('answers that are none', () => {
-  const table: readonly [status: number, body: string, text: string][] = [
+  const table: readonly [status: number, body: string, text: string, contentType?: string][] = [
     [400, 'x', 'the server rejected our request for an unknown reason'],
     [403, 'no', 'no'],
     [404, '404 page not found', 'the server could not find the requested resource'],
@@ -42,10 +42,13 @@ describe('answers that are none', () => {
     [422, 'x', 'the server rejected our request due to an error in our request'],
     [418, '', 'the server responded with the status code 418 but did not return more information'],
     [500, 'boom', 'an error on the server ("boom") has prevented the request from succeeding'],
-    [502, '', 'an error on the server ("unknown") has prevented the request from succeeding'],
+    [502, '', 'an error on the server ("") has prevented the request from succeeding'],
+    [502, ' boom\n', 'an error on the server ("boom") has prevented the request from succeeding', 'text/plain'],
+    [502, '{}', 'an error on the server ("unknown") has prevented the request from succeeding', 'application/json'],
+    [503, '{}', 'the server is currently unable to handle the request', 'application/json'],
     [503, '', 'the server is currently unable to handle the request'],
     [500, '{"kind":"Status","message":"said so"}', 'said so'],
   ]
-  for (const [status, body, text] of table)
-    it(`${status}: ${text}`, () => assert.equal(answerProblem(status, body), text))
+  for (const [status, body, text, contentType] of table)
+    it(`${status} ${contentType ?? ''}: ${text}`, () => assert.equal(answerProblem(status, body, contentType), text))
 })

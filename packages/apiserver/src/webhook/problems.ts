@@ -73,9 +73,10 @@ function namesOf(cert: Coded['cert']): string {
 }
 
 /** What an answer that is no success comes to (k8s.io/client-go/rest/request.go, apimachinery NewGenericServerResponse). */
-export function answerProblem(status: number, text: string): string {
-  const own = statusMessage(text)
+export function answerProblem(status: number, body: string, contentType = ''): string {
+  const own = statusMessage(body)
   if (own !== undefined) return own
+  const text = isText(contentType) ? body.slice(0, MOST_TEXT).trim() : 'unknown'
   switch (status) {
     case 400:
       return 'the server rejected our request for an unknown reason'
@@ -83,13 +84,13 @@ export function answerProblem(status: number, text: string): string {
       return 'the server has asked for the client to provide credentials'
     case 403:
     case 415:
-      return text || 'unknown'
+      return text
     case 404:
       return 'the server could not find the requested resource'
     case 405:
       return 'the server does not allow this method on the requested resource'
     case 406:
-      return text || 'the server was unable to respond with a content type that the client supports'
+      return saying(text) ?? 'the server was unable to respond with a content type that the client supports'
     case 409:
       return 'the server reported a conflict'
     case 422:
@@ -97,15 +98,23 @@ export function answerProblem(status: number, text: string): string {
     case 429:
       return 'the server has received too many requests and has asked us to try again later'
     case 503:
-      return text || 'the server is currently unable to handle the request'
+      return saying(text) ?? 'the server is currently unable to handle the request'
     case 504:
       return 'the server was unable to return a response in the time allotted, but may still be processing the request'
   }
   if (status >= 500) {
-    return `an error on the server (${JSON.stringify(text || 'unknown')}) has prevented the request from succeeding`
+    return `an error on the server (${JSON.stringify(text)}) has prevented the request from succeeding`
   }
   return `the server responded with the status code ${status} but did not return more information`
 }
+
+/** Of a longer answer this much is told. */
+const MOST_TEXT = 2048
+
+/** What says nothing of itself is taken for text. */
+const isText = (contentType: string): boolean => contentType === '' || /^text\//i.test(contentType)
+
+const saying = (text: string): string | undefined => (text === '' || text === 'unknown' ? undefined : text)
 
 /** The message of an answer that is a Status of the API. */
 function statusMessage(text: string): string | undefined {

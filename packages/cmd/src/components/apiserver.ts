@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, posix } from 'node:path'
 import {
@@ -63,6 +64,7 @@ interface ApiServerFlags
   etcdKeyfile?: string
   etcdPrefix?: string
   advertiseAddress?: string
+  externalHostname?: string
   certDir: string
   tlsCertFile?: string
   tlsPrivateKeyFile?: string
@@ -98,7 +100,6 @@ const WITHOUT_EFFECT = [
   'etcd-db-metric-poll-interval',
   'etcd-healthcheck-timeout',
   'etcd-readycheck-timeout',
-  'external-hostname',
   'kubelet-port',
   'kubelet-read-only-port',
   'kubelet-timeout',
@@ -126,6 +127,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
       '--advertise-address <address>',
       'where pods reach this server (default: the address of the first interface)',
     )
+    .option('--external-hostname <name>', 'under which clients are told to find it (default: the advertised address)')
     .option('--cert-dir <directory>', 'where a certificate is made if none is given', join(data, 'certificates'))
     .option('--tls-cert-file <file>', 'certificate of the HTTPS listener')
     .option('--tls-private-key-file <file>', 'its key')
@@ -195,6 +197,12 @@ function portRange(text: string): { from: number; to: number } {
   return { from, to }
 }
 
+/** `host:port`; a host that names its own port keeps it. */
+function publicAddress(host: string, port: number): string {
+  if (isIPv6(host)) return `[${host}]:${port}`
+  return host.includes(':') ? host : `${host}:${port}`
+}
+
 async function runApiServer(
   flags: ApiServerFlags,
   values: FlagValues,
@@ -236,6 +244,7 @@ async function runApiServer(
       aggregation: aggregationOptions(flags),
       security,
       serviceCidr: flags.serviceClusterIpRange,
+      publicAddress: publicAddress(flags.externalHostname ?? advertise, flags.securePort),
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
       bootstrap: {

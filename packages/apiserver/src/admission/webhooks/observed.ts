@@ -12,20 +12,22 @@ export async function observed<T>(
   { clock, admissionMetrics: metrics }: Pick<WebhookAdmissionContext, 'clock' | 'admissionMetrics'>,
   { webhook: { name, failurePolicy } }: Hook,
   type: WebhookType,
-  { operation }: AdmissionAttributes,
+  attributes: AdmissionAttributes,
   ask: () => Promise<T>,
 ): Promise<T> {
-  if (metrics === undefined) return ask()
+  const { operation } = attributes
   const facts = { name, type, operation }
   const begun = clock.monotonic()
   const seconds = (): number => (clock.monotonic() - begun) / 1000
   try {
     const result = await ask()
-    metrics.called(facts, seconds(), 200, false)
+    metrics?.called(facts, seconds(), 200, false)
     return result
   } catch (error) {
-    countFailure(metrics, facts, error, failurePolicy === 'Ignore', seconds())
+    if (metrics !== undefined) countFailure(metrics, facts, error, failurePolicy === 'Ignore', seconds())
     throw error
+  } finally {
+    attributes.took?.(type === 'admit' ? 'mutating-webhook' : 'validating-webhook', clock.monotonic() - begun)
   }
 }
 
