@@ -28,6 +28,8 @@ export function respondToMessage(message: IncomingMessage, out: ServerResponse, 
     return
   }
   if (sent !== undefined) out.once('close', sent)
+  // Since HTTP/1.1 connections are kept without saying so, and for how long is nobody's business, as with Go's server.
+  if (out.shouldKeepAlive && message.httpVersion === '1.1') out.removeHeader('connection')
   const head = message.method === 'HEAD'
   // A body that nobody read would be taken for the next request.
   if (!message.complete) message.resume()

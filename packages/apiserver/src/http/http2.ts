@@ -2,6 +2,7 @@
 import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { Connection, Maybe } from '../security.ts'
 import { readBody } from './body.ts'
+import { IDLE_TIMEOUT } from './h2/patience.ts'
 import { distinctHeaders, hasNameLike, headerList } from './header-list.ts'
 import type { ServeHttp2 } from './http2-session.ts'
 import { type ApiRequest, type ApiResponse, BodyAborted, bodyLength, type Headers, type StreamSink } from './message.ts'
@@ -25,6 +26,7 @@ export const serveByNode: ServeHttp2 = (socket, facts, { maxStreams, maxHeaderBy
     maxSessionMemory: MAX_SESSION_MEGABYTES,
   })
   session.on('error', ignore)
+  session.setTimeout(IDLE_TIMEOUT, () => session.close())
   session.on('stream', (opened, headers, flags, rawHeaders) => {
     const stream = opened as ServerHttp2Stream
     stream.on('error', ignore)

@@ -8,6 +8,7 @@ import type { Clock } from '@canopus/base'
 import { MAX_HEADER_BYTES, type NamedCertificate, NamedContexts, type TlsPolicy } from '@canopus/platform'
 import type { Connection } from '../security.ts'
 import { serveHttp2 } from './h2/connection.ts'
+import { IDLE_TIMEOUT } from './h2/patience.ts'
 import { requestOfMessage, respondToMessage } from './http1.ts'
 import { serveByNode } from './http2.ts'
 import type { Http2Handlers, Http2Session } from './http2-session.ts'
@@ -55,6 +56,15 @@ export interface Handlers extends Http2Handlers {
   upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
 }
 
+/** Milliseconds that connections have, as upstream's (k8s.io/apiserver/pkg/server/secure_serving.go): none for a whole request. */
+const TIMEOUTS = {
+  handshakeTimeout: 32_000,
+  headersTimeout: 32_000,
+  requestTimeout: 0,
+  keepAliveTimeout: IDLE_TIMEOUT,
+  keepAliveTimeoutBuffer: 0,
+}
+
 /** At most so many requests at once on one HTTP/2 connection, as upstream; watches count. */
 const MAX_STREAMS = 1000
 
@@ -73,6 +83,7 @@ export function listen(options: ListenOptions, handlers: Handlers, clock: Clock)
     rejectUnauthorized: false,
     // What requests of HTTP/1.1 may have is read there; the commands of exec make long ones.
     maxHeaderSize: MAX_HEADER_BYTES,
+    ...TIMEOUTS,
   })
   const open: Connections = { sessions: new Set(), sockets: new Set(), busy: new Set() }
   const facts = new WeakMap<object, Connection>()

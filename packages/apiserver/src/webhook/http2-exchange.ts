@@ -1,7 +1,7 @@
 /** One request over a shared HTTP/2 connection, told to undici's handlers. */
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2'
 import type { Dispatcher } from 'undici'
-import type { Http2Session } from './http2-session.ts'
+import type { ClientConnection } from './client-connection.ts'
 
 /** The server has certainly not begun with the request: it may be sent again. */
 export class UnprocessedError extends Error {}
@@ -53,7 +53,7 @@ export class Http2Request implements Dispatcher.DispatchController {
   }
 
   /** Settles when all is told. Rejects with UnprocessedError where the request may be sent again, else with what went wrong. */
-  sendOver(session: Http2Session, options: Dispatcher.DispatchOptions): Promise<void> {
+  sendOver(session: ClientConnection, options: Dispatcher.DispatchOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const stream = begin(session, options)
       this.#stream = stream
@@ -99,7 +99,7 @@ export class Http2Request implements Dispatcher.DispatchController {
   }
 }
 
-function begin(session: Http2Session, options: Dispatcher.DispatchOptions): ClientHttp2Stream {
+function begin(session: ClientConnection, options: Dispatcher.DispatchOptions): ClientHttp2Stream {
   const body = typeof options.body === 'string' ? Buffer.from(options.body) : undefined
   const length = body === undefined ? {} : { 'content-length': body.byteLength }
   const headers = { ':method': options.method, ':path': options.path, ...headersOf(options.headers), ...length }

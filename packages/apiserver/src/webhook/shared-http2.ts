@@ -8,8 +8,8 @@ import { BlockList, isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@canopus/base'
 import type { buildConnector, Dispatcher } from 'undici'
+import { ClientConnection } from './client-connection.ts'
 import { Http2Request, UnprocessedError } from './http2-exchange.ts'
-import { Http2Session } from './http2-session.ts'
 
 type Connector = buildConnector.connector
 
@@ -28,7 +28,7 @@ export function isLocalHost(hostname: string): boolean {
 const MOST_TRIES = 6
 
 /** What a server turned out to speak. */
-type Connection = Http2Session | 'http/1.1'
+type Connection = ClientConnection | 'http/1.1'
 
 export class SharedHttp2 {
   readonly #clock: Clock
@@ -121,7 +121,7 @@ export class SharedHttp2 {
       return 'http/1.1'
     }
     const session = connect(origin, { createConnection: () => socket })
-    return new Http2Session(session, this.#clock, dropped => {
+    return new ClientConnection(session, this.#clock, dropped => {
       const pending = this.#connections.get(origin)
       void pending?.then(
         current => current === dropped && this.drop(origin, pending),

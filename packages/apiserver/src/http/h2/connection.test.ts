@@ -360,6 +360,42 @@ describe('a client that', () => {
     })
 })
 
+describe('a connection on which nothing is asked for', () => {
+  const seconds = 1000
+  it('is left after a minute and a half, counted from its last request', async () => {
+    const clock = new SimulatedClock()
+    const sent: Buffer[] = []
+    const socket = new Duplex({
+      read: () => {},
+      write: (chunk: Buffer, _encoding, done) => {
+        sent.push(Buffer.from(chunk))
+        done()
+      },
+    })
+    const answers: ((response: ApiResponse) => void)[] = []
+    const handlers = { handle: () => new Promise<ApiResponse>(answer => answers.push(answer)), failed: () => {} }
+    const facts = { remoteAddress: '', certificateVerified: false }
+    serveHttp2(socket, facts, { maxStreams: 10, maxHeaderBytes: 60_000, clock }, handlers)
+    const leaves = (): boolean => {
+      const types: number[] = []
+      const reader = new FrameReader(type => types.push(type))
+      reader.read(PREFACE)
+      reader.read(Buffer.concat(sent))
+      return types.includes(FRAME.goAway)
+    }
+    socket.push(Buffer.concat([PREFACE, SETTINGS, get(1, '/')]))
+    await setImmediate()
+    await clock.advance(200 * seconds)
+    answers[0]!({ status: 200, headers: {} })
+    await setImmediate()
+    await clock.advance(89 * seconds)
+    assert.equal(leaves(), false)
+    await clock.advance(91 * seconds)
+    assert.equal(leaves(), true)
+    socket.destroy()
+  })
+})
+
 describe('whatever comes', () => {
   const id = fc.nat(12)
   const payload = fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes))

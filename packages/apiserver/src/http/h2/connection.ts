@@ -30,6 +30,7 @@ import { HeaderFrames, type WholeBlock } from './header-frames.ts'
 import { type HeaderBlock, HpackDecoder } from './hpack-decoder.ts'
 import { HpackEncoder } from './hpack-encoder.ts'
 import { Output } from './output.ts'
+import { Patience } from './patience.ts'
 import { requestHead } from './request-head.ts'
 import { ServerStream, type StreamOwner } from './server-stream.ts'
 import { initialSettings, takeSettings } from './settings.ts'
@@ -47,8 +48,6 @@ const IDLE_FRAMES = { most: 10_000, perSecond: 1000 }
 const REFUSAL = 100
 /** So many streams that were reset are remembered. */
 const MOST_LEFT = 1000
-/** How long a client may take to begin, in milliseconds (that of Go's server, x/net/http2). */
-const PREFACE_PATIENCE = 10_000
 /** How long a client may take to close what is over, in milliseconds. */
 const LINGER = 1000
 
@@ -83,8 +82,7 @@ class Http2Connection implements StreamOwner, Http2Session {
   /** The newest stream that the client has opened, and that we have answered for. */
   #last = 0
   #state: 'open' | 'leaving' | 'over' = 'open'
-  /** Ends the connection of a client that says nothing. */
-  readonly #beginning: Timer
+  readonly #patience: Patience
   #date = { second: 0, text: '' }
 
   constructor(socket: Duplex, facts: Connection, options: Http2Options, handlers: Http2Handlers) {
@@ -98,7 +96,13 @@ class Http2Connection implements StreamOwner, Http2Session {
     this.#decoder = new HpackDecoder(maxHeaderBytes)
     this.#resets = new Allowance(clock, RESETS.most, RESETS.perSecond)
     this.#idleFrames = new Allowance(clock, IDLE_FRAMES.most, IDLE_FRAMES.perSecond)
-    this.#beginning = clock.setTimer(PREFACE_PATIENCE, () => socket.destroy())
+    const isBusy = (): boolean => this.#streams.size > 0
+    this.#patience = new Patience(
+      clock,
+      isBusy,
+      () => socket.destroy(),
+      () => this.goAway(),
+    )
     socket.on('data', (chunk: Buffer) => this.read(chunk))
     socket.on('close', () => this.gone())
     this.#output.add(
@@ -294,7 +298,7 @@ class Http2Connection implements StreamOwner, Http2Session {
       sized(payload, 0)
       return
     }
-    this.#beginning.cancel()
+    this.#patience.hasBegun()
     this.idleFrame()
     const before = this.#peer.window
     takeSettings(this.#peer, payload)
@@ -397,6 +401,7 @@ class Http2Connection implements StreamOwner, Http2Session {
   private remove(stream: ServerStream, how: 'answered' | 'cut'): void {
     this.#streams.delete(stream.id)
     this.#ready.delete(stream)
+    if (this.#streams.size === 0) this.#patience.idles()
     stream.over(how)
     this.leaveWhenDone()
   }
@@ -425,7 +430,7 @@ class Http2Connection implements StreamOwner, Http2Session {
   /** Nobody is left on the other side. */
   private gone(): void {
     this.#state = 'over'
-    this.#beginning.cancel()
+    this.#patience.end()
     this.#ready.clear()
     for (const timer of this.#refused.values()) timer.cancel()
     this.#refused.clear()

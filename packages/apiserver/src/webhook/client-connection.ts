@@ -12,7 +12,7 @@ const PING = 15_000
 /** Milliseconds without a request after which the connection is closed. */
 const IDLE = 90_000
 
-export class Http2Session {
+export class ClientConnection {
   readonly #session: ClientHttp2Session
   readonly #clock: Clock
   #lastRead: number
@@ -24,7 +24,7 @@ export class Http2Session {
   #idleTimer: Timer | undefined
 
   /** `dropped` is called when no new requests may be sent; perhaps more than once. */
-  constructor(session: ClientHttp2Session, clock: Clock, dropped: (session: Http2Session) => void) {
+  constructor(session: ClientHttp2Session, clock: Clock, dropped: (session: ClientConnection) => void) {
     this.#session = session
     this.#clock = clock
     this.#lastRead = clock.monotonic()

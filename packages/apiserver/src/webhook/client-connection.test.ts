@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import { describe, it } from 'node:test'
 import { SimulatedClock } from '@canopus/base'
-import { Http2Session } from './http2-session.ts'
+import { ClientConnection } from './client-connection.ts'
 
 /** Answers pings at once while it is alive. */
 class Session extends EventEmitter {
@@ -30,10 +30,10 @@ class Session extends EventEmitter {
   }
 }
 
-function setUp(): { clock: SimulatedClock; session: Session; shared: Http2Session; ask(): ClientHttp2Stream } {
+function setUp(): { clock: SimulatedClock; session: Session; shared: ClientConnection; ask(): ClientHttp2Stream } {
   const clock = new SimulatedClock()
   const session = new Session()
-  const shared = new Http2Session(session as unknown as ClientHttp2Session, clock, () => {})
+  const shared = new ClientConnection(session as unknown as ClientHttp2Session, clock, () => {})
   return { clock, session, shared, ask: () => shared.request({ ':path': '/' }, true) }
 }
 
