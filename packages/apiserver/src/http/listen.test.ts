@@ -12,7 +12,13 @@ import { type SecureServer, startSecureServer } from '../testing/secure-server.t
 
 let secure: SecureServer
 let kubelet: EchoKubelet
-let session: ClientHttp2Session
+let session: ClientHttp2Session | undefined
+
+/** Connections that idle are ended: other tests of the process may come in between. */
+function connected(): ClientHttp2Session {
+  if (session === undefined || session.closed || session.destroyed) session = connectHttp2(secure.url, identity())
+  return session
+}
 const identity = (): { ca: string; cert: string; key: string } => ({
   ca: secure.pki.ca.certificate,
   cert: secure.admin.certificate,
@@ -22,11 +28,10 @@ const identity = (): { ca: string; cert: string; key: string } => ({
 before(async () => {
   secure = await startSecureServer()
   kubelet = await startEchoKubelet(secure.pki.apiserver, secure.pki.ca.certificate)
-  session = connectHttp2(secure.url, identity())
   await seed()
 })
 after(async () => {
-  session.destroy()
+  session?.destroy()
   await kubelet.stop()
   await secure.stop()
 })
@@ -58,7 +63,10 @@ interface Answer {
 
 function h2(method: string, path: string, body?: Uint8Array, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined })
+    const stream = connected().request(
+      { ':method': method, ':path': path, ...headers },
+      { endStream: body === undefined },
+    )
     let status = 0
     const chunks: Buffer[] = []
     stream.on('response', each => {
@@ -317,7 +325,9 @@ describe('kubelets', () => {
     assert.match(text, /first line/)
     assert.equal(kubelet.requests.at(-1)!.line, 'GET /some/path?a=b')
     const location = await new Promise(resolve => {
-      session.request({ ':path': '/api/v1/nodes/n1/proxy/redirect' }).on('response', each => resolve(each.location))
+      connected()
+        .request({ ':path': '/api/v1/nodes/n1/proxy/redirect' })
+        .on('response', each => resolve(each.location))
     })
     assert.equal(location, '/api/v1/nodes/n1/proxy/elsewhere')
     const page = await h1('GET', '/api/v1/nodes/n1/proxy/page/one')
