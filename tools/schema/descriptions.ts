@@ -36,8 +36,9 @@ function readInterface(text: string): Documented | undefined {
   for (const raw of text.split('\n')) {
     const line = raw.trim()
     if (line.startsWith('/**')) comment = []
-    else if (line.startsWith('*') && !line.startsWith('*/')) comment.push(line.replace(/^\* ?/, ''))
-    else if (!line.startsWith('*/')) {
+    // What follows a `@` is the package's own, said to programs.
+    else if (line.startsWith('*') && !/^\*(\/| ?@)/.test(line)) comment.push(line.replace(/^\* ?/, ''))
+    else if (!line.startsWith('*')) {
       const description = unescaped(comment.join('\n').trim())
       comment = []
       if (/^export interface \w+/.test(line)) {

@@ -70,7 +70,7 @@ class FactsWriter {
         name,
         `=${name} ${[...new Set(values)]
           .sort()
-          .map(value => value || '""')
+          .map(value => value.replaceAll(' ', '%20') || '""')
           .join(' ')}\n`,
       )
     return blocks
@@ -114,15 +114,22 @@ class FactsWriter {
     add('t', go.markers.get('mapType')?.[0] ?? go.markers.get('structType')?.[0])
     const preset = go.markers.get('default')?.[0]
     add('d', preset === undefined ? undefined : this.literal(source, preset))
-    const bare = go.type.replace(/^[*[\]]+/, '')
-    if (source.go.enums.has(bare)) {
-      const name = `${source.table}.${bare}`
-      this.enums.set(name, source.go.typedConstants.get(bare) ?? [])
-      add('e', name)
-    }
+    add('e', this.enumOf(source, go.type))
     const printed = printedType(source, go.type)
     if (printed !== derivedType(type) && !go.tags.get('json')?.includes(',inline')) add('g', printed)
     return extras
+  }
+
+  /** The name of the enum that values of a Go type belong to; those of other packages are core's. */
+  private enumOf(source: Source, goType: string): string | undefined {
+    const [, qualifier, bare] = /^(?:\*|\[\]|map\[\w+\])*(?:(\w+)\.)?(\w+)$/.exec(goType) ?? []
+    const core = this.sources.find(({ table }) => table === 'core.v1')!
+    const owner = qualifier === undefined ? source : core
+    if (bare === undefined || !owner.go.enums.has(bare)) return undefined
+    const name = `${owner.table}.${bare}`
+    const borrowed = (owner.go.borrowedConstants.get(bare) ?? []).map(each => core.go.constants.get(each)!)
+    this.enums.set(name, [...(owner.go.typedConstants.get(bare) ?? []), ...borrowed])
+    return name
   }
 
   private literal(source: Source, text: string): string {

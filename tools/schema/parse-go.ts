@@ -30,6 +30,8 @@ export interface GoPackage {
   enums: Set<string>
   /** String constants that have a type of this package: type name to values in order of appearance. */
   typedConstants: Map<string, string[]>
+  /** Names of constants of other packages that are values of a type too (`IPv4 = AddressType(v1.IPv4Protocol)`). */
+  borrowedConstants: Map<string, string[]>
   /** Every string constant by name. */
   constants: Map<string, string>
 }
@@ -98,11 +100,24 @@ function declaration(line: string, comment: readonly string[], into: GoPackage):
     const [, name, typeName, conversion, value] = constant
     into.constants.set(name!, value!)
     const type = typeName ?? conversion
-    if (type !== undefined) into.typedConstants.set(type, [...(into.typedConstants.get(type) ?? []), value!])
+    if (type !== undefined) addTo(into.typedConstants, type, value!)
   }
+  const borrowed = /^(?:const\s+|\t)\w+\s+=\s+(\w+)\(\w+\.(\w+)\)/.exec(line)
+  if (borrowed) addTo(into.borrowedConstants, borrowed[1]!, borrowed[2]!)
   return undefined
 }
 
+function addTo(map: Map<string, string[]>, key: string, value: string): void {
+  map.set(key, [...(map.get(key) ?? []), value])
+}
+
 export function emptyGoPackage(): GoPackage {
-  return { structs: new Map(), named: new Map(), enums: new Set(), typedConstants: new Map(), constants: new Map() }
+  return {
+    structs: new Map(),
+    named: new Map(),
+    enums: new Set(),
+    typedConstants: new Map(),
+    borrowedConstants: new Map(),
+    constants: new Map(),
+  }
 }

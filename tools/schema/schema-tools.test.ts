@@ -16,6 +16,7 @@ const (
 	// ModeA is one.
 	ModeA Mode = "A"
 	ModeB Mode = "B"
+	ModeC = Mode(v1.Other)
 )
 
 // +structType=atomic
@@ -36,6 +37,7 @@ test('Go declarations: fields with tags and markers, enums, constants', () => {
   parseGoFile(GO, found)
   assert.deepEqual([...found.enums], ['Mode'])
   assert.deepEqual(found.typedConstants.get('Mode'), ['A', 'B'])
+  assert.deepEqual(found.borrowedConstants.get('Mode'), ['Other'])
   const thing = found.structs.get('Thing')!
   assert.deepEqual([...thing.markers], [['structType', ['atomic']]])
   assert.deepEqual(
@@ -88,6 +90,7 @@ test('descriptions are found for kinds, fields and the types that carry them', c
     /the list of returned objects by their fields\. .*\.$/,
   )
   assert.match(found['am.apis.meta.v1.ListOptions']!.continue!, /the "next key"\./)
+  assert.match(found['core.v1.EndpointsList']!['']!, /deprecated in v1\.33\+\.$/)
   const texts = Object.values(found).flatMap(Object.keys).length
   assert.ok(texts > 3000, `${texts} descriptions`)
 })

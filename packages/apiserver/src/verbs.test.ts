@@ -442,7 +442,7 @@ describe('paths', () => {
     ['GET', '/healthz', 200, /^ok$/],
     ['GET', '/livez', 200, /^ok$/],
     ['GET', '/readyz?verbose', 200, /\[\+\]ping ok\n[\s\S]*readyz check passed\n$/],
-    ['GET', '/version', 200, /"gitVersion":"v1\.36/],
+    ['GET', '/version', 200, /^\{\n {2}"major": "1",[\s\S]*"gitVersion": "v1\.36[\s\S]*"\n\}$/],
     ['GET', `${CMS}/%zz`, 400, /BadRequest/],
   ]
   for (const [method, path, code, body] of cases) {

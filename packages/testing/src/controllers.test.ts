@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  Deployments,
   Nodes,
   Pods,
   ResourceClaims,
@@ -55,6 +56,16 @@ test('controllers write what the API server takes', { timeout: 60_000 }, async c
     const [warning] = status?.typeChecking?.expressionWarnings ?? []
     assert.equal(warning?.fieldRef, 'spec.validations[0].expression')
     assert.match(warning?.warning ?? '', /undefined field 'replicaz'/)
+  })
+  await context.test('the revision of a deployment is noted without counting as a change', async () => {
+    const labels = { app: 'web' }
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+    const spec = { selector: { matchLabels: labels }, template }
+    await client.resource(Deployments).create({ metadata: { name: 'web', namespace: 'default' }, spec })
+    const revision = 'deployment.kubernetes.io/revision'
+    const ready = await until(cluster, Deployments, each => each.status?.readyReplicas === 1)
+    assert.deepEqual([ready.metadata.annotations?.[revision], ready.metadata.generation], ['1', 1])
+    await client.resource(Deployments).delete('web', { namespace: 'default' })
   })
   await context.test('claims are made for a pod and go with it', async () => {
     const devices = { requests: [{ name: 'r', exactly: { deviceClassName: 'c' } }] }

@@ -980,7 +980,7 @@ certificates.v1.CertificateSigningRequestStatus
  2 certificate bytes o
 certificates.v1.ExtraValue
  1 items [string
-=certificates.v1.KeyUsage any cert sign client auth code signing content commitment crl sign data encipherment decipher only digital signature email protection encipher only ipsec end system ipsec tunnel ipsec user key agreement key encipherment microsoft sgc netscape sgc ocsp signing s/mime server auth signing timestamping
+=certificates.v1.KeyUsage any cert%20sign client%20auth code%20signing content%20commitment crl%20sign data%20encipherment decipher%20only digital%20signature email%20protection encipher%20only ipsec%20end%20system ipsec%20tunnel ipsec%20user key%20agreement key%20encipherment microsoft%20sgc netscape%20sgc ocsp%20signing s/mime server%20auth signing timestamping
 coordination.v1.Lease kind
  1 metadata am.apis.meta.v1.ObjectMeta o
  2 spec coordination.v1.LeaseSpec o
@@ -1078,6 +1078,7 @@ core.v1.CinderVolumeSource
  2 fsType string o
  3 readOnly bool o
  4 secretRef core.v1.LocalObjectReference po
+=core.v1.ClaimResourceStatus ControllerResizeInProgress ControllerResizeInfeasible NodeResizeInProgress NodeResizeInfeasible NodeResizePending
 core.v1.ClientIPConfig
  1 timeoutSeconds int32 po
 core.v1.ClusterTrustBundleProjection
@@ -1628,7 +1629,7 @@ core.v1.PersistentVolumeClaimStatus
  3 capacity {:am.api.resource.Quantity o g=v1.ResourceList
  4 conditions [core.v1.PersistentVolumeClaimCondition o l=map;k=type;s=merge;m=type
  5 allocatedResources {:am.api.resource.Quantity o g=v1.ResourceList
- 7 allocatedResourceStatuses {:string o t=granular;g=map[v1.ResourceName]v1.ClaimResourceStatus
+ 7 allocatedResourceStatuses {:string o t=granular;e=core.v1.ClaimResourceStatus;g=map[v1.ResourceName]v1.ClaimResourceStatus
  8 currentVolumeAttributesClassName string po
  9 modifyVolumeStatus core.v1.ModifyVolumeStatus po
 core.v1.PersistentVolumeClaimTemplate
@@ -2276,7 +2277,7 @@ core.v1.WindowsSecurityContextOptions
  2 gmsaCredentialSpec string po
  3 runAsUserName string po
  4 hostProcess bool po
-=discovery.v1.AddressType FQDN
+=discovery.v1.AddressType FQDN IPv4 IPv6
 discovery.v1.Endpoint
  1 addresses [string r l=set
  2 conditions discovery.v1.EndpointConditions o
@@ -2295,7 +2296,7 @@ discovery.v1.EndpointHints
  2 forNodes [discovery.v1.ForNode o l=atomic
 discovery.v1.EndpointPort atomic
  1 name string po
- 2 protocol string po g=v1.Protocol
+ 2 protocol string po e=core.v1.Protocol;g=v1.Protocol
  3 port int32 po
  4 appProtocol string po
 discovery.v1.EndpointSlice kind
@@ -2465,7 +2466,7 @@ networking.v1.IngressLoadBalancerStatus
  1 ingress [networking.v1.IngressLoadBalancerIngress o l=atomic
 networking.v1.IngressPortStatus
  1 port int32 r
- 2 protocol string r g=v1.Protocol
+ 2 protocol string r e=core.v1.Protocol;g=v1.Protocol
  3 error string po
 networking.v1.IngressRule
  1 host string o
@@ -2502,7 +2503,7 @@ networking.v1.NetworkPolicyPeer
  2 namespaceSelector am.apis.meta.v1.LabelSelector po
  3 ipBlock networking.v1.IPBlock po
 networking.v1.NetworkPolicyPort
- 1 protocol string po g=v1.Protocol
+ 1 protocol string po e=core.v1.Protocol;g=v1.Protocol
  2 port am.util.intstr.IntOrString po
  3 endPort int32 po
 networking.v1.NetworkPolicySpec
@@ -2811,7 +2812,7 @@ scheduling.v1.PriorityClass kind
  2 value int32
  3 globalDefault bool o
  4 description string o
- 5 preemptionPolicy string po g=v1.PreemptionPolicy
+ 5 preemptionPolicy string po e=core.v1.PreemptionPolicy;g=v1.PreemptionPolicy
 scheduling.v1.PriorityClassList kind
  1 metadata am.apis.meta.v1.ListMeta o
  2 items [scheduling.v1.PriorityClass r
@@ -2859,7 +2860,7 @@ storage.v1.StorageClass kind
  1 metadata am.apis.meta.v1.ObjectMeta o
  2 provisioner string r
  3 parameters {:string o
- 4 reclaimPolicy string po g=v1.PersistentVolumeReclaimPolicy
+ 4 reclaimPolicy string po e=core.v1.PersistentVolumeReclaimPolicy;g=v1.PersistentVolumeReclaimPolicy
  5 mountOptions [string o l=atomic
  6 allowVolumeExpansion bool po
  7 volumeBindingMode string po e=storage.v1.VolumeBindingMode;g=v1.VolumeBindingMode

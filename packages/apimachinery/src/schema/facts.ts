@@ -54,11 +54,11 @@ function parseField(line: string): FieldFacts {
   return { number: Number(number), name: name!, type: type!, flags, extras }
 }
 
-/** The values of an enum block. */
+/** The values of an enum block; blanks within them are written as `%20`. */
 export function parseEnum(block: string): string[] {
   return block
     .trimEnd()
     .split(' ')
     .slice(1)
-    .map(value => (value === '""' ? '' : value))
+    .map(value => (value === '""' ? '' : value.replaceAll('%20', ' ')))
 }

@@ -19,7 +19,15 @@ import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
 import { TooManyRequests } from '../flow-control/flow-control.ts'
 import type { Health } from '../health/health.ts'
-import { type ApiRequest, type ApiResponse, BodyAborted, header, jsonResponse, textResponse } from '../http/message.ts'
+import {
+  type ApiRequest,
+  type ApiResponse,
+  BodyAborted,
+  header,
+  indentedResponse,
+  jsonResponse,
+  textResponse,
+} from '../http/message.ts'
 import { respondToUpgrade } from '../http/web-socket.ts'
 import type { RequestSeries } from '../metrics/request-metrics.ts'
 import type { ServerMetrics } from '../metrics/server-metrics.ts'
@@ -362,8 +370,8 @@ export class RequestPath {
     const { discovery, health, security, openapi, metrics, aggregator, gitVersion, statusz, flags } = this.#options
     const { request } = call
     const { path } = request
-    if (path === '/version' || path === '/version/') return jsonResponse(200, versionInfo(gitVersion))
-    if (path === '/') return jsonResponse(200, { paths: rootPaths(discovery, security, health) })
+    if (path === '/version' || path === '/version/') return indentedResponse(200, versionInfo(gitVersion))
+    if (path === '/') return indentedResponse(200, { paths: rootPaths(discovery, security, health) })
     if (path === '/flagz') return serveFlagz(request, 'apiserver', flags)
     if (path === '/statusz') return statusz.serve(request, rootPaths(discovery, security, health))
     const document = security.documents?.get(path)

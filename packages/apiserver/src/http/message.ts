@@ -111,6 +111,15 @@ export function jsonResponse(status: number, value: unknown, headers: Record<str
   }
 }
 
+/** For people to read, as upstream writes what is no object (endpoints/handlers/responsewriters, WriteRawJSON). */
+export function indentedResponse(status: number, value: unknown): ApiResponse {
+  return {
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: encoder.encode(JSON.stringify(value, undefined, 2)),
+  }
+}
+
 /** Length of a body in bytes. */
 export function bodyLength(body: ApiResponse['body']): number {
   if (body === undefined) return 0

@@ -137,9 +137,11 @@ function merged(type: ResourceType, old: Fields, object: Fields, subresource: st
   }
   const head = { apiVersion: apiVersionOf(type), kind: type.kind }
   if (subresource === 'status') {
-    // As on a server: who may write the status may write finalizers with it.
-    const { finalizers } = object.metadata
+    // As on a server: who may write the status may write annotations and finalizers with it.
+    const { annotations, finalizers } = object.metadata
     const next: Fields = { ...old, ...head, metadata: { ...old.metadata } }
+    if (annotations === undefined) delete next.metadata.annotations
+    else next.metadata.annotations = annotations
     if (finalizers === undefined || finalizers.length === 0) delete next.metadata.finalizers
     else next.metadata.finalizers = finalizers
     if (object.status === undefined) delete next.status

@@ -123,7 +123,10 @@ async function note(
   return context.client.resource(Deployments).updateStatus({ ...deployment, status })
 }
 
-/** Writes the new set's revision on the deployment, where `kubectl rollout` reads it. */
+/**
+ * Writes the new set's revision on the deployment, where `kubectl rollout` reads it: with its status, as upstream does, since the
+ * generation counts annotations that are changed otherwise.
+ */
 export async function noteRevision(
   context: ControllerContext,
   deployment: Deployment,
@@ -131,9 +134,10 @@ export async function noteRevision(
 ): Promise<Deployment> {
   const revision = newSet.metadata.annotations?.[REVISION]
   if (revision === undefined || deployment.metadata.annotations?.[REVISION] === revision) return deployment
-  const { name, namespace } = deployment.metadata
-  const patch = { metadata: { annotations: { [REVISION]: revision } } }
-  return context.client.resource(Deployments).patch(name, 'merge', patch, { namespace: namespace! })
+  const annotations = { ...deployment.metadata.annotations, [REVISION]: revision }
+  return context.client
+    .resource(Deployments)
+    .updateStatus({ ...deployment, metadata: { ...deployment.metadata, annotations } })
 }
 
 /** Gives replica sets their sizes and notes what those are meant for. Answers old and new of those that changed. */
