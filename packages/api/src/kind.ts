@@ -9,8 +9,11 @@ import type { OpenApiKind } from './openapi/types.ts'
  * `prepareForCreate`; on updates the metadata that clients may not change is taken over before `prepareForUpdate`.
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
-  /** Fills in defaults of the version in which the object arrived (pkg/apis/<group>/<version>/defaults.go). */
-  default?(object: T): void
+  /**
+   * Fills in defaults of the version in which the object arrived (pkg/apis/<group>/<version>/defaults.go). `applied`: it comes from
+   * server-side apply, and has not been through a decoder of requests.
+   */
+  default?(object: T, applied?: boolean): void
   /**
    * Fills in what objects that were stored before today's fields came lack (upstream's decorators of storage), and what reading them
    * back gives any object. Called before one is stored, once nothing is wrong with it.

@@ -5,21 +5,21 @@ import { someSchema } from './structural.ts'
 
 /**
  * Sets what is missing, in place. A null where the schema allows none counts as missing where there is a default, and is
- * dropped where there is none.
+ * dropped where there is none, unless `keepsNulls`.
  */
-export function applyDefaults(schema: JSONSchemaProps, value: unknown): void {
+export function applyDefaults(schema: JSONSchemaProps, value: unknown, keepsNulls = false): void {
   if (Array.isArray(value)) {
     const { items } = schema
-    if (items !== undefined && !Array.isArray(items)) for (const each of value) applyDefaults(items, each)
+    if (items !== undefined && !Array.isArray(items)) for (const each of value) applyDefaults(items, each, keepsNulls)
     return
   }
   if (typeof value !== 'object' || value === null) return
   const object = value as Record<string, unknown>
-  for (const name in schema.properties) fill(object, name, schema.properties[name]!)
+  for (const name in schema.properties) fill(object, name, schema.properties[name]!, keepsNulls)
   const { additionalProperties } = schema
   if (typeof additionalProperties !== 'object') return
   for (const name of Object.keys(object)) {
-    if (!hasProperty(schema, name)) fill(object, name, additionalProperties)
+    if (!hasProperty(schema, name)) fill(object, name, additionalProperties, keepsNulls)
   }
 }
 
@@ -54,10 +54,10 @@ function hasProperty(schema: JSONSchemaProps, name: string): boolean {
   return schema.properties !== undefined && Object.hasOwn(schema.properties, name)
 }
 
-function fill(object: Record<string, unknown>, name: string, schema: JSONSchemaProps): void {
+function fill(object: Record<string, unknown>, name: string, schema: JSONSchemaProps, keepsNulls: boolean): void {
   const present = Object.hasOwn(object, name)
   const missing = !present || (object[name] === null && schema.nullable !== true)
   if (missing && schema.default !== undefined) setField(object, name, clone(schema.default))
-  else if (missing && present) delete object[name]
-  if (object[name] !== undefined) applyDefaults(schema, object[name])
+  else if (missing && present && !keepsNulls) delete object[name]
+  if (object[name] !== undefined) applyDefaults(schema, object[name], keepsNulls)
 }

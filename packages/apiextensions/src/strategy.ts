@@ -78,7 +78,8 @@ export function customStrategy(
   return {
     hasGeneration: true,
     allowUnconditionalUpdate: false,
-    default: object => applyDefaults(schema, object),
+    // What was applied went through no decoder, which would take nulls away.
+    default: (object, applied) => applyDefaults(schema, object, applied),
     prepareForCreate(object) {
       if (hasStatus) delete (object as Open).status
       object.metadata.generation = 1

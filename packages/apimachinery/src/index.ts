@@ -41,6 +41,7 @@ export {
   strictDecodingMessage,
 } from './schema/decode.ts'
 export { DecodeError, EmbeddedError } from './schema/decode-error.ts'
+export { jsonKind } from './schema/decode-scalars.ts'
 export { unsetValue, zeroOf } from './schema/decoded-values.ts'
 export { equalBySchema, equalFields } from './schema/equal.ts'
 export { isInForm } from './schema/in-form.ts'

@@ -240,7 +240,13 @@ test('configurations that do not fit are refused', () => {
       { ports: [{ port: 1 }, { port: 1, protocol: 'TCP' }] },
       '.spec.ports: duplicate entries for key [port=1,protocol="TCP"]',
     ],
-    [{ labels: { a: 1 } }, '.spec.labels.a: expected string, got 1'],
+    [{ labels: { a: 1 } }, '.spec.labels.a: expected string, got &value.valueUnstructured{Value:1}'],
+    [
+      { labels: { a: { b: ['c', null] } } },
+      '.spec.labels.a: expected string, got &value.valueUnstructured{Value:map[string]interface {}{"b":[]interface {}{"c", interface {}(nil)}}}',
+    ],
+    [{ labels: ['a', 1] }, '.spec.labels: expected map, got &{[a 1]}'],
+    [{ tags: { a: 'b' } }, '.spec.tags: expected list, got &{map[a:b]}'],
   ]
   for (const [spec, expected] of cases) assert.equal(text(spec), prefix + expected)
   const config = foo({}, { managedFields: [] })
@@ -374,4 +380,17 @@ test('property: what a configuration leaves as it is comes back as the same valu
     }),
     { numRuns: 300 },
   )
+})
+
+test('a map that is emptied stays where it is', () => {
+  const full = applied(nothing, { labels: { a: 'b' }, size: 1 })
+  const emptied = applied(full, { labels: {} })
+  assert.deepEqual(specOf(emptied), { labels: {} })
+  assert.deepEqual(fieldsOf(emptied, 'alice'), ['.spec.labels'])
+  assert.deepEqual(specOf(applied(full, {})), {})
+})
+
+test('owners may be null in a configuration', () => {
+  const request = { live: {}, stored: undefined, config: foo({}, { managedFields: null }), manager: 'a', force: false }
+  assert.equal(applyConfig(scope(), { ...request, objectText: '' }).managedFields?.length, 1)
 })

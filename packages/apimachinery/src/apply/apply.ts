@@ -37,7 +37,8 @@ export interface ApplyResult {
 /** Throws StatusError: 400 for configurations that cannot be applied, 409 for conflicts, 500 for those that do not fit the schema. */
 export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResult {
   const { config, manager, force } = request
-  if (metaOf(config)?.managedFields !== undefined) throw badRequestError('metadata.managedFields must be nil')
+  const sent: unknown = metaOf(config)?.managedFields
+  if (sent !== undefined && sent !== null) throw badRequestError('metadata.managedFields must be nil')
   const problem = misfit(scope.schema, config)
   if (problem !== undefined) throw failed(`failed to create typed patch object (${request.objectText}): ${problem}`)
   const { live } = request

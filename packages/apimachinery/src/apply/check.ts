@@ -1,4 +1,6 @@
 /** Whether a configuration fits the schema (sigs.k8s.io/structured-merge-diff/typed/validate.go, texts included). */
+import { goQuote } from '../go-quote.ts'
+import { goText } from '../patch/patch-error.ts'
 import { ElementError, elementText, entryElement } from './elements.ts'
 import { childType, entryType, isMap, listOf, type Plain, type Type } from './shape.ts'
 
@@ -38,13 +40,15 @@ function check(type: Type, value: unknown): readonly Finding[] {
     case 'time':
     case 'microTime':
     case 'duration':
-      return typeof value === 'string' ? NONE : found(`expected string, got ${shown(value)}`)
+      return typeof value === 'string'
+        ? NONE
+        : found(`expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`)
     case 'bool':
       return typeof value === 'boolean' ? NONE : found(`expected boolean, got ${shown(value)}`)
     case 'quantity':
-    case 'intOrString':
       return typeof value === 'object' ? found(`expected any scalar, got ${shown(value)}`) : NONE
     case 'any':
+    case 'intOrString':
     case 'schemaOrList':
     case 'schemaOrBool':
     case 'schemaOrStrings':
@@ -95,9 +99,17 @@ function checkList(type: Type, value: readonly unknown[]): readonly Finding[] {
   return findings
 }
 
-/** As Go's `%v` of the value shows it. */
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value))
+/** As Go's `%v` shows the value, which stands in a structure there. */
+const shown = (value: unknown): string => `&{${goText(value)}}`
+
+/** As Go's `%#v` shows it. */
+function goSyntax(value: unknown): string {
+  if (value === null || value === undefined) return 'interface {}(nil)'
+  if (typeof value === 'string') return goQuote(value)
+  if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`
+  if (!isMap(value)) return goText(value)
+  const keys = Object.keys(value).sort()
+  return `map[string]interface {}{${keys.map(key => `${goQuote(key)}:${goSyntax(value[key])}`).join(', ')}}`
 }
 
 function goType(value: unknown): string {

@@ -87,9 +87,17 @@ function isDeeper(value: unknown, most: number): boolean {
  * `converting`: what does not fit is said as upstream's converter says it, which strategic merge patches go through, not as its
  * JSON decoder does (k8s.io/apimachinery/pkg/runtime/converter.go).
  */
-export function decodeValue(schema: SchemaChoice, value: unknown, converting = false): Decoded {
+export function decodeValue(schema: SchemaChoice, value: unknown, options: boolean | DecodeOptions = false): Decoded {
+  const { converting = false, keepsNulls = false } = typeof options === 'boolean' ? { converting: options } : options
   // What the quick walk has changed before it met a fault has the same faults still.
-  return cleanRoot(schema, value, undefined) ?? new Walk(new Map(), converting).root(schema, value)
+  const clean = keepsNulls ? undefined : cleanRoot(schema, value, undefined)
+  return clean ?? new Walk(new Map(), converting, keepsNulls).root(schema, value)
+}
+
+export interface DecodeOptions {
+  readonly converting?: boolean
+  /** Custom resources: nulls stay where they are, right or wrong, unless there is a default. */
+  readonly keepsNulls?: boolean
 }
 
 /** Undefined where the exact reader has to say what is wrong. */
@@ -130,11 +138,17 @@ class Walk {
   private lenient = 0
 
   private readonly converting: boolean
+  private readonly keepsNulls: boolean
 
   /** `duplicates` is given for values that may hold NumberLiterals (exact mode), else undefined. */
-  constructor(duplicates: ReadonlyMap<object, readonly Duplicate[]> | undefined, converting = false) {
+  constructor(
+    duplicates: ReadonlyMap<object, readonly Duplicate[]> | undefined,
+    converting = false,
+    keepsNulls = false,
+  ) {
     this.duplicates = duplicates
     this.converting = converting
+    this.keepsNulls = keepsNulls
   }
 
   root(choice: SchemaChoice, value: unknown): Decoded {
@@ -251,12 +265,16 @@ class Walk {
   }
 
   private field(schema: StructSchema, field: Field, child: unknown): unknown {
-    if (child === null) return field.schema.nullable ? null : DROP
+    if (child === null) return field.schema.nullable || this.keepsNull(field) ? null : DROP
     this.steps.push({ struct: schema, field })
     const typed = schema.embeddedResource === true && field.schema.goType !== ''
     const next = typed ? this.partOfEmbedded(field.schema, child) : this.value(field.schema, child)
     this.steps.pop()
     return isOmitted(field, next) ? DROP : next
+  }
+
+  private keepsNull({ schema, default: preset }: Field): boolean {
+    return this.keepsNulls && schema.goType === '' && preset === undefined
   }
 
   /** apiVersion, kind and metadata of an object within a custom one: each is decoded by itself, and an error names all of it. */

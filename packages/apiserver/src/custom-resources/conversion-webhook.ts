@@ -6,6 +6,7 @@ import {
   type FieldError,
   fieldErrorText,
   isObject,
+  jsonKind,
   type KubeObject,
   type ObjectMeta,
   parseApiVersion,
@@ -187,10 +188,6 @@ function allOf(errors: readonly FieldError[]): string {
   const texts = errors.map(fieldErrorText)
   return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`
 }
-
-/** As Go's JSON decoder names what it found. */
-const jsonKind = (value: unknown): string =>
-  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value === 'string' ? 'string' : 'number'
 
 /** The type as Go names what it decodes JSON to. */
 function goType(value: unknown): string {

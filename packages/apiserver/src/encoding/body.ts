@@ -74,7 +74,7 @@ export function decodeOptions<T>(
   try {
     const decoded = media === 'protobuf' ? fromProtobuf(body, expected, own) : fromText(media, body, expected, own)
     if (expected.schema !== undefined)
-      checkCustomKind(decoded.object as unknown as KubeObject, own, expected, media === 'json' ? body : undefined)
+      checkCustomKind(decoded.object as unknown as KubeObject, own, expected, media === 'protobuf' ? undefined : body)
     if (validation === 'Strict' && decoded.strictErrors.length > 0) {
       throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
     }

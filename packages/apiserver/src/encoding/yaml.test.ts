@@ -19,6 +19,22 @@ test('a key that comes twice is told as Go tells it, by line and name', () => {
   assert.deepEqual(yamlToJson(Buffer.from('a: 1\na: 2\n')).json, '{"a":2}')
 })
 
+test('plain words mean what they mean to a reader of YAML 1.1', () => {
+  const cases: [words: string, value: unknown][] = [
+    ['[y, Yes, on, TRUE, n, NO, Off, false]', [true, true, true, true, false, false, false, false]],
+    ['[yEs, tRue, "yes", nUll, ~, null]', ['yEs', 'tRue', 'yes', 'nUll', null, null]],
+    ['[0755, 0o755, 0X1f, -0x1, 0b101, -017, 1_000, 0_7, 08, _1]', [493, 493, 31, -1, 5, -15, 1000, 7, 8, '_1']],
+    ['[1:30, 2001-12-14, !!timestamp 2001-12-14, !foo bar]', ['1:30', '2001-12-14', '2001-12-14', 'bar']],
+    ['[!!binary aGVsbG8=, !!str 5, !!bool "yes"]', ['hello', '5', true]],
+    ['{a: &x {q: 1}, b: {<<: *x, r: 2}, yes: 1, 010: 2}', { a: { q: 1 }, b: { q: 1, r: 2 }, true: 1, 8: 2 }],
+    ['a: b\n---\nc: d\n', { a: 'b' }],
+  ]
+  for (const [words, value] of cases) assert.deepEqual(JSON.parse(yamlToJson(Buffer.from(words)).json), value, words)
+  for (const [words, name] of Object.entries({ '.inf': '+Inf', '-.inf': '-Inf', '.nan': 'NaN' })) {
+    assert.throws(() => yamlToJson(Buffer.from(words)), { message: `json: unsupported value: ${name}` })
+  }
+})
+
 const NAME = 'api-fixtures/testdata/HEAD'
 const fixtures = testData(NAME)
 

@@ -1,6 +1,6 @@
 /** YAML bodies as JSON text. */
 import { encodeJson, JsonSyntaxError, keptDepth } from '@canopus/apimachinery'
-import { type LoadOptions, load, YAMLException } from 'js-yaml'
+import { type LoadOptions, load, loadAll, YAMLException } from 'js-yaml'
 import { READ_SCHEMA } from './yaml-schema.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
@@ -23,7 +23,7 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
   const strictErrors: string[] = []
   let value: unknown
   try {
-    value = load(text, reading())
+    value = firstOf(text, reading())
   } catch (error) {
     if (!isDuplicate(error)) throw syntaxError(error)
     value = lenient(text)
@@ -31,6 +31,16 @@ export function yamlToJson(body: Uint8Array): { json: string; strictErrors: stri
   }
   checkSize(value)
   return { json: encodeJson(value ?? null), strictErrors }
+}
+
+/** Of several documents only the first counts. */
+function firstOf(text: string, options: LoadOptions): unknown {
+  try {
+    return load(text, options)
+  } catch (error) {
+    if (!(error instanceof YAMLException) || !error.reason.startsWith('expected a single document')) throw error
+    return loadAll(text, options)[0]
+  }
 }
 
 /** Findings as warnings: those of the reader line by line. */
@@ -94,7 +104,7 @@ function lineOfValue(text: string, afterKey: number): number {
 
 function lenient(text: string): unknown {
   try {
-    return load(text, { ...reading(), json: true })
+    return firstOf(text, { ...reading(), json: true })
   } catch (error) {
     throw syntaxError(error)
   }
@@ -105,6 +115,10 @@ function checkSize(root: unknown): void {
   const visit = (value: unknown, depth: number): void => {
     if (++count > MAX_VALUES || depth > keptDepth())
       throw new JsonSyntaxError('yaml: document contains excessive aliasing')
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      const name = Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
+      throw new JsonSyntaxError(`json: unsupported value: ${name}`)
+    }
     if (typeof value !== 'object' || value === null) return
     for (const each of Object.values(value)) visit(each, depth + 1)
   }

@@ -1,12 +1,18 @@
 /** PATCH with `application/apply-patch+yaml`: server-side apply (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, applyPatcher). */
+import { schemas } from '@canopus/api'
 import {
   type ApplyRequest,
   applyConfig,
   badRequestError,
   checkDepth,
+  clone,
+  DecodeError,
+  decodeValue,
   ElementError,
   forbidden,
   invalidError,
+  isObject,
+  jsonKind,
   type KubeObject,
   required,
   StatusError,
@@ -22,13 +28,13 @@ import { addEvent } from '../tracing/span.ts'
 import type { Call, WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
 import { kindText, setOwners, withConversions } from './owners.ts'
-import { checkPatched, type PatchedKind, withoutOwners } from './patch.ts'
+import { type PatchedKind, withoutOwners } from './patch.ts'
 import { membersOf } from './patch-findings.ts'
 import type { Update } from './update.ts'
 
 export const APPLY_PATCH = 'application/apply-patch+yaml'
 
-type Plain = Record<string, unknown>
+type Plain = Readonly<Record<string, unknown>>
 
 export function isApplyPatch(headers: Headers): boolean {
   return parseMediaType(header(headers, 'content-type') ?? '')?.type === APPLY_PATCH
@@ -61,7 +67,7 @@ export function applyUpdate(target: ApplyTarget, call: Call, body: Uint8Array): 
     produce: async current => {
       if (current === undefined) await call.authorize('create')
       addEvent('About to apply patch')
-      const applied = await applyTo(target, config, current, call.warnings)
+      const applied = await applyTo(target, config, current)
       addEvent('About to check admission control')
       return applied
     },
@@ -85,8 +91,10 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
   } catch (error) {
     throw badRequestError(`error decoding YAML: ${messageOf(error)}`)
   }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw badRequestError('error decoding YAML: the configuration is not an object')
+  if (config === null) throw badRequestError('invalid object type: /, Kind=')
+  if (!isObject(config)) {
+    const type = `json: cannot unmarshal ${jsonKind(config)} into Go value of type map[string]interface {}`
+    throw badRequestError(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${type}`)
   }
   if (findings.length > 0 && options.fieldValidation === 'Strict') {
     throw badRequestError(`error strict decoding YAML: error converting YAML to JSON: ${findings.join(', ')}`)
@@ -113,7 +121,6 @@ export function applyTo(
   { store, kind, write, options }: ApplyTarget,
   config: Plain,
   current: KubeObject | undefined,
-  warnings: string[],
 ): Maybe<KubeObject> {
   const [apiVersion, name] = [textOf(config.apiVersion), textOf(config.kind)]
   const type = kindText(apiVersion, name)
@@ -130,7 +137,7 @@ export function applyTo(
   return withConversions(store, write, scope => {
     try {
       const { object, managedFields } = applyConfig(scope, request)
-      const decoded = checkPatched(object, kind, 'Ignore', warnings)
+      const decoded = decodeMerged(object, kind, request.objectText, hasNulls(config))
       setOwners(decoded, managedFields)
       return decoded
     } catch (error) {
@@ -139,5 +146,26 @@ export function applyTo(
     }
   })
 }
+
+/** The merged object as one of its kind. What a configuration of a custom object says is null, validation gets to see. */
+function decodeMerged(object: Plain, kind: PatchedKind, objectText: string, keepsNulls: boolean): KubeObject {
+  const { schema, message, apiVersion } = kind
+  try {
+    const options = schema === undefined ? { converting: true } : { keepsNulls }
+    const decoded = decodeValue(schema ?? schemas.schemaOf(message), clone(object), options)
+    return decoded.object as unknown as KubeObject
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    const type = kindText(apiVersion, kind.kind)
+    const why = `unable to convert unstructured object to ${type}: ${error.message}`
+    throw new StatusError({
+      code: 500,
+      message: `failed to convert new object (${objectText}) to proper version: ${why}`,
+    })
+  }
+}
+
+const hasNulls = (value: unknown): boolean =>
+  value === null || (typeof value === 'object' && Object.values(value as object).some(hasNulls))
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -34,7 +34,7 @@ export async function createObject(
 ): Promise<ObjectVersion> {
   const owners = object.metadata.managedFields
   prepareMetadata(store, namespace, object)
-  store.kind.strategy.default?.(object)
+  store.kind.strategy.default?.(object, tracked)
   if (tracked) setOwners(object, owners)
   else {
     dropDuplicateOwners(object, call.warnings, false)

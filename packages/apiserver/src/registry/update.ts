@@ -116,7 +116,8 @@ async function createInstead(
     )
   }
   if (object.metadata.resourceVersion) {
-    if (object.metadata.resourceVersion !== '0') throw conflictError(store.target(name), MODIFIED)
+    const counts = update.tracked !== true && object.metadata.resourceVersion !== '0'
+    if (counts) throw conflictError(store.target(name), MODIFIED)
     delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion
   }
   return createObject(store, call, namespace, object, update.tracked)
@@ -139,7 +140,7 @@ async function updateOnce(
   // Those of a patch count once admission is through.
   if (update.unconditional !== true && update.marksDeletion !== true) dropDuplicateOwners(object, call.warnings, false)
   prepareUpdate(place, update, object, old)
-  if (isWhole(kind, call)) kind.strategy.default?.(object)
+  if (isWhole(kind, call)) kind.strategy.default?.(object, update.tracked)
   if (update.tracked === true) setOwners(object, managedFields)
   else if (update.admitted !== true && update.marksDeletion !== true) {
     const tracking = trackUpdate(store, call, object, old, managedFields)

@@ -50,8 +50,7 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
       ...AS_SCALE,
       unconditional: true,
       tracked: true,
-      produce: old =>
-        appliedScale({ store, kind: parentOf(store), write, options }, config as Partial<Scale>, old!, call),
+      produce: old => appliedScale({ store, kind: parentOf(store), write, options }, config as Partial<Scale>, old!),
     })
     return respond(store.view(version))
   }
@@ -86,12 +85,7 @@ const parentOf = ({ apiVersion, kind }: KindStore): ApplyTarget['kind'] => ({
 })
 
 /** A Scale applies to the number of replicas of the object that it is a view of. */
-async function appliedScale(
-  target: ApplyTarget,
-  config: Partial<Scale>,
-  old: KubeObject,
-  call: Call,
-): Promise<KubeObject> {
+async function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObject): Promise<KubeObject> {
   const { apiVersion = '', kind = '', metadata, spec } = config
   if (apiVersion !== SCALE.apiVersion || kind !== SCALE.kind) {
     throw badRequestError(`invalid object type: ${kindText(apiVersion, kind)}`)
@@ -104,7 +98,7 @@ async function appliedScale(
     metadata: { name },
     ...(replicas === undefined ? {} : { spec: { replicas } }),
   }
-  const applied = await applyTo(target, own, old, call.warnings)
+  const applied = await applyTo(target, own, old)
   const { metadata: meta } = applied
   const scale = { ...scaleOf(applied), metadata: { ...meta, name } } as Scale
   return scaled(applied as Scalable, scale, target.store.target(old.metadata.name))
