@@ -35,6 +35,8 @@ export class AddressClaims {
   readonly #logger: Logger
   /** Claims that are decided and not durable yet, by name. */
   readonly #underWay = new Map<string, Promise<void>>()
+  /** Claims that are being given back, by name. */
+  readonly #leaving = new Map<string, Promise<void>>()
 
   constructor(store: KindStore, objects: ObjectReader, clock: Clock, logger: Logger) {
     this.#store = store
@@ -48,6 +50,8 @@ export class AddressClaims {
    * afterwards is not there without it, and both may wait for the disk together.
    */
   async take(address: string, service: Service): Promise<boolean> {
+    // Who was refused gives it back without making the client wait.
+    await this.#leaving.get(nameOf(address))
     const { promise: isDecided, resolve: decided } = deferred()
     const written = createObject(
       this.#store,
@@ -55,7 +59,7 @@ export class AddressClaims {
       '',
       claimOf(address, service) as KubeObject,
     )
-    this.follow(nameOf(address), written)
+    follow(this.#underWay, nameOf(address), written)
     try {
       await Promise.race([isDecided, written])
       return true
@@ -65,25 +69,19 @@ export class AddressClaims {
     }
   }
 
-  private follow(name: string, written: Promise<unknown>): void {
-    const settled = written
-      .then(
-        () => {},
-        () => {},
-      )
-      .finally(() => {
-        if (this.#underWay.get(name) === settled) this.#underWay.delete(name)
-      })
-    this.#underWay.set(name, settled)
-  }
-
   /** Whether the address is somebody's, by the store. */
   async isTaken(address: string): Promise<boolean> {
     return (await this.#store.find('', nameOf(address))) !== undefined
   }
 
   /** Gives the address back where it is still this service's. Failures are made good by `repair`. */
-  async free(address: string, { metadata: { namespace, name } }: Service): Promise<void> {
+  free(address: string, service: Service): Promise<void> {
+    const freed = this.giveBack(address, service)
+    follow(this.#leaving, nameOf(address), freed)
+    return freed
+  }
+
+  private async giveBack(address: string, { metadata: { namespace, name } }: Service): Promise<void> {
     try {
       await this.#underWay.get(nameOf(address))
       const claim = await this.#objects.getFresh(IPAddresses, nameOf(address))
@@ -156,6 +154,19 @@ export class AddressClaims {
       if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict')) throw error
     }
   }
+}
+
+/** Keeps a promise among those of its kind for as long as it is open. */
+function follow(open: Map<string, Promise<void>>, name: string, work: Promise<unknown>): void {
+  const settled = work
+    .then(
+      () => {},
+      () => {},
+    )
+    .finally(() => {
+      if (open.get(name) === settled) open.delete(name)
+    })
+  open.set(name, settled)
 }
 
 export function clusterAddresses({ spec }: Service): string[] {
