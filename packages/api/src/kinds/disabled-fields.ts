@@ -5,7 +5,14 @@
 import type { KubeObject } from '@canopus/apimachinery'
 import type { StatefulSet } from '../generated/apps.v1.ts'
 import type { Lease } from '../generated/coordination.v1.ts'
-import type { Lifecycle, PersistentVolumeClaim, Pod, PodSpec } from '../generated/core.v1.ts'
+import type {
+  Lifecycle,
+  PersistentVolumeClaim,
+  Pod,
+  PodSpec,
+  PodStatus,
+  VolumeMountStatus,
+} from '../generated/core.v1.ts'
 import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
 import type { CSIDriver } from '../generated/storage.v1.ts'
 import type { Kind } from '../kind.ts'
@@ -128,6 +135,40 @@ const claimsOfNode = gated<Pod, Pod>(
   ],
 )
 
+/** ImageVolumeWithDigest */
+const volumeStatus: Gate<PodStatus> = {
+  uses: status => volumesOf(status).some(each => each.volumeStatus !== undefined),
+  drop(status) {
+    for (const each of volumesOf(status)) delete each.volumeStatus
+  },
+}
+
+const volumesOf = (status: PodStatus): VolumeMountStatus[] =>
+  [status.containerStatuses, status.initContainerStatuses, status.ephemeralContainerStatuses]
+    .flatMap(statuses => statuses ?? [])
+    .flatMap(each => each.volumeMounts ?? [])
+
+const volumesOfStatus = gated<Pod, PodStatus>(({ status }) => status, [volumeStatus])
+
+const ofPodStatus: Changes<Pod> = (pod, old) => {
+  claimsOfNode(pod, old)
+  volumesOfStatus(pod, old)
+}
+
+type Subresources = NonNullable<Kind['strategy']['subresources']>
+
+/** Endpoints that write a part of the object take in no more than the object's own. */
+function withChange(subresources: Subresources = {}, change: Changes<KubeObject>): Subresources {
+  const entries = Object.entries(subresources).map(([name, each]) => {
+    const prepareForUpdate: typeof each.prepareForUpdate = (object, old, context) => {
+      change(object, old)
+      each.prepareForUpdate(object, old, context)
+    }
+    return [name, { ...each, prepareForUpdate }]
+  })
+  return Object.fromEntries(entries) as Subresources
+}
+
 const CHANGES: Readonly<Record<string, Changes<never>>> = {
   '/persistentvolumeclaims': foreignSource,
   'apps/statefulsets': gated<StatefulSet, StatefulSet>(set => set, [unavailable]),
@@ -152,11 +193,13 @@ export function withoutDisabledFields(kind: Kind): Kind {
   const change: Changes<KubeObject> = (object, old) => {
     for (const each of changes) each(object, old)
   }
-  const ofStatus = address === '/pods' ? (claimsOfNode as Changes<KubeObject>) : undefined
+  const ofStatus = address === '/pods' ? (ofPodStatus as Changes<KubeObject>) : undefined
+  const subresources = address === '/pods' ? withChange(strategy.subresources, change) : undefined
   return {
     ...kind,
     strategy: {
       ...strategy,
+      ...(subresources && { subresources }),
       prepareForCreate(object, context) {
         change(object, undefined)
         strategy.prepareForCreate?.(object, context)

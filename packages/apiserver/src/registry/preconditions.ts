@@ -9,9 +9,10 @@ interface Broken {
 }
 
 function brokenOf({ metadata }: KubeObject, wanted: Preconditions | undefined): Broken | undefined {
-  if (wanted?.uid && wanted.uid !== metadata.uid) return { field: 'UID', wanted: wanted.uid, is: metadata.uid }
+  if (wanted?.uid !== undefined && wanted.uid !== metadata.uid)
+    return { field: 'UID', wanted: wanted.uid, is: metadata.uid }
   const version = metadata.resourceVersion
-  if (!wanted?.resourceVersion || wanted.resourceVersion === version) return undefined
+  if (wanted?.resourceVersion === undefined || wanted.resourceVersion === version) return undefined
   return { field: 'ResourceVersion', wanted: wanted.resourceVersion, is: version }
 }
 

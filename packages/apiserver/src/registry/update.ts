@@ -29,7 +29,7 @@ import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
 import { anotherUid, checkStoredPreconditions } from './preconditions.ts'
 import { writeFitting } from './size-limit.ts'
 
-export const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
+const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
 /** How one endpoint changes an object. */
 export interface Update {
@@ -47,6 +47,8 @@ export interface Update {
   /** Instead of the strategy's treatment of the main resource. */
   prepare?(object: KubeObject, old: KubeObject): void
   validate?(object: KubeObject, old: KubeObject): FieldError[]
+  /** Whether nobody looks at the metadata again: upstream writes such changes into the store at once. */
+  readonly unchecked?: boolean
   /** Skips admission: changes that admission was asked about in another form (an eviction, a binding). */
   readonly admitted?: boolean
   readonly objectKind?: GroupVersionKind
@@ -161,7 +163,7 @@ async function updateOnce(
   const release = pending instanceof Promise ? await pending : pending
   try {
     const errors = [
-      ...(update.marksDeletion === true
+      ...(update.marksDeletion === true || update.unchecked === true
         ? []
         : changedMetadataErrors(kind, call.subresource, object.metadata, old.metadata)),
       ...validateByStrategy(store, call, update, object, old),

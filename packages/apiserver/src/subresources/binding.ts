@@ -1,12 +1,14 @@
 /** `pods/binding` and the `bindings` resource: the scheduler's decision (pkg/registry/core/pod/storage, BindingREST). */
-import type { Kind } from '@canopus/api'
+import { type Kind, writeZeros } from '@canopus/api'
 import type { Binding, Pod, PodCondition } from '@canopus/api/core/v1'
 import {
   aggregateText,
   badRequestError,
+  checkPathSegmentName,
   conflictError,
   fieldErrorText,
   formatTime,
+  goQuote,
   notSupported,
   type Preconditions,
   required,
@@ -19,6 +21,7 @@ import type { Call } from '../registry/call.ts'
 import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBody } from '../registry/handler-events.ts'
+import { dropDuplicateOwners } from '../registry/owner-references.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
@@ -43,6 +46,7 @@ export async function serveBinding(
   )
   call.audit?.requestObject(binding, BINDING)
   matchNamespace(pods.store, call.info.namespace, binding.metadata)
+  dropDuplicateOwners(binding, call.warnings, false)
   const name = call.info.name === '' ? binding.metadata.name : call.info.name
   const subresource = { ...write, subresource: 'binding' }
   const target = {
@@ -61,17 +65,26 @@ export async function serveBinding(
   await pods.store.context.admission.validate(admission, seen)
   const now = formatTime(context.clock.now())
   const isLabelled = context.featureGates.enabled('PodTopologyLabelsAdmission')
+  checkKey(name)
   await updateObject(pods.store, subresource, call.info.namespace, name, {
     unconditional: true,
     admitted: true,
+    unchecked: true,
     preconditions: preconditionsOf(binding, own !== undefined),
     produce: old => bound(old as Pod, isLabelled ? binding : withoutLabels(binding), now),
     // Being bound is no change of what was asked for: the generation stays (conformance test "Pods Generation, updates").
-    prepare: () => {},
+    prepare: pod => writeZeros(pods.kind, pod),
     validate: () => [],
   })
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
   return statusResponse(call.request, 201, status)
+}
+
+/** What cannot be a key of the store (NamespaceKeyFunc in k8s.io/apiserver/pkg/registry/generic/registry/store.go). */
+function checkKey(name: string | undefined): void {
+  if (!name) throw badRequestError('Name parameter required.')
+  const problems = checkPathSegmentName(name)
+  if (problems.length > 0) throw badRequestError(`Name parameter invalid: ${goQuote(name)}: ${problems.join(';')}`)
 }
 
 const withoutLabels = (binding: Binding): Binding => ({

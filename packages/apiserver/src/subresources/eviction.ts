@@ -5,11 +5,16 @@ import type { Eviction, PodDisruptionBudget } from '@canopus/api/policy/v1'
 import {
   badRequestError,
   type DeleteOptions,
+  deepEqual,
   formatTime,
   hasReason,
   internalError,
+  invalid,
+  invalidError,
+  type KubeObject,
   labelSelector,
   matches,
+  type Preconditions,
   SelectorError,
   type Status,
   StatusError,
@@ -22,6 +27,8 @@ import { matchNamespace } from '../registry/create.ts'
 import { deleteObject } from '../registry/delete.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
+import { dropDuplicateOwners } from '../registry/owner-references.ts'
+import { checkDeletePreconditions } from '../registry/preconditions.ts'
 import { statusResponse } from '../registry/respond.ts'
 import { updateObject } from '../registry/update.ts'
 import type { SubresourceContext } from './subresource.ts'
@@ -52,8 +59,10 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
   if (eviction.metadata.name !== name) {
     throw badRequestError('name in URL does not match name in Eviction object')
   }
-  const wanted = deleteOptions(new URLSearchParams(), eviction.deleteOptions ?? {})
-  const dryRun = write.dryRun || (wanted.dryRun ?? []).length > 0
+  dropDuplicateOwners(eviction as KubeObject, call.warnings, false)
+  checkOptions(eviction, name)
+  const wanted = withDryRun(eviction.deleteOptions, options.dryRun ? ['All'] : [])
+  const dryRun = (wanted.dryRun ?? []).length > 0
   const own: WriteCall = { ...write, dryRun }
   const target = {
     kind: pods.kind,
@@ -71,6 +80,22 @@ export async function serveEviction(context: SubresourceContext, pods: Endpoint,
   await evict(context, pods, own, pod, wanted)
   const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
   return statusResponse(call.request, 201, status)
+}
+
+function checkOptions({ deleteOptions: own }: Eviction, name: string): void {
+  const option = 'ignoreStoreReadErrorWithClusterBreakingPotential'
+  if (own?.[option] !== true) return
+  const text = 'can not be set for pod eviction, try after removing the option'
+  throw invalidError({ group: 'policy', resource: 'Eviction', name }, [invalid(`deleteOptions.${option}`, true, text)])
+}
+
+/** A dry run may be asked for by the request or in its body (propagateDryRun). Throws a plain error where they disagree. */
+function withDryRun(options: DeleteOptions = {}, asked: string[]): DeleteOptions {
+  const own = options.dryRun ?? []
+  if (own.length === 0) return { ...options, ...(asked.length > 0 && { dryRun: asked }) }
+  if (asked.length === 0 || deepEqual(asked, own)) return options
+  const both = `[${asked.join(' ')}] and [${own.join(' ')}]`
+  throw new StatusError({ code: 500, message: `Non-matching dry-run options in request and content: ${both}` })
 }
 
 /** Pods that do no work any more, or not yet, disrupt nothing. */
@@ -161,24 +186,40 @@ async function evict(
   options: DeleteOptions,
 ): Promise<void> {
   const { namespace, name, uid } = pod.metadata
-  const preconditions = { uid, ...options.preconditions }
   const plain: WriteCall = { ...call, subresource: '' }
   if (!call.dryRun) {
     const now = formatTime(context.clock.now())
     await updateObject(pods.store, { ...call, subresource: 'status' }, namespace!, name, {
       unconditional: true,
       admitted: true,
-      preconditions,
-      produce: old => targeted(old as Pod, now),
+      produce: old => {
+        checkDeletePreconditions(pods.store, name, old!, meant(options.preconditions))
+        return targeted(old as Pod, now)
+      },
     })
   }
+  const checked = deleteOptions(new URLSearchParams(), options)
+  // The mark above changed the version that the caller may have meant; its uid still stands.
+  const preconditions = call.dryRun ? options.preconditions : { uid }
   try {
-    // The mark above changed the version that the caller may have meant; its uid still stands.
-    await deleteObject(pods.store, plain, namespace!, name, { ...options, preconditions: { uid } }, true)
+    await deleteObject(
+      pods.store,
+      plain,
+      namespace!,
+      name,
+      { ...checked, ...(preconditions && { preconditions }) },
+      true,
+    )
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error
   }
 }
+
+/** What is empty means nothing here. */
+const meant = ({ uid, resourceVersion }: Preconditions = {}): Preconditions => ({
+  ...(uid && { uid }),
+  ...(resourceVersion && { resourceVersion }),
+})
 
 function targeted(pod: Pod, now: string): Pod {
   const condition = {

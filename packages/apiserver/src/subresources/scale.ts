@@ -1,16 +1,22 @@
 /** `/scale`: the number of replicas, in one shape for every kind that has one. */
+import { newMetadataErrors, ScaleKind, schemas } from '@canopus/api'
 import type { Scale } from '@canopus/api/autoscaling/v1'
 import {
   badRequestError,
+  clone,
   conflictError,
+  DecodeError,
+  decodeValue,
   type ErrorTarget,
   formatSelector,
+  hasReason,
   invalid,
   invalidError,
   type KubeObject,
   type LabelSelector,
   labelSelector,
   labelSetSelector,
+  StatusError,
 } from '@canopus/apimachinery'
 import { notePatch } from '../audit/note-patch.ts'
 import { serveCustomScale } from '../custom-resources/scale.ts'
@@ -18,12 +24,14 @@ import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
 import { type ApplyTarget, applyTo, isApplyPatch, readConfig } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
+import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
 import type { KindStore } from '../registry/kind-store.ts'
+import { dropDuplicateOwners } from '../registry/owner-references.ts'
 import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
-import { MODIFIED, type Update, unnamedError, updateObject } from '../registry/update.ts'
+import { type Update, unnamedError, updateObject } from '../registry/update.ts'
 import { scaleResponse } from './scale-response.ts'
 import type { SubresourceContext } from './subresource.ts'
 
@@ -54,14 +62,25 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
     })
     return respond(store.view(version))
   }
-  const wanted =
-    verb === 'patch'
-      ? readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
-      : constant(call, decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings))
+  if (verb === 'patch') {
+    const wanted = readPatch(body, headers, SCALE, options.fieldValidation, call.warnings)
+    const { version } = await updateObject(store, write, namespace, name, {
+      ...AS_SCALE,
+      unconditional: true,
+      produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, store.target(name)),
+    })
+    return respond(store.view(version))
+  }
+  const scale = decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
+  call.audit?.requestObject(scale, SCALE)
+  matchNamespace(store, namespace, scale.metadata)
+  dropDuplicateOwners(scale, call.warnings, false)
+  const { uid } = scale.metadata
   const { version } = await updateObject(store, write, namespace, name, {
     ...AS_SCALE,
     unconditional: true,
-    produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, store.target(name)),
+    ...(uid && { preconditions: { uid } }),
+    produce: old => scaled(old as Scalable, scale, store.target(name)),
   })
   return respond(store.view(version))
 }
@@ -98,15 +117,35 @@ async function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: Ku
     metadata: { name },
     ...(replicas === undefined ? {} : { spec: { replicas } }),
   }
-  const applied = await applyTo(target, own, old)
-  const { metadata: meta } = applied
-  const scale = { ...scaleOf(applied), metadata: { ...meta, name } } as Scale
+  const applied = await asScale(target, () => applyTo(target, own, old))
+  const view = scaleOf(applied)
+  const scale: Scale = { ...view, metadata: { ...view.metadata, ...metadataOf(config), name } }
   return scaled(applied as Scalable, scale, target.store.target(old.metadata.name))
 }
 
-function constant(call: Call, scale: Scale): () => KubeObject {
-  call.audit?.requestObject(scale, SCALE)
-  return () => scale
+/** Those who own the number own it in a Scale, as far as the client is told. Throws what `apply` throws, in these words. */
+async function asScale<T>({ kind }: ApplyTarget, apply: () => Promise<T> | T): Promise<T> {
+  try {
+    return await apply()
+  } catch (error) {
+    if (!(error instanceof StatusError) || !hasReason(error, 'Conflict')) throw error
+    const { code, reason, status } = error
+    const renamed = (text = ''): string => text.replaceAll(` using ${kind.apiVersion}`, ` using ${SCALE.apiVersion}`)
+    const causes = status.details?.causes?.map(each => ({ ...each, message: renamed(each.message) }))
+    const details = { ...status.details, ...(causes && { causes }) }
+    throw new StatusError({ code, reason, message: renamed(status.message), details })
+  }
+}
+
+/** What a configuration says of the metadata, which is looked at and goes no further. */
+function metadataOf(config: Partial<Scale>): Partial<Scale['metadata']> {
+  try {
+    const { object } = decodeValue(schemas.schemaOf(SCALE.message), clone(config))
+    return (object as unknown as Scale).metadata
+  } catch (error) {
+    if (error instanceof DecodeError) return {}
+    throw error
+  }
 }
 
 function scaleOf(object: KubeObject): Scale {
@@ -139,15 +178,15 @@ function scaled(old: Scalable, scale: Scale, target: ErrorTarget): KubeObject {
   if (metadata.name !== name) {
     throw badRequestError(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
   }
-  const version = metadata.resourceVersion
-  if (version && version !== old.metadata.resourceVersion) {
-    throw conflictError(target, MODIFIED)
-  }
   const replicas = scale.spec?.replicas ?? 0
-  if (replicas < 0) {
-    throw invalidError({ group: 'autoscaling', resource: 'Scale', name }, [
-      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
-    ])
+  const errors = newMetadataErrors(ScaleKind, metadata)
+  if (replicas < 0) errors.push(invalid('spec.replicas', replicas, 'must be greater than or equal to 0'))
+  if (errors.length > 0) throw invalidError({ group: 'autoscaling', resource: 'Scale', name }, errors)
+  const { uid } = old.metadata
+  if (metadata.uid && metadata.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${uid}`
+    throw conflictError({ ...target, resource: `${target.resource}/scale` }, why)
   }
-  return { ...old, metadata: { ...old.metadata }, spec: { ...old.spec, replicas } } as KubeObject
+  const { resourceVersion } = metadata.resourceVersion ? metadata : old.metadata
+  return { ...old, metadata: { ...old.metadata, resourceVersion }, spec: { ...old.spec, replicas } } as KubeObject
 }

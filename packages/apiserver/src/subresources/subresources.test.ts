@@ -123,7 +123,7 @@ describe('binding', () => {
     await bind('waiting', 'n1')
     const { json } = await server.send('GET', `${PODS}/waiting`)
     const [{ lastTransitionTime, ...first }, second] = json.status.conditions
-    assert.deepEqual([first, second.type], [{ type: 'PodScheduled', status: 'True' }, 'Other'])
+    assert.deepEqual([first, second.type], [{ type: 'PodScheduled', status: 'True', lastProbeTime: null }, 'Other'])
     assert.ok(lastTransitionTime)
   })
 

@@ -9,6 +9,7 @@ import type {
   EphemeralContainer,
   Pod,
   PodSpec,
+  PodStatus,
   PodTemplateSpec,
 } from '../../../generated/core.v1.ts'
 import { defaultLifecycle, defaultProbe } from './defaults-probe.ts'
@@ -25,8 +26,19 @@ export function defaultPod(pod: Pod): void {
   if (spec.terminationGracePeriodSeconds! < 0) spec.terminationGracePeriodSeconds = 1
   for (const container of spec.containers ?? []) defaultPodContainer(container, spec.hostNetwork === true)
   for (const container of spec.initContainers ?? []) defaultPodContainer(container, spec.hostNetwork === true)
-  if (spec.resources !== undefined) defaultPodRequests(spec)
+  if (spec.resources !== undefined) {
+    defaultHugePageLimits(spec)
+    defaultPodRequests(spec)
+  }
   spec.enableServiceLinks ??= true
+  if (pod.status !== undefined) pairAddresses(pod.status)
+}
+
+/** `podIP` is the first of its list; the single one counts where they disagree (conversion.go). */
+function pairAddresses(status: PodStatus): void {
+  const first = status.podIPs?.[0]?.ip
+  if (status.podIP && first !== status.podIP) status.podIPs = [{ ip: status.podIP }]
+  else if (!status.podIP && first) status.podIP = first
 }
 
 /** Annotations that once stood for init containers; nobody is to take them for such (pkg/apis/core/v1/conversion.go). */
@@ -59,13 +71,27 @@ function lacks(amounts: object | undefined, others: object): boolean {
   return false
 }
 
+const isHugePage = (name: string): boolean => name.startsWith('hugepages-')
+const isAny = (amounts: object | undefined): boolean => Object.keys(amounts ?? {}).length > 0
+
+/** Limits of the whole pod for huge pages: what its containers may take together. */
+function defaultHugePageLimits(spec: PodSpec): void {
+  const resources = spec.resources!
+  if (!isAny(resources.limits) && !isAny(resources.requests)) return
+  const limits = { ...resources.limits }
+  for (const [name, amount] of aggregateContainers(spec, 'limits')) {
+    if (isHugePage(name) && resources.requests?.[name] === undefined) limits[name] ??= formatQuantity(amount)
+  }
+  if (lacks(resources.limits, limits)) resources.limits = limits
+}
+
 /** Requests of the whole pod: what its containers take together, else its own limits (KEP-2837). */
 function defaultPodRequests(spec: PodSpec): void {
   const { resources } = spec
   if (resources?.limits === undefined || Object.keys(resources.limits).length === 0) return
   const requests = { ...resources.requests }
   for (const [name, amount] of aggregateContainers(spec, 'requests')) {
-    if (isPodLevelResource(name)) requests[name] ??= formatQuantity(amount)
+    if (isPodLevelResource(name) && !isHugePage(name)) requests[name] ??= formatQuantity(amount)
   }
   for (const name in resources.limits) if (isPodLevelResource(name)) requests[name] ??= resources.limits[name]!
   if (lacks(resources.requests, requests)) resources.requests = requests

@@ -42,13 +42,6 @@ export function prepareForStatusUpdate(pod: Pod, old: Pod): void {
   pod.status ??= {}
   const { status } = pod
   status.qosClass ||= old.status?.qosClass ?? podQosClass(pod.spec)
-  pairAddresses(status)
-}
-
-/** `podIP` and `hostIP` are the first of their lists; the single one counts where they disagree (conversion.go). */
-function pairAddresses(status: PodStatus): void {
-  if (status.podIP && status.podIPs?.[0]?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }]
-  else if (!status.podIP && status.podIPs?.[0]) status.podIP = status.podIPs[0].ip
 }
 
 /** Scheduling by labels whose values are the pod's own (KEP-3633, KEP-3243): they become part of the selectors. */

@@ -1,6 +1,6 @@
 /** `pods/resize` and `pods/ephemeralcontainers` (pkg/registry/core/pod/strategy.go, validation.go). */
 import { type FieldError, forbidden, invalid } from '@canopus/apimachinery'
-import type { Container, Pod, ResourceRequirements } from '../../../generated/core.v1.ts'
+import type { Container, Pod, PodSpec, ResourceRequirements } from '../../../generated/core.v1.ts'
 import type { SubresourceStrategy } from '../../../kind.ts'
 import type { Errors } from '../../shared/check.ts'
 import { describeDifference } from '../../shared/difference.ts'
@@ -40,8 +40,8 @@ const hasOwnResources = ({ spec: { resources } }: Pod): boolean =>
 function validateResize(pod: Pod, old: Pod): FieldError[] {
   const errors: Errors = []
   checkPod(errors, pod)
-  if (old.metadata.annotations?.[MIRROR] !== undefined) return [forbidden('', 'static pods cannot be resized')]
-  if (old.spec.os?.name === 'windows') return [forbidden('', 'windows pods cannot be resized')]
+  if (old.metadata.annotations?.[MIRROR] !== undefined) return [forbidden('[]', 'static pods cannot be resized')]
+  if (old.spec.os?.name === 'windows') return [forbidden('[]', 'windows pods cannot be resized')]
   const qos = old.status?.qosClass ?? podQosClass(old.spec)
   if (qos !== podQosClass(pod.spec)) {
     errors.push(invalid('spec', pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing'))
@@ -50,7 +50,8 @@ function validateResize(pod: Pod, old: Pod): FieldError[] {
   if (running !== undefined && running.resources === undefined) {
     errors.push(forbidden('spec', 'Pod running on node without support for resize'))
   }
-  if (hasOwnResources(old) || hasOwnResources(pod)) checkPodLevel(errors, pod.spec.resources, old.spec.resources)
+  const isOwn = hasOwnResources(old) || hasOwnResources(pod)
+  const resources = isOwn ? checkPodLevel(errors, pod.spec.resources, old.spec.resources) : pod.spec.resources
   if ((old.status?.nodeAllocatableResourceClaimStatuses ?? []).length > 0) {
     errors.push(forbidden('spec', 'pods with node allocatable resource claims cannot be resized'))
   }
@@ -58,29 +59,32 @@ function validateResize(pod: Pod, old: Pod): FieldError[] {
   for (const list of ['containers', 'initContainers'] as const) checkSameContainers(errors, list, pod, old)
   if (errors.length > before) return errors
   checkNothingRemoved(errors, pod, old)
-  checkOnlyCompute(errors, pod, old)
+  checkOnlyCompute(errors, { ...pod.spec, resources } as PodSpec, old.spec)
   return errors
 }
 
 const hasLost = (now: ResourceRequirements | undefined, was: ResourceRequirements, kind: 'requests' | 'limits') =>
   Object.keys(was[kind] ?? {}).some(name => now?.[kind]?.[name] === undefined)
 
-function checkPodLevel(
-  errors: Errors,
-  now: ResourceRequirements | undefined,
-  was: ResourceRequirements | undefined,
-): void {
+type Resources = ResourceRequirements | undefined
+
+/** The new resources of the pod itself, with what may change as it was. */
+function checkPodLevel(errors: Errors, now: Resources, was: Resources): Resources {
   const field = 'spec.resources'
   if (was !== undefined && now === undefined) {
     errors.push(forbidden(field, 'pod-level resources cannot be removed'))
-    return
+    return now
   }
   for (const kind of ['requests', 'limits'] as const) {
     if (was === undefined || !hasLost(now, was, kind)) continue
     errors.push(forbidden(`${field}.${kind}`, `pod-level resource ${kind} cannot be removed`))
   }
-  if (sameResources(withoutComputeOf(now), withoutComputeOf(was))) return
-  errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'))
+  const munged = now && { ...now, ...withOldCompute(now, was) }
+  const isEmpty = Object.values(munged ?? {}).every(each => Object.keys(each as object).length === 0)
+  const kept = was === undefined && isEmpty ? undefined : munged
+  const isSame = (kept === undefined) === (was === undefined) && sameAs('core.v1.ResourceRequirements', kept, was)
+  if (!isSame) errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'))
+  return kept
 }
 
 function checkSameContainers(errors: Errors, list: 'initContainers' | 'containers', pod: Pod, old: Pod): void {
@@ -110,32 +114,61 @@ function checkNothingRemoved(errors: Errors, pod: Pod, old: Pod): void {
   }
 }
 
-function checkOnlyCompute(errors: Errors, pod: Pod, old: Pod): void {
-  const others = (container: Container) => withoutComputeOf(container.resources)
-  for (const [index, before] of (old.spec.containers ?? []).entries()) {
-    if (sameResources(others(pod.spec.containers[index]!), others(before))) continue
-    errors.push(forbidden('spec', 'only cpu and memory resources are mutable'))
+/** The new spec with what may change as it was has to be the old one. */
+function checkOnlyCompute(errors: Errors, now: PodSpec, was: PodSpec): void {
+  const containers = now.containers.map((container, index) => munged(container, was.containers[index]!))
+  for (const [index, container] of containers.entries()) {
+    if (sameAs('core.v1.Container', container, was.containers[index])) continue
+    errors.push(forbidden('spec', ONLY_COMPUTE))
   }
-  for (const [index, before] of (old.spec.initContainers ?? []).entries()) {
-    const now = pod.spec.initContainers![index]!
-    const field = `spec.initContainers[${index}]`
-    if (!sameResources(others(now), others(before))) {
-      errors.push(forbidden(field, 'only cpu and memory resources for init or sidecar containers are mutable'))
-    }
-    if (isSidecar(now) || sameAs('core.v1.Container', now, before)) continue
-    for (const { restartPolicy } of now.resizePolicy ?? []) {
-      if (restartPolicy !== 'RestartContainer') continue
-      const text = 'non-sidecar init containers with a resize policy of RestartContainer cannot be resized'
-      errors.push(forbidden(field, text))
-    }
+  const initContainers = (now.initContainers ?? []).map((container, index) => {
+    const old = was.initContainers![index]!
+    const kept = munged(container, old)
+    checkInit(errors, `spec.initContainers[${index}]`, { now: container, kept, old })
+    return kept
+  })
+  if (errors.length > 0) return
+  if (!sameAs('core.v1.PodSpec', { ...now, containers, initContainers }, was)) {
+    errors.push(forbidden('spec', ONLY_COMPUTE))
   }
 }
 
-const sameResources = (one: unknown, other: unknown): boolean => sameAs('core.v1.ResourceRequirements', one, other)
+const ONLY_COMPUTE = 'only cpu and memory resources are mutable'
 
-function withoutComputeOf(resources: ResourceRequirements | undefined): unknown {
-  const rest = ({ cpu: _cpu, memory: _memory, ...others }: Record<string, string> = {}) => others
-  return { ...resources, requests: rest(resources?.requests), limits: rest(resources?.limits) }
+function checkInit(errors: Errors, field: string, { now, kept, old }: Record<'now' | 'kept' | 'old', Container>): void {
+  if (!sameAs('core.v1.Container', kept, old)) {
+    errors.push(forbidden(field, 'only cpu and memory resources for init or sidecar containers are mutable'))
+  }
+  if (isSidecar(now) || sameAs('core.v1.Container', now, old)) return
+  for (const { restartPolicy } of now.resizePolicy ?? []) {
+    if (restartPolicy !== 'RestartContainer') continue
+    const text = 'non-sidecar init containers with a resize policy of RestartContainer cannot be resized'
+    errors.push(forbidden(field, text))
+  }
+}
+
+/** With the old CPU and memory, and without claims, which upstream leaves out here. */
+const munged = (container: Container, old: Container): Container => ({
+  ...container,
+  resources: withOldCompute(container.resources ?? {}, old.resources),
+})
+
+type Amounts = Readonly<Record<string, string>> | undefined
+
+function withOldCompute(now: ResourceRequirements, was: Resources): ResourceRequirements {
+  const kept: ResourceRequirements = {}
+  for (const kind of ['limits', 'requests'] as const) {
+    const amounts = oldCompute(now[kind], was?.[kind])
+    if (amounts !== undefined) kept[kind] = amounts
+  }
+  return kept
+}
+
+function oldCompute(now: Amounts, was: Amounts): Record<string, string> | undefined {
+  if (now === undefined && was === undefined) return undefined
+  const { cpu: _cpu, memory: _memory, ...others } = now ?? {}
+  const { cpu, memory } = was ?? {}
+  return { ...others, ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) }
 }
 
 export const resize: SubresourceStrategy<Pod> = {
@@ -166,7 +199,7 @@ export const ephemeralContainers: SubresourceStrategy<Pod> = {
     checkPod(errors, pod)
     checkAnnotationUpdates(errors, pod, old)
     if (old.metadata.annotations?.[MIRROR] !== undefined) {
-      return [forbidden('', 'static pods do not support ephemeral containers')]
+      return [forbidden('[]', 'static pods do not support ephemeral containers')]
     }
     for (const before of old.spec.ephemeralContainers ?? []) {
       const now = pod.spec.ephemeralContainers?.find(each => each.name === before.name)

@@ -5,12 +5,19 @@ import {
   checkPortNumber,
   duplicate,
   forbidden,
+  givenField,
   invalid,
   notFound,
   notSupported,
   required,
 } from '@canopus/apimachinery'
-import type { Container, ContainerPort, EphemeralContainer, PodSpec } from '../../../generated/core.v1.ts'
+import type {
+  Container,
+  ContainerPort,
+  EphemeralContainer,
+  PodSpec,
+  ResourceRequirements,
+} from '../../../generated/core.v1.ts'
 import { checkChoice, checkNumber, checkText, type Errors } from '../../shared/check.ts'
 import { checkEnv, checkEnvFrom } from './validate-env.ts'
 import { checkDevices, checkMounts, type Volumes } from './validate-mounts.ts'
@@ -198,6 +205,10 @@ const NOT_FOR_EPHEMERAL = [
   'restartPolicyRules',
 ] as const
 
+function hasAny(resources: ResourceRequirements = {}): boolean {
+  return (['limits', 'requests', 'claims'] as const).some(name => givenField(resources, name) !== undefined)
+}
+
 export function checkEphemeralContainers(errors: Errors, path: string, scope: ContainerScope): void {
   const { containers = [], initContainers = [], ephemeralContainers = [] } = scope.spec
   const others = new Set([...containers, ...initContainers].map(container => container.name))
@@ -211,8 +222,10 @@ export function checkEphemeralContainers(errors: Errors, path: string, scope: Co
     if (target && !others.has(target)) errors.push(notFound(`${at}.targetContainerName`, target))
     const text = 'cannot be set for an Ephemeral Container'
     for (const field of NOT_FOR_EPHEMERAL) {
-      const value = container[field]
-      if (value !== undefined && Object.keys(value).length > 0) errors.push(forbidden(`${at}.${field}`, text))
+      const value = givenField(container, field)
+      // Resources are no pointer: those without anything in them are there always.
+      const isSet = value !== undefined && (field !== 'resources' || hasAny(container.resources))
+      if (isSet) errors.push(forbidden(`${at}.${field}`, text))
     }
     for (const [j, { subPath, subPathExpr }] of (container.volumeMounts ?? []).entries()) {
       if (subPath) errors.push(forbidden(`${at}.volumeMounts[${j}].subPath`, text))

@@ -1,17 +1,23 @@
 /** What the kubelet and others may say of a pod (validation.go, ValidatePodStatusUpdate). */
 import {
+  byteLength,
   checkDns1123Label,
   checkDns1123Subdomain,
   checkQualifiedName,
+  checkUserId,
   duplicate,
   type FieldError,
   forbidden,
+  internalFieldError,
   invalid,
+  parseIp,
   required,
+  tooLong,
   validateIp,
 } from '@canopus/apimachinery'
 import type { Container, ContainerStatus, Pod, PodCondition } from '../../../generated/core.v1.ts'
-import { checkImmutable, checkOptionalChoice, checkText, type Errors, push } from '../../shared/check.ts'
+import { goJson } from '../../../go-json.ts'
+import { checkImmutable, checkNumber, checkOptionalChoice, checkText, type Errors, push } from '../../shared/check.ts'
 import { checkAnnotationUpdates } from './validate-annotations.ts'
 
 const SYSTEM_CONDITIONS = ['PodScheduled', 'Ready', 'Initialized']
@@ -42,11 +48,14 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   checkTransitions(errors, field, status.ephemeralContainerStatuses, ephemeral, 'Never')
   checkClaims(errors, pod)
   checkExtendedClaims(errors, pod)
-  checkIps(errors, 'status.podIPs', status.podIPs)
+  checkIps(errors, 'status.podIPs', status.podIPs, before.podIPs)
   if (status.hostIPs?.[0] && status.hostIP !== status.hostIPs[0].ip) {
     errors.push(invalid('status.hostIPs[0].ip', status.hostIPs[0].ip, 'must be equal to `hostIP`'))
   }
-  checkIps(errors, 'status.hostIPs', status.hostIPs)
+  checkIps(errors, 'status.hostIPs', status.hostIPs, before.hostIPs)
+  for (const list of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) {
+    checkUsers(errors, `status.${list}`, status[list], pod.spec.os?.name)
+  }
   checkDeviceHealth(errors, 'status.containerStatuses', status.containerStatuses, pod.spec.containers)
   checkDeviceHealth(errors, 'status.initContainerStatuses', status.initContainerStatuses, pod.spec.initContainers)
   for (const [index, each] of (status.ephemeralContainerStatuses ?? []).entries()) {
@@ -55,6 +64,27 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
     errors.push(forbidden(at, 'must not be specified in container status'))
   }
   return errors
+}
+
+/** As whom containers run. */
+function checkUsers(
+  errors: Errors,
+  path: string,
+  statuses: readonly ContainerStatus[] = [],
+  os: string | undefined,
+): void {
+  for (const [index, { user }] of statuses.entries()) {
+    const linux = user?.linux
+    if (linux === undefined) continue
+    const at = `${path}[${index}].user.linux`
+    if (os === 'windows') errors.push(forbidden(at, 'cannot be set for a windows pod'))
+    if (os !== undefined && os !== 'linux') continue
+    checkNumber(errors, `${at}.uid`, linux.uid ?? 0, checkUserId)
+    checkNumber(errors, `${at}.gid`, linux.gid ?? 0, checkUserId)
+    for (const [i, group] of (linux.supplementalGroups ?? []).entries()) {
+      checkNumber(errors, `${at}.supplementalGroups[${i}]`, group, checkUserId)
+    }
+  }
 }
 
 function checkGeneration(errors: Errors, field: string, generation: number | undefined): void {
@@ -105,6 +135,7 @@ function checkExtendedClaims(errors: Errors, { spec, status }: Pod): void {
   else checkText(errors, `${path}.resourceClaimName`, claim.resourceClaimName, checkDns1123Subdomain)
 }
 
+const LONGEST_MESSAGE = 1024
 const HEALTH = ['Healthy', 'Unhealthy', 'Unknown']
 
 /** How the devices of containers are (KEP-4680): each belongs to something that the container asks for. */
@@ -130,8 +161,11 @@ function checkDeviceHealth(
         errors.push(invalid(`${at}.name`, allocated.name, `must match one of the container's ${what}`))
       }
       const seen = new Set<string>()
-      for (const [k, { resourceID, health }] of (allocated.resources ?? []).entries()) {
+      for (const [k, { resourceID, health, message }] of (allocated.resources ?? []).entries()) {
         checkOptionalChoice(errors, `${at}.resources[${k}].health`, health ?? '', HEALTH)
+        const field = `${at}.resources[${k}].message`
+        if (message === '') errors.push(required(field, 'must be non-empty if specified'))
+        else if (byteLength(message ?? '') > LONGEST_MESSAGE) errors.push(tooLong(field, LONGEST_MESSAGE))
         if (seen.has(resourceID)) errors.push(duplicate(`${at}.resources[${k}].resourceID`, resourceID))
         seen.add(resourceID)
       }
@@ -160,24 +194,34 @@ function checkTransitions(
 function checkClaims(errors: Errors, pod: Pod): void {
   const seen = new Set<string>()
   for (const [index, { name, resourceClaimName }] of (pod.status?.resourceClaimStatuses ?? []).entries()) {
-    const field = `status.resourceClaimStatuses[${index}].name`
+    const at = `status.resourceClaimStatuses[${index}]`
+    const field = `${at}.name`
     if (!pod.spec.resourceClaims?.some(claim => claim.name === name)) {
       errors.push(invalid(field, name, 'must match the name of an entry in `spec.resourceClaims`'))
     }
     if (seen.has(name)) errors.push(duplicate(field, name))
     seen.add(name)
-    if (resourceClaimName !== undefined) checkText(errors, field, resourceClaimName, checkDns1123Subdomain)
+    if (resourceClaimName !== undefined)
+      checkText(errors, `${at}.resourceClaimName`, resourceClaimName, checkDns1123Subdomain)
   }
 }
 
-function checkIps(errors: Errors, path: string, ips: readonly { ip: string }[] = []): void {
-  for (const [index, { ip }] of ips.entries()) push(errors, validateIp(`${path}[${index}]`, ip))
+interface Address {
+  readonly ip: string
+}
+
+/** Those that were there may stay as they are. */
+function checkIps(errors: Errors, path: string, ips: readonly Address[] = [], old: readonly Address[] = []): void {
+  const before = old.map(({ ip }) => ip)
+  for (const [index, { ip }] of ips.entries()) push(errors, validateIp(`${path}[${index}]`, ip ?? '', before))
   if (ips.length < 2) return
-  const families = new Set(ips.map(({ ip }) => ip.includes(':')))
-  if (families.size !== 2 || ips.length > 2) {
-    errors.push(invalid(path, ips, 'may specify no more than one IP for each IP family'))
+  const wrong = ips.findIndex(({ ip }) => parseIp(ip ?? '') === undefined)
+  if (wrong >= 0) {
+    const why = `invalid IP[${wrong}]: ${ips[wrong]!.ip ?? ''}`
+    errors.push(internalFieldError(path, `failed to check for dual stack with error:${why}`))
   }
-  for (const [index, each] of ips.entries()) {
-    if (ips.slice(0, index).some(other => other.ip === each.ip)) errors.push(duplicate(`${path}[${index}]`, each))
-  }
+  const families = new Set(ips.map(({ ip }) => (ip ?? '').includes(':')))
+  if (wrong < 0 && families.size === 2 && ips.length === 2) return
+  const shown = ips.map(each => goJson('core.v1.PodIP', each))
+  errors.push(invalid(path, shown, 'may specify no more than one IP for each IP family'))
 }
