@@ -193,12 +193,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       clock,
       logger,
     })
-  const health = new Health(() => [
-    ...ownChecks(options.store, state),
-    ...postStartHooks.checks,
-    ...(options.healthChecks ?? []),
-    shutdownCheck(state),
-  ])
+  const graceEnds = clock.monotonic() + serving.livezGracePeriod
+  const health = new Health(
+    () => [
+      ...ownChecks(options.store, state),
+      ...postStartHooks.checks,
+      ...(options.healthChecks ?? []),
+      shutdownCheck(state),
+    ],
+    () => clock.monotonic() < graceEnds,
+  )
   const path = composePath(options, {
     security,
     resources,

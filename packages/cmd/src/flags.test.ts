@@ -18,8 +18,8 @@ function parsed(parse: (text: string) => unknown, text: string): unknown {
 }
 
 const NO_NUMBER = 'not a whole number from 1 to 64.'
-const NO_DURATION = 'not a duration such as 90s or 2m.'
-const NO_BOOL = 'neither true nor false.'
+const noSyntax = (parser: string, text: string): string => `strconv.${parser}: parsing "${text}": invalid syntax`
+const noDuration = (text: string): string => `time: invalid duration "${text}"`
 const NO_PAIRS = 'not of the form key=value,key=value.'
 const NO_ENDPOINT = 'not of the form 127.0.0.1:53.'
 
@@ -31,12 +31,12 @@ const tables: Record<string, [parse: (text: string) => unknown, cases: [text: st
       ['64', 64],
       ['0', NO_NUMBER],
       ['65', NO_NUMBER],
-      ['1.5', NO_NUMBER],
-      ['', NO_NUMBER],
-      [' ', NO_NUMBER],
-      ['three', NO_NUMBER],
+      ['1.5', noSyntax('ParseInt', '1.5')],
+      ['', noSyntax('ParseInt', '')],
+      [' ', noSyntax('ParseInt', ' ')],
+      ['three', noSyntax('ParseInt', 'three')],
       ['-1', NO_NUMBER],
-      ['Infinity', NO_NUMBER],
+      ['Infinity', noSyntax('ParseInt', 'Infinity')],
     ],
   ],
   list: [
@@ -59,11 +59,11 @@ const tables: Record<string, [parse: (text: string) => unknown, cases: [text: st
       ['1m250ms', 60_250],
       ['30', 30_000],
       ['0', 0],
-      ['', NO_DURATION],
-      ['s', NO_DURATION],
-      ['-5s', NO_DURATION],
-      ['5 s', NO_DURATION],
-      ['5d', NO_DURATION],
+      ['', noDuration('')],
+      ['s', noDuration('s')],
+      ['-5s', 'can not be a negative value'],
+      ['5 s', noDuration('5 s')],
+      ['5d', noDuration('5d')],
     ],
   ],
   bool: [
@@ -75,9 +75,9 @@ const tables: Record<string, [parse: (text: string) => unknown, cases: [text: st
       ['false', false],
       ['F', false],
       ['0', false],
-      ['yes', NO_BOOL],
-      ['tRUE', NO_BOOL],
-      ['', NO_BOOL],
+      ['yes', noSyntax('ParseBool', 'yes')],
+      ['tRUE', noSyntax('ParseBool', 'tRUE')],
+      ['', noSyntax('ParseBool', '')],
     ],
   ],
   pairs: [

@@ -1,14 +1,29 @@
 import { readFileSync } from 'node:fs'
-import { parseGoBool } from '@canopus/apimachinery'
+import { isIP } from 'node:net'
+import { parseDuration, parseGoBool } from '@canopus/apimachinery'
 import { Failure } from '@canopus/cli'
 import { InvalidArgumentError } from 'commander'
 
-/** A parser of whole numbers within bounds, both included. */
-export function number(least: number, most: number): (text: string) => number {
+/** What Go's parsers say of a text that they cannot read, as upstream's programs pass it on. */
+const noSyntax = (parser: string, text: string): InvalidArgumentError =>
+  new InvalidArgumentError(`strconv.${parser}: parsing ${JSON.stringify(text)}: invalid syntax`)
+
+/** A parser of whole numbers within bounds, both included. `outside`: what is said of others, where upstream has words for it. */
+export function number(least: number, most: number, outside?: string): (text: string) => number {
   return text => {
     const value = Number(text)
-    if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most)
-      throw new InvalidArgumentError(`not a whole number from ${least} to ${most}.`)
+    if (text.trim() === '' || !Number.isInteger(value)) throw noSyntax('ParseInt', text)
+    if (value < least || value > most)
+      throw new InvalidArgumentError(outside ?? `not a whole number from ${least} to ${most}.`)
+    return value
+  }
+}
+
+/** A number, within bounds. */
+export function fraction(least: number, most: number, outside: string): (text: string) => number {
+  return text => {
+    const value = rate(text)
+    if (value < least || value > most) throw new InvalidArgumentError(outside)
     return value
   }
 }
@@ -16,7 +31,7 @@ export function number(least: number, most: number): (text: string) => number {
 /** Requests a second, below zero for no limit. */
 export function rate(text: string): number {
   const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('not a number.')
+  if (text.trim() === '' || !Number.isFinite(value)) throw noSyntax('ParseFloat', text)
   return value
 }
 
@@ -29,21 +44,25 @@ export const lists = (text: string, before: readonly string[] | undefined): stri
   ...list(text),
 ]
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-/** `90s`, `2m` or `1h30m`; a bare number means seconds. Returns milliseconds. */
+/** `90s`, `2m`, `1h30m` or whatever Go takes for a duration; a bare number means seconds. Returns milliseconds. */
 export function duration(text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) throw new InvalidArgumentError('not a duration such as 90s or 2m.')
-  const parts = text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)
-  return [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit as keyof typeof UNITS], 0)
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text)
+  if (value === undefined) throw new InvalidArgumentError(`time: invalid duration ${JSON.stringify(text)}`)
+  if (value < 0) throw new InvalidArgumentError('can not be a negative value')
+  return value
+}
+
+/** An address, as upstream's flags of type `ip` take it. */
+export function address(text: string): string {
+  if (isIP(text.trim()) === 0) throw new InvalidArgumentError(`failed to parse IP: ${JSON.stringify(text)}`)
+  return text.trim()
 }
 
 /** A Go program's boolean: the bare flag, or `true` and `false` in their spellings. */
 export function bool(text: string): boolean {
   const value = parseGoBool(text)
   if (value !== undefined) return value
-  throw new InvalidArgumentError('neither true nor false.')
+  throw noSyntax('ParseBool', text)
 }
 
 /** `key=value,key=value`. */

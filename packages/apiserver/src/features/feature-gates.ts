@@ -59,7 +59,7 @@ export function parseFeatureGates(words: readonly string[]): FeatureGates {
       throw new TypeError(`component not registered: ${prefix}`)
     prefixes.add(prefix ?? '')
     const at = pair.indexOf('=')
-    if (at < 0) throw new TypeError('malformed pair, expect string=bool')
+    if (at < 0) throw new TypeError(`missing bool value for ${pair}`)
     const name = pair.slice(0, at).trim()
     found.set(name, goBool(name, pair.slice(at + 1).trim()))
   }

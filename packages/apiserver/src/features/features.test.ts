@@ -15,7 +15,7 @@ describe('--feature-gates', () => {
     [['PodsAPI=true'], 'cannot set feature gate PodsAPI to true: that is not implemented, it is always false'],
     [['AllAlpha=true'], /cannot set feature gate \w+ to true: that is not implemented/],
     [['AllBeta=false'], /cannot set feature gate \w+ to false: that is not implemented/],
-    [[GATE], 'malformed pair, expect string=bool'],
+    [[GATE], `missing bool value for ${GATE}`],
     [[`${GATE}=yes`], `invalid value of ${GATE}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`],
     [['other:Foo=true'], 'component not registered: other'],
     [

@@ -2,7 +2,7 @@
  * What does not depend on who asks: pages of other origins (CORS), strict transport security, clients that are to spread
  * over several servers, and a server that is going down (k8s.io/apiserver/pkg/server/filters).
  */
-import type { Random } from '@canopus/base'
+import { messageOf, type Random } from '@canopus/base'
 import { RE2JS } from 're2js'
 import { type ApiRequest, type ApiResponse, header, textResponse } from '../http/message.ts'
 import type { ServingOptions } from './serving-options.ts'
@@ -10,6 +10,15 @@ import type { ServingOptions } from './serving-options.ts'
 const METHODS = 'POST, GET, OPTIONS, PUT, DELETE, PATCH'
 const HEADERS =
   'Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token, Authorization, X-Requested-With, If-Modified-Since'
+/** Throws TypeError for what is no pattern of RE2. */
+function originPattern(text: string): RE2JS {
+  try {
+    return RE2JS.compile(text)
+  } catch (error) {
+    throw new TypeError(`--cors-allowed-origins has an invalid regular expression: ${messageOf(error)}`)
+  }
+}
+
 /** Asked for while the server goes down, and by itself. */
 const SERVED_TO_THE_END = ['/readyz', '/livez', '/healthz', '/metrics']
 
@@ -23,7 +32,7 @@ export class Front {
 
   /** Throws where a pattern of origins is none. */
   constructor(options: ServingOptions, random: Random) {
-    this.#origins = (options.corsAllowedOrigins ?? []).map(each => RE2JS.compile(each))
+    this.#origins = (options.corsAllowedOrigins ?? []).map(originPattern)
     this.#hsts = (options.strictTransportSecurity ?? []).join('; ')
     this.#goawayChance = options.goawayChance ?? 0
     this.#random = random

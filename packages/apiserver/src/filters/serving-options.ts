@@ -22,6 +22,8 @@ export interface ServingOptions {
   readonly shutdownDelay?: number
   /** `--shutdown-send-retry-after`: new requests are then answered with 429 instead of finding nobody. */
   readonly shutdownSendRetryAfter?: boolean
+  /** `--livez-grace-period` in milliseconds: how long after its start what fails does not count at `/livez`. */
+  readonly livezGracePeriod?: number
   /** `--version`: what `/version` and the metrics say that this is. */
   readonly gitVersion?: string
 }
@@ -37,5 +39,6 @@ export const SERVING_DEFAULTS: Required<ServingOptions> = {
   goawayChance: 0,
   shutdownDelay: 0,
   shutdownSendRetryAfter: false,
+  livezGracePeriod: 0,
   gitVersion: GIT_VERSION,
 }

@@ -88,4 +88,19 @@ describe('health', () => {
       assert.equal(await new Health(() => both).serve({ path, query: '' }), undefined)
     })
   }
+  it('does not count at /livez while it starts', async () => {
+    let starts = true
+    const wrong = { name: 'etcd', scope: 'all' as const, check: () => Promise.reject(new Error('not yet')) }
+    const health = new Health(
+      () => [wrong],
+      () => starts,
+    )
+    const statuses = () =>
+      Promise.all(
+        ['/livez', '/livez/etcd', '/readyz'].map(async path => (await health.serve({ path, query: '' }))!.status),
+      )
+    assert.deepEqual(await statuses(), [200, 200, 500])
+    starts = false
+    assert.deepEqual(await statuses(), [500, 500, 500])
+  })
 })

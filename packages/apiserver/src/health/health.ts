@@ -23,11 +23,13 @@ interface Tally {
 
 export class Health {
   readonly #checks: () => Iterable<HealthCheck>
+  readonly #inGrace: () => boolean
   readonly #tallies = new Map<string, Tally>()
 
-  /** `checks` is asked every time: some come while the server starts. */
-  constructor(checks: () => Iterable<HealthCheck>) {
+  /** `checks` is asked every time: some come while the server starts. `inGrace`: whether what fails does not count at `/livez`. */
+  constructor(checks: () => Iterable<HealthCheck>, inGrace: () => boolean = () => false) {
     this.#checks = checks
+    this.#inGrace = inGrace
   }
 
   /** `undefined` where the path is no health path. */
@@ -35,7 +37,8 @@ export class Health {
     const [, root = '', ...rest] = path.split('/')
     if (!ROOTS.includes(root as Root)) return undefined
     const name = rest.join('/')
-    const checks = [PING, ...this.#checks()].filter(each => root === 'readyz' || each.scope === 'all')
+    const all = [PING, ...this.#checks()].filter(each => root === 'readyz' || each.scope === 'all')
+    const checks = root === 'livez' && this.#inGrace() ? all.map(each => ({ ...each, check: () => {} })) : all
     if (name !== '') {
       const one = checks.find(each => each.name === name)
       return one === undefined ? undefined : this.one(one)

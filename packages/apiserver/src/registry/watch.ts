@@ -14,6 +14,10 @@ import type { KindStore } from './kind-store.ts'
 import type { RemoteConversion } from './remote-conversion.ts'
 import type { Selection } from './selection.ts'
 
+/** How long a watch lasts that does not say. */
+const watchSeconds = ({ minRequestTimeout, random }: KindStore['context']): number =>
+  minRequestTimeout === 0 ? Number.POSITIVE_INFINITY : minRequestTimeout + randomInt(random, minRequestTimeout)
+
 export async function watchObjects(
   store: KindStore,
   namespace: string | undefined,
@@ -26,7 +30,7 @@ export async function watchObjects(
   const { minRequestTimeout } = store.context
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const start = await inWatchSpan(store.kind.type, () => startOf(store, query))
-  const seconds = query.timeoutSeconds || minRequestTimeout + randomInt(store.context.random, minRequestTimeout)
+  const seconds = query.timeoutSeconds || watchSeconds(store.context)
   return {
     status: 200,
     headers: { 'content-type': encoder.watchContentType },

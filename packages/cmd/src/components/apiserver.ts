@@ -18,7 +18,7 @@ import {
 } from '@canopus/control-plane'
 import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
+import { address, fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
 import { reportedVersion, storageMediaType } from './api-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import {
@@ -104,7 +104,6 @@ const WITHOUT_EFFECT = [
   'kubelet-read-only-port',
   'kubelet-timeout',
   'lease-reuse-duration-seconds',
-  'livez-grace-period',
   'max-connection-bytes-per-sec',
   'peer-advertise-ip',
   'peer-advertise-port',
@@ -126,6 +125,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option(
       '--advertise-address <address>',
       'where pods reach this server (default: the address of the first interface)',
+      address,
     )
     .option('--external-hostname <name>', 'under which clients are told to find it (default: the advertised address)')
     .option('--cert-dir <directory>', 'where a certificate is made if none is given', join(data, 'certificates'))

@@ -1,7 +1,7 @@
 /** How connections to the API server come (k8s.io/apiserver/pkg/server/options/serving.go). */
 import type { ListenOptions } from '@canopus/apiserver'
 import type { Command } from 'commander'
-import { bool, given, number } from '../flags.ts'
+import { address, bool, given, number } from '../flags.ts'
 
 export interface ListenFlags {
   securePort: number
@@ -14,7 +14,7 @@ export interface ListenFlags {
 export function addListenFlags(command: Command): void {
   command
     .option('--secure-port <port>', 'port of the HTTPS listener', number(0, 65_535), 6443)
-    .option('--bind-address <address>', 'address of the HTTPS listener', '0.0.0.0')
+    .option('--bind-address <address>', 'address of the HTTPS listener', address, '0.0.0.0')
     .option(
       '--http2-max-streams-per-connection <count>',
       'requests at a time on one HTTP/2 connection; 0 for the default of 1,000',

@@ -1,6 +1,6 @@
 import type { ServingOptions } from '@canopus/apiserver'
 import { type Command, InvalidArgumentError } from 'commander'
-import { bool, duration, given, list, lists, number } from '../flags.ts'
+import { bool, duration, fraction, given, list, number } from '../flags.ts'
 
 export interface ServingFlags {
   enablePriorityAndFairness: boolean
@@ -13,6 +13,7 @@ export interface ServingFlags {
   goawayChance: number
   shutdownDelayDuration: number
   shutdownSendRetryAfter: boolean
+  livezGracePeriod: number
 }
 
 const MOST = 2 ** 31 - 1
@@ -28,13 +29,29 @@ export function addServingFlags(command: Command): void {
       bool,
       true,
     )
-    .option('--max-requests-inflight <count>', 'reading requests at a time; 0 for no limit', number(0, MOST), 400)
-    .option('--max-mutating-requests-inflight <count>', 'writing requests at a time', number(0, MOST), 200)
+    .option(
+      '--max-requests-inflight <count>',
+      'reading requests at a time; 0 for no limit',
+      number(0, MOST, '--max-requests-inflight can not be negative value'),
+      400,
+    )
+    .option(
+      '--max-mutating-requests-inflight <count>',
+      'writing requests at a time',
+      number(0, MOST, '--max-mutating-requests-inflight can not be negative value'),
+      200,
+    )
     .option('--request-timeout <duration>', 'how long a request may take that does not last', duration, 60_000)
-    .option('--min-request-timeout <seconds>', 'watches last this to twice this', number(1, MOST), 1800)
+    .option(
+      '--min-request-timeout <seconds>',
+      'watches last this to twice this',
+      number(0, MOST, '--min-request-timeout can not be negative value'),
+      1800,
+    )
     .option('--cors-allowed-origins <patterns>', 'origins whose pages may read answers', list)
-    .option('--strict-transport-security-directives <directives>', 'for the header of that name', lists)
+    .option('--strict-transport-security-directives <directives>', 'for the header of that name', directives)
     .option('--goaway-chance <fraction>', 'after how many requests a client is to connect anew', chance, 0)
+    .option('--livez-grace-period <duration>', 'how long checks may fail at /livez while it starts', duration, 0)
     .option('--shutdown-delay-duration <duration>', 'how long to serve on, not ready, before the end', duration, 0)
     .option('--shutdown-send-retry-after [bool]', 'answer 429 at the end rather than refuse connections', bool, false)
 }
@@ -49,6 +66,7 @@ export function servingOptions(flags: ServingFlags): ServingOptions {
     goawayChance: flags.goawayChance,
     shutdownDelay: flags.shutdownDelayDuration,
     shutdownSendRetryAfter: flags.shutdownSendRetryAfter,
+    livezGracePeriod: flags.livezGracePeriod,
     ...given({
       corsAllowedOrigins: flags.corsAllowedOrigins,
       strictTransportSecurity: flags.strictTransportSecurityDirectives,
@@ -56,10 +74,17 @@ export function servingOptions(flags: ServingFlags): ServingOptions {
   }
 }
 
-function chance(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value <= MOST_GOAWAY)) {
-    throw new InvalidArgumentError(`not a number from 0 to ${MOST_GOAWAY}.`)
+const chance = fraction(0, MOST_GOAWAY, `--goaway-chance can not be less than 0 or greater than ${MOST_GOAWAY}`)
+
+/** Directives of RFC 6797, one by one. */
+function directives(text: string, before: readonly string[] | undefined): string[] {
+  const given = text.split(',')
+  if (given.some(each => each.trim() === ''))
+    throw new InvalidArgumentError('empty value in strict-transport-security-directives')
+  if (!given.every(each => /^(includeSubDomains|preload|max-age=[^=]*)$/.test(each))) {
+    throw new InvalidArgumentError(
+      '--strict-transport-security-directives invalid, allowed values: max-age=expireTime, includeSubDomains, preload. see https://tools.ietf.org/html/rfc6797#section-6.1 for more information',
+    )
   }
-  return value
+  return [...(before ?? []), ...given]
 }
