@@ -154,6 +154,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { ...options, store, serving, metrics: registry },
     cache,
   )
+  const handshakeErrors = registry
+    .counter(
+      'apiserver_tls_handshake_errors_total',
+      "[ALPHA] Number of requests dropped with 'TLS handshake error from' error",
+    )
+    .with()
   const stopping = new AbortController()
   let repairs: Promise<void> | undefined
   const loopback = transport(LOOPBACK)
@@ -176,7 +182,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const state = { started: false, stopping: false }
   const aggregator =
     options.aggregation &&
-    new Aggregator(options.aggregation, { objects, loopback, clock, random, logger, builtIn: resources.types })
+    new Aggregator(options.aggregation, {
+      ...{ objects, loopback, clock, random, logger, builtIn: resources.types },
+      metrics: registry,
+    })
   const { kubelet = {}, nodeMetrics } = options
   const resourceMetrics = servesResourceMetrics(options)
     ? new ResourceMetrics({ objects, clock, logger, kubelet, ...(nodeMetrics ? { nodeMetrics } : {}) })
@@ -255,6 +264,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         handle,
         upgrade: (...args) => path.upgrade(...args),
         failed: error => logger.error('an answer could not be sent', { error }),
+        handshakeFailed: () => handshakeErrors.add(),
       }
       const listener = await listen(listenOptions, handlers, clock)
       listeners.add(listener)

@@ -132,3 +132,16 @@ it('tells label values beyond those that are allowed as one, and nothing of what
   assert.equal(registry.unexpected, 3)
   assert.deepEqual(registry.disabled, { names: 2, families: 1 })
 })
+
+it('writes very large and very small numbers as Go does', () => {
+  const registry = new MetricsRegistry()
+  const gauge = registry.gauge('a', 'A.', ['i'])
+  const values = [0, 1e6, 999_999, 1_234_567, 5e-7, 0.0001, -2e-5, Number.POSITIVE_INFINITY]
+  for (const [index, value] of values.entries()) gauge.with(String(index)).set(value)
+  const written = registry
+    .text()
+    .split('\n')
+    .filter(line => line.startsWith('a{'))
+    .map(line => line.split(' ')[1])
+  assert.deepEqual(written, ['0', '1e+06', '999999', '1.234567e+06', '5e-07', '0.0001', '-2e-05', '+Inf'])
+})

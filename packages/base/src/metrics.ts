@@ -307,8 +307,13 @@ function escaped(value: string): string {
 function text(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf'
   if (value === Number.NEGATIVE_INFINITY) return '-Inf'
-  return String(value)
+  const size = Math.abs(value)
+  return size === 0 || (size >= 1e-4 && size < 1e6) || Number.isNaN(value) ? String(value) : powerOfTen(value)
 }
+
+/** As Go writes what is very large or small: with two digits of the exponent at least. */
+const powerOfTen = (value: number): string =>
+  value.toExponential().replace(/e([+-])(\d)$/, (_, sign: string, digit: string) => `e${sign}0${digit}`)
 
 /** The bounds, in seconds, of a Prometheus client that is told of none; much of upstream leaves them as they are. */
 export const DEFAULT_BUCKETS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -35,12 +35,12 @@ export class AdmissionMetrics {
     )
     this.#requests = registry.counter(
       `${PREFIX}request_total`,
-      '[ALPHA] Admission webhook request total, identified by name and broken out for each admission type (validating or admit) and operation.',
+      '[ALPHA] Admission webhook request total, identified by name and broken out for each admission type (validating or admit) and operation. Additional labels specify whether the request was rejected or not and an HTTP status code. Codes greater than 600 are truncated to 600, to keep the metrics cardinality bounded.',
       ['code', 'name', 'operation', 'rejected', 'type'],
     )
     this.#rejections = registry.counter(
       `${PREFIX}rejection_count`,
-      '[ALPHA] Admission webhook rejection count, identified by name and broken out for each admission type (validating or admit) and operation.',
+      '[ALPHA] Admission webhook rejection count, identified by name and broken out for each admission type (validating or admit) and operation. Additional labels specify an error type (calling_webhook_error or apiserver_internal_error if an error occurred; no_error otherwise) and optionally a non-zero rejection code if the webhook rejects the request with an HTTP status code (honored by the apiserver when the code is greater or equal to 400). Codes greater than 600 are truncated to 600, to keep the metrics cardinality bounded.',
       ['error_type', 'name', 'operation', 'rejection_code', 'type'],
     )
     this.#failOpen = registry.counter(

@@ -5,7 +5,7 @@
 import { APIServices } from '@canopus/api'
 import type { APIService } from '@canopus/api/apiregistration/v1'
 import { isConditionTrue, type ResourceType, StatusError } from '@canopus/apimachinery'
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import { createClient } from '@canopus/client'
 import type { ExternalVersion } from '../discovery/documents.ts'
@@ -17,6 +17,7 @@ import { traceHeaders } from '../tracing/span.ts'
 import { createServiceResolver } from '../webhook/service-resolver.ts'
 import { AutoRegister, apiServiceName } from './auto-register.ts'
 import { Availability } from './availability.ts'
+import { AvailabilityMetrics } from './availability-metrics.ts'
 import { ExtensionServers, type ProxyClient } from './extension-servers.ts'
 import { localPriority, type Priority } from './priorities.ts'
 import { identityHeaders } from './proxy-headers.ts'
@@ -37,6 +38,7 @@ export interface AggregatorContext {
   readonly logger: Logger
   /** The types that the server brings along. */
   readonly builtIn: Iterable<ResourceType>
+  readonly metrics: MetricsRegistry
 }
 
 /** Hears what others serve, so that documents can be made anew. */
@@ -67,7 +69,10 @@ export class Aggregator {
     this.#servers = new ExtensionServers(resolver, options.proxyClient ?? (() => undefined), clock)
     this.#registration = new AutoRegister({ objects, client, clock, logger, builtIn: context.builtIn })
     const servers = this.#servers
-    this.#availability = new Availability({ objects, client, clock, logger, servers })
+    this.#availability = new Availability({
+      ...{ objects, client, clock, logger, servers },
+      metrics: new AvailabilityMetrics(context.metrics, objects),
+    })
     const discoveryChanged = (): void => this.#listeners.discoveryChanged()
     const openApiChanged = (): void => this.#listeners.openApiChanged()
     this.#discovery = new RemoteDiscovery({ servers, clock, logger, find, changed: discoveryChanged })

@@ -12,6 +12,7 @@ import type { Client } from '@canopus/client'
 import { runWorkers, WorkQueue } from '@canopus/operator'
 import type { ObjectReader, User } from '../security.ts'
 import { slicesOf } from '../webhook/service-resolver.ts'
+import type { AvailabilityMetrics } from './availability-metrics.ts'
 import type { ExtensionServers } from './extension-servers.ts'
 
 type Verdict = Pick<APIServiceCondition, 'status' | 'reason' | 'message'>
@@ -66,6 +67,7 @@ export interface AvailabilityOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly servers: ExtensionServers
+  readonly metrics: AvailabilityMetrics
 }
 
 export class Availability {
@@ -160,9 +162,12 @@ export class Availability {
   }
 
   private async write(service: APIService, verdict: Verdict): Promise<void> {
-    const { client, clock, logger } = this.#options
+    const { client, clock, logger, metrics } = this.#options
     const before = service.status?.conditions
     const conditions = setCondition(before, { type: 'Available', ...verdict }, formatTime(clock.now()))
+    const { name = '' } = service.metadata
+    const was = before?.find(({ type }) => type === 'Available')?.status
+    if (verdict.status === 'False' && was !== 'False') metrics.lost(name, verdict.reason ?? '')
     if (conditions === before) return
     logger.info('the availability of an APIService has changed', { name: service.metadata.name, ...verdict })
     await client.resource(APIServices).updateStatus({ ...service, status: { conditions: [...conditions] } })

@@ -12,9 +12,11 @@ export class AuditMetrics {
     const counter = (name: string, help: string, labels?: string[]): Family<Counter> =>
       registry.counter(`apiserver_audit_${name}`, `[ALPHA] ${help}`, labels)
     this.events = counter('event_total', 'Counter of audit events generated and sent to the audit backend.').with()
-    this.#errors = counter('error_total', 'Counter of audit events that were lost, by the plugin that lost them.', [
-      'plugin',
-    ])
+    this.#errors = counter(
+      'error_total',
+      'Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.',
+      ['plugin'],
+    )
     this.#levels = counter('level_total', 'Counter of policy levels for audit events (1 per request).', ['level'])
     const help = 'Counter of apiserver requests rejected due to an error in audit logging backend.'
     this.rejected = counter('requests_rejected_total', help).with()

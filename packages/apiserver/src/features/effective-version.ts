@@ -14,7 +14,7 @@ export interface EffectiveVersionFlags {
 /** Upstream emulates no more than three minor versions back. */
 const FLOOR = BINARY - 3
 /** What the components of a control plane may be older by. */
-const COMPATIBLE = BINARY - 1
+export const COMPATIBLE = BINARY - 1
 
 /** Throws TypeError, in upstream's words where upstream refuses. */
 export function checkEffectiveVersion(flags: EffectiveVersionFlags): void {

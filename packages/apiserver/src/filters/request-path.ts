@@ -39,7 +39,7 @@ import { errorResponse } from '../registry/respond.ts'
 import type { ResourceMetrics } from '../resource-metrics/resource-metrics.ts'
 import { serveComponentStatuses } from '../reviews/component-status.ts'
 import { isReview, serveReview } from '../reviews/reviews.ts'
-import type { Maybe, Security, User } from '../security.ts'
+import type { Authorizer, Maybe, Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { inHandlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
@@ -98,10 +98,13 @@ export class RequestPath {
   readonly #auditIds: AuditIds
   readonly #impersonation: Impersonation
   readonly #routes = new Routes()
+  /** The authorizer, whose answers are counted. */
+  readonly #authorizer: Authorizer
 
   constructor(options: RequestPathOptions) {
     this.#options = options
     this.#auditIds = new AuditIds(options.random)
+    this.#authorizer = options.metrics.access.counted(options.security.authorizer)
     this.#impersonation = new Impersonation(options.security.authorizer, options.metrics.impersonation)
   }
 
@@ -243,9 +246,9 @@ export class RequestPath {
 
   private permit(request: ApiRequest, info: RequestInfo, trip: Trip, own: User): Maybe<Call> {
     const { security, clock } = this.#options
-    const { authorizer } = security
+    const authorizer = this.#authorizer
     const { audit } = trip
-    const call = new AdmittedCall(request, info, own, trip, authorizer, clock)
+    const call = new AdmittedCall(request, info, own, trip, security.authorizer, clock)
     const { span, latencies } = trip
     const ask = (): Maybe<void> => authorize(authorizer, own, info, audit)
     const allowed =
@@ -256,25 +259,27 @@ export class RequestPath {
   }
 
   private authenticated(request: ApiRequest, { audit, warnings }: Trip): Maybe<User> {
-    const { security, metrics } = this.#options
+    const { security, metrics, clock } = this.#options
+    const { access } = metrics
+    const begun = clock.monotonic()
     try {
       const user = authenticate(security.authenticator, request, audit, warnings)
       if (!(user instanceof Promise)) {
-        metrics.authenticated.add()
+        access.authenticated(user, request.connection, begun)
         return user
       }
       return user.then(
         found => {
-          metrics.authenticated.add()
+          access.authenticated(found, request.connection, begun)
           return found
         },
         error => {
-          metrics.authenticationFailed(error)
+          access.failed(error, begun)
           throw error
         },
       )
     } catch (error) {
-      metrics.authenticationFailed(error)
+      access.failed(error, begun)
       throw error
     }
   }

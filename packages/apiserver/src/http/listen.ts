@@ -52,6 +52,8 @@ export interface Listener {
 }
 
 export interface Handlers extends Http2Handlers {
+  /** Hears of connections that did not come to TLS. */
+  handshakeFailed?(): void
   /** Takes over an HTTP/1.1 connection that wants to be something else (exec, attach, port-forward). */
   upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>
 }
@@ -110,7 +112,7 @@ export function listen(options: ListenOptions, handlers: Handlers, clock: Clock)
     socket.on('close', () => open.sessions.delete(session))
   })
   serveMessages(server, handlers, open, factsOf)
-  server.on('tlsClientError', () => {})
+  server.on('tlsClientError', () => handlers.handshakeFailed?.())
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket))
   return started(server, options, open, show)
 }

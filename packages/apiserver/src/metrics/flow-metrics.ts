@@ -28,13 +28,41 @@ export function registerFlowMetrics(registry: MetricsRegistry, { flowControl, in
     registry.collect('gauge', `apiserver_flowcontrol_${name}`, help, LEVEL, () =>
       [...flowControl.levels].map((each): Sample => [[each.name], of(each)]),
     )
-  level('nominal_limit_seats', '[BETA] Nominal number of execution seats of each priority level', each => each.nominal)
-  level('lower_limit_seats', '[ALPHA] Lower bound on number of execution seats of each level', each => each.least)
-  level('upper_limit_seats', '[ALPHA] Upper bound on number of execution seats of each level', each => each.most)
-  level('current_limit_seats', '[ALPHA] current derived number of execution seats of each level', each => each.current)
-  level('demand_seats_high_watermark', '[ALPHA] High watermark of demand_seats', each => each.demandHigh)
-  level('demand_seats_average', '[ALPHA] Time-weighted average of demand_seats', each => each.demandAverage)
-  level('demand_seats_stdev', '[ALPHA] Time-weighted standard deviation of demand_seats', each => each.demandDeviation)
+  level(
+    'nominal_limit_seats',
+    '[BETA] Nominal number of execution seats configured for each priority level',
+    each => each.nominal,
+  )
+  level(
+    'lower_limit_seats',
+    '[ALPHA] Configured lower bound on number of execution seats available to each priority level',
+    each => each.least,
+  )
+  level(
+    'upper_limit_seats',
+    '[ALPHA] Configured upper bound on number of execution seats available to each priority level',
+    each => each.most,
+  )
+  level(
+    'current_limit_seats',
+    '[ALPHA] current derived number of execution seats available to each priority level',
+    each => each.current,
+  )
+  level(
+    'demand_seats_high_watermark',
+    '[ALPHA] High watermark, over last adjustment period, of demand_seats',
+    each => each.demandHigh,
+  )
+  level(
+    'demand_seats_average',
+    '[ALPHA] Time-weighted average, over last adjustment period, of demand_seats',
+    each => each.demandAverage,
+  )
+  level(
+    'demand_seats_stdev',
+    '[ALPHA] Time-weighted standard deviation, over last adjustment period, of demand_seats',
+    each => each.demandDeviation,
+  )
   level('demand_seats_smoothed', '[ALPHA] Smoothed seat demands', each => each.demandSmoothed)
   level('target_seats', '[ALPHA] Seat allocation targets', each => each.target)
   registry.collect(
@@ -47,7 +75,7 @@ export function registerFlowMetrics(registry: MetricsRegistry, { flowControl, in
   registry.collect(
     'histogram',
     'apiserver_flowcontrol_priority_level_seat_utilization',
-    '[ALPHA] Observations, at the end of every nanosecond, of utilization of seats for any stage of execution (but only initial stage for WATCHes)',
+    'EXPERIMENTAL: [ALPHA] Observations, at the end of every nanosecond, of utilization of seats for any stage of execution (but only initial stage for WATCHes)',
     [...LEVEL, 'phase'],
     () => flowControl.utilization().map(([name, histogram]): Sample => [[name, 'executing'], histogram]),
   )
@@ -59,11 +87,36 @@ function registerFlowFigures(registry: MetricsRegistry, figures: () => Iterable<
     registry.collect(type, `apiserver_flowcontrol_${name}`, help, FLOW, () =>
       [...figures()].map((each): Sample => [[each.level, each.schema], of(each)]),
     )
-  flow('counter', 'dispatched_requests_total', '[BETA] Number of requests executed', each => each.dispatched)
-  flow('gauge', 'current_executing_requests', '[BETA] Number of requests that execute', each => each.executing)
-  flow('gauge', 'current_executing_seats', '[BETA] Seats of requests that execute', each => each.executingSeats)
-  flow('gauge', 'current_inqueue_requests', '[BETA] Number of requests pending in queues', each => each.waiting)
-  flow('gauge', 'current_inqueue_seats', '[ALPHA] Number of seats pending in queues', each => each.waitingSeats)
+  flow(
+    'counter',
+    'dispatched_requests_total',
+    '[BETA] Number of requests executed by API Priority and Fairness subsystem',
+    each => each.dispatched,
+  )
+  flow(
+    'gauge',
+    'current_executing_requests',
+    '[BETA] Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem',
+    each => each.executing,
+  )
+  flow(
+    'gauge',
+    'current_executing_seats',
+    '[BETA] Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage otherwise) requests in the API Priority and Fairness subsystem',
+    each => each.executingSeats,
+  )
+  flow(
+    'gauge',
+    'current_inqueue_requests',
+    '[BETA] Number of requests currently pending in queues of the API Priority and Fairness subsystem',
+    each => each.waiting,
+  )
+  flow(
+    'gauge',
+    'current_inqueue_seats',
+    '[ALPHA] Number of seats currently pending in queues of the API Priority and Fairness subsystem',
+    each => each.waitingSeats,
+  )
   registry.collect(
     'counter',
     'apiserver_flowcontrol_rejected_requests_total',
@@ -98,12 +151,17 @@ function registerFlowFigures(registry: MetricsRegistry, figures: () => Iterable<
   )
   histograms(
     'request_execution_seconds',
-    '[ALPHA] Duration of the execution of a request, of watches that of their beginning',
+    '[ALPHA] Duration of initial stage (for a WATCH) or any (for a non-WATCH) stage of request execution in the API Priority and Fairness subsystem',
     ['type'],
     ({ executed, watchesStarted }) => [
       ['regular', executed],
       ['watch', watchesStarted],
     ],
   )
-  histograms('work_estimated_seats', '[ALPHA] Number of estimated seats of requests', [], ({ seats }) => [['', seats]])
+  histograms(
+    'work_estimated_seats',
+    '[ALPHA] Number of estimated seats (maximum of initial and final seats) associated with requests in API Priority and Fairness',
+    [],
+    ({ seats }) => [['', seats]],
+  )
 }

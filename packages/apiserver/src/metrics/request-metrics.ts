@@ -19,13 +19,24 @@ export class RequestSeries {
   readonly durations = new Histogram(DURATIONS)
   readonly sli = new Histogram(SECONDS)
   readonly sizes = new Histogram(SIZES)
-  longRunning = 0
+  /** Whether one of its requests has lasted. */
+  hasLasted = false
+  #longRunning = 0
   readonly sized: boolean
 
   constructor(verb: string, dryRun: string, rest: readonly string[]) {
     this.labels = [verb, ...rest]
     this.withDryRun = [verb, dryRun, ...rest]
     this.sized = verb === 'GET' || verb === 'LIST'
+  }
+
+  get longRunning(): number {
+    return this.#longRunning
+  }
+
+  set longRunning(count: number) {
+    this.#longRunning = count
+    this.hasLasted = true
   }
 
   /** Requests that go on are still to be taken off. */
@@ -71,7 +82,7 @@ export class RequestMetrics {
     registry.collect(
       'histogram',
       'apiserver_request_sli_duration_seconds',
-      '[ALPHA] Response latency distribution in seconds, without the time in queues of priority and fairness.',
+      '[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, group, version, resource, subresource, scope and component.',
       SERIES_LABELS,
       () => each(({ labels, sli }) => filled(labels, sli)),
     )
@@ -87,7 +98,7 @@ export class RequestMetrics {
       'apiserver_longrunning_requests',
       '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component.',
       SERIES_LABELS,
-      () => each(({ labels, longRunning }): Sample[] => (longRunning > 0 ? [[labels, longRunning]] : [])),
+      () => each(({ labels, longRunning, hasLasted }): Sample[] => (hasLasted ? [[labels, longRunning]] : [])),
     )
     registry.collect(
       'counter',

@@ -1,18 +1,19 @@
 /** Everything that `/metrics` of the API server tells, under upstream's names. */
 
 import { VERSION_FIELDS } from '@canopus/api'
-import { StatusError } from '@canopus/apimachinery'
 import { type Clock, type Counter, type Family, MetricsRegistry, type Sample, tally } from '@canopus/base'
 import { registerProcessMetrics } from '@canopus/platform'
 import type { Store } from '@canopus/store'
 import type { KindCache } from '../cache/kind-cache.ts'
-import { versionInfo } from '../discovery/version.ts'
+import { KUBERNETES_MINOR, versionInfo } from '../discovery/version.ts'
+import { COMPATIBLE } from '../features/effective-version.ts'
 import { FeatureGates } from '../features/feature-gates.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, textResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
+import { AccessMetrics } from './access-metrics.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
 import { ImpersonationMetrics } from './impersonation-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
@@ -36,8 +37,7 @@ export class ServerMetrics {
   readonly requests: RequestMetrics
   readonly impersonation: ImpersonationMetrics
   readonly slis = new MetricsRegistry()
-  readonly authenticated: Counter
-  readonly #attempts: Family<Counter>
+  readonly access: AccessMetrics
   readonly #deprecated: Family<Counter>
   readonly #storageSize: StorageSize
 
@@ -46,10 +46,7 @@ export class ServerMetrics {
     this.registry = registry
     this.requests = new RequestMetrics(registry)
     this.impersonation = new ImpersonationMetrics(options.clock, registry)
-    this.#attempts = registry.counter('authentication_attempts', '[ALPHA] Counter of authenticated attempts.', [
-      'result',
-    ])
-    this.authenticated = this.#attempts.with('success')
+    this.access = new AccessMetrics(registry, options.clock)
     this.#deprecated = registry.gauge(
       'apiserver_requested_deprecated_apis',
       '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
@@ -61,6 +58,7 @@ export class ServerMetrics {
     registerAdmission(registry, resources)
     registerBuildInfo(registry, options.gitVersion)
     registerOwnFamilies(registry)
+    registerVersion(registry)
     registerValidation(registry)
     const { featureGates = new FeatureGates() } = options
     featureGates.register(registry)
@@ -83,12 +81,6 @@ export class ServerMetrics {
   /** Notes that a version was asked for that will go. No release is named: none of ours has one. */
   deprecatedApi({ group, version, resource, subresource }: RequestInfo): void {
     this.#deprecated.with(group, version, resource, subresource, '').set(1)
-  }
-
-  /** Nobody knew the credential, or it could not be looked at. */
-  authenticationFailed(error: unknown): void {
-    const refused = error instanceof StatusError && error.code === 401
-    this.#attempts.with(refused ? 'failure' : 'error').add()
   }
 }
 
@@ -117,6 +109,17 @@ export function registerBuildInfo(registry: MetricsRegistry, gitVersion?: string
       'platform',
     ],
     () => [[VERSION_FIELDS.map(each => info[each] ?? ''), 1]],
+  )
+}
+
+/** `version_info`, of what behaves as Kubernetes. */
+function registerVersion(registry: MetricsRegistry): void {
+  registry.collect(
+    'gauge',
+    'version_info',
+    '[ALPHA] Provides the compatibility version info of the component. The component label is the name of the component, usually kube, but is relevant for aggregated-apiservers.',
+    ['binary', 'component', 'emulation', 'min_compat'],
+    () => [[[`1.${KUBERNETES_MINOR}`, 'kube', `1.${KUBERNETES_MINOR}`, `1.${COMPATIBLE}`], 1]],
   )
 }
 
@@ -162,21 +165,21 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
   registry.collect(
     'gauge',
     'apiserver_resource_objects',
-    '[ALPHA] Number of stored objects at the time of last check split by kind.',
+    '[ALPHA] Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.',
     labels,
     each(cache => cache.size),
   )
   registry.collect(
     'gauge',
     'apiserver_resource_size_estimate_bytes',
-    '[ALPHA] Estimated size of stored objects in database, by kind.',
+    '[ALPHA] Estimated size of stored objects in database. Estimate is based on sum of last observed sizes of serialized objects. In case of a fetching error, the value will be -1.',
     labels,
     each(cache => cache.bytes),
   )
   registry.collect(
     'gauge',
     'apiserver_storage_objects',
-    '[STABLE] Number of stored objects at the time of last check split by kind.',
+    '[STABLE] (Deprecated since 1.34.0) [DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.',
     ['resource'],
     () =>
       caches(resources).map(
@@ -199,6 +202,20 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
     '[BETA] Response latency distribution in seconds for watch list requests broken by group, version, resource and scope.',
     ['group', 'version', 'resource', 'scope'],
     () => watchLists(resources),
+  )
+  registry.collect(
+    'gauge',
+    'apiserver_watch_cache_resource_version',
+    '[ALPHA] Current resource version of watch cache broken by resource type. This is truncated to the 15 least significant digits.',
+    labels,
+    each(cache => cache.lastChange % 1e15),
+  )
+  registry.collect(
+    'counter',
+    'apiserver_watch_cache_events_received_total',
+    '[ALPHA] Counter of events received in watch cache broken by resource type.',
+    labels,
+    each(cache => cache.received),
   )
   registry.collect(
     'counter',

@@ -27,7 +27,6 @@ export async function watchObjects(
   begun: () => void = () => {},
 ): Promise<ApiResponse> {
   const listed = query.sendInitialEvents === true ? listTimer(store, namespace, selected, begun) : begun
-  const { minRequestTimeout } = store.context
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const start = await inWatchSpan(store.kind.type, () => startOf(store, query))
   const seconds = query.timeoutSeconds || watchSeconds(store.context)

@@ -1,0 +1,155 @@
+/**
+ * Who asks, may they, and for how long their certificates are good (k8s.io/apiserver/pkg/endpoints/filters/metrics.go,
+ * pkg/authentication/request/x509).
+ */
+import { X509Certificate } from 'node:crypto'
+import { StatusError } from '@canopus/apimachinery'
+import {
+  type Clock,
+  type Counter,
+  exponentialBuckets,
+  type Family,
+  type Histogram,
+  type MetricsRegistry,
+} from '@canopus/base'
+import type { Attributes, Authorizer, Connection, Decision, User } from '../security.ts'
+
+const SECONDS = exponentialBuckets(0.001, 2, 15)
+const HOUR = 3600
+const DAY = 24 * HOUR
+/** Nothing, then from half an hour to a year: time enough to do something about it. */
+const EXPIRY = [
+  ...[0, 0.5, 1, 2, 6, 12].map(hours => hours * HOUR),
+  ...[1, 2, 4, 7, 30, 90, 180, 360].map(days => days * DAY),
+]
+const KNOWN_USERS: ReadonlySet<string> = new Set([
+  'admin',
+  'client',
+  'kube_proxy',
+  'kubelet',
+  'system:serviceaccount:kube-system:default',
+])
+
+interface Outcome {
+  readonly count: Counter
+  readonly seconds: Histogram
+}
+
+export class AccessMetrics {
+  readonly #clock: Clock
+  readonly #attempts: Family<Counter>
+  readonly #users: Family<Counter>
+  readonly #durations: Family<Histogram>
+  readonly #expiry: Histogram
+  readonly #decisions: Family<Counter>
+  readonly #decided: Family<Histogram>
+  readonly #ends = new WeakMap<Connection, number>()
+  /** What most requests count in, held since looking it up costs as much as counting. */
+  readonly #usual: { readonly known: Outcome; readonly allowed: Outcome }
+
+  constructor(registry: MetricsRegistry, clock: Clock) {
+    this.#clock = clock
+    const help = (text: string): string => `[ALPHA] ${text}`
+    this.#attempts = registry.counter('authentication_attempts', help('Counter of authenticated attempts.'), ['result'])
+    this.#users = registry.counter(
+      'authenticated_user_requests',
+      help('Counter of authenticated requests broken out by username.'),
+      ['username'],
+    )
+    this.#durations = registry.histogram(
+      'authentication_duration_seconds',
+      help('Authentication duration in seconds broken out by result.'),
+      ['result'],
+      SECONDS,
+    )
+    this.#expiry = registry
+      .histogram(
+        'apiserver_client_certificate_expiration_seconds',
+        help('Distribution of the remaining lifetime on the certificate used to authenticate a request.'),
+        [],
+        EXPIRY,
+      )
+      .with()
+    this.#decisions = registry.counter(
+      'authorization_attempts_total',
+      help(
+        "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', 'no-opinion' or 'error'.",
+      ),
+      ['result'],
+    )
+    this.#decided = registry.histogram(
+      'authorization_duration_seconds',
+      help('Authorization duration in seconds broken out by result.'),
+      ['result'],
+      SECONDS,
+    )
+    this.#usual = {
+      known: { count: this.#attempts.with('success'), seconds: this.#durations.with('success') },
+      allowed: { count: this.#decisions.with('allowed'), seconds: this.#decided.with('allowed') },
+    }
+  }
+
+  /** Somebody was known; `begun` by the monotonic clock. */
+  authenticated({ name }: User, connection: Connection, begun: number): void {
+    this.note(this.#usual.known, begun)
+    const known = KNOWN_USERS.has(name) ? name : name.includes('@') ? 'email_id' : 'other'
+    this.#users.with(known).add()
+    if (connection.certificateVerified) this.#expiry.observe((this.endOf(connection) - this.#clock.now()) / 1000)
+  }
+
+  /** Nobody knew the credential, or it could not be looked at. */
+  failed(error: unknown, begun: number): void {
+    const result = error instanceof StatusError && error.code === 401 ? 'failure' : 'error'
+    this.note({ count: this.#attempts.with(result), seconds: this.#durations.with(result) }, begun)
+  }
+
+  /** The same authorizer, whose answers are counted. */
+  counted(authorizer: Authorizer): Authorizer {
+    return {
+      authorize: (attributes: Attributes) => {
+        const begun = this.#clock.monotonic()
+        const note = (decision: Decision): Decision => {
+          this.decided(RESULTS[decision.decision], begun)
+          return decision
+        }
+        const failed = (error: unknown): never => {
+          this.decided('error', begun)
+          throw error
+        }
+        try {
+          const answer = authorizer.authorize(attributes)
+          return answer instanceof Promise ? answer.then(note, failed) : note(answer)
+        } catch (error) {
+          return failed(error)
+        }
+      },
+    }
+  }
+
+  private decided(result: string, begun: number): void {
+    const isUsual = result === 'allowed'
+    const other = (): Outcome => ({ count: this.#decisions.with(result), seconds: this.#decided.with(result) })
+    this.note(isUsual ? this.#usual.allowed : other(), begun)
+  }
+
+  private note({ count, seconds }: Outcome, begun: number): void {
+    count.add()
+    seconds.observe((this.#clock.monotonic() - begun) / 1000)
+  }
+
+  /** When the certificate of the connection ends, in milliseconds. */
+  private endOf(connection: Connection): number {
+    let end = this.#ends.get(connection)
+    if (end === undefined) {
+      end = new X509Certificate(connection.certificate!).validToDate.getTime()
+      this.#ends.set(connection, end)
+    }
+    return end
+  }
+}
+
+const RESULTS: Readonly<Record<Decision['decision'], string>> = {
+  allow: 'allowed',
+  deny: 'denied',
+  'no-opinion': 'no-opinion',
+}
