@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { before, describe, test } from 'node:test'
-import { ConfigMaps, Pods, RuntimeClasses, Secrets, Services } from '@canopus/api'
+import { ConfigMaps, Events, Pods, RuntimeClasses, Secrets, Services } from '@canopus/api'
 import type { Pod, Service } from '@canopus/api/core/v1'
 import type { RuntimeClass } from '@canopus/api/node/v1'
 import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
@@ -208,6 +208,27 @@ describe('what pods may ask for', { skip: whyNoContainers, concurrency: 4 }, () 
       each => ended(each) || main(each)?.state?.waiting?.reason === 'RunContainerError',
     )
     assert.ok(pod)
+  })
+
+  test('a container that cannot be created is tried again later, whatever is written of its pod, and at once when that changes', async () => {
+    const securityContext = { seccompProfile: { type: 'Localhost', localhostProfile: 'no-such.json' } }
+    const waiting = (pod: Pod | undefined) => pod?.status?.containerStatuses?.[0]?.state?.waiting
+    const attempts = (): number =>
+      harness.server
+        .list(Events)
+        .filter(({ reason, involvedObject }) => reason === 'Failed' && involvedObject.name === 'uncreatable')
+        .reduce((sum, { count = 1 }) => sum + count, 0)
+    harness.run('uncreatable', { containers: [busybox(BUSYBOX_IMAGE, FOREVER, { securityContext })] })
+    await harness.until('uncreatable', pod => waiting(pod)?.reason === 'CreateContainerError')
+    for (const label of ['a', 'b', 'c'])
+      harness.server.change<Pod>(Pods, 'uncreatable', 'default', each => (each.metadata.labels = { label }))
+    await say(harness, 'meanwhile', 'echo that took its time')
+    assert.equal(attempts(), 1)
+    harness.server.change<Pod>(Pods, 'uncreatable', 'default', each => {
+      each.metadata.generation = 2
+      each.spec.containers = [busybox(BUSYBOX_IMAGE, FOREVER)]
+    })
+    await harness.until('uncreatable', running)
   })
 
   test('probes: startup gates, readiness follows, liveness restarts', async () => {

@@ -8,6 +8,8 @@ export class PodMemory {
   readonly backOff = new KeyedBackOff()
   /** By container name. */
   readonly waiting = new Map<string, Waiting>()
+  /** Containers that could not be created, by name: when they are tried again, on the monotonic clock, and of which pod's generation. */
+  readonly held = new Map<string, { until: number; generation: number | undefined }>()
   /** Why the pod was refused or ended by the kubelet itself. */
   verdict: { reason: string; message: string } | undefined
   /** Set with the verdict where another pod needs the node more. */

@@ -190,10 +190,17 @@ async function startAll(
       if (action.previous) memory.backOff.next(backOffKey(action), finishedAt(action), services.clock.now())
       await startContainer(services, context, action)
       memory.waiting.delete(name)
+      memory.held.delete(name)
     } catch (error) {
       if (!(error instanceof StartError)) throw error
       failed = true
       memory.waiting.set(name, { reason: error.reason, message: error.message })
+      // Its message may be another one each time, and what then is written of the pod would bring us here again at once.
+      if (error.reason === 'CreateContainerError')
+        memory.held.set(name, {
+          until: services.clock.monotonic() + START_RETRY,
+          generation: context.pod.metadata.generation,
+        })
       if (['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull'].includes(error.reason))
         services.events.warning(context.pod, 'Failed', `Error: ${error.reason}`, name)
       if (error.reason === 'InvalidImageName')
@@ -257,9 +264,17 @@ function configOf(services: Services, pod: Pod, attempt: number): PodSandboxConf
 const finishedAt = (action: StartAction): number => action.previous?.finishedAt || action.previous?.createdAt || 0
 const backOffKey = (action: StartAction): string => `${action.container.name}/${action.container.image ?? ''}`
 
+/** Milliseconds until a container may be tried again that could not be created, unless the pod has changed since. */
+function heldFor({ clock }: Services, pod: Pod, name: string, memory: PodMemory): number {
+  const held = memory.held.get(name)
+  if (held === undefined || held.generation !== pod.metadata.generation) return 0
+  return Math.max(0, held.until - clock.monotonic())
+}
+
 /** Whether the back-off after a crash is over; where not, the container's status says so. */
 function mayStart(services: Services, pod: Pod, action: StartAction, memory: PodMemory): boolean {
   const { previous, container } = action
+  if (heldFor(services, pod, container.name, memory) > 0) return false
   if (previous === undefined || previous.state !== 'exited') return true
   const left = memory.backOff.remaining(backOffKey(action), finishedAt(action), services.clock.now())
   if (left === 0) return true
@@ -288,7 +303,8 @@ function nextTry(services: Services, pod: Pod, actions: readonly StartAction[], 
       ...[action.container.image, ...images].map(image => services.puller.remaining(pod, image ?? '')),
     )
     const other = memory.waiting.has(action.container.name) ? START_RETRY : 0
-    const wait = Math.max(crash, pull) || other
+    const held = heldFor(services, pod, action.container.name, memory)
+    const wait = Math.max(crash, pull, held) || other
     return wait > 0 ? [wait] : []
   })
   return waits.length === 0 ? 0 : Math.min(...waits)
