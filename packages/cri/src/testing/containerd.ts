@@ -9,6 +9,7 @@ import { containerdConfig } from '../containerd/config.ts'
 import { importImage } from '../containerd/import-image.ts'
 import { mayLowerOomScore } from '../containerd/oom-score.ts'
 import { PAUSE_IMAGE, pauseImage } from '../images/pause.ts'
+import { runtimeNotReady } from '../runtime-readiness.ts'
 
 const NEEDED = ['/usr/bin/containerd', '/usr/bin/ctr', '/usr/sbin/runc', '/usr/lib/cni/ptp']
 /** Why a test that needs real containers cannot run here, or `undefined` where it can. */
@@ -101,13 +102,15 @@ function writeConfiguration(directory: string, socket: string): void {
 
 async function untilReady(cri: Cri, clock: Clock): Promise<void> {
   const deadline = clock.monotonic() + 20_000
-  for (;;) {
+  for (let why: unknown; ; ) {
     try {
-      const status = await cri.status({}, { deadline: 2_000 })
-      if (status.status?.conditions.every(condition => condition.status)) return
+      const { status } = await cri.status({}, { deadline: 2_000 })
+      why = runtimeNotReady(status?.conditions ?? [])
+      if (why === undefined) return
     } catch (error) {
-      if (clock.monotonic() > deadline) throw error
+      why = error
     }
+    if (clock.monotonic() > deadline) throw new Error('containerd is not ready', { cause: why })
     await sleep(clock, 20)
   }
 }

@@ -3,7 +3,7 @@ import type { ContainerImage, Node } from '@canopus/api/core/v1'
 import { formatTime, hasReason, isConditionTrue } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
-import { type Cri, CriError } from '@canopus/cri'
+import { type Cri, CriError, runtimeNotReady } from '@canopus/cri'
 import type { KubeletOptions } from '../options.ts'
 import { ensureCsiNode } from './csi-node.ts'
 import { diskFacts, memoryUse } from './machine.ts'
@@ -181,14 +181,9 @@ export class NodeAgent {
   async #runtime(): Promise<{ version: string; notReady: string | undefined }> {
     try {
       const [version, status] = await Promise.all([this.#cri.version(), this.#cri.status()])
-      const failing = (status.status?.conditions ?? []).filter(condition => !condition.status)
-      const text = failing.map(
-        ({ type, reason, message }) =>
-          `container runtime ${type === 'NetworkReady' ? 'network' : 'status'} not ready: ${type}=false reason:${reason} message:${message}`,
-      )
       return {
         version: `${version.runtimeName}://${version.runtimeVersion}`,
-        notReady: text.length > 0 ? text.join(', ') : undefined,
+        notReady: runtimeNotReady(status.status?.conditions ?? []),
       }
     } catch (error) {
       if (!(error instanceof CriError)) throw error
