@@ -70,7 +70,7 @@ describe('bad days of a node', { skip: whyNoContainers }, () => {
     const names = Array.from({ length: 30 }, (_, index) => `many-${index}`)
     const startedAt = performance.now()
     for (const name of names) harness.run(name, { containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
-    await Promise.all(names.map(name => harness.until(name, running)))
+    await Promise.all(names.map(name => harness.until(name, running, 60_000)))
     context.diagnostic(`30 pods running after ${Math.round(performance.now() - startedAt)} ms`)
     const addresses = new Set(names.map(name => harness.pod(name)?.status?.podIP))
     assert.equal(addresses.size, 30)

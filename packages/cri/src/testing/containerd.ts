@@ -65,9 +65,13 @@ export async function startContainerd(clock: Clock = systemClock): Promise<TestC
     import: image => importImage(socket, image),
     async stop() {
       if (child === undefined) await start()
-      await removeAllPods(cri)
-      cri.close()
-      await crash()
+      try {
+        await removeAllPods(cri)
+      } finally {
+        // One that went on would keep the test's process from ending.
+        cri.close()
+        await crash()
+      }
       await unmountBelow(directory)
       rmSync(directory, { recursive: true, force: true })
     },

@@ -52,8 +52,11 @@ export function onContainerd(
     use(harness, containerd)
   })
   after(async () => {
-    await harness.close()
-    await containerd.stop()
+    try {
+      await harness.close()
+    } finally {
+      await containerd.stop()
+    }
   })
 }
 
