@@ -4,7 +4,7 @@ import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
 import type { CertificateSigningRequest } from '@canopus/api/certificates/v1'
 import type { Secret } from '@canopus/api/core/v1'
 import { deepEqual, type FieldError, invalid, isConditionTrue, type KubeObject } from '@canopus/apimachinery'
-import { caBundleProblem, keyPairProblem, signingRequestProblem } from './pem-checks.ts'
+import { caBundleProblem, certificatesProblem, keyPairProblem, signingRequestProblem } from './pem-checks.ts'
 
 type Strategy = Kind['strategy']
 
@@ -22,6 +22,14 @@ const CHECKS: Readonly<Record<string, (strategy: Strategy) => Strategy>> = {
       const errors = strategy.validate?.(object) ?? []
       const own = requestErrors(object as unknown as CertificateSigningRequest)
       return errors.some(({ field }) => field === 'spec.request') ? errors : [...own, ...errors]
+    },
+    validateStatusUpdate: (object, old) => {
+      const errors = strategy.validateStatusUpdate?.(object, old) ?? []
+      const own = issuedErrors(
+        object as unknown as CertificateSigningRequest,
+        old as unknown as CertificateSigningRequest,
+      )
+      return errors.some(({ field }) => field === 'status.certificate') ? errors : [...errors, ...own]
     },
   }),
   'apiextensions.k8s.io/customresourcedefinitions': strategy => ({
@@ -54,6 +62,13 @@ function tlsWarnings({ type, data = {} }: Secret): string[] {
 function requestErrors({ spec }: CertificateSigningRequest): FieldError[] {
   const problem = signingRequestProblem(text(spec.request))
   return problem === undefined ? [] : [invalid('spec.request', spec.request, problem)]
+}
+
+/** pkg/apis/certificates/validation/validation.go, validateCertificate */
+function issuedErrors({ status }: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  if (!status?.certificate || status.certificate === old.status?.certificate) return []
+  const problem = certificatesProblem(text(status.certificate))
+  return problem === undefined ? [] : [invalid('status.certificate', '<certificate data>', problem)]
 }
 
 const bundleOf = ({ spec }: CustomResourceDefinition): string => text(spec.conversion?.webhook?.clientConfig?.caBundle)

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { before, describe, it } from 'node:test'
 import { createAuthority, createCertificateRequest, createKey, issueCertificate, systemClock } from '@canopus/platform'
 import { startMemoryServer } from '../testing/memory-server.ts'
-import { caBundleProblem, keyPairProblem, signingRequestProblem } from './pem-checks.ts'
+import { caBundleProblem, certificatesProblem, keyPairProblem, signingRequestProblem } from './pem-checks.ts'
 
 const block = (type: string, bytes: Buffer): string =>
   `-----BEGIN ${type}-----\n${bytes.toString('base64')}\n-----END ${type}-----\n`
@@ -74,6 +74,12 @@ describe('bundles and requests', () => {
     assert.equal(caBundleProblem('Cg=='), 'unable to load root certificates: unable to parse bytes as PEM block')
     assert.match(caBundleProblem(block('CERTIFICATE', JUNK)) ?? '', /failed to parse certificate: x509: malformed/)
     assert.match(caBundleProblem(block('X', JUNK)) ?? '', /no valid certificate authority data seen$/)
+    assert.equal(certificatesProblem(certificate + certificate), undefined)
+    assert.equal(certificatesProblem(certificate + block('CERTIFICATE', JUNK)), 'x509: malformed certificate')
+    assert.match(
+      certificatesProblem(block('CERTIFICATE', Buffer.alloc(0))) ?? '',
+      /^found CERTIFICATE PEM block containing 0/,
+    )
     assert.equal(signingRequestProblem(request), undefined)
     assert.equal(signingRequestProblem(certificate), 'PEM block type must be CERTIFICATE REQUEST')
     assert.match(signingRequestProblem(block('CERTIFICATE REQUEST', JUNK)) ?? '', /^asn1: structure error/)

@@ -76,6 +76,15 @@ export function caBundleProblem(bundle: string): string | undefined {
   return `${problem}${blocks.length === 0 ? 'unable to parse bytes as PEM block' : 'no valid certificate authority data seen'}`
 }
 
+/** Why what a signer issued is no certificate (x509.ParseCertificates, of each block); undefined where it is. */
+export function certificatesProblem(pem: string): string | undefined {
+  for (const { bytes } of blocksOf(pem)) {
+    if (bytes.length === 0) return 'found CERTIFICATE PEM block containing 0 certificates'
+    if (parsed(() => new X509Certificate(bytes)) === undefined) return 'x509: malformed certificate'
+  }
+  return undefined
+}
+
 /** Why a certificate signing request cannot be used (certificates.ParseCSR and CheckSignature); undefined where it can. */
 export function signingRequestProblem(pem: string): string | undefined {
   const [block] = blocksOf(pem)

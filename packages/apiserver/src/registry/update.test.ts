@@ -140,6 +140,14 @@ describe('updates', () => {
     assert.deepEqual([dataSource, dataSourceRef], [source, source])
   })
 
+  it('the generated name of a namespace is a label once it is in order', async () => {
+    const { json: refused } = await server.send('POST', '/api/v1/namespaces', { metadata: { generateName: '-' } })
+    const fields = (refused.details?.causes ?? []).map(({ field }: { field: string }) => field)
+    assert.deepEqual(fields, ['metadata.generateName', 'metadata.name'])
+    const { json } = await server.send('POST', '/api/v1/namespaces', { metadata: { generateName: 'n-' } })
+    assert.deepEqual(json.metadata.labels, { 'kubernetes.io/metadata.name': json.metadata.name })
+  })
+
   it('addresses of a status are looked at by themselves', async () => {
     const path = '/apis/networking.k8s.io/v1/namespaces/default/ingresses'
     const rule = { http: { paths: [] } }

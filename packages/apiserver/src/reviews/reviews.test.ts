@@ -23,6 +23,7 @@ describe('reviews', () => {
     assert.equal(status, 201)
     assert.equal(json.kind, 'SelfSubjectReview')
     assert.equal(json.status.userInfo.username, 'tester')
+    assert.deepEqual(Object.keys(json.metadata), ['creationTimestamp'])
   })
 
   const accepted: readonly [string, object][] = [

@@ -1,7 +1,7 @@
 /** Kinds that are answered on the spot: who am I, may I, may they, whose token is this. */
 
 import type { Kind } from '@canopus/api'
-import { virtualKinds } from '@canopus/api'
+import { virtualKinds, writeZerosOf } from '@canopus/api'
 import type { SelfSubjectReview, TokenReview, UserInfo } from '@canopus/api/authentication/v1'
 import type {
   SelfSubjectRulesReview,
@@ -15,6 +15,7 @@ import {
   formatTime,
   invalidError,
   type KubeObject,
+  type ObjectMeta,
 } from '@canopus/apimachinery'
 import { type Clock, messageOf } from '@canopus/base'
 import { decodeBody } from '../encoding/body.ts'
@@ -71,6 +72,7 @@ export async function serveReview(context: ReviewContext, kind: Kind, call: Call
   await context.admission.mutate(write, target)
   const admitted = (): Promise<void> => context.admission.validate(write, target)
   const status = await reviews[expected.kind]!(context, call, object as never, admitted)
+  writeZerosOf(kind.message, object, false)
   return objectResponse(call.request.headers, 201, { ...object, status } as KubeObject, call.info.query.get('pretty'))
 }
 
@@ -100,7 +102,8 @@ async function selfSubjectReview(
   admitted: Admitted,
 ): Promise<unknown> {
   await admitted()
-  object.metadata = { ...object.metadata, creationTimestamp: formatTime(context.clock.now()) }
+  // Upstream answers with an object of its own.
+  object.metadata = { creationTimestamp: formatTime(context.clock.now()) } as ObjectMeta
   return { userInfo: userInfo(call.user) }
 }
 

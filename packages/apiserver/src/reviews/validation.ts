@@ -45,7 +45,7 @@ function validateMeta(metadata: Partial<ObjectMeta> = {}, text: string, except?:
     ([name, value]) =>
       name !== 'managedFields' && name !== except && value !== null && value !== undefined && value !== '',
   )
-  return filled ? [invalid('metadata', metadata, text)] : []
+  return filled ? [invalid('metadata', goJson('am.apis.meta.v1.ObjectMeta', metadata), text)] : []
 }
 
 /** `ofSomebody`: the question is about the user that it names. */

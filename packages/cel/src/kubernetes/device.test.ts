@@ -46,6 +46,8 @@ describe('selectors of devices', () => {
   const errors: readonly [string, RegExp][] = [
     ['?!', /^compilation failed: ERROR: <input>:1:1: Syntax error/],
     ['1', /^must evaluate to bool or the unknown type, not int$/],
+    ['dyn(1)', /^must evaluate to bool or the unknown type, not dyn$/],
+    [`device.attributes${D}.a.b`, /^must evaluate to bool or the unknown type, not dyn$/],
     ['device.nothing', /^compilation failed: .*undefined field 'nothing'/],
     [`device.attributes${D}.name.includes("fish")`, /undeclared reference to 'includes'/],
   ]

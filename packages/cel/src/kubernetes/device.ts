@@ -3,7 +3,7 @@ import type { SizeEstimator } from '../check/cost-types.ts'
 import type { Environment } from '../environment.ts'
 import { bindingsLibrary } from '../ext/bindings.ts'
 import type { Program } from '../program.ts'
-import { boolType, dynType, formatType, isDyn, mapOf, stringType, structType } from '../types/type.ts'
+import { anyType, boolType, formatType, mapOf, stringType, structType } from '../types/type.ts'
 import { kubernetesEnvironment } from './environment.ts'
 import { quantityType } from './library/quantity.ts'
 import type { DeclType } from './schema.ts'
@@ -28,7 +28,7 @@ const sized = (type: DeclType['type'], maxElements: number, more: Partial<DeclTy
 const table = (key: number, element: DeclType): DeclType =>
   sized(mapOf(stringType, element.type), MOST, { key: sized(stringType, key), element })
 
-const attribute = sized(dynType, LONGEST_ATTRIBUTE)
+const attribute = sized(anyType, LONGEST_ATTRIBUTE)
 const fields: ReadonlyMap<string, DeclType> = new Map([
   ['driver', sized(stringType, LONGEST_DRIVER)],
   ['attributes', table(LONGEST_DOMAIN, table(LONGEST_ID, attribute))],
@@ -78,7 +78,8 @@ export function compileDeviceSelector(expression: string): DeviceSelector {
   const result = environment.compile(expression)
   if (!result.ok) return { error: `compilation failed: ${result.message}` }
   const { ast, outputType } = result
-  if (outputType.kind !== 'bool' && !isDyn(outputType)) {
+  // Not what `dyn` comes to, nor what is in a value that may be anything, as upstream.
+  if (outputType.kind !== 'bool' && outputType.kind !== 'any') {
     return { error: `must evaluate to bool or the unknown type, not ${formatType(outputType)}` }
   }
   return { program: environment.program(ast), maxCost: environment.estimateCost(ast, sizes).max }

@@ -90,6 +90,7 @@ const problems: readonly (readonly [text: string, message: string])[] = [
     'a[',
     `ERROR: <input>:1:3: Syntax error: mismatched input '<EOF>' expecting ${START.replace("'!', ", "'!', '?', ")}\n | a[\n | ..^`,
   ],
+  ['', `ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting ${START}`],
   ['1 +', `ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' expecting ${START}\n | 1 +\n | ...^`],
   [
     '1 + $',

@@ -31,6 +31,8 @@ export class Source {
 
   /** The place of an offset in code points. */
   location(offset: number): Location {
+    // As upstream's parser says of the end of an empty text.
+    if (this.text === '') return { line: 1, column: -1 }
     const lines = this.#lines
     let line = lines.length - 1
     while (line > 0 && lines[line]! > offset) line--
@@ -40,7 +42,7 @@ export class Source {
   /** The text of a line, or undefined where there is none. */
   snippet(line: number): string | undefined {
     const start = this.#lines[line - 1]
-    if (start === undefined) return undefined
+    if (start === undefined || this.text === '') return undefined
     const end = this.#lines[line]
     return this.codePoints.slice(start, end === undefined ? undefined : end - 1).join('')
   }

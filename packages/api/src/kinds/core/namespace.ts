@@ -15,10 +15,15 @@ import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
 const FINALIZER = 'kubernetes'
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 
-/** The namespace's name is also a label, so that selectors find it. Of phases there is always one. */
+/** Of phases there is always one. */
 function defaultNamespace(namespace: Namespace): void {
   namespace.spec ??= {}
   if (!namespace.status?.phase) namespace.status = { ...namespace.status, phase: 'Active' }
+  labelName(namespace)
+}
+
+/** The namespace's name is also a label, so that selectors find it; a generated one is so once it has been found in order. */
+function labelName(namespace: Namespace): void {
   const { name } = namespace.metadata
   if (!name) return
   // Written only where it differs: the server's own changes leave the stored labels in place, which are shared.
@@ -56,8 +61,8 @@ export const NamespaceKind = defineKind<Namespace>({
     { status: () => ({ phase: 'Active' }) },
     {
       default: defaultNamespace,
+      completeStored: labelName,
       prepareForCreate(namespace) {
-        defaultNamespace(namespace)
         const finalizers = namespace.spec.finalizers ?? []
         namespace.spec.finalizers = finalizers.includes(FINALIZER) ? finalizers : [...finalizers, FINALIZER]
       },
