@@ -34,6 +34,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   subresources?: Readonly<Record<string, SubresourceStrategy<T>>>
   /** Deprecations and likely mistakes, sent as `Warning` headers. */
   warnings?(object: T, old: T | undefined): string[]
+  /** What was remarkable about an object while it was validated: sent whatever came of that. */
+  noted?(object: T): readonly string[]
   /** The same of updates of `/status`. */
   statusWarnings?(object: T): string[]
   /** PUT to a name that does not exist creates it (leases, endpoints, events, ...). */

@@ -1,7 +1,7 @@
 /** Printer columns of definitions (k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor). */
 import type { PrinterColumn } from '@canopus/api'
 import type { CustomResourceColumnDefinition } from '@canopus/api/apiextensions/v1'
-import { humanDuration } from '@canopus/apimachinery'
+import { encodeJson, humanDuration } from '@canopus/apimachinery'
 import { parseJsonPath } from './json-path.ts'
 
 const NAME: PrinterColumn = {
@@ -22,7 +22,14 @@ const AGE: CustomResourceColumnDefinition = {
 
 /** The name, then what the definition asks for; without any of its own, the age. */
 export function printerColumns(own: readonly CustomResourceColumnDefinition[] | undefined): PrinterColumn[] {
-  return [NAME, ...(own === undefined || own.length === 0 ? [AGE] : own).map(columnOf)]
+  const columns = [NAME]
+  for (const definition of own === undefined || own.length === 0 ? [AGE] : own) {
+    const column = columnOf(definition)
+    // One that cannot be read ends the list.
+    if (column === undefined) break
+    columns.push(column)
+  }
+  return columns
 }
 
 function columnOf({
@@ -32,12 +39,12 @@ function columnOf({
   description,
   priority,
   jsonPath,
-}: CustomResourceColumnDefinition): PrinterColumn {
+}: CustomResourceColumnDefinition): PrinterColumn | undefined {
   let find: ReturnType<typeof parseJsonPath>
   try {
     find = parseJsonPath(jsonPath)
   } catch {
-    find = () => []
+    return undefined
   }
   return {
     name,
@@ -55,7 +62,7 @@ function columnOf({
 function cell(type: string, value: unknown, now: number): string | number | boolean | null {
   switch (type) {
     case 'string':
-      return typeof value === 'string' ? value : JSON.stringify(value)
+      return typeof value === 'string' ? value : value === null ? '<no value>' : encodeJson(value)
     case 'integer':
       return typeof value === 'number' ? Math.trunc(value) : null
     case 'number':

@@ -8,6 +8,7 @@ import type {
 import {
   apiVersionOf,
   clone,
+  compareVersions,
   customResourceSchema,
   decodeValue,
   deepEqual,
@@ -263,7 +264,11 @@ function deprecationOf(
   if (version.deprecated !== true) return undefined
   if (version.deprecationWarning) return version.deprecationWarning
   const { group, names } = spec
-  const better = spec.versions.find(each => each.served && each.deprecated !== true)
+  // Nobody is sent back to an older one.
+  const newer = spec.versions
+    .filter(({ name }) => compareVersions(name, version.name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))
+  const better = newer.find(each => each.served && each.deprecated !== true)
   const text = `${group}/${version.name} ${names.kind} is deprecated`
   return better === undefined ? text : `${text}; use ${group}/${better.name} ${names.kind}`
 }

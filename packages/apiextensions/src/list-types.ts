@@ -1,6 +1,6 @@
 /** Lists that are sets or maps: what they may hold, and what of them an update leaves as it was (KEP-4008). */
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
-import { deepEqual, duplicate, type FieldError, isObject } from '@canopus/apimachinery'
+import { deepEqual, duplicate, type FieldError, invalid, isObject } from '@canopus/apimachinery'
 import { itemsOf, someSchema } from './structural.ts'
 
 /** Stands for "there is nothing to compare with". */
@@ -80,6 +80,9 @@ function checkListType(schema: JSONSchemaProps, value: readonly unknown[], path:
   const errors: FieldError[] = []
   const seen = new Set<string>()
   const reported = new Set<string>()
+  const odd = type === 'map' ? value.findIndex(each => each !== null && !isObject(each)) : -1
+  // Entries without keys cannot be compared.
+  if (odd >= 0) return [invalid(`${path}[${odd}]`, value[odd], 'must be an object for an array of list-type map')]
   for (const [index, each] of value.entries()) {
     const shown = type === 'map' ? keysOf(schema, each) : each
     const text = JSON.stringify(shown)

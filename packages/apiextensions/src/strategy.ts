@@ -95,7 +95,8 @@ export function customStrategy(
     validateUpdate: check,
     prepareForStatusUpdate: (object, old) => keepAllButStatus(object as Open, old as Open),
     validateStatusUpdate: checkStatus,
-    warnings: (object, old) => [...finalizerWarnings(object, old), ...(warnings.get(object) ?? [])],
+    warnings: finalizerWarnings,
+    noted: object => warnings.get(object) ?? [],
   }
 }
 

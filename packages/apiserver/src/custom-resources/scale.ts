@@ -6,9 +6,8 @@ import {
   badRequestError,
   clone,
   conflictError,
+  type ErrorTarget,
   internalError,
-  invalid,
-  invalidError,
   type KubeObject,
   setField,
 } from '@canopus/apimachinery'
@@ -53,7 +52,7 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
       of: object => scaleOf(object, paths),
       back: (object, shown) => setReplicas(object, (shown as Scale).spec?.replicas ?? 0, paths),
     },
-    produce: old => scaled(old!, patch(scaleOf(old!, paths)) as Scale, name, paths),
+    produce: old => scaled(old!, patch(scaleOf(old!, paths)) as Scale, store.target(name), paths),
   })
   return respond(store.view(version))
 }
@@ -76,22 +75,18 @@ function scaleOf(object: KubeObject, paths: Paths): Scale {
   }
 }
 
-function scaled(old: KubeObject, scale: Scale, name: string, paths: Paths): KubeObject {
+function scaled(old: KubeObject, scale: Scale, target: ErrorTarget, paths: Paths): KubeObject {
   const { metadata } = scale
+  const { name } = target
   if (metadata.name && metadata.name !== name) {
     throw badRequestError(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`)
   }
   if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) {
-    throw conflictError({ group: 'autoscaling', resource: 'scale', name }, MODIFIED)
+    throw conflictError(target, MODIFIED)
   }
-  const replicas = scale.spec?.replicas ?? 0
-  if (replicas < 0) {
-    throw invalidError({ group: 'autoscaling', resource: 'Scale', name }, [
-      invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
-    ])
-  }
+  // Validation of the object says which numbers there may be.
   const object = clone(old)
-  setReplicas(object, replicas, paths)
+  setReplicas(object, scale.spec?.replicas ?? 0, paths)
   return object
 }
 

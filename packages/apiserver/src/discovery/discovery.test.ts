@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { compareVersions } from '@canopus/apimachinery'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
-import { compareVersions } from './documents.ts'
 
 let server: MemoryServer
 before(async () => {

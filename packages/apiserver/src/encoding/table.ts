@@ -1,7 +1,7 @@
 /** Objects as rows for `kubectl get` (meta.k8s.io/v1 Table; k8s.io/kubernetes/pkg/printers). */
 
 import type { Kind, PrinterColumn } from '@canopus/api'
-import { apiVersionOf, badRequestError, type KubeObject, type ListMeta } from '@canopus/apimachinery'
+import { apiVersionOf, badRequestError, encodeJson, type KubeObject, type ListMeta } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import type { EventType } from '../cache/change.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
@@ -124,7 +124,7 @@ export class TableEncoder extends JsonEncoder {
       cells: this.#columns.map(column => this.cell(column, object, now)),
       ...this.rowObject(object),
     }))
-    return Buffer.from(JSON.stringify({ ...this.head(metadata, columns), rows }))
+    return Buffer.from(encodeJson({ ...this.head(metadata, columns), rows }))
   }
 
   private cell(column: PrinterColumn, object: KubeObject, now: number): unknown {

@@ -169,6 +169,8 @@ async function updateOnce(
       ...validateByStrategy(store, call, update, object, old),
     ]
     const target = targetOf(store, update, namespace, name, object, old)
+    const noted = kind.strategy.noted?.(object)
+    if (noted !== undefined) call.warnings.push(...noted)
     if (errors.length > 0) {
       if (update.admitted !== true) errors.unshift(...(await context.admission.fieldErrors(call, target)))
       throw invalidError(store.invalidTarget(name), errors)
