@@ -83,11 +83,25 @@ export interface PrinterColumn<T extends KubeObject = KubeObject> {
   type: 'string' | 'integer' | 'number' | 'boolean' | 'date'
   /** `name` for the first column. */
   format?: string
-  description: string
+  description: string | FieldReference
   /** 0 is always shown, 1 only with `-o wide`. */
   priority: number
   /** The cell, as the Table holds it. `now` is in milliseconds, for ages. */
   value(object: T, now: number): string | number | boolean | null
+}
+
+/** Today there is one: whether the object has come to its end (meta.k8s.io/v1 TableRowCondition). */
+export interface TableRowCondition {
+  readonly type: 'Completed'
+  readonly status: 'True'
+  readonly reason: string
+  readonly message: string
+}
+
+/** A field by the name of its message, such as `core.v1.PodStatus`: what the API's documentation says of it stands for the column. */
+export interface FieldReference {
+  readonly message: string
+  readonly field: string
 }
 
 /** Reads one field for a field selector; declared as a method so that a `Kind<Pod>` is a `Kind`. */
@@ -100,6 +114,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly message: string
   readonly strategy: Strategy<T>
   readonly columns: readonly PrinterColumn<T>[]
+  /** What a row says of its object besides the cells. */
+  rowConditions?(object: T): readonly TableRowCondition[] | undefined
   /** How the rows of a table follow each other; as the objects do where missing. */
   rowOrder?(one: T, other: T): number
   /** Field selectors besides metadata.name and metadata.namespace, for example `spec.nodeName`. */

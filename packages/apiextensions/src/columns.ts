@@ -1,5 +1,5 @@
 /** Printer columns of definitions (k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor). */
-import type { PrinterColumn } from '@canopus/api'
+import type { FieldReference, PrinterColumn } from '@canopus/api'
 import type { CustomResourceColumnDefinition } from '@canopus/api/apiextensions/v1'
 import { encodeJson, humanDuration } from '@canopus/apimachinery'
 import { parseJsonPath } from './json-path.ts'
@@ -8,22 +8,24 @@ const NAME: PrinterColumn = {
   name: 'Name',
   type: 'string',
   format: 'name',
-  description: 'Name of the object, unique among its kind within a namespace.',
+  description: { message: 'am.apis.meta.v1.ObjectMeta', field: 'name' },
   priority: 0,
   value: object => object.metadata.name,
 }
 
+const CREATED: FieldReference = { message: 'am.apis.meta.v1.ObjectMeta', field: 'creationTimestamp' }
+
 const AGE: CustomResourceColumnDefinition = {
   name: 'Age',
   type: 'date',
-  description: 'When the object was created.',
   jsonPath: '.metadata.creationTimestamp',
 }
 
 /** The name, then what the definition asks for; without any of its own, the age. */
 export function printerColumns(own: readonly CustomResourceColumnDefinition[] | undefined): PrinterColumn[] {
+  if (own === undefined || own.length === 0) return [NAME, { ...columnOf(AGE)!, description: CREATED }]
   const columns = [NAME]
-  for (const definition of own === undefined || own.length === 0 ? [AGE] : own) {
+  for (const definition of own) {
     const column = columnOf(definition)
     // One that cannot be read ends the list.
     if (column === undefined) break

@@ -25,6 +25,7 @@ import { WatchCache } from './cache/watch-cache.ts'
 import { withCertificateChecks } from './certificates/kind-checks.ts'
 import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
+import { columnsOf, describing } from './encoding/describe.ts'
 import { Encoders } from './encoding/encoders.ts'
 import { encodeMessage } from './encoding/protobuf.ts'
 import { FeatureGates } from './features/feature-gates.ts'
@@ -364,7 +365,11 @@ function composeResources(
         settled: csrMetrics(options.metrics),
       },
     },
-    encoders: new Encoders(encodeMessage, clock),
+    encoders: new Encoders(
+      encodeMessage,
+      clock,
+      describing(options.descriptions ?? (() => undefined), columnsOf(kinds)),
+    ),
     kinds: kinds.map(kind =>
       withCertificateChecks(
         kind.type === CustomResourceDefinitions

@@ -34,6 +34,6 @@ test('prefixes are unique among stored versions', () => {
 
 test('every kind has a name column of the format that kubectl looks for', () => {
   for (const kind of builtInKinds) {
-    assert.equal(kind.columns.filter(column => column.format === 'name').length, 1, kind.message)
+    assert.equal(kind.columns.find(column => column.format === 'name')?.name, 'Name', kind.message)
   }
 })

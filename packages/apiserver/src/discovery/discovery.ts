@@ -80,13 +80,13 @@ export class Discovery {
     const group = this.groups.find(each => each.group === first && each.group !== '')
     if (group === undefined || segments.length > 3) return undefined
     if (segments.length === 3) return this.resources(request, first!, second!)
-    return objectResponse(request.headers, 200, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })
+    return objectResponse(request, 200, { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })
   }
 
   private root(request: ApiRequest, core: boolean): ApiResponse {
     if (wantsAggregated(request)) return this.aggregated(request, core)
     const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.groups)
-    const response = objectResponse(request.headers, 200, list)
+    const response = objectResponse(request, 200, list)
     return { ...response, headers: { ...response.headers, vary: 'Accept' } }
   }
 
@@ -107,7 +107,7 @@ export class Discovery {
   private resources(request: ApiRequest, group: string, version: string): ApiResponse | undefined {
     const found = this.groups.find(each => each.group === group)?.versions.find(each => each.version === version)
     if (found === undefined) return undefined
-    return objectResponse(request.headers, 200, apiResourceList(group, version, found.types))
+    return objectResponse(request, 200, apiResourceList(group, version, found.types))
   }
 }
 

@@ -10,7 +10,7 @@ import {
   TextEncoder,
 } from './encoder.ts'
 import { type Form, notAcceptableError } from './negotiate.ts'
-import { type IncludeObject, includeObjectOf, TableEncoder } from './table.ts'
+import { type Describe, type IncludeObject, includeObjectOf, TableEncoder } from './table.ts'
 
 const forms = new WeakMap<ObjectEncoder, Form>()
 
@@ -20,9 +20,11 @@ export const formOf = (encoder: ObjectEncoder): Form => forms.get(encoder)!
 export class Encoders {
   readonly #encode: EncodeMessage
   readonly #clock: Clock
+  readonly #describe: Describe
   readonly #made = new WeakMap<Kind, Map<string, ObjectEncoder>>()
 
-  constructor(encode: EncodeMessage, clock: Clock) {
+  constructor(encode: EncodeMessage, clock: Clock, describe: Describe = () => '') {
+    this.#describe = describe
     this.#encode = encode
     this.#clock = clock
   }
@@ -51,7 +53,7 @@ export class Encoders {
     const json = partial
       ? new PartialEncoder(kind, meta)
       : form.as === 'Table'
-        ? new TableEncoder(kind, includeObject, this.#clock, meta)
+        ? new TableEncoder(kind, includeObject, this.#clock, meta, this.#describe)
         : new JsonEncoder(kind)
     if (form.media === 'protobuf') {
       return new ProtobufEncoder(json, partial ? 'am.apis.meta.v1.PartialObjectMetadata' : kind.message, this.#encode)

@@ -76,6 +76,24 @@ describe('forms of answers', () => {
     assert.deepEqual(json.rows[0].cells.slice(0, 3), ['one', 3, 0])
   })
 
+  // Path, query, User-Agent; whether for people.
+  for (const [path, query, agent, pretty] of [
+    [ONE, '', 'kubectl/v1.36', false],
+    [ONE, '', 'curl/8', true],
+    [ONE, 'pretty=false', 'curl/8', false],
+    [ONE, 'pretty=1', 'kubectl/v1.36', true],
+    [CMS, 'pretty=true', 'kubectl/v1.36', true],
+    [`${CMS}/none`, '', 'kubectl/v1.36', false],
+    [`${CMS}/none`, 'pretty=true', 'kubectl/v1.36', true],
+    ['/apis/apps', 'pretty=0', 'Mozilla/5.0', false],
+    ['/apis/apps', 'pretty=true', 'kubectl/v1.36', true],
+  ] as const) {
+    it(`ends ${path}?${query} for ${agent} ${pretty ? 'without' : 'with'} a line break`, async () => {
+      const { text } = await server.send('GET', `${path}?${query}`, undefined, { 'user-agent': agent })
+      assert.match(text, pretty ? /^\{\n {2}"[\s\S]*\n\}$/ : /^\{"[^\n]*\}\n$/)
+    })
+  }
+
   for (const path of [`${CMS}?watch=true&resourceVersion=0`, `${CMS}?watch=true&resourceVersion=0&pretty=true`])
     it(`says the columns of a table in the first event alone: ${path}`, async () => {
       const watches = await Promise.all([1, 2].map(() => server.watch(path, { accept: as('Table', 'v1') })))

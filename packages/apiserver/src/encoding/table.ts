@@ -1,6 +1,6 @@
 /** Objects as rows for `kubectl get` (meta.k8s.io/v1 Table; k8s.io/kubernetes/pkg/printers). */
 
-import type { Kind, PrinterColumn } from '@canopus/api'
+import type { FieldReference, Kind, PrinterColumn } from '@canopus/api'
 import { apiVersionOf, badRequestError, encodeJson, type KubeObject, type ListMeta } from '@canopus/apimachinery'
 import type { Clock } from '@canopus/base'
 import type { EventType } from '../cache/change.ts'
@@ -18,27 +18,29 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject {
   )
 }
 
-const NAME_ONLY: readonly PrinterColumn[] = [
+/** What the API's documentation says of a field; empty where there is none to ask. */
+export type Describe = (field: FieldReference) => string
+
+/** Where a kind has none of its own. */
+export const NAME_ONLY: readonly PrinterColumn[] = [
   {
     name: 'Name',
     type: 'string',
     format: 'name',
-    description:
-      'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
+    description: { message: 'am.apis.meta.v1.ObjectMeta', field: 'name' },
     priority: 0,
     value: object => object.metadata.name,
   },
   {
     name: 'Created At',
     type: 'date',
-    description:
-      'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata',
+    description: { message: 'am.apis.meta.v1.ObjectMeta', field: 'creationTimestamp' },
     priority: 0,
     value: object => object.metadata.creationTimestamp ?? null,
   },
 ]
 
-type ColumnDefinition = Required<Omit<PrinterColumn, 'value'>>
+type ColumnDefinition = Required<Omit<PrinterColumn, 'value' | 'description'>> & { readonly description: string }
 
 const NO_COLUMNS = '"columnDefinitions":null'
 
@@ -50,7 +52,7 @@ export class TableEncoder extends JsonEncoder {
   readonly #meta: string
 
   /** `meta` is the version of the table's own group. */
-  constructor(kind: Kind, include: IncludeObject, clock: Clock, meta: string) {
+  constructor(kind: Kind, include: IncludeObject, clock: Clock, meta: string, describe: Describe) {
     super(kind, `table ${include} ${meta}`)
     this.#meta = meta
     this.#include = include
@@ -60,7 +62,7 @@ export class TableEncoder extends JsonEncoder {
       name,
       type,
       format: format ?? '',
-      description,
+      description: typeof description === 'string' ? description : describe(description),
       priority,
     }))
   }
@@ -122,6 +124,7 @@ export class TableEncoder extends JsonEncoder {
     if (kind.rowOrder !== undefined) objects.sort((one, other) => kind.rowOrder!(one, other))
     const rows = objects.map(object => ({
       cells: this.#columns.map(column => this.cell(column, object, now)),
+      ...conditionsOf(kind, object),
       ...this.rowObject(object),
     }))
     return Buffer.from(encodeJson({ ...this.head(metadata, columns), rows }))
@@ -145,4 +148,9 @@ export class TableEncoder extends JsonEncoder {
         return { object: partialObject(object, this.#meta) }
     }
   }
+}
+
+function conditionsOf({ rowConditions }: Kind, object: KubeObject): Record<string, unknown> | undefined {
+  const conditions = rowConditions?.(object)
+  return conditions && { conditions }
 }

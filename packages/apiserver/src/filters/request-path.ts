@@ -419,7 +419,7 @@ export class RequestPath {
     }
     this.#options.logger.error('a request failed', { method: request.method, path: request.path, error })
     const problem = internalError(messageOf(error))
-    return jsonResponse(problem.code, problem.status)
+    return errorResponse(request, problem)
   }
 
   private auditId(request: ApiRequest, trip: Trip | undefined): string {

@@ -5,17 +5,16 @@ import { parseApiVersion, type Status, StatusError, wrapMessage } from '@canopus
 import { indented, toYaml } from '../encoding/encoder.ts'
 import { contentTypeOf, type Form, JSON_FORM, negotiate, type Transform } from '../encoding/negotiate.ts'
 import { encodeMessage } from '../encoding/protobuf.ts'
-import type { ApiRequest, ApiResponse, Headers } from '../http/message.ts'
+import type { ApiRequest, ApiResponse } from '../http/message.ts'
 import { serialized, written } from '../tracing/serialize-object.ts'
 
 /** An object of any kind in the form that the client asks for. */
 export function objectResponse(
-  headers: Headers,
+  request: Asking,
   status: number,
   object: { kind?: string; apiVersion?: string },
-  pretty?: string | null,
 ): ApiResponse {
-  return encodeAs(negotiate(headers, [], pretty), status, object, written)
+  return encodeAs(negotiate(request.headers, [], prettyOf(request)), status, object, written)
 }
 
 /** What a request says of the form of its answer. */

@@ -109,7 +109,7 @@ export class ResourceMetrics {
       info.verb === 'get'
         ? { kind: type.kind, apiVersion: API_VERSION, ...items[0]! }
         : { kind: type.listKind, apiVersion: API_VERSION, metadata: {}, items }
-    return objectResponse(request.headers, 200, answer, info.query.get('pretty'))
+    return objectResponse(request, 200, answer)
   }
 
   #nodes(info: RequestInfo): Item[] {

@@ -73,7 +73,7 @@ export async function serveReview(context: ReviewContext, kind: Kind, call: Call
   const admitted = (): Promise<void> => context.admission.validate(write, target)
   const status = await reviews[expected.kind]!(context, call, object as never, admitted)
   writeZerosOf(kind.message, object, false)
-  return objectResponse(call.request.headers, 201, { ...object, status } as KubeObject, call.info.query.get('pretty'))
+  return objectResponse(call.request, 201, { ...object, status } as KubeObject)
 }
 
 /** The namespace of the request, which the object may leave out. */

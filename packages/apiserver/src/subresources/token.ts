@@ -52,7 +52,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   const jti = call.audit && idOfToken(answer.status?.token ?? '')
   if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST
-  return objectResponse(headers, 201, { kind, apiVersion, ...answer })
+  return objectResponse(call.request, 201, { kind, apiVersion, ...answer })
 }
 
 /** As decoding leaves it (pkg/apis/authentication/v1/defaults.go). */

@@ -25,8 +25,14 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
   ),
   columns: [
     nameColumn,
-    integer('Mutations', 'Number of changes that it makes.', each => each.spec?.mutations?.length ?? 0),
-    text('ParamKind', 'Kind of its parameters.', each => paramKindText(each.spec?.paramKind)),
+    integer(
+      'Mutations',
+      'Mutation indicates the number of mutations rules defined in this configuration',
+      each => each.spec?.mutations?.length ?? 0,
+    ),
+    text('ParamKind', 'ParamKind specifies the kind of resources used to parameterize this policy', each =>
+      paramKindText(each.spec?.paramKind),
+    ),
     ageColumn,
   ],
 })

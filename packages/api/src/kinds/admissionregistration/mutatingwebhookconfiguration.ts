@@ -18,5 +18,13 @@ export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
       allowUnconditionalUpdate: false,
     },
   ),
-  columns: [nameColumn, integer('Webhooks', 'Number of webhooks.', each => each.webhooks?.length ?? 0), ageColumn],
+  columns: [
+    nameColumn,
+    integer(
+      'Webhooks',
+      'Webhooks indicates the number of webhooks registered in this configuration',
+      each => each.webhooks?.length ?? 0,
+    ),
+    ageColumn,
+  ],
 })

@@ -27,8 +27,14 @@ export const policyBindingOf = <T extends PolicyBinding>(
   ),
   columns: [
     nameColumn,
-    text('PolicyName', 'The policy that it puts to use.', each => each.spec?.policyName ?? ''),
-    text('ParamRef', 'Parameters for the policy.', each => paramRefText(each.spec?.paramRef)),
+    text(
+      'PolicyName',
+      'PolicyName indicates the policy definition which the policy binding binded to',
+      each => each.spec?.policyName ?? '',
+    ),
+    text('ParamRef', 'ParamRef indicates the param resource which sets the configuration param', each =>
+      paramRefText(each.spec?.paramRef),
+    ),
     ageColumn,
   ],
 })

@@ -26,8 +26,14 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
   ),
   columns: [
     nameColumn,
-    integer('Validations', 'Number of rules.', each => each.spec?.validations?.length ?? 0),
-    text('ParamKind', 'Kind of its parameters.', each => paramKindText(each.spec?.paramKind)),
+    integer(
+      'Validations',
+      'Validations indicates the number of validation rules defined in this configuration',
+      each => each.spec?.validations?.length ?? 0,
+    ),
+    text('ParamKind', 'ParamKind specifies the kind of resources used to parameterize this policy', each =>
+      paramKindText(each.spec?.paramKind),
+    ),
     ageColumn,
   ],
 })

@@ -52,8 +52,8 @@ export const APIServiceKind = defineKind<APIService>({
   ),
   columns: [
     nameColumn,
-    text('Service', 'Who serves the group.', serviceText),
-    text('Available', 'Whether it can be reached.', availableText),
+    text('Service', 'The reference to the service that hosts this API endpoint.', serviceText),
+    text('Available', 'Whether this service is available.', availableText),
     ageColumn,
   ],
 })

@@ -1,6 +1,6 @@
 import type { ControllerRevision } from '../../generated/apps.v1.ts'
 import { ControllerRevisions } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateControllerRevision, validateControllerRevisionUpdate } from './validation.ts'
 
@@ -18,8 +18,8 @@ export const ControllerRevisionKind = defineKind<ControllerRevision>({
   strategy: strategyOf({}, { validate: validateControllerRevision, validateUpdate: validateControllerRevisionUpdate }),
   columns: [
     nameColumn,
-    text('Controller', 'Whose history it belongs to.', controllerText),
-    text('Revision', 'Number in that history.', each => each.revision),
+    text('Controller', 'Controller of the object', controllerText),
+    text('Revision', of('apps.v1.ControllerRevision.revision'), each => each.revision),
     ageColumn,
   ],
 })

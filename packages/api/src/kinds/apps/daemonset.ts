@@ -7,6 +7,7 @@ import {
   formatLabels,
   integer,
   nameColumn,
+  of,
   templateColumns,
   text,
 } from '../shared/columns.ts'
@@ -70,22 +71,31 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   ),
   columns: [
     nameColumn,
-    integer('Desired', 'Nodes that should run a pod.', each => each.status?.desiredNumberScheduled ?? 0),
-    integer('Current', 'Nodes that run one and should.', each => each.status?.currentNumberScheduled ?? 0),
-    integer('Ready', 'Nodes whose pod is ready.', each => each.status?.numberReady ?? 0),
+    integer(
+      'Desired',
+      of('apps.v1.DaemonSetStatus.desiredNumberScheduled'),
+      each => each.status?.desiredNumberScheduled ?? 0,
+    ),
+    integer(
+      'Current',
+      of('apps.v1.DaemonSetStatus.currentNumberScheduled'),
+      each => each.status?.currentNumberScheduled ?? 0,
+    ),
+    integer('Ready', of('apps.v1.DaemonSetStatus.numberReady'), each => each.status?.numberReady ?? 0),
     integer(
       'Up-to-date',
-      'Nodes whose pod is of the newest template.',
+      of('apps.v1.DaemonSetStatus.updatedNumberScheduled'),
       each => each.status?.updatedNumberScheduled ?? 0,
     ),
-    integer('Available', 'Nodes whose pod has been ready long enough.', each => each.status?.numberAvailable ?? 0),
-    text('Node Selector', 'Labels of the nodes that are meant.', each =>
+    integer('Available', of('apps.v1.DaemonSetStatus.numberAvailable'), each => each.status?.numberAvailable ?? 0),
+    text('Node Selector', of('core.v1.PodSpec.nodeSelector'), each =>
       formatLabels(each.spec.template?.spec?.nodeSelector),
     ),
     ageColumn,
     ...templateColumns<DaemonSet>(
       each => each.spec.template,
       each => formatLabelSelector(each.spec.selector),
+      'apps.v1.DaemonSetSpec.selector',
     ),
   ],
 })

@@ -1,7 +1,8 @@
+import { formatSelector, labelSelector } from '@canopus/apimachinery'
 import type { Deployment, DeploymentSpec } from '../../generated/apps.v1.ts'
 import { Deployments } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
-import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, templateColumns, text } from '../shared/columns.ts'
 import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
 import { templateWarnings } from './template-warnings.ts'
 import { validateDeployment, validateDeploymentStatusUpdate, validateDeploymentUpdate } from './validation.ts'
@@ -27,6 +28,15 @@ function prepareForStatusUpdate(object: Deployment, old: Deployment): void {
   copyField(object.metadata, old.metadata, 'labels')
 }
 
+/** As printDeployment has it, which goes another way than the printers of other workloads. */
+function selectorText({ spec }: Deployment): string {
+  try {
+    return spec.selector === undefined ? '' : formatSelector(labelSelector(spec.selector))
+  } catch {
+    return '<invalid>'
+  }
+}
+
 export const DeploymentKind = defineKind<Deployment>({
   type: Deployments,
   message: 'apps.v1.Deployment',
@@ -47,15 +57,12 @@ export const DeploymentKind = defineKind<Deployment>({
     nameColumn,
     text(
       'Ready',
-      'Pods that are ready, of those that there should be.',
+      'Number of the pod with ready state',
       each => `${each.status?.readyReplicas ?? 0}/${each.spec.replicas ?? 0}`,
     ),
-    text('Up-to-date', 'Pods of the newest template.', each => each.status?.updatedReplicas ?? 0),
-    text('Available', 'Pods that have been ready long enough.', each => each.status?.availableReplicas ?? 0),
+    text('Up-to-date', of('apps.v1.DeploymentStatus.updatedReplicas'), each => each.status?.updatedReplicas ?? 0),
+    text('Available', of('apps.v1.DeploymentStatus.availableReplicas'), each => each.status?.availableReplicas ?? 0),
     ageColumn,
-    ...templateColumns<Deployment>(
-      each => each.spec.template,
-      each => formatLabelSelector(each.spec.selector),
-    ),
+    ...templateColumns<Deployment>(each => each.spec.template, selectorText, 'apps.v1.DeploymentSpec.selector'),
   ],
 })

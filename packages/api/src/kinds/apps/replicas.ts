@@ -2,7 +2,7 @@
 import type { KubeObject } from '@canopus/apimachinery'
 import type { PodTemplateSpec } from '../../generated/core.v1.ts'
 import type { Kind, PrinterColumn, Strategy } from '../../kind.ts'
-import { ageColumn, integer, nameColumn, templateColumns } from '../shared/columns.ts'
+import { ageColumn, integer, nameColumn, of, templateColumns } from '../shared/columns.ts'
 import { strategyOf } from '../shared/strategy.ts'
 import { templateWarnings } from './template-warnings.ts'
 
@@ -11,8 +11,9 @@ interface Replicated extends KubeObject {
   status?: { replicas: number; readyReplicas?: number }
 }
 
-/** Status, columns and selectable fields; `own` is what only the one kind has, `selector` the text of which pods are its. */
+/** Status, columns and selectable fields; `message` is the kind's, `own` is what only the one kind has, `selector` the text of which pods are its. */
 export const replicasOf = <T extends Replicated>(
+  message: string,
   own: Strategy<T>,
   selector: (object: T) => string,
 ): Pick<Kind<T>, 'strategy' | 'columns' | 'selectableFields'> => ({
@@ -20,15 +21,15 @@ export const replicasOf = <T extends Replicated>(
     { status: () => ({ replicas: 0 }), generation: true },
     { warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }), ...own },
   ),
-  columns: columns(selector),
+  columns: columns(message, selector),
   selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
 })
 
-const columns = <T extends Replicated>(selector: (object: T) => string): PrinterColumn<T>[] => [
+const columns = <T extends Replicated>(message: string, selector: (object: T) => string): PrinterColumn<T>[] => [
   nameColumn,
-  integer('Desired', 'Pods that there should be.', each => each.spec.replicas ?? 0),
-  integer('Current', 'Pods that there are.', each => each.status?.replicas ?? 0),
-  integer('Ready', 'Pods that are ready.', each => each.status?.readyReplicas ?? 0),
+  integer('Desired', of(`${message}Spec.replicas`), each => each.spec.replicas ?? 0),
+  integer('Current', of(`${message}Status.replicas`), each => each.status?.replicas ?? 0),
+  integer('Ready', of(`${message}Status.readyReplicas`), each => each.status?.readyReplicas ?? 0),
   ageColumn,
-  ...templateColumns<T>(each => each.spec.template, selector),
+  ...templateColumns<T>(each => each.spec.template, selector, `${message}Spec.selector`),
 ]

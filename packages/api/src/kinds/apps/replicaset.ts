@@ -17,6 +17,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   message: 'apps.v1.ReplicaSet',
   storagePrefix: 'replicasets',
   ...replicasOf(
+    'apps.v1.ReplicaSet',
     {
       default: defaultReplicaSet,
       validate: validateReplicaSet,

@@ -69,7 +69,7 @@ export const StatefulSetKind = defineKind<StatefulSet>({
     nameColumn,
     text(
       'Ready',
-      'Pods that are ready, of those that there should be.',
+      'Number of the pod with ready state',
       each => `${each.status?.readyReplicas ?? 0}/${each.spec.replicas ?? 0}`,
     ),
     ageColumn,

@@ -1,7 +1,7 @@
 import { isGivenEmpty } from '@canopus/apimachinery'
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../../generated/autoscaling.v2.ts'
 import { HorizontalPodAutoscalers } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { targetsText } from './hpa-columns.ts'
 import { validateAutoscaler, validateAutoscalerStatusUpdate } from './validation.ts'
@@ -47,15 +47,19 @@ export const HorizontalPodAutoscalerKind = defineKind<HorizontalPodAutoscaler>({
     nameColumn,
     text(
       'Reference',
-      'What it scales.',
+      of('autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef'),
       each => `${each.spec.scaleTargetRef?.kind ?? ''}/${each.spec.scaleTargetRef?.name ?? ''}`,
     ),
-    text('Targets', 'Measured and wanted figures.', targetsText),
-    text('MinPods', 'Fewest pods.', each =>
+    text('Targets', of('autoscaling.v2.HorizontalPodAutoscalerSpec.metrics'), targetsText),
+    text('MinPods', of('autoscaling.v2.HorizontalPodAutoscalerSpec.minReplicas'), each =>
       each.spec.minReplicas === undefined ? '<unset>' : String(each.spec.minReplicas),
     ),
-    text('MaxPods', 'Most pods.', each => each.spec.maxReplicas),
-    text('Replicas', 'Pods that there are.', each => each.status?.currentReplicas ?? 0),
+    text('MaxPods', of('autoscaling.v2.HorizontalPodAutoscalerSpec.maxReplicas'), each => each.spec.maxReplicas),
+    text(
+      'Replicas',
+      of('autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas'),
+      each => each.status?.currentReplicas ?? 0,
+    ),
     ageColumn,
   ],
 })

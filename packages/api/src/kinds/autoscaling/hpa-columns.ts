@@ -6,28 +6,40 @@ type Current = { value?: string; averageValue?: string; averageUtilization?: num
 
 const UNKNOWN = '<unknown>'
 
+/** A quantity that is not there, as Go writes one. */
+const MISSING = '<nil>'
+
+const measured = (current: Current, which: 'value' | 'averageValue'): string =>
+  current === undefined ? UNKNOWN : (current[which] ?? MISSING)
+
 function averageText(target: MetricTarget | undefined, current: Current): string {
   if (target?.averageValue !== undefined) return `${current?.averageValue ?? UNKNOWN}/${target.averageValue} (avg)`
-  return `${current?.value ?? UNKNOWN}/${target?.value ?? ''}`
+  return `${measured(current, 'value')}/${target?.value ?? MISSING}`
 }
 
-function resourceText(name: string, target: MetricTarget | undefined, current: Current): string {
-  if (target?.averageValue !== undefined) return `${name}: ${current?.averageValue ?? UNKNOWN}/${target.averageValue}`
+function resourceText(source: { name: string; target: MetricTarget } | undefined, current: Current): string {
+  const { name = '', target } = source ?? {}
+  if (target?.averageValue !== undefined) return `${name}: ${measured(current, 'averageValue')}/${target.averageValue}`
   const used = current?.averageUtilization === undefined ? UNKNOWN : `${current.averageUtilization}%`
   const wanted = target?.averageUtilization === undefined ? '<auto>' : `${target.averageUtilization}%`
   return `${name}: ${used}/${wanted}`
 }
 
 function metricText(spec: MetricSpec, status: MetricStatus | undefined): string {
-  if (spec.external) return averageText(spec.external.target, status?.external?.current)
-  if (spec.pods) return `${status?.pods?.current?.averageValue ?? UNKNOWN}/${spec.pods.target?.averageValue ?? ''}`
-  if (spec.object) return averageText(spec.object.target, status?.object?.current)
-  if (spec.resource) return resourceText(spec.resource.name, spec.resource.target, status?.resource?.current)
-  if (spec.containerResource) {
-    const { name, target } = spec.containerResource
-    return resourceText(name, target, status?.containerResource?.current)
+  switch (spec.type) {
+    case 'External':
+      return averageText(spec.external?.target, status?.external?.current)
+    case 'Pods':
+      return `${measured(status?.pods?.current, 'averageValue')}/${spec.pods?.target?.averageValue ?? MISSING}`
+    case 'Object':
+      return averageText(spec.object?.target, status?.object?.current)
+    case 'Resource':
+      return resourceText(spec.resource, status?.resource?.current)
+    case 'ContainerResource':
+      return resourceText(spec.containerResource, status?.containerResource?.current)
+    default:
+      return '<unknown type>'
   }
-  return '<unknown type>'
 }
 
 export function targetsText({ spec, status }: HorizontalPodAutoscaler): string {

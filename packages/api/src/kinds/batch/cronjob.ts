@@ -8,6 +8,7 @@ import {
   formatLabelSelector,
   integer,
   nameColumn,
+  of,
   templateColumns,
   text,
 } from '../shared/columns.ts'
@@ -46,17 +47,18 @@ export const CronJobKind = defineKind<CronJob>({
   ),
   columns: [
     nameColumn,
-    text('Schedule', 'When jobs start, in cron form.', each => each.spec.schedule),
-    text('Timezone', 'Time zone of the schedule.', each => each.spec.timeZone ?? '<none>'),
-    column('Suspend', 'boolean', 'Whether no jobs start for now.', each => flagText(each.spec.suspend)),
-    integer('Active', 'Jobs that run.', each => each.status?.active?.length ?? 0),
-    text('Last Schedule', 'When a job was last due and started.', (each, now) =>
+    text('Schedule', of('batch.v1.CronJobSpec.schedule'), each => each.spec.schedule),
+    text('Timezone', of('batch.v1.CronJobSpec.timeZone'), each => each.spec.timeZone ?? '<none>'),
+    column('Suspend', 'boolean', of('batch.v1.CronJobSpec.suspend'), each => flagText(each.spec.suspend)),
+    integer('Active', of('batch.v1.CronJobStatus.active'), each => each.status?.active?.length ?? 0),
+    text('Last Schedule', of('batch.v1.CronJobStatus.lastScheduleTime'), (each, now) =>
       each.status?.lastScheduleTime ? ageOf(each.status.lastScheduleTime, now) : '<none>',
     ),
     ageColumn,
     ...templateColumns<CronJob>(
       each => each.spec.jobTemplate?.spec?.template,
       each => formatLabelSelector(each.spec.jobTemplate?.spec?.selector),
+      'batch.v1.JobSpec.selector',
     ),
   ],
 })

@@ -3,7 +3,7 @@ import type { Job, JobSpec } from '../../generated/batch.v1.ts'
 import { Jobs } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
 import { ageOf } from '../shared/age.ts'
-import { ageColumn, formatLabelSelector, nameColumn, templateColumns, text } from '../shared/columns.ts'
+import { ageColumn, formatLabelSelector, nameColumn, of, templateColumns, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateJobStatusUpdate } from './status-validation.ts'
 import { validateJob, validateJobUpdate } from './validation.ts'
@@ -98,13 +98,14 @@ export const JobKind = defineKind<Job>({
   ),
   columns: [
     nameColumn,
-    text('Status', 'How far it is.', statusText),
-    text('Completions', 'Pods that succeeded, of those that must.', completionsText),
-    text('Duration', 'How long it ran.', durationText),
+    text('Status', 'Status of the job.', statusText),
+    text('Completions', of('batch.v1.JobStatus.succeeded'), completionsText),
+    text('Duration', 'Time required to complete the job.', durationText),
     ageColumn,
     ...templateColumns<Job>(
       each => each.spec.template,
       each => formatLabelSelector(each.spec.selector),
+      'batch.v1.JobSpec.selector',
     ),
   ],
   selectableFields: { 'status.successful': each => String(each.status?.succeeded ?? 0) },

@@ -1,7 +1,7 @@
 import { checkPathSegmentName, humanDuration } from '@canopus/apimachinery'
 import type { CertificateSigningRequest } from '../../generated/certificates.v1.ts'
 import { CertificateSigningRequests } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { copyField, defineKind, strategyOf } from '../shared/strategy.ts'
 import {
   approval,
@@ -42,12 +42,16 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
   columns: [
     nameColumn,
     ageColumn,
-    text('SignerName', 'Who is asked to sign.', each => each.spec.signerName || '<none>'),
-    text('Requestor', 'Who asks.', each => each.spec.username ?? ''),
-    text('RequestedDuration', 'How long the certificate should be valid.', each =>
+    text(
+      'SignerName',
+      of('certificates.v1.CertificateSigningRequestSpec.signerName'),
+      each => each.spec.signerName || '<none>',
+    ),
+    text('Requestor', 'Base64-encoded PKCS#10 CSR data', each => each.spec.username ?? ''),
+    text('RequestedDuration', of('certificates.v1.CertificateSigningRequestSpec.expirationSeconds'), each =>
       each.spec.expirationSeconds === undefined ? '<none>' : humanDuration(each.spec.expirationSeconds * 1000),
     ),
-    text('Condition', 'How far the request is.', conditionText),
+    text('Condition', 'Conditions applied to the request, such as approval or denial.', conditionText),
   ],
   selectableFields: { 'spec.signerName': each => each.spec.signerName ?? '' },
 })

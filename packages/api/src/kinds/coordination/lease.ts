@@ -1,6 +1,6 @@
 import type { Lease } from '../../generated/coordination.v1.ts'
 import { Leases } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateLease } from './validation.ts'
 
@@ -17,5 +17,9 @@ export const LeaseKind = defineKind<Lease>({
       allowUnconditionalUpdate: false,
     },
   ),
-  columns: [nameColumn, text('Holder', 'Who holds the lease.', lease => lease.spec?.holderIdentity ?? ''), ageColumn],
+  columns: [
+    nameColumn,
+    text('Holder', of('coordination.v1.LeaseSpec.holderIdentity'), lease => lease.spec?.holderIdentity ?? ''),
+    ageColumn,
+  ],
 })

@@ -102,6 +102,14 @@ testUpdate(NodeKind, node, [
   },
 ])
 
+test('Node: the kernel with its architecture', () => {
+  const { value } = NodeKind.columns.find(({ name }) => name === 'Kernel-Version')!
+  const shown = (nodeInfo: object): unknown => value({ metadata: {}, spec: {}, status: { nodeInfo } } as Node, 0)
+  assert.equal(shown({ kernelVersion: '6.1', architecture: 'arm64' }), '6.1 (arm64)')
+  assert.equal(shown({ kernelVersion: '6.1' }), '6.1')
+  assert.equal(shown({}), '<unknown>')
+})
+
 test('Node: columns', () => {
   const cells = (object: object): unknown[] => NodeKind.columns.slice(1, 3).map(each => each.value(object as Node, 0))
   const labels = { 'node-role.kubernetes.io/worker': '', 'node-role.kubernetes.io/control-plane': '' }

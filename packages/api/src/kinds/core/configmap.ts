@@ -1,6 +1,6 @@
 import type { ConfigMap } from '../../generated/core.v1.ts'
 import { ConfigMaps } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateConfigMap, validateConfigMapUpdate } from './data-validation.ts'
 
@@ -11,5 +11,5 @@ export const ConfigMapKind = defineKind<ConfigMap>({
   message: 'core.v1.ConfigMap',
   storagePrefix: 'configmaps',
   strategy: strategyOf({}, { validate: validateConfigMap, validateUpdate: validateConfigMapUpdate }),
-  columns: [nameColumn, text('Data', 'Number of entries.', count), ageColumn],
+  columns: [nameColumn, text('Data', of('core.v1.ConfigMap.data'), count), ageColumn],
 })

@@ -1,6 +1,6 @@
 import type { Endpoints as EndpointsObject } from '../../generated/core.v1.ts'
 import { Endpoints } from '../../resources.ts'
-import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text, withMore } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { ipWarnings } from '../shared/warnings.ts'
 import { validateEndpoints, validateEndpointsUpdate } from './endpoints-validation.ts'
@@ -17,7 +17,7 @@ function endpointsText({ subsets = [] }: EndpointsObject): string {
     }
     if (ports.length === 0) for (const { ip } of addresses) list.push(ip)
   }
-  return withMore(list, 3, '<none>')
+  return subsets.length === 0 ? '<none>' : withMore(list, 3, '')
 }
 
 const MANAGER = 'endpoints.kubernetes.io/managed-by'
@@ -47,5 +47,5 @@ export const EndpointsKind = defineKind<EndpointsObject>({
       allowCreateOnUpdate: true,
     },
   ),
-  columns: [nameColumn, text('Endpoints', 'Addresses and ports behind the service.', endpointsText), ageColumn],
+  columns: [nameColumn, text('Endpoints', of('core.v1.Endpoints.subsets'), endpointsText), ageColumn],
 })

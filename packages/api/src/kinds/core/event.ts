@@ -2,7 +2,7 @@ import { checkPathSegmentName } from '@canopus/apimachinery'
 import type { Event } from '../../generated/core.v1.ts'
 import { Events } from '../../resources.ts'
 import { ageOf } from '../shared/age.ts'
-import { integer, nameColumn, text, wide } from '../shared/columns.ts'
+import { integer, nameColumn, of, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateCoreEvent } from './event-validation.ts'
 
@@ -57,16 +57,16 @@ export const EventKind = defineKind<Event>({
     },
   ),
   columns: [
-    text('Last Seen', 'When it was last seen.', lastSeen),
-    text('Type', 'Normal or Warning.', event => event.type ?? ''),
-    text('Reason', 'Why, in one word for machines.', event => event.reason ?? ''),
-    text('Object', 'What it is about.', objectText),
-    wide('Subobject', 'The part of the object.', event => event.involvedObject.fieldPath ?? ''),
-    wide('Source', 'Who reports it.', sourceText),
-    text('Message', 'What happened, for people.', event => (event.message ?? '').trim()),
-    wide('First Seen', 'When it was first seen.', firstSeen),
+    text('Last Seen', of('core.v1.Event.lastTimestamp'), lastSeen),
+    text('Type', of('core.v1.Event.type'), event => event.type ?? ''),
+    text('Reason', of('core.v1.Event.reason'), event => event.reason ?? ''),
+    text('Object', of('core.v1.Event.involvedObject'), objectText),
+    wide('Subobject', of('core.v1.ObjectReference.fieldPath'), event => event.involvedObject.fieldPath ?? ''),
+    wide('Source', of('core.v1.Event.source'), sourceText),
+    text('Message', of('core.v1.Event.message'), event => (event.message ?? '').trim()),
+    wide('First Seen', of('core.v1.Event.firstTimestamp'), firstSeen),
     {
-      ...integer('Count', 'How often it was seen.', event => event.series?.count ?? (event.count || 1)),
+      ...integer('Count', of('core.v1.Event.count'), event => event.series?.count ?? (event.count || 1)),
       priority: 1,
       type: 'string',
     },

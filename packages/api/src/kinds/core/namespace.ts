@@ -88,7 +88,7 @@ export const NamespaceKind = defineKind<Namespace>({
   ),
   columns: [
     nameColumn,
-    text('Status', 'Active or Terminating.', namespace => namespace.status?.phase ?? ''),
+    text('Status', 'The status of the namespace', namespace => namespace.status?.phase ?? ''),
     ageColumn,
   ],
   selectableFields: {

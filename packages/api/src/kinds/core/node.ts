@@ -1,6 +1,6 @@
 import type { Node, NodeStatus } from '../../generated/core.v1.ts'
 import { Nodes } from '../../resources.ts'
-import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { cidrWarnings } from '../shared/warnings.ts'
 import { validateNode, validateNodeStatusUpdate, validateNodeUpdate } from './node-validation.ts'
@@ -55,6 +55,11 @@ function rolesText({ metadata }: Node): string {
   return roles.size === 0 ? '<none>' : [...roles].sort().join(',')
 }
 
+function kernelText({ status }: Node): string {
+  const { kernelVersion, architecture } = status?.nodeInfo ?? {}
+  return `${kernelVersion || '<unknown>'}${architecture ? ` (${architecture})` : ''}`
+}
+
 const address = (node: Node, type: string): string =>
   node.status?.addresses?.find(each => each.type === type)?.address ?? '<none>'
 
@@ -91,17 +96,17 @@ export const NodeKind = defineKind<Node>({
   ),
   columns: [
     nameColumn,
-    text('Status', 'Whether the node is ready, and open to new pods.', statusText),
-    text('Roles', 'Roles that its labels give the node.', rolesText),
+    text('Status', 'The status of the node', statusText),
+    text('Roles', 'The roles of the node', rolesText),
     ageColumn,
-    text('Version', 'Version of the node agent.', node => node.status?.nodeInfo?.kubeletVersion ?? ''),
-    wide('Internal-IP', 'Address inside the cluster.', node => address(node, 'InternalIP')),
-    wide('External-IP', 'Address from outside the cluster.', node => address(node, 'ExternalIP')),
-    wide('OS-Image', 'Operating system of the node.', node => node.status?.nodeInfo?.osImage || '<unknown>'),
-    wide('Kernel-Version', 'Kernel of the node.', node => node.status?.nodeInfo?.kernelVersion || '<unknown>'),
+    text('Version', of('core.v1.NodeSystemInfo.kubeletVersion'), node => node.status?.nodeInfo?.kubeletVersion ?? ''),
+    wide('Internal-IP', of('core.v1.NodeStatus.addresses'), node => address(node, 'InternalIP')),
+    wide('External-IP', of('core.v1.NodeStatus.addresses'), node => address(node, 'ExternalIP')),
+    wide('OS-Image', of('core.v1.NodeSystemInfo.osImage'), node => node.status?.nodeInfo?.osImage || '<unknown>'),
+    wide('Kernel-Version', of('core.v1.NodeSystemInfo.kernelVersion'), kernelText),
     wide(
       'Container-Runtime',
-      'Container runtime and its version.',
+      of('core.v1.NodeSystemInfo.containerRuntimeVersion'),
       node => node.status?.nodeInfo?.containerRuntimeVersion || '<unknown>',
     ),
   ],

@@ -1,7 +1,7 @@
 import type { PersistentVolume, PersistentVolumeSpec } from '../../generated/core.v1.ts'
 import type { StrategyContext } from '../../kind.ts'
 import { PersistentVolumes } from '../../resources.ts'
-import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { nodeTermWarnings } from '../shared/warnings.ts'
 import { defaultRemoteVolume } from './pod/defaults-volume.ts'
@@ -87,25 +87,27 @@ export const PersistentVolumeKind = defineKind<PersistentVolume>({
   ),
   columns: [
     nameColumn,
-    text('Capacity', 'Size of the volume.', volume => volume.spec.capacity?.storage ?? '0'),
-    text('Access Modes', 'How it can be mounted.', volume => accessModesText(volume.spec.accessModes)),
+    text('Capacity', of('core.v1.PersistentVolumeSpec.capacity'), volume => volume.spec.capacity?.storage ?? '0'),
+    text('Access Modes', of('core.v1.PersistentVolumeSpec.accessModes'), volume =>
+      accessModesText(volume.spec.accessModes),
+    ),
     text(
       'Reclaim Policy',
-      'What happens to it when its claim goes.',
+      of('core.v1.PersistentVolumeSpec.persistentVolumeReclaimPolicy'),
       volume => volume.spec.persistentVolumeReclaimPolicy ?? '',
     ),
-    text('Status', 'Its phase.', volume =>
+    text('Status', of('core.v1.PersistentVolumeStatus.phase'), volume =>
       volume.metadata.deletionTimestamp !== undefined ? 'Terminating' : (volume.status?.phase ?? ''),
     ),
-    text('Claim', 'The claim that it is bound to.', claimText),
-    text('StorageClass', 'Its storage class.', storageClassOf),
+    text('Claim', of('core.v1.PersistentVolumeSpec.claimRef'), claimText),
+    text('StorageClass', 'StorageClass of the pv', storageClassOf),
     text(
       'VolumeAttributesClass',
-      'Its volume attributes class.',
+      'VolumeAttributesClass of the pv',
       volume => volume.spec.volumeAttributesClassName ?? '<unset>',
     ),
-    text('Reason', 'Why it failed.', volume => volume.status?.reason ?? ''),
+    text('Reason', of('core.v1.PersistentVolumeStatus.reason'), volume => volume.status?.reason ?? ''),
     ageColumn,
-    wide('VolumeMode', 'File system or raw block device.', volume => volume.spec.volumeMode ?? '<unset>'),
+    wide('VolumeMode', of('core.v1.PersistentVolumeSpec.volumeMode'), volume => volume.spec.volumeMode ?? '<unset>'),
   ],
 })

@@ -1,6 +1,6 @@
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../generated/core.v1.ts'
 import { PersistentVolumeClaims } from '../../resources.ts'
-import { ageColumn, nameColumn, text, wide } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text, wide } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { fractionWarnings } from '../shared/warnings.ts'
 import { accessModesText, storageClassOf } from './storage-columns.ts'
@@ -79,23 +79,23 @@ export const PersistentVolumeClaimKind = defineKind<PersistentVolumeClaim>({
   ),
   columns: [
     nameColumn,
-    text('Status', 'Its phase.', claim =>
+    text('Status', 'phase represents the current phase of PersistentVolumeClaim.', claim =>
       claim.metadata.deletionTimestamp !== undefined ? 'Terminating' : (claim.status?.phase ?? ''),
     ),
-    text('Volume', 'The volume that it is bound to.', claim => claim.spec.volumeName ?? ''),
-    text('Capacity', 'Size of the bound volume.', claim =>
+    text('Volume', of('core.v1.PersistentVolumeClaimSpec.volumeName'), claim => claim.spec.volumeName ?? ''),
+    text('Capacity', of('core.v1.PersistentVolumeClaimStatus.capacity'), claim =>
       isBound(claim) ? (claim.status?.capacity?.storage ?? '0') : '',
     ),
-    text('Access Modes', 'How the bound volume can be mounted.', claim =>
+    text('Access Modes', of('core.v1.PersistentVolumeClaimStatus.accessModes'), claim =>
       isBound(claim) ? accessModesText(claim.status?.accessModes) : '',
     ),
-    text('StorageClass', 'Its storage class.', storageClassOf),
+    text('StorageClass', 'StorageClass of the pvc', storageClassOf),
     text(
       'VolumeAttributesClass',
-      'Its volume attributes class.',
+      'VolumeAttributesClass of the pvc',
       claim => claim.spec.volumeAttributesClassName ?? '<unset>',
     ),
     ageColumn,
-    wide('VolumeMode', 'File system or raw block device.', claim => claim.spec.volumeMode ?? '<unset>'),
+    wide('VolumeMode', of('core.v1.PersistentVolumeClaimSpec.volumeMode'), claim => claim.spec.volumeMode ?? '<unset>'),
   ],
 })

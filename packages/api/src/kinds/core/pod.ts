@@ -1,7 +1,7 @@
 import type { Pod } from '../../generated/core.v1.ts'
 import { Pods } from '../../resources.ts'
 import { defineKind } from '../shared/strategy.ts'
-import { podColumns } from './pod/columns.ts'
+import { podColumns, rowConditions } from './pod/columns.ts'
 import { defaultPod } from './pod/defaults.ts'
 import { gracePeriod, prepareForCreate, prepareForStatusUpdate, prepareForUpdate } from './pod/strategy.ts'
 import { ephemeralContainers, resize } from './pod/subresources.ts'
@@ -29,6 +29,7 @@ export const PodKind = defineKind<Pod>({
     hasGeneration: true,
   },
   columns: podColumns,
+  rowConditions,
   selectableFields: {
     'spec.nodeName': pod => pod.spec.nodeName ?? '',
     'spec.restartPolicy': pod => pod.spec.restartPolicy ?? '',

@@ -30,8 +30,12 @@ export const PodTemplateKind = defineKind<PodTemplate>({
   ),
   columns: [
     nameColumn,
-    text('Containers', 'Names of the containers.', each => containerNames(each.template?.spec?.containers ?? [])),
-    text('Images', 'Images of the containers.', each => containerImages(each.template?.spec?.containers ?? [])),
-    text('Pod Labels', 'Labels that its pods get.', each => formatLabels(each.template?.metadata?.labels)),
+    text('Containers', 'Names of each container in the template.', each =>
+      containerNames(each.template?.spec?.containers ?? []),
+    ),
+    text('Images', 'Images referenced by each container in the template.', each =>
+      containerImages(each.template?.spec?.containers ?? []),
+    ),
+    text('Pod Labels', 'The labels for the pod template.', each => formatLabels(each.template?.metadata?.labels)),
   ],
 })

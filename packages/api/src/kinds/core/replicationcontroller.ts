@@ -28,6 +28,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   message: 'core.v1.ReplicationController',
   storagePrefix: 'controllers',
   ...replicasOf(
+    'core.v1.ReplicationController',
     {
       default: defaultController,
       validate: validateReplicationController,

@@ -48,8 +48,14 @@ export const ResourceQuotaKind = defineKind<ResourceQuota>({
   ),
   columns: [
     nameColumn,
-    text('Request', 'What is used of what may be used.', quota => usage(quota, resource => !isLimit(resource))),
-    text('Limit', 'Limits that are taken of those that may be.', quota => usage(quota, isLimit)),
+    text('Request', 'Request represents a minimum amount of cpu/memory that a container may consume.', quota =>
+      usage(quota, resource => !isLimit(resource)),
+    ),
+    text(
+      'Limit',
+      'Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.',
+      quota => usage(quota, isLimit),
+    ),
     ageColumn,
   ],
 })

@@ -1,7 +1,7 @@
 import { toBase64 } from '@canopus/apimachinery'
 import type { Secret } from '../../generated/core.v1.ts'
 import { Secrets } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateSecret, validateSecretUpdate } from './data-validation.ts'
 
@@ -23,8 +23,8 @@ export const SecretKind = defineKind<Secret>({
   strategy: strategyOf({}, { default: defaultSecret, validate: validateSecret, validateUpdate: validateSecretUpdate }),
   columns: [
     nameColumn,
-    text('Type', 'What the secret is for.', secret => secret.type ?? ''),
-    text('Data', 'Number of entries.', secret => Object.keys(secret.data ?? {}).length),
+    text('Type', of('core.v1.Secret.type'), secret => secret.type ?? ''),
+    text('Data', of('core.v1.Secret.data'), secret => Object.keys(secret.data ?? {}).length),
     ageColumn,
   ],
   selectableFields: { type: secret => secret.type ?? '' },

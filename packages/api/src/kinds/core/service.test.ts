@@ -204,7 +204,7 @@ test('Service columns', () => {
   const cellsOf = (spec: object, status: object = {}): unknown[] =>
     ServiceKind.columns.slice(1, 5).map(column => column.value({ metadata: {}, spec, status } as Service, 0))
   const ports = [{ port: 80, protocol: 'TCP', nodePort: 30080 }]
-  const base = { clusterIP: '10.0.0.1', ports }
+  const base = { clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1'], ports }
   assert.deepEqual(cellsOf({ ...base, type: 'NodePort' }), ['NodePort', '10.0.0.1', '<none>', '80:30080/TCP'])
   assert.deepEqual(cellsOf({ ...base, type: 'LoadBalancer' })[2], '<pending>')
   const ingress = { loadBalancer: { ingress: [{ ip: '2.2.2.2' }, { hostname: 'lb' }] } }

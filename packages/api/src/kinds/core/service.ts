@@ -1,7 +1,7 @@
 import { checkDns1123Label } from '@canopus/apimachinery'
 import type { Service } from '../../generated/core.v1.ts'
 import { Services } from '../../resources.ts'
-import { ageColumn, formatLabels, nameColumn, text, wide } from '../shared/columns.ts'
+import { ageColumn, formatLabels, nameColumn, of, text, wide } from '../shared/columns.ts'
 import { loadBalancerAddresses } from '../shared/load-balancer.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { balancerWarnings } from '../shared/warnings.ts'
@@ -30,7 +30,7 @@ function externalAddress({ spec, status }: Service): string {
 
 const portsText = ({ spec }: Service): string =>
   (spec.ports ?? [])
-    .map(each => `${each.nodePort ? `${each.port}:${each.nodePort}` : each.port}/${each.protocol}`)
+    .map(each => `${(each.nodePort ?? 0) > 0 ? `${each.port}:${each.nodePort}` : each.port}/${each.protocol}`)
     .join(',') || '<none>'
 
 export const ServiceKind = defineKind<Service>({
@@ -55,16 +55,12 @@ export const ServiceKind = defineKind<Service>({
   ),
   columns: [
     nameColumn,
-    text('Type', 'How the service is exposed.', service => service.spec.type ?? ''),
-    text(
-      'Cluster-IP',
-      'Address inside the cluster; None for a headless service.',
-      service => service.spec.clusterIP || '<none>',
-    ),
-    text('External-IP', 'Addresses from outside the cluster.', externalAddress),
-    text('Port(s)', 'Ports that the service offers.', portsText),
+    text('Type', of('core.v1.ServiceSpec.type'), service => service.spec.type ?? ''),
+    text('Cluster-IP', of('core.v1.ServiceSpec.clusterIP'), service => service.spec.clusterIPs?.[0] ?? '<none>'),
+    text('External-IP', of('core.v1.ServiceSpec.externalIPs'), externalAddress),
+    text('Port(s)', of('core.v1.ServiceSpec.ports'), portsText),
     ageColumn,
-    wide('Selector', 'Labels of the pods to which traffic goes.', service => formatLabels(service.spec.selector)),
+    wide('Selector', of('core.v1.ServiceSpec.selector'), service => formatLabels(service.spec.selector)),
   ],
   selectableFields: {
     'spec.clusterIP': service => service.spec.clusterIP ?? '',

@@ -1,6 +1,6 @@
 import type { EndpointSlice } from '../../generated/discovery.v1.ts'
 import { EndpointSlices } from '../../resources.ts'
-import { ageColumn, nameColumn, text, withMore } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text, withMore } from '../shared/columns.ts'
 import { sameIn } from '../shared/equality.ts'
 import { defineKind, sameSpec, setGeneration, strategyOf } from '../shared/strategy.ts'
 import { ipWarnings } from '../shared/warnings.ts'
@@ -77,9 +77,9 @@ export const EndpointSliceKind = defineKind<EndpointSlice>({
   ),
   columns: [
     nameColumn,
-    text('AddressType', 'IPv4, IPv6 or FQDN.', slice => slice.addressType),
-    text('Ports', 'Ports of every endpoint.', portsText),
-    text('Endpoints', 'Addresses of the endpoints.', slice =>
+    text('AddressType', of('discovery.v1.EndpointSlice.addressType'), slice => slice.addressType),
+    text('Ports', of('discovery.v1.EndpointSlice.ports'), portsText),
+    text('Endpoints', of('discovery.v1.EndpointSlice.endpoints'), slice =>
       withMore(
         (slice.endpoints ?? []).flatMap(each => each.addresses ?? []),
         3,

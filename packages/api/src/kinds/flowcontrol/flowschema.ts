@@ -1,6 +1,6 @@
 import type { FlowSchema } from '../../generated/flowcontrol.v1.ts'
 import { FlowSchemas } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateFlowSchema, validateFlowStatusUpdate } from './validation.ts'
 
@@ -30,15 +30,23 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
   ),
   columns: [
     nameColumn,
-    text('PriorityLevel', 'Where its requests go.', each => each.spec.priorityLevelConfiguration?.name ?? ''),
-    text('MatchingPrecedence', 'Lower numbers are tried first.', each => each.spec.matchingPrecedence),
+    text(
+      'PriorityLevel',
+      of('flowcontrol.v1.PriorityLevelConfigurationReference.name'),
+      each => each.spec.priorityLevelConfiguration?.name ?? '',
+    ),
+    text(
+      'MatchingPrecedence',
+      of('flowcontrol.v1.FlowSchemaSpec.matchingPrecedence'),
+      each => each.spec.matchingPrecedence,
+    ),
     text(
       'DistinguisherMethod',
-      'How its flows are told apart.',
+      of('flowcontrol.v1.FlowSchemaSpec.distinguisherMethod'),
       each => each.spec.distinguisherMethod?.type ?? '<none>',
     ),
     ageColumn,
-    text('MissingPL', 'Whether the priority level is missing.', missing),
+    text('MissingPL', 'references a broken or non-existent PriorityLevelConfiguration', missing),
   ],
   rowOrder: byPrecedence,
 })

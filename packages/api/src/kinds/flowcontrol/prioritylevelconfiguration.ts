@@ -1,6 +1,6 @@
 import type { PriorityLevelConfiguration } from '../../generated/flowcontrol.v1.ts'
 import { PriorityLevelConfigurations } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateFlowStatusUpdate, validatePriorityLevel } from './validation.ts'
 
@@ -39,15 +39,19 @@ export const PriorityLevelConfigurationKind = defineKind<Level>({
   ),
   columns: [
     nameColumn,
-    text('Type', 'Limited or Exempt.', level => level.spec.type),
+    text('Type', of('flowcontrol.v1.PriorityLevelConfigurationSpec.type'), level => level.spec.type),
     text(
       'NominalConcurrencyShares',
-      'Its share of the seats.',
+      of('flowcontrol.v1.LimitedPriorityLevelConfiguration.nominalConcurrencyShares'),
       level => level.spec.limited?.nominalConcurrencyShares ?? NONE,
     ),
-    text('Queues', 'Number of queues.', level => queuing(level)?.queues ?? NONE),
-    text('HandSize', 'Queues from which each flow chooses.', level => queuing(level)?.handSize ?? NONE),
-    text('QueueLengthLimit', 'Requests that a queue holds.', level => queuing(level)?.queueLengthLimit ?? NONE),
+    text('Queues', of('flowcontrol.v1.QueuingConfiguration.queues'), level => queuing(level)?.queues ?? NONE),
+    text('HandSize', of('flowcontrol.v1.QueuingConfiguration.handSize'), level => queuing(level)?.handSize ?? NONE),
+    text(
+      'QueueLengthLimit',
+      of('flowcontrol.v1.QueuingConfiguration.queueLengthLimit'),
+      level => queuing(level)?.queueLengthLimit ?? NONE,
+    ),
     ageColumn,
   ],
 })

@@ -21,8 +21,7 @@ function warnings({ metadata, spec }: Ingress, old: Ingress | undefined): string
   return [`annotation "${OLD_CLASS}" is deprecated, please use 'spec.ingressClassName' instead`]
 }
 
-const classText = ({ metadata, spec }: Ingress): string =>
-  spec.ingressClassName ?? metadata.annotations?.[OLD_CLASS] ?? '<none>'
+const classText = ({ spec }: Ingress): string => spec.ingressClassName ?? '<none>'
 
 export const IngressKind = defineKind<Ingress>({
   type: Ingresses,
@@ -40,10 +39,14 @@ export const IngressKind = defineKind<Ingress>({
   ),
   columns: [
     nameColumn,
-    text('Class', 'Which controller serves it.', classText),
-    text('Hosts', 'Host names that it answers to.', hostsText),
-    text('Address', 'Addresses of its load balancer.', each => loadBalancerAddresses(each.status?.loadBalancer)),
-    text('Ports', 'Ports on which it listens.', each => ((each.spec.tls ?? []).length > 0 ? '80, 443' : '80')),
+    text('Class', 'The name of the IngressClass resource that should be used for additional configuration', classText),
+    text('Hosts', 'Hosts that incoming requests are matched against before the ingress rule', hostsText),
+    text('Address', 'Address is a list containing ingress points for the load-balancer', each =>
+      loadBalancerAddresses(each.status?.loadBalancer),
+    ),
+    text('Ports', 'Ports of TLS configurations that open', each =>
+      (each.spec.tls ?? []).length > 0 ? '80, 443' : '80',
+    ),
     ageColumn,
   ],
 })

@@ -11,6 +11,9 @@ function parametersText({ spec }: IngressClass): string {
   return `${parameters.kind}${group}/${parameters.name}`
 }
 
+const isDefault = (annotations: Readonly<Record<string, string>> | undefined): boolean =>
+  annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true'
+
 export const IngressClassKind = defineKind<IngressClass>({
   type: IngressClasses,
   message: 'networking.v1.IngressClass',
@@ -26,9 +29,12 @@ export const IngressClassKind = defineKind<IngressClass>({
     },
   ),
   columns: [
-    nameColumn,
-    text('Controller', 'Who serves ingresses of the class.', each => each.spec?.controller ?? ''),
-    text('Parameters', 'Further settings for the controller.', parametersText),
+    {
+      ...nameColumn,
+      value: ({ metadata }) => `${metadata.name}${isDefault(metadata.annotations) ? ' (default)' : ''}`,
+    },
+    text('Controller', 'Controller that is responsible for handling this class', each => each.spec?.controller ?? ''),
+    text('Parameters', 'A reference to a resource with additional parameters', parametersText),
     ageColumn,
   ],
 })

@@ -1,6 +1,6 @@
 import type { IPAddress } from '../../generated/networking.v1.ts'
 import { IPAddresses } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { checkAddressName, validateAddress, validateAddressUpdate } from './address-validation.ts'
 
@@ -8,7 +8,7 @@ function parentText({ spec }: IPAddress): string {
   const parent = spec?.parentRef
   if (parent === undefined) return '<none>'
   const resource = parent.group ? `${parent.resource ?? ''}.${parent.group}` : (parent.resource ?? '')
-  return `${resource.toLowerCase()}/${parent.namespace ? `${parent.namespace}/` : ''}${parent.name}`
+  return `${resource.toLowerCase()}/${parent.namespace ? `${parent.namespace}/` : ''}${parent.name ?? ''}`
 }
 
 export const IPAddressKind = defineKind<IPAddress>({
@@ -19,5 +19,5 @@ export const IPAddressKind = defineKind<IPAddress>({
     { spec: true },
     { validate: validateAddress, validateUpdate: validateAddressUpdate, validateName: checkAddressName },
   ),
-  columns: [nameColumn, text('ParentRef', 'Who uses the address.', parentText), ageColumn],
+  columns: [nameColumn, text('ParentRef', of('networking.v1.IPAddressSpec.parentRef'), parentText)],
 })

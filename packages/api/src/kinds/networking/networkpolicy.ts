@@ -1,6 +1,6 @@
 import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicySpec } from '../../generated/networking.v1.ts'
 import { NetworkPolicies } from '../../resources.ts'
-import { ageColumn, formatLabelSelector, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, formatLabelSelector, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { cidrWarnings } from '../shared/warnings.ts'
 import { validateNetworkPolicy } from './policy-validation.ts'
@@ -47,7 +47,9 @@ export const NetworkPolicyKind = defineKind<NetworkPolicy>({
   ),
   columns: [
     nameColumn,
-    text('Pod-Selector', 'Pods to which it applies.', each => formatLabelSelector(each.spec?.podSelector)),
+    text('Pod-Selector', of('networking.v1.NetworkPolicySpec.podSelector'), each =>
+      formatLabelSelector(each.spec?.podSelector),
+    ),
     ageColumn,
   ],
 })

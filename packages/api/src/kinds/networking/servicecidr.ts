@@ -1,6 +1,6 @@
 import type { ServiceCIDR } from '../../generated/networking.v1.ts'
 import { ServiceCIDRs } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateRanges, validateRangesUpdate } from './address-validation.ts'
 
@@ -14,7 +14,7 @@ export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   ),
   columns: [
     nameColumn,
-    text('CIDRs', 'Ranges from which service addresses come.', each => (each.spec?.cidrs ?? []).join(',')),
+    text('CIDRs', of('networking.v1.ServiceCIDRSpec.cidrs'), each => (each.spec?.cidrs ?? []).join(',')),
     ageColumn,
   ],
 })

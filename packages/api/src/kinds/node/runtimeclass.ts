@@ -25,5 +25,5 @@ export const RuntimeClassKind = defineKind<RuntimeClass>({
       warnings,
     },
   ),
-  columns: [nameColumn, text('Handler', 'The runtime that nodes use for it.', each => each.handler), ageColumn],
+  columns: [nameColumn, text('Handler', '', each => each.handler), ageColumn],
 })

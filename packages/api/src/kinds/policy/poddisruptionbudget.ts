@@ -23,9 +23,17 @@ export const PodDisruptionBudgetKind = defineKind<PodDisruptionBudget>({
   ),
   columns: [
     nameColumn,
-    text('Min Available', 'Pods that must stay.', each => String(each.spec.minAvailable ?? 'N/A')),
-    text('Max Unavailable', 'Pods that may be gone.', each => String(each.spec.maxUnavailable ?? 'N/A')),
-    integer('Allowed Disruptions', 'Pods that may be evicted now.', each => each.status?.disruptionsAllowed ?? 0),
+    text('Min Available', 'The minimum number of pods that must be available.', each =>
+      String(each.spec.minAvailable ?? 'N/A'),
+    ),
+    text('Max Unavailable', 'The maximum number of pods that may be unavailable.', each =>
+      String(each.spec.maxUnavailable ?? 'N/A'),
+    ),
+    integer(
+      'Allowed Disruptions',
+      'Calculated number of pods that may be disrupted at this time.',
+      each => each.status?.disruptionsAllowed ?? 0,
+    ),
     ageColumn,
   ],
 })

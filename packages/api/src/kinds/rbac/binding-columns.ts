@@ -10,23 +10,28 @@ const named = (kind: string, name: (subject: Subject) => string) => (binding: Bi
     .map(name)
     .join(', ')
 
-export const bindingColumns: readonly PrinterColumn<Binding>[] = [
+/** `role` says which roles are meant, `word` what the bindings are called. */
+export const bindingColumns = (role: string, word: string): readonly PrinterColumn<Binding>[] => [
   nameColumn,
-  text('Role', 'The role that is granted.', each => `${each.roleRef.kind}/${each.roleRef.name}`),
+  text(
+    'Role',
+    `RoleRef can ${role}. If the RoleRef cannot be resolved, the Authorizer must return an error.`,
+    each => `${each.roleRef.kind}/${each.roleRef.name}`,
+  ),
   ageColumn,
   wide(
     'Users',
-    'Users to whom it is granted.',
+    `Users in the ${word}`,
     named('User', subject => subject.name),
   ),
   wide(
     'Groups',
-    'Groups to whom it is granted.',
+    `Groups in the ${word}`,
     named('Group', subject => subject.name),
   ),
   wide(
     'ServiceAccounts',
-    'Service accounts to whom it is granted.',
+    `ServiceAccounts in the ${word}`,
     named('ServiceAccount', subject => `${subject.namespace ?? ''}/${subject.name}`),
   ),
 ]

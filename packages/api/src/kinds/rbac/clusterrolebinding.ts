@@ -20,5 +20,5 @@ export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
       allowCreateOnUpdate: true,
     },
   ),
-  columns: bindingColumns,
+  columns: bindingColumns('only reference a ClusterRole in the global namespace', 'clusterRoleBinding'),
 })

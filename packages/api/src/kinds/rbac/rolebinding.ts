@@ -20,5 +20,8 @@ export const RoleBindingKind = defineKind<RoleBinding>({
       allowCreateOnUpdate: true,
     },
   ),
-  columns: bindingColumns,
+  columns: bindingColumns(
+    'reference a Role in the current namespace or a ClusterRole in the global namespace',
+    'roleBinding',
+  ),
 })

@@ -34,5 +34,9 @@ export const ResourceClaimKind = defineKind<ResourceClaim>({
       },
     },
   ),
-  columns: [nameColumn, text('State', 'How far the claim is.', stateText), ageColumn],
+  columns: [
+    nameColumn,
+    text('State', 'A summary of the current state (allocated, pending, reserved, etc.).', stateText),
+    ageColumn,
+  ],
 })

@@ -1,6 +1,6 @@
 import type { ResourceSlice } from '../../generated/resource.v1.ts'
 import { ResourceSlices } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateSlice, validateSliceUpdate } from './slice-validation.ts'
 
@@ -30,9 +30,9 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
   ),
   columns: [
     nameColumn,
-    text('Node', 'Node that has the devices.', each => each.spec.nodeName ?? ''),
-    text('Driver', 'Driver of the devices.', each => each.spec.driver),
-    text('Pool', 'Pool to which the slice belongs.', each => each.spec.pool?.name ?? ''),
+    text('Node', of('resource.v1.ResourceSliceSpec.nodeName'), each => each.spec.nodeName ?? ''),
+    text('Driver', of('resource.v1.ResourceSliceSpec.driver'), each => each.spec.driver),
+    text('Pool', of('resource.v1.ResourcePool.name'), each => each.spec.pool?.name ?? ''),
     ageColumn,
   ],
   selectableFields: {

@@ -1,6 +1,6 @@
 import type { PriorityClass } from '../../generated/scheduling.v1.ts'
 import { PriorityClasses } from '../../resources.ts'
-import { ageColumn, column, integer, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, column, integer, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validatePriorityClass, validatePriorityClassUpdate } from './validation.ts'
 
@@ -24,9 +24,14 @@ export const PriorityClassKind = defineKind<PriorityClass>({
   ),
   columns: [
     nameColumn,
-    integer('Value', 'Priority of its pods.', each => each.value),
-    column('Global-Default', 'boolean', 'Whether pods without a class get it.', each => each.globalDefault ?? false),
+    integer('Value', of('scheduling.v1.PriorityClass.value'), each => each.value),
+    column(
+      'Global-Default',
+      'boolean',
+      of('scheduling.v1.PriorityClass.globalDefault'),
+      each => each.globalDefault ?? false,
+    ),
     ageColumn,
-    text('PreemptionPolicy', 'Whether its pods may displace others.', each => each.preemptionPolicy ?? ''),
+    text('PreemptionPolicy', of('scheduling.v1.PriorityClass.preemptionPolicy'), each => each.preemptionPolicy ?? ''),
   ],
 })

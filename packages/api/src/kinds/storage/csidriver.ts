@@ -1,6 +1,6 @@
 import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
-import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, column, nameColumn, of, text } from '../shared/columns.ts'
 import { sameAs, sameIn } from '../shared/equality.ts'
 import { defineKind, setGeneration, strategyOf } from '../shared/strategy.ts'
 import { validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
@@ -46,29 +46,36 @@ export const CSIDriverKind = defineKind<CSIDriver>({
     column(
       'AttachRequired',
       'boolean',
-      'Whether volumes are attached first.',
+      of('storage.v1.CSIDriverSpec.attachRequired'),
       each => each.spec.attachRequired ?? true,
     ),
     column(
       'PodInfoOnMount',
       'boolean',
-      'Whether mounts are told of the pod.',
+      of('storage.v1.CSIDriverSpec.podInfoOnMount'),
       each => each.spec.podInfoOnMount ?? false,
     ),
     column(
       'StorageCapacity',
       'boolean',
-      'Whether it publishes its capacity.',
+      of('storage.v1.CSIDriverSpec.storageCapacity'),
       each => each.spec.storageCapacity ?? false,
     ),
-    text('TokenRequests', 'Audiences of the tokens that mounts get.', each =>
+    text('TokenRequests', of('storage.v1.CSIDriverSpec.tokenRequests'), each =>
       (each.spec.tokenRequests ?? []).length === 0
         ? '<unset>'
         : each.spec.tokenRequests!.map(token => token.audience).join(','),
     ),
-    column('RequiresRepublish', 'boolean', 'Whether mounts are renewed.', each => each.spec.requiresRepublish ?? false),
-    text('Modes', 'Kinds of volumes that it offers.', each =>
-      (each.spec.volumeLifecycleModes ?? []).length === 0 ? '<none>' : each.spec.volumeLifecycleModes!.join(','),
+    column(
+      'RequiresRepublish',
+      'boolean',
+      of('storage.v1.CSIDriverSpec.requiresRepublish'),
+      each => each.spec.requiresRepublish ?? false,
+    ),
+    text(
+      'Modes',
+      of('storage.v1.CSIDriverSpec.volumeLifecycleModes'),
+      each => (each.spec.volumeLifecycleModes ?? []).join(',') || '<none>',
     ),
     ageColumn,
   ],

@@ -14,7 +14,11 @@ export const CSINodeKind = defineKind<CSINode>({
   ),
   columns: [
     nameColumn,
-    integer('Drivers', 'Number of drivers on the node.', each => each.spec?.drivers?.length ?? 0),
+    integer(
+      'Drivers',
+      'Drivers indicates the number of CSI drivers registered on the node',
+      each => each.spec?.drivers?.length ?? 0,
+    ),
     ageColumn,
   ],
 })

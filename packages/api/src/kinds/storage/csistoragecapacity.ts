@@ -1,6 +1,6 @@
 import type { CSIStorageCapacity } from '../../generated/storage.v1.ts'
 import { CSIStorageCapacities } from '../../resources.ts'
-import { nameColumn, text } from '../shared/columns.ts'
+import { defaultColumns } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { nodeLabelDeprecation } from '../shared/warnings.ts'
 import { validateCSIStorageCapacity, validateCSIStorageCapacityUpdate } from './validation.ts'
@@ -31,9 +31,5 @@ export const CSIStorageCapacityKind = defineKind<CSIStorageCapacity>({
       warnings,
     },
   ),
-  columns: [
-    nameColumn,
-    text('StorageClassName', 'Class to which the figure applies.', each => each.storageClassName),
-    text('Capacity', 'Room that is left.', each => each.capacity ?? '<unset>'),
-  ],
+  columns: defaultColumns,
 })

@@ -1,6 +1,6 @@
 import type { StorageClass } from '../../generated/storage.v1.ts'
 import { StorageClasses } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { nodeLabelDeprecation } from '../shared/warnings.ts'
 import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
@@ -39,10 +39,18 @@ export const StorageClassKind = defineKind<StorageClass>({
   ),
   columns: [
     { ...nameColumn, value: nameText },
-    text('Provisioner', 'Who makes its volumes.', each => each.provisioner),
-    text('ReclaimPolicy', 'What happens to volumes whose claim goes.', each => each.reclaimPolicy ?? 'Delete'),
-    text('VolumeBindingMode', 'When claims are bound.', each => each.volumeBindingMode ?? 'Immediate'),
-    text('AllowVolumeExpansion', 'Whether volumes may grow.', each => each.allowVolumeExpansion ?? false),
+    text('Provisioner', of('storage.v1.StorageClass.provisioner'), each => each.provisioner),
+    text('ReclaimPolicy', of('storage.v1.StorageClass.reclaimPolicy'), each => each.reclaimPolicy ?? 'Delete'),
+    text(
+      'VolumeBindingMode',
+      of('storage.v1.StorageClass.volumeBindingMode'),
+      each => each.volumeBindingMode ?? 'Immediate',
+    ),
+    text(
+      'AllowVolumeExpansion',
+      of('storage.v1.StorageClass.allowVolumeExpansion'),
+      each => each.allowVolumeExpansion ?? false,
+    ),
     ageColumn,
   ],
 })

@@ -1,6 +1,6 @@
 import type { VolumeAttachment } from '../../generated/storage.v1.ts'
 import { VolumeAttachments } from '../../resources.ts'
-import { ageColumn, column, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, column, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateVolumeAttachment, validateVolumeAttachmentUpdate } from './validation.ts'
 
@@ -19,10 +19,19 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   ),
   columns: [
     nameColumn,
-    text('Attacher', 'Driver that attaches.', each => each.spec.attacher),
-    text('PV', 'The volume.', each => each.spec.source?.persistentVolumeName ?? ''),
-    text('Node', 'The node.', each => each.spec.nodeName),
-    column('Attached', 'boolean', 'Whether it is attached.', each => each.status?.attached ?? false),
+    { ...text('Attacher', of('storage.v1.VolumeAttachmentSpec.attacher'), each => each.spec.attacher), format: 'name' },
+    text(
+      'PV',
+      of('storage.v1.VolumeAttachmentSource.persistentVolumeName'),
+      each => each.spec.source?.persistentVolumeName ?? '',
+    ),
+    text('Node', of('storage.v1.VolumeAttachmentSpec.nodeName'), each => each.spec.nodeName),
+    column(
+      'Attached',
+      'boolean',
+      of('storage.v1.VolumeAttachmentStatus.attached'),
+      each => each.status?.attached ?? false,
+    ),
     ageColumn,
   ],
 })

@@ -1,6 +1,6 @@
 import type { VolumeAttributesClass } from '../../generated/storage.v1.ts'
 import { VolumeAttributesClasses } from '../../resources.ts'
-import { ageColumn, nameColumn, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { validateVolumeAttributesClass, validateVolumeAttributesClassUpdate } from './validation.ts'
 
@@ -15,5 +15,9 @@ export const VolumeAttributesClassKind = defineKind<VolumeAttributesClass>({
       validateUpdate: validateVolumeAttributesClassUpdate,
     },
   ),
-  columns: [nameColumn, text('DriverName', 'Driver that knows the attributes.', each => each.driverName), ageColumn],
+  columns: [
+    nameColumn,
+    text('DriverName', of('storage.v1.VolumeAttributesClass.driverName'), each => each.driverName),
+    ageColumn,
+  ],
 })

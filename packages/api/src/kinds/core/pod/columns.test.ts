@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ContainerState, ContainerStatus, Pod, PodStatus } from '../../../generated/core.v1.ts'
-import { podColumns } from './columns.ts'
+import { podColumns, rowConditions } from './columns.ts'
 
 const now = Date.parse('2026-01-01T00:10:00Z')
 const status = (state: ContainerState, more: Partial<ContainerStatus> = {}): ContainerStatus => ({
@@ -130,4 +130,13 @@ test('pod columns: gates and wide columns', () => {
   assert.equal(wide.Node, 'n1')
   assert.equal(wide['Nominated Node'], '<none>')
   assert.equal(wide['Readiness Gates'], '1/2')
+})
+
+test('rows say of pods that have ended that they have', () => {
+  const conditions = (phase: string): unknown => rowConditions({ status: { phase } } as Pod)
+  const ended = { type: 'Completed', status: 'True' }
+  const message = 'The pod has completed successfully.'
+  assert.deepEqual(conditions('Succeeded'), [{ ...ended, reason: 'Succeeded', message }])
+  assert.deepEqual(conditions('Failed'), [{ ...ended, reason: 'Failed', message: 'The pod failed.' }])
+  assert.equal(conditions('Running'), undefined)
 })

@@ -1,8 +1,8 @@
 /** How `kubectl get pods` sees a pod (pkg/printers/internalversion/printers.go, printPod). */
 import type { ContainerState, ContainerStatus, Pod } from '../../../generated/core.v1.ts'
-import type { PrinterColumn } from '../../../kind.ts'
+import type { PrinterColumn, TableRowCondition } from '../../../kind.ts'
 import { ageOf } from '../../shared/age.ts'
-import { ageColumn, nameColumn, text, wide } from '../../shared/columns.ts'
+import { ageColumn, nameColumn, of, text, wide } from '../../shared/columns.ts'
 
 interface Summary {
   ready: number
@@ -115,21 +115,32 @@ function readinessGates(pod: Pod): string {
   return `${gates.filter(gate => hasCondition(pod, gate.conditionType)).length}/${gates.length}`
 }
 
+const ENDED: Readonly<Record<string, readonly TableRowCondition[]>> = {
+  Succeeded: ended('Succeeded', 'The pod has completed successfully.'),
+  Failed: ended('Failed', 'The pod failed.'),
+}
+
+function ended(reason: string, message: string): readonly TableRowCondition[] {
+  return [{ type: 'Completed', status: 'True', reason, message }]
+}
+
+export const rowConditions = ({ status }: Pod): readonly TableRowCondition[] | undefined => ENDED[status?.phase ?? '']
+
 export const podColumns: readonly PrinterColumn<Pod>[] = [
   nameColumn,
-  text('Ready', 'Containers that pass their readiness checks, of all.', pod => {
+  text('Ready', 'The aggregate readiness state of this pod for accepting traffic.', pod => {
     const { ready, total } = summarize(pod)
     return `${ready}/${total}`
   }),
-  text('Status', 'The phase, or the reason that says more about it.', pod => summarize(pod).reason),
-  text('Restarts', 'How often containers were restarted, and when last.', restarts),
-  ageColumn,
-  wide('IP', 'First address of the pod.', pod => pod.status?.podIPs?.[0]?.ip || '<none>'),
-  wide('Node', 'Node to which the pod is bound.', pod => pod.spec.nodeName || '<none>'),
-  wide(
-    'Nominated Node',
-    'Node on which room is being made for the pod.',
-    pod => pod.status?.nominatedNodeName || '<none>',
+  text('Status', 'The aggregate status of the containers in this pod.', pod => summarize(pod).reason),
+  text(
+    'Restarts',
+    'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
+    restarts,
   ),
-  wide('Readiness Gates', 'Further conditions that hold, of those that readiness waits for.', readinessGates),
+  ageColumn,
+  wide('IP', of('core.v1.PodStatus.podIP'), pod => pod.status?.podIPs?.[0]?.ip || '<none>'),
+  wide('Node', of('core.v1.PodSpec.nodeName'), pod => pod.spec.nodeName || '<none>'),
+  wide('Nominated Node', of('core.v1.PodStatus.nominatedNodeName'), pod => pod.status?.nominatedNodeName || '<none>'),
+  wide('Readiness Gates', of('core.v1.PodSpec.readinessGates'), readinessGates),
 ]
