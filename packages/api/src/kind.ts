@@ -120,6 +120,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   rowOrder?(one: T, other: T): number
   /** Field selectors besides metadata.name and metadata.namespace, for example `spec.nodeName`. */
   readonly selectableFields?: Readonly<Record<string, FieldReader<T>>>
+  /** What is said of other fields, where upstream's conversion of the kind has words of its own. */
+  unknownField?(field: string, type: ResourceType): string
   /** Where objects live below `/registry/`, as upstream lays them out (for example `pods`, `services/specs`, `minions`). */
   readonly storagePrefix: string
   /** Another version of the same kind that is the one stored, with conversions; absent where this version is. */

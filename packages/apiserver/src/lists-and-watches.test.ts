@@ -52,6 +52,49 @@ describe('list', () => {
     })
   }
 
+  // Labels that upstream knows for other kinds alone, and what it says then.
+  for (const [path, field, message] of [
+    [
+      '/apis/apps/v1/replicasets',
+      'status.replicas',
+      '"status.replicas" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    ],
+    ['/apis/batch/v1/jobs', 'metadata.uid', 'field label "metadata.uid" not supported for Job'],
+    ['/api/v1/namespaces', 'name', 'field label not supported: name'],
+    [
+      '/apis/resource.k8s.io/v1/resourceslices',
+      'metadata.uid',
+      'field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: metadata.uid',
+    ],
+  ] as const) {
+    it(`refuses ${field} for ${path}`, async () => {
+      const { status, json } = await server.send('GET', `${path}?fieldSelector=${field}=x`)
+      assert.equal(status, 400)
+      assert.equal(json.message, message)
+    })
+  }
+
+  for (const path of [
+    '/api/v1/pods?fieldSelector=status.podIPs=',
+    '/api/v1/replicationcontrollers?fieldSelector=status.replicas=0',
+  ]) {
+    it(`knows the field of ${path}`, async () => {
+      assert.equal((await server.send('GET', path)).status, 200)
+    })
+  }
+
+  for (const revision of ['', '&resourceVersion=0']) {
+    it(`marks where the state ends for a watch with bookmarks from ${revision || 'no revision'}`, async () => {
+      const watch = await server.watch(`/api/v1/nodes?watch=true&allowWatchBookmarks=true${revision}`)
+      const { type, object } = await watch.next()
+      assert.equal(type, 'BOOKMARK')
+      const { resourceVersion, ...metadata } = object.metadata
+      assert.match(resourceVersion, /^\d+$/)
+      assert.deepEqual(metadata, { annotations: { 'k8s.io/initial-events-end': 'true' } })
+      watch.end()
+    })
+  }
+
   const refused: readonly [string, string, number, RegExp][] = [
     [
       'unknown fields',

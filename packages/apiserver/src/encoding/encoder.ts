@@ -166,7 +166,6 @@ export class JsonEncoder implements ObjectEncoder {
 export function bookmarkMeta(revision: number, initialEventsEnd: boolean): Record<string, unknown> {
   return {
     resourceVersion: String(revision),
-    creationTimestamp: null,
     ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
   }
 }

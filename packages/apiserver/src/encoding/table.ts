@@ -101,8 +101,14 @@ export class TableEncoder extends JsonEncoder {
 
   protected override bookmark(revision: number, initialEventsEnd: boolean): unknown {
     const metadata = bookmarkMeta(revision, initialEventsEnd)
-    const rows = initialEventsEnd ? [{ cells: [], object: { ...this.emptyPartial(), metadata } }] : []
+    const rows = [{ cells: this.#emptyCells(), object: { ...this.emptyPartial(), metadata } }]
     return { ...this.head({ resourceVersion: String(revision) }, null), rows }
+  }
+
+  /** A bookmark is an object with nothing in it, and so is its row. */
+  #emptyCells(): unknown[] {
+    const nothing = { metadata: {}, spec: {}, status: {} } as unknown as KubeObject
+    return this.#columns.map(column => this.cell(column, nothing, this.#clock.now()) ?? '')
   }
 
   private emptyPartial(): { kind: string; apiVersion: string } {

@@ -108,7 +108,7 @@ export interface ListQuery {
 export function listQuery(query: URLSearchParams, watch: boolean, watchLists = true): ListQuery {
   const initial = query.get('sendInitialEvents')
   const timeout = query.get('timeoutSeconds')
-  const options: ListQuery = {
+  const given: ListQuery = {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
     limit: integer(query.get('limit') || '0'),
@@ -119,8 +119,20 @@ export function listQuery(query: URLSearchParams, watch: boolean, watchLists = t
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null ? undefined : isTrue(initial),
   }
+  const options = watch && watchLists ? withInitialEvents(given) : given
   throwInvalid('ListOptions', watch ? watchErrors(options, watchLists) : listErrors(options))
   return options
+}
+
+/**
+ * A watch from no revision begins with the state, as one that asks for it: also with a bookmark at its end, where bookmarks are allowed
+ * (apimachinery pkg/apis/meta/internalversion/defaults.go).
+ */
+function withInitialEvents(given: ListQuery): ListQuery {
+  const { resourceVersion, resourceVersionMatch, sendInitialEvents } = given
+  const isOld = resourceVersion === '' || resourceVersion === '0'
+  if (!isOld || sendInitialEvents !== undefined || resourceVersionMatch !== '') return given
+  return { ...given, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
 }
 
 /** As upstream's validateWatchOptions (apimachinery pkg/apis/meta/internalversion/validation). */
@@ -135,12 +147,7 @@ function watchErrors(options: ListQuery, watchLists: boolean): FieldError[] {
       errors.push(forbidden('sendInitialEvents', why))
     }
   }
-  if (match === '') {
-    // Such a watch begins with the state, as one would that asked for it.
-    const old = options.resourceVersion === '' || options.resourceVersion === '0'
-    if (watchLists && old && options.continue !== '') refuseMatch(NOT_CONTINUED)
-    return errors
-  }
+  if (match === '') return errors
   if (sendInitialEvents === undefined) {
     refuseMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
   }

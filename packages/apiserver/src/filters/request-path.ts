@@ -25,7 +25,6 @@ import {
   BodyAborted,
   header,
   indentedResponse,
-  jsonResponse,
   textResponse,
 } from '../http/message.ts'
 import { respondToUpgrade } from '../http/web-socket.ts'

@@ -82,7 +82,7 @@ function checkFields(kind: Kind, fields: FieldSelector): void {
     throw badRequestError(
       own === undefined
         ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
-        : `field label not supported: ${field}`,
+        : (kind.unknownField?.(field, kind.type) ?? `field label not supported: ${field}`),
     )
   }
 }

@@ -11,18 +11,17 @@ interface Replicated extends KubeObject {
   status?: { replicas: number; readyReplicas?: number }
 }
 
-/** Status, columns and selectable fields; `message` is the kind's, `own` is what only the one kind has, `selector` the text of which pods are its. */
+/** Status and columns; `message` is the kind's, `own` is what only the one kind has, `selector` the text of which pods are its. */
 export const replicasOf = <T extends Replicated>(
   message: string,
   own: Strategy<T>,
   selector: (object: T) => string,
-): Pick<Kind<T>, 'strategy' | 'columns' | 'selectableFields'> => ({
+): Pick<Kind<T>, 'strategy' | 'columns'> => ({
   strategy: strategyOf<T>(
     { status: () => ({ replicas: 0 }), generation: true },
     { warnings: templateWarnings('spec.template', each => each.spec.template, { namesPods: true }), ...own },
   ),
   columns: columns(message, selector),
-  selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
 })
 
 const columns = <T extends Replicated>(message: string, selector: (object: T) => string): PrinterColumn<T>[] => [

@@ -1,4 +1,4 @@
-import { humanDuration } from '@canopus/apimachinery'
+import { goQuote, humanDuration } from '@canopus/apimachinery'
 import type { Job, JobSpec } from '../../generated/batch.v1.ts'
 import { Jobs } from '../../resources.ts'
 import { defaultPodTemplate } from '../core/pod/defaults.ts'
@@ -108,5 +108,6 @@ export const JobKind = defineKind<Job>({
       'batch.v1.JobSpec.selector',
     ),
   ],
+  unknownField: field => `field label ${goQuote(field)} not supported for Job`,
   selectableFields: { 'status.successful': each => String(each.status?.succeeded ?? 0) },
 })

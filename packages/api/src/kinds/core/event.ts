@@ -33,7 +33,7 @@ export const eventFields = {
   'involvedObject.resourceVersion': (event: Event): string => event.involvedObject.resourceVersion ?? '',
   'involvedObject.fieldPath': (event: Event): string => event.involvedObject.fieldPath ?? '',
   reason: (event: Event): string => event.reason ?? '',
-  reportingComponent: (event: Event): string => event.source?.component || event.reportingComponent || '',
+  reportingComponent: (event: Event): string => event.reportingComponent ?? '',
   source: (event: Event): string => event.source?.component || event.reportingComponent || '',
   type: (event: Event): string => event.type ?? '',
 }

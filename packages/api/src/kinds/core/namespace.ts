@@ -92,7 +92,6 @@ export const NamespaceKind = defineKind<Namespace>({
     ageColumn,
   ],
   selectableFields: {
-    name: namespace => namespace.metadata.name,
     'status.phase': namespace => namespace.status?.phase ?? '',
   },
 })

@@ -31,6 +31,8 @@ export const PodKind = defineKind<Pod>({
   columns: podColumns,
   rowConditions,
   selectableFields: {
+    // Upstream knows the label and gives it no value.
+    'status.podIPs': () => '',
     'spec.nodeName': pod => pod.spec.nodeName ?? '',
     'spec.restartPolicy': pod => pod.spec.restartPolicy ?? '',
     'spec.schedulerName': pod => pod.spec.schedulerName ?? '',

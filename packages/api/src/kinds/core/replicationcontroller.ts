@@ -40,4 +40,5 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
     },
     each => formatLabels(each.spec.selector),
   ),
+  selectableFields: { 'status.replicas': each => String(each.status?.replicas ?? 0) },
 })

@@ -35,6 +35,8 @@ export const ResourceSliceKind = defineKind<ResourceSlice>({
     text('Pool', of('resource.v1.ResourcePool.name'), each => each.spec.pool?.name ?? ''),
     ageColumn,
   ],
+  unknownField: (field, { group, version, kind }) =>
+    `field label not supported for ${group}/${version}, Kind=${kind}: ${field}`,
   selectableFields: {
     'spec.nodeName': each => each.spec.nodeName ?? '',
     'spec.driver': each => each.spec.driver ?? '',
