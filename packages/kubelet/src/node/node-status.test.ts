@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type NodeFacts, nodeStatus } from './node-status.ts'
+import { type NodeFacts, nodeStatus, sameNodeStatus } from './node-status.ts'
 
 const FACTS: NodeFacts = {
   nodeName: 'n',
@@ -31,4 +31,23 @@ const FACTS: NodeFacts = {
 test('a node says what it can do that older ones cannot, in place of what another version said', () => {
   const { declaredFeatures } = nodeStatus(FACTS, { declaredFeatures: ['RestartAllContainersOnContainerExits'] })
   assert.deepEqual(declaredFeatures, ['ExtendWebSocketsToKubelet'])
+})
+
+test('what others say that the node has stays, and is there for pods; what they no longer say is gone', () => {
+  const own = nodeStatus(FACTS, undefined)
+  const dongles = (status: typeof own) =>
+    [status.capacity, status.allocatable].map(resources => resources?.['example.com/dongle'])
+  const told = { ...own, capacity: { 'example.com/dongle': '4', ...own.capacity, cpu: '64' } }
+  const kept = nodeStatus(FACTS, told)
+  assert.deepEqual(dongles(kept), ['4', '4'])
+  assert.equal(kept.capacity?.cpu, '2')
+  assert.equal(sameNodeStatus(told, kept), false)
+  assert.deepEqual(dongles(nodeStatus(FACTS, { ...kept, capacity: own.capacity! })), [undefined, undefined])
+})
+
+test('the same in another order, or at another time, is no news', () => {
+  const status = nodeStatus(FACTS, undefined)
+  const reordered = Object.fromEntries(Object.entries(status.capacity!).reverse())
+  assert.equal(sameNodeStatus({ ...nodeStatus({ ...FACTS, now: 'later' }, status), capacity: reordered }, status), true)
+  assert.equal(sameNodeStatus(status, nodeStatus({ ...FACTS, notReady: 'because' }, status)), false)
 })

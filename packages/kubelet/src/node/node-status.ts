@@ -1,5 +1,5 @@
 import type { ContainerImage, NodeCondition, NodeStatus } from '@canopus/api/core/v1'
-import { formatQuantity, quantityOf, quantityValue, subtractQuantities } from '@canopus/apimachinery'
+import { formatQuantity, quantityOf, quantityValue, semanticEqual, subtractQuantities } from '@canopus/apimachinery'
 import type { DiskFacts, MachineFacts, MemoryUse } from './machine.ts'
 
 export interface NodeFacts {
@@ -61,7 +61,8 @@ const DECLARED = ['ExtendWebSocketsToKubelet']
 
 /** A node's status (upstream pkg/kubelet/nodestatus/setters.go). */
 export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeStatus {
-  const capacity = nodeCapacity(facts)
+  // Others may say what else the node has: extended resources (`MachineInfo`).
+  const capacity = { ...old?.capacity, ...nodeCapacity(facts) }
   return {
     ...old,
     capacity,
@@ -118,12 +119,11 @@ function conditions(facts: NodeFacts, old: readonly NodeCondition[]): NodeCondit
 
 /** Whether two statuses say the same, whenever they were said. */
 export function sameNodeStatus(a: NodeStatus | undefined, b: NodeStatus): boolean {
-  const timeless = (status: NodeStatus | undefined): string =>
-    JSON.stringify({
-      ...status,
-      conditions: status?.conditions
-        ?.map(({ lastHeartbeatTime: _, ...condition }) => condition)
-        .sort((x, y) => (x.type < y.type ? -1 : 1)),
-    })
-  return timeless(a) === timeless(b)
+  const timeless = (status: NodeStatus | undefined): unknown => ({
+    ...status,
+    conditions: status?.conditions
+      ?.map(({ lastHeartbeatTime: _, ...condition }) => condition)
+      .sort((x, y) => (x.type < y.type ? -1 : 1)),
+  })
+  return semanticEqual(timeless(a), timeless(b))
 }
