@@ -1,7 +1,7 @@
 /** Where a node's kubelet listens, and with what the API server shows itself there. */
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
-import { badRequestError, notFoundError } from '@canopus/apimachinery'
+import { notFoundError, StatusError } from '@canopus/apimachinery'
 import { type Trust, trusting } from '@canopus/platform'
 import type { ObjectReader } from '../security.ts'
 
@@ -35,7 +35,7 @@ export interface NodeAddress {
   readonly port: number
 }
 
-/** Throws StatusError 404 for a node that does not exist and 400 for one that tells no address. */
+/** Throws StatusError 404 for a node that does not exist and 500 for one that tells no address. */
 export function kubeletAddress(objects: ObjectReader, name: string, credentials: KubeletCredentials): NodeAddress {
   const node = objects.get(Nodes, name)
   if (node === undefined) throw notFoundError({ group: '', resource: 'nodes', name })
@@ -54,5 +54,8 @@ function addressOf(node: Node, types: readonly string[]): string {
     const found = addresses.find(each => each.type === type)
     if (found !== undefined) return found.address
   }
-  throw badRequestError(`no preferred addresses found; known addresses: ${JSON.stringify(addresses)}`)
+  // As Go prints a list of structures (pkg/util/node, NoMatchError).
+  const known = addresses.map(({ type, address }) => `{${type} ${address}}`).join(' ')
+  const message = `no preferred addresses found; known addresses: [${known}]`
+  throw new StatusError({ code: 500, message })
 }

@@ -20,6 +20,7 @@ import {
 } from '@canopus/apimachinery'
 import { type ControllerContext, claim } from '@canopus/operator'
 
+/** By which pods know their revision, and revisions of DaemonSets what their names end in. */
 export const REVISION_LABEL = 'controller-revision-hash'
 
 /** Objects whose template has a history. */
@@ -87,8 +88,12 @@ export interface Revised {
   collisionCount: number | undefined
 }
 
-/** What the name of a revision with this data ends in, after so many collisions of names. */
-export type RevisionHash = (data: unknown, collisions: number | undefined) => string
+export interface RevisionNaming {
+  /** What the name of a revision with this data ends in, after so many collisions of names. */
+  hash(data: unknown, collisions: number | undefined): string
+  /** Where the revision says that too. */
+  readonly label: string
+}
 
 /** Sees to it that the newest revision is of the current template: reuses an old one of the same content or makes one. */
 export async function ensureRevision(
@@ -97,7 +102,7 @@ export async function ensureRevision(
   type: ResourceType,
   known: readonly ControllerRevision[],
   collisionCount: number | undefined,
-  nameHash: RevisionHash,
+  naming: RevisionNaming,
 ): Promise<Revised> {
   const client = context.client.resource(ControllerRevisions)
   const data = dataOf(object)
@@ -110,13 +115,13 @@ export async function ensureRevision(
     return { revisions: [...others, update], update, collisionCount }
   }
   for (let collisions = collisionCount; ; collisions = (collisions ?? 0) + 1) {
-    const hash = nameHash(data, collisions)
+    const hash = naming.hash(data, collisions)
     const name = `${object.metadata.name}-${hash}`
     const namespace = object.metadata.namespace!
     const metadata: Partial<ObjectMeta> = {
       name,
       namespace,
-      labels: { ...object.spec.template.metadata?.labels, [REVISION_LABEL]: hash },
+      labels: { ...object.spec.template.metadata?.labels, [naming.label]: hash },
       ...(object.metadata.annotations && { annotations: { ...object.metadata.annotations } }),
       ownerReferences: [controllerReference(object, type)],
     }

@@ -99,7 +99,7 @@ export function createDaemonSetController(context: ControllerContext): Controlle
         DaemonSets,
         known,
         set.status?.collisionCount,
-        (_data, collisions) => podTemplateHash(set.spec.template, collisions),
+        { label: REVISION_LABEL, hash: (_data, collisions) => podTemplateHash(set.spec.template, collisions) },
       )
       const hash = hashOf(update)
       const state: DaemonSetState = { set, nodes: nodes.lister.list(), pods: own, hash, now: context.clock.now() }

@@ -27,6 +27,9 @@ import { claimsOf, isClaimOf, ordinalOf, podOf, revisionOfPod, withIdentity } fr
 import { type Action, planStatefulSet } from './plan.ts'
 import { claimOwners } from './retention.ts'
 
+/** What the name of a revision ends in, on the revision (pkg/controller/history, ControllerRevisionHashLabel). */
+const HASH_LABEL = 'controller.kubernetes.io/hash'
+
 export function createStatefulSetController(context: ControllerContext): Controller {
   const sets = context.informers.informer(StatefulSets)
   const pods = podInformer(context.informers)
@@ -72,7 +75,7 @@ export function createStatefulSetController(context: ControllerContext): Control
         StatefulSets,
         known,
         set.status?.collisionCount,
-        revisionHash,
+        { label: HASH_LABEL, hash: revisionHash },
       )
       const current = revisions.find(each => each.metadata.name === set.status?.currentRevision) ?? update
       const now = context.clock.now()

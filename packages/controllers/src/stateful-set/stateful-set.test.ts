@@ -68,6 +68,9 @@ test('up in order, each with its name, host name and labels', async () => {
   assert.deepEqual([replicas, readyReplicas, currentReplicas, updatedReplicas], [3, 3, 3, 3])
   assert.equal(currentRevision, updateRevision)
   assert.equal(pod.metadata.labels?.['controller-revision-hash'], currentRevision)
+  const [revision] = world.server.list(ControllerRevisions)
+  assert.equal(`db-${revision!.metadata.labels?.['controller.kubernetes.io/hash']}`, currentRevision)
+  assert.equal(revision!.metadata.labels?.['controller-revision-hash'], undefined)
   assert.ok(world.events.includes('SuccessfulCreate Create Pod db-0 in StatefulSet db successful'))
 })
 
