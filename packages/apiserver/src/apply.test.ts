@@ -344,6 +344,12 @@ describe('apply', () => {
     )
     assert.equal(moved.json.spec.maxReplicas, 4)
     assert.equal(moved.json.spec.minReplicas, 1)
+    // Pruned of its metadata, the object still converts.
+    const labelled = { ...scaler('v2', { maxReplicas: 4 }), metadata: { name, labels: { a: 'b' } } }
+    assert.equal((await apply(`${v2}/${name}`, labelled)).status, 200)
+    const back = await apply(`${v1}/${name}`, scaler('v1', { maxReplicas: 5 }))
+    assert.equal(back.status, 200, back.json.message)
+    assert.equal(back.json.metadata.labels, undefined)
   })
 
   it('reads YAML, and stores nothing in a dry run', async () => {

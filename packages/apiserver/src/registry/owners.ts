@@ -216,7 +216,7 @@ function builtInVersions(store: KindStore): Versions {
       const [source, target] = [sibling(from), sibling(to)]
       if (source === undefined || target === undefined) return undefined
       // What is left of an object while it is pruned may lack what every stored one has.
-      const whole = 'spec' in object && object.spec !== null ? object : { ...object, spec: {} }
+      const whole = { ...object, metadata: object.metadata ?? {}, spec: object.spec ?? {} }
       const stored = source.stored(whole as unknown as KubeObject)
       const { storedAs } = target.kind
       return (storedAs === undefined ? stored : storedAs.fromStored(stored)) as unknown as Plain

@@ -85,11 +85,13 @@ function statusToV2(
   status: NonNullable<HpaV1['status']>,
   annotations: Annotations,
 ): NonNullable<HorizontalPodAutoscaler['status']> {
-  const { currentCPUUtilizationPercentage: percent, ...rest } = status
+  // Only v1 always writes how many there are.
+  const { currentCPUUtilizationPercentage: percent, currentReplicas, ...rest } = status
   const used = percent === undefined ? [] : [cpuFigure(percent)]
   const told = annotated<MetricStatusV1>(annotations[CURRENT], 'autoscaling.v1.MetricStatus')?.map(figureFromV1)
   const conditions = annotated<Condition>(annotations[CONDITIONS], 'autoscaling.v1.HorizontalPodAutoscalerCondition')
-  return { ...rest, currentMetrics: told ?? used, ...(conditions && { conditions }) }
+  const current = currentReplicas ? { currentReplicas } : {}
+  return { ...rest, ...current, currentMetrics: told ?? used, ...(conditions && { conditions }) }
 }
 
 const cpuFigure = (averageUtilization: number): MetricStatus => ({
