@@ -39,13 +39,23 @@ export class ServiceRange {
     return formatIp(bytes)
   }
 
+  /** Whether the address is in the range, also where no service can have it. */
+  holds(address: string): boolean {
+    const at = this.#positionOf(address)
+    return at !== undefined && at >= -1n && at < this.#usable + (this.family === 'IPv4' ? 1n : 0n)
+  }
+
   /** `undefined` where the address is not in the range; what nobody gets unasked is a `bigint`. */
   indexOf(address: string): Index | undefined {
+    const index = this.#positionOf(address)
+    if (index === undefined || index < 0n || index >= this.#usable) return undefined
+    return index < this.size ? Number(index) : index
+  }
+
+  #positionOf(address: string): bigint | undefined {
     const bytes = parseIp(address)
     if (bytes === undefined || address.includes(':') !== (this.family === 'IPv6')) return undefined
-    const index = toBigInt(bytes.slice(this.family === 'IPv4' ? -4 : 0)) - this.#base - 1n
-    if (index < 0n || index >= this.#usable) return undefined
-    return index < this.size ? Number(index) : index
+    return toBigInt(bytes.slice(this.family === 'IPv4' ? -4 : 0)) - this.#base - 1n
   }
 }
 

@@ -189,7 +189,9 @@ export class ServiceAllocators {
     }
     const address = asked ?? takeAnyOf(ready, owner)
     if (!ready.some(({ range }) => range.indexOf(address) !== undefined)) {
-      refuse('the provided network does not match the current range')
+      const holder = ready.find(({ range }) => range.holds(address))?.range
+      if (holder === undefined) refuse('the provided network does not match the current range')
+      refuse(`the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${holder!.cidr}`)
     }
     const places = this.placesOf(address)
     if (asked !== undefined) {

@@ -279,6 +279,7 @@ export class Endpoint {
     const apply = readPatch(body, headers, this.#expected, options.fieldValidation, call.warnings)
     return this.change(call, write, encoder, body, {
       unconditional: true,
+      patched: true,
       produce: current => apply(current!),
     })
   }

@@ -140,6 +140,17 @@ describe('updates', () => {
     assert.deepEqual([dataSource, dataSourceRef], [source, source])
   })
 
+  it('a patch takes the resource version from no kind that is only replaced as it is known', async () => {
+    const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases'
+    await server.send('POST', path, { metadata: { name: 'l' }, spec: { holderIdentity: 'h' } })
+    for (const resourceVersion of [null, '', '0']) {
+      const headers = { 'content-type': 'application/merge-patch+json' }
+      const { status, json } = await server.send('PATCH', `${path}/l`, { metadata: { resourceVersion } }, headers)
+      assert.equal(status, 422)
+      assert.match(json.message, /metadata.resourceVersion: Invalid value: 0: must be specified for an update$/)
+    }
+  })
+
   it('the generated name of a namespace is a label once it is in order', async () => {
     const { json: refused } = await server.send('POST', '/api/v1/namespaces', { metadata: { generateName: '-' } })
     const fields = (refused.details?.causes ?? []).map(({ field }: { field: string }) => field)

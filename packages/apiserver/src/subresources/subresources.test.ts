@@ -400,6 +400,7 @@ describe('services', () => {
 
   const refused: readonly [string, object, RegExp][] = [
     ['addresses out of range', { clusterIP: '192.168.1.1' }, /the provided network does not match the current range/],
+    ['addresses of the network', { clusterIP: '10.96.0.0' }, /the provided IP \(10.96.0.0\) is not in the valid range/],
     [
       'ports out of range',
       { type: 'NodePort', ports: [{ port: 80, nodePort: 99 }] },
