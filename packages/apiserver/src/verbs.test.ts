@@ -438,6 +438,7 @@ describe('paths', () => {
     ['PATCH', '/apis/apps', 200, /APIGroup/],
     ['DELETE', '/openapi/v3', 200, /"paths"/],
     ['POST', '/nothing', 404, /^404 page not found\n$/],
+    ['GET', '/api/v1/watch/pods/x', 404, /the server could not find the requested resource/],
     ['PUT', '/apis/apps/v1', 405, /does not allow this method/],
     ['GET', '/healthz', 200, /^ok$/],
     ['GET', '/livez', 200, /^ok$/],

@@ -200,6 +200,12 @@ export class PartialEncoder extends JsonEncoder {
     )
   }
 
+  /** Nothing is null, as upstream makes a new list of what there is. */
+  override list(versions: readonly ObjectVersion[], metadata: ListMeta): readonly Uint8Array[] {
+    if (versions.length > 0) return super.list(versions, metadata)
+    return [Buffer.from(JSON.stringify({ ...this.listType(), metadata, items: null })), NEWLINE]
+  }
+
   override value({ plain }: ObjectVersion): unknown {
     return plain && partialObject(plain, this.#meta)
   }

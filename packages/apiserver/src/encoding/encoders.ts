@@ -9,7 +9,8 @@ import {
   ProtobufEncoder,
   TextEncoder,
 } from './encoder.ts'
-import { type Form, notAcceptableError } from './negotiate.ts'
+import { MisfitEncoder } from './misfit.ts'
+import { type Form, notAcceptableError, type Transform } from './negotiate.ts'
 import { type Describe, type IncludeObject, includeObjectOf, TableEncoder } from './table.ts'
 
 const forms = new WeakMap<ObjectEncoder, Form>()
@@ -42,6 +43,13 @@ export class Encoders {
       made.set(id, encoder)
       forms.set(encoder, form)
     }
+    return encoder
+  }
+
+  /** For a form that cannot be made of what answers. */
+  misfit(kind: Kind, form: Form & { readonly as: Transform }): ObjectEncoder {
+    const encoder = new MisfitEncoder(kind, form.as)
+    forms.set(encoder, form)
     return encoder
   }
 

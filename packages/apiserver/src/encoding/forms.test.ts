@@ -20,6 +20,18 @@ const cases: readonly [string, string, string | number, string][] = [
   [ONE, as('PartialObjectMetadata', 'v1beta1'), 'PartialObjectMetadata', 'meta.k8s.io/v1beta1'],
   [CMS, as('PartialObjectMetadataList', 'v1beta1'), 'PartialObjectMetadataList', 'meta.k8s.io/v1beta1'],
   [ONE, as('PartialObjectMetadata', 'v1alpha1'), 406, ACCEPTED],
+  [
+    ONE,
+    as('PartialObjectMetadataList', 'v1'),
+    406,
+    'you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)',
+  ],
+  [
+    CMS,
+    as('PartialObjectMetadata', 'v1'),
+    406,
+    'you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)',
+  ],
   [ONE, as('Service', 'v1'), 406, ACCEPTED],
   [ONE, 'application/json;g=meta.k8s.io;v=v1', 406, ACCEPTED],
   [ONE, as('Table', 'v1', 'application/vnd.kubernetes.protobuf'), 406, ACCEPTED],
@@ -74,6 +86,12 @@ describe('forms of answers', () => {
     const names = json.columnDefinitions.map((each: { name: string }) => each.name)
     assert.deepEqual(names, ['Name', 'Desired', 'Available', 'Age'])
     assert.deepEqual(json.rows[0].cells.slice(0, 3), ['one', 3, 0])
+  })
+
+  it('has no items in a list of metadata without objects', async () => {
+    const accept = as('PartialObjectMetadataList', 'v1')
+    const { json } = await server.send('GET', `${CMS}?labelSelector=none`, undefined, { accept })
+    assert.equal(json.items, null)
   })
 
   // Path, query, User-Agent; whether for people.

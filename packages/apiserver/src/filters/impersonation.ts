@@ -20,7 +20,7 @@ import {
 import { type ApiRequest, header, headerValues } from '../http/message.ts'
 import type { ImpersonationMetrics } from '../metrics/impersonation-metrics.ts'
 import type { Attributes, Authorizer, User } from '../security.ts'
-import { attributesOf, forbiddenAttributes } from './authorization.ts'
+import { attributesOf, forbiddenAttributes, RefusedError } from './authorization.ts'
 import type { RequestInfo } from './request-info.ts'
 
 const PREFIX = 'impersonate-'
@@ -119,7 +119,7 @@ function wantedUser(request: ApiRequest): User | undefined {
   }
   if (name !== '') return wanted
   if (isNameAlone(wanted)) return undefined
-  throw badRequestError(`requested ${goText(wanted)} without impersonating a user name`)
+  throw new RefusedError(badRequestError(`requested ${goText(wanted)} without impersonating a user name`).status)
 }
 
 /** A user as Go's `%#v` shows it. */

@@ -51,8 +51,13 @@ import { type Update, updateObject } from './update.ts'
 import { watchObjects } from './watch.ts'
 import { inWatchListSpan } from './watch-spans.ts'
 
-const ONE: readonly Transform[] = ['Table', 'PartialObjectMetadata']
-const MANY: readonly Transform[] = ['Table', 'PartialObjectMetadataList']
+const ONE: readonly Transform[] = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']
+const MANY: readonly Transform[] = [...ONE]
+/** What there is of the other alone. */
+const MISFITS = new Map<readonly Transform[], Transform>([
+  [ONE, 'PartialObjectMetadataList'],
+  [MANY, 'PartialObjectMetadata'],
+])
 const STREAM: readonly Transform[] = ['Table', 'PartialObjectMetadata']
 
 /** Kinds whose DELETE answers the object itself rather than a Status (`ReturnDeletedObject` upstream). */
@@ -78,6 +83,9 @@ export type DeleteVerb = (
   name: string,
   options: DeleteOptions,
 ) => Promise<DeleteResult>
+
+/** The old way to watch one object, which has to be in a namespace where the kind has them. */
+const WATCH_OF_ONE = /^\/apis?(?:\/[^/]+){1,2}\/watch\/[^/]+\/[^/]+\/?$/
 
 const DELETE_BATCH = 32
 /** As options of a deletion are told of: upstream writes them in its internal version. */
@@ -142,8 +150,9 @@ export class Endpoint {
   }
 
   /** Collections take new objects, and objects everything else. Custom kinds have no routes that would say so. */
-  private checkPlace({ info: { verb, name } }: Call): void {
+  private checkPlace({ info: { verb, name, namespace, path } }: Call): void {
     const custom = this.kind.custom !== undefined
+    if (!custom && this.kind.type.namespaced && namespace === '' && WATCH_OF_ONE.test(path)) throw pathNotFoundError()
     if (!custom && name.includes('/')) throw pathNotFoundError()
     const [wrong] = name === '.' || name === '..' || name.includes('%') ? checkPathSegmentName(name) : []
     if (wrong !== undefined) throw badRequestError(`Name parameter invalid: ${goQuote(name)}: ${wrong}`)
@@ -158,6 +167,8 @@ export class Endpoint {
     const pretty = query.size === 0 ? undefined : query.get('pretty')
     const { headers } = call.request
     const form = negotiate(headers, transforms, pretty, kind.custom === undefined, transforms === STREAM)
+    const { as } = form
+    if (as !== undefined && as === MISFITS.get(transforms)) return this.#encoders.misfit(kind, { ...form, as })
     return encoderOf(this.#encoders, kind, form, query)
   }
 

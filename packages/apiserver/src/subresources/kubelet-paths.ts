@@ -1,6 +1,14 @@
 /** The kubelet's paths for logs, exec, attach and port-forward (pkg/registry/core/pod/strategy.go, LogLocation and others). */
 import type { Pod } from '@canopus/api/core/v1'
-import { badRequestError, type FieldError, forbidden, invalid, invalidError } from '@canopus/apimachinery'
+import {
+  badRequestError,
+  type FieldError,
+  forbidden,
+  invalid,
+  invalidError,
+  parseTime,
+  timeErrorText,
+} from '@canopus/apimachinery'
 import { integer } from '../filters/options.ts'
 import { isTrue } from '../filters/request-info.ts'
 
@@ -67,6 +75,7 @@ function logParameters(query: URLSearchParams, pod: string): URLSearchParams {
   }
   const sinceTime = query.get('sinceTime')
   if (sinceTime) {
+    if (parseTime(sinceTime) === undefined) throw badRequestError(timeErrorText(sinceTime, false))
     if (result.has('sinceSeconds')) {
       errors.push(forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'))
     }
