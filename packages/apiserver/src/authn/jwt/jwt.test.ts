@@ -217,7 +217,7 @@ describe('tokens of an issuer', () => {
     const lines = [
       `${name}_latency_seconds_count{${of},result="success"} 1`,
       `${name}_latency_seconds_count{${of},result="failure"} 1`,
-      `${name}_jwks_fetch_last_timestamp_seconds{${us},${of},result="success"} ${SECONDS}`,
+      `${name}_jwks_fetch_last_timestamp_seconds{${us},${of},result="success"} 1.7672256e+09`,
       `${name}_jwks_fetch_last_key_set_info{${us},hash="${keySet}",${of}} 1`,
     ]
     for (const line of lines) assert.ok(registry.text().includes(`\n${line}\n`), `${line}\n${registry.text()}`)
