@@ -21,6 +21,7 @@ import { type Controller, type ControllerContext, defineController, mapped, on, 
 import { isNamespaceTerminating } from '../replica-set.ts'
 import type { AddressType } from './endpoint.ts'
 import { type Groups, layOut, MANAGED_BY, SERVICE_NAME, type SliceChanges, TRIGGER_TIME } from './plan-slices.ts'
+import { repackSubsets } from './repack.ts'
 import { mirroringMetrics } from './slice-metrics.ts'
 
 const CONTROLLER = 'endpointslicemirroring-controller.k8s.io'
@@ -43,7 +44,7 @@ export interface Mirrored {
   skipped: number
 }
 
-/** What is mirrored of endpoints of the older form: of each subset so many addresses and no more. */
+/** What is mirrored of endpoints of the older form: of each subset, in its canonical form, so many addresses and no more. */
 export function groupsOf(
   { subsets = [] }: Pick<EndpointsObject, 'subsets'>,
   maxEndpoints: number = MAX_ENDPOINTS,
@@ -54,7 +55,7 @@ export function groupsOf(
     ['IPv4', new Map()],
     ['IPv6', new Map()],
   ])
-  for (const subset of subsets) {
+  for (const subset of repackSubsets(subsets)) {
     const ports = (subset.ports ?? []).map(({ name, port, protocol, appProtocol }) => ({
       name: name ?? '',
       protocol: protocol ?? 'TCP',
@@ -201,13 +202,11 @@ function countUpdated({ update }: SliceChanges, before: readonly EndpointSlice[]
 
 function metadataOf(object: EndpointsObject, old: EndpointSlice | undefined): ObjectMeta {
   const { [TRIGGER_TIME]: _time, [LAST_APPLIED]: _applied, ...annotations } = object.metadata.annotations ?? {}
-  const fresh = {
-    generateName: `${object.metadata.name}-`,
-    namespace: object.metadata.namespace!,
-    ownerReferences: [controllerReference(object, Endpoints)],
-  }
+  const fresh = { generateName: `${object.metadata.name}-`, namespace: object.metadata.namespace! }
   return {
     ...(old?.metadata ?? fresh),
+    // Endpoints that were made anew own the slices of their namesake.
+    ownerReferences: [controllerReference(object, Endpoints)],
     annotations,
     labels: { ...object.metadata.labels, [SERVICE_NAME]: object.metadata.name, [MANAGED_BY]: CONTROLLER },
   } as ObjectMeta

@@ -93,9 +93,28 @@ test('services with a selector, and endpoints that ask for it, are left alone', 
   assert.deepEqual(slices(), [])
 })
 
+test('labels and annotations go along, and the owner where it was made anew', async () => {
+  addService()
+  addEndpoints()
+  await world.settle()
+  world.server.change(Endpoints, 'db', 'default', object => {
+    object.metadata.labels = { a: 'b' }
+    object.metadata.annotations = { c: 'd', 'endpoints.kubernetes.io/last-change-trigger-time': 'now' }
+  })
+  await world.settle()
+  const [slice] = world.server.list(EndpointSlices)
+  assert.equal(slice!.metadata.labels?.a, 'b')
+  assert.deepEqual(slice!.metadata.annotations, { c: 'd' })
+  world.server.change(Endpoints, 'db', 'default', object => (object.metadata.uid = 'another'))
+  await world.settle()
+  const owners = world.server.list(EndpointSlices).map(each => each.metadata.ownerReferences?.[0]?.uid)
+  assert.deepEqual(owners, ['another', 'another'])
+})
+
+const many = (count: number, prefix = '10.0') =>
+  Array.from({ length: count }, (_, index) => ({ ip: `${prefix}.${index >> 8}.${index & 255}` }))
+
 describe('what is mirrored of a subset', () => {
-  const many = (count: number, prefix = '10.0') =>
-    Array.from({ length: count }, (_, index) => ({ ip: `${prefix}.${index >> 8}.${index & 255}` }))
   const cases: [what: string, ready: { ip: string }[], notReady: { ip: string }[], counts: number[]][] = [
     ['all of it', many(3), many(2, '10.1'), [5, 0, 0]],
     ['a thousand and no more', many(1000), many(7, '10.1'), [1000, 0, 7]],
@@ -115,9 +134,7 @@ test('addresses that are left out are told of', async () => {
   addService()
   addEndpoints()
   world.server.change(Endpoints, 'db', 'default', object => {
-    object.subsets = [
-      { addresses: [{ ip: 'no address' }, ...Array.from({ length: 1002 }, () => ({ ip: '10.0.0.1' }))] },
-    ]
+    object.subsets = [{ addresses: [{ ip: 'no address' }, ...many(1002)] }]
   })
   await world.settle()
   assert.deepEqual(

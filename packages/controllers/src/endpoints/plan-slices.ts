@@ -6,7 +6,7 @@
 import { Services } from '@canopus/api'
 import type { Node, Pod, Service } from '@canopus/api/core/v1'
 import type { Endpoint, EndpointPort, EndpointSlice } from '@canopus/api/discovery/v1'
-import { controllerReference, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
+import { controllerOf, controllerReference, type ObjectMeta, semanticEqual, stableJson } from '@canopus/apimachinery'
 import {
   type AddressType,
   addressesOf,
@@ -236,10 +236,16 @@ function planGroup(
       const isSame =
         semanticEqual(next.endpoints, each.slice.endpoints) &&
         semanticEqual(next.ports, each.slice.ports) &&
-        semanticEqual(next.metadata.labels, each.slice.metadata.labels)
+        semanticEqual(aboutIt(next), aboutIt(each.slice))
       if (!isSame) changes.update.push(next)
     }
   }
+}
+
+/** What of a slice's metadata is worth a write: not when its endpoints last changed. */
+function aboutIt(slice: EndpointSlice): unknown {
+  const { [TRIGGER_TIME]: _time, ...annotations } = slice.metadata.annotations ?? {}
+  return { labels: slice.metadata.labels, annotations, owner: controllerOf(slice)?.uid }
 }
 
 function sliceOf(
