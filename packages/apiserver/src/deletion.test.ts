@@ -89,8 +89,10 @@ describe('deletion', () => {
     const { json } = await server.send('DELETE', `${CMS}/query?propagationPolicy=Foreground`)
     assert.deepEqual(json.metadata.finalizers, ['foregroundDeletion'])
     await create('meta')
-    const body = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', dryRun: ['All'] }
-    assert.equal((await server.send('DELETE', `${CMS}/meta`, body)).status, 200)
+    for (const apiVersion of ['meta.k8s.io/v1', 'v9', 'foo/v1']) {
+      const body = { kind: 'DeleteOptions', apiVersion, dryRun: ['All'] }
+      assert.equal((await server.send('DELETE', `${CMS}/meta`, body)).status, 200, apiVersion)
+    }
     assert.equal((await server.send('GET', `${CMS}/meta`)).status, 200)
   })
 

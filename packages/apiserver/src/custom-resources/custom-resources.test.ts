@@ -118,6 +118,19 @@ describe('custom resources', () => {
     assert.deepEqual(Object.keys(own.fieldsV1), ['f:status'])
   })
 
+  for (const [said, message] of [
+    [{ kind: 'Foo' }, 'Foo.example.com "still" is invalid: kind: Invalid value: "Foo": must be Sail'],
+    [{ apiVersion: 'v9' }, 'Sail "still" is invalid: apiVersion: Invalid value: "v9": must be example.com/v1'],
+  ] as const) {
+    it(`stay what they are where a patch says ${JSON.stringify(said)}`, async () => {
+      await sail('still', { size: 1 })
+      const headers = { 'content-type': 'application/merge-patch+json' }
+      const { status, json } = await server.send('PATCH', `${path('sails')}/still`, said, headers)
+      assert.equal(status, 422)
+      assert.equal(json.message, message)
+    })
+  }
+
   it('are discovered and documented as soon as the definition is established', async () => {
     const { json: list } = await server.send('GET', '/apis/example.com/v1')
     assert.deepEqual(

@@ -12,6 +12,7 @@ import {
   DecodeError,
   decodeValue,
   encodeJson,
+  type FieldError,
   goText,
   invalid,
   invalidError,
@@ -19,13 +20,19 @@ import {
   type KubeObject,
   mergeSchemaOf,
   PatchError,
+  parseApiVersion,
   parseJson,
   StatusError,
   type StructSchema,
   strictDecodingMessage,
 } from '@canopus/apimachinery'
 import { asBuffer } from '../cache/object-version.ts'
-import { checkConvertible, type FieldValidation, unsupportedMediaTypeError } from '../encoding/body.ts'
+import {
+  checkConvertible,
+  checkGroupVersion,
+  type FieldValidation,
+  unsupportedMediaTypeError,
+} from '../encoding/body.ts'
 import { customUnknownFields, withSortedKeys } from '../encoding/findings.ts'
 import { type Body, bytesOf, GivenBody } from '../encoding/given-body.ts'
 import { parseMediaType } from '../encoding/media-type.ts'
@@ -202,6 +209,7 @@ export function checkPatched(
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
       if (validation === 'Warn') for (const each of strictErrors) if (!warnings.includes(each)) warnings.push(each)
     }
+    if (kind.schema !== undefined) checkIdentity(saidKind(patched, kind), kind, patched as Partial<KubeObject>)
     return decoded.object as unknown as KubeObject
   } catch (error) {
     if (!(error instanceof DecodeError || error instanceof JsonSyntaxError)) throw error
@@ -209,6 +217,22 @@ export function checkPatched(
       invalid('patch', described?.() ?? encodeJson(patched), error.message),
     ])
   }
+}
+
+/** A patched custom object has to be what it was (apiextensions pkg/registry/customresource/validator.go). Throws StatusError 422. */
+function checkIdentity(
+  said: { apiVersion: string; kind: string },
+  expected: PatchedKind,
+  { metadata }: Partial<KubeObject>,
+): void {
+  checkGroupVersion(said.apiVersion)
+  const errors: FieldError[] = []
+  for (const field of ['kind', 'apiVersion'] as const) {
+    if (said[field] !== expected[field]) errors.push(invalid(field, said[field], `must be ${expected[field]}`))
+  }
+  if (errors.length === 0) return
+  const { group } = parseApiVersion(said.apiVersion)
+  throw invalidError({ group, resource: said.kind, name: metadata?.name ?? '' }, errors)
 }
 
 /** What a patched object says that it is; a patch may have made it another. Values that are no texts are found when it is read. */
