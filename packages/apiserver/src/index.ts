@@ -52,6 +52,8 @@ export {
   type SecurityOptions,
 } from './create-security.ts'
 export { GIT_VERSION, KUBERNETES_MINOR } from './discovery/version.ts'
+export { readEgressConfiguration } from './egress/configuration.ts'
+export { egressOf } from './egress/egress.ts'
 export { checkEffectiveVersion, type EffectiveVersionFlags } from './features/effective-version.ts'
 export { FeatureGates, parseFeatureGates } from './features/feature-gates.ts'
 export { kindsOfFeatures, parseRuntimeConfig, RuntimeConfig } from './features/runtime-config.ts'

@@ -25,6 +25,7 @@ import { WatchCache } from './cache/watch-cache.ts'
 import { withCertificateChecks } from './certificates/kind-checks.ts'
 import { CustomResources } from './custom-resources/custom-resources.ts'
 import { Discovery } from './discovery/discovery.ts'
+import type { Egress } from './egress/egress.ts'
 import { columnsOf, describing } from './encoding/describe.ts'
 import { Encoders } from './encoding/encoders.ts'
 import { encodeMessage } from './encoding/protobuf.ts'
@@ -73,6 +74,8 @@ export interface ApiServerOptions {
   /** Whether clients find a resource; all where missing. */
   readonly isServed?: (type: ResourceType) => boolean
   readonly security: SecurityFactory
+  /** By what way connections leave; straight where missing. */
+  readonly egress?: Egress | undefined
   /** With which kubelets are called for logs, exec and the like; with a certificate also for what pods and nodes use. */
   readonly kubelet?: KubeletCredentials
   /** What nodes use that name no port of a kubelet; such nodes have no figures where missing. */
@@ -165,7 +168,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   let repairs: Promise<void> | undefined
   const loopback = transport(LOOPBACK)
   const webhooks =
-    options.webhooks ?? createWebhookClient({ resolver: createServiceResolver(objects, random), clock, loopback })
+    options.webhooks ??
+    createWebhookClient({ resolver: createServiceResolver(objects, random), clock, loopback, egress: options.egress })
   const security = options.security({
     objects,
     loopback,
@@ -186,10 +190,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     new Aggregator(options.aggregation, {
       ...{ objects, loopback, clock, random, logger, builtIn: resources.types },
       metrics: registry,
+      dial: options.egress?.cluster,
     })
   const { kubelet = {}, nodeMetrics } = options
   const resourceMetrics = servesResourceMetrics(options)
-    ? new ResourceMetrics({ objects, clock, logger, kubelet, ...(nodeMetrics ? { nodeMetrics } : {}) })
+    ? new ResourceMetrics({
+        objects,
+        clock,
+        logger,
+        kubelet,
+        dial: options.egress?.cluster,
+        ...(nodeMetrics ? { nodeMetrics } : {}),
+      })
     : undefined
   const postStartHooks = new PostStartHooks()
   const front = new Front(serving, random)
@@ -445,6 +457,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
       objects,
       ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
       kubelet,
+      dial: options.egress?.cluster,
       featureGates: options.featureGates ?? new FeatureGates(),
       clock,
       random,

@@ -9,6 +9,7 @@ import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import { createClient } from '@canopus/client'
 import type { ExternalVersion } from '../discovery/documents.ts'
+import type { Dialer } from '../egress/dial.ts'
 import { type ApiRequest, type ApiResponse, header, textResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import type { ObjectReader } from '../security.ts'
@@ -39,6 +40,8 @@ export interface AggregatorContext {
   /** The types that the server brings along. */
   readonly builtIn: Iterable<ResourceType>
   readonly metrics: MetricsRegistry
+  /** How extension servers are reached; straight where missing. */
+  readonly dial?: Dialer | undefined
 }
 
 /** Hears what others serve, so that documents can be made anew. */
@@ -66,7 +69,7 @@ export class Aggregator {
     const resolver = createServiceResolver(objects, random)
     const find = (name: string): APIService | undefined => objects.get(APIServices, name)
     this.#context = context
-    this.#servers = new ExtensionServers(resolver, options.proxyClient ?? (() => undefined), clock)
+    this.#servers = new ExtensionServers(resolver, options.proxyClient ?? (() => undefined), clock, context.dial)
     this.#registration = new AutoRegister({ objects, client, clock, logger, builtIn: context.builtIn })
     const servers = this.#servers
     this.#availability = new Availability({

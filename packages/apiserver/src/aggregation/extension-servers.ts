@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest } from 'node:https'
 import type { APIService } from '@canopus/api/apiregistration/v1'
 import { type Clock, withTimeout } from '@canopus/base'
 import { trusting } from '@canopus/platform'
+import { type Dialer, EgressAgent } from '../egress/dial.ts'
 import type { User } from '../security.ts'
 import type { ServiceAddress, ServiceResolver } from '../webhook/service-resolver.ts'
 import { identityHeaders } from './proxy-headers.ts'
@@ -29,9 +30,11 @@ export class ExtensionServers {
   readonly #resolver: ServiceResolver
   readonly #proxyClient: () => ProxyClient | undefined
   readonly #clock: Clock
+  readonly #dial: Dialer | undefined
   readonly #reaches = new Map<string, Reach>()
 
-  constructor(resolver: ServiceResolver, proxyClient: () => ProxyClient | undefined, clock: Clock) {
+  constructor(resolver: ServiceResolver, proxyClient: () => ProxyClient | undefined, clock: Clock, dial?: Dialer) {
+    this.#dial = dial
     this.#resolver = resolver
     this.#proxyClient = proxyClient
     this.#clock = clock
@@ -53,14 +56,15 @@ export class ExtensionServers {
     const known = this.#reaches.get(name)
     if (known?.fingerprint === fingerprint) return known.agent
     known?.agent.destroy()
-    const agent = new Agent({
+    const options = {
       keepAlive: true,
       maxFreeSockets: 25,
       servername,
       rejectUnauthorized: !insecureSkipTLSVerify,
       ...(caBundle ? trusting(Buffer.from(caBundle, 'base64')) : {}),
       ...client,
-    })
+    }
+    const agent = this.#dial === undefined ? new Agent(options) : new EgressAgent(this.#dial, options)
     this.#reaches.set(name, { fingerprint, agent })
     return agent
   }

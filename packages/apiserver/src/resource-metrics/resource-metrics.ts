@@ -21,6 +21,7 @@ import {
   SelectorError,
 } from '@canopus/apimachinery'
 import type { Clock, Logger } from '@canopus/base'
+import type { Dialer } from '../egress/dial.ts'
 import { contentTypeOf, negotiate } from '../encoding/negotiate.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import { type ApiResponse, textResponse } from '../http/message.ts'
@@ -60,6 +61,8 @@ export interface ResourceMetricsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly kubelet: KubeletCredentials
+  /** How kubelets are reached; straight where missing. */
+  readonly dial?: Dialer | undefined
   /** Of nodes without a kubelet that can be asked; they have no figures where missing. */
   readonly nodeMetrics?: NodeMetrics
 }
@@ -79,7 +82,7 @@ export class ResourceMetrics {
   /** Begins to ask the kubelets. The caches must be filled. */
   start(): void {
     const { kubelet, ...options } = this.#options
-    const read = createKubeletReader(options.objects, kubelet)
+    const read = createKubeletReader(options.objects, kubelet, options.dial)
     const loop = scrapeNodes({ ...options, figures: this.figures, read }, this.#stopping.signal)
     this.#running = loop.finally(() => read.close())
   }

@@ -3,6 +3,7 @@ import { Agent, get } from 'node:https'
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { type Clock, type Logger, sleep } from '@canopus/base'
+import { type Dialer, EgressAgent } from '../egress/dial.ts'
 import type { ObjectReader } from '../security.ts'
 import { type KubeletCredentials, kubeletAddress, kubeletTls } from '../subresources/node-address.ts'
 import { readResourceMetrics, type Scrape } from './exposition.ts'
@@ -76,24 +77,26 @@ async function scrapeOnce(options: ScraperOptions, signal: AbortSignal): Promise
 export function createKubeletReader(
   objects: ObjectReader,
   credentials: KubeletCredentials,
+  dial?: Dialer,
 ): ScraperOptions['read'] & { close(): void } {
-  let agent = agentWith(credentials)
+  let agent = agentWith(credentials, dial)
   const read = (node: Node, signal: AbortSignal): Promise<string> => {
     // The certificate is renewed now and then; its successor needs connections of its own.
-    if (agent.options.cert !== credentials.cert) agent = agentWith(credentials)
+    if (agent.options.cert !== credentials.cert) agent = agentWith(credentials, dial)
     const { host, port } = kubeletAddress(objects, node.metadata.name, credentials)
     return body(agent, host, port, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]))
   }
   return Object.assign(read, { close: () => agent.destroy() })
 }
 
-function agentWith(credentials: KubeletCredentials): Agent {
-  return new Agent({
+function agentWith(credentials: KubeletCredentials, dial: Dialer | undefined): Agent {
+  const options = {
     ...kubeletTls(credentials),
     rejectUnauthorized: credentials.ca !== undefined,
     keepAlive: true,
     maxFreeSockets: 1,
-  })
+  }
+  return dial === undefined ? new Agent(options) : new EgressAgent(dial, options)
 }
 
 function body(agent: Agent, host: string, port: number, signal: AbortSignal): Promise<string> {

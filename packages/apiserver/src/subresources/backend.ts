@@ -6,6 +6,7 @@ import { badRequestError, internalError, StatusError, serviceUnavailableError } 
 import { trusting } from '@canopus/platform'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
+import { type Dialer, dialled, EgressAgent } from '../egress/dial.ts'
 import type { ApiRequest, ApiResponse, Headers, StreamSink } from '../http/message.ts'
 import { transportProblem } from '../webhook/problems.ts'
 
@@ -20,6 +21,8 @@ export interface Backend {
   readonly ca?: string
   /** Where connections come from, with all that they are made of; else one is made for each request. */
   readonly agent?: Agent
+  /** How it is reached; straight where missing. */
+  readonly dial?: Dialer | undefined
   /** Headers that say who asks, in place of whatever the client says of that itself. */
   readonly identity?: Readonly<Record<string, string | string[]>>
 }
@@ -59,17 +62,18 @@ function open(
   method: string,
   headers: Record<string, string | string[]>,
 ): ReturnType<typeof httpRequest> {
-  const { host, port, path, cert, key, ca, agent } = backend
+  const { host, port, path, cert, key, ca, agent, dial } = backend
   if (agent !== undefined) return httpsRequest({ host, port, path, method, headers, agent })
-  const common = { host, port, path, method, headers, agent: false as const }
-  if (!backend.tls) return httpRequest(common)
-  return httpsRequest({
-    ...common,
+  const common = { host, port, path, method, headers }
+  if (!backend.tls) return httpRequest({ ...common, ...(dial === undefined ? { agent: false } : dialled(dial)) })
+  const tls = {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(ca === undefined ? {} : trusting(ca)),
     rejectUnauthorized: ca !== undefined,
-  })
+  }
+  if (dial !== undefined) return httpsRequest({ ...common, agent: new EgressAgent(dial, tls) })
+  return httpsRequest({ ...common, ...tls, agent: false })
 }
 
 export interface ForwardOptions {

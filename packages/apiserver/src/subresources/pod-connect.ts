@@ -50,6 +50,6 @@ async function podBackend(context: SubresourceContext, endpoint: Endpoint, call:
   const pod = endpoint.store.view(await endpoint.store.get(namespace, name)) as Pod
   const path = kubeletPath(pod, subresource, query)
   if (!pod.spec.nodeName) return undefined
-  const { kubelet, objects } = context
-  return { tls: true, ...kubeletAddress(objects, pod.spec.nodeName, kubelet), path, ...kubeletTls(kubelet) }
+  const { kubelet, objects, dial } = context
+  return { tls: true, ...kubeletAddress(objects, pod.spec.nodeName, kubelet), path, ...kubeletTls(kubelet), dial }
 }

@@ -42,13 +42,14 @@ export async function proxyBackend(context: SubresourceContext, endpoint: Endpoi
   await admitConnect(endpoint, call, options)
   const target = parseTarget(info.name)
   const path = `${info.restPath === '' ? '/' : info.restPath}${request.query === '' ? '' : `?${request.query}`}`
+  const { dial } = context
   switch (plural) {
     case 'pods':
-      return { ...(await podTarget(endpoint, info.namespace, target)), path }
+      return { ...(await podTarget(endpoint, info.namespace, target)), path, dial }
     case 'services':
-      return { ...serviceTarget(context, info.namespace, target), path }
+      return { ...serviceTarget(context, info.namespace, target), path, dial }
     default:
-      return { ...nodeTarget(context, target), path }
+      return { ...nodeTarget(context, target), path, dial }
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the handlers of subresources are given. */
 import type { Clock, Logger, Random } from '@canopus/base'
+import type { Dialer } from '../egress/dial.ts'
 import type { FeatureGates } from '../features/feature-gates.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
@@ -14,6 +15,8 @@ export interface SubresourceContext {
   readonly tokenIssuer?: TokenIssuer
   /** With which kubelets are called. */
   readonly kubelet: KubeletCredentials
+  /** How nodes, pods and services are reached; straight where missing. */
+  readonly dial?: Dialer | undefined
   readonly featureGates: FeatureGates
   readonly clock: Clock
   readonly random: Random

@@ -9,6 +9,8 @@ import { type Clock, messageOf } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import { type Trust, trusting } from '@canopus/platform'
 import type { Dispatcher } from 'undici'
+import type { Dialer } from '../egress/dial.ts'
+import type { Egress } from '../egress/egress.ts'
 import { traced, traceHeaders } from '../tracing/span.ts'
 import type { WebhookCredentials, WebhookCredentialsFor } from './credentials.ts'
 import { answerProblem, transportProblem } from './problems.ts'
@@ -52,6 +54,8 @@ export interface WebhookClientOptions {
   readonly clock: Clock
   /** Requests to this API server itself: to `kubernetes.default.svc`, behind which an extension API server may be meant. */
   readonly loopback?: Transport
+  /** How webhooks are reached: those behind services by `cluster`, those with a URL by `controlplane`. */
+  readonly egress?: Egress | undefined
 }
 
 /** Connections are kept for so many targets. */
@@ -214,18 +218,33 @@ interface WebhookAgent {
   destroy(): void
 }
 
+type Connector = ReturnType<typeof import('undici').buildConnector>
+
+/** The same connector, whose TLS is spoken over connections of the dialer. */
+function overDialer(connect: Connector, dial: Dialer | undefined): Connector {
+  if (dial === undefined) return connect
+  return (options, callback) => {
+    dial(options.hostname, Number(options.port || 443)).then(
+      httpSocket => connect({ ...options, httpSocket }, callback),
+      error => callback(error, null),
+    )
+  }
+}
+
 /** The library is read when the first webhook is called: most clusters have none. */
 async function makeAgent(
   tls: TlsMaterial,
   service: Address['service'],
-  { resolver, clock }: WebhookClientOptions,
+  { resolver, clock, egress = {} }: WebhookClientOptions,
 ): Promise<WebhookAgent> {
   const { Agent, buildConnector, interceptors } = await import('undici')
   const servername = service === undefined ? {} : { servername: serverName(service.namespace, service.name) }
-  const connect = buildConnector({ ...tls, ...servername, allowH2: false, timeout: 0 })
+  const reached = (connector: Connector): Connector =>
+    overDialer(connector, service === undefined ? egress.controlplane : egress.cluster)
+  const connect = reached(buildConnector({ ...tls, ...servername, allowH2: false, timeout: 0 }))
   const shared =
     service === undefined
-      ? new SharedHttp2(clock, buildConnector({ ...tls, allowH2: true, preferH2: true, timeout: 0 }))
+      ? new SharedHttp2(clock, reached(buildConnector({ ...tls, allowH2: true, preferH2: true, timeout: 0 })))
       : undefined
   const agent = new Agent({
     keepAliveTimeout: IDLE,

@@ -1,14 +1,17 @@
+import { existsSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, posix } from 'node:path'
 import {
   type AggregationOptions,
   createSecurity,
+  egressOf,
   type FlagValues,
   loadDescriptions,
+  readEgressConfiguration,
   ServiceRange,
 } from '@canopus/apiserver'
-import { type Logger, whenAborted } from '@canopus/base'
+import { type Logger, messageOf, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import {
   publishAuthentication,
@@ -65,6 +68,7 @@ interface ApiServerFlags
   etcdPrefix?: string
   advertiseAddress?: string
   externalHostname?: string
+  egressSelectorConfigFile?: string
   certDir: string
   tlsCertFile?: string
   tlsPrivateKeyFile?: string
@@ -127,6 +131,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
       'where pods reach this server (default: the address of the first interface)',
       address,
     )
+    .option('--egress-selector-config-file <file>', 'by which proxies nodes, pods, services and webhooks are reached')
     .option('--external-hostname <name>', 'under which clients are told to find it (default: the advertised address)')
     .option('--cert-dir <directory>', 'where a certificate is made if none is given', join(data, 'certificates'))
     .option('--tls-cert-file <file>', 'certificate of the HTTPS listener')
@@ -197,6 +202,18 @@ function portRange(text: string): { from: number; to: number } {
   return { from, to }
 }
 
+/** Throws Failure where the file is wrong, or asks for what is not there. */
+function egressFrom(file: string | undefined): ReturnType<typeof egressOf> | undefined {
+  const flag = 'egress-selector-config-file'
+  if (file === undefined) return undefined
+  if (!existsSync(file)) throw new Failure(`${flag} ${file} does not exist`)
+  try {
+    return egressOf(readEgressConfiguration(fileOf(flag, file), existsSync), path => fileOf(flag, path))
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure(`--${flag}: ${messageOf(error)}`)
+  }
+}
+
 /** `host:port`; a host that names its own port keeps it. */
 function publicAddress(host: string, port: number): string {
   if (isIPv6(host)) return `[${host}]:${port}`
@@ -242,6 +259,7 @@ async function runApiServer(
       ...kubeletCredentials(flags),
       identity,
       aggregation: aggregationOptions(flags),
+      ...given({ egress: egressFrom(flags.egressSelectorConfigFile) }),
       security,
       serviceCidr: flags.serviceClusterIpRange,
       publicAddress: publicAddress(flags.externalHostname ?? advertise, flags.securePort),
