@@ -107,6 +107,8 @@ export interface ApiServerOptions {
   readonly consistencyCheckPeriod?: number | undefined
   /** With which flags it runs, for `/flagz`. */
   readonly flags?: FlagValues
+  /** Where other components of the control plane say how they are, by name: URLs, for `kubectl get cs`. */
+  readonly components?: Readonly<Record<string, string>>
   /** Tells this server from others, in figures. */
   readonly serverId?: string
   /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
@@ -449,6 +451,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     openapi,
     statusz: new Statusz(clock, 'apiserver', parts.gitVersion),
     flags: options.flags ?? {},
+    components: options.components ?? {},
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     ...(aggregator === undefined ? {} : { aggregator }),

@@ -13,6 +13,7 @@ export interface ApiServerExtras
   extends Pick<
       ApiServerOptions,
       | 'auditor'
+      | 'components'
       | 'consistencyCheckPeriod'
       | 'featureGates'
       | 'flags'

@@ -36,6 +36,7 @@ import type { Endpoint } from '../registry/endpoint.ts'
 import type { Resources } from '../registry/resources.ts'
 import { errorResponse } from '../registry/respond.ts'
 import type { ResourceMetrics } from '../resource-metrics/resource-metrics.ts'
+import { type ComponentHealth, probeComponent } from '../reviews/component-probe.ts'
 import { serveComponentStatuses } from '../reviews/component-status.ts'
 import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Authorizer, Maybe, Security, User } from '../security.ts'
@@ -80,6 +81,8 @@ export interface RequestPathOptions {
   readonly statusz: Statusz
   /** With which flags the server runs. */
   readonly flags: FlagValues
+  /** Where other components of the control plane say how they are, by name: URLs. */
+  readonly components: Readonly<Record<string, string>>
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
   /** Opens the spans of requests; missing where nothing is traced. */
@@ -346,8 +349,23 @@ export class RequestPath {
       const pods = resources.endpoint('', 'v1', Pods.plural)!
       return inHandlerSpan(call, () => serveBinding(subresources, pods, call, kind))
     }
-    const components = { 'etcd-0': async () => resources.context.store.revision() }
-    return inHandlerSpan(call, () => serveComponentStatuses({ encoders: resources.encoders, components }, kind, call))
+    const { encoders } = resources
+    const components = this.components()
+    return inHandlerSpan(call, () => serveComponentStatuses({ encoders, components }, kind, call))
+  }
+
+  private components(): Readonly<Record<string, () => Promise<ComponentHealth>>> {
+    const { components, resources } = this.#options
+    const store = async (): Promise<ComponentHealth> => {
+      try {
+        await resources.context.store.revision()
+        return { healthy: true, message: 'ok' }
+      } catch (error) {
+        return { healthy: false, error: messageOf(error) }
+      }
+    }
+    const others = Object.entries(components).map(([name, url]) => [name, () => probeComponent(url)] as const)
+    return { ...Object.fromEntries(others), 'etcd-0': store }
   }
 
   private endpointOf({ info }: Call): Endpoint | undefined {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
-import { systemClock } from '@canopus/platform'
+import { createClusterPki, systemClock } from '@canopus/platform'
 import { createMemoryStore } from '@canopus/store'
 import { startMemoryServer } from '../testing/memory-server.ts'
 
@@ -28,6 +31,34 @@ describe('component statuses', () => {
     assert.deepEqual(none.items, [])
     assert.equal(status, 404)
     assert.equal(missing.message, 'componentstatus "other" not found')
+  })
+
+  it('are asked for where the server was told of them', async () => {
+    const { apiserver } = await createClusterPki({ clusterName: 'test', clock: systemClock })
+    const { key, certificate: cert } = apiserver
+    let code = 200
+    const component = createServer({ key, cert }, (_, response) => response.writeHead(code).end('ok'))
+    await once(component.listen(0, '127.0.0.1'), 'listening')
+    const { port } = component.address() as AddressInfo
+    const scheduler = `https://127.0.0.1:${port}/healthz`
+    const server = await startMemoryServer({ components: { scheduler } })
+    const condition = async (): Promise<object> =>
+      (await server.send('GET', `${PATH}/scheduler`)).json.conditions[0] as object
+    const well = await condition()
+    code = 500
+    const unwell = await condition()
+    await new Promise(resolve => component.close(resolve))
+    const gone = await condition()
+    const { json } = await server.send('GET', PATH)
+    await server.stop()
+    assert.deepEqual(well, { type: 'Healthy', status: 'True', message: 'ok' })
+    assert.deepEqual(unwell, { type: 'Healthy', status: 'False', message: 'HTTP probe failed with statuscode: 500' })
+    const refused = `Get "${scheduler}": dial tcp 127.0.0.1:${port}: connect: connection refused`
+    assert.deepEqual(gone, { type: 'Healthy', status: 'False', message: refused })
+    assert.deepEqual(
+      json.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name),
+      ['scheduler', 'etcd-0'],
+    )
   })
 
   it('say what is wrong', async () => {

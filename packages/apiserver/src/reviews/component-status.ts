@@ -1,10 +1,9 @@
 /**
- * `componentstatuses`: long deprecated, kept for `kubectl get cs` (pkg/registry/core/componentstatus/rest.go). The store is the
- * one component that the server knows.
+ * `componentstatuses`: long deprecated, kept for `kubectl get cs` (pkg/registry/core/componentstatus/rest.go): the store, and the
+ * components whose addresses the server was given.
  */
 import type { Kind } from '@canopus/api'
 import { notFoundError } from '@canopus/apimachinery'
-import { messageOf } from '@canopus/base'
 import { ObjectVersion } from '../cache/object-version.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf } from '../encoding/encoders.ts'
@@ -13,11 +12,12 @@ import { listQuery } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Call } from '../registry/call.ts'
 import { selection } from '../registry/selection.ts'
+import type { ComponentHealth } from './component-probe.ts'
 
 export interface ComponentStatusContext {
   readonly encoders: Encoders
-  /** Each component by its name: rejects where it is not well. */
-  readonly components: Readonly<Record<string, () => Promise<unknown>>>
+  /** How each component is, by its name. */
+  readonly components: Readonly<Record<string, () => Promise<ComponentHealth>>>
 }
 
 export async function serveComponentStatuses(
@@ -55,15 +55,9 @@ export async function serveComponentStatuses(
   )
 }
 
-async function statusOf(name: string, check: () => Promise<unknown>): Promise<ObjectVersion> {
-  const condition = await check().then(
-    () => ({ type: 'Healthy', status: 'True', message: 'ok' }),
-    (error: unknown) => ({
-      type: 'Healthy',
-      status: 'False',
-      error: messageOf(error),
-    }),
-  )
+async function statusOf(name: string, check: () => Promise<ComponentHealth>): Promise<ObjectVersion> {
+  const { healthy, ...said } = await check()
+  const condition = { type: 'Healthy', status: healthy ? 'True' : 'False', ...said }
   const object = { kind: 'ComponentStatus', apiVersion: 'v1', metadata: { name }, conditions: [condition] }
   return new ObjectVersion(`componentstatuses/${name}`, '', name, Buffer.from(JSON.stringify(object)), 0)
 }

@@ -55,6 +55,7 @@ export async function startMemoryServer(
   } & Partial<
     Pick<
       ApiServerOptions,
+      | 'components'
       | 'serviceCidr'
       | 'nodePortRange'
       | 'metrics'
@@ -83,6 +84,7 @@ export async function startMemoryServer(
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.flags === undefined ? {} : { flags: options.flags }),
+    ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     ...(options.nodeMetrics === undefined ? {} : { nodeMetrics: options.nodeMetrics }),
     serving,

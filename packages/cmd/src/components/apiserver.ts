@@ -31,6 +31,7 @@ import {
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
+import { componentAddresses } from './component-ports.ts'
 import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
@@ -257,6 +258,7 @@ async function runApiServer(
       flags: values,
       serving: { ...applied.extras.serving, ...given({ gitVersion: flags.version }) },
       ...kubeletCredentials(flags),
+      components: componentAddresses(),
       identity,
       aggregation: aggregationOptions(flags),
       ...given({ egress: egressFrom(flags.egressSelectorConfigFile) }),

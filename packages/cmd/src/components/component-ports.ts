@@ -30,6 +30,15 @@ export function createComponentRegistries(gates = new FeatureGates()): Component
 /** Clusters side by side differ in their ports, as those of their first nodes do. */
 export const componentPort = (port: number, slot: number): number => port + 10 * slot
 
+/** Where they say how they are, as `kubectl get cs` names them. */
+export const componentAddresses = (slot = 0): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    COMPONENTS.map(({ component, port }) => [
+      component.replace('kube-', ''),
+      `https://127.0.0.1:${componentPort(port, slot)}/healthz`,
+    ]),
+  )
+
 export interface ComponentPortsOptions {
   readonly server: ApiServer
   readonly slot: number

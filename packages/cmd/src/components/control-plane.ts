@@ -7,7 +7,7 @@ import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
 import { type ClusterPki, countBuffersAsHeap, createLogger, systemClock, systemRandom } from '@canopus/platform'
 import { applyApiServerArgs } from './apiserver-args.ts'
-import { createComponentRegistries, serveComponents } from './component-ports.ts'
+import { componentAddresses, createComponentRegistries, serveComponents } from './component-ports.ts'
 import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
 
@@ -36,7 +36,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         advertise: advertised(config),
         identity,
-        apiServer: applied.extras,
+        apiServer: { ...applied.extras, components: componentAddresses(config.slot) },
         componentMetrics: registries,
         cloud: context =>
           createLocalCloud(context, {
