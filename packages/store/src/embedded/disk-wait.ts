@@ -6,8 +6,11 @@ import type { Clock } from '@canopus/base'
 const FEW_RECORDS = 2
 /** Milliseconds within which the disk answers where waiting for it in place costs less than two changes of threads. */
 const FAST = 0.5
-/** After a slow answer so many lone writes go elsewhere before the disk is tried again; twice as many each time, up to the most. */
-const PAUSE = { first: 64, most: 1024 }
+/**
+ * After a slow answer so many lone writes go elsewhere before the disk is tried again, twice as many each time, up to the most: of a
+ * fast disk one answer in a hundred is slow, which should not cost much; a slow one is soon left alone.
+ */
+const PAUSE = { first: 4, most: 1024 }
 
 /** The two ways to wait until what was written to an open file is on the disk. */
 export interface Disk {
