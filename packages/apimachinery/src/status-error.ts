@@ -35,6 +35,9 @@ export class StatusError extends Error {
   }
 }
 
+/** What upstream answers where an error is no status: 500, in its own words and no more. */
+export const plainError = (message: string): StatusError => new StatusError({ code: 500, message })
+
 const qualified = (target: ErrorTarget): string =>
   target.group === '' ? target.resource : `${target.resource}.${target.group}`
 const details = (target: ErrorTarget): StatusDetails => ({

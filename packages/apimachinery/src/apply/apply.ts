@@ -2,7 +2,7 @@
 import type { ManagedFieldsEntry, ObjectMeta } from '../generated/meta.ts'
 import { validateAnnotations } from '../labels.ts'
 import type { StructSchema } from '../schema/schema.ts'
-import { badRequestError, StatusError } from '../status-error.ts'
+import { badRequestError, plainError } from '../status-error.ts'
 import { checkConfig, findingsText } from './check.ts'
 import { mentioned } from './collect.ts'
 import { compare } from './compare.ts'
@@ -40,10 +40,10 @@ export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResu
   const sent: unknown = metaOf(config)?.managedFields
   if (sent !== undefined && sent !== null) throw badRequestError('metadata.managedFields must be nil')
   const problem = misfit(scope.schema, config)
-  if (problem !== undefined) throw failed(`failed to create typed patch object (${request.objectText}): ${problem}`)
+  if (problem !== undefined) throw plainError(`failed to create typed patch object (${request.objectText}): ${problem}`)
   const { live } = request
   let managers = readManagers(request.stored, true)
-  if (managers === undefined) throw failed('failed to decode managed fields')
+  if (managers === undefined) throw plainError('failed to decode managed fields')
   if (managers.size === 0) managers = ownersBeforeApply(scope, live)
   let applied = applyOnce(scope, live, config, managers, manager, force)
   if (applied.conflicts.length > 0) {
@@ -59,8 +59,6 @@ export function misfit(schema: StructSchema, object: Plain): string | undefined 
   const findings = checkConfig(rootOf(schema), object)
   return findings.length === 0 ? undefined : findingsText(findings)
 }
-
-const failed = (message: string): StatusError => new StatusError({ code: 500, message })
 
 const metaOf = (object: Plain): Partial<ObjectMeta> | undefined =>
   isMap(object.metadata) ? (object.metadata as Partial<ObjectMeta>) : undefined

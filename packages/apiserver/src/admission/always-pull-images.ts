@@ -1,7 +1,7 @@
 import type { Pod, PodSpec } from '@canopus/api/core/v1'
-import { aggregateText, fieldErrorText, notSupported } from '@canopus/apimachinery'
+import { aggregateText, fieldErrorText, notSupported, plainError } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
-import { plainError, podOf, refusal } from './shared.ts'
+import { podOf, refusal } from './shared.ts'
 
 const ALWAYS = 'Always'
 const LISTS = ['initContainers', 'containers', 'ephemeralContainers'] as const

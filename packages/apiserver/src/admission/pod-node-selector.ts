@@ -1,7 +1,7 @@
 import type { Namespace } from '@canopus/api/core/v1'
-import { checkLabelValue, checkQualifiedName, forbiddenError } from '@canopus/apimachinery'
+import { checkLabelValue, checkQualifiedName, forbiddenError, plainError } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
-import { type AdmissionContext, namespaceOf, plainError, podOf } from './shared.ts'
+import { type AdmissionContext, namespaceOf, podOf } from './shared.ts'
 
 type Labels = Readonly<Record<string, string>>
 

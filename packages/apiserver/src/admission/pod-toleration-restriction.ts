@@ -1,8 +1,9 @@
 import { podQosClass } from '@canopus/api'
 import type { Namespace, Toleration } from '@canopus/api/core/v1'
+import { plainError } from '@canopus/apimachinery'
 import { messageOf } from '@canopus/base'
 import type { AdmissionPlugin } from '../security.ts'
-import { type AdmissionContext, namespaceOf, plainError, podOf } from './shared.ts'
+import { type AdmissionContext, namespaceOf, podOf } from './shared.ts'
 import { covers, mergeTolerations } from './tolerations.ts'
 
 const DEFAULTS = 'scheduler.alpha.kubernetes.io/defaultTolerations'

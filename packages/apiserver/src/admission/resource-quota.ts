@@ -1,6 +1,6 @@
 import { type QuotaAmounts, quotaEvaluator, ResourceQuotas } from '@canopus/api'
 import type { Pod, ResourceQuota } from '@canopus/api/core/v1'
-import { hasReason, StatusError } from '@canopus/apimachinery'
+import { hasReason, plainError } from '@canopus/apimachinery'
 import { type Client, createClient } from '@canopus/client'
 import type { AdmissionAttributes, AdmissionPlugin } from '../security.ts'
 import { demandOf, scopesText } from './limited-resources.ts'
@@ -165,7 +165,7 @@ function chargeAll(before: readonly ResourceQuota[], batch: readonly Waiting[]) 
     }
     if (verdict.kind === 'uncovered') {
       const message = `insufficient quota to match these scopes: ${scopesText(verdict.scopes)}`
-      each.reject(new StatusError({ code: 500, message }))
+      each.reject(plainError(message))
       continue
     }
     if (!each.attributes.dryRun) after = verdict.quotas

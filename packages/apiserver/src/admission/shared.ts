@@ -1,6 +1,6 @@
 import { Namespaces } from '@canopus/api'
 import type { Namespace, Pod } from '@canopus/api/core/v1'
-import { type FieldError, forbiddenError, invalidError, notFoundError, StatusError } from '@canopus/apimachinery'
+import { type FieldError, forbiddenError, invalidError, notFoundError, type StatusError } from '@canopus/apimachinery'
 import type { RbacAuthorizer } from '../authz/rbac.ts'
 import type { RoleIndex } from '../authz/role-index.ts'
 import type { ReviewEndpoint } from '../review-webhook/client.ts'
@@ -46,9 +46,6 @@ export function refusal(attributes: AdmissionAttributes, why: string): StatusErr
     why,
   )
 }
-
-/** What upstream's plugins answer where they return an error that is no status: 500, in their own words. */
-export const plainError = (message: string): StatusError => new StatusError({ code: 500, message })
 
 /** How a plugin refuses by what it finds wrong with fields, for what upstream does in a kind's strategy. */
 export function refusingBy(

@@ -12,7 +12,7 @@ import {
   invalidError,
   type KubeObject,
   parseCidr,
-  StatusError,
+  plainError,
 } from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
@@ -325,7 +325,7 @@ function changePorts(service: Service, before: Service, take: TakePort): void {
     if (!port.nodePort || !known.has(port.nodePort)) port.nodePort = take(index, port.nodePort || undefined)
     known.add(port.nodePort)
     const place = `{${port.protocol ?? ''} ${port.nodePort}}`
-    if (seen.has(place)) throw new StatusError({ code: 500, message: `duplicate nodePort: ${place}` })
+    if (seen.has(place)) throw plainError(`duplicate nodePort: ${place}`)
     seen.add(place)
   }
 }

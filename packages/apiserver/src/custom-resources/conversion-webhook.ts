@@ -10,8 +10,9 @@ import {
   type KubeObject,
   type ObjectMeta,
   parseApiVersion,
+  plainError,
   type Status,
-  StatusError,
+  type StatusError,
   validateAnnotations,
   validateLabels,
 } from '@canopus/apimachinery'
@@ -42,7 +43,7 @@ export function conversionWebhook(
     const others = objects.filter(each => each.apiVersion !== apiVersion)
     const [first] = others
     if (first === undefined) return objects
-    if (version === undefined) throw failure('no supported conversion review versions')
+    if (version === undefined) throw plainError('no supported conversion review versions')
     const from = kindText(first.apiVersion ?? '', first.kind ?? '')
     const uid = uuid(context.random)
     const request = { uid, desiredAPIVersion: apiVersion, objects: others }
@@ -51,15 +52,12 @@ export function conversionWebhook(
       convertedObjects(version, uid, await context.webhooks.call(clientConfig, review, TIMEOUT_SECONDS)),
     )
     if (converted.length !== others.length) {
-      throw failure(`conversion webhook for ${from} returned ${converted.length} objects, expected ${others.length}`)
+      throw plainError(`conversion webhook for ${from} returned ${converted.length} objects, expected ${others.length}`)
     }
     const checked = others.map((object, index) => checkConverted(object, converted[index], apiVersion, from))
     return objects.map(each => (each.apiVersion === apiVersion ? each : checked.shift()!))
   }
 }
-
-/** Upstream's errors say no more than what happened. */
-const failure = (message: string): StatusError => new StatusError({ code: 500, message })
 
 class ConversionError extends Error {}
 
@@ -68,7 +66,7 @@ async function answered<T>(from: string, ask: () => Promise<T>): Promise<T> {
     return await ask()
   } catch (error) {
     if (!(error instanceof WebhookCallError || error instanceof ConversionError)) throw error
-    throw failure(`conversion webhook for ${from} failed: ${error.message}`)
+    throw plainError(`conversion webhook for ${from} failed: ${error.message}`)
   }
 }
 
@@ -116,14 +114,14 @@ function convertedObjects(version: string, uid: string, answer: unknown): readon
  */
 function checkConverted(original: KubeObject, answer: unknown, apiVersion: string, from: string): KubeObject {
   const invalid = (why: string, at = ''): StatusError =>
-    failure(`conversion webhook for ${from} returned invalid object${at}: ${why}`)
+    plainError(`conversion webhook for ${from} returned invalid object${at}: ${why}`)
   const first = ' at index 0'
-  if (answer === null || answer === undefined) throw failure('unexpected end of JSON input')
+  if (answer === null || answer === undefined) throw plainError('unexpected end of JSON input')
   if (!isObject(answer)) {
-    throw failure(`json: cannot unmarshal ${jsonKind(answer)} into Go value of type map[string]interface {}`)
+    throw plainError(`json: cannot unmarshal ${jsonKind(answer)} into Go value of type map[string]interface {}`)
   }
   const converted = answer as unknown as KubeObject
-  if (!converted.kind) throw failure(`Object 'Kind' is missing in '${JSON.stringify(answer)}'`)
+  if (!converted.kind) throw plainError(`Object 'Kind' is missing in '${JSON.stringify(answer)}'`)
   if (converted.apiVersion !== apiVersion) {
     throw invalid(
       `invalid groupVersion (expected ${apiVersion}, received ${groupVersionText(converted.apiVersion ?? '')})`,
@@ -139,7 +137,7 @@ function checkConverted(original: KubeObject, answer: unknown, apiVersion: strin
     if (is !== was) throw invalid(`must have the same ${name}: ${was} != ${is}`)
   }
   const wrong = (why: string): StatusError =>
-    failure(`conversion webhook for ${from} returned invalid metadata: ${why}`)
+    plainError(`conversion webhook for ${from} returned invalid metadata: ${why}`)
   return { ...converted, metadata: restoredMetadata(original.metadata, metadata, wrong) }
 }
 

@@ -9,7 +9,7 @@ import {
   invalid,
   invalidError,
   notSupported,
-  StatusError,
+  plainError,
   validateFieldManager,
 } from '@canopus/apimachinery'
 import { isTrue } from './request-info.ts'
@@ -203,5 +203,5 @@ export function parseResourceVersion(text: string, list = false): number {
   const parsing = `strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`
   const message = fieldErrorText(invalid('resourceVersion', text, parsing))
   if (list) throw badRequestError(`invalid resource version: ${message}`)
-  throw new StatusError({ code: 500, message })
+  throw plainError(message)
 }

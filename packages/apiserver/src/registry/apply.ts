@@ -14,6 +14,7 @@ import {
   isObject,
   jsonKind,
   type KubeObject,
+  plainError,
   required,
   StatusError,
   surveyJson,
@@ -141,7 +142,7 @@ export function applyTo(
       setOwners(decoded, managedFields)
       return decoded
     } catch (error) {
-      if (error instanceof ElementError) throw new StatusError({ code: 500, message: error.message })
+      if (error instanceof ElementError) throw plainError(error.message)
       throw error
     }
   })

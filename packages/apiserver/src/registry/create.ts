@@ -7,6 +7,7 @@ import {
   invalidError,
   type KubeObject,
   type ObjectMeta,
+  plainError,
   StatusError,
 } from '@canopus/apimachinery'
 import { uuid } from '@canopus/base'
@@ -120,7 +121,7 @@ async function createOnce(
 /** The store refuses what it has stored before (ErrResourceVersionSetOnCreate); a text that is no number it does not understand. */
 function refuseRevision({ metadata: { resourceVersion } }: KubeObject): void {
   if (!/^0*[1-9]\d*$/.test(resourceVersion ?? '')) return
-  throw new StatusError({ code: 500, message: 'resourceVersion should not be set on objects to be created' })
+  throw plainError('resourceVersion should not be set on objects to be created')
 }
 
 /** What only the server decides: no marks of deletion or identity, the namespace of the request. */

@@ -6,6 +6,7 @@ import {
   type KubeObject,
   misfit,
   parseApiVersion,
+  plainError,
   StatusError,
   type StructSchema,
   type Versions,
@@ -26,8 +27,6 @@ class Missing extends Error {
   }
 }
 
-const failed = (message: string): StatusError => new StatusError({ code: 500, reason: '', message })
-
 export class CustomVersions implements Versions {
   readonly mayFail = true
   readonly #store: KindStore
@@ -45,17 +44,17 @@ export class CustomVersions implements Versions {
     if (schema !== undefined) return schema
     const { group, version } = parseApiVersion(apiVersion)
     if (group === kind.type.group) {
-      throw failed(`request to convert CR to an invalid group/version: ${group}/${version}`)
+      throw plainError(`request to convert CR to an invalid group/version: ${group}/${version}`)
     }
     const own = `${this.#store.apiVersion}, Kind=${kind.type.kind}`
-    throw failed(`${own} is unstructured and is not suitable for converting to ${JSON.stringify(apiVersion)}`)
+    throw plainError(`${own} is unstructured and is not suitable for converting to ${JSON.stringify(apiVersion)}`)
   }
 
   convert(object: Plain, from: string, to: string): Plain {
     const schema = this.schemaOf(to)
     const converted = this.converted(object, from, to)
     const problem = misfit(schema, converted)
-    if (problem !== undefined) throw failed(problem)
+    if (problem !== undefined) throw plainError(problem)
     return converted
   }
 

@@ -22,6 +22,7 @@ import {
   PatchError,
   parseApiVersion,
   parseJson,
+  plainError,
   StatusError,
   type StructSchema,
   strictDecodingMessage,
@@ -169,7 +170,7 @@ function translate<T>(apply: () => T): T {
           message: `Request entity too large: ${error.message}`,
         })
       case 'unclassified':
-        throw new StatusError({ code: 500, message: error.message })
+        throw plainError(error.message)
       case 'unprocessable':
         // Upstream keeps to itself what did not fit (NewGenericServerResponse with 422).
         throw new StatusError({

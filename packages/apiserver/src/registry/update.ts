@@ -15,6 +15,7 @@ import {
   invalidError,
   type KubeObject,
   type Preconditions,
+  plainError,
   StatusError,
 } from '@canopus/apimachinery'
 import { RevisionMismatchError, type Store } from '@canopus/store'
@@ -333,7 +334,7 @@ function sentVersion(text: string | undefined): bigint {
   const version = isNumber ? BigInt(text) : 0n
   if (isNumber && version < 2n ** 64n) return version
   const why = isNumber ? 'value out of range' : 'invalid syntax'
-  throw new StatusError({ code: 500, message: `strconv.ParseUint: parsing ${goQuote(text)}: ${why}` })
+  throw plainError(`strconv.ParseUint: parsing ${goQuote(text)}: ${why}`)
 }
 
 /** What is sent for an object must say which it is. */

@@ -2,7 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest } from 'node:https'
 import type { Duplex, Readable, Transform } from 'node:stream'
-import { badRequestError, internalError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
+import { badRequestError, internalError, plainError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
 import { trusting } from '@canopus/platform'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
@@ -192,7 +192,7 @@ const connectionProblem = (backend: Backend, error: Error): string =>
 export function unread(backend: Backend, error: Error): StatusError {
   const origin = originOf(backend)
   const message = `Get ${JSON.stringify(`${origin}${backend.path}`)}: ${transportProblem(error, origin)}`
-  return new StatusError({ code: 500, message })
+  return plainError(message)
 }
 
 function originOf({ tls, host, port }: Backend): string {

@@ -11,9 +11,9 @@ import {
   goQuote,
   notSupported,
   type Preconditions,
+  plainError,
   required,
   type Status,
-  StatusError,
 } from '@canopus/apimachinery'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -106,7 +106,7 @@ function checkBinding(binding: Binding, name: string): void {
     ...(node ? [] : [required('target.name')]),
   ]
   if (errors.length === 0) return
-  throw new StatusError({ code: 500, message: aggregateText(errors.map(fieldErrorText)) })
+  throw plainError(aggregateText(errors.map(fieldErrorText)))
 }
 
 function bound(old: Pod, binding: Binding, now: string): Pod {

@@ -15,6 +15,7 @@ import {
   labelSelector,
   matches,
   type Preconditions,
+  plainError,
   SelectorError,
   type Status,
   StatusError,
@@ -95,7 +96,7 @@ function withDryRun(options: DeleteOptions = {}, asked: string[]): DeleteOptions
   if (own.length === 0) return { ...options, ...(asked.length > 0 && { dryRun: asked }) }
   if (asked.length === 0 || deepEqual(asked, own)) return options
   const both = `[${asked.join(' ')}] and [${own.join(' ')}]`
-  throw new StatusError({ code: 500, message: `Non-matching dry-run options in request and content: ${both}` })
+  throw plainError(`Non-matching dry-run options in request and content: ${both}`)
 }
 
 /** Pods that do no work any more, or not yet, disrupt nothing. */

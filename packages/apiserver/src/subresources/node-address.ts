@@ -1,7 +1,7 @@
 /** Where a node's kubelet listens, and with what the API server shows itself there. */
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
-import { notFoundError, StatusError } from '@canopus/apimachinery'
+import { notFoundError, plainError } from '@canopus/apimachinery'
 import { type Trust, trusting } from '@canopus/platform'
 import type { ObjectReader } from '../security.ts'
 
@@ -57,5 +57,5 @@ function addressOf(node: Node, types: readonly string[]): string {
   // As Go prints a list of structures (pkg/util/node, NoMatchError).
   const known = addresses.map(({ type, address }) => `{${type} ${address}}`).join(' ')
   const message = `no preferred addresses found; known addresses: [${known}]`
-  throw new StatusError({ code: 500, message })
+  throw plainError(message)
 }
