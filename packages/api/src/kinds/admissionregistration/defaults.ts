@@ -1,8 +1,10 @@
 /** Defaults of webhooks and admission policies (pkg/apis/admissionregistration/v1/defaults.go). */
 import type {
   MatchResources,
+  MutatingAdmissionPolicy,
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from '../../generated/admissionregistration.v1.ts'
@@ -27,6 +29,12 @@ function defaultWebhook(webhook: MutatingWebhook | ValidatingWebhook): void {
   for (const rule of webhook.rules ?? []) rule.scope ??= '*'
   const service = webhook.clientConfig?.service
   if (service) service.port ??= 443
+}
+
+export function defaultPolicy(policy: MutatingAdmissionPolicy | ValidatingAdmissionPolicy): void {
+  policy.spec ??= {}
+  policy.spec.failurePolicy ??= 'Fail'
+  defaultMatchResources(policy.spec.matchConstraints)
 }
 
 export function defaultMatchResources(match: MatchResources | undefined): void {

@@ -2,7 +2,7 @@ import type { MutatingAdmissionPolicy } from '../../generated/admissionregistrat
 import { MutatingAdmissionPolicies } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { defaultMatchResources } from './defaults.ts'
+import { defaultPolicy } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
 import { validateMutatingPolicy } from './validation.ts'
 
@@ -16,11 +16,7 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
       validate: policy => validateMutatingPolicy(policy),
       validateUpdate: validateMutatingPolicy,
       allowUnconditionalUpdate: false,
-      default(object) {
-        object.spec ??= {}
-        object.spec.failurePolicy ??= 'Fail'
-        defaultMatchResources(object.spec.matchConstraints)
-      },
+      default: defaultPolicy,
     },
   ),
   columns: [

@@ -1,8 +1,9 @@
 import type { MutatingWebhookConfiguration } from '../../generated/admissionregistration.v1.ts'
 import { MutatingWebhookConfigurations } from '../../resources.ts'
-import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
+import { ageColumn, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultMutatingWebhooks } from './defaults.ts'
+import { webhooksColumn } from './policy-columns.ts'
 import { validateWebhooks, validateWebhooksUpdate } from './validation.ts'
 
 export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfiguration>({
@@ -18,13 +19,5 @@ export const MutatingWebhookConfigurationKind = defineKind<MutatingWebhookConfig
       allowUnconditionalUpdate: false,
     },
   ),
-  columns: [
-    nameColumn,
-    integer(
-      'Webhooks',
-      'Webhooks indicates the number of webhooks registered in this configuration',
-      each => each.webhooks?.length ?? 0,
-    ),
-    ageColumn,
-  ],
+  columns: [nameColumn, webhooksColumn, ageColumn],
 })

@@ -2,7 +2,7 @@ import type { ValidatingAdmissionPolicy } from '../../generated/admissionregistr
 import { ValidatingAdmissionPolicies } from '../../resources.ts'
 import { ageColumn, integer, nameColumn, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
-import { defaultMatchResources } from './defaults.ts'
+import { defaultPolicy } from './defaults.ts'
 import { paramKindText } from './policy-columns.ts'
 import { validateValidatingPolicy, validateValidatingPolicyStatus } from './validation.ts'
 
@@ -17,11 +17,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
       validateUpdate: validateValidatingPolicy,
       validateStatusUpdate: validateValidatingPolicyStatus,
       allowUnconditionalUpdate: false,
-      default(object) {
-        object.spec ??= {}
-        object.spec.failurePolicy ??= 'Fail'
-        defaultMatchResources(object.spec.matchConstraints)
-      },
+      default: defaultPolicy,
     },
   ),
   columns: [

@@ -1,8 +1,9 @@
 import type { ValidatingWebhookConfiguration } from '../../generated/admissionregistration.v1.ts'
 import { ValidatingWebhookConfigurations } from '../../resources.ts'
-import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
+import { ageColumn, nameColumn } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { defaultValidatingWebhooks } from './defaults.ts'
+import { webhooksColumn } from './policy-columns.ts'
 import { validateWebhooks, validateWebhooksUpdate } from './validation.ts'
 
 export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookConfiguration>({
@@ -18,13 +19,5 @@ export const ValidatingWebhookConfigurationKind = defineKind<ValidatingWebhookCo
       allowUnconditionalUpdate: false,
     },
   ),
-  columns: [
-    nameColumn,
-    integer(
-      'Webhooks',
-      'Webhooks indicates the number of webhooks registered in this configuration',
-      each => each.webhooks?.length ?? 0,
-    ),
-    ageColumn,
-  ],
+  columns: [nameColumn, webhooksColumn, ageColumn],
 })
