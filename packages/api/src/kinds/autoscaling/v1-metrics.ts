@@ -16,8 +16,14 @@ import { schemas } from '../../schemas.ts'
 export function annotated<T>(text: string | undefined, message: string): T[] | undefined {
   const value = parsed(text)
   if (!Array.isArray(value)) return undefined
+  const decoded = value.map(each => decodedAs(message, each ?? {}) as T | undefined)
+  return decoded.every(each => each !== undefined) ? decoded : undefined
+}
+
+/** Nothing where it is no such message. */
+function decodedAs(message: string, value: unknown): object | undefined {
   try {
-    return value.map(each => decodeValue(schemas.schemaOf(message), each ?? {}).object as T)
+    return decodeValue(schemas.schemaOf(message), value).object
   } catch (error) {
     if (error instanceof DecodeError) return undefined
     throw error
@@ -43,13 +49,8 @@ export const behaviorText = (behavior: HorizontalPodAutoscalerBehavior): string 
 export function annotatedBehavior(text: string | undefined): HorizontalPodAutoscalerBehavior | undefined {
   const value = parsed(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  try {
-    const { object } = decodeValue(schemas.schemaOf(BEHAVIOR), withSmallNames(value))
-    return Object.keys(object).length === 0 ? undefined : (object as HorizontalPodAutoscalerBehavior)
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined
-    throw error
-  }
+  const object = decodedAs(BEHAVIOR, withSmallNames(value))
+  return Object.keys(object ?? {}).length === 0 ? undefined : (object as HorizontalPodAutoscalerBehavior)
 }
 
 function withSmallNames(value: unknown): unknown {
