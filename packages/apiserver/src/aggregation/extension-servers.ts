@@ -1,9 +1,9 @@
 /** Connections to extension API servers: one pool for each APIService, with the front proxy's certificate. */
-import { Agent, request as httpsRequest } from 'node:https'
+import { type Agent, request as httpsRequest } from 'node:https'
 import type { APIService } from '@canopus/api/apiregistration/v1'
 import { type Clock, withTimeout } from '@canopus/base'
 import { trusting } from '@canopus/platform'
-import { type Dialer, EgressAgent } from '../egress/dial.ts'
+import { agentOver, type Dialer } from '../egress/dial.ts'
 import type { User } from '../security.ts'
 import type { ServiceAddress, ServiceResolver } from '../webhook/service-resolver.ts'
 import { identityHeaders } from './proxy-headers.ts'
@@ -56,15 +56,14 @@ export class ExtensionServers {
     const known = this.#reaches.get(name)
     if (known?.fingerprint === fingerprint) return known.agent
     known?.agent.destroy()
-    const options = {
+    const agent = agentOver(this.#dial, {
       keepAlive: true,
       maxFreeSockets: 25,
       servername,
       rejectUnauthorized: !insecureSkipTLSVerify,
       ...(caBundle ? trusting(Buffer.from(caBundle, 'base64')) : {}),
       ...client,
-    }
-    const agent = this.#dial === undefined ? new Agent(options) : new EgressAgent(this.#dial, options)
+    })
     this.#reaches.set(name, { fingerprint, agent })
     return agent
   }

@@ -113,3 +113,7 @@ export class EgressAgent extends Agent {
     return undefined
   }
 }
+
+/** An agent that reaches what it asks through `dial`, straight where that is missing. */
+export const agentOver = (dial: Dialer | undefined, options: AgentOptions): Agent =>
+  dial === undefined ? new Agent(options) : new EgressAgent(dial, options)

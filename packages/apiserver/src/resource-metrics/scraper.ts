@@ -1,9 +1,9 @@
 /** Asks the kubelets what their pods use, again and again. */
-import { Agent, get } from 'node:https'
+import { type Agent, get } from 'node:https'
 import { Nodes } from '@canopus/api'
 import type { Node } from '@canopus/api/core/v1'
 import { type Clock, type Logger, sleep } from '@canopus/base'
-import { type Dialer, EgressAgent } from '../egress/dial.ts'
+import { agentOver, type Dialer } from '../egress/dial.ts'
 import type { ObjectReader } from '../security.ts'
 import { type KubeletCredentials, kubeletAddress, kubeletTls } from '../subresources/node-address.ts'
 import { readResourceMetrics, type Scrape } from './exposition.ts'
@@ -90,13 +90,12 @@ export function createKubeletReader(
 }
 
 function agentWith(credentials: KubeletCredentials, dial: Dialer | undefined): Agent {
-  const options = {
+  return agentOver(dial, {
     ...kubeletTls(credentials),
     rejectUnauthorized: credentials.ca !== undefined,
     keepAlive: true,
     maxFreeSockets: 1,
-  }
-  return dial === undefined ? new Agent(options) : new EgressAgent(dial, options)
+  })
 }
 
 function body(agent: Agent, host: string, port: number, signal: AbortSignal): Promise<string> {
