@@ -35,6 +35,11 @@ interface Outcome {
   readonly seconds: Histogram
 }
 
+const outcome = (counts: Family<Counter>, times: Family<Histogram>, result: string): Outcome => ({
+  count: counts.with(result),
+  seconds: times.with(result),
+})
+
 export class AccessMetrics {
   readonly #clock: Clock
   readonly #attempts: Family<Counter>
@@ -84,8 +89,8 @@ export class AccessMetrics {
       SECONDS,
     )
     this.#usual = {
-      known: { count: this.#attempts.with('success'), seconds: this.#durations.with('success') },
-      allowed: { count: this.#decisions.with('allowed'), seconds: this.#decided.with('allowed') },
+      known: outcome(this.#attempts, this.#durations, 'success'),
+      allowed: outcome(this.#decisions, this.#decided, 'allowed'),
     }
   }
 
@@ -100,7 +105,7 @@ export class AccessMetrics {
   /** Nobody knew the credential, or it could not be looked at. */
   failed(error: unknown, begun: number): void {
     const result = error instanceof StatusError && error.code === 401 ? 'failure' : 'error'
-    this.note({ count: this.#attempts.with(result), seconds: this.#durations.with(result) }, begun)
+    this.note(outcome(this.#attempts, this.#durations, result), begun)
   }
 
   /** The same authorizer, whose answers are counted. */
@@ -108,28 +113,36 @@ export class AccessMetrics {
     return {
       authorize: (attributes: Attributes) => {
         const begun = this.#clock.monotonic()
-        const note = (decision: Decision): Decision => {
-          this.decided(RESULTS[decision.decision], begun)
-          return decision
-        }
-        const failed = (error: unknown): never => {
-          this.decided('error', begun)
-          throw error
-        }
         try {
           const answer = authorizer.authorize(attributes)
-          return answer instanceof Promise ? answer.then(note, failed) : note(answer)
+          return answer instanceof Promise ? this.settled(answer, begun) : this.decided(answer, begun)
         } catch (error) {
-          return failed(error)
+          this.undecided(begun)
+          throw error
         }
       },
     }
   }
 
-  private decided(result: string, begun: number): void {
-    const isUsual = result === 'allowed'
-    const other = (): Outcome => ({ count: this.#decisions.with(result), seconds: this.#decided.with(result) })
-    this.note(isUsual ? this.#usual.allowed : other(), begun)
+  private async settled(answer: Promise<Decision>, begun: number): Promise<Decision> {
+    let decision: Decision
+    try {
+      decision = await answer
+    } catch (error) {
+      this.undecided(begun)
+      throw error
+    }
+    return this.decided(decision, begun)
+  }
+
+  private decided(decision: Decision, begun: number): Decision {
+    const result = RESULTS[decision.decision]
+    this.note(result === 'allowed' ? this.#usual.allowed : outcome(this.#decisions, this.#decided, result), begun)
+    return decision
+  }
+
+  private undecided(begun: number): void {
+    this.note(outcome(this.#decisions, this.#decided, 'error'), begun)
   }
 
   private note({ count, seconds }: Outcome, begun: number): void {
