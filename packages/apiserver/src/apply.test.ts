@@ -59,6 +59,28 @@ const namesOf = (answer: Answer): string[] =>
 const fieldsOf = (answer: Answer, manager: string): unknown =>
   ownersOf(answer).find(each => each.manager === manager)?.fieldsV1
 
+describe('names that several ask for at once', () => {
+  const MANAGERS = ['a', 'b', 'c', 'd']
+
+  it('one apply creates the object, the others change it', async () => {
+    const name = newName()
+    const answers = await Promise.all(
+      MANAGERS.map(each => apply(`${NS}/configmaps/${name}`, configMap(name, { [each]: 'v' }), `fieldManager=${each}`)),
+    )
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 200, 200, 201])
+    const { json } = await server.send('GET', `${NS}/configmaps/${name}`)
+    assert.deepEqual(json.data, { a: 'v', b: 'v', c: 'v', d: 'v' })
+  })
+
+  it('one PUT creates the object, where that may', async () => {
+    const name = newName()
+    const endpoints = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name } }
+    const path = `${NS}/endpoints/${name}`
+    const answers = await Promise.all(MANAGERS.map(() => server.send('PUT', path, endpoints)))
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 200, 200, 201])
+  })
+})
+
 describe('owners of fields', () => {
   it('a create belongs to the field manager, else to the user agent', async () => {
     const created = await server.send('POST', `${NS}/configmaps?fieldManager=me`, configMap(newName(), { k: 'v' }))

@@ -24,9 +24,26 @@ const GENERATE_ATTEMPTS = 8
 
 /**
  * Stores a new object. `object` is the request's own and is changed. Throws StatusError: 409 for a name that exists, 422 for
- * an invalid object, whatever admission refuses. `tracked` says that the object's owners are in it already (apply).
+ * an invalid object, whatever admission refuses.
  */
 export async function createObject(
+  store: KindStore,
+  call: WriteCall,
+  namespace: string,
+  object: KubeObject,
+): Promise<ObjectVersion> {
+  try {
+    return await createNew(store, call, namespace, object)
+  } catch (error) {
+    throw error instanceof KeyExistsError ? await existsError(store, namespace, object) : error
+  }
+}
+
+/**
+ * As `createObject`, but throws KeyExistsError for a name that exists: who may update the object does so then. `tracked` says
+ * that the object's owners are in it already (apply).
+ */
+export async function createNew(
   store: KindStore,
   call: WriteCall,
   namespace: string,
@@ -53,8 +70,7 @@ export async function createObject(
     try {
       return await createOnce(store, call, namespace, object, tracked)
     } catch (error) {
-      if (!(error instanceof KeyExistsError)) throw error
-      if (!generated || attempt >= GENERATE_ATTEMPTS) throw await existsError(store, namespace, object)
+      if (!(error instanceof KeyExistsError) || !generated || attempt >= GENERATE_ATTEMPTS) throw error
     }
   }
 }

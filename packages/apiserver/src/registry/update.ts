@@ -18,12 +18,12 @@ import {
   plainError,
   StatusError,
 } from '@canopus/apimachinery'
-import { RevisionMismatchError, type Store } from '@canopus/store'
+import { KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
 import { type ObjectVersion, sourceOf } from '../cache/object-version.ts'
 import { transforms } from '../storage/encryption/encrypted-store.ts'
 import type { AdmissionTarget } from './admission.ts'
 import { inStore, type WriteCall } from './call.ts'
-import { createObject, matchNamespace } from './create.ts'
+import { createNew, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
 import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
@@ -88,6 +88,12 @@ export async function updateObject(
         fresh = true
         continue
       }
+      // Somebody else created it in between: then it is an update.
+      if (error instanceof KeyExistsError) {
+        current = undefined
+        fresh = false
+        continue
+      }
       // The cache may have been behind: whatever was wrong counts only with the newest state.
       if (fresh || !(error instanceof StatusError)) throw error
       const before = current?.revision
@@ -123,7 +129,7 @@ async function createInstead(
     if (counts) throw conflictError(store.target(name), MODIFIED)
     delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion
   }
-  return createObject(store, call, namespace, object, update.tracked)
+  return createNew(store, call, namespace, object, update.tracked)
 }
 
 async function updateOnce(
