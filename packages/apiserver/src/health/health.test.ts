@@ -37,6 +37,20 @@ const rows: readonly Row[] = [
     body: '[+]ping ok\n[+]etcd ok\n[+]informer-sync ok\nreadyz check passed\n',
   },
   {
+    name: 'some checks say nothing of readiness',
+    checks: [fine('loopback-serving-certificate', 'live')],
+    path: '/healthz?verbose',
+    status: 200,
+    body: '[+]ping ok\n[+]loopback-serving-certificate ok\nhealthz check passed\n',
+  },
+  {
+    name: 'and are not there to be asked about it',
+    checks: [fine('loopback-serving-certificate', 'live')],
+    path: '/readyz?verbose',
+    status: 200,
+    body: '[+]ping ok\nreadyz check passed\n',
+  },
+  {
     name: 'failures are told without the reason',
     checks: [broken('etcd')],
     path: '/healthz',

@@ -5,14 +5,19 @@ import { textResponse } from '../http/message.ts'
 
 export interface HealthCheck {
   readonly name: string
-  /** Where it counts: everywhere, or for readiness alone. */
-  readonly scope: 'all' | 'ready'
+  /** Where it counts: everywhere, for readiness alone, or everywhere else. */
+  readonly scope: 'all' | 'ready' | 'live'
   /** Throws where something is wrong. */
   check(): Promise<void> | void
 }
 
 const ROOTS = ['healthz', 'livez', 'readyz'] as const
 type Root = (typeof ROOTS)[number]
+
+const countsAt =
+  (root: Root) =>
+  ({ scope }: HealthCheck): boolean =>
+    scope === 'all' || (scope === 'ready') === (root === 'readyz')
 
 /** Outcomes of one check at one path. */
 interface Tally {
@@ -37,7 +42,7 @@ export class Health {
     const [, root = '', ...rest] = path.split('/')
     if (!ROOTS.includes(root as Root)) return undefined
     const name = rest.join('/')
-    const all = [PING, ...this.#checks()].filter(each => root === 'readyz' || each.scope === 'all')
+    const all = [PING, ...this.#checks()].filter(countsAt(root as Root))
     const checks = root === 'livez' && this.#inGrace() ? all.map(each => ({ ...each, check: () => {} })) : all
     if (name !== '') {
       const one = checks.find(each => each.name === name)
@@ -51,7 +56,7 @@ export class Health {
     const checks = [PING, ...this.#checks()]
     return ROOTS.flatMap(root => [
       `/${root}`,
-      ...checks.filter(each => root === 'readyz' || each.scope === 'all').map(each => `/${root}/${each.name}`),
+      ...checks.filter(countsAt(root)).map(each => `/${root}/${each.name}`),
     ])
   }
 
