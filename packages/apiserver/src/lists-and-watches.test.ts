@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { schemaOfKind } from '@canopus/api'
+import { encodeProtobuf } from '@canopus/apimachinery'
 import { SimulatedClock } from '@canopus/base'
 import { parseFeatureGates } from './features/feature-gates.ts'
 import { type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
@@ -290,6 +292,23 @@ describe('forms', () => {
     const missing = await server.send('GET', `${base('forms')}/two`, undefined, { accept })
     assert.equal(missing.status, 404)
     assert.equal(missing.text.slice(0, 4), 'k8s\0')
+  })
+
+  it('breaks off where protobuf carries what should be JSON and is not, as upstream panics', async () => {
+    const path = '/apis/apps/v1/namespaces/default/controllerrevisions'
+    const type = { 'content-type': 'application/vnd.kubernetes.protobuf' }
+    const revision = encodeProtobuf(schemaOfKind({ group: 'apps', version: 'v1', kind: 'ControllerRevision' })!, {
+      apiVersion: 'apps/v1',
+      kind: 'ControllerRevision',
+      metadata: { name: 'one' },
+      data: { a: 1 },
+    })
+    const broken = revision.slice()
+    broken.set(Buffer.from('{"a":}}'), Buffer.from(revision).indexOf('{"a":1}'))
+    await assert.rejects(server.send('POST', path, broken, type), { name: 'UnreadableRawError' })
+    assert.equal((await server.send('POST', path, revision, type)).status, 201)
+    await assert.rejects(server.send('PUT', `${path}/one`, broken, type), { name: 'UnreadableRawError' })
+    assert.equal((await server.send('GET', '/version')).status, 200)
   })
 
   it('ends JSON with a newline, unless it is indented', async () => {

@@ -10,6 +10,7 @@ import {
   pathNotFoundError,
   StatusError,
   serviceUnavailableError,
+  UnreadableRawError,
 } from '@canopus/apimachinery'
 import { type Clock, type Logger, messageOf, type Random } from '@canopus/base'
 import { CompactedError } from '@canopus/store'
@@ -122,7 +123,9 @@ export class RequestPath {
       const answer = this.answered(admitted instanceof Promise ? await admitted : admitted, trip)
       response = answer instanceof Promise ? await answer : answer
     } catch (error) {
-      if (error instanceof BodyAborted) {
+      const broken = error instanceof UnreadableRawError
+      if (broken && trip.audit !== undefined) await trip.audit.panicked(error)
+      if (broken || error instanceof BodyAborted) {
         trip.leave(clock.monotonic())
         trip.endSpan()
         throw error

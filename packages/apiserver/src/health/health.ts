@@ -54,10 +54,7 @@ export class Health {
   /** Paths of all checks, for the list of paths. */
   get paths(): string[] {
     const checks = [PING, ...this.#checks()]
-    return ROOTS.flatMap(root => [
-      `/${root}`,
-      ...checks.filter(countsAt(root)).map(each => `/${root}/${each.name}`),
-    ])
+    return ROOTS.flatMap(root => [`/${root}`, ...checks.filter(countsAt(root)).map(each => `/${root}/${each.name}`)])
   }
 
   private async one(check: HealthCheck): Promise<ApiResponse> {

@@ -3,7 +3,16 @@ import { setOwn } from '../../json/exact-reader.ts'
 import { zeroOf } from '../decoded-values.ts'
 import type { Field, ScalarType, Schema, SpecialSchema, StructSchema } from '../schema.ts'
 import { ProtobufError, ProtobufReader } from './reader.ts'
-import { eachField, readAny, readDuration, readIntOrString, readQuantity, readTime, toBase64 } from './special.ts'
+import {
+  eachField,
+  readAny,
+  readDuration,
+  readIntOrString,
+  readQuantity,
+  readRaw,
+  readTime,
+  toBase64,
+} from './special.ts'
 
 type JsonObject = Record<string, unknown>
 type ReadValue = (reader: ProtobufReader) => unknown
@@ -212,7 +221,7 @@ function specialReader(schema: SpecialSchema): ReadValue {
     case 'intOrString':
       return readIntOrString
     case 'any':
-      return readAny
+      return schema.message === 'am.runtime.RawExtension' ? readRaw : readAny
     default:
       return reader => readJsonSchema(schema, reader)
   }

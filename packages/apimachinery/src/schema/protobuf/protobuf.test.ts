@@ -14,7 +14,7 @@ import {
   unwrapMessage,
   wrapMessage,
 } from './envelope.ts'
-import { ProtobufError } from './reader.ts'
+import { ProtobufError, UnreadableRawError } from './reader.ts'
 
 const FACTS = `t.Thing kind
  1 metadata am.apis.meta.v1.ObjectMeta o
@@ -32,6 +32,7 @@ t.Spec
  10 limits {:am.api.resource.Quantity o
  11 child t.Spec po
  12 target am.util.intstr.IntOrString po
+ 13 raw am.runtime.RawExtension o
 `
 const set = new SchemaSet(metaFacts, FACTS)
 const thing = set.schemaOf('t.Thing')
@@ -55,6 +56,14 @@ for (const value of values)
     const decoded = decodeMessage(spec, encodeMessage(spec, value))
     assert.deepEqual(decoded, value)
   })
+
+for (const text of ['', '"', '{', '1z'])
+  test(`a raw extension that holds ${JSON.stringify(text)} cannot be read`, () => {
+    const bytes = Buffer.from([0x6a, text.length + 2, 0x0a, text.length, ...Buffer.from(text)])
+    assert.throws(() => decodeMessage(spec, bytes), UnreadableRawError)
+  })
+
+test('a raw extension without bytes is none', () => assert.deepEqual(decodeMessage(spec, Buffer.from([0x6a, 0])), {}))
 
 test('a key __proto__ in a map stays a key', () => {
   const limits = JSON.parse('{"__proto__":"1"}') as unknown

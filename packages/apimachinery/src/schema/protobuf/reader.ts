@@ -9,6 +9,14 @@ export class ProtobufError extends Error {
   }
 }
 
+/** A RawExtension whose bytes are no JSON. Protobuf carries them; Go panics as soon as it looks into the object. */
+export class UnreadableRawError extends Error {
+  constructor(options?: ErrorOptions) {
+    super('a raw extension holds bytes that are no JSON', options)
+    this.name = 'UnreadableRawError'
+  }
+}
+
 /** Reads protobuf values one after the other. Every method throws ProtobufError where the bytes end too early. */
 export class ProtobufReader {
   at: number

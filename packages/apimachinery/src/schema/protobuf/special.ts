@@ -5,7 +5,7 @@ import { checkDepth } from '../../json/survey.ts'
 import { JsonSyntaxError } from '../../json/syntax-error.ts'
 import { canonicalQuantity, QuantityError } from '../../quantity.ts'
 import { formatTime, parseTime } from '../../time.ts'
-import { ProtobufError, type ProtobufReader } from './reader.ts'
+import { ProtobufError, type ProtobufReader, UnreadableRawError } from './reader.ts'
 import type { ProtobufWriter } from './writer.ts'
 
 const LENGTH = 2
@@ -107,6 +107,22 @@ export function readAny(reader: ProtobufReader): unknown {
     if (number !== 1 || wireType !== 2) return false
     const text = decoder.decode(reader.bytes())
     if (text !== '') value = orProtobufError(() => readJson(text))
+    return true
+  })
+  return value
+}
+
+/** A RawExtension: bytes that are there but no JSON are what nothing can be made of. Throws UnreadableRawError. */
+export function readRaw(reader: ProtobufReader): unknown {
+  let value: unknown = null
+  eachField(reader, (number, wireType) => {
+    if (number !== 1 || wireType !== 2) return false
+    const text = decoder.decode(reader.bytes())
+    try {
+      value = readJson(text)
+    } catch (error) {
+      throw new UnreadableRawError({ cause: error })
+    }
     return true
   })
   return value
