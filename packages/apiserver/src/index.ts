@@ -20,7 +20,7 @@ export type { JwtIssuer } from './authn/jwt/configuration.ts'
 export { SIGNING_ALGORITHMS } from './authn/jwt/jwt-authenticator.ts'
 export type { RequestHeaderOptions } from './authn/request-header.ts'
 export { AUTHORIZATION_MODES, type AuthorizationMode } from './authz/modes.ts'
-export { EndpointLeases, runEndpointReconciler } from './bootstrap/endpoint-leases.ts'
+export { runEndpointReconciler, serverAddresses } from './bootstrap/endpoint-leases.ts'
 export {
   type AuthenticationFacts,
   type BootstrapOptions,

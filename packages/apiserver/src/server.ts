@@ -9,7 +9,7 @@ import {
 } from '@canopus/api'
 import { withSchemaValidation } from '@canopus/apiextensions'
 import type { ResourceType } from '@canopus/apimachinery'
-import { type Clock, type Logger, MetricsRegistry, type Random, sleep } from '@canopus/base'
+import { type Clock, type Logger, MetricsRegistry, type Random, sleep, withTimeout } from '@canopus/base'
 import { createClient, type Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { withExpressionValidation } from './admission/expressions/kind-validation.ts'
@@ -49,6 +49,7 @@ import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import { certificateSigningRequestHooks } from './registry/certificate-signing-request.ts'
 import { StoreReader } from './registry/object-reader.ts'
+import { withoutPrivileged } from './registry/privileged.ts'
 import { Resources } from './registry/resources.ts'
 import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/resource-metrics.ts'
 import type { NodeMetrics } from './resource-metrics/scraper.ts'
@@ -57,8 +58,9 @@ import { measuredStore } from './storage/measured-store.ts'
 import type { StoredResource } from './storage/storage-spans.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
 import type { Tracing } from './tracing/tracing.ts'
+import type { Tuning } from './tuning.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
-import { createServiceResolver } from './webhook/service-resolver.ts'
+import { createAddressResolver, createServiceResolver } from './webhook/service-resolver.ts'
 import type { FlagValues } from './zpages/flagz.ts'
 import { Statusz } from './zpages/statusz.ts'
 
@@ -97,6 +99,8 @@ export interface ApiServerOptions {
   readonly tracing?: Tracing
   /** Limits, timeouts and manners; upstream's defaults where missing. */
   readonly serving?: ServingOptions
+  /** What operators set of single things; what is usual here where missing. */
+  readonly tuning?: Tuning
   /** Where `/metrics` is read from; more than the server's own may be in it. */
   readonly metrics?: MetricsRegistry
   /** Which features are on; `kinds` and admission plugins must fit. The defaults where missing. */
@@ -169,9 +173,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const stopping = new AbortController()
   let repairs: Promise<void> | undefined
   const loopback = transport(LOOPBACK)
-  const webhooks =
-    options.webhooks ??
-    createWebhookClient({ resolver: createServiceResolver(objects, random), clock, loopback, egress: options.egress })
+  const { tuning = {} } = options
+  const resolver =
+    tuning.routesToEndpoints === false ? createAddressResolver(objects) : createServiceResolver(objects, random)
+  const webhooks = options.webhooks ?? createWebhookClient({ resolver, clock, loopback, egress: options.egress })
   const security = options.security({
     objects,
     loopback,
@@ -192,6 +197,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     new Aggregator(options.aggregation, {
       ...{ objects, loopback, clock, random, logger, builtIn: resources.types },
       metrics: registry,
+      resolver,
       dial: options.egress?.cluster,
     })
   const { kubelet = {}, nodeMetrics } = options
@@ -220,7 +226,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const graceEnds = clock.monotonic() + serving.livezGracePeriod
   const health = new Health(
     () => [
-      ...ownChecks(options.store, state),
+      ...ownChecks({ ...tuning, store: options.store, clock }, state),
       ...postStartHooks.checks,
       ...(options.healthChecks ?? []),
       shutdownCheck(state),
@@ -246,8 +252,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       clock,
       featureGates: options.featureGates,
       gitVersion,
+      countsObjects: tuning.countsObjects,
+      tellsStorageSize: tuning.tellsStorageSize,
     }),
     requestTimeout: serving.requestTimeout,
+    connectionBytesPerSecond: tuning.connectionBytesPerSecond,
     gitVersion,
     ready: () => state.started,
     address: () => {
@@ -349,6 +358,7 @@ function composeResources(
   const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
   const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
   const { minRequestTimeout } = options.serving
+  const { tuning = {} } = options
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
   const admission = new AdmissionChain(clock)
   const timeRules = ruleMetrics(clock, options.metrics)
@@ -367,6 +377,8 @@ function composeResources(
       timeRules,
       watchLists,
       isCached,
+      deleteWorkers: tuning.deleteCollectionWorkers,
+      leavesDependents: tuning.garbageCollection === false,
     },
     // The services' part is made after the registry, since it reads and writes objects through it.
     hooks: {
@@ -384,7 +396,7 @@ function composeResources(
       clock,
       describing(options.descriptions ?? (() => undefined), columnsOf(kinds)),
     ),
-    kinds: kinds.map(kind =>
+    kinds: (tuning.allowPrivileged === false ? kinds.map(withoutPrivileged) : kinds).map(kind =>
       withCertificateChecks(
         kind.type === CustomResourceDefinitions
           ? withSchemaValidation(kind, timeRules)
@@ -421,6 +433,7 @@ interface PathParts {
   readonly health: Health
   readonly metrics: ServerMetrics
   readonly requestTimeout: number
+  readonly connectionBytesPerSecond: number | undefined
   readonly gitVersion: string
   readonly aggregator?: Aggregator
   readonly resourceMetrics?: ResourceMetrics
@@ -485,8 +498,22 @@ function publishExtensions(aggregator: Aggregator, discovery: Discovery, openapi
   })
 }
 
+/** How long the store may take to answer, in milliseconds, where nobody says. */
+const STORE_PATIENCE = 2000
+
 /** Checks under the names that upstream gave them. */
-function ownChecks(store: Store, state: { readonly started: boolean }): HealthCheck[] {
+function ownChecks(
+  {
+    store,
+    clock,
+    healthCheckTimeout = STORE_PATIENCE,
+    readyCheckTimeout = STORE_PATIENCE,
+  }: Tuning & { store: Store; clock: Clock },
+  state: { readonly started: boolean },
+): HealthCheck[] {
+  const answers = (timeout: number) => async (): Promise<void> => {
+    await withTimeout(clock, timeout, 'the store', async () => store.revision())
+  }
   return [
     { name: 'log', scope: 'all', check: () => {} },
     // Calls of the server to itself need no connection here, so that no certificate of theirs runs out.
@@ -494,16 +521,12 @@ function ownChecks(store: Store, state: { readonly started: boolean }): HealthCh
     {
       name: 'etcd',
       scope: 'all',
-      check: async () => {
-        await store.revision()
-      },
+      check: answers(healthCheckTimeout),
     },
     {
       name: 'etcd-readiness',
       scope: 'ready',
-      check: async () => {
-        await store.revision()
-      },
+      check: answers(readyCheckTimeout),
     },
     {
       name: 'informer-sync',

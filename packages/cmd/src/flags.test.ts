@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { Failure } from '@canopus/cli'
 import { InvalidArgumentError } from 'commander'
-import { bool, duration, endpoint, fileIfGiven, fileOf, given, list, lists, number, pairs, required } from './flags.ts'
+import { bool, endpoint, fileIfGiven, fileOf, given, list, lists, number, pairs, patience, required } from './flags.ts'
 
 /** What a parser makes of a text; the message where it refuses it. */
 function parsed(parse: (text: string) => unknown, text: string): unknown {
@@ -48,8 +48,8 @@ const tables: Record<string, [parse: (text: string) => unknown, cases: [text: st
       ['', []],
     ],
   ],
-  duration: [
-    duration,
+  patience: [
+    patience,
     [
       ['90s', 90_000],
       ['2m', 120_000],

@@ -7,15 +7,58 @@ import { InvalidArgumentError } from 'commander'
 /** What Go's parsers say of a text that they cannot read, as upstream's programs pass it on. */
 const noSyntax = (parser: string, text: string): InvalidArgumentError =>
   new InvalidArgumentError(`strconv.${parser}: parsing ${JSON.stringify(text)}: invalid syntax`)
+const outOfRange = (parser: string, text: string): InvalidArgumentError =>
+  new InvalidArgumentError(`strconv.${parser}: parsing ${JSON.stringify(text)}: value out of range`)
+
+/** Upstream's sentence about a value; `undefined` where it may stand. */
+export type Finding<T> = (value: T) => string | undefined
+
+/**
+ * A parser that refuses values as upstream's programs do once they have read all their flags: by a sentence that stands for itself.
+ * Throws `Failure`.
+ */
+export const validated =
+  <T>(parse: (text: string) => T, finding: Finding<T>) =>
+  (text: string): T => {
+    const value = parse(text)
+    const problem = finding(value)
+    if (problem !== undefined) throw new Failure(problem)
+    return value
+  }
+
+/** One of a few words; `finding` says what is wrong with others. */
+export const oneOf = <T extends string>(
+  words: readonly T[],
+  finding: (text: string) => string,
+): ((text: string) => T) =>
+  validated(
+    text => text as T,
+    value => (words.includes(value) ? undefined : finding(value)),
+  )
+
+/** A whole number, as Go reads it. */
+export function integer(text: string): number {
+  const value = Number(text)
+  if (!/^[+-]?\d+$/.test(text)) throw noSyntax('ParseInt', text)
+  if (!Number.isSafeInteger(value)) throw outOfRange('ParseInt', text)
+  return value
+}
+
+/** A whole number that is not negative, as Go reads it. */
+export function unsigned(text: string): number {
+  if (!/^\d+$/.test(text)) throw noSyntax('ParseUint', text)
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw outOfRange('ParseUint', text)
+  return value
+}
 
 /** A parser of whole numbers within bounds, both included. `outside`: what is said of others, where upstream has words for it. */
 export function number(least: number, most: number, outside?: string): (text: string) => number {
   return text => {
-    const value = Number(text)
-    if (text.trim() === '' || !Number.isInteger(value)) throw noSyntax('ParseInt', text)
-    if (value < least || value > most)
-      throw new InvalidArgumentError(outside ?? `not a whole number from ${least} to ${most}.`)
-    return value
+    const value = integer(text)
+    if (value >= least && value <= most) return value
+    if (outside !== undefined) throw new Failure(outside)
+    throw new InvalidArgumentError(`not a whole number from ${least} to ${most}.`)
   }
 }
 
@@ -23,7 +66,7 @@ export function number(least: number, most: number, outside?: string): (text: st
 export function fraction(least: number, most: number, outside: string): (text: string) => number {
   return text => {
     const value = rate(text)
-    if (value < least || value > most) throw new InvalidArgumentError(outside)
+    if (value < least || value > most) throw new Failure(outside)
     return value
   }
 }
@@ -45,12 +88,23 @@ export const lists = (text: string, before: readonly string[] | undefined): stri
 ]
 
 /** `90s`, `2m`, `1h30m` or whatever Go takes for a duration; a bare number means seconds. Returns milliseconds. */
-export function duration(text: string): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : parseDuration(text)
-  if (value === undefined) throw new InvalidArgumentError(`time: invalid duration ${JSON.stringify(text)}`)
+export function patience(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : duration(text)
   if (value < 0) throw new InvalidArgumentError('can not be a negative value')
   return value
 }
+
+/** What Go takes for a duration, without a unit only zero. Returns milliseconds. */
+export function duration(text: string): number {
+  const value = parseDuration(text)
+  if (value !== undefined) return value
+  const problem = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text) ? 'missing unit in' : 'invalid'
+  throw new InvalidArgumentError(`time: ${problem} duration ${JSON.stringify(text)}`)
+}
+
+/** One that is not negative; `negative` is upstream's sentence about others. */
+export const duringAtLeastNothing = (negative: string): ((text: string) => number) =>
+  validated(duration, value => (value < 0 ? negative : undefined))
 
 /** An address, as upstream's flags of type `ip` take it. */
 export function address(text: string): string {

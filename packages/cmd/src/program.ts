@@ -3,9 +3,10 @@ import { type CliEnvironment, deleteCluster, logs, status, stop, type UpOptions,
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
 import { checkedApiServerArgs } from './components/apiserver-args.ts'
-import { addComponents } from './components/commands.ts'
+import { addComponents, COMPONENTS_OF_KUBERNETES } from './components/commands.ts'
 import { addFeatureFlags, type FeatureFlags, featureArgs } from './components/feature-flags.ts'
-import { duration, list, number } from './flags.ts'
+import { refusal } from './components/refusals.ts'
+import { list, number, patience } from './flags.ts'
 import { addHelp, optionDescription } from './help.ts'
 import { addImageCommands } from './image-commands.ts'
 import { addSimulate } from './simulate-command.ts'
@@ -37,8 +38,17 @@ function explainErrors(parent: Command, path = ''): void {
   for (const command of parent.commands) {
     const own = `${path}${command.name()} `
     command.exitOverride().showHelpAfterError(`(see \`canopus ${own}--help\`)`)
+    if (path === '' && COMPONENTS_OF_KUBERNETES.has(command.name())) refuseAsUpstream(command)
     explainErrors(command, own)
   }
+}
+
+/** Said by whoever ends the program, since the words are not the parser's. */
+function refuseAsUpstream(command: Command): void {
+  command.configureOutput({ outputError: () => {} }).showHelpAfterError(false)
+  command.exitOverride(error => {
+    throw refusal(error, command)
+  })
 }
 
 const name = (): Option => new Option('--name <name>', 'which cluster').default(DEFAULT_NAME)
@@ -77,7 +87,7 @@ function addUp(program: Command, environment: CliEnvironment): void {
     .option('--no-node', 'only API server, controllers and scheduler; needs no root')
     .option('--wait', 'return once the cluster is ready (default)', true)
     .option('--no-wait', 'return before the cluster is ready')
-    .option('--timeout <duration>', 'how long to wait for the cluster', duration, 120_000)
+    .option('--timeout <duration>', 'how long to wait for the cluster', patience, 120_000)
     .addOption(
       new Option('--store <kind>', 'where the API server stores objects (default: embedded)').choices([
         'embedded',

@@ -7,7 +7,6 @@ import {
   type BootstrapOptions,
   bootstrapCluster,
   createApiServer,
-  EndpointLeases,
   ensureAuthenticationConfig,
   ensureServiceCidr,
   FeatureGates,
@@ -19,6 +18,7 @@ import {
   RuntimeConfig,
   runCompaction,
   runEndpointReconciler,
+  serverAddresses,
   servesResourceMetrics,
 } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
@@ -59,7 +59,10 @@ export async function startApiServer({
   const perseverance = { clock: options.clock, logger: options.logger, signal: ending.signal }
   try {
     await server.start()
-    const service = bootstrap.service && { ...bootstrap.service, addresses: await allAddresses(options, bootstrap) }
+    const service = bootstrap.service && {
+      ...bootstrap.service,
+      addresses: await allAddresses(options, client, bootstrap),
+    }
     const facts = {
       resourceMetrics: servesResourceMetrics(options),
       featureGates,
@@ -131,10 +134,11 @@ const clientOf = (server: ApiServer): Client =>
 /** This server's address and those of others that are there already. */
 async function allAddresses(
   { store }: Pick<StartApiServerOptions, 'store'>,
+  client: Client,
   { service }: BootstrapOptions,
 ): Promise<readonly string[]> {
   if (service?.address === undefined) return []
-  const leases = new EndpointLeases(store, service.address)
+  const leases = serverAddresses(store, client, service.address, service.servers)
   await leases.renew()
   return leases.addresses()
 }

@@ -15,7 +15,7 @@ import type { Call } from '../registry/call.ts'
 import type { ObjectReader } from '../security.ts'
 import { type Backend, forward } from '../subresources/backend.ts'
 import { traceHeaders } from '../tracing/span.ts'
-import { createServiceResolver } from '../webhook/service-resolver.ts'
+import type { ServiceResolver } from '../webhook/service-resolver.ts'
 import { AutoRegister, apiServiceName } from './auto-register.ts'
 import { Availability } from './availability.ts'
 import { AvailabilityMetrics } from './availability-metrics.ts'
@@ -29,6 +29,8 @@ import type { Swagger } from './swagger.ts'
 export interface AggregationOptions {
   /** With which extension API servers are called; asked for anew where it may have been renewed. */
   readonly proxyClient?: () => ProxyClient | undefined
+  /** Whether answers that lead elsewhere are passed on; they are not where missing. */
+  readonly passesRedirects?: boolean
 }
 
 export interface AggregatorContext {
@@ -40,6 +42,7 @@ export interface AggregatorContext {
   /** The types that the server brings along. */
   readonly builtIn: Iterable<ResourceType>
   readonly metrics: MetricsRegistry
+  readonly resolver: ServiceResolver
   /** How extension servers are reached; straight where missing. */
   readonly dial?: Dialer | undefined
 }
@@ -52,6 +55,7 @@ export interface AggregatorListeners {
 
 export class Aggregator {
   readonly #context: AggregatorContext
+  readonly #passesRedirects: boolean
   readonly #servers: ExtensionServers
   readonly #registration: AutoRegister
   readonly #availability: Availability
@@ -64,11 +68,11 @@ export class Aggregator {
   #running: Promise<unknown> = Promise.resolve()
 
   constructor(options: AggregationOptions, context: AggregatorContext) {
-    const { objects, clock, random, logger } = context
+    const { objects, clock, logger, resolver } = context
     const client = createClient(context.loopback, { userAgent: 'kube-apiserver' })
-    const resolver = createServiceResolver(objects, random)
     const find = (name: string): APIService | undefined => objects.get(APIServices, name)
     this.#context = context
+    this.#passesRedirects = options.passesRedirects ?? false
     this.#servers = new ExtensionServers(resolver, options.proxyClient ?? (() => undefined), clock, context.dial)
     this.#registration = new AutoRegister({ objects, client, clock, logger, builtIn: context.builtIn })
     const servers = this.#servers
@@ -217,7 +221,8 @@ export class Aggregator {
     const backend = this.#backend(service, call)
     if ('status' in backend) return backend
     try {
-      return noRedirect(await forward(call.request, backend))
+      const answer = await forward(call.request, backend)
+      return this.#passesRedirects ? answer : noRedirect(answer)
     } catch (error) {
       if (error instanceof StatusError && error.code === 503) return textResponse(503, `${error.message}\n`)
       throw error

@@ -5,13 +5,24 @@
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 import { KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
+import { CountedServers } from './counted-servers.ts'
 import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 
 const PREFIX = '/registry/masterleases/'
 const TTL_SECONDS = 15
 const INTERVAL = 10_000
 
-export class EndpointLeases {
+/** How servers know of each other. */
+export interface ServerAddresses {
+  /** Says that this server is there. */
+  renew(): Promise<void>
+  /** Addresses of all servers that are there. */
+  addresses(): Promise<string[]>
+  /** Says that it is there no more. */
+  remove(): Promise<void>
+}
+
+export class EndpointLeases implements ServerAddresses {
   readonly #store: Store
   readonly #address: string
   #generation = 0
@@ -61,6 +72,15 @@ function leaseOf(address: string, generation: number): object {
   }
 }
 
+/** By their number where that is known, else by leases. */
+export const serverAddresses = (
+  store: Store,
+  client: Client,
+  address: string,
+  count: number | undefined,
+): ServerAddresses =>
+  count === undefined ? new EndpointLeases(store, address) : new CountedServers(client, address, count)
+
 export interface EndpointReconcilerOptions {
   readonly store: Store
   readonly client: Client
@@ -72,7 +92,7 @@ export interface EndpointReconcilerOptions {
 /** Keeps the endpoints of the service `kubernetes` to the servers that are there, until the signal aborts. */
 export async function runEndpointReconciler(options: EndpointReconcilerOptions, signal: AbortSignal): Promise<void> {
   const { store, client, facts, clock, logger } = options
-  const leases = facts.address === undefined ? undefined : new EndpointLeases(store, facts.address)
+  const leases = facts.address === undefined ? undefined : serverAddresses(store, client, facts.address, facts.servers)
   while (!signal.aborted) {
     try {
       await leases?.renew()

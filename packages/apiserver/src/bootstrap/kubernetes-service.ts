@@ -16,6 +16,8 @@ export interface KubernetesServiceFacts {
   /** Where this API server can be reached, from pods too. Without one the service leads nowhere. */
   address?: string
   port: number
+  /** How many API servers there are, where their number is known; they are found by leases where missing. */
+  servers?: number
   /** Addresses of all API servers that are there; only this one's where missing. */
   addresses?: readonly string[]
 }

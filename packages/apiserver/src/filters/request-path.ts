@@ -1,6 +1,6 @@
 /** The way of a request: who, may they, what is it, do it; and whatever goes wrong becomes a Status. */
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Transform } from 'node:stream'
 import { type Kind, Pods } from '@canopus/api'
 import {
   badRequestError,
@@ -43,6 +43,7 @@ import { isReview, serveReview } from '../reviews/reviews.ts'
 import type { Authorizer, Maybe, Security, User } from '../security.ts'
 import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
+import { throttle } from '../subresources/throttle.ts'
 import { inHandlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
 import { type FlagValues, serveFlagz } from '../zpages/flagz.ts'
 import type { Statusz } from '../zpages/statusz.ts'
@@ -75,6 +76,8 @@ export interface RequestPathOptions {
   readonly metrics: ServerMetrics
   readonly traffic: Traffic
   readonly front: Front
+  /** Of each connection that was joined with another, in each direction; 0 or missing: no limit. */
+  readonly connectionBytesPerSecond?: number | undefined
   /** Milliseconds that a request has which is not meant to last. */
   readonly requestTimeout: number
   /** What `/version` says. */
@@ -160,7 +163,7 @@ export class RequestPath {
         series.longRunning++
         const backend = trip.within(() => this.#options.aggregator?.upgrade(call)) ?? (await this.ownBackend(call))
         if (backend === undefined) answer = await this.answered(call, trip)
-        else answer = 'status' in backend ? backend : await splice(message, backend, socket, head)
+        else answer = 'status' in backend ? backend : await splice(message, backend, socket, head, this.slowed())
       }
     } catch (error) {
       answer = this.failure(request, error, trip)
@@ -174,6 +177,11 @@ export class RequestPath {
     }
     trip.end({ status: 101, headers: {} }, metrics.requests, clock, request)
     await trip.audit?.upgraded(101, listener => whenClosed(socket, listener))
+  }
+
+  private slowed(): (() => Transform) | undefined {
+    const { clock, connectionBytesPerSecond: limit = 0 } = this.#options
+    return limit > 0 ? () => throttle(limit, clock) : undefined
   }
 
   private async ownBackend(call: Call): Promise<Backend | undefined> {

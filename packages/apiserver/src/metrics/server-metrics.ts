@@ -28,6 +28,10 @@ export interface ServerMetricsOptions {
   readonly registry?: MetricsRegistry
   /** The defaults where missing. */
   readonly featureGates?: FeatureGates | undefined
+  /** Whether they tell how many objects there are; they do where missing. */
+  readonly countsObjects?: boolean | undefined
+  /** Whether they tell how large the store is; the same. */
+  readonly tellsStorageSize?: boolean | undefined
   /** What the figures say that this is. */
   readonly gitVersion?: string
 }
@@ -39,7 +43,7 @@ export class ServerMetrics {
   readonly slis = new MetricsRegistry()
   readonly access: AccessMetrics
   readonly #deprecated: Family<Counter>
-  readonly #storageSize: StorageSize
+  readonly #storageSize: StorageSize | undefined
 
   constructor(options: ServerMetricsOptions) {
     const { resources, traffic, health, registry = new MetricsRegistry() } = options
@@ -53,7 +57,9 @@ export class ServerMetrics {
       ['group', 'version', 'resource', 'subresource', 'removed_release'],
     )
     registerFlowMetrics(registry, traffic)
-    this.#storageSize = new StorageSize(options.store, options.clock, registry)
+    const { countsObjects = true, tellsStorageSize = true } = options
+    this.#storageSize = tellsStorageSize ? new StorageSize(options.store, options.clock, registry) : undefined
+    if (countsObjects) registerObjectCounts(registry, resources)
     registerObjects(registry, resources)
     registerAdmission(registry, resources)
     registerBuildInfo(registry, options.gitVersion)
@@ -74,7 +80,7 @@ export class ServerMetrics {
       registry.reset()
       return textResponse(200, METRICS_RESET)
     }
-    if (path === '/metrics') await this.#storageSize.refresh()
+    if (path === '/metrics') await this.#storageSize?.refresh()
     return textResponse(200, registry.text(), { 'content-type': METRICS_TYPE })
   }
 
@@ -158,23 +164,21 @@ function registerValidation(registry: MetricsRegistry): void {
   counter('panic', 'Number of times declarative validation has panicked during validation.')
 }
 
-function registerObjects(registry: MetricsRegistry, resources: Resources): void {
+function registerObjectCounts(registry: MetricsRegistry, resources: Resources): void {
   const labels = ['group', 'resource']
-  const each = (of: (cache: KindCache) => number) => (): Sample[] =>
-    caches(resources).map(([group, , resource, cache]): Sample => [[group, resource], of(cache)])
   registry.collect(
     'gauge',
     'apiserver_resource_objects',
     '[ALPHA] Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.',
     labels,
-    each(cache => cache.size),
+    ofEachCache(resources, cache => cache.size),
   )
   registry.collect(
     'gauge',
     'apiserver_resource_size_estimate_bytes',
     '[ALPHA] Estimated size of stored objects in database. Estimate is based on sum of last observed sizes of serialized objects. In case of a fetching error, the value will be -1.',
     labels,
-    each(cache => cache.bytes),
+    ofEachCache(resources, cache => cache.bytes),
   )
   registry.collect(
     'gauge',
@@ -186,6 +190,13 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
         ([group, , resource, cache]): Sample => [[group === '' ? resource : `${resource}.${group}`], cache.size],
       ),
   )
+}
+
+const ofEachCache = (resources: Resources, of: (cache: KindCache) => number) => (): Sample[] =>
+  caches(resources).map(([group, , resource, cache]): Sample => [[group, resource], of(cache)])
+
+function registerObjects(registry: MetricsRegistry, resources: Resources): void {
+  const labels = ['group', 'resource']
   registry.collect(
     'counter',
     'apiserver_storage_events_received_total',
@@ -208,14 +219,14 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
     'apiserver_watch_cache_resource_version',
     '[ALPHA] Current resource version of watch cache broken by resource type. This is truncated to the 15 least significant digits.',
     labels,
-    each(cache => cache.lastChange % 1e15),
+    ofEachCache(resources, cache => cache.lastChange % 1e15),
   )
   registry.collect(
     'counter',
     'apiserver_watch_cache_events_received_total',
     '[ALPHA] Counter of events received in watch cache broken by resource type.',
     labels,
-    each(cache => cache.received),
+    ofEachCache(resources, cache => cache.received),
   )
   registry.collect(
     'counter',

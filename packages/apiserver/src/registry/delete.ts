@@ -29,13 +29,14 @@ export async function deleteObject(
   admitted = false,
 ): Promise<DeleteResult> {
   const { context, kind } = store
+  const rules = context.leavesDependents === true ? { ...kind.strategy, leavesDependents: true } : kind.strategy
   let current = await store.get(namespace, name)
   let options = given
   let told = call
   for (;;) {
     const old = store.view(current)
     checkDeletePreconditions(store, name, old, given.preconditions)
-    const plan = planDeletion(kind.strategy, old, options, context.clock.now())
+    const plan = planDeletion(rules, old, options, context.clock.now())
     if (plan.step === 'none') return { version: current, gone: false }
     options = plan.options
     if (call.collection !== true && options !== given) told = { ...call, options }

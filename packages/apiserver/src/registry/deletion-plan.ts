@@ -13,7 +13,7 @@ import {
 } from '@canopus/apimachinery'
 
 type Metadata = KubeObject['metadata']
-type DeleteRules = Pick<Strategy, 'gracePeriod' | 'defaultPropagation'>
+type DeleteRules = Pick<Strategy, 'gracePeriod' | 'defaultPropagation'> & { readonly leavesDependents?: boolean }
 
 /** `options` is what the kind made of those that were given: admission hears these. */
 export type DeletionPlan =
@@ -97,6 +97,7 @@ function marked(old: KubeObject, finalizers: readonly string[], marks: Marks): K
 
 /** The finalizers that somebody else set, and those that the propagation policy asks for. */
 function finalizersAfter(rules: DeleteRules, before: readonly string[], options: DeleteOptions): readonly string[] {
+  if (rules.leavesDependents === true) return before
   const wanted = propagationFinalizer(rules, before, options)
   const after = before.filter(each => each !== ORPHAN_FINALIZER && each !== FOREGROUND_FINALIZER)
   if (wanted !== undefined) after.push(wanted)

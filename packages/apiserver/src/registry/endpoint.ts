@@ -390,8 +390,9 @@ export class Endpoint {
       }
     }
     // Some at once, since what makes a write wait is the disk. Told are the objects as they were listed.
-    for (let at = 0; at < versions.length; at += DELETE_BATCH) {
-      await Promise.all(versions.slice(at, at + DELETE_BATCH).map(remove))
+    const { deleteWorkers = DELETE_BATCH } = this.store.context
+    for (let at = 0; at < versions.length; at += deleteWorkers) {
+      await Promise.all(versions.slice(at, at + deleteWorkers).map(remove))
     }
     return {
       status: 200,

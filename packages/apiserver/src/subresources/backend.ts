@@ -204,13 +204,14 @@ const undialled = (backend: Backend, error: Error): StatusError =>
 
 /**
  * Passes an upgrade on and joins the two connections once the other side has agreed. Where it does not agree, its answer is
- * handed back. Headers that were given more than once stay apart. Rejects with StatusError 500 where it cannot be reached.
+ * handed back. Headers that were given more than once stay apart. What goes either way goes through one that `slow` makes, if given. Rejects with StatusError 500 where it cannot be reached.
  */
 export function splice(
   message: IncomingMessage,
   backend: Backend,
   socket: Duplex,
   head: Buffer,
+  slow?: () => Transform,
 ): Promise<ApiResponse | undefined> {
   return new Promise((resolve, reject) => {
     const headers = forwardedHeaders(message.headersDistinct, backend)
@@ -223,7 +224,7 @@ export function splice(
       socket.write(headOf(incoming))
       if (otherHead.length > 0) socket.write(otherHead)
       if (head.length > 0) other.write(head)
-      join(socket, other)
+      join(socket, other, slow)
       resolve(undefined)
     })
     outgoing.on('response', (incoming: IncomingMessage) => {
@@ -252,13 +253,14 @@ function headOf(incoming: IncomingMessage): string {
 }
 
 /** Joins two connections. Where one ends, the other gets everything that came from it before it is closed. */
-function join(a: Duplex, b: Duplex): void {
-  a.pipe(b)
-  b.pipe(a)
+function join(a: Duplex, b: Duplex, slow?: () => Transform): void {
   for (const [each, other] of [
     [a, b],
     [b, a],
   ] as const) {
+    const between = slow?.()
+    if (between === undefined) each.pipe(other)
+    else each.pipe(between).pipe(other)
     each.on('error', () => other.destroy())
     each.on('close', () => other.end(() => other.destroy()))
   }

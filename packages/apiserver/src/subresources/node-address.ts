@@ -11,6 +11,8 @@ export interface KubeletCredentials {
   readonly key?: string | undefined
   /** Authority of the kubelets' serving certificates; not verified where missing, as upstream. */
   readonly ca?: string
+  /** Port of kubelets whose nodes tell none; 10250 where missing. */
+  readonly port?: number
   /** Address types in order of preference; upstream's order where missing. */
   readonly addressTypes?: readonly string[]
 }
@@ -39,11 +41,14 @@ export interface NodeAddress {
 export function kubeletAddress(objects: ObjectReader, name: string, credentials: KubeletCredentials): NodeAddress {
   const node = objects.get(Nodes, name)
   if (node === undefined) throw notFoundError({ group: '', resource: 'nodes', name })
-  return { host: addressOf(node, credentials.addressTypes ?? ADDRESS_TYPES), port: portOf(node) }
+  return {
+    host: addressOf(node, credentials.addressTypes ?? ADDRESS_TYPES),
+    port: portOf(node) || (credentials.port ?? KUBELET_PORT),
+  }
 }
 
 function portOf(node: Node): number {
-  return node.status?.daemonEndpoints?.kubeletEndpoint?.Port || KUBELET_PORT
+  return node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 0
 }
 
 function addressOf(node: Node, types: readonly string[]): string {

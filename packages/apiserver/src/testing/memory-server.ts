@@ -65,6 +65,7 @@ export async function startMemoryServer(
       | 'isServed'
       | 'nodeMetrics'
       | 'featureGates'
+      | 'tuning'
     >
   > = {},
 ): Promise<MemoryServer> {
@@ -84,6 +85,7 @@ export async function startMemoryServer(
     ...(options.nodePortRange === undefined ? {} : { nodePortRange: options.nodePortRange }),
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.flags === undefined ? {} : { flags: options.flags }),
+    ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     ...(options.nodeMetrics === undefined ? {} : { nodeMetrics: options.nodeMetrics }),

@@ -41,6 +41,24 @@ export function createServiceResolver(objects: ObjectReader, random: Random): Se
   }
 }
 
+/**
+ * Resolves to the addresses of Services themselves, for machines whose services table leads on from there
+ * (k8s.io/apiserver/pkg/util/proxy/proxy.go, ResolveCluster).
+ */
+export function createAddressResolver(objects: ObjectReader): ServiceResolver {
+  return {
+    resolve(namespace, name, port) {
+      const service = objects.get(Services, name, namespace)
+      if (service === undefined) throw notFoundError({ group: '', resource: 'service', name })
+      const { type, externalName = '', clusterIP } = service.spec
+      if (type === 'ExternalName') return { host: externalName, port }
+      if (clusterIP === 'None') throw new Error('cannot route to service with ClusterIP "None"')
+      portOf(service, port)
+      return { host: clusterIP ?? '', port }
+    },
+  }
+}
+
 export const noEndpoints = (service: string): Error =>
   serviceUnavailableError(`no endpoints available for service ${JSON.stringify(service)}`)
 

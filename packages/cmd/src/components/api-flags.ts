@@ -1,5 +1,6 @@
 /** Flags of kube-apiserver and kube-controller-manager of which Canopus can do one value only, and the reported version. */
 import { GIT_VERSION } from '@canopus/apiserver'
+import { Failure } from '@canopus/cli'
 import { InvalidArgumentError } from 'commander'
 
 const JSON_TYPE = 'application/json'
@@ -8,8 +9,9 @@ const MEDIA_TYPES = [JSON_TYPE, 'application/vnd.kubernetes.protobuf', 'applicat
 /** `--storage-media-type`: empty is the default (k8s.io/apiserver/pkg/server/options/etcd.go). */
 export function storageMediaType(text: string): string {
   if (text !== '' && !MEDIA_TYPES.includes(text))
-    throw new InvalidArgumentError(`invalid, allowed values: ${MEDIA_TYPES.join(', ')}.`)
-  if (text !== '' && text !== JSON_TYPE) throw new InvalidArgumentError(`objects are stored as ${JSON_TYPE} only.`)
+    throw new Failure(`--storage-media-type ${JSON.stringify(text)} invalid, allowed values: ${MEDIA_TYPES.join(', ')}`)
+  if (text !== '' && text !== JSON_TYPE)
+    throw new Failure(`--storage-media-type: objects are stored as ${JSON_TYPE} only`)
   return JSON_TYPE
 }
 

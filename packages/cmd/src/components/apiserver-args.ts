@@ -38,7 +38,7 @@ function parse(args: readonly string[]): Command {
     )
   } catch (error) {
     if (error instanceof CommanderError) throw new Failure(`--apiserver-arg: ${error.message.replace(/^error: /, '')}`)
-    throw error
+    throw error instanceof Failure ? new Failure(`--apiserver-arg: ${error.message}`) : error
   }
 }
 

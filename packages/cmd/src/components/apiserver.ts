@@ -20,8 +20,8 @@ import {
   startApiServer,
 } from '@canopus/control-plane'
 import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { address, fileIfGiven, fileOf, given, list, lists, number } from '../flags.ts'
+import { type Command, Option } from 'commander'
+import { address, fileIfGiven, fileOf, given, integer, list, lists, oneOf, validated } from '../flags.ts'
 import { reportedVersion, storageMediaType } from './api-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import {
@@ -35,6 +35,8 @@ import { componentAddresses } from './component-ports.ts'
 import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
+import { addPeerFlags, checkPeerFlags, type PeerFlags } from './peer-flags.ts'
+import { portRange } from './port-range.ts'
 import {
   addSecurityFlags,
   authenticationFacts,
@@ -49,6 +51,7 @@ import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.t
 import { openStore } from './store.ts'
 import { addTlsFlags, type TlsFlags, tlsPolicy } from './tls-flags.ts'
 import { addTokenSignerFlag, type TokenSignerFlags, tokenSignerOf } from './token-signer.ts'
+import { addTuningFlags, type TuningFlags, tuningOptions } from './tuning-flags.ts'
 import { addWatchCacheFlags, type WatchCacheFlags, watchCacheOptions } from './watch-cache-flags.ts'
 
 interface ApiServerFlags
@@ -59,7 +62,9 @@ interface ApiServerFlags
     LogFlags,
     SecurityFlags,
     SharedFlags,
-    TokenSignerFlags {
+    TokenSignerFlags,
+    TuningFlags,
+    PeerFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -78,7 +83,7 @@ interface ApiServerFlags
   serviceClusterIpRange: string
   serviceNodePortRange: { from: number; to: number }
   kubernetesServiceNodePort: number
-  endpointReconcilerType: 'lease' | 'none'
+  endpointReconcilerType: 'lease' | 'master-count' | 'none'
   kubeletClientCertificate?: string
   kubeletClientKey?: string
   kubeletCertificateAuthority?: string
@@ -86,33 +91,17 @@ interface ApiServerFlags
   version?: string
 }
 
-/** What they tune is not there (a cache for each resource, Go's profiler), or is always so. */
+/** What they tune is not there (Go's profiler, the machine's logs), or is always so; some have no effect upstream either. */
 const WITHOUT_EFFECT = [
-  'aggregator-reject-forwarding-redirect',
-  'allow-privileged',
-  'apiserver-count',
   'contention-profiling',
   'coordinated-leadership-lease-duration',
   'coordinated-leadership-renew-deadline',
   'coordinated-leadership-retry-period',
   'debug-socket-path',
   'default-watch-cache-size',
-  'delete-collection-workers',
-  'enable-aggregator-routing',
-  'enable-garbage-collector',
   'enable-logs-handler',
-  'etcd-count-metric-poll-period',
-  'etcd-db-metric-poll-interval',
-  'etcd-healthcheck-timeout',
-  'etcd-readycheck-timeout',
-  'kubelet-port',
   'kubelet-read-only-port',
   'kubelet-timeout',
-  'lease-reuse-duration-seconds',
-  'max-connection-bytes-per-sec',
-  'peer-advertise-ip',
-  'peer-advertise-port',
-  'peer-ca-file',
   'permit-address-sharing',
   'profiling',
   'shutdown-watch-termination-grace-period',
@@ -145,12 +134,19 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option(
       '--kubernetes-service-node-port <port>',
       'port of every node that leads to the service kubernetes; 0 for none',
-      number(0, 65_535),
+      validated(integer, port =>
+        port < 0 || port > 65_535
+          ? `--kubernetes-service-node-port ${port} must be between 0 and 65535, inclusive. If 0, the Kubernetes master service will be of type ClusterIP`
+          : undefined,
+      ),
       0,
     )
     .addOption(
-      new Option('--endpoint-reconciler-type <type>', 'how the endpoints of the service kubernetes are kept')
-        .choices(['lease', 'none'])
+      new Option(
+        '--endpoint-reconciler-type <type>',
+        'how the endpoints of the service kubernetes are kept: lease, none, or the deprecated master-count',
+      )
+        .argParser(oneOf(['lease', 'master-count', 'none'], type => `endpoint reconciler not implemented: ${type}`))
         .default('lease'),
     )
     .option('--kubelet-client-certificate <file>', 'certificate with which kubelets are called')
@@ -165,6 +161,8 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addSecurityFlags(command)
   addTokenSignerFlag(command)
   addSharedFlags(command)
+  addTuningFlags(command)
+  addPeerFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
@@ -179,8 +177,14 @@ function addStoreFlags(command: Command, data: string): void {
     .addOption(
       new Option(
         '--storage-backend <kind>',
-        'where objects are stored (default: etcd where --etcd-servers is given, else embedded)',
-      ).choices(['embedded', 'memory', 'etcd', 'etcd3']),
+        'where objects are stored: embedded, memory or etcd3 (default: etcd3 where --etcd-servers is given, else embedded)',
+      ).argParser(
+        oneOf(
+          ['embedded', 'memory', 'etcd', 'etcd3'],
+          () =>
+            "--storage-backend invalid, allowed values: etcd3, embedded, memory. If not specified, it will default to 'etcd3'",
+        ),
+      ),
     )
     .option('--data-dir <directory>', 'of the embedded store', data)
     .option('--storage-media-type <type>', 'as what objects are stored: application/json', storageMediaType)
@@ -193,15 +197,6 @@ function addStoreFlags(command: Command, data: string): void {
 
 /** As upstream joins it to the root of all paths: one slash before it, none behind it. */
 const joinedToRoot = (prefix: string): string => posix.join('/', prefix).replace(/(?<=.)\/$/, '')
-
-/** `30000-32767`, both ends included. */
-function portRange(text: string): { from: number; to: number } {
-  const match = /^(\d+)-(\d+)$/.exec(text)
-  const [from, to] = [Number(match?.[1]), Number(match?.[2])]
-  if (!match || from < 1 || to > 65_535 || to < from)
-    throw new InvalidArgumentError('not a range of ports such as 30000-32767.')
-  return { from, to }
-}
 
 /** Throws Failure where the file is wrong, or asks for what is not there. */
 function egressFrom(file: string | undefined): ReturnType<typeof egressOf> | undefined {
@@ -227,6 +222,7 @@ async function runApiServer(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  checkPeerFlags(flags)
   const storage = storeConfig(flags)
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress, networkInterfaces())
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)
@@ -248,19 +244,20 @@ async function runApiServer(
   const signer = await tokenSignerOf(flags, logger, applied.extras.metrics)
   const security = createSecurity(securityOptions(flags, authorities, signer?.options))
   countBuffersAsHeap()
-  const store = applied.stored(await openStore(storage, flags.dataDir, logger))
+  const store = applied.stored(await openStore(storage, flags.dataDir, logger, flags.leaseReuseDurationSeconds))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {
     const options: StartApiServerOptions = {
       ...basics,
       ...applied.extras,
       ...watchCacheOptions(flags),
+      tuning: tuningOptions(flags),
       flags: values,
       serving: { ...applied.extras.serving, ...given({ gitVersion: flags.version }) },
       ...kubeletCredentials(flags),
       components: componentAddresses(),
       identity,
-      aggregation: aggregationOptions(flags),
+      aggregation: { ...aggregationOptions(flags), passesRedirects: !flags.aggregatorRejectForwardingRedirect },
       ...given({ egress: egressFrom(flags.egressSelectorConfigFile) }),
       security,
       serviceCidr: flags.serviceClusterIpRange,
@@ -335,7 +332,7 @@ function kubeletCredentials(flags: ApiServerFlags): Pick<Parameters<typeof start
       get key() {
         return own()?.key
       },
-      ...given({ ca, addressTypes: kubeletPreferredAddressTypes }),
+      ...given({ ca, addressTypes: kubeletPreferredAddressTypes, port: flags.kubeletPort }),
     },
   }
 }
@@ -383,7 +380,11 @@ function serviceFacts(
   logger: Logger,
 ): Pick<Parameters<typeof startApiServer>[0]['bootstrap'], 'service'> {
   const { securePort: port, kubernetesServiceNodePort: nodePort } = flags
-  const service = { clusterIP, port, ...(nodePort === 0 ? {} : { nodePort }) }
+  const { from, to } = flags.serviceNodePortRange
+  if (nodePort !== 0 && (nodePort < from || nodePort > to))
+    throw new Failure(`kubernetes service node port range ${from}-${to} doesn't contain ${nodePort}`)
+  const counted = flags.endpointReconcilerType === 'master-count' ? { servers: flags.apiserverCount } : {}
+  const service = { clusterIP, port, ...counted, ...(nodePort === 0 ? {} : { nodePort }) }
   if (flags.endpointReconcilerType === 'none') return { service }
   if (!isLoopback(address)) return { service: { ...service, address } }
   logger.warn('pods cannot reach a loopback address: the service "kubernetes" has no endpoints', { address })

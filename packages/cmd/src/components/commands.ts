@@ -8,6 +8,15 @@ import { addPartsOfUp } from './parts-of-up.ts'
 import { addProxy } from './proxy.ts'
 import { addScheduler } from './scheduler.ts'
 
+/** Those whose command lines are upstream's. */
+export const COMPONENTS_OF_KUBERNETES: ReadonlySet<string> = new Set([
+  'apiserver',
+  'controller-manager',
+  'scheduler',
+  'kubelet',
+  'proxy',
+])
+
 /** The components of Kubernetes, each alone, and what `up` starts. */
 export function addComponents(program: Command, environment: CliEnvironment): void {
   for (const add of [addApiServer, addControllerManager, addScheduler, addKubelet, addProxy, addDns])

@@ -47,6 +47,9 @@ export function componentLogger({ v, loggingFormat }: LogFlags, component: strin
 /** Flags that upstream has and that change nothing here: they are taken, so that manifests written for it work, and logged. */
 export function addFlagsWithoutEffect(command: Command, names: readonly string[]): void {
   for (const name of names) command.addOption(new Option(`--${name} [value]`).hideHelp())
+  const lines = names.map(name => `  --${name}`).join('\n')
+  if (names.length > 0)
+    command.addHelpText('after', `\nTaken, but without effect here (a warning says so at the start):\n${lines}`)
 }
 
 export function reportFlagsWithoutEffect(command: Command, names: readonly string[], logger: Logger): void {

@@ -48,11 +48,11 @@ function flagsOf<T>(add: (command: Command) => void, ...args: string[]): T {
 describe('a command line is refused before anything is done', () => {
   const cases: [line: string, message: RegExp][] = [
     ['apiserver --secure-port 65536', /'65536' is invalid. not a whole number from 0 to 65535/],
-    ['apiserver --service-node-port-range 32767-30000', /not a range of ports such as 30000-32767/],
-    ['apiserver --service-node-port-range 30000', /not a range of ports/],
-    ['apiserver --authorization-mode Node,RABC', /RABC is none of .*RBAC/],
+    ['apiserver --service-node-port-range 32767-30000', /end port cannot be less than start port: 32767-30000/],
+    ['apiserver --service-node-port-range 1-2+3', /unable to parse port range: 1-2[+]3/],
+    ['apiserver --authorization-mode Node,RABC', /^authorization-mode "RABC" is not a valid mode$/],
     ['apiserver --oidc-signing-algs none', /none is none of .*RS256/],
-    ['apiserver --oidc-required-claim =x', /not of the form claim=value/],
+    ['apiserver --oidc-required-claim =x', /malformed pair, expect string=string/],
     ['apiserver --anonymous-auth=maybe', /strconv.ParseBool: parsing "maybe": invalid syntax/],
     ['apiserver --goaway-chance x', /strconv.ParseFloat: parsing "x": invalid syntax/],
     ['apiserver --advertise-address here', /failed to parse IP: "here"/],
@@ -61,22 +61,31 @@ describe('a command line is refused before anything is done', () => {
       /allowed values: max-age=expireTime, includeSubDomains, preload/,
     ],
     ['apiserver --min-request-timeout -1', /--min-request-timeout can not be negative value/],
-    ['apiserver --livez-grace-period=-1s', /can not be a negative value/],
+    ['apiserver --livez-grace-period=-1s', /^--livez-grace-period can not be a negative value$/],
     ['apiserver --goaway-chance 0.5', /--goaway-chance can not be less than 0 or greater than 0.02/],
     ['apiserver --request-timeout soon', /time: invalid duration "soon"/],
     ['apiserver --tls-min-version 1.2', /unknown tls version "1.2"/],
     ['apiserver --tls-cipher-suites TLS_AES_128_GCM_SHA256,NULL', /Cipher suite NULL not supported or doesn't exist/],
-    ['kubelet --tls-curve-preferences 30', /curve 30 is none of 23, 24, 25, 29/],
-    ['apiserver --endpoint-reconciler-type master-count', /Allowed choices are lease, none/],
-    ['apiserver --storage-backend consul', /Allowed choices are embedded, memory, etcd, etcd3/],
-    ['apiserver --audit-webhook-batch-throttle-qps 0', /not a positive number/],
-    ['apiserver --audit-log-mode sometimes', /Allowed choices are batch, blocking, blocking-strict/],
+    ['kubelet --tls-curve-preferences 30', /curve preference 30 is not supported: known are 23, 24, 25, 29/],
+    ['apiserver --endpoint-reconciler-type two', /endpoint reconciler not implemented: two/],
+    ['apiserver --storage-backend consul', /^--storage-backend invalid, allowed values: etcd3/],
     ['apiserver --service-account-lookup=false', /it can only be true/],
     ['apiserver --storage-media-type=application/vnd.kubernetes.protobuf', /stored as application.json only/],
-    ['apiserver --storage-media-type=text/plain', /invalid, allowed values: application.json, .*yaml/],
+    [
+      'apiserver --storage-media-type=text/plain',
+      /^--storage-media-type "text.plain" invalid, allowed values: application.json, .*yaml/,
+    ],
     ['apiserver --version=v1.35.0', /version "v1.35.0" must match major.minor.patch of default version "v1.36/],
     ['apiserver --version=v1.36', /could not parse "v1.36" as version/],
     ['apiserver -v loud', /not a whole number/],
+    ['apiserver --request-timeout 5', /time: missing unit in duration "5"/],
+    ['apiserver --apiserver-count 0', /^--apiserver-count should be a positive number, but value '0' provided$/],
+    [
+      'apiserver --kubernetes-service-node-port 70000',
+      /^--kubernetes-service-node-port 70000 must be between 0 and 65535/,
+    ],
+    ['apiserver --kubelet-port -1', /strconv.ParseUint: parsing "-1": invalid syntax/],
+    ['apiserver --authentication-token-webhook-version v2', /^unsupported authentication webhook version "v2"/],
     [
       'controller-manager --controllers deployment,nope',
       /"nope" is not in the list of known controllers: .*deployment/,
@@ -97,8 +106,19 @@ describe('a command line is refused before anything is done', () => {
   }
   for (const [line, message] of cases)
     it(line, () =>
-      assert.rejects(parse(line), (error: Error) => error instanceof CommanderError && message.test(error.message)),
+      assert.rejects(
+        parse(line),
+        (error: Error) => (error instanceof CommanderError || error instanceof Failure) && message.test(error.message),
+      ),
     )
+
+  it('flags of a feature that is off', async () => {
+    const feature = 'requires UnknownVersionInteroperabilityProxy feature to be turned on'
+    await assert.rejects(
+      parse('apiserver --peer-ca-file x --peer-advertise-port 1'),
+      new Failure(`[--peer-ca-file ${feature}, --peer-advertise-port ${feature}]`),
+    )
+  })
 
   it('flags of etcd without etcd', async () => {
     await assert.rejects(
@@ -221,6 +241,14 @@ describe('who may come in', () => {
     [[...signing, '--oidc-client-id', 'me'], /oidc-issuer-url and oidc-client-id must be specified together/],
     [[...signing, '--oidc-issuer-url', 'http://x', '--oidc-client-id', 'y'], /URL scheme must be https/],
     [[...signing, ...issuer, '--authentication-config', key], /mutually exclusive/],
+    [
+      [...signing, '--authorization-mode', 'RBAC,Webhook'],
+      /^authorization-mode Webhook's authorization config file not passed$/,
+    ],
+    [
+      [...signing, '--authorization-policy-file', key],
+      /^cannot specify --authorization-policy-file without mode ABAC$/,
+    ],
     [[...signing, '--authorization-config', key, '--authorization-mode', 'RBAC'], /can not be specified when/],
     [[...signing, '--authentication-token-webhook-config-file', key], /sa\.key: /],
   ]
@@ -250,7 +278,7 @@ describe('audit, encryption, traffic, logs', () => {
         silentLogger,
         metrics,
       ),
-      /--audit-log-truncate-max-batch-size must not be smaller than the largest event/,
+      /invalid audit truncate log max batch size 1, must be greater than max event size \(102400\)/,
     )
     await assert.rejects(
       auditorOf(flags('--audit-policy-file', policy, '--audit-webhook-config-file', '/nowhere'), silentLogger, metrics),
@@ -258,13 +286,35 @@ describe('audit, encryption, traffic, logs', () => {
     )
   })
 
+  const wrong: [args: string[], message: string][] = [
+    [
+      ['--audit-log-mode', 'sometimes'],
+      'invalid audit log mode sometimes, allowed modes are "batch,blocking,blocking-strict"',
+    ],
+    [
+      ['--audit-log-mode', 'batch', '--audit-log-batch-buffer-size', '0'],
+      'invalid audit batch log buffer size 0, must be a positive number',
+    ],
+    [
+      ['--audit-log-format', 'xml', '--audit-log-maxage', '-1'],
+      '[invalid audit log format xml, allowed formats are "legacy,json", --audit-log-maxage -1 can\'t be a negative number]',
+    ],
+    [['--audit-log-version', 'v2'], 'invalid group version, allowed versions are ["audit.k8s.io/v1"]'],
+  ]
+  for (const [args, message] of wrong)
+    it(`audit: ${message}`, () =>
+      assert.rejects(
+        auditorOf(flagsOf<AuditFlags>(addAuditFlags, '--audit-log-path', '-', ...args), silentLogger, metrics),
+        new Failure(message),
+      ))
+
   it('encryption: nothing, and what is missing or wrong', async () => {
     const encryption = (...args: string[]) =>
       encryptionOf(flagsOf<EncryptionFlags>(addEncryptionFlags, ...args), silentLogger, { metrics, serverId: 'one' })
     assert.equal(await encryption(), undefined)
     await assert.rejects(
       encryption('--encryption-provider-config-automatic-reload'),
-      new Failure('--encryption-provider-config-automatic-reload needs --encryption-provider-config'),
+      new Failure('--encryption-provider-config-automatic-reload must be set with --encryption-provider-config'),
     )
     await assert.rejects(
       encryption('--encryption-provider-config', '/nowhere'),

@@ -29,7 +29,7 @@ export async function encryptionOf(
 ): Promise<Encryption | undefined> {
   const { encryptionProviderConfig: path, encryptionProviderConfigAutomaticReload: reload } = flags
   if (path === undefined) {
-    if (reload) throw new Failure(`--${FLAG}-automatic-reload needs --${FLAG}`)
+    if (reload) throw new Failure(`--${FLAG}-automatic-reload must be set with --${FLAG}`)
     return undefined
   }
   try {

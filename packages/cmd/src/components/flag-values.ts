@@ -2,7 +2,7 @@
 import { formatDuration } from '@canopus/apimachinery'
 import type { FlagValues } from '@canopus/apiserver'
 import type { Command, Option } from 'commander'
-import { duration, list, lists } from '../flags.ts'
+import { list, lists } from '../flags.ts'
 
 /** Words that a Go program keeps as a map. */
 const MAPS: ReadonlySet<string> = new Set(['feature-gates', 'runtime-config'])
@@ -20,7 +20,7 @@ export function flagValues(command: Command): FlagValues {
 function textOf(option: Option, value: unknown): string {
   const { parseArg } = option
   if (value === undefined) return (parseArg === list || parseArg === lists) && !MAPS.has(option.name()) ? '[]' : ''
-  if (typeof value === 'number' && parseArg === duration) return formatDuration(value)
+  if (typeof value === 'number' && option.flags.includes('<duration>')) return formatDuration(value)
   if (Array.isArray(value)) return MAPS.has(option.name()) ? value.join(',') : `[${value.join(',')}]`
   return typeof value === 'object' && value !== null ? mapText(value) : String(value)
 }

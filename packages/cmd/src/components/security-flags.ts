@@ -1,5 +1,6 @@
 /** Who may come in and what they may do: kube-apiserver's flags (pkg/kubeapiserver/options). */
 import { readFileSync } from 'node:fs'
+import { aggregateText } from '@canopus/apimachinery'
 import {
   AUTHORIZATION_MODES,
   type AuthenticationFacts,
@@ -19,7 +20,7 @@ import { type Logger, messageOf } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { bool, duration, fileIfGiven, fileOf, given, list, lists, number, required } from '../flags.ts'
+import { bool, duration, fileIfGiven, fileOf, given, list, lists, number, oneOf, required } from '../flags.ts'
 import { type AuthorityFile, ClientAuthorities } from './client-authorities.ts'
 import { followFiles } from './follow-files.ts'
 import type { TokenSignerOptions } from './token-signer.ts'
@@ -122,7 +123,7 @@ function addIssuerFlags(command: Command): void {
     .option('--oidc-signing-algs <algorithms>', 'what tokens may be signed with', algorithms, ['RS256'])
     .option('--oidc-required-claim <claim=value>', 'what tokens must say; may be repeated', claim)
     .option('--authentication-token-webhook-config-file <file>', 'kubeconfig of a program that knows tokens')
-    .addOption(version('--authentication-token-webhook-version', 'of TokenReview'))
+    .addOption(version('authentication', '--authentication-token-webhook-version', 'of TokenReview'))
     .option('--authentication-token-webhook-cache-ttl <duration>', 'how long it is believed', duration, 120_000)
 }
 
@@ -136,13 +137,22 @@ function addAuthorizationFlags(command: Command): void {
     .option('--authorization-config <file>', 'AuthorizationConfiguration; read again when it changes')
     .option('--authorization-policy-file <file>', 'policies of the mode ABAC')
     .option('--authorization-webhook-config-file <file>', 'kubeconfig of the program of the mode Webhook')
-    .addOption(version('--authorization-webhook-version', 'of SubjectAccessReview'))
+    .addOption(version('authorization', '--authorization-webhook-version', 'of SubjectAccessReview'))
     .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long its yes counts', duration, 300_000)
     .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long its no counts', duration, 30_000)
 }
 
-const version = (flag: string, what: string): Option =>
-  new Option(`${flag} <version>`, `version ${what} that it speaks`).choices(['v1', 'v1beta1']).default('v1beta1')
+const WEBHOOKS = { authentication: 'authentication webhook', authorization: 'webhook authorizer' }
+
+const version = (of: keyof typeof WEBHOOKS, flag: string, what: string): Option =>
+  new Option(`${flag} <version>`, `version ${what} that it speaks: v1, v1beta1`)
+    .argParser(
+      oneOf(
+        ['v1', 'v1beta1'],
+        text => `unsupported ${WEBHOOKS[of]} version ${JSON.stringify(text)}, supported versions are "v1", "v1beta1"`,
+      ),
+    )
+    .default('v1beta1')
 
 function lookup(text: string): boolean {
   if (bool(text)) return true
@@ -155,7 +165,7 @@ function modes(text: string): AuthorizationMode[] {
   return list(text).map(mode => {
     const found = AUTHORIZATION_MODES.find(each => each === mode)
     if (found !== undefined) return found
-    throw new InvalidArgumentError(`${mode} is none of ${AUTHORIZATION_MODES.join(', ')}.`)
+    throw new Failure(`authorization-mode ${JSON.stringify(mode)} is not a valid mode`)
   })
 }
 
@@ -167,7 +177,7 @@ function algorithms(text: string): string[] {
 
 function claim(text: string, before: Record<string, string> | undefined): Record<string, string> {
   const at = text.indexOf('=')
-  if (at < 1) throw new InvalidArgumentError('not of the form claim=value.')
+  if (at < 1) throw new InvalidArgumentError('malformed pair, expect string=string')
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
 }
 
@@ -297,7 +307,7 @@ export function authenticationFacts(
 function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
   const { authenticationConfig, authenticationTokenWebhookConfigFile: webhook } = flags
   if (authenticationConfig !== undefined && flags.oidcIssuerUrl !== undefined) {
-    throw new Failure('--authentication-config and --oidc-... flags are mutually exclusive')
+    throw new Failure('authentication-config file and oidc-* flags are mutually exclusive')
   }
   const issuer = oidcIssuer(flags)
   return {
@@ -321,7 +331,7 @@ function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
 export function oidcIssuer(flags: SecurityFlags): JwtIssuer | undefined {
   const { oidcIssuerUrl: url, oidcClientId: client, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim } = flags
   if ((url === undefined) !== (client === undefined)) {
-    throw new Failure('oidc-issuer-url and oidc-client-id must be specified together when any --oidc-* flags are set')
+    throw new Failure('oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags are set')
   }
   if (url === undefined || client === undefined) return undefined
   if (!url.startsWith('https://')) throw new Failure(`--oidc-issuer-url: ${url}: URL scheme must be https`)
@@ -349,6 +359,8 @@ function authorizationOptions(flags: SecurityFlags): Partial<SecurityOptions> {
     )
   }
   const policy = fileIfGiven('authorization-policy-file', flags.authorizationPolicyFile)
+  const wrong = modeFindings(flags)
+  if (wrong.length > 0) throw new Failure(aggregateText(wrong))
   return {
     webhookEndpoint,
     ...(authorizationMode === undefined ? {} : { authorizationModes: authorizationMode }),
@@ -367,6 +379,27 @@ function authorizationOptions(flags: SecurityFlags): Partial<SecurityOptions> {
           },
         }),
   }
+}
+
+/** What the modes need, and what needs a mode (pkg/kubeapiserver/options/authorization.go). */
+function modeFindings(flags: SecurityFlags): string[] {
+  const { authorizationConfig, authorizationMode, authorizationPolicyFile, authorizationWebhookConfigFile } = flags
+  if (authorizationConfig !== undefined) return []
+  const modes = authorizationMode ?? []
+  const has = (mode: AuthorizationMode, file: string | undefined): [boolean, boolean] => [modes.includes(mode), !!file]
+  const [isAbac, hasPolicy] = has('ABAC', authorizationPolicyFile)
+  const [isWebhook, hasConfig] = has('Webhook', authorizationWebhookConfigFile)
+  const findings: readonly [isWrong: boolean, text: string][] = [
+    [isAbac && !hasPolicy, "authorization-mode ABAC's authorization policy file not passed"],
+    [isWebhook && !hasConfig, "authorization-mode Webhook's authorization config file not passed"],
+    [!isAbac && hasPolicy, 'cannot specify --authorization-policy-file without mode ABAC'],
+    [!isWebhook && hasConfig, 'cannot specify --authorization-webhook-config-file without mode Webhook'],
+    [
+      new Set(modes).size < modes.length,
+      `authorization-mode ["${modes.join('" "')}"] has mode specified more than once`,
+    ],
+  ]
+  return findings.filter(([isWrong]) => isWrong).map(([, text]) => text)
 }
 
 /** Where the program of a kubeconfig is: the server's address is its whole URL. */

@@ -1,6 +1,7 @@
 import type { ServingOptions } from '@canopus/apiserver'
-import { type Command, InvalidArgumentError } from 'commander'
-import { bool, duration, fraction, given, list, number } from '../flags.ts'
+import { Failure } from '@canopus/cli'
+import type { Command } from 'commander'
+import { bool, duringAtLeastNothing, fraction, given, list, number } from '../flags.ts'
 
 export interface ServingFlags {
   enablePriorityAndFairness: boolean
@@ -41,7 +42,12 @@ export function addServingFlags(command: Command): void {
       number(0, MOST, '--max-mutating-requests-inflight can not be negative value'),
       200,
     )
-    .option('--request-timeout <duration>', 'how long a request may take that does not last', duration, 60_000)
+    .option(
+      '--request-timeout <duration>',
+      'how long a request may take that does not last',
+      duringAtLeastNothing('--request-timeout can not be negative value'),
+      60_000,
+    )
     .option(
       '--min-request-timeout <seconds>',
       'watches last this to twice this',
@@ -51,8 +57,18 @@ export function addServingFlags(command: Command): void {
     .option('--cors-allowed-origins <patterns>', 'origins whose pages may read answers', list)
     .option('--strict-transport-security-directives <directives>', 'for the header of that name', directives)
     .option('--goaway-chance <fraction>', 'after how many requests a client is to connect anew', chance, 0)
-    .option('--livez-grace-period <duration>', 'how long checks may fail at /livez while it starts', duration, 0)
-    .option('--shutdown-delay-duration <duration>', 'how long to serve on, not ready, before the end', duration, 0)
+    .option(
+      '--livez-grace-period <duration>',
+      'how long checks may fail at /livez while it starts',
+      duringAtLeastNothing('--livez-grace-period can not be a negative value'),
+      0,
+    )
+    .option(
+      '--shutdown-delay-duration <duration>',
+      'how long to serve on, not ready, before the end',
+      duringAtLeastNothing('--shutdown-delay-duration can not be negative value'),
+      0,
+    )
     .option('--shutdown-send-retry-after [bool]', 'answer 429 at the end rather than refuse connections', bool, false)
 }
 
@@ -79,10 +95,9 @@ const chance = fraction(0, MOST_GOAWAY, `--goaway-chance can not be less than 0 
 /** Directives of RFC 6797, one by one. */
 function directives(text: string, before: readonly string[] | undefined): string[] {
   const given = text.split(',')
-  if (given.some(each => each.trim() === ''))
-    throw new InvalidArgumentError('empty value in strict-transport-security-directives')
+  if (given.some(each => each.trim() === '')) throw new Failure('empty value in strict-transport-security-directives')
   if (!given.every(each => /^(includeSubDomains|preload|max-age=[^=]*)$/.test(each))) {
-    throw new InvalidArgumentError(
+    throw new Failure(
       '--strict-transport-security-directives invalid, allowed values: max-age=expireTime, includeSubDomains, preload. see https://tools.ietf.org/html/rfc6797#section-6.1 for more information',
     )
   }

@@ -6,8 +6,13 @@ import { systemClock } from '@canopus/platform'
 import { createMemoryStore, openEmbeddedStore, openEtcdStore, type Store } from '@canopus/store'
 import { fileOf } from '../flags.ts'
 
-/** Opens the store that the API server keeps its objects in; `directory` is the embedded one's. */
-export function openStore(config: StoreConfig, directory: string, logger: Logger): Promise<Store> | Store {
+/** Opens the store that the API server keeps its objects in; `directory` is the embedded one's, `leaseReuseSeconds` etcd's. */
+export function openStore(
+  config: StoreConfig,
+  directory: string,
+  logger: Logger,
+  leaseReuseSeconds?: number,
+): Promise<Store> | Store {
   const clock = systemClock
   switch (config.kind) {
     case 'memory':
@@ -21,6 +26,7 @@ export function openStore(config: StoreConfig, directory: string, logger: Logger
         clock,
         logger,
         aroundCall: tracedGrpcCall,
+        ...(leaseReuseSeconds === undefined ? {} : { leaseReuseSeconds }),
         ...(config.prefix === undefined ? {} : { prefix: config.prefix }),
         ...etcdTls(config),
       })

@@ -1,7 +1,7 @@
 /** What a TLS port agrees to (k8s.io/component-base/cli/flag/ciphersuites_flag.go, k8s.io/apiserver/pkg/server/options/serving.go). */
 import { Failure } from '@canopus/cli'
 import type { TlsPolicy } from '@canopus/platform'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { given, list } from '../flags.ts'
 
 export interface TlsFlags {
@@ -85,11 +85,7 @@ const checked =
   <T>(parse: (text: string) => T, flags: (value: T) => TlsFlags) =>
   (text: string): T => {
     const value = parse(text)
-    try {
-      tlsPolicy(flags(value))
-    } catch (error) {
-      throw new InvalidArgumentError(`${(error as Failure).message}.`)
-    }
+    tlsPolicy(flags(value))
     return value
   }
 
@@ -97,7 +93,8 @@ const checked =
 export function tlsPolicy({ tlsMinVersion, tlsCipherSuites, tlsCurvePreferences }: TlsFlags): TlsPolicy {
   const version = (name: string): string => `unknown tls version ${JSON.stringify(name)}`
   const suite = (name: string): string => `Cipher suite ${name} not supported or doesn't exist`
-  const curve = (number: string): string => `curve ${number} is none of ${Object.keys(CURVES).join(', ')}`
+  const curve = (number: string): string =>
+    `curve preference ${number} is not supported: known are ${Object.keys(CURVES).join(', ')}`
   const suites = tlsCipherSuites?.map(name => named(SUITES, name, suite))
   return given({
     minVersion: tlsMinVersion === undefined ? undefined : named(VERSIONS, tlsMinVersion, version),

@@ -42,6 +42,8 @@ export interface EtcdStoreOptions {
   logger: Logger
   /** How long one call may take, reconnecting included, in milliseconds. Default 10,000. */
   timeout?: number
+  /** For how many seconds keys with a time to live may share a lease. Default 60. */
+  leaseReuseSeconds?: number
   /** Stands around every single call to a server, for traces. */
   aroundCall?: AroundCall
   /**
@@ -84,7 +86,7 @@ class EtcdStore implements Store {
     this.#connection = connection
     this.#options = options
     this.#prefix = options.prefix ?? ROOT
-    this.#leases = new Leases(connection, options.clock)
+    this.#leases = new Leases(connection, options.clock, options.leaseReuseSeconds)
     this.#ordersProgress = ordersProgress
   }
 

@@ -4,9 +4,8 @@ import { type Int64, methods } from './messages.ts'
 
 /** No more than so many keys hang on one lease, since the server removes them in one go. */
 const keysPerLease = 1000
-/** Keys with a time to live share leases: each may live longer by this share of it, and by 60 s at most. */
+/** Keys with a time to live share leases: each may live longer by this share of it, and by a limit at most. */
 const slackShare = 0.05
-const slackLimitSeconds = 60
 
 interface SharedLease {
   readonly id: Promise<Int64>
@@ -20,12 +19,15 @@ export class Leases {
   readonly #clock: Clock
   readonly #shared = new Map<number, SharedLease>()
 
-  constructor(connection: EtcdConnection, clock: Clock) {
+  readonly #reuseSeconds: number
+
+  constructor(connection: EtcdConnection, clock: Clock, reuseSeconds = 60) {
+    this.#reuseSeconds = reuseSeconds
     this.#connection = connection
     this.#clock = clock
   }
 
-  /** A lease that lasts `ttlSeconds` at least and 5 % (60 s at most) longer at most. */
+  /** A lease that lasts `ttlSeconds` at least and 5 % (and not more than the limit) longer at most. */
   async lease(ttlSeconds: number): Promise<Int64> {
     const now = this.#clock.now()
     const known = this.#shared.get(ttlSeconds)
@@ -33,7 +35,7 @@ export class Leases {
       known.keys++
       return known.id
     }
-    const seconds = Math.ceil(ttlSeconds) + Math.floor(Math.min(slackLimitSeconds, ttlSeconds * slackShare))
+    const seconds = Math.ceil(ttlSeconds) + Math.floor(Math.min(this.#reuseSeconds, ttlSeconds * slackShare))
     const granted = this.#connection.write(methods.leaseGrant, { TTL: seconds }).then(response => response.ID)
     const lease: SharedLease = { id: granted, endsAt: now + seconds * 1000, keys: 1 }
     this.#shared.set(ttlSeconds, lease)
