@@ -302,6 +302,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       if (serving.shutdownDelay > 0) await sleep(clock, serving.shutdownDelay)
       front.closed = serving.shutdownSendRetryAfter
       if (!front.closed) for (const listener of listeners) listener.stopAccepting()
+      if (serving.shutdownWatchTerminationGracePeriod > 0) cache.endWatches()
       await drained(clock, traffic, serving.requestTimeout)
       state.started = false
       stopping.abort()

@@ -82,8 +82,13 @@ export class WatchCache {
   async stop(): Promise<void> {
     this.#abort.abort()
     this.#bookmarks?.cancel()
-    for (const kind of this.#kinds.values()) kind.hub.endAll()
+    this.endWatches()
     await this.#running
+  }
+
+  /** Ends every watch that is open now, with everything that has come so far. */
+  endWatches(): void {
+    for (const kind of this.#kinds.values()) kind.hub.endAll()
   }
 
   /** Waits, where it must, until the caches show everything that was written before now. */

@@ -22,6 +22,11 @@ export interface ServingOptions {
   readonly shutdownDelay?: number
   /** `--shutdown-send-retry-after`: new requests are then answered with 429 instead of finding nobody. */
   readonly shutdownSendRetryAfter?: boolean
+  /**
+   * `--shutdown-watch-termination-grace-period` in milliseconds. Where it is more than 0, watches end as soon as no new
+   * requests come in, before those under way have been answered; else when the server ends.
+   */
+  readonly shutdownWatchTerminationGracePeriod?: number
   /** `--livez-grace-period` in milliseconds: how long after its start what fails does not count at `/livez`. */
   readonly livezGracePeriod?: number
   /** `--version`: what `/version` and the metrics say that this is. */
@@ -39,6 +44,7 @@ export const SERVING_DEFAULTS: Required<ServingOptions> = {
   goawayChance: 0,
   shutdownDelay: 0,
   shutdownSendRetryAfter: false,
+  shutdownWatchTerminationGracePeriod: 0,
   livezGracePeriod: 0,
   gitVersion: GIT_VERSION,
 }

@@ -325,4 +325,21 @@ describe('the end', () => {
     await stopping
     await memory.store.close()
   })
+
+  it('comes to watches before the requests under way, where they have a grace period', async () => {
+    const { promise: blocked, resolve: go } = Promise.withResolvers<void>()
+    const plugin = { name: 'Slow', operations: ['CREATE'] as const, resources: ['/configmaps'], mutate: () => blocked }
+    const memory = await startMemoryServer({
+      admission: [plugin],
+      serving: { shutdownSendRetryAfter: true, shutdownWatchTerminationGracePeriod: 1000 },
+    })
+    const watch = await memory.watch(`${CONFIG_MAPS}?watch=true`)
+    const write = memory.send('POST', CONFIG_MAPS, { metadata: { name: 'a' } })
+    const stopping = memory.server.stop()
+    assert.equal(await watch.next(), undefined)
+    go()
+    assert.equal((await write).status, 201)
+    await stopping
+    await memory.store.close()
+  })
 })

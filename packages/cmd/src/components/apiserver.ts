@@ -104,7 +104,6 @@ const WITHOUT_EFFECT = [
   'kubelet-timeout',
   'permit-address-sharing',
   'profiling',
-  'shutdown-watch-termination-grace-period',
   'storage-initialization-timeout',
 ]
 

@@ -14,6 +14,7 @@ export interface ServingFlags {
   goawayChance: number
   shutdownDelayDuration: number
   shutdownSendRetryAfter: boolean
+  shutdownWatchTerminationGracePeriod: number
   livezGracePeriod: number
 }
 
@@ -70,6 +71,12 @@ export function addServingFlags(command: Command): void {
       0,
     )
     .option('--shutdown-send-retry-after [bool]', 'answer 429 at the end rather than refuse connections', bool, false)
+    .option(
+      '--shutdown-watch-termination-grace-period <duration>',
+      'more than 0: watches end before the requests under way',
+      duringAtLeastNothing('shutdown-watch-termination-grace-period, if provided, can not be a negative value'),
+      0,
+    )
 }
 
 export function servingOptions(flags: ServingFlags): ServingOptions {
@@ -82,6 +89,7 @@ export function servingOptions(flags: ServingFlags): ServingOptions {
     goawayChance: flags.goawayChance,
     shutdownDelay: flags.shutdownDelayDuration,
     shutdownSendRetryAfter: flags.shutdownSendRetryAfter,
+    shutdownWatchTerminationGracePeriod: flags.shutdownWatchTerminationGracePeriod,
     livezGracePeriod: flags.livezGracePeriod,
     ...given({
       corsAllowedOrigins: flags.corsAllowedOrigins,
