@@ -30,6 +30,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validateStatusUpdate?(object: T, old: T): FieldError[]
   /** Metadata that nobody owns by writing `/status`, since it is put back: all of it, or some fields. */
   statusLeaves?: 'metadata' | readonly string[]
+  /** Other fields that nobody owns by writing an endpoint, as paths by its name, the object's own being '' (`GetResetFields` upstream). */
+  unowned?: Readonly<Record<string, readonly (readonly string[])[]>>
   /** Endpoints that write a part of the object itself: `pods/resize`, `pods/ephemeralcontainers`, `namespaces/finalize`, ... */
   subresources?: Readonly<Record<string, SubresourceStrategy<T>>>
   /** Deprecations and likely mistakes, sent as `Warning` headers. */

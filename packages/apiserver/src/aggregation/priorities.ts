@@ -35,7 +35,7 @@ const BUILT_IN: Readonly<Record<string, Priority>> = {
   'coordination.k8s.io/v1beta1': { group: 16500, version: 13 },
   'node.k8s.io/v1': { group: 16300, version: 15 },
   'discovery.k8s.io/v1': { group: 16200, version: 15 },
-  'resource.k8s.io/v1': { group: 16200, version: 20 },
+  'resource.k8s.io/v1': { group: 16200, version: 21 },
   'resource.k8s.io/v1beta2': { group: 16200, version: 15 },
   'resource.k8s.io/v1beta1': { group: 16200, version: 9 },
   'flowcontrol.apiserver.k8s.io/v1': { group: 16100, version: 21 },

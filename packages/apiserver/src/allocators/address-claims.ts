@@ -26,6 +26,7 @@ const CALL: WriteCall = {
   options: {},
   subresource: '',
   warnings: [],
+  manager: 'kube-apiserver',
 }
 
 export class AddressClaims {
@@ -190,7 +191,7 @@ function claimOf(address: string, { metadata }: Service): Omit<IPAddress, 'metad
     apiVersion: 'networking.k8s.io/v1',
     metadata: { name: nameOf(address), labels: { [FAMILY]: family, [MANAGED_BY]: ALLOCATOR } },
     spec: {
-      parentRef: { group: '', resource: 'services', ...(namespace === undefined ? {} : { namespace }), name },
+      parentRef: { resource: 'services', ...(namespace === undefined ? {} : { namespace }), name },
     },
   }
 }

@@ -22,6 +22,7 @@ describe('authorities that extension API servers are told of', () => {
     ['are the ones of before and the new ones', () => one, () => two, () => one + two],
     ['are each there once', () => one + two, () => `\n${two}`, () => one + two],
     ['are no longer there when they have expired', () => one, () => '', () => '', 200 * 365 * 86_400_000],
+    ['are there without what else is in the file', () => '', () => `# of tests\n${one}and more`, () => one],
     ['are taken as they are where they are no certificates', () => 'A', () => 'B', () => 'B'],
   ]
   for (const [name, earlier, own, expected, later = 0] of rows) {

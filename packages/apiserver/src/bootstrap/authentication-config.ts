@@ -37,9 +37,9 @@ export async function ensureAuthenticationConfig(
   facts: AuthenticationFacts,
   clock: Clock = systemClock,
 ): Promise<void> {
-  const data: Record<string, string> = { [CLIENTS]: facts.clientCa }
+  const data: Record<string, string> = { [CLIENTS]: combineBundles('', facts.clientCa, clock.now()) }
   if (facts.requestHeaderClientCa !== undefined) {
-    data[PROXIES] = facts.requestHeaderClientCa
+    data[PROXIES] = combineBundles('', facts.requestHeaderClientCa, clock.now())
     data['requestheader-allowed-names'] = JSON.stringify(facts.requestHeaderAllowedNames ?? ['front-proxy-client'])
     const names = { ...REQUEST_HEADERS, ...facts.requestHeaders }
     data['requestheader-username-headers'] = JSON.stringify(names.usernameHeaders)
@@ -66,7 +66,7 @@ export async function ensureAuthenticationConfig(
 const CLIENTS = 'client-ca-file'
 const PROXIES = 'requestheader-client-ca-file'
 
-/** The certificates of both bundles (PEM), each once, without those that have expired by `now`. */
+/** The certificates of both bundles (PEM), each once, without those that have expired by `now` and without what else is in them. */
 export function combineBundles(before: string, own: string, now: number): string {
   const found = new Map<string, string>()
   for (const text of `${before}\n${own}`.match(CERTIFICATES) ?? []) {

@@ -82,6 +82,15 @@ describe('bootstrap', () => {
     }
   })
 
+  it('has its objects written by who writes them upstream', async () => {
+    const schema = await client.resource(FlowSchemas).get('exempt')
+    assert.ok(
+      schema.metadata.managedFields?.some(({ manager }) => manager === 'api-priority-and-fairness-config-producer-v1'),
+    )
+    const service = await client.resource(Services).get('kubernetes', { namespace: 'default' })
+    assert.match(JSON.stringify(service.metadata.managedFields), /"f:ipFamilyPolicy":\{\}/)
+  })
+
   it('leads to the API server by the service kubernetes', async () => {
     const scope = { namespace: 'default' }
     const service = await client.resource(Services).get('kubernetes', scope)

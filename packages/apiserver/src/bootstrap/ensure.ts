@@ -32,9 +32,10 @@ async function converge<T extends KubeObject>(
   wanted: Draft<T>,
   reconcile: (existing: T) => Change<T>,
   found: T | undefined,
+  fieldManager?: string,
 ): Promise<void> {
   const resource = client.resource(type)
-  const scope = scopeOf(wanted)
+  const scope = { ...scopeOf(wanted), ...(fieldManager !== undefined && { fieldManager }) }
   let existing = found
   for (let attempt = 1; ; attempt++) {
     try {
@@ -74,19 +75,22 @@ async function find<T extends KubeObject>(
   }
 }
 
-/** The same for many objects of a kind: one list, then only the writes that are needed, `parallel` at a time. */
+/** Writes at a time. */
+const PARALLEL = 16
+
+/** The same for many objects of a kind: one list, then only the writes that are needed; `fieldManager` is who writes, if not this server. */
 export async function reconcileObjects<T extends KubeObject>(
   client: Client,
   type: ResourceType<T>,
   wanted: readonly Draft<T>[],
   reconcile: (existing: T, wanted: Draft<T>) => Change<T>,
-  parallel = 16,
+  fieldManager?: string,
 ): Promise<void> {
   const key = (object: { metadata: { namespace?: string; name?: string } }): string =>
     `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`
   const { items } = await client.resource(type).list()
   const existing = new Map(items.map(item => [key(item), item]))
-  await sideBySide(wanted, parallel, each =>
-    converge(client, type, each, found => reconcile(found, each), existing.get(key(each))),
+  await sideBySide(wanted, PARALLEL, each =>
+    converge(client, type, each, found => reconcile(found, each), existing.get(key(each)), fieldManager),
   )
 }

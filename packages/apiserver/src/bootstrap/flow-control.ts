@@ -23,6 +23,8 @@ import type { Change } from './reconcile-roles.ts'
 
 type Configured = KubeObject & { spec: object }
 
+const MANAGER = 'api-priority-and-fairness-config-producer-v1'
+
 /** Writes what is missing, brings back what is ours to keep, and removes what an older release kept. */
 export async function ensureFlowControl(client: Client): Promise<void> {
   // Levels first: who follows the objects would else write that the schemas' levels are missing, and then that they are there.
@@ -52,8 +54,8 @@ async function ensure<T extends Configured>(
   suggested: readonly Draft<T>[],
   mandatory: readonly Draft<T>[],
 ): Promise<void> {
-  await reconcileObjects(client, type, suggested, (existing, wanted) => autoUpdate(existing, wanted, false))
-  await reconcileObjects(client, type, mandatory, (existing, wanted) => autoUpdate(existing, wanted, true))
+  await reconcileObjects(client, type, suggested, (existing, wanted) => autoUpdate(existing, wanted, false), MANAGER)
+  await reconcileObjects(client, type, mandatory, (existing, wanted) => autoUpdate(existing, wanted, true), MANAGER)
   const names = new Set([...suggested, ...mandatory].map(({ metadata }) => metadata.name))
   const { items } = await client.resource(type).list()
   for (const { metadata } of items) {

@@ -65,6 +65,7 @@ function serviceFor(facts: KubernetesServiceFacts): Draft<Service> {
       ],
       type: facts.nodePort === undefined ? 'ClusterIP' : 'NodePort',
       sessionAffinity: 'None',
+      ipFamilyPolicy: 'SingleStack',
     },
   }
 }

@@ -7,6 +7,7 @@ import type { Client } from '@canopus/client'
 import { reconcileObject } from './ensure.ts'
 
 const NAME = 'kubernetes'
+const MANAGER = 'kubernetes-service-cidr-controller'
 /** Milliseconds from one look to the next. */
 const INTERVAL = 10_000
 
@@ -39,12 +40,12 @@ export async function ensureServiceCidr(client: Client, cidrs: readonly string[]
   const condition = {
     type: 'Ready',
     status: 'True',
-    reason: '',
     message: 'Kubernetes default Service CIDR is ready',
     lastTransitionTime: formatTime(now),
   }
-  const others = (current.status?.conditions ?? []).filter(each => each.type !== 'Ready')
-  await resource.updateStatus({ ...current, status: { ...current.status, conditions: [...others, condition] } })
+  const head = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: NAME } }
+  const patch = { ...head, status: { conditions: [condition] } }
+  await resource.patch(NAME, 'apply', patch, { subresource: 'status', fieldManager: MANAGER, force: true })
 }
 
 /** Nobody has said yet whether it is ready, and it is what this server was told. */

@@ -148,11 +148,18 @@ function writeScope(store: KindStore, call: WriteCall, versions?: Versions): Wri
 const schemaOf = ({ kind }: KindStore): StructSchema => kind.custom?.schema ?? schemas.schemaOf(kind.message)
 
 /** An endpoint that does not write a part of the object gives nobody that part. */
-function filterOf(store: KindStore, subresource: string): (fields: FieldSet) => FieldSet {
-  if (subresource === 'status') return statusFilter(store.kind)
-  if (subresource === 'approval') return withoutSpec
-  return store.kind.type.subresources.status === undefined ? everything : withoutStatus
+function filterOf({ kind }: KindStore, subresource: string): Filter {
+  const filter = partFilter(kind, subresource)
+  const paths = kind.strategy.unowned?.[subresource]
+  return paths === undefined ? filter : remembered(paths, fields => paths.reduce(without, filter(fields)))
 }
+
+function partFilter(kind: KindStore['kind'], subresource: string): Filter {
+  if (subresource === 'status') return statusFilter(kind)
+  return kind.type.subresources.status === undefined || subresource === 'approval' ? everything : withoutStatus
+}
+
+type Filter = (fields: FieldSet) => FieldSet
 
 const everything = (fields: FieldSet): FieldSet => fields
 const withoutStatus = (fields: FieldSet): FieldSet => {
@@ -160,30 +167,30 @@ const withoutStatus = (fields: FieldSet): FieldSet => {
   const { 'f:status': _, ...rest } = fields
   return rest
 }
-const withoutSpec = (fields: FieldSet): FieldSet => {
-  const { 'f:spec': _, ...rest } = fields
-  return rest
-}
-function statusFilter({ custom, strategy: { statusLeaves } }: KindStore['kind']): (fields: FieldSet) => FieldSet {
+function statusFilter({ custom, strategy: { statusLeaves } }: KindStore['kind']): Filter {
   if (custom !== undefined || statusLeaves === 'metadata') return statusOnly
   if (statusLeaves === undefined) return statusAndMetadata
-  let filter = leaving.get(statusLeaves)
-  if (filter === undefined) {
-    filter = fields => withoutMetadata(statusAndMetadata(fields), statusLeaves)
-    leaving.set(statusLeaves, filter)
-  }
-  return filter
+  return remembered(statusLeaves, fields =>
+    statusLeaves.map(name => ['metadata', name]).reduce(without, statusAndMetadata(fields)),
+  )
 }
 
-/** One filter for all writes of a kind: what owners lose and gain is remembered by it. */
-const leaving = new WeakMap<readonly string[], (fields: FieldSet) => FieldSet>()
+/** One filter for all writes of a kind, by what it leaves out: what owners lose and gain is remembered by it. */
+function remembered(leaves: object, made: Filter): Filter {
+  const filter = filters.get(leaves) ?? made
+  filters.set(leaves, filter)
+  return filter
+}
+const filters = new WeakMap<object, Filter>()
 
-function withoutMetadata({ 'f:metadata': metadata, ...rest }: FieldSet, names: readonly string[]): FieldSet {
-  if (metadata === undefined) return rest
-  const left = Object.fromEntries(
-    Object.entries(metadata).filter(([element]) => !names.includes(element.slice('f:'.length))),
-  )
-  return Object.keys(left).length === 0 ? rest : { ...rest, 'f:metadata': left }
+/** The fields without those of a path, and without parents that had no others. */
+function without(fields: FieldSet, [name, ...path]: readonly string[]): FieldSet {
+  const element = `f:${name}`
+  const { [element]: field, ...rest } = fields
+  if (field === undefined) return fields
+  if (path.length === 0) return rest
+  const left = without(field, path)
+  return Object.keys(left).length === 0 ? rest : { ...rest, [element]: left }
 }
 
 const statusOnly = (fields: FieldSet): FieldSet => picked(fields, ['f:status'])

@@ -36,6 +36,11 @@ export const CertificateSigningRequestKind = defineKind<CertificateSigningReques
       prepareForUpdate: keepSpec,
       prepareForStatusUpdate,
       subresources: { approval },
+      unowned: {
+        '': [['spec']],
+        status: [['spec'], ['status', 'conditions']],
+        approval: [['spec'], ['status', 'certificate']],
+      },
       validateName: checkPathSegmentName,
     },
   ),
