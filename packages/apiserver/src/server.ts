@@ -42,9 +42,12 @@ import { PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
 import { type Handlers, type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
+import { allocatorMetrics } from './metrics/allocator-metrics.ts'
+import { caches } from './metrics/cache-metrics.ts'
 import { csrMetrics } from './metrics/csr-metrics.ts'
+import { followDefinitions } from './metrics/definition-metrics.ts'
 import { ruleMetrics } from './metrics/rule-metrics.ts'
-import { caches, ServerMetrics } from './metrics/server-metrics.ts'
+import { ServerMetrics } from './metrics/server-metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import { certificateSigningRequestHooks } from './registry/certificate-signing-request.ts'
@@ -409,14 +412,16 @@ function composeResources(
   })
   admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
+  const allocators = new ServiceAllocators(ranges, nodePortRange, random)
   const services = new SharedServices({
-    local: new ServiceAllocators(ranges, nodePortRange, random),
+    local: allocators,
     addresses: new AddressClaims(resources.storeOf(IPAddresses)!, objects, clock, logger),
     ports: new NodePortBitmap(store, nodePortRange),
     objects,
     fresh: () => cache.fresh(),
     clock,
     logger,
+    figures: allocatorMetrics(options.metrics, allocators),
   })
   return { resources, objects, admission, services }
 }
@@ -452,6 +457,15 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
   const metricsTypes = parts.resourceMetrics === undefined ? [] : RESOURCE_METRICS_TYPES
   const isCustom = (type: ResourceType): boolean => resources.storeOf(type)?.kind.custom !== undefined
   discovery.setTypes(() => [...resources.types, ...metricsTypes].filter(isOwn), isCustom)
+  const { registry } = parts.metrics
+  registry.collect(
+    'counter',
+    'aggregator_discovery_aggregation_count_total',
+    '[ALPHA] Counter of number of times discovery was aggregated',
+    [],
+    () => [[[], discovery.aggregations]],
+  )
+  followDefinitions(objects, registry)
   const openapi = new OpenApi(options.descriptions ?? (() => undefined))
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
   if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)
@@ -479,6 +493,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
       clock,
       random,
       logger,
+      metrics: parts.metrics.registry,
     },
     clock,
     random,

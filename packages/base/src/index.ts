@@ -20,6 +20,8 @@ export {
   type MetricType,
   perRegistry,
   type Sample,
+  SummarizedHistogram,
+  Summary,
   tally,
 } from './metrics.ts'
 export { type Random, randomInt, uuid } from './random.ts'

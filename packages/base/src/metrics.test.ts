@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { exponentialBuckets, Histogram, MetricsRegistry } from './metrics.ts'
+import { exponentialBuckets, Histogram, MetricsRegistry, SummarizedHistogram } from './metrics.ts'
 
 it('writes families and labels in the order of their names, with escaped values', () => {
   const registry = new MetricsRegistry()
@@ -144,4 +144,24 @@ it('writes very large and very small numbers as Go does', () => {
     .filter(line => line.startsWith('a{'))
     .map(line => line.split(' ')[1])
   assert.deepEqual(written, ['0', '1e+06', '999999', '1.234567e+06', '5e-07', '0.0001', '-2e-05', '+Inf'])
+})
+
+it('a summary tells what is usual and what is rare, of the newest values', () => {
+  const registry = new MetricsRegistry()
+  const histogram = new SummarizedHistogram([1])
+  registry.collect('summary', 'took', 'How long.', ['what'], () => [[['a'], histogram.summary]])
+  assert.match(registry.text(), /^took\{what="a",quantile="0\.5"\} NaN$/m)
+  for (let value = 1; value <= 1000; value++) histogram.observe(value)
+  const lines = registry.text().split('\n').slice(1)
+  assert.deepEqual(lines, [
+    '# TYPE took summary',
+    'took{what="a",quantile="0.5"} 750',
+    'took{what="a",quantile="0.9"} 950',
+    'took{what="a",quantile="0.99"} 995',
+    'took_sum{what="a"} 500500',
+    'took_count{what="a"} 1000',
+    '',
+  ])
+  histogram.reset()
+  assert.equal(histogram.summary.count + histogram.count, 0)
 })

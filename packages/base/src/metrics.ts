@@ -3,10 +3,10 @@
  * by whoever counts on a hot path: counting is then an addition.
  */
 
-export type MetricType = 'counter' | 'gauge' | 'histogram'
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary'
 
 /** What a family has under one set of label values; numbers for counters and gauges. */
-export type Sample = readonly [labels: readonly string[], value: number | Histogram]
+export type Sample = readonly [labels: readonly string[], value: number | Histogram | Summary]
 
 /** Values by upper bounds that grow; a value on a bound counts below it. */
 export class Histogram {
@@ -41,6 +41,50 @@ export class Histogram {
     this.counts.fill(0)
     this.sum = 0
     this.count = 0
+  }
+}
+
+/** What is usual, and what is rare: the newest values by their size. */
+export class Summary {
+  readonly #newest: number[] = []
+  sum = 0
+  count = 0
+
+  observe(value: number): void {
+    this.#newest[this.count % REMEMBERED] = value
+    this.sum += value
+    this.count++
+  }
+
+  /** The values below which so large a part of the newest ones lies; not a number where there are none. */
+  quantiles(parts: readonly number[]): number[] {
+    const sorted = [...this.#newest].sort((a, b) => a - b)
+    return parts.map(part => sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN)
+  }
+
+  reset(): void {
+    this.#newest.length = 0
+    this.sum = 0
+    this.count = 0
+  }
+}
+
+/** How many values a summary has in mind. */
+const REMEMBERED = 500
+const QUANTILES = [0.5, 0.9, 0.99]
+
+/** A histogram of which a summary is told too. */
+export class SummarizedHistogram extends Histogram {
+  readonly summary = new Summary()
+
+  override observe(value: number, times = 1): void {
+    super.observe(value, times)
+    this.summary.observe(value)
+  }
+
+  override reset(): void {
+    super.reset()
+    this.summary.reset()
   }
 }
 
@@ -248,7 +292,8 @@ function merged(samples: Iterable<Sample>, constrain: Constraint): Sample[] {
   return [...found.values()]
 }
 
-function sum(before: number | Histogram | undefined, value: number | Histogram): number | Histogram {
+function sum(before: Sample[1] | undefined, value: Sample[1]): Sample[1] {
+  if (value instanceof Summary) return value
   if (typeof value === 'number') return ((before as number | undefined) ?? 0) + value
   const both = new Histogram(value.bounds)
   for (const each of [before as Histogram | undefined, value]) if (each !== undefined) both.include(each)
@@ -282,6 +327,7 @@ function describe({ name, help, type, labels, samples }: Description, lines: str
   for (const [values, value] of samples()) {
     const pairs = order.map(({ label, index }) => `${label}="${escaped(values[index] ?? '')}"`)
     if (typeof value === 'number') lines.push(`${name}${braced(pairs)} ${text(value)}`)
+    else if (value instanceof Summary) summaryLines(name, pairs, value, lines)
     else histogramLines(name, pairs, value, lines)
   }
   if (lines.length > from) lines.splice(from, 0, `# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
@@ -296,6 +342,14 @@ function histogramLines(name: string, pairs: readonly string[], histogram: Histo
   lines.push(`${name}_bucket${braced([...pairs, 'le="+Inf"'])} ${histogram.count}`)
   lines.push(`${name}_sum${braced(pairs)} ${text(histogram.sum)}`)
   lines.push(`${name}_count${braced(pairs)} ${histogram.count}`)
+}
+
+function summaryLines(name: string, pairs: readonly string[], summary: Summary, lines: string[]): void {
+  const values = summary.quantiles(QUANTILES)
+  for (const [index, quantile] of QUANTILES.entries())
+    lines.push(`${name}${braced([...pairs, `quantile="${quantile}"`])} ${text(values[index]!)}`)
+  lines.push(`${name}_sum${braced(pairs)} ${text(summary.sum)}`)
+  lines.push(`${name}_count${braced(pairs)} ${summary.count}`)
 }
 
 const braced = (pairs: readonly string[]): string => (pairs.length === 0 ? '' : `{${pairs.join(',')}}`)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { MetricsRegistry, Sample } from '@canopus/base'
@@ -16,6 +16,16 @@ export function registerProcessMetrics(registry: MetricsRegistry): void {
   })
   one('gauge', 'process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss())
   one('gauge', 'process_virtual_memory_bytes', 'Virtual memory size in bytes.', virtualBytes)
+  one('gauge', 'process_virtual_memory_max_bytes', 'Maximum amount of virtual memory available in bytes.', mostVirtual)
+  one(
+    'counter',
+    'process_network_receive_bytes_total',
+    'Number of bytes received by the process over the network.',
+    () => networkBytes('InOctets'),
+  )
+  one('counter', 'process_network_transmit_bytes_total', 'Number of bytes sent by the process over the network.', () =>
+    networkBytes('OutOctets'),
+  )
   one('gauge', 'process_open_fds', 'Number of open file descriptors.', openFiles)
   one('gauge', 'process_max_fds', 'Maximum number of open file descriptors.', mostFiles)
   one(
@@ -48,6 +58,25 @@ const virtualBytes = (): number | undefined => {
   return kilobytes === undefined ? undefined : kilobytes * 1024
 }
 const mostFiles = (): number | undefined => ofProc('limits', /^Max open files\s+(\d+)/m)
+
+/** Go's largest number where there is no limit. */
+function mostVirtual(): number | undefined {
+  return ofProc('limits', /^Max address space\s+(\d+)/m) ?? (existsSync('/proc/self/limits') ? 2 ** 64 : undefined)
+}
+
+/** Of all of the process's network, as /proc has it: names in one line, numbers in the next. */
+function networkBytes(name: string): number | undefined {
+  try {
+    const [names = [], values = []] = readFileSync('/proc/self/net/netstat', 'utf8')
+      .split('\n')
+      .filter(line => line.startsWith('IpExt:'))
+      .map(line => line.split(' '))
+    const value = values[names.indexOf(name)]
+    return value === undefined ? undefined : Number(value)
+  } catch {
+    return undefined
+  }
+}
 
 function openFiles(): number | undefined {
   try {

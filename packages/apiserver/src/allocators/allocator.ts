@@ -41,6 +41,11 @@ export class Allocator {
     this.#first = [edge(share.index), edge(share.index + 1)]
   }
 
+  /** How many are held. */
+  get taken(): number {
+    return this.#owners.size
+  }
+
   ownerOf(index: Index): string | undefined {
     return this.#owners.get(index)
   }

@@ -119,6 +119,26 @@ export class ServiceAllocators {
     for (const [index, taken] of this.placesOf(address)) taken.release(index, CLAIMED)
   }
 
+  /** What is taken of each range, and what is left. */
+  get ranges(): { readonly cidr: string; readonly taken: number; readonly available: number }[] {
+    return this.#addresses.map(({ range, taken: { size, taken } }) => ({
+      cidr: range.cidr,
+      taken,
+      available: size - taken,
+    }))
+  }
+
+  /** The same of ports. */
+  get ports(): { readonly taken: number; readonly available: number } {
+    const { size, taken } = this.#ports
+    return { taken, available: size - taken }
+  }
+
+  /** The range of an address that was given out. */
+  rangeHolding(address: string): string | undefined {
+    return this.#addresses.find(({ range }) => range.indexOf(address) !== undefined)?.range.cidr
+  }
+
   /** Whether the address is in any range. */
   holds(address: string): boolean {
     return this.placesOf(address).length > 0

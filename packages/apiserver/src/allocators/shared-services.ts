@@ -6,6 +6,7 @@ import { IPAddresses, ServiceCIDRs, Services } from '@canopus/api'
 import type { Service } from '@canopus/api/core/v1'
 import { invalid, type KubeObject } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
+import type { AllocationScope, AllocatorFigures } from '../metrics/allocator-metrics.ts'
 import type { KindHooks, Release } from '../registry/kind-store.ts'
 import type { Maybe, ObjectReader } from '../security.ts'
 import { type AddressClaims, clusterAddresses } from './address-claims.ts'
@@ -25,6 +26,8 @@ export interface SharedServicesOptions {
   readonly fresh: () => Maybe<unknown>
   readonly clock: Clock
   readonly logger: Logger
+  /** Where it is counted what was given out. */
+  readonly figures: AllocatorFigures
 }
 
 export class SharedServices implements KindHooks {
@@ -47,12 +50,15 @@ export class SharedServices implements KindHooks {
     // A status has nothing to allocate, and its spec is the stored one, which is shared.
     if (service.spec === (old as Service | undefined)?.spec) return () => {}
     const asked = structuredClone(service.spec)
+    const { clock } = this.#options
+    const begun = clock.monotonic()
     for (;;) {
-      const release = await this.choose(service, old, asked)
+      const release = await this.choose(service, old, asked, dryRun)
       if (dryRun) return release
       try {
         const undo = await this.claim(service, old as Service | undefined, asked)
         if (undo !== undefined) {
+          this.given(service, old as Service | undefined, asked, (clock.monotonic() - begun) / 1000)
           return () => {
             release()
             undo()
@@ -69,7 +75,12 @@ export class SharedServices implements KindHooks {
   }
 
   /** Takes what this server thinks is free. Before it refuses, it hears of what other servers have freed. */
-  private async choose(service: Service, old: KubeObject | undefined, asked: Service['spec']): Promise<Release> {
+  private async choose(
+    service: Service,
+    old: KubeObject | undefined,
+    asked: Service['spec'],
+    dryRun: boolean,
+  ): Promise<Release> {
     const { local, fresh } = this.#options
     try {
       return local.allocate(service, old)
@@ -77,8 +88,35 @@ export class SharedServices implements KindHooks {
       await fresh()
       local.forgetTakenPorts()
       service.spec = structuredClone(asked)
-      return local.allocate(service, old)
+      try {
+        return local.allocate(service, old)
+      } catch (error) {
+        if (!dryRun) this.refused(asked)
+        throw error
+      }
     }
+  }
+
+  /** Counts what a service has now and had not before. */
+  private given(service: Service, old: Service | undefined, asked: Service['spec'], seconds: number): void {
+    const { figures, local } = this.#options
+    const [addressesBefore, portsBefore] = [old ? clusterAddresses(old) : [], old ? nodePortsOf(old) : []]
+    const [addressesAsked, portsAsked] = [clusterAddresses({ ...service, spec: asked }), nodePortsOf({ spec: asked })]
+    for (const address of clusterAddresses(service)) {
+      const cidr = local.rangeHolding(address)
+      if (cidr === undefined || addressesBefore.includes(address)) continue
+      figures.address(cidr, scopeOf(addressesAsked.includes(address)), seconds)
+    }
+    for (const port of nodePortsOf(service))
+      if (!portsBefore.includes(port)) figures.port(scopeOf(portsAsked.includes(port)))
+  }
+
+  /** What was wrong is not known here: that which was asked for by name, or else an address of the first range. */
+  private refused(asked: Service['spec']): void {
+    const { figures, local } = this.#options
+    const isPort = nodePortsOf({ spec: asked }).length > 0
+    if (isPort) figures.noPort('static')
+    else figures.noAddress(local.ranges[0]?.cidr ?? '', scopeOf(Boolean(asked.clusterIP)))
   }
 
   /**
@@ -105,7 +143,9 @@ export class SharedServices implements KindHooks {
     const { clock, logger } = this.#options
     while (!signal.aborted) {
       await this.repair().catch(error => {
-        if (!signal.aborted) logger.warn('claims of services could not be repaired', { error })
+        if (signal.aborted) return
+        this.#options.figures.notRepaired()
+        logger.warn('claims of services could not be repaired', { error })
       })
       await sleep(clock, REPAIR_PERIOD, signal).catch(() => {})
     }
@@ -180,3 +220,5 @@ export class SharedServices implements KindHooks {
     await ports.free(freed).catch(error => logger.warn('node ports could not be given back', { ports: freed, error }))
   }
 }
+
+const scopeOf = (isAsked: boolean): AllocationScope => (isAsked ? 'static' : 'dynamic')

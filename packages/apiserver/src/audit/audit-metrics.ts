@@ -1,5 +1,5 @@
 /** `apiserver_audit_*` (k8s.io/apiserver/pkg/audit/metrics.go). */
-import { type Counter, type Family, MetricsRegistry } from '@canopus/base'
+import { type Counter, type Family, MetricsRegistry, perRegistry } from '@canopus/base'
 import type { Level } from './event.ts'
 
 export class AuditMetrics {
@@ -31,3 +31,6 @@ export class AuditMetrics {
     this.#errors.with(plugin).add(count)
   }
 }
+
+/** There are some whether or not anything is audited. */
+export const auditMetrics = perRegistry(registry => new AuditMetrics(registry))

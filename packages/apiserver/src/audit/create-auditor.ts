@@ -1,7 +1,7 @@
 /** Auditing as kube-apiserver's flags have it (k8s.io/apiserver/pkg/server/options/audit.go). */
 import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Transport } from '@canopus/client'
-import { AuditMetrics } from './audit-metrics.ts'
+import { AuditMetrics, auditMetrics } from './audit-metrics.ts'
 import { type AuditBackend, Auditor } from './auditor.ts'
 import { type AuditMode, type BatchOptions, inMode } from './buffered-backend.ts'
 import { LogBackend, type LogFormat, streamSink } from './log-backend.ts'
@@ -60,7 +60,12 @@ const MEGABYTE = 1024 * 1024
 /** Rejects where the policy is none or the log cannot be opened. */
 export async function createAuditor(options: AuditorOptions): Promise<Auditor> {
   const { log, webhook, clock, random, logger } = options
-  const context = { clock, random, logger, metrics: new AuditMetrics(options.metrics) }
+  const context = {
+    clock,
+    random,
+    logger,
+    metrics: options.metrics === undefined ? new AuditMetrics() : auditMetrics(options.metrics),
+  }
   const policy = readPolicy(options.policy, message => logger.warn(message))
   const backends: AuditBackend[] = []
   if (log !== undefined) backends.push(wrapped(await logBackend(log, context), log, context))

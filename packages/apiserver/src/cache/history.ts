@@ -1,7 +1,8 @@
 /** The newest changes of one kind, for watchers that start a little in the past. */
 import type { Change } from './change.ts'
 
-const MAX_CHANGES = 10_000
+/** How many changes of a kind are remembered at most. */
+export const HISTORY_CAPACITY = 10_000
 const MAX_BYTES = 64 * 1024 * 1024
 
 export class History {
@@ -22,13 +23,13 @@ export class History {
   add(change: Change): void {
     this.#changes.push(change)
     this.#bytes += change.current.bytes.byteLength
-    while (this.#changes.length - this.#head > MAX_CHANGES || this.#bytes > MAX_BYTES) {
+    while (this.#changes.length - this.#head > HISTORY_CAPACITY || this.#bytes > MAX_BYTES) {
       const dropped = this.#changes[this.#head]!
       this.#head++
       this.#bytes -= dropped.current.bytes.byteLength
       this.#start = dropped.revision
     }
-    if (this.#head > MAX_CHANGES) {
+    if (this.#head > HISTORY_CAPACITY) {
       this.#changes = this.#changes.slice(this.#head)
       this.#head = 0
     }

@@ -1,6 +1,7 @@
 /** All objects under one storage prefix: by namespace and name, in the store's order, with the newest changes. */
 import { compareText, SortedMap } from '@canopus/base'
 import type { StoreEvent } from '@canopus/store'
+import { CacheFigures } from './cache-figures.ts'
 import { Change } from './change.ts'
 import { History } from './history.ts'
 import { ObjectVersion } from './object-version.ts'
@@ -28,6 +29,7 @@ export class KindCache {
   readonly prefix: string
   readonly namespaced: boolean
   readonly hub = new WatchHub()
+  readonly figures = new CacheFigures()
   /** Writes that came from the store. */
   received = 0
   /** Keys whose objects are stored and cannot be read, with the reason. */
@@ -84,6 +86,11 @@ export class KindCache {
     }
   }
 
+  /** How many objects of one namespace or of all there are. */
+  countIn(namespace: string | undefined): number {
+    return namespace === undefined ? this.#size : (this.#buckets.get(namespace)?.slots.size ?? 0)
+  }
+
   /** How many objects of one namespace or of all there are from `startKey` (inclusive) on. */
   countFrom(namespace: string | undefined, startKey: string): number {
     const start = this.parseKey(startKey)
@@ -122,6 +129,8 @@ export class KindCache {
     this.#history = new History(revision)
     this.#lastChange = revision
     for (const version of versions) this.put(version)
+    this.figures.loads++
+    this.figures.loaded += this.#size
     this.tellDifferences(before, revision)
   }
 

@@ -4,6 +4,7 @@
  * same buffer in one write (the cost of a watch event is the write, not its bytes).
  */
 import { StatusError } from '@canopus/apimachinery'
+import { exponentialBuckets, Histogram } from '@canopus/base'
 import { bytesOfPiece, type Piece } from '@canopus/client'
 import type { StreamSink } from '../http/message.ts'
 import type { Change, EventEncoder } from './change.ts'
@@ -11,6 +12,9 @@ import { Deliveries } from './deliveries.ts'
 import { joined } from './frame.ts'
 import { release } from './joined-frames.ts'
 import type { ObjectVersion } from './object-version.ts'
+
+/** Bounds of `apiserver_watch_events_sizes`, in bytes. */
+const EVENT_SIZES = exponentialBuckets(1024, 2, 8)
 
 /** Which objects a watcher wants to see. */
 export interface WatchFilter {
@@ -180,8 +184,10 @@ export class WatchGroup {
     }
   }
 
-  flush(deliveries: Deliveries): void {
+  /** Sends what is pending, and notes in `sizes` how large it was. */
+  flush(deliveries: Deliveries, sizes: Histogram): void {
     if (this.#pending.length === 0) return
+    for (const frame of this.#pending) sizes.observe(frame.byteLength, this.streams.size)
     const piece = joined(this.#pending)
     this.sent += this.#pending.length * this.streams.size
     this.#pending = []
@@ -220,9 +226,19 @@ export class WatchHub {
   /** Events sent by watches that have ended. */
   #sentBefore = 0
 
-  /** Events that watches were sent since the start, without their initial state. */
+  /** How large events were. */
+  readonly sizes = new Histogram(EVENT_SIZES)
+  #initial = 0
+
+  /** Notes an event that a watch began with. */
+  sentFirst(bytes: number): void {
+    this.#initial++
+    this.sizes.observe(bytes)
+  }
+
+  /** Events that watches were sent since the start. */
   get eventsSent(): number {
-    let count = this.#sentBefore
+    let count = this.#sentBefore + this.#initial
     for (const { sent } of this.#groups.values()) count += sent
     return count
   }
@@ -255,7 +271,7 @@ export class WatchHub {
       group = new WatchGroup(filter, encoder)
       this.#groups.set(id, group)
       this.index(group)
-    } else group.flush(this.#deliveries)
+    } else group.flush(this.#deliveries, this.sizes)
     return group
   }
 
@@ -314,7 +330,7 @@ export class WatchHub {
     if (this.#deliveries.busy) return
     const dirty = this.#dirty
     this.#dirty = []
-    for (const group of dirty) group.flush(this.#deliveries)
+    for (const group of dirty) group.flush(this.#deliveries, this.sizes)
   }
 
   /** The same, and waits for nothing: afterwards every stream has everything. */

@@ -90,12 +90,16 @@ export class Discovery {
     return { ...response, headers: { ...response.headers, vary: 'Accept' } }
   }
 
+  /** How often documents of all groups at once were made. */
+  aggregations = 0
+
   private aggregated(request: ApiRequest, core: boolean): ApiResponse {
     let document = core ? this.#core : this.#others
     if (document === undefined) {
       const groups = this.groups.filter(each => (each.group === '') === core)
       const text = JSON.stringify(aggregatedDiscovery(groups, this.#isCustom))
       document = { body: Buffer.from(text), etag: etagOf(text) }
+      this.aggregations++
       if (core) this.#core = document
       else this.#others = document
     }

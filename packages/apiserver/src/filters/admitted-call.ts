@@ -42,6 +42,10 @@ export class AdmittedCall implements Call {
     this.#trip.took(this.#clock, layer, milliseconds)
   }
 
+  bodyRead(bytes: number): void {
+    this.#trip.bodyBytes = bytes
+  }
+
   begun(): void {
     this.#trip.leave(this.#clock.monotonic())
   }

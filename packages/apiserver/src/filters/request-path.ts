@@ -99,6 +99,10 @@ export interface RequestPathOptions {
   ready(): boolean
 }
 
+/** The server itself (k8s.io/apiserver/pkg/authentication/user: APIServerUser). */
+const isServer = ({ name, groups }: User): boolean =>
+  name === 'system:apiserver' && groups?.includes('system:masters') === true
+
 export class RequestPath {
   readonly #options: RequestPathOptions
   readonly #auditIds: AuditIds
@@ -243,6 +247,7 @@ export class RequestPath {
   /** Waits for its turn. */
   private enter(request: ApiRequest, info: RequestInfo, trip: Trip, user: User, own: User): Maybe<Call> {
     const { traffic, requestTimeout, tracing } = this.#options
+    trip.isOwn = isServer(own)
     trip.span = openSpan(tracing, request, info, user, () => this.auditId(request, trip), trip.start)
     const place = traffic.admit(own, info, trip.longRunning ? requestTimeout : trip.timeout, request)
     if (!(place instanceof Promise)) {
@@ -258,8 +263,10 @@ export class RequestPath {
   }
 
   private permit(request: ApiRequest, info: RequestInfo, trip: Trip, own: User): Maybe<Call> {
-    const { security, clock } = this.#options
+    const { security, clock, metrics } = this.#options
     const authorizer = this.#authorizer
+    for (const filter of ['audit', 'constrainedimpersonation'] as const) metrics.access.passed(filter, 0)
+    metrics.access.passed('priorityandfairness', trip.place?.waited ?? 0)
     const { audit } = trip
     const call = new AdmittedCall(request, info, own, trip, security.authorizer, clock)
     const { span, latencies } = trip

@@ -10,6 +10,7 @@ import type { RequestInfo } from './request-info.ts'
 import type { Place } from './traffic.ts'
 
 const LONGEST_WRITE = 34_000
+const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 export class Trip {
   /** When it came, by the monotonic clock. */
@@ -30,6 +31,10 @@ export class Trip {
   span: Span | SpanContext | undefined
   /** Turned away, or given up, for the server's sake. */
   terminated = false
+  /** Bytes of the body that a resource was changed by; undefined where none was read. */
+  bodyBytes: number | undefined
+  /** Whether the server asks itself. */
+  isOwn = false
   /** What still goes on after the deadline. */
   work: Promise<unknown> | undefined
 
@@ -77,6 +82,7 @@ export class Trip {
   end(response: ApiResponse, metrics: RequestMetrics, clock: Clock, request: ApiRequest): ApiResponse {
     const series = this.seriesOf(metrics, request)
     if (this.terminated || this.work !== undefined) metrics.terminated(series, response.status)
+    this.note(metrics, series, request)
     if (response.stream !== undefined) return this.endOfStream(response, response.stream, metrics, series, clock)
     const bytes = series.sized ? (response.length ?? bodyLength(response.body)) : 0
     const now = clock.monotonic()
@@ -84,11 +90,24 @@ export class Trip {
     this.endSpan(response.status)
     const { place, work } = this
     if (work !== undefined) {
-      void work.catch(() => {}).finally(() => this.leave(clock.monotonic()))
+      void work
+        .then(
+          () => metrics.cameLate('ok'),
+          () => metrics.cameLate('error'),
+        )
+        .finally(() => this.leave(clock.monotonic()))
     } else if (place?.wide === true && response.body !== undefined && !(response.body instanceof Uint8Array)) {
       return { ...response, ...(series.sized ? { length: bytes } : {}), sent: () => place.finish(clock.monotonic()) }
     } else this.leave(now)
     return response
+  }
+
+  private note(metrics: RequestMetrics, series: RequestSeries, { method }: ApiRequest): void {
+    const { info, bodyBytes } = this
+    if (this.isOwn) metrics.askedItself(series)
+    if (info === undefined) return
+    if (bodyBytes !== undefined) metrics.sent(info, bodyBytes)
+    if (WRITES.has(method)) metrics.validated(info)
   }
 
   /** `status` is missing where nobody was there to answer. */

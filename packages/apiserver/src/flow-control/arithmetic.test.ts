@@ -129,7 +129,8 @@ describe('the work of a request', () => {
     it(name, () => {
       const [target = '', query = ''] = path.split('?')
       const facts = { stored: () => ({ count, bytes: count * each }), watchers: () => watchers }
-      assert.deepEqual(estimateWork(requestInfo(method, target, query), facts, most), expected)
+      const { watchers: _told, ...work } = estimateWork(requestInfo(method, target, query), facts, most)
+      assert.deepEqual(work, expected)
     })
   }
 })

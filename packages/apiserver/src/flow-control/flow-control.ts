@@ -142,6 +142,8 @@ export class FlowControl {
     const seat = level.queues.start(estimate, flow.hand, now)
     if (seat === undefined) throw this.turnedAway(flow, level.queueCount > 0 ? 'queue-full' : 'concurrency-limit')
     const ticket = { flow, seat, watch: info.verb === 'watch' }
+    if (seat.queue !== undefined) flow.figures.queueLengths.observe(seat.state === 'waiting' ? seat.queue.length : 1)
+    if (estimate.watchers !== undefined) flow.figures.watchCounts.observe(estimate.watchers)
     if (seat.state === 'waiting') return this.wait(ticket, estimate, timeout, client)
     flow.figures.starts(seat, 0)
     if (estimate.initialSeats === 1) return ticket

@@ -19,6 +19,10 @@ export class FlowFigures {
   readonly executed = new Histogram(DURATION_BUCKETS)
   readonly watchesStarted = new Histogram(DURATION_BUCKETS)
   readonly seats = new Histogram(SEAT_BUCKETS)
+  /** How many waited in its queue when a request had come to it, itself counted. */
+  readonly queueLengths = new Histogram([0, 10, 25, 50, 100, 250, 500, 1000])
+  /** How many watches a write may have concerned. */
+  readonly watchCounts = new Histogram([0, 1, 10, 100, 1000, 10_000])
 
   constructor(level: string, schema: string) {
     this.level = level

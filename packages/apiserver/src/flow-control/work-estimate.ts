@@ -9,6 +9,8 @@ export interface WorkEstimate {
   readonly finalSeats: number
   /** How long that is, in milliseconds. */
   readonly finalDelay: number
+  /** How many watches a write may concern; undefined for what is no write. */
+  readonly watchers?: number
 }
 
 export const ONE_SEAT: WorkEstimate = { initialSeats: 1, finalSeats: 0, finalDelay: 0 }
@@ -69,11 +71,11 @@ function writeWork(info: RequestInfo, facts: WorkFacts, most: number): WorkEstim
   // A token is no event.
   if (info.resource === 'serviceaccounts' && info.subresource === 'token') return ONE_SEAT
   const watchers = facts.watchers(info)
-  if (watchers < WATCHES_PER_SEAT) return ONE_SEAT
+  if (watchers < WATCHES_PER_SEAT) return { ...ONE_SEAT, watchers }
   const wanted = Math.ceil(watchers / WATCHES_PER_SEAT)
   const seats = clamp(wanted, most, MOST_WRITE_SEATS)
   // The same work in fewer seats takes longer.
-  return { initialSeats: 1, finalSeats: seats, finalDelay: (wanted * EVENT_DELAY) / seats }
+  return { initialSeats: 1, finalSeats: seats, finalDelay: (wanted * EVENT_DELAY) / seats, watchers }
 }
 
 function clamp(seats: number, most: number, limit: number): number {

@@ -15,6 +15,7 @@ import {
 import type { Attributes, Authorizer, Connection, Decision, User } from '../security.ts'
 
 const SECONDS = exponentialBuckets(0.001, 2, 15)
+const FILTER_SECONDS = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30]
 const HOUR = 3600
 const DAY = 24 * HOUR
 /** Nothing, then from half an hour to a year: time enough to do something about it. */
@@ -49,6 +50,9 @@ export class AccessMetrics {
   readonly #decisions: Family<Counter>
   readonly #decided: Family<Histogram>
   readonly #ends = new WeakMap<Connection, number>()
+  readonly #filters: Family<Histogram>
+  readonly #authentication: Histogram
+  readonly #authorization: Histogram
   /** What most requests count in, held since looking it up costs as much as counting. */
   readonly #usual: { readonly known: Outcome; readonly allowed: Outcome }
 
@@ -88,6 +92,14 @@ export class AccessMetrics {
       ['result'],
       SECONDS,
     )
+    this.#filters = registry.histogram(
+      'apiserver_request_filter_duration_seconds',
+      help('Request filter latency distribution in seconds, for each filter type'),
+      ['filter'],
+      FILTER_SECONDS,
+    )
+    this.#authentication = this.#filters.with('authentication')
+    this.#authorization = this.#filters.with('authorization')
     this.#usual = {
       known: outcome(this.#attempts, this.#durations, 'success'),
       allowed: outcome(this.#decisions, this.#decided, 'allowed'),
@@ -96,7 +108,7 @@ export class AccessMetrics {
 
   /** Somebody was known; `begun` by the monotonic clock. */
   authenticated({ name }: User, connection: Connection, begun: number): void {
-    this.note(this.#usual.known, begun)
+    this.note(this.#usual.known, begun, this.#authentication)
     const known = KNOWN_USERS.has(name) ? name : name.includes('@') ? 'email_id' : 'other'
     this.#users.with(known).add()
     if (connection.certificateVerified) this.#expiry.observe((this.endOf(connection) - this.#clock.now()) / 1000)
@@ -105,7 +117,7 @@ export class AccessMetrics {
   /** Nobody knew the credential, or it could not be looked at. */
   failed(error: unknown, begun: number): void {
     const result = error instanceof StatusError && error.code === 401 ? 'failure' : 'error'
-    this.note(outcome(this.#attempts, this.#durations, result), begun)
+    this.note(outcome(this.#attempts, this.#durations, result), begun, this.#authentication)
   }
 
   /** The same authorizer, whose answers are counted. */
@@ -137,17 +149,28 @@ export class AccessMetrics {
 
   private decided(decision: Decision, begun: number): Decision {
     const result = RESULTS[decision.decision]
-    this.note(result === 'allowed' ? this.#usual.allowed : outcome(this.#decisions, this.#decided, result), begun)
+    this.note(
+      result === 'allowed' ? this.#usual.allowed : outcome(this.#decisions, this.#decided, result),
+      begun,
+      this.#authorization,
+    )
     return decision
   }
 
   private undecided(begun: number): void {
-    this.note(outcome(this.#decisions, this.#decided, 'error'), begun)
+    this.note(outcome(this.#decisions, this.#decided, 'error'), begun, this.#authorization)
   }
 
-  private note({ count, seconds }: Outcome, begun: number): void {
+  /** How long a filter had a request that it let pass; milliseconds. */
+  passed(filter: 'audit' | 'constrainedimpersonation' | 'priorityandfairness', milliseconds: number): void {
+    this.#filters.with(filter).observe(milliseconds / 1000)
+  }
+
+  private note({ count, seconds }: Outcome, begun: number, filter: Histogram): void {
+    const took = (this.#clock.monotonic() - begun) / 1000
     count.add()
-    seconds.observe((this.#clock.monotonic() - begun) / 1000)
+    seconds.observe(took)
+    filter.observe(took)
   }
 
   /** When the certificate of the connection ends, in milliseconds. */

@@ -164,4 +164,16 @@ function registerFlowFigures(registry: MetricsRegistry, figures: () => Iterable<
     [],
     ({ seats }) => [['', seats]],
   )
+  histograms(
+    'request_queue_length_after_enqueue',
+    '[ALPHA] Length of queue in the API Priority and Fairness subsystem, as seen by each request after it is enqueued',
+    [],
+    ({ queueLengths }) => [['', queueLengths]],
+  )
+  histograms(
+    'watch_count_samples',
+    '[ALPHA] count of watchers for mutating requests in API Priority and Fairness',
+    [],
+    ({ watchCounts }) => [['', watchCounts]],
+  )
 }

@@ -1,11 +1,15 @@
 /** What `apiserver_request_*` tells (k8s.io/apiserver/pkg/endpoints/metrics/metrics.go). */
-import { Counter, exponentialBuckets, Histogram, type MetricsRegistry, type Sample } from '@canopus/base'
+import { Counter, exponentialBuckets, type Family, Histogram, type MetricsRegistry, type Sample } from '@canopus/base'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { Route } from '../filters/routes.ts'
 
 const SECONDS = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
 const DURATIONS = [0.005, 0.025, ...SECONDS]
 const SIZES = exponentialBuckets(1000, 10, 7)
+
+/** Bytes: 50,000 and on, up to 3 MB and more. */
+const BODY_SIZES = Array.from({ length: 31 }, (_, index) => 50_000 + index * 100_000)
+const VALIDATIONS: ReadonlySet<string> = new Set(['Ignore', 'Warn', 'Strict'])
 
 const SERIES_LABELS = ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component']
 const DRY_RUN_LABELS = ['verb', 'dry_run', ...SERIES_LABELS.slice(1)]
@@ -58,8 +62,34 @@ const PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz'])
 export class RequestMetrics {
   readonly #series = new Map<string, RequestSeries>()
   readonly #ofRoutes = new WeakMap<Route, RequestSeries>()
+  readonly #bodies: Family<Histogram>
+  readonly #own: Family<Counter>
+  readonly #late: Family<Counter>
+  readonly #validations: Family<Histogram>
 
   constructor(registry: MetricsRegistry) {
+    this.#bodies = registry.histogram(
+      'apiserver_request_body_size_bytes',
+      '[ALPHA] Apiserver request body size in bytes broken out by resource and verb.',
+      ['resource', 'verb', 'group'],
+      BODY_SIZES,
+    )
+    this.#own = registry.counter(
+      'apiserver_selfrequest_total',
+      '[ALPHA] Counter of apiserver self-requests broken out for each verb, API resource and subresource.',
+      ['verb', 'group', 'resource', 'subresource'],
+    )
+    this.#late = registry.counter(
+      'apiserver_request_post_timeout_total',
+      '[ALPHA] Tracks the activity of the request handlers after the associated requests have been timed out by the apiserver',
+      ['source', 'status'],
+    )
+    this.#validations = registry.histogram(
+      'field_validation_request_duration_seconds',
+      '[ALPHA] Response latency distribution in seconds for each field validation value',
+      ['field_validation'],
+      SECONDS,
+    )
     const each = <T>(of: (series: RequestSeries) => Iterable<T>) =>
       [...this.#series.values()].flatMap(one => [...of(one)])
     registry.onReset(() => {
@@ -96,7 +126,7 @@ export class RequestMetrics {
     registry.collect(
       'gauge',
       'apiserver_longrunning_requests',
-      '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component.',
+      '[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.',
       SERIES_LABELS,
       () => each(({ labels, longRunning, hasLasted }): Sample[] => (hasLasted ? [[labels, longRunning]] : [])),
     )
@@ -115,6 +145,28 @@ export class RequestMetrics {
     series.durations.observe(took / 1000)
     if (series.withDryRun[1] === '') series.sli.observe((took - waited) / 1000)
     if (series.sized) series.sizes.observe(bytes)
+  }
+
+  /** Notes how much was sent to change a resource. */
+  sent({ group, resource, verb }: RequestInfo, bytes: number): void {
+    const told = verb === 'deletecollection' ? 'delete_collection' : verb
+    this.#bodies.with(resource, told, group).observe(bytes)
+  }
+
+  /** Notes that the server asked itself. */
+  askedItself({ labels: [verb = '', group = '', , resource = '', subresource = ''] }: RequestSeries): void {
+    this.#own.with(verb, group, resource, subresource).add()
+  }
+
+  /** Notes what came of a request after it had been answered that it took too long. */
+  cameLate(status: 'error' | 'ok'): void {
+    this.#late.with('timeout-handler', status).add()
+  }
+
+  /** Upstream names how a write is validated, and notes no time. */
+  validated({ query }: RequestInfo): void {
+    const asked = query.size === 0 ? [] : query.getAll('fieldValidation')
+    this.#validations.with(asked.length === 1 && VALIDATIONS.has(asked[0]!) ? asked[0]! : '')
   }
 
   /** Notes that the server turned a request away, or gave it up, to protect itself. */

@@ -4,6 +4,7 @@ import { VERSION_FIELDS } from '@canopus/api'
 import { type Clock, type Counter, type Family, MetricsRegistry, type Sample, tally } from '@canopus/base'
 import { registerProcessMetrics } from '@canopus/platform'
 import type { Store } from '@canopus/store'
+import { auditMetrics } from '../audit/audit-metrics.ts'
 import type { KindCache } from '../cache/kind-cache.ts'
 import { KUBERNETES_MINOR, versionInfo } from '../discovery/version.ts'
 import { COMPATIBLE } from '../features/effective-version.ts'
@@ -13,7 +14,10 @@ import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiRequest, type ApiResponse, textResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
+import { envelopeMetrics } from '../storage/encryption/encryption-metrics.ts'
+import { podLogMetrics } from '../subresources/pod-log-metrics.ts'
 import { AccessMetrics } from './access-metrics.ts'
+import { caches, registerCacheMetrics } from './cache-metrics.ts'
 import { registerFlowMetrics } from './flow-metrics.ts'
 import { ImpersonationMetrics } from './impersonation-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
@@ -61,10 +65,14 @@ export class ServerMetrics {
     this.#storageSize = tellsStorageSize ? new StorageSize(options.store, options.clock, registry) : undefined
     if (countsObjects) registerObjectCounts(registry, resources)
     registerObjects(registry, resources)
+    registerCacheMetrics(registry, resources)
     registerAdmission(registry, resources)
     registerBuildInfo(registry, options.gitVersion)
     registerOwnFamilies(registry)
     registerVersion(registry)
+    auditMetrics(registry)
+    envelopeMetrics(registry)
+    podLogMetrics(registry)
     registerValidation(registry)
     const { featureGates = new FeatureGates() } = options
     featureGates.register(registry)
@@ -102,7 +110,7 @@ export function registerBuildInfo(registry: MetricsRegistry, gitVersion?: string
   registry.collect(
     'gauge',
     'kubernetes_build_info',
-    '[ALPHA] A metric with a constant 1 value labeled by major, minor, git version, git commit, git tree state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.',
+    "[BETA] A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
     [
       'major',
       'minor',
@@ -228,16 +236,6 @@ function registerObjects(registry: MetricsRegistry, resources: Resources): void 
     labels,
     ofEachCache(resources, cache => cache.received),
   )
-  registry.collect(
-    'counter',
-    'apiserver_watch_events_total',
-    '[BETA] Number of events sent in watch clients',
-    ['group', 'version', 'resource'],
-    () =>
-      caches(resources).flatMap(([group, version, resource, { hub }]): Sample[] =>
-        hub.eventsSent === 0 ? [] : [[[group, version, resource], hub.eventsSent]],
-      ),
-  )
 }
 
 function watchLists(resources: Resources): Sample[] {
@@ -245,20 +243,6 @@ function watchLists(resources: Resources): Sample[] {
     const store = resources.endpoint(group, version, plural)?.store
     return Array.from(store?.watchLists ?? [], ([scope, histogram]) => [[group, version, plural, scope], histogram])
   })
-}
-
-/** Every cache once, under the first kind that is stored in it. */
-/** Each cache once, by the first resource that it is the cache of. */
-export function caches(resources: Resources): [group: string, version: string, resource: string, cache: KindCache][] {
-  const seen = new Set<KindCache>()
-  const found: [string, string, string, KindCache][] = []
-  for (const { group, version, plural } of resources.types) {
-    const cache = resources.endpoint(group, version, plural)?.store.cache
-    if (cache === undefined || seen.has(cache)) continue
-    seen.add(cache)
-    found.push([group, version, plural, cache])
-  }
-  return found
 }
 
 function registerAdmission(registry: MetricsRegistry, { context }: Resources): void {
@@ -275,5 +259,12 @@ function registerAdmission(registry: MetricsRegistry, { context }: Resources): v
     '[STABLE] Admission sub-step latency histogram in seconds, broken out for each operation and API resource and step type (validate or admit).',
     ['operation', 'rejected', 'type'],
     () => context.admission.phaseTimings(),
+  )
+  registry.collect(
+    'summary',
+    'apiserver_admission_step_admission_duration_seconds_summary',
+    '[ALPHA] Admission sub-step latency summary in seconds, broken out for each operation and API resource and step type (validate or admit).',
+    ['operation', 'rejected', 'type'],
+    () => context.admission.phaseSummaries(),
   )
 }

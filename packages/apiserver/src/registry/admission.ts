@@ -2,7 +2,7 @@
 
 import type { Kind } from '@canopus/api'
 import type { FieldError, GroupVersionKind, KubeObject } from '@canopus/apimachinery'
-import { type Clock, Family, Histogram, type Sample } from '@canopus/base'
+import { type Clock, Family, Histogram, type Sample, SummarizedHistogram } from '@canopus/base'
 import type { AdmissionAttributes, AdmissionPlugin, Operation, Reinvocation } from '../security.ts'
 import type { WriteCall } from './call.ts'
 import type { KindStore } from './kind-store.ts'
@@ -75,7 +75,7 @@ export class AdmissionChain {
   /** By name, operation, whether it refused, and type. */
   readonly #timings = new Family(() => new Histogram(BUCKETS))
   /** Of whole phases: by operation, whether they refused, and type. */
-  readonly #phases = new Family(() => new Histogram(BUCKETS))
+  readonly #phases = new Family(() => new SummarizedHistogram(BUCKETS))
   #served: ServedVersions = () => []
 
   constructor(clock: Clock) {
@@ -89,6 +89,12 @@ export class AdmissionChain {
   /** What whole phases took. */
   phaseTimings(): Iterable<Sample> {
     return filled(this.#phases.samples())
+  }
+
+  /** The same as summaries. */
+  *phaseSummaries(): Iterable<Sample> {
+    for (const [labels, value] of this.phaseTimings())
+      if (value instanceof SummarizedHistogram) yield [labels, value.summary]
   }
 
   /** Who knows which versions of a kind are served. */

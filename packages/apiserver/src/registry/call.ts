@@ -24,6 +24,8 @@ export interface Call extends Timing {
   readonly audit?: RequestAudit | undefined
   /** When the request has had its time, by the monotonic clock in milliseconds. */
   readonly deadline?: number
+  /** Told how large the body is that a resource is changed by. */
+  bodyRead?(bytes: number): void
   /** A watch calls this once it has sent what it begins with. */
   begun?(): void
   /** Asks for one more permission on the same resource. Throws StatusError 403. */

@@ -22,7 +22,7 @@ import type { ObjectVersion } from '../cache/object-version.ts'
 import { decodeBody, decodeOptions, type ExpectedKind, rawBodyWith } from '../encoding/body.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf, formOf } from '../encoding/encoders.ts'
-import { type Body, bytesOf } from '../encoding/given-body.ts'
+import { type Body, bytesOf, GivenBody } from '../encoding/given-body.ts'
 import { checkRoute, negotiate, type Transform } from '../encoding/negotiate.ts'
 import {
   deleteOptions,
@@ -247,6 +247,7 @@ export class Endpoint {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'CreateOptions')
     const body = await readBody(call.request)
+    noteSize(call, body)
     const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, call.warnings)
     call.audit?.requestObject(object, this.#audited)
     const namespace = this.scope(call.info.namespace)
@@ -258,6 +259,7 @@ export class Endpoint {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'UpdateOptions')
     const body = await readBody(call.request)
+    noteSize(call, body)
     const warnings = [...call.warnings]
     const decode = (into: string[]): KubeObject => {
       const object = decodeBody(body, call.request.headers, this.#expected, options.fieldValidation, into)
@@ -284,6 +286,7 @@ export class Endpoint {
     const encoder = this.encoder(call)
     const { options, write } = writeCallOf(call, 'PatchOptions')
     const body = await readBody(call.request)
+    noteSize(call, body)
     const { headers } = call.request
     notePatch(call, body, this.#expected)
     if (isApplyPatch(headers)) return this.change(call, write, encoder, body, this.applying(call, write, options, body))
@@ -321,6 +324,7 @@ export class Endpoint {
     const patch = call.info.verb === 'patch'
     const { options, write } = writeCallOf(call, patch ? 'PatchOptions' : 'UpdateOptions')
     const body = await readBody(call.request)
+    noteSize(call, body)
     const { headers } = call.request
     if (patch) notePatch(call, body, this.#expected)
     if (patch && isApplyPatch(headers)) {
@@ -403,6 +407,7 @@ export class Endpoint {
 
   async deleteCall(call: Call): Promise<{ options: DeleteOptions; write: WriteCall }> {
     const body = await readBytes(call.request)
+    call.bodyRead?.(body.byteLength)
     const expected = { apiVersion: 'v1', kind: 'DeleteOptions', message: 'am.apis.meta.v1.DeleteOptions' }
     const given = body.byteLength === 0 ? undefined : decodeDeleteOptions(body, call, expected)
     const options = deleteOptions(call.info.query, given)
@@ -427,6 +432,11 @@ export class Endpoint {
     if (!this.kind.type.namespaced) return ''
     return call.info.namespace === '' ? undefined : call.info.namespace
   }
+}
+
+/** What comes as a value has no size: nobody wrote it down. */
+function noteSize(call: Call, body: Body): void {
+  if (!(body instanceof GivenBody)) call.bodyRead?.(body.byteLength)
 }
 
 /** DeleteOptions may say to be of `v1`, of `meta.k8s.io/v1` or of the resource's own group. */

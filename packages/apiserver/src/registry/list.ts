@@ -6,6 +6,7 @@ import type { ObjectVersion } from '../cache/object-version.ts'
 import { pastState } from '../cache/past-state.ts'
 import { decodeContinue, encodeContinue, expiredContinue } from '../encoding/continue-token.ts'
 import { type ListQuery, parseResourceVersion } from '../filters/options.ts'
+import type { Maybe } from '../security.ts'
 import { addEvent, currentSpan } from '../tracing/span.ts'
 import type { KindStore } from './kind-store.ts'
 import type { Selection } from './selection.ts'
@@ -27,9 +28,31 @@ export async function listObjects(
 ): Promise<Page> {
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
   const found = await inListSpan(store.kind.type, () => findPage(store, namespace, selected, query))
+  note(store, namespace, selected, query, found)
   if (store.remote === undefined) return found
   const pending = store.remote.all(found.versions)
   return { ...found, versions: pending instanceof Promise ? await pending : pending }
+}
+
+function note(
+  { cache }: KindStore,
+  namespace: string | undefined,
+  { name }: Selection,
+  { resourceVersion, continue: token }: ListQuery,
+  { versions }: Page,
+): void {
+  const { figures } = cache
+  figures.lists++
+  figures.fetched += name === undefined ? cache.countIn(namespace) : versions.length
+  figures.returned += versions.length
+  if (resourceVersion === '' && token === '') figures.consistent++
+}
+
+/** Waits until the cache is as new as it has to be, and notes for how long. */
+async function waited({ cache, context: { clock } }: KindStore, reached: Maybe<unknown>): Promise<void> {
+  const from = clock.monotonic()
+  await freshEnough(reached)
+  cache.figures.waits.observe((clock.monotonic() - from) / 1000)
 }
 
 async function findPage(
@@ -52,12 +75,12 @@ async function findPage(
   }
   const { resourceVersion, resourceVersionMatch: match } = query
   if (resourceVersion === '') {
-    await freshEnough(store.context.cache.fresh())
+    await waited(store, store.context.cache.fresh())
     return fromCache(store, namespace, selected, query.limit)
   }
   const revision = parseResourceVersion(resourceVersion, true)
   const exact = match === 'Exact' || (match === '' && query.limit > 0 && revision > 0)
-  await freshEnough(store.atLeast(revision))
+  await waited(store, store.atLeast(revision))
   if (exact) return atRevision(store, namespace, selected, query.limit, revision)
   // Upstream's cache makes no pages of what may be of any revision (storage/cacher/delegator, shouldDelegateList).
   return fromCache(store, namespace, selected, revision === 0 && store.isCached ? 0 : query.limit)
@@ -170,7 +193,7 @@ async function continued(
 ): Promise<Page> {
   const startKey = `${store.cache.prefix}${start}`
   if (revision === -1) {
-    await freshEnough(store.context.cache.fresh())
+    await waited(store, store.context.cache.fresh())
     return fromCache(store, namespace, selected, limit, startKey)
   }
   await freshEnough(store.context.cache.waitFor(revision))

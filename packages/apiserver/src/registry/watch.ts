@@ -5,6 +5,7 @@ import { bytesOfPiece } from '@canopus/client'
 import { freshEnough, inWatchSpan } from '../cache/cache-spans.ts'
 import type { Change } from '../cache/change.ts'
 import { joinedFrames } from '../cache/joined-frames.ts'
+import type { KindCache } from '../cache/kind-cache.ts'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { WatchStream } from '../cache/watch-hub.ts'
 import type { ObjectEncoder } from '../encoding/encoder.ts'
@@ -159,12 +160,14 @@ async function convertedBeginning(
   if (start.state) {
     const versions = await remote.all(stateOf(store, namespace, selected))
     const end = marksBeginning(query) ? encoder.encodeBookmark(revision, true) : undefined
-    return joinedFrames(stateFrames(versions, selected, encoder, end))
+    return joinedFrames(stateFrames(store.cache, versions, selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
   if (changes === undefined) throw tooOld(store, start.since)
   const concerned = changes.filter(({ current }) => namespace === undefined || current.namespace === namespace)
-  return joinedFrames(changeFrames(await Promise.all(concerned.map(each => remote.change(each))), selected, encoder))
+  return joinedFrames(
+    changeFrames(store.cache, await Promise.all(concerned.map(each => remote.change(each))), selected, encoder),
+  )
 }
 
 const tooOld = (store: KindStore, since: number): StatusError =>
@@ -216,11 +219,11 @@ function beginning(
 ): Iterable<Uint8Array> | StatusError {
   if (start.state) {
     const end = marksBeginning(query) ? encoder.encodeBookmark(store.context.cache.revision, true) : undefined
-    return joinedFrames(stateFrames(stateOf(store, namespace, selected), selected, encoder, end))
+    return joinedFrames(stateFrames(store.cache, stateOf(store, namespace, selected), selected, encoder, end))
   }
   const changes = store.cache.history.since(start.since)
   if (changes === undefined) return tooOld(store, start.since)
-  return joinedFrames(changeFrames(changes, selected, encoder))
+  return joinedFrames(changeFrames(store.cache, changes, selected, encoder))
 }
 
 /** The objects as they are now; what is written later does not change the answer. */
@@ -231,6 +234,7 @@ function stateOf(store: KindStore, namespace: string | undefined, selected: Sele
 }
 
 function* stateFrames(
+  cache: KindCache,
   versions: readonly ObjectVersion[],
   selected: Selection,
   encoder: ObjectEncoder,
@@ -239,18 +243,42 @@ function* stateFrames(
   const { matches } = selected.filter
   for (const version of versions) {
     if (matches !== undefined && !matches(version)) continue
-    if (encoder.eventParts === undefined) yield bytesOfPiece(encoder.encodeEvent('ADDED', version))
-    else yield* encoder.eventParts('ADDED', version)
+    if (encoder.eventParts === undefined) yield first(cache, bytesOfPiece(encoder.encodeEvent('ADDED', version)))
+    else {
+      const parts = [...encoder.eventParts('ADDED', version)]
+      noteFirst(
+        cache,
+        parts.reduce((sum, part) => sum + part.byteLength, 0),
+      )
+      yield* parts
+    }
   }
-  if (end !== undefined) yield end
+  if (end === undefined) return
+  cache.hub.sentFirst(end.byteLength)
+  yield end
 }
 
-function* changeFrames(changes: readonly Change[], selected: Selection, encoder: ObjectEncoder): Generator<Uint8Array> {
+function first(cache: KindCache, bytes: Uint8Array): Uint8Array {
+  noteFirst(cache, bytes.byteLength)
+  return bytes
+}
+
+function noteFirst(cache: KindCache, bytes: number): void {
+  cache.figures.initialEvents++
+  cache.hub.sentFirst(bytes)
+}
+
+function* changeFrames(
+  cache: KindCache,
+  changes: readonly Change[],
+  selected: Selection,
+  encoder: ObjectEncoder,
+): Generator<Uint8Array> {
   const { namespace, matches } = selected.filter
   for (const change of changes) {
     if (namespace !== undefined && change.current.namespace !== namespace) continue
     const frame = change.frameFor(matches, encoder)
-    if (frame !== undefined) yield bytesOfPiece(frame)
+    if (frame !== undefined) yield first(cache, bytesOfPiece(frame))
     change.forgetFrames()
   }
 }

@@ -9,19 +9,34 @@ import { type Backend, checkAnswer, forward, unread } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
 import { kubeletPath } from './kubelet-paths.ts'
 import { kubeletAddress, kubeletTls } from './node-address.ts'
+import { podLogMetrics } from './pod-log-metrics.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   const found = await podBackend(context, endpoint, call)
+  const { usage, untrusted } = podLogMetrics(context.metrics)
+  const skips = isTrue(call.info.query.get('insecureSkipTLSVerifyBackend'))
+  usage.with(skips ? 'skip_tls_allowed' : 'enforce_tls').add()
   // Of a pod that is nowhere there is nothing to read.
   if (found === undefined) return { status: 204, headers: {} }
   const { ca, ...unverified } = found
-  const isVerified = ca !== undefined && !isTrue(call.info.query.get('insecureSkipTLSVerifyBackend'))
+  const isVerified = ca !== undefined && !skips
   const backend = isVerified ? { ...unverified, ca } : unverified
   const { path, query, headers, connection } = call.request
   const request = { path, query, headers, connection, method: 'GET', body: () => new Uint8Array() }
-  return checkAnswer(await forward(request, backend, { failed: unread }))
+  return checkAnswer(
+    await forward(request, backend, {
+      failed: (to, error) => {
+        if (isUntrusted(error)) untrusted.add()
+        return unread(to, error)
+      },
+    }),
+  )
 }
+
+/** Whether the other side's certificate was refused, by the codes of OpenSSL. */
+const isUntrusted = (error: Error): boolean =>
+  /CERT|SIGNATURE|ISSUER/.test(String((error as NodeJS.ErrnoException).code ?? ''))
 
 /** Exec and the like are upgrades; a plain request is told so, but not before all that an upgrade would be refused for. */
 export async function serveConnect(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {

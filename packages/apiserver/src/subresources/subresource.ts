@@ -1,5 +1,5 @@
 /** What the handlers of subresources are given. */
-import type { Clock, Logger, Random } from '@canopus/base'
+import type { Clock, Logger, MetricsRegistry, Random } from '@canopus/base'
 import type { Dialer } from '../egress/dial.ts'
 import type { FeatureGates } from '../features/feature-gates.ts'
 import type { ApiResponse } from '../http/message.ts'
@@ -21,6 +21,8 @@ export interface SubresourceContext {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where it is counted how logs were read. */
+  readonly metrics: MetricsRegistry
 }
 
 export type SubresourceHandler = (context: SubresourceContext, endpoint: Endpoint, call: Call) => Promise<ApiResponse>

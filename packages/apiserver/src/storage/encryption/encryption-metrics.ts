@@ -6,6 +6,7 @@ import {
   type Family,
   type Histogram,
   MetricsRegistry,
+  perRegistry,
 } from '@canopus/base'
 import { OK } from '../../grpc/outcome.ts'
 import { type ReloadMetrics, reloadMetrics, textHash } from '../../metrics/reload-metrics.ts'
@@ -18,6 +19,38 @@ export interface EncryptionMetricsOptions {
   readonly serverId?: string | undefined
   readonly clock: Clock
 }
+
+/** What is told of keys whether or not anything is encrypted. */
+export const envelopeMetrics = perRegistry(registry => {
+  registry
+    .gauge(
+      'apiserver_envelope_encryption_dek_cache_fill_percent',
+      '[ALPHA] Percent of the cache slots currently occupied by cached DEKs.',
+    )
+    .with()
+  return {
+    cacheMisses: registry
+      .counter(
+        'apiserver_storage_envelope_transformation_cache_misses_total',
+        '[ALPHA] Total number of cache misses while accessing key decryption key(KEK).',
+      )
+      .with(),
+    generations: registry
+      .histogram(
+        'apiserver_storage_data_key_generation_duration_seconds',
+        '[ALPHA] Latencies in seconds of data encryption key(DEK) generation operations.',
+        [],
+        exponentialBuckets(5e-6, 2, 14),
+      )
+      .with(),
+    generationFailures: registry
+      .counter(
+        'apiserver_storage_data_key_generation_failures_total',
+        '[ALPHA] Total number of failed data encryption key(DEK) generation operations.',
+      )
+      .with(),
+  }
+})
 
 export class EncryptionMetrics {
   readonly reloads: ReloadMetrics
@@ -52,26 +85,10 @@ export class EncryptionMetrics {
       '[ALPHA] Total number of transformations, by what came of them.',
       ['resource', 'transformation_type', 'transformer_prefix', 'status'],
     )
-    this.cacheMisses = registry
-      .counter(
-        storage('envelope_transformation_cache_misses_total'),
-        '[ALPHA] Total number of cache misses while accessing key decryption key(KEK).',
-      )
-      .with()
-    this.#generations = registry
-      .histogram(
-        storage('data_key_generation_duration_seconds'),
-        '[ALPHA] Latencies in seconds of data encryption key(DEK) generation operations.',
-        [],
-        exponentialBuckets(5e-6, 2, 14),
-      )
-      .with()
-    this.#generationFailures = registry
-      .counter(
-        storage('data_key_generation_failures_total'),
-        '[ALPHA] Total number of failed data encryption key(DEK) generation operations.',
-      )
-      .with()
+    const { cacheMisses, generations, generationFailures } = envelopeMetrics(registry)
+    this.cacheMisses = cacheMisses
+    this.#generations = generations
+    this.#generationFailures = generationFailures
     this.#operations = registry.histogram(
       envelope('kms_operations_latency_seconds'),
       '[ALPHA] KMS operation duration with gRPC error code status total.',
