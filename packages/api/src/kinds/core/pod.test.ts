@@ -364,6 +364,21 @@ testUpdate(PodKind, valid, [
   },
 ])
 
+test('Pod update: where a gated pod had no affinity, it may get one to nodes and no other', () => {
+  const gated = structuredClone(valid)
+  gated.spec.schedulingGates = [{ name: 'example.com/wait' }]
+  const terms = [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['foo'] }] }]
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } as const
+  const to = (affinity: Pod['spec']['affinity']) => (pod: Pod) => {
+    pod.spec.affinity = affinity
+  }
+  assert.deepEqual(updateErrors(PodKind, gated, to({ nodeAffinity })), [])
+  assert.equal(updateErrors(PodKind, gated, to({ nodeAffinity, podAffinity: {} })).length, 1)
+  const empty = structuredClone(gated)
+  empty.spec.affinity = {}
+  assert.deepEqual(updateErrors(PodKind, empty, to({ nodeAffinity })), [])
+})
+
 test('Pod update: a deadline only comes nearer', () => {
   const limited = structuredClone(valid)
   limited.spec.activeDeadlineSeconds = 100

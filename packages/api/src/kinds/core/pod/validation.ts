@@ -164,6 +164,10 @@ function allowGatedChanges(errors: Errors, munged: PodSpec, old: PodSpec): void 
   const now = munged.affinity?.nodeAffinity
   if ((was === undefined) === (now === undefined) && sameAs('core.v1.NodeAffinity', was, now)) return
   checkAffinityMutation(errors, now, was)
+  if (old.affinity === undefined && !munged.affinity?.podAffinity && !munged.affinity?.podAntiAffinity) {
+    delete munged.affinity
+    return
+  }
   const rest: Affinity = { ...munged.affinity }
   if (was === undefined) delete rest.nodeAffinity
   else rest.nodeAffinity = was
