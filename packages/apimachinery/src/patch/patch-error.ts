@@ -29,6 +29,19 @@ export function goText(value: unknown): string {
   return `map[${keys.map(key => `${key}:${goText(value[key])}`).join(' ')}]`
 }
 
+/** The same as `%s` prints it: what is no text is told to be none. */
+export function goWord(value: unknown): string {
+  if (value === null || value === undefined) return '%!s(<nil>)'
+  if (Array.isArray(value)) return `[${value.map(goWord).join(' ')}]`
+  if (isObject(value)) {
+    const keys = Object.keys(value).sort()
+    return `map[${keys.map(key => `${key}:${goWord(value[key])}`).join(' ')}]`
+  }
+  if (typeof value === 'string') return value
+  const type = typeof value === 'boolean' ? 'bool' : Number.isInteger(Number(value)) ? 'int64' : 'float64'
+  return `%!s(${type}=${String(value)})`
+}
+
 /** What Go's decoder says of a value that is not what it should be. */
 export const notOfType = (value: unknown, type: string): string =>
   `json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type}`

@@ -308,6 +308,14 @@ test('strategic merge patches', () => {
   }
 })
 
+test('what is new in a list comes in as it is, nulls and directives too', () => {
+  const live = { containers: [{ name: 'a' }] }
+  for (const item of [{ name: null }, { name: 'b', image: null, $retainKeys: ['name'] }]) {
+    const patched = applyStrategicMergePatch(live, { containers: [item] }, schema)
+    assert.deepEqual(patched.containers, [item, { name: 'a' }])
+  }
+})
+
 test('strategic merge patches that do not fit are refused', () => {
   const cases: [original: JsonObject, patch: unknown, message: string][] = [
     [
@@ -315,6 +323,12 @@ test('strategic merge patches that do not fit are refused', () => {
       { containers: [{ image: 'x' }] },
       'map: map[image:x] does not contain declared merge key: name',
     ],
+    [
+      { containers: [{ name: 'a' }] },
+      { containers: [{ name: 'a', $patch: null }] },
+      'unknown patch type: %!s(<nil>) in map: map[$patch:<nil> name:a]',
+    ],
+    [{ containers: [{ name: 'a' }] }, { '$setElementOrder/containers': [null] }, 'value for key 0 is not a map'],
     [{ m: {} }, { m: { $patch: 'merge' } }, 'unknown patch type: merge in map: map[$patch:merge]'],
     [
       { containers: [{ name: 'a' }] },

@@ -1,7 +1,7 @@
 import { setField } from '../clone.ts'
 import { isObject, type JsonObject } from '../json/json-object.ts'
 import type { MergeField, MergeSchema } from './merge-schema.ts'
-import { fieldOf, goText, notOfType, PatchError } from './patch-error.ts'
+import { fieldOf, goText, goWord, notOfType, PatchError } from './patch-error.ts'
 import { areObjects, arrange, identityOf, missingMergeKey, withoutDuplicates } from './strategic-lists.ts'
 
 const DIRECTIVE = '$patch'
@@ -18,6 +18,8 @@ const goType = (value: unknown): string => {
   if (typeof value === 'object') return 'map[string]interface {}'
   return typeof value === 'string' ? 'string' : typeof value === 'boolean' ? 'bool' : 'int64'
 }
+const unknownType = (directive: unknown, object: JsonObject): PatchError =>
+  unclassified(`unknown patch type: ${goWord(directive)} in map: ${goText(object)}`)
 const wrongType = (expected: string, value: unknown): PatchError =>
   unclassified(`expected a ${expected}, but received a ${goType(value)}`)
 
@@ -55,7 +57,7 @@ function replaceOrDelete(patch: JsonObject): JsonObject {
   const { [DIRECTIVE]: directive, ...rest } = patch
   if (directive === 'replace') return rest
   if (directive === 'delete') return {}
-  throw unclassified(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`)
+  throw unknownType(directive, patch)
 }
 
 /** A copy of `original` without the fields that `$retainKeys`, where it is there, does not name. */
@@ -163,7 +165,7 @@ function obeyListDirectives(
       gone.add(item[mergeKey])
     } else if (directive === 'replace') replace = true
     else if (directive === 'merge') throw unclassified('merging lists cannot yet be specified in the patch')
-    else throw unclassified(`unknown patch type: ${goText(directive)} in map: ${goText(item)}`)
+    else throw unknownType(directive, item)
   }
   if (replace) return { live: additions, additions: [] }
   return { live: gone.size === 0 ? original : original.filter(item => !gone.has(item[mergeKey])), additions }
@@ -184,8 +186,8 @@ function mergeItems(
   for (const item of additions) {
     requireMergeKey([item], mergeKey)
     const index = at.get(item[mergeKey])
-    if (index === undefined)
-      at.set(item[mergeKey], merged.push(withoutDirectives(withoutNulls(item)) as JsonObject) - 1)
+    // What is new comes in as it is, nulls and directives with it: those are unknown fields to whoever decodes it.
+    if (index === undefined) at.set(item[mergeKey], merged.push(item) - 1)
     else merged[index] = mergeObjects(merged[index]!, item, schema)
   }
   return merged
@@ -214,9 +216,21 @@ function mergeInOrder(
   if (!Array.isArray(live) && !Array.isArray(changes)) return
   done.add(name)
   const merged = mergedForOrder(live, changes, field, name)
-  if (mergeKey !== undefined) requireMergeKey(merged as JsonObject[], mergeKey)
+  if (mergeKey !== undefined) checkKeyed(merged as JsonObject[], wanted, mergeKey)
   const order = Array.isArray(live) ? liveOrder(live, Array.isArray(changes) ? changes : [], mergeKey) : []
   setField(result, name, arrange(merged, { wanted, live: order, mergeKey }))
+}
+
+/** What is merged and what it is to be ordered by have keys, all of them. */
+function checkKeyed(merged: readonly JsonObject[], wanted: readonly unknown[], mergeKey: string): void {
+  requireMergeKey(merged, mergeKey)
+  const odd = wanted.findIndex(each => !isObject(each))
+  if (odd >= 0) {
+    const before = new Set(wanted.slice(0, odd).map(each => identityOf(each, mergeKey)))
+    if (merged.some(each => !before.has(each[mergeKey]))) throw unclassified(`value for key ${odd} is not a map`)
+    throw wrongType('map[string]interface {}', wanted[odd])
+  }
+  requireMergeKey(wanted as JsonObject[], mergeKey)
 }
 
 /**
