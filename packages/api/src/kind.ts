@@ -154,6 +154,8 @@ export interface CustomKindFacts {
   readonly definition: NonNullable<OpenApiKind['definition']>
   /** Where `/scale` finds its numbers, as JSON paths. */
   readonly scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string }
+  /** Where each version of the definition has the number that a scale sets, by `group/version`; undefined where it has no scale. */
+  readonly replicasPaths: ReadonlyMap<string, string | undefined>
   /** Differs between states of the definition, so that what was made by an older one is not taken for today's. */
   readonly id: string
   /** That of a version of the definition, served or not. */

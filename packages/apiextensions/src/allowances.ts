@@ -12,6 +12,7 @@ import { deepEqual, isObject } from '@canopus/apimachinery'
 import { hasUnprunedDefaults } from './schema-defaults.ts'
 import { hasLooseMapKeys, hasNonAtomicSets, isKnownType } from './schema-rules.ts'
 import { validateStructural } from './structural.ts'
+import { versionsOf } from './versions.ts'
 
 export interface Allowances {
   /** Names of versions whose schemas are the same as before: their rules may cost as much as they did. */
@@ -40,7 +41,7 @@ export const NO_ALLOWANCES: Allowances = {
 }
 
 export function allowancesOf(object: CustomResourceDefinition, old: CustomResourceDefinition): Allowances {
-  const before = old.spec.versions.flatMap(({ schema }) => schema?.openAPIV3Schema ?? [])
+  const before = versionsOf(old).flatMap(({ schema }) => schema?.openAPIV3Schema ?? [])
   const anyBefore = (test: (schema: JSONSchemaProps) => boolean): boolean => before.some(each => someSchema(each, test))
   return {
     unchangedSchemas: unchanged(object, old, 'schema'),
@@ -59,8 +60,8 @@ function unchanged(
   old: CustomResourceDefinition,
   field: keyof CustomResourceDefinitionVersion,
 ): Set<string> {
-  const same = object.spec.versions.filter(version => {
-    const before = old.spec.versions.find(each => each.name === version.name)
+  const same = versionsOf(object).filter(version => {
+    const before = versionsOf(old).find(each => each.name === version.name)
     return before !== undefined && deepEqual(before[field], version[field])
   })
   return new Set(same.map(({ name }) => name))

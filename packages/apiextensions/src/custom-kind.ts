@@ -27,6 +27,7 @@ import { openApiDefinition } from './openapi.ts'
 import { type TimeRules, untimed } from './rules/index.ts'
 import { withPrunedDefaults } from './schema-defaults.ts'
 import { customStrategy } from './strategy.ts'
+import { versionsOf } from './versions.ts'
 
 const VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const
 const WRITE_VERBS = ['get', 'patch', 'update'] as const
@@ -50,7 +51,7 @@ export function customKinds(
   time: TimeRules = untimed,
 ): Map<string, Kind> {
   return new Map(
-    definition.spec.versions.map(version => [version.name, customKind(definition, version, id, convert, time)]),
+    versionsOf(definition).map(version => [version.name, customKind(definition, version, id, convert, time)]),
   )
 }
 
@@ -84,6 +85,9 @@ function customKind(
       definition: openapi,
       id: `${spec.group}/${spec.names.plural} ${id}`,
       ...(scale ? { scale } : {}),
+      replicasPaths: new Map(
+        versionsOf(definition).map(each => [`${spec.group}/${each.name}`, each.subresources?.scale?.specReplicasPath]),
+      ),
     },
     ...(deprecation === undefined ? {} : { deprecation }),
   }

@@ -344,6 +344,37 @@ describe('apply', () => {
     assert.equal((await apply(`${path}-no/status`, status, 'fieldManager=ctl')).status, 404)
   })
 
+  it('through a scale one owns the number as in a Scale', async () => {
+    const name = newName()
+    const path = `${DEPLOYMENTS}/${name}`
+    await server.send('POST', `${DEPLOYMENTS}?fieldManager=me`, deployment(name, { replicas: 2 }))
+    const scale = (spec: object): object => ({ apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name }, spec })
+    const conflict = await apply(`${path}/scale`, scale({ replicas: 5 }), 'fieldManager=hpa')
+    assert.equal(
+      conflict.json.message,
+      'Apply failed with 1 conflict: conflict with "me" using autoscaling/v1: .spec.replicas',
+    )
+    assert.equal((await apply(`${path}/scale`, scale({ replicas: 2 }), 'fieldManager=hpa')).status, 200)
+    // Who owned the number as one field of many owns it by itself from then on, in no time that anybody knows.
+    const { json } = await server.send('GET', path)
+    const numbers = json.metadata.managedFields.filter(
+      (each: { fieldsV1: { 'f:spec': object } }) => 'f:replicas' in each.fieldsV1['f:spec'],
+    )
+    assert.deepEqual(
+      numbers.map(({ manager, operation, subresource, time }: Record<string, string>) => [
+        ...[manager, operation, subresource, time],
+      ]),
+      [
+        ['hpa', 'Apply', 'scale', undefined],
+        ['me', 'Update', undefined, undefined],
+      ],
+    )
+    assert.equal((await apply(`${path}/scale`, scale({}), 'fieldManager=hpa')).status, 200)
+    const unknown = await apply(`${path}/scale`, scale({ x: 1 }), 'fieldManager=hpa')
+    assert.equal(unknown.status, 500)
+    assert.match(unknown.json.message, /Kind=Scale\): .spec.x: field not declared in schema$/)
+  })
+
   it('versions of one kind know each other', async () => {
     const name = newName()
     const [v1, v2] = ['v1', 'v2'].map(

@@ -42,6 +42,7 @@ interface Step {
 
 /** Lists that have to be there by the schema, and that may be empty all the same. Others, validation refuses: they stay missing. */
 const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
+  'apiextensions.v1.CustomResourceDefinitionSpec.versions',
   'batch.v1.PodFailurePolicy.rules',
   'core.v1.LimitRangeSpec.limits',
   'core.v1.ScaleIOPersistentVolumeSource.secretRef',

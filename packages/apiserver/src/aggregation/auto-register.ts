@@ -5,6 +5,7 @@
 import { APIServices, CustomResourceDefinitions } from '@canopus/api'
 import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
 import type { APIService, APIServiceSpec } from '@canopus/api/apiregistration/v1'
+import { versionsOf } from '@canopus/apiextensions'
 import { type Draft, deepEqual, hasReason, type ResourceType } from '@canopus/apimachinery'
 import type { Clock, Logger } from '@canopus/base'
 import type { Client } from '@canopus/client'
@@ -65,8 +66,9 @@ export function builtInRegistrations(types: Iterable<ResourceType>): Map<string,
 /** The APIServices of all versions that these definitions serve. */
 export function customRegistrations(definitions: Iterable<CustomResourceDefinition>): Map<string, Desired> {
   const result = new Map<string, Desired>()
-  for (const { spec } of definitions) {
-    for (const { name, served } of spec.versions) {
+  for (const definition of definitions) {
+    const { spec } = definition
+    for (const { name, served } of versionsOf(definition)) {
       if (!served) continue
       result.set(apiServiceName(spec.group, name), {
         management: 'true',
@@ -150,7 +152,7 @@ export class AutoRegister {
       this.want(definition)
     }
     for (const each of affected) {
-      for (const version of each?.spec.versions ?? []) {
+      for (const version of each === undefined ? [] : versionsOf(each)) {
         this.#queue.add(apiServiceName(definition.spec.group, version.name))
       }
     }

@@ -278,6 +278,43 @@ describe('custom resources', () => {
     assert.equal(over.status, 422)
   })
 
+  it('take configurations of a Scale only where they change nothing, as upstream', async () => {
+    await sail('applied', { size: 2 })
+    const at = `${path('sails', 'applied')}/scale`
+    const apply = (spec: object, query = ''): Promise<Answer> => {
+      const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'applied' }, spec }
+      return server.send('PATCH', `${at}?fieldManager=a${query}`, scale, {
+        'content-type': 'application/apply-patch+yaml',
+      })
+    }
+    const other = await apply({ replicas: 5 })
+    assert.equal(other.status, 409)
+    assert.match(other.json.message, /using autoscaling\/v1: .spec.replicas$/)
+    const forced = await apply({ replicas: 5 }, '&force=true')
+    assert.equal(forced.status, 500)
+    assert.match(forced.json.message, /request to convert CR to an invalid group\/version: autoscaling\/v1$/)
+    assert.equal((await apply({ replicas: 2 })).status, 200)
+    const { json } = await server.send('GET', path('sails', 'applied'))
+    const { manager, operation, subresource, fieldsV1 } = json.metadata.managedFields[0]
+    assert.deepEqual([manager, operation, subresource], ['a', 'Apply', 'scale'])
+    assert.deepEqual(fieldsV1, { 'f:spec': { 'f:size': {} } })
+  })
+
+  it('have a number that a scale sets where there was none', async () => {
+    const scale = { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' }
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+    await define(server, 'bare', 'Bare', [{ ...v1, schema, subresources: { scale }, selectableFields: [] }])
+    const named = { metadata: { name: 'unset' }, spec: { replicas: 3 } }
+    await server.send('POST', path('bare'), { apiVersion: 'example.com/v1', kind: 'Bare', metadata: { name: 'unset' } })
+    const at = `${path('bare', 'unset')}/scale`
+    assert.equal((await server.send('GET', at)).status, 500)
+    const empty = await server.send('PATCH', at, { metadata: { labels: { a: 'b' } } }, MERGE)
+    assert.equal(empty.json.message, 'the spec replicas field ".spec.n" cannot be empty')
+    assert.equal((await server.send('PUT', at, { spec: { replicas: 3 } })).status, 400)
+    assert.equal((await server.send('PUT', at, named)).status, 200)
+    assert.equal((await server.send('GET', path('bare', 'unset'))).json.spec.n, 3)
+  })
+
   it('have no strategic merge patch, and nothing but reading across namespaces', async () => {
     await sail('strategic', { size: 1 })
     const strategic = { 'content-type': 'application/strategic-merge-patch+json' }
@@ -499,5 +536,32 @@ describe('definitions', () => {
     const second = await startMemoryServer({ store })
     assert.equal((await second.send('GET', path('hulls', 'h'))).json.spec.size, 1)
     await second.stop()
+  })
+
+  it('need no version where somebody else stored them, and none at all keeps the others from being served', async () => {
+    const store = createMemoryStore({ clock: systemClock })
+    const put = (name: string, spec: object): Promise<unknown> => {
+      const written = {
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name },
+        spec,
+      }
+      const key = `/registry/apiextensions.k8s.io/customresourcedefinitions/${name}`
+      return store.create(key, () => Buffer.from(JSON.stringify(written)))
+    }
+    const first = await startMemoryServer({ store })
+    await define(first, 'hulls', 'Hull')
+    await first.server.stop()
+    const names = { plural: 'bares', kind: 'Bare' }
+    await put('bares.example.com', { group: 'example.com', scope: 'Namespaced', names })
+    await put('nulls.example.com', { group: 'example.com', scope: 'Namespaced', names, versions: [null] })
+    const server = await startMemoryServer({ store })
+    const { json } = await server.send('GET', `${CRDS}/bares.example.com`)
+    assert.equal(json.spec.versions, null)
+    assert.equal((await server.send('GET', path('hulls'))).status, 200)
+    assert.equal((await server.send('GET', path('bares'))).status, 404)
+    assert.equal((await server.send('DELETE', `${CRDS}/bares.example.com`)).status, 200)
+    await server.stop()
   })
 })

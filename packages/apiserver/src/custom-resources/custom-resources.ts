@@ -4,7 +4,7 @@
  */
 import { CustomResourceDefinitions, type Kind } from '@canopus/api'
 import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
-import { customKinds, customStoragePrefix } from '@canopus/apiextensions'
+import { customKinds, customStoragePrefix, versionsOf } from '@canopus/apiextensions'
 import {
   formatTime,
   hasReason,
@@ -64,8 +64,13 @@ export class CustomResources {
 
   follow(objects: ObjectReader): void {
     objects.onChange(CustomResourceDefinitions, ({ type, object }) => {
-      if (type === 'deleted') this.forget(object)
-      else this.take(object)
+      // What somebody else wrote into the store may be of no form at all; it must not keep the rest from being served.
+      try {
+        if (type === 'deleted') this.forget(object)
+        else this.take(object)
+      } catch (error) {
+        this.#resources.context.logger.error('a definition cannot be served', { name: object.metadata.name, error })
+      }
     })
   }
 
@@ -97,7 +102,7 @@ export class CustomResources {
     this.#groups.set(group, peers.set(name, served))
     const established = isConditionTrue(definition.status?.conditions, 'Established')
     if (before !== undefined && before !== served) this.close(before)
-    for (const version of definition.spec.versions) {
+    for (const version of versionsOf(definition)) {
       const store = served.stores.get(version.name)!
       const open = established && version.served
       if (open === served.open.has(version.name)) continue
@@ -178,11 +183,13 @@ export class CustomResources {
   private cleanUp(name: string, { definition, stores }: Served): void {
     if (this.#cleaning.has(name)) return
     this.#cleaning.add(name)
-    const storage = definition.spec.versions.find(each => each.storage) ?? definition.spec.versions[0]!
+    const versions = versionsOf(definition)
+    const storage = versions.find(each => each.storage) ?? versions[0]
+    const store = storage === undefined ? undefined : stores.get(storage.name)
     const change = (edit: (current: CustomResourceDefinition) => CustomResourceDefinition): Promise<void> =>
       this.change(name, edit)
     const { clock } = this.#resources.context
-    void cleanUp(this.hasStorage(definition) ? stores.get(storage.name) : undefined, clock, change)
+    void cleanUp(this.hasStorage(definition) ? store : undefined, clock, change)
       .catch(error => this.#resources.context.logger.error('custom objects could not be removed', { name, error }))
       .finally(() => this.#cleaning.delete(name))
   }

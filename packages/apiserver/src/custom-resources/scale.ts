@@ -13,17 +13,21 @@ import {
 } from '@canopus/apimachinery'
 import { notePatch } from '../audit/note-patch.ts'
 import { decodeBody } from '../encoding/body.ts'
+import type { WriteOptions } from '../filters/options.ts'
 import type { ApiResponse } from '../http/message.ts'
+import { isApplyPatch, readConfig } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
+import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
+import type { KindStore } from '../registry/kind-store.ts'
 import { readPatch } from '../registry/patch.ts'
-import { updateObject } from '../registry/update.ts'
+import { type Update, unnamedError, updateObject } from '../registry/update.ts'
 import { scaleResponse } from '../subresources/scale-response.ts'
+import { appliedByScale, ownedScale, SCALE, type ScaleRules, updatedByScale } from '../subresources/scale-write.ts'
 
 type Paths = NonNullable<CustomKindFacts['scale']>
 
-const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscaling.v1.Scale' }
 /** As custom kinds are patched. */
 const PATCHED_SCALE = { ...SCALE, schema: schemas.schemaOf(SCALE.message) }
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
@@ -32,34 +36,73 @@ export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Pa
   const { store } = endpoint
   const { name, verb } = call.info
   const namespace = endpoint.scope(call.info.namespace)
-  const { headers } = call.request
   const respond = (object: KubeObject): ApiResponse => scaleResponse(endpoint, call, scaleOf(object, paths))
   if (verb === 'get') return respond(store.view(await store.get(namespace, name)))
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await readBytes(call.request)
-  const given =
-    verb === 'patch' ? undefined : decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
-  if (given === undefined) notePatch(call, body, PATCHED_SCALE)
-  else call.audit?.requestObject(given, SCALE)
-  const patch =
-    verb === 'patch'
-      ? readPatch(body, headers, PATCHED_SCALE, options.fieldValidation, call.warnings)
-      : () => given as KubeObject
+  const rules = rulesOf(store, name, paths)
+  const change = changeOf({ store, call, body, options, rules, manager: write.manager ?? '' })
   const { version } = await updateObject(store, write, namespace, name, {
     unconditional: true,
+    tracked: true,
     objectKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
     shown: {
-      of: object => scaleOf(object, paths),
+      of: object => scaleOf(object, paths, 0),
       back: (object, shown) => setReplicas(object, (shown as Scale).spec?.replicas ?? 0, paths),
     },
-    produce: old => scaled(old!, patch(scaleOf(old!, paths)) as Scale, store.target(name), paths),
+    ...change,
   })
   return respond(store.view(version))
 }
 
-function scaleOf(object: KubeObject, paths: Paths): Scale {
+interface ScaleRequest {
+  readonly store: KindStore
+  readonly call: Call
+  readonly body: Uint8Array
+  readonly options: WriteOptions
+  readonly rules: ScaleRules
+  readonly manager: string
+}
+
+/** What the request makes of an object. */
+function changeOf(request: ScaleRequest): Pick<Update, 'produce' | 'preconditions'> {
+  const { store, call, body, options, rules, manager } = request
+  const { headers } = call.request
+  if (call.info.verb !== 'patch') {
+    const given = decodeBody<Scale>(body, headers, SCALE, options.fieldValidation, call.warnings)
+    call.audit?.requestObject(given, SCALE)
+    matchNamespace(store, call.info.namespace, given.metadata)
+    if (!given.metadata.name) throw unnamedError(call.info.name)
+    const { uid } = given.metadata
+    return { ...(uid && { preconditions: { uid } }), produce: old => updatedByScale(old!, given, rules, manager) }
+  }
+  notePatch(call, body, PATCHED_SCALE)
+  if (isApplyPatch(headers)) {
+    const config = readConfig(body, options, call.warnings)
+    return { produce: old => appliedByScale(old!, config, rules, options) }
+  }
+  const patch = readPatch(body, headers, PATCHED_SCALE, options.fieldValidation, call.warnings)
+  return { produce: old => updatedByScale(old!, patch(ownedScale(old!, rules)) as Scale, rules, manager) }
+}
+
+/** Stands for no number, which a Scale cannot say (the smallest of 32 bits). */
+const UNSET = -2147483648
+
+function rulesOf(store: KindStore, name: string, paths: Paths): ScaleRules {
+  const { replicasPaths } = store.kind.custom!
+  return {
+    apiVersion: store.apiVersion,
+    paths: new Map([...replicasPaths].map(([version, path]) => [version, path === undefined ? path : scalePath(path)])),
+    of: object => scaleOf(object, paths, UNSET),
+    into: (object, scale) => scaled(object, scale, store.target(name), paths),
+    isCustom: true,
+  }
+}
+
+/** `unset` stands for the number where there is none. Throws StatusError 500 where nothing does. */
+function scaleOf(object: KubeObject, paths: Paths, unset?: number): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
-  const replicas = numberAt(object, paths.specReplicasPath)
+  const replicas = numberAt(object, paths.specReplicasPath) ?? unset
   if (replicas === undefined)
     throw internalError(`the spec replicas field ${JSON.stringify(paths.specReplicasPath)} does not exist`)
   const selector = paths.labelSelectorPath === undefined ? undefined : valueAt(object, paths.labelSelectorPath)
@@ -83,6 +126,9 @@ function scaled(old: KubeObject, scale: Scale, target: ErrorTarget, paths: Paths
   }
   if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) {
     throw conflictError(target, MODIFIED)
+  }
+  if (scale.spec?.replicas === UNSET) {
+    throw badRequestError(`the spec replicas field ${JSON.stringify(paths.specReplicasPath)} cannot be empty`)
   }
   // Validation of the object says which numbers there may be.
   const object = clone(old)

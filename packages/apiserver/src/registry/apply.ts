@@ -117,6 +117,26 @@ function readJson(body: Uint8Array): unknown {
   }
 }
 
+export type ApplyRequestOptions = Pick<WriteOptions, 'fieldManager' | 'force'>
+
+/** What a request asks to be done to an object that is there or not. */
+export function applyRequest(
+  config: Plain,
+  current: KubeObject | undefined,
+  options: ApplyRequestOptions,
+): ApplyRequest {
+  const { namespace, name } = (config.metadata ?? {}) as { namespace?: unknown; name?: unknown }
+  const type = kindText(textOf(config.apiVersion), textOf(config.kind))
+  return {
+    live: current === undefined ? {} : withoutOwners(current),
+    stored: current?.metadata.managedFields,
+    config,
+    manager: options.fieldManager,
+    force: options.force === true,
+    objectText: `${textOf(namespace)}/${textOf(name)}; ${type}`,
+  }
+}
+
 /** The object with the configuration laid over it, owners included. */
 export function applyTo(
   { store, kind, write, options }: ApplyTarget,
@@ -126,15 +146,7 @@ export function applyTo(
   const [apiVersion, name] = [textOf(config.apiVersion), textOf(config.kind)]
   const type = kindText(apiVersion, name)
   if (apiVersion !== kind.apiVersion || name !== kind.kind) throw badRequestError(`invalid object type: ${type}`)
-  const meta = (config.metadata ?? {}) as { namespace?: unknown; name?: unknown }
-  const request: ApplyRequest = {
-    live: current === undefined ? {} : withoutOwners(current),
-    stored: current?.metadata.managedFields,
-    config,
-    manager: options.fieldManager,
-    force: options.force === true,
-    objectText: `${textOf(meta.namespace)}/${textOf(meta.name)}; ${type}`,
-  }
+  const request = applyRequest(config, current, options)
   return withConversions(store, write, scope => {
     try {
       const { object, managedFields } = applyConfig(scope, request)
@@ -149,7 +161,7 @@ export function applyTo(
 }
 
 /** The merged object as one of its kind. What a configuration of a custom object says is null, validation gets to see. */
-function decodeMerged(object: Plain, kind: PatchedKind, objectText: string, keepsNulls: boolean): KubeObject {
+export function decodeMerged(object: Plain, kind: PatchedKind, objectText: string, keepsNulls: boolean): KubeObject {
   const { schema, message, apiVersion } = kind
   try {
     const options = schema === undefined ? { converting: true } : { keepsNulls }

@@ -1,46 +1,39 @@
 /** `/scale`: the number of replicas, in one shape for every kind that has one. */
-import { newMetadataErrors, ScaleKind, schemas } from '@canopus/api'
+import { newMetadataErrors, ScaleKind } from '@canopus/api'
 import type { Scale } from '@canopus/api/autoscaling/v1'
 import {
   badRequestError,
-  clone,
   conflictError,
-  DecodeError,
-  decodeValue,
   type ErrorTarget,
   formatSelector,
-  hasReason,
   invalid,
   invalidError,
   type KubeObject,
   type LabelSelector,
   labelSelector,
   labelSetSelector,
-  StatusError,
 } from '@canopus/apimachinery'
 import { notePatch } from '../audit/note-patch.ts'
 import { serveCustomScale } from '../custom-resources/scale.ts'
 import { decodeBody } from '../encoding/body.ts'
 import type { ApiResponse } from '../http/message.ts'
-import { type ApplyTarget, applyTo, isApplyPatch, readConfig } from '../registry/apply.ts'
+import { isApplyPatch, readConfig } from '../registry/apply.ts'
 import type { Call } from '../registry/call.ts'
 import { matchNamespace } from '../registry/create.ts'
 import { type Endpoint, writeCallOf } from '../registry/endpoint.ts'
 import { readBytes } from '../registry/handler-events.ts'
 import type { KindStore } from '../registry/kind-store.ts'
 import { dropDuplicateOwners } from '../registry/owner-references.ts'
-import { kindText } from '../registry/owners.ts'
 import { readPatch } from '../registry/patch.ts'
 import { type Update, unnamedError, updateObject } from '../registry/update.ts'
 import { scaleResponse } from './scale-response.ts'
+import { appliedByScale, ownedScale, SCALE, type ScaleRules, updatedByScale } from './scale-write.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 interface Scalable extends KubeObject {
   spec?: { replicas?: number; selector?: LabelSelector | Record<string, string> }
   status?: { replicas?: number }
 }
-
-const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale', message: 'autoscaling.v1.Scale' }
 
 export async function serveScale(_context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   if (endpoint.kind.custom?.scale !== undefined) return serveCustomScale(endpoint, call, endpoint.kind.custom.scale)
@@ -52,13 +45,15 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   const { options, write } = writeCallOf(call, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions')
   const body = await readBytes(call.request)
   if (verb === 'patch') notePatch(call, body, SCALE)
+  const rules = rulesOf(store, name)
+  const manager = write.manager ?? ''
   if (verb === 'patch' && isApplyPatch(headers)) {
     const config = readConfig(body, options, call.warnings)
     const { version } = await updateObject(store, write, namespace, name, {
       ...AS_SCALE,
       unconditional: true,
       tracked: true,
-      produce: old => appliedScale({ store, kind: parentOf(store), write, options }, config as Partial<Scale>, old!),
+      produce: old => appliedByScale(old!, config, rules, options),
     })
     return respond(store.view(version))
   }
@@ -67,7 +62,8 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
     const { version } = await updateObject(store, write, namespace, name, {
       ...AS_SCALE,
       unconditional: true,
-      produce: old => scaled(old as Scalable, wanted(scaleOf(old!)) as Scale, store.target(name)),
+      tracked: true,
+      produce: old => updatedByScale(old!, wanted(ownedScale(old!, rules)) as Scale, rules, manager),
     })
     return respond(store.view(version))
   }
@@ -79,8 +75,9 @@ export async function serveScale(_context: SubresourceContext, endpoint: Endpoin
   const { version } = await updateObject(store, write, namespace, name, {
     ...AS_SCALE,
     unconditional: true,
+    tracked: true,
     ...(uid && { preconditions: { uid } }),
-    produce: old => scaled(old as Scalable, scale, store.target(name)),
+    produce: old => updatedByScale(old!, scale, rules, manager),
   })
   return respond(store.view(version))
 }
@@ -97,54 +94,17 @@ const AS_SCALE: Pick<Update, 'objectKind' | 'shown'> = {
   },
 }
 
-const parentOf = ({ apiVersion, kind }: KindStore): ApplyTarget['kind'] => ({
-  apiVersion,
-  kind: kind.type.kind,
-  message: kind.message,
-})
+/** Versions that are not served any more, in which somebody may own the number of replicas all the same. */
+const FORMER_VERSIONS = ['apps/v1beta1', 'apps/v1beta2']
 
-/** A Scale applies to the number of replicas of the object that it is a view of. */
-async function appliedScale(target: ApplyTarget, config: Partial<Scale>, old: KubeObject): Promise<KubeObject> {
-  const { apiVersion = '', kind = '', metadata, spec } = config
-  if (apiVersion !== SCALE.apiVersion || kind !== SCALE.kind) {
-    throw badRequestError(`invalid object type: ${kindText(apiVersion, kind)}`)
-  }
-  const name = metadata?.name ?? old.metadata.name
-  const replicas = spec?.replicas
-  const own = {
-    apiVersion: target.kind.apiVersion,
-    kind: target.kind.kind,
-    metadata: { name },
-    ...(replicas === undefined ? {} : { spec: { replicas } }),
-  }
-  const applied = await asScale(target, () => applyTo(target, own, old))
-  const view = scaleOf(applied)
-  const scale: Scale = { ...view, metadata: { ...view.metadata, ...metadataOf(config), name } }
-  return scaled(applied as Scalable, scale, target.store.target(old.metadata.name))
-}
-
-/** Those who own the number own it in a Scale, as far as the client is told. Throws what `apply` throws, in these words. */
-async function asScale<T>({ kind }: ApplyTarget, apply: () => Promise<T> | T): Promise<T> {
-  try {
-    return await apply()
-  } catch (error) {
-    if (!(error instanceof StatusError) || !hasReason(error, 'Conflict')) throw error
-    const { code, reason, status } = error
-    const renamed = (text = ''): string => text.replaceAll(` using ${kind.apiVersion}`, ` using ${SCALE.apiVersion}`)
-    const causes = status.details?.causes?.map(each => ({ ...each, message: renamed(each.message) }))
-    const details = { ...status.details, ...(causes && { causes }) }
-    throw new StatusError({ code, reason, message: renamed(status.message), details })
-  }
-}
-
-/** What a configuration says of the metadata, which is looked at and goes no further. */
-function metadataOf(config: Partial<Scale>): Partial<Scale['metadata']> {
-  try {
-    const { object } = decodeValue(schemas.schemaOf(SCALE.message), clone(config))
-    return (object as unknown as Scale).metadata
-  } catch (error) {
-    if (error instanceof DecodeError) return {}
-    throw error
+function rulesOf(store: KindStore, name: string): ScaleRules {
+  const { apiVersion } = store
+  const versions = [apiVersion, ...(store.kind.type.group === 'apps' ? FORMER_VERSIONS : [])]
+  return {
+    apiVersion,
+    paths: new Map(versions.map(each => [each, ['spec', 'replicas']])),
+    of: scaleOf,
+    into: (object, scale) => scaled(object as Scalable, scale, store.target(name)),
   }
 }
 

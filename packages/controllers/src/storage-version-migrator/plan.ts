@@ -89,7 +89,7 @@ export function definitionFinished(crd: CustomResourceDefinition, succeeded: boo
     ? ' and the stored versions have been updated'
     : ' but the stored versions have not been updated due to a generation mismatch'
   const message = succeeded ? `The migration has succeeded${versions}` : 'The migration has failed'
-  const stored = asBefore ? crd.spec.versions.find(({ storage }) => storage) : undefined
+  const stored = asBefore ? crd.spec.versions?.find(({ storage }) => storage) : undefined
   return {
     conditions: [migrating('False', reason, message, generation, now)],
     ...(stored === undefined ? {} : { storedVersions: [stored.name] }),

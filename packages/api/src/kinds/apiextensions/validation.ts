@@ -125,7 +125,7 @@ const hasSchema = ({ schema }: Version): boolean => schema?.openAPIV3Schema !== 
 /** What older servers let in without a schema needs none now, unless all its fields would be pruned. */
 function checkSchema(errors: Errors, path: string, version: Version, spec: Spec | undefined, old?: Spec): void {
   if (hasSchema(version)) return
-  if (old === undefined || old.versions.every(hasSchema)) errors.push(required(path))
+  if (old === undefined || (old.versions ?? []).every(hasSchema)) errors.push(required(path))
   else if (version.served && spec?.preserveUnknownFields !== true) {
     errors.push(required(path, 'because otherwise all fields are pruned'))
   }
