@@ -39,10 +39,9 @@ export class ServiceRange {
     return formatIp(bytes)
   }
 
-  /** Whether the address is in the range, also where no service can have it. */
-  holds(address: string): boolean {
-    const at = this.#positionOf(address)
-    return at !== undefined && at >= -1n && at < this.#usable + (this.family === 'IPv4' ? 1n : 0n)
+  /** The first address, which no service can have. */
+  get networkAddress(): string {
+    return this.addressAt(-1)
   }
 
   /** `undefined` where the address is not in the range; what nobody gets unasked is a `bigint`. */

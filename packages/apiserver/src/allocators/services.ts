@@ -36,6 +36,9 @@ interface Addresses {
   readonly fromFlags: boolean
 }
 
+/** The end of the range of node ports that is usual. */
+const LAST_USUAL_PORT = 32767
+
 /** Who has an address of which only the claim is known. */
 const CLAIMED = 'IPAddress'
 
@@ -61,12 +64,14 @@ export class ServiceAllocators {
     objects.onChange(Services, change => this.learn(change))
   }
 
-  allocate(object: KubeObject, old: KubeObject | undefined): Release {
+  /** Dry runs are given what nobody could have, without a look at what is taken but ports that are asked for. */
+  allocate(object: KubeObject, old: KubeObject | undefined, dryRun = false): Release {
     const service = object as Service
     const before = old as Service | undefined
     // A status has nothing to allocate, and its spec is the stored one, which is shared.
     if (service.spec === before?.spec) return () => {}
     const held: Release[] = []
+    const trial = dryRun ? new Set<number>() : undefined
     const release = (): void => {
       for (const each of held) each()
     }
@@ -76,8 +81,8 @@ export class ServiceAllocators {
       const served = this.#addresses.filter(each => each.fromFlags).map(each => each.range.family)
       const wrong = setFamilies(service, before, served)
       if (wrong.length > 0) throw invalidService(service, wrong)
-      this.allocateAddresses(service, before, held)
-      this.allocatePorts(service, before, held)
+      this.allocateAddresses(service, before, dryRun ? undefined : held)
+      this.allocatePorts(service, before, held, trial)
       return release
     } catch (error) {
       release()
@@ -176,7 +181,7 @@ export class ServiceAllocators {
     })
   }
 
-  private allocateAddresses(service: Service, before: Service | undefined, held: Release[]): void {
+  private allocateAddresses(service: Service, before: Service | undefined, held: Release[] | undefined): void {
     const { spec } = service
     const { type, clusterIP, ipFamilies = [] } = spec
     if (type === 'ExternalName' || clusterIP === 'None') return
@@ -199,7 +204,7 @@ export class ServiceAllocators {
     family: string,
     asked: string | undefined,
     owner: string,
-    held: Release[],
+    held: Release[] | undefined,
   ): string {
     const ready = this.#addresses.filter(each => each.range.family === family && isReady(each))
     if (ready.length === 0) throw invalidFamily(service, family)
@@ -207,11 +212,15 @@ export class ServiceAllocators {
       const value = service.spec.clusterIPs ?? [asked]
       throw invalidService(service, [invalid('spec.clusterIPs', value, `failed to allocate IP ${asked}: ${why}`)])
     }
+    if (held === undefined) {
+      const [{ range }] = ready as [Addresses]
+      if (asked === undefined) return range.networkAddress
+      if (range.indexOf(asked) !== undefined) return asked
+      refuse(`the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${range.cidr}`)
+    }
     const address = asked ?? takeAnyOf(ready, owner)
     if (!ready.some(({ range }) => range.indexOf(address) !== undefined)) {
-      const holder = ready.find(({ range }) => range.holds(address))?.range
-      if (holder === undefined) refuse('the provided network does not match the current range')
-      refuse(`the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${holder!.cidr}`)
+      refuse('the provided network does not match the current range')
     }
     const places = this.placesOf(address)
     if (asked !== undefined) {
@@ -220,31 +229,44 @@ export class ServiceAllocators {
       if (!free) refuse('provided IP is already allocated')
     }
     for (const [index, taken] of places) taken.record(index, owner)
-    held.push(() => {
+    held?.push(() => {
       for (const [index, taken] of places) taken.release(index, owner)
     })
     return address
   }
 
-  private allocatePorts(service: Service, before: Service | undefined, held: Release[]): void {
+  private allocatePorts(
+    service: Service,
+    before: Service | undefined,
+    held: Release[],
+    trial: Set<number> | undefined,
+  ): void {
     const { spec } = service
     const owner = service.metadata.uid
     const kept = new Set(before === undefined ? [] : nodePortsOf(before))
     if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
       const take = (index: number, asked: number | undefined): number =>
-        this.takePort(service, `spec.ports[${index}].nodePort`, asked, owner, held)
+        this.takePort(service, `spec.ports[${index}].nodePort`, asked, owner, trial ?? held)
       if (before === undefined) givePorts(service, take)
       else changePorts(service, before, take)
     }
     if (spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local') {
       const asked = spec.healthCheckNodePort || undefined
       if (asked !== undefined && kept.has(asked)) return
-      spec.healthCheckNodePort = this.takePort(service, 'spec.healthCheckNodePort', asked, owner, held)
+      spec.healthCheckNodePort = this.takePort(service, 'spec.healthCheckNodePort', asked, owner, trial ?? held)
     }
   }
 
-  private takePort(service: Service, field: string, asked: number | undefined, owner: string, held: Release[]): number {
+  /** `held` are the releases of what is taken, or for dry runs the ports that only look taken. */
+  private takePort(
+    service: Service,
+    field: string,
+    asked: number | undefined,
+    owner: string,
+    held: Release[] | Set<number>,
+  ): number {
     const { from, to } = this.#portRange
+    if (held instanceof Set) return this.tryPort(service, field, asked, held)
     let index: number
     if (asked === undefined) index = this.#ports.takeAny(owner)
     else {
@@ -261,6 +283,16 @@ export class ServiceAllocators {
     }
     held.push(() => this.#ports.release(index, owner))
     return from + index
+  }
+
+  /** What a dry run shows: a port beyond those that are usual, or the one that is asked for, which may be out of range. */
+  private tryPort(service: Service, field: string, asked: number | undefined, seen: Set<number>): number {
+    const port = asked ?? Math.max(...(seen.size === 0 ? [LAST_USUAL_PORT + 1] : seen)) + 1
+    if (asked !== undefined && (seen.has(asked) || this.#ports.ownerOf(asked - this.#portRange.from) !== undefined)) {
+      throw invalidService(service, [invalid(field, asked, 'provided port is already allocated')])
+    }
+    seen.add(port)
+    return port
   }
 
   private learn({ type, object, old }: ObjectChange<Service>): void {

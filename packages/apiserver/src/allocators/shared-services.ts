@@ -83,13 +83,13 @@ export class SharedServices implements KindHooks {
   ): Promise<Release> {
     const { local, fresh } = this.#options
     try {
-      return local.allocate(service, old)
+      return local.allocate(service, old, dryRun)
     } catch {
       await fresh()
       local.forgetTakenPorts()
       service.spec = structuredClone(asked)
       try {
-        return local.allocate(service, old)
+        return local.allocate(service, old, dryRun)
       } catch (error) {
         if (!dryRun) this.refused(asked)
         throw error

@@ -389,6 +389,29 @@ describe('services', () => {
     assert.equal((await service('s3', { clusterIP: '10.96.0.60' })).status, 201)
   })
 
+  it('show on a dry run what nobody could have, and are held against what is taken in ports alone', async () => {
+    const trial = (spec: object): Promise<{ status: number; json: { message: string; spec: Record<string, never> } }> =>
+      server.send('POST', `${PATH}?dryRun=All`, {
+        metadata: { name: 'trial' },
+        spec: { ports: [{ port: 80 }], ...spec },
+      })
+    const { json } = await trial({ type: 'LoadBalancer', externalTrafficPolicy: 'Local' })
+    const { clusterIP, ports, healthCheckNodePort } = json.spec
+    assert.deepEqual([clusterIP, ports![0]!['nodePort'], healthCheckNodePort], ['10.96.0.0', 32769, 32770])
+    await service('taken', { type: 'NodePort', clusterIP: '10.96.0.61', ports: [{ port: 80, nodePort: 30061 }] })
+    const taken: readonly [object, number, RegExp][] = [
+      [{ clusterIP: '10.96.0.61' }, 201, /^$/],
+      [{ clusterIP: '192.168.1.1' }, 422, /The range of valid IPs is 10.96.0.0\/16$/],
+      [{ type: 'NodePort', ports: [{ port: 80, nodePort: 30061 }] }, 422, /provided port is already allocated/],
+      [{ type: 'NodePort', ports: [{ port: 80, nodePort: 99 }] }, 201, /^$/],
+    ]
+    for (const [spec, status, message] of taken) {
+      const answer = await trial(spec)
+      assert.equal(answer.status, status)
+      assert.match(answer.json.message ?? '', message)
+    }
+  })
+
   it('keep what they have when they are replaced', async () => {
     const { json } = await service('s4', { type: 'NodePort' })
     const { clusterIP: _, clusterIPs: __, ...spec } = json.spec
@@ -400,7 +423,7 @@ describe('services', () => {
 
   const refused: readonly [string, object, RegExp][] = [
     ['addresses out of range', { clusterIP: '192.168.1.1' }, /the provided network does not match the current range/],
-    ['addresses of the network', { clusterIP: '10.96.0.0' }, /the provided IP \(10.96.0.0\) is not in the valid range/],
+    ['addresses of the network', { clusterIP: '10.96.0.0' }, /the provided network does not match the current range/],
     [
       'ports out of range',
       { type: 'NodePort', ports: [{ port: 80, nodePort: 99 }] },
