@@ -304,6 +304,20 @@ describe('DELETE of a collection', () => {
     })
   }
 
+  it('deletes one after the other', async () => {
+    await server.send('DELETE', path)
+    for (const name of ['a', 'b', 'c', 'd']) await server.send('POST', path, { metadata: { name } })
+    const { json: list } = await server.send('GET', path)
+    const watch = await server.watch(`${path}?watch=true&resourceVersion=${list.metadata.resourceVersion}`)
+    await server.send('DELETE', path)
+    const events = [await watch.next(), await watch.next(), await watch.next(), await watch.next()]
+    watch.end()
+    assert.equal(
+      events.map(({ type, object }) => `${type} ${object.metadata.name}`).join(),
+      'DELETED a,DELETED b,DELETED c,DELETED d',
+    )
+  })
+
   it('holds every object against the preconditions', async () => {
     await server.send('POST', path, { metadata: { name: 'one' } })
     const options = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'another' } }

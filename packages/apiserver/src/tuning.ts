@@ -2,7 +2,7 @@
 export interface Tuning {
   /** `--allow-privileged`: whether containers of pods may be privileged; they may. */
   readonly allowPrivileged?: boolean
-  /** `--delete-collection-workers`: how many objects of a collection are deleted at once; 32. */
+  /** `--delete-collection-workers`: how many objects of a collection are deleted at once; 1. */
   readonly deleteCollectionWorkers?: number
   /** `--enable-garbage-collector`: whether deletions say what becomes of dependents; they do. */
   readonly garbageCollection?: boolean

@@ -35,7 +35,11 @@ export interface Store {
   update(key: string, value: ValueAt, expected: number, options?: WriteOptions): Promise<KeyValue>
 
   /** Removes a key under the same condition; returns the revision of the removal and the value that was removed. */
-  delete(key: string, expected: number): Promise<{ revision: number; previous: KeyValue }>
+  delete(
+    key: string,
+    expected: number,
+    options?: Pick<WriteOptions, 'decided'>,
+  ): Promise<{ revision: number; previous: KeyValue }>
 
   /**
    * Every write to keys with `prefix` and a revision greater than `from`, in order, in batches as they become durable.

@@ -50,7 +50,7 @@ export interface WriteCall {
   readonly warnings: string[]
   /** The trail of the request; missing where nothing is audited, and for the server's own writes. */
   readonly audit?: RequestAudit | undefined
-  /** As of the store's `WriteOptions`; only creates say it. */
+  /** As of the store's `WriteOptions`; creates say it, and deletions once no more than the last write is left. */
   readonly decided?: () => void
   /** Missing for the server's own writes. */
   readonly timing?: Timing

@@ -3,7 +3,7 @@
  * (k8s.io/apiserver/pkg/registry/generic/registry/store.go, Delete).
  */
 import type { DeleteOptions, KubeObject, Preconditions } from '@canopus/apimachinery'
-import { RevisionMismatchError } from '@canopus/store'
+import { RevisionMismatchError, type WriteOptions } from '@canopus/store'
 import type { ObjectVersion } from '../cache/object-version.ts'
 import { inStore, type WriteCall } from './call.ts'
 import { planDeletion } from './deletion-plan.ts'
@@ -15,6 +15,8 @@ export interface DeleteResult {
   /** False where the object is still there, marked for deletion. */
   readonly gone: boolean
 }
+
+const decidedOf = ({ decided }: WriteCall): Pick<WriteOptions, 'decided'> => (decided === undefined ? {} : { decided })
 
 /** The name that admission hears: none for objects of a collection, as they are shown whole. */
 const toldName = ({ collection }: WriteCall, name: string): string => (collection === true ? '' : name)
@@ -46,7 +48,8 @@ export async function deleteObject(
       if (call.dryRun) return { version: store.dryRunVersion(plan.object, current.revision), gone: plan.removes }
       if (plan.object === old) return { version: current, gone: false }
       const stored = await store.toStored(plan.object)
-      const write = () => context.store.update(current.key, at => store.stamped(stored, at), current.revision)
+      const last = plan.removes ? undefined : decidedOf(call)
+      const write = () => context.store.update(current.key, at => store.stamped(stored, at), current.revision, last)
       const kv = await inStore(call, write)
       current = await store.taken(kv)
       if (!plan.removes) return { version: current, gone: false }
@@ -97,7 +100,9 @@ async function remove(
   old: KubeObject,
 ): Promise<DeleteResult> {
   if (call.dryRun) return { version: store.dryRunVersion(old, current.revision), gone: true }
-  const { revision } = await inStore(call, () => store.context.store.delete(current.key, current.revision))
+  const { revision } = await inStore(call, () =>
+    store.context.store.delete(current.key, current.revision, decidedOf(call)),
+  )
   await store.hooks.settled?.(undefined, old)
   return { version: current.atRevision(revision), gone: true }
 }

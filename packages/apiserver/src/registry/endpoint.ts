@@ -40,6 +40,7 @@ import { applyUpdate, checkPatchOptions, isApplyPatch } from './apply.ts'
 import type { Call, WriteCall } from './call.ts'
 import { createObject } from './create.ts'
 import { type DeleteResult, deleteObject } from './delete.ts'
+import { removeEach } from './delete-collection.ts'
 import { readBody, readBytes, storing } from './handler-events.ts'
 import type { KindStore } from './kind-store.ts'
 import { listObjects } from './list.ts'
@@ -87,7 +88,6 @@ export type DeleteVerb = (
 /** The old way to watch one object, which has to be in a namespace where the kind has them. */
 const WATCH_OF_ONE = /^\/apis?(?:\/[^/]+){1,2}\/watch\/[^/]+\/[^/]+\/?$/
 
-const DELETE_BATCH = 32
 /** As options of a deletion are told of: upstream writes them in its internal version. */
 const DELETE_OPTIONS = { apiVersion: 'meta.k8s.io/__internal', kind: 'DeleteOptions', message: '' }
 
@@ -385,19 +385,16 @@ export class Endpoint {
     const namespace = this.collectionScope(call)
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector)
     const { versions, metadata } = await listObjects(this.store, namespace, selected, query)
-    const one: WriteCall = { ...write, collection: true }
-    const remove = async (version: ObjectVersion): Promise<void> => {
+    const remove = async (version: ObjectVersion, decided: () => void): Promise<void> => {
+      const one: WriteCall = { ...write, collection: true, decided }
       try {
         await this.#delete(this.store, one, version.namespace, version.name, options)
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error
       }
     }
-    // Some at once, since what makes a write wait is the disk. Told are the objects as they were listed.
-    const { deleteWorkers = DELETE_BATCH } = this.store.context
-    for (let at = 0; at < versions.length; at += deleteWorkers) {
-      await Promise.all(versions.slice(at, at + deleteWorkers).map(remove))
-    }
+    // Told are the objects as they were listed.
+    await removeEach(versions, this.store.context.deleteWorkers ?? 1, remove)
     return {
       status: 200,
       headers: { 'content-type': encoder.contentType },

@@ -39,7 +39,7 @@ export interface RegistryContext {
   readonly watchLists: boolean
   /** Whether clients may be shown what a cache has, which may be behind; else they are shown what is stored, as far as they can tell. */
   isCached(kind: Kind): boolean
-  /** How many objects of a collection are deleted at once. */
+  /** How many objects of a collection are deleted at once; one where missing. */
   readonly deleteWorkers?: number | undefined
   /** Whether deletions say nothing of dependents, whatever clients ask for. */
   readonly leavesDependents?: boolean | undefined

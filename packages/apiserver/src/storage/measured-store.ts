@@ -83,8 +83,8 @@ export function measuredStore(
       timed('update', key, stored =>
         updateInSpan(key, stored, value, changes, told => store.update(key, told, expected, options)),
       ),
-    delete: (key, expected) =>
-      timed('delete', key, stored => inSpan('Delete etcd3', key, stored, () => store.delete(key, expected))),
+    delete: (key, expected, options) =>
+      timed('delete', key, stored => inSpan('Delete etcd3', key, stored, () => store.delete(key, expected, options))),
     watch: (prefix, from, signal) => store.watch(prefix, from, signal),
     compact: revision => store.compact(revision),
     compactedRevision: () => store.compactedRevision(),

@@ -24,7 +24,7 @@ export function addTuningFlags(command: Command): void {
     .option('--allow-privileged [bool]', 'let pods have privileged containers', bool, false)
     .option(
       '--delete-collection-workers <count>',
-      'how many objects of a collection are deleted at once (default: 32)',
+      'how many objects of a collection are deleted at once (default: 1)',
       integer,
     )
     .option('--enable-garbage-collector [bool]', 'let deletions say what becomes of dependents', bool, true)

@@ -160,13 +160,18 @@ export class MvccStore implements Store {
     })
   }
 
-  delete(key: string, expected: number): Promise<{ revision: number; previous: KeyValue }> {
+  delete(
+    key: string,
+    expected: number,
+    options?: Pick<WriteOptions, 'decided'>,
+  ): Promise<{ revision: number; previous: KeyValue }> {
     return this.#write((resolve, reject) => {
       const newest = this.#holds(key, expected, reject)
       if (!newest) return
       const previous = this.#decidedValue(newest)
       const revision = this.#decide({ revision: this.#decided + 1, key, value: undefined, expiresAt: 0 })
       this.#answer({ restsOn: revision, settle: () => resolve({ revision, previous }), fail: reject })
+      options?.decided?.()
     })
   }
 

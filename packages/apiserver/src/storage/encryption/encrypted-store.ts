@@ -89,8 +89,14 @@ export class EncryptedStore implements TransformingStore {
     return { key, value: sealed.plain(revision), revision }
   }
 
-  async delete(key: string, expected: number): Promise<{ revision: number; previous: KeyValue }> {
-    const { revision, previous } = await this.#mismatched(key, expected, () => this.#store.delete(key, expected))
+  async delete(
+    key: string,
+    expected: number,
+    options?: Pick<WriteOptions, 'decided'>,
+  ): Promise<{ revision: number; previous: KeyValue }> {
+    const { revision, previous } = await this.#mismatched(key, expected, () =>
+      this.#store.delete(key, expected, options),
+    )
     return { revision, previous: await this.#plain(previous) }
   }
 
