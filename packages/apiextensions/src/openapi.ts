@@ -5,6 +5,7 @@ import type {
   CustomResourceDefinitionVersion,
   JSONSchemaProps,
 } from '@canopus/api/apiextensions/v1'
+import { deepEqual } from '@canopus/apimachinery'
 
 type Writable = Record<string, unknown>
 
@@ -18,7 +19,7 @@ const META_PROPERTIES = {
 }
 
 /** Keys that OpenAPI v2 cannot say. */
-const ONLY_V3 = ['oneOf', 'anyOf', 'not', 'nullable', 'default', 'x-kubernetes-validations'] as const
+const ONLY_V3 = ['oneOf', 'anyOf', 'not', 'nullable', 'default'] as const
 
 export function openApiDefinition(
   definition: CustomResourceDefinition,
@@ -34,7 +35,7 @@ export function openApiDefinition(
     schema['x-kubernetes-preserve-unknown-fields'] === true || definition.spec.preserveUnknownFields === true
   return {
     name,
-    schema: { ...rootOf(schema), ...selectable },
+    schema: { ...rootOf(withIntOrString(schema)), ...selectable },
     schemaV2: isOpen ? any : { ...rootOf(withoutV3(schema)), ...selectable },
     extensions: selectable,
   }
@@ -57,6 +58,28 @@ const ANY_OBJECT: Writable = { type: 'object' }
 function rootOf(schema: JSONSchemaProps): Writable {
   const { metadata: _, ...properties } = schema.properties ?? {}
   return { ...schema, properties: { ...META_PROPERTIES, ...properties } }
+}
+
+const INT_OR_STRING: readonly JSONSchemaProps[] = [{ type: 'integer' }, { type: 'string' }]
+
+/** Values of either type are said to be so in OpenAPI's own words too (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/unfold.go). */
+function withIntOrString(schema: JSONSchemaProps): JSONSchemaProps {
+  const { properties, additionalProperties, items } = schema
+  return {
+    ...schema,
+    ...(schema['x-kubernetes-int-or-string'] === true && unfolded(schema)),
+    ...(properties !== undefined && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, withIntOrString(each)])),
+    }),
+    ...(typeof additionalProperties === 'object' && { additionalProperties: withIntOrString(additionalProperties) }),
+    ...(items !== undefined && !Array.isArray(items) && { items: withIntOrString(items) }),
+  }
+}
+
+function unfolded({ anyOf, allOf = [] }: JSONSchemaProps): Partial<JSONSchemaProps> {
+  const isSaid = (each: readonly JSONSchemaProps[] | undefined): boolean => deepEqual(each, INT_OR_STRING)
+  if (isSaid(anyOf) || isSaid(allOf[0]?.anyOf)) return {}
+  return anyOf === undefined ? { anyOf: [...INT_OR_STRING] } : { allOf: [{ anyOf: [...INT_OR_STRING] }, ...allOf] }
 }
 
 function withoutV3(schema: JSONSchemaProps): JSONSchemaProps {

@@ -484,6 +484,21 @@ describe('watch', () => {
       await other.stop()
     })
 
+  for (const [seconds, types] of [
+    [2, ['BOOKMARK']],
+    [3, ['BOOKMARK', 'BOOKMARK']],
+  ] as const)
+    it(`says where a watch of ${seconds} s has got to ${types.length - 1} times at its end`, async () => {
+      const clock = new SimulatedClock()
+      const other = await startMemoryServer({ clock })
+      const asked = `watch=true&resourceVersion=0&allowWatchBookmarks=true&timeoutSeconds=${seconds}`
+      const watch = await other.watch(`/api/v1/nodes?${asked}`)
+      await clock.advance(seconds * 1000)
+      for (const type of types) assert.equal((await watch.next()).type, type)
+      assert.equal(await watch.next(), undefined)
+      await other.stop()
+    })
+
   it('frames protobuf events by length', async () => {
     const watch = await server.watch(`${base('w5')}?watch=true`, {
       accept: 'application/vnd.kubernetes.protobuf;stream=watch,application/json;stream=watch',

@@ -37,6 +37,16 @@ const SPECIAL: Readonly<Record<string, { v2: JsonSchema; v3?: JsonSchema }>> = {
   'apiextensions.v1.JSONSchemaPropsOrStringArray': { v2: {} },
 }
 
+/** Of structs of which one field counts at a time: that which names it, and its values by field; no table of facts has them. */
+const UNIONS: Readonly<Record<string, { discriminator?: string; fields: readonly string[] }>> = {
+  'core.v1.AppArmorProfile': { discriminator: 'type', fields: ['localhostProfile'] },
+  'core.v1.PodSchedulingGroup': { fields: ['podGroupName'] },
+  'core.v1.SeccompProfile': { discriminator: 'type', fields: ['localhostProfile'] },
+  'flowcontrol.v1.LimitResponse': { discriminator: 'type', fields: ['queuing'] },
+  'flowcontrol.v1.PriorityLevelConfigurationSpec': { discriminator: 'type', fields: ['exempt', 'limited'] },
+  'flowcontrol.v1.Subject': { discriminator: 'kind', fields: ['group', 'serviceAccount', 'user'] },
+}
+
 /** Sentences of our own for types that the source of descriptions leaves out. */
 const OWN_DESCRIPTIONS: Readonly<Record<string, string>> = {
   'am.api.resource.Quantity':
@@ -110,6 +120,7 @@ export class Definitions {
       ...(schema.fields.size > 0 ? { properties } : {}),
       ...(schema.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
       ...(kinds ? { 'x-kubernetes-group-version-kind': kinds } : {}),
+      ...unionOf(message),
     }
   }
 
@@ -199,4 +210,13 @@ function zeroOf(schema: Schema): unknown {
     default:
       return undefined
   }
+}
+
+function unionOf(message: string): JsonSchema {
+  const union = UNIONS[message]
+  if (union === undefined) return {}
+  const { discriminator, fields } = union
+  const values = Object.fromEntries(fields.map(name => [name, `${name[0]!.toUpperCase()}${name.slice(1)}`]))
+  const head = discriminator === undefined ? {} : { discriminator }
+  return { 'x-kubernetes-unions': [{ ...head, 'fields-to-discriminateBy': values }] }
 }

@@ -41,8 +41,14 @@ export function contentsOf(
   const parameters = new Parameters(schemas, descriptions)
   // Custom kinds can be thousands: the long sentences are not repeated for each of their requests.
   const bare = new Parameters(schemas, NO_DESCRIPTIONS)
-  const definitions = new Definitions(version, schemas, descriptions, kindsByMessage(all))
-  const paths = groupVersionsOf(kinds).map(({ group, version: name }) => groupVersionPath(group, name))
+  const definitions = new Definitions(
+    version,
+    schemas,
+    descriptions,
+    kindsByMessage(all, groupVersionsOf(version === 3 ? kinds : all)),
+  )
+  const builtInKinds = kinds.filter(({ definition }) => definition === undefined)
+  const paths = groupVersionsOf(builtInKinds).map(({ group, version: name }) => groupVersionPath(group, name))
   for (const kind of kinds) paths.push(...new KindPaths(kind, kind.definition ? bare : parameters, messageNameOf).all())
   return {
     paths,
@@ -52,17 +58,20 @@ export function contentsOf(
   }
 }
 
-/** The discovery paths of all groups of these kinds. */
+/** The discovery paths of all groups of these kinds; no document speaks of those of custom kinds. */
 export const discoveryOf = (kinds: readonly OpenApiKind[]): PathItem[] =>
-  discoveryPaths([...new Set(kinds.map(kind => kind.type.group))])
+  discoveryPaths([...new Set(kinds.filter(({ definition }) => definition === undefined).map(({ type }) => type.group))])
 
 function groupVersionsOf(kinds: readonly OpenApiKind[]): { group: string; version: string }[] {
   const seen = new Map(kinds.map(({ type }) => [`${type.group}/${type.version}`, type]))
   return [...seen.values()].map(({ group, version }) => ({ group, version }))
 }
 
-/** Messages that are kinds, with the kinds they are. `DeleteOptions` and `WatchEvent` belong to every group version. */
-function kindsByMessage(all: readonly OpenApiKind[]): ReadonlyMap<string, readonly GroupVersionKind[]> {
+/** Messages that are kinds, with the kinds they are. `DeleteOptions` and `WatchEvent` belong to every group version of the document. */
+function kindsByMessage(
+  all: readonly OpenApiKind[],
+  groupVersions: readonly { group: string; version: string }[],
+): ReadonlyMap<string, readonly GroupVersionKind[]> {
   const found = new Map<string, GroupVersionKind[]>()
   const add = (message: string | undefined, kind: GroupVersionKind): void => {
     if (message === undefined) return
@@ -81,7 +90,7 @@ function kindsByMessage(all: readonly OpenApiKind[]): ReadonlyMap<string, readon
       if (other && !other.kind.endsWith('Options'))
         add(messageNameOf(other), { group: other.group, kind: other.kind, version: other.version })
   }
-  for (const { group, version } of [{ group: '', version: 'v1' }, ...groupVersionsOf(all)])
+  for (const { group, version } of [{ group: '', version: 'v1' }, ...groupVersions])
     for (const kind of ['DeleteOptions', 'WatchEvent']) add(`${META}.${kind}`, { group, kind, version })
   return found
 }
@@ -111,8 +120,12 @@ function customDefinitions(
       properties: {
         apiVersion: { type: 'string', ...said('apiVersion') },
         kind: { type: 'string', ...said('kind') },
-        metadata: definitions.reference(LIST_META),
-        items: { type: 'array', items: { $ref: definitions.path(definition.name) } },
+        metadata: referring(definitions.reference(LIST_META), describedAs(descriptions[TYPICAL_LIST]?.metadata)),
+        items: {
+          type: 'array',
+          items: { $ref: definitions.path(definition.name) },
+          description: `List of ${type.plural}. More info: ${CONVENTIONS}`,
+        },
       },
       'x-kubernetes-group-version-kind': [{ ...target, kind: type.listKind }],
       ...definition.extensions,
@@ -123,8 +136,17 @@ function customDefinitions(
 
 /** A kind that has the fields that every kind has, and a description of each. */
 const TYPICAL = 'core.v1.ConfigMap'
+const TYPICAL_LIST = 'core.v1.PodList'
+const CONVENTIONS = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md'
 
 const describedAs = (description: string | undefined): JsonSchema => (description === undefined ? {} : { description })
+
+/** A reference with what is said beside it, for which v3 has a form of its own. */
+function referring(reference: JsonSchema, said: JsonSchema): JsonSchema {
+  if (Object.keys(said).length === 0) return reference
+  const inV3 = String(reference.$ref).startsWith('#/components')
+  return { ...said, ...(inV3 ? { allOf: [reference] } : reference) }
+}
 
 /** A custom kind's properties name everything but `metadata`, which is ObjectMeta. */
 function withMetadata(schema: JsonSchema, definitions: Definitions, said: (name: string) => JsonSchema): JsonSchema {

@@ -19,7 +19,7 @@ const generated = (): Document => JSON.parse(JSON.stringify(openApiV2(builtInOpe
 
 /**
  * Differences that are meant, besides descriptions: upstream publishes the document without enums, with CBOR, with parameters
- * shared under hashed names, with groups and option kinds of alpha and beta versions, and with unions that nothing reads.
+ * shared under hashed names, and with groups and option kinds of alpha and beta versions.
  */
 const UNSERVED_GROUPS = ['/apis/internal.apiserver.k8s.io/', '/apis/storagemigration.k8s.io/']
 const EVERY_GROUP = /\.meta\.v1\.(DeleteOptions|WatchEvent)$/
@@ -31,7 +31,7 @@ function comparable(value: unknown): unknown {
   const result: Record<string, unknown> = {}
   for (const [key, each] of Object.entries(value)) {
     if (key === 'description' && typeof each === 'string') continue
-    if (key === 'enum' || key === 'x-kubernetes-unions') continue
+    if (key === 'enum') continue
     result[key] = key === 'required' && Array.isArray(each) ? each.toSorted() : comparable(each)
   }
   return result

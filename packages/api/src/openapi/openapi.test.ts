@@ -113,7 +113,11 @@ test('a custom kind appears with its own schema', () => {
   assert.deepEqual(at(schemas['com.example.v1.FooList'], 'properties', 'items'), {
     type: 'array',
     items: { $ref: '#/components/schemas/com.example.v1.Foo' },
+    description:
+      'List of foos. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md',
   })
+  assert.deepEqual(document!.info, { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' })
+  assert.equal(at(document, 'components', 'securitySchemes'), undefined)
   const object = at(document, 'paths', '/apis/example.com/v1/namespaces/{namespace}/foos/{name}')
   const [patched, got] = [
     at(object, 'patch', 'requestBody', 'content'),
@@ -127,7 +131,6 @@ test('a custom kind appears with its own schema', () => {
   assert.deepEqual(Object.keys(got as Json), ['application/json', 'application/yaml'])
   const paths = Object.keys(at(document, 'paths') as Json)
   assert.deepEqual(paths, [
-    '/apis/example.com/v1/',
     '/apis/example.com/v1/foos',
     '/apis/example.com/v1/namespaces/{namespace}/foos',
     '/apis/example.com/v1/namespaces/{namespace}/foos/{name}',

@@ -8,6 +8,9 @@ import {
 } from './document.ts'
 import type { JsonSchema, OpenApiKind, OpenApiOptions, Operation, Parameter, PathItem, Payload } from './types.ts'
 import { VERSION_DEFINITION, VERSION_PATH, VERSION_SCHEMA } from './version.ts'
+import { WELL_KNOWN_PATHS } from './well-known.ts'
+
+const CUSTOM_INFO = { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' }
 
 const RESPONSES: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' }
 
@@ -37,13 +40,14 @@ export function openApiV3(
   return documentOf(contents, contents.paths, options)
 }
 
-/** The paths in the index of what is above group versions: `api`, `apis`, `apis/apps`, `version`. */
+/** The paths in the index of what is in no group version: `api`, `apis`, `apis/apps`, `version`, `openid/v1/jwks`. */
 export const openApiV3RootPaths = (kinds: readonly OpenApiKind[]): string[] =>
   rootItems(kinds).map(({ path }) => path.slice(1, -1))
 
 const rootItems = (kinds: readonly OpenApiKind[]): PathItem[] => [
-  ...discoveryOf(kinds.filter(({ definition }) => definition === undefined)),
+  ...discoveryOf(kinds),
   VERSION_PATH,
+  ...WELL_KNOWN_PATHS,
 ]
 
 function rootDocument(
@@ -66,12 +70,16 @@ function documentOf(contents: Contents, items: PathItem[], options: OpenApiOptio
     if (item.parameters.length > 0) written.parameters = item.parameters.map(writeParameter)
     paths[item.path] = written
   }
+  const schemas = allDefinitions(contents)
+  // Documents of custom kinds are somebody else's upstream, who says nothing of the server.
+  if (Object.keys(contents.custom).some(name => name !== VERSION_DEFINITION))
+    return { openapi: '3.0.0', info: CUSTOM_INFO, paths, components: { schemas } }
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: options.version ?? 'unversioned' },
     paths,
     components: {
-      schemas: allDefinitions(contents),
+      ...(Object.keys(schemas).length > 0 && { schemas }),
       securitySchemes: {
         BearerToken: {
           type: 'apiKey',
@@ -81,7 +89,6 @@ function documentOf(contents: Contents, items: PathItem[], options: OpenApiOptio
         },
       },
     },
-    security: [{ BearerToken: [] }],
   }
 }
 

@@ -27,6 +27,8 @@ interface Document {
 
 /** Documents that speak of every group version. */
 const SUMMARIES = ['json', 'protobuf', 'v3']
+/** What documents say of the version: no more than the minor. */
+const RELEASE = /^v(\d+\.\d+)/.exec(KUBERNETES_VERSION)![1]!
 
 /** Group versions that are hashed in one go. */
 const HASHED_AT_ONCE = 5
@@ -145,7 +147,7 @@ export class OpenApi {
 
   private options(): OpenApiOptions {
     const descriptions = this.#descriptions()
-    return { version: KUBERNETES_VERSION, ...(descriptions === undefined ? {} : { descriptions }) }
+    return { version: RELEASE, ...(descriptions === undefined ? {} : { descriptions }) }
   }
 
   private async index(): Promise<Document> {

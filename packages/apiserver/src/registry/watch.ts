@@ -88,6 +88,9 @@ function listTimer(store: KindStore, namespace: string | undefined, { name }: Se
   }
 }
 
+/** Shorter watches end without a word: upstream says so many seconds before the end where a watch has got to. */
+const PARTING = 2
+
 function endAfter(
   { context: { clock, cache }, cache: { hub } }: KindStore,
   stream: WatchStream,
@@ -98,7 +101,7 @@ function endAfter(
     hub.settle()
     const { revision } = cache
     group.afterConversion(() => {
-      if (stream.bookmarks) stream.send(group.encoder.encodeBookmark(revision, false))
+      if (stream.bookmarks && seconds > PARTING) stream.send(group.encoder.encodeBookmark(revision, false))
       sink.end()
     })
   })

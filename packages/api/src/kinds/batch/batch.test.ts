@@ -268,6 +268,17 @@ testCreate(CronJobKind, cron, [
     errors: [`metadata.name: Invalid value: "${'x'.repeat(53)}": must be no more than 52 characters`],
   },
   {
+    name: 'a long name, which is told of last',
+    change: object => {
+      object.metadata.name = 'x'.repeat(53)
+      object.spec.schedule = ''
+    },
+    errors: [
+      'spec.schedule: Required value',
+      `metadata.name: Invalid value: "${'x'.repeat(53)}": must be no more than 52 characters`,
+    ],
+  },
+  {
     name: 'no such policy',
     change: object => {
       object.spec.concurrencyPolicy = 'X'

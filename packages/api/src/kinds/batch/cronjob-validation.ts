@@ -10,10 +10,10 @@ const LONGEST_NAME = 52
 
 export function validateCronJob({ metadata, spec }: CronJob): FieldError[] {
   const errors: Errors = []
+  checkSpec(errors, spec, undefined)
   if (metadata.name && metadata.name.length > LONGEST_NAME) {
     errors.push(invalid('metadata.name', metadata.name, maxLengthMessage(LONGEST_NAME)))
   }
-  checkSpec(errors, spec, undefined)
   return errors
 }
 
