@@ -4,38 +4,52 @@ import { DatabaseSync } from 'node:sqlite'
 import { type Clock, type Logger, messageOf } from '@canopus/base'
 import { MvccStore } from '../mvcc/mvcc-store.ts'
 import { type Store, StoreUnavailableError } from '../store.ts'
-import { DiskWait, systemDisk } from './disk-wait.ts'
-import { SqliteLog, sqliteCode } from './sqlite-log.ts'
+import { systemDisk } from './disk.ts'
+import { EmbeddedLog } from './embedded-log.ts'
+import { Journal } from './journal.ts'
+import { SqliteFile, sqliteCode } from './sqlite-file.ts'
 
 export interface EmbeddedStoreOptions {
-  /** Made where it is missing. Holds `store.db` and SQLite's files beside it. */
+  /** Made where it is missing. Holds `store.db`, SQLite's files beside it, and the journal. */
   directory: string
   clock: Clock
   logger: Logger
 }
 
 const fileName = 'store.db'
-/** What is written into new files. A file with a greater number was made by a newer Canopus. */
-const formatVersion = 1
+/**
+ * A file with a greater number was made by a newer Canopus; one with 1 had no journal beside it, and would be opened without it by those
+ * that know only 1.
+ */
+const formatVersion = 2
 /** Marks the file as ours ("cano"). */
 const applicationId = 0x63616e6f
 
 /**
- * Opens the store in a directory: SQLite with a write-ahead log that is synchronised before a write is acknowledged, so that
- * it outlives the process and the power. Only one process at a time can have it open.
+ * Opens the store in a directory: a journal that is synchronised before a write is acknowledged, so that it outlives the process and the
+ * power, and SQLite, which has everything a moment later. Only one process at a time can have it open. Throws `StoreUnavailableError`.
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
   const { directory, clock, logger } = options
-  const database = openDatabase(directory)
-  let log: SqliteLog | undefined
+  const log = await openLog(directory, clock)
   try {
-    log = new SqliteLog(database, new DiskWait(systemDisk, clock))
     const store = new MvccStore({ log, clock, defer: setImmediate, commitLimit: 1000 })
     logger.debug('store opened', { directory, revision: await store.revision() })
     return store
   } catch (error) {
-    if (log) await log.close()
-    else database.close()
+    await log.close()
+    throw explainOpen(error, directory)
+  }
+}
+
+async function openLog(directory: string, clock: Clock): Promise<EmbeddedLog> {
+  const database = openDatabase(directory)
+  const disk = systemDisk
+  try {
+    const file = new SqliteFile(database)
+    return await EmbeddedLog.open({ journal: new Journal(directory, disk), file, disk, clock })
+  } catch (error) {
+    if (database.isOpen) database.close()
     throw explainOpen(error, directory)
   }
 }
@@ -91,6 +105,8 @@ function prepare(database: DatabaseSync, file: string): void {
     throw new StoreUnavailableError(
       `${file} has the format ${version}, made by a newer Canopus, and this one knows up to ${formatVersion}: run the newer version, or choose another data directory`,
     )
+  } else if (version < formatVersion) {
+    database.exec(`PRAGMA user_version = ${formatVersion}`)
   }
   database.exec('COMMIT')
 }
