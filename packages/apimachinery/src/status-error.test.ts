@@ -11,6 +11,10 @@ describe('StatusError', () => {
         '"details":{"name":"web","group":"apps","kind":"deployments"},"code":404}',
     )
   })
+  it('has no stack, and leaves those of others alone', () => {
+    assert.doesNotMatch(new StatusError({ code: 400, message: 'no' }).stack ?? '', /\n/)
+    assert.match(new Error('other').stack!, /status-error\.test/)
+  })
   it('has no fields that it was not given', () => {
     assert.deepEqual(Object.keys(new StatusError({ code: 400 }).status), [
       'kind',

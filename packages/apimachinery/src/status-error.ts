@@ -8,11 +8,20 @@ export interface ErrorTarget {
   name?: string
 }
 
-/** The one error that crosses the API. Make it with the functions below; branch on `reason`, never on the message. */
+/** V8's; what other engines do with it does not matter. */
+const stacks: { stackTraceLimit?: number | undefined } = Error as ErrorConstructor & { stackTraceLimit?: number }
+
+/**
+ * The one error that crosses the API. Make it with the functions below; branch on `reason`, never on the message. It has no stack: to an API
+ * server it is an answer, and finding the stack would take longer than finding that an object is not there. Clients add theirs.
+ */
 export class StatusError extends Error {
   readonly status: Status
   constructor({ message, reason, details, code, ...rest }: Omit<Status, 'kind' | 'apiVersion' | 'status'>) {
+    const { stackTraceLimit } = stacks
+    stacks.stackTraceLimit = 0
     super(message)
+    stacks.stackTraceLimit = stackTraceLimit
     this.name = 'StatusError'
     this.status = {
       kind: 'Status',

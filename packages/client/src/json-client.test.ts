@@ -119,6 +119,14 @@ for (const [name, status, body, expected] of ERRORS) {
   })
 }
 
+test('an error tells who asked', async () => {
+  const { transport } = recording(404, { kind: 'Status', message: 'no', reason: 'NotFound', code: 404 })
+  async function whoAsks(): Promise<void> {
+    await createClient(transport).resource(Pods).get('x', { namespace: 'a' })
+  }
+  await assert.rejects(whoAsks(), { stack: /^StatusError: no\n[\s\S]*whoAsks/ })
+})
+
 test('an ERROR event ends the watch with its Status', async () => {
   const event = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } }
   const { transport } = recording(200, `${JSON.stringify(event)}\n`)

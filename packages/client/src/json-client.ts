@@ -87,8 +87,17 @@ function jsonRequest(
 
 async function send(transport: Transport, base: Record<string, string>, call: Call): Promise<TransportResponse> {
   const response = await transport.send(jsonRequest(base, call))
-  if (response.status >= 400) throw await errorOf(response)
+  if (response.status >= 400) throw traced(await errorOf(response))
   return response
+}
+
+/** An error that tells who asked: `StatusError` has no stack of its own. */
+function traced(error: StatusError): StatusError {
+  ;(Error as ErrorConstructor & { captureStackTrace?(of: Error, above: unknown): void }).captureStackTrace?.(
+    error,
+    traced,
+  )
+  return error
 }
 
 /** Turns an answer with an error status into the error that it describes. */
@@ -256,7 +265,7 @@ async function* watch<T extends KubeObject>(
   const reader = new LineReader()
   for await (const chunk of response.chunks()) {
     for (const event of eventsOf<T>(chunk, reader, options.shared === true)) {
-      if (event.type === 'ERROR') throw new StatusError(event.object)
+      if (event.type === 'ERROR') throw traced(new StatusError(event.object))
       yield event
     }
   }
