@@ -56,6 +56,29 @@ const cases: [string, ReturnType<typeof buildPod>, ReturnType<typeof buildPod>[]
     'forbidden sysctl: "kernel.msgmax" not allowlisted',
   ],
   [
+    'a safe sysctl, written with slashes',
+    buildPod({ securityContext: { sysctls: [{ name: 'kernel/shm_rmid_forced', value: '1' }] } }),
+    [],
+    undefined,
+  ],
+  [
+    'another with slashes is told of with dots',
+    buildPod({ securityContext: { sysctls: [{ name: 'net/ipv4/conf/eth0.1/rp_filter', value: '1' }] } }),
+    [],
+    'SysctlForbidden',
+    'forbidden sysctl: "net.ipv4.conf.eth0/1.rp_filter" not allowlisted',
+  ],
+  [
+    "a sysctl of the host's own network",
+    buildPod({
+      hostNetwork: true,
+      securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] },
+    }),
+    [],
+    'SysctlForbidden',
+    'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled',
+  ],
+  [
     'a label of another operating system',
     buildPod({}, { labels: { 'kubernetes.io/os': 'windows' } }),
     [],

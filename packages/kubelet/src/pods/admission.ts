@@ -2,6 +2,7 @@ import { matchesNode, tolerates } from '@canopus/api'
 import type { Node, Pod, Taint, Toleration } from '@canopus/api/core/v1'
 import { fits } from './fit.ts'
 import { hasHostPortConflict } from './host-ports.ts'
+import { forbiddenSysctl } from './sysctls.ts'
 
 /** Why a node does not take a pod. */
 export interface Rejection {
@@ -13,21 +14,6 @@ export interface Rejection {
   byNode?: boolean
 }
 
-/** Which sysctls a pod may set without leave of the node's owner (upstream pkg/kubelet/sysctl/safe_sysctls.go). */
-const SAFE_SYSCTLS = [
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_wmem',
-]
 const OS_LABEL = 'kubernetes.io/os'
 
 /**
@@ -53,11 +39,8 @@ export function admissionFailures(pod: Pod, node: Node | undefined, others: read
 
 /** What is the same on every node of this kind. */
 function judgePod(pod: Pod): Rejection | undefined {
-  const forbidden = (pod.spec.securityContext?.sysctls ?? []).find(({ name }) => !SAFE_SYSCTLS.includes(name))
-  if (forbidden) {
-    const message = `forbidden sysctl: ${JSON.stringify(forbidden.name)} not allowlisted`
-    return { reason: 'SysctlForbidden', message }
-  }
+  const forbidden = forbiddenSysctl(pod)
+  if (forbidden !== undefined) return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${forbidden}` }
   if ((pod.metadata.labels?.[OS_LABEL] ?? 'linux') !== 'linux') {
     const message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
     return { reason: 'PodOSSelectorNodeLabelDoesNotMatch', message }

@@ -96,6 +96,8 @@ test('a sandbox: names, ports, namespaces', () => {
   assert.equal(config.logDirectory, '/logs/default_web_u1')
   assert.deepEqual(config.portMappings, [{ protocol: 'TCP', containerPort: 80, hostPort: 8080, hostIp: '' }])
   assert.equal(config.labels?.['io.kubernetes.pod.uid'], 'u1')
+  const tuned = buildPod({ securityContext: { sysctls: [{ name: 'kernel/shm_rmid_forced', value: '1' }] } })
+  assert.deepEqual(sandboxConfig(tuned, facts).linux?.sysctls, { 'kernel.shm_rmid_forced': '1' })
   const host = sandboxConfig({ ...pod, spec: { ...pod.spec, hostNetwork: true } }, facts)
   assert.deepEqual([host.hostname, host.portMappings], ['', []])
 })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Pod } from '@canopus/api/core/v1'
 import type { PodSandboxConfig, PortMapping } from '@canopus/cri'
 import type { DnsConfig } from '../files/dns.ts'
+import { podSysctls } from '../pods/sysctls.ts'
 import { POD_NAME, POD_NAMESPACE, POD_UID } from './labels.ts'
 import { sandboxSecurity } from './security.ts'
 
@@ -32,7 +33,7 @@ export function sandboxConfig(pod: Pod, facts: SandboxFacts): PodSandboxConfig {
     linux: {
       cgroupParent: facts.cgroupParent,
       securityContext: sandboxSecurity(pod),
-      sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map(each => [each.name, each.value])),
+      sysctls: podSysctls(pod),
     },
   }
 }
