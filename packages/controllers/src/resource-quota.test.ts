@@ -120,3 +120,36 @@ it('what admission has charged is not given away again because the watch of pods
   await world.settle()
   assert.equal(await used(), '2')
 })
+
+it('a change that uses no more and no less is no reason to count', async t => {
+  const world = createWorld()
+  t.after(() => world.stop())
+  const { client } = world.context
+  const scope = { namespace: 'ns' }
+  const pods = client.resource(Pods)
+  const quotas = client.resource(ResourceQuotas)
+  const used = async () => (await quotas.get('q', scope)).status?.used
+
+  const spec = { containers: [{ name: 'c', image: 'i' }] }
+  await pods.create({ metadata: { name: 'a', namespace: 'ns' }, spec } as Draft<Pod>)
+  await world.start(createResourceQuotaController(world.context))
+  await quotas.create({
+    metadata: { name: 'q', namespace: 'ns' },
+    spec: { hard: { pods: '3', resourcequotas: '1' } },
+  } as Draft<ResourceQuota>)
+  await world.settle()
+  assert.deepEqual(await used(), { pods: '1', resourcequotas: '1' })
+
+  // Admission charges for a pod that is not stored yet; another one is written meanwhile, and so was the quota itself.
+  const quota = await quotas.get('q', scope)
+  await quotas.updateStatus({ ...quota, status: { ...quota.status, used: { pods: '2', resourcequotas: '1' } } })
+  const pod = await pods.get('a', scope)
+  const labelled = await pods.update({ ...pod, metadata: { ...pod.metadata, labels: { tier: 'web' } } })
+  await world.settle()
+  assert.deepEqual(await used(), { pods: '2', resourcequotas: '1' })
+
+  await pods.create({ metadata: { name: 'b', namespace: 'ns' }, spec } as Draft<Pod>)
+  await pods.updateStatus({ ...labelled, status: { phase: 'Failed' } })
+  await world.settle()
+  assert.deepEqual(await used(), { pods: '1', resourcequotas: '1' })
+})

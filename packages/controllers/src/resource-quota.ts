@@ -61,12 +61,15 @@ export function createResourceQuotaController(
     if (informer === undefined) {
       informer = builtInTypes.includes(type) ? context.informers.informer(type) : custom.informer(type, signal)
       watched.set(type, informer)
-      const recount = ({ metadata: { namespace = '' } }: KubeObject): void => {
+      const recount = (object: KubeObject, old?: KubeObject): void => {
+        const { namespace = '' } = object.metadata
         for (const quota of quotas.lister.list(namespace)) {
-          if (speaksOf(quota, type)) wake(`${namespace}/${quota.metadata.name}`, PAUSE)
+          if (!speaksOf(quota, type)) continue
+          if (old === undefined || !countsAlike(quota, type, old, object, context.clock.now()))
+            wake(`${namespace}/${quota.metadata.name}`, PAUSE)
         }
       }
-      informer.addHandler({ updated: (_, object) => recount(object), deleted: recount })
+      informer.addHandler({ updated: (old, object) => recount(object, old), deleted: object => recount(object) })
     }
     await informer.waitForSync(signal)
     return informer
@@ -192,6 +195,14 @@ function add(sums: Record<string, Quantity>, amounts: Readonly<Record<string, Qu
   for (const [name, amount] of Object.entries(amounts)) {
     sums[name] = sums[name] === undefined ? amount : addQuantities(sums[name], amount)
   }
+}
+
+/**
+ * Whether a quota is used alike by an object before and after a change. Counting without need is not harmless: admission
+ * charges a quota before what it lets in is stored, and a count between the two gives that away once more.
+ */
+function countsAlike(quota: ResourceQuota, type: ResourceType, old: KubeObject, object: KubeObject, now: number) {
+  return semanticEqual(count(quota, type, [old], now), count(quota, type, [object], now))
 }
 
 /** Whether the quota shows more of something than was counted, or has not been counted at all. */
