@@ -9,7 +9,7 @@ import {
 } from '@canopus/api'
 import { withSchemaValidation } from '@canopus/apiextensions'
 import type { ResourceType } from '@canopus/apimachinery'
-import { type Clock, type Logger, MetricsRegistry, type Random, sleep, withTimeout } from '@canopus/base'
+import { type Clock, type Logger, MetricsRegistry, type Random, sleep } from '@canopus/base'
 import { createClient, type Transport } from '@canopus/client'
 import type { Store } from '@canopus/store'
 import { withExpressionValidation } from './admission/expressions/kind-validation.ts'
@@ -38,7 +38,8 @@ import { Traffic } from './filters/traffic.ts'
 import { FlowControlFollower } from './flow-control/follow.ts'
 import { withMandatorySpecs } from './flow-control/mandatory-specs.ts'
 import { Health, type HealthCheck } from './health/health.ts'
-import { PostStartHooks } from './health/post-start-hooks.ts'
+import { ownChecks, shutdownCheck } from './health/own-checks.ts'
+import { absentHooks, PostStartHooks } from './health/post-start-hooks.ts'
 import { inProcessTransport } from './http/in-process.ts'
 import { type Handlers, type Listener, type ListenOptions, listen } from './http/listen.ts'
 import type { ApiRequest, ApiResponse } from './http/message.ts'
@@ -214,7 +215,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         ...(nodeMetrics ? { nodeMetrics } : {}),
       })
     : undefined
-  const postStartHooks = new PostStartHooks()
+  const postStartHooks = new PostStartHooks({
+    started: () => state.started,
+    absent: absentHooks(serving.priorityAndFairness, options.aggregation?.proxyClient?.() !== undefined),
+  })
   const front = new Front(serving, random)
   const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })
   const follower =
@@ -512,55 +516,4 @@ function publishExtensions(aggregator: Aggregator, discovery: Discovery, openapi
     discoveryChanged: () => discovery.changed(),
     openApiChanged: () => openapi.extensionsChanged(),
   })
-}
-
-/** How long the store may take to answer, in milliseconds, where nobody says. */
-const STORE_PATIENCE = 2000
-
-/** Checks under the names that upstream gave them. */
-function ownChecks(
-  {
-    store,
-    clock,
-    healthCheckTimeout = STORE_PATIENCE,
-    readyCheckTimeout = STORE_PATIENCE,
-  }: Tuning & { store: Store; clock: Clock },
-  state: { readonly started: boolean },
-): HealthCheck[] {
-  const answers = (timeout: number) => async (): Promise<void> => {
-    await withTimeout(clock, timeout, 'the store', async () => store.revision())
-  }
-  return [
-    { name: 'log', scope: 'all', check: () => {} },
-    // Calls of the server to itself need no connection here, so that no certificate of theirs runs out.
-    { name: 'loopback-serving-certificate', scope: 'live', check: () => {} },
-    {
-      name: 'etcd',
-      scope: 'all',
-      check: answers(healthCheckTimeout),
-    },
-    {
-      name: 'etcd-readiness',
-      scope: 'ready',
-      check: answers(readyCheckTimeout),
-    },
-    {
-      name: 'informer-sync',
-      scope: 'ready',
-      check: () => {
-        if (!state.started) throw new Error('the caches are not filled yet')
-      },
-    },
-  ]
-}
-
-/** Fails from the moment on when the server begins to go down, so that balancers send nobody here any more. */
-function shutdownCheck(state: { readonly stopping: boolean }): HealthCheck {
-  return {
-    name: 'shutdown',
-    scope: 'ready',
-    check: () => {
-      if (state.stopping) throw new Error('process is shutting down')
-    },
-  }
 }

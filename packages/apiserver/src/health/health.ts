@@ -1,7 +1,7 @@
 /** `/healthz`, `/livez` and `/readyz`, whole or check by check (k8s.io/apiserver/pkg/server/healthz). */
 import { type MetricsRegistry, messageOf, type Sample } from '@canopus/base'
 import type { ApiRequest, ApiResponse } from '../http/message.ts'
-import { textResponse } from '../http/message.ts'
+import { plainResponse, textResponse } from '../http/message.ts'
 
 export interface HealthCheck {
   readonly name: string
@@ -44,7 +44,7 @@ export class Health {
     const name = rest.join('/')
     const all = [PING, ...this.#checks()].filter(countsAt(root as Root))
     const checks = root === 'livez' && this.#inGrace() ? all.map(each => ({ ...each, check: () => {} })) : all
-    if (name !== '') {
+    if (rest.length > 0) {
       const one = checks.find(each => each.name === name)
       return one === undefined ? undefined : this.one(one)
     }
@@ -59,7 +59,7 @@ export class Health {
 
   private async one(check: HealthCheck): Promise<ApiResponse> {
     const failure = await outcome(check)
-    return failure === undefined ? textResponse(200, 'ok') : textResponse(500, `internal server error: ${failure}\n`)
+    return failure === undefined ? plainResponse(200, 'ok') : textResponse(500, `internal server error: ${failure}\n`)
   }
 
   private async all(root: Root, checks: readonly HealthCheck[], query: URLSearchParams): Promise<ApiResponse> {

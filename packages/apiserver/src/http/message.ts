@@ -95,10 +95,16 @@ export function headerValues(
 
 const encoder = new TextEncoder()
 
+/** An error in words, as Go's `http.Error` writes it. */
 export function textResponse(status: number, text: string, headers: Record<string, string> = {}): ApiResponse {
+  return plainResponse(status, text, { 'x-content-type-options': 'nosniff', ...headers })
+}
+
+/** Text that is no error: nobody says that clients are not to guess what it is. */
+export function plainResponse(status: number, text: string, headers: Record<string, string> = {}): ApiResponse {
   return {
     status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers },
+    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
     body: encoder.encode(text),
   }
 }
