@@ -88,6 +88,8 @@ export interface PrinterColumn<T extends KubeObject = KubeObject> {
   description: string | FieldReference
   /** 0 is always shown, 1 only with `-o wide`. */
   priority: number
+  /** A cell at the end of rows that no column tells of, as upstream's printer of addresses has one: clients see it in the table alone. */
+  untold?: true
   /** The cell, as the Table holds it. `now` is in milliseconds, for ages. */
   value(object: T, now: number): string | number | boolean | null
 }

@@ -1,5 +1,5 @@
 /** What columns are for, in the words of the API's documentation. */
-import type { Descriptions, FieldReference, Kind, PrinterColumn } from '@canopus/api'
+import { type Descriptions, type FieldReference, type Kind, type PrinterColumn, ScaleKind } from '@canopus/api'
 import { type Describe, NAME_ONLY } from './table.ts'
 
 /** What the generator of OpenAPI documents adds to fields of a few known values. */
@@ -33,5 +33,6 @@ function pick(descriptions: Descriptions | undefined, columns: Iterable<PrinterC
 /** The columns of all `kinds`, and those that kinds have whose definitions say nothing of columns. */
 export const columnsOf = (kinds: readonly Kind[]) => (): readonly PrinterColumn[] => [
   ...NAME_ONLY,
+  ...ScaleKind.columns,
   ...kinds.flatMap(kind => kind.columns),
 ]

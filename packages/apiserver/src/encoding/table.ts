@@ -40,7 +40,9 @@ export const NAME_ONLY: readonly PrinterColumn[] = [
   },
 ]
 
-type ColumnDefinition = Required<Omit<PrinterColumn, 'value' | 'description'>> & { readonly description: string }
+type ColumnDefinition = Required<Omit<PrinterColumn, 'value' | 'description' | 'untold'>> & {
+  readonly description: string
+}
 
 const NO_COLUMNS = '"columnDefinitions":null'
 
@@ -58,13 +60,15 @@ export class TableEncoder extends JsonEncoder {
     this.#include = include
     this.#clock = clock
     this.#columns = kind.columns.length > 0 ? kind.columns : NAME_ONLY
-    this.#definitions = this.#columns.map(({ name, type, format, description, priority }) => ({
-      name,
-      type,
-      format: format ?? '',
-      description: typeof description === 'string' ? description : describe(description),
-      priority,
-    }))
+    this.#definitions = this.#columns
+      .filter(({ untold }) => untold !== true)
+      .map(({ name, type, format, description, priority }) => ({
+        name,
+        type,
+        format: format ?? '',
+        description: typeof description === 'string' ? description : describe(description),
+        priority,
+      }))
   }
 
   override one(version: ObjectVersion): Uint8Array {

@@ -2,7 +2,7 @@
 import type { ResourceType } from '@canopus/apimachinery'
 import type { Scale } from '../../generated/autoscaling.v1.ts'
 import type { Kind } from '../../kind.ts'
-import { ageColumn, integer, nameColumn } from '../shared/columns.ts'
+import { ageColumn, integer, nameColumn, of } from '../shared/columns.ts'
 
 const type: ResourceType<Scale> = {
   group: 'autoscaling',
@@ -24,9 +24,9 @@ export const ScaleKind: Kind<Scale> = {
   storagePrefix: '',
   strategy: {},
   columns: [
-    nameColumn,
-    integer('Desired', 'Instances that there should be.', ({ spec }) => spec?.replicas ?? 0),
-    integer('Available', 'Instances that there are.', ({ status }) => status?.replicas ?? 0),
+    { ...nameColumn, format: '' },
+    integer('Desired', of('autoscaling.v1.ScaleSpec.replicas'), ({ spec }) => spec?.replicas ?? 0),
+    integer('Available', of('autoscaling.v1.ScaleStatus.replicas'), ({ status }) => status?.replicas ?? 0),
     ageColumn,
   ],
 }

@@ -14,11 +14,11 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
   strategy: {},
   columns: [
     nameColumn,
-    text('Status', 'Whether the component is healthy.', each => {
+    text('Status', 'Status of the component conditions', each => {
       const status = healthy(each)?.status
       return status === 'True' ? 'Healthy' : status === 'False' ? 'Unhealthy' : 'Unknown'
     }),
-    text('Message', 'What the component says.', each => healthy(each)?.message ?? ''),
-    text('Error', 'What is wrong with it.', each => healthy(each)?.error ?? ''),
+    text('Message', 'Message of the component conditions', each => healthy(each)?.message ?? ''),
+    text('Error', 'Error of the component conditions', each => healthy(each)?.error ?? ''),
   ],
 })

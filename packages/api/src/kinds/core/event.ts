@@ -66,7 +66,9 @@ export const EventKind = defineKind<Event>({
     text('Message', of('core.v1.Event.message'), event => (event.message ?? '').trim()),
     wide('First Seen', of('core.v1.Event.firstTimestamp'), firstSeen),
     {
-      ...integer('Count', of('core.v1.Event.count'), event => event.series?.count ?? (event.count || 1)),
+      ...integer('Count', of('core.v1.Event.count'), ({ series, count }) =>
+        series === undefined ? count || 1 : (series.count ?? 0),
+      ),
       priority: 1,
       type: 'string',
     },

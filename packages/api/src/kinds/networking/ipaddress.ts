@@ -1,6 +1,6 @@
 import type { IPAddress } from '../../generated/networking.v1.ts'
 import { IPAddresses } from '../../resources.ts'
-import { nameColumn, of, text } from '../shared/columns.ts'
+import { ageColumn, nameColumn, of, text } from '../shared/columns.ts'
 import { defineKind, strategyOf } from '../shared/strategy.ts'
 import { checkAddressName, validateAddress, validateAddressUpdate } from './address-validation.ts'
 
@@ -19,5 +19,9 @@ export const IPAddressKind = defineKind<IPAddress>({
     { spec: true },
     { validate: validateAddress, validateUpdate: validateAddressUpdate, validateName: checkAddressName },
   ),
-  columns: [nameColumn, text('ParentRef', of('networking.v1.IPAddressSpec.parentRef'), parentText)],
+  columns: [
+    nameColumn,
+    text('ParentRef', of('networking.v1.IPAddressSpec.parentRef'), parentText),
+    { ...ageColumn, untold: true },
+  ],
 })
