@@ -1,5 +1,6 @@
 import { aggregateText, type FieldError, fieldErrorText } from './field-error.ts'
 import type { Status, StatusDetails } from './generated/meta.ts'
+import { goQuote } from './go-quote.ts'
 
 /** Which object an error speaks of. `resource` is the plural, or the kind for `Invalid`, as upstream does. */
 export interface ErrorTarget {
@@ -61,7 +62,7 @@ export const notFoundError = (target: ErrorTarget): StatusError =>
     code: 404,
     reason: 'NotFound',
     details: details(target),
-    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} not found`,
+    message: `${qualified(target)} ${goQuote(target.name ?? '')} not found`,
   })
 
 /** Of a path for which no built-in kind has a route. */
@@ -78,7 +79,7 @@ export const alreadyExistsError = (target: ErrorTarget): StatusError =>
     code: 409,
     reason: 'AlreadyExists',
     details: details(target),
-    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} already exists`,
+    message: `${qualified(target)} ${goQuote(target.name ?? '')} already exists`,
   })
 
 export const conflictError = (target: ErrorTarget, why: string): StatusError =>
@@ -86,7 +87,7 @@ export const conflictError = (target: ErrorTarget, why: string): StatusError =>
     code: 409,
     reason: 'Conflict',
     details: details(target),
-    message: `Operation cannot be fulfilled on ${qualified(target)} ${JSON.stringify(target.name ?? '')}: ${why}`,
+    message: `Operation cannot be fulfilled on ${qualified(target)} ${goQuote(target.name ?? '')}: ${why}`,
   })
 
 export const forbiddenError = (target: ErrorTarget, why: string): StatusError =>
@@ -98,7 +99,7 @@ export const forbiddenError = (target: ErrorTarget, why: string): StatusError =>
       target.resource === ''
         ? `forbidden: ${why}`
         : target.name
-          ? `${qualified(target)} ${JSON.stringify(target.name)} is forbidden: ${why}`
+          ? `${qualified(target)} ${goQuote(target.name)} is forbidden: ${why}`
           : `${qualified(target)} is forbidden: ${why}`,
   })
 
@@ -111,7 +112,7 @@ export const methodNotSupportedError = (target: ErrorTarget, verb: string): Stat
     code: 405,
     reason: 'MethodNotAllowed',
     details: details(target),
-    message: `${verb} is not supported on resources of kind ${JSON.stringify(qualified(target))}`,
+    message: `${verb} is not supported on resources of kind ${goQuote(qualified(target))}`,
   })
 /** What built-in kinds, which have a route for each verb, say where there is none (go-restful's answer). */
 export const methodNotAllowedError = (): StatusError =>
@@ -154,7 +155,7 @@ export function invalidError(target: ErrorTarget, errors: readonly FieldError[])
       ...details(target),
       causes: errors.map(error => ({ reason: error.type, message: error.body, field: error.field })),
     },
-    message: `${qualified(target)} ${JSON.stringify(target.name ?? '')} is invalid: ${aggregateText(errors.map(fieldErrorText))}`,
+    message: `${qualified(target)} ${goQuote(target.name ?? '')} is invalid: ${aggregateText(errors.map(fieldErrorText))}`,
   })
 }
 

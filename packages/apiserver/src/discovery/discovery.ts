@@ -76,7 +76,7 @@ export class Discovery {
       return segments.length === 2 ? this.resources(request, '', first!) : undefined
     }
     if (root !== 'apis') return undefined
-    if (segments.length === 1) return this.root(request, false)
+    if (segments.length === 1) return request.path === '/apis//' ? undefined : this.root(request, false)
     const group = this.groups.find(each => each.group === first && each.group !== '')
     if (group === undefined || segments.length > 3) return undefined
     if (segments.length === 3) return this.resources(request, first!, second!)
@@ -86,8 +86,7 @@ export class Discovery {
   private root(request: ApiRequest, core: boolean): ApiResponse {
     if (wantsAggregated(request)) return this.aggregated(request, core)
     const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.groups)
-    const response = objectResponse(request, 200, list)
-    return { ...response, headers: { ...response.headers, vary: 'Accept' } }
+    return objectResponse(request, 200, list)
   }
 
   /** How often documents of all groups at once were made. */

@@ -120,12 +120,16 @@ export function rawBodyWith(field: string, source: Body, headers: Headers): unkn
 /** What custom objects can be sent as. */
 const TEXT_TYPES = ['application/json', 'application/yaml']
 
+/** A parameter without a value, which Go does not read. */
+const HALF_PARAMETER = /;[^=;]*[^=;\s][^=;]*(;|$)/
+
 function mediaOf(headers: Headers): 'json' | 'yaml' | 'protobuf' {
   const contentType = header(headers, 'content-type')
   if (contentType === undefined || contentType === '' || contentType === 'application/json') return 'json'
   const type = parseMediaType(contentType)?.type
   const found = MEDIA_TYPES.find(([, each]) => each === type)
-  if (found === undefined) throw unsupportedMediaTypeError(MEDIA_TYPES.map(([, each]) => each))
+  if (found === undefined || HALF_PARAMETER.test(contentType))
+    throw unsupportedMediaTypeError(MEDIA_TYPES.map(([, each]) => each))
   return found[0]
 }
 

@@ -6,12 +6,12 @@ export interface MediaType {
   readonly quality: number
 }
 
-/** The clauses of a header, best first; equal ones in the order given. */
+/** The clauses of a header, best first; equal ones in the order given. What nobody wants (`q=0`) comes last, but as upstream's it counts. */
 export function parseMediaTypes(header: string): MediaType[] {
   const clauses: MediaType[] = []
   for (const clause of header.split(',')) {
     const media = parseMediaType(clause)
-    if (media !== undefined && media.quality > 0) clauses.push(media)
+    if (media !== undefined) clauses.push(media)
   }
   return clauses.sort((a, b) => b.quality - a.quality || specificity(b) - specificity(a))
 }

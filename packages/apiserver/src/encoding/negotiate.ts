@@ -23,7 +23,7 @@ export const MEDIA_TYPES: readonly (readonly [Media, string])[] = [
 ]
 
 /** By their names alone, and as answers that go on. */
-const TYPES = MEDIA_TYPES.map(([, type]) => type)
+export const TYPES = MEDIA_TYPES.map(([, type]) => type)
 const STREAM_TYPES = MEDIA_TYPES.filter(([media]) => media !== 'yaml').map(([, type]) => `${type};stream=watch`)
 
 export const JSON_FORM: Form = { id: 'json', media: 'json', pretty: false }
@@ -46,7 +46,7 @@ export function negotiate(
   const key = `${transforms.length > 0 ? transforms.join() : ''}|${pretty}|${hasProtobuf}|${streams}|${accept}`
   let form = known.get(key)
   if (form === undefined) {
-    form = choose(accept ?? '*/*', transforms, pretty, hasProtobuf, streams)
+    form = choose(accept || '*/*', transforms, pretty, hasProtobuf, streams)
     if (known.size > 1000) known.clear()
     known.set(key, form)
   }
@@ -63,7 +63,7 @@ function choose(
   let asText = false
   for (const clause of parseMediaTypes(accept)) {
     const found = MEDIA_TYPES.find(([, type]) => covers(clause, type))
-    if (found === undefined) continue
+    if (found === undefined || !streamsAs(clause, found[0])) continue
     const as = transformOf(clause, transforms)
     const old = as !== undefined && clause.parameters.v === 'v1beta1'
     if (as === null || (as === undefined && found[0] === 'protobuf' && !hasProtobuf)) continue
@@ -82,6 +82,10 @@ function choose(
   }
   throw notAcceptableError(asText)
 }
+
+/** Whether what a clause says of the stream can be done: there is one kind, and not in YAML. */
+const streamsAs = ({ parameters: { stream } }: MediaType, media: Media): boolean =>
+  stream === undefined || (stream === 'watch' && media !== 'yaml')
 
 /** The transform that a clause asks for, in `v1` or `v1beta1`; `undefined` for none, null where it cannot be done. */
 function transformOf(clause: MediaType, transforms: readonly Transform[]): Transform | undefined | null {
@@ -109,16 +113,20 @@ export function notAcceptableError(streams = false): StatusError {
  * name, and no ranges but one. Throws StatusError 406.
  */
 export function checkRoute(headers: Headers, collection: boolean): void {
+  checkProduces(headers, TYPES, collection ? STREAM_TYPES : [])
+}
+
+/** The same for a route that produces these, and tells of `more`. */
+export function checkProduces(headers: Headers, types: readonly string[], more: readonly string[] = []): void {
   const accept = header(headers, 'accept')
-  if (accept === undefined || accept === '' || accept === 'application/json') return
+  if (accept === undefined || accept === '' || accept === types[0]) return
   const clauses = accept.split(',').map(each => each.split(';', 1)[0]!.trim())
-  if (clauses.some(each => each === '*/*' || TYPES.includes(each))) return
-  const available = collection ? [...TYPES, ...STREAM_TYPES] : TYPES
+  if (clauses.some(each => each === '*/*' || types.includes(each))) return
   throw new StatusError({
     code: 406,
     reason: 'NotAcceptable',
     details: {},
-    message: `406: Not Acceptable\n\nAvailable representations: ${available.join(', ')}`,
+    message: `406: Not Acceptable\n\nAvailable representations: ${[...types, ...more].join(', ')}`,
   })
 }
 
@@ -129,6 +137,13 @@ export function mediaTypesError(types: readonly string[]): StatusError {
     message: `only the following media types are accepted: ${types.join(', ')}`,
   })
 }
+
+/** The same without a transform. */
+export const plainForm = ({ media, pretty }: Form): Form => ({
+  id: `${media}${pretty ? '+pretty' : ''}`,
+  media,
+  pretty,
+})
 
 export function contentTypeOf(form: Form): string {
   return MEDIA_TYPES.find(([media]) => media === form.media)![1]

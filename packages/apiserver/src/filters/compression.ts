@@ -18,8 +18,14 @@ export function compressed(request: ApiRequest, response: ApiResponse): ApiRespo
     ...response,
     length,
     gzip: true,
-    headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
+    headers: { ...response.headers, 'content-encoding': 'gzip', vary: varied(response.headers.vary) },
   }
+}
+
+/** What the answer depends on already, and on this. */
+function varied(vary: string | string[] = []): string | string[] {
+  const all = [...[vary].flat().filter(each => each !== 'Accept-Encoding'), 'Accept-Encoding']
+  return all.length === 1 ? all[0]! : all
 }
 
 function acceptsGzip(accepted: string): boolean {

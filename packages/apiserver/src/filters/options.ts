@@ -111,11 +111,11 @@ export function listQuery(query: URLSearchParams, watch: boolean, watchLists = t
   const given: ListQuery = {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
-    limit: integer(query.get('limit') || '0'),
+    limit: integer(query.get('limit') ?? '0'),
     continue: query.get('continue') ?? '',
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
-    timeoutSeconds: timeout === null || timeout === '' ? undefined : integer(timeout),
+    timeoutSeconds: timeout === null ? undefined : integer(timeout),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null ? undefined : isTrue(initial),
   }
@@ -199,8 +199,9 @@ export function integer(text: string): number {
  * for a list.
  */
 export function parseResourceVersion(text: string, list = false): number {
-  if (/^\d{1,16}$/.test(text)) return Number(text)
-  const parsing = `strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`
+  const isNumber = /^\d+$/.test(text)
+  if (isNumber && BigInt(text) < 2n ** 64n) return Number(text)
+  const parsing = `strconv.ParseUint: parsing ${goQuote(text)}: ${isNumber ? 'value out of range' : 'invalid syntax'}`
   const message = fieldErrorText(invalid('resourceVersion', text, parsing))
   if (list) throw badRequestError(`invalid resource version: ${message}`)
   throw plainError(message)

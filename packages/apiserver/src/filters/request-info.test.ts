@@ -23,4 +23,28 @@ describe('what a request asks for', () => {
       assert.deepEqual([info.verb, info.name], [verb, name])
     })
   }
+
+  const places: readonly [path: string, namespace: string, resource: string, name: string, subresource: string][] = [
+    ['//api/v1/nodes', '', 'nodes', '', ''],
+    ['/api/v1/nodes//', '', 'nodes', '', ''],
+    ['/api/v1/nodes/n1//', '', 'nodes', 'n1', ''],
+    ['/api/v1/nodes//n1', '', 'nodes', '', 'n1'],
+    ['/api/v1//nodes', '', '', 'nodes', ''],
+    ['/api/v1/namespaces//pods', '', 'pods', '', ''],
+    ['/api/v1/namespaces/default//pods', 'default', '', 'pods', ''],
+    ['/api/v1/nodes/n1%2Fstatus', '', 'nodes', 'n1', 'status'],
+    ['/api/v1/namespaces/', '', 'namespaces', '', ''],
+    ['/api/v1/namespaces/default/', 'default', 'namespaces', 'default', ''],
+  ]
+  for (const [path, ...expected] of places) {
+    test(path, () => {
+      const { namespace, resource, name, subresource } = requestInfo('GET', path, '')
+      assert.deepEqual([namespace, resource, name, subresource], expected)
+    })
+  }
+  test('paths without a resource', () => {
+    for (const path of ['/', '//', '/api', '/api/v1', '/api/v1/', '/apis/apps/v1//', '*', '']) {
+      assert.equal(requestInfo('GET', path, '').isResourceRequest, false)
+    }
+  })
 })

@@ -1,5 +1,5 @@
 /** What a path and method ask for (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go). */
-import { parseFieldSelector, requiredFieldValue } from '@canopus/apimachinery'
+import { goQuote, parseFieldSelector, requiredFieldValue } from '@canopus/apimachinery'
 import type { Route } from './routes.ts'
 
 export interface RequestInfo {
@@ -34,12 +34,20 @@ const VERBS: Readonly<Record<string, string>> = {
   DELETE: 'delete',
 }
 
-/** Throws URIError where an escape in the path is malformed. */
+/** A path that says how, but not what. */
+export class UnknownTargetError extends Error {
+  constructor(path: string) {
+    const why = `failed to create RequestInfo: unable to determine kind and namespace from url, ${path}`
+    super(`Internal Server Error: ${goQuote(path)}: ${why}`)
+    this.name = 'UnknownTargetError'
+  }
+}
+
+/** Throws UnknownTargetError. */
 export function requestInfo(method: string, path: string, rawQuery: string): RequestInfo {
-  const query = rawQuery === '' ? NO_QUERY : new URLSearchParams(rawQuery)
+  const query = queryOf(rawQuery)
   const parts = path.split('/')
-  const segments = path.includes('%') ? parts.slice(1).map(decodeURIComponent) : parts.slice(1)
-  if (segments.at(-1) === '' && segments.length <= 5) segments.pop()
+  const segments = segmentsOf(path, parts)
   const grouped = segments[0] === 'apis'
   if (!(grouped || segments[0] === 'api') || segments.length < (grouped ? 4 : 3)) {
     return nonResource(method, path, query)
@@ -47,16 +55,17 @@ export function requestInfo(method: string, path: string, rawQuery: string): Req
   const version = grouped ? segments[2]! : segments[1]!
   let at = grouped ? 3 : 2
   let verb = VERBS[method] ?? ''
-  const legacyWatch = segments[at] === 'watch' && segments.length > at + 1
+  const legacyWatch = segments[at] === 'watch'
   if (legacyWatch) {
+    if (segments.length < at + 2) throw new UnknownTargetError(path)
     verb = 'watch'
     at++
   }
   let namespace = ''
-  if (segments[at] === 'namespaces' && segments[at + 1] !== undefined && segments[at + 1] !== '') {
+  if (segments[at] === 'namespaces' && segments.length > at + 1) {
     namespace = segments[at + 1]!
     const next = segments[at + 2]
-    if (next !== undefined && next !== '' && next !== 'status' && next !== 'finalize') at += 2
+    if (next !== undefined && next !== 'status' && next !== 'finalize') at += 2
   }
   // By their numbers: taking an array apart costs as much as all the rest of this.
   const resource = segments[at] ?? ''
@@ -78,6 +87,41 @@ export function requestInfo(method: string, path: string, rawQuery: string): Req
       subresource === '' ? '' : `/${parts.slice(at + 4).join('/')}`.replace(/^\/$/, parts.length > at + 4 ? '/' : ''),
     query,
   }
+}
+
+const NO_ESCAPE = /%(?![0-9a-f]{2})/i
+
+/** Whether escapes of a path are broken, which Go's server answers before anybody looks at the request. */
+export const isBroken = (path: string): boolean => path.includes('%') && NO_ESCAPE.test(path)
+
+/** A query as Go reads it: pairs with broken escapes or a semicolon are as if they had not come. */
+export function queryOf(raw: string): URLSearchParams {
+  if (raw === '') return NO_QUERY
+  const odd = raw.includes(';') || raw.includes('%')
+  const pairs = odd ? raw.split('&').filter(each => !each.includes(';') && !NO_ESCAPE.test(each)) : undefined
+  return new URLSearchParams(pairs === undefined ? raw : pairs.join('&'))
+}
+
+/** What is no UTF-8 stays as near to it as a text can be. */
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return Buffer.from(
+      path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+      'latin1',
+    ).toString()
+  }
+}
+
+/** Escaped slashes separate as well as plain ones, and those at both ends do not count. */
+function segmentsOf(path: string, parts: readonly string[]): string[] {
+  const all = path.includes('%') ? unescaped(path).split('/') : parts
+  let from = 1
+  let to = all.length
+  while (from < to && all[from] === '') from++
+  while (to > from && all[to - 1] === '') to--
+  return all.slice(from, to)
 }
 
 function nonResource(method: string, path: string, query: URLSearchParams): RequestInfo {

@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex, Transform } from 'node:stream'
 import { type Kind, Pods } from '@canopus/api'
 import {
-  badRequestError,
   internalError,
   methodNotAllowedError,
   methodNotSupportedError,
@@ -17,17 +16,10 @@ import { CompactedError } from '@canopus/store'
 import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import type { Discovery } from '../discovery/discovery.ts'
-import { versionInfo } from '../discovery/version.ts'
+import { checkRoute } from '../encoding/negotiate.ts'
 import { TooManyRequests } from '../flow-control/flow-control.ts'
 import type { Health } from '../health/health.ts'
-import {
-  type ApiRequest,
-  type ApiResponse,
-  BodyAborted,
-  header,
-  indentedResponse,
-  textResponse,
-} from '../http/message.ts'
+import { type ApiRequest, type ApiResponse, BodyAborted, header, textResponse } from '../http/message.ts'
 import { respondToUpgrade } from '../http/web-socket.ts'
 import type { RequestSeries } from '../metrics/request-metrics.ts'
 import type { ServerMetrics } from '../metrics/server-metrics.ts'
@@ -45,7 +37,7 @@ import { type Backend, splice } from '../subresources/backend.ts'
 import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBackend } from '../subresources/index.ts'
 import { throttle } from '../subresources/throttle.ts'
 import { inHandlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
-import { type FlagValues, serveFlagz } from '../zpages/flagz.ts'
+import type { FlagValues } from '../zpages/flagz.ts'
 import type { Statusz } from '../zpages/statusz.ts'
 import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
@@ -53,11 +45,12 @@ import { authenticate } from './authentication.ts'
 import { authorize, RefusedError } from './authorization.ts'
 import { compressed } from './compression.ts'
 import { DeadlineExceeded, timeoutOf, withDeadline } from './deadline.ts'
+import { isRoutedDocument, serveDocument } from './documents.ts'
 import type { Front } from './front.ts'
 import { Impersonation } from './impersonation.ts'
 import { Latencies, measured } from './latencies.ts'
 import { isLongRunning } from './long-running.ts'
-import type { RequestInfo } from './request-info.ts'
+import { isBroken, type RequestInfo, UnknownTargetError } from './request-info.ts'
 import { Routes } from './routes.ts'
 import type { Traffic } from './traffic.ts'
 import { Trip } from './trip.ts'
@@ -120,6 +113,7 @@ export class RequestPath {
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
     const { clock, front, metrics } = this.#options
+    if (isBroken(request.path)) return UNREADABLE
     const early = front.answer(request)
     if (early !== undefined) return this.finish(request, early, undefined)
     const trip = new Trip(clock.monotonic())
@@ -158,7 +152,7 @@ export class RequestPath {
   async upgrade(request: ApiRequest, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { clock, front, metrics } = this.#options
     const trip = new Trip(clock.monotonic())
-    let answer = front.answer(request)
+    let answer = isBroken(request.path) ? UNREADABLE : front.answer(request)
     let series: RequestSeries | undefined
     try {
       if (answer === undefined) {
@@ -318,13 +312,19 @@ export class RequestPath {
     const { ready, subresources, aggregator } = this.#options
     const passed = aggregator?.serve(call)
     if (passed !== undefined) return passed
+    // Whatever it asks for, no route begins so.
+    if (call.request.path.startsWith('//')) return notFoundPage()
     if (!info.isResourceRequest) return this.document(call)
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
     if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
+    // Nothing lies behind a subresource but what a proxy leads to; custom objects do not look at it.
+    if (info.rest.length > 0 && info.subresource !== 'proxy' && endpoint.kind.custom === undefined) {
+      return this.noRoute(call)
+    }
     if (info.subresource === '') {
       this.noteDeprecation(endpoint.kind, call)
-      if (isRefusedHead(call, endpoint)) throw methodNotAllowedError()
+      if (isRefused(call, endpoint)) throw methodNotAllowedError()
       return inHandlerSpan(call, () => endpoint.serve(call))
     }
     const handler = subresourceHandler(endpoint, info.subresource)
@@ -334,10 +334,11 @@ export class RequestPath {
       return this.noRoute(call)
     }
     this.noteDeprecation(endpoint.kind, call)
-    if ((!facts.verbs.includes(info.verb) || isRefusedHead(call, endpoint)) && info.subresource !== 'proxy') {
+    if ((!facts.verbs.includes(info.verb) || isRefused(call, endpoint)) && !isProxied(call)) {
       if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
       throw methodNotSupportedError(endpoint.store.target(''), info.verb)
     }
+    if (endpoint.kind.custom === undefined && !FREE.has(info.subresource)) checkRoute(call.request.headers, false)
     return inHandlerSpan(call, () => handler(subresources, endpoint, call))
   }
 
@@ -360,6 +361,7 @@ export class RequestPath {
     if (!kind.type.verbs.includes(info.verb) || call.request.method === 'HEAD') {
       throw methodNotAllowedError()
     }
+    checkRoute(call.request.headers, false)
     const { admission } = resources.context
     this.noteDeprecation(kind, call)
     if (isReview(kind)) return inHandlerSpan(call, () => serveReview({ security, clock, admission }, kind, call))
@@ -397,44 +399,15 @@ export class RequestPath {
     return undefined
   }
 
-  /** What is no resource: documents of this server. Those without a route of their own are sent whatever the method is. */
   private async document(call: Call): Promise<ApiResponse> {
-    const { path, method } = call.request
-    const isGetAlone = GET_ALONE.test(path)
-    const answer = await this.read(call)
-    if (method !== 'GET' && isGetAlone && answer.status < 400) throw methodNotAllowedError()
-    return answer
-  }
-
-  private async read(call: Call): Promise<ApiResponse> {
-    const { discovery, health, security, openapi, metrics, aggregator, gitVersion, statusz, flags } = this.#options
-    const { request } = call
-    const { path } = request
-    if (path === '/version' || path === '/version/') return indentedResponse(200, versionInfo(gitVersion))
-    if (path === '/') return indentedResponse(200, { paths: rootPaths(discovery, security, health) })
-    if (path === '/flagz') return serveFlagz(request, 'apiserver', flags)
-    if (path === '/statusz') return statusz.serve(request, rootPaths(discovery, security, health))
-    const document = security.documents?.get(path)
-    if (document !== undefined) {
-      const headers = { 'content-type': document.contentType, 'cache-control': `public, max-age=${document.maxAge()}` }
-      return textResponse(200, await document.body(), headers)
-    }
-    const figures = await metrics.serve(request)
-    if (figures !== undefined) return figures
-    return (
-      openapi.serve(request) ??
-      aggregator?.openApiDocument(call) ??
-      discovery.serve(request) ??
-      (await health.serve(request)) ??
-      this.noRoute(call)
-    )
+    return (await serveDocument(this.#options, call)) ?? this.noRoute(call)
   }
 
   /** The built-in groups have routers of their own, which say it with a Status. */
   private noRoute({ request }: Call): ApiResponse {
     const group = /^\/api\/./.test(request.path) ? '' : /^\/apis\/([^/]+)/.exec(request.path)?.[1]
-    if (group === undefined || !this.#options.resources.isBuiltIn(group)) return notFoundPage()
-    return errorResponse(request, pathNotFoundError())
+    const routed = group === undefined ? isRoutedDocument(request.path) : this.#options.resources.isBuiltIn(group)
+    return routed ? errorResponse(request, pathNotFoundError()) : notFoundPage()
   }
 
   private failure(request: ApiRequest, error: unknown, trip: Trip): ApiResponse {
@@ -447,7 +420,7 @@ export class RequestPath {
     if (error instanceof RefusedError)
       return withHeader(errorResponse(request, error), 'x-content-type-options', 'nosniff')
     if (error instanceof StatusError) return errorResponse(request, error)
-    if (error instanceof URIError) return errorResponse(request, badRequestError('the path cannot be read'))
+    if (error instanceof UnknownTargetError) return textResponse(500, `${error.message}\n`)
     if (error instanceof CompactedError) {
       const message = 'the requested revision is no longer there'
       return errorResponse(request, new StatusError({ code: 410, reason: 'Expired', message }))
@@ -493,7 +466,7 @@ function addHeaders(to: Record<string, string | string[]>, from: ApiResponse['he
 /** Whether an error is an answer rather than a fault of the server. */
 const isForeseen = (error: unknown): boolean =>
   error instanceof StatusError ||
-  error instanceof URIError ||
+  error instanceof UnknownTargetError ||
   error instanceof CompactedError ||
   error instanceof TooManyRequests
 
@@ -504,40 +477,32 @@ function whenClosed(socket: Duplex, listener: () => void): void {
 
 /** Namespaced objects have no path outside their namespace, and the other way round. */
 function misplaced(namespaced: boolean, info: RequestInfo): boolean {
-  if (!namespaced) return info.namespace !== '' && info.resource !== 'namespaces'
+  if (!namespaced) return info.namespace !== '' && !(info.resource === 'namespaces' && info.name === info.namespace)
   return info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch'
 }
 
-/** No route of a built-in resource takes HEAD, though it is authorized as GET; custom resources go by the verb alone. */
-function isRefusedHead({ request }: Call, { kind }: Endpoint): boolean {
-  return request.method === 'HEAD' && kind.custom === undefined
+/**
+ * No route of a built-in resource takes HEAD, though it is authorized as GET, and the old paths of watches take GET alone; custom resources
+ * go by the verb.
+ */
+function isRefused({ request: { method }, info: { verb } }: Call, { kind }: Endpoint): boolean {
+  return kind.custom === undefined && (method === 'HEAD' || (verb === 'watch' && method !== 'GET'))
 }
 
-/** Documents that have a route for GET and for nothing else; those of groups, health and OpenAPI do not look at it. */
-const GET_ALONE =
-  /^\/(version|api|api\/[^/]+|apis\/[^/]+\/[^/]+|\.well-known\/openid-configuration|openid\/v1\/jwks)\/?$/
+/** What answers with something else than objects, in any form. */
+const FREE: ReadonlySet<string> = new Set(['proxy', 'exec', 'attach', 'portforward', 'log'])
+
+/** Proxies pass on every method that there is a verb for, and the question for what is there. */
+const isProxied = ({ request: { method }, info: { subresource, verb } }: Call): boolean =>
+  subresource === 'proxy' && (verb !== '' || method === 'OPTIONS')
+
+/** Go's server says so before anybody looks at the request. */
+const UNREADABLE: ApiResponse = {
+  status: 400,
+  headers: { 'content-type': 'text/plain; charset=utf-8', connection: 'close' },
+  body: new TextEncoder().encode('400 Bad Request'),
+}
 
 export function notFoundPage(): ApiResponse {
   return textResponse(404, '404 page not found\n')
-}
-
-function rootPaths(discovery: Discovery, security: Security, health: Health): string[] {
-  const paths = new Set([
-    '/api',
-    '/apis',
-    ...health.paths,
-    '/version',
-    '/metrics',
-    '/metrics/slis',
-    '/flagz',
-    '/statusz',
-    '/openapi/v2',
-    '/openapi/v3',
-  ])
-  for (const { group, versions } of discovery.groups) {
-    if (group !== '') paths.add(`/apis/${group}`)
-    for (const { version } of versions) paths.add(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)
-  }
-  for (const path of security.documents?.keys() ?? []) paths.add(path)
-  return [...paths].sort()
 }

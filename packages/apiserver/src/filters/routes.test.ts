@@ -38,7 +38,6 @@ const PATHS = [
   '/api/v1/namespaces//pods/p',
   '/api/v1/namespaces/a/namespaces/a',
   '/api/v1/namespaces/a/namespaces/b',
-  '/api/v1/watch',
   '/api/v1/watch/watch',
   '/api/v1/watch/pods',
   '/api/v1/watch/pods/p',

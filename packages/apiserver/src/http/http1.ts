@@ -34,16 +34,35 @@ export function respondToMessage(message: IncomingMessage, out: ServerResponse, 
   // A body that nobody read would be taken for the next request.
   if (!message.complete) message.resume()
   if (stream !== undefined && !head) {
-    out.writeHead(response.status, response.headers)
+    out.writeHead(response.status, named(response.headers))
     out.flushHeaders()
     stream(new MessageSink(out))
     return
   }
-  out.writeHead(response.status, gzip ? response.headers : { ...response.headers, 'content-length': length })
+  const headers = named(response.headers)
+  if (!gzip) headers['Content-Length'] = String(length)
+  out.writeHead(response.status, headers)
   if (body === undefined || head) out.end()
   else if (gzip) writeCompressed(out, body)
   else if (body instanceof Uint8Array) out.end(body)
   else writePieces(out, body)
+}
+
+const names = new Map<string, string>()
+
+/** Headers under their names as Go's server writes them in HTTP/1.1, where the case can be seen: each word begins with a capital. */
+function named(headers: ApiResponse['headers']): Record<string, string | string[]> {
+  const all: Record<string, string | string[]> = {}
+  for (const key in headers) {
+    let name = names.get(key)
+    if (name === undefined) {
+      name = key.toLowerCase().replace(/(?:^|-)[a-z]/g, start => start.toUpperCase())
+      // What is passed on from other servers may have any name.
+      if (names.size < 1000) names.set(key, name)
+    }
+    all[name] = headers[key]!
+  }
+  return all
 }
 
 class MessageSink implements StreamSink {

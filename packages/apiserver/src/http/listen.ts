@@ -13,6 +13,7 @@ import { requestOfMessage, respondToMessage } from './http1.ts'
 import { serveByNode } from './http2.ts'
 import type { Http2Handlers, Http2Session } from './http2-session.ts'
 import { type ApiRequest, BodyAborted } from './message.ts'
+import { answerConnect, answerUnread } from './odd-methods.ts'
 
 export interface TlsOptions {
   /** PEM. */
@@ -113,7 +114,16 @@ export function listen(options: ListenOptions, handlers: Handlers, clock: Clock)
   })
   serveMessages(server, handlers, open, factsOf)
   server.on('tlsClientError', () => handlers.handshakeFailed?.())
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const answered =
+      socket.writable &&
+      answerUnread(error, socket as TLSSocket, factsOf(socket as TLSSocket), each => handlers.handle(each))
+    if (!answered) refuse(error, socket)
+  })
+  server.on('connect', (message, socket) => {
+    socket.on('error', () => {})
+    answerConnect(message, socket, factsOf(socket as TLSSocket), each => handlers.handle(each))
+  })
   return started(server, options, open, show)
 }
 

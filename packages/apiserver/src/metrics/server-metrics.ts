@@ -12,7 +12,7 @@ import { FeatureGates } from '../features/feature-gates.ts'
 import type { RequestInfo } from '../filters/request-info.ts'
 import type { Traffic } from '../filters/traffic.ts'
 import type { Health } from '../health/health.ts'
-import { type ApiRequest, type ApiResponse, textResponse } from '../http/message.ts'
+import { type ApiRequest, type ApiResponse, plainResponse } from '../http/message.ts'
 import type { Resources } from '../registry/resources.ts'
 import { envelopeMetrics } from '../storage/encryption/encryption-metrics.ts'
 import { podLogMetrics } from '../subresources/pod-log-metrics.ts'
@@ -48,10 +48,13 @@ export class ServerMetrics {
   readonly access: AccessMetrics
   readonly #deprecated: Family<Counter>
   readonly #storageSize: StorageSize | undefined
+  /** Seconds since 1970, by which scrapers know of a new process. */
+  readonly #started: string
 
   constructor(options: ServerMetricsOptions) {
     const { resources, traffic, health, registry = new MetricsRegistry() } = options
     this.registry = registry
+    this.#started = String(Math.floor(options.clock.now() / 1000))
     this.requests = new RequestMetrics(registry)
     this.impersonation = new ImpersonationMetrics(options.clock, registry)
     this.access = new AccessMetrics(registry, options.clock)
@@ -86,10 +89,13 @@ export class ServerMetrics {
     if (registry === undefined) return undefined
     if (method === 'DELETE') {
       registry.reset()
-      return textResponse(200, METRICS_RESET)
+      return plainResponse(200, METRICS_RESET)
     }
     if (path === '/metrics') await this.#storageSize?.refresh()
-    return textResponse(200, registry.text(), { 'content-type': METRICS_TYPE })
+    return plainResponse(200, registry.text(), {
+      'content-type': METRICS_TYPE,
+      'process-start-time-unix': this.#started,
+    })
   }
 
   /** Notes that a version was asked for that will go. No release is named: none of ours has one. */
@@ -102,7 +108,7 @@ export class ServerMetrics {
 export const METRICS_RESET = 'metrics reset\n'
 
 /** The media type of `/metrics`. */
-export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores'
 
 /** `kubernetes_build_info`, of every component. */
 export function registerBuildInfo(registry: MetricsRegistry, gitVersion?: string): void {

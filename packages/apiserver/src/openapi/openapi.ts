@@ -14,8 +14,7 @@ import {
 } from '@canopus/api'
 import type { Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
-import { parseMediaTypes } from '../encoding/media-type.ts'
-import { notAcceptableError } from '../encoding/negotiate.ts'
+import { covers, parseMediaTypes } from '../encoding/media-type.ts'
 import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
 import type { Maybe } from '../security.ts'
 import { type SwaggerForm, SwaggerPieces } from './swagger-pieces.ts'
@@ -99,9 +98,8 @@ export class OpenApi {
   serve(request: ApiRequest): Maybe<ApiResponse> | undefined {
     const { path } = request
     if (path === '/openapi/v2') return this.v2(request)
-    if (path === '/openapi/v3' || path === '/openapi/v3/') {
-      return this.once('v3', () => this.index()).then(document => json(request, document))
-    }
+    if (path === '/openapi/v3')
+      return this.once('v3', () => this.index()).then(document => indexAnswer(request, document))
     return path.startsWith('/openapi/v3/') ? this.v3(request, path.slice('/openapi/v3/'.length)) : undefined
   }
 
@@ -110,14 +108,16 @@ export class OpenApi {
     for (const { type } of accept) {
       if ((OPENAPI_V2_PROTOBUF_ACCEPTED as readonly string[]).includes(type)) {
         return this.once('protobuf', () => this.write('protobuf')).then(document =>
-          answer(request, document, OPENAPI_V2_PROTOBUF),
+          answer(request, document, OPENAPI_V2_PROTOBUF, V2_VARIES),
         )
       }
       if (type === 'application/json' || type === '*/*' || type === 'application/*') {
-        return this.once('json', () => this.write('json')).then(document => json(request, document))
+        return this.once('json', () => this.write('json')).then(document =>
+          answer(request, document, 'application/json', V2_VARIES),
+        )
       }
     }
-    throw notAcceptableError()
+    return { status: 406, headers: { vary: V2_VARIES } }
   }
 
   /** A document that is known, or is being written, or is written now. */
@@ -187,7 +187,11 @@ export class OpenApi {
 
   private v3(request: ApiRequest, path: string): ApiResponse | undefined {
     this.kinds()
-    if (!this.#hashes.has(path)) return undefined
+    if (!this.#hashes.has(path)) {
+      return this.#extensions?.openApiV3().has(path) === true ? undefined : { status: 404, headers: {} }
+    }
+    const clauses = parseMediaTypes(header(request.headers, 'accept') || '*/*')
+    if (!clauses.some(clause => covers(clause, 'application/json'))) return { status: 406, headers: { vary: 'Accept' } }
     const asked = new URLSearchParams(request.query).get('hash')
     const hash = this.hashOf(path)
     if (asked !== null && asked !== hash) {
@@ -213,12 +217,27 @@ export class OpenApi {
   }
 }
 
+/** On what `/openapi/v2` depends, whether it is compressed or not. */
+const V2_VARIES = ['Accept-Encoding', 'Accept']
+
 function json(request: ApiRequest, document: Document): ApiResponse {
   return answer(request, document, 'application/json')
 }
 
-function answer(request: ApiRequest, { body, etag }: Document, contentType: string): ApiResponse {
-  const headers = { etag, vary: 'Accept' }
-  if (header(request.headers, 'if-none-match') === etag) return { status: 304, headers }
+/** The list of documents goes out as the text that Go takes it for. */
+function indexAnswer(request: ApiRequest, document: Document): ApiResponse {
+  const { status, body, headers } = answer(request, document, 'text/plain; charset=utf-8')
+  const { vary: _, ...rest } = headers
+  return { status, headers: rest, ...(body === undefined ? {} : { body }) }
+}
+
+function answer(
+  request: ApiRequest,
+  { body, etag }: Document,
+  contentType: string,
+  vary: string | string[] = 'Accept',
+): ApiResponse {
+  const headers = { etag, vary, 'accept-ranges': 'bytes' }
+  if (header(request.headers, 'if-none-match') === etag) return { status: 304, headers: { etag, vary } }
   return { status: 200, headers: { 'content-type': contentType, ...headers }, body }
 }

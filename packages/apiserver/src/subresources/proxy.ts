@@ -22,12 +22,12 @@ interface Target {
 
 export async function serveProxy(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
   const { request, info } = call
+  const backend = await proxyBackend(context, endpoint, call)
   // Relative links only work below a path that ends in a slash.
   if (info.restPath === '' && (request.method === 'GET' || request.method === 'HEAD')) {
     const query = request.query === '' ? '' : `?${request.query}`
     return { status: 301, headers: { location: `${request.path}/${query}` } }
   }
-  const backend = await proxyBackend(context, endpoint, call)
   const prefix = request.path.slice(0, request.path.length - info.restPath.length)
   const page = { backend: `${backend.host}:${backend.port}`, host: header(request.headers, 'host'), prefix }
   const more = { 'x-forwarded-uri': request.path, 'x-forwarded-for': forwardedFor(call) }

@@ -1,6 +1,6 @@
 /** Pages that tell of a component itself: what `/statusz` and `/flagz` have in common (KEP-4827, KEP-4828). */
 import { toYaml } from '../encoding/encoder.ts'
-import { type ApiRequest, type ApiResponse, jsonResponse, textResponse } from '../http/message.ts'
+import { type ApiRequest, type ApiResponse, jsonResponse, plainResponse } from '../http/message.ts'
 import { pageForm } from './negotiate.ts'
 
 export interface Page {
@@ -19,7 +19,7 @@ export function servePage({ headers }: Pick<ApiRequest, 'headers'>, page: Page):
   const name = kind.toLowerCase()
   const { media, version } = pageForm(headers, kind)
   if (media === 'text') {
-    return textResponse(
+    return plainResponse(
       200,
       `
 ${component} ${name}

@@ -241,7 +241,11 @@ async function runApiServer(
   const identity = serverIdentity()
   const applied = await applySharedFlags(flags, identity.name, logger)
   const signer = await tokenSignerOf(flags, logger, applied.extras.metrics)
-  const security = createSecurity(securityOptions(flags, authorities, signer?.options))
+  const address = publicAddress(flags.externalHostname ?? advertise, flags.securePort)
+  const security = createSecurity({
+    serviceAccountJwksUri: `https://${address}/openid/v1/jwks`,
+    ...securityOptions(flags, authorities, signer?.options),
+  })
   countBuffersAsHeap()
   const store = applied.stored(await openStore(storage, flags.dataDir, logger, flags.leaseReuseDurationSeconds))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
@@ -260,7 +264,7 @@ async function runApiServer(
       ...given({ egress: egressFrom(flags.egressSelectorConfigFile) }),
       security,
       serviceCidr: flags.serviceClusterIpRange,
-      publicAddress: publicAddress(flags.externalHostname ?? advertise, flags.securePort),
+      publicAddress: address,
       nodePortRange: flags.serviceNodePortRange,
       descriptions: () => loadDescriptions(join(root, 'dist/descriptions.json.gz')),
       bootstrap: {
