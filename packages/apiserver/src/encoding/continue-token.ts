@@ -4,7 +4,7 @@ import { badRequestError, parseJson, StatusError } from '@canopus/apimachinery'
 export interface ContinueToken {
   /** The revision that all pages show; -1 means "whatever is newest", for lists that were cut off by compaction. */
   readonly revision: number
-  /** Key below the resource's prefix where the next page begins. */
+  /** Key below what is listed (a namespace, or all of a resource) where the next page begins, with a slash in front. */
   readonly start: string
 }
 
@@ -34,7 +34,7 @@ export function decodeContinue(text: string): ContinueToken {
   }
   if (typeof start !== 'string' || start === '') throw bad(': encoded start key empty (version meta.k8s.io/v1)')
   if (!isClean(start)) throw bad(`: ${start}`)
-  return { revision: Math.max(rv, -1), start: start.replace(/^\//, '') }
+  return { revision: Math.max(rv, -1), start }
 }
 
 /** Whether a path stays as it is where `.`, `..`, `//` and an ending `/` are resolved: nothing leads out of the prefix. */

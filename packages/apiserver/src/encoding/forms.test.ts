@@ -4,6 +4,7 @@ import { type MemoryServer, startMemoryServer } from '../testing/memory-server.t
 
 const CMS = '/api/v1/namespaces/default/configmaps'
 const ONE = `${CMS}/one`
+const ADDRESSES = '/apis/networking.k8s.io/v1/ipaddresses'
 const SCALE = '/apis/apps/v1/namespaces/default/deployments/one/scale'
 const as = (kind: string, version: string, media = 'application/json'): string =>
   `${media};as=${kind};g=meta.k8s.io;v=${version}`
@@ -143,5 +144,92 @@ describe('forms of answers', () => {
     const { object } = await watch.next()
     assert.deepEqual([object.kind, object.apiVersion], ['PartialObjectMetadata', 'meta.k8s.io/v1beta1'])
     watch.end()
+  })
+
+  it('has a cell more than columns for addresses, as upstream has', async () => {
+    const parentRef = { resource: 'services', namespace: 'default', name: 's' }
+    await server.send('POST', ADDRESSES, { metadata: { name: '10.96.0.77' }, spec: { parentRef } })
+    const { json } = await server.send('GET', `${ADDRESSES}/10.96.0.77`, undefined, { accept: as('Table', 'v1') })
+    const { columnDefinitions, rows } = json as unknown as { columnDefinitions: unknown[]; rows: { cells: string[] }[] }
+    assert.equal(columnDefinitions.length, 2)
+    assert.deepEqual(rows[0]?.cells.slice(0, 2), ['10.96.0.77', 'services/default/s'])
+    assert.match(rows[0]?.cells[2] ?? '', /^\d+s$/)
+  })
+
+  it('ends a watch of lists of metadata where the first event would come', async () => {
+    const accept = as('PartialObjectMetadataList', 'v1')
+    const { status, text } = await server.send('GET', `${CMS}?watch=true&timeoutSeconds=30`, undefined, { accept })
+    assert.deepEqual([status, text], [200, ''])
+    const old = await server.send('GET', `${CMS}?watch=true&resourceVersion=x&timeoutSeconds=1`, undefined, { accept })
+    assert.match(old.text, /invalid syntax/)
+  })
+
+  for (const [accept, code] of [
+    ['application/json;stream=watch', 200],
+    ['application/json;stream=foo', 406],
+    ['application/yaml;stream=watch', 406],
+    ['application/json;q=0', 200],
+    ['', 200],
+  ] as const) {
+    it(`answers ${code} to '${accept}'`, async () => {
+      assert.equal((await server.send('GET', `${ONE}?pretty=1`, undefined, { accept })).status, code)
+    })
+  }
+
+  it('asks what a route makes before it looks at a subresource or review', async () => {
+    const accept = 'text/html'
+    const review = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+    const answers = [
+      await server.send('GET', SCALE, undefined, { accept }),
+      await server.send('POST', review, { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } }, { accept }),
+    ]
+    for (const { text } of answers) assert.match(text, /406: Not Acceptable/)
+  })
+
+  it('reads no media type whose parameter has no value', async () => {
+    const answer = await server.send(
+      'POST',
+      CMS,
+      { metadata: { name: 'two' } },
+      { 'content-type': 'application/json;foo' },
+    )
+    assert.equal(answer.status, 415)
+  })
+
+  for (const query of ['limit=', 'timeoutSeconds=', 'watch=1&timeoutSeconds=']) {
+    it(`refuses ${query}`, async () => {
+      const { status, text } = await server.send('GET', `${CMS}?${query}`)
+      assert.equal(status, 400)
+      assert.match(text, /strconv.ParseInt: parsing \\"\\": invalid syntax/)
+    })
+  }
+
+  it('reads revisions of 64 bits', async () => {
+    const one = await server.send('GET', `${CMS}?resourceVersion=18446744073709551616`)
+    assert.match(one.text, /value out of range/)
+  })
+
+  it('says that there is nothing to patch before it reads the patch, but reads a name that is none first', async () => {
+    const patched = await server.send('PATCH', `${CMS}/none`, '{', { 'content-type': 'application/merge-patch+json' })
+    assert.equal(patched.status, 404)
+    const put = await server.send('PUT', `${CMS}/none`, { metadata: { name: 'other' } })
+    assert.match(put.text, /the name of the object \(other\) does not match the name on the URL \(none\)/)
+  })
+
+  it('has tokens that speak of what is listed, and reads those of before', async () => {
+    for (const name of ['t1', 't2', 't3']) await server.send('POST', CMS, { metadata: { name, labels: { page: 't' } } })
+    const first = await server.send('GET', `${CMS}?limit=1&labelSelector=page`)
+    const token = JSON.parse(Buffer.from(first.json.metadata.continue, 'base64url').toString())
+    assert.equal(token.start, '/t1\0')
+    const old = Buffer.from(JSON.stringify({ ...token, start: 'default/t1\0' })).toString('base64url')
+    for (const each of [first.json.metadata.continue, old]) {
+      const { json } = await server.send('GET', `${CMS}?labelSelector=page&continue=${each}`)
+      assert.deepEqual(
+        json.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name),
+        ['t2', 't3'],
+      )
+    }
+    const all = await server.send('GET', '/api/v1/configmaps?limit=1&labelSelector=page')
+    assert.equal(JSON.parse(Buffer.from(all.json.metadata.continue, 'base64url').toString()).start, '/default/t1\0')
   })
 })

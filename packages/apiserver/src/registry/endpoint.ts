@@ -23,7 +23,7 @@ import { decodeBody, decodeOptions, type ExpectedKind, rawBodyWith } from '../en
 import type { ObjectEncoder } from '../encoding/encoder.ts'
 import { type Encoders, encoderOf, formOf } from '../encoding/encoders.ts'
 import { type Body, bytesOf, GivenBody } from '../encoding/given-body.ts'
-import { checkRoute, negotiate, type Transform } from '../encoding/negotiate.ts'
+import { checkRoute, negotiate, plainForm, type Transform } from '../encoding/negotiate.ts'
 import {
   deleteOptions,
   listQuery,
@@ -48,18 +48,19 @@ import { managerOfAgent } from './owners.ts'
 import { forgetsOwners, readPatch } from './patch.ts'
 import { statusResponse } from './respond.ts'
 import { selection } from './selection.ts'
-import { type Update, updateObject } from './update.ts'
-import { watchObjects } from './watch.ts'
+import { matchName, type Update, updateObject } from './update.ts'
+import { endingAtFirst, watchObjects } from './watch.ts'
 import { inWatchListSpan } from './watch-spans.ts'
 
 const ONE: readonly Transform[] = ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']
 const MANY: readonly Transform[] = [...ONE]
+const STREAM: readonly Transform[] = [...ONE]
 /** What there is of the other alone. */
 const MISFITS = new Map<readonly Transform[], Transform>([
   [ONE, 'PartialObjectMetadataList'],
   [MANY, 'PartialObjectMetadata'],
+  [STREAM, 'PartialObjectMetadataList'],
 ])
-const STREAM: readonly Transform[] = ['Table', 'PartialObjectMetadata']
 
 /** Kinds whose DELETE answers the object itself rather than a Status (`ReturnDeletedObject` upstream). */
 const RETURNS_DELETED = new Set([
@@ -229,18 +230,21 @@ export class Endpoint {
     }
   }
 
-  private watch(call: Call): Promise<ApiResponse> {
-    const encoder = this.encoder(call, STREAM)
+  private async watch(call: Call): Promise<ApiResponse> {
+    const asked = this.encoder(call, STREAM)
+    const { as } = formOf(asked)
+    const encoder = as === 'PartialObjectMetadataList' ? this.#encoders.for(this.kind, plainForm(formOf(asked))) : asked
     const query = listQuery(call.info.query, true, this.store.context.watchLists)
     const namespace = this.collectionScope(call)
     const name = call.info.name === '' ? undefined : call.info.name
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector, name)
-    return inWatchListSpan(call, query, encoder, listed =>
+    const response = await inWatchListSpan(call, query, encoder, listed =>
       watchObjects(this.store, namespace, selected, query, encoder, () => {
         listed()
         call.begun?.()
       }),
     )
+    return encoder === asked ? response : endingAtFirst(response)
   }
 
   private async create(call: Call): Promise<ApiResponse> {
@@ -270,6 +274,7 @@ export class Endpoint {
       return object
     }
     let first: KubeObject | undefined = decode(call.warnings)
+    matchName(first, call.info.name)
     call.audit?.requestObject(first, this.#audited)
     return this.change(call, write, encoder, body, {
       mayCreate: this.kind.strategy.allowCreateOnUpdate === true && write.subresource === '',
@@ -343,6 +348,7 @@ export class Endpoint {
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)
     let first: KubeObject | undefined = decode(call.warnings)
+    matchName(first, call.info.name)
     call.audit?.requestObject(first, this.#audited)
     const produce = (): KubeObject => {
       const object = first ?? decode([])

@@ -27,8 +27,9 @@ export async function listObjects(
   query: ListQuery,
 ): Promise<Page> {
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
-  const found = await inListSpan(store.kind.type, () => findPage(store, namespace, selected, query))
-  note(store, namespace, selected, query, found)
+  const page = await inListSpan(store.kind.type, () => findPage(store, namespace, selected, query))
+  note(store, namespace, selected, query, page)
+  const found = page.metadata.continue === undefined ? page : withScopedToken(page, namespace)
   if (store.remote === undefined) return found
   const pending = store.remote.all(found.versions)
   return { ...found, versions: pending instanceof Promise ? await pending : pending }
@@ -53,6 +54,15 @@ async function waited({ cache, context: { clock } }: KindStore, reached: Maybe<u
   const from = clock.monotonic()
   await freshEnough(reached)
   cache.figures.waits.observe((clock.monotonic() - from) / 1000)
+}
+
+/** What keys of a list have in common: tokens speak of what comes after. */
+const scopeOf = (namespace: string | undefined): string => (namespace === undefined ? '' : `${namespace}/`)
+
+function withScopedToken({ versions, metadata }: Page, namespace: string | undefined): Page {
+  const { revision, start } = decodeContinue(metadata.continue!)
+  const own = encodeContinue({ revision, start: `/${start.slice(scopeOf(namespace).length)}` })
+  return { versions, metadata: { ...metadata, continue: own } }
 }
 
 async function findPage(
@@ -191,7 +201,9 @@ async function continued(
   revision: number,
   start: string,
 ): Promise<Page> {
-  const startKey = `${store.cache.prefix}${start}`
+  // Tokens from before they spoke of a scope have no slash in front.
+  const key = start.startsWith('/') ? `${scopeOf(namespace)}${start.slice(1)}` : start
+  const startKey = `${store.cache.prefix}${key}`
   if (revision === -1) {
     await waited(store, store.context.cache.fresh())
     return fromCache(store, namespace, selected, limit, startKey)

@@ -66,6 +66,12 @@ const typesOf = ({ schema }: PatchedKind): readonly string[] =>
 /** Whether a patch of this media type can be one of the kind. */
 export const takesPatch = (headers: Headers, kind: PatchedKind): boolean => typesOf(kind).includes(patchType(headers))
 
+/** What a patch says, and what is doubtful about it. */
+interface ReadBody {
+  readonly patch: ReturnType<typeof textOrGiven>['patch']
+  readonly findings: ReturnType<typeof patchFindings>
+}
+
 /**
  * Reads the patch of a request. Throws StatusError 415 and 400. `keepsSpec`: the strategy puts the old spec back whatever the patch
  * makes of it, so that one which it leaves alone need not be looked through, and stays the old one.
@@ -81,10 +87,18 @@ export function readPatch(
   const type = patchType(headers)
   const types = typesOf(kind)
   if (!types.includes(type)) throw kind.schema === undefined ? noRouteError() : unsupportedMediaTypeError([...types])
-  const { patch, text } = textOrGiven(body, type === STRATEGIC_PATCH ? '' : 'error decoding patch: ')
-  const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
+  // Not before there is an object to patch: that there is none is said first.
+  let read: ReadBody | undefined
+  const readOnce = (): ReadBody => {
+    if (read !== undefined) return read
+    const { patch, text } = textOrGiven(body, type === STRATEGIC_PATCH ? '' : 'error decoding patch: ')
+    const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
+    read = { patch, findings }
+    return read
+  }
   const schema = kind.schema ?? schemas.schemaOf(kind.message)
   return notedInSpan(old => {
+    const { patch, findings } = readOnce()
     const patched = translate(() => {
       switch (type) {
         case JSON_PATCH:

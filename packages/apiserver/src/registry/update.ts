@@ -347,7 +347,8 @@ function sentVersion(text: string | undefined): bigint {
 export const unnamedError = (name: string): StatusError =>
   badRequestError(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
 
-function matchName(object: KubeObject, name: string): void {
+/** Throws StatusError 400 where an object is not the one that the path names. */
+export function matchName(object: KubeObject, name: string): void {
   if (!object.metadata.name) throw unnamedError(name)
   if (object.metadata.name !== name) {
     throw badRequestError(

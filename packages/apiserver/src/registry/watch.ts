@@ -149,6 +149,32 @@ function refuse(sink: StreamSink, encoder: ObjectEncoder, { status }: StatusErro
   sink.end()
 }
 
+/** What begins an event that tells what is wrong; it can be told in any form. */
+const ERROR = Buffer.from('{"type":"ERROR"')
+
+/**
+ * A watch in a form that only lists have: an event cannot be brought into it, and the stream ends where one was to come (upstream's
+ * endpoints/handlers/watch.go takes what it cannot encode for a client that has gone).
+ */
+export function endingAtFirst({ stream, ...response }: ApiResponse): ApiResponse {
+  if (stream === undefined) return response
+  const ending = (sink: StreamSink): StreamSink => ({
+    write: (chunk, sent) => {
+      if (ERROR.equals(chunk.subarray(0, ERROR.length))) return sink.write(chunk, sent)
+      sent?.()
+      sink.end()
+      return false
+    },
+    end: () => sink.end(),
+    onClose: listener => sink.onClose(listener),
+    onDrain: listener => sink.onDrain(listener),
+    get closed() {
+      return sink.closed
+    },
+  })
+  return { ...response, stream: sink => stream(ending(sink)) }
+}
+
 /** Looks at state and history now, before the first wait; rejects where the history does not reach back. */
 async function convertedBeginning(
   store: KindStore,
