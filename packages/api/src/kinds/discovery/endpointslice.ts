@@ -33,10 +33,10 @@ const HOSTNAME = 'kubernetes.io/hostname'
 
 const portsText = ({ ports }: EndpointSlice): string =>
   withMore(
-    (ports ?? []).map(({ port, name }) => (port !== undefined ? String(port) : name || '*')),
+    (ports ?? []).map(({ port, name = '' }) => (port === undefined ? name : String(port))),
     3,
     '<unset>',
-  )
+  ) || '<unset>'
 
 const MANAGER = 'endpointslice.kubernetes.io/managed-by'
 const OUR_CONTROLLERS = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']

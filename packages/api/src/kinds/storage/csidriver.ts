@@ -62,9 +62,9 @@ export const CSIDriverKind = defineKind<CSIDriver>({
       each => each.spec.storageCapacity ?? false,
     ),
     text('TokenRequests', of('storage.v1.CSIDriverSpec.tokenRequests'), each =>
-      (each.spec.tokenRequests ?? []).length === 0
+      each.spec.tokenRequests === undefined
         ? '<unset>'
-        : each.spec.tokenRequests!.map(token => token.audience).join(','),
+        : each.spec.tokenRequests.map(token => token.audience).join(','),
     ),
     column(
       'RequiresRepublish',
