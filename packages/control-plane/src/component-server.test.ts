@@ -14,7 +14,10 @@ const client = createClient({
     const status =
       kind === 'TokenReview'
         ? { authenticated: spec.token === 'good', user: { username: 'monitor', groups: ['system:authenticated'] } }
-        : { allowed: spec.user === 'monitor' && /^\/(metrics|flagz|statusz)/.test(spec.nonResourceAttributes.path) }
+        : {
+            allowed:
+              spec.user === 'monitor' && /^\/(metrics|flagz|statusz|configz)/.test(spec.nonResourceAttributes.path),
+          }
     const bytes = Buffer.from(JSON.stringify({ kind, spec, metadata: {}, status }))
     return {
       status: 201,
@@ -53,6 +56,8 @@ before(async () => {
     logger: silentLogger,
     metrics,
     resetsMetrics: true,
+    configuration: { componentconfig: { parallelism: 16 } },
+    readiness: [{ name: 'shutdown', scope: 'ready', check: () => {} }],
   })
 })
 after(() => server.close())
@@ -76,21 +81,24 @@ function ask(path: string, token?: string, as?: string, method = 'GET'): Promise
 describe("a component's own port", () => {
   const rows: readonly [string, string | undefined, string | undefined, number, RegExp][] = [
     ['/healthz', undefined, undefined, 200, /^ok$/],
-    ['/readyz?verbose', undefined, undefined, 200, /^\[\+\]ping ok\nreadyz check passed\n$/],
-    ['/metrics', undefined, undefined, 403, /User "system:anonymous" cannot get path "\/metrics"/],
-    ['/metrics', 'bad', undefined, 401, /Unauthorized/],
+    ['/readyz?verbose', undefined, undefined, 200, /^\[\+\]shutdown ok\nreadyz check passed\n$/],
+    ['/metrics', undefined, undefined, 403, /User \\"system:anonymous\\" cannot get path \\"\/metrics\\"/],
+    ['/metrics', 'bad', undefined, 401, /"reason":"Unauthorized","code":401/],
+    ['/healthz', 'bad', undefined, 401, /"reason":"Unauthorized"/],
+    ['/configz', 'good', undefined, 200, /^\{"componentconfig":\{"parallelism":16\}\}\n$/],
+    ['/metrics', undefined, undefined, 403, /"reason":"Forbidden","details":\{\},"code":403/],
     ['/metrics', 'good', undefined, 200, /^workqueue_adds_total\{name="deployment"\} 1$/m],
     ['/metrics', undefined, 'monitor', 200, /^process_cpu_seconds_total /m],
-    ['/metrics', undefined, 'somebody', 403, /User "somebody"/],
-    ['/metrics/slis', 'good', undefined, 200, /kubernetes_healthcheck\{name="ping",type="readyz"\} 1/],
-    ['/flagz', undefined, undefined, 403, /cannot get path "\/flagz"/],
+    ['/metrics', undefined, 'somebody', 403, /User \\"somebody\\"/],
+    ['/metrics/slis', 'good', undefined, 200, /kubernetes_healthcheck\{name="shutdown",type="readyz"\} 1/],
+    ['/flagz', undefined, undefined, 403, /cannot get path \\"\/flagz\\"/],
     ['/flagz', 'good', undefined, 200, /^\nkube-scheduler flagz\nWarning: .*\nv=2\n$/],
     [
       '/statusz',
       'good',
       undefined,
       200,
-      /^\nkube-scheduler statusz\n(.*\n)*Paths: \/flagz \/healthz \/livez \/metrics \/readyz\n$/,
+      /^\nkube-scheduler statusz\n(.*\n)*Paths: \/configz \/flagz \/healthz \/livez \/metrics \/readyz\n$/,
     ],
     ['/metrics/other', 'good', undefined, 404, /404 page not found/],
   ]

@@ -6,12 +6,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { SubjectAccessReviews, TokenReviews } from '@canopus/api'
-import { StatusError } from '@canopus/apimachinery'
+import { StatusError, unauthorizedError } from '@canopus/apimachinery'
 import {
   type ApiResponse,
+  errorResponse,
   type FlagValues,
   type Headers,
   Health,
+  type HealthCheck,
   jsonResponse,
   METRICS_RESET,
   METRICS_TYPE,
@@ -52,6 +54,14 @@ export interface ComponentServerOptions extends ShownCertificates {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: MetricsRegistry
+  /** What `/configz` tells, by name; there is no such page where missing. */
+  readonly configuration?: Readonly<Record<string, unknown>>
+  /** What has to be well for `/readyz`, in place of what never fails. */
+  readonly readiness?: readonly HealthCheck[]
+  /** Whom to ask about tokens and permissions; `client` where missing. */
+  readonly reviewers?: { readonly authentication?: Client; readonly authorization?: Client }
+  /** For how long answers about tokens and permissions are believed, in milliseconds; 10,000 each where missing. */
+  readonly believed?: { readonly tokens: number; readonly allowed: number; readonly denied: number }
   /** Whether DELETE of `/metrics` resets what was counted: the scheduler's does. That of `/metrics/slis` always does. */
   readonly resetsMetrics?: boolean
 }
@@ -67,7 +77,8 @@ export interface ComponentServer {
 export async function startComponentServer(options: ComponentServerOptions): Promise<ComponentServer> {
   const { metrics, clientCa, tlsPolicy, port, address, resetsMetrics = false } = options
   const slis = new MetricsRegistry()
-  const health = new Health(() => [])
+  const { readiness = [] } = options
+  const health = new Health(() => readiness, undefined, readiness.length === 0 ? 'all' : 'live')
   health.register(slis)
   registerBuildInfo(metrics)
   registerOwnFamilies(metrics)
@@ -81,7 +92,16 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
   }
   const { component, flags, clock } = options
   const statusz = new Statusz(clock, component)
-  const served = { health, metrics, slis, resetsMetrics, component, flags, statusz }
+  const served = {
+    health,
+    metrics,
+    slis,
+    resetsMetrics,
+    component,
+    flags,
+    statusz,
+    configuration: options.configuration,
+  }
   const server = createServer({
     ...show(options),
     SNICallback: contexts.callback,
@@ -122,6 +142,7 @@ interface Served {
   readonly component: string
   readonly flags: FlagValues
   readonly statusz: Statusz
+  readonly configuration: Readonly<Record<string, unknown>> | undefined
 }
 
 async function respond(
@@ -133,7 +154,8 @@ async function respond(
   const { health, metrics, slis, resetsMetrics } = served
   const [path = '/', query = ''] = (request.url ?? '/').split('?')
   const refusal = await access.refusal(request, path)
-  if (refusal !== undefined) return text(response, refusal.status, refusal.message)
+  if (refusal !== undefined)
+    return send(response, errorResponse({ headers: request.headers as Headers, query }, refusal))
   const registry = path === '/metrics' ? metrics : path === '/metrics/slis' ? slis : undefined
   if (registry !== undefined) {
     if (request.method !== 'DELETE' || (registry === metrics && !resetsMetrics)) {
@@ -144,16 +166,27 @@ async function respond(
   }
   const answer = page(path, request.headers, served) ?? (await health.serve({ path, query }))
   if (answer === undefined) return text(response, 404, '404 page not found\n')
-  response.writeHead(answer.status, answer.headers).end(answer.body as Uint8Array)
+  send(response, answer)
+}
+
+function send(response: ServerResponse, { status, headers, body }: ApiResponse): void {
+  response.writeHead(status, headers).end(body instanceof Uint8Array ? body : Buffer.concat([...(body ?? [])]))
 }
 
 const PATHS = ['/flagz', '/healthz', '/livez', '/metrics', '/metrics/slis', '/readyz']
 
 /** What the component tells of itself; undefined for other paths. */
-function page(path: string, headers: Headers, { component, flags, statusz }: Served): ApiResponse | undefined {
+function page(
+  path: string,
+  headers: Headers,
+  { component, flags, statusz, configuration }: Served,
+): ApiResponse | undefined {
   try {
+    if (path === '/configz' && configuration !== undefined) return jsonResponse(200, configuration)
     if (path === '/flagz') return serveFlagz({ headers }, component, flags)
-    return path === '/statusz' ? statusz.serve({ headers }, PATHS) : undefined
+    return path === '/statusz'
+      ? statusz.serve({ headers }, configuration === undefined ? PATHS : ['/configz', ...PATHS])
+      : undefined
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
     return jsonResponse(error.code, error.status)
@@ -170,9 +203,9 @@ interface Who {
 }
 
 const ANONYMOUS: Who = { name: 'system:anonymous', groups: ['system:unauthenticated'] }
-const REMEMBERED_FOR = 10_000
+const BELIEVED = { tokens: 10_000, allowed: 10_000, denied: 10_000 }
 
-/** Who asks, and may they: both are the API server's to say, and remembered for ten seconds as upstream. */
+/** Who asks, and may they: both are the API server's to say, and remembered for ten seconds, if nothing else is said, as upstream. */
 class Access {
   readonly #options: ComponentServerOptions
   readonly #tokens = new LruCache<string, { until: number; who: Who | undefined }>({ capacity: 256 })
@@ -182,15 +215,16 @@ class Access {
     this.#options = options
   }
 
-  async refusal(request: IncomingMessage, path: string): Promise<{ status: number; message: string } | undefined> {
+  /** What is answered instead, where somebody may not read it. A wrong credential is one wherever it is shown. */
+  async refusal(request: IncomingMessage, path: string): Promise<StatusError | undefined> {
+    const who = await this.#who(request)
+    if (who === undefined) return unauthorizedError()
     const open = (each: string): boolean => (each.endsWith('*') ? path.startsWith(each.slice(0, -1)) : path === each)
     if (this.#options.alwaysAllowed.some(open)) return undefined
-    const who = await this.#who(request)
-    if (who === undefined) return { status: 401, message: 'Unauthorized\n' }
     const verb = (request.method ?? 'GET').toLowerCase()
     if (await this.#allowed(who, verb, path)) return undefined
-    const message = `forbidden: User ${JSON.stringify(who.name)} cannot ${verb} path ${JSON.stringify(path)}\n`
-    return { status: 403, message }
+    const message = `forbidden: User ${JSON.stringify(who.name)} cannot ${verb} path ${JSON.stringify(path)}`
+    return new StatusError({ code: 403, reason: 'Forbidden', message, details: {} })
   }
 
   async #who(request: IncomingMessage): Promise<Who | undefined> {
@@ -205,10 +239,12 @@ class Access {
     const now = this.#options.clock.monotonic()
     const known = this.#tokens.get(token)
     if (known !== undefined && known.until > now) return known.who
-    const review = await this.#options.client.resource(TokenReviews).create({ metadata: {}, spec: { token } })
+    const review = await (this.#options.reviewers?.authentication ?? this.#options.client)
+      .resource(TokenReviews)
+      .create({ metadata: {}, spec: { token } })
     const { authenticated, user } = review.status ?? {}
     const who = authenticated && user?.username ? { name: user.username, groups: user.groups ?? [] } : undefined
-    this.#tokens.set(token, { until: now + REMEMBERED_FOR, who })
+    this.#tokens.set(token, { until: now + (this.#options.believed ?? BELIEVED).tokens, who })
     return who
   }
 
@@ -217,12 +253,15 @@ class Access {
     const now = this.#options.clock.monotonic()
     const known = this.#verdicts.get(id)
     if (known !== undefined && known.until > now) return known.allowed
-    const review = await this.#options.client.resource(SubjectAccessReviews).create({
-      metadata: {},
-      spec: { user: name, groups: [...groups], nonResourceAttributes: { verb, path } },
-    })
+    const review = await (this.#options.reviewers?.authorization ?? this.#options.client)
+      .resource(SubjectAccessReviews)
+      .create({
+        metadata: {},
+        spec: { user: name, groups: [...groups], nonResourceAttributes: { verb, path } },
+      })
     const allowed = review.status?.allowed === true
-    this.#verdicts.set(id, { until: now + REMEMBERED_FOR, allowed })
+    const { allowed: yes, denied: no } = this.#options.believed ?? BELIEVED
+    this.#verdicts.set(id, { until: now + (allowed ? yes : no), allowed })
     return allowed
   }
 }

@@ -128,7 +128,7 @@ function make(registry: MetricsRegistry): SchedulerMetrics {
   registry.collect(
     'gauge',
     'scheduler_pending_pods',
-    '[STABLE] Number of pending pods, by the queue type.',
+    "[STABLE] Number of pending pods, by the queue type. 'active' means number of pods in activeQ; 'backoff' means number of pods in backoffQ; 'unschedulable' means number of pods in unschedulablePods that the scheduler attempted to schedule and failed; 'gated' is the number of unschedulable pods that the scheduler never attempted to schedule because they are gated.",
     ['queue'],
     () => {
       const sizes = metrics.pending()
@@ -227,7 +227,7 @@ function ofPlugins(
     ),
     evaluations: registry.counter(
       'scheduler_plugin_evaluation_total',
-      '[BETA] Number of attempts to schedule pods by each plugin and the extension point (PreFilter, Filter, PreScore, Score).',
+      '[BETA] Number of attempts to schedule pods by each plugin and the extension point (available only in PreFilter, Filter, PreScore, and Score).',
       ['extension_point', 'plugin', 'profile'],
     ),
     permitWait: registry.histogram(

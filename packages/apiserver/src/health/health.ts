@@ -29,10 +29,19 @@ interface Tally {
 export class Health {
   readonly #checks: () => Iterable<HealthCheck>
   readonly #inGrace: () => boolean
+  readonly #ping: HealthCheck
   readonly #tallies = new Map<string, Tally>()
 
-  /** `checks` is asked every time: some come while the server starts. `inGrace`: whether what fails does not count at `/livez`. */
-  constructor(checks: () => Iterable<HealthCheck>, inGrace: () => boolean = () => false) {
+  /**
+   * `checks` is asked every time: some come while the server starts. `inGrace`: whether what fails does not count at `/livez`. `ping`: where
+   * the one check counts that never fails.
+   */
+  constructor(
+    checks: () => Iterable<HealthCheck>,
+    inGrace: () => boolean = () => false,
+    ping: HealthCheck['scope'] = 'all',
+  ) {
+    this.#ping = { ...PING, scope: ping }
     this.#checks = checks
     this.#inGrace = inGrace
   }
@@ -42,7 +51,7 @@ export class Health {
     const [, root = '', ...rest] = path.split('/')
     if (!ROOTS.includes(root as Root)) return undefined
     const name = rest.join('/')
-    const all = [PING, ...this.#checks()].filter(countsAt(root as Root))
+    const all = [this.#ping, ...this.#checks()].filter(countsAt(root as Root))
     const checks = root === 'livez' && this.#inGrace() ? all.map(each => ({ ...each, check: () => {} })) : all
     if (rest.length > 0) {
       const one = checks.find(each => each.name === name)
@@ -53,7 +62,7 @@ export class Health {
 
   /** Paths of all checks, for the list of paths. */
   get paths(): string[] {
-    const checks = [PING, ...this.#checks()]
+    const checks = [this.#ping, ...this.#checks()]
     return ROOTS.flatMap(root => [`/${root}`, ...checks.filter(countsAt(root)).map(each => `/${root}/${each.name}`)])
   }
 

@@ -46,7 +46,7 @@ export class Statusz {
     const up = this.uptime()
     const two = (value: number): string => String(value).padStart(2, '0')
     return `
-Started: ${new Date(this.#started).toUTCString()}
+Started: ${unixDate(this.#started)}
 Up: ${Math.floor(up / 3600)} hr ${two(Math.floor(up / 60) % 60)} min ${two(up % 60)} sec
 Go version: ${this.#version.goVersion}
 Binary version: ${this.binaryVersion()}
@@ -66,6 +66,12 @@ Paths: ${paths.join(' ')}
   private emulationVersion(): string {
     return `${this.#version.emulationMajor}.${this.#version.emulationMinor}`
   }
+}
+
+/** As Go writes `time.UnixDate`: `Sun Nov 29 16:12:26 UTC 2026`. */
+function unixDate(milliseconds: number): string {
+  const [day = '', date = '', month, year, time] = new Date(milliseconds).toUTCString().split(' ')
+  return `${day.replace(',', '')} ${month} ${String(Number(date)).padStart(2)} ${time} UTC ${year}`
 }
 
 function firstSegments(paths: readonly string[]): string[] {

@@ -22,12 +22,14 @@ import {
 import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, Option } from 'commander'
 import { address, fileIfGiven, fileOf, given, integer, list, lists, oneOf, validated } from '../flags.ts'
-import { reportedVersion, storageMediaType } from './api-flags.ts'
+import { storageMediaType } from './api-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import {
   addFlagsWithoutEffect,
   addLogFlags,
+  addVersionFlag,
   componentLogger,
+  LOG_WITHOUT_EFFECT,
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
@@ -93,6 +95,7 @@ interface ApiServerFlags
 
 /** What they tune is not there (Go's profiler, the machine's logs), or is always so; some have no effect upstream either. */
 const WITHOUT_EFFECT = [
+  ...LOG_WITHOUT_EFFECT,
   'contention-profiling',
   'coordinated-leadership-lease-duration',
   'coordinated-leadership-renew-deadline',
@@ -154,7 +157,6 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
     .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
     .option('--proxy-client-key-file <file>', 'its key')
-    .option('--version <version>', 'what it says that it is: its own version with another suffix', reportedVersion)
   addSniFlag(command)
   addTlsFlags(command)
   addSecurityFlags(command)
@@ -163,6 +165,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addTuningFlags(command)
   addPeerFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addVersionFlag(command)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
     const logger = componentLogger(flags, 'apiserver')

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os'
+import { GIT_VERSION } from '@canopus/apiserver'
 import { type Logger, type MetricsRegistry, uuid } from '@canopus/base'
 import { runWithLease } from '@canopus/operator'
 import { createLogger, type LogFormat, systemClock, systemRandom } from '@canopus/platform'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { bool, duration } from '../flags.ts'
 import type { Access } from './access.ts'
+import { reportedVersion } from './api-flags.ts'
 import type { ConfigField } from './component-config.ts'
 
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'text']
@@ -14,6 +16,31 @@ export interface LogFlags {
   v: number
   loggingFormat: LogFormat
 }
+
+/** Every component says which it is where the flag has no value; the API server may be told to say otherwise. */
+export function addVersionFlag(command: Command): void {
+  command
+    .option(
+      '--version [version]',
+      'say which version this is, and end; with a value: say that, the own version with another suffix',
+      reportedVersion,
+    )
+    .hook('preAction', () => {
+      if (command.getOptionValue('version') !== true) return
+      process.stdout.write(`Kubernetes ${GIT_VERSION}\n`)
+      throw new CommanderError(0, 'commander.version', GIT_VERSION)
+    })
+}
+
+/** Flags of upstream's logs that change nothing here. */
+export const LOG_WITHOUT_EFFECT = [
+  'log-flush-frequency',
+  'log-json-info-buffer-size',
+  'log-json-split-stream',
+  'log-text-info-buffer-size',
+  'log-text-split-stream',
+  'vmodule',
+]
 
 export function addLogFlags(command: Command): void {
   command.option(

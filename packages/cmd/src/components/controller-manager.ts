@@ -15,8 +15,10 @@ import {
   addFlagsWithoutEffect,
   addLeaderFlags,
   addLogFlags,
+  addVersionFlag,
   componentLogger,
   type LeaderFlags,
+  LOG_WITHOUT_EFFECT,
   type LogFlags,
   reportFlagsWithoutEffect,
   runElected,
@@ -25,7 +27,12 @@ import { addControllerFlags, type ControllerFlags, controllerOptions } from './c
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { flagValues } from './flag-values.ts'
 import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
-import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
+import {
+  addSecureServingFlags,
+  SERVING_WITHOUT_EFFECT,
+  type SecureServingFlags,
+  serveSecurely,
+} from './secure-serving.ts'
 import { createServiceAccountClients, type ServiceAccountClients } from './service-account-clients.ts'
 
 interface ControllerManagerFlags
@@ -62,15 +69,10 @@ interface ControllerManagerFlags
 }
 
 const WITHOUT_EFFECT = [
+  ...SERVING_WITHOUT_EFFECT,
+  ...LOG_WITHOUT_EFFECT,
   'allow-untagged-cloud',
   'attach-detach-reconcile-sync-period',
-  'authentication-kubeconfig',
-  'authentication-skip-lookup',
-  'authentication-token-webhook-cache-ttl',
-  'authentication-tolerate-lookup-failure',
-  'authorization-kubeconfig',
-  'authorization-webhook-cache-authorized-ttl',
-  'authorization-webhook-cache-unauthorized-ttl',
   'cidr-allocator-type',
   'cloud-config',
   'cloud-provider',
@@ -83,9 +85,10 @@ const WITHOUT_EFFECT = [
   'disable-attach-detach-reconcile-sync',
   'enable-dynamic-provisioning',
   'enable-hostpath-provisioner',
+  'enable-leader-migration',
   'external-cloud-volume-plugin',
   'flex-volume-plugin-dir',
-  'log-flush-frequency',
+  'leader-migration-config',
   'min-resync-period',
   'namespace-sync-period',
   'node-sync-period',
@@ -97,15 +100,8 @@ const WITHOUT_EFFECT = [
   'pv-recycler-pod-template-filepath-nfs',
   'pv-recycler-timeout-increment-hostpath',
   'pvclaimbinder-sync-period',
-  'requestheader-allowed-names',
-  'requestheader-client-ca-file',
-  'requestheader-extra-headers-prefix',
-  'requestheader-group-headers',
-  'requestheader-uid-headers',
-  'requestheader-username-headers',
   'route-reconciliation-period',
   'service-cluster-ip-range',
-  'vmodule',
 ]
 
 const USER_AGENT = 'kube-controller-manager'
@@ -176,6 +172,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
   addMetricsFlags(command)
   addLeaderFlags(command, 'kube-controller-manager')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addVersionFlag(command)
   addLogFlags(command)
   return command.action((flags: ControllerManagerFlags) => {
     const logger = componentLogger(flags, 'controller-manager')

@@ -15,7 +15,9 @@ import { type Access, accessBy, kubeconfigTransport } from './access.ts'
 import {
   addFlagsWithoutEffect,
   addLogFlags,
+  addVersionFlag,
   componentLogger,
+  LOG_WITHOUT_EFFECT,
   type LogFlags,
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
@@ -57,7 +59,7 @@ interface KubeletFlags extends FeatureGateFlags, LogFlags, TlsFlags {
   enableSystemLogQuery: boolean
 }
 
-const WITHOUT_EFFECT = ['pod-infra-container-image', 'register-node', 'fail-swap-on']
+const WITHOUT_EFFECT = [...LOG_WITHOUT_EFFECT, 'pod-infra-container-image', 'register-node', 'fail-swap-on']
 
 /** `canopus kubelet`: the node agent of this machine alone, with kubelet's flags. */
 export function addKubelet(program: Command, environment: CliEnvironment): Command {
@@ -100,6 +102,7 @@ export function addKubelet(program: Command, environment: CliEnvironment): Comma
   addTlsFlags(command)
   addFeatureGateFlag(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addVersionFlag(command)
   addLogFlags(command)
   return command.action(({ config }: KubeletFlags) => {
     applyComponentConfig(command, config, KUBELET_CONFIGURATION)

@@ -8,7 +8,16 @@ import { createProxy, type ProxyOptions } from '@canopus/proxy'
 import { type Command, Option } from 'commander'
 import { required } from '../flags.ts'
 import { accessByKubeconfig } from './access.ts'
-import { addLogFlags, componentLogger, LOG_FIELDS, type LogFlags } from './common-flags.ts'
+import {
+  addFlagsWithoutEffect,
+  addLogFlags,
+  addVersionFlag,
+  componentLogger,
+  LOG_FIELDS,
+  LOG_WITHOUT_EFFECT,
+  type LogFlags,
+  reportFlagsWithoutEffect,
+} from './common-flags.ts'
 import { applyComponentConfig, type ConfigKind } from './component-config.ts'
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { createHealthChecks } from './health-checks.ts'
@@ -38,6 +47,48 @@ export const PROXY_CONFIGURATION: ConfigKind = {
   },
 }
 
+/** There are no tables of iptables or IPVS here, no limits of conntrack's, and no ports of its own. */
+const WITHOUT_EFFECT = [
+  ...LOG_WITHOUT_EFFECT,
+  'bind-address',
+  'bind-address-hard-fail',
+  'boot-id-file',
+  'config-sync-period',
+  'conntrack-max-per-core',
+  'conntrack-min',
+  'conntrack-tcp-be-liberal',
+  'conntrack-tcp-timeout-close-wait',
+  'conntrack-tcp-timeout-established',
+  'conntrack-udp-timeout',
+  'conntrack-udp-timeout-stream',
+  'detect-local-mode',
+  'healthz-bind-address',
+  'iptables-localhost-nodeports',
+  'iptables-masquerade-bit',
+  'iptables-min-sync-period',
+  'iptables-sync-period',
+  'ipvs-exclude-cidrs',
+  'ipvs-min-sync-period',
+  'ipvs-scheduler',
+  'ipvs-strict-arp',
+  'ipvs-sync-period',
+  'ipvs-tcp-timeout',
+  'ipvs-tcpfin-timeout',
+  'ipvs-udp-timeout',
+  'kube-api-burst',
+  'kube-api-content-type',
+  'kube-api-qps',
+  'machine-id-file',
+  'masquerade-all',
+  'master',
+  'metrics-bind-address',
+  'nodeport-addresses',
+  'oom-score-adj',
+  'pod-bridge-interface',
+  'pod-interface-name-prefix',
+  'profiling',
+]
+
 /** `canopus proxy`: the service proxy of this machine alone, with kube-proxy's flags. */
 export function addProxy(program: Command, environment: CliEnvironment): Command {
   const command = program
@@ -52,13 +103,17 @@ export function addProxy(program: Command, environment: CliEnvironment): Command
     .option('--cleanup', 'remove the table and end', false)
   addFeatureGateFlag(command)
   addHiddenMetricsFlag(command)
+  addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addVersionFlag(command)
   addLogFlags(command)
   return command.action(({ config }: ProxyFlags) => {
     applyComponentConfig(command, config, PROXY_CONFIGURATION, flag => flag === 'hostnameOverride')
     const flags = command.opts<ProxyFlags>()
     featureGatesOf(flags)
     checkHiddenMetrics(flags)
-    return runProxy(flags, componentLogger(flags, 'proxy'), environment.signal)
+    const logger = componentLogger(flags, 'proxy')
+    reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
+    return runProxy(flags, logger, environment.signal)
   })
 }
 

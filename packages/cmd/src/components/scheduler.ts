@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { FlagValues } from '@canopus/apiserver'
+import type { FlagValues, HealthCheck } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { createSeriesRecorder } from '@canopus/operator'
@@ -9,6 +9,7 @@ import {
   defaultConfiguration,
   type PluginFactory,
   type SchedulerConfiguration,
+  writtenConfiguration,
 } from '@canopus/scheduler'
 import type { Command } from 'commander'
 import { duration, given, number, rate, required } from '../flags.ts'
@@ -17,8 +18,10 @@ import {
   addFlagsWithoutEffect,
   addLeaderFlags,
   addLogFlags,
+  addVersionFlag,
   componentLogger,
   type LeaderFlags,
+  LOG_WITHOUT_EFFECT,
   type LogFlags,
   reportFlagsWithoutEffect,
   runElected,
@@ -33,7 +36,12 @@ import {
   readSchedulerConfiguration,
   writeSchedulerConfiguration,
 } from './scheduler-configuration.ts'
-import { addSecureServingFlags, type SecureServingFlags, serveSecurely } from './secure-serving.ts'
+import {
+  addSecureServingFlags,
+  SERVING_WITHOUT_EFFECT,
+  type SecureServingFlags,
+  serveSecurely,
+} from './secure-serving.ts'
 
 interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, MetricsFlags, SecureServingFlags {
   kubeconfig?: string
@@ -46,8 +54,8 @@ interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, Metric
 }
 
 const WITHOUT_EFFECT = [
-  'authentication-kubeconfig',
-  'authorization-kubeconfig',
+  ...SERVING_WITHOUT_EFFECT,
+  ...LOG_WITHOUT_EFFECT,
   'contention-profiling',
   'kube-api-content-type',
   'profiling',
@@ -79,6 +87,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
   addMetricsFlags(command)
   addLeaderFlags(command, 'kube-scheduler')
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
+  addVersionFlag(command)
   addLogFlags(command)
   return command.action((flags: SchedulerFlags) => {
     const logger = componentLogger(flags, 'scheduler')
@@ -146,8 +155,32 @@ async function runScheduler(
     metrics,
     limitsOf(configuration.clientConnection),
   )
-  const served = { client: access.client, flags: values, logger, metrics, resetsMetrics: true }
-  const own = await serveSecurely(flags, 'scheduler', served)
+  const served = {
+    client: access.client,
+    flags: values,
+    logger,
+    metrics,
+    resetsMetrics: true,
+    configuration: { componentconfig: writtenConfiguration(configuration) },
+  }
+  let isSynced = flags.leaderElect
+  const readiness: HealthCheck[] = [
+    {
+      name: 'shutdown',
+      scope: 'ready',
+      check: () => {
+        if (signal.aborted) throw new Error('process is shutting down')
+      },
+    },
+    {
+      name: 'sched-handler-sync',
+      scope: 'ready',
+      check: () => {
+        if (!isSynced) throw new Error('handlers are not synced')
+      },
+    },
+  ]
+  const own = await serveSecurely(flags, 'scheduler', { ...served, readiness })
   try {
     const { clock, ...others } = controllerContext(access, 'default-scheduler', logger)
     const component = 'default-scheduler'
@@ -162,6 +195,7 @@ async function runScheduler(
         const options = { configuration, factories, askExtender, maxUnschedulable, featureGates }
         const scheduler = createScheduler(context, options)
         access.informers.start(leading)
+        isSynced = true
         logger.info('the scheduler is starting')
         await scheduler.run(leading)
       },

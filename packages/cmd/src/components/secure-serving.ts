@@ -1,8 +1,10 @@
 import { join } from 'node:path'
+import { type Client, createClient } from '@canopus/client'
 import { type ComponentServer, type ComponentServerOptions, startComponentServer } from '@canopus/control-plane'
 import { systemClock } from '@canopus/platform'
 import type { Command } from 'commander'
-import { fileIfGiven, list, number } from '../flags.ts'
+import { duration, fileIfGiven, given, list, number } from '../flags.ts'
+import { kubeconfigTransport } from './access.ts'
 import { localHosts } from './own-address.ts'
 import { followCertificate, servingCertificate, servingFiles } from './serving-certificate.ts'
 import { addSniFlag, SniCertificates, type SniFlags } from './sni-certificates.ts'
@@ -16,7 +18,31 @@ export interface SecureServingFlags extends SniFlags, TlsFlags {
   tlsPrivateKeyFile?: string
   clientCaFile?: string
   authorizationAlwaysAllowPaths: string[]
+  authenticationKubeconfig?: string
+  authorizationKubeconfig?: string
+  authenticationTokenWebhookCacheTtl: number
+  authorizationWebhookCacheAuthorizedTtl: number
+  authorizationWebhookCacheUnauthorizedTtl: number
 }
+
+/** Flags of upstream's delegated authentication and of its ports that change nothing here. */
+export const SERVING_WITHOUT_EFFECT = [
+  'authentication-skip-lookup',
+  'authentication-tolerate-lookup-failure',
+  'disable-http2-serving',
+  'emulated-version',
+  'http2-max-streams-per-connection',
+  'master',
+  'min-compatibility-version',
+  'permit-address-sharing',
+  'permit-port-sharing',
+  'requestheader-allowed-names',
+  'requestheader-client-ca-file',
+  'requestheader-extra-headers-prefix',
+  'requestheader-group-headers',
+  'requestheader-uid-headers',
+  'requestheader-username-headers',
+]
 
 /** The flags of a component's own port (k8s.io/apiserver/pkg/server/options/serving.go). */
 export function addSecureServingFlags(command: Command, port: number, directory: string): void {
@@ -32,15 +58,32 @@ export function addSecureServingFlags(command: Command, port: number, directory:
       '/readyz',
       '/livez',
     ])
+  const own = 'default: as this component reaches the API server'
+  command
+    .option('--authentication-kubeconfig <file>', `who is asked about tokens (${own})`)
+    .option('--authorization-kubeconfig <file>', `who is asked about permissions (${own})`)
+    .option('--authentication-token-webhook-cache-ttl <duration>', 'how long he is believed', duration, 10_000)
+    .option('--authorization-webhook-cache-authorized-ttl <duration>', 'how long his yes counts', duration, 10_000)
+    .option('--authorization-webhook-cache-unauthorized-ttl <duration>', 'how long his no counts', duration, 10_000)
   addSniFlag(command)
   addTlsFlags(command)
+}
+
+/** A client by the kubeconfig of a flag, if that is given. */
+function reviewer(path: string | undefined, name: string): { client: Client; close(): void } | undefined {
+  if (path === undefined || path === '') return undefined
+  const transport = kubeconfigTransport(path)
+  return { client: createClient(transport, { userAgent: `kube-${name}` }), close: () => transport.close() }
 }
 
 /** Serves health and metrics until `close`; nothing where the port is 0. */
 export async function serveSecurely(
   flags: SecureServingFlags,
   name: string,
-  facts: Pick<ComponentServerOptions, 'client' | 'flags' | 'logger' | 'metrics' | 'resetsMetrics'>,
+  facts: Pick<
+    ComponentServerOptions,
+    'client' | 'flags' | 'logger' | 'metrics' | 'resetsMetrics' | 'configuration' | 'readiness'
+  >,
 ): Promise<ComponentServer | undefined> {
   if (flags.securePort === 0) return undefined
   const { tlsCertFile: certFile, tlsPrivateKeyFile: keyFile, certDir: directory } = flags
@@ -53,6 +96,10 @@ export async function serveSecurely(
   const sni = new SniCertificates(flags)
   const shown = () => ({ ...own, named: sni.all })
   const clientCa = fileIfGiven('client-ca-file', flags.clientCaFile)
+  const [authentication, authorization] = [
+    reviewer(flags.authenticationKubeconfig, name),
+    reviewer(flags.authorizationKubeconfig, name),
+  ]
   const server = await startComponentServer({
     address: flags.bindAddress,
     port: flags.securePort,
@@ -61,6 +108,12 @@ export async function serveSecurely(
     tlsPolicy: tlsPolicy(flags),
     alwaysAllowed: flags.authorizationAlwaysAllowPaths,
     clock: systemClock,
+    reviewers: given({ authentication: authentication?.client, authorization: authorization?.client }),
+    believed: {
+      tokens: flags.authenticationTokenWebhookCacheTtl,
+      allowed: flags.authorizationWebhookCacheAuthorizedTtl,
+      denied: flags.authorizationWebhookCacheUnauthorizedTtl,
+    },
     component: `kube-${name}`,
     ...facts,
   })
@@ -76,6 +129,8 @@ export async function serveSecurely(
     ...server,
     close: () => {
       for (const end of ends) end()
+      authentication?.close()
+      authorization?.close()
       return server.close()
     },
   }

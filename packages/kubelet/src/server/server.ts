@@ -140,7 +140,7 @@ async function route(facts: ServerFacts, request: IncomingMessage, response: Ser
       if (rest.join('/') !== 'summary') throw new HttpError(404, '404 page not found\n')
       return json(response, await statsSummary(services, facts.pods(), facts.root))
     case 'metrics':
-      response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+      response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores')
       response.end(metricsText(facts, rest.join('/')))
       return
     case 'exec':

@@ -55,10 +55,23 @@ test('the defaults: upstream, with all nodes scored', () => {
 const wrong: readonly [value: Record<string, unknown>, message: string][] = [
   [
     { apiVersion: 'kubescheduler.config.k8s.io/v1beta3' },
-    'no kind "KubeSchedulerConfiguration" is registered for version "kubescheduler.config.k8s.io/v1beta3": kubescheduler.config.k8s.io/v1 is what is read',
+    'no kind "KubeSchedulerConfiguration" is registered for version "kubescheduler.config.k8s.io/v1beta3" in scheme "pkg/runtime/scheme.go:111"',
   ],
   [{ profils: [] }, 'unknown field "profils"'],
-  [{ profiles: [{ schedulerName: 'a' }, { schedulerName: 'a' }] }, 'profiles[1].schedulerName: Duplicate value: "a"'],
+  [{ profiles: [{ schedulerName: 'a' }, { schedulerName: 'a' }] }, 'profiles[1].schedulerName: Duplicate value: {}'],
+  [{ parallelism: -1 }, 'parallelism: Invalid value: -1: should be an integer value greater than zero'],
+  [
+    { profiles: [{ pluginConfig: [{ name: 'InterPodAffinity', args: { hardPodAffinityWeight: 200 } }] }] },
+    'profiles[0].pluginConfig[0].args.hardPodAffinityWeight: Invalid value: 200: not in valid range [0, 100]',
+  ],
+  [
+    { profiles: [{ pluginConfig: [{ name: 'InterPodAffinity', args: { foo: 1 } }] }] },
+    'strict decoding error: decoding .profiles[0].pluginConfig[0]: strict decoding error: decoding args for plugin InterPodAffinity: strict decoding error: unknown field "foo"',
+  ],
+  [
+    { leaderElection: { leaseDuration: '1s', renewDeadline: '10s' } },
+    'leaderElection.leaseDuration: Invalid value: "10s": must be greater than `RenewDeadline`',
+  ],
   [{ profiles: [{ plugin: {} }] }, 'unknown field "profiles[0].plugin"'],
   [{ percentageOfNodesToScore: 101 }, 'percentageOfNodesToScore: Invalid value: 101: not in valid range [0-100]'],
   [
@@ -103,7 +116,7 @@ const wrongProfiles: readonly [value: Record<string, unknown>, message: string][
   ],
   [
     withArgs('InterPodAffinity', { hardPodAffinityWeight: 101 }),
-    'profile default-scheduler: plugin InterPodAffinity: args.hardPodAffinityWeight: Invalid value: 101: not in valid range [0-100]',
+    'profiles[0].pluginConfig[0].args.hardPodAffinityWeight: Invalid value: 101: not in valid range [0, 100]',
   ],
   [
     withArgs('PodTopologySpread', {

@@ -1,5 +1,7 @@
+import { formatDuration } from '@canopus/apimachinery'
 import type { SchedulerPlugin } from '../framework.ts'
 import { defaultPlugins } from '../profile.ts'
+import { checkedArguments } from './argument-checks.ts'
 import { type ExtenderConfiguration, readExtender } from './extender-configuration.ts'
 import { Fields } from './reader.ts'
 
@@ -85,7 +87,7 @@ export function readConfiguration(value: unknown): SchedulerConfiguration {
   const names = new Set<string>()
   for (const [index, { schedulerName }] of profiles.entries()) {
     if (names.has(schedulerName)) {
-      throw new Error(`profiles[${index}].schedulerName: Duplicate value: "${schedulerName}"`)
+      throw new Error(`profiles[${index}].schedulerName: Duplicate value: {}`)
     }
     names.add(schedulerName)
   }
@@ -112,10 +114,16 @@ export function readConfiguration(value: unknown): SchedulerConfiguration {
     ...(kubeconfig ? { kubeconfig } : {}),
   }
   if (configuration.extenders.filter(each => each.bindVerb !== undefined).length > 1) {
-    throw new Error('extenders: Invalid value: found several extenders implementing bind: only one may')
+    const count = configuration.extenders.filter(each => each.bindVerb !== undefined).length
+    throw new Error(
+      `extenders: Invalid value: "found ${count} extenders implementing bind": only one extender can implement bind`,
+    )
   }
   // Nothing here does work in parallel, nor are there profiles of the process to be had by this file.
-  for (const ignored of ['parallelism', 'enableProfiling', 'enableContentionProfiling', 'delayCacheUntilActive']) {
+  const parallelism = fields.whole('parallelism') ?? 1
+  if (parallelism <= 0)
+    fields.fail('parallelism', `Invalid value: ${parallelism}: should be an integer value greater than zero`)
+  for (const ignored of ['enableProfiling', 'enableContentionProfiling', 'delayCacheUntilActive']) {
     fields.raw(ignored)
   }
   fields.end()
@@ -139,7 +147,7 @@ function checkKind(fields: Fields): void {
   const apiVersion = fields.text('apiVersion') ?? API_VERSION
   const kind = fields.text('kind') ?? 'KubeSchedulerConfiguration'
   if (kind !== 'KubeSchedulerConfiguration' || apiVersion !== API_VERSION) {
-    throw new Error(`no kind "${kind}" is registered for version "${apiVersion}": ${API_VERSION} is what is read`)
+    throw new Error(`no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/runtime/scheme.go:111"`)
   }
 }
 
@@ -164,7 +172,31 @@ function readLeaderElection(fields: Fields | undefined): LeaderElectionConfigura
     retryPeriod: fields.duration('retryPeriod'),
   }
   fields.end()
+  checkElection(fields, read)
   return Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined))
+}
+
+/** As k8s.io/component-base/config/validation has it. */
+function checkElection(
+  fields: Fields,
+  {
+    leaderElect = true,
+    leaseDuration = 15_000,
+    renewDeadline = 10_000,
+    retryPeriod = 2000,
+  }: { [K in keyof LeaderElectionConfiguration]: LeaderElectionConfiguration[K] | undefined },
+): void {
+  if (!leaderElect) return
+  if (leaseDuration <= renewDeadline)
+    fields.fail(
+      'leaseDuration',
+      `Invalid value: "${formatDuration(renewDeadline)}": must be greater than \`RenewDeadline\``,
+    )
+  if (renewDeadline <= retryPeriod * 1.2)
+    fields.fail(
+      'renewDeadline',
+      `Invalid value: "${formatDuration(retryPeriod)}": must be greater than \`RetryPeriod\`*1.2`,
+    )
 }
 
 function readProfile(fields: Fields): ProfileConfiguration {
@@ -176,8 +208,8 @@ function readProfile(fields: Fields): ProfileConfiguration {
   for (const each of fields.list('pluginConfig')) {
     const name = each.text('name')
     if (!name) return each.fail('name', 'Required value')
-    if (args.has(name)) each.fail('name', `repeated config for plugin ${name}`)
-    args.set(name, each.raw('args'))
+    if (args.has(name)) throw new Error(`${each.path}: Duplicate value: ${JSON.stringify(name)}`)
+    args.set(name, checkedArguments(name, each))
     each.end()
   }
   fields.end()
