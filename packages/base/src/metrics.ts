@@ -185,8 +185,8 @@ const UNEXPECTED = 'unexpected'
 export class MetricsRegistry {
   readonly #options: MetricsOptions
   readonly #families = new Map<string, Description>()
-  /** Label values that were told as `unexpected`. */
-  unexpected = 0
+  #unexpected = 0
+  readonly #unexpectedLater: (() => number)[] = []
   readonly #resets: (() => void)[] = []
 
   constructor(options: MetricsOptions = {}) {
@@ -215,7 +215,13 @@ export class MetricsRegistry {
   ): void {
     const constrain = this.constraintOf(name, labels)
     const told = constrain === undefined ? samples : () => merged(samples(), constrain)
+    if (constrain !== undefined) this.#unexpectedLater.push(() => unexpectedOf(samples(), type, constrain))
     this.#families.set(name, { name, help, type, labels, samples: told })
+  }
+
+  /** Label values that were told as `unexpected`: as often as something with one was counted. */
+  get unexpected(): number {
+    return this.#unexpectedLater.reduce((total, count) => total + count(), this.#unexpected)
   }
 
   /** All families that are told of, also those that have nothing to tell yet. */
@@ -261,7 +267,7 @@ export class MetricsRegistry {
     const known = this.#families.get(name)
     if (known !== undefined) throw new Error(`there is a metric ${name} already`)
     const constrain = this.constraintOf(name, labels)
-    const family = new Family(make, constrain && (asked => constrain(asked, () => this.unexpected++)))
+    const family = new Family(make, constrain && (asked => constrain(asked, () => this.#unexpected++)))
     const description = { name, help, type, labels, samples: () => family.samples() }
     const isResettable = type === 'counter' || labels.length > 0
     this.#families.set(name, isResettable ? { ...description, reset: () => family.reset() } : description)
@@ -290,6 +296,18 @@ function merged(samples: Iterable<Sample>, constrain: Constraint): Sample[] {
     found.set(id, [labels, sum(found.get(id)?.[1], value)])
   }
   return [...found.values()]
+}
+
+/** How often a label value that is not told was counted with, as far as what is looked up says how often it counted. */
+function unexpectedOf(samples: Iterable<Sample>, type: MetricType, constrain: Constraint): number {
+  let total = 0
+  for (const [asked, value] of samples) {
+    const told = constrain(asked)
+    const hidden = asked.filter((label, index) => label !== told[index]).length
+    const times = typeof value !== 'number' ? value.count : type === 'counter' ? value : 1
+    total += hidden * times
+  }
+  return total
 }
 
 function sum(before: Sample[1] | undefined, value: Sample[1]): Sample[1] {
