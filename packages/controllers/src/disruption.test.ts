@@ -93,6 +93,18 @@ test('a fixed number asks for no controller', async () => {
   assert.deepEqual([budget().expectedPods, budget().disruptionsAllowed], [2, 1])
 })
 
+test('a pod that has ended counts like any other, by whether it is ready', async () => {
+  addPod('a')
+  addPod('b')
+  world.server.change(Pods, 'a', 'default', pod => (pod.status!.phase = 'Succeeded'))
+  add({ minAvailable: 1 })
+  await world.settle()
+  assert.deepEqual([budget().expectedPods, budget().currentHealthy, budget().disruptionsAllowed], [2, 2, 1])
+  world.server.change(Pods, 'a', 'default', pod => (pod.status!.conditions = []))
+  await world.settle()
+  assert.deepEqual([budget().expectedPods, budget().currentHealthy, budget().disruptionsAllowed], [2, 1, 0])
+})
+
 test('a granted eviction counts until it is forgotten', async () => {
   world.server.add(Pods, {
     metadata: { name: 'a', namespace: 'default', labels: { app: 'web' } },

@@ -32,7 +32,7 @@ import {
   type ReconcileResult,
 } from '@canopus/operator'
 import { scaledValue } from './common/int-or-percent.ts'
-import { isFinished, isReady } from './common/pods.ts'
+import { isReady } from './common/pods.ts'
 import { staleIn, takeBackStale } from './stale-disruption.ts'
 
 /** How long an evicted pod may take to show that it is going. */
@@ -55,20 +55,20 @@ export interface BudgetPlan {
   spared: readonly Pod[]
 }
 
+/** Pods that have ended count too: they are ready no longer, once their kubelet has said so (upstream's countHealthyPods). */
 export function planBudget({ budget, pods, scale, now }: BudgetState): BudgetPlan {
-  const counted = pods.filter(pod => !isFinished(pod))
   const { minAvailable, maxUnavailable } = budget.spec
-  let expectedPods = scale ?? counted.length
+  let expectedPods = scale ?? pods.length
   let desiredHealthy = 0
   if (maxUnavailable !== undefined) {
     desiredHealthy = Math.max(0, expectedPods - (scaledValue(maxUnavailable, expectedPods, 'up') ?? 0))
   } else if (typeof minAvailable === 'string') desiredHealthy = scaledValue(minAvailable, expectedPods, 'up') ?? 0
   else if (minAvailable !== undefined) {
-    expectedPods = counted.length
+    expectedPods = pods.length
     desiredHealthy = minAvailable
   }
   const { disruptedPods, waitMs, spared } = stillDisrupted(budget, pods, now)
-  const currentHealthy = counted.filter(
+  const currentHealthy = pods.filter(
     pod => isReady(pod) && !pod.metadata.deletionTimestamp && disruptedPods[pod.metadata.name] === undefined,
   ).length
   const spare = currentHealthy - desiredHealthy
