@@ -1,4 +1,4 @@
-import { AsyncQueue, abortable, Backoff, type Clock, type Logger, onAbort, sleep } from '@canopus/base'
+import { AsyncQueue, abortable, Backoff, type Clock, type Logger, onAbort, sleep, type Timer } from '@canopus/base'
 import * as grpc from '@grpc/grpc-js'
 import { CompactedError, type StoreEvent, StoreUnavailableError, type WatchBatch } from '../store.ts'
 import type { EtcdConnection } from './connection.ts'
@@ -13,6 +13,8 @@ const queueLimit = 256
  */
 const doubtfulAnswers = 3
 const doubtfulTime = 500
+/** A server passes a request for progress over in silence while the watch still reads history: it is asked again (upstream's period). */
+const askAgainAfter = 100
 
 type WatchStream = grpc.ClientDuplexStream<WatchRequest, WatchResponse>
 
@@ -41,6 +43,7 @@ export class EtcdWatch {
   /** Answers to requests for progress still to come before one counts; 0 where none is wanted. */
   #answersWanted = 0
   #wantsProgress = false
+  #again: Timer | undefined
 
   constructor(options: EtcdWatchOptions) {
     this.#options = options
@@ -55,13 +58,21 @@ export class EtcdWatch {
     const { clock, trustsProgress } = this.#options
     if (trustsProgress()) {
       this.#answersWanted = 1
-      this.#stream.write({ progressRequest: {} })
+      this.#ask(this.#stream)
       return
     }
     this.#answersWanted = doubtfulAnswers
     const stream = this.#stream
     clock.setTimer(this.#createdAt + doubtfulTime - clock.monotonic(), () => {
       if (this.#stream === stream) stream.write({ progressRequest: {} })
+    })
+  }
+
+  #ask(stream: WatchStream): void {
+    stream.write({ progressRequest: {} })
+    this.#again?.cancel()
+    this.#again = this.#options.clock.setTimer(askAgainAfter, () => {
+      if (this.#stream === stream && this.#answersWanted > 0) this.#ask(stream)
     })
   }
 
@@ -113,6 +124,7 @@ export class EtcdWatch {
     } finally {
       release()
       if (this.#answersWanted > 0) this.#wantsProgress = true
+      this.#again?.cancel()
       this.#answersWanted = 0
       this.#createdAt = undefined
       this.#stream = undefined
@@ -136,6 +148,7 @@ export class EtcdWatch {
   #isProgress(): boolean {
     // The server's own notice of progress, unasked, always keeps the order.
     if (this.#answersWanted === 0) return true
+    this.#again?.cancel()
     this.#answersWanted--
     if (this.#answersWanted > 0) {
       this.#stream?.write({ progressRequest: {} })
