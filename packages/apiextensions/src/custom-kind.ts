@@ -117,11 +117,12 @@ function preserving(props: JSONSchemaProps): JSONSchemaProps {
 }
 
 function resourceType({ spec }: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceType {
-  const { names, group, scope } = spec
+  const { names, group, scope, versions } = spec
   const { status, scale } = version.subresources ?? {}
   return {
     group,
     version: version.name,
+    storageVersion: versions.find(({ storage }) => storage)?.name ?? version.name,
     plural: names.plural,
     singular: names.singular ?? names.kind.toLowerCase(),
     kind: names.kind,

@@ -36,6 +36,8 @@ export interface SubresourceFacts {
 export interface ResourceType<T extends KubeObject = KubeObject> {
   readonly group: string
   readonly version: string
+  /** In which version objects are stored, where that is another one. */
+  readonly storageVersion?: string
   /** Lower-case plural, as in the path. */
   readonly plural: string
   readonly singular: string

@@ -413,6 +413,26 @@ describe('custom resources', () => {
     assert.deepEqual([list.items[0].apiVersion, list.items[0].kind], [one.apiVersion, one.kind])
   })
 
+  it('say in every version as which one they are stored', async () => {
+    await define(server, 'decks', 'Deck', [v1, { ...v1, name: 'v2', storage: false }])
+    const hashes = async (): Promise<unknown[]> => {
+      const lists = ['v1', 'v2'].map(version => server.send('GET', `/apis/example.com/${version}`))
+      return (await Promise.all(lists)).map(
+        ({ json }) => json.resources.find((each: { name: string }) => each.name === 'decks').storageVersionHash,
+      )
+    }
+    const [one, two] = await hashes()
+    assert.equal(one, two)
+    const flipped = [
+      { ...v1, storage: false },
+      { ...v1, name: 'v2' },
+    ]
+    await server.send('PATCH', `${CRDS}/decks.example.com`, { spec: { versions: flipped } }, MERGE)
+    const [after, other] = await hashes()
+    assert.equal(after, other)
+    assert.notEqual(after, one)
+  })
+
   it('are shown in every served version and remember which were stored', async () => {
     const v2 = { ...v1, name: 'v2', storage: false }
     await define(server, 'keels', 'Keel', [v1, v2])

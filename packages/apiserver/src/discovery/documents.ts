@@ -134,14 +134,15 @@ function apiResources(type: ResourceType): APIResource[] {
 /** As what upstream stores kinds of which it serves another version. */
 const STORED: Readonly<Record<string, string>> = {
   'events.k8s.io/Event': '/v1',
+  'autoscaling/HorizontalPodAutoscaler': 'autoscaling/v2',
   'admissionregistration.k8s.io/MutatingAdmissionPolicy': 'admissionregistration.k8s.io/v1beta1',
   'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': 'admissionregistration.k8s.io/v1beta1',
   'apiextensions.k8s.io/CustomResourceDefinition': 'apiextensions.k8s.io/v1beta1',
 }
 
 /** Eight bytes of SHA-256 over group, version and kind, in base 64 (k8s.io/apiserver/pkg/endpoints/discovery). */
-function storageVersionHash({ group, version, kind }: ResourceType): string {
-  const stored = STORED[`${group}/${kind}`] ?? `${group}/${version}`
+function storageVersionHash({ group, version, storageVersion = version, kind }: ResourceType): string {
+  const stored = STORED[`${group}/${kind}`] ?? `${group}/${storageVersion}`
   return createHash('sha256').update(`${stored}/${kind}`).digest().subarray(0, 8).toString('base64')
 }
 
