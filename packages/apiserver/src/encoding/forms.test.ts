@@ -232,4 +232,9 @@ describe('forms of answers', () => {
     const all = await server.send('GET', '/api/v1/configmaps?limit=1&labelSelector=page')
     assert.equal(JSON.parse(Buffer.from(all.json.metadata.continue, 'base64url').toString()).start, '/default/t1\0')
   })
+
+  it('says that rows have no object where none is wanted', async () => {
+    const { json } = await server.send('GET', `${ONE}?includeObject=None`, undefined, { accept: as('Table', 'v1') })
+    assert.equal(json.rows[0].object, null)
+  })
 })

@@ -151,7 +151,8 @@ export class TableEncoder extends JsonEncoder {
   private rowObject(object: KubeObject): Record<string, unknown> {
     switch (this.#include) {
       case 'None':
-        return {}
+        // Go writes a raw extension that is empty.
+        return { object: null }
       case 'Object':
         return { object: { kind: this.kind.type.kind, apiVersion: apiVersionOf(this.kind.type), ...object } }
       case 'Metadata':
