@@ -184,7 +184,10 @@ export class RequestPath {
 
   private async ownBackend(call: Call): Promise<Backend | undefined> {
     const endpoint = this.endpointOf(call)
-    return endpoint && upgradeBackend(this.#options.subresources, endpoint, call)
+    if (endpoint === undefined) return undefined
+    const facts = endpoint.kind.type.subresources[call.info.subresource]
+    if (facts !== undefined) checkVerb(call, endpoint, facts.verbs)
+    return upgradeBackend(this.#options.subresources, endpoint, call)
   }
 
   /**
@@ -334,10 +337,7 @@ export class RequestPath {
       return this.noRoute(call)
     }
     this.noteDeprecation(endpoint.kind, call)
-    if ((!facts.verbs.includes(info.verb) || isRefused(call, endpoint)) && !isProxied(call)) {
-      if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
-      throw methodNotSupportedError(endpoint.store.target(''), info.verb)
-    }
+    checkVerb(call, endpoint, facts.verbs)
     if (endpoint.kind.custom === undefined && !FREE.has(info.subresource)) checkRoute(call.request.headers, false)
     return inHandlerSpan(call, () => handler(subresources, endpoint, call))
   }
@@ -487,6 +487,14 @@ function misplaced(namespaced: boolean, info: RequestInfo): boolean {
  */
 function isRefused({ request: { method }, info: { verb } }: Call, { kind }: Endpoint): boolean {
   return kind.custom === undefined && (method === 'HEAD' || (verb === 'watch' && method !== 'GET'))
+}
+
+/** Whether there is a route with this method to the subresource. Throws StatusError 405. */
+function checkVerb(call: Call, endpoint: Endpoint, verbs: readonly string[]): void {
+  const { verb } = call.info
+  if ((verbs.includes(verb) && !isRefused(call, endpoint)) || isProxied(call)) return
+  if (endpoint.kind.custom === undefined) throw methodNotAllowedError()
+  throw methodNotSupportedError(endpoint.store.target(''), verb)
 }
 
 /** What answers with something else than objects, in any form. */

@@ -2,7 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { type Agent, request as httpsRequest } from 'node:https'
 import type { Duplex, Readable, Transform } from 'node:stream'
-import { badRequestError, internalError, plainError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
+import { badRequestError, plainError, StatusError, serviceUnavailableError } from '@canopus/apimachinery'
 import { trusting } from '@canopus/platform'
 import { isIdentityHeader } from '../aggregation/proxy-headers.ts'
 import { webSocketProtocols } from '../authn/web-socket-protocols.ts'
@@ -200,7 +200,7 @@ function originOf({ tls, host, port }: Backend): string {
 }
 
 const undialled = (backend: Backend, error: Error): StatusError =>
-  internalError(`error dialing backend: ${connectionProblem(backend, error)}`)
+  plainError(`error dialing backend: ${connectionProblem(backend, error)}`)
 
 /**
  * Passes an upgrade on and joins the two connections once the other side has agreed. Where it does not agree, its answer is

@@ -4,6 +4,7 @@ import {
   badRequestError,
   type FieldError,
   forbidden,
+  goQuote,
   invalid,
   invalidError,
   parseTime,
@@ -20,19 +21,26 @@ const STREAMS = [
   ['tty', 'tty'],
 ] as const
 
-export function kubeletPath(pod: Pod, subresource: string, query: URLSearchParams): string {
-  const { namespace = '', name } = pod.metadata
-  const where = `${namespace}/${name}`
+/** What a kubelet is asked for. Throws StatusError for options that cannot be, whether or not there is such a pod. */
+export function kubeletParameters(subresource: string, query: URLSearchParams, pod: string): URLSearchParams {
   switch (subresource) {
     case 'log':
-      return `/containerLogs/${where}/${logContainer(pod, query)}${suffix(logParameters(query, name))}`
+      return logParameters(query, pod)
     case 'exec':
-      return `/exec/${where}/${runningContainer(pod, query)}${suffix(execParameters(query))}`
+      return execParameters(query)
     case 'attach':
-      return `/attach/${where}/${runningContainer(pod, query)}${suffix(streamParameters(query))}`
+      return streamParameters(query)
     default:
-      return `/portForward/${where}${suffix(portParameters(query))}`
+      return portParameters(query)
   }
+}
+
+export function kubeletPath(pod: Pod, subresource: string, container: string, parameters: URLSearchParams): string {
+  const { namespace = '', name } = pod.metadata
+  const where = `${namespace}/${name}`
+  if (subresource === 'portforward') return `/portForward/${where}${suffix(parameters)}`
+  const verb = subresource === 'log' ? 'containerLogs' : subresource
+  return `/${verb}/${where}/${containerOf(pod, container)}${suffix(parameters)}`
 }
 
 const suffix = (parameters: URLSearchParams): string => (parameters.size === 0 ? '' : `?${parameters}`)
@@ -54,8 +62,17 @@ function execParameters(query: URLSearchParams): URLSearchParams {
 function portParameters(query: URLSearchParams): URLSearchParams {
   const result = new URLSearchParams()
   const ports = query.getAll('ports').flatMap(each => each.split(','))
+  for (const each of ports) checkPort(each)
   if (ports.length > 0) result.set('port', ports.join(','))
   return result
+}
+
+/** Throws StatusError 400 with what Go's strconv says (pkg/apis/core/v1, Convert_Slice_string_To_Slice_int32). */
+function checkPort(text: string): void {
+  const isNumber = /^\d+$/.test(text)
+  if (isNumber && Number(text) < 65536) return
+  const why = isNumber ? 'value out of range' : 'invalid syntax'
+  throw badRequestError(`cannot convert to []int32: strconv.ParseUint: parsing ${goQuote(text)}: ${why}`)
 }
 
 function logParameters(query: URLSearchParams, pod: string): URLSearchParams {
@@ -68,7 +85,7 @@ function logParameters(query: URLSearchParams, pod: string): URLSearchParams {
     ['limitBytes', 1],
   ] as const) {
     const text = query.get(name)
-    if (text === null || text === '') continue
+    if (text === null) continue
     const value = integer(text)
     if (value < least) errors.push(invalid(name, value, `must be greater than ${least === 0 ? 'or equal to 0' : '0'}`))
     else result.set(name, text)
@@ -85,14 +102,6 @@ function logParameters(query: URLSearchParams, pod: string): URLSearchParams {
   if (query.get('stream')) errors.push(forbidden('stream', 'may not be specified'))
   if (errors.length > 0) throw invalidError({ group: '', resource: 'PodLogOptions', name: pod }, errors)
   return result
-}
-
-function logContainer(pod: Pod, query: URLSearchParams): string {
-  return containerOf(pod, query.get('container') ?? '')
-}
-
-function runningContainer(pod: Pod, query: URLSearchParams): string {
-  return containerOf(pod, query.get('container') ?? '')
 }
 
 /** The container asked for, or the only one. Throws StatusError 400. */

@@ -37,10 +37,15 @@ export interface NodeAddress {
   readonly port: number
 }
 
-/** Throws StatusError 404 for a node that does not exist and 500 for one that tells no address. */
-export function kubeletAddress(objects: ObjectReader, name: string, credentials: KubeletCredentials): NodeAddress {
+/** Throws StatusError 404 for a node that does not exist, as one of `resource`, and 500 for one that tells no address. */
+export function kubeletAddress(
+  objects: ObjectReader,
+  name: string,
+  credentials: KubeletCredentials,
+  resource = 'nodes',
+): NodeAddress {
   const node = objects.get(Nodes, name)
-  if (node === undefined) throw notFoundError({ group: '', resource: 'nodes', name })
+  if (node === undefined) throw notFoundError({ group: '', resource, name })
   return {
     host: addressOf(node, credentials.addressTypes ?? ADDRESS_TYPES),
     port: portOf(node) || (credentials.port ?? KUBELET_PORT),

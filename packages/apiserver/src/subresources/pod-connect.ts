@@ -7,13 +7,14 @@ import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 import { type Backend, checkAnswer, forward, unread } from './backend.ts'
 import { admitConnect } from './connect-admission.ts'
-import { kubeletPath } from './kubelet-paths.ts'
+import { kubeletParameters, kubeletPath } from './kubelet-paths.ts'
 import { kubeletAddress, kubeletTls } from './node-address.ts'
 import { podLogMetrics } from './pod-log-metrics.ts'
 import type { SubresourceContext } from './subresource.ts'
 
 export async function serveLog(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<ApiResponse> {
-  const found = await podBackend(context, endpoint, call)
+  const parameters = kubeletParameters('log', call.info.query, call.info.name)
+  const found = await podBackend(context, endpoint, call, parameters)
   const { usage, untrusted } = podLogMetrics(context.metrics)
   const skips = isTrue(call.info.query.get('insecureSkipTLSVerifyBackend'))
   usage.with(skips ? 'skip_tls_allowed' : 'enforce_tls').add()
@@ -46,6 +47,7 @@ export async function serveConnect(context: SubresourceContext, endpoint: Endpoi
 
 /** Where an upgrade of a pod's subresource goes. */
 export async function connectBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend> {
+  const parameters = kubeletParameters(call.info.subresource, call.info.query, call.info.name)
   // Web sockets open with GET, but what they do is no reading.
   if (call.info.verb === 'get') await call.authorize('create')
   const kinds: Record<string, string> = {
@@ -54,17 +56,24 @@ export async function connectBackend(context: SubresourceContext, endpoint: Endp
     portforward: 'PodPortForwardOptions',
   }
   await admitConnect(endpoint, call, kinds[call.info.subresource]!)
-  const backend = await podBackend(context, endpoint, call)
+  const backend = await podBackend(context, endpoint, call, parameters)
   if (backend === undefined) throw badRequestError(`pod ${call.info.name} does not have a host assigned`)
   return backend
 }
 
 /** Undefined where the pod has no node yet. */
-async function podBackend(context: SubresourceContext, endpoint: Endpoint, call: Call): Promise<Backend | undefined> {
+async function podBackend(
+  context: SubresourceContext,
+  endpoint: Endpoint,
+  call: Call,
+  parameters: URLSearchParams,
+): Promise<Backend | undefined> {
   const { namespace, name, subresource, query } = call.info
   const pod = endpoint.store.view(await endpoint.store.get(namespace, name)) as Pod
-  const path = kubeletPath(pod, subresource, query)
+  const path = kubeletPath(pod, subresource, query.get('container') ?? '', parameters)
   if (!pod.spec.nodeName) return undefined
   const { kubelet, objects, dial } = context
-  return { tls: true, ...kubeletAddress(objects, pod.spec.nodeName, kubelet), path, ...kubeletTls(kubelet), dial }
+  // That a node is not there, upstream says in the words of what was asked for.
+  const address = kubeletAddress(objects, pod.spec.nodeName, kubelet, 'pods')
+  return { tls: true, ...address, path, ...kubeletTls(kubelet), dial }
 }

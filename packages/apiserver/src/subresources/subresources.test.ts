@@ -353,6 +353,44 @@ describe('certificate signing requests', () => {
   })
 })
 
+describe('what is passed on to kubelets', () => {
+  const pods = '/api/v1/namespaces/default/pods'
+  before(async () => {
+    const spec = { nodeName: 'ghost', containers: [{ name: 'c', image: 'i' }] }
+    await server.send('POST', pods, { metadata: { name: 'haunted' }, spec })
+  })
+  const rows: readonly [method: string, path: string, code: number, message: string][] = [
+    ['GET', 'haunted/attach', 404, 'pods "ghost" not found'],
+    ['GET', 'haunted/log', 404, 'pods "ghost" not found'],
+    [
+      'POST',
+      'none/portforward?ports=x',
+      400,
+      'cannot convert to []int32: strconv.ParseUint: parsing "x": invalid syntax',
+    ],
+    [
+      ...(['POST', 'none/portforward?ports=80,70000', 400] as const),
+      'cannot convert to []int32: strconv.ParseUint: parsing "70000": value out of range',
+    ],
+    ['GET', 'none/log?tailLines', 400, 'strconv.ParseInt: parsing "": invalid syntax'],
+    ['GET', 'none/log?stream=1', 422, 'PodLogOptions "none" is invalid: stream: Forbidden: may not be specified'],
+    ['DELETE', 'haunted/exec', 405, 'the server does not allow this method on the requested resource'],
+  ]
+  for (const [method, path, code, message] of rows) {
+    it(`${method} ${path}: ${code}`, async () => {
+      const { status, json } = await server.send(method, `${pods}/${path}`)
+      assert.deepEqual([status, json.message], [code, message])
+    })
+  }
+
+  it('no route answers in a form that it does not have, whatever was sent', async () => {
+    const headers = { 'content-type': 'application/json', accept: 'text/plain' }
+    for (const path of ['haunted/binding', 'haunted/eviction']) {
+      assert.equal((await server.send('POST', `${pods}/${path}`, {}, headers)).status, 406)
+    }
+  })
+})
+
 describe('services', () => {
   const PATH = '/api/v1/namespaces/default/services'
   const service = (name: string, spec: object): Promise<Answer> =>
