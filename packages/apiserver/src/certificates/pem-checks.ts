@@ -1,5 +1,6 @@
 /** What is wrong with certificates and keys that objects carry, in the words of Go's libraries, which clients see. */
-import { createPrivateKey, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { requestProblem } from './signing-request.ts'
 
 interface Block {
   readonly type: string
@@ -11,12 +12,14 @@ const PEM = /-----BEGIN ([^\n]*?)-----[ \t]*\r?\n([\s\S]*?)-----END \1-----/g
 
 /** The PEM blocks of a text; what stands between them does not count. */
 function blocksOf(text: string): Block[] {
-  return Array.from(text.matchAll(PEM), ([, type = '', body = '']) => {
+  return Array.from(text.matchAll(PEM)).flatMap(([, type = '', body = '']) => {
     const headers = /^[^\n:]+: /.test(body)
-    const data = headers ? body.slice(body.search(/\r?\n\r?\n/) + 1) : body
-    return { type, headers, bytes: Buffer.from(data, 'base64') }
+    const data = (headers ? body.slice(body.search(/\r?\n\r?\n/) + 1) : body).replace(/\s+/g, '')
+    return BASE64.test(data) ? [{ type, headers, bytes: Buffer.from(data, 'base64') }] : []
   })
 }
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 const skipped = (blocks: readonly Block[]): string => `[${blocks.map(({ type }) => type).join(' ')}]`
 
@@ -89,62 +92,7 @@ export function certificatesProblem(pem: string): string | undefined {
 export function signingRequestProblem(pem: string): string | undefined {
   const [block] = blocksOf(pem)
   if (block?.type !== 'CERTIFICATE REQUEST') return 'PEM block type must be CERTIFICATE REQUEST'
-  const request = parsed(() => readRequest(block.bytes))
-  if (request === undefined) return 'asn1: structure error: the certificate request is malformed'
-  const { key, signed, signature, hash } = request
-  // Other algorithms (RSASSA-PSS) are for the signer to judge.
-  if (hash === undefined) return undefined
-  if (parsed(() => verify(hash, signed, key, signature)) === true) return undefined
-  return key.asymmetricKeyType === 'rsa' ? 'crypto/rsa: verification error' : 'x509: ECDSA verification failure'
-}
-
-/** By the last bytes of the algorithm's object identifier; null where the key decides. */
-const HASHES: Readonly<Record<string, string | null>> = {
-  '2a864886f70d010105': 'sha1',
-  '2a864886f70d01010b': 'sha256',
-  '2a864886f70d01010c': 'sha384',
-  '2a864886f70d01010d': 'sha512',
-  '2a8648ce3d0401': 'sha1',
-  '2a8648ce3d040302': 'sha256',
-  '2a8648ce3d040303': 'sha384',
-  '2a8648ce3d040304': 'sha512',
-  '2b6570': null,
-}
-
-/** The parts of a PKCS#10 request by which its signature is checked. Throws where it is none. */
-function readRequest(der: Buffer): {
-  key: KeyObject
-  signed: Buffer
-  signature: Buffer
-  hash: string | null | undefined
-} {
-  const [request] = values(der)
-  const [info, algorithm, signature] = values(request!.content)
-  const [, , keyInfo] = values(info!.content)
-  const key = createPublicKey({ key: keyInfo!.whole, format: 'der', type: 'spki' })
-  const [identifier] = values(algorithm!.content)
-  // The first byte of a bit string says how many bits of the last one do not count: none.
-  return {
-    key,
-    signed: info!.whole,
-    signature: signature!.content.subarray(1),
-    hash: HASHES[identifier!.content.toString('hex')],
-  }
-}
-
-/** The values that stand one after the other in DER. Throws RangeError where the bytes end too early. */
-function values(der: Buffer): { whole: Buffer; content: Buffer }[] {
-  const found: { whole: Buffer; content: Buffer }[] = []
-  for (let at = 0; at < der.length; ) {
-    const short = der.readUInt8(at + 1)
-    const long = short < 0x80 ? 0 : short & 0x7f
-    const length = long === 0 ? short : der.readUIntBE(at + 2, long)
-    const from = at + 2 + long
-    if (from + length > der.length) throw new RangeError('the bytes end too early')
-    found.push({ whole: der.subarray(at, from + length), content: der.subarray(from, from + length) })
-    at = from + length
-  }
-  return found
+  return requestProblem(block.bytes)
 }
 
 function parsed<T>(parse: () => T): T | undefined {

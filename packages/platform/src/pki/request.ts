@@ -20,7 +20,8 @@ export async function parseCertificateRequest(pem: string): Promise<CertificateR
   )
   if (base64 === null) throw new Error('PEM block type must be CERTIFICATE REQUEST')
   const { readRequest } = await import('./structures.ts')
-  return readRequest(Buffer.from(base64[1]!, 'base64'))
+  // Headers may stand before the data.
+  return readRequest(Buffer.from(base64[1]!.replace(/^\s*[^\n:]+:[\s\S]*?\n\r?\n/, ''), 'base64'))
 }
 
 export interface RequestOptions {
