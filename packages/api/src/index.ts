@@ -1,5 +1,6 @@
 export { goDump } from './go-dump.ts'
 export { goJson } from './go-json.ts'
+export { inGoOrder } from './go-order.ts'
 export * from './kind.ts'
 export { type DetailFindings, validateDefinition } from './kinds/apiextensions/validation.ts'
 export { ScaleKind } from './kinds/autoscaling/scale.ts'

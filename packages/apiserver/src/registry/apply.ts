@@ -18,6 +18,7 @@ import {
   required,
   StatusError,
   surveyJson,
+  YamlSyntaxError,
 } from '@canopus/apimachinery'
 import { messageOf } from '@canopus/base'
 import { parseMediaType } from '../encoding/media-type.ts'
@@ -90,7 +91,8 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
       findings = strictErrors
     }
   } catch (error) {
-    throw badRequestError(`error decoding YAML: ${messageOf(error)}`)
+    const converting = error instanceof YamlSyntaxError ? 'error converting YAML to JSON: ' : ''
+    throw badRequestError(`error decoding YAML: ${converting}${messageOf(error)}`)
   }
   if (config === null) throw badRequestError('invalid object type: /, Kind=')
   if (!isObject(config)) {

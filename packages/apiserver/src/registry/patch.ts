@@ -11,7 +11,6 @@ import {
   type Decoded,
   DecodeError,
   decodeValue,
-  encodeJson,
   type FieldError,
   goText,
   invalid,
@@ -40,6 +39,7 @@ import { parseMediaType } from '../encoding/media-type.ts'
 import { type Headers, header } from '../http/message.ts'
 import { addEvent } from '../tracing/span.ts'
 import { patchFindings } from './patch-findings.ts'
+import { quotedPatch, valuesOf } from './quoted-patch.ts'
 
 const JSON_PATCH = 'application/json-patch+json'
 const MERGE_PATCH = 'application/merge-patch+json'
@@ -111,7 +111,7 @@ export function readPatch(
     })
     const described = type === STRATEGIC_PATCH ? (): string => goText(patch) : undefined
     const check = (value: unknown): KubeObject =>
-      checkPatched(value, kind, validation, warnings, described, findings, old)
+      checkPatched(value, kind, validation, warnings, described, findings, old, valuesOf(patch))
     const spec = keepsSpec && !kind.schema ? specLeftAlone(patched as WithSpec, old as WithSpec) : undefined
     if (spec === undefined) return check(patched)
     try {
@@ -210,6 +210,7 @@ export function checkPatched(
   described?: () => string,
   findings: readonly string[] = [],
   old?: KubeObject,
+  given: ReadonlySet<unknown> = new Set(),
 ): KubeObject {
   try {
     if (kind.schema === undefined && described === undefined) checkConvertible(saidKind(patched, kind), kind)
@@ -229,7 +230,11 @@ export function checkPatched(
   } catch (error) {
     if (!(error instanceof DecodeError || error instanceof JsonSyntaxError)) throw error
     throw invalidError({ group: '', resource: '' }, [
-      invalid('patch', described?.() ?? encodeJson(patched), error.message),
+      invalid(
+        'patch',
+        described?.() ?? quotedPatch(patched, old, kind.schema ? undefined : kind.message, given),
+        error.message,
+      ),
     ])
   }
 }
