@@ -6,6 +6,9 @@ export class JsonSyntaxError extends Error {
   }
 }
 
+/** A body is no YAML. The message is the one of upstream's reader, which it tells as it is. */
+export class YamlSyntaxError extends JsonSyntaxError {}
+
 /** A character as Go shows the first byte of it: printable ones as they are, others escaped. */
 export function quoteChar(text: string, at: number): string {
   const code = firstByte(text.codePointAt(at)!)

@@ -2,7 +2,7 @@ import { keptDepth, SHALLOW_DEPTH } from '../json/depth.ts'
 import { type Duplicate, readExactJson, setOwn, withoutLiterals } from '../json/exact-reader.ts'
 import { isExactObject } from '../json/json-object.ts'
 import { surveyJson } from '../json/survey.ts'
-import { JsonSyntaxError } from '../json/syntax-error.ts'
+import { JsonSyntaxError, YamlSyntaxError } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, EmbeddedError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
@@ -454,7 +454,9 @@ export function decodeFailure(
 
 /** The same without the object that it is about, as it is said of options of requests. */
 export const decodingProblem = (error: Error): string =>
-  error instanceof JsonSyntaxError ? `couldn't get version/kind; json parse error: ${error.message}` : error.message
+  error instanceof JsonSyntaxError && !(error instanceof YamlSyntaxError)
+    ? `couldn't get version/kind; json parse error: ${error.message}`
+    : error.message
 
 const SUMMARY_BYTES = 30
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { describe, it, test } from 'node:test'
 import { testData } from '@canopus/api/testing/test-data'
 import { toYaml } from './encoder.ts'
 import { yamlToJson } from './yaml.ts'
@@ -49,4 +49,35 @@ test('every published fixture: YAML is read as its JSON, and written byte for by
     assert.deepEqual([JSON.parse(read.json), read.strictErrors], [JSON.parse(json.toString()), []], file)
     assert.equal(Buffer.from(toYaml(json)).toString(), yaml.toString(), file)
   }
+})
+
+describe('YAML that cannot be read is refused in the words of the reader of upstream', () => {
+  const head = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n'
+  const rows: readonly [text: string, message: string][] = [
+    ['data:\n\ta: b\n', 'yaml: line 6: found character that cannot start any token'],
+    ['data:\n  a: b\n c: d\n', 'yaml: line 6: did not find expected key'],
+    ['data: a: b\n', 'yaml: line 5: mapping values are not allowed in this context'],
+    ['data: @x\n', 'yaml: line 5: found character that cannot start any token'],
+    ['data: {a: b\n', "yaml: line 5: did not find expected ',' or '}'"],
+    ['data: [a, b\n', "yaml: line 5: did not find expected ',' or ']'"],
+    ['data: "x\n', 'yaml: line 6: found unexpected end of stream'],
+    ['data: *x\n', "yaml: unknown anchor 'x' referenced"],
+    ['data:\n  <<: x\n', 'yaml: map merge requires map or sequence of maps as the value'],
+    ['data:\n  a: "\\q"\n', 'yaml: line 6: found unknown escape character'],
+    ['data: .inf\n', 'json: unsupported value: +Inf'],
+  ]
+  for (const [text, message] of rows) {
+    it(JSON.stringify(text), () => assert.throws(() => yamlToJson(Buffer.from(head + text)), { message }))
+  }
+
+  it('bytes that are no text', () => {
+    assert.throws(() => yamlToJson(Buffer.from([0x61, 0x3a, 0x20, 0xff])), {
+      message: 'yaml: invalid leading UTF-8 octet',
+    })
+  })
+
+  it('nothing but comments is null, and members are sorted', () => {
+    assert.equal(yamlToJson(Buffer.from('# nothing\n')).json, 'null')
+    assert.equal(yamlToJson(Buffer.from('b: {d: 1, c: 2}\na: 3\n')).json, '{"a":3,"b":{"c":2,"d":1}}')
+  })
 })

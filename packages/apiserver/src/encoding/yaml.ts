@@ -1,7 +1,9 @@
 /** YAML bodies as JSON text. */
-import { encodeJson, JsonSyntaxError, keptDepth } from '@canopus/apimachinery'
+import { encodeJson, keptDepth, YamlSyntaxError } from '@canopus/apimachinery'
 import { type LoadOptions, load, loadAll, YAMLException } from 'js-yaml'
+import { withSortedKeys } from './findings.ts'
 import { READ_SCHEMA } from './yaml-schema.ts'
+import { characterProblem, yamlWords } from './yaml-words.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
 const MAX_VALUES = 500_000
@@ -15,30 +17,37 @@ const UNMARSHAL_ERRORS = 'yaml: unmarshal errors:\n'
 const MOST_DUPLICATES = 50
 
 /**
- * Throws JsonSyntaxError where the text is no YAML or means no JSON. Keys that come twice are one finding, in the words of
- * upstream's reader (sigs.k8s.io/yaml); the last value is the one kept.
+ * Throws YamlSyntaxError where the text is no YAML or means no JSON. Keys that come twice are one finding, in the words of
+ * upstream's reader (sigs.k8s.io/yaml); the last value is the one kept. Members are sorted, as they come out of a map there.
  */
 export function yamlToJson(body: Uint8Array): { json: string; strictErrors: string[] } {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   const strictErrors: string[] = []
+  const problem = characterProblem(body)
+  if (problem !== undefined) throw new YamlSyntaxError(`yaml: ${problem}`)
   let value: unknown
   try {
     value = firstOf(text, reading())
   } catch (error) {
-    if (!isDuplicate(error)) throw syntaxError(error)
+    if (!isDuplicate(error)) throw syntaxError(error, text)
     value = lenient(text)
     strictErrors.push(`${UNMARSHAL_ERRORS}  ${duplicateKeys(text, error).join('\n  ')}`)
   }
   checkSize(value)
-  return { json: encodeJson(value ?? null), strictErrors }
+  return { json: encodeJson(withSortedKeys(value ?? null)), strictErrors }
 }
+
+/** Nothing but comments. */
+const isBare = (text: string): boolean => text.split('\n').every(line => /^\s*(?:#|$)/.test(line))
 
 /** Of several documents only the first counts. */
 function firstOf(text: string, options: LoadOptions): unknown {
   try {
     return load(text, options)
   } catch (error) {
-    if (!(error instanceof YAMLException) || !error.reason.startsWith('expected a single document')) throw error
+    if (!(error instanceof YAMLException)) throw error
+    if (error.reason.startsWith('expected a document') && isBare(text)) return null
+    if (!error.reason.startsWith('expected a single document')) throw error
     return loadAll(text, options)[0]
   }
 }
@@ -58,8 +67,8 @@ export function yamlWarnings(findings: readonly string[]): string[] {
 const isDuplicate = (error: unknown): error is YAMLException =>
   error instanceof YAMLException && error.reason === DUPLICATE
 
-const syntaxError = (error: unknown): JsonSyntaxError =>
-  new JsonSyntaxError(`yaml: ${error instanceof Error ? error.message.split('\n')[0]! : String(error)}`)
+const syntaxError = (error: unknown, text: string): YamlSyntaxError =>
+  new YamlSyntaxError(`yaml: ${yamlWords(error, text)}`)
 
 /** The reader stops at the first key that comes twice: that one is given another name, and the rest read. */
 function duplicateKeys(text: string, first: YAMLException): string[] {
@@ -106,7 +115,7 @@ function lenient(text: string): unknown {
   try {
     return firstOf(text, { ...reading(), json: true })
   } catch (error) {
-    throw syntaxError(error)
+    throw syntaxError(error, text)
   }
 }
 
@@ -114,10 +123,10 @@ function checkSize(root: unknown): void {
   let count = 0
   const visit = (value: unknown, depth: number): void => {
     if (++count > MAX_VALUES || depth > keptDepth())
-      throw new JsonSyntaxError('yaml: document contains excessive aliasing')
+      throw new YamlSyntaxError('yaml: document contains excessive aliasing')
     if (typeof value === 'number' && !Number.isFinite(value)) {
       const name = Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
-      throw new JsonSyntaxError(`json: unsupported value: ${name}`)
+      throw new YamlSyntaxError(`json: unsupported value: ${name}`)
     }
     if (typeof value !== 'object' || value === null) return
     for (const each of Object.values(value)) visit(each, depth + 1)
