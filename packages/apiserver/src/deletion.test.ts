@@ -267,6 +267,22 @@ it('admission hears of a pod that goes before it is marked and after, with the p
   await own.stop()
 })
 
+it('tells what was deleted of kinds whose deletions do so upstream, and else that it was done', async () => {
+  const rows: readonly [path: string, body: object, kind: string][] = [
+    ['/apis/resource.k8s.io/v1/deviceclasses', { metadata: { name: 'd' }, spec: {} }, 'DeviceClass'],
+    [
+      '/apis/storage.k8s.io/v1/volumeattributesclasses',
+      { metadata: { name: 'd' }, driverName: 'a.b', parameters: { a: 'b' } },
+      'VolumeAttributesClass',
+    ],
+    ['/api/v1/namespaces/default/configmaps', { metadata: { name: 'd' } }, 'Status'],
+  ]
+  for (const [path, body, kind] of rows) {
+    assert.equal((await server.send('POST', path, body)).status, 201)
+    assert.equal((await server.send('DELETE', `${path}/d`)).json.kind, kind)
+  }
+})
+
 describe('DELETE of a collection', () => {
   const path = '/api/v1/namespaces/collected/configmaps'
   const left = async (): Promise<string> => {

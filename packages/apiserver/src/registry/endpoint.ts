@@ -75,6 +75,13 @@ const RETURNS_DELETED = new Set([
   'storage.k8s.io/csidrivers',
   'storage.k8s.io/csinodes',
   'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
+  'resource.k8s.io/deviceclasses',
+  'resource.k8s.io/devicetaintrules',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/resourcepoolstatusrequests',
+  'resource.k8s.io/resourceslices',
 ])
 
 /** Replaces what DELETE does for a kind (namespaces are emptied before they go). */
