@@ -138,7 +138,6 @@ function checkSubject(whole: Buffer): void {
 
 const NUMERIC = /^[0-9 ]*$/
 const PRINTABLE = /^[A-Za-z0-9 '()+,\-./:=?*&]*$/
-const ASCII = /^[\x00-\x7f]*$/
 
 function checkText({ tag, content }: ReturnType<DerReader['any']>): void {
   if (tag.class !== 0 || tag.isCompound) return
@@ -146,7 +145,7 @@ function checkText({ tag, content }: ReturnType<DerReader['any']>): void {
   const bad = (kind: string): Error => new Error(`asn1: syntax error: ${kind} contains invalid character`)
   if (tag.tag === 18 && !NUMERIC.test(text)) throw bad('NumericString')
   if (tag.tag === 19 && !PRINTABLE.test(text)) throw bad('PrintableString')
-  if (tag.tag === 22 && !ASCII.test(text)) throw bad('IA5String')
+  if (tag.tag === 22 && content.some(each => each > 0x7f)) throw bad('IA5String')
   if (tag.tag === 12 && !Buffer.from(content.toString()).equals(content)) throw new Error('asn1: invalid UTF-8 string')
 }
 
