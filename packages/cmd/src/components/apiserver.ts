@@ -37,7 +37,6 @@ import { componentAddresses } from './component-ports.ts'
 import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
-import { addPeerFlags, checkPeerFlags, type PeerFlags } from './peer-flags.ts'
 import { portRange } from './port-range.ts'
 import {
   addSecurityFlags,
@@ -65,8 +64,7 @@ interface ApiServerFlags
     SecurityFlags,
     SharedFlags,
     TokenSignerFlags,
-    TuningFlags,
-    PeerFlags {
+    TuningFlags {
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
@@ -105,6 +103,9 @@ const WITHOUT_EFFECT = [
   'enable-logs-handler',
   'kubelet-read-only-port',
   'kubelet-timeout',
+  'peer-advertise-ip',
+  'peer-advertise-port',
+  'peer-ca-file',
   'permit-address-sharing',
   'profiling',
   'storage-initialization-timeout',
@@ -163,7 +164,6 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addTokenSignerFlag(command)
   addSharedFlags(command)
   addTuningFlags(command)
-  addPeerFlags(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addVersionFlag(command)
   addLogFlags(command)
@@ -224,7 +224,6 @@ async function runApiServer(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  checkPeerFlags(flags)
   const storage = storeConfig(flags)
   const advertise = flags.advertiseAddress ?? ownAddress(flags.bindAddress, networkInterfaces())
   const serviceAddress = new ServiceRange(flags.serviceClusterIpRange.split(',')[0]!).addressAt(0)

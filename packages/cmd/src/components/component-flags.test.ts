@@ -112,14 +112,6 @@ describe('a command line is refused before anything is done', () => {
       ),
     )
 
-  it('flags of a feature that is off', async () => {
-    const feature = 'requires UnknownVersionInteroperabilityProxy feature to be turned on'
-    await assert.rejects(
-      parse('apiserver --peer-ca-file x --peer-advertise-port 1'),
-      new Failure(`[--peer-ca-file ${feature}, --peer-advertise-port ${feature}]`),
-    )
-  })
-
   it('flags of etcd without etcd', async () => {
     await assert.rejects(
       parse('apiserver --etcd-prefix /x'),
