@@ -23,7 +23,7 @@ import {
 } from '../../packages/platform/src/index.ts'
 import { createMemoryStore, openEmbeddedStore, type Store } from '../../packages/store/src/index.ts'
 import { answerCalls } from '../support/child.ts'
-import { createGauge } from '../support/gauge.ts'
+import { createGauge, type GaugeOptions } from '../support/gauge.ts'
 import type { Credentials } from '../support/h2-connection.ts'
 import { podNamed } from '../support/pod.ts'
 
@@ -136,7 +136,7 @@ answerCalls(
       const { rss, heapUsed, external } = process.memoryUsage()
       return { resident: rss, heap: heapUsed, external }
     },
-    begin: () => gauge.begin(),
+    begin: (options: GaugeOptions) => gauge.begin(options),
     end: () => gauge.end(),
   },
   async () => {

@@ -1,7 +1,7 @@
 /**
  * A server that answers with what another one has answered: first it passes requests on and keeps the answers, then it gives
  * each question (method, path, query and body) the answer that it got the first time, at once and from memory. It speaks HTTP/2, as
- * every API server does to kubectl, which needs a sixth longer for itself then than with HTTP/1.1.
+ * every API server does to kubectl, which needs a sixth longer for itself then than with HTTP/1.1, and asks for its certificate.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
@@ -27,7 +27,8 @@ answerCalls({
     behind = upstream
     const clock = systemClock
     const pki = await createClusterPki({ clusterName: 'bench', addresses: ['127.0.0.1'], clock })
-    const server = createSecureServer({ key: pki.apiserver.key, cert: pki.apiserver.certificate })
+    const { key: serverKey, certificate: cert } = pki.apiserver
+    const server = createSecureServer({ key: serverKey, cert, ca: pki.ca.certificate, requestCert: true, rejectUnauthorized: false })
     server.on('stream', (stream, headers) => void serve(stream as ServerHttp2Stream, headers))
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const { certificate, key } = await issueClientCertificate(pki.ca, { commonName: 'bench', clock })

@@ -1,6 +1,6 @@
 import type { StartOptions } from '../children/api-server.ts'
 import { type Child, startChild } from './child.ts'
-import type { Reading } from './gauge.ts'
+import type { GaugeOptions, Reading } from './gauge.ts'
 import type { Credentials } from './h2-connection.ts'
 
 /** A server and its clients, each in a process of its own. */
@@ -34,8 +34,12 @@ export async function withApi<T>(options: ApiBenchOptions, work: (bench: ApiBenc
 }
 
 /** What `work` costs the server. */
-export async function measured<T>({ server }: ApiBench, work: () => Promise<T>): Promise<{ result: T; cost: Reading }> {
-  await server.call('begin')
+export async function measured<T>(
+  { server }: ApiBench,
+  work: () => Promise<T>,
+  options: GaugeOptions = {},
+): Promise<{ result: T; cost: Reading }> {
+  await server.call('begin', options)
   const result = await work()
   const cost = await server.call<Reading>('end')
   if (cost.turns !== undefined) console.error(`longest turns of the event loop, ms of CPU: ${cost.turns.join(' ')}`)

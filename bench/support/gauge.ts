@@ -6,7 +6,7 @@ export interface Reading {
   /** Milliseconds of this process's CPU time, and of the clock. */
   cpu: number
   wall: number
-  /** Milliseconds by which the event loop was late. */
+  /** Milliseconds by which the event loop was late; zeros where nobody wanted to know. */
   loop: { p50: number; p99: number; max: number }
   /** The longest turns of the event loop by the thread's own CPU time, in milliseconds; where CANOPUS_BENCH_TURNS is set. */
   turns?: readonly number[]
@@ -14,23 +14,29 @@ export interface Reading {
   memory: number
 }
 
+export interface GaugeOptions {
+  /** Whether to measure by how much the event loop is late; it does where missing. */
+  readonly lateness?: boolean
+}
+
 /**
  * Measures the process that it is in, from `begin` to `end`. Where CANOPUS_BENCH_PROFILES names a directory, each measurement
  * leaves a CPU profile there. With CANOPUS_BENCH_TURNS=1 the turns of the event loop are measured by their CPU time, which tells
  * what the server does to its own latencies from what others on the machine do; it keeps the loop turning, so that CPU time
- * and rates say nothing then.
+ * and rates say nothing then. `lateness` wakes the loop each millisecond, which a server that waits for one request after the other pays for: a
+ * twentieth of its CPU.
  */
-export function createGauge(): { begin(): Promise<void>; end(): Promise<Reading> } {
+export function createGauge(): { begin(options?: GaugeOptions): Promise<void>; end(): Promise<Reading> } {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   const profiler = profilerInto(process.env.CANOPUS_BENCH_PROFILES)
   const turns = process.env.CANOPUS_BENCH_TURNS ? createTurnMeter() : undefined
   let cpu = process.cpuUsage()
   let start = performance.now()
   return {
-    async begin() {
+    async begin({ lateness = true } = {}) {
       await profiler?.start()
       delay.reset()
-      delay.enable()
+      if (lateness) delay.enable()
       cpu = process.cpuUsage()
       start = performance.now()
       turns?.start()

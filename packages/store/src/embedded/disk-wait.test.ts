@@ -11,10 +11,11 @@ function disk(milliseconds: number) {
     waited.push(way)
     now += state.milliseconds
   }
-  const wait = new DiskWait({ later: async () => answer('later'), now: () => answer('now') }, { monotonic: () => now })
+  const wait = new DiskWait({ monotonic: () => now })
+  const ways = { later: async () => answer('later'), now: () => answer('now') }
   const commits = async (count: number): Promise<string> => {
     waited.length = 0
-    for (let n = 0; n < count; n++) await wait.after(3)
+    for (let n = 0; n < count; n++) await wait.write(ways)
     return waited.map(way => way[0]).join('')
   }
   return { state, commits }

@@ -1,6 +1,5 @@
-/** How a commit waits for the disk (docs/adr/0022). */
+/** How a lone write waits for the disk (docs/adr/0022). */
 import type { Clock } from '@canopus/base'
-import type { Disk } from './disk.ts'
 
 /** Milliseconds within which the disk answers where waiting for it in place costs less than two changes of threads. */
 const FAST = 0.5
@@ -10,32 +9,38 @@ const FAST = 0.5
  */
 const PAUSE = { first: 4, most: 1024 }
 
+/** The two ways to write what a client waits for. Both throw, or reject, with the system's error. */
+export interface Ways {
+  /** In place; nothing else runs meanwhile. */
+  now?(): void
+  /** On another thread. */
+  later(): Promise<void>
+}
+
 /**
- * Waits for what the lone write of a client has written, who waits for its answer: in place, since handing that over to another thread and
- * back takes as long as a fast disk itself, and where the event loop is busy, a whole turn of it; on another thread where the disk is slow. How
- * fast it is only waiting in place tells; what comes back from the other thread has waited for the event loop too.
+ * Writes in place, since handing that over to another thread and back takes as long as a fast disk itself, and where the event loop is busy,
+ * a whole turn of it; on another thread where the disk is slow. How fast it is only waiting in place tells; what comes back from the other
+ * thread has waited for the event loop too.
  */
 export class DiskWait {
-  readonly #disk: Pick<Disk, 'later' | 'now'>
   readonly #clock: Pick<Clock, 'monotonic'>
   /** So many lone writes go elsewhere from now on. */
   #elsewhere = 0
   #pause = PAUSE.first
 
-  constructor(disk: Pick<Disk, 'later' | 'now'>, clock: Pick<Clock, 'monotonic'>) {
-    this.#disk = disk
+  constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock
   }
 
-  /** Waits until what was written to an open file is on the disk; a promise where that goes on elsewhere. Throws, or rejects, with the system's error. */
-  after(file: number): Promise<void> | undefined {
-    if (this.#disk.now === undefined) return this.#disk.later(file)
+  /** Writes; a promise where that goes on elsewhere. */
+  write(ways: Ways): Promise<void> | undefined {
+    if (ways.now === undefined) return ways.later()
     if (this.#elsewhere > 0) {
       this.#elsewhere--
-      return this.#disk.later(file)
+      return ways.later()
     }
     const begun = this.#clock.monotonic()
-    this.#disk.now(file)
+    ways.now()
     if (this.#clock.monotonic() - begun < FAST) {
       this.#pause = PAUSE.first
     } else {

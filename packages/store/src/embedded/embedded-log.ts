@@ -3,20 +3,26 @@ import type { LogEntry, LogRecord, RevisionLog } from '../mvcc/revision-log.ts'
 import { type KeyValue, StoreUnavailableError } from '../store.ts'
 import type { Disk } from './disk.ts'
 import { DiskWait } from './disk-wait.ts'
-import type { Journal } from './journal.ts'
+import { Journal, journalFrames } from './journal.ts'
 import { diskFailed, diskFull, type SqliteFile } from './sqlite-file.ts'
 
 /** Bytes of values written or read lately that are kept in memory. */
 const cacheBytes = 16 * 1024 * 1024
-/** With so many bytes the journal's writes go to the database at the next moment, else after so many milliseconds. */
-const ENOUGH = { bytes: 1024 * 1024, milliseconds: 1000 }
-/** With so many bytes no write is taken before they have gone there. */
+/** With so many bytes in the journal what it has goes to the database at the next moment. */
+const ENOUGH_BYTES = 1024 * 1024
+/**
+ * With fewer it goes there when no lone write has come for so many milliseconds, which is looked at as often; at the latest when the oldest has waited
+ * so long. A client that writes one object after the other does not wait for it in between.
+ */
+const QUIET = { milliseconds: 250, longest: 5000 }
+/** With so many bytes no write is taken before that has happened. */
 const MOST_BYTES = 4 * 1024 * 1024
 /** More writes than this at once come from many clients, whose next requests can be read while all go to the database together. */
 const FEW_RECORDS = 2
 
 export interface EmbeddedLogOptions {
-  journal: Journal
+  /** Where the journal is. */
+  directory: string
   file: SqliteFile
   disk: Disk
   clock: Clock
@@ -36,8 +42,10 @@ export class EmbeddedLog implements RevisionLog {
   readonly #recent = new LruCache<number, KeyValue>({ capacity: cacheBytes, weigh: kv => kv.value.length + 200 })
   /** What is not in the database yet, oldest first. */
   readonly #pending = new Map<number, LogRecord>()
-  #pendingBytes = 0
   #planned: { timer: Timer; delay: number } | undefined
+  /** When the newest and the oldest of these came, on the monotonic clock. */
+  #newest = 0
+  #oldest = 0
   /** The database had no room the last time. */
   #refused = false
   /** Waits for the database, after which the other journal may begin anew. */
@@ -45,28 +53,27 @@ export class EmbeddedLog implements RevisionLog {
   readonly #syncing = new Set<Promise<void>>()
   #broken: StoreUnavailableError | undefined
 
-  private constructor(options: EmbeddedLogOptions) {
-    this.#journal = options.journal
-    this.#file = options.file
-    this.#disk = options.disk
-    this.#clock = options.clock
-    this.#wait = new DiskWait(options.disk, options.clock)
+  private constructor({ file, disk, clock }: EmbeddedLogOptions, journal: Journal) {
+    this.#journal = journal
+    this.#file = file
+    this.#disk = disk
+    this.#clock = clock
+    this.#wait = new DiskWait(clock)
   }
 
   /**
-   * Brings into the database what only the journal has, and waits until it is on the disk, so that both journals may begin anew.
-   * Closes what it is given where that fails. Throws `StoreUnavailableError`, or what the system says.
+   * Brings into the database what only the journal has, and begins the journal anew when that is on the disk. Closes `file` where that
+   * fails. Throws `StoreUnavailableError`, or what the system says.
    */
   static async open(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-    const { journal, file, disk } = options
+    const { directory, file, disk } = options
     try {
-      const missing = missingFrom(file.revision(), journal.frames())
+      const missing = missingFrom(file.revision(), journalFrames(directory))
       if (missing.length > 0) file.insert(missing)
       await disk.later(file.walFile)
-      return new EmbeddedLog(options)
+      return new EmbeddedLog(options, new Journal(directory, disk))
     } catch (error) {
       file.close()
-      journal.close(false)
       throw error
     }
   }
@@ -78,7 +85,8 @@ export class EmbeddedLog implements RevisionLog {
 
   append(records: readonly LogRecord[]): Promise<void> | undefined {
     this.#check()
-    return records.length > FEW_RECORDS ? this.#appendMany(records) : this.#appendFew(records)
+    const few = records.length <= FEW_RECORDS && Journal.takes(records)
+    return few ? this.#appendFew(records) : this.#appendMany(records)
   }
 
   read(revision: number): KeyValue {
@@ -114,7 +122,7 @@ export class EmbeddedLog implements RevisionLog {
   }
 
   size(): number {
-    return this.#file.size() + this.#pendingBytes
+    return this.#file.size() + this.#journal.length
   }
 
   async close(): Promise<void> {
@@ -151,25 +159,30 @@ export class EmbeddedLog implements RevisionLog {
   }
 
   #appendFew(records: readonly LogRecord[]): Promise<void> | undefined {
-    if (this.#pendingBytes >= MOST_BYTES) this.#bringPending()
-    try {
-      this.#journal.append(records)
-    } catch (error) {
-      throw (error as { code?: unknown }).code === 'ENOSPC' ? diskFull(error) : this.#break(diskFailed(error))
-    }
+    if (this.#journal.length >= MOST_BYTES) this.#bringPending()
+    const written = this.#writeToJournal(records)
+    this.#newest = this.#clock.monotonic()
+    if (this.#pending.size === 0) this.#oldest = this.#newest
     for (const record of records) {
       this.#remember(record)
       this.#pending.set(record.revision, record)
-      this.#pendingBytes += (record.value?.length ?? 0) + 200
     }
     this.#plan()
-    let waiting: Promise<void> | undefined
+    return written && this.#synced(written)
+  }
+
+  #writeToJournal(records: readonly LogRecord[]): Promise<void> | undefined {
+    const disk = this.#disk
     try {
-      waiting = this.#wait.after(this.#journal.file)
+      return this.#journal.append(records, (file, bytes, position) =>
+        this.#wait.write({
+          ...(disk.writeNow && { now: () => disk.writeNow?.(file, bytes, position) }),
+          later: () => disk.writeLater(file, bytes, position),
+        }),
+      )
     } catch (error) {
-      throw this.#break(diskFailed(error))
+      throw (error as { code?: unknown }).code === 'ENOSPC' ? diskFull(error) : this.#break(diskFailed(error))
     }
-    return waiting && this.#synced(waiting)
   }
 
   #remember({ revision, key, value }: LogRecord): void {
@@ -178,19 +191,24 @@ export class EmbeddedLog implements RevisionLog {
 
   /** Sees to it that what only the journal has is in the database before long. */
   #plan(): void {
-    const delay = this.#pendingBytes >= ENOUGH.bytes && !this.#refused ? 0 : ENOUGH.milliseconds
+    const delay = this.#journal.length >= ENOUGH_BYTES && !this.#refused ? 0 : QUIET.milliseconds
     if (this.#planned && this.#planned.delay <= delay) return
     this.#planned?.timer.cancel()
     const timer = this.#clock.setTimer(delay, () => {
       this.#planned = undefined
       try {
-        this.#bringPending()
+        if (delay === 0 || this.#isTime()) this.#bringPending()
       } catch {
         // A full disk is tried again; writes are refused when the journal has too much. Whatever else breaks the store, for the next one who asks.
-        if (this.#refused) this.#plan()
       }
+      if (this.#pending.size > 0 && !this.#broken) this.#plan()
     })
     this.#planned = { timer, delay }
+  }
+
+  #isTime(): boolean {
+    const now = this.#clock.monotonic()
+    return now - this.#newest >= QUIET.milliseconds || now - this.#oldest >= QUIET.longest
   }
 
   /** What only the journal has is in the database when this returns, and on the disk there a moment later. Throws `StoreUnavailableError`. */
@@ -208,7 +226,6 @@ export class EmbeddedLog implements RevisionLog {
     const synced = this.#synced(this.#disk.later(this.#file.walFile))
     if (this.#pending.size === 0) return synced
     this.#pending.clear()
-    this.#pendingBytes = 0
     if (this.#settling) return synced
     this.#journal.turn()
     this.#settling = synced

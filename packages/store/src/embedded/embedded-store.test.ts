@@ -11,7 +11,6 @@ import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
 import { type Disk, systemDisk } from './disk.ts'
 import { EmbeddedLog } from './embedded-log.ts'
 import { openDatabase, openEmbeddedStore } from './embedded-store.ts'
-import { Journal } from './journal.ts'
 import { SqliteFile } from './sqlite-file.ts'
 
 storeConformance('embedded', async () => {
@@ -46,8 +45,7 @@ async function openOn(directory: string, other: Partial<Disk>) {
   const clock = new SimulatedClock()
   const disk = { ...systemDisk, ...other }
   const database = openDatabase(directory)
-  const journal = new Journal(directory, disk)
-  const log = await EmbeddedLog.open({ journal, file: new SqliteFile(database), disk, clock })
+  const log = await EmbeddedLog.open({ directory, file: new SqliteFile(database), disk, clock })
   return { clock, database, store: new MvccStore({ log, clock, defer: setImmediate, commitLimit: 1000 }) }
 }
 
@@ -55,13 +53,19 @@ async function openOn(directory: string, other: Partial<Disk>) {
 async function onSlowDisk(directory: string) {
   const syncs = new AsyncQueue<{ file: number; resolve(): void; reject(reason: unknown): void }>()
   let slow = false
-  const later = (file: number): Promise<void> => {
-    if (!slow) return systemDisk.later(file)
+  const told = (file: number): Promise<void> => {
     const { promise, resolve, reject } = deferred()
     syncs.push({ file, resolve, reject })
     return promise
   }
-  const opened = await openOn(directory, { later, now: undefined })
+  const opened = await openOn(directory, {
+    later: file => (slow ? told(file) : systemDisk.later(file)),
+    writeNow: undefined,
+    async writeLater(file, bytes, position) {
+      systemDisk.writeNow!(file, bytes, position)
+      await told(file)
+    },
+  })
   slow = true
   const close = (): Promise<void> => {
     slow = false
@@ -365,22 +369,20 @@ describe('embedded store on disk', () => {
   test('a full disk refuses the writes of that moment, loses nothing else, and writes go on with space', () =>
     inDirectory(async directory => {
       let full = false
-      const write: Disk['write'] = (file, bytes, position) => {
-        if (!full) return systemDisk.write(file, bytes, position)
-        systemDisk.write(file, bytes.subarray(0, bytes.length / 2), position)
+      const extend: Disk['extend'] = (file, bytes, position) => {
+        if (!full) return systemDisk.extend(file, bytes, position)
         throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
       }
-      const { store, database } = await openOn(directory, { write })
-      const first = await store.create('/registry/a', () => utf8('1'))
+      const { store, database } = await openOn(directory, { extend })
+      // The journal is as large as one such frame.
+      const large = () => new Uint8Array(200_000)
+      const first = await store.create('/registry/a', large)
       const watch = collect(store, '/registry/', first.revision)
-      const big = () => new Uint8Array(100_000)
       full = true
       database.exec('PRAGMA max_page_count = 20')
       // One by one to the journal, many together to the database.
-      await assert.rejects(
-        store.update('/registry/a', () => utf8('2'), first.revision),
-        says(/disk.* is full: free some space/),
-      )
+      await assert.rejects(store.update('/registry/a', large, first.revision), says(/disk.* is full: free some space/))
+      const big = () => new Uint8Array(100_000)
       const outcomes = await Promise.allSettled([
         store.create('/registry/b', big),
         store.delete('/registry/a', first.revision),
@@ -392,7 +394,7 @@ describe('embedded store on disk', () => {
         says(/disk.* is full: free some space/)(outcome.reason)
       }
       assert.equal(await store.revision(), first.revision)
-      assert.equal(text((await store.get('/registry/a'))!.value), '1')
+      assert.equal((await store.get('/registry/a'))!.revision, first.revision)
       full = false
       database.exec('PRAGMA max_page_count = 1000000')
       const next = await store.create('/registry/b', () => utf8('b'))
@@ -413,17 +415,17 @@ describe('embedded store on disk', () => {
     inDirectory(async directory => {
       const { store, database, clock } = await openOn(directory, {})
       database.exec('PRAGMA max_page_count = 20')
-      const big = () => new Uint8Array(500_000)
+      const big = () => new Uint8Array(250_000)
       let accepted = 0
       const refused = await (async () => {
-        for (; accepted < 20; accepted++) {
+        for (; accepted < 40; accepted++) {
           await store.create(`/registry/${accepted}`, big)
           await clock.advance(1000)
         }
         return undefined
       })().catch((error: unknown) => error)
       says(/disk.* is full: free some space/)(refused)
-      assert.equal(accepted, 9)
+      assert.equal(accepted, 17)
       assert.equal((await store.list('/registry/')).items.length, accepted)
       await assert.rejects(store.compact(3), says(/disk.* is full/))
       database.exec('PRAGMA max_page_count = 1000000')

@@ -6,7 +6,6 @@ import { MvccStore } from '../mvcc/mvcc-store.ts'
 import { type Store, StoreUnavailableError } from '../store.ts'
 import { systemDisk } from './disk.ts'
 import { EmbeddedLog } from './embedded-log.ts'
-import { Journal } from './journal.ts'
 import { SqliteFile, sqliteCode } from './sqlite-file.ts'
 
 export interface EmbeddedStoreOptions {
@@ -44,10 +43,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 
 async function openLog(directory: string, clock: Clock): Promise<EmbeddedLog> {
   const database = openDatabase(directory)
-  const disk = systemDisk
   try {
-    const file = new SqliteFile(database)
-    return await EmbeddedLog.open({ journal: new Journal(directory, disk), file, disk, clock })
+    return await EmbeddedLog.open({ directory, file: new SqliteFile(database), disk: systemDisk, clock })
   } catch (error) {
     if (database.isOpen) database.close()
     throw explainOpen(error, directory)

@@ -1,15 +1,22 @@
 import { Buffer } from 'node:buffer'
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { LogRecord } from '../mvcc/revision-log.ts'
-import type { Disk } from './disk.ts'
+import { BLOCK, type Disk, openThrough } from './disk.ts'
 
 const NAMES = ['journal-0', 'journal-1'] as const
-/** A file that grows with every write makes each wait for the disk a third longer: it writes the file's size as well. */
-const ROOM = new Uint8Array(256 * 1024)
-/** A file that one moment has made larger than this gives the rest back when it begins anew. */
-const KEPT = 8 * 1024 * 1024
+/** The most bytes of a frame, and so much a file grows at a time: where it grows with every write, each waits for its size to be written too. */
+const ROOM = 256 * 1024
 
 /** First bytes of a frame ("cjn1"). */
 const MAGIC = 0x636a6e31
@@ -29,7 +36,7 @@ interface JournalFile {
  * beginning, an append a frame, until its writes are in the database (`turn`); then the other one is, and the first begins anew when its turn
  * comes. What is left of earlier frames behind the last one is known by its revisions: they are not greater.
  *
- * A frame, all numbers little-endian:
+ * A frame begins a block and takes whole ones. All numbers are little-endian:
  *
  *     magic (4)  length of what follows the checksum (4)  CRC-32 of it (4)
  *     for each record: revision (double)  expiresAt (double)  length of key (4)  length of value (4)  key  value
@@ -37,59 +44,57 @@ interface JournalFile {
 export class Journal {
   readonly #disk: Disk
   readonly #files: readonly JournalFile[]
+  /** In which frames are made. */
+  readonly #memory: Buffer
   #current = 0
   #position = 0
 
-  /** Opens or makes both files. Only one process may do so at a time. */
+  /**
+   * Begins anew in the directory's two files, which are made where they are missing: nothing in them may be needed any more. Only one
+   * process may do so at a time.
+   */
   constructor(directory: string, disk: Disk) {
     this.#disk = disk
-    this.#files = NAMES.map(name => {
-      const file = openSync(join(directory, name), constants.O_RDWR | constants.O_CREAT, 0o600)
-      return { file, size: fstatSync(file).size }
-    })
+    const paths = NAMES.map(name => join(directory, name))
+    for (const path of paths) if (!existsSync(path)) writeFileSync(path, '', { mode: 0o600 })
     // Their names have to outlive the power too.
     const entry = openSync(directory, 'r')
     fsyncSync(entry)
     closeSync(entry)
+    const { files, memory } = openThrough(paths, ROOM)
+    this.#memory = Buffer.from(memory.buffer, memory.byteOffset, memory.length)
+    this.#files = files.map((file, at) => ({ file, size: wholeBlocks(statSync(paths[at]!).size) }))
   }
 
-  /** The open file that `append` writes to. */
-  get file(): number {
-    return this.#files[this.#current]!.file
+  /** Whether the records fit into a frame. */
+  static takes(records: readonly LogRecord[]): boolean {
+    return lengthOf(records) <= ROOM
   }
 
-  /** All whole frames, oldest first: what a frame holds goes together. Frames of both files may be older than the database. */
-  frames(): LogRecord[][] {
-    return this.#files
-      .flatMap(({ file }) => framesOf(readFileSync(file)))
-      .sort((a, b) => a[0]!.revision - b[0]!.revision)
-  }
-
-  /** Writes a frame and does not wait for the disk. Throws what the system says; then the next frame takes the place of this one. */
-  append(records: readonly LogRecord[]): void {
-    const frame = frameOf(records)
+  /**
+   * Writes a frame, which `write` does; it may answer a promise, before whose end there must be no other append. Answers what that answers.
+   * Throws what the system says; then the next frame takes the place of this one.
+   */
+  append<T>(records: readonly LogRecord[], write: (file: number, bytes: Uint8Array, position: number) => T): T {
+    const length = frameInto(this.#memory, records)
+    const frame = this.#memory.subarray(0, blocks(length))
+    frame.fill(0, length)
     const current = this.#files[this.#current]!
-    const end = this.#position + frame.length
-    try {
-      if (end > current.size) this.#layOut(current, end)
-      this.#disk.write(current.file, frame, this.#position)
-    } catch (error) {
-      ftruncateSync(current.file, this.#position)
-      current.size = this.#position
-      throw error
-    }
-    current.size = Math.max(current.size, end)
-    this.#position = end
+    if (this.#position + frame.length > current.size) this.#extend(current, frame)
+    const written = write(current.file, frame, this.#position)
+    this.#position += frame.length
+    return written
+  }
+
+  /** Bytes that were written since the file began anew. */
+  get length(): number {
+    return this.#position
   }
 
   /** From now on the other file is written to, from its beginning: nothing in it may be needed any more. */
   turn(): void {
     this.#current = 1 - this.#current
     this.#position = 0
-    const next = this.#files[this.#current]!
-    if (next.size <= KEPT) return
-    ftruncateSync(next.file, KEPT)
-    next.size = KEPT
   }
 
   /** `empty` where nothing in it is needed any more: a database that is put in place of this one is then not continued by it. */
@@ -100,37 +105,57 @@ export class Journal {
     }
   }
 
-  #layOut(of: JournalFile, end: number): void {
-    const { size } = of
+  #extend(of: JournalFile, frame: Buffer): void {
+    // Zeros can be written from the same memory alone.
+    const kept = Buffer.from(frame)
+    this.#memory.fill(0)
     try {
-      for (; of.size < end; of.size += ROOM.length) this.#disk.write(of.file, ROOM, of.size)
-    } catch {
-      // The disk is full, or nearly so: whether the frame itself has room its own write tells.
-      of.size = size
+      this.#disk.extend(of.file, this.#memory, of.size)
+      of.size += this.#memory.length
+    } catch (error) {
+      ftruncateSync(of.file, of.size)
+      throw error
+    } finally {
+      frame.set(kept)
     }
   }
 }
 
-function frameOf(records: readonly LogRecord[]): Buffer {
+/** All whole frames of a directory's journal, oldest first: what a frame holds goes together. They may be older than the database. */
+export function journalFrames(directory: string): LogRecord[][] {
+  return NAMES.map(name => join(directory, name))
+    .filter(path => existsSync(path))
+    .flatMap(path => framesOf(readFileSync(path)))
+    .sort((a, b) => a[0]!.revision - b[0]!.revision)
+}
+
+const blocks = (length: number): number => Math.ceil(length / BLOCK) * BLOCK
+const wholeBlocks = (length: number): number => Math.floor(length / BLOCK) * BLOCK
+
+function lengthOf(records: readonly LogRecord[]): number {
   let length = FRAME_HEAD
   for (const { key, value } of records) length += RECORD_HEAD + Buffer.byteLength(key) + (value?.length ?? 0)
-  const frame = Buffer.allocUnsafe(length)
+  return length
+}
+
+/** Writes a frame to the beginning of `memory`, and answers its length. */
+function frameInto(memory: Buffer, records: readonly LogRecord[]): number {
   let at = FRAME_HEAD
   for (const { revision, expiresAt, key, value } of records) {
-    frame.writeDoubleLE(revision, at)
-    frame.writeDoubleLE(expiresAt, at + 8)
-    const keyLength = frame.write(key, at + RECORD_HEAD)
-    frame.writeUInt32LE(keyLength, at + 16)
-    frame.writeUInt32LE(value?.length ?? NO_VALUE, at + 20)
+    memory.writeDoubleLE(revision, at)
+    memory.writeDoubleLE(expiresAt, at + 8)
+    const keyLength = memory.write(key, at + RECORD_HEAD)
+    memory.writeUInt32LE(keyLength, at + 16)
+    memory.writeUInt32LE(value?.length ?? NO_VALUE, at + 20)
     at += RECORD_HEAD + keyLength
     if (!value) continue
-    frame.set(value, at)
+    memory.set(value, at)
     at += value.length
   }
-  frame.writeUInt32LE(MAGIC, 0)
-  frame.writeUInt32LE(length - FRAME_HEAD, 4)
-  frame.writeUInt32LE(crc32(frame.subarray(FRAME_HEAD)), 8)
-  return frame
+  memory.writeUInt32LE(MAGIC, 0)
+  memory.writeUInt32LE(at - FRAME_HEAD, 4)
+  memory.writeUInt32LE(crc32(memory.subarray(FRAME_HEAD, at)), 8)
+  return at
 }
 
 /** The frames at the beginning of a file, up to the first that is not whole or not newer than the one before. */
@@ -145,7 +170,7 @@ function framesOf(bytes: Buffer): LogRecord[][] {
     if (records.length === 0 || records[0]!.revision <= newest) break
     newest = records.at(-1)!.revision
     frames.push(records)
-    at += FRAME_HEAD + body.length
+    at += blocks(FRAME_HEAD + body.length)
   }
   return frames
 }
