@@ -28,7 +28,13 @@ answerCalls({
     const clock = systemClock
     const pki = await createClusterPki({ clusterName: 'bench', addresses: ['127.0.0.1'], clock })
     const { key: serverKey, certificate: cert } = pki.apiserver
-    const server = createSecureServer({ key: serverKey, cert, ca: pki.ca.certificate, requestCert: true, rejectUnauthorized: false })
+    const server = createSecureServer({
+      key: serverKey,
+      cert,
+      ca: pki.ca.certificate,
+      requestCert: true,
+      rejectUnauthorized: false,
+    })
     server.on('stream', (stream, headers) => void serve(stream as ServerHttp2Stream, headers))
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const { certificate, key } = await issueClientCertificate(pki.ca, { commonName: 'bench', clock })
