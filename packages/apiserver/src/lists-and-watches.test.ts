@@ -159,6 +159,25 @@ describe('list', () => {
     assert.equal(last.json.metadata.remainingItemCount, undefined)
   })
 
+  for (const path of ['/api/v1/nodes', '/api/v1/configmaps'])
+    it(`pages of ${path} together are the whole`, async () => {
+      for (let n = 0; n < 8 && path.endsWith('nodes'); n++)
+        await server.send('POST', path, { metadata: { name: `paged-${n}` } })
+      const uids = (json: { items: { metadata: { uid: string } }[] }): string[] =>
+        json.items.map(({ metadata }) => metadata.uid)
+      const whole = uids((await server.send('GET', path)).json)
+      const paged: string[] = []
+      let token = ''
+      for (let page = 0; page <= whole.length / 7; page++) {
+        const { json } = await server.send('GET', `${path}?limit=7&continue=${encodeURIComponent(token)}`)
+        paged.push(...uids(json))
+        token = json.metadata.continue ?? ''
+        if (token === '') break
+      }
+      assert.ok(whole.length > 7)
+      assert.deepEqual([paged, token], [whole, ''])
+    })
+
   for (const match of ['', '&resourceVersionMatch=NotOlderThan'])
     it(`makes no pages of a state of any revision${match}`, async () => {
       const { json } = await server.send('GET', `${base('lists')}?limit=4&resourceVersion=0${match}`)

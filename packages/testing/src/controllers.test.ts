@@ -96,8 +96,9 @@ test('controllers write what the API server takes', { timeout: 60_000 }, async c
     })
     const service = await until(cluster, Services, each => (each.status?.loadBalancer?.ingress ?? []).length > 0)
     assert.deepEqual(service.metadata.finalizers, ['service.kubernetes.io/load-balancer-cleanup'])
+    const gone = until(cluster, Services, (each, gone) => gone && each.metadata.name === 'web')
     await client.resource(Services).delete('web', { namespace: 'default' })
-    await until(cluster, Services, (each, gone) => gone && each.metadata.name === 'web')
+    await gone
   })
   await context.test('nodes are told how long they may rely on what they read', async () => {
     const { metadata } = await until(cluster, Nodes, each => TTL in (each.metadata.annotations ?? {}))

@@ -56,8 +56,8 @@ async function waited({ cache, context: { clock } }: KindStore, reached: Maybe<u
   cache.figures.waits.observe((clock.monotonic() - from) / 1000)
 }
 
-/** What keys of a list have in common: tokens speak of what comes after. */
-const scopeOf = (namespace: string | undefined): string => (namespace === undefined ? '' : `${namespace}/`)
+/** What keys of a list have in common: tokens speak of what comes after. Objects of the cluster have the empty namespace. */
+const scopeOf = (namespace: string | undefined): string => (namespace ? `${namespace}/` : '')
 
 function withScopedToken({ versions, metadata }: Page, namespace: string | undefined): Page {
   const { revision, start } = decodeContinue(metadata.continue!)
