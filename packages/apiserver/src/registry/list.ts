@@ -27,9 +27,8 @@ export async function listObjects(
   query: ListQuery,
 ): Promise<Page> {
   if (store.cache.unreadable.size > 0) await store.reread(namespace, selected.name)
-  const page = await inListSpan(store.kind.type, () => findPage(store, namespace, selected, query))
-  note(store, namespace, selected, query, page)
-  const found = page.metadata.continue === undefined ? page : withScopedToken(page, namespace)
+  const found = await inListSpan(store.kind.type, () => findPage(store, namespace, selected, query))
+  note(store, namespace, selected, query, found)
   if (store.remote === undefined) return found
   const pending = store.remote.all(found.versions)
   return { ...found, versions: pending instanceof Promise ? await pending : pending }
@@ -56,14 +55,9 @@ async function waited({ cache, context: { clock } }: KindStore, reached: Maybe<u
   cache.figures.waits.observe((clock.monotonic() - from) / 1000)
 }
 
-/** What keys of a list have in common: tokens speak of what comes after. Objects of the cluster have the empty namespace. */
-const scopeOf = (namespace: string | undefined): string => (namespace ? `${namespace}/` : '')
-
-function withScopedToken({ versions, metadata }: Page, namespace: string | undefined): Page {
-  const { revision, start } = decodeContinue(metadata.continue!)
-  const own = encodeContinue({ revision, start: `/${start.slice(scopeOf(namespace).length)}` })
-  return { versions, metadata: { ...metadata, continue: own } }
-}
+/** With what keys of a list begin; tokens speak of what comes after. Objects of the cluster have the empty namespace. */
+const prefixOf = ({ cache }: KindStore, namespace: string | undefined): string =>
+  namespace && cache.namespaced ? `${cache.prefix}${namespace}/` : cache.prefix
 
 async function findPage(
   store: KindStore,
@@ -108,11 +102,12 @@ function pageOfCache(
   const { cache, remote } = store
   const { matches } = selected.filter
   const named = onlyOne(store, namespace, selected)
+  const prefix = prefixOf(store, namespace)
   const countFrom = (key: string): number => cache.countFrom(namespace, key)
   if (remote !== undefined && matches !== undefined) {
     const pending = remote.all(named ?? [...cache.iterate(namespace, startKey)])
     const select = (all: readonly ObjectVersion[]): Page =>
-      firstSelected(store, all, selected, limit, revision, countFrom)
+      firstSelected(prefix, all, selected, limit, revision, countFrom)
     return pending instanceof Promise ? pending.then(select) : select(pending)
   }
   if (named !== undefined) return page(matches === undefined ? named : named.filter(matches), revision)
@@ -120,7 +115,7 @@ function pageOfCache(
     const all = cache.all(namespace)
     return page(matches === undefined ? all : all.filter(matches), revision)
   }
-  return firstSelected(store, cache.iterate(namespace, startKey), selected, limit, revision, countFrom)
+  return firstSelected(prefix, cache.iterate(namespace, startKey), selected, limit, revision, countFrom)
 }
 
 /** The same, with how many there were to choose from and how many were chosen. */
@@ -152,9 +147,9 @@ function onlyOne(
   return one === undefined ? [] : [one]
 }
 
-/** The first so many that are selected. `countFrom` says how many candidates there are from a key on. */
+/** The first so many that are selected, of keys with a prefix. `countFrom` says how many candidates there are from a key on. */
 function firstSelected(
-  store: KindStore,
+  prefix: string,
   candidates: Iterable<ObjectVersion>,
   selected: Selection,
   limit: number,
@@ -172,7 +167,7 @@ function firstSelected(
     if (matches === undefined || matches(version)) versions.push(version)
   }
   if (!more || last === undefined) return page(versions, revision)
-  const next = nextStart(store, last.key)
+  const next = nextStart(prefix, last.key)
   return page(versions, revision, next, selected.everything ? countFrom(`${last.key}\0`) : undefined)
 }
 
@@ -202,8 +197,9 @@ async function continued(
   start: string,
 ): Promise<Page> {
   // Tokens from before they spoke of a scope have no slash in front.
-  const key = start.startsWith('/') ? `${scopeOf(namespace)}${start.slice(1)}` : start
-  const startKey = `${store.cache.prefix}${key}`
+  const startKey = start.startsWith('/')
+    ? `${prefixOf(store, namespace)}${start.slice(1)}`
+    : `${store.cache.prefix}${start}`
   if (revision === -1) {
     await waited(store, store.context.cache.fresh())
     return fromCache(store, namespace, selected, limit, startKey)
@@ -236,7 +232,7 @@ function fromHistory(
 ): Page | undefined {
   if (store.remote !== undefined || store.cache.unreadable.size > 0) return undefined
   const past = pastState(store.cache, namespace, startKey, revision)
-  return past && firstSelected(store, past.versions(), selected, limit, revision, past.countFrom)
+  return past && firstSelected(prefixOf(store, namespace), past.versions(), selected, limit, revision, past.countFrom)
 }
 
 /** A state of the past, from the store's history. */
@@ -248,8 +244,8 @@ async function fromStore(
   revision: number,
   startKey: string | undefined,
 ): Promise<Page> {
-  const { cache, context } = store
-  const prefix = namespace === undefined || !cache.namespaced ? cache.prefix : `${cache.prefix}${namespace}/`
+  const { context } = store
+  const prefix = prefixOf(store, namespace)
   const { matches } = selected.filter
   const versions: ObjectVersion[] = []
   let from = startKey
@@ -268,7 +264,7 @@ async function fromStore(
       versions.push(version)
       const left = items.length - index - 1 + remaining
       if (limit > 0 && versions.length === limit && left > 0) {
-        return page(versions, revision, nextStart(store, item.key), selected.everything ? left : undefined)
+        return page(versions, revision, nextStart(prefix, item.key), selected.everything ? left : undefined)
       }
     }
     if (remaining === 0 || items.length === 0) return page(versions, revision)
@@ -276,7 +272,7 @@ async function fromStore(
   }
 }
 
-const nextStart = (store: KindStore, lastKey: string): string => `${lastKey.slice(store.cache.prefix.length)}\0`
+const nextStart = (prefix: string, lastKey: string): string => `/${lastKey.slice(prefix.length)}\0`
 
 function page(versions: readonly ObjectVersion[], revision: number, next?: string, remaining?: number): Page {
   return {
