@@ -14,12 +14,12 @@ import {
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import {
   type ClusterPki,
-  countBuffersAsHeap,
   createClusterPki,
   createLogger,
   issueClientCertificate,
   systemClock,
   systemRandom,
+  tuneEngine,
 } from '../../packages/platform/src/index.ts'
 import { createMemoryStore, openEmbeddedStore, type Store } from '../../packages/store/src/index.ts'
 import { answerCalls } from '../support/child.ts'
@@ -74,7 +74,7 @@ function collectGarbage(): void {
   ;(runInNewContext('gc') as () => void)()
 }
 
-countBuffersAsHeap()
+tuneEngine()
 answerCalls(
   {
     async start({ backend, fair = true, aggregate = false, held = {} }: StartOptions): Promise<Credentials> {

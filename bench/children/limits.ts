@@ -6,12 +6,12 @@ import { Deployments, Pods } from '../../packages/api/src/index.ts'
 import { type Client, createClient } from '../../packages/client/src/index.ts'
 import { type ControlPlane, startControlPlane } from '../../packages/control-plane/src/index.ts'
 import {
-  countBuffersAsHeap,
   createClusterPki,
   createLogger,
   issueClientCertificate,
   systemClock,
   systemRandom,
+  tuneEngine,
 } from '../../packages/platform/src/index.ts'
 import { openEmbeddedStore, type Store } from '../../packages/store/src/index.ts'
 import { answerCalls } from '../support/child.ts'
@@ -54,7 +54,7 @@ export interface Synced {
   cpu: number
 }
 
-countBuffersAsHeap()
+tuneEngine()
 answerCalls(
   {
     async start(size: Size): Promise<Started> {

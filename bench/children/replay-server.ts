@@ -7,14 +7,27 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
 import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { createClusterPki, issueClientCertificate, systemClock } from '../../packages/platform/src/index.ts'
+import { createClusterPki, issueClientCertificate, systemClock, tuneEngine } from '../../packages/platform/src/index.ts'
 import { answerCalls } from '../support/child.ts'
 import type { Credentials } from '../support/h2-connection.ts'
 
-interface Kept {
+export interface Question {
+  method: string
+  path: string
+  body: string
+}
+
+interface Answer {
   status: number
   headers: IncomingHttpHeaders
   body: Buffer
+}
+
+/** An answer and what it answers. */
+interface Kept extends Answer {
+  method: string
+  path: string
+  asked: Buffer
 }
 
 const kept = new Map<string, Kept>()
@@ -22,6 +35,7 @@ let behind: Credentials
 let recording = true
 let asked = 0
 
+tuneEngine()
 answerCalls({
   async start({ upstream }: { upstream: Credentials }): Promise<Credentials> {
     behind = upstream
@@ -41,10 +55,10 @@ answerCalls({
     return { port: (server.address() as AddressInfo).port, ca: pki.ca.certificate, cert: certificate, key }
   },
 
-  /** From now on answers come from memory; how many there are. */
-  replay(): number {
+  /** From now on answers come from memory: to which questions, in the order in which they were asked. */
+  replay(): Question[] {
     recording = false
-    return kept.size
+    return [...kept.values()].map(({ method, path, asked }) => ({ method, path, body: asked.toString() }))
   },
 
   /** Requests since the last time that somebody asked. */
@@ -62,11 +76,11 @@ async function serve(stream: ServerHttp2Stream, asking: IncomingHttpHeaders): Pr
   const [method, path] = [asking[':method'] as string, asking[':path'] as string]
   const body = Buffer.concat(chunks)
   const id = `${method} ${path} ${body}`
-  let answer = kept.get(id)
+  let answer: Answer | undefined = kept.get(id)
   if (answer === undefined) {
     if (!recording) console.error(`nobody has asked before: ${id.slice(0, 300)}`)
     answer = recording ? await passOn(method, path, asking, body) : { status: 404, headers: {}, body: Buffer.of() }
-    kept.set(id, answer)
+    kept.set(id, { ...answer, method, path, asked: body })
   }
   stream.respond({ ...answer.headers, ':status': answer.status })
   stream.end(answer.body)
@@ -77,7 +91,7 @@ const ofConnection = new Set(['connection', 'host', 'keep-alive', 'transfer-enco
 const portable = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(':') && !ofConnection.has(name)))
 
-function passOn(method: string, path: string, asking: IncomingHttpHeaders, body: Buffer): Promise<Kept> {
+function passOn(method: string, path: string, asking: IncomingHttpHeaders, body: Buffer): Promise<Answer> {
   const { port, ca, cert, key } = behind
   return new Promise((resolve, reject) => {
     const headers = { ...portable(asking), host: 'localhost' }
@@ -86,9 +100,9 @@ function passOn(method: string, path: string, asking: IncomingHttpHeaders, body:
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
       response.on('end', () => {
-        const kept = Buffer.concat(chunks)
-        const headers = { ...portable(response.headers), 'content-length': String(kept.length) }
-        resolve({ status: response.statusCode ?? 500, headers, body: kept })
+        const answer = Buffer.concat(chunks)
+        const headers = { ...portable(response.headers), 'content-length': String(answer.length) }
+        resolve({ status: response.statusCode ?? 500, headers, body: answer })
       })
     })
     passed.on('error', reject)

@@ -32,7 +32,17 @@ const label1123 = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
 const subdomain1123 = `${label1123}(\\.${label1123})*`
 const label1035 = '[a-z]([-a-z0-9]*[a-z0-9])?'
 const labelKeyName = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]'
-const whole = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`)
+const wholes = new Map<string, RegExp>()
+
+/** That a text is all of a pattern; there are as many patterns as this file has. */
+function whole(pattern: string): RegExp {
+  let expression = wholes.get(pattern)
+  if (expression === undefined) {
+    expression = new RegExp(`^(?:${pattern})$`)
+    wholes.set(pattern, expression)
+  }
+  return expression
+}
 
 /** Texts that no rule can admit are not worth the pattern's time. */
 const fits = (pattern: RegExp, value: string): boolean => value.length < 100_000 && pattern.test(value)

@@ -24,18 +24,13 @@ export class StatusError extends Error {
     super(message)
     stacks.stackTraceLimit = stackTraceLimit
     this.name = 'StatusError'
-    this.status = {
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Failure',
-      // In the order in which upstream writes them: people read these bodies as they come.
-      ...(message !== undefined && { message }),
-      ...(reason && { reason }),
-      ...(details !== undefined && { details }),
-      ...(code !== undefined && { code }),
-      ...rest,
-    }
+    // In the order in which upstream writes them: people read these bodies as they come. One by one, since answers are made so.
+    const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' }
+    if (message !== undefined) status.message = message
+    if (reason) status.reason = reason
+    if (details !== undefined) status.details = details
+    if (code !== undefined) status.code = code
+    this.status = Object.assign(status, rest)
   }
   get reason(): string {
     return this.status.reason ?? ''

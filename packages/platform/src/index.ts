@@ -1,4 +1,4 @@
-export { countBuffersAsHeap } from './collector.ts'
+export { tuneEngine } from './engine.ts'
 export { isMissing, makeDirectories, namesIn, readTextIfPresent, removeAbandoned, writeFileAtomic } from './files.ts'
 export { MAX_HEADER_BYTES } from './http-limits.ts'
 export { createLogger, type LogFormat, type LoggerOptions } from './logger.ts'

@@ -17,6 +17,8 @@ import {
   type StructSchema,
 } from './schema.ts'
 
+const utf8 = new TextDecoder()
+
 export interface Decoded {
   /** The object: only fields of the schema, in canonical form. It belongs to the caller. */
   object: Record<string, unknown>
@@ -40,7 +42,7 @@ export type SchemaChoice = StructSchema | ((apiVersion: string, kind: string) =>
  * of upstream's decoder (sigs.k8s.io/json); `decodeFailure` words the answer.
  */
 export function decodeObject(schema: SchemaChoice, text: string | Uint8Array): Decoded {
-  const json = typeof text === 'string' ? text : new TextDecoder().decode(text)
+  const json = typeof text === 'string' ? text : utf8.decode(text)
   const survey = surveyJson(json)
   if (survey.deepest > SHALLOW_DEPTH) return decodeDeep(schema, json)
   if (survey.plain) {
@@ -464,7 +466,7 @@ function summarize(body: Uint8Array): string {
   if (body.length === 0) return '<empty>'
   const head = body.subarray(0, SUMMARY_BYTES)
   const more = body.length > SUMMARY_BYTES ? ' ...' : ''
-  if (body[0] === 0x7b) return new TextDecoder().decode(head) + more
+  if (body[0] === 0x7b) return utf8.decode(head) + more
   return [...head].map(byte => byte.toString(16).padStart(2, '0')).join('') + more
 }
 

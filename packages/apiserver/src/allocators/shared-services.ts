@@ -4,7 +4,7 @@
  */
 import { IPAddresses, ServiceCIDRs, Services } from '@canopus/api'
 import type { Service } from '@canopus/api/core/v1'
-import { invalid, type KubeObject } from '@canopus/apimachinery'
+import { clone, invalid, type KubeObject } from '@canopus/apimachinery'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { AllocationScope, AllocatorFigures } from '../metrics/allocator-metrics.ts'
 import type { KindHooks, Release } from '../registry/kind-store.ts'
@@ -49,7 +49,7 @@ export class SharedServices implements KindHooks {
     const service = object as Service
     // A status has nothing to allocate, and its spec is the stored one, which is shared.
     if (service.spec === (old as Service | undefined)?.spec) return () => {}
-    const asked = structuredClone(service.spec)
+    const asked = clone(service.spec)
     const { clock } = this.#options
     const begun = clock.monotonic()
     for (;;) {
@@ -70,7 +70,7 @@ export class SharedServices implements KindHooks {
       }
       // Somebody else was faster. What was found taken is known to be so now: choose again.
       release()
-      service.spec = structuredClone(asked)
+      service.spec = clone(asked)
     }
   }
 
@@ -87,7 +87,7 @@ export class SharedServices implements KindHooks {
     } catch {
       await fresh()
       local.forgetTakenPorts()
-      service.spec = structuredClone(asked)
+      service.spec = clone(asked)
       try {
         return local.allocate(service, old, dryRun)
       } catch (error) {

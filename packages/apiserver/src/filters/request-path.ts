@@ -225,16 +225,24 @@ export class RequestPath {
 
   /** Under whose name the user acts. */
   private act(request: ApiRequest, info: RequestInfo, trip: Trip, user: User): Maybe<Call> {
+    const begun = this.#options.clock.monotonic()
     const kept = trip.audit?.begin(user)
-    if (kept instanceof Promise) return kept.then(() => this.actAs(request, info, trip, user))
-    return this.actAs(request, info, trip, user)
+    if (kept instanceof Promise) return kept.then(() => this.actAs(request, info, trip, user, begun))
+    return this.actAs(request, info, trip, user, begun)
   }
 
-  private actAs(request: ApiRequest, info: RequestInfo, trip: Trip, user: User): Maybe<Call> {
+  private actAs(request: ApiRequest, info: RequestInfo, trip: Trip, user: User, audited: number): Maybe<Call> {
+    const { clock, metrics } = this.#options
+    const begun = clock.monotonic()
+    metrics.access.passed('audit', begun - audited)
     const acting = this.#impersonation.acting(request, info, user)
-    if (acting === undefined) return this.enter(request, info, trip, user, user)
+    if (acting === undefined) {
+      metrics.access.passed('constrainedimpersonation', clock.monotonic() - begun)
+      return this.enter(request, info, trip, user, user)
+    }
     return Promise.resolve(measured(trip.latencies, 'impersonation', () => acting)).then(
       ({ user: own, constraint }) => {
+        metrics.access.passed('constrainedimpersonation', clock.monotonic() - begun)
         trip.audit?.impersonates(own, constraint)
         return this.enter(request, info, trip, user, own)
       },
@@ -262,7 +270,6 @@ export class RequestPath {
   private permit(request: ApiRequest, info: RequestInfo, trip: Trip, own: User): Maybe<Call> {
     const { security, clock, metrics } = this.#options
     const authorizer = this.#authorizer
-    for (const filter of ['audit', 'constrainedimpersonation'] as const) metrics.access.passed(filter, 0)
     metrics.access.passed('priorityandfairness', trip.place?.waited ?? 0)
     const { audit } = trip
     const call = new AdmittedCall(request, info, own, trip, security.authorizer, clock)

@@ -19,7 +19,7 @@ import {
   type StartApiServerOptions,
   startApiServer,
 } from '@canopus/control-plane'
-import { type CertifiedKey, countBuffersAsHeap, systemClock, systemRandom } from '@canopus/platform'
+import { type CertifiedKey, systemClock, systemRandom, tuneEngine } from '@canopus/platform'
 import { type Command, Option } from 'commander'
 import { address, fileIfGiven, fileOf, given, integer, list, lists, oneOf, validated } from '../flags.ts'
 import { storageMediaType } from './api-flags.ts'
@@ -248,7 +248,7 @@ async function runApiServer(
     serviceAccountJwksUri: `https://${address}/openid/v1/jwks`,
     ...securityOptions(flags, authorities, signer?.options),
   })
-  countBuffersAsHeap()
+  tuneEngine()
   const store = applied.stored(await openStore(storage, flags.dataDir, logger, flags.leaseReuseDurationSeconds))
   const basics = { store, clock: systemClock, random: systemRandom, logger }
   try {

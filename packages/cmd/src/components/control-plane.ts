@@ -5,7 +5,7 @@ import { startControlPlane } from '@canopus/control-plane'
 import { createLocalCloud, createLocalVolumesSetUp } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
 import { addressAt } from '@canopus/network'
-import { type ClusterPki, countBuffersAsHeap, createLogger, systemClock, systemRandom } from '@canopus/platform'
+import { type ClusterPki, createLogger, systemClock, systemRandom, tuneEngine } from '@canopus/platform'
 import { applyApiServerArgs } from './apiserver-args.ts'
 import { componentAddresses, createComponentRegistries, serveComponents } from './component-ports.ts'
 import { serverIdentity } from './server-identity.ts'
@@ -13,7 +13,7 @@ import { openStore } from './store.ts'
 
 /** Runs API server, controllers and scheduler of a cluster until the signal aborts. */
 export async function runControlPlane(config: ClusterConfig, signal: AbortSignal): Promise<void> {
-  countBuffersAsHeap()
+  tuneEngine()
   const logger = createLogger({ to: 1 })
   // What is renewed while this runs takes its place in here.
   const pki = await clusterPkiOf(config, systemClock)

@@ -32,7 +32,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const { directory, clock, logger } = options
   const log = await openLog(directory, clock)
   try {
-    const store = new MvccStore({ log, clock, defer: setImmediate, commitLimit: 1000 })
+    const store = new MvccStore({ log, clock, defer: setImmediate, wakeLater: setImmediate, commitLimit: 1000 })
     logger.debug('store opened', { directory, revision: await store.revision() })
     return store
   } catch (error) {

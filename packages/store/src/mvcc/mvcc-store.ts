@@ -24,6 +24,8 @@ export interface MvccStoreOptions {
   clock: Clock
   /** Runs the callback soon, when this moment's writes have come in. */
   defer: (callback: () => void) => void
+  /** As `defer`, for watchers that hear of a commit: those who wrote then go first. Without it they go on at once. */
+  wakeLater?: (callback: () => void) => void
   /** At most so many writes go into one commit. */
   commitLimit: number
   /** With more revisions than twice this, the older ones are compacted without being asked. */
@@ -95,7 +97,7 @@ export class MvccStore implements Store {
     this.#durable = revision
     this.#decided = revision
     this.#compacted = compacted
-    this.#hub = new WatchHub(this.#history(), options.clock)
+    this.#hub = new WatchHub(this.#history(), options.clock, options.wakeLater)
     if (compacted > 1) this.#sweep().catch(leaveForLater)
   }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SimulatedClock } from '@canopus/base'
+import { MemoryLog } from '../memory/memory-log.ts'
 import { createMemoryStore } from '../memory/memory-store.ts'
 import { utf8 } from '../testing/watching.ts'
+import { MvccStore } from './mvcc-store.ts'
 
 /** A store, its clock, and a watch of `/p/` that is read by hand. */
 function watching() {
@@ -26,6 +28,33 @@ describe('WatchHub', () => {
     await store.create('/p/4', () => utf8('x'))
     await store.create('/p/5', () => utf8('x'))
     assert.deepEqual(await next(), [2, 6])
+    await store.close()
+  })
+
+  test('who writes goes first where watchers wake later, and what came meanwhile waits for the next batch', async () => {
+    const later: (() => void)[] = []
+    const store = new MvccStore({
+      log: new MemoryLog(),
+      clock: new SimulatedClock(),
+      defer: queueMicrotask,
+      wakeLater: callback => later.push(callback),
+      commitLimit: 1000,
+    })
+    const seen: string[] = []
+    const reader = store.watch('/p/', 1, new AbortController().signal)[Symbol.asyncIterator]()
+    const read = async (): Promise<void> => {
+      const { value: batch } = await reader.next()
+      for (const { key } of batch!.events) seen.push(key)
+    }
+    const first = read()
+    await store.create('/p/1', () => utf8('x'))
+    await store.create('/p/2', () => utf8('x'))
+    assert.deepEqual([seen, later.length], [[], 1])
+    later.pop()!()
+    await first
+    assert.deepEqual(seen, ['/p/1'])
+    await read()
+    assert.deepEqual([seen, later.length], [['/p/1', '/p/2'], 0])
     await store.close()
   })
 

@@ -44,14 +44,19 @@ export class WatchHub {
   readonly #lengths = new Map<number, number>()
   readonly #history: History
   readonly #clock: Clock
+  readonly #wakeLater: ((callback: () => void) => void) | undefined
+  /** Watchers that have something new and are not awake yet. */
+  #waking: (() => void)[] = []
   #progressTimer: Timer | undefined
   /** What all watchers were last told; those that came later know as much from the history. */
   #progressedTo = 0
   #closed = false
 
-  constructor(history: History, clock: Clock) {
+  /** With `wakeLater`, watchers that wait for a batch go on in its callback; what they are given is settled at once all the same. */
+  constructor(history: History, clock: Clock, wakeLater?: (callback: () => void) => void) {
     this.#history = history
     this.#clock = clock
+    this.#wakeLater = wakeLater
   }
 
   get watchers(): number {
@@ -63,7 +68,10 @@ export class WatchHub {
   watch(prefix: string, from: number, signal: AbortSignal): AsyncIterable<WatchBatch> {
     return {
       [Symbol.asyncIterator]: () => {
-        const watcher = new Watcher(this.#history, prefix, from, () => this.#remove(prefix, watcher))
+        const watcher = new Watcher(this.#history, prefix, from, {
+          ended: () => this.#remove(prefix, watcher),
+          wake: go => this.#wake(go),
+        })
         if (this.#closed || signal.aborted) watcher.end()
         else {
           this.#add(prefix, watcher)
@@ -120,6 +128,16 @@ export class WatchHub {
     for (const group of [...this.#groups.values()]) for (const watcher of [...group.watchers]) watcher.end()
   }
 
+  #wake(go: () => void): void {
+    if (this.#wakeLater === undefined) go()
+    else if (this.#waking.push(go) === 1)
+      this.#wakeLater(() => {
+        const waking = this.#waking
+        this.#waking = []
+        for (const each of waking) each()
+      })
+  }
+
   #promiseProgress(): void {
     this.#progressTimer ??= this.#clock.setTimer(progressInterval, () => this.progress())
   }
@@ -144,6 +162,12 @@ export class WatchHub {
   }
 }
 
+interface WatcherHooks {
+  ended(): void
+  /** Calls `go`, now or soon. */
+  wake(go: () => void): void
+}
+
 type Waiting = PromiseWithResolvers<IteratorResult<WatchBatch, undefined>>
 
 class Watcher implements AsyncIterator<WatchBatch, undefined> {
@@ -151,7 +175,7 @@ class Watcher implements AsyncIterator<WatchBatch, undefined> {
   release: () => void = () => {}
   readonly #history: History
   readonly #prefix: string
-  readonly #onEnd: () => void
+  readonly #hooks: WatcherHooks
   /** May lie in the future: then writes up to there are left out. */
   readonly #from: number
   #state: 'behind' | 'live' | 'ended' = 'behind'
@@ -167,13 +191,13 @@ class Watcher implements AsyncIterator<WatchBatch, undefined> {
   #owesProgress = false
   #waiting: Waiting[] = []
 
-  constructor(history: History, prefix: string, from: number, onEnd: () => void) {
+  constructor(history: History, prefix: string, from: number, hooks: WatcherHooks) {
     this.#history = history
     this.#prefix = prefix
     this.#from = from
     this.#resume = from
     this.#delivered = from
-    this.#onEnd = onEnd
+    this.#hooks = hooks
   }
 
   next(): Promise<IteratorResult<WatchBatch, undefined>> {
@@ -202,7 +226,8 @@ class Watcher implements AsyncIterator<WatchBatch, undefined> {
     if (base < this.#from) batch = { ...batch, events: batch.events.filter(event => event.revision > this.#from) }
     const waiting = this.#waiting.shift()
     if (waiting) {
-      waiting.resolve({ done: false, value: this.#handOut(batch) })
+      const value = this.#handOut(batch)
+      this.#hooks.wake(() => waiting.resolve({ done: false, value }))
       return
     }
     if (this.#queue.length === 0) this.#resume = base
@@ -227,7 +252,7 @@ class Watcher implements AsyncIterator<WatchBatch, undefined> {
     this.#dropQueue()
     this.#past = []
     this.release()
-    this.#onEnd()
+    this.#hooks.ended()
     for (const waiting of this.#waiting) waiting.resolve({ done: true, value: undefined })
     this.#waiting = []
   }

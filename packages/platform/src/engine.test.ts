@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 const program = (first: string): string => `
   import { constants, PerformanceObserver } from 'node:perf_hooks'
   import { setImmediate as nextTurn } from 'node:timers/promises'
-  import { countBuffersAsHeap } from '${new URL('collector.ts', import.meta.url).href}'
+  import { tuneEngine } from '${new URL('engine.ts', import.meta.url).href}'
   ${first}
   const held = Array.from({ length: 50_000 }, (_, n) => ({ a: { b: n }, c: 'x' + n }))
   let full = 0
@@ -29,6 +29,6 @@ async function fullCollections(first: string): Promise<number> {
 }
 
 test('growing buffers alone do not have the whole heap marked', async () => {
-  const [without, counted] = await Promise.all(['', 'countBuffersAsHeap()'].map(fullCollections))
+  const [without, counted] = await Promise.all(['', 'tuneEngine()'].map(fullCollections))
   assert.ok(counted! < without!, `${counted} full collections, ${without} without`)
 })
