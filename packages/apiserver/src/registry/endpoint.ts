@@ -46,7 +46,7 @@ import type { KindStore } from './kind-store.ts'
 import { listObjects } from './list.ts'
 import { managerOfAgent } from './owners.ts'
 import { forgetsOwners, readPatch } from './patch.ts'
-import { statusResponse } from './respond.ts'
+import { errorResponse, statusResponse } from './respond.ts'
 import { selection } from './selection.ts'
 import { matchName, type Update, updateObject } from './update.ts'
 import { endingAtFirst, watchObjects } from './watch.ts'
@@ -209,7 +209,8 @@ export class Endpoint {
             this.read(namespace, name, resourceVersion),
           )
     const found = (version: ObjectVersion | undefined): ApiResponse => {
-      if (version === undefined) throw this.store.notFound(name)
+      // Answered rather than thrown, which would cost as much again: kubectl asks for each object before it makes it.
+      if (version === undefined) return errorResponse(call.request, this.store.notFound(name))
       return this.respond(call, encoder, 200, version)
     }
     return version instanceof Promise ? version.then(found) : found(version)

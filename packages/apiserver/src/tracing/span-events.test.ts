@@ -183,8 +183,8 @@ const rows: readonly Row[] = [
     path: NODE,
     spans: [
       ['cacher.Get', ['About to Get from underlying storage']],
-      ['Get', ['About to Get from storage']],
       ['SerializeObject', SENT],
+      ['Get', ['About to Get from storage']],
     ],
     shown: { SerializeObject: { encoder: json('v1') } },
   },
