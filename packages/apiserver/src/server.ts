@@ -470,7 +470,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     () => [[[], discovery.aggregations]],
   )
   followDefinitions(objects, registry)
-  const openapi = new OpenApi(options.descriptions ?? (() => undefined))
+  const openapi = new OpenApi(options.descriptions ?? (() => undefined), clock)
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
   if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)
   new CustomResources(resources, webhooks, type => {

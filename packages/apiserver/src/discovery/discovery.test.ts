@@ -89,6 +89,10 @@ describe('OpenAPI', () => {
     const document = await server.send('GET', url)
     assert.equal(document.status, 200)
     assert.match(String(document.headers['cache-control']), /immutable/)
+    const expires = String(document.headers.expires)
+    assert.match(expires, /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} UTC$/)
+    const days = (Date.parse(expires) - Date.now()) / 86_400_000
+    assert.ok(days > 364 && days < 367, expires)
     assert.ok('io.k8s.api.apps.v1.Deployment' in document.json.components.schemas)
     assert.equal((await server.send('GET', '/openapi/v3/apis/apps/v1?hash=old')).status, 301)
     assert.equal((await server.send('GET', '/openapi/v3/apis/none/v1')).status, 404)

@@ -12,6 +12,7 @@ import {
   openApiV3Path,
   openApiV3RootPaths,
 } from '@canopus/api'
+import type { Clock } from '@canopus/base'
 import type { Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
 import { covers, parseMediaTypes } from '../encoding/media-type.ts'
@@ -43,6 +44,7 @@ export interface OpenApiExtensions {
 
 export class OpenApi {
   readonly #descriptions: () => Descriptions | undefined
+  readonly #clock: Clock
   #source: () => readonly OpenApiKind[] = () => []
   #known: readonly OpenApiKind[] | undefined
   #extensions: OpenApiExtensions | undefined
@@ -52,8 +54,9 @@ export class OpenApi {
   /** What is being written, so that many who ask at once wait for the same. */
   readonly #writing = new Map<string, Promise<Document>>()
 
-  constructor(descriptions: () => Descriptions | undefined) {
+  constructor(descriptions: () => Descriptions | undefined, clock: Clock) {
     this.#descriptions = descriptions
+    this.#clock = clock
   }
 
   /** Where to ask for the kinds that are served; asked again after each `changed`. */
@@ -202,8 +205,9 @@ export class OpenApi {
     )
     const response = json(request, document)
     if (asked === null) return response
-    // What has its hash in the address never changes.
-    return { ...response, headers: { ...response.headers, 'cache-control': 'public, immutable' } }
+    // What has its hash in the address never changes. kubectl keeps it on disk for as long as this says.
+    const expires = inOneYear(this.#clock.now())
+    return { ...response, headers: { ...response.headers, 'cache-control': 'public, immutable', expires } }
   }
 
   private document(id: string, write: () => Uint8Array): Document {
@@ -215,6 +219,13 @@ export class OpenApi {
     }
     return document
   }
+}
+
+/** As Go's RFC1123 layout has it, in UTC. */
+function inOneYear(now: number): string {
+  const then = new Date(now)
+  then.setUTCFullYear(then.getUTCFullYear() + 1)
+  return then.toUTCString().replace('GMT', 'UTC')
 }
 
 /** On what `/openapi/v2` depends, whether it is compressed or not. */
