@@ -20,4 +20,5 @@ export type RuntimeContainerStatus = Output<'ContainerStatus'>
 export type Image = Output<'Image'>
 export type ContainerStats = Output<'ContainerStats'>
 export type RuntimeCondition = Output<'RuntimeCondition'>
+export type StatusResponse = Output<'StatusResponse'>
 export type FilesystemUsage = Output<'FilesystemUsage'>

@@ -7,7 +7,7 @@ import { type Cri, CriError, runtimeNotReady } from '@canopus/cri'
 import type { KubeletOptions } from '../options.ts'
 import { ensureCsiNode } from './csi-node.ts'
 import { diskFacts, memoryUse } from './machine.ts'
-import { MAX_IMAGES, nodeStatus, sameNodeStatus } from './node-status.ts'
+import { MAX_IMAGES, nodeStatus, type RuntimeAbilities, runtimeAbilities, sameNodeStatus } from './node-status.ts'
 
 /** How often the status is looked at, and written at least. */
 const LOOK_EVERY = 10_000
@@ -29,6 +29,7 @@ export class NodeAgent {
   #writtenAt = Number.NEGATIVE_INFINITY
   #images: { at: number; list: ContainerImage[] } = { at: Number.NEGATIVE_INFINITY, list: [] }
   #wake: (() => void) | undefined
+  #abilities: RuntimeAbilities = { runtimeHandlers: [], runtimeFeatures: undefined }
 
   constructor(options: KubeletOptions, unready: () => string | undefined, port: () => number | undefined) {
     this.#options = options
@@ -166,6 +167,7 @@ export class NodeAgent {
         memory: memoryUse(),
         freePids: true,
         notReady: runtime.notReady ?? this.#unready(),
+        ...runtime.abilities,
         runtimeVersion: runtime.version,
         version: options.version ?? KUBERNETES_VERSION,
         maxPods: options.maxPods ?? 110,
@@ -178,16 +180,19 @@ export class NodeAgent {
     )
   }
 
-  async #runtime(): Promise<{ version: string; notReady: string | undefined }> {
+  async #runtime(): Promise<{ version: string; notReady: string | undefined; abilities: RuntimeAbilities }> {
     try {
       const [version, status] = await Promise.all([this.#cri.version(), this.#cri.status()])
+      this.#abilities = runtimeAbilities(status)
       return {
+        abilities: this.#abilities,
         version: `${version.runtimeName}://${version.runtimeVersion}`,
         notReady: runtimeNotReady(status.status?.conditions ?? []),
       }
     } catch (error) {
       if (!(error instanceof CriError)) throw error
       return {
+        abilities: this.#abilities,
         version: this.#node?.status?.nodeInfo?.containerRuntimeVersion ?? '',
         notReady: 'container runtime is down',
       }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type NodeFacts, nodeStatus, sameNodeStatus } from './node-status.ts'
+import { type NodeFacts, nodeStatus, runtimeAbilities, sameNodeStatus } from './node-status.ts'
 
 const FACTS: NodeFacts = {
   nodeName: 'n',
@@ -20,6 +20,8 @@ const FACTS: NodeFacts = {
   freePids: true,
   notReady: undefined,
   runtimeVersion: 'containerd://2',
+  runtimeHandlers: [],
+  runtimeFeatures: undefined,
   version: 'v1.36.1',
   maxPods: 110,
   reserved: {},
@@ -31,6 +33,27 @@ const FACTS: NodeFacts = {
 test('a node says what it can do that older ones cannot, in place of what another version said', () => {
   const { declaredFeatures } = nodeStatus(FACTS, { declaredFeatures: ['RestartAllContainersOnContainerExits'] })
   assert.deepEqual(declaredFeatures, ['ExtendWebSocketsToKubelet'])
+})
+
+test('a node says what its runtime can do, where that tells', () => {
+  const told = runtimeAbilities({
+    status: undefined,
+    info: {},
+    runtimeHandlers: [
+      { name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: false } },
+      { name: 'old', features: undefined },
+    ],
+    features: { supplementalGroupsPolicy: true },
+  })
+  const { runtimeHandlers, features } = nodeStatus({ ...FACTS, ...told }, undefined)
+  assert.deepEqual(runtimeHandlers, [
+    { name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: false } },
+    { name: 'old', features: { recursiveReadOnlyMounts: false, userNamespaces: false } },
+  ])
+  assert.deepEqual(features, { supplementalGroupsPolicy: true })
+  const nothing = runtimeAbilities({ status: undefined, info: {}, runtimeHandlers: [], features: undefined })
+  const silent = nodeStatus({ ...FACTS, ...nothing }, undefined)
+  assert.deepEqual([silent.runtimeHandlers, 'features' in silent], [[], false])
 })
 
 test('what others say that the node has stays, and is there for pods; what they no longer say is gone', () => {

@@ -1,5 +1,6 @@
-import type { ContainerImage, NodeCondition, NodeStatus } from '@canopus/api/core/v1'
+import type { ContainerImage, NodeCondition, NodeFeatures, NodeRuntimeHandler, NodeStatus } from '@canopus/api/core/v1'
 import { formatQuantity, quantityOf, quantityValue, semanticEqual, subtractQuantities } from '@canopus/apimachinery'
+import type { StatusResponse } from '@canopus/cri'
 import type { DiskFacts, MachineFacts, MemoryUse } from './machine.ts'
 
 export interface NodeFacts {
@@ -12,6 +13,9 @@ export interface NodeFacts {
   /** Why the node cannot run pods, or nothing where it can. */
   notReady: string | undefined
   runtimeVersion: string
+  /** What the runtime can do, by its handlers and as a whole; nothing of runtimes that do not tell. */
+  runtimeHandlers: readonly NodeRuntimeHandler[]
+  runtimeFeatures: NodeFeatures | undefined
   version: string
   maxPods: number
   reserved: Readonly<Record<string, string>>
@@ -20,6 +24,8 @@ export interface NodeFacts {
   /** RFC 3339. */
   now: string
 }
+
+export type RuntimeAbilities = Pick<NodeFacts, 'runtimeHandlers' | 'runtimeFeatures'>
 
 const PRESSURE_MEMORY_BYTES = 100 * 1024 * 1024
 const PRESSURE_DISK_SHARE = 0.1
@@ -86,7 +92,23 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
       architecture: facts.machine.architecture,
     },
     images: [...facts.images],
+    runtimeHandlers: [...facts.runtimeHandlers],
+    ...(facts.runtimeFeatures !== undefined && { features: facts.runtimeFeatures }),
     declaredFeatures: [...DECLARED],
+  }
+}
+
+/** What a runtime's answer says of what it can do (upstream pkg/kubelet/kuberuntime/helpers.go, toKubeRuntimeStatus). */
+export function runtimeAbilities({ runtimeHandlers, features }: StatusResponse): RuntimeAbilities {
+  return {
+    runtimeHandlers: runtimeHandlers.map(({ name, features: able }) => ({
+      name,
+      features: {
+        recursiveReadOnlyMounts: able?.recursiveReadOnlyMounts ?? false,
+        userNamespaces: able?.userNamespaces ?? false,
+      },
+    })),
+    runtimeFeatures: features && { supplementalGroupsPolicy: features.supplementalGroupsPolicy },
   }
 }
 
