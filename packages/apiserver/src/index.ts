@@ -72,6 +72,7 @@ export { type ApiServer, type ApiServerOptions, createApiServer, servesResourceM
 export { type CompactionOptions, runCompaction } from './storage/compaction.ts'
 export { EncryptedStore } from './storage/encryption/encrypted-store.ts'
 export { Encryption, type EncryptionOptions } from './storage/encryption/encryption.ts'
+export type { StoreElsewhere } from './storage/places.ts'
 export type { KubeletCredentials } from './subresources/node-address.ts'
 export { createTracing } from './tracing/create-tracing.ts'
 export { tracedGrpcCall } from './tracing/grpc-call.ts'

@@ -58,7 +58,8 @@ import { Resources } from './registry/resources.ts'
 import { RESOURCE_METRICS_TYPES, ResourceMetrics } from './resource-metrics/resource-metrics.ts'
 import type { NodeMetrics } from './resource-metrics/scraper.ts'
 import type { ObjectReader, Security, SecurityFactory, User } from './security.ts'
-import { measuredStore } from './storage/measured-store.ts'
+import { measuredStores } from './storage/measured-store.ts'
+import { Places, type StoreElsewhere } from './storage/places.ts'
 import type { StoredResource } from './storage/storage-spans.ts'
 import type { KubeletCredentials } from './subresources/node-address.ts'
 import type { Tracing } from './tracing/tracing.ts'
@@ -70,6 +71,8 @@ import { Statusz } from './zpages/statusz.ts'
 
 export interface ApiServerOptions {
   readonly store: Store
+  /** Further stores, and which kinds lie there; none where missing. Like the first they belong to the caller. */
+  readonly elsewhere?: readonly StoreElsewhere[]
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -157,16 +160,21 @@ const LAST_BYTES = 2000
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { clock, random, logger } = options
   const registry = options.metrics ?? new MetricsRegistry()
-  const store = measuredStore(options.store, clock, registry, storedResourceOf(options.kinds))
-  const cache = new WatchCache({ store, clock, logger, normalise })
+  const { elsewhere = [] } = options
+  const places = new Places({
+    store: options.store,
+    elsewhere,
+    used: measuredStores(clock, registry, storedResourceOf(options.kinds)),
+    cacheOf: (store, root) => new WatchCache({ store, root, clock, logger, normalise }),
+  })
   const serving = { ...SERVING_DEFAULTS, ...options.serving }
   const { gitVersion } = serving
   const { consistencyCheckPeriod: period } = options
   const handle = (request: ApiRequest): Promise<ApiResponse> => path.handle(request)
   const transport = (user: User): Transport => inProcessTransport(handle, user)
   const { resources, objects, admission, services } = composeResources(
-    { ...options, store, serving, metrics: registry },
-    cache,
+    { ...options, serving, metrics: registry },
+    places,
   )
   const handshakeErrors = registry
     .counter(
@@ -233,7 +241,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const graceEnds = clock.monotonic() + serving.livezGracePeriod
   const health = new Health(
     () => [
-      ...ownChecks({ ...tuning, store: options.store, clock }, state),
+      ...ownChecks({ ...tuning, store: options.store, elsewhere, clock }, state),
       ...postStartHooks.checks,
       ...(options.healthChecks ?? []),
       shutdownCheck(state),
@@ -255,7 +263,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       traffic,
       health,
       registry,
-      store: options.store,
+      // As upstream's, for each resource that is elsewhere, whatever others are there too.
+      stores: [options.store, ...elsewhere.flatMap(({ store, resources: kept }) => kept.map(() => store))],
       clock,
       featureGates: options.featureGates,
       gitVersion,
@@ -278,13 +287,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     objects,
     postStartHooks,
     async start() {
-      await cache.start()
+      await places.start()
       state.started = true
       follower?.start()
       repairs = services.run(stopping.signal)
       if (period !== undefined) {
-        const checked = () => caches(resources).map(([group, , resource, cache]) => ({ group, resource, cache }))
-        const facts = { store: options.store, cache, clock, random, logger, metrics: registry, period, caches: checked }
+        const checked = () =>
+          caches(resources).map(([group, , resource, cache, place]) => ({ group, resource, cache, place }))
+        const facts = { clock, random, logger, metrics: registry, period, caches: checked }
         void runConsistencyChecks(facts, stopping.signal)
       }
       await aggregator?.start()
@@ -309,12 +319,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       if (serving.shutdownDelay > 0) await sleep(clock, serving.shutdownDelay)
       front.closed = serving.shutdownSendRetryAfter
       if (!front.closed) for (const listener of listeners) listener.stopAccepting()
-      if (serving.shutdownWatchTerminationGracePeriod > 0) cache.endWatches()
+      if (serving.shutdownWatchTerminationGracePeriod > 0) places.endWatches()
       await drained(clock, traffic, serving.requestTimeout)
       state.started = false
       stopping.abort()
       await repairs
-      await cache.stop()
+      await places.stop()
       const end = new AbortController()
       const patience = sleep(clock, LAST_BYTES, end.signal).catch(() => {})
       await Promise.all([...listeners].map(listener => listener.close(patience)))
@@ -361,12 +371,13 @@ function storedResourceOf(kinds: readonly Kind[]): (key: string) => StoredResour
 /** The registry with what it allocates, and the view of its objects for those who decide by them. */
 function composeResources(
   options: ApiServerOptions & { serving: Required<ServingOptions>; metrics: MetricsRegistry },
-  cache: WatchCache,
+  places: Places,
 ): { resources: Resources; objects: ObjectReader; admission: AdmissionChain; services: SharedServices } {
-  const { store, clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
+  const { clock, random, logger, kinds, virtualKinds = defaultVirtualKinds } = options
   const { serviceCidr = '10.96.0.0/16', nodePortRange = { from: 30000, to: 32767 } } = options
   const { minRequestTimeout } = options.serving
   const { tuning = {} } = options
+  const { store, cache } = places.main
   const ranges = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
   const admission = new AdmissionChain(clock)
   const timeRules = ruleMetrics(clock, options.metrics)
@@ -412,6 +423,7 @@ function composeResources(
       ),
     ),
     virtualKinds,
+    placeOf: kind => places.of(kind),
     ...(options.isServed === undefined ? {} : { isServed: options.isServed }),
   })
   admission.setServed(kind => resources.servedVersions(kind))
@@ -422,7 +434,7 @@ function composeResources(
     addresses: new AddressClaims(resources.storeOf(IPAddresses)!, objects, clock, logger),
     ports: new NodePortBitmap(store, nodePortRange),
     objects,
-    fresh: () => cache.fresh(),
+    fresh: () => places.fresh(),
     clock,
     logger,
     figures: allocatorMetrics(options.metrics, allocators),
@@ -483,6 +495,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     openapi,
     statusz: new Statusz(clock, 'apiserver', parts.gitVersion),
     flags: options.flags ?? {},
+    stores: [options, ...(options.elsewhere ?? [])].map(({ store }) => store),
     components: options.components ?? {},
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.tracing === undefined ? {} : { tracing: options.tracing }),

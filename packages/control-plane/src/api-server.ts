@@ -104,13 +104,16 @@ export function keptFor(eventTtl: number | undefined, kinds: readonly Kind[]): r
 /** What an API server does besides answering, until the signal aborts; beside others on the same store. */
 export async function runApiServerLoops(
   server: ApiServer,
-  { store, clock, logger, bootstrap, compactionInterval: interval }: StartApiServerOptions,
+  { store, elsewhere = [], clock, logger, bootstrap, compactionInterval: interval }: StartApiServerOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const client = clientOf(server)
   const facts = bootstrap.service
+  const compacted = interval === 0 ? [] : [store, ...elsewhere.map(each => each.store)]
   await Promise.all([
-    interval !== 0 && runCompaction({ store, clock, logger, ...(interval === undefined ? {} : { interval }) }, signal),
+    ...compacted.map(each =>
+      runCompaction({ store: each, clock, logger, ...(interval === undefined ? {} : { interval }) }, signal),
+    ),
     facts && runEndpointReconciler({ store, client, facts, clock, logger }, signal),
   ])
 }

@@ -57,13 +57,14 @@ it('checks are counted by how they went, every five minutes and a half at most',
   const wrong = await setUp(stored => stored.delete(`${PREFIX}ns/00000`), 3)
   const metrics = new MetricsRegistry()
   const abort = new AbortController()
+  const place = { store, cache: { revision } }
   const caches: CheckedCache[] = [
-    { group: 'g', resource: 'right', cache },
-    { group: '', resource: 'wrong', cache: wrong.cache },
+    { group: 'g', resource: 'right', cache, place },
+    { group: '', resource: 'wrong', cache: wrong.cache, place },
   ]
-  const options = { store, clock, metrics, period: 300_000, logger: silentLogger, caches: () => caches }
+  const options = { clock, metrics, period: 300_000, logger: silentLogger, caches: () => caches }
   const running = runConsistencyChecks(
-    { ...options, cache: { revision }, random: { next: () => 0.2, bytes: size => new Uint8Array(size) } },
+    { ...options, random: { next: () => 0.2, bytes: size => new Uint8Array(size) } },
     abort.signal,
   )
   await clock.advance(329_999)

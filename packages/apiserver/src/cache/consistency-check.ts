@@ -17,11 +17,11 @@ export interface CheckedCache {
   readonly group: string
   readonly resource: string
   readonly cache: KindCache
+  /** What it is the cache of, and how far it has come. */
+  readonly place: { readonly store: Store; readonly cache: Pick<WatchCache, 'revision'> }
 }
 
 export interface ConsistencyCheckOptions {
-  readonly store: Store
-  readonly cache: Pick<WatchCache, 'revision'>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -51,11 +51,11 @@ export async function runConsistencyChecks(options: ConsistencyCheckOptions, sig
 
 type Status = 'success' | 'failure' | 'error'
 
-async function statusOf({ store, cache, logger }: ConsistencyCheckOptions, checked: CheckedCache): Promise<Status> {
-  const { group, resource } = checked
-  const { revision } = cache
+async function statusOf({ logger }: ConsistencyCheckOptions, checked: CheckedCache): Promise<Status> {
+  const { group, resource, place } = checked
+  const { revision } = place.cache
   try {
-    const difference = await firstDifference(store, checked.cache, revision)
+    const difference = await firstDifference(place.store, checked.cache, revision)
     if (difference === undefined) return 'success'
     logger.error('a cache does not show what is stored', { group, resource, resourceVersion: revision, ...difference })
     return 'failure'

@@ -1,5 +1,5 @@
 /**
- * The state of the whole store in memory, one cache per kind, kept current by a single watch: one order for all kinds, and
+ * The state of a store in memory, one cache per kind, kept current by a single watch: one order for all its kinds, and
  * one revision that says how far every cache has come.
  */
 
@@ -18,6 +18,8 @@ const BOOKMARK_PERIOD = 60_000
 
 export interface WatchCacheOptions {
   store: Store
+  /** With what the keys begin that are followed; all where missing. */
+  root?: string
   clock: Clock
   logger: Logger
   /** Makes stamped JSON of stored bytes that have another form (protobuf, or written without the revision). */
@@ -26,6 +28,7 @@ export interface WatchCacheOptions {
 
 export class WatchCache {
   readonly #options: WatchCacheOptions
+  readonly #root: string
   readonly #kinds = new Map<string, KindCache>()
   readonly #waiters = new Set<{ revision: number; done: () => void }>()
   readonly #abort = new AbortController()
@@ -35,6 +38,7 @@ export class WatchCache {
 
   constructor(options: WatchCacheOptions) {
     this.#options = options
+    this.#root = options.root ?? REGISTRY
   }
 
   /** Everything up to here is in the caches. */
@@ -122,7 +126,7 @@ export class WatchCache {
   }
 
   private async load(): Promise<void> {
-    const { items, revision } = await this.#options.store.list(REGISTRY)
+    const { items, revision } = await this.#options.store.list(this.#root)
     // Listeners of one kind may add another (definitions of custom resources), whose turn then comes in the next round.
     const done = new Set<KindCache>()
     for (let fresh = [...this.#kinds.values()]; fresh.length > 0; ) {
@@ -156,7 +160,7 @@ export class WatchCache {
     const { signal } = this.#abort
     while (!signal.aborted) {
       try {
-        for await (const batch of this.#options.store.watch(REGISTRY, this.#revision, signal)) this.take(batch)
+        for await (const batch of this.#options.store.watch(this.#root, this.#revision, signal)) this.take(batch)
         if (signal.aborted) return
       } catch (error) {
         if (signal.aborted) return

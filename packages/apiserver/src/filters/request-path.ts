@@ -12,7 +12,7 @@ import {
   UnreadableRawError,
 } from '@canopus/apimachinery'
 import { type Clock, type Logger, messageOf, type Random } from '@canopus/base'
-import { CompactedError } from '@canopus/store'
+import { CompactedError, type Store } from '@canopus/store'
 import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Auditor } from '../audit/auditor.ts'
 import type { Discovery } from '../discovery/discovery.ts'
@@ -80,6 +80,8 @@ export interface RequestPathOptions {
   readonly flags: FlagValues
   /** Where other components of the control plane say how they are, by name: URLs. */
   readonly components: Readonly<Record<string, string>>
+  /** Where objects are stored: they say how they are, too. */
+  readonly stores: readonly Pick<Store, 'revision'>[]
   /** Whom requests are told to; missing where nothing is audited. */
   readonly auditor?: Auditor
   /** Opens the spans of requests; missing where nothing is traced. */
@@ -382,17 +384,18 @@ export class RequestPath {
   }
 
   private components(): Readonly<Record<string, () => Promise<ComponentHealth>>> {
-    const { components, resources } = this.#options
-    const store = async (): Promise<ComponentHealth> => {
+    const { components, stores } = this.#options
+    const healthOf = async (store: Pick<Store, 'revision'>): Promise<ComponentHealth> => {
       try {
-        await resources.context.store.revision()
+        await store.revision()
         return { healthy: true, message: 'ok' }
       } catch (error) {
         return { healthy: false, error: messageOf(error) }
       }
     }
     const others = Object.entries(components).map(([name, url]) => [name, () => probeComponent(url)] as const)
-    return { ...Object.fromEntries(others), 'etcd-0': store }
+    const own = stores.map((store, index) => [`etcd-${index}`, () => healthOf(store)] as const)
+    return Object.fromEntries([...others, ...own])
   }
 
   private endpointOf({ info }: Call): Endpoint | undefined {

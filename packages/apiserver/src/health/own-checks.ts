@@ -13,6 +13,8 @@ const STORE_PATIENCE = 2000
 
 export interface StoreFacts {
   readonly store: Store
+  /** Others beside it. */
+  readonly elsewhere?: readonly { readonly store: Store }[]
   readonly clock: Clock
   /** Milliseconds that it has. */
   readonly healthCheckTimeout?: number
@@ -21,16 +23,22 @@ export interface StoreFacts {
 
 /** Checks under the names that upstream gave them. */
 export function ownChecks(facts: StoreFacts, state: ServerState): HealthCheck[] {
-  const { store, clock, healthCheckTimeout = STORE_PATIENCE, readyCheckTimeout = STORE_PATIENCE } = facts
-  const answers = (timeout: number) => async (): Promise<void> => {
+  const { clock, elsewhere = [], healthCheckTimeout = STORE_PATIENCE, readyCheckTimeout = STORE_PATIENCE } = facts
+  const answers = (store: Store, timeout: number) => async (): Promise<void> => {
     await withTimeout(clock, timeout, 'the store', async () => store.revision())
   }
+  const storeChecks = (store: Store, health: string, readiness: string): HealthCheck[] => [
+    { name: health, scope: 'all', check: answers(store, healthCheckTimeout) },
+    { name: readiness, scope: 'ready', check: answers(store, readyCheckTimeout) },
+  ]
   return [
     { name: 'log', scope: 'all', check: () => {} },
     // Calls of the server to itself need no connection here, so that no certificate of theirs runs out.
     { name: 'loopback-serving-certificate', scope: 'live', check: () => {} },
-    { name: 'etcd', scope: 'all', check: answers(healthCheckTimeout) },
-    { name: 'etcd-readiness', scope: 'ready', check: answers(readyCheckTimeout) },
+    ...storeChecks(facts.store, 'etcd', 'etcd-readiness'),
+    ...elsewhere.flatMap(({ store }, index) =>
+      storeChecks(store, `etcd-override-${index}`, `etcd-override-readiness-${index}`),
+    ),
     {
       name: 'informer-sync',
       scope: 'ready',

@@ -3,18 +3,19 @@ import type { MetricsRegistry, MetricType, Sample } from '@canopus/base'
 import { HISTORY_CAPACITY } from '../cache/history.ts'
 import type { KindCache } from '../cache/kind-cache.ts'
 import type { Resources } from '../registry/resources.ts'
+import type { Place } from '../storage/places.ts'
 
-type NamedCache = [group: string, version: string, resource: string, cache: KindCache]
+type NamedCache = [group: string, version: string, resource: string, cache: KindCache, place: Place]
 
 /** Each cache once, by the first resource that it is the cache of. */
 export function caches(resources: Resources): NamedCache[] {
   const seen = new Set<KindCache>()
   const found: NamedCache[] = []
   for (const { group, version, plural } of resources.types) {
-    const cache = resources.endpoint(group, version, plural)?.store.cache
-    if (cache === undefined || seen.has(cache)) continue
-    seen.add(cache)
-    found.push([group, version, plural, cache])
+    const store = resources.endpoint(group, version, plural)?.store
+    if (store === undefined || seen.has(store.cache)) continue
+    seen.add(store.cache)
+    found.push([group, version, plural, store.cache, store.context])
   }
   return found
 }

@@ -27,7 +27,7 @@ export interface ServerMetricsOptions {
   readonly resources: Resources
   readonly traffic: Traffic
   readonly health: Health
-  readonly store: Store
+  readonly stores: readonly Store[]
   readonly clock: Clock
   readonly registry?: MetricsRegistry
   /** The defaults where missing. */
@@ -65,7 +65,7 @@ export class ServerMetrics {
     )
     registerFlowMetrics(registry, traffic)
     const { countsObjects = true, tellsStorageSize = true } = options
-    this.#storageSize = tellsStorageSize ? new StorageSize(options.store, options.clock, registry) : undefined
+    this.#storageSize = tellsStorageSize ? new StorageSize(options.stores, options.clock, registry) : undefined
     if (countsObjects) registerObjectCounts(registry, resources)
     registerObjects(registry, resources)
     registerCacheMetrics(registry, resources)

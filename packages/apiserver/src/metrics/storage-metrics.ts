@@ -7,12 +7,12 @@ const PATIENCE = 1000
 
 /** Keeps what was told last: samples are read at once, a store may have to ask elsewhere. */
 export class StorageSize {
-  readonly #store: Store
+  readonly #stores: readonly Store[]
   readonly #clock: Clock
   #samples: readonly Sample[] = []
 
-  constructor(store: Store, clock: Clock, registry: MetricsRegistry) {
-    this.#store = store
+  constructor(stores: readonly Store[], clock: Clock, registry: MetricsRegistry) {
+    this.#stores = stores
     this.#clock = clock
     registry.collect(
       'gauge',
@@ -23,13 +23,17 @@ export class StorageSize {
     )
   }
 
-  /** Asks the store; where it does not answer in time, nothing is told. Never throws. */
+  /** Asks the stores; of one that does not answer in time nothing is told. Never throws. */
   async refresh(): Promise<void> {
+    const told = await Promise.all(this.#stores.map((store, index) => this.sizeOf(store, `etcd-${index}`)))
+    this.#samples = told.flat()
+  }
+
+  private async sizeOf(store: Store, cluster: string): Promise<readonly Sample[]> {
     try {
-      const size = await withTimeout(this.#clock, PATIENCE, 'the size of the storage', () => this.#store.size())
-      this.#samples = [[['etcd-0'], size]]
+      return [[[cluster], await withTimeout(this.#clock, PATIENCE, 'the size of the storage', () => store.size())]]
     } catch {
-      this.#samples = []
+      return []
     }
   }
 }

@@ -14,6 +14,8 @@ export interface ResourcesOptions {
   readonly virtualKinds: readonly Kind[]
   /** Whether clients find a resource; all where missing. The server itself has those that they do not find. */
   readonly isServed?: (type: ResourceType) => boolean
+  /** Where a kind is stored; where the context says, where missing. */
+  readonly placeOf?: (kind: Kind) => Pick<RegistryContext, 'store' | 'cache'>
   /** By `group/plural`. */
   readonly hooks?: Readonly<Record<string, KindHooks>>
 }
@@ -41,10 +43,10 @@ export class Resources {
     this.encoders = options.encoders
     this.context = options.context
     const hooks = { ...HOOKS, ...options.hooks }
-    const { isServed = () => true } = options
+    const { isServed = () => true, placeOf = () => options.context } = options
     for (const kind of options.kinds) {
       const into = isServed(kind.type) ? this.#endpoints : this.#hidden
-      this.add(into, kind, hooks[`${kind.type.group}/${kind.type.plural}`])
+      this.add(into, this.stored(kind, placeOf(kind), hooks[`${kind.type.group}/${kind.type.plural}`]))
     }
     for (const kind of options.virtualKinds) if (isServed(kind.type)) put(this.#virtual, kind.type, kind)
     this.#builtIn = new Set([...this.#endpoints.keys(), ...this.#virtual.keys()])
@@ -117,8 +119,13 @@ export class Resources {
     for (const each of siblings) each.siblings = [...each.siblings, store]
   }
 
-  private add(into: Map<string, Map<string, Endpoint>>, kind: Kind, hooks: KindHooks | undefined): void {
-    const store = new KindStore(kind, this.context, hooks)
+  private stored(kind: Kind, { store, cache }: Pick<RegistryContext, 'store' | 'cache'>, hooks?: KindHooks): KindStore {
+    const isElsewhere = cache !== this.context.cache
+    return new KindStore(kind, isElsewhere ? { ...this.context, store, cache } : this.context, hooks)
+  }
+
+  private add(into: Map<string, Map<string, Endpoint>>, store: KindStore): void {
+    const { kind } = store
     this.introduce(store)
     put(into, kind.type, new Endpoint(store, this.encoders, DELETE_VERBS[`${kind.type.group}/${kind.type.plural}`]))
   }

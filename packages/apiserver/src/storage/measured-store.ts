@@ -17,12 +17,12 @@ interface Measures {
 /** Namespaces are as many as anybody likes. */
 const MOST_KNOWN = 4096
 
-export function measuredStore(
-  store: Store,
+/** Around every store of a server. */
+export function measuredStores(
   clock: Clock,
   registry: MetricsRegistry,
   resourceOf: (key: string) => StoredResource,
-): Store {
+): (store: Store) => Store {
   const durations = registry.histogram(
     'etcd_request_duration_seconds',
     '[ALPHA] Etcd request latency in seconds for each operation and object type.',
@@ -66,6 +66,12 @@ export function measuredStore(
       measures.requests.add()
     }
   }
+  return store => measured(store, timed)
+}
+
+type Timed = <T>(operation: string, key: string, request: (stored: StoredResource) => Promise<T>) => Promise<T>
+
+function measured(store: Store, timed: Timed): Store {
   const get = <T>(key: string, read: () => Promise<T>): Promise<T> =>
     timed('get', key, stored => inSpan('Get etcd3', key, stored, read))
   const changes = transforms(store)

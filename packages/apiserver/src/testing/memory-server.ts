@@ -56,6 +56,7 @@ export async function startMemoryServer(
     Pick<
       ApiServerOptions,
       | 'components'
+      | 'elsewhere'
       | 'serviceCidr'
       | 'nodePortRange'
       | 'metrics'
@@ -86,6 +87,7 @@ export async function startMemoryServer(
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.flags === undefined ? {} : { flags: options.flags }),
     ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
+    ...(options.elsewhere === undefined ? {} : { elsewhere: options.elsewhere }),
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.webhooks === undefined ? {} : { webhooks: options.webhooks }),
     ...(options.nodeMetrics === undefined ? {} : { nodeMetrics: options.nodeMetrics }),

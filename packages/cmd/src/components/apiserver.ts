@@ -10,6 +10,7 @@ import {
   loadDescriptions,
   readEgressConfiguration,
   ServiceRange,
+  type StoreElsewhere,
 } from '@canopus/apiserver'
 import { type Logger, messageOf, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
@@ -20,6 +21,7 @@ import {
   startApiServer,
 } from '@canopus/control-plane'
 import { type CertifiedKey, systemClock, systemRandom, tuneEngine } from '@canopus/platform'
+import type { Store } from '@canopus/store'
 import { type Command, Option } from 'commander'
 import { address, fileIfGiven, fileOf, given, integer, list, lists, oneOf, validated } from '../flags.ts'
 import { storageMediaType } from './api-flags.ts'
@@ -34,6 +36,7 @@ import {
   reportFlagsWithoutEffect,
 } from './common-flags.ts'
 import { componentAddresses } from './component-ports.ts'
+import { type EtcdOverride, etcdClusters, etcdOverrides } from './etcd-overrides.ts'
 import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
@@ -68,6 +71,7 @@ interface ApiServerFlags
   storageBackend?: 'embedded' | 'memory' | 'etcd' | 'etcd3'
   dataDir: string
   etcdServers?: string[]
+  etcdServersOverrides?: readonly EtcdOverride[]
   etcdCafile?: string
   etcdCertfile?: string
   etcdKeyfile?: string
@@ -191,6 +195,11 @@ function addStoreFlags(command: Command, data: string): void {
     .option('--data-dir <directory>', 'of the embedded store', data)
     .option('--storage-media-type <type>', 'as what objects are stored: application/json', storageMediaType)
     .option('--etcd-servers <urls>', 'comma-separated etcd endpoints', lists)
+    .option(
+      '--etcd-servers-overrides <overrides>',
+      'resources that are kept elsewhere: group/resource#servers, comma-separated, servers by semicolons',
+      etcdOverrides,
+    )
     .option('--etcd-cafile <file>', 'authority of the etcd servers')
     .option('--etcd-certfile <file>', 'client certificate for etcd')
     .option('--etcd-keyfile <file>', 'its key')
@@ -249,9 +258,14 @@ async function runApiServer(
     ...securityOptions(flags, authorities, signer?.options),
   })
   tuneEngine()
-  const store = applied.stored(await openStore(storage, flags.dataDir, logger, flags.leaseReuseDurationSeconds))
-  const basics = { store, clock: systemClock, random: systemRandom, logger }
+  const opened = async (config: StoreConfig): Promise<Store> =>
+    applied.stored(await openStore(config, flags.dataDir, logger, flags.leaseReuseDurationSeconds))
+  const elsewhere: StoreElsewhere[] = []
+  const store = await opened(storage)
+  const basics = { store, elsewhere, clock: systemClock, random: systemRandom, logger }
   try {
+    for (const { servers, resources } of etcdClusters(flags.etcdServersOverrides ?? []))
+      elsewhere.push({ store: await opened({ ...storage, servers: [...servers] }), resources })
     const options: StartApiServerOptions = {
       ...basics,
       ...applied.extras,
@@ -298,7 +312,7 @@ async function runApiServer(
     ])
     await server.stop()
   } finally {
-    await store.close()
+    await Promise.all([store, ...elsewhere.map(each => each.store)].map(each => each.close()))
   }
 }
 
@@ -309,6 +323,8 @@ function storeConfig(flags: ApiServerFlags): StoreConfig {
   if (kind !== 'etcd' && flags.etcdPrefix !== undefined)
     throw new Failure(`--etcd-prefix does not go with --storage-backend=${kind}`)
   if (kind !== 'etcd' && flags.etcdServers) throw new Failure(`--etcd-servers do not go with --storage-backend=${kind}`)
+  if (kind !== 'etcd' && flags.etcdServersOverrides)
+    throw new Failure(`--etcd-servers-overrides do not go with --storage-backend=${kind}`)
   return {
     kind,
     ...given({
