@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fieldErrorText } from './field-error.ts'
-import { formatIp, isIpv4, isIpv6, parseIp, validateCidr, validateIp } from './ip.ts'
+import { formatIp, isGlobalUnicast, isIpv4, isIpv6, parseIp, validateCidr, validateIp } from './ip.ts'
 
 test('addresses read and print in canonical form', () => {
   const cases: [text: string, canonical: string | undefined][] = [
@@ -48,4 +48,12 @@ test('addresses and ranges are validated with upstream words', () => {
   assert.deepEqual(cidr('10.0.0.0/08'), [
     'cidr: Invalid value: "10.0.0.0/08": must not have leading 0s in IP or prefix length',
   ])
+})
+
+test('addresses that others could have', () => {
+  const global = ['10.0.0.1', '192.168.0.1', '8.8.8.8', '2001:db8::1', 'fd00::1', '::ffff:10.0.0.1']
+  const ofNobodyElse = ['127.0.0.1', '127.1.2.3', '169.254.169.254', '224.0.0.1', '0.0.0.0', '255.255.255.255']
+  const alsoV6 = ['::', '::1', 'fe80::1', 'ff02::1', '::ffff:127.0.0.1', '', 'name']
+  for (const each of global) assert.ok(isGlobalUnicast(each), each)
+  for (const each of [...ofNobodyElse, ...alsoV6]) assert.ok(!isGlobalUnicast(each), each)
 })

@@ -69,6 +69,21 @@ export const isIp = (text: string): boolean => parseIp(text) !== undefined
 export const isIpv4 = (text: string): boolean => !text.includes(':') && parseIp(text) !== undefined
 export const isIpv6 = (text: string): boolean => text.includes(':') && parseIp(text) !== undefined
 
+/** Whether an address is one that others could have: not loopback, link-local, multicast, broadcast or none (Go's IsGlobalUnicast). */
+export function isGlobalUnicast(text: string): boolean {
+  const parsed = parseIp(text)
+  if (parsed === undefined) return false
+  const bytes = isMapped(parsed) ? parsed.slice(12) : parsed
+  const [first, second] = [bytes[0]!, bytes[1]!]
+  if (bytes.length === 4) {
+    const linkLocal = first === 169 && second === 254
+    const none = ['0.0.0.0', '255.255.255.255'].includes(bytes.join('.'))
+    return first !== 127 && !linkLocal && (first & 0xf0) !== 224 && !none
+  }
+  const unspecifiedOrLoopback = bytes.slice(0, 15).every(byte => byte === 0) && bytes[15]! <= 1
+  return !unspecifiedOrLoopback && first !== 255 && !(first === 254 && (second & 0xc0) === 128)
+}
+
 const hasLeadingZero = (text: string): boolean => /(^|[.:])0[0-9]+(?=\.|$)/.test(text)
 
 /** Upstream's strict check of old fields (IsValidIPForLegacyField); `oldValues` pass as they are. */
