@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { type CertifiedKey, createAuthority, systemClock } from '@canopus/platform'
-import { combineBundles } from './authentication-config.ts'
+import { authenticationData, combineBundles, combineData } from './authentication-config.ts'
 
 let one: string
 let two: string
@@ -28,4 +28,26 @@ describe('authorities that extension API servers are told of', () => {
   for (const [name, earlier, own, expected, later = 0] of rows) {
     it(name, () => assert.equal(combineBundles(earlier(), own(), systemClock.now() + later), expected()))
   }
+})
+
+describe('what extension API servers are told', () => {
+  it('are authorities of proxies too where no client has a certificate', () => {
+    const told = authenticationData({ requestHeaderClientCa: one, requestHeaderAllowedNames: [] }, systemClock.now())
+    assert.deepEqual(told, {
+      'requestheader-client-ca-file': one,
+      'requestheader-allowed-names': '[]',
+      'requestheader-username-headers': '["X-Remote-User"]',
+      'requestheader-uid-headers': '["X-Remote-Uid"]',
+      'requestheader-group-headers': '["X-Remote-Group"]',
+      'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
+    })
+  })
+  it('is nothing where nobody is trusted', () => assert.deepEqual(authenticationData({}, 0), {}))
+
+  it('are names of before and the new ones, each once', () => {
+    const names = (...list: string[]) => ({ 'requestheader-allowed-names': JSON.stringify(list) })
+    assert.deepEqual(combineData(names('a', 'b'), names('c', 'a'), 0), names('a', 'b', 'c'))
+    assert.deepEqual(combineData({}, names('c', 'c'), 0), names('c', 'c'))
+    assert.deepEqual(combineData({ 'requestheader-allowed-names': 'no list' }, names('c'), 0), names('c'))
+  })
 })

@@ -190,6 +190,12 @@ describe('who may come in', () => {
       ...['--requestheader-client-ca-file', file('proxy.crt', 'PROXY'), '--client-ca-file', file('ca.crt', 'CA')],
     )
     assert.deepEqual(authenticationFacts(usual, new ClientAuthorities(usual))?.requestHeaders, {})
+    const proxiesAlone = security('--requestheader-client-ca-file', file('proxy.crt', 'PROXY'))
+    assert.deepEqual(authenticationFacts(proxiesAlone, new ClientAuthorities(proxiesAlone)), {
+      requestHeaderClientCa: 'PROXY',
+      requestHeaderAllowedNames: [],
+      requestHeaders: {},
+    })
     const none = new ClientAuthorities(security())
     assert.deepEqual(none.all, {})
     assert.equal(authenticationFacts(security(), none), undefined)

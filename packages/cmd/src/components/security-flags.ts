@@ -300,8 +300,9 @@ export function authenticationFacts(
   flags: SecurityFlags,
   authorities: ClientAuthorities,
 ): AuthenticationFacts | undefined {
-  const { clients } = authorities
-  return clients && { clientCa: clients.text, ...requestHeaderFacts(flags, authorities) }
+  const { clients, proxies } = authorities
+  if (clients === undefined && proxies === undefined) return undefined
+  return { ...given({ clientCa: clients?.text }), ...requestHeaderFacts(flags, authorities) }
 }
 
 function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
