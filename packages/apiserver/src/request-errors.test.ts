@@ -76,7 +76,17 @@ describe('requests are refused', () => {
     ],
     [MERGE, '{"kind":"Pod"}', 422, notKind('converting (v1.Pod) to (core.ConfigMap): unknown conversion')],
     [MERGE, '{"apiVersion":"a/b/c"}', 422, notKind('unexpected GroupVersion string: a/b/c')],
+    [MERGE, '{"apiVersion":null}', 400, UNNAMED],
+    [MERGE, '{"apiVersion":"/"}', 400, UNNAMED],
+    [JSON_PATCH, '[{"op":"remove","path":"/apiVersion"}]', 400, UNNAMED],
+    [
+      STRATEGIC,
+      '{"kind":1}',
+      422,
+      ' "" is invalid: patch: Invalid value: "map[kind:1]": cannot convert int64 to string',
+    ],
     [APPLY, '', 400, 'invalid object type: /, Kind='],
+    [APPLY, '{"apiVersion":"a/b/c","kind":"ConfigMap"}', 400, 'invalid object type: /, Kind='],
     [STRATEGIC, '{"kind":"Foo"}', 200, ''],
     [STRATEGIC, '"x"', 400, noMap('string')],
     [STRATEGIC, '{', 400, 'unexpected end of JSON input'],
@@ -103,7 +113,32 @@ describe('requests are refused', () => {
     assert.deepEqual([status, json.message], [400, UNNAMED])
   })
 
+  const puts: readonly [name: string, namespace: string, message: string][] = [
+    ['other', 'default', 'the name of the object (other) does not match the name on the URL (missing)'],
+    ['missing', 'other', 'the namespace of the provided object does not match the namespace sent on the request'],
+    ['other', 'other', 'the namespace of the provided object does not match the namespace sent on the request'],
+  ]
+  for (const [name, namespace, message] of puts) {
+    it(`an update of what is missing, as ${namespace}/${name}`, async () => {
+      const { status, json } = await server.send('PUT', `${CMS}/missing`, { metadata: { name, namespace } })
+      assert.deepEqual([status, json.message], [400, message])
+    })
+  }
+
+  it('a body that begins with a mark of the byte order', async () => {
+    const { status, json } = await server.send('POST', CMS, '\ufeff{}', { 'content-type': 'application/json' })
+    assert.equal(status, 400)
+    assert.match(
+      json.message!,
+      /json parse error: invalid character 'ï' looking for beginning of value \(efbbbf7b7d\)$/,
+    )
+  })
+
   const bodies: readonly [body: string, message: string][] = [
+    [
+      '{"kind":"ConfigMap"}',
+      'no kind "ConfigMap" is registered for version "meta.k8s.io/v1" in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"',
+    ],
     ['{', "couldn't get version/kind; json parse error: unexpected end of JSON input"],
     [
       '{"gracePeriodSeconds":"x"}',

@@ -17,7 +17,8 @@ import {
   type StructSchema,
 } from './schema.ts'
 
-const utf8 = new TextDecoder()
+// A mark of the byte order is no JSON.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export interface Decoded {
   /** The object: only fields of the schema, in canonical form. It belongs to the caller. */
@@ -92,7 +93,7 @@ function isDeeper(value: unknown, most: number): boolean {
 export function decodeValue(schema: SchemaChoice, value: unknown, options: boolean | DecodeOptions = false): Decoded {
   const { converting = false, keepsNulls = false } = typeof options === 'boolean' ? { converting: options } : options
   // What the quick walk has changed before it met a fault has the same faults still.
-  const clean = keepsNulls ? undefined : cleanRoot(schema, value, undefined)
+  const clean = keepsNulls ? undefined : cleanRoot(schema, value, undefined, converting)
   return clean ?? new Walk(new Map(), converting, keepsNulls).root(schema, value)
 }
 
@@ -112,9 +113,14 @@ function parsePlain(json: string): unknown {
 }
 
 /** Nothing where somebody has to look closer: at what is no object, at duplicate fields, at whatever is to be told. */
-function cleanRoot(choice: SchemaChoice, value: unknown, expected: number | undefined): Decoded | undefined {
+function cleanRoot(
+  choice: SchemaChoice,
+  value: unknown,
+  expected: number | undefined,
+  converting = false,
+): Decoded | undefined {
   if (value === undefined || value === null) return undefined
-  checkTypeMeta(value)
+  if (!converting || !isExactObject(value)) checkTypeMeta(value)
   const schema = typeof choice === 'function' ? choice(textOf(value.apiVersion), textOf(value.kind)) : choice
   const { object, members } = decodeClean(schema, value)
   if (object === UNCLEAN || (expected !== undefined && members !== expected)) return undefined
@@ -155,7 +161,8 @@ class Walk {
 
   root(choice: SchemaChoice, value: unknown): Decoded {
     if (value === null) return this.root(choice, {})
-    checkTypeMeta(value)
+    // The converter knows beforehand what it makes of a map.
+    if (!this.converting || !isExactObject(value)) checkTypeMeta(value)
     const schema = typeof choice === 'function' ? choice(textOf(value.apiVersion), textOf(value.kind)) : choice
     const object = this.struct(schema, value) as JsonObject
     if (this.firstError !== undefined) throw this.firstError

@@ -11,8 +11,6 @@ import {
   decodeValue,
   decodingProblem,
   encodeJson,
-  invalid,
-  invalidError,
   JsonSyntaxError,
   type KubeObject,
   ProtobufError,
@@ -73,8 +71,6 @@ export function decodeOptions<T>(
   const body = bytesOf(source)
   try {
     const decoded = media === 'protobuf' ? fromProtobuf(body, expected, own) : fromText(media, body, expected, own)
-    if (expected.schema !== undefined)
-      checkCustomKind(decoded.object as unknown as KubeObject, own, expected, media === 'protobuf' ? undefined : body)
     if (validation === 'Strict' && decoded.strictErrors.length > 0) {
       throw new DecodeError(strictDecodingMessage(decoded.strictErrors))
     }
@@ -147,7 +143,7 @@ function fromText(
   expected: ExpectedKind,
   own: { version: string; kind: string },
 ): Decoded {
-  const choose = schemaChoice(expected, own)
+  const choose = schemaChoice(expected, own, body)
   const yaml = media === 'yaml' ? yamlToJson(body) : undefined
   const decoded = decodeObject(choose, yaml?.json ?? body)
   if (yaml === undefined && decoded.strictErrors.length === 0) return decoded
@@ -172,26 +168,6 @@ function findingsOf(
   return [...yaml.strictErrors, ...found.strictErrors]
 }
 
-/** Custom objects have to say what they are, and are invalid where that is another kind. */
-function checkCustomKind(
-  object: KubeObject,
-  own: { kind: string },
-  expected: ExpectedKind,
-  body: Uint8Array | undefined,
-): void {
-  const { kind, apiVersion } = object
-  if (!kind) {
-    own.kind = ''
-    const text = body === undefined ? encodeJson(object) : asBuffer(body).toString()
-    throw new DecodeError(`Object 'Kind' is missing in '${text}'`)
-  }
-  if (kind === expected.kind) return
-  const { group } = parseApiVersion(apiVersion ?? expected.apiVersion)
-  throw invalidError({ group, resource: kind, name: object.metadata?.name ?? '' }, [
-    invalid('kind', kind, `must be ${expected.kind}`),
-  ])
-}
-
 function fromProtobuf(body: Uint8Array, expected: ExpectedKind, own: { version: string; kind: string }): Decoded {
   try {
     const object = decodeProtobuf(schemaChoice(expected, own), body)
@@ -202,12 +178,16 @@ function fromProtobuf(body: Uint8Array, expected: ExpectedKind, own: { version: 
   }
 }
 
-/** Notes what the body says it is, and refuses what the endpoint does not take. */
+/** Notes what the body says it is, and refuses what the endpoint does not take. Custom objects have to say it themselves. */
 function schemaChoice(
   expected: ExpectedKind,
   own: { version: string; kind: string },
+  body?: Uint8Array,
 ): (apiVersion: string, kind: string) => StructSchema {
   return (apiVersion, kind) => {
+    if (expected.schema !== undefined && kind === '') {
+      throw new DecodeError(`Object 'Kind' is missing in '${asBuffer(body!).toString()}'`)
+    }
     checkGroupVersion(apiVersion)
     own.kind = kind === '' ? expected.kind : kind
     own.version = parseApiVersion(apiVersion === '' ? expected.apiVersion : apiVersion).version
@@ -216,11 +196,15 @@ function schemaChoice(
   }
 }
 
-/** What the object says it is must be what the endpoint takes; it may say nothing. Options are what they are in any version. */
+/**
+ * What the object says it is must be what the endpoint takes. Built-in kinds may say nothing; custom ones say their version, and what
+ * kind they are is looked at when they are validated. Options are what they are in any version.
+ */
 function checkKind(given: string, kind: string, expected: ExpectedKind): void {
   // Go reads `/v1` as the version `v1` of the group without a name.
   const apiVersion = given.replace(/^\//, '')
-  const own = { apiVersion: apiVersion || expected.apiVersion, kind: kind || expected.kind }
+  const unsaid = expected.schema === undefined ? expected.apiVersion : ''
+  const own = { apiVersion: apiVersion || unsaid, kind: kind || expected.kind }
   if (own.kind === expected.kind && (isOptions(expected) || expected.olderVersions?.includes(own.apiVersion))) return
   if (expected.schema === undefined) checkConvertible(own, expected)
   if (own.apiVersion !== expected.apiVersion) {

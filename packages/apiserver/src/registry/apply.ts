@@ -146,7 +146,8 @@ export function applyTo(
   current: KubeObject | undefined,
 ): Maybe<KubeObject> {
   const [apiVersion, name] = [textOf(config.apiVersion), textOf(config.kind)]
-  const type = kindText(apiVersion, name)
+  // Go reads a version with two slashes as nothing, and the kind with it.
+  const type = apiVersion.split('/').length > 2 ? '/, Kind=' : kindText(apiVersion, name)
   if (apiVersion !== kind.apiVersion || name !== kind.kind) throw badRequestError(`invalid object type: ${type}`)
   const request = applyRequest(config, current, options)
   return withConversions(store, write, scope => {

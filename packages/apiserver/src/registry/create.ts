@@ -4,9 +4,11 @@ import {
   alreadyExistsError,
   badRequestError,
   generateName,
+  invalid,
   invalidError,
   type KubeObject,
   type ObjectMeta,
+  parseApiVersion,
   plainError,
   StatusError,
 } from '@canopus/apimachinery'
@@ -143,9 +145,10 @@ function refuseRevision({ metadata: { resourceVersion } }: KubeObject): void {
 /** What only the server decides: no marks of deletion or identity, the namespace of the request. */
 function prepareMetadata(store: KindStore, namespace: string, object: KubeObject): void {
   const meta: Partial<ObjectMeta> = object.metadata
+  matchNamespace(store, namespace, meta)
+  matchKind(store, object)
   object.kind = store.kind.type.kind
   object.apiVersion = store.apiVersion
-  matchNamespace(store, namespace, meta)
   delete meta.selfLink
   delete meta.deletionTimestamp
   delete meta.deletionGracePeriodSeconds
@@ -161,6 +164,15 @@ function identify(store: KindStore, namespace: string, object: KubeObject): void
   matchNamespace(store, namespace, object.metadata)
   object.metadata.uid = uuid(store.context.random)
   object.metadata.creationTimestamp = store.now().now
+}
+
+/** A custom object is invalid where it says to be of another kind; bodies of built-in kinds were held to theirs. Throws StatusError 422. */
+export function matchKind({ kind }: KindStore, { kind: said, apiVersion, metadata }: KubeObject): void {
+  if (kind.custom === undefined || !said || said === kind.type.kind) return
+  const { group } = parseApiVersion(apiVersion ?? '')
+  throw invalidError({ group, resource: said, name: metadata.name ?? '' }, [
+    invalid('kind', said, `must be ${kind.type.kind}`),
+  ])
 }
 
 /** The object's namespace must be the request's; it may be left out. Cluster-scoped objects have none. */

@@ -38,7 +38,7 @@ import { serialized, written } from '../tracing/serialize-object.ts'
 import { addEvent, currentSpan } from '../tracing/span.ts'
 import { applyUpdate, checkPatchOptions, isApplyPatch } from './apply.ts'
 import type { Call, WriteCall } from './call.ts'
-import { createObject } from './create.ts'
+import { createObject, matchNamespace } from './create.ts'
 import { type DeleteResult, deleteObject } from './delete.ts'
 import { removeEach } from './delete-collection.ts'
 import { readBody, readBytes, storing } from './handler-events.ts'
@@ -282,8 +282,9 @@ export class Endpoint {
       return object
     }
     let first: KubeObject | undefined = decode(call.warnings)
-    matchName(first, call.info.name)
     call.audit?.requestObject(first, this.#audited)
+    matchNamespace(this.store, this.scope(call.info.namespace), first.metadata)
+    matchName(first, call.info.name)
     return this.change(call, write, encoder, body, {
       mayCreate: this.kind.strategy.allowCreateOnUpdate === true && write.subresource === '',
       produce: async current => {
@@ -356,8 +357,9 @@ export class Endpoint {
     const decode = (into: string[]): KubeObject =>
       decodeBody(body, headers, this.#expected, options.fieldValidation, into)
     let first: KubeObject | undefined = decode(call.warnings)
-    matchName(first, call.info.name)
     call.audit?.requestObject(first, this.#audited)
+    matchNamespace(this.store, this.scope(call.info.namespace), first.metadata)
+    matchName(first, call.info.name)
     const produce = (): KubeObject => {
       const object = first ?? decode([])
       first = undefined
@@ -457,7 +459,7 @@ function decodeDeleteOptions(
   expected: { apiVersion: string; kind: string; message: string },
 ): DeleteOptions {
   const { group, version } = call.info
-  const candidates = ['v1', 'meta.k8s.io/v1', apiVersionOf({ group, version })]
+  const candidates = ['meta.k8s.io/v1', 'v1', apiVersionOf({ group, version })]
   let failure: unknown
   for (const apiVersion of candidates) {
     try {

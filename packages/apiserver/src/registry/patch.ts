@@ -11,8 +11,11 @@ import {
   type Decoded,
   DecodeError,
   decodeValue,
+  encodeJson,
   type FieldError,
+  goQuote,
   goText,
+  internalError,
   invalid,
   invalidError,
   JsonSyntaxError,
@@ -39,7 +42,8 @@ import { parseMediaType } from '../encoding/media-type.ts'
 import { type Headers, header } from '../http/message.ts'
 import { addEvent } from '../tracing/span.ts'
 import { patchFindings } from './patch-findings.ts'
-import { quotedPatch, valuesOf } from './quoted-patch.ts'
+import { escaped, quotedPatch, valuesOf } from './quoted-patch.ts'
+import { unnamedError } from './update.ts'
 
 const JSON_PATCH = 'application/json-patch+json'
 const MERGE_PATCH = 'application/merge-patch+json'
@@ -213,7 +217,11 @@ export function checkPatched(
   given: ReadonlySet<unknown> = new Set(),
 ): KubeObject {
   try {
-    if (kind.schema === undefined && described === undefined) checkConvertible(saidKind(patched, kind), kind)
+    if (kind.schema !== undefined) checkSaysKind(patched)
+    else if (described === undefined) {
+      if (saidVersion(patched) === '') throw readAsNothing(patched, findings, validation, warnings, old)
+      checkConvertible(saidKind(patched, kind), kind)
+    }
     const owners = old?.metadata.managedFields
     const kept = owners !== undefined && (patched as Partial<KubeObject>).metadata?.managedFields === owners
     const own = clone(kept ? withoutOwners(patched as KubeObject) : patched)
@@ -239,6 +247,37 @@ export function checkPatched(
   }
 }
 
+/** A patched custom object still has to say what it is. Throws DecodeError, and StatusError 500 as upstream's converter fails. */
+function checkSaysKind(patched: unknown): void {
+  const { apiVersion, kind } = patched as { apiVersion?: unknown; kind?: unknown }
+  if (kind === undefined || kind === null || kind === '') {
+    throw new DecodeError(`Object 'Kind' is missing in '${escaped(encodeJson(withSortedKeys(patched)))}'`)
+  }
+  if (apiVersion === null)
+    throw new DecodeError('.apiVersion accessor error: <nil> is of the type <nil>, expected string')
+  if (saidVersion(patched) === '') {
+    throw internalError("Object 'apiVersion' is missing in 'object has no apiVersion field'")
+  }
+}
+
+/**
+ * A patched object without a version is read as one of upstream's own, internal, version, whose fields have other names: none of what
+ * it says is known, its name neither. Throws DecodeError where that is too much to be unknown.
+ */
+function readAsNothing(
+  patched: unknown,
+  findings: readonly string[],
+  validation: FieldValidation,
+  warnings: string[],
+  old: KubeObject | undefined,
+): StatusError {
+  const fields = Object.keys(patched as object).filter(each => each !== 'apiVersion' && each !== 'kind')
+  const strictErrors = [...findings, ...fields.sort().map(each => `unknown field ${goQuote(each)}`)]
+  if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
+  if (validation === 'Warn') for (const each of strictErrors) if (!warnings.includes(each)) warnings.push(each)
+  return unnamedError(old?.metadata.name ?? '')
+}
+
 /** A patched custom object has to be what it was (apiextensions pkg/registry/customresource/validator.go). Throws StatusError 422. */
 function checkIdentity(
   said: { apiVersion: string; kind: string },
@@ -253,6 +292,13 @@ function checkIdentity(
   if (errors.length === 0) return
   const { group } = parseApiVersion(said.apiVersion)
   throw invalidError({ group, resource: said.kind, name: metadata?.name ?? '' }, errors)
+}
+
+/** The version that a patched object says; undefined where that is no text. Go reads a lone slash as nothing. */
+function saidVersion(patched: unknown): string | undefined {
+  const { apiVersion } = patched as { apiVersion?: unknown }
+  if (apiVersion === undefined || apiVersion === null || apiVersion === '/') return ''
+  return typeof apiVersion === 'string' ? apiVersion : undefined
 }
 
 /** What a patched object says that it is; a patch may have made it another. Values that are no texts are found when it is read. */

@@ -47,5 +47,5 @@ function items(
 }
 
 /** Go's encoder keeps HTML and the line separators of JavaScript out of its texts. */
-const escaped = (text: string): string =>
+export const escaped = (text: string): string =>
   text.replace(/[<>&\u2028\u2029]/g, each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`)

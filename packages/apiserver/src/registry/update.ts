@@ -23,7 +23,7 @@ import { type ObjectVersion, sourceOf } from '../cache/object-version.ts'
 import { transforms } from '../storage/encryption/encrypted-store.ts'
 import type { AdmissionTarget } from './admission.ts'
 import { inStore, type WriteCall } from './call.ts'
-import { createNew, matchNamespace } from './create.ts'
+import { createNew, matchKind, matchNamespace } from './create.ts'
 import type { KindStore } from './kind-store.ts'
 import { dropDuplicateOwners } from './owner-references.ts'
 import { repairOwners, sameOwners, setOwners, trackUpdate } from './owners.ts'
@@ -276,8 +276,6 @@ function prepareUpdate(
   old: KubeObject,
 ): void {
   const { store, namespace, name } = place
-  object.kind = store.kind.type.kind
-  object.apiVersion = store.apiVersion
   const meta: Partial<KubeObject['metadata']> = object.metadata
   matchNamespace(store, namespace, meta)
   matchName(object, name)
@@ -299,6 +297,10 @@ function prepareUpdate(
     if (version !== BigInt(stored)) throw conflictError(store.target(name), MODIFIED)
     meta.resourceVersion = stored
   }
+  matchKind(store, object)
+  object.kind = store.kind.type.kind
+  object.apiVersion = store.apiVersion
+  delete meta.selfLink
   carryOverMetadata(object.metadata, old.metadata)
   if (old.metadata.generation === undefined) delete meta.generation
   else meta.generation = old.metadata.generation
