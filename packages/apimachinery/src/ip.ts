@@ -5,12 +5,26 @@ export function parseIp(text: string): number[] | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
 }
 
+/** Digit by digit: an address is read several times for each service that is made. */
 function parseIpv4(text: string): number[] | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4 || parts.some(part => !/^[0-9]+$/.test(part))) return undefined
-  const bytes = parts.map(Number)
-  return bytes.every(byte => byte <= 255) ? bytes : undefined
+  const bytes: number[] = []
+  let byte = -1 // no digit yet
+  for (let at = 0; at <= text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO // not a number at the end
+    if (digit >= 0 && digit <= 9) {
+      byte = Math.max(byte, 0) * 10 + digit
+      if (byte > 255) return undefined
+    } else if (byte < 0 || (at < text.length && digit !== DOT)) return undefined
+    else {
+      bytes.push(byte)
+      byte = -1
+    }
+  }
+  return bytes.length === 4 ? bytes : undefined
 }
+
+const ZERO = '0'.charCodeAt(0)
+const DOT = '.'.charCodeAt(0) - ZERO
 
 function parseIpv6(text: string): number[] | undefined {
   const halves = text.split('::')

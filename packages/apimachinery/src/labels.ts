@@ -23,14 +23,19 @@ export function validateAnnotations(
   field: string,
 ): FieldError[] {
   const errors: FieldError[] = []
-  let bytes = 0
+  let length = 0
   for (const [key, value] of Object.entries(annotations ?? {})) {
     for (const message of checkQualifiedName(key.toLowerCase())) errors.push(invalid(field, key, message))
-    bytes += byteLength(key) + byteLength(value)
+    length += key.length + value.length
   }
-  if (bytes > MAX_ANNOTATIONS_BYTES) errors.push(tooLong(field, MAX_ANNOTATIONS_BYTES))
+  // No character takes more than three bytes for each of its units; mostly they need not be counted.
+  const isLong = 3 * length > MAX_ANNOTATIONS_BYTES && bytesOf(annotations!) > MAX_ANNOTATIONS_BYTES
+  if (isLong) errors.push(tooLong(field, MAX_ANNOTATIONS_BYTES))
   return errors
 }
+
+const bytesOf = (texts: Readonly<Record<string, string>>): number =>
+  Object.entries(texts).reduce((sum, [key, value]) => sum + byteLength(key) + byteLength(value), 0)
 
 export interface LabelSelectorRules {
   /** Values that no label can have pass (objects stored before the rule). */

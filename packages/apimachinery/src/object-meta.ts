@@ -181,10 +181,14 @@ export function validateManagedFields(entries: readonly ManagedFieldsEntry[] | u
   return errors
 }
 
+/** Of these nothing is refused, and they are what managers are called. */
+const PRINTABLE_ASCII = /^[ -~]*$/
+
 /** The name of who writes: at most 128 bytes, printable. */
 export function validateFieldManager(manager: string | undefined, field = 'fieldManager'): FieldError[] {
   if (!manager) return []
   const errors = byteLength(manager) > longestManager ? [tooLong(field, longestManager)] : []
+  if (PRINTABLE_ASCII.test(manager)) return errors
   let position = 0
   for (const character of manager) {
     if (/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(character)) {

@@ -9,6 +9,8 @@ export class ServiceRange {
   readonly cidr: string
   readonly family: 'IPv4' | 'IPv6'
   readonly #base: bigint
+  /** The first usable address, of IPv4: plain numbers hold these. */
+  readonly #first: number | undefined
   /** Usable addresses: neither the network's nor (IPv4) the broadcast one. */
   readonly #usable: bigint
   /** How many of them are given out to those who ask for none of them: these have numbers below this. */
@@ -23,6 +25,7 @@ export class ServiceRange {
     this.family = bits === 32 ? 'IPv4' : 'IPv6'
     const total = 2n ** BigInt(bits - parsed.length)
     this.#base = (toBigInt(parsed.bytes) / total) * total
+    this.#first = this.family === 'IPv4' ? Number(this.#base) + 1 : undefined
     this.#usable = total - (this.family === 'IPv4' ? 2n : 1n)
     this.size = Number(this.#usable > MAX_SIZE ? BigInt(MAX_SIZE) : this.#usable)
     if (this.size < 1) throw new Error(`the address range ${cidr} has no room for services`)
@@ -46,17 +49,17 @@ export class ServiceRange {
 
   /** `undefined` where the address is not in the range; what nobody gets unasked is a `bigint`. */
   indexOf(address: string): Index | undefined {
-    const index = this.#positionOf(address)
-    if (index === undefined || index < 0n || index >= this.#usable) return undefined
-    return index < this.size ? Number(index) : index
-  }
-
-  #positionOf(address: string): bigint | undefined {
+    if (address.includes(':') !== (this.family === 'IPv6')) return undefined
     const bytes = parseIp(address)
-    if (bytes === undefined || address.includes(':') !== (this.family === 'IPv6')) return undefined
-    return toBigInt(bytes.slice(this.family === 'IPv4' ? -4 : 0)) - this.#base - 1n
+    if (bytes === undefined) return undefined
+    const index = this.#first === undefined ? toBigInt(bytes) - this.#base - 1n : toNumber(bytes) - this.#first
+    if (index < 0 || index >= this.#usable) return undefined
+    return index < this.size ? Number(index) : BigInt(index)
   }
 }
+
+/** Of four bytes. */
+const toNumber = ([a = 0, b = 0, c = 0, d = 0]: readonly number[]): number => ((a * 256 + b) * 256 + c) * 256 + d
 
 function toBigInt(bytes: readonly number[]): bigint {
   let value = 0n
