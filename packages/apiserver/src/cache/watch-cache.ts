@@ -125,6 +125,17 @@ export class WatchCache {
     })
   }
 
+  /** Calls `done` when `revision` has arrived, at once where it has; what is returned gives up the waiting. */
+  onceReached(revision: number, done: () => void): () => void {
+    if (this.#revision >= revision) {
+      done()
+      return () => {}
+    }
+    const waiter = { revision, done }
+    this.#waiters.add(waiter)
+    return () => this.#waiters.delete(waiter)
+  }
+
   private async load(): Promise<void> {
     const { items, revision } = await this.#options.store.list(this.#root)
     // Listeners of one kind may add another (definitions of custom resources), whose turn then comes in the next round.

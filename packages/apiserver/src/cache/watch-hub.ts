@@ -222,6 +222,7 @@ export class WatchHub {
   #converting = 0
   #inProcess = 0
   readonly #deliveries = new Deliveries(() => this.flush())
+  readonly #expected = new Set<StreamSink>()
 
   /** Events sent by watches that have ended. */
   #sentBefore = 0
@@ -282,6 +283,17 @@ export class WatchHub {
     this.#groups.set(`${encoder.id}\n${own.id}`, group)
     this.index(group)
     return group
+  }
+
+  /** Notes a watch that takes no part yet, so that it ends with the others. */
+  expect(sink: StreamSink): void {
+    this.#expected.add(sink)
+    sink.onClose(() => this.#expected.delete(sink))
+  }
+
+  /** The watch that was noted takes part, or is no more. */
+  expectNoMore(sink: StreamSink): void {
+    this.#expected.delete(sink)
   }
 
   /** Lets a stream take part from the next change on. It leaves by itself when it is closed. */
@@ -356,6 +368,7 @@ export class WatchHub {
   /** Ends every watch, after an error event where a status is given. */
   endAll(status?: unknown): void {
     this.settle()
+    for (const sink of [...this.#expected]) sink.end()
     for (const group of [...this.#groups.values()]) {
       for (const stream of [...group.streams]) {
         if (status !== undefined) stream.send(group.encoder.encodeError(status))

@@ -40,33 +40,54 @@ export async function watchObjects(
         begun()
         return
       }
-      if (store.remote !== undefined) {
-        watchConverted(store, store.remote, sink, {
-          namespace,
-          selected,
-          query,
-          start,
-          encoder,
-          seconds,
-          begun,
-          listed,
-        })
-        return
-      }
-      const group = store.cache.hub.group(selected.filter, encoder)
-      const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
-      const first = beginning(store, namespace, selected, query, start, encoder)
-      if (first instanceof StatusError) {
-        refuse(sink, encoder, first)
-        begun()
-        return
-      }
-      store.cache.hub.join(stream)
-      sink.onClose(begun)
-      stream.begin(followedBy(first, listed))
-      endAfter(store, stream, seconds)
+      const facts = { namespace, selected, query, start, encoder, seconds, begun, listed }
+      if (start.state || start.since <= store.context.cache.revision) openWatch(store, sink, facts)
+      else awaitRevision(store, sink, facts, start.since)
     },
   }
+}
+
+/**
+ * A watch from a revision that is still to come is told nothing until that has come, and then what happens after it: upstream's cacher
+ * lets it take part and keeps from it what is older (cache_watcher.go).
+ */
+function awaitRevision(store: KindStore, sink: StreamSink, facts: WatchFacts, since: number): void {
+  const { cache, clock } = store.context
+  const { hub } = store.cache
+  facts.begun()
+  hub.expect(sink)
+  const until = clock.monotonic() + facts.seconds * 1000
+  const timer = clock.setTimer(facts.seconds * 1000, () => sink.end())
+  const giveUp = cache.onceReached(since, () => {
+    timer.cancel()
+    hub.expectNoMore(sink)
+    if (sink.closed) return
+    openWatch(store, sink, { ...facts, seconds: Math.max(0, until - clock.monotonic()) / 1000, begun: () => {} })
+  })
+  sink.onClose(() => {
+    timer.cancel()
+    giveUp()
+  })
+}
+
+function openWatch(store: KindStore, sink: StreamSink, facts: WatchFacts): void {
+  const { namespace, selected, query, start, encoder, seconds, begun, listed } = facts
+  if (store.remote !== undefined) {
+    watchConverted(store, store.remote, sink, facts)
+    return
+  }
+  const group = store.cache.hub.group(selected.filter, encoder)
+  const stream = new WatchStream(sink, group, query.allowWatchBookmarks)
+  const first = beginning(store, namespace, selected, query, start, encoder)
+  if (first instanceof StatusError) {
+    refuse(sink, encoder, first)
+    begun()
+    return
+  }
+  store.cache.hub.join(stream)
+  sink.onClose(begun)
+  stream.begin(followedBy(first, listed))
+  endAfter(store, stream, seconds)
 }
 
 /** Bounds of `apiserver_watch_list_duration_seconds`. */
@@ -209,7 +230,7 @@ const marksBeginning = ({ sendInitialEvents, allowWatchBookmarks }: ListQuery): 
 type Start = { readonly state: true } | { readonly state: false; readonly since: number }
 
 /**
- * Whether the watch starts with the state, or with the changes after a revision. One that does not come in time is told by an event:
+ * Whether the watch starts with the state, or with the changes after a revision. A state that does not come in time is told by an event:
  * clients send what was answered with 504 again and again, but take the event as a reason to begin anew.
  */
 async function startOf(store: KindStore, query: ListQuery): Promise<Start | StatusError> {
@@ -228,12 +249,11 @@ async function awaitedStart(store: KindStore, query: ListQuery): Promise<Start> 
     await freshEnough(resourceVersion === '' ? cache.fresh() : store.atLeast(parseResourceVersion(resourceVersion)))
     return { state: true }
   }
-  if (resourceVersion === '' || resourceVersion === '0') {
+  const since = resourceVersion === '' ? 0 : parseResourceVersion(resourceVersion)
+  if (since === 0) {
     if (resourceVersion === '' || !store.isCached) await cache.fresh()
     return sendInitialEvents === false ? { state: false, since: cache.revision } : { state: true }
   }
-  const since = parseResourceVersion(resourceVersion)
-  await cache.waitFor(since)
   return { state: false, since }
 }
 
