@@ -497,3 +497,39 @@ describe('apply', () => {
     )
   })
 })
+
+describe('owners that a new object names', () => {
+  let server: MemoryServer
+  before(async () => {
+    server = await startMemoryServer()
+  })
+  after(() => server.stop())
+
+  const good = {
+    manager: 'x',
+    operation: 'Update',
+    apiVersion: 'v1',
+    time: '2020-01-01T00:00:00Z',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:data': { 'f:other': {} } },
+  }
+  const rows: readonly [title: string, entry: object][] = [
+    ['empty', {}],
+    ['an unknown operation', { ...good, operation: 'Foo' }],
+    ['no version', { ...good, apiVersion: '' }],
+    ['another type of fields', { ...good, fieldsType: 'FieldsV2' }],
+    ['fields that are none', { ...good, fieldsV1: { a: {} } }],
+  ]
+  for (const [title, entry] of rows) {
+    it(`are as if it named none where nobody can read them: ${title}`, async () => {
+      const object = { metadata: { generateName: 'a-', managedFields: [entry] }, data: { k: 'v' } }
+      const { status, json } = await server.send('POST', '/api/v1/namespaces/default/configmaps', object)
+      assert.equal(status, 201)
+      const owners = json.metadata.managedFields as readonly { fieldsV1: unknown }[]
+      assert.deepEqual(
+        owners.map(each => each.fieldsV1),
+        [{ 'f:data': { '.': {}, 'f:k': {} }, 'f:metadata': { 'f:generateName': {} } }],
+      )
+    })
+  }
+})

@@ -2,7 +2,7 @@ export { type ApplyRequest, type ApplyResult, applyConfig, misfit } from './appl
 export { ElementError } from './elements.ts'
 export { type FieldSet, recursiveDifference, union as unionOfFields } from './field-set.ts'
 export { LayOverError, layOver } from './lay-over.ts'
-export { managersProblem } from './managers.ts'
+export { isReset, managersProblem } from './managers.ts'
 export { knownText } from './owned-before.ts'
 export { ownersOfNew, ownersOfUpdate, type Versions, type WriteScope } from './ownership.ts'
 export { ownersBehindScale, ownersOfScale, type ReplicasPaths } from './scale-owners.ts'

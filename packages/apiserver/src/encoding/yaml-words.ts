@@ -83,6 +83,19 @@ export function characterProblem(body: Uint8Array): string | undefined {
   return isUtf8(body) ? undefined : utf8Problem(body)
 }
 
+/** What upstream's reader, which is of YAML 1.1, does not know of what stands before a document. */
+export function directiveProblem(text: string): string | undefined {
+  if (!text.startsWith('%') && !text.includes('\n%')) return undefined
+  for (const line of text.split('\n')) {
+    if (/^\s*(?:#|$)/.test(line)) continue
+    if (!line.startsWith('%')) return undefined
+    const [name, version] = line.slice(1).trim().split(/\s+/)
+    if (name === 'YAML' && version !== '1.1') return 'found incompatible YAML document'
+    if (name !== 'YAML' && name !== 'TAG') return 'found unknown directive name'
+  }
+  return undefined
+}
+
 function utf8Problem(body: Uint8Array): string {
   for (let at = 0; at < body.length; ) {
     const first = body[at]!

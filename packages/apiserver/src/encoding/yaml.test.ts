@@ -28,6 +28,12 @@ test('plain words mean what they mean to a reader of YAML 1.1', () => {
     ['[!!binary aGVsbG8=, !!str 5, !!bool "yes"]', ['hello', '5', true]],
     ['{a: &x {q: 1}, b: {<<: *x, r: 2}, yes: 1, 010: 2}', { a: { q: 1 }, b: { q: 1, r: 2 }, true: 1, 8: 2 }],
     ['a: b\n---\nc: d\n', { a: 'b' }],
+    ['[685_230.15, 1_0.5e1_0, .5, 1., _1.5]', [685230.15, 10.5e10, 0.5, 1, '_1.5']],
+    ['{.inf: 1, -.INF: 2, .nan: 3, -0.0: 4, 1e20: 5}', { '.inf': 1, '-.inf': 2, '.nan': 3, '-0': 4, '1e+20': 5 }],
+    ['{1.5: 1, 0.30000000000000004: 2, 123456789.5: 3}', { 1.5: 1, 0.3: 2, '1.2345679e+08': 3 }],
+    ['[!!foo x, !!set {a}, !!omap [a: 1]]', ['x', { a: null }, [{ a: 1 }]]],
+    ['a:\n  b: {\nc: d,\n\te: [\nf\n]\n}\ng: h\n', { a: { b: { c: 'd', e: ['f'] } }, g: 'h' }],
+    ['a:\n  b: "c\nd"\n  e: f\n', { a: { b: 'c d', e: 'f' } }],
   ]
   for (const [words, value] of cases) assert.deepEqual(JSON.parse(yamlToJson(Buffer.from(words)).json), value, words)
   for (const [words, name] of Object.entries({ '.inf': '+Inf', '-.inf': '-Inf', '.nan': 'NaN' })) {
@@ -54,6 +60,12 @@ test('every published fixture: YAML is read as its JSON, and written byte for by
 describe('YAML that cannot be read is refused in the words of the reader of upstream', () => {
   const head = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n'
   const rows: readonly [text: string, message: string][] = [
+    ['~: 1\n', 'unsupported map key of type: %!s(<nil>), key: <nil>, value: 1'],
+    [
+      'null: {a: [b]}\n',
+      'unsupported map key of type: %!s(<nil>), key: <nil>, value: map[interface {}]interface {}{"a":[]interface {}{"b"}}',
+    ],
+    ['a: !!binary "!!"\n', 'yaml: !!binary value contains invalid base64 data'],
     ['data:\n\ta: b\n', 'yaml: line 6: found character that cannot start any token'],
     ['data:\n  a: b\n c: d\n', 'yaml: line 6: did not find expected key'],
     ['data: a: b\n', 'yaml: line 5: mapping values are not allowed in this context'],
@@ -69,6 +81,13 @@ describe('YAML that cannot be read is refused in the words of the reader of upst
   for (const [text, message] of rows) {
     it(JSON.stringify(text), () => assert.throws(() => yamlToJson(Buffer.from(head + text)), { message }))
   }
+
+  it('a directive that is not of YAML 1.1', () => {
+    const read = (line: string): string => yamlToJson(Buffer.from(`# a\n${line}\n---\na: b\n`)).json
+    assert.throws(() => read('%YAML 1.2'), { message: 'yaml: found incompatible YAML document' })
+    assert.throws(() => read('%FOO bar'), { message: 'yaml: found unknown directive name' })
+    assert.equal(read('%YAML 1.1'), '{"a":"b"}')
+  })
 
   it('bytes that are no text', () => {
     assert.throws(() => yamlToJson(Buffer.from([0x61, 0x3a, 0x20, 0xff])), {

@@ -3,7 +3,7 @@ import { encodeJson, keptDepth, YamlSyntaxError } from '@canopus/apimachinery'
 import { type LoadOptions, load, loadAll, YAMLException } from 'js-yaml'
 import { withSortedKeys } from './findings.ts'
 import { READ_SCHEMA } from './yaml-schema.ts'
-import { characterProblem, yamlWords } from './yaml-words.ts'
+import { characterProblem, directiveProblem, yamlWords } from './yaml-words.ts'
 
 /** Aliases can make a small text mean a huge object; no API object has so many values. */
 const MAX_VALUES = 500_000
@@ -21,13 +21,16 @@ const MOST_DUPLICATES = 50
  * upstream's reader (sigs.k8s.io/yaml); the last value is the one kept. Members are sorted, as they come out of a map there.
  */
 export function yamlToJson(body: Uint8Array): { json: string; strictErrors: string[] } {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  let text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   const strictErrors: string[] = []
-  const problem = characterProblem(body)
+  const problem = characterProblem(body) ?? directiveProblem(text)
   if (problem !== undefined) throw new YamlSyntaxError(`yaml: ${problem}`)
   let value: unknown
   try {
-    value = firstOf(text, reading())
+    value = indented(text, indented => {
+      text = indented
+      return firstOf(indented, reading())
+    })
   } catch (error) {
     if (!isDuplicate(error)) throw syntaxError(error, text)
     value = lenient(text)
@@ -52,6 +55,33 @@ function firstOf(text: string, options: LoadOptions): unknown {
   }
 }
 
+/** Each line makes the text be read once more: so many characters in all. */
+const MOST_READ = 8 * 1024 * 1024
+
+/**
+ * Within brackets and quotes upstream's reader does not mind how far lines are indented; ours does, and says so, until they are: the
+ * space means nothing there.
+ */
+function indented<T>(text: string, read: (text: string) => T): T {
+  for (let rest = text, count = 0; ; count++) {
+    try {
+      return read(rest)
+    } catch (error) {
+      if (
+        !(error instanceof YAMLException) ||
+        error.reason !== 'deficient indentation' ||
+        count * rest.length > MOST_READ
+      )
+        throw error
+      const start = rest.lastIndexOf('\n', (error.mark?.position ?? 0) - 1) + 1
+      if (start === 0 || rest.startsWith(DEEP, start)) throw error
+      rest = `${rest.slice(0, start)}${DEEP}${rest.slice(start)}`
+    }
+  }
+}
+
+const DEEP = ' '.repeat(200)
+
 /** Findings as warnings: those of the reader line by line. */
 export function yamlWarnings(findings: readonly string[]): string[] {
   return findings.flatMap(finding =>
@@ -68,7 +98,7 @@ const isDuplicate = (error: unknown): error is YAMLException =>
   error instanceof YAMLException && error.reason === DUPLICATE
 
 const syntaxError = (error: unknown, text: string): YamlSyntaxError =>
-  new YamlSyntaxError(`yaml: ${yamlWords(error, text)}`)
+  error instanceof YamlSyntaxError ? error : new YamlSyntaxError(`yaml: ${yamlWords(error, text)}`)
 
 /** The reader stops at the first key that comes twice: that one is given another name, and the rest read. */
 function duplicateKeys(text: string, first: YAMLException): string[] {
@@ -113,7 +143,7 @@ function lineOfValue(text: string, afterKey: number): number {
 
 function lenient(text: string): unknown {
   try {
-    return firstOf(text, { ...reading(), json: true })
+    return indented(text, each => firstOf(each, { ...reading(), json: true }))
   } catch (error) {
     throw syntaxError(error, text)
   }

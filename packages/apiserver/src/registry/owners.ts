@@ -4,6 +4,7 @@ import {
   deepEqual,
   type FieldSet,
   formatTime,
+  isReset,
   type KubeObject,
   type ManagedFieldsEntry,
   managersProblem,
@@ -40,14 +41,17 @@ export function managerOfAgent(headers: Headers): string {
   return out
 }
 
-/** Notes who owns the fields of a new object: as decoded and defaulted, before admission changes it. `sent` are owners that it names. */
+/**
+ * Notes who owns the fields of a new object: as decoded and defaulted, before admission changes it. `sent` are owners that it names:
+ * those that nobody can read, or that are to be forgotten, are as if it named none.
+ */
 export function trackCreate(
   store: KindStore,
   call: WriteCall,
   object: KubeObject,
   sent: readonly ManagedFieldsEntry[] | undefined,
 ): Maybe<void> {
-  if (sent === undefined || sent.length === 0) {
+  if (sent === undefined || isReset(sent) || managersProblem(sent) !== undefined) {
     setOwners(object, ownersOfNew(writeScope(store, call), object as unknown as Plain, call.manager ?? ''))
     return undefined
   }
