@@ -22,6 +22,7 @@ import type { AuthorizationMode } from './authz/modes.ts'
 import { RbacAuthorizer } from './authz/rbac.ts'
 import { RoleIndex } from './authz/role-index.ts'
 import type { ConfigurationFile } from './configuration/file.ts'
+import type { Egress } from './egress/egress.ts'
 import type { ReviewEndpoint } from './review-webhook/client.ts'
 import type { Authenticator, Security, SecurityContext, SecurityFactory } from './security.ts'
 
@@ -58,6 +59,8 @@ export interface SecurityOptions {
   jwt?: { issuers: readonly JwtIssuer[]; algorithms?: readonly string[] }
   /** An AuthenticationConfiguration in place of `jwt` and `anonymous`. */
   authenticationConfiguration?: ConfigurationFile
+  /** By what ways issuers are reached that are said to be behind one. */
+  egress?: Egress | undefined
   /** A program that knows tokens. */
   tokenWebhook?: TokenWebhookFacts
   /** In this order; `Node` and `RBAC` where missing. */
@@ -70,6 +73,8 @@ export interface SecurityOptions {
   authorizationConfiguration?: ConfigurationFile
   /** Where the webhooks of configuration files are, by their kubeconfig. Throws where it cannot be read. */
   webhookEndpoint?: (kubeConfigFile: string) => ReviewEndpoint
+  /** The same for the program that says which images pods may have. */
+  imagePolicyEndpoint?: (kubeConfigFile: string) => ReviewEndpoint
   /** Admission plugins to run besides the usual ones, by name. */
   enabledAdmission?: readonly string[]
   /** Admission plugins to leave out, by name. */
@@ -110,7 +115,7 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         roles,
         rbac,
         ...(options.admissionConfiguration === undefined ? {} : { configuration: options.admissionConfiguration }),
-        ...(options.webhookEndpoint === undefined ? {} : { webhookEndpoint: options.webhookEndpoint }),
+        ...(options.imagePolicyEndpoint === undefined ? {} : { webhookEndpoint: options.imagePolicyEndpoint }),
         ...(options.defaultTolerations === undefined ? {} : { defaultTolerations: options.defaultTolerations }),
       }).filter(
         ({ name }) =>

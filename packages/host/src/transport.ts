@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import type { Transport, TransportRequest, TransportResponse } from '@canopus/client'
 import { trusting } from '@canopus/platform'
-import type { Agent, Dispatcher } from 'undici'
+import type { Agent, buildConnector, Dispatcher } from 'undici'
 import { type KubeconfigUser, readKubeconfigUser } from './kubeconfig.ts'
 
 /** A transport that holds connections; close it when done. */
@@ -15,6 +16,8 @@ export interface HttpsTransport extends Transport {
 export interface HttpsTransportOptions
   extends Pick<KubeconfigUser, 'server' | 'ca' | 'cert' | 'key' | 'token' | 'tokenFile' | 'serverName' | 'insecure'> {
   userAgent?: string
+  /** By what way the server is reached; straight where missing. */
+  dial?: ((host: string, port: number) => Promise<Socket>) | undefined
 }
 
 /**
@@ -46,18 +49,29 @@ export function createHttpsTransport(options: HttpsTransportOptions): HttpsTrans
 /** Undici is loaded for the first request: who only writes a kubeconfig, or speaks within its process, does without. */
 async function createAgent(options: HttpsTransportOptions): Promise<Agent> {
   const undici = await import('undici')
+  const tls = {
+    ...trusting(options.ca),
+    cert: options.cert,
+    key: options.key,
+    ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+    ...(options.insecure === true ? { rejectUnauthorized: false } : {}),
+  }
   return new undici.Agent({
-    connect: {
-      ...trusting(options.ca),
-      cert: options.cert,
-      key: options.key,
-      ...(options.serverName === undefined ? {} : { servername: options.serverName }),
-      ...(options.insecure === true ? { rejectUnauthorized: false } : {}),
-    },
+    connect: options.dial === undefined ? tls : over(options.dial, undici.buildConnector(tls)),
     keepAliveTimeout: 60_000,
     headersTimeout: 0,
     bodyTimeout: 0,
   })
+}
+
+/** Connections of a dialer, over TLS where that is asked for. */
+function over(dial: NonNullable<HttpsTransportOptions['dial']>, connect: buildConnector.connector): typeof connect {
+  return (options, callback) => {
+    const isTls = options.protocol === 'https:'
+    dial(options.hostname, Number(options.port || (isTls ? 443 : 80)))
+      .then(socket => (isTls ? connect({ ...options, httpSocket: socket }, callback) : callback(null, socket)))
+      .catch(error => callback(error, null))
+  }
 }
 
 /** A transport for a kubeconfig's current context, or the one named. */

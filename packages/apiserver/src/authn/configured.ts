@@ -1,6 +1,7 @@
 /** Authentication that a configuration file or flags describe: issuers of tokens, anonymous access, the token webhook. */
 import { deepEqual } from '@canopus/apimachinery'
 import type { ConfigurationFile } from '../configuration/file.ts'
+import type { Egress } from '../egress/egress.ts'
 import { reloadMetrics, textHash } from '../metrics/reload-metrics.ts'
 import { ReviewClient, type ReviewEndpoint } from '../review-webhook/client.ts'
 import type { Authenticator, SecurityContext } from '../security.ts'
@@ -29,16 +30,17 @@ interface Options {
   readonly anonymous?: boolean
   readonly jwt?: { issuers: readonly JwtIssuer[]; algorithms?: readonly string[] }
   readonly authenticationConfiguration?: ConfigurationFile
+  readonly egress?: Egress | undefined
 }
 
 /** `ownIssuers` are this server's, which no other issuer may be. Throws where the configuration is wrong. */
 export function configuredAuthentication(
-  { anonymous = true, jwt, authenticationConfiguration: file }: Options,
+  { anonymous = true, jwt, authenticationConfiguration: file, egress }: Options,
   { clock, logger, metrics, serverId }: SecurityContext,
   ownIssuers: readonly string[],
 ): ConfiguredAuthentication {
   const byFlag = anonymous ? anonymousAuthenticator : undefined
-  const facts = { clock, metrics: new JwtMetrics({ registry: metrics, serverId, clock }) }
+  const facts = { clock, egress, metrics: new JwtMetrics({ registry: metrics, serverId, clock }) }
   if (file === undefined) {
     if (jwt === undefined || jwt.issuers.length === 0) return { tokens: undefined, anonymous: byFlag }
     const tokens = new JwtTokens({ ...facts, ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }) })

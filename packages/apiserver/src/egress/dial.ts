@@ -4,6 +4,7 @@ import { Agent, type AgentOptions } from 'node:https'
 import { connect, isIPv6, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { ConnectError } from './connect-error.ts'
 
 /** Opens a connection to a host and port, however that is reached. */
 export type Dialer = (host: string, port: number) => Promise<Socket>
@@ -23,8 +24,8 @@ const END_OF_HEAD = '\r\n\r\n'
 export function throughProxy(proxy: ProxyAddress): Dialer {
   const name = 'path' in proxy ? proxy.path : `${proxy.host}:${proxy.port}`
   return async (host, port) => {
+    const socket = await openProxy(proxy)
     const target = `${isIPv6(host) ? `[${host}]` : host}:${port}`
-    const socket = openProxy(proxy)
     try {
       socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: 127.0.0.1${END_OF_HEAD}`)
       const problem = problemOf(await answerOf(socket), name, target)
@@ -75,10 +76,18 @@ function problemOf(answer: string, proxy: string, target: string): string | unde
   return more === 0 ? undefined : `unexpected ${more} bytes of buffered data from CONNECT proxy "${proxy}"`
 }
 
-function openProxy(proxy: ProxyAddress): Socket {
-  if ('path' in proxy) return connect({ path: proxy.path })
-  const { host, port, tls } = proxy
-  return tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls })
+/** Rejects with ConnectError. */
+function openProxy(proxy: ProxyAddress): Promise<Socket> {
+  const { tls, ...address } = 'path' in proxy ? { path: proxy.path, tls: undefined } : proxy
+  return new Promise((resolve, reject) => {
+    const socket = tls === undefined ? connect(address) : connectTls({ ...address, ...tls })
+    const failed = (error: Error): void => reject(new ConnectError(error.message, { cause: error }))
+    socket.once('error', failed)
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      socket.off('error', failed)
+      resolve(socket)
+    })
+  })
 }
 
 /** For a request without TLS: the connection that it goes over. */
@@ -105,8 +114,9 @@ export class EgressAgent extends Agent {
     options: ConnectionOptions,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
-    const { host, port, path: _, ...tls } = options
-    this.#dial(String(host), Number(port)).then(
+    // The host stays, for the certificate to be held to.
+    const { port, path: _, ...tls } = options
+    this.#dial(String(tls.host), Number(port)).then(
       socket => callback?.(null, connectTls({ ...tls, socket })),
       error => callback?.(error, undefined as never),
     )

@@ -75,14 +75,20 @@ describe('the configuration of egress', () => {
       else assert.throws(read, problem)
     })
 
-  test('what is not there is refused', () => {
-    const selected = (...selections: object[]) => readEgressConfiguration(file(selections), () => true)
-    assert.throws(() => egressOf(selected(to('cluster', 'GRPC', { uds: { udsName: '/x' } })), String), /GRPC is not/)
-    const etcd = selected(to('etcd', 'HTTPConnect', { uds: { udsName: '/x' } }))
-    assert.throws(() => egressOf(etcd, String), /a proxy before etcd is not/)
+  test('each way has its dialer, those that are direct none', () => {
+    const uds = { uds: { udsName: '/x' } }
+    const all = [to('Cluster', 'HTTPConnect', uds), to('controlplane', 'GRPC', uds), to('etcd', 'Direct')]
+    const egress = egressOf(
+      readEgressConfiguration(file(all), () => true),
+      { read: String },
+    )
     assert.deepEqual(
-      Object.keys(egressOf(selected(to('Cluster', 'HTTPConnect', { uds: { udsName: '/x' } })), String)),
-      ['cluster'],
+      Object.entries(egress).map(([name, dial]) => [name, typeof dial]),
+      [
+        ['cluster', 'function'],
+        ['controlplane', 'function'],
+        ['etcd', 'undefined'],
+      ],
     )
   })
 })

@@ -1,26 +1,44 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { EgressName, EgressSelection, ProxyTls } from './configuration.ts'
 import { type Dialer, throughProxy } from './dial.ts'
+import type { Measured } from './dial-metrics.ts'
 
-/** By what way connections leave; those without an entry go straight. */
-export type Egress = { readonly [Name in EgressName]?: Dialer }
+/** By what way connections leave. Those of an entry without a dialer go straight, and so do those without an entry. */
+export type Egress = { readonly [Name in EgressName]?: Dialer | undefined }
 
-/** What is not implemented of a selection that is right in itself. */
-export class UnsupportedEgressError extends Error {}
+export interface EgressOptions {
+  /** Gives the text of a file. */
+  read(path: string): string
+  /** Counts what is dialled; nobody does where missing. */
+  readonly measured?: Measured
+}
 
-/** `read` gives the text of a file. Throws UnsupportedEgressError for proxies that speak gRPC, and for those before etcd. */
-export function egressOf(selections: readonly EgressSelection[], read: (path: string) => string): Egress {
-  const egress: { [name: string]: Dialer } = {}
+export function egressOf(
+  selections: readonly EgressSelection[],
+  { read, measured = dial => dial }: EgressOptions,
+): Egress {
+  const egress: { [name: string]: Dialer | undefined } = {}
   for (const { name = '', connection = {} } of selections) {
-    if (connection.proxyProtocol === 'Direct') continue
-    const way = name.toLowerCase()
-    if (connection.proxyProtocol === 'GRPC') throw new UnsupportedEgressError('proxyProtocol GRPC is not implemented')
-    if (way === 'etcd') throw new UnsupportedEgressError('a proxy before etcd is not implemented')
-    const { tcp, uds } = connection.transport ?? {}
-    egress[way] = throughProxy(uds ? { path: uds.udsName! } : tcpProxy(tcp!.url!, tcp!.tlsConfig, read))
+    const { proxyProtocol, transport: { tcp, uds } = {} } = connection
+    const transport = uds ? 'uds' : 'tcp'
+    const dialer = (): Dialer | undefined => {
+      if (proxyProtocol === 'Direct') return undefined
+      if (proxyProtocol === 'GRPC') return measured(throughTunnel(uds!.udsName!), 'grpc', transport)
+      const proxy = uds ? { path: uds.udsName! } : tcpProxy(tcp!.url!, tcp!.tlsConfig, read)
+      return measured(throughProxy(proxy), 'http_connect', transport)
+    }
+    egress[name.toLowerCase()] = dialer()
   }
   return egress
 }
+
+/** gRPC is loaded for the first connection. */
+const throughTunnel =
+  (path: string): Dialer =>
+  async (host, port) => {
+    const { dialTunnel } = await import('./tunnel.ts')
+    return dialTunnel(path, host, port)
+  }
 
 function tcpProxy(url: string, tls: ProxyTls | undefined, read: (path: string) => string) {
   const { hostname, port, protocol } = new URL(url)

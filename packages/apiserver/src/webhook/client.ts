@@ -9,8 +9,8 @@ import { type Clock, messageOf } from '@canopus/base'
 import type { Transport } from '@canopus/client'
 import { type Trust, trusting } from '@canopus/platform'
 import type { Dispatcher } from 'undici'
-import type { Dialer } from '../egress/dial.ts'
 import type { Egress } from '../egress/egress.ts'
+import { type Connector, overDialer } from '../egress/over-dialer.ts'
 import { traced, traceHeaders } from '../tracing/span.ts'
 import type { WebhookCredentials, WebhookCredentialsFor } from './credentials.ts'
 import { answerProblem, transportProblem } from './problems.ts'
@@ -216,19 +216,6 @@ interface WebhookAgent {
   /** Once what is being asked is answered. */
   close(): void
   destroy(): void
-}
-
-type Connector = ReturnType<typeof import('undici').buildConnector>
-
-/** The same connector, whose TLS is spoken over connections of the dialer. */
-function overDialer(connect: Connector, dial: Dialer | undefined): Connector {
-  if (dial === undefined) return connect
-  return (options, callback) => {
-    dial(options.hostname, Number(options.port || 443)).then(
-      httpSocket => connect({ ...options, httpSocket }, callback),
-      error => callback(error, null),
-    )
-  }
 }
 
 /** The library is read when the first webhook is called: most clusters have none. */

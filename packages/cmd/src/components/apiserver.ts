@@ -1,18 +1,15 @@
-import { existsSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, posix } from 'node:path'
 import {
   type AggregationOptions,
   createSecurity,
-  egressOf,
   type FlagValues,
   loadDescriptions,
-  readEgressConfiguration,
   ServiceRange,
   type StoreElsewhere,
 } from '@canopus/apiserver'
-import { type Logger, messageOf, whenAborted } from '@canopus/base'
+import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
 import {
   publishAuthentication,
@@ -128,7 +125,10 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
       'where pods reach this server (default: the address of the first interface)',
       address,
     )
-    .option('--egress-selector-config-file <file>', 'by which proxies nodes, pods, services and webhooks are reached')
+    .option(
+      '--egress-selector-config-file <file>',
+      'by which proxies nodes, pods, services, webhooks and etcd are reached',
+    )
     .option('--external-hostname <name>', 'under which clients are told to find it (default: the advertised address)')
     .option('--cert-dir <directory>', 'where a certificate is made if none is given', join(data, 'certificates'))
     .option('--tls-cert-file <file>', 'certificate of the HTTPS listener')
@@ -209,18 +209,6 @@ function addStoreFlags(command: Command, data: string): void {
 /** As upstream joins it to the root of all paths: one slash before it, none behind it. */
 const joinedToRoot = (prefix: string): string => posix.join('/', prefix).replace(/(?<=.)\/$/, '')
 
-/** Throws Failure where the file is wrong, or asks for what is not there. */
-function egressFrom(file: string | undefined): ReturnType<typeof egressOf> | undefined {
-  const flag = 'egress-selector-config-file'
-  if (file === undefined) return undefined
-  if (!existsSync(file)) throw new Failure(`${flag} ${file} does not exist`)
-  try {
-    return egressOf(readEgressConfiguration(fileOf(flag, file), existsSync), path => fileOf(flag, path))
-  } catch (error) {
-    throw error instanceof Failure ? error : new Failure(`--${flag}: ${messageOf(error)}`)
-  }
-}
-
 /** `host:port`; a host that names its own port keeps it. */
 function publicAddress(host: string, port: number): string {
   if (isIPv6(host)) return `[${host}]:${port}`
@@ -250,16 +238,21 @@ async function runApiServer(
   const root = process.env.CANOPUS_ROOT ?? '.'
   reportAnonymousAccess(flags, logger)
   const identity = serverIdentity()
-  const applied = await applySharedFlags(flags, identity.name, logger)
+  const applied = await applySharedFlags(flags, identity.name, logger, flags.egressSelectorConfigFile)
+  const { egress } = applied
   const signer = await tokenSignerOf(flags, logger, applied.extras.metrics)
   const address = publicAddress(flags.externalHostname ?? advertise, flags.securePort)
   const security = createSecurity({
     serviceAccountJwksUri: `https://${address}/openid/v1/jwks`,
-    ...securityOptions(flags, authorities, signer?.options),
+    ...securityOptions(flags, authorities, { ...given({ signer: signer?.options }), egress }),
   })
   tuneEngine()
   const opened = async (config: StoreConfig): Promise<Store> =>
-    applied.stored(await openStore(config, flags.dataDir, logger, flags.leaseReuseDurationSeconds))
+    applied.stored(
+      await openStore(config, flags.dataDir, logger, {
+        ...given({ leaseReuseSeconds: flags.leaseReuseDurationSeconds, dial: egress?.etcd }),
+      }),
+    )
   const elsewhere: StoreElsewhere[] = []
   const store = await opened(storage)
   const basics = { store, elsewhere, clock: systemClock, random: systemRandom, logger }
@@ -277,7 +270,7 @@ async function runApiServer(
       components: componentAddresses(),
       identity,
       aggregation: { ...aggregationOptions(flags), passesRedirects: !flags.aggregatorRejectForwardingRedirect },
-      ...given({ egress: egressFrom(flags.egressSelectorConfigFile) }),
+      egress,
       security,
       serviceCidr: flags.serviceClusterIpRange,
       publicAddress: address,

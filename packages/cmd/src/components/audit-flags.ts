@@ -1,7 +1,7 @@
 /** `--audit-...` as kube-apiserver has them (k8s.io/apiserver/pkg/server/options/audit.go). */
 
 import { aggregateText } from '@canopus/apimachinery'
-import { type AuditMode, type Auditor, type BatchOptions, createAuditor } from '@canopus/apiserver'
+import { type AuditMode, type Auditor, type BatchOptions, createAuditor, type Dialer } from '@canopus/apiserver'
 import type { Logger, MetricsRegistry } from '@canopus/base'
 import { Failure } from '@canopus/cli'
 import { createHttpsTransport, readKubeconfigUser } from '@canopus/host'
@@ -87,8 +87,7 @@ function addBackendFlags(command: Command, name: 'log' | 'webhook'): void {
 /** `undefined` where the flags ask for no audit. Rejects with `Failure` where a file is missing or wrong. */
 export async function auditorOf(
   flags: AuditFlags,
-  logger: Logger,
-  metrics: MetricsRegistry,
+  { logger, metrics, dial }: { logger: Logger; metrics: MetricsRegistry; dial?: Dialer | undefined },
 ): Promise<Auditor | undefined> {
   const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = flags
   const wrong = findings(flags)
@@ -100,7 +99,8 @@ export async function auditorOf(
   if (auditLogPath === undefined && auditWebhookConfigFile === undefined) return undefined
   const policy = fileOf('audit-policy-file', auditPolicyFile)
   const log = auditLogPath === undefined ? {} : { log: { path: auditLogPath, ...logOptions(flags) } }
-  const webhook = auditWebhookConfigFile === undefined ? {} : { webhook: webhookOptions(auditWebhookConfigFile, flags) }
+  const webhook =
+    auditWebhookConfigFile === undefined ? {} : { webhook: webhookOptions(auditWebhookConfigFile, flags, dial) }
   try {
     const basics = { clock: systemClock, random: systemRandom, logger, metrics }
     return await createAuditor({ policy, ...log, ...webhook, ...basics })
@@ -120,11 +120,11 @@ function logOptions(flags: AuditFlags) {
   }
 }
 
-function webhookOptions(file: string, flags: AuditFlags) {
+function webhookOptions(file: string, flags: AuditFlags, dial: Dialer | undefined) {
   const user = readUser(file)
   const { origin, pathname } = new URL(user.server)
   return {
-    transport: createHttpsTransport({ ...user, server: origin }),
+    transport: createHttpsTransport({ ...user, server: origin, dial }),
     path: pathname,
     initialBackoff: flags.auditWebhookInitialBackoff,
     ...backendOptions(flags, 'Webhook'),

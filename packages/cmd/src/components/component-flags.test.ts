@@ -261,25 +261,33 @@ describe('who may come in', () => {
 describe('audit, encryption, traffic, logs', () => {
   it('nothing is audited without a policy, or without a place for events', async () => {
     const flags = (...args: string[]): AuditFlags => flagsOf(addAuditFlags, ...args)
-    assert.equal(await auditorOf(flags(), silentLogger, metrics), undefined)
-    assert.equal(await auditorOf(flags('--audit-log-path', join(directory, 'log')), silentLogger, metrics), undefined)
-    assert.equal(await auditorOf(flags('--audit-policy-file', '/nowhere'), silentLogger, metrics), undefined)
+    assert.equal(await auditorOf(flags(), { logger: silentLogger, metrics }), undefined)
+    assert.equal(
+      await auditorOf(flags('--audit-log-path', join(directory, 'log')), { logger: silentLogger, metrics }),
+      undefined,
+    )
+    assert.equal(
+      await auditorOf(flags('--audit-policy-file', '/nowhere'), { logger: silentLogger, metrics }),
+      undefined,
+    )
     const log = ['--audit-log-path', join(directory, 'log')]
     await assert.rejects(
-      auditorOf(flags('--audit-policy-file', '/nowhere', ...log), silentLogger, metrics),
+      auditorOf(flags('--audit-policy-file', '/nowhere', ...log), { logger: silentLogger, metrics }),
       /--audit-policy-file: \/nowhere cannot be read/,
     )
     const policy = file('policy.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n')
     await assert.rejects(
-      auditorOf(
-        flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'),
-        silentLogger,
+      auditorOf(flags('--audit-policy-file', policy, ...log, '--audit-log-truncate-max-batch-size', '1'), {
+        logger: silentLogger,
         metrics,
-      ),
+      }),
       /invalid audit truncate log max batch size 1, must be greater than max event size \(102400\)/,
     )
     await assert.rejects(
-      auditorOf(flags('--audit-policy-file', policy, '--audit-webhook-config-file', '/nowhere'), silentLogger, metrics),
+      auditorOf(flags('--audit-policy-file', policy, '--audit-webhook-config-file', '/nowhere'), {
+        logger: silentLogger,
+        metrics,
+      }),
       /--audit-webhook-config-file: /,
     )
   })
@@ -302,7 +310,10 @@ describe('audit, encryption, traffic, logs', () => {
   for (const [args, message] of wrong)
     it(`audit: ${message}`, () =>
       assert.rejects(
-        auditorOf(flagsOf<AuditFlags>(addAuditFlags, '--audit-log-path', '-', ...args), silentLogger, metrics),
+        auditorOf(flagsOf<AuditFlags>(addAuditFlags, '--audit-log-path', '-', ...args), {
+          logger: silentLogger,
+          metrics,
+        }),
         new Failure(message),
       ))
 

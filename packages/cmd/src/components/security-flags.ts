@@ -8,6 +8,8 @@ import {
   type AuthorizationMode,
   type ConfigurationFile,
   checkPluginNames,
+  type Dialer,
+  type Egress,
   isPluginOn,
   type JwtIssuer,
   type RequestHeaderOptions,
@@ -185,7 +187,7 @@ function claim(text: string, before: Record<string, string> | undefined): Record
 export function securityOptions(
   flags: SecurityFlags,
   authorities = new ClientAuthorities(flags),
-  signer?: TokenSignerOptions,
+  { signer, egress }: { signer?: TokenSignerOptions; egress?: Egress | undefined } = {},
 ): SecurityOptions {
   return {
     ...(signer === undefined ? serviceAccountKeyFiles(flags) : { serviceAccountKey: signer.serviceAccountKey }),
@@ -194,7 +196,7 @@ export function securityOptions(
       clientCa: current(authorities.clients),
       requestHeader: requestHeaderOptions(flags, authorities),
     }),
-    ...sharedSecurityOptions(flags),
+    ...sharedSecurityOptions(flags, egress),
     ...signer,
   }
 }
@@ -210,7 +212,7 @@ function serviceAccountKeyFiles(
 }
 
 /** The same without keys and authorities, which a cluster may have made for itself. */
-export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOptions> {
+export function sharedSecurityOptions(flags: SecurityFlags, egress?: Egress): Partial<SecurityOptions> {
   return {
     serviceAccountMaxTokenSeconds: Math.floor(flags.serviceAccountMaxTokenExpiration / 1000),
     extendServiceAccountTokens: flags.serviceAccountExtendTokenExpiration,
@@ -229,8 +231,9 @@ export function sharedSecurityOptions(flags: SecurityFlags): Partial<SecurityOpt
       notReady: flags.defaultNotReadyTolerationSeconds,
       unreachable: flags.defaultUnreachableTolerationSeconds,
     },
-    ...issuerOptions(flags),
-    ...authorizationOptions(flags),
+    egress,
+    ...issuerOptions(flags, egress?.controlplane),
+    ...authorizationOptions(flags, egress?.controlplane),
   } as Partial<SecurityOptions>
 }
 
@@ -305,7 +308,7 @@ export function authenticationFacts(
   return { ...given({ clientCa: clients?.text }), ...requestHeaderFacts(flags, authorities) }
 }
 
-function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
+function issuerOptions(flags: SecurityFlags, dial: Dialer | undefined): Partial<SecurityOptions> {
   const { authenticationConfig, authenticationTokenWebhookConfigFile: webhook } = flags
   if (authenticationConfig !== undefined && flags.oidcIssuerUrl !== undefined) {
     throw new Failure('authentication-config file and oidc-* flags are mutually exclusive')
@@ -320,7 +323,7 @@ function issuerOptions(flags: SecurityFlags): Partial<SecurityOptions> {
       ? {}
       : {
           tokenWebhook: {
-            endpoint: webhookEndpoint(webhook),
+            endpoint: webhookEndpoint(webhook, dial),
             version: flags.authenticationTokenWebhookVersion,
             cacheTtl: flags.authenticationTokenWebhookCacheTtl,
           },
@@ -352,7 +355,7 @@ export function oidcIssuer(flags: SecurityFlags): JwtIssuer | undefined {
   }
 }
 
-function authorizationOptions(flags: SecurityFlags): Partial<SecurityOptions> {
+function authorizationOptions(flags: SecurityFlags, dial: Dialer | undefined): Partial<SecurityOptions> {
   const { authorizationConfig, authorizationMode, authorizationWebhookConfigFile: webhook } = flags
   if (authorizationConfig !== undefined && (authorizationMode ?? webhook) !== undefined) {
     throw new Failure(
@@ -363,7 +366,8 @@ function authorizationOptions(flags: SecurityFlags): Partial<SecurityOptions> {
   const wrong = modeFindings(flags)
   if (wrong.length > 0) throw new Failure(aggregateText(wrong))
   return {
-    webhookEndpoint,
+    webhookEndpoint: path => webhookEndpoint(path, dial),
+    imagePolicyEndpoint: path => webhookEndpoint(path),
     ...(authorizationMode === undefined ? {} : { authorizationModes: authorizationMode }),
     ...(policy === undefined ? {} : { abacPolicy: policy }),
     ...(authorizationConfig === undefined
@@ -373,7 +377,7 @@ function authorizationOptions(flags: SecurityFlags): Partial<SecurityOptions> {
       ? {}
       : {
           authorizationWebhook: {
-            endpoint: webhookEndpoint(webhook),
+            endpoint: webhookEndpoint(webhook, dial),
             version: flags.authorizationWebhookVersion,
             authorizedTtl: flags.authorizationWebhookCacheAuthorizedTtl,
             unauthorizedTtl: flags.authorizationWebhookCacheUnauthorizedTtl,
@@ -404,11 +408,11 @@ function modeFindings(flags: SecurityFlags): string[] {
 }
 
 /** Where the program of a kubeconfig is: the server's address is its whole URL. */
-function webhookEndpoint(path: string): ReviewEndpoint {
+function webhookEndpoint(path: string, dial?: Dialer): ReviewEndpoint {
   try {
     const user = readKubeconfigUser(path)
     const { origin, pathname, search } = new URL(user.server)
-    return { transport: createHttpsTransport({ ...user, server: origin }), path: pathname + search }
+    return { transport: createHttpsTransport({ ...user, server: origin, dial }), path: pathname + search }
   } catch (error) {
     throw new Failure(`${path}: ${error instanceof Error ? error.message : error}`)
   }

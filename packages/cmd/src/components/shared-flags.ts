@@ -1,11 +1,12 @@
 /** Flags that `canopus apiserver` and the API server of `canopus up` take alike, and what they come to. */
-import { CONSISTENCY_CHECK_PERIOD } from '@canopus/apiserver'
+import { CONSISTENCY_CHECK_PERIOD, type Egress } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import type { ApiServerExtras } from '@canopus/control-plane'
 import type { Store } from '@canopus/store'
 import type { Command } from 'commander'
 import { duration, given } from '../flags.ts'
 import { type AuditFlags, addAuditFlags, auditorOf } from './audit-flags.ts'
+import { egressFrom } from './egress-flag.ts'
 import { addEncryptionFlags, type EncryptionFlags, encryptedBy, encryptionOf } from './encryption-flags.ts'
 import { addFeatureFlags, type FeatureFlags, featuresOf } from './feature-flags.ts'
 import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
@@ -34,19 +35,27 @@ export function addSharedFlags(command: Command): void {
 /** What the flags come to. */
 export interface AppliedFlags {
   readonly extras: Omit<ApiServerExtras, 'security'>
+  /** By what ways connections leave; straight where missing. */
+  readonly egress: Egress | undefined
   /** The store, encrypted where that was asked for. */
   stored(store: Store): Store
   /** What has to go on besides, until the signal aborts. */
   run(signal: AbortSignal): Promise<void>
 }
 
-/** `serverId` names the server in figures and spans. Rejects with `Failure` where a file is wrong. */
-export async function applySharedFlags(flags: SharedFlags, serverId: string, logger: Logger): Promise<AppliedFlags> {
+/** `serverId` names the server in figures and spans; `egressFile` says by what ways connections leave. Rejects with `Failure` where a file is wrong. */
+export async function applySharedFlags(
+  flags: SharedFlags,
+  serverId: string,
+  logger: Logger,
+  egressFile?: string,
+): Promise<AppliedFlags> {
   const features = featuresOf(flags)
   const { missing } = features.runtimeConfig
   if (missing.length > 0) logger.warn('--runtime-config: not implemented, and so not served', { versions: missing })
   const metrics = metricsRegistryOf(flags)
-  const auditor = await auditorOf(flags, logger, metrics)
+  const egress = egressFrom(egressFile, metrics)
+  const auditor = await auditorOf(flags, { logger, metrics, dial: egress?.controlplane })
   const tracing = tracingOf(flags, serverId, logger)
   const encryption = await encryptionOf(flags, logger, { metrics, serverId })
   return {
@@ -61,6 +70,7 @@ export async function applySharedFlags(flags: SharedFlags, serverId: string, log
         ? { consistencyCheckPeriod: CONSISTENCY_CHECK_PERIOD }
         : {}),
     },
+    egress,
     stored: store => encryptedBy(encryption, store),
     run: async signal => encryption?.run(signal),
   }

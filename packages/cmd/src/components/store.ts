@@ -3,15 +3,15 @@ import { tracedGrpcCall } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import { Failure, type StoreConfig } from '@canopus/cli'
 import { systemClock } from '@canopus/platform'
-import { createMemoryStore, openEmbeddedStore, openEtcdStore, type Store } from '@canopus/store'
+import { createMemoryStore, type EtcdStoreOptions, openEmbeddedStore, openEtcdStore, type Store } from '@canopus/store'
 import { fileOf } from '../flags.ts'
 
-/** Opens the store that the API server keeps its objects in; `directory` is the embedded one's, `leaseReuseSeconds` etcd's. */
+/** Opens the store that the API server keeps its objects in; `directory` is the embedded one's, `etcd` etcd's. */
 export function openStore(
   config: StoreConfig,
   directory: string,
   logger: Logger,
-  leaseReuseSeconds?: number,
+  etcd: Pick<EtcdStoreOptions, 'dial' | 'leaseReuseSeconds'> = {},
 ): Promise<Store> | Store {
   const clock = systemClock
   switch (config.kind) {
@@ -26,7 +26,7 @@ export function openStore(
         clock,
         logger,
         aroundCall: tracedGrpcCall,
-        ...(leaseReuseSeconds === undefined ? {} : { leaseReuseSeconds }),
+        ...etcd,
         ...(config.prefix === undefined ? {} : { prefix: config.prefix }),
         ...etcdTls(config),
       })

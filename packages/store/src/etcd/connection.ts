@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls'
-import { type Clock, type Logger, withTimeout } from '@canopus/base'
+import { type Clock, type Logger, messageOf, withTimeout } from '@canopus/base'
 import * as grpc from '@grpc/grpc-js'
 import { StoreUnavailableError } from '../store.ts'
+import { type Dial, type Forwarder, openForwarder } from './forwarder.ts'
 import type { Method } from './messages.ts'
 
 export interface EtcdTls {
@@ -34,6 +35,8 @@ export type AroundCall = <T>(
 ) => Promise<T>
 
 export interface EtcdConnectionOptions {
+  /** By what way servers are reached; straight where missing. */
+  dial?: Dial
   /** `https://host:port`, `http://host:port` or `unix:///path`, in order of preference. */
   endpoints: readonly string[]
   tls?: EtcdTls
@@ -62,12 +65,27 @@ interface Endpoint {
   readonly host: string
   readonly port: number
   readonly client: grpc.Client
+  readonly forwarder: Forwarder | undefined
   /** Settles when the connection stands or the client is closed; shared by all calls that wait for it. */
   connecting?: Promise<void> | undefined
 }
 
 /** How many servers a read is tried on before giving up. */
 const readAttempts = 3
+
+/** A connection to be closed; the first call waits for a server. */
+export async function connectEtcd(options: EtcdConnectionOptions): Promise<EtcdConnection> {
+  const { dial, endpoints, logger } = options
+  if (dial === undefined) return new EtcdConnection(options)
+  const failed = (error: unknown): void => logger.warn('etcd could not be dialled', { reason: messageOf(error) })
+  const forwarders = await Promise.all(
+    endpoints.map(endpoint => {
+      const { host, port } = addressOf(endpoint)
+      return openForwarder(() => dial(host, port), failed)
+    }),
+  )
+  return new EtcdConnection(options, forwarders)
+}
 
 /** Calls to a cluster of etcd servers: one of them at a time, another one where that fails. */
 export class EtcdConnection {
@@ -78,13 +96,17 @@ export class EtcdConnection {
   readonly #around: AroundCall
   #current = 0
 
-  constructor(options: EtcdConnectionOptions) {
+  /** `forwarders`: by which each endpoint is reached, where not straight. */
+  constructor(options: EtcdConnectionOptions, forwarders: readonly Forwarder[] = []) {
     if (options.endpoints.length === 0) throw new StoreUnavailableError('no etcd endpoint is given')
     this.#clock = options.clock
     this.#logger = options.logger
     this.#timeout = options.timeout ?? 10_000
     this.#around = options.aroundCall ?? ((_, act) => act({}))
-    this.#endpoints = options.endpoints.map(url => ({ url, ...addressOf(url), client: createClient(url, options.tls) }))
+    this.#endpoints = options.endpoints.map((url, index) => {
+      const forwarder = forwarders[index]
+      return { url, ...addressOf(url), forwarder, client: createClient(url, options.tls, forwarder?.path) }
+    })
   }
 
   /** A call that changes nothing: repeated on another server where one fails. */
@@ -127,7 +149,10 @@ export class EtcdConnection {
   }
 
   close(): void {
-    for (const { client } of this.#endpoints) client.close()
+    for (const { client, forwarder } of this.#endpoints) {
+      client.close()
+      forwarder?.close()
+    }
   }
 
   /** The endpoint in use, or the first other one to which a connection stands. */
@@ -211,7 +236,7 @@ function addressOf(endpoint: string): { host: string; port: number } {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
-function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
+function createClient(endpoint: string, tls: EtcdTls | undefined, forwarded: string | undefined): grpc.Client {
   const url = urlOf(endpoint)
   const buffer = (pem: string | Uint8Array | undefined): Buffer | null => (pem ? Buffer.from(pem) : null)
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -222,10 +247,13 @@ function createClient(endpoint: string, tls: EtcdTls | undefined): grpc.Client {
     ? grpc.credentials.createSsl(buffer(tls?.ca), buffer(tls?.key), buffer(tls?.cert), { checkServerIdentity })
     : grpc.credentials.createInsecure()
   // Node refuses an address as the name of a TLS server, which is what grpc-js would give it.
-  const tlsName = isSecure && isIP(host) ? { 'grpc.ssl_target_name_override': 'localhost' } : {}
-  const target = url.protocol === 'unix:' ? `unix:${url.pathname}` : `dns:${url.host}`
-  return new grpc.Client(target, credentials, {
+  const name = isIP(host) ? 'localhost' : host
+  const tlsName = isSecure && (isIP(host) || forwarded) ? { 'grpc.ssl_target_name_override': name } : {}
+  const authority = forwarded === undefined ? {} : { 'grpc.default_authority': url.host }
+  const direct = url.protocol === 'unix:' ? `unix:${url.pathname}` : `dns:${url.host}`
+  return new grpc.Client(forwarded === undefined ? direct : `unix:${forwarded}`, credentials, {
     ...tlsName,
+    ...authority,
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,
     'grpc.initial_reconnect_backoff_ms': 100,

@@ -12,6 +12,7 @@ import { type Store, StoreUnavailableError } from '../store.ts'
 import { stampTestValue, storeConformance } from '../testing/conformance.ts'
 import { type EtcdServer, findEtcd, startEtcd } from '../testing/etcd-server.ts'
 import { collect, nextEvents, text, utf8 } from '../testing/watching.ts'
+import type { EtcdStoreOptions } from './etcd-store.ts'
 import { openEtcdStore } from './open-etcd-store.ts'
 
 const program = findEtcd()
@@ -20,7 +21,8 @@ const skip = program ? false : 'no etcd: the Debian package etcd-server is neith
 describe('with a real etcd server', { skip }, () => {
   let server: EtcdServer
   let used = 0
-  const open = (options: { prefix?: string; endpoints?: string[]; timeout?: number } = {}): Promise<Store> =>
+  type Options = Partial<Pick<EtcdStoreOptions, 'prefix' | 'endpoints' | 'timeout' | 'dial'>>
+  const open = (options: Options = {}): Promise<Store> =>
     openEtcdStore({
       endpoints: [server.endpoint],
       clock: systemClock,
@@ -121,6 +123,22 @@ describe('with a real etcd server', { skip }, () => {
     }
   })
 
+  test('by another way, as long as that is there', async () => {
+    let isOpen = true
+    const dial = async (host: string, port: number) => {
+      if (!isOpen) throw new Error('no way')
+      return connect({ host, port })
+    }
+    const store = await open({ prefix: '/led', dial, timeout: 500 })
+    const created = await store.create('/registry/a', () => utf8('1'))
+    const watch = collect(store, '/registry/', created.revision - 1)
+    assert.equal((await nextEvents(watch, 1))[0]!.revision, created.revision)
+    await watch.stop()
+    await store.close()
+    isOpen = false
+    await assert.rejects(open({ prefix: '/led', dial, timeout: 500 }), StoreUnavailableError)
+  })
+
   test('TLS with certificates on both sides; a stranger gets nowhere', async () => {
     const authority = await createAuthority({ commonName: 'etcd-ca', clock: systemClock })
     const issue = (commonName: string, hosts: string[] = []) =>
@@ -141,6 +159,16 @@ describe('with a real etcd server', { skip }, () => {
       const created = await store.create('/registry/a', () => utf8('1'))
       assert.equal((await store.get('/registry/a'))!.revision, created.revision)
       await store.close()
+      // The certificate must name the server also where another way leads there.
+      const asked: string[] = []
+      const dial = async (host: string, port: number) => {
+        asked.push(`${host}:${port}`)
+        return connect({ host, port })
+      }
+      const led = await openEtcdStore({ endpoints, tls, dial, clock: systemClock, logger: silentLogger })
+      assert.equal((await led.get('/registry/a'))!.revision, created.revision)
+      await led.close()
+      assert.deepEqual(asked, [new URL(secured.endpoint).host])
       const anonymous = { endpoints, tls: { ca: tls.ca }, timeout: 500, clock: systemClock, logger: silentLogger }
       await assert.rejects(openEtcdStore(anonymous), /etcd/)
     } finally {

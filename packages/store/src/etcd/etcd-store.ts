@@ -16,8 +16,9 @@ import {
   type WatchBatch,
   type WriteOptions,
 } from '../store.ts'
-import { type AroundCall, EtcdConnection, EtcdError, type EtcdTls } from './connection.ts'
+import { type AroundCall, connectEtcd, type EtcdConnection, EtcdError, type EtcdTls } from './connection.ts'
 import { EtcdWatch } from './etcd-watch.ts'
+import type { Dial } from './forwarder.ts'
 import { Leases } from './leases.ts'
 import {
   compareEqual,
@@ -33,6 +34,8 @@ import {
 } from './messages.ts'
 
 export interface EtcdStoreOptions {
+  /** By what way servers are reached; straight where missing. */
+  dial?: Dial
   /** `https://host:port`, `http://host:port` or `unix:///path`, in order of preference. */
   endpoints: readonly string[]
   tls?: EtcdTls
@@ -62,7 +65,7 @@ const futureDetails = 'etcdserver: mvcc: required revision is a future revision'
 
 /** `openEtcdStore`, once this is loaded. */
 export async function connectEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const connection = new EtcdConnection(options)
+  const connection = await connectEtcd(options)
   try {
     const { version } = await connection.read(methods.status, {})
     options.logger.debug('etcd answers', { version })

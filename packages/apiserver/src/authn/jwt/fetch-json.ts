@@ -1,4 +1,6 @@
 import { trusting } from '@canopus/platform'
+import type { Dialer } from '../../egress/dial.ts'
+import { overDialer } from '../../egress/over-dialer.ts'
 
 /**
  * GETs over HTTPS from an issuer of tokens, trusting the given authorities (PEM) or the system's. `seen` hears of the text that was
@@ -9,12 +11,13 @@ export type FetchText = (url: string, headers: Record<string, string>) => Promis
 
 const TIMEOUT = 30_000
 
-export function fetchTextWith(certificateAuthority: string | undefined): FetchText {
+/** `dial`: by what way the issuer is reached; straight where missing. */
+export function fetchTextWith(certificateAuthority: string | undefined, dial?: Dialer): FetchText {
   let dispatcher: import('undici').Agent | undefined
   return async (url, headers) => {
-    const { Agent, request } = await import('undici')
+    const { Agent, buildConnector, request } = await import('undici')
     dispatcher ??= new Agent({
-      connect: certificateAuthority ? trusting(certificateAuthority) : {},
+      connect: overDialer(buildConnector(certificateAuthority ? trusting(certificateAuthority) : {}), dial),
       headersTimeout: TIMEOUT,
       bodyTimeout: TIMEOUT,
     })
@@ -23,8 +26,8 @@ export function fetchTextWith(certificateAuthority: string | undefined): FetchTe
   }
 }
 
-export function fetchJsonWith(certificateAuthority: string | undefined): FetchJson {
-  const fetchText = fetchTextWith(certificateAuthority)
+export function fetchJsonWith(certificateAuthority: string | undefined, dial?: Dialer): FetchJson {
+  const fetchText = fetchTextWith(certificateAuthority, dial)
   return async (url, seen) => {
     const { status, text } = await fetchText(url, { accept: 'application/json' })
     if (status !== 200) throw new Error(`${url}: ${status}: ${text.slice(0, 200)}`)

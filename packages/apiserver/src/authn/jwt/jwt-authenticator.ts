@@ -1,6 +1,8 @@
 /** Tokens of one issuer (k8s.io/apiserver plugin/pkg/authenticator/token/oidc). */
 import { type Clock, messageOf } from '@canopus/base'
 import { type CompiledExpression, type CompileExpression, compileExpression } from '../../configuration/expressions.ts'
+import type { Dialer } from '../../egress/dial.ts'
+import type { Egress } from '../../egress/egress.ts'
 import type { Authentication, User } from '../../security.ts'
 import type { TokenAuthenticator } from '../bearer.ts'
 import { InvalidCredentialError } from '../client-certificate.ts'
@@ -18,6 +20,8 @@ export const SIGNING_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 
 export interface JwtOptions {
   readonly clock: Clock
   readonly metrics?: JwtMetrics
+  /** By what ways issuers are reached that are said to be behind one; there are none where missing. */
+  readonly egress?: Egress | undefined
   /** What tokens may be signed with. */
   readonly algorithms?: readonly string[]
   /** For tests. */
@@ -26,6 +30,15 @@ export interface JwtOptions {
   readonly fetchJson?: FetchJson
   /** For tests; where claims lie that are not in the token. */
   readonly fetchText?: FetchText
+}
+
+/** Undefined for straight ones. Throws where a way is named that there is not. */
+function dialerOf(type: string | undefined, egress: Egress | undefined): Dialer | undefined {
+  if (!type) return undefined
+  const name = JSON.stringify(type)
+  if (egress === undefined) throw new Error(`oidc: egress lookup required with egress selector type ${name}`)
+  if (!(type in egress)) throw new Error(`oidc: egress lookup for ${name} is not configured`)
+  return egress[type as keyof Egress]
 }
 
 type Claims = Readonly<Record<string, unknown>>
@@ -42,8 +55,9 @@ export class JwtAuthenticator implements TokenAuthenticator {
   constructor(jwt: JwtIssuer, options: JwtOptions) {
     const { url, discoveryURL, certificateAuthority, audiences } = jwt.issuer
     const { clock, algorithms = SIGNING_ALGORITHMS } = options
-    const fetchJson = options.fetchJson ?? fetchJsonWith(certificateAuthority)
-    const fetchText = options.fetchText ?? fetchTextWith(certificateAuthority)
+    const dial = dialerOf(jwt.issuer.egressSelectorType, options.egress)
+    const fetchJson = options.fetchJson ?? fetchJsonWith(certificateAuthority, dial)
+    const fetchText = options.fetchText ?? fetchTextWith(certificateAuthority, dial)
     this.#jwt = jwt
     this.#options = options
     this.#keys = new IssuerKeys({

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { MetricsRegistry, SimulatedClock } from '@canopus/base'
 import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
 import { exportJWK, SignJWT } from 'jose'
+import type { Egress } from '../../egress/egress.ts'
 import { textHash } from '../../metrics/reload-metrics.ts'
 import type { AuthenticationRequest } from '../../security.ts'
 import { type JwtIssuer, readAuthenticationConfiguration } from './configuration.ts'
@@ -232,6 +233,26 @@ describe('tokens of an issuer', () => {
       authenticator.authenticateToken(await issuer.token({}))!,
       /issuer did not match the issuer returned by provider/,
     )
+  })
+
+  it('are asked after by the way that their issuer is said to be behind', async () => {
+    const asked: string[] = []
+    const dial = async (host: string, port: number) => {
+      asked.push(`${host}:${port}`)
+      return connect({ host, port })
+    }
+    const behind = (type: string, egress?: Egress) =>
+      new JwtAuthenticator(configured({ issuer: { ...configured().issuer, egressSelectorType: type } }), {
+        clock: clock(),
+        egress,
+      })
+    await behind('controlplane', { controlplane: dial }).authenticateToken(await issuer.token({}))
+    assert.equal(asked[0], new URL(issuer.url).host)
+    const { length } = asked
+    await behind('cluster', { cluster: undefined }).authenticateToken(await issuer.token({}))
+    assert.equal(asked.length, length)
+    assert.throws(() => behind('cluster', {}), /^Error: oidc: egress lookup for "cluster" is not configured$/)
+    assert.throws(() => behind('cluster'), /egress lookup required with egress selector type "cluster"$/)
   })
 
   it('need an issuer with a certificate of the given authority', async () => {
