@@ -7,6 +7,8 @@ const SAILS = '/apis/example.com/v1/namespaces/default/sails'
 const MERGE = 'application/merge-patch+json'
 const JSON_PATCH = 'application/json-patch+json'
 
+const SCHEMA = { type: 'object', properties: { long: { type: 'integer', format: 'int64' } } }
+
 const definition = {
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
@@ -15,7 +17,7 @@ const definition = {
     group: 'example.com',
     scope: 'Namespaced',
     names: { plural: 'sails', kind: 'Sail' },
-    versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: SCHEMA } }],
   },
 }
 
@@ -102,4 +104,16 @@ describe('what a custom object says that it is', () => {
       assert.match(json.message!, message)
     })
   }
+
+  it('integers that no double holds are applied as they are', async () => {
+    for (const text of [
+      '{"apiVersion":"example.com/v1","kind":"Sail","metadata":{"name":"long"},"long":9007199254740993}',
+      'apiVersion: example.com/v1\nkind: Sail\nmetadata:\n  name: long\nlong: 9223372036854775807\n',
+    ]) {
+      const { text: answer } = await server.send('PATCH', `${SAILS}/long?fieldManager=m&force=true`, text, {
+        'content-type': 'application/apply-patch+yaml',
+      })
+      assert.match(answer, /"long":(?:9007199254740993|9223372036854775807)[,}]/)
+    }
+  })
 })

@@ -93,6 +93,7 @@ const textKeys = {
     if (key === null) {
       throw new YamlSyntaxError(`unsupported map key of type: %!s(<nil>), key: <nil>, value: ${goSyntax(value)}`)
     }
+    if (typeof key === 'object') throw new YamlSyntaxError(`yaml: invalid map key: ${goSyntax(key)}`)
     return mapTag.addPair(container as never, keyText(key), value)
   },
   has: (container: object, key: unknown): boolean => mapTag.has(container as never, keyText(key)),

@@ -25,10 +25,19 @@ function misplaced(line: number, rest: string): string {
   return parsing(NO_KEY)(line)
 }
 
+/** A tag that says what the text behind it is not. */
+function undecodable(_line: number, rest: string, [, wanted]: RegExpExecArray): string {
+  const text = /^!\S*\s+("[^"]*"|'[^']*'|[^\n,\]}]*)/.exec(rest)?.[1]?.trim() ?? ''
+  const isQuoted = /^["']/.test(text)
+  const type = !isQuoted && /^[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text) ? 'float' : 'str'
+  return `cannot decode !!${type} \`${isQuoted ? text.slice(1, -1) : text}\` as a !!${wanted}`
+}
+
 /** By how our reader begins to tell what is wrong. */
 const WORDS: readonly (readonly [RegExp, Words])[] = [
   [/^tab characters must not be used/, scanning(NO_TOKEN)],
   [/^unidentified alias "(.*)"/, (_, __, [, name]) => `unknown anchor '${name}' referenced`],
+  [/^cannot resolve a node with !<tag:yaml\.org,2002:(\w+)>/, undecodable],
   [/^cannot merge mappings/, 'map merge requires map or sequence of maps as the value'],
   [/^bad indentation of a (?:mapping|sequence) entry/, misplaced],
   [/^end of the stream or a document separator/, misplaced],

@@ -60,6 +60,9 @@ test('every published fixture: YAML is read as its JSON, and written byte for by
 describe('YAML that cannot be read is refused in the words of the reader of upstream', () => {
   const head = 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n'
   const rows: readonly [text: string, message: string][] = [
+    ['? {a: [b]}\n: 1\n', 'yaml: invalid map key: map[interface {}]interface {}{"a":[]interface {}{"b"}}'],
+    ['a: !!int x\n', 'yaml: cannot decode !!str `x` as a !!int'],
+    ['a: !!int 3.0\n', 'yaml: cannot decode !!float `3.0` as a !!int'],
     ['~: 1\n', 'unsupported map key of type: %!s(<nil>), key: <nil>, value: 1'],
     [
       'null: {a: [b]}\n',

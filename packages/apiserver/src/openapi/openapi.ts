@@ -17,6 +17,7 @@ import type { Swagger } from '../aggregation/swagger.ts'
 import { etagOf } from '../discovery/documents.ts'
 import { covers, parseMediaTypes } from '../encoding/media-type.ts'
 import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
+import { serveContent } from '../http/serve-content.ts'
 import type { Maybe } from '../security.ts'
 import { type SwaggerForm, SwaggerPieces } from './swagger-pieces.ts'
 
@@ -50,6 +51,7 @@ export class OpenApi {
   #extensions: OpenApiExtensions | undefined
   readonly #hashes = new Map<string, string>()
   readonly #documents = new Map<string, Document>()
+  readonly #modified = new WeakMap<Document, number>()
   #pieces = this.newPieces()
   /** What is being written, so that many who ask at once wait for the same. */
   readonly #writing = new Map<string, Promise<Document>>()
@@ -102,21 +104,21 @@ export class OpenApi {
     const { path } = request
     if (path === '/openapi/v2') return this.v2(request)
     if (path === '/openapi/v3')
-      return this.once('v3', () => this.index()).then(document => indexAnswer(request, document))
+      return this.once('v3', () => this.index()).then(({ body }) => this.indexAnswer(request, body))
     return path.startsWith('/openapi/v3/') ? this.v3(request, path.slice('/openapi/v3/'.length)) : undefined
   }
 
   private v2(request: ApiRequest): Maybe<ApiResponse> {
-    const accept = parseMediaTypes(header(request.headers, 'accept') ?? '*/*')
+    const accept = parseMediaTypes(header(request.headers, 'accept') || '*/*')
     for (const { type } of accept) {
       if ((OPENAPI_V2_PROTOBUF_ACCEPTED as readonly string[]).includes(type)) {
         return this.once('protobuf', () => this.write('protobuf')).then(document =>
-          answer(request, document, OPENAPI_V2_PROTOBUF, V2_VARIES),
+          this.answer(request, document, OPENAPI_V2_PROTOBUF, V2_VARIES),
         )
       }
       if (type === 'application/json' || type === '*/*' || type === 'application/*') {
         return this.once('json', () => this.write('json')).then(document =>
-          answer(request, document, 'application/json', V2_VARIES),
+          this.answer(request, document, 'application/json', V2_VARIES),
         )
       }
     }
@@ -203,11 +205,28 @@ export class OpenApi {
     const document = this.document(path, () =>
       Buffer.from(JSON.stringify(openApiV3(path, this.kinds(), this.options()) ?? {})),
     )
-    const response = json(request, document)
+    const response = this.answer(request, document, 'application/json')
     if (asked === null) return response
     // What has its hash in the address never changes. kubectl keeps it on disk for as long as this says.
     const expires = inOneYear(this.#clock.now())
     return { ...response, headers: { ...response.headers, 'cache-control': 'public, immutable', expires } }
+  }
+
+  /** A document counts as changed when it is asked for the first time. */
+  private answer(
+    request: ApiRequest,
+    document: Document,
+    contentType: string,
+    vary: string | string[] = 'Accept',
+  ): ApiResponse {
+    const modified = this.#modified.get(document) ?? this.#clock.now()
+    this.#modified.set(document, modified)
+    return serveContent(request, { ...document, contentType, modified, vary })
+  }
+
+  /** The list of documents is new each time, and goes out as the text that Go takes it for. */
+  private indexAnswer(request: ApiRequest, body: Document['body']): ApiResponse {
+    return serveContent(request, { body, contentType: 'text/plain; charset=utf-8', modified: this.#clock.now() })
   }
 
   private document(id: string, write: () => Uint8Array): Document {
@@ -230,25 +249,3 @@ function inOneYear(now: number): string {
 
 /** On what `/openapi/v2` depends, whether it is compressed or not. */
 const V2_VARIES = ['Accept-Encoding', 'Accept']
-
-function json(request: ApiRequest, document: Document): ApiResponse {
-  return answer(request, document, 'application/json')
-}
-
-/** The list of documents goes out as the text that Go takes it for. */
-function indexAnswer(request: ApiRequest, document: Document): ApiResponse {
-  const { status, body, headers } = answer(request, document, 'text/plain; charset=utf-8')
-  const { vary: _, ...rest } = headers
-  return { status, headers: rest, ...(body === undefined ? {} : { body }) }
-}
-
-function answer(
-  request: ApiRequest,
-  { body, etag }: Document,
-  contentType: string,
-  vary: string | string[] = 'Accept',
-): ApiResponse {
-  const headers = { etag, vary, 'accept-ranges': 'bytes' }
-  if (header(request.headers, 'if-none-match') === etag) return { status: 304, headers: { etag, vary } }
-  return { status: 200, headers: { 'content-type': contentType, ...headers }, body }
-}

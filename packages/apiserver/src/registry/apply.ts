@@ -14,6 +14,7 @@ import {
   isObject,
   jsonKind,
   type KubeObject,
+  parseJson,
   plainError,
   required,
   StatusError,
@@ -87,7 +88,7 @@ export function readConfig(body: Uint8Array, options: WriteOptions, warnings: st
     findings = []
     if (config === undefined) {
       const { json, strictErrors } = yamlToJson(body)
-      config = JSON.parse(json)
+      config = parseJson(json)
       findings = strictErrors
     }
   } catch (error) {
@@ -112,7 +113,7 @@ function readJson(body: Uint8Array): unknown {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
   checkDepth(text)
   try {
-    const config: unknown = JSON.parse(text)
+    const config = parseJson(text)
     return membersOf(config) === surveyJson(text).members ? config : undefined
   } catch {
     return undefined
