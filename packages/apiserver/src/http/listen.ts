@@ -46,7 +46,7 @@ export interface Listener {
   readonly port: number
   /** New certificates for connections from now on. */
   setTls(tls: TlsOptions): void
-  /** New connections are refused; those that are open go on. */
+  /** New connections are refused; those that are open end with what is under way on them (GOAWAY). */
   stopAccepting(): void
   /** Ends connections once they have been answered; those that are not done when `patience` settles are cut off. */
   close(patience?: Promise<void>): Promise<void>
@@ -88,7 +88,7 @@ export function listen(options: ListenOptions, handlers: Handlers, clock: Clock)
     maxHeaderSize: MAX_HEADER_BYTES,
     ...TIMEOUTS,
   })
-  const open: Connections = { sessions: new Set(), sockets: new Set(), busy: new Set() }
+  const open: Connections = { sessions: new Set(), sockets: new Set(), busy: new Set(), upgraded: new Set() }
   const facts = new WeakMap<object, Connection>()
   const factsOf = (socket: TLSSocket): Connection => {
     const known = facts.get(socket) ?? connectionFacts(socket)
@@ -131,7 +131,7 @@ export function listen(options: ListenOptions, handlers: Handlers, clock: Clock)
 function serveMessages(
   server: Server,
   handlers: Handlers,
-  { busy }: Connections,
+  { busy, upgraded }: Connections,
   factsOf: (socket: TLSSocket) => Connection,
 ): void {
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -151,6 +151,8 @@ function serveMessages(
   })
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {})
+    upgraded.add(socket)
+    socket.on('close', () => upgraded.delete(socket))
     void handlers.upgrade(requestOfMessage(message, factsOf(socket as TLSSocket)), message, socket, head)
   })
 }
@@ -203,6 +205,7 @@ function started(
 ): Promise<Listener> {
   const stopAccepting = (): void => {
     if (server.listening) server.close()
+    sendAway(connections)
   }
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -231,12 +234,21 @@ interface Connections {
   readonly sockets: Set<TLSSocket>
   /** Connections of HTTP/1.1 with a request that is not answered yet. */
   readonly busy: Set<Duplex>
+  /** Those that are something else by now. */
+  readonly upgraded: Set<Duplex>
 }
 
-/** Asks everybody to leave (GOAWAY), and resolves when all have. */
-async function finished({ sessions, sockets, busy }: Connections): Promise<void> {
+/** Asks everybody to leave (GOAWAY): who has nothing under way is gone at once, as with Go's `Server.Shutdown`. */
+function sendAway({ sessions, sockets, busy, upgraded }: Connections): void {
   for (const session of sessions) session.goAway()
-  for (const socket of sockets) if (!busy.has(socket) && socket.alpnProtocol !== 'h2') socket.destroy()
+  for (const socket of sockets) {
+    if (!busy.has(socket) && !upgraded.has(socket) && socket.alpnProtocol !== 'h2') socket.destroy()
+  }
+}
+
+/** Resolves when everybody has left, but those whom nobody waits for: exec, attach, port-forward. */
+async function finished({ sockets, upgraded }: Connections): Promise<void> {
+  for (const socket of upgraded) socket.destroy()
   const open = [...sockets].filter(socket => !socket.destroyed)
   await Promise.all(open.map(socket => new Promise(done => socket.once('close', done))))
 }
