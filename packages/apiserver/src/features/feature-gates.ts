@@ -1,10 +1,12 @@
 /** `--feature-gates` (k8s.io/component-base/featuregate and compatibility). */
 import { parseGoBool } from '@canopus/apimachinery'
 import type { MetricsRegistry, Sample } from '@canopus/base'
+import { type GateComponent, isOfOthers, NEEDS } from './gate-scopes.ts'
 import { GATES } from './gates.ts'
 
 /** Those that can be switched here: the API is that of the defaults in all else. */
 const SWITCHED: ReadonlySet<string> = new Set([
+  'DetectCacheInconsistency',
   'PodTopologyLabelsAdmission',
   'SchedulerPopFromBackoffQ',
   'ServiceAccountNodeAudienceRestriction',
@@ -47,9 +49,9 @@ export class FeatureGates {
 
 /**
  * Reads `Name=true` and `kube:Name=true`. Throws `TypeError`, in upstream's words where upstream refuses; and where a feature
- * that has no switch here is to be other than it is.
+ * that has no switch here is to be other than it is. `component` is who reads them: it takes what only others ask for.
  */
-export function parseFeatureGates(words: readonly string[]): FeatureGates {
+export function parseFeatureGates(words: readonly string[], component?: GateComponent): FeatureGates {
   const found = new Map<string, boolean>()
   const prefixes = new Set<string>()
   for (const word of words) {
@@ -66,9 +68,12 @@ export function parseFeatureGates(words: readonly string[]): FeatureGates {
   if (prefixes.size > 1) {
     throw new TypeError('set kube feature gates with default empty prefix or kube: prefix consistently, do not mix use')
   }
-  for (const [name, value] of found) checkGate(name, value)
-  for (const [stage, name] of STAGES) setStage(found, stage, found.get(name))
-  return new FeatureGates(found)
+  const check = (name: string, value: boolean): void => checkGate(name, value, component)
+  for (const [name, value] of found) check(name, value)
+  for (const [stage, name] of STAGES) setStage(found, stage, found.get(name), check)
+  const gates = new FeatureGates(found)
+  checkNeeds(gates)
+  return gates
 }
 
 const STAGES = [
@@ -77,22 +82,37 @@ const STAGES = [
 ] as const
 
 /** Sets those of a stage that nobody named. Throws where that would change what has no switch here. */
-function setStage(found: Map<string, boolean>, stage: string, value: boolean | undefined): void {
+function setStage(
+  found: Map<string, boolean>,
+  stage: string,
+  value: boolean | undefined,
+  check: (name: string, value: boolean) => void,
+): void {
   if (value === undefined) return
   for (const gate of GATES.values()) {
     if (gate.stage !== stage || found.has(gate.name) || gate.locked) continue
-    checkGate(gate.name, value)
+    check(gate.name, value)
     found.set(gate.name, value)
   }
 }
 
-function checkGate(name: string, value: boolean): void {
+/** Throws where a feature is on without what it needs. */
+function checkNeeds(gates: FeatureGates): void {
+  for (const [name, needs] of NEEDS) {
+    const off = gates.enabled(name) ? needs.filter(need => !gates.enabled(need)) : []
+    if (off.length === 0) continue
+    throw new TypeError(`${name} is enabled, but depends on features that are disabled: [${off.join(' ')}]`)
+  }
+}
+
+function checkGate(name: string, value: boolean, component: GateComponent | undefined): void {
   const gate = GATES.get(name)
   if (gate === undefined) throw new TypeError(`unrecognized feature gate: ${name}`)
   if (gate.enabled === value || SWITCHED.has(name) || STAGES.some(([, all]) => all === name)) return
   if (gate.locked) {
     throw new TypeError(`cannot set feature gate ${name} to ${value}, feature is locked to ${gate.enabled}`)
   }
+  if (isOfOthers(name, component)) return
   throw new TypeError(
     `cannot set feature gate ${name} to ${value}: that is not implemented, it is always ${gate.enabled}`,
   )

@@ -52,12 +52,39 @@ describe('--feature-gates', () => {
 })
 
 it('features that may be turned off can be turned off here, where that has an effect', () => {
-  const names = ['PodTopologyLabelsAdmission', 'SchedulerPopFromBackoffQ', 'ServiceAccountNodeAudienceRestriction']
+  const names = [
+    'DetectCacheInconsistency',
+    'PodTopologyLabelsAdmission',
+    'SchedulerPopFromBackoffQ',
+    'ServiceAccountNodeAudienceRestriction',
+  ]
   const gates = parseFeatureGates(names.map(name => `${name}=false`))
   assert.deepEqual(
     names.map(name => [new FeatureGates().enabled(name), gates.enabled(name)]),
     names.map(() => [true, false]),
   )
+})
+
+describe('features of other components', () => {
+  const words = ['GracefulNodeShutdown=false', 'GracefulNodeShutdownBasedOnPodPriority=false', 'PodsAPI=true']
+  it('are taken by those that never ask for them', () => {
+    for (const component of ['apiserver', 'scheduler'] as const) {
+      const gates = parseFeatureGates(words, component)
+      assert.deepEqual([gates.enabled('GracefulNodeShutdown'), gates.enabled('PodsAPI')], [false, true])
+    }
+    for (const component of [undefined, 'kubelet'] as const) {
+      assert.throws(() => parseFeatureGates(words, component), /GracefulNodeShutdown to false: that is not implemented/)
+    }
+    assert.throws(() => parseFeatureGates(['CBORServingAndStorage=true'], 'apiserver'), /that is not implemented/)
+  })
+  it('want their partners', () => {
+    const message =
+      'GracefulNodeShutdownBasedOnPodPriority is enabled, but depends on features that are disabled: [GracefulNodeShutdown]'
+    assert.throws(() => parseFeatureGates(['GracefulNodeShutdown=false'], 'apiserver'), { message })
+  })
+  it('are taken by all where they are about the inside of a program', () => {
+    assert.equal(parseFeatureGates(['ListFromCacheSnapshot=false']).enabled('ListFromCacheSnapshot'), false)
+  })
 })
 
 describe('--runtime-config', () => {

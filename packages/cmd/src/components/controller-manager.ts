@@ -202,7 +202,7 @@ async function runControllerManager(
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
   const options = managerOptions(flags)
   const metrics = metricsRegistryOf(flags)
-  featureGatesOf(flags).register(metrics)
+  featureGatesOf(flags, 'controller-manager').register(metrics)
   const access = accessByKubeconfig(kubeconfig, logger, USER_AGENT, metrics)
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
@@ -257,7 +257,7 @@ function managerOptions(flags: ControllerManagerFlags): ControllerManagerOptions
     controllers: flags.enableGarbageCollector
       ? flags.controllers
       : ['-garbage-collector-controller', ...flags.controllers],
-    featureGates: featureGatesOf(flags),
+    featureGates: featureGatesOf(flags, 'controller-manager'),
     ...(flags.rootCaFile === undefined ? {} : { rootCa: fileOf('root-ca-file', flags.rootCaFile) }),
     ...autoscaler(flags),
     ...controllerOptions(flags),

@@ -3,6 +3,7 @@ import {
   checkEffectiveVersion,
   type EffectiveVersionFlags,
   type FeatureGates,
+  type GateComponent,
   parseFeatureGates,
   parseRuntimeConfig,
   type RuntimeConfig,
@@ -41,18 +42,24 @@ export function addFeatureFlags(command: Command): void {
     .option('--runtime-config-emulation-forward-compatible [bool]', 'the same for those of --runtime-config', bool)
 }
 
-/** Throws `Failure` in upstream's words where a gate is unknown, locked or cannot be switched here. */
-export const featureGatesOf = ({ featureGates = [] }: FeatureGateFlags): FeatureGates =>
-  refused(() => parseFeatureGates(Array.isArray(featureGates) ? featureGates : words(featureGates)))
+/** Throws `Failure` in upstream's words where a gate is unknown, locked or cannot be switched in this component. */
+export const featureGatesOf = ({ featureGates = [] }: FeatureGateFlags, component?: GateComponent): FeatureGates =>
+  refused(() => parseFeatureGates(Array.isArray(featureGates) ? featureGates : words(featureGates), component))
 
 const words = (gates: Readonly<Record<string, boolean>>): string[] =>
   Object.entries(gates).map(([name, value]) => `${name}=${value}`)
 
 /** The same about versions of the API. */
-export function featuresOf(flags: FeatureFlags): { featureGates: FeatureGates; runtimeConfig: RuntimeConfig } {
+export function featuresOf(
+  flags: FeatureFlags,
+  component?: GateComponent,
+): { featureGates: FeatureGates; runtimeConfig: RuntimeConfig } {
   const { runtimeConfig = [] } = flags
   refused(() => checkEffectiveVersion(flags))
-  return { featureGates: featureGatesOf(flags), runtimeConfig: refused(() => parseRuntimeConfig(runtimeConfig)) }
+  return {
+    featureGates: featureGatesOf(flags, component),
+    runtimeConfig: refused(() => parseRuntimeConfig(runtimeConfig)),
+  }
 }
 
 /** The flags of `up`, as arguments for its API server. */

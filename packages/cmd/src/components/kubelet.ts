@@ -107,7 +107,7 @@ export function addKubelet(program: Command, environment: CliEnvironment): Comma
   return command.action(({ config }: KubeletFlags) => {
     applyComponentConfig(command, config, KUBELET_CONFIGURATION)
     const flags = command.opts<KubeletFlags>()
-    featureGatesOf(flags)
+    featureGatesOf(flags, 'kubelet')
     const logger = componentLogger(flags, 'kubelet')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
     return runKubelet(flags, logger, environment)

@@ -109,7 +109,7 @@ export function addProxy(program: Command, environment: CliEnvironment): Command
   return command.action(({ config }: ProxyFlags) => {
     applyComponentConfig(command, config, PROXY_CONFIGURATION, flag => flag === 'hostnameOverride')
     const flags = command.opts<ProxyFlags>()
-    featureGatesOf(flags)
+    featureGatesOf(flags, 'proxy')
     checkHiddenMetrics(flags)
     const logger = componentLogger(flags, 'proxy')
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)

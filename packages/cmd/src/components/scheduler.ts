@@ -146,7 +146,7 @@ async function runScheduler(
   const factories: Record<string, PluginFactory> = {}
   for (const module of flags.plugin ?? []) Object.assign(factories, await importPlugins(module))
   const metrics = metricsRegistryOf(flags)
-  const featureGates = featureGatesOf(flags)
+  const featureGates = featureGatesOf(flags, 'scheduler')
   featureGates.register(metrics)
   const access = accessByKubeconfig(
     required('kubeconfig', flags.kubeconfig ?? configuration.kubeconfig),

@@ -50,7 +50,7 @@ export async function applySharedFlags(
   logger: Logger,
   egressFile?: string,
 ): Promise<AppliedFlags> {
-  const features = featuresOf(flags)
+  const features = featuresOf(flags, 'apiserver')
   const { missing } = features.runtimeConfig
   if (missing.length > 0) logger.warn('--runtime-config: not implemented, and so not served', { versions: missing })
   const metrics = metricsRegistryOf(flags)

@@ -1,0 +1,64 @@
+/** Which component asks for a feature: the others take its gate, and nothing comes of it (upstream's sources of 1.36, `Enabled(`). */
+
+export type GateComponent = 'apiserver' | 'controller-manager' | 'kubelet' | 'proxy' | 'scheduler'
+
+const ASKED_BY: readonly (readonly [component: GateComponent, names: string])[] = [
+  [
+    'kubelet',
+    `
+    AllowDNSOnlyNodeCSR CPUManagerPolicyAlphaOptions CPUManagerPolicyBetaOptions CRIListStreaming
+    ChangeContainerStatusOnKubeletRestart ContainerCheckpoint DisableCPUQuotaWithExclusiveCPUs EventedPLEG
+    GracefulNodeShutdown GracefulNodeShutdownBasedOnPodPriority InPlacePodVerticalScalingExclusiveCPUs
+    InPlacePodVerticalScalingExclusiveMemory KubeletCrashLoopBackOffMax KubeletEnsureSecretPulledImages
+    KubeletInUserNamespace KubeletPodResourcesListUseActivePods KubeletRegistrationGetOnExistsOnly
+    KubeletSeparateDiskGC LocalStorageCapacityIsolationFSQuotaMonitoring MemoryQoS PLEGOnDemandRelist
+    PodAndContainerStatsFromCRI PodLevelResourceManagers PodReadyToStartContainersCondition PodsAPI
+    PreventStaticPodAPIReferences QOSReserved ReduceDefaultCrashLoopBackOffDecay ReloadKubeletClientCAFile
+    ReloadKubeletServerCertificateFile RotateKubeletServerCertificate TopologyManagerPolicyAlphaOptions
+    TopologyManagerPolicyBetaOptions WindowsCPUAndMemoryAffinity WindowsGracefulNodeShutdown
+    `,
+  ],
+  [
+    'scheduler',
+    `
+    DRASchedulerFilterTimeout NominatedNodeNameForExpectation OpportunisticBatching SchedulerAsyncAPICalls
+    SchedulerAsyncPreemption StorageCapacityScoring
+    `,
+  ],
+  [
+    'controller-manager',
+    `
+    CloudControllerManagerWatchBasedRoutesReconciliation ControllerManagerReleaseLeaderElectionLockOnExit
+    StaleControllerConsistencyDaemonSet StaleControllerConsistencyJob StaleControllerConsistencyReplicaSet
+    StaleControllerConsistencyStatefulSet StatefulSetSemanticRevisionComparison
+    `,
+  ],
+]
+
+const ASKER: ReadonlyMap<string, GateComponent> = new Map(
+  ASKED_BY.flatMap(([component, names]) => wordsOf(names).map(name => [name, component] as const)),
+)
+
+/** How upstream's programs go about what looks the same from outside: caches and queues in Go's libraries. */
+const INSIDE: ReadonlySet<string> = new Set(
+  wordsOf(`
+    AtomicFIFO ClientsAllowTLSCacheGC ConcurrentWatchObjectDecode InOrderInformersBatchProcess ListFromCacheSnapshot
+    UnlockWhileProcessingFIFO
+  `),
+)
+
+/** What must be on with a feature (pkg/features), among those above whose partner can be turned off. */
+export const NEEDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['GracefulNodeShutdownBasedOnPodPriority', ['GracefulNodeShutdown']],
+])
+
+/** Whether a component may be told anything about this feature, since nobody sees a difference by it. */
+export function isOfOthers(name: string, component: GateComponent | undefined): boolean {
+  if (INSIDE.has(name)) return true
+  const asker = ASKER.get(name)
+  return component !== undefined && asker !== undefined && asker !== component
+}
+
+function wordsOf(names: string): string[] {
+  return names.trim().split(/\s+/)
+}
