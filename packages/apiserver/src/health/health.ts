@@ -5,8 +5,8 @@ import { plainResponse, textResponse } from '../http/message.ts'
 
 export interface HealthCheck {
   readonly name: string
-  /** Where it counts: everywhere, for readiness alone, or everywhere else. */
-  readonly scope: 'all' | 'ready' | 'live'
+  /** Where it counts: everywhere, for readiness alone, everywhere else, or everywhere but at `/livez`. */
+  readonly scope: 'all' | 'ready' | 'live' | 'not-live'
   /** Throws where something is wrong. */
   check(): Promise<void> | void
 }
@@ -17,7 +17,7 @@ type Root = (typeof ROOTS)[number]
 const countsAt =
   (root: Root) =>
   ({ scope }: HealthCheck): boolean =>
-    scope === 'all' || (scope === 'ready') === (root === 'readyz')
+    scope === 'not-live' ? root !== 'livez' : scope === 'all' || (scope === 'ready') === (root === 'readyz')
 
 /** Outcomes of one check at one path. */
 interface Tally {

@@ -258,6 +258,26 @@ describe('encryption by a KMS v2 plugin', () => {
     await readsBack(server)
   })
 
+  test('plugins have a check each where the file is not followed; none counts for whether the server is alive', async () => {
+    const [one, two] = [await plugin(), await plugin()]
+    const text = configuration(
+      { resources: ['secrets'], providers: [kms(one, 'first')] },
+      { resources: ['configmaps'], providers: [kms(two, 'second')] },
+    )
+    const options = { readFile: () => text, clock: systemClock, random: systemRandom, logger: silentLogger }
+    const encryption = await Encryption.load({ ...options, reload: false })
+    const server = await startMemoryServer({ healthChecks: encryption.healthChecks() })
+    closing.push(() => server.stop())
+    const answers = async (path: string): Promise<number> => (await server.send('GET', path)).status
+    const paths = ['healthz', 'readyz', 'livez'].map(root => `/${root}/kms-provider-0`)
+    assert.deepEqual(await Promise.all(paths.map(answers)), [200, 200, 404])
+    assert.equal(await answers('/readyz/kms-providers'), 404)
+    assert.deepEqual(
+      (await Encryption.load({ ...options, reload: true })).healthChecks().map(({ name }) => name),
+      ['kms-providers'],
+    )
+  })
+
   test('a plugin that fails is told of in full to who asked it, and in its own words while that answer stands', async () => {
     const kmsPlugin = await plugin()
     const clock = new SimulatedClock()

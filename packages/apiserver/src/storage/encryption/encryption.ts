@@ -101,10 +101,18 @@ export class Encryption {
     return new MeasuredTransformer(found, group === '' ? resource : `${resource}.${group}`, metrics, clock)
   }
 
-  /** One check for all plugins, under the name that upstream gave it; none where there are no plugins and never will be. */
+  /**
+   * One check of each plugin, or one of all, of whatever number, where the file is followed; with upstream's names. A server whose
+   * plugin is unwell is alive: to start it again would mend nothing.
+   */
   healthChecks(): HealthCheck[] {
-    if (!this.#options.reload && this.#loaded.probes.length === 0) return []
-    return [{ name: 'kms-providers', scope: 'all', check: () => checkAll(this.#loaded.probes) }]
+    const scope = 'not-live'
+    if (this.#options.reload) return [{ name: 'kms-providers', scope, check: () => checkAll(this.#loaded.probes) }]
+    return this.#loaded.probes.map((probe, index) => ({
+      name: `kms-provider-${index}`,
+      scope,
+      check: () => probe.check(),
+    }))
   }
 
   /** Keeps keys current and, where that is asked for, follows the file, until the signal aborts. */
