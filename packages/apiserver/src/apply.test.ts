@@ -442,6 +442,12 @@ describe('apply', () => {
         `Operation cannot be fulfilled on configmaps "${name}": uid mismatch: the provided object specified uid u, and no existing object was found`,
       ],
       [
+        { ...good, metadata: { uid: 'u', resourceVersion: '7' } },
+        'fieldManager=a',
+        409,
+        `Operation cannot be fulfilled on configmaps "${name}": uid mismatch: the provided object specified uid u, and no existing object was found`,
+      ],
+      [
         configMap('other', {}),
         'fieldManager=a',
         400,

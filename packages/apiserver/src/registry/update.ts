@@ -116,7 +116,7 @@ async function createInstead(
     throw anotherUid({ store, namespace, name, dryRun: call.dryRun }, update.preconditions.uid, '')
   }
   const object = await update.produce(undefined)
-  matchName(object, name)
+  // Before the name: whoever applies to one object by its uid need not name it (upstream's storage version migrator does not).
   if (update.tracked === true && object.metadata.uid) {
     const { uid } = object.metadata
     throw conflictError(
@@ -124,6 +124,7 @@ async function createInstead(
       `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
     )
   }
+  matchName(object, name)
   if (object.metadata.resourceVersion) {
     const counts = update.tracked !== true && object.metadata.resourceVersion !== '0'
     if (counts) throw conflictError(store.target(name), MODIFIED)
