@@ -88,8 +88,11 @@ const Foos: ResourceType = {
   namespaced: true,
   shortNames: [],
   categories: [],
-  verbs: ['get', 'list', 'create', 'patch', 'delete', 'watch'],
-  subresources: { status: { verbs: ['get', 'patch'] } },
+  verbs: ['get', 'list', 'create', 'patch', 'delete', 'deletecollection', 'watch'],
+  subresources: {
+    status: { verbs: ['get', 'patch'] },
+    scale: { verbs: ['get'], type: { group: 'autoscaling', version: 'v1', kind: 'Scale' } },
+  },
 }
 
 test('a custom kind appears with its own schema', () => {
@@ -129,11 +132,25 @@ test('a custom kind appears with its own schema', () => {
     'application/apply-patch+yaml',
   ])
   assert.deepEqual(Object.keys(got as Json), ['application/json', 'application/yaml'])
+  const names = (of: unknown): string[] => (of as { name: string }[]).map(({ name }) => name)
+  assert.deepEqual(names(at(object, 'get', 'parameters')), ['resourceVersion'])
+  assert.deepEqual(Object.keys(at(object, 'patch', 'responses') as Json), ['200', '401'])
+  const collection = at(document, 'paths', '/apis/example.com/v1/namespaces/{namespace}/foos')
+  const listed = at(collection, 'get', 'responses', '200', 'content')
+  assert.deepEqual(Object.keys(listed as Json), ['application/json', 'application/yaml'])
+  assert.deepEqual(names(at(collection, 'delete', 'parameters')), names(at(collection, 'get', 'parameters')))
+  assert.equal(at(collection, 'delete', 'requestBody'), undefined)
+  const scales = at(document, 'paths', '/apis/example.com/v1/namespaces/{namespace}/foos/{name}/scale')
+  assert.deepEqual(names(at(scales, 'parameters')), ['name', 'namespace', 'pretty', 'resourceVersion'])
+  assert.equal(at(scales, 'get', 'parameters'), undefined)
+  const scale = at(document, 'paths', '/apis/example.com/v1/namespaces/{namespace}/foos/{name}/scale', 'get')
+  assert.deepEqual(at(scale, 'x-kubernetes-group-version-kind'), { group: 'example.com', kind: 'Foo', version: 'v1' })
   const paths = Object.keys(at(document, 'paths') as Json)
   assert.deepEqual(paths, [
     '/apis/example.com/v1/foos',
     '/apis/example.com/v1/namespaces/{namespace}/foos',
     '/apis/example.com/v1/namespaces/{namespace}/foos/{name}',
+    '/apis/example.com/v1/namespaces/{namespace}/foos/{name}/scale',
     '/apis/example.com/v1/namespaces/{namespace}/foos/{name}/status',
   ])
   assert.equal(at(openApiV2(all), 'definitions', 'com.example.v1.Foo', 'type'), 'object')

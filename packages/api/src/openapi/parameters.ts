@@ -45,6 +45,11 @@ export class Parameters {
     return this.ofMessage(`${META}.DeleteOptions`)
   }
 
+  /** What is said of reading an object that is a custom one. */
+  get(): Parameter[] {
+    return this.list().filter(({ name }) => name === 'resourceVersion')
+  }
+
   list(): Parameter[] {
     return this.ofMessage(`${META}.ListOptions`)
   }

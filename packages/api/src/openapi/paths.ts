@@ -108,7 +108,7 @@ export class KindPaths {
       this.item(`${collection}/{name}`, [this.name], this.objectOperations()),
     ]
     if (type.namespaced && this.can('list'))
-      items.push(this.shared(`${this.root}/${type.plural}`, this.listOperation('ForAllNamespaces')))
+      items.push(this.item(`${this.root}/${type.plural}`, [], [this.listOperation('ForAllNamespaces')]))
     for (const [name, facts] of Object.entries(type.subresources))
       items.push(...this.subresource(`${collection}/{name}/${name}`, name, facts))
     if (this.can('watch') && !this.custom) items.push(...this.watchPaths(`${this.root}/watch${scope}/${type.plural}`))
@@ -137,25 +137,18 @@ export class KindPaths {
     return { definition: definitionName(this.messageName({ ...this.target, kind: this.type.listKind }) ?? '') }
   }
 
+  /** Parameters of a path with one operation stand on the path, as all do that its operations share. */
   private item(path: string, own: readonly Parameter[], operations: readonly Operation[]): PathItem {
     const namespaced = path.includes('{namespace}')
     const pretty = operations.every(operation => operation.action !== 'connect')
+    const only = operations.length === 1 ? operations[0]! : undefined
     const parameters = [
       ...own,
       ...(namespaced ? [this.parameters.namespace] : []),
       ...(pretty ? [this.parameters.pretty] : []),
+      ...(only?.parameters ?? []),
     ]
-    return { path, parameters, operations }
-  }
-
-  /** A path with one operation, whose parameters stand on the path. */
-  private shared(path: string, operation: Operation, own: readonly Parameter[] = []): PathItem {
-    const item = this.item(path, own, [operation])
-    return {
-      path,
-      parameters: [...item.parameters, ...operation.parameters],
-      operations: [{ ...operation, parameters: [] }],
-    }
+    return { path, parameters, operations: only === undefined ? operations : [{ ...only, parameters: [] }] }
   }
 
   private collectionOperations(): Operation[] {
@@ -172,16 +165,20 @@ export class KindPaths {
           this.target,
         ),
       )
-    if (this.can('deletecollection'))
-      operations.push({
-        ...this.base('delete', 'deletecollection', this.target),
-        id: `delete${this.word}Collection${this.scoped}`,
-        description: `delete collection of ${kind}`,
-        parameters: this.parameters.deleteCollection(),
-        body: { payload: DELETE_OPTIONS, required: false },
-        responses: [[200, STATUS]],
-      })
+    if (this.can('deletecollection')) operations.push(this.collectionDeletion(kind))
     return operations
+  }
+
+  /** Of custom kinds upstream says that they are deleted by the options of lists, and nothing of a body. */
+  private collectionDeletion(kind: string): Operation {
+    return {
+      ...this.base('delete', 'deletecollection', this.target),
+      id: `delete${this.word}Collection${this.scoped}`,
+      description: `delete collection of ${kind}`,
+      parameters: this.custom ? this.parameters.list() : this.parameters.deleteCollection(),
+      ...(this.custom ? {} : { body: { payload: DELETE_OPTIONS, required: false } }),
+      responses: [[200, STATUS]],
+    }
   }
 
   private listOperation(suffix: '' | 'ForAllNamespaces'): Operation {
@@ -193,7 +190,7 @@ export class KindPaths {
       description: `list ${watchable ? 'or watch ' : ''}objects of kind ${kind}`,
       parameters: this.parameters.list(),
       responses: [[200, this.listPayload]],
-      produces: WATCH_TYPES,
+      produces: this.custom ? CUSTOM_TYPES : WATCH_TYPES,
     }
   }
 
@@ -236,7 +233,8 @@ export class KindPaths {
   }
 
   private read(id: string, description: string, payload: Payload, target: GroupVersionKind): Operation {
-    return { ...this.base('get', 'get', target), id, description, responses: [[200, payload]] }
+    const parameters = this.custom ? this.parameters.get() : []
+    return { ...this.base('get', 'get', target), id, description, parameters, responses: [[200, payload]] }
   }
 
   private write(
@@ -265,10 +263,12 @@ export class KindPaths {
       parameters: this.parameters.patch(),
       body: { payload: PATCH, required: true },
       consumes: this.custom ? CUSTOM_PATCH_TYPES : PATCH_TYPES,
-      responses: [
-        [200, payload],
-        [201, payload],
-      ],
+      responses: this.custom
+        ? [[200, payload]]
+        : [
+            [200, payload],
+            [201, payload],
+          ],
     }
   }
 
@@ -276,7 +276,8 @@ export class KindPaths {
     const other = facts.type
     if (other?.kind.endsWith('Options')) return this.connect(path, name, other)
     if (name === 'log') return [this.log(path)]
-    const target = other ?? this.target
+    // The scale of a custom kind is said to be of that kind, as upstream has it.
+    const target = this.custom ? this.target : (other ?? this.target)
     const message = other === undefined ? undefined : this.messageName(other)
     const payload = message === undefined ? this.payload : { definition: definitionName(message) }
     const id = (verb: string): string => `${verb}${this.word}${this.scoped}${upper(name)}`
@@ -308,7 +309,7 @@ export class KindPaths {
       produces: ['text/plain', ...MEDIA_TYPES],
       responses: [[200, 'string']],
     }
-    return this.shared(path, operation, [this.name])
+    return this.item(path, [this.name], [operation])
   }
 
   /** Requests that are passed on: exec, attach, port-forward, proxy. */
@@ -346,12 +347,12 @@ export class KindPaths {
     const list = `watch individual changes to a list of ${kind}. ${WATCHLIST}.`
     const one = `watch changes to an object of kind ${kind}. ${WATCHLIST}, filtered to a single item with the 'fieldSelector' parameter.`
     const items = [
-      this.shared(path, operation(`${this.scoped}List`, 'watchlist', list)),
-      this.shared(`${path}/{name}`, operation(this.scoped, 'watch', one), [this.name]),
+      this.item(path, [], [operation(`${this.scoped}List`, 'watchlist', list)]),
+      this.item(`${path}/{name}`, [this.name], [operation(this.scoped, 'watch', one)]),
     ]
     if (namespaced)
       items.push(
-        this.shared(`${this.root}/watch/${plural}`, operation(`${kind}ListForAllNamespaces`, 'watchlist', list)),
+        this.item(`${this.root}/watch/${plural}`, [], [operation(`${kind}ListForAllNamespaces`, 'watchlist', list)]),
       )
     return items
   }
