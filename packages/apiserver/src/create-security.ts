@@ -14,6 +14,7 @@ import { type RequestHeaderOptions, requestHeaderAuthenticator } from './authn/r
 import { issueLegacyToken, ServiceAccountTokenIssuer } from './authn/service-account-issuer.ts'
 import { type ServiceAccountKeys, serviceAccountKeys } from './authn/service-account-keys.ts'
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts'
+import { type TokenCacheMetrics, tokenCacheMetrics } from './authn/token-cache-metrics.ts'
 import { parseTokenFile } from './authn/token-file.ts'
 import { tokenUses } from './authn/token-uses.ts'
 import { unionAuthenticator } from './authn/union.ts'
@@ -96,8 +97,9 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
     const { serviceAccountKey: key } = options
     const keys = typeof key === 'string' ? serviceAccountKeys(key, options.otherServiceAccountKeys) : key
     const { objects, clock, random } = context
-    const configured = configuredAuthentication(options, context, issuers)
-    const kinds = tokenKinds(options, context, { keys, issuers, audiences, jwt: configured.tokens })
+    const cacheMetrics = context.metrics && tokenCacheMetrics(context.metrics)
+    const configured = configuredAuthentication(options, context, { ownIssuers: issuers, cacheMetrics })
+    const kinds = tokenKinds(options, context, { keys, issuers, audiences, jwt: configured.tokens, cacheMetrics })
     const bearer = new BearerTokens(kinds, audiences)
     const roles = new RoleIndex(objects)
     const rbac = new RbacAuthorizer(roles)
@@ -163,12 +165,13 @@ interface TokenFacts {
   readonly issuers: readonly string[]
   readonly audiences: readonly string[]
   readonly jwt: TokenAuthenticator | undefined
+  readonly cacheMetrics: TokenCacheMetrics | undefined
 }
 
 function tokenKinds(
   options: SecurityOptions,
   context: SecurityContext,
-  { keys, issuers, audiences, jwt }: TokenFacts,
+  { keys, issuers, audiences, jwt, cacheMetrics }: TokenFacts,
 ): TokenAuthenticator[] {
   const { objects, clock } = context
   const uses = tokenUses(context)
@@ -177,6 +180,8 @@ function tokenKinds(
     new ServiceAccountTokens({ keys, issuers, audiences, objects, clock, uses }),
     ...(options.bootstrapTokens === false ? [] : [bootstrapTokens(objects, () => clock.now())]),
     ...(jwt === undefined ? [] : [jwt]),
-    ...(options.tokenWebhook === undefined ? [] : [webhookTokens(options.tokenWebhook, context, audiences)]),
+    ...(options.tokenWebhook === undefined
+      ? []
+      : [webhookTokens(options.tokenWebhook, context, { audiences, cacheMetrics })]),
   ]
 }

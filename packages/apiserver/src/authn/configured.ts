@@ -10,6 +10,7 @@ import type { TokenAuthenticator } from './bearer.ts'
 import { type JwtIssuer, readAuthenticationConfiguration } from './jwt/configuration.ts'
 import { JwtMetrics } from './jwt/jwt-metrics.ts'
 import { anonymousAccess, JwtTokens } from './jwt/jwt-tokens.ts'
+import type { TokenCacheMetrics } from './token-cache-metrics.ts'
 import { tokenWebhook } from './token-webhook.ts'
 
 export interface TokenWebhookFacts {
@@ -37,10 +38,10 @@ interface Options {
 export function configuredAuthentication(
   { anonymous = true, jwt, authenticationConfiguration: file, egress }: Options,
   { clock, logger, metrics, serverId }: SecurityContext,
-  ownIssuers: readonly string[],
+  { ownIssuers, cacheMetrics }: { ownIssuers: readonly string[]; cacheMetrics?: TokenCacheMetrics | undefined },
 ): ConfiguredAuthentication {
   const byFlag = anonymous ? anonymousAuthenticator : undefined
-  const facts = { clock, egress, metrics: new JwtMetrics({ registry: metrics, serverId, clock }) }
+  const facts = { clock, egress, cacheMetrics, metrics: new JwtMetrics({ registry: metrics, serverId, clock }) }
   if (file === undefined) {
     if (jwt === undefined || jwt.issuers.length === 0) return { tokens: undefined, anonymous: byFlag }
     const tokens = new JwtTokens({ ...facts, ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }) })
@@ -73,8 +74,8 @@ export function configuredAuthentication(
 export function webhookTokens(
   { endpoint, version, cacheTtl }: TokenWebhookFacts,
   { clock, random }: SecurityContext,
-  audiences: readonly string[],
+  { audiences, cacheMetrics }: { audiences: readonly string[]; cacheMetrics?: TokenCacheMetrics | undefined },
 ): TokenAuthenticator {
   const client = new ReviewClient({ endpoint, clock, random })
-  return tokenWebhook({ client, version, cacheTtl, audiences, clock })
+  return tokenWebhook({ client, version, cacheTtl, audiences, clock, cacheMetrics })
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Clock, LruCache } from '@canopus/base'
 import type { Authentication } from '../security.ts'
 import type { TokenAuthenticator } from './bearer.ts'
+import type { TokenCacheMetrics } from './token-cache-metrics.ts'
 
 export interface TokenCacheOptions {
   readonly clock: Clock
@@ -9,6 +10,7 @@ export interface TokenCacheOptions {
   readonly success: number
   /** How long a token that the authenticator does not know stays unknown; errors are never kept. */
   readonly failure: number
+  readonly metrics?: TokenCacheMetrics | undefined
 }
 
 /** Tokens remembered; upstream's cache is of about this size. */
@@ -19,15 +21,33 @@ const CAPACITY = 8192
  * being asked wait for the same answer.
  */
 export function cachedTokens(inner: TokenAuthenticator, options: TokenCacheOptions): TokenAuthenticator {
-  const { clock, success, failure } = options
+  const { clock, success, failure, metrics } = options
   const known = new LruCache<string, { until: number; answer: Authentication | undefined }>({ capacity: CAPACITY })
   const asked = new Map<string, Promise<Authentication | undefined>>()
 
   async function ask(key: string, token: string, audiences: readonly string[]): Promise<Authentication | undefined> {
-    const answer = await inner.authenticateToken(token, audiences)
-    const time = answer === undefined ? failure : success
-    if (time > 0) known.set(key, { until: clock.monotonic() + time, answer })
-    return answer
+    const fetched = metrics?.fetching()
+    let succeeded = false
+    try {
+      const answer = await inner.authenticateToken(token, audiences)
+      succeeded = true
+      const time = answer === undefined ? failure : success
+      if (time > 0) known.set(key, { until: clock.monotonic() + time, answer })
+      return answer
+    } finally {
+      fetched?.(succeeded)
+    }
+  }
+
+  async function measured<T>(pending: Promise<T>): Promise<T> {
+    const begun = clock.monotonic()
+    const answered = metrics?.waiting()
+    try {
+      return await pending
+    } finally {
+      metrics?.asked('miss', (clock.monotonic() - begun) / 1000)
+      answered?.()
+    }
   }
 
   return {
@@ -36,13 +56,16 @@ export function cachedTokens(inner: TokenAuthenticator, options: TokenCacheOptio
         .update(JSON.stringify([token, audiences]))
         .digest('base64')
       const found = known.get(key)
-      if (found !== undefined && found.until > clock.monotonic()) return found.answer
+      if (found !== undefined && found.until > clock.monotonic()) {
+        metrics?.asked('hit', 0)
+        return found.answer
+      }
       let pending = asked.get(key)
       if (pending === undefined) {
         pending = ask(key, token, audiences).finally(() => asked.delete(key))
         asked.set(key, pending)
       }
-      return pending
+      return metrics === undefined ? pending : measured(pending)
     },
   }
 }

@@ -6,6 +6,7 @@ import type { Authentication, User } from '../security.ts'
 import type { TokenAuthenticator } from './bearer.ts'
 import { InvalidCredentialError } from './client-certificate.ts'
 import { cachedTokens } from './token-cache.ts'
+import type { TokenCacheMetrics } from './token-cache-metrics.ts'
 
 export interface TokenWebhookOptions {
   readonly client: ReviewClient
@@ -16,12 +17,13 @@ export interface TokenWebhookOptions {
   /** The API server's own audiences, for webhooks that say nothing of any. */
   readonly audiences: readonly string[]
   readonly clock: Clock
+  readonly cacheMetrics?: TokenCacheMetrics | undefined
 }
 
 export function tokenWebhook(options: TokenWebhookOptions): TokenAuthenticator {
-  const { cacheTtl, clock } = options
+  const { cacheTtl, clock, cacheMetrics: metrics } = options
   const inner: TokenAuthenticator = { authenticateToken: (token, audiences) => review(options, token, audiences) }
-  return cachedTokens(inner, { clock, success: cacheTtl, failure: cacheTtl })
+  return cachedTokens(inner, { clock, success: cacheTtl, failure: cacheTtl, metrics })
 }
 
 async function review(

@@ -23,6 +23,12 @@ const CODES = [
   'Unauthenticated',
 ]
 
+/** The code of an error that a server answered with. */
+export function grpcCodeOf(error: unknown): string {
+  const { code } = error as { readonly code?: unknown }
+  return (typeof code === 'number' && CODES[code]) || 'Unknown'
+}
+
 /** Notes messages, each kind counted for itself. */
 function messageEvents(span: Span): OnMessage {
   const seen = { SENT: 0, RECEIVED: 0 }
@@ -48,8 +54,7 @@ export const tracedGrpcCall: AroundCall = ({ method, host, port }, act) =>
         span?.set({ 'rpc.response.status_code': 'OK' })
         return answer
       } catch (error) {
-        const code = (error as { readonly code?: unknown }).code
-        span?.set({ 'rpc.response.status_code': (typeof code === 'number' && CODES[code]) || 'Unknown' })
+        span?.set({ 'rpc.response.status_code': grpcCodeOf(error) })
         throw error
       }
     },

@@ -3,11 +3,13 @@ import { networkInterfaces } from 'node:os'
 import { join, posix } from 'node:path'
 import {
   type AggregationOptions,
+  countedGrpcCalls,
   createSecurity,
   type FlagValues,
   loadDescriptions,
   ServiceRange,
   type StoreElsewhere,
+  tracedGrpcCall,
 } from '@canopus/apiserver'
 import { type Logger, whenAborted } from '@canopus/base'
 import { type CliEnvironment, Failure, type StoreConfig } from '@canopus/cli'
@@ -247,9 +249,12 @@ async function runApiServer(
     ...securityOptions(flags, authorities, { ...given({ signer: signer?.options }), egress }),
   })
   tuneEngine()
+  const { metrics } = applied.extras
+  const aroundCall = metrics === undefined ? tracedGrpcCall : countedGrpcCalls(metrics, tracedGrpcCall)
   const opened = async (config: StoreConfig): Promise<Store> =>
     applied.stored(
       await openStore(config, flags.dataDir, logger, {
+        aroundCall,
         ...given({ leaseReuseSeconds: flags.leaseReuseDurationSeconds, dial: egress?.etcd }),
       }),
     )

@@ -11,7 +11,7 @@ export function openStore(
   config: StoreConfig,
   directory: string,
   logger: Logger,
-  etcd: Pick<EtcdStoreOptions, 'dial' | 'leaseReuseSeconds'> = {},
+  etcd: Pick<EtcdStoreOptions, 'aroundCall' | 'dial' | 'leaseReuseSeconds'> = {},
 ): Promise<Store> | Store {
   const clock = systemClock
   switch (config.kind) {

@@ -6,6 +6,7 @@ import type { Egress } from '../../egress/egress.ts'
 import type { Authentication, User } from '../../security.ts'
 import type { TokenAuthenticator } from '../bearer.ts'
 import { InvalidCredentialError } from '../client-certificate.ts'
+import type { TokenCacheMetrics } from '../token-cache-metrics.ts'
 import { EXTRA } from '../user.ts'
 import { checkClaims, untrustedIssuer } from './claims.ts'
 import type { ClaimOrExpression, JwtIssuer, PrefixedClaim } from './configuration.ts'
@@ -20,6 +21,7 @@ export const SIGNING_ALGORITHMS = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 
 export interface JwtOptions {
   readonly clock: Clock
   readonly metrics?: JwtMetrics
+  readonly cacheMetrics?: TokenCacheMetrics | undefined
   /** By what ways issuers are reached that are said to be behind one; there are none where missing. */
   readonly egress?: Egress | undefined
   /** What tokens may be signed with. */

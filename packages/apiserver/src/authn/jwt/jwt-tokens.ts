@@ -19,10 +19,15 @@ export class JwtTokens implements TokenAuthenticator {
 
   /** Takes a valid configuration from now on. Keys and tokens of before are forgotten. */
   configure(issuers: readonly JwtIssuer[]): void {
-    const { clock, metrics } = this.#options
+    const { clock, metrics, cacheMetrics } = this.#options
     metrics?.configure(issuers.map(({ issuer }) => issuer.url))
     this.#issuers = issuers.map(each =>
-      cachedTokens(knowing(new JwtAuthenticator(each, this.#options)), { clock, success: REMEMBER, failure: 0 }),
+      cachedTokens(knowing(new JwtAuthenticator(each, this.#options)), {
+        clock,
+        success: REMEMBER,
+        failure: 0,
+        metrics: cacheMetrics,
+      }),
     )
   }
 
