@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { EndpointSlices, Services } from '@canopus/api'
 import { SeededRandom } from '@canopus/base'
 import { FakeObjects } from '../authn/testing/fake-objects.ts'
-import { createServiceResolver } from './service-resolver.ts'
+import { createAddressResolver, createServiceResolver } from './service-resolver.ts'
 
 function service(spec: object): object {
   return { metadata: { name: 'hook', namespace: 'ns' }, spec: { type: 'ClusterIP', ipFamilies: ['IPv4'], ...spec } }
@@ -76,6 +76,47 @@ for (const { name, service: object, slices = [], port = 443, is } of TABLE) {
     if (object !== undefined) objects.put(Services, object as never)
     for (const each of slices) objects.put(EndpointSlices, each as never)
     const resolver = createServiceResolver(objects, new SeededRandom(1))
+    if (/ /.test(is)) assert.throws(() => resolver.resolve('ns', 'hook', port), { message: is })
+    else {
+      const address = resolver.resolve('ns', 'hook', port)
+      assert.equal(`${address.host}:${address.port}`, is)
+    }
+  })
+}
+
+/** With `--enable-aggregator-routing=false`; endpoints do not matter then. */
+const ADDRESSES: { name: string; service?: object; port?: number; is: string }[] = [
+  { name: 'no service', is: 'service "hook" not found' },
+  { name: 'its own', service: service({ ...PORTS, clusterIP: '10.96.0.7' }), is: '10.96.0.7:443' },
+  {
+    name: 'with a port of nodes too',
+    service: service({ ...PORTS, type: 'NodePort', clusterIP: '10.96.0.8' }),
+    is: '10.96.0.8:443',
+  },
+  {
+    name: 'no such port',
+    service: service({ ...PORTS, clusterIP: '10.96.0.7' }),
+    port: 444,
+    is: 'no service port 444 found for service "hook"',
+  },
+  {
+    name: 'none',
+    service: service({ ...PORTS, clusterIP: 'None' }),
+    is: 'cannot route to service with ClusterIP "None"',
+  },
+  {
+    name: 'a name outside',
+    service: service({ type: 'ExternalName', externalName: 'hooks.example.com' }),
+    port: 9443,
+    is: 'hooks.example.com:9443',
+  },
+]
+
+for (const { name, service: object, port = 443, is } of ADDRESSES) {
+  test(`resolving a service to its address: ${name}`, () => {
+    const objects = new FakeObjects()
+    if (object !== undefined) objects.put(Services, object as never)
+    const resolver = createAddressResolver(objects)
     if (/ /.test(is)) assert.throws(() => resolver.resolve('ns', 'hook', port), { message: is })
     else {
       const address = resolver.resolve('ns', 'hook', port)
