@@ -65,6 +65,13 @@ const rows: readonly Row[] = [
     body: '[+]ping ok\n[+]etcd excluded: ok\nlivez check passed\n',
   },
   {
+    name: 'nor are those of an excluded group',
+    checks: [broken('etcd'), { ...broken('etcd-override-0'), group: 'etcd' }],
+    path: '/livez?verbose&exclude=etcd',
+    status: 200,
+    body: '[+]ping ok\n[+]etcd excluded: ok\n[+]etcd-override-0 excluded with etcd: ok\nlivez check passed\n',
+  },
+  {
     name: 'checks that are not there cannot be excluded',
     checks: [],
     path: '/livez?verbose&exclude=foo&exclude=bar',

@@ -7,6 +7,8 @@ export interface HealthCheck {
   readonly name: string
   /** Where it counts: everywhere, for readiness alone, everywhere else, or everywhere but at `/livez`. */
   readonly scope: 'all' | 'ready' | 'live' | 'not-live'
+  /** By what name it can be excluded with others, besides its own. */
+  readonly group?: string
   /** Throws where something is wrong. */
   check(): Promise<void> | void
 }
@@ -80,6 +82,11 @@ export class Health {
       if (excluded.has(check.name)) {
         unknown.delete(check.name)
         lines.push(`[+]${check.name} excluded: ok`)
+        continue
+      }
+      if (check.group !== undefined && excluded.has(check.group)) {
+        unknown.delete(check.group)
+        lines.push(`[+]${check.name} excluded with ${check.group}: ok`)
         continue
       }
       const failure = await outcome(check)

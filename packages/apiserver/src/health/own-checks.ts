@@ -28,8 +28,8 @@ export function ownChecks(facts: StoreFacts, state: ServerState): HealthCheck[] 
     await withTimeout(clock, timeout, 'the store', async () => store.revision())
   }
   const storeChecks = (store: Store, health: string, readiness: string): HealthCheck[] => [
-    { name: health, scope: 'all', check: answers(store, healthCheckTimeout) },
-    { name: readiness, scope: 'ready', check: answers(store, readyCheckTimeout) },
+    { name: health, scope: 'all', group: 'etcd', check: answers(store, healthCheckTimeout) },
+    { name: readiness, scope: 'ready', group: 'etcd-readiness', check: answers(store, readyCheckTimeout) },
   ]
   return [
     { name: 'log', scope: 'all', check: () => {} },
