@@ -464,7 +464,7 @@ describe('paths', () => {
     for (const accept of ['application/yaml', 'application/yaml, application/json']) {
       const unwatchable = await server.send('GET', `${CMS}?watch=true`, undefined, { accept })
       assert.equal(unwatchable.status, 406)
-      const streams = /accepted: application\/json;stream=watch, application\/vnd\.kubernetes\.protobuf;stream=watch/
+      const streams = /accepted: application\/json;stream=watch,\s+application\/vnd\.kubernetes\.protobuf;stream=watch/
       assert.match(unwatchable.text, streams)
     }
     const unsupported = await server.send('POST', CMS, 'x', { 'content-type': 'text/plain' })

@@ -4,7 +4,8 @@ import { isObject, type JsonObject } from '../json/json-object.ts'
 import { fieldOf, notOfType, PatchError } from './patch-error.ts'
 
 /**
- * Applies a JSON merge patch (RFC 7386): objects are merged, null removes, all else replaces. Neither input is changed;
+ * Applies a JSON merge patch (RFC 7386): objects are merged, null removes, all else replaces, without the nulls in objects of lists, as
+ * upstream's library leaves them out (gopkg.in/evanphx/json-patch, pruneAryNils). Neither input is changed;
  * what the patch does not touch is shared with the result. Throws `PatchError` where the patch is no object.
  */
 export function applyMergePatch(target: JsonObject, patch: unknown): JsonObject {
@@ -18,9 +19,22 @@ function merge(target: unknown, patch: JsonObject): JsonObject {
   const result: Record<string, unknown> = isObject(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
     if (value === null || value === undefined) delete result[key]
-    else setField(result, key, isObject(value) ? merge(fieldOf(result, key), value) : value)
+    else setField(result, key, isObject(value) ? merge(fieldOf(result, key), value) : withoutNulls(value))
   }
   return result
+}
+
+/** Nulls that are items themselves stay. The same value where there is nothing to leave out. */
+function withoutNulls(value: unknown): unknown {
+  if (!Array.isArray(value)) return value
+  let changed = false
+  const items = value.map(each => {
+    const item = isObject(each) ? merge(undefined, each) : withoutNulls(each)
+    const same = item === each || (isObject(each) && deepEqual(item, each))
+    if (!same) changed = true
+    return same ? each : item
+  })
+  return changed ? items : value
 }
 
 /**

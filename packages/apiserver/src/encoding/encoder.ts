@@ -16,12 +16,11 @@ import {
   wrapMessage,
 } from '@canopus/apimachinery'
 import type { Piece } from '@canopus/client'
-import { dump } from 'js-yaml'
 import type { EventEncoder, EventType } from '../cache/change.ts'
 import { Frame } from '../cache/frame.ts'
 import { asBuffer, type ObjectVersion } from '../cache/object-version.ts'
 import { contentTypeOf, type Form } from './negotiate.ts'
-import { WRITE_SCHEMA } from './yaml-schema.ts'
+import { writeYaml } from './yaml-writer.ts'
 
 /** Encodes messages of the facts table, without envelope. */
 export type EncodeMessage = (message: string, object: unknown) => Uint8Array
@@ -341,18 +340,8 @@ function parse(bytes: Uint8Array): KubeObject {
   return parseJson(asBuffer(bytes).toString()) as KubeObject
 }
 
-/** Upstream's writer neither indents lists nor folds lines, and quotes with double quotes. */
-const YAML_STYLE = {
-  schema: WRITE_SCHEMA,
-  lineWidth: -1,
-  noRefs: true,
-  sortKeys: true,
-  seqNoIndent: true,
-  quoteStyle: 'double',
-} as const
-
 export function toYaml(json: Uint8Array): Uint8Array {
-  return Buffer.from(dump(parseJson(asBuffer(json).toString()), YAML_STYLE))
+  return Buffer.from(writeYaml(parseJson(asBuffer(json).toString())))
 }
 
 /** Upstream ends its lines of JSON with a newline, but not what is indented (apimachinery, runtime/serializer/json, doEncode). */

@@ -7,7 +7,6 @@ import {
   binaryTag,
   boolCoreTag,
   CORE_SCHEMA,
-  DUMP_SCHEMA,
   defineMappingTag,
   defineScalarTag,
   defineSequenceTag,
@@ -142,5 +141,18 @@ export const READ_SCHEMA = CORE_SCHEMA.withTags(
   map,
   ...others,
 )
-/** For writing: quotes what readers of YAML 1.1 would take for something else. */
-export const WRITE_SCHEMA = DUMP_SCHEMA.withTags(exactInteger)
+/** What is written as it is only in quotes: it would be read as something else. */
+const NULLS = new Set(['', '~', 'null', 'Null', 'NULL'])
+const WORDS = new Set([...TRUE, ...FALSE])
+const TIME =
+  /^\d{4}-\d{1,2}-\d{1,2}(?:[Tt]\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:Z|[-+]\d\d:\d\d)|\s+\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?)?$/
+const BASE_60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/
+
+/** Whether a text without quotes is read as text, by readers of YAML 1.1 of any kind. */
+export function isPlainText(text: string): boolean {
+  if (NULLS.has(text) || WORDS.has(text)) return false
+  if (!/^[-+.0-9]/.test(text)) return true
+  if (TIME.test(text) || BASE_60.test(text)) return false
+  const isNumber = (tag: typeof exactInteger): boolean => tag.resolve(text, false, tag.tagName) !== NOT_RESOLVED
+  return !isNumber(exactInteger) && !isNumber(looseFloat as unknown as typeof exactInteger)
+}
