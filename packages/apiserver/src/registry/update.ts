@@ -81,7 +81,13 @@ export async function updateObject(
     try {
       if (current === undefined)
         return { version: await createInstead(store, call, namespace, name, update), created: true }
-      return { version: await updateOnce(store, call, namespace, name, update, current), created: false }
+      const version = await updateOnce(store, call, namespace, name, update, current)
+      // That nothing would change counts only with the newest state, too (GuaranteedUpdate in k8s.io/apiserver/pkg/storage/etcd3).
+      const before = fresh || version !== current ? undefined : current.revision
+      if (before === undefined) return { version, created: false }
+      current = await store.find(namespace, name)
+      fresh = true
+      if (current?.revision === before) return { version, created: false }
     } catch (error) {
       if (error instanceof RevisionMismatchError) {
         current = error.current === undefined ? undefined : await store.taken(error.current)

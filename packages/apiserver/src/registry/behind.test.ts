@@ -1,0 +1,48 @@
+/** Writes while the cache has not heard yet of what was written before them. */
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { systemClock } from '@canopus/platform'
+import { createMemoryStore, type Store, type WatchBatch } from '@canopus/store'
+import { startMemoryServer } from '../testing/memory-server.ts'
+
+/** A store whose watchers hear of nothing from `hold` to `release`. */
+function holdable(store: Store): { store: Store; hold(): void; release(): void } {
+  let gate = Promise.withResolvers<void>()
+  gate.resolve()
+  async function* watch(prefix: string, from: number, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+    for await (const batch of store.watch(prefix, from, signal)) {
+      await gate.promise
+      yield batch
+    }
+  }
+  const held = new Proxy(store, {
+    get(target, key) {
+      if (key === 'watch') return watch
+      const value: unknown = Reflect.get(target, key)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const hold = (): void => {
+    gate = Promise.withResolvers()
+  }
+  return { store: held, hold, release: () => gate.resolve() }
+}
+
+it('a patch back to what the cache still shows is written', async t => {
+  const { store, hold, release } = holdable(createMemoryStore({ clock: systemClock }))
+  const server = await startMemoryServer({ store })
+  t.after(() => server.stop())
+  const path = '/api/v1/namespaces/default/configmaps'
+  const patch = (value: string) =>
+    server.send('PATCH', `${path}/c`, { data: { value } }, { 'content-type': 'application/merge-patch+json' })
+  await server.send('POST', path, { metadata: { name: 'c' }, data: { value: 'first' } })
+  const { metadata: first } = (await server.send('GET', `${path}/c`)).json
+  hold()
+  assert.equal((await patch('second')).json.data.value, 'second')
+  const back = patch('first')
+  setImmediate(release)
+  const { metadata: third } = (await back).json
+  assert.notEqual(third.resourceVersion, first.resourceVersion)
+  const { data, metadata } = (await server.send('GET', `${path}/c`)).json
+  assert.deepEqual([data.value, metadata.resourceVersion], ['first', third.resourceVersion])
+})
