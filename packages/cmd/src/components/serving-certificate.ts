@@ -45,11 +45,15 @@ export async function servingCertificate(options: ServingCertificateOptions): Pr
   if ((certificate === undefined) !== (key === undefined))
     throw new Failure(`${paths.certificate} and ${paths.key} belong together, but only one of them is there`)
   if (certificate !== undefined && key !== undefined && !isDue(certificate, clock)) return { certificate, key }
+  // RSA, as upstream's: some clients offer no cipher suites of TLS 1.2 that go with other keys.
+  const keyType = 'rsa'
   const authority = await createAuthority({
+    keyType,
     commonName: `${hosts[0] ?? name}${OWN_AUTHORITY}${Math.floor(clock.now() / 1000)}`,
     clock,
   })
   const own = await issueCertificate(authority, {
+    keyType,
     commonName: hosts[0] ?? name,
     hosts,
     purposes: ['server auth'],

@@ -20,16 +20,28 @@ export async function createKey(): Promise<string> {
   return pair.privateKey.export({ type: 'sec1', format: 'pem' }) as string
 }
 
+/** What key a certificate has; one on P-256 where nothing is said. `rsa` is for peers that know no other cipher suites. */
+export type KeyType = 'ec' | 'rsa'
+
+/** A new RSA key of 2048 bits, in the PEM form that OpenSSL and kubeadm write (`RSA PRIVATE KEY`). */
+async function createRsaKey(): Promise<string> {
+  const pair = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+  return pair.privateKey.export({ type: 'pkcs1', format: 'pem' }) as string
+}
+
+const newKey = (type: KeyType | undefined): Promise<string> => (type === 'rsa' ? createRsaKey() : createKey())
+
 export interface AuthorityOptions {
   commonName: string
   clock: Clock
+  keyType?: KeyType
   /** Milliseconds; ten years where missing. */
   validity?: number
 }
 
 /** A new self-signed certificate authority. */
 export async function createAuthority(options: AuthorityOptions): Promise<CertifiedKey> {
-  const key = await createKey()
+  const key = await newKey(options.keyType)
   const now = options.clock.now()
   const certificate = await writeCertificate({
     subject: { commonName: options.commonName, organizations: [] },
@@ -52,13 +64,14 @@ export interface LeafOptions {
   /** What it may be used for. */
   purposes: readonly ('server auth' | 'client auth')[]
   clock: Clock
+  keyType?: KeyType
   /** Milliseconds; one year where missing. Never beyond the authority's own end. */
   validity?: number
 }
 
 /** A certificate with a new key, signed by `authority`. */
 export async function issueCertificate(authority: CertifiedKey, options: LeafOptions): Promise<CertifiedKey> {
-  const key = await createKey()
+  const key = await newKey(options.keyType)
   const now = options.clock.now()
   const certificate = await writeCertificate({
     subject: { commonName: options.commonName, organizations: options.organizations ?? [] },
