@@ -74,7 +74,8 @@ export class Kubectl {
   constructor(kubeconfig: string, program = findKubectl(), environment: NodeJS.ProcessEnv = {}) {
     this.program = program
     this.kubeconfig = kubeconfig
-    this.environment = { ...environment, KUBECONFIG: kubeconfig }
+    // What another cluster at the same port once had is not to be believed.
+    this.environment = { KUBECACHEDIR: `${kubeconfig}.cache`, ...environment, KUBECONFIG: kubeconfig }
   }
 
   /** Runs to the end, whatever the status; killed after `timeout` milliseconds. */

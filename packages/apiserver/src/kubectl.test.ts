@@ -20,7 +20,7 @@ describe('kubectl', { skip: missing ? 'kubectl is not on the PATH' : false }, ()
     return new Promise(resolve => {
       const child = execFile(
         'kubectl',
-        ['--kubeconfig', secure.kubeconfig, ...args.split(' ')],
+        ['--kubeconfig', secure.kubeconfig, '--cache-dir', `${secure.kubeconfig}.cache`, ...args.split(' ')],
         { timeout: 10_000 },
         (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
       )

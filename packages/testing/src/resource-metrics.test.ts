@@ -64,8 +64,10 @@ test('kubectl top, and more pods where those that there are have too much to do'
   kubelet.secure()
   const kubectl = (...args: string[]): Promise<string> =>
     new Promise((resolve, reject) =>
-      execFile('kubectl', ['--kubeconfig', cluster.kubeconfig, ...args], (error, out, err) =>
-        error ? reject(new Error(err)) : resolve(out),
+      execFile(
+        'kubectl',
+        ['--kubeconfig', cluster.kubeconfig, '--cache-dir', `${cluster.kubeconfig}.cache`, ...args],
+        (error, out, err) => (error ? reject(new Error(err)) : resolve(out)),
       ),
     )
   const { client } = cluster
@@ -125,7 +127,11 @@ test('kubectl top on simulated nodes: as annotations have it', {
     spec: { containers: [{ name: 'c', image: 'i' }] },
   })
   const top = (what: string): Promise<string> =>
-    new Promise(resolve => execFile('kubectl', ['--kubeconfig', kubeconfig, 'top', what], (_, out) => resolve(out)))
+    new Promise(resolve =>
+      execFile('kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', `${kubeconfig}.cache`, 'top', what], (_, out) =>
+        resolve(out),
+      ),
+    )
   const told = async (what: string): Promise<string> => {
     for (let looks = 0; looks < 20; looks++) {
       const text = await top(what)

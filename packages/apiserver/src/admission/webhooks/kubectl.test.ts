@@ -30,7 +30,7 @@ describe('kubectl and webhooks', { skip }, () => {
     return new Promise(resolve => {
       const child = execFile(
         'kubectl',
-        ['--kubeconfig', secure.kubeconfig, ...args.split(' ')],
+        ['--kubeconfig', secure.kubeconfig, '--cache-dir', `${secure.kubeconfig}.cache`, ...args.split(' ')],
         { timeout: 20_000 },
         (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
       )
