@@ -7,7 +7,7 @@ const FAST = 0.5
  * After a slow answer so many lone writes go elsewhere before the disk is tried again, twice as many each time, up to the most: of a
  * fast disk one answer in a hundred is slow, which should not cost much; a slow one is soon left alone.
  */
-const PAUSE = { first: 4, most: 1024 }
+const PAUSE = { first: 1, most: 1024 }
 
 /** The two ways to write what a client waits for. Both throw, or reject, with the system's error. */
 export interface Ways {
