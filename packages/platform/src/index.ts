@@ -4,6 +4,7 @@ export { MAX_HEADER_BYTES } from './http-limits.ts'
 export { createLogger, type LogFormat, type LoggerOptions } from './logger.ts'
 export * from './pki/index.ts'
 export {
+  awaitEnd,
   CommandError,
   type DaemonIdentity,
   type DaemonOptions,

@@ -132,6 +132,11 @@ export function isRunning(daemon: DaemonIdentity): boolean {
 export async function terminate(daemon: DaemonIdentity, clock: Clock, grace = 10_000): Promise<void> {
   if (!isRunning(daemon)) return
   send(daemon.pid, 'SIGTERM')
+  await awaitEnd(daemon, clock, grace)
+}
+
+/** Waits up to `grace` milliseconds for the end of a process that somebody has asked to end, then kills it. Returns once it is gone. */
+export async function awaitEnd(daemon: DaemonIdentity, clock: Clock, grace = 10_000): Promise<void> {
   const deadline = clock.monotonic() + grace
   while (isRunning(daemon)) {
     if (clock.monotonic() > deadline) send(daemon.pid, 'SIGKILL')

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Clock, sleep } from '@canopus/base'
-import { type DaemonIdentity, isRunning, startTimeOf, terminate } from '@canopus/platform'
+import { awaitEnd, type DaemonIdentity, isRunning, startTimeOf, terminate } from '@canopus/platform'
 import type { ClusterConfig } from './config.ts'
 
 /**
@@ -65,15 +65,17 @@ export function startedAt({ startTime }: DaemonIdentity, stat = readFileSync('/p
 }
 
 /**
- * Ends a component: first its supervisor, so that it is not started again, then the component, with time to finish.
+ * Ends a component: first its supervisor, so that it is not started again, then the component, with time to finish. Where there is
+ * a supervisor, that passes it on; to be asked twice would end the component at once, whatever it was about to finish.
  * Children that carry its mark (containerd's shims) are left alone.
  */
 export async function stopComponent(cluster: string, component: string, clock: Clock, grace = 10_000): Promise<void> {
   const processes = findProcesses(cluster)
   const main = mainProcess(processes, component)
   const supervisors = processes.filter(each => each.component === `supervisor/${component}`)
-  for (const supervisor of supervisors) if (isRunning(supervisor)) process.kill(supervisor.pid, 'SIGTERM')
-  if (main) await terminate(main, clock, grace)
+  const running = supervisors.filter(isRunning)
+  for (const supervisor of running) process.kill(supervisor.pid, 'SIGTERM')
+  if (main) await (running.length > 0 ? awaitEnd : terminate)(main, clock, grace)
   await Promise.all(supervisors.map(supervisor => terminate(supervisor, clock, 2000)))
 }
 
