@@ -24,18 +24,9 @@ function merge(target: unknown, patch: JsonObject): JsonObject {
   return result
 }
 
-/** Nulls that are items themselves stay. The same value where there is nothing to leave out. */
-function withoutNulls(value: unknown): unknown {
-  if (!Array.isArray(value)) return value
-  let changed = false
-  const items = value.map(each => {
-    const item = isObject(each) ? merge(undefined, each) : withoutNulls(each)
-    const same = item === each || (isObject(each) && deepEqual(item, each))
-    if (!same) changed = true
-    return same ? each : item
-  })
-  return changed ? items : value
-}
+/** Nulls that are items themselves stay. */
+const withoutNulls = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(each => (isObject(each) ? merge(undefined, each) : withoutNulls(each))) : value
 
 /**
  * The smallest merge patch that turns `original` into `modified`. Fields that are null in `modified` cannot be expressed:

@@ -111,17 +111,13 @@ export class WatchCache {
     if (this.#revision >= revision) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const timer = this.#options.clock.setTimer(WAIT_LIMIT, () => {
-        this.#waiters.delete(waiter)
+        giveUp()
         reject(tooLargeResourceVersionError(revision, this.#revision))
       })
-      const waiter = {
-        revision,
-        done: () => {
-          timer.cancel()
-          resolve()
-        },
-      }
-      this.#waiters.add(waiter)
+      const giveUp = this.onceReached(revision, () => {
+        timer.cancel()
+        resolve()
+      })
     })
   }
 

@@ -1,32 +1,7 @@
 /** A konnectivity server and its agent in one, as small as they go: connections are made from here. */
 import { connect, type Socket } from 'node:net'
 import * as grpc from '@grpc/grpc-js'
-import { codecsOf, fields } from '../grpc/messages.ts'
-
-interface Packet {
-  type?: number
-  dialRequest?: { address: string; random: unknown }
-  dialResponse?: object
-  closeRequest?: { connectID: unknown }
-  closeResponse?: object
-  data?: { connectID?: unknown; data?: Uint8Array }
-}
-
-const codec = codecsOf({
-  DialRequest: fields({ protocol: [1, 'string'], address: [2, 'string'], random: [3, 'int64'] }),
-  DialResponse: fields({ error: [1, 'string'], connectID: [2, 'int64'], random: [3, 'int64'] }),
-  CloseRequest: fields({ connectID: [1, 'int64'] }),
-  CloseResponse: fields({ error: [1, 'string'], connectID: [2, 'int64'] }),
-  Data: fields({ connectID: [1, 'int64'], data: [3, 'bytes'] }),
-  Packet: fields({
-    type: [1, 'int32'],
-    dialRequest: [2, 'DialRequest'],
-    dialResponse: [3, 'DialResponse'],
-    data: [4, 'Data'],
-    closeRequest: [5, 'CloseRequest'],
-    closeResponse: [6, 'CloseResponse'],
-  }),
-})<Packet>('Packet')
+import { codec, PACKET, type Packet } from '../egress/tunnel-messages.ts'
 
 export interface Konnectivity {
   /** What connections were asked for. */
@@ -67,25 +42,27 @@ function serve(call: grpc.ServerDuplexStream<Packet, Packet>, facts: Konnectivit
   call.on('error', () => socket?.destroy())
   call.on('cancelled', () => socket?.destroy())
   call.on('data', ({ type = 0, dialRequest, data }: Packet) => {
-    if (type === 0 && dialRequest !== undefined) {
+    if (type === PACKET.dialRequest && dialRequest !== undefined) {
       const { address, random } = dialRequest
       facts.dialled.push(address)
       const [, host = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? []
       const far = connect(Number(port), host)
       socket = far
-      far.on('error', error => call.write({ type: 1, dialResponse: { error: error.message, random } }))
-      far.on('connect', () => call.write({ type: 1, dialResponse: { connectID, random } }))
+      far.on('error', error =>
+        call.write({ type: PACKET.dialResponse, dialResponse: { error: error.message, random } }),
+      )
+      far.on('connect', () => call.write({ type: PACKET.dialResponse, dialResponse: { connectID, random } }))
       far.on('data', (bytes: Buffer) => {
-        if (call.write({ type: 4, data: { connectID, data: bytes } })) return
+        if (call.write({ type: PACKET.data, data: { connectID, data: bytes } })) return
         far.pause()
         call.once('drain', () => far.resume())
       })
-      far.on('end', () => call.write({ type: 3, closeResponse: { connectID } }))
-    } else if (type === 4) socket?.write(data?.data ?? new Uint8Array())
-    else if (type === 2) {
+      far.on('end', () => call.write({ type: PACKET.closeResponse, closeResponse: { connectID } }))
+    } else if (type === PACKET.data) socket?.write(data?.data ?? new Uint8Array())
+    else if (type === PACKET.closeRequest) {
       facts.closed++
       socket?.destroy()
-      call.write({ type: 3, closeResponse: { connectID } })
+      call.write({ type: PACKET.closeResponse, closeResponse: { connectID } })
     }
   })
 }
