@@ -51,7 +51,7 @@ export {
   createSecurity,
   type SecurityOptions,
 } from './create-security.ts'
-export { GIT_VERSION, KUBERNETES_MINOR } from './discovery/version.ts'
+export { GIT_VERSION, KUBERNETES_MINOR, versionInfo } from './discovery/version.ts'
 export { readEgressConfiguration } from './egress/configuration.ts'
 export type { Dialer } from './egress/dial.ts'
 export { type Measured, measuredDials } from './egress/dial-metrics.ts'
@@ -84,4 +84,5 @@ export type { Tracing } from './tracing/tracing.ts'
 export { createWebhookClient, WebhookCallError, type WebhookCaller, type WebhookTarget } from './webhook/client.ts'
 export { createServiceResolver, type ServiceResolver } from './webhook/service-resolver.ts'
 export { type FlagValues, serveFlagz } from './zpages/flagz.ts'
+export { type ProfilingOptions, serveProfiling } from './zpages/profiling.ts'
 export { Statusz } from './zpages/statusz.ts'

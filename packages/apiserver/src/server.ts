@@ -67,6 +67,7 @@ import type { Tuning } from './tuning.ts'
 import { createWebhookClient, type WebhookCaller } from './webhook/client.ts'
 import { createAddressResolver, createServiceResolver } from './webhook/service-resolver.ts'
 import type { FlagValues } from './zpages/flagz.ts'
+import type { ProfilingOptions } from './zpages/profiling.ts'
 import { Statusz } from './zpages/statusz.ts'
 
 export interface ApiServerOptions {
@@ -118,6 +119,8 @@ export interface ApiServerOptions {
   readonly consistencyCheckPeriod?: number | undefined
   /** With which flags it runs, for `/flagz`. */
   readonly flags?: FlagValues
+  /** By what `/debug/pprof` is answered; there is no such page where missing. */
+  readonly profiling?: ProfilingOptions
   /** Where other components of the control plane say how they are, by name: URLs, for `kubectl get cs`. */
   readonly components?: Readonly<Record<string, string>>
   /** Tells this server from others, in figures. */
@@ -495,6 +498,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     openapi,
     statusz: new Statusz(clock, 'apiserver', parts.gitVersion),
     flags: options.flags ?? {},
+    ...(options.profiling === undefined ? {} : { profiling: options.profiling }),
     stores: [options, ...(options.elsewhere ?? [])].map(({ store }) => store),
     components: options.components ?? {},
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),

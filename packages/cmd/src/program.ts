@@ -21,6 +21,8 @@ export function createProgram(environment: CliEnvironment, exit: (status: number
     .helpOption('-h, --help', 'show help')
     .configureHelp({ optionDescription })
     .showHelpAfterError('(see `canopus --help`)')
+    // What comes after a component's name is the component's, `--version` too.
+    .enablePositionalOptions()
     .exitOverride()
   addUp(program, environment)
   addLifeCycle(program, environment, exit)

@@ -17,10 +17,12 @@ import {
   jsonResponse,
   METRICS_RESET,
   METRICS_TYPE,
+  type ProfilingOptions,
   registerBuildInfo,
   registerOwnFamilies,
   Statusz,
   serveFlagz,
+  serveProfiling,
 } from '@canopus/apiserver'
 import { type Clock, type Logger, LruCache, MetricsRegistry } from '@canopus/base'
 import type { Client } from '@canopus/client'
@@ -31,6 +33,8 @@ import {
   registerProcessMetrics,
   type TlsPolicy,
 } from '@canopus/platform'
+
+import { askedOf } from './debug-socket.ts'
 
 /** What is shown to clients. */
 export interface ShownCertificates extends CertifiedKey {
@@ -58,6 +62,8 @@ export interface ComponentServerOptions extends ShownCertificates {
   readonly configuration?: Readonly<Record<string, unknown>>
   /** What has to be well for `/readyz`, in place of what never fails. */
   readonly readiness?: readonly HealthCheck[]
+  /** By what `/debug/pprof` is answered; there is no such page where missing. */
+  readonly profiling?: ProfilingOptions
   /** Whom to ask about tokens and permissions; `client` where missing. */
   readonly reviewers?: { readonly authentication?: Client; readonly authorization?: Client }
   /** For how long answers about tokens and permissions are believed, in milliseconds; 10,000 each where missing. */
@@ -101,6 +107,7 @@ export async function startComponentServer(options: ComponentServerOptions): Pro
     flags,
     statusz,
     configuration: options.configuration,
+    profiling: options.profiling,
   }
   const server = createServer({
     ...show(options),
@@ -143,6 +150,7 @@ interface Served {
   readonly flags: FlagValues
   readonly statusz: Statusz
   readonly configuration: Readonly<Record<string, unknown>> | undefined
+  readonly profiling: ProfilingOptions | undefined
 }
 
 async function respond(
@@ -164,6 +172,8 @@ async function respond(
     registry.reset()
     return text(response, 200, METRICS_RESET)
   }
+  const profile = served.profiling && (await serveProfiling(served.profiling, askedOf(request, path, query)))
+  if (profile !== undefined) return send(response, profile)
   const answer = page(path, request.headers, served) ?? (await health.serve({ path, query }))
   if (answer === undefined) return text(response, 404, '404 page not found\n')
   send(response, answer)

@@ -14,3 +14,4 @@ export {
   startControlPlane,
 } from './control-plane.ts'
 export { type ControllerManagerOptions, createControllerManager } from './controller-manager.ts'
+export { startDebugSocket } from './debug-socket.ts'

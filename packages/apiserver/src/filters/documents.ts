@@ -1,9 +1,11 @@
 /** What is no resource: documents of this server. Some have a router with its own idea of methods and media types, others are just there. */
 import { methodNotAllowedError } from '@canopus/apimachinery'
+import type { Clock } from '@canopus/base'
 import type { Aggregator } from '../aggregation/aggregator.ts'
 import type { Discovery } from '../discovery/discovery.ts'
 import { versionInfo } from '../discovery/version.ts'
 import { checkProduces, TYPES } from '../encoding/negotiate.ts'
+import { dumpFlowControl } from '../flow-control/dump.ts'
 import type { Health } from '../health/health.ts'
 import { type ApiResponse, indentedResponse, plainResponse } from '../http/message.ts'
 import type { ServerMetrics } from '../metrics/server-metrics.ts'
@@ -12,7 +14,9 @@ import type { Call } from '../registry/call.ts'
 import type { Resources } from '../registry/resources.ts'
 import type { Security } from '../security.ts'
 import { type FlagValues, serveFlagz } from '../zpages/flagz.ts'
+import { type ProfilingOptions, serveProfiling } from '../zpages/profiling.ts'
 import type { Statusz } from '../zpages/statusz.ts'
+import type { Traffic } from './traffic.ts'
 
 export interface DocumentFacts {
   readonly discovery: Discovery
@@ -25,6 +29,10 @@ export interface DocumentFacts {
   readonly flags: FlagValues
   readonly gitVersion: string
   readonly aggregator?: Aggregator
+  readonly traffic: Traffic
+  readonly clock: Clock
+  /** Missing where nobody may look inside. */
+  readonly profiling?: ProfilingOptions
 }
 
 /** Documents that upstream serves through go-restful, as it does objects: for GET alone, and slashes at the end do not count. */
@@ -71,6 +79,7 @@ async function read(facts: DocumentFacts, call: Call, path = call.request.path):
   if (path === '/' || path === '/index.html') return indentedResponse(200, { paths: rootPaths(facts) })
   if (path === '/flagz') return serveFlagz(request, 'apiserver', flags)
   if (path === '/statusz') return statusz.serve(request, rootPaths(facts))
+  if (path.startsWith('/debug/')) return debugging(facts, call)
   const document = security.documents?.get(path)
   if (document !== undefined) {
     const headers = { 'content-type': document.contentType, 'cache-control': `public, max-age=${document.maxAge()}` }
@@ -84,6 +93,17 @@ async function read(facts: DocumentFacts, call: Call, path = call.request.path):
     discovery.serve(request) ??
     (await health.serve(request))
   )
+}
+
+/** Nothing of this is listed. */
+async function debugging(
+  { traffic, profiling, clock }: DocumentFacts,
+  { request }: Call,
+): Promise<ApiResponse | undefined> {
+  const { flowControl } = traffic
+  const table = flowControl && dumpFlowControl(flowControl, request.path, request.query, clock)
+  if (table !== undefined) return plainResponse(200, table)
+  return profiling && serveProfiling(profiling, request)
 }
 
 function rootPaths({ discovery, security, health }: DocumentFacts): string[] {

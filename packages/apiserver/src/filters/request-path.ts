@@ -38,6 +38,7 @@ import { type SubresourceContext, serveBinding, subresourceHandler, upgradeBacke
 import { throttle } from '../subresources/throttle.ts'
 import { inHandlerSpan, openSpan, type Tracing } from '../tracing/tracing.ts'
 import type { FlagValues } from '../zpages/flagz.ts'
+import type { ProfilingOptions } from '../zpages/profiling.ts'
 import type { Statusz } from '../zpages/statusz.ts'
 import { AdmittedCall } from './admitted-call.ts'
 import { AuditIds } from './audit-ids.ts'
@@ -78,6 +79,8 @@ export interface RequestPathOptions {
   readonly statusz: Statusz
   /** With which flags the server runs. */
   readonly flags: FlagValues
+  /** By what `/debug/pprof` is answered; missing where there is none. */
+  readonly profiling?: ProfilingOptions
   /** Where other components of the control plane say how they are, by name: URLs. */
   readonly components: Readonly<Record<string, string>>
   /** Where objects are stored: they say how they are, too. */

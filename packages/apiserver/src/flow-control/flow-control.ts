@@ -33,6 +33,8 @@ export interface Flow {
   readonly schema: string
   readonly level: Level
   readonly hand: readonly number[]
+  /** What tells it from others of its schema. */
+  readonly distinguisher: string
   /** For every answer, so that who cares can tell why it was slow. */
   readonly headers: Readonly<Record<string, string>>
   readonly figures: FlowFigures
@@ -43,6 +45,11 @@ export interface Ticket {
   readonly flow: Flow
   readonly seat: Seat
   readonly watch: boolean
+  readonly user: User
+  readonly info: RequestInfo
+  /** Its neighbours among those that wait or execute. */
+  before: Ticket | undefined
+  after: Ticket | undefined
 }
 
 /** Who waits for an answer. */
@@ -80,6 +87,8 @@ export class FlowControl {
   #timer: { cancel(): void } | undefined
   /** Done in this turn of the event loop, with their seats. */
   #done: Ticket[] = []
+  /** The last that came of those that wait or execute. */
+  #last: Ticket | undefined
   fairShare = 0
 
   constructor(options: FlowControlOptions) {
@@ -141,7 +150,10 @@ export class FlowControl {
     const estimate = estimateWork(info, this.#options.facts, level.mostSeats)
     const seat = level.queues.start(estimate, flow.hand, now)
     if (seat === undefined) throw this.turnedAway(flow, level.queueCount > 0 ? 'queue-full' : 'concurrency-limit')
-    const ticket = { flow, seat, watch: info.verb === 'watch' }
+    const before = this.#last
+    const ticket: Ticket = { flow, seat, watch: info.verb === 'watch', user, info, before, after: undefined }
+    if (before !== undefined) before.after = ticket
+    this.#last = ticket
     if (seat.queue !== undefined) flow.figures.queueLengths.observe(seat.state === 'waiting' ? seat.queue.length : 1)
     if (estimate.watchers !== undefined) flow.figures.watchCounts.observe(estimate.watchers)
     if (seat.state === 'waiting') return this.wait(ticket, estimate, timeout, client)
@@ -163,9 +175,24 @@ export class FlowControl {
     const { flow, seat, watch } = ticket
     if (seat.state !== 'executing' || seat.endedAt !== undefined) return
     seat.endedAt = now
+    this.leave(ticket)
     flow.figures.ends(seat, now - seat.startedAt, watch)
     if (flow.level.queueCount === 0) this.giveBack(ticket, now)
     else if (this.#done.push(ticket) === 1) this.#options.nextTurn(() => this.endTurn())
+  }
+
+  /** Those that wait or execute now, in the order in which they came. */
+  tickets(): Ticket[] {
+    const found: Ticket[] = []
+    for (let ticket = this.#last; ticket !== undefined; ticket = ticket.before) found.push(ticket)
+    return found.reverse()
+  }
+
+  private leave(ticket: Ticket): void {
+    const { before, after } = ticket
+    if (before !== undefined) before.after = after
+    if (after !== undefined) after.before = before
+    else this.#last = before
   }
 
   private endTurn(): void {
@@ -208,10 +235,12 @@ export class FlowControl {
       schemas.find(({ metadata }) => metadata.name === 'catch-all')!
     const level = levels.get(schema.spec.priorityLevelConfiguration.name)!
     const name = schema.metadata.name!
+    const distinguisher = distinguisherOf(schema, user, info)
     return {
       schema: name,
       level,
-      hand: level.queueCount > 0 ? handOf(schema, level, user, info) : NO_HAND,
+      hand: level.queueCount > 0 ? dealHand(flowHash(name, distinguisher), level.queueCount, level.handSize) : NO_HAND,
+      distinguisher,
       headers: {
         'x-kubernetes-pf-flowschema-uid': schema.metadata.uid ?? '',
         'x-kubernetes-pf-prioritylevel-uid': level.uid,
@@ -238,6 +267,7 @@ export class FlowControl {
     return new Promise((resolve, reject) => {
       const timer = clock.setTimer(Math.min(timeout / 4, waitLimit, LONGEST_WAIT), () => {
         level.queues.cancel(seat, clock.monotonic())
+        this.leave(ticket)
         figures.leaves(seat, clock.monotonic() - seat.arrivedAt)
         reject(this.turnedAway(flow, 'time-out'))
       })
@@ -278,8 +308,7 @@ export class FlowControl {
   }
 }
 
-function handOf(schema: SchemaObject, level: Level, user: User, info: RequestInfo): readonly number[] {
-  const by = schema.spec.distinguisherMethod?.type
-  const distinguisher = by === 'ByUser' ? user.name : by === 'ByNamespace' ? info.namespace : ''
-  return dealHand(flowHash(schema.metadata.name!, distinguisher), level.queueCount, level.handSize)
+function distinguisherOf({ spec }: SchemaObject, user: User, info: RequestInfo): string {
+  const by = spec.distinguisherMethod?.type
+  return by === 'ByUser' ? user.name : by === 'ByNamespace' ? info.namespace : ''
 }

@@ -19,7 +19,7 @@ const ESTIMATED_DURATION = 0.003
 /** The part of a level's seats that wide requests leave free. */
 const NARROW_PART = 0.1
 
-interface Queue {
+export interface Queue {
   readonly waiting: Deque<Seat>
   /** Without those that have given up. */
   length: number
@@ -38,6 +38,7 @@ interface Queue {
 export class Seat {
   readonly seats: number
   readonly initialSeats: number
+  readonly finalSeats: number
   readonly finalDelay: number
   readonly work: number
   readonly arrivedAt: number
@@ -56,6 +57,7 @@ export class Seat {
     const { initialSeats, finalSeats, finalDelay } = estimate
     this.initialSeats = initialSeats
     this.seats = Math.max(initialSeats, finalSeats)
+    this.finalSeats = finalSeats
     this.finalDelay = finalDelay
     this.work = initialSeats * ESTIMATED_DURATION + (finalSeats * finalDelay) / 1000
     this.arrivedAt = arrivedAt
@@ -106,6 +108,10 @@ export class QueueSet implements QueueSetFigures {
 
   get idle(): boolean {
     return this.executing === 0 && this.waiting === 0 && this.seatsInUse === 0
+  }
+
+  get queues(): readonly Queue[] {
+    return this.#queues
   }
 
   get limit(): number {

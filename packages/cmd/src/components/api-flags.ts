@@ -2,6 +2,7 @@
 import { GIT_VERSION } from '@canopus/apiserver'
 import { Failure } from '@canopus/cli'
 import { InvalidArgumentError } from 'commander'
+import { bool } from '../flags.ts'
 
 const JSON_TYPE = 'application/json'
 const MEDIA_TYPES = [JSON_TYPE, 'application/vnd.kubernetes.protobuf', 'application/yaml']
@@ -23,8 +24,13 @@ export function apiContentType(text: string): string {
 
 const SEMANTIC = /^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/
 
-/** `--version=v1.2.3-suffix`: the own version with another suffix (k8s.io/component-base/version/dynamic.go). */
-export function reportedVersion(text: string): string {
+/** What is asked for of the own version: that it be said, in one line or with all that is known, or that it be another. */
+export type AskedVersion = boolean | string
+
+/** `--version=v1.2.3-suffix`: the own version with another suffix (k8s.io/component-base/version: verflag, dynamic.go). */
+export function reportedVersion(text: string): AskedVersion {
+  if (text === 'raw') return text
+  if (!text.startsWith('v')) return bool(text)
   if (!SEMANTIC.test(text)) throw new InvalidArgumentError(`could not parse ${JSON.stringify(text)} as version.`)
   const release = (version: string): string => version.split(/[-+]/)[0]!
   if (release(text) !== release(GIT_VERSION)) {

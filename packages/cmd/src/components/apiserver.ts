@@ -19,11 +19,11 @@ import {
   type StartApiServerOptions,
   startApiServer,
 } from '@canopus/control-plane'
-import { type CertifiedKey, systemClock, systemRandom, tuneEngine } from '@canopus/platform'
+import { type CertifiedKey, LogVerbosity, systemClock, systemRandom, tuneEngine } from '@canopus/platform'
 import type { Store } from '@canopus/store'
 import { type Command, Option } from 'commander'
 import { address, fileIfGiven, fileOf, given, integer, list, lists, oneOf, validated } from '../flags.ts'
-import { storageMediaType } from './api-flags.ts'
+import { type AskedVersion, storageMediaType } from './api-flags.ts'
 import { ClientAuthorities } from './client-authorities.ts'
 import {
   addFlagsWithoutEffect,
@@ -40,6 +40,7 @@ import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
 import { portRange } from './port-range.ts'
+import { addDebugSocketFlag, addProfilingFlag, type ProfilingFlags, startProfiling } from './profiling-flags.ts'
 import {
   addSecurityFlags,
   authenticationFacts,
@@ -63,6 +64,7 @@ interface ApiServerFlags
     SniFlags,
     TlsFlags,
     LogFlags,
+    ProfilingFlags,
     SecurityFlags,
     SharedFlags,
     TokenSignerFlags,
@@ -91,17 +93,16 @@ interface ApiServerFlags
   kubeletClientKey?: string
   kubeletCertificateAuthority?: string
   kubeletPreferredAddressTypes?: string[]
-  version?: string
+  version?: AskedVersion
 }
 
-/** What they tune is not there (Go's profiler, the machine's logs), or is always so; some have no effect upstream either. */
+/** What they tune is not there (Go's profiles of locks, the machine's logs), or is always so; some have no effect upstream either. */
 const WITHOUT_EFFECT = [
   ...LOG_WITHOUT_EFFECT,
   'contention-profiling',
   'coordinated-leadership-lease-duration',
   'coordinated-leadership-renew-deadline',
   'coordinated-leadership-retry-period',
-  'debug-socket-path',
   'default-watch-cache-size',
   'enable-logs-handler',
   'kubelet-read-only-port',
@@ -110,7 +111,6 @@ const WITHOUT_EFFECT = [
   'peer-advertise-port',
   'peer-ca-file',
   'permit-address-sharing',
-  'profiling',
   'storage-initialization-timeout',
 ]
 
@@ -170,13 +170,16 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
   addTokenSignerFlag(command)
   addSharedFlags(command)
   addTuningFlags(command)
+  addProfilingFlag(command)
+  addDebugSocketFlag(command)
   addFlagsWithoutEffect(command, WITHOUT_EFFECT)
   addVersionFlag(command)
   addLogFlags(command)
   return command.action((flags: ApiServerFlags) => {
-    const logger = componentLogger(flags, 'apiserver')
+    const verbosity = new LogVerbosity(flags.v)
+    const logger = componentLogger(flags, 'apiserver', verbosity)
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
-    return runApiServer(flags, flagValues(command), logger, environment.signal)
+    return runApiServer(flags, flagValues(command), { logger, verbosity }, environment.signal)
   })
 }
 
@@ -220,7 +223,7 @@ function publicAddress(host: string, port: number): string {
 async function runApiServer(
   flags: ApiServerFlags,
   values: FlagValues,
-  logger: Logger,
+  { logger, verbosity }: { logger: Logger; verbosity: LogVerbosity },
   signal: AbortSignal,
 ): Promise<void> {
   const storage = storeConfig(flags)
@@ -258,6 +261,7 @@ async function runApiServer(
         ...given({ leaseReuseSeconds: flags.leaseReuseDurationSeconds, dial: egress?.etcd }),
       }),
     )
+  const profiling = await startProfiling(flags, verbosity, logger)
   const elsewhere: StoreElsewhere[] = []
   const store = await opened(storage)
   const basics = { store, elsewhere, clock: systemClock, random: systemRandom, logger }
@@ -270,7 +274,11 @@ async function runApiServer(
       ...watchCacheOptions(flags),
       tuning: tuningOptions(flags),
       flags: values,
-      serving: { ...applied.extras.serving, ...given({ gitVersion: flags.version }) },
+      ...profiling.served,
+      serving: {
+        ...applied.extras.serving,
+        ...(typeof flags.version === 'string' ? { gitVersion: flags.version } : {}),
+      },
       ...kubeletCredentials(flags),
       components: componentAddresses(),
       identity,
@@ -310,6 +318,7 @@ async function runApiServer(
     ])
     await server.stop()
   } finally {
+    await profiling.close()
     await Promise.all([store, ...elsewhere.map(each => each.store)].map(each => each.close()))
   }
 }

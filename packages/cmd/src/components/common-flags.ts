@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
-import { GIT_VERSION } from '@canopus/apiserver'
+import { GIT_VERSION, versionInfo } from '@canopus/apiserver'
 import { type Logger, type MetricsRegistry, uuid } from '@canopus/base'
 import { runWithLease } from '@canopus/operator'
-import { createLogger, type LogFormat, systemClock, systemRandom } from '@canopus/platform'
+import { createLogger, type LogFormat, LogVerbosity, systemClock, systemRandom } from '@canopus/platform'
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { bool, duration } from '../flags.ts'
 import type { Access } from './access.ts'
@@ -22,14 +22,24 @@ export function addVersionFlag(command: Command): void {
   command
     .option(
       '--version [version]',
-      'say which version this is, and end; with a value: say that, the own version with another suffix',
+      'say which version this is, and end; raw: all of it; another value: say that, the own version with another suffix',
       reportedVersion,
     )
     .hook('preAction', () => {
-      if (command.getOptionValue('version') !== true) return
-      process.stdout.write(`Kubernetes ${GIT_VERSION}\n`)
+      const asked: unknown = command.getOptionValue('version')
+      if (asked !== true && asked !== 'raw') return
+      process.stdout.write(asked === true ? `Kubernetes ${GIT_VERSION}\n` : rawVersion())
       throw new CommanderError(0, 'commander.version', GIT_VERSION)
     })
+}
+
+/** As Go writes the value of a struct, all of which is compiled in: what is emulated is not. */
+function rawVersion(): string {
+  const fields = Object.entries(versionInfo()).map(([name, value]) => {
+    const given = /^(emulation|minCompatibility)/.test(name) ? '' : value
+    return `${name.charAt(0).toUpperCase()}${name.slice(1)}:${JSON.stringify(given)}`
+  })
+  return `version.Info{${fields.join(', ')}}\n`
 }
 
 /** Flags of upstream's logs that change nothing here. */
@@ -67,8 +77,12 @@ export const LOG_FIELDS: Readonly<Record<string, ConfigField>> = {
 }
 
 /** Lines on standard error, each with the component's name. */
-export function componentLogger({ v, loggingFormat }: LogFlags, component: string): Logger {
-  return createLogger({ to: 2, level: v >= 4 ? 'debug' : 'info', format: loggingFormat, facts: { component } })
+export function componentLogger(
+  { v, loggingFormat }: LogFlags,
+  component: string,
+  verbosity = new LogVerbosity(v),
+): Logger {
+  return createLogger({ to: 2, verbosity, format: loggingFormat, facts: { component } })
 }
 
 /** Flags that upstream has and that change nothing here: they are taken, so that manifests written for it work, and logged. */

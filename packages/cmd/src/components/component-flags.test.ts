@@ -76,6 +76,7 @@ describe('a command line is refused before anything is done', () => {
       /^--storage-media-type "text.plain" invalid, allowed values: application.json, .*yaml/,
     ],
     ['apiserver --version=v1.35.0', /version "v1.35.0" must match major.minor.patch of default version "v1.36/],
+    ['apiserver --version=all', /strconv.ParseBool: parsing "all": invalid syntax/],
     ['apiserver --version=v1.36', /could not parse "v1.36" as version/],
     ['apiserver -v loud', /not a whole number/],
     ['apiserver --request-timeout 5', /time: missing unit in duration "5"/],
@@ -128,6 +129,9 @@ describe('one value only, and the version', () => {
     [apiContentType, '', 'application/json'],
     [reportedVersion, GIT_VERSION, GIT_VERSION],
     [reportedVersion, suffixed, suffixed],
+    [reportedVersion, 'raw', 'raw'],
+    [reportedVersion, 'true', true],
+    [reportedVersion, '0', false],
   ]
   for (const [parse, text, expected] of cases)
     it(`${parse.name} of "${text}"`, () => assert.equal(parse(text), expected))

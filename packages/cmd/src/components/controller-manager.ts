@@ -6,7 +6,7 @@ import { type Client, createClient, rateLimitedTransport } from '@canopus/client
 import { type ControllerManagerOptions, createControllerManager } from '@canopus/control-plane'
 import { controllerNames, isControllerName, withPresentName } from '@canopus/controllers'
 import { createClusterDnsController } from '@canopus/dns'
-import { systemClock } from '@canopus/platform'
+import { LogVerbosity, systemClock } from '@canopus/platform'
 import { type Command, InvalidArgumentError } from 'commander'
 import { bool, duration, fileOf, given, list, number, rate, required } from '../flags.ts'
 import { accessByKubeconfig, controllerContext } from './access.ts'
@@ -27,6 +27,7 @@ import { addControllerFlags, type ControllerFlags, controllerOptions } from './c
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { flagValues } from './flag-values.ts'
 import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
+import { addProfilingFlag, type ProfilingFlags, startProfiling } from './profiling-flags.ts'
 import {
   addSecureServingFlags,
   SERVING_WITHOUT_EFFECT,
@@ -40,6 +41,7 @@ interface ControllerManagerFlags
     LeaderFlags,
     FeatureGateFlags,
     MetricsFlags,
+    ProfilingFlags,
     SecureServingFlags,
     ControllerFlags {
   enableGarbageCollector: boolean
@@ -92,7 +94,6 @@ const WITHOUT_EFFECT = [
   'min-resync-period',
   'namespace-sync-period',
   'node-sync-period',
-  'profiling',
   'pv-recycler-increment-timeout-nfs',
   'pv-recycler-minimum-timeout-hostpath',
   'pv-recycler-minimum-timeout-nfs',
@@ -168,6 +169,7 @@ export function addControllerManager(program: Command, environment: CliEnvironme
     .option('--cluster-dns-port <port>', "port of the nodes' DNS", number(1, 65_535), 10053)
   addControllerFlags(command)
   addSecureServingFlags(command, 10_257, join(environment.home.root, 'controller-manager'))
+  addProfilingFlag(command)
   addFeatureGateFlag(command)
   addMetricsFlags(command)
   addLeaderFlags(command, 'kube-controller-manager')
@@ -175,9 +177,10 @@ export function addControllerManager(program: Command, environment: CliEnvironme
   addVersionFlag(command)
   addLogFlags(command)
   return command.action((flags: ControllerManagerFlags) => {
-    const logger = componentLogger(flags, 'controller-manager')
+    const verbosity = new LogVerbosity(flags.v)
+    const logger = componentLogger(flags, 'controller-manager', verbosity)
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
-    return runControllerManager(flags, flagValues(command), logger, environment.signal)
+    return runControllerManager(flags, flagValues(command), { logger, verbosity }, environment.signal)
   })
 }
 
@@ -196,7 +199,7 @@ function controllers(text: string): string[] {
 async function runControllerManager(
   flags: ControllerManagerFlags,
   values: FlagValues,
-  logger: Logger,
+  { logger, verbosity }: { logger: Logger; verbosity: LogVerbosity },
   signal: AbortSignal,
 ): Promise<void> {
   const kubeconfig = required('kubeconfig', flags.kubeconfig)
@@ -207,7 +210,9 @@ async function runControllerManager(
   const accounts = flags.useServiceAccountCredentials
     ? createServiceAccountClients(kubeconfig, access.client)
     : undefined
+  const profiling = await startProfiling(flags, verbosity, logger)
   const own = await serveSecurely(flags, 'controller-manager', {
+    ...profiling.served,
     client: access.client,
     flags: values,
     logger,
@@ -229,6 +234,7 @@ async function runControllerManager(
     )
   } finally {
     await own?.close()
+    await profiling.close()
     accounts?.close()
     access.close()
   }

@@ -4,6 +4,7 @@ import type { FlagValues, HealthCheck } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import type { CliEnvironment } from '@canopus/cli'
 import { createSeriesRecorder } from '@canopus/operator'
+import { LogVerbosity } from '@canopus/platform'
 import {
   createScheduler,
   defaultConfiguration,
@@ -29,6 +30,7 @@ import {
 import { addFeatureGateFlag, type FeatureGateFlags, featureGatesOf } from './feature-flags.ts'
 import { flagValues } from './flag-values.ts'
 import { addMetricsFlags, type MetricsFlags, metricsRegistryOf } from './metrics-flags.ts'
+import { addProfilingFlag, type ProfilingFlags, startProfiling } from './profiling-flags.ts'
 import {
   askExtender,
   importPlugins,
@@ -43,7 +45,13 @@ import {
   serveSecurely,
 } from './secure-serving.ts'
 
-interface SchedulerFlags extends FeatureGateFlags, LogFlags, LeaderFlags, MetricsFlags, SecureServingFlags {
+interface SchedulerFlags
+  extends FeatureGateFlags,
+    LogFlags,
+    LeaderFlags,
+    MetricsFlags,
+    ProfilingFlags,
+    SecureServingFlags {
   kubeconfig?: string
   config?: string
   plugin?: string[]
@@ -58,7 +66,6 @@ const WITHOUT_EFFECT = [
   ...LOG_WITHOUT_EFFECT,
   'contention-profiling',
   'kube-api-content-type',
-  'profiling',
 ]
 
 /** `canopus scheduler`: the scheduler alone, with kube-scheduler's flags. */
@@ -83,6 +90,7 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
       300_000,
     )
   addSecureServingFlags(command, 10_259, join(environment.home.root, 'scheduler'))
+  addProfilingFlag(command)
   addFeatureGateFlag(command)
   addMetricsFlags(command)
   addLeaderFlags(command, 'kube-scheduler')
@@ -90,13 +98,14 @@ export function addScheduler(program: Command, environment: CliEnvironment): Com
   addVersionFlag(command)
   addLogFlags(command)
   return command.action((flags: SchedulerFlags) => {
-    const logger = componentLogger(flags, 'scheduler')
+    const verbosity = new LogVerbosity(flags.v)
+    const logger = componentLogger(flags, 'scheduler', verbosity)
     reportFlagsWithoutEffect(command, WITHOUT_EFFECT, logger)
     const read = flags.config === undefined ? configurationByFlags(flags) : readSchedulerConfiguration(flags.config)
     applyLeaderElection(command, read)
     const configuration = { ...read, leaderElection: leaderElectionOf(command.opts()) }
     if (flags.writeConfigTo === undefined)
-      return runScheduler(command.opts(), flagValues(command), configuration, logger, environment.signal)
+      return runScheduler(command.opts(), flagValues(command), configuration, { logger, verbosity }, environment.signal)
     writeSchedulerConfiguration(flags.writeConfigTo, configuration)
     logger.info('the configuration was written', { file: flags.writeConfigTo })
     return undefined
@@ -139,7 +148,7 @@ async function runScheduler(
   flags: SchedulerFlags,
   values: FlagValues,
   configuration: SchedulerConfiguration,
-  logger: Logger,
+  { logger, verbosity }: { logger: Logger; verbosity: LogVerbosity },
   signal: AbortSignal,
 ): Promise<void> {
   const { podMaxInUnschedulablePodsDuration: maxUnschedulable } = flags
@@ -155,7 +164,9 @@ async function runScheduler(
     metrics,
     limitsOf(configuration.clientConnection),
   )
+  const profiling = await startProfiling(flags, verbosity, logger)
   const served = {
+    ...profiling.served,
     client: access.client,
     flags: values,
     logger,
@@ -203,6 +214,7 @@ async function runScheduler(
     )
   } finally {
     await own?.close()
+    await profiling.close()
     access.close()
   }
 }

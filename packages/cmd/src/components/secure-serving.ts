@@ -82,7 +82,7 @@ export async function serveSecurely(
   name: string,
   facts: Pick<
     ComponentServerOptions,
-    'client' | 'flags' | 'logger' | 'metrics' | 'resetsMetrics' | 'configuration' | 'readiness'
+    'client' | 'flags' | 'logger' | 'metrics' | 'resetsMetrics' | 'configuration' | 'readiness' | 'profiling'
   >,
 ): Promise<ComponentServer | undefined> {
   if (flags.securePort === 0) return undefined
