@@ -54,6 +54,7 @@ describe('help', () => {
     'image build',
     'image serve',
     'simulate',
+    'envtest',
     'completion',
     'apiserver',
     'controller-manager',

@@ -6,6 +6,7 @@ import { checkedApiServerArgs } from './components/apiserver-args.ts'
 import { addComponents, COMPONENTS_OF_KUBERNETES } from './components/commands.ts'
 import { addFeatureFlags, type FeatureFlags, featureArgs } from './components/feature-flags.ts'
 import { refusal } from './components/refusals.ts'
+import { addEnvtest } from './envtest-command.ts'
 import { list, number, patience } from './flags.ts'
 import { addHelp, optionDescription } from './help.ts'
 import { addImageCommands } from './image-commands.ts'
@@ -28,6 +29,7 @@ export function createProgram(environment: CliEnvironment, exit: (status: number
   addLifeCycle(program, environment, exit)
   addImageCommands(program, environment)
   addSimulate(program, environment)
+  addEnvtest(program, environment)
   addComponents(program, environment)
   addCompletion(program, environment)
   addHelp(program)
