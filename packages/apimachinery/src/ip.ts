@@ -1,3 +1,4 @@
+import { isFeatureOn } from './features.ts'
 import { type FieldError, invalid } from './field-error.ts'
 
 /** The four or sixteen bytes of an IP address in text; nothing where it is none. Leading zeros count as decimal, as upstream. */
@@ -100,6 +101,8 @@ export function isGlobalUnicast(text: string): boolean {
 
 const hasLeadingZero = (text: string): boolean => /(^|[.:])0[0-9]+(?=\.|$)/.test(text)
 
+const STRICT = 'StrictIPCIDRValidation'
+
 /** Upstream's strict check of old fields (IsValidIPForLegacyField); `oldValues` pass as they are. */
 export function validateIp(field: string, text: string, oldValues: readonly string[] = []): FieldError[] {
   if (oldValues.includes(text)) return []
@@ -108,6 +111,7 @@ export function validateIp(field: string, text: string, oldValues: readonly stri
     return [invalid(field, text, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
   }
   const errors: FieldError[] = []
+  if (!isFeatureOn(STRICT)) return errors
   if (hasLeadingZero(text)) errors.push(invalid(field, text, 'must not have leading 0s'))
   if (isMapped(bytes)) errors.push(invalid(field, text, 'must not be an IPv4-mapped IPv6 address'))
   return errors
@@ -142,6 +146,7 @@ export function validateCidr(field: string, text: string, oldValues: readonly st
   if (cidr === undefined) {
     return [invalid(field, text, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]
   }
+  if (!isFeatureOn(STRICT)) return []
   const [address = '', length = ''] = text.split('/')
   if (hasLeadingZero(address) || /^0[0-9]/.test(length)) {
     return [invalid(field, text, 'must not have leading 0s in IP or prefix length')]

@@ -131,6 +131,7 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
         objects,
         clock,
         random,
+        checksUid: context.featureGates?.enabled('TokenRequestServiceAccountUIDValidation') ?? true,
         extendExpiration: options.extendServiceAccountTokens ?? true,
         ...(options.extendedTokenSeconds === undefined ? {} : { extendedSeconds: options.extendedTokenSeconds }),
         ...(options.serviceAccountMaxTokenSeconds ? { longestSeconds: options.serviceAccountMaxTokenSeconds } : {}),
@@ -141,11 +142,15 @@ export function createSecurity(options: SecurityOptions): SecurityFactory {
   }
 }
 
-function certificates({ clientCa, requestHeader }: SecurityOptions, { clock }: SecurityContext): Authenticator[] {
+function certificates(
+  { clientCa, requestHeader }: SecurityOptions,
+  { clock, featureGates }: SecurityContext,
+): Authenticator[] {
   const now = (): number => clock.now()
-  if (requestHeader === undefined) return [new ClientCertificateAuthenticator(now, clientCa)]
+  const readsUid = featureGates?.enabled('AllowParsingUserUIDFromCertAuth') ?? true
+  if (requestHeader === undefined) return [new ClientCertificateAuthenticator(now, clientCa, readsUid)]
   // Where the listener takes front proxies' certificates, it must be known which are clients' own.
-  const clients = clientCa === undefined ? [] : [new ClientCertificateAuthenticator(now, clientCa)]
+  const clients = clientCa === undefined ? [] : [new ClientCertificateAuthenticator(now, clientCa, readsUid)]
   return [requestHeaderAuthenticator(requestHeader, now), ...clients]
 }
 

@@ -228,7 +228,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     : undefined
   const postStartHooks = new PostStartHooks({
     started: () => state.started,
-    absent: absentHooks(serving.priorityAndFairness, options.aggregation?.proxyClient?.() !== undefined),
+    absent: absentHooks(
+      serving.priorityAndFairness,
+      options.aggregation?.proxyClient?.() !== undefined,
+      options.featureGates ?? new FeatureGates(),
+    ),
   })
   const front = new Front(serving, random)
   const traffic = new Traffic({ ...serving, clock, facts: workFacts(resources) })
@@ -471,7 +475,8 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
   const { security, resources, aggregator } = parts
   const { clock, random, logger, kubelet = {} } = options
   const { tokenIssuer } = security
-  const discovery = new Discovery(address)
+  const { featureGates: gates = new FeatureGates() } = options
+  const discovery = new Discovery(address, gates.enabled('StorageVersionHash'))
   const isOwn = (type: ResourceType): boolean => aggregator === undefined || !aggregator.isRemote(type)
   const metricsTypes = parts.resourceMetrics === undefined ? [] : RESOURCE_METRICS_TYPES
   const isCustom = (type: ResourceType): boolean => resources.storeOf(type)?.kind.custom !== undefined
@@ -485,7 +490,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     () => [[[], discovery.aggregations]],
   )
   followDefinitions(objects, registry)
-  const openapi = new OpenApi(options.descriptions ?? (() => undefined), clock)
+  const openapi = new OpenApi(options.descriptions ?? (() => undefined), clock, gates.enabled('OpenAPIEnums'))
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
   if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)
   new CustomResources(resources, webhooks, type => {
@@ -496,8 +501,8 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     ...parts,
     discovery,
     openapi,
-    statusz: new Statusz(clock, 'apiserver', parts.gitVersion),
-    flags: options.flags ?? {},
+    statusz: gates.enabled('ComponentStatusz') ? new Statusz(clock, 'apiserver', parts.gitVersion) : undefined,
+    flags: gates.enabled('ComponentFlagz') ? (options.flags ?? {}) : undefined,
     ...(options.profiling === undefined ? {} : { profiling: options.profiling }),
     stores: [options, ...(options.elsewhere ?? [])].map(({ store }) => store),
     components: options.components ?? {},
@@ -510,7 +515,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
       ...(tokenIssuer === undefined ? {} : { tokenIssuer }),
       kubelet,
       dial: options.egress?.cluster,
-      featureGates: options.featureGates ?? new FeatureGates(),
+      featureGates: gates,
       clock,
       random,
       logger,

@@ -20,6 +20,7 @@ import {
   runEndpointReconciler,
   serverAddresses,
   servesResourceMetrics,
+  withGates,
 } from '@canopus/apiserver'
 import type { Logger } from '@canopus/base'
 import { type Client, createClient } from '@canopus/client'
@@ -51,7 +52,8 @@ export async function startApiServer({
   const serverId = identity && { serverId: identity.name }
   const { featureGates = new FeatureGates() } = options
   const config = runtimeConfig ?? new RuntimeConfig()
-  const kinds = keptFor(eventTtl, [...builtInKinds, ...kindsOfFeatures(featureGates, config)])
+  const served = [...builtInKinds, ...kindsOfFeatures(featureGates, config)]
+  const kinds = keptFor(eventTtl, withGates(served, featureGates))
   const isServed = config.isDefault ? undefined : { isServed: (type: ResourceType) => config.enabled(type) }
   const server = createApiServer({ ...options, ...serverId, ...isServed, featureGates, kinds })
   const client = clientOf(server)
@@ -73,7 +75,7 @@ export async function startApiServer({
     const { serviceCidr = '10.96.0.0/16' } = options
     const cidrs = typeof serviceCidr === 'string' ? serviceCidr.split(',') : serviceCidr
     await persevere('service-cidr', () => ensureServiceCidr(client, cidrs, options.clock.now()), perseverance)
-    if (identity) {
+    if (identity && featureGates.enabled('APIServerIdentity')) {
       void keepIdentityLease({ client, clock: options.clock, logger: options.logger, ...identity }, ending.signal)
     }
     const own = { client, clock: options.clock, logger: options.logger }

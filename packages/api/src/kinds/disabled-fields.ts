@@ -1,25 +1,20 @@
 /**
- * Fields whose feature gates are off in Kubernetes 1.36: upstream drops them on the way in, silently, unless an object has
+ * Fields of features that are off, by default or because somebody turned them off: upstream drops them on the way in, silently, unless an object has
  * them already (pkg/api/pod/util.go, DropDisabledPodFields; the strategies in pkg/registry).
  */
-import type { KubeObject } from '@canopus/apimachinery'
+import { isFeatureOn, type KubeObject } from '@canopus/apimachinery'
 import type { StatefulSet } from '../generated/apps.v1.ts'
 import type { Lease } from '../generated/coordination.v1.ts'
-import type {
-  Lifecycle,
-  PersistentVolumeClaim,
-  Pod,
-  PodSpec,
-  PodStatus,
-  VolumeMountStatus,
-} from '../generated/core.v1.ts'
+import type { Lifecycle, Pod, PodSpec, PodStatus, VolumeMountStatus } from '../generated/core.v1.ts'
 import type { DeviceAttribute, ResourceSlice } from '../generated/resource.v1.ts'
 import type { CSIDriver } from '../generated/storage.v1.ts'
 import type { Kind } from '../kind.ts'
+import { ON_BY_DEFAULT, ON_FOR_PODS, ON_FOR_STATUS } from './optional-fields.ts'
 import { podSpecOf } from './pod-specs.ts'
 
 /** One gate: whether an object uses it, and what taking that away means. */
-interface Gate<T> {
+export interface Gate<T> {
+  readonly feature: string
   uses(part: T): boolean
   drop(part: T): void
 }
@@ -33,8 +28,8 @@ const stops = (containers: readonly { lifecycle?: Lifecycle }[] | undefined): bo
 
 const NONE: readonly never[] = []
 
-/** ContainerStopSignals */
 const stopSignals: Gate<PodSpec> = {
+  feature: 'ContainerStopSignals',
   uses: ({ containers, initContainers, ephemeralContainers }) =>
     stops(containers) || stops(initContainers) || stops(ephemeralContainers),
   drop({ containers, initContainers, ephemeralContainers }) {
@@ -45,7 +40,8 @@ const stopSignals: Gate<PodSpec> = {
   },
 }
 
-const projected = (name: 'clusterTrustBundle' | 'podCertificate'): Gate<PodSpec> => ({
+const projected = (feature: string, name: 'clusterTrustBundle' | 'podCertificate'): Gate<PodSpec> => ({
+  feature,
   uses({ volumes }) {
     for (const volume of volumes ?? NONE) {
       for (const source of volume.projected?.sources ?? NONE) if (source[name] !== undefined) return true
@@ -57,16 +53,20 @@ const projected = (name: 'clusterTrustBundle' | 'podCertificate'): Gate<PodSpec>
   },
 })
 
-/** GenericWorkload */
 const schedulingGroup: Gate<PodSpec> = {
+  feature: 'GenericWorkload',
   uses: spec => spec.schedulingGroup !== undefined,
   drop(spec) {
     delete spec.schedulingGroup
   },
 }
 
-/** ClusterTrustBundleProjection and PodCertificateRequest besides those above. */
-const POD_GATES = [stopSignals, projected('clusterTrustBundle'), projected('podCertificate'), schedulingGroup]
+const POD_GATES = [
+  stopSignals,
+  projected('ClusterTrustBundleProjection', 'clusterTrustBundle'),
+  projected('PodCertificateRequest', 'podCertificate'),
+  schedulingGroup,
+]
 
 type Changes<T> = (object: T, old: T | undefined) => void
 
@@ -77,28 +77,26 @@ const gated =
     const part = partOf(object)
     if (part === undefined) return
     const before = old === undefined ? undefined : partOf(old)
-    for (const { uses, drop } of gates) if (uses(part) && (before === undefined || !uses(before))) drop(part)
+    for (const { feature, uses, drop } of gates) {
+      if (uses(part) && (before === undefined || !uses(before)) && !isFeatureOn(feature)) drop(part)
+    }
   }
 
-/** CoordinatedLeaderElection */
 const election = (name: 'strategy' | 'preferredHolder'): Gate<Lease> => ({
+  feature: 'CoordinatedLeaderElection',
   uses: ({ spec }) => spec?.[name] !== undefined,
   drop: ({ spec }) => void delete spec?.[name],
 })
 
-/** CrossNamespaceVolumeDataSource; whoever has a source already keeps it. */
-const foreignSource: Changes<PersistentVolumeClaim> = ({ spec }, old) => {
-  if (spec?.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined) delete spec.dataSourceRef
-}
-
-/** MaxUnavailableStatefulSet; sets that have it keep it, and our controller knows it. */
+/** Sets that have it keep it, and our controller knows it. */
 const unavailable: Gate<StatefulSet> = {
+  feature: 'MaxUnavailableStatefulSet',
   uses: ({ spec }) => spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined,
   drop: ({ spec }) => void delete spec.updateStrategy?.rollingUpdate?.maxUnavailable,
 }
 
-/** VolumeLimitScaling */
 const scaling: Gate<CSIDriver> = {
+  feature: 'VolumeLimitScaling',
   uses: ({ spec }) => spec?.preventPodSchedulingIfMissing !== undefined,
   drop: ({ spec }) => void delete spec.preventPodSchedulingIfMissing,
 }
@@ -108,15 +106,15 @@ const attributesOf = ({ spec }: ResourceSlice): DeviceAttribute[] =>
   (spec?.devices ?? []).flatMap(({ attributes }) => Object.values(attributes ?? {}))
 
 const SLICE_GATES: readonly Gate<ResourceSlice>[] = [
-  // DRAListTypeAttributes
   {
+    feature: 'DRAListTypeAttributes',
     uses: slice => attributesOf(slice).some(each => LISTS.some(name => each[name] !== undefined)),
     drop(slice) {
       for (const each of attributesOf(slice)) for (const name of LISTS) delete each[name]
     },
   },
-  // DRANodeAllocatableResources
   {
+    feature: 'DRANodeAllocatableResources',
     uses: ({ spec }) => (spec?.devices ?? []).some(each => each.nodeAllocatableResourceMappings !== undefined),
     drop({ spec }) {
       for (const each of spec.devices ?? []) delete each.nodeAllocatableResourceMappings
@@ -124,19 +122,19 @@ const SLICE_GATES: readonly Gate<ResourceSlice>[] = [
   },
 ]
 
-/** DRANodeAllocatableResources */
 const claimsOfNode = gated<Pod, Pod>(
   pod => pod,
   [
     {
+      feature: 'DRANodeAllocatableResources',
       uses: ({ status }) => (status?.nodeAllocatableResourceClaimStatuses ?? []).length > 0,
       drop: ({ status }) => void delete status?.nodeAllocatableResourceClaimStatuses,
     },
   ],
 )
 
-/** ImageVolumeWithDigest */
 const volumeStatus: Gate<PodStatus> = {
+  feature: 'ImageVolumeWithDigest',
   uses: status => volumesOf(status).some(each => each.volumeStatus !== undefined),
   drop(status) {
     for (const each of volumesOf(status)) delete each.volumeStatus
@@ -170,7 +168,6 @@ function withChange(subresources: Subresources = {}, change: Changes<KubeObject>
 }
 
 const CHANGES: Readonly<Record<string, Changes<never>>> = {
-  '/persistentvolumeclaims': foreignSource,
   'apps/statefulsets': gated<StatefulSet, StatefulSet>(set => set, [unavailable]),
   'coordination.k8s.io/leases': gated<Lease, Lease>(
     lease => lease,
@@ -182,19 +179,53 @@ const CHANGES: Readonly<Record<string, Changes<never>>> = {
 
 /** The kind, which then takes in only what is served: everybody sees what became of the rest. */
 export function withoutDisabledFields(kind: Kind): Kind {
-  const { strategy } = kind
   const address = `${kind.type.group}/${kind.type.plural}`
   const place = podSpecOf(kind)
-  const changes = [
-    ...(place === undefined ? [] : [gated<KubeObject, PodSpec>(object => place.of(object), POD_GATES)]),
-    ...(CHANGES[address] === undefined ? [] : [CHANGES[address] as Changes<KubeObject>]),
-  ]
-  if (changes.length === 0) return kind
-  const change: Changes<KubeObject> = (object, old) => {
+  return withChanges(kind, {
+    spec: [
+      ...(place === undefined ? [] : [gated<KubeObject, PodSpec>(object => place.of(object), POD_GATES)]),
+      ...(CHANGES[address] === undefined ? [] : [CHANGES[address] as Changes<KubeObject>]),
+    ],
+    status: address === '/pods' ? [ofPodStatus as Changes<KubeObject>] : [],
+  })
+}
+
+/** The same of features that are on by default, where some of them are off. */
+export function withoutFieldsOf(kind: Kind, enabled: (feature: string) => boolean): Kind {
+  const address = `${kind.type.group}/${kind.type.plural}`
+  const place = podSpecOf(kind)
+  const off = <T>(gates: readonly Gate<T>[] = []): Gate<T>[] => gates.filter(({ feature }) => !enabled(feature))
+  const ofPods = place === undefined ? [] : off(ON_FOR_PODS)
+  const own = off(ON_BY_DEFAULT[address] as readonly Gate<KubeObject>[] | undefined)
+  const ofStatus = off(ON_FOR_STATUS[address] as readonly Gate<KubeObject>[] | undefined)
+  const whole = (gates: readonly Gate<KubeObject>[]): Changes<KubeObject>[] =>
+    gates.length === 0 ? [] : [gated<KubeObject, KubeObject>(object => object, gates)]
+  return withChanges(kind, {
+    spec: [
+      ...(ofPods.length === 0 ? [] : [gated<KubeObject, PodSpec>(object => place?.of(object), ofPods)]),
+      ...whole(own),
+    ],
+    status: whole(ofStatus),
+  })
+}
+
+interface KindChanges {
+  readonly spec: readonly Changes<KubeObject>[]
+  readonly status: readonly Changes<KubeObject>[]
+}
+
+const inTurn =
+  (changes: readonly Changes<KubeObject>[]): Changes<KubeObject> =>
+  (object, old) => {
     for (const each of changes) each(object, old)
   }
-  const ofStatus = address === '/pods' ? (ofPodStatus as Changes<KubeObject>) : undefined
-  const subresources = address === '/pods' ? withChange(strategy.subresources, change) : undefined
+
+function withChanges(kind: Kind, { spec, status }: KindChanges): Kind {
+  if (spec.length === 0 && status.length === 0) return kind
+  const { strategy } = kind
+  const [change, ofStatus] = [inTurn(spec), inTurn(status)]
+  const isPod = kind.type.group === '' && kind.type.plural === 'pods'
+  const subresources = isPod ? withChange(strategy.subresources, change) : undefined
   return {
     ...kind,
     strategy: {
@@ -208,7 +239,7 @@ export function withoutDisabledFields(kind: Kind): Kind {
         change(object, old)
         strategy.prepareForUpdate?.(object, old, context)
       },
-      ...(ofStatus !== undefined && {
+      ...(status.length > 0 && {
         prepareForStatusUpdate(object, old, context) {
           ofStatus(object, old)
           strategy.prepareForStatusUpdate?.(object, old, context)

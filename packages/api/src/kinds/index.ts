@@ -167,6 +167,7 @@ export const virtualKinds: readonly Kind[] = [
 ]
 
 export { betaVersions } from './beta-versions.ts'
+export { KIND_FEATURES, withFeatures } from './features.ts'
 export { writeZeros } from './zero-values.ts'
 export {
   APIServiceKind,

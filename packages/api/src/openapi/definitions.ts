@@ -66,6 +66,7 @@ export class Definitions {
   private readonly descriptions: Descriptions
   private readonly version: 2 | 3
   private readonly kinds: ReadonlyMap<string, readonly GroupVersionKind[]>
+  private readonly withoutEnums: boolean
   private readonly wanted = new Set<string>()
 
   /** `kinds`: which kinds a message is, by message name. */
@@ -74,7 +75,9 @@ export class Definitions {
     schemas: SchemaSet,
     descriptions: Descriptions,
     kinds: ReadonlyMap<string, readonly GroupVersionKind[]>,
+    withoutEnums = false,
   ) {
+    this.withoutEnums = withoutEnums
     this.version = version
     this.schemas = schemas
     this.descriptions = descriptions
@@ -165,7 +168,9 @@ export class Definitions {
       case 'map':
         return { type: 'object', additionalProperties: this.element(schema.values) }
       case 'string':
-        return schema.enum && schema.enum.length > 0 ? { type: 'string', enum: schema.enum } : SCALARS.string
+        return schema.enum && schema.enum.length > 0 && !this.withoutEnums
+          ? { type: 'string', enum: schema.enum }
+          : SCALARS.string
       case 'bytes':
       case 'bool':
       case 'int32':

@@ -46,6 +46,7 @@ export function contentsOf(
     schemas,
     descriptions,
     kindsByMessage(all, groupVersionsOf(version === 3 ? kinds : all)),
+    options.withoutEnums,
   )
   const builtInKinds = kinds.filter(({ definition }) => definition === undefined)
   const paths = groupVersionsOf(builtInKinds).map(({ group, version: name }) => groupVersionPath(group, name))

@@ -27,6 +27,8 @@ export interface OpenApiOptions {
   readonly schemas?: SchemaSet
   /** `info.version` of the document, for example `v1.36.0`. */
   readonly version?: string
+  /** Texts are told without the values that they may have. */
+  readonly withoutEnums?: boolean
 }
 
 export interface GroupVersionKind {

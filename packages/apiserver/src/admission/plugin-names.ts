@@ -20,7 +20,10 @@ export const OFF_BY_DEFAULT = namesOf(
 )
 
 /** The features without which plugins do nothing, where these can be turned off. */
-export const FEATURES: Readonly<Record<string, string>> = { PodTopologyLabels: 'PodTopologyLabelsAdmission' }
+export const FEATURES: Readonly<Record<string, string>> = {
+  NodeDeclaredFeatureValidator: 'NodeDeclaredFeatures',
+  PodTopologyLabels: 'PodTopologyLabelsAdmission',
+}
 
 /** On in upstream without anything to do while the features are off that they are for. */
 const IDLE = new Set([

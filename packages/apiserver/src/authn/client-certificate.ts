@@ -21,9 +21,15 @@ export class ClientCertificateAuthenticator implements Authenticator {
   readonly #now: () => number
   readonly #issuers: IssuedBy | undefined
 
-  /** `authorities` (PEM) is needed where the listener accepts those of others too, such as front proxies'. */
-  constructor(now: () => number, authorities?: Authorities) {
+  readonly #readsUid: boolean
+
+  /**
+   * `authorities` (PEM) is needed where the listener accepts those of others too, such as front proxies'. `readsUid`: the feature
+   * AllowParsingUserUIDFromCertAuth.
+   */
+  constructor(now: () => number, authorities?: Authorities, readsUid = true) {
     this.#now = now
+    this.#readsUid = readsUid
     this.#issuers = authorities === undefined ? undefined : new IssuedBy(authorities)
   }
 
@@ -33,7 +39,7 @@ export class ClientCertificateAuthenticator implements Authenticator {
       throw new InvalidCredentialError('x509: certificate signed by unknown authority')
     let known = this.#known.get(connection)
     if (known === undefined) {
-      known = read(connection.certificate)
+      known = read(connection.certificate, this.#readsUid)
       this.#known.set(connection, known)
     }
     if (known.notAfter <= this.#now()) throw new InvalidCredentialError('x509: certificate has expired')
@@ -41,14 +47,23 @@ export class ClientCertificateAuthenticator implements Authenticator {
   }
 }
 
-function read(certificate: Uint8Array): { authentication: Authentication; notAfter: number } {
+function read(certificate: Uint8Array, readsUid: boolean): { authentication: Authentication; notAfter: number } {
   const { subject, notAfter } = parseCertificate(certificate)
   if (subject.commonName === '') throw new InvalidCredentialError('x509: subject without a common name')
+  const uid = readsUid ? uidOf(subject.uids) : undefined
   const fingerprint = createHash('sha256').update(certificate).digest('hex')
   const user = {
     name: subject.commonName,
+    ...(uid === undefined ? {} : { uid }),
     groups: subject.organizations,
     extra: { [EXTRA.credentialId]: [`X509SHA256=${fingerprint}`] },
   }
   return { authentication: { user }, notAfter }
+}
+
+/** There is one, or none. */
+function uidOf(uids: readonly string[] = []): string | undefined {
+  if (uids.length > 1) throw new InvalidCredentialError(`expected 1 UID, but found multiple: [${uids.join(' ')}]`)
+  if (uids[0] === '') throw new InvalidCredentialError('UID cannot be an empty string')
+  return uids[0]
 }

@@ -41,6 +41,8 @@ export interface IssuerOptions {
   longestSeconds?: number
   /** Whether tokens of the volume that admission injects live a year; true where missing. */
   extendExpiration?: boolean
+  /** The feature TokenRequestServiceAccountUIDValidation; true where missing. */
+  checksUid?: boolean
   /** How long those live then, in seconds, where that is less than a year. */
   extendedSeconds?: number
   objects: ObjectReader
@@ -59,7 +61,7 @@ export class ServiceAccountTokenIssuer implements TokenIssuer {
   complete(serviceAccount: ServiceAccount, request: TokenRequest): TokenRequest {
     const { clock, audiences: own } = this.#options
     const { name, namespace, uid } = serviceAccount.metadata
-    checkUid(request, serviceAccount)
+    if (this.#options.checksUid !== false) checkUid(request, serviceAccount)
     const { audiences, expirationSeconds = DEFAULT_TOKEN_SECONDS } = request.spec
     const wrong = checkSeconds(expirationSeconds)
     if (wrong.length > 0) throw invalidError(TOKEN_REQUESTS, wrong)

@@ -31,6 +31,7 @@ export interface DiscoveryAggregation {
 
 export class Discovery {
   readonly #serverAddress: () => string
+  readonly #tellsHashes: boolean
   #types: () => Iterable<ResourceType> = () => []
   #isCustom: (type: ResourceType) => boolean = () => false
   #aggregation: DiscoveryAggregation | undefined
@@ -38,7 +39,9 @@ export class Discovery {
   #core: Aggregated | undefined
   #others: Aggregated | undefined
 
-  constructor(serverAddress: () => string) {
+  /** `tellsHashes`: the feature StorageVersionHash. */
+  constructor(serverAddress: () => string, tellsHashes = true) {
+    this.#tellsHashes = tellsHashes
     this.#serverAddress = serverAddress
   }
 
@@ -110,7 +113,9 @@ export class Discovery {
   private resources(request: ApiRequest, group: string, version: string): ApiResponse | undefined {
     const found = this.groups.find(each => each.group === group)?.versions.find(each => each.version === version)
     if (found === undefined) return undefined
-    return objectResponse(request, 200, apiResourceList(group, version, found.types))
+    const list = apiResourceList(group, version, found.types)
+    if (!this.#tellsHashes) for (const each of list.resources) delete each.storageVersionHash
+    return objectResponse(request, 200, list)
   }
 }
 

@@ -1,4 +1,5 @@
 /** `--feature-gates` (k8s.io/component-base/featuregate and compatibility). */
+import { KIND_FEATURES } from '@canopus/api'
 import { parseGoBool } from '@canopus/apimachinery'
 import type { MetricsRegistry, Sample } from '@canopus/base'
 import { type GateComponent, isOfOthers, NEEDS } from './gate-scopes.ts'
@@ -12,6 +13,23 @@ const SWITCHED: ReadonlySet<string> = new Set([
   'ServiceAccountNodeAudienceRestriction',
   'StorageVersionMigrator',
   'WatchList',
+])
+
+/** And those that the API server alone can switch; what other components ask of them is fixed there. */
+const SWITCHED_BY_SERVER: ReadonlySet<string> = new Set([
+  ...KIND_FEATURES,
+  'APIResponseCompression',
+  'APIServerIdentity',
+  'AllowParsingUserUIDFromCertAuth',
+  'AuthorizePodWebsocketUpgradeCreatePermission',
+  'ComponentFlagz',
+  'ComponentStatusz',
+  'ConstrainedImpersonation',
+  'NodeDeclaredFeatures',
+  'OpenAPIEnums',
+  'StorageVersionHash',
+  'TokenRequestServiceAccountUIDValidation',
+  'WatchCacheInitializationPostStartHook',
 ])
 
 /** A boolean as Go reads it. Throws `TypeError` in Go's words, about `name`. */
@@ -32,6 +50,11 @@ export class FeatureGates {
 
   enabled(name: string): boolean {
     return this.#set.get(name) ?? GATES.get(name)?.enabled ?? false
+  }
+
+  /** Whether one of these is not what it is by default. */
+  differs(names: readonly string[]): boolean {
+    return names.some(name => (this.#set.get(name) ?? GATES.get(name)?.enabled) !== GATES.get(name)?.enabled)
   }
 
   /** `kubernetes_feature_enabled`, as upstream's API server tells it. */
@@ -112,8 +135,15 @@ function checkGate(name: string, value: boolean, component: GateComponent | unde
   if (gate.locked) {
     throw new TypeError(`cannot set feature gate ${name} to ${value}, feature is locked to ${gate.enabled}`)
   }
-  if (isOfOthers(name, component)) return
+  if (isOfOthers(name, component) || (component === 'apiserver' && SWITCHED_BY_SERVER.has(name))) return
   throw new TypeError(
     `cannot set feature gate ${name} to ${value}: that is not implemented, it is always ${gate.enabled}`,
   )
 }
+
+/** A line for each feature that may be told of: those that are there for good, or will go, are not (component-base/featuregate: KnownFeatures). */
+export const gateHelp = (): string[] =>
+  [...GATES.values()]
+    .filter(({ stage }) => stage === 'ALPHA' || stage === 'BETA')
+    .map(({ name, stage, enabled }) => `${name}=true|false (${stage} - default=${enabled})`)
+    .sort()

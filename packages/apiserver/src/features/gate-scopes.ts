@@ -4,9 +4,20 @@ export type GateComponent = 'apiserver' | 'controller-manager' | 'kubelet' | 'pr
 
 const ASKED_BY: readonly (readonly [component: GateComponent, names: string])[] = [
   [
+    'apiserver',
+    `
+    APIResponseCompression APIServerIdentity AllowParsingUserUIDFromCertAuth
+    AuthorizePodWebsocketUpgradeCreatePermission ClearingNominatedNodeNameAfterBinding ConstrainedImpersonation
+    CrossNamespaceVolumeDataSource MutablePVNodeAffinity MutablePodResourcesForSuspendedJobs OpenAPIEnums
+    RelaxedServiceNameValidation StorageVersionHash StrictIPCIDRValidation TokenRequestServiceAccountUIDValidation
+    UserNamespacesHostNetworkSupport WatchCacheInitializationPostStartHook
+    `,
+  ],
+  ['proxy', 'AllowServiceExternalIPs'],
+  [
     'kubelet',
     `
-    AllowDNSOnlyNodeCSR CPUManagerPolicyAlphaOptions CPUManagerPolicyBetaOptions CRIListStreaming
+    AllowDNSOnlyNodeCSR CSIVolumeHealth CPUManagerPolicyAlphaOptions CPUManagerPolicyBetaOptions CRIListStreaming
     ChangeContainerStatusOnKubeletRestart ContainerCheckpoint DisableCPUQuotaWithExclusiveCPUs EventedPLEG
     GracefulNodeShutdown GracefulNodeShutdownBasedOnPodPriority InPlacePodVerticalScalingExclusiveCPUs
     InPlacePodVerticalScalingExclusiveMemory KubeletCrashLoopBackOffMax KubeletEnsureSecretPulledImages
@@ -28,7 +39,7 @@ const ASKED_BY: readonly (readonly [component: GateComponent, names: string])[] 
   [
     'controller-manager',
     `
-    CloudControllerManagerWatchBasedRoutesReconciliation ControllerManagerReleaseLeaderElectionLockOnExit
+    PersistentVolumeClaimUnusedSinceTime CloudControllerManagerWatchBasedRoutesReconciliation ControllerManagerReleaseLeaderElectionLockOnExit
     StaleControllerConsistencyDaemonSet StaleControllerConsistencyJob StaleControllerConsistencyReplicaSet
     StaleControllerConsistencyStatefulSet StatefulSetSemanticRevisionComparison
     `,
@@ -39,11 +50,18 @@ const ASKER: ReadonlyMap<string, GateComponent> = new Map(
   ASKED_BY.flatMap(([component, names]) => wordsOf(names).map(name => [name, component] as const)),
 )
 
-/** How upstream's programs go about what looks the same from outside: caches and queues in Go's libraries. */
+/**
+ * How upstream's programs go about what looks the same from outside, such as caches and queues in Go's libraries; what only their
+ * clients and logs ask for, or nobody any more; and other servers of the cluster, which are not asked here either way.
+ */
 const INSIDE: ReadonlySet<string> = new Set(
   wordsOf(`
-    AtomicFIFO ClientsAllowTLSCacheGC ConcurrentWatchObjectDecode InOrderInformersBatchProcess ListFromCacheSnapshot
-    UnlockWhileProcessingFIFO
+    APIServingWithRoutine AtomicFIFO ClientsAllowCARotation ClientsAllowCBOR ClientsAllowTLSCacheGC ClientsPreferCBOR
+    CloudControllerManagerWebhook ConcurrentWatchObjectDecode ContextualLogging CustomCPUCFSQuotaPeriod
+    DeclarativeValidationBeta DeclarativeValidationTakeover InOrderInformersBatchProcess InformerResourceVersion
+    ListFromCacheSnapshot LoggingAlphaOptions LoggingBetaOptions NativeHistograms RuntimeClassInImageCriApi
+    SizeBasedListCostEstimate StorageNamespaceIndex UnknownVersionInteroperabilityProxy UnlockWhileProcessingFIFO
+    WatchListClient WindowsHostNetwork
   `),
 )
 

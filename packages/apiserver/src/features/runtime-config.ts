@@ -1,5 +1,13 @@
 /** `--runtime-config` (k8s.io/apiserver/pkg/server/options/api_enablement.go and resourceconfig). */
-import { allResourceTypes, betaKinds, betaVersions, type Kind, optionalKinds } from '@canopus/api'
+import {
+  allResourceTypes,
+  betaKinds,
+  betaVersions,
+  KIND_FEATURES,
+  type Kind,
+  optionalKinds,
+  withFeatures,
+} from '@canopus/api'
 import { type FeatureGates, goBool } from './feature-gates.ts'
 
 const MATCHERS: readonly (readonly [key: string, matches: RegExp])[] = [
@@ -145,3 +153,7 @@ export const kindsOfFeatures = (gates: FeatureGates, config: RuntimeConfig): Kin
   ),
   ...(config.isDefault ? [] : betaKinds().filter(({ type }) => config.enabled(type))),
 ]
+
+/** Kinds as they are with these features. */
+export const withGates = (kinds: readonly Kind[], gates: FeatureGates): readonly Kind[] =>
+  gates.differs(KIND_FEATURES) ? kinds.map(kind => withFeatures(kind, name => gates.enabled(name))) : kinds

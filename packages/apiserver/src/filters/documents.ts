@@ -25,8 +25,8 @@ export interface DocumentFacts {
   readonly openapi: OpenApi
   readonly metrics: ServerMetrics
   readonly resources: Resources
-  readonly statusz: Statusz
-  readonly flags: FlagValues
+  readonly statusz: Statusz | undefined
+  readonly flags: FlagValues | undefined
   readonly gitVersion: string
   readonly aggregator?: Aggregator
   readonly traffic: Traffic
@@ -77,8 +77,8 @@ async function read(facts: DocumentFacts, call: Call, path = call.request.path):
   const { request } = call
   if (path === '/version') return indentedResponse(200, versionInfo(gitVersion))
   if (path === '/' || path === '/index.html') return indentedResponse(200, { paths: rootPaths(facts) })
-  if (path === '/flagz') return serveFlagz(request, 'apiserver', flags)
-  if (path === '/statusz') return statusz.serve(request, rootPaths(facts))
+  if (path === '/flagz' && flags !== undefined) return serveFlagz(request, 'apiserver', flags)
+  if (path === '/statusz' && statusz !== undefined) return statusz.serve(request, rootPaths(facts))
   if (path.startsWith('/debug/')) return debugging(facts, call)
   const document = security.documents?.get(path)
   if (document !== undefined) {
@@ -106,7 +106,7 @@ async function debugging(
   return profiling && serveProfiling(profiling, request)
 }
 
-function rootPaths({ discovery, security, health }: DocumentFacts): string[] {
+function rootPaths({ discovery, security, health, flags, statusz }: DocumentFacts): string[] {
   const paths = new Set([
     '/api',
     '/apis',
@@ -115,8 +115,8 @@ function rootPaths({ discovery, security, health }: DocumentFacts): string[] {
     '/version',
     '/metrics',
     '/metrics/slis',
-    '/flagz',
-    '/statusz',
+    ...(flags === undefined ? [] : ['/flagz']),
+    ...(statusz === undefined ? [] : ['/statusz']),
     '/openapi/v2',
     '/openapi/v3',
     '/openapi/v3/',

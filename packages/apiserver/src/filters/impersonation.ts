@@ -36,9 +36,12 @@ export interface Acting {
 export class Impersonation {
   readonly #authorizer: Authorizer
   readonly #metrics: ImpersonationMetrics
+  readonly #modes: readonly Mode[]
   readonly #lastMode = new LruCache<string, Mode>({ capacity: 1024 })
 
-  constructor(authorizer: Authorizer, metrics: ImpersonationMetrics) {
+  /** `isConstrained`: the feature ConstrainedImpersonation; without it there is the old mode alone. */
+  constructor(authorizer: Authorizer, metrics: ImpersonationMetrics, isConstrained = true) {
+    this.#modes = isConstrained ? MODES : MODES.filter(({ name }) => name === '')
     this.#authorizer = authorizer
     this.#metrics = metrics
   }
@@ -64,7 +67,7 @@ export class Impersonation {
   async #check(wanted: User, attributes: Attributes): Promise<{ user: User; mode: Mode }> {
     const requestor = attributes.user.name
     const last = this.#lastMode.get(requestor)
-    const modes = last === undefined ? MODES : [last, ...MODES.filter(each => each !== last)]
+    const modes = last === undefined ? this.#modes : [last, ...this.#modes.filter(each => each !== last)]
     let failure: unknown
     for (const mode of modes) {
       if (!mode.applies(wanted, attributes.user)) continue

@@ -76,9 +76,10 @@ export interface RequestPathOptions {
   readonly requestTimeout: number
   /** What `/version` says. */
   readonly gitVersion: string
-  readonly statusz: Statusz
-  /** With which flags the server runs. */
-  readonly flags: FlagValues
+  /** Missing where there is no such page. */
+  readonly statusz: Statusz | undefined
+  /** With which flags the server runs; missing where nobody is told. */
+  readonly flags: FlagValues | undefined
   /** By what `/debug/pprof` is answered; missing where there is none. */
   readonly profiling?: ProfilingOptions
   /** Where other components of the control plane say how they are, by name: URLs. */
@@ -105,6 +106,7 @@ export class RequestPath {
   readonly #options: RequestPathOptions
   readonly #auditIds: AuditIds
   readonly #impersonation: Impersonation
+  readonly #compresses: boolean
   readonly #routes = new Routes()
   /** The authorizer, whose answers are counted. */
   readonly #authorizer: Authorizer
@@ -113,7 +115,10 @@ export class RequestPath {
     this.#options = options
     this.#auditIds = new AuditIds(options.random)
     this.#authorizer = options.metrics.access.counted(options.security.authorizer)
-    this.#impersonation = new Impersonation(options.security.authorizer, options.metrics.impersonation)
+    const gates = options.subresources.featureGates
+    const isConstrained = gates.enabled('ConstrainedImpersonation')
+    this.#impersonation = new Impersonation(options.security.authorizer, options.metrics.impersonation, isConstrained)
+    this.#compresses = gates.enabled('APIResponseCompression')
   }
 
   async handle(request: ApiRequest): Promise<ApiResponse> {
@@ -141,7 +146,8 @@ export class RequestPath {
       if (trip.audit !== undefined && !isForeseen(error)) await trip.audit.panicked(error)
     }
     if (trip.audit !== undefined) response = await trip.audit.respond(response, failed)
-    response = compressed(request, withWarnings(response, trip.warnings))
+    const warned = withWarnings(response, trip.warnings)
+    response = this.#compresses ? compressed(request, warned) : warned
     return this.finish(request, trip.end(response, metrics.requests, clock, request), trip)
   }
 

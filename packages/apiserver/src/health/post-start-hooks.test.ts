@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SimulatedClock } from '@canopus/base'
+import { FeatureGates, parseFeatureGates } from '../features/feature-gates.ts'
 import { Health } from './health.ts'
 import { ownChecks } from './own-checks.ts'
 import { absentHooks, PostStartHooks } from './post-start-hooks.ts'
@@ -40,12 +41,21 @@ describe('hooks after the start', () => {
   })
 
   it('are there as the server is configured', () => {
-    const told = (...facts: Parameters<typeof absentHooks>): string[] =>
-      new PostStartHooks({ started: () => true, absent: absentHooks(...facts) }).checks.map(({ name }) => name)
+    const told = (queues: boolean, proxy: boolean, gates = new FeatureGates()): string[] =>
+      new PostStartHooks({ started: () => true, absent: absentHooks(queues, proxy, gates) }).checks.map(
+        ({ name }) => name,
+      )
     assert.ok(told(false, true).includes('poststarthook/max-in-flight-filter'))
     assert.ok(!told(false, true).includes('poststarthook/priority-and-fairness-filter'))
     assert.ok(!told(true, true).includes('poststarthook/max-in-flight-filter'))
     assert.ok(!told(true, false).includes('poststarthook/aggregator-reload-proxy-client-cert'))
+    assert.ok(told(true, true).includes('poststarthook/storage-readiness'))
+    const off = parseFeatureGates(
+      ['WatchCacheInitializationPostStartHook=false', 'APIServerIdentity=false'],
+      'apiserver',
+    )
+    const names = told(true, true, off).filter(name => /storage-readiness|identity/.test(name))
+    assert.deepEqual(names, [])
   })
 })
 

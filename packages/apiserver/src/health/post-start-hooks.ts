@@ -48,12 +48,24 @@ export interface HookFacts {
   started(): boolean
 }
 
+/** Hooks of features that may be off. */
+const HOOKS_OF: readonly (readonly [feature: string, hook: string])[] = [
+  ['APIServerIdentity', 'start-kube-apiserver-identity-lease-controller'],
+  ['APIServerIdentity', 'start-kube-apiserver-identity-lease-garbage-collector'],
+  ['WatchCacheInitializationPostStartHook', 'storage-readiness'],
+]
+
 /** Hooks that a server does not have which limits requests another way, or has no certificate for extension servers. */
-export function absentHooks(priorityAndFairness: boolean, proxyClient: boolean): ReadonlySet<string> {
+export function absentHooks(
+  priorityAndFairness: boolean,
+  proxyClient: boolean,
+  gates: { enabled(name: string): boolean },
+): ReadonlySet<string> {
   const limits = priorityAndFairness
     ? ['max-in-flight-filter']
     : ['priority-and-fairness-config-consumer', 'priority-and-fairness-filter']
-  return new Set([...limits, ...(proxyClient ? [] : ['aggregator-reload-proxy-client-cert'])])
+  const off = HOOKS_OF.flatMap(([feature, hook]) => (gates.enabled(feature) ? [] : [hook]))
+  return new Set([...limits, ...off, ...(proxyClient ? [] : ['aggregator-reload-proxy-client-cert'])])
 }
 
 /** What a server has to do once it serves before it counts as started; each has a check `poststarthook/<name>`. */

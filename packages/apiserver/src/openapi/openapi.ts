@@ -56,7 +56,11 @@ export class OpenApi {
   /** What is being written, so that many who ask at once wait for the same. */
   readonly #writing = new Map<string, Promise<Document>>()
 
-  constructor(descriptions: () => Descriptions | undefined, clock: Clock) {
+  readonly #tellsEnums: boolean
+
+  /** `tellsEnums`: the feature OpenAPIEnums. */
+  constructor(descriptions: () => Descriptions | undefined, clock: Clock, tellsEnums = true) {
+    this.#tellsEnums = tellsEnums
     this.#descriptions = descriptions
     this.#clock = clock
   }
@@ -152,7 +156,11 @@ export class OpenApi {
 
   private options(): OpenApiOptions {
     const descriptions = this.#descriptions()
-    return { version: RELEASE, ...(descriptions === undefined ? {} : { descriptions }) }
+    return {
+      version: RELEASE,
+      ...(this.#tellsEnums ? {} : { withoutEnums: true }),
+      ...(descriptions === undefined ? {} : { descriptions }),
+    }
   }
 
   private async index(): Promise<Document> {

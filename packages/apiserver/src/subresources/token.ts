@@ -46,6 +46,7 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   checkPlace(request, namespace, name)
   const account = store.view(await store.get(namespace, name)) as ServiceAccount
   if (context.tokenIssuer === undefined) throw serviceUnavailableError('this server issues no tokens')
+  warnOfOther(context, account, target.object, call)
   target.object = context.tokenIssuer.complete(account, target.object)
   await store.context.admission.validate(write, target)
   const answer = await context.tokenIssuer.issue(account, target.object, text => call.warnings.push(text))
@@ -53,6 +54,20 @@ export async function serveToken(context: SubresourceContext, endpoint: Endpoint
   if (jti !== undefined) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`)
   const { kind, apiVersion } = TOKEN_REQUEST
   return objectResponse(call.request, 201, { kind, apiVersion, ...answer })
+}
+
+/** Where that is no error, whoever means another account by the same name is told of it. */
+function warnOfOther(
+  { featureGates }: SubresourceContext,
+  { metadata }: ServiceAccount,
+  { metadata: asked }: TokenRequest,
+  { warnings }: Call,
+): void {
+  const gate = 'TokenRequestServiceAccountUIDValidation'
+  if (featureGates.enabled(gate) || !asked?.uid || asked.uid === metadata.uid) return
+  warnings.push(
+    `the UID in the token request (${asked.uid}) does not match the UID of the service account (${metadata.uid}) but ${gate} is not enabled. In the future, this will return a conflict error`,
+  )
 }
 
 /** As decoding leaves it (pkg/apis/authentication/v1/defaults.go). */

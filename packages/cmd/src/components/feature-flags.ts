@@ -4,6 +4,7 @@ import {
   type EffectiveVersionFlags,
   type FeatureGates,
   type GateComponent,
+  gateHelp,
   parseFeatureGates,
   parseRuntimeConfig,
   type RuntimeConfig,
@@ -24,6 +25,12 @@ export interface FeatureFlags extends EffectiveVersionFlags {
 
 /** Of every component. */
 export function addFeatureGateFlag(command: Command): void {
+  command.addHelpText(
+    'after',
+    `\nFeatures that --feature-gates knows:\n${gateHelp()
+      .map(line => `  ${line}\n`)
+      .join('')}`,
+  )
   command.option('--feature-gates <gates>', 'features to turn on or off, such as StorageVersionMigrator=true', lists)
 }
 

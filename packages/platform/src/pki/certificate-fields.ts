@@ -48,6 +48,9 @@ export function decode<T>(bytes: ArrayBuffer | Uint8Array, type: new () => T): T
 
 export const malformed = (detail: string): Error => new Error(`malformed: ${detail}`)
 
+/** k8s.io/apimachinery/pkg/apis/asn1 */
+const KUBERNETES_UID = '1.3.6.1.4.1.57683.2'
+
 /** A subject: organizations first, as Go writes subjects, each in a set of its own so that the encoding is canonical. */
 export function subjectName(subject: { commonName: string; organizations: readonly string[] }): Name {
   const attribute = (type: string, utf8String: string) =>
@@ -64,6 +67,7 @@ export function readSubject(name: Name): Subject {
   for (const { type, value } of name.flat()) {
     if (type === COMMON_NAME) subject.commonName = value.toString()
     if (type === ORGANIZATION) subject.organizations.push(value.toString())
+    if (type === KUBERNETES_UID) subject.uids = [...(subject.uids ?? []), value.toString()]
   }
   return subject
 }

@@ -4,6 +4,8 @@ import { isIP } from 'node:net'
 export interface Subject {
   commonName: string
   organizations: string[]
+  /** Kubernetes' own attribute (1.3.6.1.4.1.57683.2), as often as it is there; missing where it is not. */
+  uids?: string[]
 }
 
 /** Names that a certificate is valid for. */

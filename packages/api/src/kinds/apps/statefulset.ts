@@ -1,4 +1,4 @@
-import { checkDns1123Label } from '@canopus/apimachinery'
+import { checkDns1123Label, isFeatureOn } from '@canopus/apimachinery'
 import type { StatefulSet, StatefulSetSpec } from '../../generated/apps.v1.ts'
 import { StatefulSets } from '../../resources.ts'
 import { claimSpecWarnings, defaultClaim } from '../core/persistentvolumeclaim.ts'
@@ -22,6 +22,7 @@ function defaultStatefulSet(object: StatefulSet): void {
   }
   if (updateStrategy.type === 'RollingUpdate' && updateStrategy.rollingUpdate) {
     updateStrategy.rollingUpdate.partition ??= 0
+    if (isFeatureOn('MaxUnavailableStatefulSet')) updateStrategy.rollingUpdate.maxUnavailable ??= 1
   }
   spec.persistentVolumeClaimRetentionPolicy ??= {}
   spec.persistentVolumeClaimRetentionPolicy.whenDeleted ||= 'Retain'

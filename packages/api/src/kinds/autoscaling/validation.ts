@@ -6,6 +6,7 @@ import {
   type FieldError,
   forbidden,
   invalid,
+  isFeatureOn,
   notSupported,
   required,
 } from '@canopus/apimachinery'
@@ -25,7 +26,7 @@ import { checkContainerResourceName } from '../shared/resource-names.ts'
 export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
   const errors: Errors = []
   const { minReplicas, maxReplicas } = spec
-  const lowest = old?.spec.minReplicas === 0 ? 0 : 1
+  const lowest = old?.spec.minReplicas === 0 || isFeatureOn('HPAScaleToZero') ? 0 : 1
   if (minReplicas !== undefined && minReplicas < lowest) {
     errors.push(invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${lowest}`))
   }

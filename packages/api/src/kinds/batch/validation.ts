@@ -6,6 +6,7 @@ import {
   type FieldError,
   invalid,
   isConditionTrue,
+  isFeatureOn,
   labelSelector,
   matches,
   notSupported,
@@ -225,8 +226,12 @@ function checkTemplate(errors: Errors, { spec }: Job, { spec: before, status }: 
     return
   }
   const idle = isConditionTrue(status?.conditions, 'Suspended') && (status?.active ?? 0) === 0
-  const expected = idle || status?.startTime === undefined ? withNewPlacement(before, spec) : before.template
-  if (!idle) checkImmutable(errors, field, spec.template, expected, TEMPLATE)
+  const isPlaced = isFeatureOn('MutableSchedulingDirectivesForSuspendedJobs')
+    ? idle || status?.startTime === undefined
+    : status?.startTime === undefined
+  const expected = isPlaced ? withNewPlacement(before, spec) : before.template
+  if (!idle || !isFeatureOn('MutablePodResourcesForSuspendedJobs'))
+    checkImmutable(errors, field, spec.template, expected, TEMPLATE)
   else {
     const compared = { ...expected.spec }
     for (const list of ['containers', 'initContainers'] as const) {

@@ -1,3 +1,4 @@
+import { isFeatureOn } from '@canopus/apimachinery'
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../generated/core.v1.ts'
 import { PersistentVolumeClaims } from '../../resources.ts'
 import { ageColumn, nameColumn, of, text, wide } from '../shared/columns.ts'
@@ -21,13 +22,14 @@ const isClaimOrSnapshot = ({ apiGroup, kind }: { apiGroup?: string; kind: string
   (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot')
 
 /**
- * Sources in other namespaces need a feature that is off, and older clients' sources of a kind that nobody knew then are
+ * Sources in other namespaces need a feature that is off by default, and older clients' sources of a kind that nobody knew then are
  * dropped as they always were (k8s.io/kubernetes/pkg/api/persistentvolumeclaim/util.go).
  */
 function settleDataSources(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): void {
   const { spec } = claim
   const hadSource = old?.spec.dataSource !== undefined || old?.spec.dataSourceRef !== undefined
-  if (spec.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined) delete spec.dataSourceRef
+  const isForeign = spec.dataSourceRef?.namespace && old?.spec.dataSourceRef === undefined
+  if (isForeign && !isFeatureOn('CrossNamespaceVolumeDataSource')) delete spec.dataSourceRef
   if (!hadSource && spec.dataSourceRef === undefined && spec.dataSource && !isClaimOrSnapshot(spec.dataSource)) {
     delete spec.dataSource
   }

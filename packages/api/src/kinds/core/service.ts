@@ -1,4 +1,4 @@
-import { checkDns1123Label } from '@canopus/apimachinery'
+import { checkDns1035Label, checkDns1123Label, isFeatureOn } from '@canopus/apimachinery'
 import type { Service } from '../../generated/core.v1.ts'
 import { Services } from '../../resources.ts'
 import { ageColumn, formatLabels, nameColumn, of, text, wide } from '../shared/columns.ts'
@@ -47,7 +47,7 @@ export const ServiceKind = defineKind<Service>({
       validate: validateService,
       validateUpdate: validateServiceUpdate,
       validateStatusUpdate: validateServiceStatusUpdate,
-      validateName: checkDns1123Label,
+      validateName: name => (isFeatureOn('RelaxedServiceNameValidation') ? checkDns1123Label : checkDns1035Label)(name),
       warnings: serviceWarnings,
       statusWarnings: balancerWarnings,
       allowCreateOnUpdate: true,

@@ -8,6 +8,7 @@ import {
   givenField,
   IMMUTABLE_MESSAGE,
   invalid,
+  isFeatureOn,
   notSupported,
   quantityValue,
   required,
@@ -254,7 +255,8 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
   }
   checkImmutable(errors, 'volumeMode', volume.spec.volumeMode, old.spec.volumeMode)
   const affinity = volume.spec.nodeAffinity
-  const wanted = old.spec.nodeAffinity && withNewLabels(affinity, old.spec.nodeAffinity)
+  const isMutable = isFeatureOn('MutablePVNodeAffinity')
+  const wanted = isMutable ? undefined : old.spec.nodeAffinity && withNewLabels(affinity, old.spec.nodeAffinity)
   if (wanted !== undefined && !sameAs('core.v1.VolumeNodeAffinity', wanted, old.spec.nodeAffinity)) {
     errors.push(invalid('nodeAffinity', affinity, `${IMMUTABLE_MESSAGE}, except for updating from beta label to GA`))
   }

@@ -1,5 +1,6 @@
 /** Ingresses and their classes (pkg/apis/networking/validation/validation.go). */
 import {
+  checkDns1035Label,
   checkDns1123Label,
   checkDns1123Subdomain,
   checkPathSegmentName,
@@ -9,6 +10,7 @@ import {
   type FieldError,
   forbidden,
   invalid,
+  isFeatureOn,
   isIp,
   notSupported,
   patternMessage,
@@ -99,6 +101,8 @@ function checkPath(errors: Errors, at: string, { path, pathType, backend }: HTTP
   checkBackend(errors, `${at}.backend`, backend ?? {})
 }
 
+const isRelaxed = (): boolean => isFeatureOn('RelaxedServiceNameValidation')
+
 function checkBackend(errors: Errors, path: string, { service, resource }: IngressBackend): void {
   if (service && resource) {
     errors.push(invalid(path, '', 'cannot set both resource and service backends'))
@@ -117,7 +121,7 @@ function checkBackend(errors: Errors, path: string, { service, resource }: Ingre
     return
   }
   if (!service.name) errors.push(required(`${path}.service.name`))
-  else checkText(errors, `${path}.service.name`, service.name, checkDns1123Label)
+  else checkText(errors, `${path}.service.name`, service.name, isRelaxed() ? checkDns1123Label : checkDns1035Label)
   const { name, number } = service.port ?? {}
   if (name && number) errors.push(invalid(path, '', 'cannot set both port name & port number'))
   else if (name) checkText(errors, `${path}.service.port.name`, name, checkPortName)

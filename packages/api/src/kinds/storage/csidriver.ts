@@ -1,3 +1,4 @@
+import { isFeatureOn } from '@canopus/apimachinery'
 import type { CSIDriver } from '../../generated/storage.v1.ts'
 import { CSIDrivers } from '../../resources.ts'
 import { ageColumn, column, nameColumn, of, text } from '../shared/columns.ts'
@@ -17,6 +18,7 @@ function defaultDriver(driver: CSIDriver): void {
   if ((spec.volumeLifecycleModes ?? []).length === 0) spec.volumeLifecycleModes = ['Persistent']
   spec.requiresRepublish ??= false
   spec.seLinuxMount ??= false
+  if (isFeatureOn('VolumeLimitScaling')) spec.preventPodSchedulingIfMissing ??= false
 }
 
 function warnings({ spec }: CSIDriver, old: CSIDriver | undefined): string[] {

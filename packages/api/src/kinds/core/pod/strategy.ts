@@ -1,6 +1,6 @@
 /** What the API server does with pods besides defaults and checks (pkg/registry/core/pod/strategy.go). */
 
-import type { LabelSelector } from '@canopus/apimachinery'
+import { isFeatureOn, type LabelSelector } from '@canopus/apimachinery'
 import type { Pod, PodAffinityTerm, PodStatus } from '../../../generated/core.v1.ts'
 import type { StrategyContext } from '../../../kind.ts'
 import { sameAs } from '../../shared/equality.ts'
@@ -54,6 +54,7 @@ function applyMatchLabelKeys({ metadata: { labels = {} }, spec }: Pod): void {
     }
   }
   for (const constraint of spec.topologySpreadConstraints ?? []) {
+    if (!isFeatureOn('MatchLabelKeysInPodTopologySpreadSelectorMerge')) break
     if (constraint.labelSelector) extend(constraint.labelSelector, constraint.matchLabelKeys, 'In', labels)
   }
 }

@@ -6,6 +6,7 @@ import {
   duplicate,
   forbidden,
   invalid,
+  isFeatureOn,
   type LabelSelector,
   notSupported,
   required,
@@ -205,12 +206,28 @@ function checkToleration(errors: Errors, path: string, toleration: Toleration): 
     if (messages.length > 0) errors.push(invalid(`${path}.operator`, value, messages.join(';')))
   } else if (operator === 'Exists') {
     if (value !== '') errors.push(invalid(`${path}.operator`, value, "value must be empty when `operator` is 'Exists'"))
+  } else if ((operator === 'Lt' || operator === 'Gt') && isFeatureOn('TaintTolerationComparisonOperators')) {
+    checkInteger(errors, `${path}.value`, value)
   } else {
-    // Comparisons have a feature gate of their own, which is off; it is told of all the same.
+    // Comparisons have a feature gate of their own, which is off by default; it is told of all the same.
     const more = operator === 'Lt' || operator === 'Gt' ? ['Lt', 'Gt'] : []
     errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists', ...more]))
   }
   if (effect) checkTaintEffect(errors, `${path}.effect`, effect)
+}
+
+/** A number of 64 bits, without leading zeros. */
+function checkInteger(errors: Errors, field: string, text: string): void {
+  if (text === '') errors.push(invalid(field, text, 'must be non-empty'))
+  else if (!/^(0|-?[1-9][0-9]*)$/.test(text))
+    errors.push(invalid(field, text, 'must be a valid decimal integer in canonical form'))
+  const problem = !/^[+-]?[0-9]+$/.test(text)
+    ? 'invalid syntax'
+    : BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+      ? undefined
+      : 'value out of range'
+  if (problem !== undefined)
+    errors.push(invalid(field, text, `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${problem}`))
 }
 
 const ACTIONS = ['DoNotSchedule', 'ScheduleAnyway']

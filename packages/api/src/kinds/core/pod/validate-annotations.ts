@@ -1,5 +1,5 @@
 /** Annotations that mean something for pods (validation.go: ValidatePodSpecificAnnotations and its updates). */
-import { forbidden, invalid } from '@canopus/apimachinery'
+import { forbidden, invalid, isFeatureOn } from '@canopus/apimachinery'
 import type { AppArmorProfile, Pod, PodSpec, SeccompProfile } from '../../../generated/core.v1.ts'
 import type { Errors } from '../../shared/check.ts'
 import { APPARMOR_ANNOTATION as APPARMOR } from './app-armor.ts'
@@ -25,7 +25,8 @@ export function checkPodAnnotations(
     errors.push(invalid(`${path}[${MIRROR}]`, mirror, 'must set spec.nodeName if mirror pod annotation is set'))
   }
   const cost = annotations[DELETION_COST]
-  if (cost !== undefined && !(/^(?:0|-?[1-9][0-9]*)$/.test(cost) && Math.abs(Number(cost)) <= MAX_INT32)) {
+  const isRead = cost !== undefined && isFeatureOn('PodDeletionCost')
+  if (isRead && !(/^(?:0|-?[1-9][0-9]*)$/.test(cost) && Math.abs(Number(cost)) <= MAX_INT32)) {
     errors.push(invalid(`${path}[${DELETION_COST}]`, cost, 'must be a 32bit integer'))
   }
   for (const [key, value] of Object.entries(annotations)) {

@@ -7,6 +7,7 @@ import {
   forbidden,
   givenField,
   invalid,
+  isFeatureOn,
   notFound,
   notSupported,
   required,
@@ -150,8 +151,11 @@ function checkRestart(errors: Errors, path: string, { restartPolicy, restartPoli
   }
   for (const [index, { action, exitCodes }] of restartPolicyRules.entries()) {
     const at = `${field}[${index}]`
-    if (action !== 'Restart' && action !== 'RestartAllContainers') {
-      errors.push(notSupported(`${at}.action`, action ?? '', ['Restart', 'RestartAllContainers']))
+    const actions = isFeatureOn('RestartAllContainersOnContainerExits')
+      ? ['Restart', 'RestartAllContainers']
+      : ['Restart']
+    if (!actions.includes(action ?? '')) {
+      errors.push(notSupported(`${at}.action`, action ?? '', actions))
     }
     if (exitCodes === undefined) {
       errors.push(required(`${at}.exitCodes`, 'must be specified'))

@@ -4,6 +4,7 @@ import {
   forbidden,
   givenField,
   invalid,
+  isFeatureOn,
   notSupported,
   required,
   tooLong,
@@ -143,7 +144,8 @@ function checkSysctls(errors: Errors, path: string, sysctls: readonly Sysctl[], 
 export function checkHostUsers(errors: Errors, path: string, spec: PodSpec): void {
   if (spec.hostUsers !== false) return
   const text = 'when `hostUsers` is false'
-  if (spec.hostNetwork) errors.push(forbidden(`${path}.hostNetwork`, text))
+  if (spec.hostNetwork && !isFeatureOn('UserNamespacesHostNetworkSupport'))
+    errors.push(forbidden(`${path}.hostNetwork`, text))
   if (spec.hostPID) errors.push(forbidden(`${path}.HostPID`, text))
   if (spec.hostIPC) errors.push(forbidden(`${path}.HostIPC`, text))
   for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {

@@ -10,6 +10,7 @@ import {
   forbidden,
   internalFieldError,
   invalid,
+  isFeatureOn,
   parseIp,
   required,
   tooLong,
@@ -31,7 +32,7 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   const nominated = status.nominatedNodeName
   if (nominated && nominated !== before.nominatedNodeName) {
     checkText(errors, 'status.nominatedNodeName', nominated, checkDns1123Subdomain)
-    if (old.spec.nodeName) {
+    if (old.spec.nodeName && isFeatureOn('ClearingNominatedNodeNameAfterBinding')) {
       errors.push(forbidden('status.nominatedNodeName', 'may not be set on pods that are already bound to a node'))
     }
   }
