@@ -67,6 +67,8 @@ export { type ApiRequest, type ApiResponse, type Headers, jsonResponse, type Str
 export { countedGrpcCalls } from './metrics/grpc-metrics.ts'
 export { METRICS_RESET, METRICS_TYPE, registerBuildInfo, registerOwnFamilies } from './metrics/server-metrics.ts'
 export { loadDescriptions } from './openapi/load-descriptions.ts'
+export { keepPeerAddress, parseAddress } from './peers/peer-addresses.ts'
+export { PEER_ADDRESS, type PeersOptions } from './peers/peers.ts'
 export { errorResponse } from './registry/respond.ts'
 export type { ContainerPoint, Scrape } from './resource-metrics/exposition.ts'
 export type { NodeMetrics } from './resource-metrics/scraper.ts'

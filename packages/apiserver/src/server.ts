@@ -50,6 +50,7 @@ import { followDefinitions } from './metrics/definition-metrics.ts'
 import { ruleMetrics } from './metrics/rule-metrics.ts'
 import { ServerMetrics } from './metrics/server-metrics.ts'
 import { OpenApi } from './openapi/openapi.ts'
+import { Peers, type PeersOptions } from './peers/peers.ts'
 import { AdmissionChain } from './registry/admission.ts'
 import { certificateSigningRequestHooks } from './registry/certificate-signing-request.ts'
 import { StoreReader } from './registry/object-reader.ts'
@@ -127,6 +128,8 @@ export interface ApiServerOptions {
   readonly serverId?: string
   /** Where given, APIServices are kept for what is served here, and those with a Service are passed on. */
   readonly aggregation?: AggregationOptions
+  /** Where given, other API servers are asked what they serve and this one does not. It must have an identity. */
+  readonly peers?: PeersOptions
 }
 
 export interface ApiServer {
@@ -215,6 +218,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       resolver,
       dial: options.egress?.cluster,
     })
+  const peers =
+    options.peers &&
+    options.serverId !== undefined &&
+    new Peers(options.peers, {
+      ...{ serverId: options.serverId, objects, store: options.store, clock, random, logger },
+      dial: options.egress?.controlplane,
+    })
   const { kubelet = {}, nodeMetrics } = options
   const resourceMetrics = servesResourceMetrics(options)
     ? new ResourceMetrics({
@@ -232,6 +242,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       serving.priorityAndFairness,
       options.aggregation?.proxyClient?.() !== undefined,
       options.featureGates ?? new FeatureGates(),
+      options.peers !== undefined,
     ),
   })
   const front = new Front(serving, random)
@@ -261,6 +272,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     objects,
     webhooks,
     ...(aggregator === undefined ? {} : { aggregator }),
+    ...(peers ? { peers } : {}),
     ...(resourceMetrics === undefined ? {} : { resourceMetrics }),
     front,
     traffic,
@@ -305,6 +317,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         void runConsistencyChecks(facts, stopping.signal)
       }
       await aggregator?.start()
+      if (peers) peers.start()
       resourceMetrics?.start()
     },
     async listen(listenOptions) {
@@ -322,6 +335,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       state.stopping = true
       follower?.stop()
       await aggregator?.stop()
+      if (peers) await peers.stop()
       await resourceMetrics?.stop()
       if (serving.shutdownDelay > 0) await sleep(clock, serving.shutdownDelay)
       front.closed = serving.shutdownSendRetryAfter
@@ -465,6 +479,7 @@ interface PathParts {
   readonly connectionBytesPerSecond: number | undefined
   readonly gitVersion: string
   readonly aggregator?: Aggregator
+  readonly peers?: Peers
   readonly resourceMetrics?: ResourceMetrics
   ready(): boolean
   /** Where the server listens, for `/api`. */
@@ -472,7 +487,7 @@ interface PathParts {
 }
 
 function composePath(options: ApiServerOptions, { objects, address, webhooks, ...parts }: PathParts): RequestPath {
-  const { security, resources, aggregator } = parts
+  const { security, resources, aggregator, peers } = parts
   const { clock, random, logger, kubelet = {} } = options
   const { tokenIssuer } = security
   const { featureGates: gates = new FeatureGates() } = options
@@ -493,6 +508,10 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
   const openapi = new OpenApi(options.descriptions ?? (() => undefined), clock, gates.enabled('OpenAPIEnums'))
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
   if (aggregator !== undefined) publishExtensions(aggregator, discovery, openapi)
+  if (peers !== undefined) {
+    discovery.setPeers(options.serverId ?? '', () => peers.groups())
+    peers.listen(() => discovery.changed())
+  }
   new CustomResources(resources, webhooks, type => {
     discovery.changed()
     openapi.changed(type)
@@ -509,6 +528,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     ...(aggregator === undefined ? {} : { aggregator }),
+    ...(peers === undefined ? {} : { peers }),
     subresources: {
       resources,
       objects,

@@ -12,8 +12,10 @@ import {
   FeatureGates,
   keepFlowControl,
   keepLegacyTokenTracking,
+  keepPeerAddress,
   keepServiceCidr,
   kindsOfFeatures,
+  parseAddress,
   persevere,
   RuntimeConfig,
   runCompaction,
@@ -32,7 +34,7 @@ export interface StartApiServerOptions extends Omit<ApiServerOptions, 'kinds'> {
   /** Which versions are served besides; none where missing. */
   runtimeConfig?: RuntimeConfig
   /** As what the server says by a lease that it is there; it says nothing where missing. */
-  identity?: { name: string; hostname: string; holder: string }
+  identity?: { name: string; hostname: string; holder: string; address?: string }
   /** Milliseconds between compactions of the store, as `runCompaction` has it; 0 for none. */
   compactionInterval?: number
   /** Milliseconds that events are kept; an hour where missing. */
@@ -78,15 +80,16 @@ export async function startApiServer({
     if (identity && featureGates.enabled('APIServerIdentity')) {
       void keepIdentityLease({ client, clock: options.clock, logger: options.logger, ...identity }, ending.signal)
     }
+    const kept = keptPeerAddress(options, identity, ending.signal)
     const own = { client, clock: options.clock, logger: options.logger }
     void keepFlowControl(own, ending.signal)
     void keepServiceCidr(own, cidrs, ending.signal)
     void keepLegacyTokenTracking({ ...own, objects: server.objects }, ending.signal)
     return {
       ...server,
-      stop: () => {
+      stop: async () => {
         ending.abort()
-        return server.stop()
+        await Promise.all([server.stop(), kept])
       },
     }
   } catch (error) {
@@ -94,6 +97,17 @@ export async function startApiServer({
     await server.stop()
     throw error
   }
+}
+
+/** Says where others reach this server, if they do. */
+async function keptPeerAddress(
+  { store, clock, logger }: Pick<StartApiServerOptions, 'store' | 'clock' | 'logger'>,
+  identity: StartApiServerOptions['identity'],
+  signal: AbortSignal,
+): Promise<void> {
+  const address = identity?.address === undefined ? undefined : parseAddress(identity.address)
+  if (identity === undefined || address === undefined) return
+  await keepPeerAddress({ store, serverId: identity.name, address, clock, logger }, signal)
 }
 
 /** The kinds, those whose objects vanish by themselves with another life, in milliseconds. */

@@ -24,7 +24,7 @@ test('an API server renews its lease and removes those of servers that have gone
   add('apiserver-there', 3500)
   add('somebody-else', 9000, false)
   const stop = new AbortController()
-  const identity = { name: 'apiserver-own', hostname: 'h', holder: 'apiserver-own_1' }
+  const identity = { name: 'apiserver-own', hostname: 'h', holder: 'apiserver-own_1', address: '10.0.0.1:6443' }
   const options = { client: createClient(server), clock, logger: silentLogger, ...identity }
   const running = keepIdentityLease(options, stop.signal)
   await clock.advance(1)
@@ -32,6 +32,7 @@ test('an API server renews its lease and removes those of servers that have gone
   assert.deepEqual(names().sort(), ['apiserver-own', 'apiserver-there', 'somebody-else'])
   const own = () => server.get(Leases, 'apiserver-own', 'kube-system')
   assert.equal(own()?.metadata.labels?.['kubernetes.io/hostname'], 'h')
+  assert.equal(own()?.metadata.annotations?.['kubernetes.io/peer-advertise-address'], '10.0.0.1:6443')
   const first = own()?.spec?.renewTime
   await clock.advance(10_000)
   assert.notEqual(own()?.spec?.renewTime, first)

@@ -5,6 +5,7 @@
 import { Leases } from '@canopus/api'
 import type { Lease } from '@canopus/api/coordination/v1'
 import { type Draft, formatMicroTime, hasReason, parseTime } from '@canopus/apimachinery'
+import { PEER_ADDRESS } from '@canopus/apiserver'
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
 
@@ -25,6 +26,8 @@ export interface IdentityLeaseOptions {
   hostname: string
   /** Of this run of it. */
   holder: string
+  /** Where other servers reach it, `host:port`; they do not where missing. */
+  address?: string
 }
 
 /** Whether whoever held the lease has not renewed it in time. */
@@ -52,16 +55,21 @@ export async function keepIdentityLease(options: IdentityLeaseOptions, signal: A
   }
 }
 
-async function renew({ client, clock, name, hostname, holder }: IdentityLeaseOptions): Promise<void> {
+async function renew({ client, clock, name, hostname, holder, address }: IdentityLeaseOptions): Promise<void> {
   const leases = client.resource(Leases)
   const renewTime = formatMicroTime(clock.now())
   const spec = { holderIdentity: holder, leaseDurationSeconds: SECONDS, renewTime }
+  const annotations = address === undefined ? undefined : { [PEER_ADDRESS]: address }
   try {
-    await leases.patch(name, 'merge', { spec }, { namespace: NAMESPACE })
+    const patch = { spec, ...(annotations === undefined ? {} : { metadata: { annotations } }) }
+    await leases.patch(name, 'merge', patch, { namespace: NAMESPACE })
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error
     const labels = { [LABEL]: COMPONENT, 'kubernetes.io/hostname': hostname }
-    const lease: Draft<Lease> = { metadata: { name, namespace: NAMESPACE, labels }, spec }
+    const lease: Draft<Lease> = {
+      metadata: { name, namespace: NAMESPACE, labels, ...(annotations === undefined ? {} : { annotations }) },
+      spec,
+    }
     await leases.create(lease)
   }
 }

@@ -46,7 +46,16 @@ export function checkConfiguration(
   if (unknown.length > 0) {
     throw new Error(`strict decoding error: ${unknown.map(each => `unknown field ${JSON.stringify(each)}`).join(', ')}`)
   }
-  return object
+  return withoutNulls(object)
+}
+
+/** As Go reads it: a field that is null is one that is not there. */
+function withoutNulls<T>(value: T): T
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(each => withoutNulls(each))
+  if (!isObject(value)) return value
+  const there = Object.entries(value).filter(([, inner]) => inner !== null)
+  return Object.fromEntries(there.map(([name, inner]) => [name, withoutNulls(inner)]))
 }
 
 /** The object says no kind, or one that is not read here. */

@@ -3,6 +3,7 @@ import type { ResourceType } from '@canopus/apimachinery'
 import type { Priority } from '../aggregation/priorities.ts'
 import { covers, parseMediaTypes } from '../encoding/media-type.ts'
 import { type ApiRequest, type ApiResponse, header } from '../http/message.ts'
+import { type GroupDocument, mergeGroups } from '../peers/merge-groups.ts'
 import { objectResponse } from '../registry/respond.ts'
 import {
   aggregatedDiscovery,
@@ -29,6 +30,12 @@ export interface DiscoveryAggregation {
   readonly priorityOf: (group: string, version: string) => Priority
 }
 
+/** What other API servers serve (`peers/peers.ts`). */
+interface PeerDocuments {
+  readonly serverId: string
+  groups(): ReadonlyMap<string, readonly GroupDocument[]>
+}
+
 export class Discovery {
   readonly #serverAddress: () => string
   readonly #tellsHashes: boolean
@@ -38,6 +45,8 @@ export class Discovery {
   #groups: GroupResources[] | undefined
   #core: Aggregated | undefined
   #others: Aggregated | undefined
+  #peers: PeerDocuments | undefined
+  #merged: Aggregated | undefined
 
   /** `tellsHashes`: the feature StorageVersionHash. */
   constructor(serverAddress: () => string, tellsHashes = true) {
@@ -58,7 +67,14 @@ export class Discovery {
     this.changed()
   }
 
+  /** Where to ask for what other API servers serve, by their identity; clients are told of all unless they want this one's alone. */
+  setPeers(serverId: string, groups: PeerDocuments['groups']): void {
+    this.#peers = { serverId, groups }
+    this.changed()
+  }
+
   changed(): void {
+    this.#merged = undefined
     this.#groups = undefined
     this.#core = undefined
     this.#others = undefined
@@ -87,7 +103,9 @@ export class Discovery {
   }
 
   private root(request: ApiRequest, core: boolean): ApiResponse {
-    if (wantsAggregated(request)) return this.aggregated(request, core)
+    const wanted = wantedDocument(request)
+    if (wanted === 'all' && !core && this.#peers !== undefined) return this.merged(request, this.#peers)
+    if (wanted !== undefined) return this.aggregated(request, core)
     const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.groups)
     return objectResponse(request, 200, list)
   }
@@ -98,16 +116,30 @@ export class Discovery {
   private aggregated(request: ApiRequest, core: boolean): ApiResponse {
     let document = core ? this.#core : this.#others
     if (document === undefined) {
-      const groups = this.groups.filter(each => (each.group === '') === core)
-      const text = JSON.stringify(aggregatedDiscovery(groups, this.#isCustom))
-      document = { body: Buffer.from(text), etag: etagOf(text) }
+      document = written(this.own(core))
       this.aggregations++
       if (core) this.#core = document
       else this.#others = document
     }
-    const headers = { etag: document.etag, vary: 'Accept', 'cache-control': 'public' }
-    if (header(request.headers, 'if-none-match') === document.etag) return { status: 304, headers }
-    return { status: 200, headers: { 'content-type': AGGREGATED, ...headers }, body: document.body }
+    return answered(request, document)
+  }
+
+  private own(core: boolean): ReturnType<typeof aggregatedDiscovery> {
+    const groups = this.groups.filter(each => (each.group === '') === core)
+    return aggregatedDiscovery(groups, this.#isCustom)
+  }
+
+  private merged(request: ApiRequest, { serverId, groups }: PeerDocuments): ApiResponse {
+    const others = groups()
+    if (others.size === 0) return this.aggregated(request, false)
+    if (this.#merged === undefined) {
+      const own = this.own(false)
+      const all = new Map<string, readonly GroupDocument[]>([...others, [serverId, own.items]])
+      // The same on each server, whoever is asked.
+      const items = mergeGroups([...all.keys()].sort().map(name => all.get(name)!))
+      this.#merged = written({ ...own, items })
+    }
+    return answered(request, this.#merged)
   }
 
   private resources(request: ApiRequest, group: string, version: string): ApiResponse | undefined {
@@ -119,21 +151,33 @@ export class Discovery {
   }
 }
 
-function wantsAggregated(request: ApiRequest): boolean {
+function written(list: object): Aggregated {
+  const text = JSON.stringify(list)
+  return { body: Buffer.from(text), etag: etagOf(text) }
+}
+
+function answered(request: ApiRequest, document: Aggregated): ApiResponse {
+  const headers = { etag: document.etag, vary: 'Accept', 'cache-control': 'public' }
+  if (header(request.headers, 'if-none-match') === document.etag) return { status: 304, headers }
+  return { status: 200, headers: { 'content-type': AGGREGATED, ...headers }, body: document.body }
+}
+
+/** Of one document of all groups: that of this server, or that of all servers. */
+function wantedDocument(request: ApiRequest): 'own' | 'all' | undefined {
   const accept = header(request.headers, 'accept')
-  if (accept === undefined || !accept.includes('APIGroupDiscoveryList')) return false
+  if (accept === undefined || !accept.includes('APIGroupDiscoveryList')) return undefined
   for (const clause of parseMediaTypes(accept)) {
     if (!covers(clause, 'application/json')) continue
     const { g, v, as, profile } = clause.parameters
-    if (as === undefined) return false
+    if (as === undefined) return undefined
     if (
       g === 'apidiscovery.k8s.io' &&
       v === 'v2' &&
       as === 'APIGroupDiscoveryList' &&
       (profile ?? 'nopeer') === 'nopeer'
     ) {
-      return true
+      return profile === undefined ? 'all' : 'own'
     }
   }
-  return false
+  return undefined
 }

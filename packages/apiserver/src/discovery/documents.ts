@@ -11,6 +11,7 @@ import type {
 } from '@canopus/apimachinery'
 import { apiVersionOf, compareVersions } from '@canopus/apimachinery'
 import { localPriority, type Priority } from '../aggregation/priorities.ts'
+import type { GroupDocument, ResourceDocument, VersionDocument } from '../peers/merge-groups.ts'
 
 /** One version of a group in an APIGroupDiscoveryList, as another server says that it serves it. */
 export interface ExternalVersion {
@@ -153,7 +154,7 @@ function storageVersionHash({ group, version, storageVersion = version, kind }: 
 export function aggregatedDiscovery(
   groups: readonly GroupResources[],
   isCustom: (type: ResourceType) => boolean = () => false,
-): unknown {
+): { kind: string; apiVersion: string; metadata: object; items: GroupDocument[] } {
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: 'apidiscovery.k8s.io/v2',
@@ -168,15 +169,15 @@ export function aggregatedDiscovery(
 function aggregatedVersion(
   { version, types, external }: VersionResources,
   isCustom: (type: ResourceType) => boolean,
-): unknown {
+): VersionDocument & { freshness: string } {
   if (external === undefined) {
     return { version, resources: types.map(type => aggregatedResource(type, isCustom(type))), freshness: 'Current' }
   }
   const { resources, freshness } = external
-  return { version, ...(resources.length === 0 ? {} : { resources }), freshness }
+  return { version, ...(resources.length === 0 ? {} : { resources: resources as ResourceDocument[] }), freshness }
 }
 
-function aggregatedResource(type: ResourceType, inFull: boolean): unknown {
+function aggregatedResource(type: ResourceType, inFull: boolean): ResourceDocument & Record<string, unknown> {
   const { group, version, kind } = type
   const own = inFull ? { group, version, kind } : { group: '', version: '', kind }
   const kindOf = (other: SubresourceFacts['type']): unknown => {

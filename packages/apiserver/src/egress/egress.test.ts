@@ -75,6 +75,15 @@ describe('the configuration of egress', () => {
       else assert.throws(read, problem)
     })
 
+  test('a transport that is null, as YAML has it where nothing follows, is none', () => {
+    const nothing = [{ name: 'cluster', connection: { proxyProtocol: 'Direct', transport: null } }]
+    const egress = egressOf(
+      readEgressConfiguration(file(nothing), () => true),
+      { read: String },
+    )
+    assert.deepEqual(egress, { cluster: undefined })
+  })
+
   test('each way has its dialer, those that are direct none', () => {
     const uds = { uds: { udsName: '/x' } }
     const all = [to('Cluster', 'HTTPConnect', uds), to('controlplane', 'GRPC', uds), to('etcd', 'Direct')]

@@ -24,6 +24,7 @@ import { respondToUpgrade } from '../http/web-socket.ts'
 import type { RequestSeries } from '../metrics/request-metrics.ts'
 import type { ServerMetrics } from '../metrics/server-metrics.ts'
 import type { OpenApi } from '../openapi/openapi.ts'
+import type { Peers } from '../peers/peers.ts'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 import type { Resources } from '../registry/resources.ts'
@@ -92,6 +93,8 @@ export interface RequestPathOptions {
   readonly tracing?: Tracing
   /** Passes on what extension API servers serve. */
   readonly aggregator?: Aggregator
+  /** Passes on what other API servers of the cluster serve; missing where they are not asked. */
+  readonly peers?: Peers
   /** What nodes and pods use; missing where no kubelets are called. */
   readonly resourceMetrics?: ResourceMetrics
   /** Whether the caches are filled. */
@@ -195,7 +198,7 @@ export class RequestPath {
 
   private async ownBackend(call: Call): Promise<Backend | undefined> {
     const endpoint = this.endpointOf(call)
-    if (endpoint === undefined) return undefined
+    if (endpoint === undefined) return this.isVirtual(call) ? undefined : this.#options.peers?.upgrade(call)
     const facts = endpoint.kind.type.subresources[call.info.subresource]
     if (facts !== undefined) checkVerb(call, endpoint, facts.verbs)
     return upgradeBackend(this.#options.subresources, endpoint, call)
@@ -338,7 +341,7 @@ export class RequestPath {
     if (!info.isResourceRequest) return this.document(call)
     if (!ready()) throw serviceUnavailableError('the server is starting: its caches are not filled yet')
     const endpoint = this.endpointOf(call)
-    if (endpoint === undefined) return this.#options.resourceMetrics?.serve(call) ?? this.virtual(call)
+    if (endpoint === undefined) return this.withoutEndpoint(call)
     // Nothing lies behind a subresource but what a proxy leads to; custom objects do not look at it.
     if (info.rest.length > 0 && info.subresource !== 'proxy' && endpoint.kind.custom === undefined) {
       return this.noRoute(call)
@@ -358,6 +361,18 @@ export class RequestPath {
     checkVerb(call, endpoint, facts.verbs)
     if (endpoint.kind.custom === undefined && !FREE.has(info.subresource)) checkRoute(call.request.headers, false)
     return inHandlerSpan(call, () => handler(subresources, endpoint, call))
+  }
+
+  /** What is not stored here: figures, reviews and the like, or what another server has. */
+  private withoutEndpoint(call: Call): Maybe<ApiResponse> {
+    const { resourceMetrics, peers } = this.#options
+    const passed = resourceMetrics?.serve(call)
+    if (passed !== undefined) return passed
+    return (this.isVirtual(call) ? undefined : peers?.serve(call)) ?? this.virtual(call)
+  }
+
+  private isVirtual({ info }: Call): boolean {
+    return this.#options.resources.virtual(info.group, info.version, info.resource) !== undefined
   }
 
   private noteDeprecation({ deprecation }: Kind, { info, audit }: Call): void {

@@ -1,5 +1,8 @@
 import type { HealthCheck } from './health.ts'
 
+/** Of a server that passes requests on to others. */
+const PEERS = ['mixed-version-proxy-handler', 'local-discovery-cache-sync', 'peer-discovery-workers']
+
 /**
  * What upstream's server starts once it serves, in the order in which its checks are told (apiserver pkg/server/config.go, pkg/server/hooks.go;
  * controlplane and kube-aggregator add theirs). Names are what monitors exclude and ask for one by one.
@@ -16,6 +19,7 @@ const HOOKS = [
   'crd-informer-synced',
   'start-system-namespaces-controller',
   'peer-endpoint-reconciler-controller',
+  ...PEERS,
   'start-cluster-authentication-info-controller',
   'start-kube-apiserver-identity-lease-controller',
   'start-kube-apiserver-identity-lease-garbage-collector',
@@ -55,17 +59,19 @@ const HOOKS_OF: readonly (readonly [feature: string, hook: string])[] = [
   ['WatchCacheInitializationPostStartHook', 'storage-readiness'],
 ]
 
-/** Hooks that a server does not have which limits requests another way, or has no certificate for extension servers. */
+/** Hooks that a server does not have which limits requests another way, has no certificate for extension servers, or knows no others. */
 export function absentHooks(
   priorityAndFairness: boolean,
   proxyClient: boolean,
   gates: { enabled(name: string): boolean },
+  peers = false,
 ): ReadonlySet<string> {
   const limits = priorityAndFairness
     ? ['max-in-flight-filter']
     : ['priority-and-fairness-config-consumer', 'priority-and-fairness-filter']
   const off = HOOKS_OF.flatMap(([feature, hook]) => (gates.enabled(feature) ? [] : [hook]))
-  return new Set([...limits, ...off, ...(proxyClient ? [] : ['aggregator-reload-proxy-client-cert'])])
+  const noClient = proxyClient ? [] : ['aggregator-reload-proxy-client-cert']
+  return new Set([...limits, ...off, ...noClient, ...(peers ? [] : PEERS)])
 }
 
 /** What a server has to do once it serves before it counts as started; each has a check `poststarthook/<name>`. */

@@ -18,7 +18,7 @@ import { createMemoryStore, type Store } from '@canopus/store'
 import { bootstrapCluster } from '../bootstrap/index.ts'
 import { createSecurity, type SecurityOptions } from '../create-security.ts'
 import type { Listener } from '../http/listen.ts'
-import { type ApiServer, createApiServer } from '../server.ts'
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../server.ts'
 
 export interface SecureServer {
   readonly server: ApiServer
@@ -35,11 +35,15 @@ export interface SecureServerOptions {
   readonly store?: Store
   readonly logger?: Logger
   readonly security?: Partial<SecurityOptions>
+  /** Of the cluster; a new one where missing. */
+  readonly pki?: ClusterPki
+  /** What else the server is given. */
+  readonly more?: Pick<ApiServerOptions, 'isServed' | 'serverId' | 'peers'>
 }
 
 export async function startSecureServer(options: SecureServerOptions = {}): Promise<SecureServer> {
   const clock = systemClock
-  const pki = await createClusterPki({ clusterName: 'test', clock })
+  const pki = options.pki ?? (await createClusterPki({ clusterName: 'test', clock }))
   const admin = await issueClientCertificate(pki.ca, { commonName: 'admin', organizations: ['system:masters'], clock })
   const store = options.store ?? createMemoryStore({ clock })
   const server = createApiServer({
@@ -58,6 +62,7 @@ export async function startSecureServer(options: SecureServerOptions = {}): Prom
       requestHeader: { clientCa: pki.frontProxyCa.certificate, allowedNames: ['front-proxy-client'] },
       ...options.security,
     }),
+    ...options.more,
   })
   await server.start()
   await bootstrapCluster(createClient(server.transport({ name: 'system:apiserver', groups: ['system:masters'] })))

@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join, posix } from 'node:path'
 import {
@@ -39,8 +38,10 @@ import { type EtcdOverride, etcdClusters, etcdOverrides } from './etcd-overrides
 import { flagValues } from './flag-values.ts'
 import { addListenFlags, type ListenFlags, listenOptions } from './listen-flags.ts'
 import { isLoopback, localHosts, ownAddress } from './own-address.ts'
+import { addPeerFlags, type PeerFlags, peerAddress, peersOptions } from './peer-flags.ts'
 import { portRange } from './port-range.ts'
 import { addDebugSocketFlag, addProfilingFlag, type ProfilingFlags, startProfiling } from './profiling-flags.ts'
+import { publicAddress } from './public-address.ts'
 import {
   addSecurityFlags,
   authenticationFacts,
@@ -65,6 +66,7 @@ interface ApiServerFlags
     TlsFlags,
     LogFlags,
     ProfilingFlags,
+    PeerFlags,
     SecurityFlags,
     SharedFlags,
     TokenSignerFlags,
@@ -107,9 +109,6 @@ const WITHOUT_EFFECT = [
   'enable-logs-handler',
   'kubelet-read-only-port',
   'kubelet-timeout',
-  'peer-advertise-ip',
-  'peer-advertise-port',
-  'peer-ca-file',
   'permit-address-sharing',
   'storage-initialization-timeout',
 ]
@@ -164,6 +163,7 @@ export function addApiServer(program: Command, environment: CliEnvironment): Com
     .option('--kubelet-preferred-address-types <types>', 'which address of a node is called', list)
     .option('--proxy-client-cert-file <file>', 'certificate with which extension API servers are called')
     .option('--proxy-client-key-file <file>', 'its key')
+  addPeerFlags(command)
   addSniFlag(command)
   addTlsFlags(command)
   addSecurityFlags(command)
@@ -214,12 +214,6 @@ function addStoreFlags(command: Command, data: string): void {
 /** As upstream joins it to the root of all paths: one slash before it, none behind it. */
 const joinedToRoot = (prefix: string): string => posix.join('/', prefix).replace(/(?<=.)\/$/, '')
 
-/** `host:port`; a host that names its own port keeps it. */
-function publicAddress(host: string, port: number): string {
-  if (isIPv6(host)) return `[${host}]:${port}`
-  return host.includes(':') ? host : `${host}:${port}`
-}
-
 async function runApiServer(
   flags: ApiServerFlags,
   values: FlagValues,
@@ -243,6 +237,7 @@ async function runApiServer(
   const root = process.env.CANOPUS_ROOT ?? '.'
   reportAnonymousAccess(flags, logger)
   const identity = serverIdentity()
+  const aggregation = aggregationOptions(flags)
   const applied = await applySharedFlags(flags, identity.name, logger, flags.egressSelectorConfigFile)
   const { egress } = applied
   const signer = await tokenSignerOf(flags, logger, applied.extras.metrics)
@@ -281,8 +276,9 @@ async function runApiServer(
       },
       ...kubeletCredentials(flags),
       components: componentAddresses(),
-      identity,
-      aggregation: { ...aggregationOptions(flags), passesRedirects: !flags.aggregatorRejectForwardingRedirect },
+      identity: { ...identity, address: peerAddress(flags, advertise, flags.securePort) },
+      ...peersOptions(flags, aggregation),
+      aggregation: { ...aggregation, passesRedirects: !flags.aggregatorRejectForwardingRedirect },
       egress,
       security,
       serviceCidr: flags.serviceClusterIpRange,

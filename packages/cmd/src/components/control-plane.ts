@@ -8,6 +8,7 @@ import { addressAt } from '@canopus/network'
 import { type ClusterPki, createLogger, systemClock, systemRandom, tuneEngine } from '@canopus/platform'
 import { applyApiServerArgs } from './apiserver-args.ts'
 import { componentAddresses, createComponentRegistries, serveComponents } from './component-ports.ts'
+import { publicAddress } from './public-address.ts'
 import { serverIdentity } from './server-identity.ts'
 import { openStore } from './store.ts'
 
@@ -35,7 +36,7 @@ export async function runControlPlane(config: ClusterConfig, signal: AbortSignal
         nodePorts: { from: 30000, to: 32767, share: { index: config.slot, of: MOST_SLOTS } },
         descriptions: () => loadDescriptions(join(process.env.CANOPUS_ROOT ?? '.', 'dist/descriptions.json.gz')),
         advertise: advertised(config),
-        identity,
+        identity: { ...identity, ...peerAddressOf(config) },
         apiServer: { ...applied.extras, components: componentAddresses(config.slot) },
         componentMetrics: registries,
         cloud: context =>
@@ -81,6 +82,12 @@ function advertised(config: ClusterConfig): { address?: string; port: number; se
     port: config.apiPort,
     serviceAddress: addressAt(config.serviceCidr, 1),
   }
+}
+
+/** Where other servers would reach this one, if there were any. */
+function peerAddressOf(config: ClusterConfig): { address?: string } {
+  const host = config.apiAddresses.at(-1)
+  return host === undefined ? {} : { address: publicAddress(host, config.apiPort) }
 }
 
 function tlsOf(pki: ClusterPki): { key: string; cert: string; clientCa: string[] } {
