@@ -18,12 +18,13 @@ export interface RequestInfo {
   readonly rest: readonly string[]
   /** Where `rest` begins in the path; keeps what segments cannot tell (a trailing slash, escapes). */
   readonly restPath: string
+  /** May be another request's too: never change it. */
   readonly query: URLSearchParams
   /** What it has in common with others; only where nothing but the name tells them apart. */
   readonly route?: Route
 }
 
-export const NO_QUERY = new URLSearchParams()
+const NO_QUERY = new URLSearchParams()
 const NO_REST: readonly string[] = []
 const VERBS: Readonly<Record<string, string>> = {
   POST: 'create',

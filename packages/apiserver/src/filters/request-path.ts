@@ -111,6 +111,8 @@ export class RequestPath {
   readonly #impersonation: Impersonation
   readonly #compresses: boolean
   readonly #routes = new Routes()
+  /** What is left of requests that are answered. */
+  #closing: (() => void)[] = []
   /** The authorizer, whose answers are counted. */
   readonly #authorizer: Authorizer
 
@@ -151,7 +153,20 @@ export class RequestPath {
     if (trip.audit !== undefined) response = await trip.audit.respond(response, failed)
     const warned = withWarnings(response, trip.warnings)
     response = this.#compresses ? compressed(request, warned) : warned
-    return this.finish(request, trip.end(response, metrics.requests, clock, request), trip)
+    // Who asks in this process may look at the books at once.
+    const later = request.user === undefined ? this.closeLater : undefined
+    return this.finish(request, trip.end(response, metrics.requests, clock, request, later), trip)
+  }
+
+  /** Does what is left of requests when the answers of this turn have left. */
+  private readonly closeLater = (work: () => void): void => {
+    if (this.#closing.push(work) === 1) setImmediate(() => this.closeBooks())
+  }
+
+  private closeBooks(): void {
+    const all = this.#closing
+    this.#closing = []
+    for (const each of all) each()
   }
 
   private answered(call: Call, trip: Trip): Maybe<ApiResponse> {
@@ -434,6 +449,8 @@ export class RequestPath {
   }
 
   private async document(call: Call): Promise<ApiResponse> {
+    // The metrics may be asked for.
+    this.closeBooks()
     return (await serveDocument(this.#options, call)) ?? this.noRoute(call)
   }
 

@@ -49,7 +49,7 @@ const PATHS = [
   '/apis/apps/v1/namespaces/a/deployments/d/scale',
   `/api/v1/namespaces/a/pods/${'p'.repeat(600)}`,
 ]
-const QUERIES = ['', 'watch=true', 'fieldSelector=metadata.name%3Dp', 'limit=5']
+const QUERIES = ['', 'watch=true', 'fieldSelector=metadata.name%3Dp', 'limit=5', 'fieldManager=a&dryRun=All']
 
 /** What a path means, without the route; the error's name where it means nothing. */
 function meaning(read: () => object): unknown {
@@ -77,26 +77,34 @@ describe('routes', () => {
   })
 
   const pod = '/api/v1/namespaces/a/pods/p'
-  const rows: readonly [string, [string, string], [string, string], boolean][] = [
+  const pods = '/api/v1/namespaces/a/pods'
+  const rows: readonly [string, [string, string, string?], [string, string, string?], boolean][] = [
     ['is the same for two objects', ['GET', pod], ['GET', '/api/v1/namespaces/a/pods/q'], true],
     ['is the same for a collection', ['GET', '/api/v1/pods'], ['GET', '/api/v1/pods'], true],
     ['differs by method', ['GET', pod], ['PUT', pod], false],
     ['differs by namespace', ['GET', pod], ['GET', '/api/v1/namespaces/b/pods/p'], false],
     ['differs by resource', ['GET', pod], ['GET', '/api/v1/namespaces/a/secrets/p'], false],
-    ['differs for object and collection', ['DELETE', pod], ['DELETE', '/api/v1/namespaces/a/pods'], false],
+    ['differs for object and collection', ['DELETE', pod], ['DELETE', pods], false],
+    ['is the same for writes with one query', ['POST', pods, 'dryRun=All'], ['POST', pods, 'dryRun=All'], true],
+    ['differs by the query of writes', ['POST', pods, 'dryRun=All'], ['POST', pods, 'fieldManager=a'], false],
+    ['differs with and without one', ['PUT', pod, 'fieldManager=a'], ['PUT', pod], false],
   ]
   for (const [name, one, other, same] of rows)
     it(name, () => {
       const routes = new Routes()
-      const route = routes.infoOf(...one, '').route
+      const routeOf = ([method, path, query = '']: readonly [string, string, string?]) =>
+        routes.infoOf(method, path, query).route
+      const route = routeOf(one)
       assert.ok(route)
-      assert.equal(routes.infoOf(...other, '').route === route, same)
+      assert.equal(routeOf(other) === route, same)
     })
 
   for (const path of ['/livez', '/api/v1/namespaces/a', `${pod}/status`, '/api/v1/namespaces/a/pods/%70'])
     it(`is missing for ${path}`, () => assert.equal(new Routes().infoOf('GET', path, '').route, undefined))
-  it('is missing where there is a query', () =>
+  it('is missing where a read has a query', () =>
     assert.equal(new Routes().infoOf('GET', pod, 'limit=5').route, undefined))
+  it('is missing where the query of a write is long', () =>
+    assert.equal(new Routes().infoOf('POST', '/api/v1/pods', `fieldManager=${'m'.repeat(600)}`).route, undefined))
 
   it('have the figures of what is asked for', () => {
     const metrics = new RequestMetrics(new MetricsRegistry())
@@ -105,12 +113,13 @@ describe('routes', () => {
     for (let twice = 0; twice < 2; twice++)
       for (const method of METHODS)
         for (const path of PATHS.filter(each => !each.includes('%')))
-          for (const type of method === 'PATCH' ? types : [undefined])
-            assert.equal(
-              metrics.seriesOf(method, routes.infoOf(method, path, ''), type),
-              metrics.seriesOf(method, requestInfo(method, path, ''), type),
-              `${method} ${path}`,
-            )
+          for (const query of ['', 'dryRun=All', 'fieldManager=a'])
+            for (const type of method === 'PATCH' ? types : [undefined])
+              assert.equal(
+                metrics.seriesOf(method, routes.infoOf(method, path, query), type),
+                metrics.seriesOf(method, requestInfo(method, path, query), type),
+                `${method} ${path} ${query}`,
+              )
   })
 
   it('are forgotten when there are too many', () => {

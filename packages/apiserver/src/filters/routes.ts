@@ -2,9 +2,9 @@
  * What requests for one collection and its objects have in common. Taking a path apart, and the names under which flows and
  * figures are kept, cost more than looking them up; and clients ask for the same collections again and again.
  */
-import { NO_QUERY, type RequestInfo, requestInfo } from './request-info.ts'
+import { type RequestInfo, requestInfo } from './request-info.ts'
 
-/** One verb on one collection, or on objects of it: by its identity others keep what they found out about it. */
+/** One verb on one collection, or on objects of it, with one query: by its identity others keep what they found out about it. */
 export interface Route {
   readonly verb: string
   readonly prefix: string
@@ -12,27 +12,32 @@ export interface Route {
   readonly version: string
   readonly namespace: string
   readonly resource: string
+  readonly query: URLSearchParams
 }
 
 /** So many are remembered, then all are forgotten: anybody may ask for what does not exist. */
 const MOST_ROUTES = 2048
-/** Longer paths are taken apart each time, lest they fill the memory. */
+/** Longer paths and queries are taken apart each time, lest they fill the memory. */
 const LONGEST_PATH = 512
 
-/** Of one method, by the path of the collection. */
+/** Of one method and query, by the path of the collection. */
 interface Known {
   readonly collections: Map<string, Route>
   readonly objects: Map<string, Route>
 }
 
+/** Of one method, by the query. */
+type Queries = Map<string, Known>
+
 export class Routes {
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<string, Queries>()
   #size = 0
 
-  /** As `requestInfo`; with a route where the path is that of a collection or object and there is no query. */
+  /** As `requestInfo`; with a route where the path is that of a collection or object and others are likely to ask with the same query. */
   infoOf(method: string, path: string, query: string): RequestInfo {
-    if (query !== '') return requestInfo(method, path, query)
-    const known = this.#known.get(method)
+    // A client writes with the same few queries all the time; those of reads have revisions, limits and the like.
+    if (query !== '' && READS.has(method)) return requestInfo(method, path, query)
+    const known = this.#known.get(method)?.get(query)
     if (known !== undefined) {
       const slash = path.lastIndexOf('/')
       const objects = known.objects.get(path.slice(0, slash))
@@ -44,34 +49,45 @@ export class Routes {
     const info = requestInfo(method, path, query)
     const { resource, name, namespace } = info
     if (!info.isResourceRequest || resource === '' || path.length > LONGEST_PATH || path.includes('%')) return info
-    if (name === '') return path.endsWith(`/${resource}`) ? this.keep('collections', method, path, info) : info
+    if (query.length > LONGEST_PATH) return info
+    if (name === '') return path.endsWith(`/${resource}`) ? this.keep('collections', method, path, query, info) : info
     // The name of a namespace is its namespace too, which differs from path to path.
     if (path.endsWith(`/${resource}/${name}`) && !(resource === 'namespaces' && namespace === name))
-      return this.keep('objects', method, path.slice(0, -name.length - 1), info)
+      return this.keep('objects', method, path.slice(0, -name.length - 1), query, info)
     return info
   }
 
-  private keep(kind: keyof Known, method: string, path: string, info: RequestInfo): RequestInfo {
+  private keep(kind: keyof Known, method: string, path: string, asked: string, info: RequestInfo): RequestInfo {
     if (++this.#size > MOST_ROUTES) {
       this.#known.clear()
       this.#size = 1
     }
-    let known = this.#known.get(method)
+    const { verb, prefix, group, version, namespace, resource, query } = info
+    const route: Route = { verb, prefix, group, version, namespace, resource, query }
+    this.knownOf(method, asked)[kind].set(path, route)
+    return infoOf(route, info.path, info.name)
+  }
+
+  private knownOf(method: string, query: string): Known {
+    let queries = this.#known.get(method)
+    if (queries === undefined) {
+      queries = new Map()
+      this.#known.set(method, queries)
+    }
+    let known = queries.get(query)
     if (known === undefined) {
       known = { collections: new Map(), objects: new Map() }
-      this.#known.set(method, known)
+      queries.set(query, known)
     }
-    const { verb, prefix, group, version, namespace, resource } = info
-    const route: Route = { verb, prefix, group, version, namespace, resource }
-    known[kind].set(path, route)
-    return infoOf(route, info.path, info.name)
+    return known
   }
 }
 
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 const NO_REST: readonly string[] = []
 
 function infoOf(route: Route, path: string, name: string): RequestInfo {
-  const { verb, prefix, group, version, namespace, resource } = route
+  const { verb, prefix, group, version, namespace, resource, query } = route
   return {
     isResourceRequest: true,
     path,
@@ -85,7 +101,7 @@ function infoOf(route: Route, path: string, name: string): RequestInfo {
     name,
     rest: NO_REST,
     restPath: '',
-    query: NO_QUERY,
+    query,
     route,
   }
 }

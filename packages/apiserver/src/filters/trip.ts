@@ -10,6 +10,7 @@ import type { RequestInfo } from './request-info.ts'
 import type { Place } from './traffic.ts'
 
 const LONGEST_WRITE = 34_000
+const atOnce = (work: () => void): void => work()
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 export class Trip {
@@ -78,35 +79,67 @@ export class Trip {
     return metrics.seriesOf(method, this.info, method === 'PATCH' ? header(headers, 'content-type') : undefined)
   }
 
-  /** Closes the books with the answer, or has the answer close them once it has been sent. */
-  end(response: ApiResponse, metrics: RequestMetrics, clock: Clock, request: ApiRequest): ApiResponse {
-    const series = this.seriesOf(metrics, request)
-    if (this.terminated || this.work !== undefined) metrics.terminated(series, response.status)
-    this.note(metrics, series, request)
-    if (response.stream !== undefined) return this.endOfStream(response, response.stream, metrics, series, clock)
-    const bytes = series.sized ? (response.length ?? bodyLength(response.body)) : 0
-    const now = clock.monotonic()
-    metrics.observe(series, response.status, now - this.start, this.notOurs, bytes)
-    this.endSpan(response.status)
+  /**
+   * Closes the books with the answer, or has the answer close them once it has been sent. With `later`, what nobody waits for is done
+   * there.
+   */
+  end(
+    response: ApiResponse,
+    metrics: RequestMetrics,
+    clock: Clock,
+    request: ApiRequest,
+    later: (work: () => void) => void = atOnce,
+  ): ApiResponse {
     const { place, work } = this
-    if (work !== undefined) {
-      void work
-        .then(
-          () => metrics.cameLate('ok'),
-          () => metrics.cameLate('error'),
-        )
-        .finally(() => this.leave(clock.monotonic()))
-    } else if (place?.wide === true && response.body !== undefined && !(response.body instanceof Uint8Array)) {
-      return { ...response, ...(series.sized ? { length: bytes } : {}), sent: () => place.finish(clock.monotonic()) }
-    } else this.leave(now)
+    if (response.stream !== undefined || work !== undefined) return this.endLasting(response, metrics, clock, request)
+    const ended = clock.monotonic()
+    later(() => this.book(this.seriesOf(metrics, request), response, metrics, request, ended))
+    if (place?.wide === true && response.body !== undefined && !(response.body instanceof Uint8Array)) {
+      return { ...response, length: bodyLength(response.body), sent: () => place.finish(clock.monotonic()) }
+    }
+    this.leave(ended)
     return response
+  }
+
+  /** Of what goes on after this: a stream, or work that took too long. */
+  private endLasting(response: ApiResponse, metrics: RequestMetrics, clock: Clock, request: ApiRequest): ApiResponse {
+    const { work } = this
+    const series = this.seriesOf(metrics, request)
+    if (response.stream !== undefined) {
+      if (this.terminated || work !== undefined) metrics.terminated(series, response.status)
+      this.note(metrics, series, request)
+      return this.endOfStream(response, response.stream, metrics, series, clock)
+    }
+    this.book(series, response, metrics, request, clock.monotonic())
+    void work
+      ?.then(
+        () => metrics.cameLate('ok'),
+        () => metrics.cameLate('error'),
+      )
+      .finally(() => this.leave(clock.monotonic()))
+    return response
+  }
+
+  private book(
+    series: RequestSeries,
+    response: ApiResponse,
+    metrics: RequestMetrics,
+    request: ApiRequest,
+    ended: number,
+  ): void {
+    const { status, length, body } = response
+    if (this.terminated || this.work !== undefined) metrics.terminated(series, status)
+    this.note(metrics, series, request)
+    const bytes = series.sized ? (length ?? bodyLength(body)) : 0
+    metrics.observe(series, status, ended - this.start, this.notOurs, bytes)
+    this.endSpan(status)
   }
 
   private note(metrics: RequestMetrics, series: RequestSeries, { method }: ApiRequest): void {
     const { info, bodyBytes } = this
     if (this.isOwn) metrics.askedItself(series)
     if (info === undefined) return
-    if (bodyBytes !== undefined) metrics.sent(info, bodyBytes)
+    if (bodyBytes !== undefined) metrics.sent(series, info, bodyBytes)
     if (WRITES.has(method)) metrics.validated(info)
   }
 

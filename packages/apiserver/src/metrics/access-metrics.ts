@@ -57,6 +57,7 @@ export class AccessMetrics {
   readonly #authorization: Histogram
   readonly #passed: Readonly<Record<PassedFilter, Histogram>>
   /** What most requests count in, held since looking it up costs as much as counting. */
+  readonly #knownUsers = new Map<string, Counter>()
   readonly #usual: { readonly known: Outcome; readonly allowed: Outcome }
 
   constructor(registry: MetricsRegistry, clock: Clock) {
@@ -118,8 +119,17 @@ export class AccessMetrics {
   authenticated({ name }: User, connection: Connection, begun: number): void {
     this.note(this.#usual.known, begun, this.#authentication)
     const known = KNOWN_USERS.has(name) ? name : name.includes('@') ? 'email_id' : 'other'
-    this.#users.with(known).add()
+    this.userOf(known).add()
     if (connection.certificateVerified) this.#expiry.observe((this.endOf(connection) - this.#clock.now()) / 1000)
+  }
+
+  private userOf(known: string): Counter {
+    let counter = this.#knownUsers.get(known)
+    if (counter === undefined) {
+      counter = this.#users.with(known)
+      this.#knownUsers.set(known, counter)
+    }
+    return counter
   }
 
   /** Nobody knew the credential, or it could not be looked at. */

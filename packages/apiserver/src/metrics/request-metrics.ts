@@ -25,13 +25,17 @@ export class RequestSeries {
   readonly sizes = new Histogram(SIZES)
   /** Whether one of its requests has lasted. */
   hasLasted = false
+  /** Of what is sent to change the resource; found when the first comes. */
+  bodies: Histogram | undefined
   #longRunning = 0
   readonly sized: boolean
+  readonly resource: string
 
   constructor(verb: string, dryRun: string, rest: readonly string[]) {
     this.labels = [verb, ...rest]
     this.withDryRun = [verb, dryRun, ...rest]
     this.sized = verb === 'GET' || verb === 'LIST'
+    this.resource = rest[2] ?? ''
   }
 
   get longRunning(): number {
@@ -66,6 +70,8 @@ export class RequestMetrics {
   readonly #own: Family<Counter>
   readonly #late: Family<Counter>
   readonly #validations: Family<Histogram>
+  /** Whose way of validating is named already. */
+  #validated = new WeakSet<Route>()
 
   constructor(registry: MetricsRegistry) {
     this.#bodies = registry.histogram(
@@ -94,6 +100,7 @@ export class RequestMetrics {
       [...this.#series.values()].flatMap(one => [...of(one)])
     registry.onReset(() => {
       for (const series of this.#series.values()) series.reset()
+      this.#validated = new WeakSet()
     })
     registry.collect(
       'counter',
@@ -148,9 +155,12 @@ export class RequestMetrics {
   }
 
   /** Notes how much was sent to change a resource. */
-  sent({ group, resource, verb }: RequestInfo, bytes: number): void {
+  sent(series: RequestSeries, { group, resource, verb }: RequestInfo, bytes: number): void {
     const told = verb === 'deletecollection' ? 'delete_collection' : verb
-    this.#bodies.with(resource, told, group).observe(bytes)
+    if (series.resource === resource) series.bodies ??= this.#bodies.with(resource, told, group)
+    // Where there are too many, a series is that of several resources.
+    const bodies = series.bodies ?? this.#bodies.with(resource, told, group)
+    bodies.observe(bytes)
   }
 
   /** Notes that the server asked itself. */
@@ -164,7 +174,11 @@ export class RequestMetrics {
   }
 
   /** Upstream names how a write is validated, and notes no time. */
-  validated({ query }: RequestInfo): void {
+  validated({ query, route }: RequestInfo): void {
+    if (route !== undefined) {
+      if (this.#validated.has(route)) return
+      this.#validated.add(route)
+    }
     const asked = query.size === 0 ? [] : query.getAll('fieldValidation')
     this.#validations.with(asked.length === 1 && VALIDATIONS.has(asked[0]!) ? asked[0]! : '')
   }

@@ -36,6 +36,7 @@ export interface Call extends Timing {
 export interface WriteCall {
   readonly user: User
   readonly dryRun: boolean
+  /** May be another request's too: never change it. */
   readonly options: CreateOptions | UpdateOptions | DeleteOptions
   /** Empty for the resource itself. */
   readonly subresource: string

@@ -11,6 +11,7 @@ import {
   type KubeObject,
   methodNotAllowedError,
   methodNotSupportedError,
+  notFoundStatus,
   pathNotFoundError,
   type Status,
 } from '@canopus/apimachinery'
@@ -32,6 +33,8 @@ import {
   type WriteOptions,
   writeOptions,
 } from '../filters/options.ts'
+import type { RequestInfo } from '../filters/request-info.ts'
+import type { Route } from '../filters/routes.ts'
 import type { ApiResponse } from '../http/message.ts'
 import type { Maybe } from '../security.ts'
 import { serialized, written } from '../tracing/serialize-object.ts'
@@ -46,7 +49,7 @@ import type { KindStore } from './kind-store.ts'
 import { listObjects } from './list.ts'
 import { managerOfAgent } from './owners.ts'
 import { forgetsOwners, readPatch } from './patch.ts'
-import { errorResponse, statusResponse } from './respond.ts'
+import { failureResponse, statusResponse } from './respond.ts'
 import { selection } from './selection.ts'
 import { matchName, type Update, updateObject } from './update.ts'
 import { endingAtFirst, watchObjects } from './watch.ts'
@@ -210,7 +213,7 @@ export class Endpoint {
           )
     const found = (version: ObjectVersion | undefined): ApiResponse => {
       // Answered rather than thrown, which would cost as much again: kubectl asks for each object before it makes it.
-      if (version === undefined) return errorResponse(call.request, this.store.notFound(name))
+      if (version === undefined) return failureResponse(call.request, notFoundStatus(this.store.target(name)))
       return this.respond(call, encoder, 200, version)
     }
     return version instanceof Promise ? version.then(found) : found(version)
@@ -473,18 +476,12 @@ function decodeDeleteOptions(
 
 /** How a write is to be done, by the query of its request; `kind` is that of its options. Throws StatusError. */
 export function writeCallOf(call: Call, kind: string): { options: ReturnType<typeof writeOptions>; write: WriteCall } {
-  const options = writeOptions(call.info.query, kind)
+  const { options, told } = askedOf(call.info, kind)
   if (kind === 'PatchOptions') checkPatchOptions(call.request.headers, options)
   const write: WriteCall = {
     user: call.user,
     dryRun: options.dryRun,
-    options: {
-      kind,
-      apiVersion: 'meta.k8s.io/v1',
-      ...(options.dryRun ? { dryRun: ['All'] } : {}),
-      ...(options.fieldManager === '' ? {} : { fieldManager: options.fieldManager }),
-      fieldValidation: options.fieldValidation,
-    },
+    options: told,
     subresource: call.info.subresource,
     verb: call.info.verb,
     deadline: call.deadline,
@@ -494,4 +491,30 @@ export function writeCallOf(call: Call, kind: string): { options: ReturnType<typ
     timing: call,
   }
   return { options, write }
+}
+
+/** What a query asks of a write, and how admission is told. */
+interface Asked {
+  readonly kind: string
+  readonly options: ReturnType<typeof writeOptions>
+  readonly told: WriteCall['options']
+}
+
+const askedByRoute = new WeakMap<Route, Asked>()
+
+/** Throws StatusError. */
+function askedOf({ query, route }: RequestInfo, kind: string): Asked {
+  const known = route && askedByRoute.get(route)
+  if (known?.kind === kind) return known
+  const options = writeOptions(query, kind)
+  const told = {
+    kind,
+    apiVersion: 'meta.k8s.io/v1',
+    ...(options.dryRun ? { dryRun: ['All'] } : {}),
+    ...(options.fieldManager === '' ? {} : { fieldManager: options.fieldManager }),
+    fieldValidation: options.fieldValidation,
+  }
+  const asked = { kind, options, told }
+  if (route !== undefined) askedByRoute.set(route, asked)
+  return asked
 }

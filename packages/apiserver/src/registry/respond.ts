@@ -43,9 +43,12 @@ export function statusResponse(
   return encodeAs(form, code, status, write)
 }
 
-export function errorResponse(request: Asking, error: StatusError): ApiResponse {
-  const response = statusResponse(request, error.code, error.status, [], serialized)
-  const retry = error.status.details?.retryAfterSeconds
+export const errorResponse = (request: Asking, { status }: StatusError): ApiResponse => failureResponse(request, status)
+
+/** What an error says, which need not have been made. */
+export function failureResponse(request: Asking, status: Status): ApiResponse {
+  const response = statusResponse(request, status.code ?? 500, status, [], serialized)
+  const retry = status.details?.retryAfterSeconds
   return retry === undefined || retry === 0
     ? response
     : { ...response, headers: { ...response.headers, 'retry-after': String(retry) } }
