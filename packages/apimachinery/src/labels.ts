@@ -1,6 +1,6 @@
 import { type FieldError, forbidden, invalid, required, tooLong } from './field-error.ts'
 import type { LabelSelector, LabelSelectorRequirement } from './generated/meta.ts'
-import { byteLength, checkLabelValue, checkQualifiedName } from './names.ts'
+import { byteLength, checkLabelValue, checkQualifiedName, isKnownName, isLabelValue } from './names.ts'
 
 export const MAX_ANNOTATIONS_BYTES = 256 * 1024
 
@@ -11,7 +11,10 @@ export function checked(field: string, value: string, check: (value: string) => 
 
 export function validateLabels(labels: Readonly<Record<string, string>> | undefined, field: string): FieldError[] {
   const errors: FieldError[] = []
-  for (const [key, value] of Object.entries(labels ?? {})) {
+  for (const key in labels) {
+    const value = labels[key]!
+    // All objects have labels, in which hardly ever anything is wrong.
+    if (isKnownName(key) && isLabelValue(value)) continue
     errors.push(...checked(field, key, checkQualifiedName), ...checked(field, value, checkLabelValue))
   }
   return errors
@@ -24,9 +27,10 @@ export function validateAnnotations(
 ): FieldError[] {
   const errors: FieldError[] = []
   let length = 0
-  for (const [key, value] of Object.entries(annotations ?? {})) {
+  for (const key in annotations) {
+    length += key.length + annotations[key]!.length
+    if (isKnownName(key)) continue
     for (const message of checkQualifiedName(key.toLowerCase())) errors.push(invalid(field, key, message))
-    length += key.length + value.length
   }
   // No character takes more than three bytes for each of its units; mostly they need not be counted.
   const isLong = 3 * length > MAX_ANNOTATIONS_BYTES && bytesOf(annotations!) > MAX_ANNOTATIONS_BYTES

@@ -120,6 +120,9 @@ export function checkQualifiedName(value: string): string[] {
   return errors
 }
 
+/** Whether it is a key in which nothing was wrong before; others may be right too. */
+export const isKnownName = (value: string): boolean => passed.has(value)
+
 /** Keys in which nothing was wrong: nearly all objects of a cluster have the same few. */
 const passed = new Set<string>()
 const MOST_PASSED = 2048
@@ -142,6 +145,9 @@ function checkNewQualifiedName(value: string): string[] {
   if (!fits(labelKeyPattern, name)) errors.push(`name part ${message}`)
   return errors
 }
+
+/** Whether `checkLabelValue` finds nothing. */
+export const isLabelValue = (value: string): boolean => value.length <= 63 && fits(labelValuePattern, value)
 
 /** The value of a label. */
 export function checkLabelValue(value: string): string[] {

@@ -18,7 +18,8 @@ export function uuid(random: Random): string {
   const bytes = random.bytes(16)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  let hex = ''
-  for (const byte of bytes) hex += HEX[byte]
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  let text = ''
+  for (let at = 0; at < 16; at++)
+    text += at === 4 || at === 6 || at === 8 || at === 10 ? `-${HEX[bytes[at]!]}` : HEX[bytes[at]!]
+  return text
 }

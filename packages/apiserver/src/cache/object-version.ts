@@ -216,7 +216,33 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 
 /** Whether the bytes are JSON that carries this revision (objects that another API server wrote do not). */
 export function isStamped(bytes: Uint8Array, revision: number): boolean {
-  return bytes[0] === 0x7b && asBuffer(bytes).includes(`"resourceVersion":"${revision}"`)
+  if (bytes[0] !== BRACE) return false
+  const stamp = String(revision)
+  const at = endOfStampHead(bytes)
+  if (at > 0 && hasAt(bytes, at, stamp) && bytes[at + stamp.length] === QUOTE) return true
+  return asBuffer(bytes).includes(`"resourceVersion":"${stamp}"`)
+}
+
+const BRACE = 0x7b
+const QUOTE = 0x22
+const LETTER_M = 0x6d
+/** What stands before the revision of what `stampedBytes` has written. */
+const STAMP_HEAD = '"metadata":{"resourceVersion":"'
+/** It comes behind the kind and the API version, which have no more than this. */
+const STAMP_WITHIN = 512
+
+/** Where the revision begins; 0 where it is not found so. By hand, which takes a tenth of a search by the system's. */
+function endOfStampHead(bytes: Uint8Array): number {
+  const last = Math.min(bytes.length, STAMP_WITHIN) - STAMP_HEAD.length
+  for (let at = 1; at < last; at++) {
+    if (bytes[at] === QUOTE && bytes[at + 1] === LETTER_M && hasAt(bytes, at, STAMP_HEAD)) return at + STAMP_HEAD.length
+  }
+  return 0
+}
+
+function hasAt(bytes: Uint8Array, from: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text.charCodeAt(at)) return false
+  return true
 }
 
 function restamp(bytes: Uint8Array, from: number, to: number): Uint8Array {
@@ -245,22 +271,26 @@ function restampSlowly(bytes: Uint8Array, to: number): Uint8Array {
  * `metadata` of the object passed is not changed.
  */
 export function stampedBytes(object: KubeObject, revision: number): Uint8Array {
-  const { kind, apiVersion, metadata, ...rest } = object as KubeObject & Record<string, unknown>
-  const { resourceVersion: _, managedFields, ...meta } = metadata
-  const head = { resourceVersion: String(revision), ...meta }
-  const owners = managedFields === undefined ? undefined : knownOwners(managedFields)
-  if (owners === undefined) {
-    const whole = managedFields === undefined ? head : { ...head, managedFields }
-    return Buffer.from(encodeJson({ kind, apiVersion, metadata: whole, ...rest }))
-  }
-  const start = encodeJson({ kind, apiVersion, metadata: head }).slice(0, -2)
-  const end = encodeJson(rest)
-  return Buffer.from(`${start},"managedFields":${owners}}${end === '{}' ? '' : ','}${end.slice(1)}`)
+  const { kind, apiVersion, metadata } = object
+  const { managedFields } = metadata
+  const type = encodeJson({ kind, apiVersion })
+  // What is undefined is not written: leaving members out of a copy takes several times as long as setting them so.
+  const head = encodeJson({ ...metadata, resourceVersion: undefined, managedFields: undefined })
+  const owners = managedFields === undefined ? '' : `,"managedFields":${ownersText(managedFields)}`
+  const rest = encodeJson({ ...object, kind: undefined, apiVersion: undefined, metadata: undefined })
+  return Buffer.from(
+    `${before(type)}"metadata":{"resourceVersion":"${revision}"${behind(head)}${owners}}${behind(rest)}}`,
+  )
 }
 
-/** The JSON of owners, the fields of some of whom were written before; undefined where it has to be made as a whole. */
-function knownOwners(entries: readonly ManagedFieldsEntry[]): string | undefined {
-  if (!entries.some(({ fieldsV1 }) => fieldsV1 !== undefined && knownText(fieldsV1) !== undefined)) return undefined
+/** The members of an object's JSON, as they stand before others, and behind others. */
+const before = (json: string): string => (json === '{}' ? '{' : `${json.slice(0, -1)},`)
+const behind = (json: string): string => (json === '{}' ? '' : `,${json.slice(1, -1)}`)
+
+/** The JSON of owners, the fields of some of whom may have been written before. */
+function ownersText(entries: readonly ManagedFieldsEntry[]): string {
+  if (!entries.some(({ fieldsV1 }) => fieldsV1 !== undefined && knownText(fieldsV1) !== undefined))
+    return encodeJson(entries)
   return `[${entries.map(ownerText).join(',')}]`
 }
 

@@ -6,6 +6,7 @@ const MAX_TEXT = 256
 const MAX_TOTAL = 4096
 
 export function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
+  if (warnings.length === 0) return response
   const sayable = [...new Set(warnings)].filter(text => text !== '' && !/\p{Cc}/u.test(text))
   if (sayable.length === 0) return response
   return { ...response, headers: { ...response.headers, warning: shortened(sayable).map(warningValue) } }

@@ -70,7 +70,7 @@ interface Phases {
 
 export class AdmissionChain {
   #plugins: readonly AdmissionPlugin[] = []
-  readonly #selected = new Map<string, Phases>()
+  #selected = new WeakMap<Kind, Map<string, Phases>>()
   readonly #clock: Clock
   /** By name, operation, whether it refused, and type. */
   readonly #timings = new Family(() => new Histogram(BUCKETS))
@@ -105,7 +105,7 @@ export class AdmissionChain {
   /** The plugins are made after the registry, since they read objects through it. */
   setPlugins(plugins: readonly AdmissionPlugin[]): void {
     this.#plugins = plugins
-    this.#selected.clear()
+    this.#selected = new WeakMap()
   }
 
   async mutate(call: WriteCall, target: AdmissionTarget): Promise<void> {
@@ -165,32 +165,34 @@ export class AdmissionChain {
     return { steps, done: of('false'), refused: () => of('true') }
   }
 
-  private select(call: WriteCall, { kind, operation }: AdmissionTarget): Phases {
-    const { group, plural } = kind.type
-    const resource = `${group}/${plural}${call.subresource === '' ? '' : `/${call.subresource}`}`
-    const id = `${operation} ${resource}`
-    let selected = this.#selected.get(id)
-    if (selected === undefined) {
-      const concerned = this.#plugins.filter(
-        plugin =>
-          plugin.operations.includes(operation) &&
-          (plugin.resources === undefined || plugin.resources.includes(resource)),
-      )
-      selected = {
-        mutating: this.phase(
-          concerned.filter(plugin => plugin.mutate !== undefined),
-          operation,
-          'admit',
-        ),
-        validating: this.phase(
-          concerned.filter(plugin => plugin.validate !== undefined),
-          operation,
-          'validate',
-        ),
-      }
-      this.#selected.set(id, selected)
+  private select({ subresource }: WriteCall, { kind, operation }: AdmissionTarget): Phases {
+    let ofKind = this.#selected.get(kind)
+    if (ofKind === undefined) {
+      ofKind = new Map()
+      this.#selected.set(kind, ofKind)
     }
-    return selected
+    // Without a new text for the object itself, which is what is mostly written.
+    const id = subresource === '' ? operation : `${operation} ${subresource}`
+    let phases = ofKind.get(id)
+    if (phases === undefined) {
+      phases = this.phases(kind, subresource, operation)
+      ofKind.set(id, phases)
+    }
+    return phases
+  }
+
+  private phases({ type: { group, plural } }: Kind, subresource: string, operation: Operation): Phases {
+    const resource = `${group}/${plural}${subresource === '' ? '' : `/${subresource}`}`
+    const concerned = this.#plugins.filter(
+      ({ operations, resources }) =>
+        operations.includes(operation) && (resources === undefined || resources.includes(resource)),
+    )
+    const mutating = concerned.filter(plugin => plugin.mutate !== undefined)
+    const validating = concerned.filter(plugin => plugin.validate !== undefined)
+    return {
+      mutating: this.phase(mutating, operation, 'admit'),
+      validating: this.phase(validating, operation, 'validate'),
+    }
   }
 }
 

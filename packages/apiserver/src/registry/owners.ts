@@ -137,16 +137,30 @@ export function sameOwners(
 }
 
 /** The endpoint as apply sees it. */
-function writeScope(store: KindStore, call: WriteCall, versions?: Versions): WriteScope {
-  return {
-    schema: schemaOf(store),
-    apiVersion: store.apiVersion,
-    subresource: call.subresource,
-    filter: filterOf(store, call.subresource),
-    ...(versions && { versions }),
-    // What is owned through a scale carries no time (managedfields/scalehandler.go, ToParent).
-    now: call.subresource === 'scale' ? undefined : store.now().now,
+function writeScope(store: KindStore, { subresource }: WriteCall, versions?: Versions): WriteScope {
+  const { schema, filter } = rulesOf(store, subresource)
+  // What is owned through a scale carries no time (managedfields/scalehandler.go, ToParent).
+  const now = subresource === 'scale' ? undefined : store.now().now
+  const scope = { schema, apiVersion: store.apiVersion, subresource, filter, now }
+  return versions === undefined ? scope : { ...scope, versions }
+}
+
+type Rules = Pick<WriteScope, 'schema' | 'filter'>
+const rules = new WeakMap<KindStore, Map<string, Rules>>()
+
+/** What is the same for all writes through one endpoint. */
+function rulesOf(store: KindStore, subresource: string): Rules {
+  let known = rules.get(store)
+  if (known === undefined) {
+    known = new Map()
+    rules.set(store, known)
   }
+  let found = known.get(subresource)
+  if (found === undefined) {
+    found = { schema: schemaOf(store), filter: filterOf(store, subresource) }
+    known.set(subresource, found)
+  }
+  return found
 }
 
 const schemaOf = ({ kind }: KindStore): StructSchema => kind.custom?.schema ?? schemas.schemaOf(kind.message)

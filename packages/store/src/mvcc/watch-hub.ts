@@ -31,8 +31,8 @@ interface Group {
 }
 
 /**
- * Hands writes to watchers. Watchers of one prefix form a group and share one batch; a write finds its groups by cutting its
- * key at each length that some prefix has, so that its cost does not depend on how many watch elsewhere.
+ * Hands writes to watchers. Watchers of one prefix form a group and share one batch; a write finds its groups by the beginning of its
+ * key, at each length that some prefix has, so that its cost does not depend on how many watch elsewhere.
  *
  * A watcher is either live (batches are handed or queued to it) or behind (it reads the history until it has caught up). It
  * starts behind, and falls behind when its queue grows too long. Both turns are taken in one synchronous step, so that no
@@ -40,8 +40,8 @@ interface Group {
  */
 export class WatchHub {
   readonly #groups = new Map<string, Group>()
-  /** How many groups have a prefix of this length. */
-  readonly #lengths = new Map<number, number>()
+  /** The same by the length of the prefix. */
+  readonly #lengths = new Map<number, Group[]>()
   readonly #history: History
   readonly #clock: Clock
   readonly #wakeLater: ((callback: () => void) => void) | undefined
@@ -84,9 +84,14 @@ export class WatchHub {
 
   /** True where somebody watches this key, so that its event has to be made. */
   matches(key: string): boolean {
-    for (const length of this.#lengths.keys())
-      if (length <= key.length && this.#groups.has(key.slice(0, length))) return true
+    for (const [length, groups] of this.#lengths) if (this.#groupOf(key, length, groups) !== undefined) return true
     return false
+  }
+
+  /** Where there is no more than one group, as mostly, without a new text to look it up by. */
+  #groupOf(key: string, length: number, groups: readonly Group[]): Group | undefined {
+    if (groups.length > 1) return this.#groups.get(key.slice(0, length))
+    return key.startsWith(groups[0]!.prefix) ? groups[0] : undefined
   }
 
   /** Hands events out; `base` is the revision that all live watchers stood at before. */
@@ -94,9 +99,8 @@ export class WatchHub {
     if (this.#groups.size === 0) return
     const touched = new Set<Group>()
     for (const event of events) {
-      for (const length of this.#lengths.keys()) {
-        if (length > event.key.length) continue
-        const group = this.#groups.get(event.key.slice(0, length))
+      for (const [length, groups] of this.#lengths) {
+        const group = this.#groupOf(event.key, length, groups)
         if (!group) continue
         group.events.push(event)
         touched.add(group)
@@ -147,7 +151,7 @@ export class WatchHub {
     if (!group) {
       group = { prefix, watchers: new Set(), events: [] }
       this.#groups.set(prefix, group)
-      this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1)
+      this.#lengths.set(prefix.length, [...(this.#lengths.get(prefix.length) ?? []), group])
     }
     group.watchers.add(watcher)
   }
@@ -156,8 +160,8 @@ export class WatchHub {
     const group = this.#groups.get(prefix)
     if (!group?.watchers.delete(watcher) || group.watchers.size > 0) return
     this.#groups.delete(prefix)
-    const left = this.#lengths.get(prefix.length)! - 1
-    if (left === 0) this.#lengths.delete(prefix.length)
+    const left = this.#lengths.get(prefix.length)!.filter(each => each !== group)
+    if (left.length === 0) this.#lengths.delete(prefix.length)
     else this.#lengths.set(prefix.length, left)
   }
 }

@@ -1,6 +1,6 @@
 /** Reads header blocks of requests (HPACK, RFC 7541). */
 import { CODE, ConnectionError } from './frames.ts'
-import { ENTRY_BYTES, type Field, field, STATIC, TABLE_BYTES } from './hpack-table.ts'
+import { ENTRY_BYTES, type Field, field, STATIC, TABLE_BYTES, withValue } from './hpack-table.ts'
 import { decodeHuffman } from './huffman.ts'
 
 export interface HeaderBlock {
@@ -56,8 +56,7 @@ export class HpackDecoder {
   private literal(first: number): Field {
     const kept = (first & 0x40) !== 0
     const index = this.integer(kept ? 6 : 4)
-    const name = index === 0 ? this.text() : this.entry(index).name
-    const result = field(name, this.text())
+    const result = index === 0 ? field(this.text(), this.text()) : withValue(this.entry(index), this.text())
     if (kept) this.keep(result)
     return result
   }

@@ -3,7 +3,9 @@
 export interface Field {
   readonly name: string
   readonly value: string
-  /** Whether HTTP/2 allows it (RFC 9113, section 8.2). */
+  /** Whether HTTP/2 allows the name (RFC 9113, section 8.2). */
+  readonly nameFits: boolean
+  /** Whether it allows both. */
   readonly wellFormed: boolean
 }
 
@@ -25,9 +27,13 @@ const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
 
 /** Names are in lower case; those that are about one connection do not belong into HTTP/2. */
-export function field(name: string, value: string): Field {
-  const meant = !FORBIDDEN.has(name) && (name !== 'te' || value === 'trailers')
-  return { name, value, wellFormed: meant && NAME.test(name) && !CONTROL.test(value) }
+export const field = (name: string, value: string): Field =>
+  withValue({ name, nameFits: NAME.test(name) && !FORBIDDEN.has(name) }, value)
+
+/** The name is looked at once, however often it comes with other values. */
+export function withValue({ name, nameFits }: Pick<Field, 'name' | 'nameFits'>, value: string): Field {
+  const meant = nameFits && (name !== 'te' || value === 'trailers')
+  return { name, value, nameFits, wellFormed: meant && !CONTROL.test(value) }
 }
 
 const entries = ENTRIES.flatMap(line => line.split('|')).map(entry => {
