@@ -6,16 +6,22 @@ const POOL = 4096
 const SMALL = 64
 
 let pool = new Uint8Array(0)
+/** What stands before was given out. */
+let used = 0
 
 /** The machine's randomness; `bytes` is fit for keys and tokens. */
 export const systemRandom: Random = {
   next: () => Math.random(),
   bytes(length) {
     if (length > SMALL) return randomFillSync(new Uint8Array(length))
-    if (pool.length < length) pool = randomFillSync(new Uint8Array(POOL))
-    const bytes = pool.slice(0, length)
-    pool.fill(0, 0, length) // what was given out is a secret of the receiver
-    pool = pool.subarray(length)
+    if (pool.length - used < length) {
+      pool = randomFillSync(new Uint8Array(POOL))
+      used = 0
+    }
+    const end = used + length
+    const bytes = pool.slice(used, end)
+    pool.fill(0, used, end) // what was given out is a secret of the receiver
+    used = end
     return bytes
   },
 }

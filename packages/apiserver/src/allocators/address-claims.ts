@@ -6,7 +6,7 @@ import { IPAddresses, Services } from '@canopus/api'
 import type { Service } from '@canopus/api/core/v1'
 import type { IPAddress } from '@canopus/api/networking/v1'
 import { formatIp, hasReason, type KubeObject, parseIp } from '@canopus/apimachinery'
-import { type Clock, deferred, type Logger } from '@canopus/base'
+import type { Clock, Logger } from '@canopus/base'
 import type { WriteCall } from '../registry/call.ts'
 import { createObject } from '../registry/create.ts'
 import { deleteObject } from '../registry/delete.ts'
@@ -51,23 +51,19 @@ export class AddressClaims {
    * afterwards is not there without it, and both may wait for the disk together.
    */
   async take(address: string, service: Service): Promise<boolean> {
+    const name = nameOf(address)
     // Who was refused gives it back without making the client wait.
-    await this.#leaving.get(nameOf(address))
-    const { promise: isDecided, resolve: decided } = deferred()
-    const written = createObject(
-      this.#store,
-      { ...CALL, warnings: [], decided },
-      '',
-      claimOf(address, service) as KubeObject,
-    )
-    follow(this.#underWay, nameOf(address), written)
-    try {
-      await Promise.race([isDecided, written])
-      return true
-    } catch (error) {
-      if (hasReason(error, 'AlreadyExists')) return false
-      throw error
-    }
+    const leaving = this.#leaving.get(name)
+    if (leaving !== undefined) await leaving
+    return new Promise((resolve, reject) => {
+      const call = { ...CALL, warnings: [], decided: () => resolve(true) }
+      const written = createObject(this.#store, call, '', claimOf(name, service) as KubeObject)
+      follow(this.#underWay, name, written)
+      written.catch(error => {
+        if (hasReason(error, 'AlreadyExists')) resolve(false)
+        else reject(error)
+      })
+    })
   }
 
   /** Whether the address is somebody's, by the store. */
@@ -183,13 +179,13 @@ function nameOf(address: string): string {
   return address.includes(':') ? formatIp(bytes) : formatIp(bytes.slice(-4))
 }
 
-function claimOf(address: string, { metadata }: Service): Omit<IPAddress, 'metadata'> & { metadata: object } {
+function claimOf(ownName: string, { metadata }: Service): Omit<IPAddress, 'metadata'> & { metadata: object } {
   const { namespace, name } = metadata
-  const family = address.includes(':') ? 'IPv6' : 'IPv4'
+  const family = ownName.includes(':') ? 'IPv6' : 'IPv4'
   return {
     kind: 'IPAddress',
     apiVersion: 'networking.k8s.io/v1',
-    metadata: { name: nameOf(address), labels: { [FAMILY]: family, [MANAGED_BY]: ALLOCATOR } },
+    metadata: { name: ownName, labels: { [FAMILY]: family, [MANAGED_BY]: ALLOCATOR } },
     spec: {
       parentRef: { resource: 'services', ...(namespace === undefined ? {} : { namespace }), name },
     },

@@ -32,10 +32,10 @@ export class ServiceRange {
   }
 
   addressAt(index: number): string {
-    const length = this.family === 'IPv4' ? 4 : 16
-    const bytes: number[] = new Array(length).fill(0)
+    if (this.#first !== undefined) return dotted(this.#first + index)
+    const bytes: number[] = new Array(16).fill(0)
     let rest = this.#base + 1n + BigInt(index)
-    for (let at = length - 1; at >= 0; at--) {
+    for (let at = 15; at >= 0; at--) {
       bytes[at] = Number(rest & 255n)
       rest >>= 8n
     }
@@ -57,6 +57,9 @@ export class ServiceRange {
     return index < this.size ? Number(index) : BigInt(index)
   }
 }
+
+const dotted = (address: number): string =>
+  `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`
 
 /** Of four bytes. */
 const toNumber = ([a = 0, b = 0, c = 0, d = 0]: readonly number[]): number => ((a * 256 + b) * 256 + c) * 256 + d
