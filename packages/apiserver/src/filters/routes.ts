@@ -29,22 +29,65 @@ interface Known {
 /** Of one method, by the query. */
 type Queries = Map<string, Known>
 
+/** A route that was asked for lately. */
+interface Latest {
+  readonly method: string
+  readonly query: string
+  /** Of the collection. */
+  readonly path: string
+  readonly isOfObjects: boolean
+  readonly route: Route
+}
+
+/** A client that asks for one object after the other has no more: the last of each kind of question. */
+const MOST_LATEST = 4
+
 export class Routes {
   readonly #known = new Map<string, Queries>()
+  readonly #latest: Latest[] = []
+  #next = 0
   #size = 0
 
   /** As `requestInfo`; with a route where the path is that of a collection or object and others are likely to ask with the same query. */
   infoOf(method: string, path: string, query: string): RequestInfo {
     // A client writes with the same few queries all the time; those of reads have revisions, limits and the like.
     if (query !== '' && READS.has(method)) return requestInfo(method, path, query)
+    return this.lately(method, path, query) ?? this.found(method, path, query)
+  }
+
+  /** Looked for by comparing, which needs no part of the path as a text of its own. */
+  private lately(method: string, path: string, query: string): RequestInfo | undefined {
+    for (const latest of this.#latest) {
+      if (latest.method !== method || latest.query !== query || !path.startsWith(latest.path)) continue
+      const { route } = latest
+      const end = latest.path.length
+      if (!latest.isOfObjects && path.length === end) return infoOf(route, path, '')
+      if (!latest.isOfObjects || path.length < end + 2 || path.lastIndexOf('/') !== end || path.includes('%')) continue
+      return infoOf(route, path, path.slice(end + 1))
+    }
+    return undefined
+  }
+
+  private remember(latest: Latest): void {
+    this.#latest[this.#next] = latest
+    this.#next = (this.#next + 1) % MOST_LATEST
+  }
+
+  private found(method: string, path: string, query: string): RequestInfo {
     const known = this.#known.get(method)?.get(query)
     if (known !== undefined) {
       const slash = path.lastIndexOf('/')
-      const objects = known.objects.get(path.slice(0, slash))
-      if (objects !== undefined && slash + 1 < path.length && !path.includes('%'))
+      const before = path.slice(0, slash)
+      const objects = known.objects.get(before)
+      if (objects !== undefined && slash + 1 < path.length && !path.includes('%')) {
+        this.remember({ method, query, path: before, isOfObjects: true, route: objects })
         return infoOf(objects, path, path.slice(slash + 1))
+      }
       const collection = known.collections.get(path)
-      if (collection !== undefined) return infoOf(collection, path, '')
+      if (collection !== undefined) {
+        this.remember({ method, query, path, isOfObjects: false, route: collection })
+        return infoOf(collection, path, '')
+      }
     }
     const info = requestInfo(method, path, query)
     const { resource, name, namespace } = info
@@ -60,6 +103,8 @@ export class Routes {
   private keep(kind: keyof Known, method: string, path: string, asked: string, info: RequestInfo): RequestInfo {
     if (++this.#size > MOST_ROUTES) {
       this.#known.clear()
+      this.#latest.length = 0
+      this.#next = 0
       this.#size = 1
     }
     const { verb, prefix, group, version, namespace, resource, query } = info
