@@ -125,6 +125,15 @@ const healthMessage: Gate<Pod> = {
   },
 }
 
+const grantedToPod: Gate<Pod> = {
+  feature: 'InPlacePodLevelResourcesVerticalScaling',
+  uses: ({ status }) => status?.resources !== undefined || status?.allocatedResources !== undefined,
+  drop({ status }) {
+    delete status?.resources
+    delete status?.allocatedResources
+  },
+}
+
 const terminating: Gate<Deployment | ReplicaSet> = {
   feature: 'DeploymentReplicaSetTerminatingReplicas',
   uses: ({ status }) => status?.terminatingReplicas !== undefined,
@@ -139,7 +148,7 @@ const devicesOfClaim: Gate<ResourceClaim> = {
 
 /** Of their status. */
 export const ON_FOR_STATUS: Readonly<Record<string, readonly Gate<never>[]>> = {
-  '/pods': [health, healthMessage],
+  '/pods': [health, healthMessage, grantedToPod],
   '/nodes': [declared],
   'apps/deployments': [terminating],
   'apps/replicasets': [terminating],

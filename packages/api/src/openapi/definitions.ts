@@ -149,7 +149,8 @@ export class Definitions {
 
   /** A field may stand in a struct that is inlined here: then its description is there. */
   private descriptionOf(message: string, name: string): string | undefined {
-    return this.descriptions[message]?.[name]
+    const description = this.descriptions[message]?.[name]
+    return this.withoutEnums ? description?.replace(/\n\nPossible enum values:\n[\s\S]*$/, '') : description
   }
 
   /** v3 may not put anything beside a reference. */

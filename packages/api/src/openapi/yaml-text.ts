@@ -19,20 +19,31 @@ const NOT_PRINTED = /[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u
 
 /** The value, with a line end after it. */
 export function yamlText(value: unknown): string {
-  const lines = linesOf(value)
+  const lines = linesOf(value, 0)
   return `${lines.join('\n')}\n`
 }
 
-function linesOf(value: unknown): string[] {
-  if (Array.isArray(value) && value.length > 0) return value.flatMap(each => hung('- ', '  ', linesOf(each)))
-  if (isObject(value) && Object.keys(value).length > 0) return Object.entries(value).flatMap(entryLines)
+const INDENT = 4
+
+/** The lines of a block that begins in the column `indent`, from there. */
+function linesOf(value: unknown, indent: number): string[] {
+  if (Array.isArray(value) && value.length > 0) {
+    return value.flatMap(each => hung('- ', '  ', linesOf(each, indent + 2)))
+  }
+  if (isObject(value) && Object.keys(value).length > 0) {
+    return Object.entries(value).flatMap(([key, each]) => entryLines(key, each, indent))
+  }
   return [scalar(value)]
 }
 
-function entryLines([key, value]: [string, unknown]): string[] {
+/** What belongs to a key begins in the next column that is a multiple of four. */
+function entryLines(key: string, value: unknown, indent: number): string[] {
   const name = `${scalar(key)}:`
-  const isNested = typeof value === 'object' && value !== null && Object.keys(value).length > 0
-  return isNested ? [name, ...linesOf(value).map(line => `    ${line}`)] : [`${name} ${scalar(value)}`]
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0)
+    return [`${name} ${scalar(value)}`]
+  const inner = INDENT * Math.floor((indent + INDENT) / INDENT)
+  const space = ' '.repeat(inner - indent)
+  return [name, ...linesOf(value, inner).map(line => space + line)]
 }
 
 const hung = (first: string, next: string, lines: readonly string[]): string[] =>

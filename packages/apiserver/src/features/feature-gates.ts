@@ -121,11 +121,12 @@ function setStage(
 
 /** Throws where a feature is on without what it needs. */
 function checkNeeds(gates: FeatureGates): void {
+  const wrong: string[] = []
   for (const [name, needs] of NEEDS) {
     const off = gates.enabled(name) ? needs.filter(need => !gates.enabled(need)) : []
-    if (off.length === 0) continue
-    throw new TypeError(`${name} is enabled, but depends on features that are disabled: [${off.join(' ')}]`)
+    if (off.length > 0) wrong.push(`${name} is enabled, but depends on features that are disabled: [${off.join(' ')}]`)
   }
+  if (wrong.length > 0) throw new TypeError(wrong.length === 1 ? wrong[0] : `[${wrong.join(', ')}]`)
 }
 
 function checkGate(name: string, value: boolean, component: GateComponent | undefined): void {

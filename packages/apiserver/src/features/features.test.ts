@@ -66,7 +66,12 @@ it('features that may be turned off can be turned off here, where that has an ef
 })
 
 describe('features of other components', () => {
-  const words = ['GracefulNodeShutdown=false', 'GracefulNodeShutdownBasedOnPodPriority=false', 'PodsAPI=true']
+  const words = [
+    'GracefulNodeShutdown=false',
+    'GracefulNodeShutdownBasedOnPodPriority=false',
+    'WindowsGracefulNodeShutdown=false',
+    'PodsAPI=true',
+  ]
   it('are taken by those that never ask for them', () => {
     for (const component of ['apiserver', 'scheduler'] as const) {
       const gates = parseFeatureGates(words, component)
@@ -80,7 +85,20 @@ describe('features of other components', () => {
   it('want their partners', () => {
     const message =
       'GracefulNodeShutdownBasedOnPodPriority is enabled, but depends on features that are disabled: [GracefulNodeShutdown]'
-    assert.throws(() => parseFeatureGates(['GracefulNodeShutdown=false'], 'apiserver'), { message })
+    assert.throws(
+      () => parseFeatureGates(['GracefulNodeShutdown=false', 'WindowsGracefulNodeShutdown=false'], 'apiserver'),
+      {
+        message,
+      },
+    )
+  })
+  it('want them all', () => {
+    const words = ['PodLevelResources=false', 'MatchLabelKeysInPodTopologySpread=false']
+    const [one, other] = [
+      ['InPlacePodLevelResourcesVerticalScaling', 'PodLevelResources'],
+      ['MatchLabelKeysInPodTopologySpreadSelectorMerge', 'MatchLabelKeysInPodTopologySpread'],
+    ].map(([name, need]) => `${name} is enabled, but depends on features that are disabled: [${need}]`)
+    assert.throws(() => parseFeatureGates(words, 'apiserver'), { message: `[${one}, ${other}]` })
   })
   it('are taken by all where they are about the inside of a program', () => {
     assert.equal(parseFeatureGates(['ListFromCacheSnapshot=false']).enabled('ListFromCacheSnapshot'), false)

@@ -65,9 +65,32 @@ const INSIDE: ReadonlySet<string> = new Set(
   `),
 )
 
-/** What must be on with a feature (pkg/features), among those above whose partner can be turned off. */
+/** What must be on with a feature (pkg/features: defaultKubernetesFeatureGateDependencies), among those of which something can be turned off. */
 export const NEEDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['ClusterTrustBundleProjection', ['ClusterTrustBundle']],
+  ['DRADeviceBindingConditions', ['DRAResourceClaimDeviceStatus']],
+  ['DRADeviceTaintRules', ['DRADeviceTaints']],
+  ['DRAResourceClaimGranularStatusAuthorization', ['DRAResourceClaimDeviceStatus']],
+  ['DRAWorkloadResourceClaims', ['GenericWorkload']],
+  ['ExtendWebSocketsToKubelet', ['NodeDeclaredFeatures']],
+  ['GangScheduling', ['GenericWorkload']],
   ['GracefulNodeShutdownBasedOnPodPriority', ['GracefulNodeShutdown']],
+  ['InPlacePodLevelResourcesVerticalScaling', ['PodLevelResources', 'NodeDeclaredFeatures']],
+  ['InPlacePodVerticalScalingInitContainers', ['NodeDeclaredFeatures']],
+  ['MatchLabelKeysInPodTopologySpreadSelectorMerge', ['MatchLabelKeysInPodTopologySpread']],
+  ['ResourceHealthStatusMessage', ['ResourceHealthStatus']],
+  ['RestartAllContainersOnContainerExits', ['ContainerRestartRules', 'NodeDeclaredFeatures']],
+  ['StaleControllerConsistencyDaemonSet', ['AtomicFIFO']],
+  ['StaleControllerConsistencyJob', ['AtomicFIFO']],
+  ['StaleControllerConsistencyReplicaSet', ['AtomicFIFO']],
+  ['StaleControllerConsistencyStatefulSet', ['AtomicFIFO']],
+  ['StorageVersionAPI', ['APIServerIdentity']],
+  ['TopologyAwareWorkloadScheduling', ['GenericWorkload']],
+  ['UnknownVersionInteroperabilityProxy', ['APIServerIdentity']],
+  ['UserNamespacesHostNetworkSupport', ['NodeDeclaredFeatures']],
+  ['WindowsGracefulNodeShutdown', ['GracefulNodeShutdown']],
+  ['WorkloadAwarePreemption', ['GangScheduling']],
+  ['WorkloadWithJob', ['GenericWorkload']],
 ])
 
 /** Whether a component may be told anything about this feature, since nobody sees a difference by it. */

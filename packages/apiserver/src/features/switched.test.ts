@@ -56,21 +56,21 @@ const creations: readonly [
     ['h', undefined],
   ],
   [
-    'ContainerRestartRules=false',
+    'ContainerRestartRules=false,RestartAllContainersOnContainerExits=false',
     `${NAMESPACE}/pods`,
     pod({ containers: [{ ...container, restartPolicy: 'Never' }] }),
     ({ json }) => json.spec.containers[0].restartPolicy,
     ['Never', undefined],
   ],
   [
-    'PodLevelResources=false',
+    'PodLevelResources=false,InPlacePodLevelResourcesVerticalScaling=false',
     `${NAMESPACE}/pods`,
     pod({ resources: { limits: { cpu: '1' } } }),
     ({ json }) => json.spec.resources?.limits,
     [{ cpu: '1' }, undefined],
   ],
   [
-    'MatchLabelKeysInPodTopologySpread=false',
+    'MatchLabelKeysInPodTopologySpread=false,MatchLabelKeysInPodTopologySpreadSelectorMerge=false',
     `${NAMESPACE}/pods`,
     pod({
       topologySpreadConstraints: [

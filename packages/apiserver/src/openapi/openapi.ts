@@ -5,11 +5,14 @@ import {
   KUBERNETES_VERSION,
   OPENAPI_V2_PROTOBUF,
   OPENAPI_V2_PROTOBUF_ACCEPTED,
+  OPENAPI_V3_PROTOBUF,
+  OPENAPI_V3_PROTOBUF_ACCEPTED,
   type OpenApiKind,
   type OpenApiOptions,
   openApiV3,
   openApiV3Index,
   openApiV3Path,
+  openApiV3Protobuf,
   openApiV3RootPaths,
 } from '@canopus/api'
 import type { Clock } from '@canopus/base'
@@ -28,6 +31,9 @@ interface Document {
 
 /** Documents that speak of every group version. */
 const SUMMARIES = ['json', 'protobuf', 'v3']
+const JSON_TYPE = 'application/json'
+/** Under what a group version's document is kept in its other form. */
+const asProtobuf = (path: string): string => `protobuf ${path}`
 /** What documents say of the version: no more than the minor. */
 const RELEASE = /^v(\d+\.\d+)/.exec(KUBERNETES_VERSION)![1]!
 
@@ -89,7 +95,7 @@ export class OpenApi {
     const path = openApiV3Path(groupVersion)
     this.#known = undefined
     this.#hashes.delete(path)
-    for (const id of [path, ...SUMMARIES]) this.#documents.delete(id)
+    for (const id of [path, asProtobuf(path), ...SUMMARIES]) this.#documents.delete(id)
   }
 
   /** The kinds, and a place for the hash of every group version. */
@@ -204,16 +210,23 @@ export class OpenApi {
       return this.#extensions?.openApiV3().has(path) === true ? undefined : { status: 404, headers: {} }
     }
     const clauses = parseMediaTypes(header(request.headers, 'accept') || '*/*')
-    if (!clauses.some(clause => covers(clause, 'application/json'))) return { status: 406, headers: { vary: 'Accept' } }
+    const types = clauses.map(clause => {
+      if (OPENAPI_V3_PROTOBUF_ACCEPTED.includes(clause.type)) return OPENAPI_V3_PROTOBUF
+      return covers(clause, JSON_TYPE) ? JSON_TYPE : undefined
+    })
+    const type = types.find(each => each !== undefined)
+    if (type === undefined) return { status: 406, headers: { vary: 'Accept' } }
     const asked = new URLSearchParams(request.query).get('hash')
     const hash = this.hashOf(path)
     if (asked !== null && asked !== hash) {
       return { status: 301, headers: { location: `/openapi/v3/${path}?hash=${hash}` } }
     }
-    const document = this.document(path, () =>
-      Buffer.from(JSON.stringify(openApiV3(path, this.kinds(), this.options()) ?? {})),
-    )
-    const response = this.answer(request, document, 'application/json')
+    const written = (): Readonly<Record<string, unknown>> => openApiV3(path, this.kinds(), this.options()) ?? {}
+    const document =
+      type === JSON_TYPE
+        ? this.document(path, () => Buffer.from(JSON.stringify(written())))
+        : this.document(asProtobuf(path), () => openApiV3Protobuf(written()))
+    const response = this.answer(request, document, type)
     if (asked === null) return response
     // What has its hash in the address never changes. kubectl keeps it on disk for as long as this says.
     const expires = inOneYear(this.#clock.now())

@@ -1,5 +1,5 @@
 /** `pods/resize` and `pods/ephemeralcontainers` (pkg/registry/core/pod/strategy.go, validation.go). */
-import { type FieldError, forbidden, invalid } from '@canopus/apimachinery'
+import { type FieldError, forbidden, invalid, isFeatureOn } from '@canopus/apimachinery'
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../../../generated/core.v1.ts'
 import type { SubresourceStrategy } from '../../../kind.ts'
 import type { Errors } from '../../shared/check.ts'
@@ -36,6 +36,8 @@ function resized(containers: readonly Container[] = [], old: readonly Container[
 const hasOwnResources = ({ spec: { resources } }: Pod): boolean =>
   Object.keys(resources?.requests ?? {}).length + Object.keys(resources?.limits ?? {}).length > 0
 
+const POD_LEVEL = 'InPlacePodLevelResourcesVerticalScaling'
+
 /** Upstream's ValidatePodResize; pods may have resources of their own (KEP-5419). */
 function validateResize(pod: Pod, old: Pod): FieldError[] {
   const errors: Errors = []
@@ -51,6 +53,10 @@ function validateResize(pod: Pod, old: Pod): FieldError[] {
     errors.push(forbidden('spec', 'Pod running on node without support for resize'))
   }
   const isOwn = hasOwnResources(old) || hasOwnResources(pod)
+  if (isOwn && !isFeatureOn(POD_LEVEL)) {
+    const why = `resize of pods with pod-level resources is forbidden when ${POD_LEVEL}Enabled feature gate is disabled`
+    return [...errors, forbidden('[]', why)]
+  }
   const resources = isOwn ? checkPodLevel(errors, pod.spec.resources, old.spec.resources) : pod.spec.resources
   if ((old.status?.nodeAllocatableResourceClaimStatuses ?? []).length > 0) {
     errors.push(forbidden('spec', 'pods with node allocatable resource claims cannot be resized'))

@@ -5,6 +5,7 @@ import {
   checkEnvVarName,
   checkQualifiedName,
   invalid,
+  isFeatureOn,
   notSupported,
   required,
 } from '@canopus/apimachinery'
@@ -66,8 +67,9 @@ function checkValueFrom(errors: Errors, path: string, { value, valueFrom }: EnvV
     else checkNoBacksteps(errors, `${path}.fileKeyRef.path`, fileKeyRef.path)
   }
   if (sources === 0) {
-    const text =
-      'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'
+    const text = isFeatureOn('EnvFiles')
+      ? 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'
+      : 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'
     errors.push(invalid(path, '', text))
   } else if (value) errors.push(invalid(path, '', 'may not be specified when `value` is not empty'))
   else if (sources > 1) errors.push(invalid(path, '', 'may not have more than one field specified at a time'))
