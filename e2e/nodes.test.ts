@@ -57,6 +57,27 @@ describe('three nodes', { skip: containerSkip() }, () => {
     assert.deepEqual([...seen].sort(), ['nodes', 'nodes-2', 'nodes-3'])
   })
 
+  it('lead a node port to pods on every node, from every node, whichever is asked', async () => {
+    await kubectl.run(['expose', 'deployment', 'web', '--name=ported', '--type=NodePort', '--port=80'])
+    const port = await kubectl.run(['get', 'service', 'ported', '-o', 'jsonpath={.spec.ports[0].nodePort}'])
+    const addresses = await kubectl.run([
+      'get',
+      'nodes',
+      '-o',
+      'jsonpath={.items[*].status.addresses[?(@.type=="InternalIP")].address}',
+    ])
+    const byName = new Map((await pods()).map(pod => [pod.name, pod.node]))
+    const clients = new Map([...byName].map(([name, node]) => [node, name]))
+    for (const [node, client] of clients)
+      for (const address of addresses.split(' ')) {
+        const fetchOne = `timeout 2 wget -qO- http://${address}:${port}/cgi-bin/hostname || echo lost`
+        const loop = `for n in $(seq 40); do ${fetchOne}; done`
+        const answers = (await kubectl.run(['exec', client, '--', 'sh', '-c', loop], { timeout: 120_000 })).trim()
+        const seen = new Set(answers.split('\n').map(name => byName.get(name.trim()) ?? name))
+        assert.deepEqual([...seen].sort(), ['nodes', 'nodes-2', 'nodes-3'], `from ${node} to ${address}`)
+      }
+  })
+
   it('lose one to a power cut: its pods come back on the others', async () => {
     const status = JSON.parse((await cluster.command('status', '-o', 'json')).stdout)
     const agent = status.components.find((each: { component: string }) => each.component === 'node/nodes-3/agent')

@@ -215,6 +215,9 @@ async function connectNode(config: ClusterConfig, node: NodeConfig, pid: number)
   await tryRun('ip', ['link', 'delete', port])
   await run('ip', ['link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `/proc/${init}/ns/net`])
   await run('ip', ['link', 'set', port, 'master', config.bridge, 'up'])
+  // Where the machine's own rules see frames of bridges (br_netfilter), a packet that comes for a node port and is led back to the
+  // node that it came from is bridged, not routed: a port sends nothing back the way it came without this.
+  await run('ip', ['link', 'set', port, 'type', 'bridge_slave', 'hairpin', 'on'])
   const inside = [
     'link set lo up',
     `address add ${node.address}/${prefix} dev eth0`,
