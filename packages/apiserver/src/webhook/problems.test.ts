@@ -17,7 +17,7 @@ describe('what stands between the server and a webhook', () => {
     ],
     [
       { code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert: { subjectaltname: 'DNS:a, IP Address:1.2.3.4' } },
-      'tls: failed to verify certificate: x509: certificate is valid for a, 1.2.3.4, not hook.ns.svc',
+      'tls: failed to verify certificate: x509: certificate is valid for a, not hook.ns.svc',
     ],
     [{ errors: [{ code: 'ECONNREFUSED', address: '::1', port: 2 }] }, 'dial tcp [::1]:2: connect: connection refused'],
     [{ message: '', cause: { message: 'deep' } }, 'deep'],
@@ -28,6 +28,40 @@ describe('what stands between the server and a webhook', () => {
     [{ message: 'service "hook" not found' }, 'service "hook" not found'],
   ]
   for (const [error, text] of table) it(text, () => assert.equal(transportProblem(error, ORIGIN), text))
+})
+
+describe('certificates of somebody else', () => {
+  const hosts: readonly [origin: string, cert: object, text: string][] = [
+    ['https://a', { subjectaltname: 'DNS:b, IP Address:1.2.3.4, DNS:c' }, 'certificate is valid for b, c, not a'],
+    [
+      'https://1.2.3.5:1',
+      { subjectaltname: 'DNS:b, IP Address:1.2.3.4' },
+      'certificate is valid for 1.2.3.4, not 1.2.3.5',
+    ],
+    [
+      'https://[::1]:2',
+      { subjectaltname: 'DNS:::1' },
+      "cannot validate certificate for ::1 because it doesn't contain any IP SANs",
+    ],
+    [
+      'https://a',
+      { subjectaltname: 'IP Address:::1' },
+      'certificate is not valid for any names, but wanted to match a',
+    ],
+    ['https://a', { subject: { CN: 'a' } }, 'certificate relies on legacy Common Name field, use SANs instead'],
+    [
+      'https://a',
+      { subjectaltname: Array.from({ length: 100 }, (_, index) => `DNS:b${index}`).join(', ') },
+      'certificate is valid for 100 names, but none matched a',
+    ],
+  ]
+  for (const [origin, cert, text] of hosts)
+    it(text, () =>
+      assert.equal(
+        transportProblem({ code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert }, origin),
+        `tls: failed to verify certificate: x509: ${text}`,
+      ),
+    )
 })
 
 describe('answers that are none', () => {

@@ -1,12 +1,14 @@
 /** What went wrong on the way to a webhook or another server, in the words of Go's HTTP client, which operators and tests look for. */
 
+import { isIP } from 'node:net'
+
 interface Coded {
   readonly code?: string
   readonly message?: string
   readonly address?: string
   readonly port?: number
   readonly hostname?: string
-  readonly cert?: { subjectaltname?: string }
+  readonly cert?: { subjectaltname?: string; subject?: { CN?: string } }
   readonly cause?: unknown
   readonly errors?: readonly unknown[]
 }
@@ -56,7 +58,7 @@ export function transportProblem(
     case 'CERT_HAS_EXPIRED':
       return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `tls: failed to verify certificate: x509: certificate is valid for ${namesOf(cert)}, not ${new URL(origin).hostname}`
+      return `tls: failed to verify certificate: x509: ${nameProblem(cert, new URL(origin).hostname.replace(/^\[|\]$/g, ''))}`
   }
   const [first] = errors ?? []
   if (first !== undefined) return transportProblem(first, origin, notTls)
@@ -67,10 +69,30 @@ export function transportProblem(
 const joined = (address: string, port: number | undefined): string =>
   `${address.includes(':') ? `[${address}]` : address}:${port ?? ''}`
 
-/** `DNS:a, DNS:b, IP Address:1.2.3.4` as `a, b, 1.2.3.4`. */
-function namesOf(cert: Coded['cert']): string {
-  return (cert?.subjectaltname ?? '').replaceAll(/(DNS|IP Address):/g, '')
+/** Names of a certificate are told up to here (Go's crypto/x509/verify.go, HostnameError). */
+const MOST_NAMES = 100
+
+/** Why a certificate is none for a host: addresses are looked for among its addresses alone, names among its names. */
+function nameProblem(cert: Coded['cert'], host: string): string {
+  const isAddress = isIP(host) !== 0
+  const names = namesOf(cert, isAddress ? 'IP Address:' : 'DNS:')
+  if (names.length >= MOST_NAMES) {
+    return `certificate is valid for ${names.length} ${isAddress ? 'IP SANs' : 'names'}, but none matched ${host}`
+  }
+  if (names.length > 0) return `certificate is valid for ${names.join(', ')}, not ${host}`
+  if (isAddress) return `cannot validate certificate for ${host} because it doesn't contain any IP SANs`
+  if (cert?.subjectaltname === undefined && cert?.subject?.CN === host) {
+    return 'certificate relies on legacy Common Name field, use SANs instead'
+  }
+  return `certificate is not valid for any names, but wanted to match ${host}`
 }
+
+/** Of `DNS:a, DNS:b, IP Address:1.2.3.4` those of one sort. */
+const namesOf = (cert: Coded['cert'], sort: string): string[] =>
+  (cert?.subjectaltname ?? '')
+    .split(', ')
+    .filter(each => each.startsWith(sort))
+    .map(each => each.slice(sort.length))
 
 /** What an answer that is no success comes to (k8s.io/client-go/rest/request.go, apimachinery NewGenericServerResponse). */
 export function answerProblem(status: number, body: string, contentType = ''): string {
