@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CustomResourceDefinitionKind } from '@canopus/api'
 import type { CustomResourceDefinition } from '@canopus/api/apiextensions/v1'
-import { fieldErrorText, type KubeObject } from '@canopus/apimachinery'
+import { fieldErrorText, type KubeObject, noteEmpty } from '@canopus/apimachinery'
 import { withSchemaValidation } from './definition.ts'
 
 const { strategy } = withSchemaValidation(CustomResourceDefinitionKind)
@@ -256,7 +256,24 @@ it('a definition with a status may say only so much of whole objects', () => {
   const [found, ...more] = errorsOf(schema, STATUS)
   assert.deepEqual(more, [])
   assert.match(found!, /: only \[Description Type .* XValidations\] fields are allowed at the root of the schema if /)
-  assert.deepEqual(errorsOf({ type: 'object', description: 'd', required: ['spec'], oneOf: [] }, STATUS), [])
+  assert.deepEqual(errorsOf({ type: 'object', description: 'd', required: ['spec'] }, STATUS), [])
+})
+
+it('a definition with lists and maps that are there but empty', () => {
+  const given = (field: string, value: [] | object): object => {
+    const schema = { type: 'object' }
+    noteEmpty(schema, field, value as never)
+    return schema
+  }
+  for (const field of ['definitions', 'patternProperties']) assert.deepEqual(errorsOf(given(field, {})), [])
+  const unsupported = `${ROOT}.dependencies: Forbidden: dependencies is not supported`
+  assert.deepEqual(errorsOf(given('dependencies', {})), [unsupported])
+  const [first, second] = errorsOf(given('dependencies', {}), STATUS)
+  assert.match(first!, /are allowed at the root of the schema/)
+  assert.equal(second, unsupported)
+  for (const field of ['allOf', 'enum', 'definitions'])
+    assert.equal(errorsOf(given(field, []), STATUS).length, 1, field)
+  assert.deepEqual(errorsOf(given('required', []), STATUS), [])
 })
 
 interface Changed {

@@ -10,6 +10,7 @@ import {
   duplicate,
   type FieldError,
   forbidden,
+  givenField,
   goQuote,
   invalid,
   type KubeObject,
@@ -219,6 +220,17 @@ const ROOT_NAMES: ReadonlySet<string> = new Set([
   'x-kubernetes-preserve-unknown-fields',
   'x-kubernetes-validations',
 ])
+/** Lists and maps that may not even be empty there, which says something to Go. */
+const NOT_EVEN_EMPTY = [
+  'allOf',
+  'anyOf',
+  'definitions',
+  'dependencies',
+  'enum',
+  'oneOf',
+  'patternProperties',
+  'x-kubernetes-list-map-keys',
+] as const
 
 function checkRootFields(errors: Errors, schema: JSONSchemaProps, path: string): void {
   if (schema.type !== undefined && schema.type !== 'object') {
@@ -227,7 +239,8 @@ function checkRootFields(errors: Errors, schema: JSONSchemaProps, path: string):
     return
   }
   const isEmpty = (value: unknown): boolean => !value || (Array.isArray(value) && value.length === 0)
-  if (Object.entries(schema).every(([name, value]) => ROOT_NAMES.has(name) || isEmpty(value))) return
+  const isFine = Object.entries(schema).every(([name, value]) => ROOT_NAMES.has(name) || isEmpty(value))
+  if (isFine && NOT_EVEN_EMPTY.every(name => givenField(schema, name) === undefined)) return
   const text = `only [${ROOT_FIELDS}] fields are allowed at the root of the schema if the status subresource is enabled`
   errors.push(invalid(path, goJson('apiextensions.v1.JSONSchemaProps', schema), text))
 }

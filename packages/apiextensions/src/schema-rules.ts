@@ -3,7 +3,7 @@
  * (k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation/validation.go, specStandardValidatorV3).
  */
 import type { JSONSchemaProps } from '@canopus/api/apiextensions/v1'
-import { type FieldError, forbidden, invalid, notSupported, required } from '@canopus/apimachinery'
+import { type FieldError, forbidden, givenField, invalid, notSupported, required } from '@canopus/apimachinery'
 import { checkRuleTexts } from './rules/index.ts'
 import { itemsOf, propertyPath } from './structural.ts'
 
@@ -86,7 +86,7 @@ function checkSupported(errors: Errors, schema: JSONSchemaProps, path: string, p
     errors.push(forbidden(`${path}.default`, `must not be set ${noDefaults}`))
   }
   for (const name of UNSUPPORTED) {
-    const value = schema[name]
+    const value = givenField(schema, name)
     const mayBeEmpty = name === 'patternProperties' || name === 'definitions'
     if (value === undefined || value === '' || (mayBeEmpty && Object.keys(value).length === 0)) continue
     errors.push(forbidden(`${path}.${name}`, `${name} is not supported`))

@@ -10,6 +10,7 @@ import {
   ServiceAccounts,
 } from '@canopus/api'
 import type { Container, PersistentVolumeClaim, Pod, PodSpec } from '@canopus/api/core/v1'
+import { noteEmpty } from '@canopus/apimachinery'
 import { SimulatedClock } from '@canopus/base'
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts'
 import { limitRanger } from './limit-ranger.ts'
@@ -469,4 +470,9 @@ describe('RuntimeClass', () => {
   for (const [name, spec, why] of refusals) {
     it(`refuses ${name}`, () => refuses(plugin, request({ object: pod(spec) }), `pods "pod" is forbidden: ${why}`))
   }
+  it('refuses overhead without a class that is there but empty', async () => {
+    const object = pod({})
+    noteEmpty(object.spec!, 'overhead', {})
+    await refuses(plugin, request({ object }), `pods "pod" is forbidden: ${refusals[2]![2]}`)
+  })
 })

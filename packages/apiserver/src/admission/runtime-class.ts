@@ -1,7 +1,7 @@
 import { RuntimeClasses } from '@canopus/api'
 import type { PodSpec } from '@canopus/api/core/v1'
 import type { RuntimeClass } from '@canopus/api/node/v1'
-import { compareQuantities } from '@canopus/apimachinery'
+import { compareQuantities, givenField } from '@canopus/apimachinery'
 import type { AdmissionAttributes, AdmissionPlugin, Maybe } from '../security.ts'
 import { type AdmissionContext, podOf, refusal } from './shared.ts'
 import { mergeTolerations } from './tolerations.ts'
@@ -27,7 +27,8 @@ export function runtimeClass({ objects }: AdmissionContext): AdmissionPlugin {
     setScheduling(attributes, spec, found)
   }
   function check(attributes: AdmissionAttributes, found: RuntimeClass | undefined): void {
-    const overhead = podOf(attributes).spec?.overhead
+    const spec = podOf(attributes).spec
+    const overhead = spec && givenField(spec, 'overhead')
     if (found?.overhead !== undefined) {
       if (!sameAmounts(overhead, found.overhead.podFixed)) throw refusal(attributes, MISMATCH)
     } else if (overhead !== undefined) {
