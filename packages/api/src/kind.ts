@@ -51,6 +51,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * Default `background`.
    */
   defaultPropagation?: 'background' | 'orphan' | 'unsupported'
+  /** What a client is warned of that does not say what is to become of dependents. */
+  deleteWarning?: string
   /** Checks metadata.name; default is the DNS subdomain rule. Returns what is wrong with it, one text per finding. */
   validateName?(name: string): string[]
   /** The same of metadata.generateName, where the rule is another. */

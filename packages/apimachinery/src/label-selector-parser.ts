@@ -16,8 +16,12 @@ const symbols = new Set([')', ',', '!', '==', '=', '>', '<', '!=', '('])
 const isSymbol = (character: string): boolean => '=!(),><'.includes(character)
 const isSpace = (character: string): boolean => ' \t\r\n'.includes(character)
 
-/** Splits `text` into words and the longest symbols that mean something (`!=`, but `(` and `)` one by one). */
-function tokenize(text: string): Token[] {
+/**
+ * Splits a text into words and the longest symbols that mean something (`!=`, but `(` and `)` one by one). For upstream's lexer it ends
+ * where a NUL stands.
+ */
+function tokenize(given: string): Token[] {
+  const [text = ''] = given.split('\0', 1)
   const tokens: Token[] = []
   let at = 0
   while (at < text.length) {

@@ -10,6 +10,7 @@ test('label selectors parse and print', () => {
     ['', ''],
     ['a', 'a'],
     ['!a', '!a'],
+    ['a\0=b', 'a'],
     ['a=b', 'a=b'],
     ['a == b , c!=d', 'a==b,c!=d'],
     ['z in (c, a ,b),y notin (x)', 'y notin (x),z in (a,b,c)'],

@@ -34,6 +34,23 @@ describe('deletion', () => {
     assert.equal((await server.send('DELETE', `${CMS}/plain`)).status, 404)
   })
 
+  it('warns of a job without a word about its pods', async () => {
+    const jobs = '/apis/batch/v1/namespaces/default/jobs'
+    const rows: readonly [query: string, warned: boolean][] = [
+      ['', true],
+      ['?propagationPolicy=Background', false],
+      ['?orphanDependents=false', false],
+    ]
+    for (const [query, warned] of rows) {
+      const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } }
+      await server.send('POST', jobs, { metadata: { name: 'work' }, spec: { template } })
+      const { status, headers } = await server.send('DELETE', `${jobs}/work${query}`)
+      assert.equal(status, 200)
+      assert.equal(/child pods are preserved by default/.test(String(headers.warning)), warned, query)
+      await merge(`${jobs}/work`, { metadata: { finalizers: null } })
+    }
+  })
+
   it('says of a name that is still taken why it is', async () => {
     await server.send('POST', CMS, { metadata: { name: 'going', finalizers: ['example.com/one'] } })
     const taken = await server.send('POST', CMS, { metadata: { name: 'going' } })

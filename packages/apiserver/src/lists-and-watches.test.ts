@@ -120,6 +120,8 @@ describe('list', () => {
       /^strconv.ParseInt: parsing "9223372036854775808": value out of range$/,
     ],
     ['bad timeouts', 'timeoutSeconds=1s', 400, /^strconv.ParseInt: parsing "1s": invalid syntax$/],
+    ['bad timeouts before bad limits', 'limit=x&timeoutSeconds=1s', 400, /parsing "1s"/],
+    ['bad selectors before bad options', 'sendInitialEvents=true&labelSelector=a%20in', 400, /found '' expected: '\('/],
     ...brokenTokens.map(([token, message]): [string, string, number, RegExp] => [
       `the token ${token}`,
       `continue=${encodeURIComponent(token.startsWith('{') ? Buffer.from(token).toString('base64url') : token)}`,

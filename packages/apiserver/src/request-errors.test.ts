@@ -20,6 +20,8 @@ const NOT_FOUND = 'the server could not find the requested resource'
 const LIST_OPTIONS = 'ListOptions.meta.k8s.io "" is invalid: '
 const UNNAMED = 'the name of the object (one based on URL) was undeterminable: name must be provided'
 const noMap = (kind: string): string => `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`
+const noText = (kind: string, field: string): string =>
+  `json: cannot unmarshal ${kind} into Go struct field jsonPatchOp.${field} of type string`
 const notKind = (why: string): string => ` "" is invalid: patch: Invalid value: ${why}`
 const badVersion = 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax'
 
@@ -98,6 +100,9 @@ describe('requests are refused', () => {
       'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
     ],
     [JSON_PATCH, 'null', 200, ''],
+    [JSON_PATCH, '[null]', 422, 'the server rejected our request due to an error in our request'],
+    [JSON_PATCH, '[{"op":1}]', 400, `error decoding patch: ${noText('number', 'op')}`],
+    [JSON_PATCH, '[{"op":"jump"},{"path":{},"op":true}]', 400, `error decoding patch: ${noText('object', 'path')}`],
   ]
   for (const [type, body, code, message] of patches) {
     it(`PATCH ${type} ${body}`, async () => {
@@ -105,6 +110,21 @@ describe('requests are refused', () => {
       // Without the object, which is quoted.
       const told = (json.message ?? '').replace(/(Invalid value: )"\{.*\}": /, '$1')
       assert.deepEqual([status, told], [code, message])
+    })
+  }
+
+  const loosePatches: readonly [body: string, code: number, message: string][] = [
+    ['{}', 400, 'json: cannot unmarshal object into Go value of type jsonpatch.Patch'],
+    ['[1]', 400, 'json: cannot unmarshal number into Go value of type jsonpatch.Operation'],
+    ['[', 400, 'unexpected end of JSON input'],
+    ['[{"op":1}]', 422, 'the server rejected our request due to an error in our request'],
+  ]
+  for (const [body, code, message] of loosePatches) {
+    it(`a JSON patch that nobody validates: ${body}`, async () => {
+      const { status, json } = await server.send('PATCH', `${ONE}?fieldValidation=Ignore`, body, {
+        'content-type': JSON_PATCH,
+      })
+      assert.deepEqual([status, json.message], [code, message])
     })
   }
 

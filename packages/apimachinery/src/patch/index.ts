@@ -1,4 +1,4 @@
-export { applyJsonPatch, type JsonPatchOperation, MAX_JSON_PATCH_OPERATIONS } from './json-patch.ts'
+export { applyJsonPatch, checkJsonPatch, type JsonPatchOperation, MAX_JSON_PATCH_OPERATIONS } from './json-patch.ts'
 export { applyMergePatch, createMergePatch } from './merge-patch.ts'
 export { type MergeField, type MergeSchema, mergeSchemaOf } from './merge-schema.ts'
 export { goText, PatchError, type PatchErrorKind } from './patch-error.ts'

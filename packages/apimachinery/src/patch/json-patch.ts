@@ -2,6 +2,7 @@ import { clone, setField } from '../clone.ts'
 import { deepEqual } from '../equality.ts'
 import { isObject, type JsonObject } from '../json/json-object.ts'
 import { encodeJson } from '../json/stringify.ts'
+import { jsonKind } from '../schema/decode-scalars.ts'
 import { fieldOf, notOfType, PatchError } from './patch-error.ts'
 
 /** Upstream's limits (k8s.io/apiserver/pkg/endpoints/handlers/patch.go, server/config.go). */
@@ -33,17 +34,41 @@ export function applyJsonPatch(document: JsonObject, patch: unknown): JsonObject
   return run.document
 }
 
+/**
+ * What reading operations strictly refuses before they are applied: parts that are no texts (jsonPatchOp in
+ * k8s.io/apiserver/pkg/endpoints/handlers/patch.go). Throws `PatchError`.
+ */
+export function checkJsonPatch(patch: unknown): void {
+  const refuse = (detail: string): PatchError => new PatchError('malformed', `error decoding patch: ${detail}`)
+  if (patch === null) return
+  if (!Array.isArray(patch)) throw refuse(notOfType(patch, '[]handlers.jsonPatchOp'))
+  for (const operation of patch) {
+    if (operation === null) continue
+    if (!isObject(operation)) throw refuse(notOfType(operation, 'handlers.jsonPatchOp'))
+    for (const [name, value] of Object.entries(operation)) {
+      if (!TEXTS.has(name) || typeof value === 'string' || value === null) continue
+      throw refuse(`json: cannot unmarshal ${jsonKind(value)} into Go struct field jsonPatchOp.${name} of type string`)
+    }
+  }
+}
+
+const TEXTS = new Set(['op', 'path', 'from'])
+
+/** What is read as an operation that says nothing. */
+const NO_OPERATION: Partial<JsonPatchOperation> = {}
+
 function decodeOperations(patch: unknown): JsonPatchOperation[] {
-  const wrongType = (value: unknown, type: string): PatchError =>
-    new PatchError('malformed', `error decoding patch: ${notOfType(value, type)}`)
+  const wrongType = (value: unknown, type: string): PatchError => new PatchError('malformed', notOfType(value, type))
   if (patch === null) return []
-  if (!Array.isArray(patch)) throw wrongType(patch, '[]handlers.jsonPatchOp')
+  if (!Array.isArray(patch)) throw wrongType(patch, 'jsonpatch.Patch')
   if (patch.length > MAX_JSON_PATCH_OPERATIONS) {
     const limit = `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${patch.length}`
     throw new PatchError('tooLarge', limit)
   }
-  for (const operation of patch) if (!isObject(operation)) throw wrongType(operation, 'handlers.jsonPatchOp')
-  return patch as JsonPatchOperation[]
+  return patch.map(operation => {
+    if (operation !== null && !isObject(operation)) throw wrongType(operation, 'jsonpatch.Operation')
+    return (operation ?? NO_OPERATION) as JsonPatchOperation
+  })
 }
 
 const unescapeKey = (key: string): string => key.replaceAll('~1', '/').replaceAll('~0', '~')

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../json/json-object.ts'
+import { jsonKind } from '../schema/decode-scalars.ts'
 
 /**
  * What kind of failure: the patch is no patch (400), is too big (413), or does not fit the object (422). Upstream gives most
@@ -44,7 +45,4 @@ export function goWord(value: unknown): string {
 
 /** What Go's decoder says of a value that is not what it should be. */
 export const notOfType = (value: unknown, type: string): string =>
-  `json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type}`
-
-const jsonKind = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+  `json: cannot unmarshal ${value === null ? 'null' : jsonKind(value)} into Go value of type ${type}`

@@ -122,16 +122,10 @@ test('JSON patches: all operations', () => {
 test('JSON patches that do not fit are refused', () => {
   const document = deepFreeze({ a: { b: [1, 2] }, s: 'text' })
   const cases: [patch: unknown, kind: string, message: string][] = [
-    [
-      {},
-      'malformed',
-      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
-    ],
-    [
-      [1],
-      'malformed',
-      'error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp',
-    ],
+    [{}, 'malformed', 'json: cannot unmarshal object into Go value of type jsonpatch.Patch'],
+    [[1], 'malformed', 'json: cannot unmarshal number into Go value of type jsonpatch.Operation'],
+    [[null], 'unprocessable', 'Unexpected kind: unknown'],
+    [[{ op: 1, path: '/a' }], 'unprocessable', 'Unexpected kind: unknown'],
     [[{ op: 'jump', path: '/a' }], 'unprocessable', 'Unexpected kind: jump'],
     [[{ op: 'add' }], 'unprocessable', 'add operation failed to decode path: missing value'],
     [

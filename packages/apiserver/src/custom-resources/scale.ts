@@ -1,5 +1,5 @@
 /** `/scale` of custom objects: the numbers are where the definition says (pkg/registry/customresource/etcd.go, ScaleREST). */
-import { type CustomKindFacts, schemas } from '@canopus/api'
+import type { CustomKindFacts } from '@canopus/api'
 import type { Scale } from '@canopus/api/autoscaling/v1'
 import { scalePath } from '@canopus/apiextensions'
 import {
@@ -28,8 +28,7 @@ import { appliedByScale, ownedScale, SCALE, type ScaleRules, updatedByScale } fr
 
 type Paths = NonNullable<CustomKindFacts['scale']>
 
-/** As custom kinds are patched. */
-const PATCHED_SCALE = { ...SCALE, schema: schemas.schemaOf(SCALE.message) }
+const PATCHED_SCALE = { ...SCALE, scheme: 'k8s.io/client-go/scale/util.go:146' }
 const MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again'
 
 export async function serveCustomScale(endpoint: Endpoint, call: Call, paths: Paths): Promise<ApiResponse> {

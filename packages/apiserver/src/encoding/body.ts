@@ -225,14 +225,16 @@ export function checkGroupVersion(apiVersion: string): void {
 
 /**
  * Upstream decodes what the body says it is and converts that to its own form of the endpoint's kind. Throws DecodeError where that
- * cannot be done.
+ * cannot be done. `scheme`: another one than that of all built-in kinds, which knows this kind alone.
  */
 export function checkConvertible(
   own: { apiVersion: string; kind: string },
   expected: Pick<ExpectedKind, 'apiVersion' | 'kind' | 'message'>,
+  scheme?: string,
 ): void {
   checkGroupVersion(own.apiVersion)
   if (own.apiVersion === expected.apiVersion && own.kind === expected.kind) return
+  if (scheme !== undefined) throw new DecodeError(notRegistered(own, scheme))
   // Options of requests are read by a scheme of their own, which has no other kinds.
   if (isOptions(expected)) throw badRequestError(notRegistered(own, OPTIONS_SCHEME))
   const { group, version } = parseApiVersion(own.apiVersion)

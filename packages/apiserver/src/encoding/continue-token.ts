@@ -1,5 +1,6 @@
 /** The opaque token between the pages of a list (k8s.io/apiserver/pkg/storage/continue.go): same content, same encoding. */
-import { badRequestError, parseJson, StatusError } from '@canopus/apimachinery'
+import { isUtf8 } from 'node:buffer'
+import { badRequestError, isObject, jsonKind, parseJson, StatusError } from '@canopus/apimachinery'
 
 export interface ContinueToken {
   /** The revision that all pages show; -1 means "whatever is newest", for lists that were cut off by compaction. */
@@ -21,21 +22,51 @@ export function decodeContinue(text: string): ContinueToken {
   if (broken >= 0 || text.length % 4 === 1) {
     throw bad(`: illegal base64 data at input byte ${broken < 0 ? text.length - 1 : broken}`)
   }
-  let value: unknown
-  try {
-    value = parseJson(Buffer.from(text, 'base64url').toString())
-  } catch (error) {
-    throw bad(`: ${(error as Error).message}`)
-  }
-  const { v = '', rv = 0, start = '' } = (value ?? {}) as { v?: unknown; rv?: unknown; start?: unknown }
-  if (v !== 'meta.k8s.io/v1') throw bad(`: server does not recognize this encoded version ${String(v)}`)
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) {
+  const { v = '', rv = 0, start = '' } = readToken(Buffer.from(text, 'base64url'), bad)
+  if (v !== 'meta.k8s.io/v1') throw bad(`: server does not recognize this encoded version ${v}`)
+  if (!Number.isSafeInteger(rv) || rv === 0) {
     throw bad(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   }
-  if (typeof start !== 'string' || start === '') throw bad(': encoded start key empty (version meta.k8s.io/v1)')
+  if (start === '') throw bad(': encoded start key empty (version meta.k8s.io/v1)')
   if (!isClean(start)) throw bad(`: ${start}`)
   return { revision: Math.max(rv, -1), start }
 }
+
+interface Fields {
+  v?: string
+  rv?: number
+  start?: string
+}
+
+/** The fields of a token as Go's decoder takes them: with names in any case, of their own types alone. */
+function readToken(bytes: Buffer, bad: (problem: string) => StatusError): Fields {
+  const text = isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1')
+  let value: unknown
+  try {
+    value = parseJson(text)
+  } catch (error) {
+    throw bad(`: ${(error as Error).message}`)
+  }
+  if (value === null) return {}
+  if (!isObject(value))
+    throw bad(`: json: cannot unmarshal ${jsonKind(value)} into Go value of type storage.continueToken`)
+  const fields: Fields = {}
+  for (const [name, each] of Object.entries(value)) {
+    const field = name.toLowerCase() as keyof Fields
+    if (each === null || !Object.hasOwn(FIELD_TYPES, field)) continue
+    if (typeof each === 'bigint') throw bad(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+    const fits = field === 'rv' ? Number.isInteger(each) : typeof each === 'string'
+    if (!fits) {
+      const given = jsonKind(each, field === 'rv')
+      const type = FIELD_TYPES[field]
+      throw bad(`: json: cannot unmarshal ${given} into Go struct field continueToken.${field} of type ${type}`)
+    }
+    Object.assign(fields, { [field]: each })
+  }
+  return fields
+}
+
+const FIELD_TYPES = { v: 'string', rv: 'int64', start: 'string' }
 
 /** Whether a path stays as it is where `.`, `..`, `//` and an ending `/` are resolved: nothing leads out of the prefix. */
 function isClean(path: string): boolean {

@@ -12,6 +12,7 @@ import {
   plainError,
   validateFieldManager,
 } from '@canopus/apimachinery'
+import { checkSelectors } from '../registry/selection.ts'
 import { isTrue } from './request-info.ts'
 
 export interface WriteOptions {
@@ -111,16 +112,19 @@ export function listQuery(query: URLSearchParams, watch: boolean, watchLists = t
   const given: ListQuery = {
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
+    timeoutSeconds: timeout === null ? undefined : integer(timeout),
     limit: integer(query.get('limit') ?? '0'),
     continue: query.get('continue') ?? '',
     resourceVersion: query.get('resourceVersion') ?? '',
     resourceVersionMatch: query.get('resourceVersionMatch') ?? '',
-    timeoutSeconds: timeout === null ? undefined : integer(timeout),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
     sendInitialEvents: initial === null ? undefined : isTrue(initial),
   }
   const options = watch && watchLists ? withInitialEvents(given) : given
-  throwInvalid('ListOptions', watch ? watchErrors(options, watchLists) : listErrors(options))
+  const errors = watch ? watchErrors(options, watchLists) : listErrors(options)
+  // Selectors that nobody can read are told of first.
+  if (errors.length > 0) checkSelectors(options.labelSelector, options.fieldSelector)
+  throwInvalid('ListOptions', errors)
   return options
 }
 

@@ -46,3 +46,30 @@ it('a patch back to what the cache still shows is written', async t => {
   const { data, metadata } = (await server.send('GET', `${path}/c`)).json
   assert.deepEqual([data.value, metadata.resourceVersion], ['first', third.resourceVersion])
 })
+
+it('what was deleted and made again at once is deleted by the uid of the new one alone', async t => {
+  const { store, hold, release } = holdable(createMemoryStore({ clock: systemClock }))
+  const server = await startMemoryServer({ store })
+  t.after(() => server.stop())
+  const path = '/api/v1/namespaces/default/configmaps'
+  const make = async (): Promise<string> =>
+    (await server.send('POST', path, { metadata: { name: 'c' } })).json.metadata.uid
+  const remove = (uid?: string) =>
+    server.send('DELETE', `${path}/c`, uid === undefined ? undefined : { preconditions: { uid } })
+  const first = await make()
+  await server.send('GET', `${path}/c`)
+  hold()
+  assert.equal((await remove(first)).json.details?.uid, first)
+  const second = await make()
+  assert.notEqual(second, first)
+  const [byOld, byNew] = [remove(first), remove(second)]
+  setImmediate(release)
+  const { status, json } = await byOld
+  assert.equal(status, 409)
+  assert.equal(
+    json.message,
+    `Operation cannot be fulfilled on ConfigMap "c": the UID in the precondition (${first}) does not match the UID in record (${second}). The object might have been deleted and then recreated`,
+  )
+  assert.equal((await byNew).json.details?.uid, second)
+  assert.equal((await remove()).status, 404)
+})

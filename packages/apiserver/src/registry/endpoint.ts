@@ -374,6 +374,7 @@ export class Endpoint {
   private async delete(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call)
     const { options, write } = await this.deleteCall(call)
+    this.warnOfDependents(call, options)
     const { namespace, name } = call.info
     addEvent('About to delete object from database')
     const result = await this.#delete(this.store, write, this.scope(namespace), name, options)
@@ -397,12 +398,19 @@ export class Endpoint {
     return statusResponse(call.request, 200, status)
   }
 
+  private warnOfDependents({ warnings }: Call, { orphanDependents, propagationPolicy }: DeleteOptions): void {
+    const { deleteWarning } = this.kind.strategy
+    if (deleteWarning === undefined || orphanDependents !== undefined || propagationPolicy !== undefined) return
+    warnings.push(deleteWarning)
+  }
+
   private async deleteCollection(call: Call): Promise<ApiResponse> {
     const encoder = this.encoder(call, MANY)
-    const { options, write } = await this.deleteCall(call)
     const query = listQuery(call.info.query, false)
     const namespace = this.collectionScope(call)
     const selected = selection(this.kind, namespace, query.labelSelector, query.fieldSelector)
+    const { options, write } = await this.deleteCall(call)
+    this.warnOfDependents(call, options)
     const { versions, metadata } = await listObjects(this.store, namespace, selected, query)
     const remove = async (version: ObjectVersion, decided: () => void): Promise<void> => {
       const one: WriteCall = { ...write, collection: true, decided }

@@ -7,6 +7,7 @@ import {
   applyStrategicMergePatch,
   badRequestError,
   checkDepth,
+  checkJsonPatch,
   clone,
   type Decoded,
   DecodeError,
@@ -57,6 +58,8 @@ export interface PatchedKind {
   readonly message: string
   /** Of custom kinds, which know no strategic merge patch. */
   readonly schema?: StructSchema
+  /** Of scales of custom kinds: upstream's scheme of all scales, by which they are read. They know no strategic merge patch either. */
+  readonly scheme?: string
 }
 
 /** Makes the new object of the old one; the old one is not changed. */
@@ -64,8 +67,10 @@ export type Patcher = (old: KubeObject) => KubeObject
 
 const patchType = (headers: Headers): string => parseMediaType(header(headers, 'content-type') ?? '')?.type ?? ''
 
-const typesOf = ({ schema }: PatchedKind): readonly string[] =>
-  schema === undefined ? TYPES : TYPES.filter(each => each !== STRATEGIC_PATCH)
+const isOfCustom = ({ schema, scheme }: PatchedKind): boolean => schema !== undefined || scheme !== undefined
+
+const typesOf = (kind: PatchedKind): readonly string[] =>
+  isOfCustom(kind) ? TYPES.filter(each => each !== STRATEGIC_PATCH) : TYPES
 
 /** Whether a patch of this media type can be one of the kind. */
 export const takesPatch = (headers: Headers, kind: PatchedKind): boolean => typesOf(kind).includes(patchType(headers))
@@ -78,7 +83,8 @@ interface ReadBody {
 
 /**
  * Reads the patch of a request. Throws StatusError 415 and 400. `keepsSpec`: the strategy puts the old spec back whatever the patch
- * makes of it, so that one which it leaves alone need not be looked through, and stays the old one.
+ * makes of it, so that one which it leaves alone need not be looked through, and stays the old one; so it does with what a custom
+ * object says that it is.
  */
 export function readPatch(
   body: Body,
@@ -90,12 +96,14 @@ export function readPatch(
 ): Patcher {
   const type = patchType(headers)
   const types = typesOf(kind)
-  if (!types.includes(type)) throw kind.schema === undefined ? noRouteError() : unsupportedMediaTypeError([...types])
+  if (!types.includes(type)) throw isOfCustom(kind) ? unsupportedMediaTypeError([...types]) : noRouteError()
   // Not before there is an object to patch: that there is none is said first.
   let read: ReadBody | undefined
   const readOnce = (): ReadBody => {
     if (read !== undefined) return read
-    const { patch, text } = textOrGiven(body, type === STRATEGIC_PATCH ? '' : 'error decoding patch: ')
+    const isLoose = type === STRATEGIC_PATCH || (type === JSON_PATCH && validation === 'Ignore')
+    const { patch, text } = textOrGiven(body, isLoose ? '' : 'error decoding patch: ')
+    if (type === JSON_PATCH && !isLoose) translate(() => checkJsonPatch(patch))
     const findings = validation === 'Ignore' ? [] : patchFindings(patch, text, type === JSON_PATCH)
     read = { patch, findings }
     return read
@@ -115,7 +123,7 @@ export function readPatch(
     })
     const described = type === STRATEGIC_PATCH ? (): string => goText(patch) : undefined
     const check = (value: unknown): KubeObject =>
-      checkPatched(value, kind, validation, warnings, described, findings, old, valuesOf(patch))
+      checkPatched(value, kind, validation, warnings, described, findings, old, valuesOf(patch), keepsSpec)
     const spec = keepsSpec && !kind.schema ? specLeftAlone(patched as WithSpec, old as WithSpec) : undefined
     if (spec === undefined) return check(patched)
     try {
@@ -215,12 +223,13 @@ export function checkPatched(
   findings: readonly string[] = [],
   old?: KubeObject,
   given: ReadonlySet<unknown> = new Set(),
+  staysWhatItIs = false,
 ): KubeObject {
   try {
     if (kind.schema !== undefined) checkSaysKind(patched)
     else if (described === undefined) {
       if (saidVersion(patched) === '') throw readAsNothing(patched, findings, validation, warnings, old)
-      checkConvertible(saidKind(patched, kind), kind)
+      checkConvertible(saidKind(patched, kind), kind, kind.scheme)
     }
     const owners = old?.metadata.managedFields
     const kept = owners !== undefined && (patched as Partial<KubeObject>).metadata?.managedFields === owners
@@ -228,12 +237,17 @@ export function checkPatched(
     const decoded = decodeValue(kind.schema ?? schemas.schemaOf(kind.message), own, described !== undefined)
     if (kept) (decoded.object as unknown as KubeObject).metadata.managedFields = owners
     else if (forgetsOwners(patched)) (decoded.object as unknown as KubeObject).metadata.managedFields = []
-    const strictErrors = [...findings, ...findingsOf(decoded, kind, patched, described !== undefined)]
+    const isStrange = kind.schema !== undefined && isAnotherKind(saidKind(patched, kind), kind)
+    const found = isStrange ? [] : findingsOf(decoded, kind, patched, described !== undefined)
+    const strictErrors = [...findings, ...found]
     if (strictErrors.length > 0) {
       if (validation === 'Strict') throw new DecodeError(strictDecodingMessage(strictErrors))
       if (validation === 'Warn') for (const each of strictErrors) if (!warnings.includes(each)) warnings.push(each)
     }
-    if (kind.schema !== undefined) checkIdentity(saidKind(patched, kind), kind, patched as Partial<KubeObject>)
+    if (kind.schema !== undefined && staysWhatItIs) {
+      checkGroupVersion(saidKind(patched, kind).apiVersion)
+      Object.assign(decoded.object, { apiVersion: kind.apiVersion, kind: kind.kind })
+    } else if (kind.schema !== undefined) checkIdentity(saidKind(patched, kind), kind, patched as Partial<KubeObject>)
     return decoded.object as unknown as KubeObject
   } catch (error) {
     if (!(error instanceof DecodeError || error instanceof JsonSyntaxError)) throw error
@@ -277,6 +291,10 @@ function readAsNothing(
   if (validation === 'Warn') for (const each of strictErrors) if (!warnings.includes(each)) warnings.push(each)
   return unnamedError(old?.metadata.name ?? '')
 }
+
+/** Whether a patched custom object says to be of another kind, whose fields nobody knows (schemaCoercingDecoder). */
+const isAnotherKind = (said: { apiVersion: string; kind: string }, expected: PatchedKind): boolean =>
+  said.kind !== expected.kind || said.apiVersion !== expected.apiVersion
 
 /** A patched custom object has to be what it was (apiextensions pkg/registry/customresource/validator.go). Throws StatusError 422. */
 function checkIdentity(

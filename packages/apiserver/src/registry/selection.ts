@@ -40,6 +40,8 @@ export function selection(
   const labels = readable(() => parseLabelSelector(labelText))
   const fields = readable(() => parseFieldSelector(fieldText))
   checkFields(kind, fields)
+  if (name !== undefined && fields.length > 0 && requiredFieldValue(fields, 'metadata.name') !== name)
+    throw badRequestError("fieldSelector metadata.name doesn't match requested name")
   const all: FieldSelector =
     name === undefined ? fields : [...fields, { field: 'metadata.name', operator: '=', value: name }]
   const exactName = requiredFieldValue(all, 'metadata.name')
@@ -63,6 +65,12 @@ export function selection(
 }
 
 const scoped = (namespace: string | undefined): { namespace?: string } => (namespace === undefined ? {} : { namespace })
+
+/** Throws StatusError 400 for selectors that cannot be read. */
+export function checkSelectors(labelText: string, fieldText: string): void {
+  readable(() => parseLabelSelector(labelText))
+  readable(() => parseFieldSelector(fieldText))
+}
 
 function readable<T>(parse: () => T): T {
   try {

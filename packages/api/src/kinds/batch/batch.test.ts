@@ -145,6 +145,25 @@ test('Job: defaults and selector', () => {
   })
 })
 
+test('Job: labels that are those of the template by default have all of these', () => {
+  const all = {
+    app: 'x',
+    'batch.kubernetes.io/job-name': 'work',
+    'job-name': 'work',
+    'batch.kubernetes.io/controller-uid': 'u1',
+    'controller-uid': 'u1',
+  }
+  const labelled = (metadata: object): Job => ({
+    ...job,
+    metadata: { ...job.metadata, ...metadata },
+    spec: { ...job.spec, template: { ...job.spec.template, metadata: { labels: { app: 'x' } } } },
+  })
+  const { metadata, spec } = created(JobKind, labelled({}))
+  assert.deepEqual([metadata.labels, spec.template.metadata!.labels], [all, all])
+  assert.notEqual(metadata.labels, spec.template.metadata!.labels)
+  assert.deepEqual(created(JobKind, labelled({ labels: { app: 'x' } })).metadata.labels, { app: 'x' })
+})
+
 const finished = [
   { type: 'SuccessCriteriaMet', status: 'True' },
   { type: 'Complete', status: 'True' },

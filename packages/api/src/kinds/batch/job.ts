@@ -37,24 +37,32 @@ export function defaultFailurePolicy({ podFailurePolicy }: JobSpec): void {
 const NAME_LABELS = ['batch.kubernetes.io/job-name', 'job-name'] as const
 const UID_LABELS = ['batch.kubernetes.io/controller-uid', 'controller-uid'] as const
 
-/** Selects the job's pods by its uid, unless the user selects them himself (pkg/registry/batch/job/strategy.go). */
+/**
+ * Selects the job's pods by its uid, unless the user selects them himself (pkg/registry/batch/job/strategy.go). A job whose labels are
+ * its template's by default gets these too: upstream they are one map.
+ */
 function generateSelector(job: Job): void {
   const { spec, metadata } = job
   if (spec.manualSelector === true || spec.template === undefined) return
   spec.template.metadata ??= {}
+  const isLabelledAsPods = metadata.labels !== undefined && metadata.labels === spec.template.metadata.labels
   const labels = { ...spec.template.metadata.labels }
   for (const key of NAME_LABELS) labels[key] ??= metadata.name ?? ''
   for (const key of UID_LABELS) labels[key] ??= metadata.uid
   spec.template.metadata.labels = labels
+  if (isLabelledAsPods) metadata.labels = { ...labels }
   spec.selector ??= {}
   spec.selector.matchLabels = { ...spec.selector.matchLabels }
   spec.selector.matchLabels[UID_LABELS[0]] ??= metadata.uid
 }
 
-/** Defaulting, which upstream does once more of what it has stored, gives a job without labels those of its template. */
+/**
+ * Defaulting, which upstream does once more of what it has stored, gives a job without labels those of its template: the same object,
+ * which the two share until they are stored.
+ */
 function labelAsPods({ metadata, spec }: Job): void {
   const labels = spec.template?.metadata?.labels
-  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = labels
 }
 
 function statusText(job: Job): string {
@@ -79,6 +87,9 @@ function durationText({ status }: Job, now: number): string {
   return humanDuration(Date.parse(status.completionTime) - Date.parse(status.startTime))
 }
 
+const KEEPS_PODS =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'
+
 export const JobKind = defineKind<Job>({
   type: Jobs,
   message: 'batch.v1.Job',
@@ -94,6 +105,7 @@ export const JobKind = defineKind<Job>({
       prepareForCreate: generateSelector,
       completeStored: labelAsPods,
       defaultPropagation: 'orphan',
+      deleteWarning: KEEPS_PODS,
     },
   ),
   columns: [
