@@ -6,7 +6,7 @@
 import { setOwn } from '../json/exact-reader.ts'
 import { isExactObject } from '../json/json-object.ts'
 import { duration, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
-import { fillKind, isOmitted, without, ZERO_TIME } from './decoded-values.ts'
+import { fillKind, isOmitted, sortedByKey, without, ZERO_TIME } from './decoded-values.ts'
 import type { Field, ListSchema, MapSchema, ScalarSchema, Schema, SpecialSchema, StructSchema } from './schema.ts'
 
 type JsonObject = Record<string, unknown>
@@ -164,15 +164,19 @@ function mapReader({ values }: MapSchema): Reader {
   return value => {
     if (!isExactObject(value)) return UNCLEAN
     read ??= readerOf(values)
+    let before = ''
+    let isSorted = true
     for (const key in value) {
       members++
+      if (key < before) isSorted = false
+      before = key
       const child = value[key]
       const next = child === null ? (values.goType === '' ? null : UNCLEAN) : read(child)
       if (next === child) continue
       if (next === UNCLEAN) return UNCLEAN
       setOwn(value, key, next)
     }
-    return value
+    return isSorted ? value : sortedByKey(value)
   }
 }
 

@@ -42,10 +42,25 @@ const spec = (text: string): string => `{"spec":${text}}`
 
 test('a clean object comes out as it is', () => {
   const text =
-    '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","labels":{"x":"y","__proto__":"z"}},"spec":{"containers":[{"name":"c","port":80}],"grace":0}}'
+    '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","labels":{"__proto__":"z","x":"y"}},"spec":{"containers":[{"name":"c","port":80}],"grace":0}}'
   const decoded = decodeObject(pod, new TextEncoder().encode(text))
   assert.equal(JSON.stringify(decoded.object), text)
   assert.deepEqual(decoded.strictErrors, [])
+})
+
+test('maps come out in the order of their keys, structs as they came', () => {
+  const text = (overhead: string): string =>
+    `{"kind":"Pod","metadata":{"name":"a","labels":{"b":"1","a":"2","a/b":"3"}},"spec":{"hostNetwork":true,"overhead":${overhead},"containers":[]}}`
+  for (const overhead of ['{"memory":"1Gi","cpu":"1"}', '{"memory":"1Gi","cpu":1}']) {
+    const { metadata, spec } = decodeObject(pod, new TextEncoder().encode(text(overhead))).object as {
+      metadata: { labels: object }
+      spec: { overhead: object }
+    }
+    assert.deepEqual(Object.keys(metadata.labels), ['a', 'a/b', 'b'])
+    assert.deepEqual(Object.keys(spec), ['hostNetwork', 'overhead', 'containers'])
+    assert.deepEqual(spec.overhead, { cpu: '1', memory: '1Gi' })
+    assert.deepEqual(Object.keys(spec.overhead), ['cpu', 'memory'])
+  }
 })
 
 const wrongTypes: readonly [string, string][] = [

@@ -6,7 +6,7 @@ import { JsonSyntaxError, YamlSyntaxError } from '../json/syntax-error.ts'
 import { decodeClean, UNCLEAN } from './decode-clean.ts'
 import { conversionErrorText, DecodeError, EmbeddedError, pathText, type Step, typeErrorText } from './decode-error.ts'
 import { duration, integer, jsonKind, quantity, scalar, time, WrongType, WrongValue } from './decode-scalars.ts'
-import { fillKind, isOmitted, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
+import { fillKind, isOmitted, sortedByKey, without, ZERO_TIME, zeroOf } from './decoded-values.ts'
 import {
   EMPTIED,
   type Field,
@@ -328,8 +328,12 @@ class Walk {
     const { values } = schema
     const duplicates = this.duplicates?.get(value)
     let seen = 0
+    let before = ''
+    let isSorted = true
     for (const key in value) {
       this.members++
+      if (key < before) isSorted = false
+      before = key
       if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen++)
       const child = value[key]
       if (child === null) {
@@ -342,7 +346,7 @@ class Walk {
       if (next !== child) setOwn(value, key, next)
     }
     if (duplicates !== undefined) this.reportDuplicates(schema, duplicates, seen)
-    return value
+    return isSorted ? value : sortedByKey(value)
   }
 
   /** Go's zero time is no time. */

@@ -35,6 +35,14 @@ function isEmptyMap(value: unknown): boolean {
   return true
 }
 
+/** The entries of a map in the order in which Go writes them: by their keys. */
+export const sortedByKey = (map: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.keys(map)
+      .sort()
+      .map(key => [key, map[key]]),
+  )
+
 /** What Go makes of a null in a list or map of plain values, or of a map entry without a value. */
 export function zeroOf(schema: Schema): unknown {
   switch (schema.type) {

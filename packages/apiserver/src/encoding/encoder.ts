@@ -78,8 +78,7 @@ export class JsonEncoder implements ObjectEncoder {
 
   list(versions: readonly ObjectVersion[], metadata: ListMeta): readonly Uint8Array[] {
     const { kind, apiVersion } = this.listType()
-    // Upstream's lists of custom objects know whether they go on.
-    const said = this.kind.custom === undefined ? metadata : { continue: '', ...metadata }
+    const said = this.listMeta(metadata)
     const pieces: Uint8Array[] = [
       Buffer.from(`{"kind":"${kind}","apiVersion":"${apiVersion}","metadata":${JSON.stringify(said)},"items":[`),
     ]
@@ -91,6 +90,11 @@ export class JsonEncoder implements ObjectEncoder {
     })
     pieces.push(LIST_END)
     return pieces
+  }
+
+  /** Upstream's lists of custom objects know whether they go on. */
+  protected listMeta(metadata: ListMeta): ListMeta {
+    return this.kind.custom === undefined ? metadata : { continue: '', ...metadata }
   }
 
   /** Whether what the object is stands at its beginning, and is to be left out. What was made of it says something else there. */
@@ -203,6 +207,10 @@ export class PartialEncoder extends JsonEncoder {
   override list(versions: readonly ObjectVersion[], metadata: ListMeta): readonly Uint8Array[] {
     if (versions.length > 0) return super.list(versions, metadata)
     return [Buffer.from(JSON.stringify({ ...this.listType(), metadata, items: null })), NEWLINE]
+  }
+
+  protected override listMeta(metadata: ListMeta): ListMeta {
+    return metadata
   }
 
   override value({ plain }: ObjectVersion): unknown {

@@ -72,6 +72,7 @@ export const NamespaceKind = defineKind<Namespace>({
       validate,
       validateStatusUpdate,
       validateName: checkDns1123Label,
+      unowned: { finalize: [['status']] },
       subresources: {
         finalize: {
           prepareForUpdate(namespace, old) {

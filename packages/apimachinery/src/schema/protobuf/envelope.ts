@@ -105,15 +105,21 @@ export function decodeProtobuf(schema: SchemaChoice, bytes: Uint8Array): Record<
   return object
 }
 
-/** A list made of messages that are encoded already (without envelopes): its metadata as field 1, each item as field 2. */
+/**
+ * A list made of messages that are encoded already (without envelopes): its metadata as field 1, each item as field 2; the other way
+ * round in the one list that was made so, metadata alone in v1beta1.
+ */
 export function encodeProtobufList(
   type: KindName,
   listMeta: Uint8Array,
   items: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
+  const isReversed = type.apiVersion === 'meta.k8s.io/v1beta1'
+  const [metaField, itemField] = isReversed ? [2, 1] : [1, 2]
   const raw = withWriter(writer => {
-    for (let index = items.length - 1; index >= 0; index--) writeBytes(writer, 2, items[index]!)
-    writeBytes(writer, 1, listMeta)
+    if (isReversed) writeBytes(writer, metaField, listMeta)
+    for (let index = items.length - 1; index >= 0; index--) writeBytes(writer, itemField, items[index]!)
+    if (!isReversed) writeBytes(writer, metaField, listMeta)
   })
   return wrapMessage(type, raw)
 }

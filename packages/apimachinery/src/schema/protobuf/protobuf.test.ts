@@ -154,6 +154,12 @@ test('a list of encoded items equals the list encoded at once', () => {
   assert.deepEqual(encodeProtobufList(type, meta, pieces), wrapMessage(type, encodeMessage(list, { metadata, items })))
 })
 
+test('a list of metadata in v1beta1 has its items first', () => {
+  const type = { apiVersion: 'meta.k8s.io/v1beta1', kind: 'PartialObjectMetadataList' }
+  const list = encodeProtobufList(type, Uint8Array.of(0x0a, 0), [Uint8Array.of(0x12, 0), Uint8Array.of()])
+  assert.deepEqual(unwrapMessage(list).raw, Uint8Array.of(0x0a, 2, 0x12, 0, 0x0a, 0, 0x12, 2, 0x0a, 0))
+})
+
 test('watch events travel in frames that may be cut anywhere', () => {
   const object = encodeProtobuf(thing, { apiVersion: 't/v1', kind: 'Thing', metadata: { name: 'a' } })
   const stream = Buffer.concat([encodeWatchFrame('ADDED', object), encodeWatchFrame('DELETED', object)])
