@@ -222,7 +222,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     options.peers &&
     options.serverId !== undefined &&
     new Peers(options.peers, {
-      ...{ serverId: options.serverId, objects, store: options.store, clock, random, logger },
+      ...{ serverId: options.serverId, objects, store: options.store, clock, random, logger, metrics: registry },
       dial: options.egress?.controlplane,
     })
   const { kubelet = {}, nodeMetrics } = options
@@ -497,13 +497,7 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
   const isCustom = (type: ResourceType): boolean => resources.storeOf(type)?.kind.custom !== undefined
   discovery.setTypes(() => [...resources.types, ...metricsTypes].filter(isOwn), isCustom)
   const { registry } = parts.metrics
-  registry.collect(
-    'counter',
-    'aggregator_discovery_aggregation_count_total',
-    '[ALPHA] Counter of number of times discovery was aggregated',
-    [],
-    () => [[[], discovery.aggregations]],
-  )
+  tellDiscovery(discovery, registry)
   followDefinitions(objects, registry)
   const openapi = new OpenApi(options.descriptions ?? (() => undefined), clock, gates.enabled('OpenAPIEnums'))
   openapi.setKinds(() => resources.kinds.filter(({ type }) => isOwn(type)).map(openApiKind))
@@ -548,6 +542,25 @@ function composePath(options: ApiServerOptions, { objects, address, webhooks, ..
 }
 
 /** Shows in the documents of this server what extension servers serve. */
+/** How often which document was asked for. */
+function tellDiscovery(discovery: Discovery, registry: MetricsRegistry): void {
+  const counted = (name: string, what: string, count: () => number): void =>
+    registry.collect(
+      'counter',
+      `aggregator_discovery_${name}`,
+      `[ALPHA] Counter of number of times ${what}`,
+      [],
+      () => [[[], count()]],
+    )
+  counted('aggregation_count_total', 'discovery was aggregated', () => discovery.aggregations)
+  const served = 'discovery was served from peer-aggregated cache'
+  counted('peer_aggregated_cache_hits_total', served, () => discovery.mergedHits)
+  const made = 'discovery was aggregated across all API servers'
+  counted('peer_aggregated_cache_misses_total', made, () => discovery.mergedMisses)
+  const own = 'no-peer (non peer-aggregated) discovery was requested'
+  counted('nopeer_requests_total', own, () => discovery.ownAlone)
+}
+
 function publishExtensions(aggregator: Aggregator, discovery: Discovery, openapi: OpenApi): void {
   discovery.setAggregation({
     versions: () => aggregator.versions(),

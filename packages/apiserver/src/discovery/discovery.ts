@@ -104,6 +104,7 @@ export class Discovery {
 
   private root(request: ApiRequest, core: boolean): ApiResponse {
     const wanted = wantedDocument(request)
+    if (wanted === 'own') this.ownAlone++
     if (wanted === 'all' && !core && this.#peers !== undefined) return this.merged(request, this.#peers)
     if (wanted !== undefined) return this.aggregated(request, core)
     const list = core ? apiVersions(this.#serverAddress()) : apiGroupList(this.groups)
@@ -112,6 +113,10 @@ export class Discovery {
 
   /** How often documents of all groups at once were made. */
   aggregations = 0
+  /** How often clients asked for this server's groups alone, and how often those of all servers were there already or had to be made. */
+  ownAlone = 0
+  mergedHits = 0
+  mergedMisses = 0
 
   private aggregated(request: ApiRequest, core: boolean): ApiResponse {
     let document = core ? this.#core : this.#others
@@ -130,15 +135,15 @@ export class Discovery {
   }
 
   private merged(request: ApiRequest, { serverId, groups }: PeerDocuments): ApiResponse {
-    const others = groups()
-    if (others.size === 0) return this.aggregated(request, false)
     if (this.#merged === undefined) {
+      this.mergedMisses++
+      const others = groups()
       const own = this.own(false)
       const all = new Map<string, readonly GroupDocument[]>([...others, [serverId, own.items]])
       // The same on each server, whoever is asked.
       const items = mergeGroups([...all.keys()].sort().map(name => all.get(name)!))
       this.#merged = written({ ...own, items })
-    }
+    } else this.mergedHits++
     return answered(request, this.#merged)
   }
 

@@ -102,6 +102,13 @@ describe('two API servers on one store, of which one does not serve batch', () =
     await until(JOBS, 200)
     assert.ok((await groupsFor('')).includes('batch'))
     assert.ok(!(await groupsFor(';profile=nopeer')).includes('batch'))
+    const { text } = await ask('/metrics')
+    assert.match(text, /^aggregator_discovery_nopeer_requests_total [1-9]/m)
+    assert.match(text, /^aggregator_discovery_peer_aggregated_cache_misses_total [1-9]/m)
+    assert.match(
+      text,
+      /^apiserver_rerouted_request_total{code="200",group="batch",resource="jobs",version="v1"} [1-9]/m,
+    )
   })
 
   it('does not pass on what was passed on, nor what neither of them serves', async () => {

@@ -6,7 +6,16 @@ import { type Agent, request as httpsRequest } from 'node:https'
 import { Leases } from '@canopus/api'
 import type { Lease } from '@canopus/api/coordination/v1'
 import { StatusError, serviceUnavailableError } from '@canopus/apimachinery'
-import { type Clock, type Logger, type Random, randomInt, withTimeout } from '@canopus/base'
+import {
+  type Clock,
+  type Counter,
+  type Family,
+  type Logger,
+  type MetricsRegistry,
+  type Random,
+  randomInt,
+  withTimeout,
+} from '@canopus/base'
 import { runWorkers, WorkQueue } from '@canopus/operator'
 import { trusting } from '@canopus/platform'
 import type { Store } from '@canopus/store'
@@ -29,6 +38,8 @@ const PROXIED = 'x-kubernetes-peer-proxied'
 const DISCOVERY = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
 const SELF = { name: 'system:apiserver', uid: 'system:apiserver', groups: ['system:authenticated'] }
 const TIMEOUT = 10_000
+const PASSED =
+  "[ALPHA] Total number of requests that were proxied to a peer kube-apiserver because the local apiserver was not capable of serving it, broken down by 'group', 'version', and 'resource' indicating the GVR of the request. If all three are empty (\"\"), the request is a discovery request."
 
 export interface PeersOptions {
   /** Authorities of the others' certificates, PEM. */
@@ -44,6 +55,7 @@ export interface PeersContext {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly metrics: MetricsRegistry
   /** How they are reached; straight where missing. */
   readonly dial?: Dialer | undefined
 }
@@ -64,6 +76,7 @@ export class Peers {
   readonly #known = new Map<string, Known>()
   readonly #holders = new Map<string, string>()
   #agent: { client: ProxyClient | undefined; agent: Agent } | undefined
+  readonly #passed: Family<Counter>
   #changed: () => void = () => {}
   #running: Promise<unknown> = Promise.resolve()
 
@@ -72,6 +85,9 @@ export class Peers {
     this.#context = context
     this.#queue = new WorkQueue({ clock: context.clock, initialBackoff: 50, maxBackoff: 30_000 })
     this.#own = new OwnVersions(context.clock)
+    this.#passed = context.metrics.counter('apiserver_rerouted_request_total', PASSED, [
+      ...['code', 'group', 'version', 'resource'],
+    ])
   }
 
   /** Hears that what others serve has changed. */
@@ -229,7 +245,10 @@ export class Peers {
   private async pass(call: Call, able: readonly string[]): Promise<ApiResponse> {
     const backend = await this.backend(call, able)
     try {
-      return await forward(call.request, backend)
+      const answer = await forward(call.request, backend)
+      const { group, version, resource } = call.info
+      this.#passed.with(String(answer.status), group, version, resource).add()
+      return answer
     } catch (error) {
       if (error instanceof StatusError && error.code === 503) return textResponse(503, `${error.message}\n`)
       throw error
