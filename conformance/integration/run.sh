@@ -10,7 +10,8 @@ module=kubernetes
 case $package in k8s.io/apiextensions-apiserver/*) module=apiextensions ;; esac
 mkdir -p "$output/logs" && output=$(realpath "$output")
 name=$(echo "${package#k8s.io/}" | sed 's|kubernetes/test/integration/||; s|/|_|g')
-program=$output/$name.dir/integration.test
+# Some tests say what their program is called.
+program=$output/$name.dir/$(basename "$package").test
 sources=$(cd "$directory/$module" && go list -mod=mod -f '{{.Dir}}' "$package")
 if [ ! -x "$program" ]; then
   (cd "$directory/$module" && go test -c -p "${JOBS:-2}" -vet=off -mod=mod -ldflags='-s -w' -overlay overlay.json -o "$program" "$package")

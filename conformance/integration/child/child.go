@@ -84,6 +84,13 @@ func Arguments(given, fresh []*pflag.FlagSet, gates Gates) []string {
 			arguments = append(arguments, spelled(flag)...)
 		})
 	}
+	if slices.Contains(arguments, "--authorization-mode=") {
+		// What completing the options makes of it, unless a file says it.
+		arguments = slices.DeleteFunc(arguments, func(each string) bool { return each == "--authorization-mode=" })
+		if !slices.ContainsFunc(arguments, func(each string) bool { return strings.HasPrefix(each, "--authorization-config=") }) {
+			arguments = append(arguments, "--authorization-mode=AlwaysAllow")
+		}
+	}
 	for name, spec := range gates.GetAll() {
 		if enabled := gates.Enabled(name); enabled != spec.Default && name != "AllAlpha" && name != "AllBeta" {
 			arguments = append(arguments, fmt.Sprintf("--feature-gates=%s=%t", name, enabled))
