@@ -33,6 +33,11 @@ const brokenTokens: readonly [string, string][] = [
   ['{"v":"meta.k8s.io/v1","rv":1}', 'encoded start key empty \\(version meta.k8s.io/v1\\)'],
   ['{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets"}', '../secrets'],
   ['{"v":"meta.k8s.io/v1","rv":1,"start":"a/../b"}', 'a/../b'],
+  ['{"V":"meta.k8s.io/v1","RV":1,"Start":"a/../b"}', 'a/../b'],
+  ['{"v":1}', 'json: cannot unmarshal number into Go struct field continueToken.v of type string'],
+  ['{"v":"x","rv":1.5}', 'json: cannot unmarshal number 1.5 into Go struct field continueToken.rv of type int64'],
+  ['W10', 'json: cannot unmarshal array into Go value of type storage.continueToken'],
+  ['bnVsbA', 'server does not recognize this encoded version '],
 ]
 
 /** `pretty=` is a bool as Go reads it; what is none is false. */

@@ -1,5 +1,4 @@
 /** The opaque token between the pages of a list (k8s.io/apiserver/pkg/storage/continue.go): same content, same encoding. */
-import { isUtf8 } from 'node:buffer'
 import { badRequestError, isObject, jsonKind, parseJson, StatusError } from '@canopus/apimachinery'
 
 export interface ContinueToken {
@@ -40,10 +39,9 @@ interface Fields {
 
 /** The fields of a token as Go's decoder takes them: with names in any case, of their own types alone. */
 function readToken(bytes: Buffer, bad: (problem: string) => StatusError): Fields {
-  const text = isUtf8(bytes) ? bytes.toString() : bytes.toString('latin1')
   let value: unknown
   try {
-    value = parseJson(text)
+    value = parseJson(bytes.toString())
   } catch (error) {
     throw bad(`: ${(error as Error).message}`)
   }
@@ -54,17 +52,19 @@ function readToken(bytes: Buffer, bad: (problem: string) => StatusError): Fields
   for (const [name, each] of Object.entries(value)) {
     const field = name.toLowerCase() as keyof Fields
     if (each === null || !Object.hasOwn(FIELD_TYPES, field)) continue
-    if (typeof each === 'bigint') throw bad(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
-    const fits = field === 'rv' ? Number.isInteger(each) : typeof each === 'string'
+    const fits = field === 'rv' ? isInt64(each) : typeof each === 'string'
     if (!fits) {
       const given = jsonKind(each, field === 'rv')
       const type = FIELD_TYPES[field]
       throw bad(`: json: cannot unmarshal ${given} into Go struct field continueToken.${field} of type ${type}`)
     }
-    Object.assign(fields, { [field]: each })
+    Object.assign(fields, { [field]: field === 'rv' ? Number(each) : each })
   }
   return fields
 }
+
+/** Integers beyond 64 bits come as floats. */
+const isInt64 = (value: unknown): boolean => typeof value === 'bigint' || Number.isSafeInteger(value)
 
 const FIELD_TYPES = { v: 'string', rv: 'int64', start: 'string' }
 

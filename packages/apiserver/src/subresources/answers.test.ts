@@ -116,6 +116,8 @@ const rows: readonly Row[] = [
     { metadata: { name: 'p', labels: { a: '!' } }, target: { name: 'n' } },
     201,
   ],
+  ['a command that is only tried', 'POST', 'pods/p/exec', {}, 400, 'dryRun is not supported'],
+  ['a page that is only asked for', 'POST', 'services/s/proxy', {}, 400, 'dryRun is not supported'],
   ['a binding without a name', 'POST', 'bindings', { target: { name: 'n' } }, 400, 'Name parameter required.'],
   [
     'as whom a container runs',

@@ -1,10 +1,12 @@
 /** Admission of CONNECT: the object is the options that came in the query. */
-import type { KubeObject } from '@canopus/apimachinery'
+import { badRequestError, type KubeObject } from '@canopus/apimachinery'
 import type { Call } from '../registry/call.ts'
 import type { Endpoint } from '../registry/endpoint.ts'
 
+/** Throws StatusError, 400 where it is only to be tried: what is at the other end would do it. */
 export async function admitConnect(endpoint: Endpoint, call: Call, optionsKind: string): Promise<void> {
   const { namespace, name, subresource, query } = call.info
+  if (query.has('dryRun')) throw badRequestError('dryRun is not supported')
   const options: Record<string, unknown> = { apiVersion: 'v1', kind: optionsKind, metadata: {} }
   for (const key of new Set(query.keys())) {
     const values = query.getAll(key)
