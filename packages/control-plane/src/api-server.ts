@@ -46,13 +46,14 @@ const BOOTSTRAP = { name: 'system:apiserver', groups: ['system:masters', 'system
 /** Starts an API server for the built-in kinds. Resolves once it answers and the cluster's own objects are there. */
 export async function startApiServer({
   bootstrap,
-  identity,
+  identity: given,
   runtimeConfig,
   eventTtl,
   ...options
 }: StartApiServerOptions): Promise<ApiServer> {
-  const serverId = identity && { serverId: identity.name }
   const { featureGates = new FeatureGates() } = options
+  const identity = featureGates.enabled('UnknownVersionInteroperabilityProxy') ? given : withoutAddress(given)
+  const serverId = identity && { serverId: identity.name }
   const config = runtimeConfig ?? new RuntimeConfig()
   const served = [...builtInKinds, ...kindsOfFeatures(featureGates, config)]
   const kinds = keptFor(eventTtl, withGates(served, featureGates))
@@ -97,6 +98,13 @@ export async function startApiServer({
     await server.stop()
     throw error
   }
+}
+
+/** Others do not reach such a server. */
+function withoutAddress(identity: StartApiServerOptions['identity']): StartApiServerOptions['identity'] {
+  if (identity === undefined) return undefined
+  const { address: _, ...rest } = identity
+  return rest
 }
 
 /** Says where others reach this server, if they do. */

@@ -29,6 +29,7 @@ const SWITCHED_BY_SERVER: ReadonlySet<string> = new Set([
   'OpenAPIEnums',
   'StorageVersionHash',
   'TokenRequestServiceAccountUIDValidation',
+  'UnknownVersionInteroperabilityProxy',
   'WatchCacheInitializationPostStartHook',
 ])
 

@@ -52,7 +52,7 @@ const ASKER: ReadonlyMap<string, GateComponent> = new Map(
 
 /**
  * How upstream's programs go about what looks the same from outside, such as caches and queues in Go's libraries; what only their
- * clients and logs ask for, or nobody any more; and other servers of the cluster, which are not asked here either way.
+ * clients and logs ask for, or nobody any more.
  */
 const INSIDE: ReadonlySet<string> = new Set(
   wordsOf(`
@@ -60,8 +60,7 @@ const INSIDE: ReadonlySet<string> = new Set(
     CloudControllerManagerWebhook ConcurrentWatchObjectDecode ContextualLogging CustomCPUCFSQuotaPeriod
     DeclarativeValidationBeta DeclarativeValidationTakeover InOrderInformersBatchProcess InformerResourceVersion
     ListFromCacheSnapshot LoggingAlphaOptions LoggingBetaOptions NativeHistograms RuntimeClassInImageCriApi
-    SizeBasedListCostEstimate StorageNamespaceIndex UnknownVersionInteroperabilityProxy UnlockWhileProcessingFIFO
-    WatchListClient WindowsHostNetwork
+    SizeBasedListCostEstimate StorageNamespaceIndex UnlockWhileProcessingFIFO WatchListClient WindowsHostNetwork
   `),
 )
 

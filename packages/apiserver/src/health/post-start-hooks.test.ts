@@ -51,10 +51,14 @@ describe('hooks after the start', () => {
     assert.ok(!told(true, false).includes('poststarthook/aggregator-reload-proxy-client-cert'))
     assert.ok(told(true, true).includes('poststarthook/storage-readiness'))
     const off = parseFeatureGates(
-      ['WatchCacheInitializationPostStartHook=false', 'APIServerIdentity=false'],
+      [
+        'WatchCacheInitializationPostStartHook=false',
+        'APIServerIdentity=false',
+        'UnknownVersionInteroperabilityProxy=false',
+      ],
       'apiserver',
     )
-    const names = told(true, true, off).filter(name => /storage-readiness|identity/.test(name))
+    const names = told(true, true, off).filter(name => /storage-readiness|identity|peer/.test(name))
     assert.deepEqual(names, [])
   })
 })

@@ -56,6 +56,7 @@ export interface HookFacts {
 const HOOKS_OF: readonly (readonly [feature: string, hook: string])[] = [
   ['APIServerIdentity', 'start-kube-apiserver-identity-lease-controller'],
   ['APIServerIdentity', 'start-kube-apiserver-identity-lease-garbage-collector'],
+  ['UnknownVersionInteroperabilityProxy', 'peer-endpoint-reconciler-controller'],
   ['WatchCacheInitializationPostStartHook', 'storage-readiness'],
 ]
 

@@ -277,7 +277,7 @@ async function runApiServer(
       ...kubeletCredentials(flags),
       components: componentAddresses(),
       identity: { ...identity, address: peerAddress(flags, advertise, flags.securePort) },
-      ...peersOptions(flags, aggregation),
+      ...peersOptions(flags, aggregation, applied.extras.featureGates?.enabled('UnknownVersionInteroperabilityProxy')),
       aggregation: { ...aggregation, passesRedirects: !flags.aggregatorRejectForwardingRedirect },
       egress,
       security,

@@ -29,6 +29,13 @@ describe('--peer-ca-file', () => {
     )
   })
 
+  it('goes with its feature', () => {
+    assert.throws(
+      () => peersOptions({ peerCaFile: 'ca.crt' }, { proxyClient: () => client }, false),
+      /--peer-ca-file requires UnknownVersionInteroperabilityProxy feature to be turned on/,
+    )
+  })
+
   it('is read', () => {
     const directory = mkdtempSync(join(tmpdir(), 'canopus-peer-flags-'))
     try {

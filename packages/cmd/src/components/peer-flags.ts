@@ -31,11 +31,28 @@ export function peerAddress({ peerAdvertiseIp, peerAdvertisePort }: PeerFlags, h
     : publicAddress(host, port)
 }
 
+/** Throws Failure, in upstream's words, where the feature is off. */
+function checkGate(flags: PeerFlags, enabled: boolean): void {
+  if (enabled) return
+  const given = {
+    'peer-ca-file': flags.peerCaFile,
+    'peer-advertise-ip': flags.peerAdvertiseIp,
+    'peer-advertise-port': flags.peerAdvertisePort,
+  }
+  const wrong = Object.entries(given).flatMap(([flag, value]) =>
+    value ? [`--${flag} requires UnknownVersionInteroperabilityProxy feature to be turned on`] : [],
+  )
+  if (wrong.length > 0) throw new Failure(wrong.length === 1 ? wrong[0]! : `[${wrong.join(', ')}]`)
+}
+
 /** Nothing where no authorities are named. They are called with the certificate for extension servers. */
 export function peersOptions(
-  { peerCaFile }: PeerFlags,
+  flags: PeerFlags,
   { proxyClient = () => undefined }: AggregationOptions,
+  enabled = true,
 ): { peers?: PeersOptions } {
+  checkGate(flags, enabled)
+  const { peerCaFile } = flags
   if (peerCaFile === undefined) return {}
   if (proxyClient() === undefined) {
     throw new Failure('error building peer proxy handler, proxy-cert-file not specified')
