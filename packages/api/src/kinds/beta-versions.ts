@@ -1,10 +1,12 @@
 /**
- * Beta and alpha versions of kinds that are stable by now, whose messages are the stable ones to the letter
+ * Beta and alpha versions of kinds that are stable by now, whose messages are the stable ones to the letter, but for what is said
  * (k8s.io/api/<group>/<version>/types.go and zz_generated.prerelease-lifecycle.go). They are served where they are asked for.
  */
 import { apiVersionOf, type KubeObject } from '@canopus/apimachinery'
 import type { Kind } from '../kind.ts'
 import { schemas } from '../schemas.ts'
+import { inShape, type VersionShape } from './other-shape.ts'
+import { V1BETA1_FACTS, V1BETA1_SHAPES } from './resource/v1beta1.ts'
 
 interface OtherVersion {
   readonly group: string
@@ -13,6 +15,10 @@ interface OtherVersion {
   /** The minor versions of Kubernetes since which it is deprecated, and from which on it is gone. */
   readonly deprecated: number
   readonly removed: number
+  /** Messages that are others, as a facts table. */
+  readonly facts?: string
+  /** How objects differ, by kind. */
+  readonly shapes?: Readonly<Record<string, VersionShape>>
 }
 
 const POLICIES = ['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding']
@@ -34,6 +40,15 @@ const VERSIONS: readonly OtherVersion[] = [
     deprecated: 36,
     removed: 39,
   },
+  {
+    group: 'resource.k8s.io',
+    version: 'v1beta1',
+    kinds: ['DeviceClass', 'ResourceClaim', 'ResourceClaimTemplate', 'ResourceSlice'],
+    deprecated: 35,
+    removed: 38,
+    facts: V1BETA1_FACTS,
+    shapes: V1BETA1_SHAPES,
+  },
   { group: 'storage.k8s.io', version: 'v1beta1', kinds: ['VolumeAttributesClass'], deprecated: 34, removed: 37 },
 ]
 
@@ -51,21 +66,26 @@ export const inBetaVersions = (stable: readonly Kind[]): Kind[] =>
       .map(kind => inVersion(kind, each)),
   )
 
-function inVersion(kind: Kind, { group, version, deprecated, removed }: OtherVersion): Kind {
+const same = (object: KubeObject): KubeObject => object
+
+function inVersion(kind: Kind, { version, deprecated, removed, facts, shapes }: OtherVersion): Kind {
   const type = { ...kind.type, version }
   const folder = kind.message.slice(0, kind.message.indexOf('.'))
   schemas.addVersion(`${folder}.${kind.type.version}`, `${folder}.${version}`)
-  const as = (apiVersion: string) => (object: KubeObject) => ({ ...object, apiVersion })
+  if (facts !== undefined) schemas.addTable(facts)
+  const shape = shapes?.[kind.type.kind]
+  const { toStable = same, fromStable = same } = shape ?? {}
   const own = apiVersionOf(type)
   const when = `deprecated in v1.${deprecated}+, unavailable in v1.${removed}+`
   return {
     ...kind,
+    ...(shape && inShape(kind, shape)),
     type,
     message: kind.message.replace(/\.[^.]+\./, `.${version}.`),
     storedAs: {
       type: kind.type,
-      toStored: as(apiVersionOf(kind.type)),
-      fromStored: as(apiVersionOf({ group, version })),
+      toStored: object => ({ ...toStable(object), apiVersion: apiVersionOf(kind.type) }),
+      fromStored: object => ({ ...fromStable(object), apiVersion: own }),
     },
     ...(deprecated <= MINOR ? { deprecation: `${own} ${type.kind} is ${when}` } : {}),
   }

@@ -64,6 +64,11 @@ export class SchemaSet {
     }
   }
 
+  /** Messages of a facts table, in the place of what has their names. Before anybody has asked for these. */
+  addTable(table: string): void {
+    for (const [name, block] of splitFacts(table)) this.blocks.set(name, block)
+  }
+
   has(name: string): boolean {
     return this.blocks.has(name)
   }

@@ -40,13 +40,52 @@ describe('--runtime-config on a server', () => {
     const group = await server.send('GET', '/apis/resource.k8s.io')
     assert.deepEqual(
       group.json.versions.map(({ version }: { version: string }) => version),
-      ['v1', 'v1beta2'],
+      ['v1', 'v1beta2', 'v1beta1'],
     )
     assert.equal(group.json.preferredVersion.version, 'v1')
     const { json } = await server.send('GET', '/openapi/v3/apis/resource.k8s.io/v1beta2')
     const schemas = Object.keys(json.components.schemas)
     assert.ok(schemas.includes('io.k8s.api.resource.v1beta2.DeviceClass'))
     assert.ok(!schemas.some(name => name.startsWith('io.k8s.api.resource.v1.')))
+  })
+
+  it('requests and devices have the shape of their version', async () => {
+    const folder = '/namespaces/default/resourceclaims'
+    const old = { name: 'r', deviceClassName: 'c', adminAccess: undefined }
+    const made = await server.send('POST', `/apis/resource.k8s.io/v1beta1${folder}`, {
+      metadata: { name: 'a' },
+      spec: { devices: { requests: [old, { name: 's', firstAvailable: [{ name: 't', deviceClassName: 'c' }] }] } },
+    })
+    assert.equal(made.status, 201, made.text)
+    const defaults = { deviceClassName: 'c', allocationMode: 'ExactCount', count: 1 }
+    const first = [{ name: 't', ...defaults }]
+    assert.deepEqual(made.json.spec.devices.requests, [
+      { name: 'r', ...defaults },
+      { name: 's', deviceClassName: '', firstAvailable: first },
+    ])
+    const stable = await server.send('GET', `/apis/resource.k8s.io/v1${folder}/a`)
+    assert.deepEqual(stable.json.spec.devices.requests, [
+      { name: 'r', exactly: defaults },
+      { name: 's', firstAvailable: first },
+    ])
+    const wrong = await server.send('POST', `/apis/resource.k8s.io/v1beta1${folder}`, {
+      metadata: { name: 'b' },
+      spec: { devices: { requests: [{ name: 'r' }] } },
+    })
+    assert.match(
+      wrong.json.message,
+      /spec\.devices\.requests\[0\]: Required value: exactly one of `exactly` or `firstAvailable` is required/,
+    )
+    const none = { metadata: { name: 'n' }, spec: { devices: { requests: [] } } }
+    assert.equal((await server.send('POST', `/apis/resource.k8s.io/v1beta1${folder}`, none)).status, 201)
+    const devices = [{ name: 'd', basic: { attributes: { x: { int: 1 } } } }]
+    const slice = { metadata: { name: 's' }, spec: { nodeName: 'n', driver: 'd.io', devices } }
+    const pool = { pool: { name: 'p', generation: 1, resourceSliceCount: 1 } }
+    const body = { ...slice, spec: { ...slice.spec, ...pool } }
+    const sliced = await server.send('POST', '/apis/resource.k8s.io/v1beta1/resourceslices', body)
+    assert.deepEqual([sliced.status, sliced.json.spec?.devices], [201, devices], sliced.text)
+    const { json } = await server.send('GET', '/apis/resource.k8s.io/v1/resourceslices/s')
+    assert.deepEqual(json.spec.devices, [{ name: 'd', attributes: { x: { int: 1 } } }])
   })
 
   it('what is not served is nowhere', async () => {

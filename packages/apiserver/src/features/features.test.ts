@@ -113,7 +113,6 @@ describe('--runtime-config', () => {
     [['apps/v9=true'], 'group version apps/v9 that has not been registered'],
     [['api/beta=yes'], 'invalid value api/beta=yes'],
     [[`${VERSION}=yes`], `invalid value of ${VERSION}: yes, err: strconv.ParseBool: parsing "yes": invalid syntax`],
-    [['resource.k8s.io/v1beta1=true'], 'to serve these is not implemented: resource.k8s.io/v1beta1'],
     [
       [`${VERSION}/Things=true`],
       `invalid key ${VERSION}/Things: group/version/resource and resource is always lowercase plural, not "Things"`,
@@ -179,11 +178,6 @@ describe('--runtime-config', () => {
       assert.equal(parseRuntimeConfig(words).enabled({ group, version: 'v1', plural }), expected)
     })
   }
-
-  it('what is asked for along with others and missing is told', () => {
-    assert.deepEqual(parseRuntimeConfig(['api/beta=true']).missing, ['resource.k8s.io/v1beta1'])
-    assert.deepEqual(parseRuntimeConfig(['api/ga=true']).missing, [])
-  })
 
   it('nothing is served besides where nobody asked', () => {
     assert.deepEqual(kindsOfFeatures(parseFeatureGates([`${GATE}=true`]), new RuntimeConfig()), [])

@@ -33,9 +33,6 @@ const EMPTY = `
   .trim()
   .split(/\s+/)
 
-/** Those that upstream serves where it is asked to, and that are not implemented. */
-const MISSING = ['resource.k8s.io/v1beta1']
-
 const SERVED: readonly string[] = [
   ...new Set(allResourceTypes.map(({ group, version }) => (group === '' ? version : `${group}/${version}`))),
 ]
@@ -43,7 +40,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   ...Object.values(optionalKinds).flatMap(kinds => kinds.map(({ type }) => `${type.group}/${type.version}`)),
   ...betaVersions,
 ])
-const KNOWN: ReadonlySet<string> = new Set([...SERVED, ...OPTIONAL, ...EMPTY, ...MISSING])
+const KNOWN: ReadonlySet<string> = new Set([...SERVED, ...OPTIONAL, ...EMPTY])
 const groupOf = (groupVersion: string): string => (groupVersion.includes('/') ? groupVersion.split('/')[0]! : '')
 const versionOf = (groupVersion: string): string => groupVersion.slice(groupVersion.lastIndexOf('/') + 1)
 const GROUPS = new Set([...KNOWN].map(groupOf))
@@ -56,11 +53,6 @@ export class RuntimeConfig {
   constructor(versions: ReadonlyMap<string, boolean> = new Map(), resources: ReadonlyMap<string, boolean> = new Map()) {
     this.#versions = versions
     this.#resources = resources
-  }
-
-  /** What was asked for along with others, but is not implemented. */
-  get missing(): string[] {
-    return MISSING.filter(name => this.#versions.get(name) === true)
   }
 
   /** Whether nobody said anything. */
@@ -77,7 +69,7 @@ export class RuntimeConfig {
 
 /**
  * Reads words such as `api/beta=true`, `storagemigration.k8s.io/v1beta1=true`. Throws `TypeError`, in upstream's words where upstream
- * refuses; and where a version is to be served that cannot be here.
+ * refuses.
  */
 export function parseRuntimeConfig(words: readonly string[]): RuntimeConfig {
   const given = new Map<string, string>()
@@ -115,7 +107,6 @@ export function parseRuntimeConfig(words: readonly string[]): RuntimeConfig {
       throw new TypeError(`invalid key ${key}: ${rule}, not ${JSON.stringify(resource)}`)
     }
   }
-  checkMissing(given)
   return new RuntimeConfig(versions, resources)
 }
 
@@ -136,14 +127,6 @@ function checkGroups(keys: readonly string[]): void {
     if (!GROUPS.has(group)) unknown.add(`${group}/${version}`)
   }
   if (unknown.size > 0) throw new TypeError(`unknown api groups ${[...unknown].sort().join(',')}`)
-}
-
-/** Only those that are named: `api/beta=true` is for what there is. */
-function checkMissing(given: ReadonlyMap<string, string>): void {
-  const isMissing = (key: string): boolean => MISSING.some(name => key === name || key.startsWith(`${name}/`))
-  const wrong = [...given].filter(([key, value]) => isMissing(key) && (value === '' || goBool(key, value)))
-  if (wrong.length > 0)
-    throw new TypeError(`to serve these is not implemented: ${wrong.map(([key]) => key).join(', ')}`)
 }
 
 /** The kinds that are served besides those of every server: of features that are on, and other versions of kinds. */

@@ -51,8 +51,6 @@ export async function applySharedFlags(
   egressFile?: string,
 ): Promise<AppliedFlags> {
   const features = featuresOf(flags, 'apiserver')
-  const { missing } = features.runtimeConfig
-  if (missing.length > 0) logger.warn('--runtime-config: not implemented, and so not served', { versions: missing })
   const metrics = metricsRegistryOf(flags)
   const egress = egressFrom(egressFile, metrics)
   const auditor = await auditorOf(flags, { logger, metrics, dial: egress?.controlplane })
