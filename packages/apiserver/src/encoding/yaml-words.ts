@@ -1,13 +1,14 @@
 /**
  * What upstream's reader of YAML says of texts that ours refuses (go.yaml.in/yaml/v2: readerc.go, scannerc.go, parserc.go, and `fail` in
- * decode.go). It counts lines from 1 where a token cannot be read, and from 0 where a token does not fit.
+ * decode.go). It counts lines from 1 where a token cannot be read, and from 0 where a token does not fit;
+ * the first line is not told.
  */
 import { isUtf8 } from 'node:buffer'
 import { YAMLException } from 'js-yaml'
 
 type Words = string | ((line: number, rest: string, match: RegExpExecArray) => string)
 
-const scanning = (words: string) => (line: number) => `line ${line}: ${words}`
+const scanning = (words: string) => (line: number) => (line > 1 ? `line ${line}: ${words}` : words)
 const parsing = (words: string) => (line: number) => (line > 1 ? `line ${line - 1}: ${words}` : words)
 
 const NOT_HERE = 'are not allowed in this context'
@@ -23,6 +24,13 @@ function misplaced(line: number, rest: string): string {
   if (/^[@`%\t]/.test(rest)) return scanning(NO_TOKEN)(line)
   if (/^[,\]}]/.test(rest)) return parsing(NO_NODE)(line)
   return parsing(NO_KEY)(line)
+}
+
+/** What stands in brackets where a comma or their end is expected; `before` is the text before it. */
+function misplacedInside(line: number, rest: string, before: string): string {
+  if (/^[@`%|>\t]/.test(rest)) return scanning(NO_TOKEN)(line)
+  if (/^(?:[,?:]|-\s)/.test(rest)) return parsing(NO_NODE)(line)
+  return parsing(`did not find expected ',' or '${openEnd(before) === ']' ? ']' : '}'}'`)(line)
 }
 
 /** A tag that says what the text behind it is not. */
@@ -67,6 +75,7 @@ export function yamlWords(error: unknown, text: string): string {
         ? scanning('found unexpected end of stream')(line)
         : parsing(`did not find expected ',' or '${found}'`)(line)
   }
+  if (reason.startsWith('missed comma between flow')) return misplacedInside(line, rest, text.slice(0, mark?.position))
   for (const [pattern, words] of WORDS) {
     const match = pattern.exec(reason)
     if (match !== null) return typeof words === 'string' ? words : words(line, rest, match)

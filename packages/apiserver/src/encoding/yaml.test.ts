@@ -75,6 +75,10 @@ describe('YAML that cannot be read is refused in the words of the reader of upst
     ['data: @x\n', 'yaml: line 5: found character that cannot start any token'],
     ['data: {a: b\n', "yaml: line 5: did not find expected ',' or '}'"],
     ['data: [a, b\n', "yaml: line 5: did not find expected ',' or ']'"],
+    ['data: {a b: c, d {e: f}}\n', "yaml: line 4: did not find expected ',' or '}'"],
+    ['data: [a, "b" c]\n', "yaml: line 4: did not find expected ',' or ']'"],
+    ['data: {a: @b}\n', 'yaml: line 5: found character that cannot start any token'],
+    ['data: {a: - b}\n', 'yaml: line 4: did not find expected node content'],
     ['data: "x\n', 'yaml: line 6: found unexpected end of stream'],
     ['data: *x\n', "yaml: unknown anchor 'x' referenced"],
     ['data:\n  <<: x\n', 'yaml: map merge requires map or sequence of maps as the value'],
@@ -84,6 +88,15 @@ describe('YAML that cannot be read is refused in the words of the reader of upst
   for (const [text, message] of rows) {
     it(JSON.stringify(text), () => assert.throws(() => yamlToJson(Buffer.from(head + text)), { message }))
   }
+
+  it('the first line is not told', () => {
+    const rows: readonly [string, string][] = [
+      ['{"a": "b" "c": "d"}', "yaml: did not find expected ',' or '}'"],
+      ['{"a": `b`}', 'yaml: found character that cannot start any token'],
+      ['a: b: c', 'yaml: mapping values are not allowed in this context'],
+    ]
+    for (const [text, message] of rows) assert.throws(() => yamlToJson(Buffer.from(text)), { message }, text)
+  })
 
   it('a directive that is not of YAML 1.1', () => {
     const read = (line: string): string => yamlToJson(Buffer.from(`# a\n${line}\n---\na: b\n`)).json
