@@ -53,19 +53,22 @@ export function configuredAuthentication(
   tokens.configure(first.jwt)
   const reloads = reloadMetrics({ registry: metrics, of: 'authentication', stability: 'BETA', serverId, clock })
   reloads.applied(textHash(file.text))
-  file.follow?.(text => {
+  const read = async (text: string): Promise<void> => {
     try {
       const next = readAuthenticationConfiguration(text, ownIssuers)
-      if (!deepEqual(next.anonymous, first.anonymous)) {
-        throw new Error('anonymous: changing it needs a restart')
-      }
-      tokens.configure(next.jwt)
+      if (!deepEqual(next.anonymous, first.anonymous)) throw new Error('anonymous: changing it needs a restart')
+      await tokens.replace(next.jwt)
       reloads.reloaded(textHash(text))
       logger.info('the authentication configuration was read again', { issuers: next.jwt.length })
     } catch (error) {
       reloads.reloaded(undefined)
       logger.error('the changed authentication configuration is wrong: the one before stays', { error })
     }
+  }
+  // One after the other: what is read waits for its issuers.
+  let reading = Promise.resolve()
+  file.follow?.(text => {
+    reading = reading.then(() => read(text))
   })
   return { tokens, anonymous: first.anonymous === undefined ? byFlag : anonymousAccess(first.anonymous) }
 }

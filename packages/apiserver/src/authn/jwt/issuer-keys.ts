@@ -43,6 +43,11 @@ export class IssuerKeys {
     return payload
   }
 
+  /** Finds out where the keys are. Rejects where the issuer does not say. */
+  async ready(): Promise<void> {
+    this.#keysUrl ??= await this.#discover()
+  }
+
   /** Those who come while the keys are being fetched wait for the same answer. */
   #fetch(): Promise<KeySet> {
     const now = this.#options.clock.monotonic()
@@ -55,8 +60,8 @@ export class IssuerKeys {
 
   async #fetchNow(): Promise<KeySet> {
     try {
-      this.#keysUrl ??= await this.#discover()
-      const keys = await this.#keysOf(this.#keysUrl)
+      await this.ready()
+      const keys = await this.#keysOf(this.#keysUrl!)
       this.#failedAt = undefined
       this.#keys = keys
       return keys

@@ -76,6 +76,11 @@ export class JwtAuthenticator implements TokenAuthenticator {
     this.#expressions = new Expressions(options.compile ?? compileExpression)
   }
 
+  /** Settles when the issuer has said where its keys are. Rejects where it does not. */
+  ready(): Promise<void> {
+    return this.#keys.ready()
+  }
+
   /** Which audiences the API server has does not matter here: the issuer's tokens have their own, from the configuration. */
   authenticateToken(token: string): Promise<Authentication> | undefined {
     return untrustedIssuer(token) === this.#jwt.issuer.url ? this.#measured(token) : undefined

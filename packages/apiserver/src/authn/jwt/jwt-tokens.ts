@@ -1,3 +1,4 @@
+import { messageOf, sleep } from '@canopus/base'
 import type { Authentication, AuthenticationRequest, Authenticator, Maybe } from '../../security.ts'
 import { anonymousAuthenticator } from '../anonymous.ts'
 import type { TokenAuthenticator } from '../bearer.ts'
@@ -7,6 +8,14 @@ import { JwtAuthenticator, type JwtOptions } from './jwt-authenticator.ts'
 
 /** How long a good token is not looked at again, in milliseconds (upstream TokenSuccessCacheTTL). */
 const REMEMBER = 10_000
+/** So long new issuers have to answer, and so long they are not asked again, in milliseconds. */
+const PATIENCE = 60_000
+const BETWEEN = 10_000
+
+interface Configured {
+  readonly url: string
+  readonly inner: JwtAuthenticator
+}
 
 /** Tokens of all issuers of a configuration, which may be replaced while the server runs. */
 export class JwtTokens implements TokenAuthenticator {
@@ -19,15 +28,36 @@ export class JwtTokens implements TokenAuthenticator {
 
   /** Takes a valid configuration from now on. Keys and tokens of before are forgotten. */
   configure(issuers: readonly JwtIssuer[]): void {
+    this.#use(this.#authenticatorsOf(issuers))
+  }
+
+  /**
+   * The same once all its issuers have said where their keys are; until then those of before are believed. Rejects where one of them has not
+   * within a minute: those of before stay (pkg/kubeapiserver/authenticator/config.go, updateAuthenticationConfig).
+   */
+  async replace(issuers: readonly JwtIssuer[]): Promise<void> {
+    const { clock } = this.#options
+    const next = this.#authenticatorsOf(issuers)
+    const end = clock.monotonic() + PATIENCE
+    for (;;) {
+      const answers = await Promise.allSettled(next.map(({ inner }) => inner.ready()))
+      const failures = answers.flatMap(each => (each.status === 'rejected' ? [messageOf(each.reason)] : []))
+      if (failures.length === 0) break
+      if (clock.monotonic() >= end) throw new Error(failures.join('; '))
+      await sleep(clock, BETWEEN)
+    }
+    this.#use(next)
+  }
+
+  #authenticatorsOf(issuers: readonly JwtIssuer[]): Configured[] {
+    return issuers.map(each => ({ url: each.issuer.url, inner: new JwtAuthenticator(each, this.#options) }))
+  }
+
+  #use(configured: readonly Configured[]): void {
     const { clock, metrics, cacheMetrics } = this.#options
-    metrics?.configure(issuers.map(({ issuer }) => issuer.url))
-    this.#issuers = issuers.map(each =>
-      cachedTokens(knowing(new JwtAuthenticator(each, this.#options)), {
-        clock,
-        success: REMEMBER,
-        failure: 0,
-        metrics: cacheMetrics,
-      }),
+    metrics?.configure(configured.map(({ url }) => url))
+    this.#issuers = configured.map(({ inner }) =>
+      cachedTokens(knowing(inner), { clock, success: REMEMBER, failure: 0, metrics: cacheMetrics }),
     )
   }
 

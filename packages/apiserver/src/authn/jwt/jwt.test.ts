@@ -10,7 +10,7 @@ import type { Egress } from '../../egress/egress.ts'
 import { textHash } from '../../metrics/reload-metrics.ts'
 import type { AuthenticationRequest } from '../../security.ts'
 import { type JwtIssuer, readAuthenticationConfiguration } from './configuration.ts'
-import { fetchJsonWith, fetchTextWith } from './fetch-json.ts'
+import { type FetchJson, fetchJsonWith, fetchTextWith } from './fetch-json.ts'
 import { JwtAuthenticator } from './jwt-authenticator.ts'
 import { JwtMetrics } from './jwt-metrics.ts'
 import { anonymousAccess, JwtTokens } from './jwt-tokens.ts'
@@ -302,6 +302,40 @@ describe('tokens of several issuers', () => {
     assert.equal((await tokens.authenticateToken(token, []))?.user.name, 'corp:jane')
     tokens.configure([])
     assert.equal(await tokens.authenticateToken(token, []), undefined)
+  })
+})
+
+describe('tokens of other issuers from now on', () => {
+  it('are believed once the issuers have answered', async () => {
+    const tokens = new JwtTokens({ clock: clock() })
+    await tokens.replace([configured()])
+    assert.equal((await tokens.authenticateToken(await issuer.token({}), []))?.user.name, 'corp:jane')
+  })
+
+  it('are not where one does not answer within a minute: those of before stay', async () => {
+    const own = clock()
+    let [isUp, refused] = [true, 0]
+    const fetchJson: FetchJson = async (...asked) => {
+      if (isUp) return fetchJsonWith(issuer.ca)(...asked)
+      refused++
+      throw new Error('nobody answers')
+    }
+    const tokens = new JwtTokens({ clock: own, fetchJson })
+    tokens.configure([configured()])
+    await tokens.authenticateToken(await issuer.token({}), [])
+    isUp = false
+    let failure: Error | undefined
+    const replaced = tokens.replace([configured()]).catch(error => {
+      failure = error
+    })
+    while (failure === undefined) {
+      await own.advance(1000)
+      await new Promise(setImmediate)
+    }
+    await replaced
+    assert.match(failure.message, /nobody answers/)
+    assert.equal(refused, 7)
+    assert.equal((await tokens.authenticateToken(await issuer.token({ sub: 'joe' }), []))?.user.name, 'corp:joe')
   })
 })
 
