@@ -82,8 +82,10 @@ async function serve(stream: ServerHttp2Stream, asking: IncomingHttpHeaders): Pr
     answer = recording ? await passOn(method, path, asking, body) : { status: 404, headers: {}, body: Buffer.of() }
     kept.set(id, { ...answer, method, path, asked: body })
   }
+  // Whoever asked may have gone; answers without a body (304) end with their headers.
+  if (stream.destroyed) return
   stream.respond({ ...answer.headers, ':status': answer.status })
-  stream.end(answer.body)
+  if (!stream.writableEnded) stream.end(answer.body)
 }
 
 /** What HTTP/2 has in other ways. */
