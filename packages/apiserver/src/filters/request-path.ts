@@ -166,7 +166,14 @@ export class RequestPath {
   private closeBooks(): void {
     const all = this.#closing
     this.#closing = []
-    for (const each of all) each()
+    for (const each of all) {
+      try {
+        each()
+      } catch (error) {
+        // It has been answered: nobody else would hear of it.
+        this.#options.logger.error('what a request was could not be counted', { error })
+      }
+    }
   }
 
   private answered(call: Call, trip: Trip): Maybe<ApiResponse> {
