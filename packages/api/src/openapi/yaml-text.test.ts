@@ -28,7 +28,7 @@ describe('YAML of free values', () => {
     [[{ group: '', kind: 'Pod', version: 'v1' }], '- group: ""\n  kind: Pod\n  version: v1'],
     [{ a: { b: ['c', { d: 1, e: {} }] } }, 'a:\n    b:\n        - c\n        - d: 1\n          e: {}'],
     [[[1, 2], 'x'], '- - 1\n  - 2\n- x'],
-    [[{ x: { y: 1 }, z: [{ q: { r: 2 } }] }], '- x:\n    y: 1\n  z:\n    - q:\n        r: 2'],
+    [[{ x: { y: 1 }, z: [{ q: { r: 2 } }] }], '- x:\n    "y": 1\n  z:\n    - q:\n        r: 2'],
     [{ l: [{ z: [{ q: { r: 2 } }] }] }, 'l:\n    - z:\n        - q:\n            r: 2'],
   ]
   for (const [value, text] of values) {
