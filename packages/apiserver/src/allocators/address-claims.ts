@@ -59,10 +59,14 @@ export class AddressClaims {
       const call = { ...CALL, warnings: [], decided: () => resolve(true) }
       const written = createObject(this.#store, call, '', claimOf(name, service) as KubeObject)
       follow(this.#underWay, name, written)
-      written.catch(error => {
-        if (hasReason(error, 'AlreadyExists')) resolve(false)
-        else reject(error)
-      })
+      // Not every store says when a write is decided.
+      written.then(
+        () => resolve(true),
+        error => {
+          if (hasReason(error, 'AlreadyExists')) resolve(false)
+          else reject(error)
+        },
+      )
     })
   }
 

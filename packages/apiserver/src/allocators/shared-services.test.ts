@@ -15,8 +15,24 @@ afterEach(async () => {
   for (const each of closing.splice(0).reverse()) await each()
 })
 
-async function servers(count: number): Promise<{ store: Store; all: MemoryServer[] }> {
-  const store = createMemoryStore({ clock: systemClock })
+/** As etcd is: a write is decided when it is done. */
+function sayingNothing(store: Store): Store {
+  const quiet: Pick<Store, 'create'> = {
+    create: (key, value, { decided: _, ...options } = {}) => store.create(key, value, options),
+  }
+  return new Proxy(store, {
+    get(of, name) {
+      const own = Reflect.get(name in quiet ? quiet : of, name) as unknown
+      return typeof own === 'function' ? own.bind(of) : own
+    },
+  })
+}
+
+async function servers(
+  count: number,
+  as = (store: Store): Store => store,
+): Promise<{ store: Store; all: MemoryServer[] }> {
+  const store = as(createMemoryStore({ clock: systemClock }))
   closing.push(() => store.close())
   const all: MemoryServer[] = []
   for (let index = 0; index < count; index++) {
@@ -69,6 +85,15 @@ describe('two API servers on one store', () => {
     assert.equal(late.status, 500)
     assert.match(late.json.message, /failed to allocate a nodePort: range is full/)
     for (const { errors } of all) assert.deepEqual(errors, [])
+  })
+
+  test('claim addresses where the store does not say when a write is decided', async () => {
+    const { all } = await servers(2, sayingNothing)
+    const answers = await Promise.all(
+      all.map((each, index) => each.send('POST', SERVICES, service(`s${index}`, { clusterIP: '10.0.0.9' }))),
+    )
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 422])
+    assert.equal((await all[0]!.send('GET', CLAIMS)).json.items.length, 1)
   })
 
   test('one address or port that both are asked for goes to one', async () => {
