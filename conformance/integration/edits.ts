@@ -50,6 +50,16 @@ const FRONT_PROXY = `
 	}
 `
 
+/** Ends the child with the context, and tells `errCh`; then does what else there is to do. */
+const untilStopped = (context: string, then?: string): string => `\tgo func() {
+		defer close(errCh)
+		<-${context}.Done()
+		if err := canopusStop(); err != nil {
+			errCh <- err
+		}
+${then === undefined ? '' : `\t\t${then}\n`}	}()
+`
+
 /** `StartTestServer` of most tests: flags in, a server with an aggregator out. */
 const testServer: Edit = {
   module: 'k8s.io/kubernetes',
@@ -87,14 +97,7 @@ const testServer: Edit = {
 		return result, err
 	}
 	errCh = make(chan error)
-	go func() {
-		defer close(errCh)
-		<-tCtx.Done()
-		if err := canopusStop(); err != nil {
-			errCh <- err
-		}
-	}()
-`,
+${untilStopped('tCtx')}`,
     },
     {
       from: '\tresult.ClientConfig = restclient.CopyConfig(',
@@ -149,15 +152,7 @@ const framework: Edit = {
 		t.Fatal(err)
 	}
 	errCh = make(chan error)
-	go func() {
-		defer close(errCh)
-		<-ctx.Done()
-		if err := canopusStop(); err != nil {
-			errCh <- err
-		}
-		canopusDone()
-	}()
-	kubeAPIServerClientConfig := canopusConfig
+${untilStopped('ctx', 'canopusDone()')}	kubeAPIServerClientConfig := canopusConfig
 	if token := kubeAPIServerConfig.ControlPlane.Generic.LoopbackClientConfig.BearerToken; token == "" {
 		kubeAPIServerClientConfig.BearerToken = ""
 	}
@@ -198,14 +193,7 @@ const everyKind: Edit = {
       to: '\t// create CRDs so',
       by: `
 	errCh := make(chan error)
-	go func() {
-		defer close(errCh)
-		<-tCtx.Done()
-		if err := canopusStop(); err != nil {
-			errCh <- err
-		}
-	}()
-`,
+${untilStopped('tCtx')}`,
     },
   ],
 }
@@ -244,14 +232,7 @@ ${EMULATION}
 		return result, err
 	}
 	errCh = make(chan error)
-	go func() {
-		defer close(errCh)
-		<-ctx.Done()
-		if err := canopusStop(); err != nil {
-			errCh <- err
-		}
-	}()
-`,
+${untilStopped('ctx')}`,
     },
     {
       from: '\tresult.ClientConfig = server.GenericAPIServer',
