@@ -4,13 +4,12 @@
  */
 import { type Clock, type Logger, sleep } from '@canopus/base'
 import type { Client } from '@canopus/client'
-import { KeyExistsError, RevisionMismatchError, type Store } from '@canopus/store'
+import type { Store } from '@canopus/store'
+import { RENEW_INTERVAL, ServerKey, serverNames } from '../storage/server-keys.ts'
 import { CountedServers } from './counted-servers.ts'
 import { ensureKubernetesService, type KubernetesServiceFacts } from './kubernetes-service.ts'
 
 const PREFIX = '/registry/masterleases/'
-const TTL_SECONDS = 15
-const INTERVAL = 10_000
 
 /** How servers know of each other. */
 export interface ServerAddresses {
@@ -24,42 +23,23 @@ export interface ServerAddresses {
 
 export class EndpointLeases implements ServerAddresses {
   readonly #store: Store
-  readonly #address: string
-  #generation = 0
+  readonly #own: ServerKey
 
   constructor(store: Store, address: string) {
     this.#store = store
-    this.#address = address
+    this.#own = new ServerKey(store, PREFIX, address, generation => leaseOf(address, generation))
   }
 
-  /** Says for 15 more seconds that this server is there. */
-  async renew(): Promise<void> {
-    const key = PREFIX + this.#address
-    const options = { ttlSeconds: TTL_SECONDS }
-    for (;;) {
-      // Every value differs from the one before, or upstream's server would not write it.
-      const value = Buffer.from(JSON.stringify(leaseOf(this.#address, ++this.#generation)))
-      const current = await this.#store.get(key)
-      try {
-        if (current === undefined) await this.#store.create(key, () => value, options)
-        else await this.#store.update(key, () => value, current.revision, options)
-        return
-      } catch (error) {
-        if (!(error instanceof RevisionMismatchError || error instanceof KeyExistsError)) throw error
-      }
-    }
+  renew(): Promise<void> {
+    return this.#own.renew()
   }
 
-  /** Addresses of all servers that are there. */
-  async addresses(): Promise<string[]> {
-    const { items } = await this.#store.list(PREFIX)
-    return items.map(({ key }) => key.slice(PREFIX.length)).sort()
+  addresses(): Promise<string[]> {
+    return serverNames(this.#store, PREFIX)
   }
 
-  async remove(): Promise<void> {
-    const key = PREFIX + this.#address
-    const current = await this.#store.get(key)
-    if (current !== undefined) await this.#store.delete(key, current.revision)
+  remove(): Promise<void> {
+    return this.#own.remove()
   }
 }
 
@@ -100,7 +80,7 @@ export async function runEndpointReconciler(options: EndpointReconcilerOptions, 
     } catch (error) {
       if (!signal.aborted) logger.warn('the endpoints of the service kubernetes could not be kept', { error })
     }
-    await sleep(clock, INTERVAL, signal).catch(() => {})
+    await sleep(clock, RENEW_INTERVAL, signal).catch(() => {})
   }
   // Others find out at their next turn.
   await leases?.remove().catch(error => logger.warn('the lease of this server could not be given back', { error }))
