@@ -27,6 +27,19 @@ describe('waiting for the disk', () => {
     assert.equal(await commits(3), 'nnn')
   })
 
+  test('in place where most of the last tries were fast, however slow one of them was', async () => {
+    const { state, commits } = disk(0.2)
+    await commits(20)
+    state.milliseconds = 40
+    assert.equal(await commits(4), 'nnnn')
+    state.milliseconds = 0.2
+    assert.equal(await commits(5), 'nnnnn')
+    state.milliseconds = 40
+    assert.equal(await commits(6), 'nnnnnl', 'five of nine were slow')
+    state.milliseconds = 0.2
+    assert.equal(await commits(4), 'nnnn', 'the first fast one ends it')
+  })
+
   test('elsewhere where it is slow, tried again after longer and longer pauses', async () => {
     const { state, commits } = disk(2)
     const later = (count: number): string => 'l'.repeat(count)
@@ -36,7 +49,8 @@ describe('waiting for the disk', () => {
     assert.equal(tries.length, 10)
     state.milliseconds = 0.2
     assert.match(await commits(1030), /^l+n+$/)
+    await commits(20)
     state.milliseconds = 2
-    assert.equal(await commits(7), `n${later(1)}n${later(2)}nl`)
+    assert.equal(await commits(12), `nnnnn${later(1)}n${later(2)}n${later(2)}`)
   })
 })

@@ -1,11 +1,13 @@
 /** How a lone write waits for the disk (docs/adr/0022). */
 import type { Clock } from '@canopus/base'
 
-/** Milliseconds within which the disk answers where waiting for it in place costs less than two changes of threads. */
-const FAST = 0.5
+/** Milliseconds within which the disk answers, at the median, where waiting for it in place costs less than two changes of threads. */
+const FAST = 1
+/** So many waits in place tell how fast the disk is: one that was long because others had the processor, or were writing, says little. */
+const REMEMBERED = 9
 /**
- * After a slow answer so many lone writes go elsewhere before the disk is tried again, twice as many each time, up to the most: of a
- * fast disk one answer in a hundred is slow, which should not cost much; a slow one is soon left alone.
+ * After a slow answer of a slow disk so many lone writes go elsewhere before it is tried again, twice as many each time, up to the most: a
+ * slow one is soon left alone.
  */
 const PAUSE = { first: 1, most: 1024 }
 
@@ -24,6 +26,8 @@ export interface Ways {
  */
 export class DiskWait {
   readonly #clock: Pick<Clock, 'monotonic'>
+  /** What the last tries in place took, the oldest first. */
+  readonly #tries: number[] = []
   /** So many lone writes go elsewhere from now on. */
   #elsewhere = 0
   #pause = PAUSE.first
@@ -41,12 +45,21 @@ export class DiskWait {
     }
     const begun = this.#clock.monotonic()
     ways.now()
-    if (this.#clock.monotonic() - begun < FAST) {
-      this.#pause = PAUSE.first
-    } else {
+    this.#learn(this.#clock.monotonic() - begun)
+    return undefined
+  }
+
+  #learn(took: number): void {
+    if (this.#tries.push(took) > REMEMBERED) this.#tries.shift()
+    if (took < FAST) this.#pause = PAUSE.first
+    else if (this.#isSlow()) {
       this.#elsewhere = this.#pause
       this.#pause = Math.min(2 * this.#pause, PAUSE.most)
     }
-    return undefined
+  }
+
+  /** Whether most of the last tries were slow. */
+  #isSlow(): boolean {
+    return 2 * this.#tries.filter(took => took >= FAST).length > this.#tries.length
   }
 }

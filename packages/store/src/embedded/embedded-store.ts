@@ -21,6 +21,8 @@ const fileName = 'store.db'
  * that know only 1.
  */
 const formatVersion = 2
+/** Milliseconds: longer than the writes of many clients are apart, shorter than one client takes from an answer to its next write. */
+const LONE_AFTER = 1
 /** Marks the file as ours ("cano"). */
 const applicationId = 0x63616e6f
 
@@ -32,7 +34,14 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const { directory, clock, logger } = options
   const log = await openLog(directory, clock)
   try {
-    const store = new MvccStore({ log, clock, defer: setImmediate, wakeLater: setImmediate, commitLimit: 1000 })
+    const store = new MvccStore({
+      log,
+      clock,
+      defer: setImmediate,
+      wakeLater: setImmediate,
+      loneAfter: LONE_AFTER,
+      commitLimit: 1000,
+    })
     logger.debug('store opened', { directory, revision: await store.revision() })
     return store
   } catch (error) {

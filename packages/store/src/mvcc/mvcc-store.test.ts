@@ -10,7 +10,7 @@ import { MemoryLog } from '../memory/memory-log.ts'
 import { CompactedError, FutureRevisionError, KeyExistsError, RevisionMismatchError, type Store } from '../store.ts'
 import { eventText, StoreModel } from '../testing/model.ts'
 import { collect, text, utf8, type Watching } from '../testing/watching.ts'
-import { MvccStore } from './mvcc-store.ts'
+import { MvccStore, type MvccStoreOptions } from './mvcc-store.ts'
 import type { LogRecord } from './revision-log.ts'
 
 /** A log that can be told that its disk is full for the next append. */
@@ -219,9 +219,10 @@ async function agreesWithModel(open: () => Promise<Subject>, numRuns: number): P
 const runs = process.env.CANOPUS_LONG_TESTS ? 50 : 1
 
 describe('MvccStore agrees with the model', () => {
-  const inMemory = (makeLog: () => FragileLog | SlowFragileLog, commitLimit: number) => async (): Promise<Subject> => {
+  type Chosen = Pick<MvccStoreOptions, 'defer' | 'commitLimit' | 'loneAfter'>
+  const inMemory = (makeLog: () => FragileLog | SlowFragileLog, chosen: Chosen) => async (): Promise<Subject> => {
     const log = makeLog()
-    const store = new MvccStore({ log, clock: new SimulatedClock(), defer: queueMicrotask, commitLimit })
+    const store = new MvccStore({ log, clock: new SimulatedClock(), ...chosen })
     return {
       store,
       disturb: async () => {
@@ -234,14 +235,21 @@ describe('MvccStore agrees with the model', () => {
 
   test('in memory, with a disk that is full at times', { timeout: 60_000 }, () =>
     agreesWithModel(
-      inMemory(() => new FragileLog(), 1000),
+      inMemory(() => new FragileLog(), { defer: queueMicrotask, commitLimit: 1000 }),
       300 * runs,
     ),
   )
 
   test('in memory, with a slow disk that is full at times and takes two writes at once', { timeout: 60_000 }, () =>
     agreesWithModel(
-      inMemory(() => new SlowFragileLog(), 2),
+      inMemory(() => new SlowFragileLog(), { defer: queueMicrotask, commitLimit: 2 }),
+      300 * runs,
+    ),
+  )
+
+  test('in memory, where lone writes do not wait for others', { timeout: 60_000 }, () =>
+    agreesWithModel(
+      inMemory(() => new SlowFragileLog(), { defer: setImmediate, commitLimit: 1000, loneAfter: 0 }),
       300 * runs,
     ),
   )

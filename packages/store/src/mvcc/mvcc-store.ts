@@ -26,6 +26,11 @@ export interface MvccStoreOptions {
   defer: (callback: () => void) => void
   /** As `defer`, for watchers that hear of a commit: those who wrote then go first. Without it they go on at once. */
   wakeLater?: (callback: () => void) => void
+  /**
+   * Milliseconds after a commit of one write in which others are waited for as `defer` says; a write that comes later is committed as soon
+   * as it is decided. Without it all wait.
+   */
+  loneAfter?: number
   /** At most so many writes go into one commit. */
   commitLimit: number
   /** With more revisions than twice this, the older ones are compacted without being asked. */
@@ -81,6 +86,9 @@ export class MvccStore implements Store {
   #decided: number
   #compacted: number
   #commitPlanned = false
+  readonly #loneAfter: number
+  /** Writes of the last commit, and when it began. */
+  #last = { count: 1, at: Number.NEGATIVE_INFINITY }
   /** The append that is under way. It settles when its writes are durable or taken back, and never rejects. */
   #appending: Promise<void> | undefined
   #sweeping: Promise<void> = Promise.resolve()
@@ -90,6 +98,7 @@ export class MvccStore implements Store {
     this.#log = options.log
     this.#defer = options.defer
     this.#commitLimit = options.commitLimit
+    this.#loneAfter = options.loneAfter ?? Number.POSITIVE_INFINITY
     this.#historyLimit = options.historyLimit ?? Number.POSITIVE_INFINITY
     this.#clock = options.clock
     this.#expiry = new Expiry(options.clock, (key, revision) => this.#expire(key, revision))
@@ -172,7 +181,10 @@ export class MvccStore implements Store {
       if (!newest) return
       const previous = this.#decidedValue(newest)
       const revision = this.#decide({ revision: this.#decided + 1, key, value: undefined, expiresAt: 0 })
-      this.#answer({ restsOn: revision, settle: () => resolve({ revision, previous }), fail: reject })
+      this.#answer(
+        { restsOn: revision, settle: () => resolve({ revision, previous }), fail: reject },
+        this.#goesAlone(options),
+      )
       options?.decided?.()
     })
   }
@@ -242,7 +254,10 @@ export class MvccStore implements Store {
     const bytes = value(revision)
     const expiresAt = options?.ttlSeconds ? this.#clock.now() + options.ttlSeconds * 1000 : 0
     this.#decide({ revision, key, value: bytes, expiresAt })
-    this.#answer({ restsOn: revision, settle: () => resolve({ key, value: bytes, revision }), fail: reject })
+    this.#answer(
+      { restsOn: revision, settle: () => resolve({ key, value: bytes, revision }), fail: reject },
+      this.#goesAlone(options),
+    )
     options?.decided?.()
   }
 
@@ -258,18 +273,29 @@ export class MvccStore implements Store {
     else this.#answer({ restsOn: this.#decided, settle: () => reject(error), fail: reject })
   }
 
-  #answer(answer: Answer): void {
+  #answer(answer: Answer, atOnce = false): void {
     this.#answers.push(answer)
-    this.#planCommit()
+    this.#planCommit(atOnce)
   }
 
-  #planCommit(): void {
+  /**
+   * Whether writes come one by one, as far as can be told: then there is nobody to share a commit with. What is built upon when it is
+   * `decided` shares it with that.
+   */
+  #goesAlone(options: Pick<WriteOptions, 'decided'> | undefined): boolean {
+    const { count, at } = this.#last
+    return options?.decided === undefined && count === 1 && this.#clock.monotonic() - at >= this.#loneAfter
+  }
+
+  #planCommit(atOnce: boolean): void {
     if (this.#commitPlanned) return
     this.#commitPlanned = true
-    this.#defer(() => {
+    const commit = (): void => {
       this.#commitPlanned = false
       this.#commit()
-    })
+    }
+    if (atOnce) queueMicrotask(commit)
+    else this.#defer(commit)
   }
 
   /** A value that is decided, durable or not. */
@@ -288,6 +314,7 @@ export class MvccStore implements Store {
       records.push(record)
       if (records.length === this.#commitLimit) break
     }
+    this.#last = { count: records.length, at: this.#clock.monotonic() }
     let appending: Promise<void> | undefined
     try {
       appending = this.#log.append(records)
@@ -321,7 +348,7 @@ export class MvccStore implements Store {
     for (const { record } of batch)
       if (record.expiresAt > 0) this.#expiry.add(record.key, record.revision, record.expiresAt)
     while (this.#answers.length > 0 && this.#answers.at(0)!.restsOn <= this.#durable) this.#answers.shift()!.settle()
-    if (this.#answers.length > 0) this.#planCommit()
+    if (this.#answers.length > 0) this.#planCommit(false)
     if (this.#durable - this.#compacted > 2 * this.#historyLimit) this.#compactOld()
   }
 
