@@ -252,7 +252,7 @@ describe('a service account', () => {
 describe('a new node', () => {
   it('comes in with a bootstrap token and may ask for its certificate, and nothing else', async () => {
     const token = await createBootstrapToken(admin, { clock, random: systemRandom })
-    const pem = await createCertificateRequest(await createKey(), {
+    const pem = createCertificateRequest(await createKey(), {
       commonName: 'system:node:n1',
       organizations: ['system:nodes'],
     })

@@ -35,9 +35,7 @@ import { admit, type FakeRequest, fakeContext, refuses, request } from './testin
 const NODE = { name: 'system:node:n1', groups: ['system:nodes'] }
 
 async function csr(commonName: string, organizations: string[] = []): Promise<string> {
-  return Buffer.from(await createCertificateRequest(await createKey(), { commonName, organizations })).toString(
-    'base64',
-  )
+  return Buffer.from(createCertificateRequest(await createKey(), { commonName, organizations })).toString('base64')
 }
 
 describe('NodeRestriction', () => {

@@ -32,7 +32,7 @@ async function csr(
   usages: string[],
   more: Partial<CertificateSigningRequestSpec> = {},
 ): Promise<CertificateSigningRequest> {
-  const request = Buffer.from(await createCertificateRequest(key, subject)).toString('base64')
+  const request = Buffer.from(createCertificateRequest(key, subject)).toString('base64')
   return { metadata: {}, spec: { request, signerName, usages, ...more } } as CertificateSigningRequest
 }
 

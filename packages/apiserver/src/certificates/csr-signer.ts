@@ -80,7 +80,7 @@ export function createCsrSigner(options: CsrSignerOptions): CsrSigner {
       if (wrong !== undefined) return { kind: 'failed', message: wrong }
       const longest = options.validity ?? YEAR
       const validity = expirationSeconds === undefined ? longest : clamp(expirationSeconds * 1000, SHORTEST, longest)
-      const pem = await signCertificateRequest(ca, request, { usages, validity, clock: options.clock })
+      const pem = signCertificateRequest(ca, request, { usages, validity, clock: options.clock })
       return { kind: 'signed', certificate: Buffer.from(pem).toString('base64') }
     },
   }

@@ -26,7 +26,7 @@ before(async () => {
   certificate = issued.certificate
   key = issued.key
   otherKey = await createKey()
-  request = await createCertificateRequest(otherKey, { commonName: 'u' })
+  request = createCertificateRequest(otherKey, { commonName: 'u' })
 })
 
 describe('a certificate and its key', () => {

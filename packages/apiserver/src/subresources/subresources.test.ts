@@ -329,7 +329,7 @@ describe('namespaces/finalize', () => {
 describe('certificate signing requests', () => {
   const PATH = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
   it('note who asks, and are approved once', async () => {
-    const request = await createCertificateRequest(await createKey(), { commonName: 'somebody' })
+    const request = createCertificateRequest(await createKey(), { commonName: 'somebody' })
     const { json: created, status } = await server.send('POST', PATH, {
       metadata: { name: 'r' },
       spec: {

@@ -35,7 +35,7 @@ async function signNext(
       continue
     }
     const request = await parseCertificateRequest(Buffer.from(open.spec.request, 'base64').toString())
-    const certificate = await signCertificateRequest(authority, request, {
+    const certificate = signCertificateRequest(authority, request, {
       usages: open.spec.usages ?? [],
       validity: 24 * HOUR,
       clock: { ...systemClock, now: () => clock.now() },

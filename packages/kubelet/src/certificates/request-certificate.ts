@@ -31,7 +31,7 @@ export async function requestCertificate(
   signal: AbortSignal,
 ): Promise<CertifiedKey> {
   const key = await createKey()
-  const request = await createCertificateRequest(key, {
+  const request = createCertificateRequest(key, {
     commonName: `system:node:${wish.nodeName}`,
     organizations: ['system:nodes'],
     ...(wish.hosts && { hosts: wish.hosts }),

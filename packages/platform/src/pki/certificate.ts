@@ -2,6 +2,7 @@ import { generateKeyPair, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Clock } from '@canopus/base'
 import { pemOf, publicKeyBytes, publicKeyOf } from './keys.ts'
+import { certificateBytes } from './writing.ts'
 
 /** A certificate and its private key, both PEM. */
 export interface CertifiedKey {
@@ -43,7 +44,7 @@ export interface AuthorityOptions {
 export async function createAuthority(options: AuthorityOptions): Promise<CertifiedKey> {
   const key = await newKey(options.keyType)
   const now = options.clock.now()
-  const certificate = await writeCertificate({
+  const certificate = writeCertificate({
     subject: { commonName: options.commonName, organizations: [] },
     usages: ['digital signature', 'key encipherment', 'cert sign'],
     hosts: [options.commonName],
@@ -73,7 +74,7 @@ export interface LeafOptions {
 export async function issueCertificate(authority: CertifiedKey, options: LeafOptions): Promise<CertifiedKey> {
   const key = await newKey(options.keyType)
   const now = options.clock.now()
-  const certificate = await writeCertificate({
+  const certificate = writeCertificate({
     subject: { commonName: options.commonName, organizations: options.organizations ?? [] },
     usages: ['digital signature', 'key encipherment', ...options.purposes],
     hosts: options.hosts ?? [],
@@ -103,10 +104,8 @@ export interface CertificateContent {
 }
 
 /** Writes and signs one certificate (PEM). Its end is cut to the signer's. */
-export async function writeCertificate(content: CertificateContent): Promise<string> {
+export function writeCertificate(content: CertificateContent): string {
   const issuer = content.signer.certificate ? new X509Certificate(content.signer.certificate) : undefined
   const notAfter = Math.min(content.notAfter, issuer?.validToDate.getTime() ?? Number.POSITIVE_INFINITY)
-  // Loaded when the first certificate is made: most processes make none.
-  const structures = await import('./structures.ts')
-  return pemOf('CERTIFICATE', structures.writeCertificate({ ...content, notAfter }, issuer?.raw))
+  return pemOf('CERTIFICATE', certificateBytes({ ...content, notAfter }, issuer?.raw))
 }

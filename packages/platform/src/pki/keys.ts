@@ -50,8 +50,8 @@ export function signingKey(pem: string): SigningKey {
 }
 
 /** The key's signature over bytes. */
-export function signatureOf({ key, hash }: SigningKey, bytes: Uint8Array): ArrayBuffer {
-  return Uint8Array.from(sign(hash, bytes, key)).buffer
+export function signatureOf({ key, hash }: SigningKey, bytes: Uint8Array): Uint8Array {
+  return sign(hash, bytes, key)
 }
 
 const publicKeyFrom = (bytes: Buffer): KeyObject => createPublicKey({ key: bytes, format: 'der', type: 'spki' })

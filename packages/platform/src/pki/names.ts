@@ -17,6 +17,14 @@ export interface AlternativeNames {
   uris: string[]
 }
 
+/** The text, where an IA5String can hold it. Throws where it cannot. */
+export function ascii(text: string): string {
+  if (/[^\0-\x7f]/.test(text)) throw malformed(`${JSON.stringify(text)} cannot be an IA5String`)
+  return text
+}
+
+export const malformed = (detail: string): Error => new Error(`malformed: ${detail}`)
+
 /** Key usages by the names of the certificates.k8s.io API (`digital signature`, `server auth`, ...). */
 export type KeyUsage = (typeof KEY_USAGES)[number] | (typeof EXTENDED_KEY_USAGES)[number][0]
 

@@ -99,7 +99,7 @@ async function handshake(authority: CertifiedKey, server: CertifiedKey, client: 
 
 describe('certificate requests', () => {
   it('are read with subject, names and a checked signature', async () => {
-    const pem = await createCertificateRequest(await createKey(), {
+    const pem = createCertificateRequest(await createKey(), {
       commonName: 'system:node:n1',
       organizations: ['system:nodes'],
       hosts: ['n1', '10.0.0.1', 'fd00::1'],
@@ -117,7 +117,7 @@ describe('certificate requests', () => {
   })
 
   it('are refused when altered or no request at all', async () => {
-    const pem = await createCertificateRequest(await createKey(), { commonName: 'a' })
+    const pem = createCertificateRequest(await createKey(), { commonName: 'a' })
     const der = Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64')
     der[der.length - 3]! ^= 1
     const altered = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`
@@ -129,10 +129,10 @@ describe('certificate requests', () => {
   it('are signed for the usages and the time asked for', async () => {
     const key = await createKey()
     const request = await parseCertificateRequest(
-      await createCertificateRequest(key, { commonName: 'u', organizations: ['g'], hosts: ['h'] }),
+      createCertificateRequest(key, { commonName: 'u', organizations: ['g'], hosts: ['h'] }),
     )
     const clock = at(NOW)
-    const day = await signCertificateRequest(ca, request, { usages: ['client auth'], validity: DAY, clock })
+    const day = signCertificateRequest(ca, request, { usages: ['client auth'], validity: DAY, clock })
     const facts = parseCertificate(day)
     assert.deepEqual(facts.subject, { commonName: 'u', organizations: ['g'] })
     assert.deepEqual([facts.notBefore, facts.notAfter], [NOW - 300_000, NOW + DAY - 300_000])
@@ -141,13 +141,13 @@ describe('certificate requests', () => {
       [8 * 3_600_000 - 1000, 8 * 3_600_000 - 1000],
       [8 * 3_600_000, 8 * 3_600_000 - 300_000],
     ] as const) {
-      const signed = await signCertificateRequest(ca, request, { usages: ['client auth'], validity, clock })
+      const signed = signCertificateRequest(ca, request, { usages: ['client auth'], validity, clock })
       assert.equal(parseCertificate(signed).notAfter, NOW + end)
     }
     const late = { usages: [], validity: DAY, clock: at(NOW + 20 * 365 * DAY) }
-    await assert.rejects(signCertificateRequest(ca, request, late), /expired/)
+    assert.throws(() => signCertificateRequest(ca, request, late), /expired/)
     const odd = { usages: ['flying'], validity: DAY, clock }
-    await assert.rejects(signCertificateRequest(ca, request, odd), /unrecognized key usage "flying"/)
+    assert.throws(() => signCertificateRequest(ca, request, odd), /unrecognized key usage "flying"/)
   })
 })
 

@@ -3,10 +3,10 @@ import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { systemClock } from '../system-clock.ts'
 import { createAuthority, issueCertificate } from './certificate.ts'
-import { keyIdentifierOf } from './certificate-fields.ts'
 import { pemOf, publicKeyBytes, publicKeyOf } from './keys.ts'
 import { parseCertificate } from './parse.ts'
 import { parseCertificateRequest } from './request.ts'
+import { keyIdentifierOf } from './writing.ts'
 
 const pem = (base64: string): string => pemOf('CERTIFICATE REQUEST', Buffer.from(base64, 'base64'))
 

@@ -3,6 +3,7 @@ import { BACKDATE, type CertifiedKey, writeCertificate } from './certificate.ts'
 import { pemOf } from './keys.ts'
 import { type AlternativeNames, type Subject, splitUsages } from './names.ts'
 import { parseCertificate } from './parse.ts'
+import { requestBytes } from './writing.ts'
 
 /** A certificate signing request (PKCS#10), read and with its signature checked. */
 export interface CertificateRequest extends AlternativeNames {
@@ -19,7 +20,8 @@ export async function parseCertificateRequest(pem: string): Promise<CertificateR
     pem,
   )
   if (base64 === null) throw new Error('PEM block type must be CERTIFICATE REQUEST')
-  const { readRequest } = await import('./structures.ts')
+  // Loaded where it is needed: most processes read none.
+  const { readRequest } = await import('./read-request.ts')
   // Headers may stand before the data.
   return readRequest(Buffer.from(base64[1]!.replace(/^\s*[^\n:]+:[\s\S]*?\n\r?\n/, ''), 'base64'))
 }
@@ -31,9 +33,8 @@ export interface RequestOptions {
 }
 
 /** Makes a request (PEM) for the key (PEM), as a kubelet does to get its certificates. */
-export async function createCertificateRequest(key: string, options: RequestOptions): Promise<string> {
-  const { writeRequest } = await import('./structures.ts')
-  return pemOf('CERTIFICATE REQUEST', writeRequest(key, options))
+export function createCertificateRequest(key: string, options: RequestOptions): string {
+  return pemOf('CERTIFICATE REQUEST', requestBytes(key, options))
 }
 
 export interface SigningPolicy {
@@ -49,11 +50,11 @@ export interface SigningPolicy {
  * upstream (pkg/controller/certificates/authority/policies.go) the start lies five minutes back, and lifetimes of eight
  * hours or more count from there, shorter ones from now. Throws where the authority itself has expired.
  */
-export async function signCertificateRequest(
+export function signCertificateRequest(
   authority: CertifiedKey,
   request: CertificateRequest,
   policy: SigningPolicy,
-): Promise<string> {
+): string {
   const now = policy.clock.now()
   if (parseCertificate(authority.certificate).notAfter <= now) {
     throw new Error('refusing to sign a certificate that expired in the past: the authority has expired')
