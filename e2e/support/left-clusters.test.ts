@@ -23,11 +23,13 @@ it('clusters go whose test process is gone; those of running tests and of nobody
   const unknown = home('unknown')
   const ours = home('ours')
   markHome(ours)
-  const removed: string[] = []
-  await removeLeftClusters((path, cluster) => {
+  const [removed, told]: [string[], string[]] = [[], []]
+  const remove = (path: string, cluster: string) => {
     removed.push(`${path} ${cluster}`)
     return Promise.resolve({ code: cluster === 'stuck' ? 1 : 0, stderr: 'busy' })
-  }, directory)
+  }
+  await removeLeftClusters(remove, directory, message => told.push(message))
   assert.deepEqual(removed.sort(), [`${left} left`, `${stuck} stuck`])
   assert.deepEqual([left, stuck, unknown, ours].map(existsSync), [false, true, true, true])
+  assert.deepEqual(told, [`cluster "stuck" in ${stuck} is left by a test that was killed: busy`])
 })

@@ -27,6 +27,7 @@ export function leftHomes(directory = tmpdir()): { home: string; clusters: strin
 export async function removeLeftClusters(
   remove: (home: string, cluster: string) => Promise<{ code: number; stderr: string }>,
   directory = tmpdir(),
+  tell: (message: string) => void = console.error,
 ): Promise<void> {
   for (const { home, clusters } of leftHomes(directory)) {
     const failed: string[] = []
@@ -34,7 +35,7 @@ export async function removeLeftClusters(
       const { code, stderr } = await remove(home, cluster)
       if (code !== 0) failed.push(`cluster "${cluster}" in ${home} is left by a test that was killed: ${stderr}`)
     }
-    for (const message of failed) console.error(message)
+    for (const message of failed) tell(message)
     if (failed.length === 0) rmSync(home, { recursive: true, force: true })
   }
 }
