@@ -172,7 +172,7 @@ async function retried(write: () => Promise<Answer>): Promise<Answer> {
 
 /** Waits for finalizers that controllers take away. */
 async function isGone(path: string): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   while ((await send('GET', path)).status !== 404) {
     assert.ok(Date.now() < deadline, `${path} is still there`)
     await new Promise(resolve => setTimeout(resolve, 50))

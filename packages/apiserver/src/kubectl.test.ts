@@ -21,7 +21,7 @@ describe('kubectl', { skip: missing ? 'kubectl is not on the PATH' : false }, ()
       const child = execFile(
         'kubectl',
         ['--kubeconfig', secure.kubeconfig, '--cache-dir', `${secure.kubeconfig}.cache`, ...args.split(' ')],
-        { timeout: 10_000 },
+        { timeout: 60_000 },
         (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
       )
       child.stdin?.end(input)

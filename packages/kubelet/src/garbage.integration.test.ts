@@ -23,7 +23,7 @@ function fastClock(): Clock {
 }
 
 async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = systemClock.monotonic() + 30_000; systemClock.monotonic() < end; await sleep(systemClock, 50))
+  for (const end = systemClock.monotonic() + 60_000; systemClock.monotonic() < end; await sleep(systemClock, 50))
     if (await holds()) return
   throw new Error(`never: ${what}`)
 }
@@ -57,7 +57,7 @@ describe('what a kubelet clears away', { skip: whyNoContainers }, () => {
   test('of a container that fails again and again the last two stay, with their logs', async () => {
     harness.run('loser', { containers: [busybox(BUSYBOX_IMAGE, 'echo again; exit 1')] })
     const uid = harness.pod('loser')!.metadata.uid
-    await harness.until('loser', pod => (pod?.status?.containerStatuses?.[0]?.restartCount ?? 0) >= 3, 30_000)
+    await harness.until('loser', pod => (pod?.status?.containerStatuses?.[0]?.restartCount ?? 0) >= 3, 90_000)
     const filter = { labelSelector: { 'io.kubernetes.pod.uid': uid } }
     const attempts = async (): Promise<number[]> => {
       const { containers } = await containerd.cri.listContainers({ filter })

@@ -135,7 +135,7 @@ describe("upstream's metrics of the API server", () => {
     await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', RULED)
     while ((await transport.send({ method: 'GET', path: '/apis/metered.io/v1' })).status !== 200) await setImmediate()
     await create('/apis/metered.io/v1/things', { apiVersion: 'metered.io/v1', kind: 'Thing', metadata: { name: 'a' } })
-    const signal = AbortSignal.timeout(10_000)
+    const signal = AbortSignal.timeout(60_000)
     const watch = await transport.send({ method: 'GET', path: WATCH_LIST, signal })
     const pieces = watch.chunks()[Symbol.asyncIterator]()
     let piece = await pieces.next()

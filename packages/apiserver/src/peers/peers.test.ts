@@ -75,7 +75,7 @@ describe('two API servers on one store, of which one does not serve batch', () =
   }
 
   async function until(path: string, status: number): Promise<string> {
-    for (const end = Date.now() + 20_000; ; ) {
+    for (const end = Date.now() + 60_000; ; ) {
       const answer = await ask(path)
       if (answer.status === status) return answer.text
       assert.ok(Date.now() < end, `${path}: ${answer.status} ${answer.text}`)

@@ -269,7 +269,7 @@ authorizers:
 - type: Webhook
   name: rights
   webhook:
-    timeout: 3s
+    timeout: 30s
     subjectAccessReviewVersion: v1
     failurePolicy: Deny
     connectionInfo: {type: KubeConfigFile, kubeConfigFile: /etc/rights}

@@ -1,6 +1,10 @@
 /** A collector of spans for tests: OTLP over gRPC, kept in memory. */
+import { type Clock, silentLogger } from '@canopus/base'
+import { systemClock, systemRandom } from '@canopus/platform'
 import * as grpc from '@grpc/grpc-js'
+import { createTracing } from '../tracing/create-tracing.ts'
 import { decodeExport, EXPORT_METHOD } from '../tracing/otlp-messages.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 
 export interface CollectedSpan {
   readonly name: string
@@ -72,6 +76,18 @@ export async function startTraceCollector(): Promise<TraceCollector> {
     )
   })
   return { endpoint: `127.0.0.1:${port}`, spans, stop: () => server.forceShutdown() }
+}
+
+/** A server that ends sends what is left for two seconds at most; here for as long as it takes. */
+const patient: Clock = { ...systemClock, setTimer: () => ({ cancel() {} }) }
+
+/** Tracing whose spans, so many of a million requests, are at the collector once the server has stopped. */
+export function tracingTo({ endpoint }: TraceCollector, samplingRatePerMillion = 1_000_000): Tracing {
+  const configuration = `apiVersion: apiserver.config.k8s.io/v1
+kind: TracingConfiguration
+endpoint: ${endpoint}
+samplingRatePerMillion: ${samplingRatePerMillion}`
+  return createTracing({ configuration, instance: 'test', clock: patient, random: systemRandom, logger: silentLogger })
 }
 
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex')

@@ -1,11 +1,8 @@
 /** What is noted in the spans of each verb, in its order. Upstream's list is test/integration/apiserver/tracing. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { silentLogger } from '@canopus/base'
-import { systemClock, systemRandom } from '@canopus/platform'
 import { startMemoryServer } from '../testing/memory-server.ts'
-import { type CollectedSpan, startTraceCollector, type TraceCollector } from '../testing/trace-collector.ts'
-import { createTracing } from './create-tracing.ts'
+import { type CollectedSpan, startTraceCollector, type TraceCollector, tracingTo } from '../testing/trace-collector.ts'
 
 const NODES = '/api/v1/nodes'
 const NODE = `${NODES}/fake`
@@ -208,9 +205,7 @@ describe('the spans of a request that', () => {
   let collector: TraceCollector
   before(async () => {
     collector = await startTraceCollector()
-    const configuration = `apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: ${collector.endpoint}\nsamplingRatePerMillion: 1000000`
-    const basics = { clock: systemClock, random: systemRandom, logger: silentLogger }
-    const server = await startMemoryServer({ tracing: createTracing({ configuration, instance: 'test', ...basics }) })
+    const server = await startMemoryServer({ tracing: tracingTo(collector) })
     try {
       for (const { method, path, body, headers } of rows) await server.send(method, path, body, { ...headers })
       const listing = await server.watch(WATCH)

@@ -11,8 +11,7 @@ import { Encryption } from '../storage/encryption/encryption.ts'
 import { identity } from '../storage/encryption/transformer.ts'
 import { startKmsPlugin } from '../testing/kms-plugin.ts'
 import { startMemoryServer } from '../testing/memory-server.ts'
-import { type CollectedSpan, startTraceCollector } from '../testing/trace-collector.ts'
-import { createTracing } from './create-tracing.ts'
+import { type CollectedSpan, startTraceCollector, tracingTo } from '../testing/trace-collector.ts'
 import { tracedGrpcCall } from './grpc-call.ts'
 
 const closing: (() => unknown)[] = []
@@ -28,12 +27,7 @@ type Send = (path: string, object: object, method?: string) => Promise<number>
 async function spansOf(store: Store, ask: (send: Send) => Promise<void>) {
   const collector = await startTraceCollector()
   closing.push(() => collector.stop())
-  const configuration = `apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: ${collector.endpoint}\nsamplingRatePerMillion: 1000000`
-  const basics = { clock: systemClock, random: systemRandom, logger: silentLogger }
-  const server = await startMemoryServer({
-    store,
-    tracing: createTracing({ configuration, instance: 'test', ...basics }),
-  })
+  const server = await startMemoryServer({ store, tracing: tracingTo(collector) })
   await ask(async (path, object, method = 'POST') => (await server.send(method, `${NAMESPACE}${path}`, object)).status)
   await server.stop()
   return collector.spans

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { silentLogger } from '@canopus/base'
-import { systemClock, systemRandom } from '@canopus/platform'
 import { mutatingWebhooks } from '../admission/webhooks/mutating.ts'
 import { type MemoryServer, startMemoryServer } from '../testing/memory-server.ts'
-import { startTraceCollector, type TraceCollector } from '../testing/trace-collector.ts'
+import { startTraceCollector, type TraceCollector, tracingTo } from '../testing/trace-collector.ts'
 import { startWebhookServer, type WebhookServer } from '../testing/webhook-server.ts'
 import { readTracingConfiguration } from './configuration.ts'
-import { createTracing } from './create-tracing.ts'
 import { incomingContext, outgoingHeaders } from './trace-context.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -89,12 +86,7 @@ const USERS = {
 async function startWorld(rate?: number): Promise<World> {
   const collector = await startTraceCollector()
   const hook = await startWebhookServer()
-  const fields = `endpoint: ${collector.endpoint}\nsamplingRatePerMillion: ${rate ?? 0}`
-  const basics = { clock: systemClock, random: systemRandom, logger: silentLogger }
-  const tracing =
-    rate === undefined
-      ? undefined
-      : createTracing({ configuration: configuration(fields), instance: 'test', ...basics })
+  const tracing = rate === undefined ? undefined : tracingTo(collector, rate)
   const server = await startMemoryServer({
     users: USERS,
     admission: context => [mutatingWebhooks(context)],

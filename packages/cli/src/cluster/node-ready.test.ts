@@ -56,5 +56,6 @@ it('knows when a process started', () => {
   assert.equal(startedAt({ pid: 1, startTime: '250' }, 'cpu 1 2\nbtime 1000\nprocesses 5\n'), 1_002_500)
   const own = startedAt({ pid: process.pid, startTime: startTimeOf(process.pid)! })
   const age = Date.now() - own
-  assert.ok(age >= 0 && age < process.uptime() * 1000 + 2_000, `${age}`)
+  // The process is older than what its program counts: a busy machine takes a while to begin with it.
+  assert.ok(age >= 0 && age < process.uptime() * 1000 + 60_000, `${age}`)
 })

@@ -105,7 +105,7 @@ function writeConfiguration(directory: string, socket: string): void {
 }
 
 async function untilReady(cri: Cri, clock: Clock): Promise<void> {
-  const deadline = clock.monotonic() + 20_000
+  const deadline = clock.monotonic() + 60_000
   for (let why: unknown; ; ) {
     try {
       const { status } = await cri.status({}, { deadline: 2_000 })

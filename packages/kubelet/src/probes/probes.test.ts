@@ -123,7 +123,7 @@ test('http: statuses from 200 to 399 are well, headers are as given', async cont
   const { port } = server.address() as AddressInfo
   const target = { ip: '127.0.0.1', container: { ports: [{ name: 'web', containerPort: port }] } }
   const get = (path: string, httpHeaders: { name: string; value: string }[] = []) =>
-    probeHttp({ path, port: 'web', httpHeaders }, target, systemClock, 1000)
+    probeHttp({ path, port: 'web', httpHeaders }, target, systemClock, 60_000)
   assert.deepEqual(await get('/200'), { ok: true, message: 'body' })
   assert.equal((await get('302')).ok, true)
   assert.deepEqual(await get('/503'), { ok: false, message: 'HTTP probe failed with statuscode: 503' })
@@ -149,9 +149,9 @@ test('http and tcp: an answer that does not come', async context => {
   const { port } = server.address() as AddressInfo
   const slow = await probeHttp({ port }, { ip: '127.0.0.1', container }, systemClock, 30)
   assert.match(slow.message, /context deadline exceeded/)
-  assert.equal((await probeTcp('127.0.0.1', port, systemClock, 1000)).ok, true)
+  assert.equal((await probeTcp('127.0.0.1', port, systemClock, 60_000)).ok, true)
   server.close()
-  assert.match((await probeTcp('127.0.0.1', port, systemClock, 1000)).message, /connection refused$/)
+  assert.match((await probeTcp('127.0.0.1', port, systemClock, 60_000)).message, /connection refused$/)
 })
 
 test('ports by number, by text and by name', () => {
@@ -200,7 +200,7 @@ test('grpc: the standard health service', async context => {
     ),
   )
   context.after(() => server.forceShutdown())
-  const probe = (service: string) => probeGrpc('127.0.0.1', port, service, Date.now() + 2000)
+  const probe = (service: string) => probeGrpc('127.0.0.1', port, service, Date.now() + 60_000)
   assert.deepEqual(await probe(''), { ok: true, message: 'service healthy' })
   assert.deepEqual(await probe('down'), { ok: false, message: 'service unhealthy (responded with "NOT_SERVING")' })
   assert.match((await probe('other')).message, /unknown service "other"/)

@@ -75,7 +75,7 @@ async function attach(url: string, stdin: boolean): Promise<{ channels: Map<numb
   return { channels, code }
 }
 
-describe('a command’s streams', { timeout: 10_000 }, () => {
+describe('a command’s streams', () => {
   const [ERROR, STDIN, STDOUT] = [0, 1, 2]
   const cases: [string, (ids: readonly number[], socket: Socket) => void, string, number][] = [
     [

@@ -113,7 +113,7 @@ export function createHarness(
         spec: { nodeName: NODE, restartPolicy: 'Always', terminationGracePeriodSeconds: 5, ...spec },
         status: { phase: 'Pending' },
       }),
-    async until(name, condition, limit = 20_000) {
+    async until(name, condition, limit = 60_000) {
       const deadline = clock.monotonic() + limit
       for (;;) {
         const current = pod(name)

@@ -38,7 +38,7 @@ describe('with a real etcd server', { skip }, () => {
 
   storeConformance('etcd', async () => {
     const store = await open({ prefix: `/test-${used++}` })
-    return { store, ttlSeconds: 1, passTime: async () => {}, close: () => store.close() }
+    return { store, ttlSeconds: 4, passTime: async () => {}, close: () => store.close() }
   })
 
   test('a watch goes on where it was after the server has died and come back', async () => {
@@ -83,7 +83,7 @@ describe('with a real etcd server', { skip }, () => {
   })
 
   test('a write while no server answers fails with a sentence that names the endpoints', async () => {
-    const store = await open({ prefix: '/down', timeout: 500 })
+    const store = await open({ prefix: '/down', timeout: 3000 })
     await server.kill()
     // The reading finds out that the connection is dead.
     await assert.rejects(store.get('/registry/a'), StoreUnavailableError)
@@ -91,7 +91,7 @@ describe('with a real etcd server', { skip }, () => {
       store.create('/registry/a', () => utf8('1')),
       (error: StoreUnavailableError) => {
         assert.ok(error instanceof StoreUnavailableError, `${error}`)
-        assert.match(error.message, /no etcd server could be reached at http:\/\/127.0.0.1:\d+ within 500 ms/)
+        assert.match(error.message, /no etcd server could be reached at http:\/\/127.0.0.1:\d+ within 3000 ms/)
         assert.equal(error.ambiguous, false)
         return true
       },
@@ -129,7 +129,7 @@ describe('with a real etcd server', { skip }, () => {
       if (!isOpen) throw new Error('no way')
       return connect({ host, port })
     }
-    const store = await open({ prefix: '/led', dial, timeout: 500 })
+    const store = await open({ prefix: '/led', dial })
     const created = await store.create('/registry/a', () => utf8('1'))
     const watch = collect(store, '/registry/', created.revision - 1)
     assert.equal((await nextEvents(watch, 1))[0]!.revision, created.revision)

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -37,19 +37,19 @@ export function findEtcd(): string | undefined {
   }
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  return typeof address === 'object' && address ? address.port : 0
+/** Ports on which nobody listens, each another one: all are held until the last is found. */
+async function freePorts(count: number): Promise<number[]> {
+  const probes = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(probes.map(probe => once(probe, 'listening')))
+  const ports = probes.map(probe => (probe.address() as AddressInfo).port)
+  await Promise.all(probes.map(probe => once(probe.close(), 'close')))
+  return ports
 }
 
 /** Starts one server and waits for nothing: clients wait until it answers. `flags` are added to its command line. */
 export async function startEtcd(program: string, flags: readonly string[] = [], scheme = 'http'): Promise<EtcdServer> {
   const directory = mkdtempSync(join(tmpdir(), 'canopus-etcd-'))
-  const [client, peer] = [await freePort(), await freePort()]
+  const [client, peer] = await freePorts(2)
   const endpoint = `${scheme}://127.0.0.1:${client}`
   // Fast elections let leases be as short as a second.
   const args = [

@@ -31,7 +31,7 @@ describe('kubectl and webhooks', { skip }, () => {
       const child = execFile(
         'kubectl',
         ['--kubeconfig', secure.kubeconfig, '--cache-dir', `${secure.kubeconfig}.cache`, ...args.split(' ')],
-        { timeout: 20_000 },
+        { timeout: 60_000 },
         (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
       )
       child.stdin?.end(typeof input === 'string' ? input : JSON.stringify(input))
