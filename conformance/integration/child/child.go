@@ -3,6 +3,8 @@ package child
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +30,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 	"k8s.io/component-base/featuregate"
 	"k8s.io/component-base/tracing"
 )
@@ -137,6 +140,11 @@ func Start(ctx context.Context, log Log, server Server) (*restclient.Config, fun
 	if err != nil {
 		return nil, nil, err
 	}
+	signing, err := signingArguments(server)
+	if err != nil {
+		return nil, nil, err
+	}
+	arguments = append(arguments, signing...)
 	arguments = append(arguments, fmt.Sprintf("--secure-port=%d", server.Port), "--bind-address=127.0.0.1", "--cert-dir="+server.Directory)
 	if !slices.ContainsFunc(arguments, func(each string) bool { return strings.HasPrefix(each, "--peer-advertise-") }) {
 		// The server of the process advertises what it listens on; a flag for loopback addresses there is for this alone.
@@ -257,6 +265,28 @@ func withToken(server Server) (string, []string, error) {
 		return "", nil, err
 	}
 	return token, append(arguments, "--token-auth-file="+tokens), nil
+}
+
+// signingArguments names a key for tokens of service accounts where the test has none: the server of apiextensions signs no tokens.
+func signingArguments(server Server) ([]string, error) {
+	if slices.ContainsFunc(server.Arguments, func(each string) bool { return strings.HasPrefix(each, "--service-account-signing-key-file=") }) {
+		return nil, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	text, err := keyutil.MarshalPrivateKeyToPEM(key)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(server.Directory, "service-account.key")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return nil, err
+	}
+	return []string{
+		"--service-account-signing-key-file=" + file, "--service-account-key-file=" + file, "--service-account-issuer=https://kubernetes.default.svc",
+	}, nil
 }
 
 var flagsOfProgram map[string]bool
