@@ -53,6 +53,19 @@ const schemaOf = (level: string, name: string): SchemaObject => ({
   },
 })
 
+/** A level with one seat. */
+const limited = (name: string): LevelObject => ({
+  metadata: { name },
+  spec: {
+    type: 'Limited',
+    limited: {
+      nominalConcurrencyShares: 1,
+      borrowingLimitPercent: 0,
+      limitResponse: { type: 'Queue', queuing: { queues: 8, handSize: 1, queueLengthLimit: 50 } },
+    },
+  },
+})
+
 /** Runs turns of the event loop until none is left. */
 async function turn(): Promise<void> {
   for (let work = turns.shift(); work !== undefined; work = turns.shift()) {
@@ -185,17 +198,6 @@ describe('requests', () => {
   })
 
   it('that are done within a turn of the event loop hold their seats to its end', async () => {
-    const limited = (name: string): LevelObject => ({
-      metadata: { name },
-      spec: {
-        type: 'Limited',
-        limited: {
-          nominalConcurrencyShares: 1,
-          borrowingLimitPercent: 0,
-          limitResponse: { type: 'Queue', queuing: { queues: 8, handSize: 1, queueLengthLimit: 50 } },
-        },
-      },
-    })
     control = make(1)
     control.configure(
       [...LEVELS, limited('loud'), limited('low')],
@@ -219,6 +221,25 @@ describe('requests', () => {
     assert.deepEqual(served, { elephant: 2, mouse: 2 }, 'each level has one seat')
     await turn()
     assert.deepEqual(served, { elephant: 20, mouse: 3 })
+  })
+
+  it('are not turned away where one of the same client has just been answered', async () => {
+    control = make(1)
+    control.configure([...LEVELS, limited('loud')], [...SCHEMAS, schemaOf('loud', 'elephant')])
+    const first = admit(user('elephant')) as Ticket
+    const waiting = Array.from({ length: 50 }, () => admit(user('elephant')) as Promise<Ticket>)
+    assert.throws(() => admit(user('elephant')), TooManyRequests)
+    control.finish(first, clock.monotonic())
+    const again = admit(user('elephant')) as Promise<Ticket>
+    assert.throws(() => admit(user('elephant')), TooManyRequests, 'one place for one answer')
+    await turn()
+    assert.equal(level('loud').queues.waiting, 50)
+    assert.throws(() => admit(user('elephant')), TooManyRequests)
+    for (const each of [...waiting, again]) {
+      control.finish(await each, clock.monotonic())
+      await turn()
+    }
+    assert.ok(level('loud').queues.idle)
   })
 
   it('that are wide begin one in a turn of the event loop', async () => {

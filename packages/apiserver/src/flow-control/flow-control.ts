@@ -169,7 +169,8 @@ export class FlowControl {
    * Where others may wait for its seats they become free at the end of this turn of the event loop. Most requests are
    * begun and done within a turn: were the seats free at once, nobody would ever wait, the sockets would be served in the
    * order in which they are ready, and who asks on most of them would have the server, whatever the levels say. As it is,
-   * a level does in a turn what it has seats for. Levels without queues turn nobody away for that.
+   * a level does in a turn what it has seats for. Levels without queues turn nobody away for that, and full queues have a place for
+   * each of them: who has its answer may ask again before the turn ends, and is not one more than before.
    */
   finish(ticket: Ticket, now: number): void {
     const { flow, seat, watch } = ticket
@@ -178,7 +179,10 @@ export class FlowControl {
     this.leave(ticket)
     flow.figures.ends(seat, now - seat.startedAt, watch)
     if (flow.level.queueCount === 0) this.giveBack(ticket, now)
-    else if (this.#done.push(ticket) === 1) this.#options.nextTurn(() => this.endTurn())
+    else {
+      flow.level.queues.ending++
+      if (this.#done.push(ticket) === 1) this.#options.nextTurn(() => this.endTurn())
+    }
   }
 
   /** Those that wait or execute now, in the order in which they came. */
@@ -199,7 +203,10 @@ export class FlowControl {
     const done = this.#done
     this.#done = []
     const now = this.#options.clock.monotonic()
-    for (const ticket of done) this.giveBack(ticket, now)
+    for (const ticket of done) {
+      ticket.flow.level.queues.ending--
+      this.giveBack(ticket, now)
+    }
   }
 
   private giveBack({ flow, seat }: Ticket, now: number): void {

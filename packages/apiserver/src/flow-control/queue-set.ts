@@ -85,6 +85,8 @@ export class QueueSet implements QueueSetFigures {
   waiting = 0
   seatsInUse = 0
   seatsWaiting = 0
+  /** Requests that are over and will be told so with `finish` in a moment. Who waits for their seats is in nobody's way. */
+  ending = 0
   #config: QueueSetConfig
   #limit: number
   #queues: Queue[] = []
@@ -135,7 +137,7 @@ export class QueueSet implements QueueSetFigures {
     this.syncTime(now)
     if (this.#config.queues < 1) return this.startWithoutQueue(estimate, now)
     const queue = this.choose(hand)
-    if (this.seatsInUse >= this.#limit && queue.length >= this.#config.queueLength) return undefined
+    if (this.seatsInUse >= this.#limit && queue.length >= this.#config.queueLength + this.ending) return undefined
     const seat = new Seat(estimate, now, this.#virtual, queue)
     if (queue.length === 0 && queue.executing === 0) {
       queue.next = this.#virtual
