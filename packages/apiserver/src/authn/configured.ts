@@ -1,5 +1,6 @@
 /** Authentication that a configuration file or flags describe: issuers of tokens, anonymous access, the token webhook. */
 import { deepEqual } from '@canopus/apimachinery'
+import type { Logger } from '@canopus/base'
 import type { ConfigurationFile } from '../configuration/file.ts'
 import type { Egress } from '../egress/egress.ts'
 import { reloadMetrics, textHash } from '../metrics/reload-metrics.ts'
@@ -46,11 +47,13 @@ export function configuredAuthentication(
     if (jwt === undefined || jwt.issuers.length === 0) return { tokens: undefined, anonymous: byFlag }
     const tokens = new JwtTokens({ ...facts, ...(jwt.algorithms === undefined ? {} : { algorithms: jwt.algorithms }) })
     tokens.configure(jwt.issuers)
+    lookUp(tokens, logger)
     return { tokens, anonymous: byFlag }
   }
   const first = readAuthenticationConfiguration(file.text, ownIssuers)
   const tokens = new JwtTokens(facts)
   tokens.configure(first.jwt)
+  lookUp(tokens, logger)
   const reloads = reloadMetrics({ registry: metrics, of: 'authentication', stability: 'BETA', serverId, clock })
   reloads.applied(textHash(file.text))
   const read = async (text: string): Promise<void> => {
@@ -71,6 +74,12 @@ export function configuredAuthentication(
     reading = reading.then(() => read(text))
   })
   return { tokens, anonymous: first.anonymous === undefined ? byFlag : anonymousAccess(first.anonymous) }
+}
+
+function lookUp(tokens: JwtTokens, logger: Logger): void {
+  void tokens.lookUp((issuer, error) =>
+    logger.warn('an issuer does not say where its keys are; it is asked again with its next token', { issuer, error }),
+  )
 }
 
 /** Tokens that the program behind `facts` knows. */

@@ -22,6 +22,7 @@ interface KeySet {
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions
   #keysUrl: string | undefined
+  #discovering: Promise<string> | undefined
   #keys: KeySet | undefined
   #fetching: Promise<KeySet> | undefined
   #failedAt: number | undefined
@@ -45,7 +46,11 @@ export class IssuerKeys {
 
   /** Finds out where the keys are. Rejects where the issuer does not say. */
   async ready(): Promise<void> {
-    this.#keysUrl ??= await this.#discover()
+    if (this.#keysUrl !== undefined) return
+    this.#discovering ??= this.#discover().finally(() => {
+      this.#discovering = undefined
+    })
+    this.#keysUrl = await this.#discovering
   }
 
   /** Those who come while the keys are being fetched wait for the same answer. */

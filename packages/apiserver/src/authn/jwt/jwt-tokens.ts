@@ -21,6 +21,7 @@ interface Configured {
 export class JwtTokens implements TokenAuthenticator {
   readonly #options: JwtOptions
   #issuers: readonly TokenAuthenticator[] = []
+  #configured: readonly Configured[] = []
 
   constructor(options: JwtOptions) {
     this.#options = options
@@ -29,6 +30,14 @@ export class JwtTokens implements TokenAuthenticator {
   /** Takes a valid configuration from now on. Keys and tokens of before are forgotten. */
   configure(issuers: readonly JwtIssuer[]): void {
     this.#use(this.#authenticatorsOf(issuers))
+  }
+
+  /**
+   * Asks all issuers where their keys are before the first token comes, as upstream does when it starts. `failed` hears of each that does
+   * not say; its next token asks again.
+   */
+  async lookUp(failed: (url: string, error: unknown) => void): Promise<void> {
+    await Promise.all(this.#configured.map(({ url, inner }) => inner.ready().catch(error => failed(url, error))))
   }
 
   /**
@@ -56,6 +65,7 @@ export class JwtTokens implements TokenAuthenticator {
   #use(configured: readonly Configured[]): void {
     const { clock, metrics, cacheMetrics } = this.#options
     metrics?.configure(configured.map(({ url }) => url))
+    this.#configured = configured
     this.#issuers = configured.map(({ inner }) =>
       cachedTokens(knowing(inner), { clock, success: REMEMBER, failure: 0, metrics: cacheMetrics }),
     )

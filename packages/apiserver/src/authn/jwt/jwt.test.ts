@@ -305,6 +305,41 @@ describe('tokens of several issuers', () => {
   })
 })
 
+describe('issuers', () => {
+  it('say where their keys are before a token comes, and tell who does not', async () => {
+    const asked: string[] = []
+    const fetchJson: FetchJson = async (url, seen) => {
+      asked.push(url)
+      if (url.startsWith('https://silent.test')) throw new Error('nobody answers')
+      return fetchJsonWith(issuer.ca)(url, seen)
+    }
+    const tokens = new JwtTokens({ clock: clock(), fetchJson })
+    tokens.configure([configured(), configured({ issuer: { ...configured().issuer, url: 'https://silent.test' } })])
+    const failed: string[] = []
+    await tokens.lookUp((url, error) => failed.push(`${url}: ${(error as Error).message}`))
+    assert.deepEqual(failed, ['https://silent.test: nobody answers'])
+    const document = `${issuer.url}/.well-known/openid-configuration`
+    await tokens.authenticateToken(await issuer.token({}), [])
+    assert.deepEqual(
+      asked.filter(url => !url.startsWith('https://silent.test')),
+      [document, `${issuer.url}/keys`],
+    )
+  })
+
+  it('are asked once by all who want to know at a time', async () => {
+    let asked = 0
+    const fetchJson: FetchJson = (url, seen) => {
+      if (url.endsWith('/openid-configuration')) asked++
+      return fetchJsonWith(issuer.ca)(url, seen)
+    }
+    const tokens = new JwtTokens({ clock: clock(), fetchJson })
+    tokens.configure([configured()])
+    const [token] = await Promise.all([issuer.token({}), tokens.lookUp(() => {}), tokens.lookUp(() => {})])
+    assert.equal((await tokens.authenticateToken(token, []))?.user.name, 'corp:jane')
+    assert.equal(asked, 1)
+  })
+})
+
 describe('tokens of other issuers from now on', () => {
   it('are believed once the issuers have answered', async () => {
     const tokens = new JwtTokens({ clock: clock() })
