@@ -81,6 +81,37 @@ describe('names that several ask for at once', () => {
   })
 })
 
+describe('owners of an object that two groups serve', () => {
+  const parts = { reason: 'R', type: 'Normal', action: 'A', eventTime: '2026-01-01T00:00:00.000000Z' }
+  const about = { apiVersion: 'v1', kind: 'Pod', name: 'p', namespace: 'default' }
+  const named = (apiVersion: string, name: string): object => ({ apiVersion, kind: 'Event', metadata: { name }, ...parts })
+  const versions = {
+    v1: { reportingComponent: 'x.y/z', reportingInstance: 'i', involvedObject: about, message: 'm' },
+    'events.k8s.io/v1': { reportingController: 'x.y/z', reportingInstance: 'i', regarding: about, note: 'm' },
+  }
+  const pathOf = (apiVersion: string, name: string): string =>
+    `${apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`}/namespaces/default/events/${name}`
+
+  for (const [first, second] of [
+    ['v1', 'events.k8s.io/v1'],
+    ['events.k8s.io/v1', 'v1'],
+  ] as const) {
+    it(`are those who wrote through the group of the last write: ${second} after ${first}`, async () => {
+      const name = newName()
+      const write = (apiVersion: keyof typeof versions, manager: string): Promise<Answer> =>
+        apply(
+          pathOf(apiVersion, name),
+          { ...named(apiVersion, name), ...versions[apiVersion] },
+          `fieldManager=${manager}&force=true`,
+        )
+      assert.deepEqual(namesOf(await write(first, 'a')), ['a/Apply'])
+      const answer = await write(second, 'b')
+      assert.equal(answer.status, 200)
+      assert.deepEqual(namesOf(answer), ['b/Apply'])
+    })
+  }
+})
+
 describe('owners of fields', () => {
   it('a create belongs to the field manager, else to the user agent', async () => {
     const created = await server.send('POST', `${NS}/configmaps?fieldManager=me`, configMap(newName(), { k: 'v' }))

@@ -229,9 +229,15 @@ export function withConversions<T>(store: KindStore, call: WriteCall, work: (sco
   return store.kind.custom.convert === undefined ? work(scope) : versions.asOftenAsNeeded(() => work(scope))
 }
 
+/**
+ * The types of the core group and those of all other groups are known apart from each other (genericapiserver.go, getOpenAPIModels):
+ * who wrote an Event through the one is forgotten by a write through the other.
+ */
 function builtInVersions(store: KindStore): Versions {
   const sibling = (apiVersion: string): KindStore | undefined =>
-    apiVersion === store.apiVersion ? store : store.siblings.find(each => each.apiVersion === apiVersion)
+    apiVersion === store.apiVersion
+      ? store
+      : store.siblings.find(each => each.apiVersion === apiVersion && isCore(each) === isCore(store))
   return {
     schemaOf: apiVersion => {
       const found = sibling(apiVersion)
@@ -248,6 +254,8 @@ function builtInVersions(store: KindStore): Versions {
     },
   }
 }
+
+const isCore = ({ kind }: KindStore): boolean => kind.type.group === ''
 
 /** `group/version, Kind=kind` as Go prints it. */
 export function kindText(apiVersion: string, kind: string): string {
