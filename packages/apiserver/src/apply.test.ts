@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { ManagedFieldsEntry } from '@canopus/apimachinery'
+import { createCertificateRequest, createKey } from '@canopus/platform'
 import fc from 'fast-check'
 import { type Answer, type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
 
@@ -110,6 +111,34 @@ describe('owners of an object that two groups serve', () => {
       assert.deepEqual(namesOf(answer), ['b/Apply'])
     })
   }
+})
+
+describe('owners of what is empty', () => {
+  it('whoever creates a list without entries owns it, where Go would write null by itself', async () => {
+    const csiNode = { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', metadata: { name: newName() } }
+    const nodes = '/apis/storage.k8s.io/v1/csinodes?fieldManager=me'
+    const created = await server.send('POST', nodes, { ...csiNode, spec: { drivers: [] } })
+    assert.deepEqual(fieldsOf(created, 'me'), { 'f:spec': { 'f:drivers': {} } })
+    const other = { ...csiNode, metadata: { name: newName() }, spec: { drivers: null } }
+    assert.deepEqual(ownersOf(await server.send('POST', nodes, other)), [])
+  })
+
+  it('a status without anything belongs to who applies it, also where others own parts of it', async () => {
+    const request = Buffer.from(await createCertificateRequest(await createKey(), { commonName: 'a' })).toString('base64')
+    const signing = {
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'CertificateSigningRequest',
+      metadata: { name: newName() },
+      spec: { request, signerName: 'example.com/x', usages: ['client auth'] },
+    }
+    const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
+    assert.equal((await server.send('POST', requests, signing)).status, 201)
+    for (const sub of ['status', 'approval']) {
+      const path = `${requests}/${signing.metadata.name}/${sub}`
+      const answer = await apply(path, { ...signing, status: {} }, `fieldManager=${sub}`)
+      assert.deepEqual(fieldsOf(answer, sub), { 'f:status': {} })
+    }
+  })
 })
 
 describe('owners of fields', () => {

@@ -201,6 +201,7 @@ function addedToZero(field: FieldType, value: unknown): FieldSet | undefined {
   // A list that was given without entries is another thing to Go than none, which is null.
   if (value === null || value === undefined || (isVoid(value) && field.zero !== null && isVoid(field.zero)))
     return undefined
+  if (isVoid(value) && field.schema.type !== 'struct') return LEAF
   switch (formOf(field, value)) {
     case 'map':
       return nodeOf(false, addedToNothing(field, value as Plain))

@@ -201,14 +201,16 @@ function remembered(leaves: object, made: Filter): Filter {
 }
 const filters = new WeakMap<object, Filter>()
 
-/** The fields without those of a path, and without parents that had no others. */
+/** The fields without those of a path, and without parents that had no others and are not owned by themselves. */
 function without(fields: FieldSet, [name, ...path]: readonly string[]): FieldSet {
   const element = `f:${name}`
   const { [element]: field, ...rest } = fields
   if (field === undefined) return fields
   if (path.length === 0) return rest
   const left = without(field, path)
-  return Object.keys(left).length === 0 ? rest : { ...rest, [element]: left }
+  if (left === field) return fields
+  const names = Object.keys(left)
+  return names.length === 0 ? rest : { ...rest, [element]: names.length === 1 && names[0] === '.' ? {} : left }
 }
 
 const statusOnly = (fields: FieldSet): FieldSet => picked(fields, ['f:status'])
