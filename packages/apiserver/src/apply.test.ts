@@ -85,7 +85,12 @@ describe('names that several ask for at once', () => {
 describe('owners of an object that two groups serve', () => {
   const parts = { reason: 'R', type: 'Normal', action: 'A', eventTime: '2026-01-01T00:00:00.000000Z' }
   const about = { apiVersion: 'v1', kind: 'Pod', name: 'p', namespace: 'default' }
-  const named = (apiVersion: string, name: string): object => ({ apiVersion, kind: 'Event', metadata: { name }, ...parts })
+  const named = (apiVersion: string, name: string): object => ({
+    apiVersion,
+    kind: 'Event',
+    metadata: { name },
+    ...parts,
+  })
   const versions = {
     v1: { reportingComponent: 'x.y/z', reportingInstance: 'i', involvedObject: about, message: 'm' },
     'events.k8s.io/v1': { reportingController: 'x.y/z', reportingInstance: 'i', regarding: about, note: 'm' },
@@ -124,7 +129,9 @@ describe('owners of what is empty', () => {
   })
 
   it('a status without anything belongs to who applies it, also where others own parts of it', async () => {
-    const request = Buffer.from(await createCertificateRequest(await createKey(), { commonName: 'a' })).toString('base64')
+    const request = Buffer.from(await createCertificateRequest(await createKey(), { commonName: 'a' })).toString(
+      'base64',
+    )
     const signing = {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'CertificateSigningRequest',
@@ -139,6 +146,36 @@ describe('owners of what is empty', () => {
       assert.deepEqual(fieldsOf(answer, sub), { 'f:status': {} })
     }
   })
+})
+
+describe('owners in a configuration', () => {
+  const cases: [string, unknown, number, RegExp | undefined][] = [
+    [
+      'that can be read are refused',
+      [{ manager: 'x', time: '2026-01-01T00:00:00Z' }],
+      400,
+      /managedFields must be nil$/,
+    ],
+    ['of which one is none are nobody', [{ manager: 'x' }, null], 200, undefined],
+    ['that are no list are of the wrong type', {}, 500, /\.metadata\.managedFields: expected list, got &\{map\[\]\}$/],
+    [
+      'with a time that is none cannot be stored',
+      [{ time: 'x' }],
+      500,
+      /^failed to convert new object .* cannot parse "x"/,
+    ],
+  ]
+  for (const [what, managedFields, status, message] of cases) {
+    it(what, async () => {
+      const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: newName() }, data: { k: 'v' } }
+      const path = `${NS}/configmaps/${config.metadata.name}`
+      assert.equal((await apply(path, config)).status, 201)
+      const answer = await apply(path, { ...config, metadata: { ...config.metadata, managedFields } })
+      assert.equal(answer.status, status, answer.text)
+      if (message === undefined) assert.deepEqual(namesOf(answer), ['alice/Apply'])
+      else assert.match(answer.json.message, message)
+    })
+  }
 })
 
 describe('owners of fields', () => {

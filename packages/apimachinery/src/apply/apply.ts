@@ -1,6 +1,10 @@
 /** Server-side apply, from a configuration to the new object and its owners. */
+
+import { clone } from '../clone.ts'
 import type { ManagedFieldsEntry, ObjectMeta } from '../generated/meta.ts'
 import { validateAnnotations } from '../labels.ts'
+import { decodeValue } from '../schema/decode.ts'
+import { DecodeError } from '../schema/decode-error.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { badRequestError, plainError } from '../status-error.ts'
 import { checkConfig, findingsText } from './check.ts'
@@ -37,8 +41,8 @@ export interface ApplyResult {
 /** Throws StatusError: 400 for configurations that cannot be applied, 409 for conflicts, 500 for those that do not fit the schema. */
 export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResult {
   const { config, manager, force } = request
-  const sent: unknown = metaOf(config)?.managedFields
-  if (sent !== undefined && sent !== null) throw badRequestError('metadata.managedFields must be nil')
+  if (saysOwners(scope.schema, metaOf(config)?.managedFields))
+    throw badRequestError('metadata.managedFields must be nil')
   const problem = misfit(scope.schema, config)
   if (problem !== undefined) throw plainError(`failed to create typed patch object (${request.objectText}): ${problem}`)
   const { live } = request
@@ -52,6 +56,28 @@ export function applyConfig(scope: WriteScope, request: ApplyRequest): ApplyResu
     applied = applyOnce(scope, live, config, managers, manager, true)
   }
   return { object: withLastApplied(applied, config, manager), managedFields: writeManagers(applied.managers) }
+}
+
+/**
+ * Whether a configuration names owners, for the check that it does not: a list with something that cannot be read names none there
+ * (k8s.io/apimachinery/pkg/apis/meta/v1/unstructured, GetManagedFields), and is found out later where it does any harm.
+ */
+function saysOwners(schema: StructSchema, sent: unknown): boolean {
+  if (!Array.isArray(sent)) return false
+  const metadata = schema.fields.get('metadata')?.schema
+  const list = metadata?.type === 'struct' ? metadata.fields.get('managedFields')?.schema : undefined
+  const entry = list?.type === 'list' ? list.items : undefined
+  return sent.every(each => isMap(each) && (entry?.type !== 'struct' || isReadable(entry, each)))
+}
+
+function isReadable(schema: StructSchema, value: Plain): boolean {
+  try {
+    decodeValue(schema, clone(value), { converting: true })
+    return true
+  } catch (error) {
+    if (error instanceof DecodeError) return false
+    throw error
+  }
 }
 
 /** In what an object does not fit a schema, if it does not. */
