@@ -13,7 +13,7 @@ import {
 import { applyDefaults } from './defaults.ts'
 import { hasEmbedded, validateEmbedded } from './embedded.ts'
 import { checkListTypes, hasListTypes } from './list-types.ts'
-import { evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
+import { type Comparisons, evaluateRules, type RuleNode, ruleTree, type TimeRules, untimed } from './rules/index.ts'
 import { checkScaleSpec, checkScaleStatus } from './scale-fields.ts'
 import { validateValue } from './values.ts'
 
@@ -53,14 +53,17 @@ export function customStrategy(
   const listErrors = (object: KubeObject, old?: KubeObject): FieldError[] =>
     looks().lists ? checkListTypes(schema, object, old) : []
   const check = (object: KubeObject, old?: KubeObject): FieldError[] => {
-    const errors = old === undefined ? validateValue(schema, object, '') : validateValue(schema, object, '', old)
+    const errors =
+      old === undefined
+        ? validateValue(schema, object, '')
+        : timed(time, compare => validateValue(schema, object, '', old, compare))
     if (scale !== undefined) errors.push(...checkScaleSpec(object, scale), ...checkScaleStatus(object, scale))
     if (looks().embeds) errors.push(...validateEmbedded(schema, object))
     errors.push(...listErrors(object, old))
     return checkRules(errors, object, old)
   }
   const checkStatus = (object: KubeObject, old: KubeObject): FieldError[] => {
-    const errors = validateStatus(schema, object as Open, old as Open)
+    const errors = timed(time, compare => validateStatus(schema, object as Open, old as Open, compare))
     if (scale !== undefined) errors.push(...checkScaleStatus(object, scale))
     errors.push(...listErrors(object, old))
     return checkRules(errors, object, old)
@@ -100,12 +103,22 @@ export function customStrategy(
   }
 }
 
+type Compare = Comparisons['compare'] | undefined
+
+/** Notes how long the comparisons of an update took, in all. */
+function timed(time: TimeRules, check: (compare: Compare) => FieldError[]): FieldError[] {
+  const comparisons = time.comparisons?.()
+  const errors = check(comparisons?.compare)
+  comparisons?.end()
+  return errors
+}
+
 /** A status is checked by itself: what messages say of it starts there, and what is beside it counts for nothing. */
-function validateStatus(schema: JSONSchemaProps, object: Open, old: Open): FieldError[] {
+function validateStatus(schema: JSONSchemaProps, object: Open, old: Open, compare: Compare): FieldError[] {
   const own = schema.properties?.status
   if (own === undefined || !Object.hasOwn(object, 'status')) return []
   const errors = Object.hasOwn(old, 'status')
-    ? validateValue(own, object.status, '', old.status)
+    ? validateValue(own, object.status, '', old.status, compare)
     : validateValue(own, object.status, '')
   return errors.map(({ type, field, body }) => {
     const inside = field !== '' && field !== '<nil>'

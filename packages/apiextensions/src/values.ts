@@ -26,22 +26,27 @@ interface Findings {
   readonly errors: FieldError[]
   /** How many groups of checks were made, one more for each type that is right: by this the nearest of several schemas is chosen. */
   matches: number
+  /** Around each comparison with the old value. */
+  readonly compare: (act: () => boolean) => boolean
 }
 
-/** All findings about a value; `old` is what stood in its place before the update. */
+const atOnce = (act: () => boolean): boolean => act()
+
+/** All findings about a value; `old` is what stood in its place before the update, and `compare` does each comparison with it. */
 export function validateValue(
   schema: JSONSchemaProps,
   value: unknown,
   path: string,
   old: unknown = NOTHING,
+  compare = atOnce,
 ): FieldError[] {
-  const findings: Findings = { errors: [], matches: 0 }
+  const findings: Findings = { errors: [], matches: 0, compare }
   checkValue(findings, schema, value, path, old)
   return findings.errors
 }
 
 function checkValue(findings: Findings, schema: JSONSchemaProps, value: unknown, path: string, old: unknown): void {
-  if (old !== NOTHING && isUnchanged(schema, value, old)) return
+  if (old !== NOTHING && findings.compare(() => isUnchanged(schema, value, old))) return
   const { errors } = findings
   const before = errors.length
   const found = checkType(schema, value, path)
@@ -219,7 +224,7 @@ function checkCombinations(findings: Findings, schema: JSONSchemaProps, value: u
   if (allOf === undefined && anyOf === undefined && oneOf === undefined && not === undefined) return false
   const say = (text: string): number => findings.errors.push(invalid('<nil>', '', `${JSON.stringify(path)} ${text}`))
   const look = (each: JSONSchemaProps): Findings => {
-    const own: Findings = { errors: [], matches: 0 }
+    const own: Findings = { errors: [], matches: 0, compare: findings.compare }
     checkValue(own, each, value, path, NOTHING)
     return own
   }

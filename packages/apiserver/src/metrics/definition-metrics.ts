@@ -9,11 +9,6 @@ type Reason = 'add' | 'remove' | 'update'
 
 /** Upstream names the definitions and reasons, and counts none of them; so does this. */
 export function followDefinitions(objects: ObjectReader, registry: MetricsRegistry): void {
-  const ratcheting =
-    'Time for comparison of old to new for the purposes of CRDValidationRatcheting during an UPDATE in seconds.'
-  registry
-    .histogram('apiextensions_apiserver_validation_ratcheting_seconds', `[ALPHA] ${ratcheting}`, [], RATCHETING)
-    .with()
   const old = registry.counter(
     'apiextensions_openapi_v2_regeneration_count',
     '[ALPHA] Counter of OpenAPI v2 spec regeneration count broken down by causing CRD name and reason.',
@@ -34,9 +29,6 @@ export function followDefinitions(objects: ObjectReader, registry: MetricsRegist
       if (served) current.with(version, object.spec.group, name, reason)
   })
 }
-
-/** From 10 µs to 2.6 s. */
-const RATCHETING = Array.from({ length: 10 }, (_, index) => 4 ** index / 100_000)
 
 /** Only definitions that are established have documents; another generation makes them anew. */
 function reasonOf(

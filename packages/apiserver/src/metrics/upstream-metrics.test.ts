@@ -135,6 +135,13 @@ describe("upstream's metrics of the API server", () => {
     await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', RULED)
     while ((await transport.send({ method: 'GET', path: '/apis/metered.io/v1' })).status !== 200) await setImmediate()
     await create('/apis/metered.io/v1/things', { apiVersion: 'metered.io/v1', kind: 'Thing', metadata: { name: 'a' } })
+    const labelled = await transport.send({
+      method: 'PATCH',
+      path: '/apis/metered.io/v1/things/a',
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body: Buffer.from(JSON.stringify({ metadata: { labels: { a: 'b' } } })),
+    })
+    assert.equal(labelled.status, 200)
     const signal = AbortSignal.timeout(60_000)
     const watch = await transport.send({ method: 'GET', path: WATCH_LIST, signal })
     const pieces = watch.chunks()[Symbol.asyncIterator]()
@@ -176,7 +183,8 @@ describe("upstream's metrics of the API server", () => {
   for (const [what, line] of [
     ['the size of the storage', /^apiserver_storage_size_bytes\{storage_cluster_id="etcd-0"\} [1-9]\d*$/m],
     ['rules that were compiled', /^apiserver_cel_compilation_duration_seconds_count 2$/m],
-    ['rules that were run', /^apiserver_cel_evaluation_duration_seconds_count 1$/m],
+    ['rules that were run', /^apiserver_cel_evaluation_duration_seconds_count 2$/m],
+    ['comparisons with the old object', /^apiextensions_apiserver_validation_ratcheting_seconds_count 1$/m],
     ['feature gates that are on', /^kubernetes_feature_enabled\{name="InPlacePodVerticalScaling",stage=""\} 1$/m],
     ['feature gates that are off', /^kubernetes_feature_enabled\{name="AllAlpha",stage="ALPHA"\} 0$/m],
     ['events of the storage', /^apiserver_storage_events_received_total\{group="",resource="namespaces"\} [1-9]/m],
