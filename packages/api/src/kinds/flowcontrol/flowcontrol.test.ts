@@ -77,6 +77,14 @@ const level = {
 
 testCreate(PriorityLevelConfigurationKind, level, [
   {
+    name: 'limits of what is exempt: nobody looks into them',
+    change: object => {
+      object.metadata.name = 'exempt'
+      object.spec = { type: 'Exempt', limited: { nominalConcurrencyShares: -1, borrowingLimitPercent: -1 } }
+    },
+    errors: ['spec.limited: Forbidden: must be nil if the type is not Limited'],
+  },
+  {
     name: 'exempt by another name',
     change: object => {
       object.spec = { type: 'Exempt' }

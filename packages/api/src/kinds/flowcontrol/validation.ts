@@ -196,6 +196,8 @@ export function validatePriorityLevel({ metadata, spec, status }: PriorityLevelC
     ['limited', limited],
     ['exempt', exempt],
   ] as const) {
+    // What the type has no use for is refused as a whole.
+    if (name !== type?.toLowerCase()) continue
     const shares = part?.nominalConcurrencyShares ?? 0
     if (shares < 0) {
       errors.push(invalid(`spec.${name}.nominalConcurrencyShares`, shares, 'must be a non-negative integer'))
@@ -206,7 +208,7 @@ export function validatePriorityLevel({ metadata, spec, status }: PriorityLevelC
       errors.push(invalid(`spec.${name}.lendablePercent`, lendable, 'must be between 0 and 100, inclusive'))
     }
   }
-  const borrowing = limited?.borrowingLimitPercent ?? 0
+  const borrowing = (type === 'Limited' ? limited?.borrowingLimitPercent : undefined) ?? 0
   if (borrowing < 0) {
     const text = 'if specified, must be a non-negative integer'
     errors.push(invalid('spec.limited.borrowingLimitPercent', borrowing, text))

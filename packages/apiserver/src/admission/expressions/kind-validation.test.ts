@@ -79,6 +79,18 @@ describe('expressions in what is written', () => {
       ],
     ],
     [
+      'conditions before variables',
+      validating({
+        variables: [{ name: 'a', expression: 'b' }],
+        matchConditions: [{ name: 'c', expression: 'c' }],
+        validations: [{ expression: 'true' }],
+      }),
+      [
+        `spec.matchConditions[0].expression: Invalid value: "c": ${undeclared('c', 'c')}`,
+        `spec.variables[0].expression: Invalid value: "b": ${undeclared('b', 'b')}`,
+      ],
+    ],
+    [
       'variables where there are none',
       validating({ validations: [{ expression: 'variables.a == 1' }] }),
       [

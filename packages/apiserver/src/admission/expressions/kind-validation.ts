@@ -114,13 +114,13 @@ function conditionOf({ paramKind }: { readonly paramKind?: unknown }): (text: st
 
 function validatingFindings({ spec }: ValidatingAdmissionPolicy): FieldError[] {
   const findings = new Findings()
+  findings.conditions('spec.matchConditions', spec.matchConditions, conditionOf(spec))
   const compiler = variablesOf(findings, spec)
   const told = variablesOf(new Findings(), spec, false)
   const of =
     (by: Compiler, ...results: CelType[]) =>
     (text: string): Expression =>
       by.compile(text, results)
-  findings.conditions('spec.matchConditions', spec.matchConditions, conditionOf(spec))
   for (const [index, { expression, messageExpression }] of (spec.validations ?? []).entries()) {
     const at = `spec.validations[${index}]`
     findings.add(`${at}.expression`, expression, of(compiler, boolType))
@@ -136,8 +136,8 @@ function validatingFindings({ spec }: ValidatingAdmissionPolicy): FieldError[] {
 
 function mutatingFindings({ spec }: MutatingAdmissionPolicy): FieldError[] {
   const findings = new Findings()
-  const compiler = variablesOf(findings, spec)
   findings.conditions('spec.matchConditions', spec.matchConditions, conditionOf(spec))
+  const compiler = variablesOf(findings, spec)
   for (const [index, { patchType, jsonPatch, applyConfiguration }] of (spec.mutations ?? []).entries()) {
     const at = `spec.mutations[${index}]`
     const compile = (result: CelType) => (text: string) => compiler.compile(text, [result], true)
