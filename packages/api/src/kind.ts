@@ -120,6 +120,11 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly message: string
   readonly strategy: Strategy<T>
   readonly columns: readonly PrinterColumn<T>[]
+  /**
+   * Annotations that stand for fields which only older versions had: upstream's own form of the object has them apart from its
+   * metadata, so that who asks for metadata alone does not see them.
+   */
+  readonly fieldAnnotations?: readonly string[]
   /** What a row says of its object besides the cells. */
   rowConditions?(object: T): readonly TableRowCondition[] | undefined
   /** How the rows of a table follow each other; as the objects do where missing. */

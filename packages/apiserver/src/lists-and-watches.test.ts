@@ -4,7 +4,7 @@ import { schemaOfKind } from '@canopus/api'
 import { encodeProtobuf } from '@canopus/apimachinery'
 import { SimulatedClock } from '@canopus/base'
 import { parseFeatureGates } from './features/feature-gates.ts'
-import { type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
+import { type Answer, type MemoryServer, startMemoryServer } from './testing/memory-server.ts'
 
 let server: MemoryServer
 before(async () => {
@@ -166,6 +166,17 @@ describe('list', () => {
     assert.equal(last.json.metadata.remainingItemCount, undefined)
   })
 
+  it('a token goes on at the same place with a slash before its key and without', async () => {
+    const pages = await Promise.all(
+      ['/m4', 'm4'].map(async start => {
+        const token = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: -1, start })).toString('base64url')
+        return names((await server.send('GET', `${base('lists')}?limit=2&continue=${token}`)).json)
+      }),
+    )
+    assert.equal(pages[0]![0], 'm4')
+    assert.deepEqual(pages[1], pages[0])
+  })
+
   for (const path of ['/api/v1/nodes', '/api/v1/configmaps'])
     it(`pages of ${path} together are the whole`, async () => {
       for (let n = 0; n < 8 && path.endsWith('nodes'); n++)
@@ -288,6 +299,21 @@ describe('forms', () => {
     const one = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'
     const { json: object } = await server.send('GET', `${base('forms')}/one`, undefined, { accept: one })
     assert.deepEqual(Object.keys(object), ['kind', 'apiVersion', 'metadata'])
+  })
+
+  it('metadata alone is without annotations that stand for fields', async () => {
+    const sets = '/apis/apps/v1/namespaces/forms/daemonsets'
+    const labels = { a: 'b' }
+    const containers = [{ name: 'c', image: 'i' }]
+    const [generation, annotations] = ['deprecated.daemonset.template.generation', { x: 'y' }]
+    const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers } } }
+    const { json } = await server.send('POST', sets, { metadata: { name: 'd', annotations }, spec })
+    assert.deepEqual(json.metadata.annotations, { ...annotations, [generation]: '1' })
+    const as = async (form: string): Promise<Answer['json']> =>
+      (await server.send('GET', `${sets}/d`, undefined, { accept: `application/json;as=${form};v=v1;g=meta.k8s.io` }))
+        .json
+    assert.deepEqual((await as('PartialObjectMetadata')).metadata.annotations, annotations)
+    assert.deepEqual((await as('Table')).rows[0].object.metadata.annotations, annotations)
   })
 
   for (const [media, expected] of [

@@ -199,7 +199,7 @@ export class PartialEncoder extends JsonEncoder {
 
   override one(version: ObjectVersion): Uint8Array {
     return version.encoding(`partial ${this.#meta}`, each =>
-      Buffer.from(JSON.stringify(partialObject(each.object, this.#meta))),
+      Buffer.from(JSON.stringify(partialObject(this.kind, each.object, this.#meta))),
     )
   }
 
@@ -214,7 +214,7 @@ export class PartialEncoder extends JsonEncoder {
   }
 
   override value({ plain }: ObjectVersion): unknown {
-    return plain && partialObject(plain, this.#meta)
+    return plain && partialObject(this.kind, plain, this.#meta)
   }
 
   override listType(): { kind: string; apiVersion: string } {
@@ -234,8 +234,20 @@ export class PartialEncoder extends JsonEncoder {
   }
 }
 
-export function partialObject(object: KubeObject, apiVersion: string): KubeObject {
-  return { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata }
+/** The object's metadata as an object of its own; `apiVersion` is that of this form. */
+export function partialObject(
+  { fieldAnnotations }: Pick<Kind, 'fieldAnnotations'>,
+  { metadata }: KubeObject,
+  apiVersion: string,
+): KubeObject {
+  const shown = fieldAnnotations === undefined ? metadata : withoutAnnotations(metadata, fieldAnnotations)
+  return { kind: 'PartialObjectMetadata', apiVersion, metadata: shown }
+}
+
+function withoutAnnotations(metadata: KubeObject['metadata'], names: readonly string[]): KubeObject['metadata'] {
+  const { annotations = {}, ...rest } = metadata
+  const left = Object.entries(annotations).filter(([name]) => !names.includes(name))
+  return left.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(left) }
 }
 
 /** Protobuf: `inner` says what the objects are, this only changes the wire form. */

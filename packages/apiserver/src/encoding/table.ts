@@ -156,7 +156,7 @@ export class TableEncoder extends JsonEncoder {
       case 'Object':
         return { object: { kind: this.kind.type.kind, apiVersion: apiVersionOf(this.kind.type), ...object } }
       case 'Metadata':
-        return { object: partialObject(object, this.#meta) }
+        return { object: partialObject(this.kind, object, this.#meta) }
     }
   }
 }

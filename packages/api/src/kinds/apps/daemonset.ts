@@ -69,6 +69,7 @@ export const DaemonSetKind = defineKind<DaemonSet>({
       validateStatusUpdate: validateDaemonSetStatusUpdate,
     },
   ),
+  fieldAnnotations: [TEMPLATE_GENERATION],
   columns: [
     nameColumn,
     integer(
