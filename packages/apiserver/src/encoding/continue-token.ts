@@ -27,9 +27,8 @@ export function decodeContinue(text: string): ContinueToken {
     throw bad(': incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
   }
   if (start === '') throw bad(': encoded start key empty (version meta.k8s.io/v1)')
-  const path = start.startsWith('/') ? start : `/${start}`
-  if (!isClean(path)) throw bad(`: ${start}`)
-  return { revision: Math.max(rv, -1), start: path }
+  if (!isClean(start)) throw bad(`: ${start}`)
+  return { revision: Math.max(rv, -1), start }
 }
 
 interface Fields {
