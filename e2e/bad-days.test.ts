@@ -157,7 +157,7 @@ describe('bad days without nodes', () => {
       mkdirSync(data, { recursive: true })
       spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', data])
       try {
-        refused(await run(...up, '--data-dir', data, '--timeout', '20s'), /the disk is full/)
+        refused(await run(...up, '--data-dir', data, '--timeout', '60s'), /the disk is full/)
         assert.deepEqual(readdirSync(data), [])
       } finally {
         spawnSync('umount', [data])
@@ -181,7 +181,7 @@ describe('bad days without nodes', () => {
     const port = await freePort()
     const etcd = ['--store', 'etcd', '--etcd-servers', `http://127.0.0.1:${port}`]
     refused(
-      await run(...up, ...etcd, '--timeout', '15s'),
+      await run(...up, ...etcd, '--timeout', '30s'),
       /the control plane does not start: no etcd server could be reached/,
     )
   })
@@ -334,7 +334,7 @@ describe('bad days with nodes', { skip: rootOnly }, () => {
       await cluster.up()
       const repaired = (await components()).find(each => each.component === component)
       assert.equal(repaired?.state, 'running', component)
-      await kubectl.wait('node/badn-2', 'condition=Ready', 60)
+      await kubectl.wait('node/badn-2', 'condition=Ready')
     }
   })
 
@@ -350,7 +350,7 @@ describe('bad days with nodes', { skip: rootOnly }, () => {
       spawnSync('nft', ['delete', 'table', 'ip', table])
     await cluster.up()
     await kubectl.run(['get', 'configmap', 'kept'])
-    for (const node of ['badn', 'badn-2']) await kubectl.wait(`node/${node}`, 'condition=Ready', 60)
+    for (const node of ['badn', 'badn-2']) await kubectl.wait(`node/${node}`, 'condition=Ready')
   })
 
   it('works beside another cluster, which its end leaves alone', async () => {

@@ -27,7 +27,7 @@ describe('load balancers and metrics', { skip: containerSkip() }, () => {
 
   it('have an address that this machine reaches', async () => {
     await kubectl.run(['expose', 'deployment', 'hello', '--type=LoadBalancer', '--port=80'])
-    await kubectl.run(['wait', 'service/hello', '--for=jsonpath={.status.loadBalancer.ingress}', '--timeout=20s'])
+    await kubectl.run(['wait', 'service/hello', '--for=jsonpath={.status.loadBalancer.ingress}', '--timeout=170s'])
     address = await field('.status.loadBalancer.ingress[0].ip')
     assert.equal(await field('.status.loadBalancer.ingress[0].ipMode'), 'VIP')
     assert.equal(await field('.metadata.finalizers[0]'), 'service.kubernetes.io/load-balancer-cleanup')
@@ -35,9 +35,12 @@ describe('load balancers and metrics', { skip: containerSkip() }, () => {
       () => curl(`http://${address}/`),
       text => /Hello from Canopus!/.test(text),
     )
+    await eventually(
+      () => kubectl.run(['describe', 'service', 'hello']),
+      text => /EnsuredLoadBalancer.*service-controller/.test(text),
+    )
     const events = await kubectl.run(['get', 'events', '--field-selector=involvedObject.name=hello', '-o', 'name'])
     assert.notEqual(events, '')
-    assert.match(await kubectl.run(['describe', 'service', 'hello']), /EnsuredLoadBalancer.*service-controller/)
   })
 
   it('let in only those that they are told to', async () => {
@@ -72,7 +75,7 @@ describe('load balancers and metrics', { skip: containerSkip() }, () => {
   })
 
   it('go with their service', async () => {
-    await kubectl.run(['delete', 'service', 'hello', '--timeout=20s'])
+    await kubectl.run(['delete', 'service', 'hello', '--timeout=170s'])
     await eventually(
       () => curl(`http://${address}/`),
       text => /refused|Couldn't connect/.test(text),
@@ -92,9 +95,9 @@ describe('load balancers and metrics', { skip: containerSkip() }, () => {
   })
 })
 
-/** Asks until the answer is right; fails with the last one after a minute. */
+/** Asks until the answer is right; fails with the last one after three minutes. */
 async function eventually(ask: () => Promise<string>, right: (answer: string) => boolean): Promise<string> {
-  const until = Date.now() + 60_000
+  const until = Date.now() + 180_000
   for (;;) {
     const answer = await ask()
     if (right(answer)) return answer

@@ -17,7 +17,7 @@ import {
   run,
 } from '../packages/platform/src/index.ts'
 import { runSimulatedNodes } from '../packages/testing/src/index.ts'
-import { freePort } from './support/cluster.ts'
+import { freePorts } from './support/cluster.ts'
 import { Kubectl } from './support/kubectl.ts'
 import { Processes } from './support/processes.ts'
 import { until } from './support/until.ts'
@@ -55,9 +55,8 @@ for (const backend of ['embedded', 'etcd'] as const) {
     let startManager = (): void => {}
 
     /** Flags of the store; starts etcd where it is the store. */
-    const storeFlags = async (): Promise<string[]> => {
+    const storeFlags = (clients: number, peers: number): string[] => {
       if (backend === 'embedded') return [`--storage-backend=embedded`, `--data-dir=${join(home, 'store')}`]
-      const [clients, peers] = [await freePort(), await freePort()]
       const url = `http://127.0.0.1:${clients}`
       const flags = ['--data-dir', join(home, 'etcd'), '--listen-client-urls', url, '--advertise-client-urls', url]
       processes.start('etcd', '/usr/bin/etcd', [...flags, '--listen-peer-urls', `http://127.0.0.1:${peers}`])
@@ -73,7 +72,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
     before(async () => {
       // Where the bundle has to be made first, that takes its time.
       await run(launcher, ['--version'])
-      const port = await freePort()
+      const [port, clients, peers] = (await freePorts(3)) as [number, number, number]
       const pki = await ensureClusterPki(join(home, 'pki'), { clusterName: 'components', clock })
       await writeKubeconfigs(home, pki, port)
       const file = (name: string): string => join(home, 'pki', name)
@@ -81,7 +80,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
         void processes.start(name, launcher, [name, ...flags], { CANOPUS_HOME: home })
       start(
         'apiserver',
-        ...(await storeFlags()),
+        ...storeFlags(clients, peers),
         `--secure-port=${port}`,
         '--bind-address=127.0.0.1',
         '--advertise-address=127.0.0.1',
@@ -105,8 +104,8 @@ for (const backend of ['embedded', 'etcd'] as const) {
         `--kubeconfig=${join(home, 'controller-manager.kubeconfig')}`,
         '--controllers=*,bootstrapsigner,tokencleaner',
         '--leader-elect=true',
-        '--leader-elect-lease-duration=3s',
-        '--leader-elect-renew-deadline=2s',
+        '--leader-elect-lease-duration=10s',
+        '--leader-elect-renew-deadline=8s',
         '--leader-elect-retry-period=200ms',
         // The usual port may be that of a cluster of this machine.
         '--secure-port=0',
@@ -145,7 +144,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
 
     it("brings a deployment's pods onto nodes", async () => {
       await kubectl.run(['create', 'deployment', 'web', '--image=nginx', '--replicas=4'])
-      const done = await kubectl.try(['rollout', 'status', 'deployment/web', '--timeout=60s'], { timeout: 70_000 })
+      const done = await kubectl.try(['rollout', 'status', 'deployment/web', '--timeout=170s'])
       assert.equal(done.code, 0, `${done.stderr}${processes.output}`)
       const names = await kubectl.run(['get', 'pods', '-o', 'jsonpath={.items[*].spec.nodeName}'])
       assert.equal(names.match(/node-[01]/g)?.length, 4, names)
@@ -186,7 +185,7 @@ for (const backend of ['embedded', 'etcd'] as const) {
       startManager()
       await processes.kill('controller-manager')
       await kubectl.run(['scale', 'deployment', 'web', '--replicas=6'])
-      await kubectl.wait('deployment/web', 'jsonpath={.status.readyReplicas}=6', 30)
+      await kubectl.wait('deployment/web', 'jsonpath={.status.readyReplicas}=6')
       assert.notEqual(await holder(), first)
       const led = processes.output.match(/"lease":"kube-controller-manager"[^\n]*"msg":"became leader"/g)
       assert.equal(led?.length, 2, processes.output)

@@ -30,7 +30,7 @@ describe('helm', { skip }, () => {
   })
 
   it('installs a chart with a custom resource definition and a hook, and waits for it', async () => {
-    const wait = ['--wait', '--timeout=60s']
+    const wait = ['--wait', '--timeout=170s']
     const output = await helm('install', 'books', chart, '--namespace=shop', '--create-namespace', ...wait)
     assert.match(output, /STATUS: deployed\nREVISION: 1\n/)
     assert.equal(await read('{.status.availableReplicas}', 'deployment', 'books'), '2')
@@ -42,14 +42,14 @@ describe('helm', { skip }, () => {
 
   it('upgrades, leaving what somebody else changed', async () => {
     await kubectl.run(['annotate', '-n', 'shop', 'service', 'books', 'by=hand'])
-    await helm('upgrade', 'books', chart, '-n=shop', '--set=replicas=3,message=goodbye', '--wait', '--timeout=60s')
+    await helm('upgrade', 'books', chart, '-n=shop', '--set=replicas=3,message=goodbye', '--wait', '--timeout=170s')
     assert.equal(await read('{.status.availableReplicas}', 'deployment', 'books'), '3')
     assert.equal(await read('{.data.message}', 'configmap', 'books'), 'goodbye')
     assert.equal(await read('{.metadata.annotations.by}', 'service', 'books'), 'hand')
   })
 
   it('rolls back and tells the history', async () => {
-    await helm('rollback', 'books', '1', '-n=shop', '--wait', '--timeout=60s')
+    await helm('rollback', 'books', '1', '-n=shop', '--wait', '--timeout=170s')
     assert.equal(await read('{.data.message}', 'configmap', 'books'), 'hello')
     assert.equal(await read('{.spec.replicas}', 'deployment', 'books'), '2')
     const history = JSON.parse(await helm('history', 'books', '-n=shop', '-o=json')) as { status: string }[]
@@ -62,7 +62,7 @@ describe('helm', { skip }, () => {
   it('installs what does not exist yet and upgrades what does, by one command', async () => {
     for (const revision of [1, 2])
       assert.match(
-        await helm('upgrade', '--install', 'more', chart, '-n=shop', '--wait', '--timeout=60s'),
+        await helm('upgrade', '--install', 'more', chart, '-n=shop', '--wait', '--timeout=170s'),
         new RegExp(`REVISION: ${revision}\n`),
       )
     assert.match(await helm('list', '-n=shop', '-q'), /^books\nmore\n$/)
@@ -77,7 +77,7 @@ describe('helm', { skip }, () => {
   })
 
   it('removes what it made', async () => {
-    await helm('uninstall', 'books', 'more', '-n=shop', '--wait', '--timeout=60s')
+    await helm('uninstall', 'books', 'more', '-n=shop', '--wait', '--timeout=170s')
     const left = await kubectl.run(['get', '-n', 'shop', 'deployments,services,configmaps,shelves,hpa', '-o', 'name'])
     assert.deepEqual(left.trim().split('\n').sort(), [
       'configmap/books-before-1',

@@ -27,7 +27,7 @@ import {
   run,
   tryRun,
 } from '../packages/platform/src/index.ts'
-import { containerSkip, freePort } from './support/cluster.ts'
+import { containerSkip, freePorts } from './support/cluster.ts'
 import { Kubectl } from './support/kubectl.ts'
 import { Processes } from './support/processes.ts'
 import { TestRegistry } from './support/registry.ts'
@@ -186,9 +186,8 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
     await run('ip', ['link', 'add', BRIDGE, 'type', 'bridge'])
     await run('ip', ['address', 'add', `${ADDRESS}/24`, 'dev', BRIDGE])
     await run('ip', ['link', 'set', BRIDGE, 'up'])
-    const port = await freePort()
-    const dnsPort = await freePort()
-    kubeletPort = await freePort()
+    const [port, dnsPort, ownPort] = (await freePorts(3)) as [number, number, number]
+    kubeletPort = ownPort
     pki = await ensureClusterPki(file('pki'), { clusterName: NODE, addresses: [ADDRESS, '10.92.0.1'], clock })
     await writeKubeconfigs(`https://${ADDRESS}:${port}`)
     startControlPlane(port, dnsPort)
@@ -249,7 +248,7 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
       () => `the node registers: ${kubelet.output}`,
       async () => (await kubectl.try(['get', 'node', NODE])).code === 0,
     )
-    await kubectl.wait(`node/${NODE}`, 'condition=Ready', 30)
+    await kubectl.wait(`node/${NODE}`, 'condition=Ready')
     assert.match(
       await requestsOf('system:bootstrap:abcdef'),
       /^\S+ +\S+ +kubernetes\.io\/kube-apiserver-client-kubelet +system:bootstrap:abcdef +\S+ +Approved,Issued$/,
@@ -270,13 +269,13 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
   it('a pod reaches another one through a Service, by its name', async () => {
     await kubectl.wait('deployment/web', 'condition=Available')
     await kubectl.wait('pod/client', 'condition=Ready')
-    const get = ['exec', 'client', '--', 'timeout', '5', 'wget', '-qO-', 'http://web:8080']
+    const get = ['exec', 'client', '--', 'timeout', '30', 'wget', '-qO-', 'http://web:8080']
     const answered = async (): Promise<boolean> => /Hello from Canopus!/.test((await kubectl.try(get)).stdout)
     await until(() => `web answers: ${processes.output}`, answered)
     const whole = 'web.default.svc.cluster.local'
     const found = await kubectl.run(['exec', 'client', '--', 'nslookup', `${whole}.`])
     assert.ok(found.includes(await kubectl.run(['get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'])), found)
-    await kubectl.run(['exec', 'client', '--', 'sh', '-c', 'echo | timeout 3 nc kubernetes.default 443'])
+    await kubectl.run(['exec', 'client', '--', 'sh', '-c', 'echo | timeout 30 nc kubernetes.default 443'])
   })
 
   it('a kubelet that starts again renews a certificate near its end with itself; the containers run on', async () => {
@@ -304,8 +303,8 @@ describe('apiserver, controller-manager, scheduler, kubelet, proxy and dns, each
   })
 
   it('everything ends with status 0, and leaves nothing when it is cleaned up', async () => {
-    await kubectl.run(['delete', 'deployment,pod,service', '--all', '--timeout=30s'])
-    const gone = await kubectl.try(['wait', 'pods', '--all', '--for=delete', '--timeout=20s'])
+    await kubectl.run(['delete', 'deployment,pod,service', '--all', '--timeout=170s'])
+    const gone = await kubectl.try(['wait', 'pods', '--all', '--for=delete', '--timeout=170s'])
     assert.equal(
       gone.code,
       0,

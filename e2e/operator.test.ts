@@ -11,6 +11,7 @@ import { createAuthority, issueCertificate, systemClock } from '@canopus/platfor
 import { startCluster, type TestCluster } from '@canopus/testing'
 import { buildGoClient } from './support/go-build.ts'
 import { Kubectl } from './support/kubectl.ts'
+import { until } from './support/until.ts'
 
 const { binary, skip } = buildGoClient('operator')
 const MANIFEST = readFileSync(new URL('manifests/memcached-operator.yaml', import.meta.url), 'utf8')
@@ -70,6 +71,10 @@ describe('an operator on controller-runtime', { skip }, () => {
   const read = (path: string, ...what: string[]): Promise<string> =>
     kubectl.run(['get', ...what, '-o', `jsonpath=${path}`])
 
+  /** They are sent beside everything else. */
+  const untilEvents = (pattern: RegExp, ...flags: string[]): Promise<void> =>
+    until(`an event ${pattern}`, async () => pattern.test(await kubectl.run(['events', ...flags])))
+
   before(async () => {
     cluster = await startCluster({ nodes: 2 })
     kubectl = new Kubectl(cluster.kubeconfig)
@@ -117,8 +122,11 @@ describe('an operator on controller-runtime', { skip }, () => {
     const table = await kubectl.run(['get', 'mc'])
     assert.match(table, /^NAME\s+WANTED\s+READY\s+AVAILABLE\none\s+3\s+3\s+True\n$/)
     await kubectl.wait('memcached/one', 'jsonpath={.metadata.finalizers[0]}=cache.example.com/finalizer')
-    const events = await kubectl.run(['events', '--for', 'memcached.v1.cache.example.com/one'])
-    assert.match(events, /Normal\s+Deployment\s+Memcached\/one\s+Deployment one created/)
+    await untilEvents(
+      /Normal\s+Deployment\s+Memcached\/one\s+Deployment one created/,
+      '--for',
+      'memcached.v1.cache.example.com/one',
+    )
   })
 
   it('is asked for defaults and for its word on what is valid', async () => {
@@ -164,9 +172,8 @@ describe('an operator on controller-runtime', { skip }, () => {
 
   it('finishes before its resource goes, and what it owned goes too', async () => {
     await kubectl.run(['delete', 'mc', 'one'])
-    await kubectl.run(['wait', '--for=delete', 'deployment/one', '--timeout=60s'])
-    const events = await kubectl.run(['events'])
-    assert.match(events, /Warning\s+Deleting\s+Memcached\/one\s+Custom resource one is being deleted/)
+    await kubectl.run(['wait', '--for=delete', 'deployment/one', '--timeout=170s'])
+    await untilEvents(/Warning\s+Deleting\s+Memcached\/one\s+Custom resource one is being deleted/)
   })
 
   it('hands over to another process', async () => {

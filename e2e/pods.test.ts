@@ -4,10 +4,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type CommandResult, containerSkip, freePort, TestCluster } from './support/cluster.ts'
+import { type CommandResult, containerSkip, TestCluster } from './support/cluster.ts'
 import { allKubectls } from './support/kubectl.ts'
 import { Terminal } from './support/terminal.ts'
+import { until as untilSo } from './support/until.ts'
 
+/** kubectl chooses the port, so that nobody takes it meanwhile. */
+const FORWARDED = /Forwarding from 127\.0\.0\.1:(\d+)/
 const manifest = fileURLToPath(new URL('manifests/pods.yaml', import.meta.url))
 
 describe('pods', { skip: containerSkip() }, () => {
@@ -25,6 +28,17 @@ describe('pods', { skip: containerSkip() }, () => {
     kubectl.run(['exec', pod, '-c', 'main', '--', 'sh', '-c', script])
   const events = (pod: string): Promise<string> =>
     kubectl.run(['events', '--for', `pod/${pod}`, '-o', 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}'])
+  /** They are written beside the status, not with it. */
+  const untilEvents = async (pod: string, pattern: RegExp): Promise<void> => {
+    let seen = ''
+    await untilSo(
+      () => `${pattern}: ${seen}`,
+      async () => {
+        seen = await events(pod)
+        return pattern.test(seen)
+      },
+    )
+  }
 
   const dns = async (): Promise<string> =>
     `${await kubectl.run(['get', 'service', 'kubernetes', '-o', 'jsonpath={.spec.clusterIP}'])}0`
@@ -45,8 +59,8 @@ describe('pods', { skip: containerSkip() }, () => {
       )
       assert.equal(await field('restart-always', `${main}.lastState.terminated.exitCode`), '7')
       assert.equal(await kubectl.run(['logs', 'restart-always', '--previous']), 'failing\n')
-      assert.match(
-        await events('restart-always'),
+      await untilEvents(
+        'restart-always',
         /BackOff: Back-off restarting failed container main in pod restart-always_default\(/,
       )
     })
@@ -83,10 +97,7 @@ describe('pods', { skip: containerSkip() }, () => {
         await field('no-such-image', `${main}.state.waiting.message`),
         /^Back-off pulling image "nosuch:1": ErrImagePull: /,
       )
-      assert.match(
-        await events('no-such-image'),
-        /Failed: Failed to pull image "nosuch:1": [\s\S]*Failed: Error: ErrImagePull/,
-      )
+      await untilEvents('no-such-image', /Failed: Failed to pull image "nosuch:1": [\s\S]*Failed: Error: ErrImagePull/)
       await until('never-pulled', `${main}.state.waiting.reason`, 'ErrImageNeverPull')
       await until('bad-image-name', `${main}.state.waiting.reason`, 'InvalidImageName')
     })
@@ -114,7 +125,7 @@ describe('pods', { skip: containerSkip() }, () => {
       await kubectl.run(['delete', 'pod', 'hooks'])
       assert.equal(readFileSync(join(hooks, 'log'), 'utf8'), 'started\nstopping\nstopped\n')
       await ended('post-start-fails', 'Failed')
-      assert.match(await events('post-start-fails'), /FailedPostStartHook: PostStartHook failed/)
+      await untilEvents('post-start-fails', /FailedPostStartHook: PostStartHook failed/)
     })
 
     it('activeDeadlineSeconds ends a pod', async () => {
@@ -200,7 +211,7 @@ describe('pods', { skip: containerSkip() }, () => {
       const ask = (path: string): Promise<string> =>
         sh(
           'gate',
-          `timeout 5 wget -qO- --header "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" http://127.0.0.1:8080${path}`,
+          `timeout 60 wget -qO- --header "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" http://127.0.0.1:8080${path}`,
         )
       await assert.rejects(ask('/api/v1/namespaces/default/pods'), /403 Forbidden/)
       await kubectl.run(['create', 'rolebinding', 'view', '--clusterrole=view', '--serviceaccount=default:default'])
@@ -244,7 +255,7 @@ describe('pods', { skip: containerSkip() }, () => {
       const quota = 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max'
       assert.equal(await sh('resized', quota), '20000\n')
       assert.equal(await field('resized', `${main}.restartCount`), '0')
-      assert.match(await events('resized'), /ResizeCompleted: Pod resize completed: \{"containers":/)
+      await untilEvents('resized', /ResizeCompleted: Pod resize completed: \{"containers":/)
       assert.match(
         (await resize('1k', '2k')).stderr,
         /node didn't have enough allocatable resources: cpu, requested: 1000000/,
@@ -252,14 +263,14 @@ describe('pods', { skip: containerSkip() }, () => {
     })
 
     it('liveness restarts, startup and readiness gate', async () => {
-      assert.equal(await field('probes', `${main}.started`), 'true')
+      await until('probes', `${main}.started`, 'true')
       assert.equal(await field('probes', `${main}.ready`), 'false')
-      assert.match(await events('probes'), /Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 404/)
+      await untilEvents('probes', /Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 404/)
       await kubectl.run(['exec', 'probes', '--', 'touch', '/www/ready.txt'])
       await kubectl.wait('pod/probes', 'condition=Ready')
       await kubectl.wait('pod/grpc-probe', 'condition=Ready')
-      assert.ok(Number(await field('liveness-exec', `${main}.restartCount`)) > 0)
-      assert.match(await events('liveness-exec'), /Killing: Container main failed liveness probe, will be restarted/)
+      await untilSo('it is restarted', async () => Number(await field('liveness-exec', `${main}.restartCount`)) > 0)
+      await untilEvents('liveness-exec', /Killing: Container main failed liveness probe, will be restarted/)
     })
   })
 
@@ -314,8 +325,14 @@ describe('pods', { skip: containerSkip() }, () => {
 
     it('attach reaches the standard input', async () => {
       // The answer is looked for in the log: the runtime may pass the input on before it has joined the output.
-      await kubectl.try(['attach', '-i', 'talker', '-c', 'main'], { input: 'hello there\n', timeout: 5000 })
+      const heard = new AbortController()
+      const attached = kubectl.try(['attach', '-i', 'talker', '-c', 'main'], {
+        input: 'hello there\n',
+        signal: heard.signal,
+      })
       await kubectl.followUntil(['logs', '-f', 'talker', '-c', 'main'], /heard hello there/)
+      heard.abort()
+      await attached
     })
 
     it('cp in both directions', async () => {
@@ -327,10 +344,9 @@ describe('pods', { skip: containerSkip() }, () => {
     })
 
     it('port-forward', async () => {
-      const port = await freePort()
       const stop = new AbortController()
-      const forwarding = kubectl.follow(['port-forward', 'pod/probes', `${port}:80`], stop.signal)
-      await forwarding.until(/Forwarding from 127\.0\.0\.1/)
+      const forwarding = kubectl.follow(['port-forward', 'pod/probes', ':80'], stop.signal)
+      const [, port] = FORWARDED.exec(await forwarding.until(FORWARDED))!
       assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), /Hello from Canopus!/)
       stop.abort()
       await forwarding.ended
@@ -377,7 +393,7 @@ describe('pods', { skip: containerSkip() }, () => {
   })
 
   it('all of them are deleted', async () => {
-    const { code } = await kubectl.try(['delete', 'pods', '--all', '--grace-period=1', '--timeout=40s'])
+    const { code } = await kubectl.try(['delete', 'pods', '--all', '--grace-period=1', '--timeout=170s'])
     assert.equal(code, 0, await kubectl.run(['get', 'pods', '-o', 'wide']))
     assert.equal(existsSync(join(hooks, 'log')), true)
     assert.equal(await kubectl.run(['get', 'pods', '-o', 'name']), '')

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { containerSkip, TestCluster } from './support/cluster.ts'
 import { Terminal } from './support/terminal.ts'
+import { until } from './support/until.ts'
 
 const manifest = (name: string): string => fileURLToPath(new URL(`../examples/redis/${name}`, import.meta.url))
 
@@ -51,7 +52,7 @@ describe('a first session', { skip: containerSkip() }, () => {
     await kubectl.wait('deployment/redis-deployment', 'condition=Available')
     const [name] = await lines('get', 'pods', '-l', 'app=redis-deployment', '-o', 'jsonpath={.items[*].metadata.name}')
     assert.match(name!, /^redis-deployment-[a-z0-9]{6,10}-[a-z0-9]{5}$/)
-    await kubectl.run(['delete', 'pod', 'redis', name!], { timeout: 90_000 })
+    await kubectl.run(['delete', 'pod', 'redis', name!], { timeout: 180_000 })
     await kubectl.wait('deployment/redis-deployment', 'condition=Available')
     const left = await lines('get', 'pods', '-o', 'jsonpath={.items[*].metadata.name}')
     assert.equal(left.length, 1)
@@ -61,7 +62,7 @@ describe('a first session', { skip: containerSkip() }, () => {
 
   it('starts a stateful set in order, whose second pod replicates the first', async () => {
     await kubectl.run(['create', '-f', manifest('statefulset.yaml'), '-f', manifest('headless-service.yaml')])
-    await kubectl.run(['rollout', 'status', 'statefulset/redis-sfs', '--timeout=90s'], { timeout: 100_000 })
+    await kubectl.run(['rollout', 'status', 'statefulset/redis-sfs', '--timeout=170s'])
     const started = (pod: string): Promise<string> =>
       kubectl.run(['get', 'pod', pod, '-o', 'jsonpath={.status.startTime}'])
     assert.ok((await started('redis-sfs-0')) <= (await started('redis-sfs-1')))
@@ -82,8 +83,9 @@ describe('a first session', { skip: containerSkip() }, () => {
     await kubectl.run(['create', 'deployment', 'hello', '--image=canopus/hello'])
     await kubectl.run(['expose', 'deployment', 'hello', '--port=80'])
     await kubectl.wait('deployment/hello', 'condition=Available')
-    const fetched = await kubectl.run(['exec', 'redis-sfs-0', '--', 'timeout', '5', 'wget', '-qO-', 'http://hello'])
-    assert.match(fetched, /Hello from Canopus!/)
+    // Names and addresses of a service follow its pods, soon but not at once.
+    const wget = ['exec', 'redis-sfs-0', '--', 'timeout', '10', 'wget', '-qO-', 'http://hello']
+    await until('it is there by its name', async () => /Hello from Canopus!/.test((await kubectl.try(wget)).stdout))
     const address = await kubectl.run(['get', 'service', 'hello', '-o', 'jsonpath={.spec.clusterIP}'])
     const answer = await fetch(`http://${address}/`)
     assert.match(await answer.text(), /Hello from Canopus!/)
@@ -94,7 +96,7 @@ describe('a first session', { skip: containerSkip() }, () => {
     const status = await cluster.tryCommand('status', '-o', 'json')
     assert.equal(JSON.parse(status.stdout).state, 'stopped')
     await cluster.up()
-    await kubectl.wait('deployment/hello', 'condition=Available', 90)
-    await kubectl.run(['rollout', 'status', 'statefulset/redis-sfs', '--timeout=90s'], { timeout: 100_000 })
+    await kubectl.wait('deployment/hello', 'condition=Available')
+    await kubectl.run(['rollout', 'status', 'statefulset/redis-sfs', '--timeout=170s'])
   })
 })

@@ -23,10 +23,8 @@ describe('volumes', { skip: containerSkip() }, () => {
     kubectl.run(['get', ...what.split(' '), '-o', `jsonpath=${path}`])
   const inPod = async (pod: string, script: string): Promise<string> =>
     (await kubectl.run(['exec', pod, '--', 'sh', '-c', script])).trim()
-  const rolledOut = (): Promise<string> =>
-    kubectl.run(['rollout', 'status', 'statefulset/db', '--timeout=90s'], { timeout: 100_000 })
-  const gone = (...what: string[]): Promise<string> =>
-    kubectl.run(['wait', ...what, '--for=delete', '--timeout=60s'], { timeout: 70_000 })
+  const rolledOut = (): Promise<string> => kubectl.run(['rollout', 'status', 'statefulset/db', '--timeout=170s'])
+  const gone = (...what: string[]): Promise<string> => kubectl.run(['wait', ...what, '--for=delete', '--timeout=170s'])
   /** Of the volumes of both nodes: the directories of a claim. */
   const directoriesOf = (claim: string): string[] =>
     nodes
@@ -43,6 +41,17 @@ describe('volumes', { skip: containerSkip() }, () => {
 
   const untilRuns = (pod: string): Promise<void> =>
     until(`${pod} runs`, async () => (await kubectl.try(['exec', pod, '--', 'true'])).code === 0)
+
+  /** Deletes a pod of the set and waits for the one that takes its place. */
+  const remade = async (pod: string): Promise<void> => {
+    const uid = await get(`pod ${pod}`, '{.metadata.uid}')
+    await kubectl.run(['delete', 'pod', pod])
+    const path = 'jsonpath={.metadata.uid} {.status.conditions[?(@.type=="Ready")].status}'
+    await until(`another ${pod} is ready`, async () => {
+      const [now, ready] = (await kubectl.try(['get', 'pod', pod, '-o', path])).stdout.split(' ')
+      return now !== uid && ready === 'True'
+    })
+  }
 
   before(async () => {
     await cluster.up('--nodes', '2')
@@ -75,10 +84,7 @@ describe('volumes', { skip: containerSkip() }, () => {
 
   it('outlive pods, and keep them on their node', async () => {
     const node = await get('pod db-1', '{.spec.nodeName}')
-    const uid = await get('pod db-1', '{.metadata.uid}')
-    await kubectl.run(['delete', 'pod', 'db-1'])
-    await rolledOut()
-    assert.notEqual(await get('pod db-1', '{.metadata.uid}'), uid)
+    await remade('db-1')
     assert.equal(await get('pod db-1', '{.spec.nodeName}'), node)
     await kept()
   })
@@ -90,8 +96,7 @@ describe('volumes', { skip: containerSkip() }, () => {
     for (const { pid } of agents) process.kill(pid!, 'SIGKILL')
     await cluster.up()
     await kept()
-    await kubectl.run(['delete', 'pod', 'db-0'])
-    await rolledOut()
+    await remade('db-0')
     await kept()
   })
 
@@ -99,8 +104,7 @@ describe('volumes', { skip: containerSkip() }, () => {
     await kubectl.run(['delete', 'pvc', 'data-db-0', '--wait=false'])
     assert.match(await kubectl.run(['get', 'pvc', 'data-db-0']), /^data-db-0 +Terminating /m)
     await kept()
-    await kubectl.run(['delete', 'pod', 'db-0'])
-    await kubectl.run(['wait', 'pod/db-0', '--for=condition=Ready', '--timeout=90s'], { timeout: 100_000 })
+    await remade('db-0')
     assert.equal(await inPod('db-0', 'ls /data'), 'groups\npart')
     await write('db-0')
   })
@@ -108,7 +112,9 @@ describe('volumes', { skip: containerSkip() }, () => {
   it('grow', async () => {
     await kubectl.run(['patch', 'pvc', 'data-db-0', '-p', '{"spec":{"resources":{"requests":{"storage":"128Mi"}}}}'])
     await kubectl.wait('pvc/data-db-0', 'jsonpath={.status.capacity.storage}=128Mi')
-    assert.match(await kubectl.run(['describe', 'pvc', 'data-db-0']), /VolumeResizeSuccessful/)
+    await until('an event tells of it', async () =>
+      /VolumeResizeSuccessful/.test(await kubectl.run(['describe', 'pvc', 'data-db-0'])),
+    )
   })
 
   it('outlive the cluster being stopped', async () => {
@@ -120,7 +126,7 @@ describe('volumes', { skip: containerSkip() }, () => {
   })
 
   it('of a pod’s own template go with the pod', async () => {
-    await kubectl.wait('pod/scratch', 'condition=Ready', 90)
+    await kubectl.wait('pod/scratch', 'condition=Ready')
     assert.equal(directoriesOf('scratch-scratch').length, 1)
     const volume = await get('pvc scratch-scratch', '{.spec.volumeName}')
     await kubectl.run(['delete', 'pod', 'scratch'])
@@ -142,7 +148,7 @@ describe('volumes', { skip: containerSkip() }, () => {
 
   it('go with the cluster', async () => {
     await kubectl.run(['apply', '-f', manifest])
-    await kubectl.wait('pod/scratch', 'condition=Ready', 90)
+    await kubectl.wait('pod/scratch', 'condition=Ready')
     assert.equal(directoriesOf('scratch-scratch').length, 1)
     await cluster.command('delete')
     assert.deepEqual(directoriesOf('scratch-scratch'), [])

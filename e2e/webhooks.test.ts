@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createAuthority, issueCertificate, systemClock } from '../packages/platform/src/index.ts'
 import { containerSkip, TestCluster } from './support/cluster.ts'
+import { until } from './support/until.ts'
 
 const answer = (response: object): string => JSON.stringify({ response })
 
@@ -100,7 +101,7 @@ describe('webhooks in pods', { skip: containerSkip() }, () => {
       '-l',
       'kubernetes.io/service-name=hook',
       '--for=jsonpath={.endpoints[0].conditions.ready}=true',
-      '--timeout=30s',
+      '--timeout=170s',
     ])
     await create(
       configuration('deny', '/deny', ['configmaps'], ['CREATE']),
@@ -120,10 +121,16 @@ describe('webhooks in pods', { skip: containerSkip() }, () => {
 
   it('fail closed once nobody is there', async () => {
     await kubectl.run(['delete', 'pod', 'hook', '--now'])
-    const refused = await kubectl.try(['-n', 'watched', 'create', 'configmap', 'a'])
-    assert.match(
-      refused.stderr,
-      /failed calling webhook "deny.example.com": failed to call webhook: Post "https:\/\/hook.default.svc:443\/deny\?timeout=10s": no endpoints available for service "hook"/,
+    const said =
+      /failed calling webhook "deny.example.com": failed to call webhook: Post "https:\/\/hook.default.svc:443\/deny\?timeout=10s": no endpoints available for service "hook"/
+    // Endpoints follow the pod; until they do the call itself fails.
+    let refused = ''
+    await until(
+      () => refused,
+      async () => {
+        refused = (await kubectl.try(['-n', 'watched', 'create', 'configmap', 'a'])).stderr
+        return said.test(refused)
+      },
     )
   })
 })

@@ -4,8 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { containerSkip, freePort, TestCluster } from './support/cluster.ts'
+import { containerSkip, TestCluster } from './support/cluster.ts'
+import { until } from './support/until.ts'
 
+/** kubectl chooses the port, so that nobody takes it meanwhile. */
+const FORWARDED = /Forwarding from 127\.0\.0\.1:(\d+)/
 const manifest = fileURLToPath(new URL('manifests/workloads.yaml', import.meta.url))
 
 describe('workloads', { skip: containerSkip() }, () => {
@@ -16,8 +19,7 @@ describe('workloads', { skip: containerSkip() }, () => {
 
   const get = (what: string, path: string, ...more: string[]): Promise<string> =>
     kubectl.run(['get', ...what.split(' '), '-o', `jsonpath=${path}`, ...more])
-  const rolledOut = (what: string): Promise<string> =>
-    kubectl.run(['rollout', 'status', what, '--timeout=60s'], { timeout: 70_000 })
+  const rolledOut = (what: string): Promise<string> => kubectl.run(['rollout', 'status', what, '--timeout=170s'])
   const nodesOf = async (label: string): Promise<string[]> =>
     (await get('pods', '{.items[*].spec.nodeName}', '-l', label)).split(' ').sort()
 
@@ -37,16 +39,18 @@ describe('workloads', { skip: containerSkip() }, () => {
 
     it('stop at a bad image, with all old pods left, and go back', async () => {
       await kubectl.run(['set', 'image', 'deployment/web', 'web=nosuch:1'])
-      const stuck = await kubectl.try(['rollout', 'status', 'deployment/web', '--timeout=30s'])
+      const stuck = await kubectl.try(['rollout', 'status', 'deployment/web', '--timeout=170s'])
       assert.equal(stuck.code, 1)
       assert.match(stuck.stderr, /deployment "web" exceeded its progress deadline/)
       assert.match(await kubectl.run(['get', 'deployment', 'web']), /web +3\/3 +1 +3 /)
       assert.match(await kubectl.run(['rollout', 'undo', 'deployment/web']), /deployment.apps\/web rolled back/)
       await rolledOut('deployment/web')
       assert.equal(await image(), 'canopus/hello')
-      assert.equal(
-        await get('pods', '{.items[*].spec.containers[0].image}', '-l', 'app=web'),
-        Array(3).fill('canopus/hello').join(' '),
+      const all = Array(3).fill('canopus/hello').join(' ')
+      // A pod that is on its way out is none of the rollout's, but is still there.
+      await until(
+        'only pods of the good image',
+        async () => all === (await get('pods', '{.items[*].spec.containers[0].image}', '-l', 'app=web')),
       )
     })
 
@@ -86,7 +90,7 @@ describe('workloads', { skip: containerSkip() }, () => {
       const before = (await get('pods', '{.items[*].metadata.name}', '-l', 'app=web')).split(' ')
       await kubectl.run(['rollout', 'restart', 'deployment/web'])
       await rolledOut('deployment/web')
-      await kubectl.run(['wait', ...before.map(name => `pod/${name}`), '--for=delete', '--timeout=20s'])
+      await kubectl.run(['wait', ...before.map(name => `pod/${name}`), '--for=delete', '--timeout=170s'])
       const now = await get('pods', '{.items[*].metadata.name}', '-l', 'app=web')
       assert.ok(
         before.every(name => !now.includes(name)),
@@ -178,8 +182,8 @@ describe('workloads', { skip: containerSkip() }, () => {
     })
 
     it('go by themselves, with their pods', async () => {
-      await kubectl.run(['wait', 'job/short-lived', '--for=delete', '--timeout=30s'])
-      await kubectl.run(['wait', 'pod', '-l', 'job-name=short-lived', '--for=delete', '--timeout=30s'])
+      await kubectl.run(['wait', 'job/short-lived', '--for=delete', '--timeout=170s'])
+      await kubectl.run(['wait', 'pod', '-l', 'job-name=short-lived', '--for=delete', '--timeout=170s'])
     })
 
     it('are made from a cron job by hand', async () => {
@@ -191,7 +195,7 @@ describe('workloads', { skip: containerSkip() }, () => {
         'CronJob/nightly',
       )
       await kubectl.run(['delete', 'cronjob', 'nightly'])
-      await kubectl.run(['wait', 'job/tonight', '--for=delete', '--timeout=30s'])
+      await kubectl.run(['wait', 'job/tonight', '--for=delete', '--timeout=170s'])
     })
   })
 
@@ -256,23 +260,30 @@ describe('workloads', { skip: containerSkip() }, () => {
 
     it('forwards ports by way of services, too', async () => {
       await kubectl.run(['expose', 'deployment', 'web', '--port=8080', '--target-port=80'])
-      const port = await freePort()
       const stop = new AbortController()
-      const forwarding = kubectl.follow(['port-forward', 'service/web', `${port}:8080`], stop.signal)
-      await forwarding.until(/Forwarding from 127\.0\.0\.1/)
+      const forwarding = kubectl.follow(['port-forward', 'service/web', ':8080'], stop.signal)
+      const [, port] = FORWARDED.exec(await forwarding.until(FORWARDED))!
       const pages = await Promise.all([1, 2, 3, 4].map(async () => (await fetch(`http://127.0.0.1:${port}/`)).text()))
       for (const page of pages) assert.match(page, /Hello from Canopus!/)
       stop.abort()
       await forwarding.ended
-      const closed = await kubectl.try(['port-forward', 'service/web', `${port}:9`])
+      const closed = await kubectl.try(['port-forward', 'service/web', ':9'])
       assert.match(closed.stderr, /Service web does not have a service port 9/)
     })
 
     it('is attached to; when its main container ends, the log before is still there', async () => {
-      await kubectl.try(['attach', '-i', 'staged', '-c', 'main'], { input: 'hello\n', timeout: 5000 })
-      await heard('hello')
-      await kubectl.try(['attach', '-i', 'staged', '-c', 'main'], { input: 'bye\n', timeout: 5000 })
-      await kubectl.wait('pod/staged', 'jsonpath={.status.containerStatuses[0].restartCount}=1')
+      const say = async (word: string, until: () => Promise<string>): Promise<void> => {
+        const done = new AbortController()
+        const attached = kubectl.try(['attach', '-i', 'staged', '-c', 'main'], {
+          input: `${word}\n`,
+          signal: done.signal,
+        })
+        await until()
+        done.abort()
+        await attached
+      }
+      await say('hello', () => heard('hello'))
+      await say('bye', () => kubectl.wait('pod/staged', 'jsonpath={.status.containerStatuses[0].restartCount}=1'))
       assert.equal(await kubectl.run(['logs', '-f', 'staged', '-c', 'main', '--previous']), 'heard hello\nheard bye\n')
       assert.equal(await get('pod staged', '{.status.containerStatuses[0].lastState.terminated.exitCode}'), '3')
       const none = await kubectl.try(['logs', 'staged', '-c', 'shipper', '--previous'])
@@ -312,12 +323,12 @@ describe('workloads', { skip: containerSkip() }, () => {
       await kubectl.wait('pdb/web', 'jsonpath={.status.disruptionsAllowed}=0')
       const flags = ['--ignore-daemonsets', '--delete-emptydir-data', '--force']
       assert.ok((await nodesOf('app=web')).includes(second))
-      const refused = await kubectl.try(['drain', second, ...flags, '--pod-selector=app=web', '--timeout=1s'])
+      const refused = await kubectl.try(['drain', second, ...flags, '--pod-selector=app=web', '--timeout=5s'])
       assert.equal(refused.code, 1)
       assert.match(refused.stderr, /Cannot evict pod as it would violate the pod's disruption budget/)
       await kubectl.run(['patch', 'pdb', 'web', '--type=merge', '-p', '{"spec":{"minAvailable":1}}'])
       await kubectl.wait('pdb/web', 'jsonpath={.status.disruptionsAllowed}=2')
-      await kubectl.run(['drain', second, ...flags, '--timeout=50s'])
+      await kubectl.run(['drain', second, ...flags, '--timeout=170s'])
       assert.deepEqual([...new Set(await nodesOf('app=web'))], [first])
       await rolledOut('deployment/web')
       assert.ok((await nodesOf('app=everywhere')).includes(second), 'daemon pods stay')
@@ -334,7 +345,9 @@ describe('workloads', { skip: containerSkip() }, () => {
 
   it('a deployment and its pods deleted together leave nothing', async () => {
     await kubectl.run(['delete', 'deployments,daemonsets,statefulsets,jobs,pods', '--all', '--grace-period=1'])
-    await kubectl.run(['wait', 'pods', '--all', '--for=delete', '--timeout=30s'])
-    assert.equal(await kubectl.run(['get', 'pods,replicasets,controllerrevisions', '-o', 'name']), '')
+    await kubectl.run(['wait', 'pods', '--all', '--for=delete', '--timeout=170s'])
+    // What was owned is collected behind its owners.
+    const left = (): Promise<string> => kubectl.run(['get', 'pods,replicasets,controllerrevisions', '-o', 'name'])
+    await until('nothing is left', async () => (await left()) === '')
   })
 })

@@ -66,6 +66,15 @@ export function kubectlsByVersion(): { minor: number; program: string }[] {
   return [...found].map(([minor, program]) => ({ minor, program })).sort((a, b) => b.minor - a.minor)
 }
 
+export interface RunOptions {
+  input?: string
+  timeout?: number
+  signal?: AbortSignal
+}
+
+/** Seconds: only what hangs takes so long, also on a machine that does much else. */
+const PATIENCE = 180
+
 /** kubectl for one cluster. */
 export class Kubectl {
   readonly program: string
@@ -78,14 +87,15 @@ export class Kubectl {
     this.environment = { KUBECACHEDIR: `${kubeconfig}.cache`, ...environment, KUBECONFIG: kubeconfig }
   }
 
-  /** Runs to the end, whatever the status; killed after `timeout` milliseconds. */
-  try(args: readonly string[], options: { input?: string; timeout?: number } = {}): Promise<KubectlResult> {
+  /** Runs to the end, whatever the status; ended after `timeout` milliseconds, or by `signal`. */
+  try(args: readonly string[], options: RunOptions = {}): Promise<KubectlResult> {
     return new Promise((resolve, reject) => {
       const child = spawn(this.program, args, {
         env: { ...process.env, ...this.environment },
-        timeout: options.timeout ?? 60_000,
+        timeout: options.timeout ?? PATIENCE * 1000,
         stdio: ['pipe', 'pipe', 'pipe'],
       })
+      options.signal?.addEventListener('abort', () => child.kill('SIGTERM'))
       let stdout = ''
       let stderr = ''
       child.stdout.on('data', chunk => {
@@ -102,7 +112,7 @@ export class Kubectl {
   }
 
   /** Runs to the end and returns what it printed. Throws for a status other than 0. */
-  async run(args: readonly string[], options: { input?: string; timeout?: number } = {}): Promise<string> {
+  async run(args: readonly string[], options: RunOptions = {}): Promise<string> {
     const result = await this.try(args, options)
     if (result.code !== 0)
       throw new Error(`kubectl ${args.join(' ')}: status ${result.code}: ${result.stderr || result.stdout}`)
@@ -137,7 +147,7 @@ export class Kubectl {
   }
 
   /** Follows a command's output (`logs -f`, `get -w`) until it matches, then ends it. Throws after `timeout` milliseconds. */
-  async followUntil(args: readonly string[], pattern: RegExp, timeout = 60_000): Promise<string> {
+  async followUntil(args: readonly string[], pattern: RegExp, timeout = PATIENCE * 1000): Promise<string> {
     const done = new AbortController()
     const { until, ended } = this.follow(args, AbortSignal.any([done.signal, AbortSignal.timeout(timeout)]))
     try {
@@ -149,7 +159,7 @@ export class Kubectl {
   }
 
   /** Waits with `kubectl wait` for something like `condition=Ready` or `jsonpath={.status.phase}=Running`. */
-  wait(what: string, until: string, timeout = 60): Promise<string> {
+  wait(what: string, until: string, timeout = PATIENCE): Promise<string> {
     return this.run(['wait', what, `--for=${until}`, `--timeout=${timeout}s`], { timeout: (timeout + 10) * 1000 })
   }
 }

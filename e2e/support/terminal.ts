@@ -31,7 +31,7 @@ export class Terminal {
   }
 
   /** Resolves with everything that was shown since the last call once it matches. */
-  async until(pattern: RegExp, timeout = 20_000): Promise<string> {
+  async until(pattern: RegExp, timeout = 180_000): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const timer = setTimeout(() => reject(new Error(`no ${pattern} on the terminal: ${this.#output}`)), timeout)
     void this.#ended.then(() => reject(new Error(`ended without ${pattern}: ${this.#output}`)))

@@ -6,7 +6,7 @@ import { systemClock } from '../../packages/platform/src/index.ts'
  * before a busy machine has started what they ask.
  */
 export async function until(what: string | (() => string), holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = systemClock.monotonic() + 60_000; systemClock.monotonic() < end; ) {
+  for (const end = systemClock.monotonic() + 180_000; systemClock.monotonic() < end; ) {
     if (await holds()) return
     await sleep(systemClock, 20)
   }

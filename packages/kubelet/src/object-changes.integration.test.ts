@@ -8,7 +8,7 @@ import { FOREVER, running } from './testing/pod-questions.ts'
 
 const bytes = (text: string): string => Buffer.from(text).toString('base64')
 /** Far less than the time after which a pod is looked at without cause. */
-const PROMPTLY = 3_000
+const PROMPTLY = 9_000
 
 describe('config maps and secrets of running pods', { skip: whyNoContainers }, () => {
   let containerd: TestContainerd

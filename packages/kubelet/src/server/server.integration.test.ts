@@ -333,7 +333,7 @@ describe('the kubelet’s server', { skip }, () => {
     // on a busy machine even a short life may be long enough for somebody to attach
     const outcome = await refusedOrEnded('/attach/default/brief/main?output=1')
     assert.ok([404, 500, 'ended'].includes(outcome), `${outcome}`)
-    await harness.until('brief', pod => pod?.status?.phase === 'Succeeded', 5000)
+    await harness.until('brief', pod => pod?.status?.phase === 'Succeeded')
     assert.equal((await get('/containerLogs/default/brief/main')).body, 'all\n')
   })
 
