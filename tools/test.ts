@@ -23,6 +23,7 @@ function runTests(title: string, files: readonly string[], flags: readonly strin
   console.log(`\n== ${title}: ${files.length} files`)
   const args = [
     '--disable-warning=ExperimentalWarning',
+    '--import=./tools/same-properties.ts',
     '--test',
     ...flags,
     '--test-reporter=./tools/reporter.ts',
