@@ -449,7 +449,9 @@ function composeResources(
   })
   admission.setServed(kind => resources.servedVersions(kind))
   const objects = new StoreReader((type: ResourceType) => resources.storeOf(type))
-  const allocators = new ServiceAllocators(ranges, nodePortRange, random)
+  const { featureGates } = options
+  const isOn = featureGates && ((feature: string) => featureGates.enabled(feature))
+  const allocators = new ServiceAllocators(ranges, nodePortRange, random, isOn)
   const services = new SharedServices({
     local: allocators,
     addresses: new AddressClaims(resources.storeOf(IPAddresses)!, objects, clock, logger),

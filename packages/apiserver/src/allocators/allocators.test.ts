@@ -96,6 +96,19 @@ describe('services', () => {
     assert.equal(one.spec.clusterIPs!.length, 1)
   })
 
+  it('may have addresses with leading zeros where StrictIPCIDRValidation is off', () => {
+    const ask = (allocators: ServiceAllocators, uid = 'u'): Service => {
+      const asking = service({ clusterIP: '10.96.0.011', clusterIPs: ['10.96.0.011'] }, uid)
+      allocators.allocate(asking, undefined)
+      return asking
+    }
+    assert.throws(() => ask(dual()), /spec.clusterIPs\[0\]: Invalid value: "10.96.0.011": must not have leading 0s/)
+    const isOn = (feature: string): boolean => feature !== 'StrictIPCIDRValidation'
+    const lax = new ServiceAllocators(['10.96.0.0/24'], { from: 30000, to: 30001 }, new SeededRandom(1), isOn)
+    assert.deepEqual(ask(lax).spec.clusterIPs, ['10.96.0.011'])
+    assert.throws(() => ask(lax, 'other'), /provided IP is already allocated/)
+  })
+
   it('give everything back where one part fails', () => {
     const allocators = dual()
     const ports = [1, 2, 3].map(port => ({ port, protocol: 'TCP', name: `p${port}` }))

@@ -13,6 +13,7 @@ import {
   type KubeObject,
   parseCidr,
   plainError,
+  underFeatures,
 } from '@canopus/apimachinery'
 import type { Random } from '@canopus/base'
 import type { Release } from '../registry/kind-store.ts'
@@ -49,10 +50,15 @@ export class ServiceAllocators {
   readonly #known = new Map<string, string>()
   readonly #ports: Allocator
   readonly #portRange: PortRange
+  readonly #isOn: ((feature: string) => boolean) | undefined
 
-  /** `ranges`: one address range, or two of different families; the first is the default family. */
-  constructor(ranges: readonly string[], portRange: PortRange, random: Random) {
+  /**
+   * `ranges`: one address range, or two of different families; the first is the default family. `isOn` says which features are on, where
+   * they are not as usual.
+   */
+  constructor(ranges: readonly string[], portRange: PortRange, random: Random, isOn?: (feature: string) => boolean) {
     this.#random = random
+    this.#isOn = isOn
     this.#addresses = ranges.map(cidr => this.rangeOf(cidr, true))
     this.#portRange = portRange
     const size = portRange.to - portRange.from + 1
@@ -76,7 +82,8 @@ export class ServiceAllocators {
       for (const each of held) each()
     }
     try {
-      const errors = clusterIpErrors(service, before)
+      const check = (): FieldError[] => clusterIpErrors(service, before)
+      const errors = this.#isOn === undefined ? check() : underFeatures(this.#isOn, check)
       if (errors.length > 0) throw invalidService(service, errors)
       const served = this.#addresses.filter(each => each.fromFlags).map(each => each.range.family)
       const wrong = setFamilies(service, before, served)
