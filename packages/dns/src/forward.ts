@@ -13,7 +13,7 @@ export function nameServers(path: string, own: readonly string[]): string[] {
 
 /**
  * Asks the servers in turn over UDP, or over TCP where the question came that way, each with a deadline in milliseconds.
- * Rejects where none answers. `port` is for tests.
+ * One that refuses is not waited for. Rejects where none answers. `port` is for tests.
  */
 export function createForwarder(
   servers: readonly string[],
@@ -47,15 +47,19 @@ interface Peer {
 const isAnswerTo = (query: Uint8Array, message: Uint8Array): boolean =>
   message[0] === query[0] && message[1] === query[1]
 
+/** Over a connected socket: only that one is told when nobody listens there (ICMP), and takes no answer from elsewhere. */
 function askUdp({ server, port }: Peer, query: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
   const socket = createSocket('udp4')
   signal.addEventListener('abort', () => socket.close())
   return new Promise((resolve, reject) => {
-    socket.once('error', reject)
+    socket.on('error', reject)
+    socket.once('connect', () => {
+      if (!signal.aborted) socket.send(query)
+    })
     socket.on('message', message => {
       if (isAnswerTo(query, message)) resolve(message)
     })
-    socket.send(query, port, server)
+    socket.connect(port, server)
   })
 }
 

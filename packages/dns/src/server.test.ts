@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { describe, it } from 'node:test'
-import { silentLogger } from '@canopus/base'
+import { SimulatedClock, silentLogger } from '@canopus/base'
 import { systemClock } from '@canopus/platform'
 import { type Answer, decode, encode, type Packet, streamDecode, streamEncode, TRUNCATED_RESPONSE } from 'dns-packet'
 import { createForwarder } from './forward.ts'
@@ -66,6 +66,17 @@ describe('what is answered to', () => {
     assert.equal(rcodeOf(response), 'FORMERR')
     assert.equal(response.id, 77)
   })
+})
+
+it('a name server that refuses is not waited for: the next one is asked at once', async t => {
+  const udp = createSocket('udp4').on('message', (data, peer) => {
+    const { id = 0, questions = [] } = decode(data)
+    udp.send(encode({ type: 'response', id, questions }), peer.port, peer.address)
+  })
+  await new Promise<void>(resolve => void udp.bind(0, '127.0.0.2', resolve))
+  t.after(() => udp.close())
+  const forward = createForwarder(['127.0.0.1', '127.0.0.2'], new SimulatedClock(), { port: udp.address().port })!
+  assert.equal((await answered(ask('big.test'), 'udp', forward)).id, 77)
 })
 
 it('names outside are asked for over UDP, or over TCP where the answer does not fit', async t => {
