@@ -78,6 +78,7 @@ class Running {
       options,
       () => this.#whyUnready(),
       () => this.#server?.port,
+      this.#podsTold.promise,
     )
     this.#images = new ImageGarbageCollector(options.cri, options.clock, options.logger, PAUSE_IMAGE)
     this.#pods = new PodManager(
@@ -90,6 +91,7 @@ class Running {
   #allocatable: Record<string, string> = {}
   #server: KubeletServer | undefined
   readonly #podsKnown = deferred()
+  readonly #podsTold = deferred()
 
   async run(): Promise<void> {
     const signal = this.#signal
@@ -120,6 +122,7 @@ class Running {
         deleted: pod => this.#pods.removed(pod.metadata.uid),
       })
       this.#podsKnown.resolve()
+      void this.#pods.told().then(this.#podsTold.resolve)
       await Promise.all([
         this.#every(HOUSEKEEPING_EVERY, () => this.#cleanUp()),
         this.#every(ROTATE_EVERY, () => rotateLogs(this.#options.cri, clock, logger, this.#services.view.all())),

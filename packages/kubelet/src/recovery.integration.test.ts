@@ -2,10 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Events, Leases, Nodes, Pods } from '@canopus/api'
 import type { Pod } from '@canopus/api/core/v1'
+import { isConditionTrue } from '@canopus/apimachinery'
+import type { FakeRequest } from '@canopus/client/testing'
 import { BUSYBOX_IMAGE, type TestContainerd } from '@canopus/cri/testing'
 import { busybox, type Harness, NODE, onContainerd, whyNoContainers } from './testing/harness.ts'
-import { FOREVER, running } from './testing/pod-questions.ts'
+import { FOREVER, main, running } from './testing/pod-questions.ts'
 
+/** Whether a request from that one on writes the node's status. */
+const isNodeStatus =
+  (from: number) =>
+  ({ method, path }: FakeRequest, index: number): boolean =>
+    index >= from && method === 'PUT' && path.endsWith(`/nodes/${NODE}/status`)
+const isReady = (pod: Pod): boolean => isConditionTrue(pod.status?.conditions, 'Ready')
 const idOf = (pod: Pod | undefined): string | undefined => pod?.status?.containerStatuses?.[0]?.containerID
 
 describe('bad days of a node', { skip: whyNoContainers }, () => {
@@ -42,6 +50,35 @@ describe('bad days of a node', { skip: whyNoContainers }, () => {
     assert.deepEqual(after?.status?.startTime, before.status?.startTime)
   })
 
+  test('a kubelet speaks for its node once it has told of the pods that were lost meanwhile', async () => {
+    harness.run('lost', { containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
+    harness.run('once', { restartPolicy: 'Never', containers: [busybox(BUSYBOX_IMAGE, FOREVER)] })
+    await harness.until('lost', running)
+    await harness.until('once', running)
+    await harness.stopKubelet()
+    const { items } = await containerd.cri.listPodSandbox()
+    for (const { id, metadata } of items) {
+      if (metadata?.name === 'kept') continue
+      await containerd.cri.stopPodSandbox({ podSandboxId: id })
+      await containerd.cri.removePodSandbox({ podSandboxId: id })
+    }
+    const from = harness.server.requests.length
+    harness.startKubelet()
+    const again = await harness.until('lost', pod => main(pod)?.restartCount === 1 && main(pod)?.ready === true)
+    assert.equal(main(again)?.lastState?.terminated?.reason, 'ContainerStatusUnknown')
+    await harness.until('once', pod => pod?.status?.phase === 'Failed')
+    const spoken = (): number => harness.server.requests.findIndex(isNodeStatus(from))
+    await harness.until('-', () => spoken() >= 0)
+    const told = harness.server.requests
+      .slice(from, spoken())
+      .filter(({ method, path }) => method === 'PUT' && /pods\/(lost|once)\/status$/.test(path))
+    const ready = told.map(({ path, body }) => [path.split('/').at(-2), isReady(body as Pod)])
+    assert.deepEqual(ready.slice(0, 2).sort(), [
+      ['lost', false],
+      ['once', false],
+    ])
+  })
+
   test('the runtime crashes and comes back: nothing is restarted', async () => {
     const before = harness.pod('kept')
     await containerd.crash()
@@ -62,7 +99,8 @@ describe('bad days of a node', { skip: whyNoContainers }, () => {
       'kept',
       each => running(each) && idOf(each) !== idOf(before) && each?.status?.containerStatuses?.[0]?.ready === true,
     )
-    assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 1)
+    // once more where the container has been started in the sandbox that was going
+    assert.ok(main(pod)!.restartCount >= 1)
     assert.ok(harness.server.list(Events).some(event => event.reason === 'SandboxChanged'))
   })
 

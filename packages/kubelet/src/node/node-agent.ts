@@ -14,6 +14,8 @@ const LOOK_EVERY = 10_000
 const WRITE_EVERY = 300_000
 const RETRY_AFTER = 500
 const IMAGES_EVERY = 60_000
+/** For so long at most a kubelet that has just started says nothing of the node, for the sake of the pods on it. */
+const SILENT_FOR = 10_000
 
 /** Registers the node and keeps its status current (upstream pkg/kubelet/kubelet_node_status.go). */
 export class NodeAgent {
@@ -25,13 +27,20 @@ export class NodeAgent {
   /** Why the kubelet is not ready though the runtime answers, or answers no more; nothing where it is. */
   readonly #unready: () => string | undefined
   readonly #port: () => number | undefined
+  readonly #podsTold: Promise<void>
   #node: Node | undefined
   #writtenAt = Number.NEGATIVE_INFINITY
   #images: { at: number; list: ContainerImage[] } = { at: Number.NEGATIVE_INFINITY, list: [] }
   #wake: (() => void) | undefined
   #abilities: RuntimeAbilities = { runtimeHandlers: [], runtimeFeatures: undefined }
 
-  constructor(options: KubeletOptions, unready: () => string | undefined, port: () => number | undefined) {
+  /** `podsTold` resolves once the API has heard how the pods are that were on the node when the kubelet started. */
+  constructor(
+    options: KubeletOptions,
+    unready: () => string | undefined,
+    port: () => number | undefined,
+    podsTold: Promise<void>,
+  ) {
     this.#options = options
     this.#client = options.client
     this.#clock = options.clock
@@ -39,6 +48,7 @@ export class NodeAgent {
     this.#cri = options.cri
     this.#unready = unready
     this.#port = port
+    this.#podsTold = podsTold
   }
 
   /** The node as the API server last told of it. */
@@ -62,10 +72,13 @@ export class NodeAgent {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    let isFirst = true
     while (!signal.aborted) {
       let pause = LOOK_EVERY
       try {
         this.#node ??= await this.#registerAll(signal)
+        if (isFirst) await this.#afterPods(signal)
+        isFirst = false
         await this.#update(signal)
         // a node that has just come up should not wait for its turn to say that it is ready
         if (!isConditionTrue(this.#node.status?.conditions, 'Ready')) pause = RETRY_AFTER
@@ -79,14 +92,27 @@ export class NodeAgent {
     }
   }
 
+  /**
+   * A node that says that it is ready has taken its pods over: none is called ready any more whose containers were lost while no
+   * kubelet was here. What the API has heard of the node until then, it goes on believing.
+   */
+  #afterPods(signal: AbortSignal): Promise<void> {
+    return this.#within(SILENT_FOR, this.#podsTold, signal)
+  }
+
   async #pause(delay: number, signal: AbortSignal): Promise<void> {
     const woken = new Promise<void>(resolve => {
       this.#wake = resolve
     })
-    const timer = new AbortController()
-    await Promise.race([woken, sleep(this.#clock, delay, AbortSignal.any([signal, timer.signal])).catch(() => {})])
-    timer.abort()
+    await this.#within(delay, woken, signal)
     this.#wake = undefined
+  }
+
+  /** Waits for it, no longer than `limit` milliseconds and until the signal aborts. */
+  async #within(limit: number, event: Promise<void>, signal: AbortSignal): Promise<void> {
+    const timer = new AbortController()
+    await Promise.race([event, sleep(this.#clock, limit, AbortSignal.any([signal, timer.signal])).catch(() => {})])
+    timer.abort()
   }
 
   async #registerAll(signal: AbortSignal): Promise<Node> {

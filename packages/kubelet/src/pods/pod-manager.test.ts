@@ -21,6 +21,7 @@ function createPods(stale: Node, fresh = stale) {
   const root = mkdtempSync(join(tmpdir(), 'pods-'))
   const ending = new AbortController()
   const statuses = new Map<string, PodStatus>()
+  const written: string[] = []
   const events: string[] = []
   const tell = (pod: Pod, reason: string, message: string): number =>
     events.push(`${pod.metadata.name} ${reason} ${message}`)
@@ -46,6 +47,8 @@ function createPods(stale: Node, fresh = stale) {
       settled: async () => {},
       write(pod: Pod, status: PodStatus) {
         statuses.set(pod.metadata.uid, status)
+        const ready = status.conditions?.find(({ type }) => type === 'Ready')
+        written.push(`${pod.metadata.name} ${status.phase} ${ready?.status}`)
         for (const look of changed) look()
       },
     },
@@ -59,6 +62,9 @@ function createPods(stale: Node, fresh = stale) {
   const pods = new PodManager(services, { get: () => node, refresh }, ending.signal)
   return {
     events,
+    /** Each status that was written: the pod, its phase and whether it is ready. */
+    written,
+    told: () => pods.told(),
     /** Returns the pod's status once it says something of the phase. */
     until(name: string, phase: string): Promise<PodStatus> {
       return new Promise(resolve => {
@@ -72,8 +78,8 @@ function createPods(stale: Node, fresh = stale) {
         look()
       })
     },
-    add(name: string, spec: Partial<PodSpec>): void {
-      pods.apply(buildPod(spec, { name, uid: name }))
+    add(name: string, spec: Partial<PodSpec>, status?: PodStatus): void {
+      pods.apply({ ...buildPod(spec, { name, uid: name }), ...(status && { status }) })
     },
     async end(): Promise<void> {
       ending.abort()
@@ -132,6 +138,25 @@ test('a critical pod takes the place of another, which says so; others do not', 
     assert.deepEqual([reason, message], ['Preempting', 'Preempted in order to admit critical pod'])
     assert.equal(conditions.find(({ type }) => type === 'DisruptionTarget')?.status, 'True')
     await pods.until('proxy', 'Pending')
+  } finally {
+    await pods.end()
+  }
+})
+
+test('what was lost while no kubelet was here is told before anything is done about it', async () => {
+  const pods = createPods(nodeWith({}))
+  try {
+    const state = { running: {} }
+    const main = { name: 'main', ready: true, restartCount: 0, image: 'x', imageID: 'i', state, lastState: {} }
+    const before: PodStatus = {
+      phase: 'Running',
+      conditions: [{ type: 'Ready', status: 'True' }],
+      containerStatuses: [main],
+    }
+    pods.add('server', {}, before)
+    pods.add('once', { restartPolicy: 'Never' }, before)
+    await pods.told()
+    assert.deepEqual(pods.written, ['server Running False', 'once Failed False'])
   } finally {
     await pods.end()
   }

@@ -75,6 +75,11 @@ export class PodManager {
     this.#workers.get(uid)?.kick()
   }
 
+  /** Resolves once the API has heard from this kubelet how each pod is that it looks after now. */
+  async told(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map(worker => worker.told))
+  }
+
   /** Ends what runs for pods that the API does not have: deleted while nobody was here to see it. */
   endOrphans(): void {
     for (const runtime of this.#services.view.all()) {

@@ -70,6 +70,7 @@ export class PodWorker {
   /** Nothing of the pod runs any more. */
   #over = false
   readonly #ended = deferred()
+  readonly #told = deferred()
 
   constructor(services: Services, pod: Pod, hooks: PodWorkerHooks, signal: AbortSignal) {
     this.#services = services
@@ -89,9 +90,13 @@ export class PodWorker {
   /** Whether the pod counts against the node's resources: also one that is being ended does, until nothing of it runs. */
   get active(): boolean {
     const { admitted, disruption } = this.#memory
-    const { phase } = this.#pod.status ?? {}
-    const isOver = (phase === 'Failed' || phase === 'Succeeded') && this.#memory.verdict === undefined
+    const isOver = isEnded(this.#pod.status) && this.#memory.verdict === undefined
     return admitted && disruption === undefined && !isOver && !this.#over
+  }
+
+  /** Resolves once the API has heard from this kubelet how the pod is, or nobody is to hear of it any more. */
+  get told(): Promise<void> {
+    return this.#told.promise
   }
 
   /** Ends the pod in favour of a critical one. Resolves once nothing of it runs. */
@@ -172,16 +177,21 @@ export class PodWorker {
     const pod = this.#pod
     if (this.#isTerminal()) return this.#terminate(pod)
     const runtime = this.#runtime(pod)
-    if (runtime.sandboxes.length === 0 && pod.status?.containerStatuses === undefined)
-      this.#publish(pod, runtime, false)
+    // First how the pod is, then what is done about it, as upstream's SyncPod: what was lost while nobody was here is not ready.
+    if (isEnded(this.#tell(pod, runtime))) return undefined
     const result = await this.#sync(pod, runtime)
     if (result === undefined) return 0
     this.#followResize(pod, result.runtime)
-    this.#services.probes.sync(pod, result.runtime, podIps(this.#services, pod, result.runtime)[0] ?? '')
-    this.#publish(pod, result.runtime, false)
+    this.#tell(pod, result.runtime)
     const resizeIn = this.#allocation.isPending ? RESIZE_RETRY : undefined
     const waits = [result.again, deadlineIn, resizeIn].filter(each => each !== undefined)
     return waits.length > 0 ? Math.min(...waits) : undefined
+  }
+
+  /** Has the containers that run probed, and the pod's status written. Returns that. */
+  #tell(pod: Pod, runtime: PodRuntime): PodStatus | undefined {
+    this.#services.probes.sync(pod, runtime, podIps(this.#services, pod, runtime)[0] ?? '')
+    return this.#publish(pod, runtime, false)
   }
 
   /** Nothing where it was broken off because the pod is to be ended. */
@@ -289,16 +299,15 @@ export class PodWorker {
   /** Whether the pod is to be ended for good, or has come to its end. */
   #isTerminal(): boolean {
     const { deletionTimestamp } = this.#pod.metadata
-    const phase = this.#pod.status?.phase
-    const ended = phase === 'Failed' || phase === 'Succeeded'
-    return this.#gone || deletionTimestamp !== undefined || ended || this.#memory.verdict !== undefined
+    const { status } = this.#pod
+    return this.#gone || deletionTimestamp !== undefined || isEnded(status) || this.#memory.verdict !== undefined
   }
 
-  #publish(pod: Pod, runtime: PodRuntime, terminal: boolean): void {
-    if (this.#gone) return
+  #publish(pod: Pod, runtime: PodRuntime, terminal: boolean): PodStatus | undefined {
+    if (this.#gone) return undefined
     const { services, memory } = { services: this.#services, memory: this.#memory }
     const base = services.statuses.wanted(pod.metadata.uid)
-    // conditions and start time go on from what was last written, which the informer may not have brought back yet
+    // the status goes on from what was last written, which the informer may not have brought back yet
     const basis: Pod = base ? { ...pod, status: { ...pod.status, ...carried(pod, base) } } : pod
     const status = podStatus(basis, runtime, {
       ...memory.knowledge(services.probes),
@@ -310,6 +319,8 @@ export class PodWorker {
       resize: this.#allocation.conditions(),
     })
     services.statuses.write(pod, status, this.#signal)
+    void services.statuses.settled(pod.metadata.uid).then(this.#told.resolve)
+    return status
   }
 
   async #terminate(pod: Pod): Promise<number | undefined> {
@@ -387,6 +398,7 @@ export class PodWorker {
     this.#finished = true
     this.#over = true
     this.#ended.resolve()
+    this.#told.resolve()
     this.#timer?.cancel()
     this.#services.statuses.forget(uid)
     this.#services.objects.unregister(uid)
@@ -397,18 +409,28 @@ export class PodWorker {
   /** Ends the loop; what runs on the node keeps running. Resolves once no step is under way. */
   async stop(): Promise<void> {
     this.#ended.resolve() // nobody waits for it any more
+    this.#told.resolve()
     this.#timer?.cancel()
     await this.#running?.catch(() => {})
   }
 }
 
-/** Of what was last written: the kubelet's own conditions, the start and the addresses. Others' conditions are as they are now. */
+const isEnded = (status: PodStatus | undefined): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded'
+
+/**
+ * Of what was last written: the kubelet's own conditions, the start, the addresses and how containers were. Others' conditions are as
+ * they are now.
+ */
 function carried(pod: Pod, written: PodStatus): Partial<PodStatus> {
   const own = (written.conditions ?? []).filter(condition => OWN_CONDITIONS.includes(condition.type))
   const others = (pod.status?.conditions ?? []).filter(condition => !OWN_CONDITIONS.includes(condition.type))
-  const { startTime, phase, podIPs, podIP } = written
+  const { startTime, phase, podIPs, podIP, containerStatuses, initContainerStatuses, ephemeralContainerStatuses } =
+    written
   return {
     conditions: [...own, ...others],
+    ...(containerStatuses !== undefined && { containerStatuses }),
+    ...(initContainerStatuses !== undefined && { initContainerStatuses }),
+    ...(ephemeralContainerStatuses !== undefined && { ephemeralContainerStatuses }),
     ...(startTime !== undefined && { startTime }),
     ...(phase !== undefined && { phase }),
     ...(podIPs !== undefined && { podIPs }),

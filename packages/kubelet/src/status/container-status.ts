@@ -50,10 +50,11 @@ export function containerStatuses(
   )
   return containers.map(container => {
     const records = runtime.containers.filter(record => record.name === container.name)
+    const before = old.get(container.name)
     const status =
       records.length > 0
-        ? fromRecords(container as Container, records, knowledge, kind)
-        : withoutRecord(pod, container, old.get(container.name), kind, knowledge.over)
+        ? fromRecords(container as Container, records, before, knowledge, kind)
+        : withoutRecord(pod, container, before, kind, knowledge.over)
     return { ...withWaiting(pod, container, status, records[0], knowledge, kind), ...mountsOf(container) }
   })
 }
@@ -77,25 +78,30 @@ function withoutRecord(
   kind: string,
   over: boolean,
 ): ContainerStatus {
-  if (over && old?.state?.terminated) return old
-  if (over && old?.state?.running)
-    return { ...old, state: { terminated: lost() }, lastState: {}, ready: false, started: false }
+  // also of a pod that goes on: what had ended before the runtime lost it has ended so
+  if (old?.state?.terminated) return old
+  const ranBefore = old?.lastState?.terminated !== undefined
+  if (over && old !== undefined && (old.state?.running || ranBefore)) {
+    const lastState = old.state?.running ? {} : old.lastState!
+    return { ...old, state: { terminated: unknownEnd(UNSEEN_END) }, lastState, ready: false, started: false }
+  }
   const initializing = kind === 'regular' ? (pod.spec.initContainers ?? []).length > 0 : kind === 'init'
   const reason = initializing ? 'PodInitializing' : 'ContainerCreating'
   const base = { name: container.name, image: container.image ?? '', imageID: '', ready: false, started: false }
-  // what had run before the runtime lost it
-  if (old?.state?.terminated && kind === 'init') return { ...old, restartCount: old.restartCount }
+  // What ran when it was last seen, and what the runtime has lost since, with a restart of the machine for example, has ended.
+  const lost = old?.state?.running !== undefined && !ranBefore
   return {
     ...base,
-    restartCount: old?.restartCount ?? 0,
+    restartCount: (old?.restartCount ?? 0) + (lost ? 1 : 0),
     state: { waiting: { reason } },
-    lastState: old?.lastState ?? {},
+    lastState: lost ? { terminated: unknownEnd(LOST_WHILE_RUNNING) } : (old?.lastState ?? {}),
   }
 }
 
 function fromRecords(
   container: Container,
   records: readonly ContainerRecord[],
+  old: ContainerStatus | undefined,
   knowledge: ContainerKnowledge,
   kind: 'init' | 'regular' | 'ephemeral',
 ): ContainerStatus {
@@ -110,9 +116,9 @@ function fromRecords(
   return {
     name: container.name,
     state: stateOf(newest),
-    lastState: ended ? { terminated: terminated(ended) } : {},
+    lastState: ended ? { terminated: terminated(ended) } : endBefore(newest, old),
     ready,
-    restartCount: newest.attempt,
+    restartCount: Math.max(newest.attempt, old?.restartCount ?? 0),
     image: newest.image || (container.image ?? ''),
     imageID: newest.imageId,
     containerID: RUNTIME_SCHEME + newest.id,
@@ -161,12 +167,21 @@ function stateOf(record: ContainerRecord): ContainerState {
     case 'created':
       return { waiting: { reason: 'ContainerCreating' } }
     case 'unknown':
-      return { terminated: lost() }
+      return { terminated: unknownEnd(UNSEEN_END) }
   }
 }
 
-function lost(): ContainerStateTerminated {
-  const message = 'The container could not be located when the pod was terminated'
+/** How the container before this one ended, where the runtime has it no more: as the pod's status has it. */
+function endBefore({ id }: ContainerRecord, old: ContainerStatus | undefined): ContainerState {
+  const ended = old?.containerID === RUNTIME_SCHEME + id ? undefined : old?.state?.terminated
+  return ended ? { terminated: ended } : (old?.lastState ?? {})
+}
+
+const UNSEEN_END = 'The container could not be located when the pod was terminated'
+const LOST_WHILE_RUNNING =
+  'The container could not be located when the pod was deleted.  The container used to be Running'
+
+function unknownEnd(message: string): ContainerStateTerminated {
   return { exitCode: 137, reason: 'ContainerStatusUnknown', message }
 }
 

@@ -24,7 +24,7 @@ export function podPhase(
     if (verdict === 'pending') pending++
     if (verdict === 'failed') failed++
   }
-  const counts = countStates(pod, regular)
+  const counts = countStates(pod, init, regular)
   if (failed > 0 && pod.spec.restartPolicy === 'Never') return 'Failed'
   if (!terminal && !initialized && pending + failed > 0) return 'Pending'
   if (terminal && !initialized && pending + failed > 0) return 'Failed'
@@ -46,8 +46,11 @@ interface Counts {
   succeeded: number
 }
 
-function countStates(pod: Pod, regular: readonly ContainerStatus[]): Counts {
-  const counts: Counts = { waiting: 0, running: 0, stopped: 0, succeeded: 0 }
+function countStates(pod: Pod, init: readonly ContainerStatus[], regular: readonly ContainerStatus[]): Counts {
+  // a sidecar that still runs holds up the end
+  const sidecars = (pod.spec.initContainers ?? []).filter(isRestartable)
+  const running = sidecars.filter(({ name }) => init.find(each => each.name === name)?.state?.running).length
+  const counts: Counts = { waiting: 0, running, stopped: 0, succeeded: 0 }
   for (const container of pod.spec.containers) {
     const status = regular.find(each => each.name === container.name)
     if (status?.state?.running) counts.running++

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import type { Pod, PodStatus } from '@canopus/api/core/v1'
+import { describe, test } from 'node:test'
+import type { ContainerState, Pod, PodStatus } from '@canopus/api/core/v1'
 import type { ContainerRecord } from '../runtime/pod-runtime.ts'
 import { buildContainer, buildPod, buildRuntime, buildSandbox } from '../testing/builders.ts'
 import { podStatus, type StatusFacts } from './pod-status.ts'
@@ -42,6 +42,13 @@ const phases: [string, Pod, ContainerRecord[], Partial<StatusFacts>, string][] =
   ['succeeded, OnFailure', buildPod({ restartPolicy: 'OnFailure' }), [exited(0)], {}, 'Succeeded'],
   ['failed, OnFailure', buildPod({ restartPolicy: 'OnFailure' }), [exited(1)], {}, 'Running'],
   ['failed, Never', buildPod({ restartPolicy: 'Never' }), [exited(1)], {}, 'Failed'],
+  [
+    'succeeded, with a sidecar that runs',
+    buildPod({ restartPolicy: 'Never', initContainers: [{ ...init[0]!, restartPolicy: 'Always' }] }),
+    [exited(0), buildContainer({ name: 'first' })],
+    {},
+    'Running',
+  ],
   ['ended for good, succeeded', buildPod(), [exited(0)], { terminal: true }, 'Succeeded'],
   ['ended for good, failed', buildPod(), [exited(137)], { terminal: true }, 'Failed'],
   ['ended before it started', buildPod(), [], { terminal: true }, 'Failed'],
@@ -148,6 +155,60 @@ test('containers that an ended pod had are kept in its status', () => {
     facts(),
   )
   assert.equal(lost.containerStatuses?.[0]?.state?.terminated?.reason, 'ContainerStatusUnknown')
+})
+
+describe('a pod whose containers the runtime has lost', () => {
+  const LOST = {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+  }
+  const before = {
+    name: 'main',
+    ready: true,
+    restartCount: 2,
+    image: 'x',
+    imageID: 'i',
+    containerID: 'containerd://old',
+  }
+  const lostPod = (restartPolicy: string, state: ContainerState, lastState: ContainerState = {}): Pod => ({
+    ...buildPod({ restartPolicy }),
+    status: { phase: 'Running', containerStatuses: [{ ...before, state, lastState }] },
+  })
+  const nothing = buildRuntime([], [])
+
+  test('is not ready, and tells that they ran', () => {
+    const status = podStatus(lostPod('Always', { running: {} }), nothing, facts())
+    const [main] = status.containerStatuses ?? []
+    assert.deepEqual([status.phase, condition(status, 'Ready')?.status], ['Running', 'False'])
+    assert.deepEqual(main?.state, { waiting: { reason: 'ContainerCreating' } })
+    assert.deepEqual([main?.lastState?.terminated, main?.restartCount, main?.ready], [LOST, 3, false])
+    const again = podStatus({ ...buildPod(), status }, nothing, facts())
+    assert.deepEqual(again.containerStatuses, status.containerStatuses)
+  })
+
+  test('has failed where it is not to be restarted', () => {
+    const failed = podStatus(lostPod('Never', { running: {} }), nothing, facts())
+    assert.equal(failed.phase, 'Failed')
+    const [main] = podStatus({ ...buildPod(), status: failed }, nothing, facts()).containerStatuses ?? []
+    assert.deepEqual([main?.state?.terminated?.reason, main?.lastState?.terminated], [LOST.reason, LOST])
+    assert.equal(podStatus(lostPod('OnFailure', { running: {} }), nothing, facts()).phase, 'Running')
+  })
+
+  test('keeps what had ended as it ended', () => {
+    const terminated = { exitCode: 0, reason: 'Completed' }
+    const status = podStatus(lostPod('Never', { terminated }), nothing, facts())
+    assert.deepEqual([status.phase, status.containerStatuses?.[0]?.state], ['Succeeded', { terminated }])
+  })
+
+  test('tells of the end once they run again', () => {
+    const anew = buildRuntime([buildContainer({ id: 'new', attempt: 3 })])
+    const waiting = lostPod('Always', { waiting: { reason: 'ContainerCreating' } }, { terminated: LOST })
+    const crashed = lostPod('Always', { terminated: { exitCode: 2 } })
+    const mainOf = (pod: Pod) => podStatus(pod, anew, facts()).containerStatuses?.[0]
+    assert.deepEqual([mainOf(waiting)?.lastState, mainOf(waiting)?.restartCount], [{ terminated: LOST }, 3])
+    assert.deepEqual(mainOf(crashed)?.lastState, { terminated: { exitCode: 2 } })
+  })
 })
 
 test('a refused pod has no containers to show', () => {
