@@ -21,6 +21,13 @@ export function fnv1x32(data: string | Uint8Array): number {
   return hash >>> 0
 }
 
+/** FNV-1 (multiply first), 64 bits, of the UTF-8 bytes of `text`. */
+export function fnv1x64(text: string): bigint {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of encoder.encode(text)) hash = BigInt.asUintN(64, hash * 0x100000001b3n) ^ BigInt(byte)
+  return hash
+}
+
 /** `text` in letters that make no words, one for one (k8s.io/apimachinery/pkg/util/rand.SafeEncodeString). */
 export function safeEncode(text: string): string {
   let encoded = ''

@@ -5,7 +5,7 @@ import { clone, deepFreeze } from './clone.ts'
 import { type ConditionLike, findCondition, isConditionTrue, removeCondition, setCondition } from './conditions.ts'
 import { deepEqual, semanticEqual } from './equality.ts'
 import { hasFinalizer, withFinalizer, withoutFinalizer } from './finalizers.ts'
-import { fnv1a32, safeEncode, stableJson } from './hash.ts'
+import { fnv1a32, fnv1x64, safeEncode, stableJson } from './hash.ts'
 import { controllerOf, controllerReference, isControlledBy, ownerReference, sameOwner } from './owner.ts'
 
 const meta = (name: string, uid: string) => ({ metadata: { name, uid, resourceVersion: '', creationTimestamp: '' } })
@@ -102,6 +102,7 @@ test('finalizers', () => {
 
 test('hashes', () => {
   // Published vectors of FNV-1a.
+  assert.equal(fnv1x64('foobar'), 0x340d8765a4dda9c2n)
   assert.equal(fnv1a32(''), 0x811c9dc5)
   assert.equal(fnv1a32('a'), 0xe40c292c)
   assert.equal(fnv1a32('foobar'), 0xbf9cf968)

@@ -177,7 +177,10 @@ test('fields that stand on every kind, and parameters of requests, are described
   })
   const described = (path: string, name: string, of = openApiV2(all, { descriptions: said })): unknown => {
     const item = at(of, 'paths', path) as { parameters: Json[]; get: { parameters?: Json[] } }
-    return [...item.parameters, ...(item.get.parameters ?? [])].find(parameter => parameter.name === name)?.description
+    const shared = ({ $ref }: Json): Json => at(of, 'parameters', String($ref).split('/').at(-1)!) as Json
+    return [...item.parameters, ...(item.get.parameters ?? [])]
+      .map(each => ('$ref' in each ? shared(each) : each))
+      .find(parameter => parameter.name === name)?.description
   }
   assert.equal(described('/api/v1/namespaces/{namespace}/pods', 'fieldSelector'), 'Which of them.')
   assert.equal(described('/api/v1/namespaces/{namespace}/pods', 'namespace'), 'Where.')
@@ -205,6 +208,11 @@ test('v2 as protobuf: paths and definitions by name, as gnostic lays them out', 
   assert.equal(textOf(fields.get(1)?.[0]), '2.0')
   const paths = fieldsOf(fields.get(8)![0]!).get(2)!
   assert.equal(paths.length, Object.keys(document.paths as Json).length)
+  const shared = fieldsOf(fields.get(10)![0]!).get(1)!.map(fieldsOf)
+  assert.deepEqual(
+    shared.map(entry => textOf(entry.get(1)?.[0])),
+    Object.keys(document.parameters as Json),
+  )
   const definitions = fieldsOf(fields.get(9)![0]!).get(1)!.map(fieldsOf)
   assert.deepEqual(
     definitions.map(entry => textOf(entry.get(1)?.[0])),

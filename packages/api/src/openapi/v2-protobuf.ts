@@ -79,16 +79,21 @@ const QUERY: Message = {
   ],
 }
 
-/** ParametersItem: a parameter (1), which is a body (1) or not (2), and then of the query (3) or of the path (4). */
+/** Parameter: a body (1) or not (2), and then of the query (3) or of the path (4). */
 const parameter: Write = (writer, number, value) => {
   const { in: place } = value as JsonObject
-  nested(writer, number, () =>
-    nested(writer, 1, () => {
-      if (place === 'body') body(writer, 1, value)
-      else nested(writer, 2, () => (place === 'path' ? path(writer, 4, value) : query(writer, 3, value)))
-    }),
-  )
+  nested(writer, number, () => {
+    if (place === 'body') body(writer, 1, value)
+    else nested(writer, 2, () => (place === 'path' ? path(writer, 4, value) : query(writer, 3, value)))
+  })
 }
+/** ParametersItem: a parameter (1) or a reference to one (2). */
+const parameterItem: Write = (writer, number, value) =>
+  nested(writer, number, () =>
+    '$ref' in (value as JsonObject) ? reference(writer, 2, value) : parameter(writer, 1, value),
+  )
+const reference = message(() => REFERENCE)
+const REFERENCE: Message = { fields: [['$ref', 1, text]] }
 const body = message(() => BODY)
 const path = message(() => PATH)
 const query = message(() => QUERY)
@@ -116,7 +121,7 @@ const OPERATION: Message = {
     ['operationId', 5, text],
     ['produces', 6, list(text)],
     ['consumes', 7, list(text)],
-    ['parameters', 8, list(parameter)],
+    ['parameters', 8, list(parameterItem)],
     ['responses', 9, responses],
     ['schemes', 10, list(text)],
   ],
@@ -133,7 +138,7 @@ const PATH_ITEM: Message = {
     ['options', 6, operation],
     ['head', 7, operation],
     ['patch', 8, operation],
-    ['parameters', 9, list(parameter)],
+    ['parameters', 9, list(parameterItem)],
   ],
 }
 
@@ -159,6 +164,7 @@ const DOCUMENT: Message = {
     ['info', 2, message(() => INFO)],
     ['paths', 8, wrapped(2, named(message(() => PATH_ITEM)))],
     ['definitions', 9, wrapped(1, named(schema))],
+    ['parameters', 10, wrapped(1, named(parameter))],
     [
       'security',
       12,

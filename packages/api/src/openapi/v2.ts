@@ -1,4 +1,5 @@
 import { allDefinitions, type Contents, contentsOf, discoveryOf, payloadReference } from './document.ts'
+import { SharedParameters } from './shared-parameters.ts'
 import type { JsonSchema, OpenApiKind, OpenApiOptions, Operation, Parameter, Payload } from './types.ts'
 
 const RESPONSES: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' }
@@ -14,11 +15,12 @@ export function openApiV2(
 ): Record<string, unknown> {
   const contents = contentsOf(2, kinds, all, options)
   const paths: Record<string, unknown> = {}
+  const shared = new SharedParameters()
   const items = [...contents.paths, ...discoveryOf(kinds)].sort((a, b) => (a.path < b.path ? -1 : 1))
   for (const item of items) {
     const written: Record<string, unknown> = {}
-    for (const operation of item.operations) written[operation.method] = writeOperation(contents, operation)
-    if (item.parameters.length > 0) written.parameters = item.parameters.map(writeParameter)
+    for (const operation of item.operations) written[operation.method] = writeOperation(contents, operation, shared)
+    if (item.parameters.length > 0) written.parameters = item.parameters.map(each => shared.write(writeParameter(each)))
     paths[item.path] = written
   }
   return {
@@ -26,6 +28,7 @@ export function openApiV2(
     info: { title: 'Kubernetes', version: options.version ?? 'unversioned' },
     paths,
     definitions: allDefinitions(contents),
+    parameters: shared.all(),
     securityDefinitions: {
       BearerToken: {
         description: 'Bearer Token authentication',
@@ -38,7 +41,7 @@ export function openApiV2(
   }
 }
 
-export function writeParameter(parameter: Parameter): JsonSchema {
+function writeParameter(parameter: Parameter): JsonSchema {
   return {
     uniqueItems: true,
     type: parameter.type,
@@ -53,7 +56,7 @@ function payloadSchema(contents: Contents, payload: Payload): JsonSchema {
   return payload === 'string' ? { type: 'string' } : payloadReference(contents, payload.definition)
 }
 
-function writeOperation(contents: Contents, operation: Operation): JsonSchema {
+function writeOperation(contents: Contents, operation: Operation, shared: SharedParameters): JsonSchema {
   const { body } = operation
   const bodies = body
     ? [
@@ -65,7 +68,7 @@ function writeOperation(contents: Contents, operation: Operation): JsonSchema {
         },
       ]
     : []
-  const parameters = [...bodies, ...operation.parameters.map(writeParameter)]
+  const parameters = [...bodies, ...operation.parameters.map(writeParameter)].map(each => shared.write(each))
   const responses: Record<string, unknown> = {}
   for (const [code, payload] of operation.responses)
     responses[code] = { description: RESPONSES[code] ?? 'OK', schema: payloadSchema(contents, payload) }

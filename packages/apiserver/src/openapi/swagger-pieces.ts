@@ -26,11 +26,14 @@ type Section = Readonly<Record<string, unknown>>
 interface Swagger extends Record<string, unknown> {
   readonly paths: Section
   readonly definitions: Section
+  readonly parameters: Section
 }
 
 /** What has been written, with a name for its content. */
 interface Written {
   readonly pieces: readonly Uint8Array[]
+  /** What its requests refer to. Other groups may refer to the same, under the same names. */
+  readonly parameters: Section
   readonly hash: string
 }
 
@@ -72,7 +75,9 @@ export class SwaggerPieces {
     const digest = createHash('sha512').update(builtIn.hash)
     for (const { hash } of custom) digest.update(hash)
     const etag = `"${digest.digest('hex').toUpperCase()}"`
-    const body = form === 'json' ? joinedJson(builtIn, custom) : [builtIn, ...custom].flatMap(({ pieces }) => pieces)
+    const parameters = sorted([builtIn, ...custom].flatMap(written => Object.entries(written.parameters)))
+    const body =
+      form === 'json' ? joinedJson(builtIn, custom, parameters) : joinedProtobuf([builtIn, ...custom], parameters)
     return { body, etag }
   }
 
@@ -96,7 +101,8 @@ export class SwaggerPieces {
     const known = forms.get(form)
     if (known !== undefined) return known
     if (others.length > 0) {
-      const merged = writtenOf(wholePieces(form, mergeSwagger(openApiV2(kinds, this.#options()), others)))
+      const { parameters = {}, ...document } = mergeSwagger(openApiV2(kinds, this.#options()), others)
+      const merged = writtenOf(wholePieces(form, document), parameters)
       forms.set(form, merged)
       return merged
     }
@@ -108,10 +114,11 @@ export class SwaggerPieces {
   }
 }
 
-function writtenOf(pieces: readonly Uint8Array[]): Written {
+function writtenOf(pieces: readonly Uint8Array[], parameters: Section): Written {
   const digest = createHash('sha512')
   for (const piece of pieces) digest.update(piece)
-  return { pieces, hash: digest.digest('hex') }
+  digest.update(JSON.stringify(parameters))
+  return { pieces, parameters, hash: digest.digest('hex') }
 }
 
 /** A document in one go. JSON: head with its paths, definitions, and the end; protobuf in one. */
@@ -135,6 +142,7 @@ class GroupWriter {
   readonly #done = new Set<string>()
   readonly #paths: Uint8Array[] = []
   readonly #definitions: Uint8Array[] = []
+  readonly #parameters: Record<string, unknown> = {}
   #at = 0
 
   constructor(form: SwaggerForm, kinds: readonly OpenApiKind[], options: OpenApiOptions, builtIn: boolean) {
@@ -152,6 +160,7 @@ class GroupWriter {
     const isWanted = this.#builtIn ? undefined : namesOf(kinds)
     const paths = this.#fresh(all.paths, path => isWanted?.path(path) ?? true)
     const definitions = this.#fresh(all.definitions, name => isWanted?.definition(name) ?? true)
+    Object.assign(this.#parameters, all.parameters)
     if (this.#form === 'protobuf') this.#paths.push(openApiV2Protobuf({ paths, definitions }))
     else {
       this.#paths.push(Buffer.from(members(paths)))
@@ -167,7 +176,7 @@ class GroupWriter {
   }
 
   finish(): Written {
-    return writtenOf(this.#builtIn ? this.#aroundAll() : this.#parts())
+    return writtenOf(this.#builtIn ? this.#aroundAll() : this.#parts(), this.#parameters)
   }
 
   /** JSON: paths and definitions; protobuf in one, since parts of a message that follow each other add up. */
@@ -178,7 +187,8 @@ class GroupWriter {
 
   /** JSON: head with its paths, definitions, and the end; protobuf in one. */
   #aroundAll(): Uint8Array[] {
-    const { swagger, info, paths: _paths, definitions: _definitions, ...rest } = openApiV2([], this.#options) as Swagger
+    const head = openApiV2([], this.#options) as Swagger
+    const { swagger, info, paths: _paths, definitions: _definitions, parameters: _parameters, ...rest } = head
     if (this.#form === 'protobuf') {
       return [Buffer.concat([openApiV2Protobuf({ swagger, info, ...rest }), ...this.#paths])]
     }
@@ -209,19 +219,33 @@ function namesOf(kinds: readonly OpenApiKind[]): Record<'path' | 'definition', (
 
 const COMMA = Buffer.from(',')
 
-function joinedJson({ pieces: [paths, definitions, end] }: Written, custom: readonly Written[]): Uint8Array[] {
+function joinedJson(
+  { pieces: [paths, definitions, end] }: Written,
+  custom: readonly Written[],
+  parameters: Section,
+): Uint8Array[] {
   return [
     paths!,
     ...custom.flatMap(({ pieces }) => [COMMA, pieces[0]!]),
     definitions!,
     ...custom.flatMap(({ pieces }) => [COMMA, pieces[1]!]),
+    Buffer.from(`},"parameters":${JSON.stringify(parameters).slice(0, -1)}`),
     end!,
   ]
 }
 
+/** Parts of a message that follow each other add up. */
+const joinedProtobuf = (written: readonly Written[], parameters: Section): Uint8Array[] => [
+  ...written.flatMap(({ pieces }) => pieces),
+  openApiV2Protobuf({ parameters }),
+]
+
 /** With commas between those that are not empty. */
 const joined = (parts: readonly Uint8Array[]): Uint8Array =>
   Buffer.concat(parts.filter(part => part.length > 0).flatMap((part, index) => (index === 0 ? [part] : [COMMA, part])))
+
+const sorted = (entries: readonly (readonly [string, unknown])[]): Section =>
+  Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
 
 /** JSON of an object without its braces. */
 const members = (object: Section): string => JSON.stringify(object).slice(1, -1)
