@@ -81,6 +81,15 @@ describe('help', () => {
     assert.match(await text('status'), /\(text, json; default: text\)/)
   })
 
+  it('of up: what makes a cluster, not what each component can do', async () => {
+    const { stdout } = await run('help', 'up')
+    assert.match(stdout, /Options:\n +--name /)
+    assert.match(stdout, /--feature-gates <gates>/)
+    assert.match(stdout, /Features that --feature-gates knows are listed by `canopus apiserver --help`/)
+    assert.ok(stdout.split('\n').length < 60, stdout)
+    assert.match((await run('up', '--emulated-version', '1.36')).stderr, /unknown option '--emulated-version'/)
+  })
+
   it('of what is no command', async () => {
     assert.match((await run('help', 'nope')).stderr, /error: unknown command 'nope'/)
     assert.match((await run('help', 'image', 'nope')).stderr, /error: unknown command 'image nope'/)

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { addCompletion } from './completion.ts'
 import { checkedApiServerArgs } from './components/apiserver-args.ts'
 import { addComponents, COMPONENTS_OF_KUBERNETES } from './components/commands.ts'
-import { addFeatureFlags, type FeatureFlags, featureArgs } from './components/feature-flags.ts'
+import { addClusterFeatureFlags, type FeatureFlags, featureArgs } from './components/feature-flags.ts'
 import { refusal } from './components/refusals.ts'
 import { addEnvtest } from './envtest-command.ts'
 import { list, number, patience } from './flags.ts'
@@ -57,7 +57,7 @@ function refuseAsUpstream(command: Command): void {
 
 const name = (): Option => new Option('--name <name>', 'which cluster').default(DEFAULT_NAME)
 
-interface UpFlags extends FeatureFlags {
+interface UpFlags extends Pick<FeatureFlags, 'featureGates' | 'runtimeConfig'> {
   name: string
   dataDir?: string
   kubeconfig?: string
@@ -79,9 +79,8 @@ interface UpFlags extends FeatureFlags {
 }
 
 function addUp(program: Command, environment: CliEnvironment): void {
-  const command = program.command('up')
-  addFeatureFlags(command)
-  command
+  const command = program
+    .command('up')
     .description('start a cluster, making it first where there is none')
     .addOption(name())
     .option('--data-dir <directory>', 'where the cluster keeps its data')
@@ -123,6 +122,7 @@ function addUp(program: Command, environment: CliEnvironment): void {
       (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
     )
     .action((flags: UpFlags) => up(upOptions(flags), environment))
+  addClusterFeatureFlags(command)
 }
 
 function upOptions(flags: UpFlags): UpOptions {

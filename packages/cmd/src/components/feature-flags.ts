@@ -31,18 +31,29 @@ export function addFeatureGateFlag(command: Command): void {
       .map(line => `  ${line}\n`)
       .join('')}`,
   )
-  command.option('--feature-gates <gates>', 'features to turn on or off, such as StorageVersionMigrator=true', lists)
+  addGates(command)
 }
 
-/** Of the API server. */
-export function addFeatureFlags(command: Command): void {
-  addFeatureGateFlag(command)
+const addGates = (command: Command): Command =>
+  command.option('--feature-gates <gates>', 'features to turn on or off, such as StorageVersionMigrator=true', lists)
+
+const addVersions = (command: Command): Command =>
   command.option(
     '--runtime-config <versions>',
     'versions of the API to serve or not, such as storagemigration.k8s.io/v1beta1=true',
     lists,
   )
-  command
+
+/** Of `up`, which hands them to its API server. Its help is for those who want a cluster: it leaves out the long list. */
+export function addClusterFeatureFlags(command: Command): void {
+  addVersions(addGates(command))
+  command.addHelpText('after', '\nFeatures that --feature-gates knows are listed by `canopus apiserver --help`.')
+}
+
+/** Of the API server. */
+export function addFeatureFlags(command: Command): void {
+  addFeatureGateFlag(command)
+  addVersions(command)
     .option('--emulated-version <versions>', 'version of Kubernetes to behave as; 1.36', lists)
     .option('--min-compatibility-version <versions>', 'the oldest control plane to go with; 1.35', lists)
     .option('--emulation-forward-compatible [bool]', 'where an older version is emulated: with newer APIs', bool)
@@ -70,7 +81,7 @@ export function featuresOf(
 }
 
 /** The flags of `up`, as arguments for its API server. */
-export function featureArgs(flags: FeatureFlags): string[] {
+export function featureArgs(flags: Pick<FeatureFlags, 'featureGates' | 'runtimeConfig'>): string[] {
   const both = given({ 'feature-gates': flags.featureGates, 'runtime-config': flags.runtimeConfig })
   return Object.entries(both).map(([name, words]) => `${name}=${words.join(',')}`)
 }
