@@ -66,11 +66,16 @@ export function entryType(schema: Schema): Type {
   return type
 }
 
-/** The type of a field or key; undefined where the schema does not allow it. */
+/**
+ * The type of a field or key; undefined where the schema does not allow it. An object of which no field is named may have any
+ * (k8s.io/kube-openapi/pkg/schemaconv/openapi.go); what it may not keep is pruned later.
+ */
 export function childType(schema: Schema, key: string): Type | undefined {
   switch (schema.type) {
-    case 'struct':
-      return structOf(schema).fields.get(key) ?? (schema.preserveUnknown || schema.additional ? DEDUCED : undefined)
+    case 'struct': {
+      const { fields } = structOf(schema)
+      return fields.get(key) ?? (schema.preserveUnknown || schema.additional || fields.size === 0 ? DEDUCED : undefined)
+    }
     case 'map':
       return entryType(schema.values)
     default:

@@ -300,6 +300,35 @@ describe('custom resources', () => {
     assert.deepEqual(fieldsV1, { 'f:spec': { 'f:size': {} } })
   })
 
+  it('own what they apply to an object of which no field is named, and do not keep it, as upstream', async () => {
+    const spec = { a: { type: 'string' }, e: { type: 'object' }, l: { type: 'array', items: { type: 'object' } } }
+    const root = { type: 'object', properties: { spec: { type: 'object', properties: spec } } }
+    await define(server, 'boxes', 'Box', [
+      { ...v1, schema: { openAPIV3Schema: root }, subresources: {}, selectableFields: [] },
+    ])
+    const apply = (spec: object): Promise<Answer> => {
+      const box = { apiVersion: 'example.com/v1', kind: 'Box', metadata: { name: 'b' }, spec }
+      return server.send('PATCH', `${path('boxes', 'b')}?fieldManager=m`, box, {
+        'content-type': 'application/apply-patch+yaml',
+      })
+    }
+    const rows: [object, number, object, object][] = [
+      [{ a: '1', e: { k: 1 }, l: [{ z: 2 }] }, 201, { a: '1', e: {}, l: [{}] }, { 'f:e': { 'f:k': {} }, 'f:l': {} }],
+      [
+        { a: '1', e: { k: 2 }, l: [{ z: 2 }, { q: 1 }] },
+        200,
+        { a: '1', e: {}, l: [{}, {}] },
+        { 'f:e': { 'f:k': {} }, 'f:l': {} },
+      ],
+      [{ a: '1' }, 200, { a: '1' }, {}],
+    ]
+    for (const [said, code, kept, owned] of rows) {
+      const { status, json } = await apply(said)
+      assert.deepEqual([status, json.spec], [code, kept], JSON.stringify(json))
+      assert.deepEqual(json.metadata.managedFields[0].fieldsV1, { 'f:spec': { 'f:a': {}, ...owned } })
+    }
+  })
+
   it('have a number that a scale sets where there was none', async () => {
     const scale = { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' }
     const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
