@@ -428,14 +428,15 @@ describe('services', () => {
   })
 
   it('show on a dry run what nobody could have, and are held against what is taken in ports alone', async () => {
-    const trial = (spec: object): Promise<{ status: number; json: { message: string; spec: Record<string, never> } }> =>
+    type Tried = { clusterIP: string; ports: { nodePort: number }[]; healthCheckNodePort: number }
+    const trial = (spec: object): Promise<{ status: number; json: { message: string; spec: Tried } }> =>
       server.send('POST', `${PATH}?dryRun=All`, {
         metadata: { name: 'trial' },
         spec: { ports: [{ port: 80 }], ...spec },
       })
     const { json } = await trial({ type: 'LoadBalancer', externalTrafficPolicy: 'Local' })
     const { clusterIP, ports, healthCheckNodePort } = json.spec
-    assert.deepEqual([clusterIP, ports![0]!['nodePort'], healthCheckNodePort], ['10.96.0.0', 32769, 32770])
+    assert.deepEqual([clusterIP, ports[0]!.nodePort, healthCheckNodePort], ['10.96.0.0', 32769, 32770])
     await service('taken', { type: 'NodePort', clusterIP: '10.96.0.61', ports: [{ port: 80, nodePort: 30061 }] })
     const taken: readonly [object, number, RegExp][] = [
       [{ clusterIP: '10.96.0.61' }, 201, /^$/],
