@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createAuthority, issueCertificate, systemClock } from '@canopus/platform'
 import { startCluster, type TestCluster } from '@canopus/testing'
+import { freePort } from '../packages/store/src/testing/index.ts'
 import { buildGoClient } from './support/go-build.ts'
 import { Kubectl } from './support/kubectl.ts'
 import { until } from './support/until.ts'
@@ -18,14 +18,6 @@ const MANIFEST = readFileSync(new URL('manifests/memcached-operator.yaml', impor
 
 const cache = (name: string, spec: object, version = 'v1'): string =>
   JSON.stringify({ apiVersion: `cache.example.com/${version}`, kind: 'Memcached', metadata: { name }, spec })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 /** One process of the operator with a webhook server of its own. */
 class Operator {

@@ -8,7 +8,7 @@ import { Kubectl } from './kubectl.ts'
 import { HOME_PREFIX, markHome, removeLeftClusters } from './left-clusters.ts'
 import { TestRegistry } from './registry.ts'
 
-export { freePort, freePorts } from './ports.ts'
+export { freePort, freePorts } from '../../packages/store/src/testing/index.ts'
 
 const launcher = fileURLToPath(new URL('../../canopus', import.meta.url))
 

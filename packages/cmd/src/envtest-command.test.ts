@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type CliEnvironment, Failure } from '@canopus/cli'
+import { freePort } from '@canopus/store/testing'
 import { Command } from 'commander'
 import { addEnvtest } from './envtest-command.ts'
 
@@ -81,14 +80,6 @@ describe('canopus envtest', () => {
     await running
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as AddressInfo
-  await new Promise(closed => server.close(closed))
-  return port
-}
 
 async function reached(url: string): Promise<Response> {
   for (;;)

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { freePorts } from './free-ports.ts'
 
 /** A real etcd server for tests: loopback, free ports, a directory of its own. */
 export interface EtcdServer {
@@ -35,15 +35,6 @@ export function findEtcd(): string | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Ports on which nobody listens, each another one: all are held until the last is found. */
-async function freePorts(count: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(probes.map(probe => once(probe, 'listening')))
-  const ports = probes.map(probe => (probe.address() as AddressInfo).port)
-  await Promise.all(probes.map(probe => once(probe.close(), 'close')))
-  return ports
 }
 
 /** Starts one server and waits for nothing: clients wait until it answers. `flags` are added to its command line. */

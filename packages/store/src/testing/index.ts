@@ -1,1 +1,2 @@
 export { type EtcdServer, findEtcd, startEtcd } from './etcd-server.ts'
+export { freePort, freePorts } from './free-ports.ts'
