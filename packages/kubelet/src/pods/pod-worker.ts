@@ -10,7 +10,7 @@ import { podLogDirectory } from '../runtime/sandbox-config.ts'
 import { removePod, stopPod } from '../runtime/stop-containers.ts'
 import type { Services } from '../services.ts'
 import { OWN_CONDITIONS } from '../status/conditions.ts'
-import { podStatus } from '../status/pod-status.ts'
+import { isEnded, podStatus } from '../status/pod-status.ts'
 import type { Rejection } from './admission.ts'
 import { PodAllocation } from './pod-allocation.ts'
 import { PodMemory } from './pod-memory.ts'
@@ -90,7 +90,7 @@ export class PodWorker {
   /** Whether the pod counts against the node's resources: also one that is being ended does, until nothing of it runs. */
   get active(): boolean {
     const { admitted, disruption } = this.#memory
-    const isOver = isEnded(this.#pod.status) && this.#memory.verdict === undefined
+    const isOver = isEnded(this.#pod.status?.phase) && this.#memory.verdict === undefined
     return admitted && disruption === undefined && !isOver && !this.#over
   }
 
@@ -178,7 +178,7 @@ export class PodWorker {
     if (this.#isTerminal()) return this.#terminate(pod)
     const runtime = this.#runtime(pod)
     // First how the pod is, then what is done about it, as upstream's SyncPod: what was lost while nobody was here is not ready.
-    if (isEnded(this.#tell(pod, runtime))) return undefined
+    if (isEnded(this.#tell(pod, runtime)?.phase)) return undefined
     const result = await this.#sync(pod, runtime)
     if (result === undefined) return 0
     this.#followResize(pod, result.runtime)
@@ -300,7 +300,7 @@ export class PodWorker {
   #isTerminal(): boolean {
     const { deletionTimestamp } = this.#pod.metadata
     const { status } = this.#pod
-    return this.#gone || deletionTimestamp !== undefined || isEnded(status) || this.#memory.verdict !== undefined
+    return this.#gone || deletionTimestamp !== undefined || isEnded(status?.phase) || this.#memory.verdict !== undefined
   }
 
   #publish(pod: Pod, runtime: PodRuntime, terminal: boolean): PodStatus | undefined {
@@ -414,8 +414,6 @@ export class PodWorker {
     await this.#running?.catch(() => {})
   }
 }
-
-const isEnded = (status: PodStatus | undefined): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded'
 
 /**
  * Of what was last written: the kubelet's own conditions, the start, the addresses and how containers were. Others' conditions are as

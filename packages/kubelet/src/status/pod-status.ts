@@ -65,7 +65,8 @@ function carriedVerdict(pod: Pod): { reason?: string; message?: string } {
   return { ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) }
 }
 
-function isEnded(phase: string | undefined): phase is 'Failed' | 'Succeeded' {
+/** Whether a pod of this phase is over for good. */
+export function isEnded(phase: string | undefined): phase is 'Failed' | 'Succeeded' {
   return phase === 'Failed' || phase === 'Succeeded'
 }
 
