@@ -1,6 +1,6 @@
 /** Certificate signing requests as Go's crypto/x509 reads them: what it says of those that it does not take. */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { DerReader, type Expected } from './der.ts'
+import { DerReader, type Expected } from '@canopus/platform'
 
 type KeyType = 'RSA' | 'ECDSA' | 'Ed25519'
 

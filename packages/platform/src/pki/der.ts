@@ -1,7 +1,4 @@
-/**
- * ASN.1's distinguished encoding as far as certificates need it (X.690, sections 8 and 10): how values are written, and how to find one in
- * bytes that OpenSSL has read already. What strangers send is read by the library (`structures.ts`).
- */
+/** How values are written in ASN.1's distinguished encoding, as far as certificates need it (X.690, sections 8 and 10). */
 
 /** Tags of the values that certificates consist of. */
 const TAG = {
@@ -74,33 +71,4 @@ export function time(milliseconds: number): Buffer {
   return year >= 1950 && year < 2050
     ? value(TAG.utcTime, Buffer.from(digits.slice(2)))
     : value(TAG.generalizedTime, Buffer.from(digits))
-}
-
-/** A value found in bytes. */
-export interface Found {
-  readonly tag: number
-  /** All of it, with tag and length. */
-  readonly whole: Uint8Array
-  readonly content: Uint8Array
-}
-
-/** The values that lie one after the other in bytes, for example in the content of a sequence. Throws where these are malformed. */
-export function valuesIn(bytes: Uint8Array): Found[] {
-  const found: Found[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const one = valueAt(bytes, at)
-    found.push(one)
-    at += one.whole.length
-  }
-  return found
-}
-
-function valueAt(bytes: Uint8Array, at: number): Found {
-  const [tag = 0, first = 0] = bytes.subarray(at)
-  const more = first < 0x80 ? 0 : first & 0x7f
-  const start = at + 2 + more
-  const length = more === 0 ? first : bytes.subarray(at + 2, start).reduce((sum, byte) => 256 * sum + byte, 0)
-  const end = start + length
-  if (first === 0x80 || start > bytes.length || end > bytes.length) throw new Error('malformed: a value is cut off')
-  return { tag, whole: bytes.subarray(at, end), content: bytes.subarray(start, end) }
 }

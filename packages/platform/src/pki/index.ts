@@ -18,6 +18,7 @@ export {
   issueClientCertificate,
   type PkiFiles,
 } from './cluster-pki.ts'
+export { DerReader, type Expected } from './der-reader.ts'
 export { type NamedCertificate, NamedContexts, type TlsPolicy } from './named-certificates.ts'
 export type { AlternativeNames, KeyUsage, Subject } from './names.ts'
 export { type CertificateFacts, isIssuedBy, parseCertificate } from './parse.ts'

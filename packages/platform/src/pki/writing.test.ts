@@ -66,7 +66,7 @@ const contents = fc.record({
 })
 
 describe('certificates and requests as they are written', () => {
-  let authorities: (CertifiedKey & { raw: Uint8Array })[]
+  let authorities: (CertifiedKey & { raw: Buffer })[]
   let publicKey: Uint8Array
   let key: string
   before(async () => {

@@ -15,18 +15,18 @@ import {
   setOf,
   text,
   time,
-  valuesIn,
   yes,
 } from './der.ts'
+import { DerReader, type Value } from './der-reader.ts'
 import { publicKeyBytes, publicKeyOf, type SigningKey, signatureOf, signingKey } from './keys.ts'
-import { ascii, splitHosts, splitUsages } from './names.ts'
+import { ascii, malformed, splitHosts, splitUsages } from './names.ts'
 import { COMMON_NAME, EXTENSION, EXTENSION_REQUEST, ORGANIZATION } from './object-identifiers.ts'
 import type { RequestOptions } from './request.ts'
 
 const VERSION = { certificate: 2, request: 0 }
 
 /** One certificate (DER), signed by `issuer` (DER), or by itself where there is none. */
-export function certificateBytes(content: CertificateContent, issuer: Uint8Array | undefined): Buffer {
+export function certificateBytes(content: CertificateContent, issuer: Buffer | undefined): Buffer {
   const signer = signingKey(content.signer.key)
   const authority = issuer === undefined ? undefined : issuerOf(issuer)
   const subject = subjectName(content.subject)
@@ -131,9 +131,12 @@ export function keyIdentifierOf(publicKey: Uint8Array): Buffer {
   return createHash('sha1').update(publicKey).digest()
 }
 
-/** The first field of a certificate stands in a tag; very old certificates have none. */
-const VERSION_TAG = 0xa0
-const EXTENSIONS_TAG = 0xa3
+/** Tags of a certificate's fields: very old ones have no version, and no extensions. */
+const FIELD = { version: 0, extensions: 3 }
+const CONTEXT_CLASS = 2
+const isField = ({ tag }: Value, number: number): boolean => tag.class === CONTEXT_CLASS && tag.tag === number
+
+const valuesIn = (content: Buffer): Value[] => new DerReader(content).rest()
 
 interface Issuer {
   /** DER. */
@@ -143,12 +146,13 @@ interface Issuer {
 }
 
 /** What certificates repeat of the authority's (DER, read before by OpenSSL). */
-function issuerOf(certificate: Uint8Array): Issuer {
-  const fields = valuesIn(valuesIn(valuesIn(certificate)[0]!.content)[0]!.content)
-  const from = fields[0]?.tag === VERSION_TAG ? 1 : 0
+function issuerOf(certificate: Buffer): Issuer {
+  const signed = new DerReader(certificate).sequence('certificate').sequence('tbsCertificate')
+  const fields = signed.rest()
+  const from = fields[0] !== undefined && isField(fields[0], FIELD.version) ? 1 : 0
   const [, , , , subject, publicKey] = fields.slice(from)
-  if (subject === undefined || publicKey === undefined) throw new Error('malformed: a certificate lacks fields')
-  const extensions = fields.find(({ tag }) => tag === EXTENSIONS_TAG)
+  if (subject === undefined || publicKey === undefined) throw malformed('a certificate lacks fields')
+  const extensions = fields.find(each => isField(each, FIELD.extensions))
   const wanted = oid(EXTENSION.subjectKeyIdentifier)
   const own = (extensions === undefined ? [] : valuesIn(valuesIn(extensions.content)[0]!.content))
     .map(({ content }) => valuesIn(content))
